@@ -1,0 +1,34 @@
+# Everything a person or CI runs. Needs Python 3.11 or later and make; the rest is installed here.
+.DEFAULT_GOAL := help
+.PHONY: help setup test demo lint types check bench record interop wheel clean
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+help:  ## show what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.installed  ## create .venv with everything in it
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("sfcutover needs Python 3.11 or later, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+test: setup  ## run the tests
+	$(PYTEST)
+
+demo: setup  ## watch a cutover against the emulated org
+	@$(BIN)/sfcutover demo
+
+lint: setup  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup  ## mypy --strict
+	$(BIN)/mypy --strict
+
+check: test lint types  ## everything CI checks, without the official CLI

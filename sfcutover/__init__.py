@@ -1,0 +1,1 @@
+"""Change the addresses on a Salesforce Refresh Token IP Allowlist, safely."""

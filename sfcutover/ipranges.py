@@ -1,0 +1,220 @@
+"""Addresses, ranges and lists of ranges. Pure: no input, no output, no errors of ours.
+
+A range is inclusive on both ends and of one IP family, as the Refresh Token IP
+Allowlist has it: the end is the same as the start or higher, at most 128 ranges
+and 256 addresses in total (Salesforce Help, "Set IP Allowlist Ranges for Refresh
+Tokens"). How overlapping ranges are counted is not documented; here every range
+counts in full, which can only be too careful.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+MAX_RANGES = 128
+MAX_ADDRESSES = 256
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Span = tuple[int, int, int]  # IP version, first and last address as integers
+
+
+class RangeError(ValueError):
+    """The text is no range; the message says why and quotes it."""
+
+
+class PartialOverlapError(ValueError):
+    """A range to be removed covers only a part of an entry that may not be split."""
+
+    def __init__(self, entry: IpRange, remainder: tuple[IpRange, ...]) -> None:
+        super().__init__(f"{entry} would have to be split")
+        self.entry = entry
+        self.remainder = remainder
+
+
+@dataclass(frozen=True)
+class IpRange:
+    """One entry of an allowlist.
+
+    start, end: both inclusive, of one IP family.
+    description: None where the entry has no description element, "" where it is empty.
+    extra: child elements this tool has never heard of, as (name, XML) pairs.
+    """
+
+    start: Address
+    end: Address
+    description: str | None = None
+    extra: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.start.version != self.end.version:
+            raise RangeError(f"{self.start}-{self.end} mixes IPv4 and IPv6")
+        if int(self.end) < int(self.start):
+            raise RangeError(f"{self.start}-{self.end} is reversed: its end is below its start")
+
+    @classmethod
+    def parse(cls, text: str, description: str | None = None) -> IpRange:
+        """Read ``203.0.113.10``, ``203.0.113.8/30``, or ``203.0.113.10-203.0.113.12``.
+
+        Raises RangeError for anything else, also for a CIDR with host bits set.
+        """
+        start, end = _parse_ends(text.strip())
+        return cls(start, end, description)
+
+    @property
+    def span(self) -> Span:
+        return (self.start.version, int(self.start), int(self.end))
+
+    @property
+    def size(self) -> int:
+        """How many addresses the range holds."""
+        return int(self.end) - int(self.start) + 1
+
+    def contains(self, other: IpRange) -> bool:
+        """True if every address of other is in this range."""
+        return _inside(other.span, self.span)
+
+    def overlaps(self, other: IpRange) -> bool:
+        """True if at least one address is in both."""
+        return _touches(self.span, other.span)
+
+    def __str__(self) -> str:
+        """The canonical text: ``first`` or ``first-last``, IPv6 compressed."""
+        return str(self.start) if self.start == self.end else f"{self.start}-{self.end}"
+
+
+@dataclass(frozen=True)
+class Allowlist:
+    """The ordered ranges of one component. Every operation keeps the order."""
+
+    ranges: tuple[IpRange, ...] = ()
+
+    def __iter__(self) -> Iterator[IpRange]:
+        return iter(self.ranges)
+
+    def __len__(self) -> int:
+        return len(self.ranges)
+
+    @property
+    def address_count(self) -> int:
+        """Addresses in total, every range counted in full."""
+        return sum(entry.size for entry in self.ranges)
+
+    def uncovered(self, wanted: Iterable[IpRange]) -> tuple[IpRange, ...]:
+        """The parts of wanted that are not on this list."""
+        return subtract(wanted, self.ranges)
+
+    def covers(self, wanted: Iterable[IpRange]) -> bool:
+        """True if every address of wanted is on this list."""
+        return not self.uncovered(wanted)
+
+    def add(self, ranges: Iterable[IpRange]) -> Allowlist:
+        """Append each range that is not covered already; nothing else moves."""
+        result = self
+        for candidate in ranges:
+            if not result.covers([candidate]):
+                result = Allowlist((*result.ranges, candidate))
+        return result
+
+    def subtract(
+        self, ranges: Iterable[IpRange], may_split: Callable[[IpRange], bool]
+    ) -> Allowlist:
+        """Take the ranges' addresses off; untouched entries stay as they are, in place.
+
+        Raises PartialOverlapError for an entry of which a part would remain, unless
+        may_split(entry) allows it; the remaining parts then keep its description.
+        """
+        removed = tuple(ranges)
+        return Allowlist(
+            tuple(part for entry in self.ranges for part in _cut(entry, removed, may_split))
+        )
+
+    def limit_problem(self) -> str | None:
+        """Why the org would refuse the list for its size, or None."""
+        if not self.ranges:
+            return "the list would be empty"
+        if len(self) > MAX_RANGES:
+            return f"the list would hold {len(self)} ranges; the limit is {MAX_RANGES}"
+        if self.address_count > MAX_ADDRESSES:
+            return (
+                f"the list would hold {self.address_count} addresses; the limit is {MAX_ADDRESSES}"
+            )
+        return None
+
+
+def subtract(ranges: Iterable[IpRange], removed: Iterable[IpRange]) -> tuple[IpRange, ...]:
+    """The parts of ranges that removed doesn't hold, in order, descriptions kept."""
+    holes = _merge(entry.span for entry in removed)
+    return tuple(
+        entry if span == entry.span else _resized(entry, span)
+        for entry in ranges
+        for span in _without(entry.span, holes)
+    )
+
+
+def _cut(
+    entry: IpRange, removed: tuple[IpRange, ...], may_split: Callable[[IpRange], bool]
+) -> tuple[IpRange, ...]:
+    remainder = subtract([entry], removed)
+    if remainder and remainder != (entry,) and not may_split(entry):
+        raise PartialOverlapError(entry, remainder)
+    return remainder
+
+
+def _parse_ends(text: str) -> tuple[Address, Address]:
+    if "/" in text:
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError as error:
+            raise RangeError(f"{text!r} is not a CIDR block: {error}") from error
+        return network[0], network[-1]
+    first, dash, last = text.partition("-")
+    start = _parse_address(first.strip(), text)
+    return start, _parse_address(last.strip(), text) if dash else start
+
+
+def _parse_address(text: str, whole: str) -> Address:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError as error:
+        inside = "" if text == whole else f" in {whole!r}"
+        raise RangeError(f"{text!r}{inside} is not an IP address") from error
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id:
+        raise RangeError(f"{text!r} has a zone ({address.scope_id}); an allowlist has none")
+    return address
+
+
+def _inside(inner: Span, outer: Span) -> bool:
+    return inner[0] == outer[0] and outer[1] <= inner[1] and inner[2] <= outer[2]
+
+
+def _touches(one: Span, other: Span) -> bool:
+    return one[0] == other[0] and one[1] <= other[2] and other[1] <= one[2]
+
+
+def _merge(spans: Iterable[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for version, low, high in sorted(spans):
+        if merged and merged[-1][0] == version and low <= merged[-1][2] + 1:
+            merged[-1] = (version, merged[-1][1], max(high, merged[-1][2]))
+        else:
+            merged.append((version, low, high))
+    return merged
+
+
+def _without(span: Span, holes: list[Span]) -> Iterator[Span]:
+    version, low, high = span
+    for hole in holes:
+        if _touches((version, low, high), hole):
+            if low < hole[1]:
+                yield (version, low, hole[1] - 1)
+            low = hole[2] + 1
+            if low > high:
+                return
+    yield (version, low, high)
+
+
+def _resized(entry: IpRange, span: Span) -> IpRange:
+    kind = type(entry.start)
+    return replace(entry, start=kind(span[1]), end=kind(span[2]))
