@@ -110,11 +110,14 @@ class Allowlist:
         return not self.uncovered(wanted)
 
     def add(self, ranges: Iterable[IpRange]) -> Allowlist:
-        """Append each range that is not covered already; nothing else moves."""
+        """Append what is not covered already; nothing else moves.
+
+        Only the missing part of a range is appended: whether an org accepts
+        overlapping entries is not documented, and they would count twice.
+        """
         result = self
         for candidate in ranges:
-            if not result.covers([candidate]):
-                result = Allowlist((*result.ranges, candidate))
+            result = Allowlist((*result.ranges, *result.uncovered([candidate])))
         return result
 
     def subtract(
