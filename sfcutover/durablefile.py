@@ -1,0 +1,34 @@
+"""Writing a file so that it survives a crash: whole, on disk, and readable by its owner only."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Replace the file by text (UTF-8, mode 0600).
+
+    The text is written beside it, synced and renamed, and the folder is synced:
+    at any instant the path holds the old text or the new one. Raises OSError.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    staging = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        staging.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,131 @@
+"""One org: its session, renewed once when it expires, and its REST API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import requests
+
+from sfcutover.errors import AuthError, NetworkError, OperationFailedError
+from sfcutover.http import check_url, network_error, new_session
+from sfcutover.sessions import Session, SessionProvider
+
+if TYPE_CHECKING:
+    from simple_salesforce.api import Salesforce
+
+T = TypeVar("T")
+_READ_ONLY = "nothing was changed in the org; customers' refresh tokens keep working"
+
+
+class Org:
+    """An org, opened when it is first needed.
+
+    provider: where sessions come from. Every method raises AuthError for a session
+    that can't be had and NetworkError for an org that can't be reached.
+    """
+
+    def __init__(self, provider: SessionProvider) -> None:
+        self._provider = provider
+        self._session: Session | None = None
+        self.http = new_session()
+
+    @property
+    def session(self) -> Session:
+        """The current session, opened now if there is none."""
+        if self._session is None:
+            self._session = self._provider.open_session()
+        return self._session
+
+    @property
+    def instance_url(self) -> str:
+        return self.session.instance_url
+
+    def renew_session(self) -> bool:
+        """Get another session in place of an expired one; False if the provider can't."""
+        if not self._provider.can_renew:
+            return False
+        self._session = self._provider.open_session()
+        return True
+
+    def api_versions(self) -> list[float]:
+        """The API versions the org offers, oldest first (``GET /services/data``, no login)."""
+        url = f"{check_url(self.instance_url, 'instance_url')}/services/data"
+        try:
+            response = self.http.get(url, headers={"Accept": "application/json"})
+            answer = response.json()
+            return sorted(float(each["version"]) for each in answer)
+        except requests.exceptions.JSONDecodeError as error:
+            raise NetworkError(
+                f"{url} answered HTTP {response.status_code} and no JSON",
+                hint="check the instance URL: it is the org's My Domain, without a path",
+                tokens=_READ_ONLY,
+            ) from error
+        except requests.RequestException as error:
+            raise network_error(error, url, _READ_ONLY) from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise NetworkError(
+                f"{url} lists no API versions",
+                hint="check the instance URL: it is the org's My Domain, without a path",
+                tokens=_READ_ONLY,
+            ) from error
+
+    def query(
+        self, soql: str, api_version: str, *, tooling: bool = False
+    ) -> list[dict[str, object]]:
+        """The records of a SOQL query, at most one page. Raises OperationFailedError if refused."""
+        from simple_salesforce.exceptions import (
+            SalesforceError,
+            SalesforceExpiredSession,
+        )
+
+        try:
+            return self._query(soql, api_version, tooling)
+        except SalesforceExpiredSession as error:
+            if not self.renew_session():
+                raise expired_session(self.instance_url) from error
+            return self._query(soql, api_version, tooling)
+        except SalesforceError as error:
+            raise OperationFailedError(
+                f"the org refused a query (HTTP {error.status})",
+                hint="check that the user may use the API and read this object",
+                where=self.instance_url,
+            ) from error
+        except requests.RequestException as error:
+            raise network_error(error, self.instance_url, _READ_ONLY) from error
+
+    def _query(self, soql: str, api_version: str, tooling: bool) -> list[dict[str, object]]:
+        salesforce = self._rest(api_version)
+        if tooling:
+            answer = salesforce.toolingexecute("query", params={"q": soql})
+        else:
+            answer = salesforce.query(soql)
+        records = answer.get("records", []) if isinstance(answer, dict) else []
+        return [dict(record) for record in records]
+
+    def _rest(self, api_version: str) -> Salesforce:
+        from simple_salesforce.api import Salesforce
+
+        session = self.session
+        salesforce = Salesforce(
+            instance_url=session.instance_url,
+            session_id=session.access_token.reveal(),
+            version=api_version,
+            session=self.http,
+        )
+        # It writes https:// in front of every host; an emulated org on loopback may have http.
+        salesforce.base_url = f"{session.instance_url}/services/data/v{api_version}/"
+        salesforce.tooling_url = f"{salesforce.base_url}tooling/"
+        return salesforce
+
+    def close(self) -> None:
+        self.http.close()
+
+
+def expired_session(instance_url: str) -> AuthError:
+    """The error for a session the org no longer knows and that can't be renewed."""
+    return AuthError(
+        "the session is expired or invalid (INVALID_SESSION_ID)",
+        where=instance_url,
+        hint="get a new access token, or give the org a way in that renews itself: "
+        "alias, jwt, client_credentials",
+    )

@@ -1,0 +1,79 @@
+"""How a target's org is reached, as cutover.yaml says it. Exactly one way each."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import model_validator
+
+from sfcutover.values import Model, SecretReference, Text
+
+LOGIN_URL = "https://login.salesforce.com"
+
+
+class JwtConfig(Model):
+    """JWT bearer: a user pre-authorized for an app, and the app's private key (PEM)."""
+
+    client_id: Text
+    username: Text
+    private_key: SecretReference
+    login_url: Text = Text(literal=LOGIN_URL)
+
+
+class ClientCredentialsConfig(Model):
+    """Client credentials: the app's own user; login_url is the org's My Domain."""
+
+    client_id: Text
+    client_secret: SecretReference
+    login_url: Text
+
+
+class OrgConfig(Model):
+    """alias: of the Salesforce CLI. access_token with instance_url. jwt. client_credentials.
+
+    auth_url: an SFDX auth URL (``force://…``).
+    """
+
+    alias: str | None = None
+    access_token: SecretReference | None = None
+    instance_url: Text | None = None
+    jwt: JwtConfig | None = None
+    client_credentials: ClientCredentialsConfig | None = None
+    auth_url: SecretReference | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        ways = (self.alias, self.access_token, self.jwt, self.client_credentials, self.auth_url)
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError(
+                "give exactly one of alias, access_token, jwt, client_credentials and auth_url"
+            )
+        if (self.access_token is None) != (self.instance_url is None):
+            raise ValueError("access_token and instance_url go together, and with nothing else")
+        return self
+
+    @property
+    def on_loopback(self) -> bool:
+        """True if the org is known to be on this machine: an emulator."""
+        for text in (
+            self.instance_url,
+            self.jwt and self.jwt.login_url,
+            self.client_credentials and self.client_credentials.login_url,
+        ):
+            if text is not None:
+                return is_loopback_url(text.literal or os.environ.get(text.env or "", ""))
+        return False
+
+
+def is_loopback_url(url: str) -> bool:
+    """True for a URL whose host is localhost or a loopback address."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,208 @@
+"""The kinds of values cutover.yaml is made of: secrets, texts, durations, ranges."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from sfcutover.credentials import (
+    Secret,
+    secret_from_command,
+    secret_from_environment,
+    secret_from_file,
+)
+from sfcutover.ipranges import MAX_ADDRESSES, IpRange
+from sfcutover.yamlfile import YamlFile
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+# RFC 1918, 6598, 1122, 3927, 4193, 4291: never seen by Salesforce as a source address.
+_PRIVATE = [
+    ipaddress.ip_network(block)
+    for block in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "fc00::/7",
+        "fe80::/10",
+        "::1/128",
+    )
+]
+
+
+class TooManyAddressesError(ValueError):
+    """One range alone holds more addresses than a list may."""
+
+
+class PlacedError(ValueError):
+    """A complaint about a value somewhere below the model that raises it."""
+
+    def __init__(self, message: str, *location: int | str) -> None:
+        super().__init__(message)
+        self.location = location
+
+
+class Model(BaseModel):
+    """Frozen; a key that isn't known is an error; knows its place in the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    _where: str = PrivateAttr("cutover.yaml")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember_place(
+        cls, data: object, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        model = handler(data)
+        if isinstance(info.context, YamlFile):
+            model._where = info.context.where_mapping(data)
+        return model
+
+    @property
+    def where(self) -> str:
+        """``file:line`` of this mapping."""
+        return self._where
+
+
+class SecretReference(Model):
+    """Where a secret is read from; exactly one of the three.
+
+    env: an environment variable. file: a path, relative to the working folder.
+    command: argv, run without a shell; its stdout is the secret.
+    """
+
+    env: str | None = None
+    file: Path | None = None
+    command: tuple[str, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_literals(cls, data: object) -> object:
+        if isinstance(data, dict):
+            return data
+        raise ValueError(
+            "a secret never stands in this file; write {env: NAME}, {file: PATH} "
+            "or {command: [argv]}"
+        )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(value is not None for value in (self.env, self.file, self.command)) != 1:
+            raise ValueError("give exactly one of env, file and command")
+        if self.command is not None and not self.command:
+            raise ValueError("command is empty")
+        return self
+
+    def read(self) -> Secret:
+        """The secret. Raises ConfigError naming the place in the file."""
+        if self.env is not None:
+            return secret_from_environment(self.env, self.where, os.environ)
+        if self.file is not None:
+            return secret_from_file(self.file, self.where)
+        return secret_from_command(list(self.command or ()), self.where)
+
+
+class Text(Model):
+    """A value that is no secret: written out, or taken from an environment variable."""
+
+    literal: str | None = None
+    env: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_literals(cls, data: object) -> object:
+        return {"literal": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.literal is None) == (self.env is None):
+            raise ValueError("write the text itself, or {env: NAME}")
+        return self
+
+    def read(self) -> str:
+        """The text. Raises ConfigError for an unset environment variable."""
+        if self.literal is not None:
+            return self.literal
+        return secret_from_environment(self.env or "", self.where, os.environ).reveal()
+
+
+class RangeEntry(Model):
+    """One of the old or new ranges: an address, a CIDR block or first-last, and a description."""
+
+    range: str
+    description: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_text(cls, data: object) -> object:
+        return data if isinstance(data, dict) else {"range": data}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _check_range(IpRange.parse(self.range), self.range)
+        if self.description is not None and _CONTROL.search(self.description):
+            raise ValueError("the description holds a control character")
+        return self
+
+    def to_range(self) -> IpRange:
+        return IpRange.parse(self.range, self.description)
+
+    @property
+    def is_private(self) -> bool:
+        """True if Salesforce can never see a request from these addresses."""
+        entry = self.to_range()
+        return any(
+            entry.overlaps(IpRange(block[0], block[-1]))
+            for block in _PRIVATE
+            if block.version == entry.start.version
+        )
+
+
+def _check_range(entry: IpRange, text: str) -> None:
+    if entry.size >= 2 ** (entry.start.max_prefixlen - 1):
+        raise ValueError(f"{text} would open the list to everybody")
+    if entry.size > MAX_ADDRESSES:
+        raise TooManyAddressesError(
+            f"{text} holds {entry.size:,} addresses; a whole list holds at most {MAX_ADDRESSES}"
+        )
+    for address in (entry.start, entry.end):
+        if address.is_multicast or address.is_unspecified or address == _BROADCAST:
+            raise ValueError(f"{text}: nothing can send from {address}")
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+            raise ValueError(f"{text} is an IPv4 address in IPv6 form; write {address.ipv4_mapped}")
+
+
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+
+
+def _parse_duration(value: object) -> float:
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a duration; write 60s, 15m or 2h")
+    return float(match[1]) * _UNIT_SECONDS[match[2]]
+
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(_parse_duration),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?\s*(ms|s|m|h|d)$"}),
+]
