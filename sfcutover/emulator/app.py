@@ -1,0 +1,210 @@
+"""The HTTP surface of the org: routes, authorization, faults, and a log line per request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from sfcutover.emulator.admin import Admin
+from sfcutover.emulator.events import Event
+from sfcutover.emulator.faults import Fault, Kind
+from sfcutover.emulator.metadata_api import Asked, MetadataApi
+from sfcutover.emulator.oauth import TokenEndpoint, TokenError
+from sfcutover.emulator.org import Org
+from sfcutover.emulator.rest import RestApi, RestError
+from sfcutover.emulator.soap import SoapFaultError, read_call, write_answer, write_fault
+from sfcutover.emulator.wire import Waiter, interfere_after, interfere_before
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+MAX_BODY = 60 * 1024 * 1024  # bytes; the 39 MB zip limit in base64, and the envelope
+_REST = "/services/data/v<version>"
+
+ROUTES = Map(
+    [
+        Rule("/services/Soap/m/<version>", endpoint="soap"),
+        Rule("/services/Soap/m/<version>/<path:rest>", endpoint="soap"),
+        Rule("/services/data", endpoint="versions"),
+        Rule("/services/data/", endpoint="versions"),
+        Rule(_REST, endpoint="resources"),
+        Rule(f"{_REST}/", endpoint="resources"),
+        Rule(f"{_REST}/limits", endpoint="limits"),
+        Rule(f"{_REST}/query", endpoint="query"),
+        Rule(f"{_REST}/query/", endpoint="query"),
+        Rule(f"{_REST}/tooling/query", endpoint="tooling_query"),
+        Rule(f"{_REST}/tooling/query/", endpoint="tooling_query"),
+        Rule(f"{_REST}/sobjects/User/<record_id>", endpoint="user"),
+        Rule("/services/oauth2/userinfo", endpoint="userinfo"),
+        Rule("/id/<org_id>/<user_id>", endpoint="userinfo"),
+        Rule("/services/oauth2/token", endpoint="token"),
+        Rule("/emulator/<what>", endpoint="admin"),
+    ],
+    merge_slashes=False,
+    redirect_defaults=False,
+    strict_slashes=True,
+)
+
+
+class App:
+    """A WSGI application around one org."""
+
+    def __init__(self, org: Org, url: str, tokens: TokenEndpoint, wait: Waiter) -> None:
+        self._org = org
+        self._wait = wait
+        self._metadata = MetadataApi(org)
+        self._rest = RestApi(org, url)
+        self._tokens = tokens
+        self._admin = Admin(org)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        request.max_content_length = MAX_BODY
+        try:
+            response = self._route(request)
+        except HTTPException as error:
+            response = _rest_error(error.code or 500, "NOT_FOUND", error.name)
+        return response(environ, start_response)
+
+    def _route(self, request: Request) -> Response:
+        body = _read(request)
+        endpoint, values = ROUTES.bind_to_environ(request.environ).match()
+        if endpoint == "admin":
+            with self._org.lock:
+                return self._admin.answer(request.method, str(values["what"]), body)
+        if endpoint == "soap":
+            return self._soap(request, body, str(values["version"]))
+        if endpoint == "token":
+            return self._exchange("oauth", "token", request, "", lambda *_: self._token(request))
+        return self._exchange(
+            "rest",
+            endpoint,
+            request,
+            _bearer(request),
+            lambda event, _: self._read_rest(endpoint, request, values, event),
+        )
+
+    def _exchange(
+        self,
+        kind: str,
+        operation: str,
+        request: Request,
+        token: str,
+        answer: Callable[[Event, Fault | None], Response],
+    ) -> Response:
+        """Log a request, let its fault have its way, and take its effect under the lock."""
+        fault = self._org.faults.strike(operation)
+        event = self._org.log.add(kind, operation, fault=fault.kind.value if fault else None)
+        response = interfere_before(fault, request, self._wait)
+        if response is None:
+            with self._org.lock:
+                if fault and fault.kind == Kind.EXPIRED_SESSION:
+                    self._org.sessions.end(token)
+                response = answer(event, fault)
+        event["status"] = response.status_code
+        return interfere_after(fault, request, response)
+
+    def _soap(self, request: Request, body: bytes, version: str) -> Response:
+        try:
+            call = read_call(body)
+        except SoapFaultError as error:
+            self._org.log.add("soap", "unreadable", code=error.code, status=500)
+            return _soap_response(write_fault(error.code, str(error)), 500)
+        return self._exchange(
+            "soap",
+            call.operation,
+            request,
+            call.session_id,
+            lambda event, fault: self._call(Asked(call, _number(version), fault, event)),
+        )
+
+    def _call(self, asked: Asked) -> Response:
+        try:
+            _raise_soap_fault(asked.fault)
+            results = self._metadata.answer(asked)
+        except SoapFaultError as error:
+            asked.event["code"] = error.code
+            return _soap_response(write_fault(error.code, str(error)), 500)
+        return _soap_response(write_answer(asked.call.operation, results), 200)
+
+    def _token(self, request: Request) -> Response:
+        basic = request.authorization
+        pair = None
+        if basic is not None and basic.type == "basic":
+            pair = (basic.username or "", basic.password or "")
+        try:
+            return _json_response(self._tokens.answer(request.form, pair))
+        except TokenError as error:
+            return _json_response({"error": error.error, "error_description": str(error)}, 400)
+
+    def _read_rest(
+        self, endpoint: str, request: Request, values: Mapping[str, object], event: Event
+    ) -> Response:
+        try:
+            return _json_response(self._resource(endpoint, request, values))
+        except RestError as error:
+            event["code"] = error.code
+            return _rest_error(error.status, error.code, str(error))
+
+    def _resource(self, endpoint: str, request: Request, values: Mapping[str, object]) -> object:
+        if endpoint == "versions":
+            return self._rest.versions()
+        self._rest.check_session(_bearer(request))
+        if endpoint == "userinfo":
+            return self._rest.identity()
+        version = str(values["version"])
+        self._rest.check_version(version)
+        if endpoint == "resources":
+            return self._rest.resources(version)
+        if endpoint == "limits":
+            return self._rest.limits()
+        if endpoint == "user":
+            return self._rest.user(version, str(values["record_id"]))
+        text = request.args.get("q", "")
+        return self._rest.query(version, text, tooling=endpoint == "tooling_query")
+
+
+def _read(request: Request) -> bytes:
+    if request.path == "/services/oauth2/token":
+        if (request.content_length or 0) > MAX_BODY:
+            raise RequestEntityTooLarge
+        return b""
+    return request.get_data()
+
+
+def _raise_soap_fault(fault: Fault | None) -> None:
+    if fault and fault.kind == Kind.ORG_LOCKED:
+        text = "The organization is locked by another administrative operation"
+        raise SoapFaultError("ORG_LOCKED", text)
+    if fault and fault.kind == Kind.CROSS_REFERENCE_500:
+        raise SoapFaultError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() in ("bearer", "oauth") else ""
+
+
+def _number(version: str) -> float:
+    try:
+        return float(version)
+    except ValueError:
+        return 0.0
+
+
+def _soap_response(body: bytes, status: int) -> Response:
+    return Response(body, status, content_type="text/xml;charset=UTF-8")
+
+
+def _json_response(value: object, status: int = 200) -> Response:
+    text = json.dumps(value, ensure_ascii=False)
+    return Response(text, status, content_type="application/json;charset=UTF-8")
+
+
+def _rest_error(status: int, code: str, message: str) -> Response:
+    return _json_response([{"message": message, "errorCode": code}], status)

@@ -1,0 +1,156 @@
+"""The components that stand in the org when it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from lxml import etree
+
+from sfcutover.carriers import (
+    APP,
+    CONNECTED_APP,
+    OAUTH_POLICIES,
+    OAUTH_SETTINGS,
+    SECURITY_SETTINGS,
+)
+from sfcutover.emulator.scenario import Entry, Scenario
+from sfcutover.emulator.schema import APP_ELEMENT, APP_POLICIES, GLOBAL_SETTINGS, LISTS
+from sfcutover.emulator.xml import metadata_child, metadata_root
+
+Fields = list[tuple[str, "str | Fields"]]
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What the app's OAuth client logs in with."""
+
+    client_id: str
+    client_secret: str
+
+
+def default_components(
+    scenario: Scenario, credentials: Credentials
+) -> Iterator[tuple[str, str, bytes]]:
+    """Metadata type, full name and file of each; secret are only the global settings'."""
+    for metadata_type, name, fields in _components(scenario, credentials):
+        if metadata_type not in scenario.leave_out:
+            yield metadata_type, scenario.qualified(name), _write(metadata_type, fields)
+    for extra in scenario.extra_components:
+        yield extra.type, extra.full_name, extra.xml.strip().encode()
+
+
+def _components(scenario: Scenario, credentials: Credentials) -> Iterator[tuple[str, str, Fields]]:
+    app: Fields = [(APP_ELEMENT, scenario.app_name)]
+    label: Fields = [("label", scenario.app.replace("_", " "))]
+    yield APP.metadata_type, scenario.app, _app_fields() + label
+    yield (
+        SECURITY_SETTINGS.metadata_type,
+        scenario.security_settings_name,
+        app + _ranges(scenario, SECURITY_SETTINGS.metadata_type) + _unknown_fields(scenario),
+    )
+    yield (
+        OAUTH_SETTINGS.metadata_type,
+        scenario.oauth_settings_name,
+        app
+        + label
+        + [("commaSeparatedOauthScopes", "Api,RefreshToken")]
+        + _ranges(scenario, OAUTH_SETTINGS.metadata_type),
+    )
+    yield OAUTH_POLICIES.metadata_type, scenario.oauth_policies_name, app + label + _policies()
+    yield (
+        GLOBAL_SETTINGS.metadata_type,
+        scenario.global_settings_name,
+        app + label + _global_settings(credentials),
+    )
+    yield (
+        APP_POLICIES.metadata_type,
+        scenario.app_policies_name,
+        [*app, *label, ("isEnabled", "true"), ("isOauthPluginEnabled", "true")],
+    )
+    yield CONNECTED_APP.metadata_type, scenario.connected_app_name, _connected_app(scenario)
+
+
+def _app_fields() -> Fields:
+    return [
+        ("contactEmail", "integration@acme.example"),
+        ("description", "Connects Acme to its customers' orgs"),
+        ("distributionState", "Packaged"),
+        ("isProtected", "false"),
+    ]
+
+
+def _policies() -> Fields:
+    return [
+        ("ipRelaxationPolicyType", "Enforce"),
+        ("isClientCredentialsFlowEnabled", "true"),
+        ("permittedUsersPolicyType", "AllSelfAuthorized"),
+        ("refreshTokenPolicyType", "SpecificInactivity"),
+        ("refreshTokenValidityPeriod", "30"),
+        ("refreshTokenValidityUnit", "Days"),
+        ("sessionTimeoutInMinutes", "120"),
+    ]
+
+
+def _global_settings(credentials: Credentials) -> Fields:
+    return [
+        ("callbackUrl", "https://connector.acme.example/oauth/callback"),
+        ("consumerKey", credentials.client_id),
+        ("consumerSecret", credentials.client_secret),
+        ("isConsumerSecretOptional", "false"),
+        ("isPkceRequired", "true"),
+        ("isRefreshTokenRotationEnabled", "true"),
+        ("isSecretRequiredForRefreshToken", "true"),
+    ]
+
+
+def _connected_app(scenario: Scenario) -> Fields:
+    return [
+        ("contactEmail", "integration@acme.example"),
+        *_ranges(scenario, CONNECTED_APP.metadata_type),
+        ("label", scenario.connected_app_name.replace("_", " ")),
+        (
+            "oauthConfig",
+            [
+                ("callbackUrl", "https://connector.acme.example/oauth/callback"),
+                ("scopes", "Api"),
+                ("scopes", "RefreshToken"),
+            ],
+        ),
+        ("oauthPolicy", [("ipRelaxation", "ENFORCE"), ("refreshTokenPolicy", "infinite")]),
+    ]
+
+
+def _ranges(scenario: Scenario, metadata_type: str) -> Fields:
+    old = [Entry(range=address) for address in scenario.old]
+    return list(_entries([*old, *scenario.unrelated], *LISTS[metadata_type]))
+
+
+def _entries(
+    entries: Iterable[Entry], element: str, start: str, end: str
+) -> Iterator[tuple[str, Fields]]:
+    for entry in entries:
+        parsed = entry.parsed()
+        fields: Fields = [(end, str(parsed.end)), (start, str(parsed.start))]
+        if entry.description is not None:
+            fields.insert(0, ("description", entry.description))
+        yield element, fields
+
+
+def _unknown_fields(scenario: Scenario) -> Fields:
+    return list(scenario.unknown_fields.items())
+
+
+def _write(metadata_type: str, fields: Fields) -> bytes:
+    root = metadata_root(metadata_type)
+    _append(root, fields)
+    return etree.tostring(root, encoding="UTF-8")
+
+
+def _append(parent: etree._Element, fields: Fields) -> None:
+    for name, value in fields:
+        element = metadata_child(parent, name)
+        if isinstance(value, str):
+            element.text = value
+        else:
+            _append(element, value)

@@ -1,0 +1,60 @@
+"""What was asked of the org, in order; tests count with it and nobody reads secrets in it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+from sfcutover.emulator.clock import Clock, soap_time
+
+Event = dict[str, str | int | bool | None]
+
+
+class EventLog(Sequence[Event]):
+    """A thread-safe list of events, the oldest first.
+
+    Every event has ``time`` (ISO 8601), ``kind`` (soap, rest, oauth) and ``operation``;
+    those about a deployment have its ``deployment`` id. Callers pass names, ids and
+    codes, never a body, a header or a form field.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._events: list[Event] = []
+        self._lock = threading.Lock()
+
+    def add(self, kind: str, operation: str, **facts: str | int | bool | None) -> Event:
+        """Append one event and return it, so that its outcome can be filled in."""
+        event: Event = {
+            "time": soap_time(self._clock()),
+            "kind": kind,
+            "operation": operation,
+            "deployment": None,
+            **facts,
+        }
+        with self._lock:
+            self._events.append(event)
+        return event
+
+    def snapshot(self) -> list[Event]:
+        """Copies of all events so far."""
+        with self._lock:
+            return [dict(event) for event in self._events]
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Event]: ...
+    def __getitem__(self, index: int | slice) -> Event | list[Event]:
+        return self.snapshot()[index]
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.snapshot())
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._events)
+
+    def __repr__(self) -> str:
+        return f"EventLog({self.snapshot()!r})"

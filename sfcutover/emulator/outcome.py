@@ -1,0 +1,180 @@
+"""What would come of a package: a message per component, and what it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sfcutover.emulator.archive import MANIFEST, ArchiveError, Manifest, Package, read_package
+from sfcutover.emulator.scenario import Scenario
+from sfcutover.emulator.schema import SCHEMAS, FieldType, TypeSchema
+from sfcutover.emulator.store import Store
+from sfcutover.emulator.validation import Problem, Rules, validate
+
+
+@dataclass(frozen=True)
+class Message:
+    """One DeployMessage: a component, or package.xml, and how it went."""
+
+    file_name: str
+    full_name: str
+    component_type: str = ""
+    problem: Problem | None = None
+    id: str | None = None
+    is_new: bool = False
+    is_changed: bool = False
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """A component to be saved, or to be deleted where xml is None."""
+
+    metadata_type: str
+    full_name: str
+    xml: bytes | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """successes and failures hold a message per component; changes only successful ones.
+
+    error: why no component was looked at, for example a zip that isn't one.
+    """
+
+    successes: tuple[Message, ...] = ()
+    failures: tuple[Message, ...] = ()
+    changes: tuple[Change, ...] = ()
+    total: int = 0
+    file_count: int | None = None
+    error: str | None = None
+
+
+@dataclass
+class _Tally:
+    successes: list[Message] = field(default_factory=list)
+    failures: list[Message] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+
+class Checker:
+    """Holds packages against the org's components. The caller holds the org's lock."""
+
+    def __init__(self, scenario: Scenario, store: Store) -> None:
+        self._scenario = scenario
+        self._store = store
+
+    def check(self, zip_bytes: bytes, *, single_package: bool) -> Outcome:
+        """Work out what deploying the zip would do, without doing it."""
+        try:
+            package = read_package(zip_bytes, single_package=single_package)
+        except ArchiveError as error:
+            return self._refuse(str(error))
+        version = package.manifest.version
+        if version is None:
+            return self._refuse("No version specified in package.xml")
+        if not self._scenario.min_api_version <= version <= self._scenario.max_api_version:
+            return self._refuse(f"UNSUPPORTED_API_VERSION: Invalid Api version: {version:.1f}")
+        return self._check_members(package, version)
+
+    def _refuse(self, text: str) -> Outcome:
+        if "zip" in text or text.startswith("LIMIT_EXCEEDED"):
+            return Outcome(error=text)
+        return Outcome(failures=(Message(MANIFEST, MANIFEST, problem=Problem(text)),), total=1)
+
+    def _check_members(self, package: Package, version: float) -> Outcome:
+        rules = self._rules(package, version)
+        tally = _Tally()
+        for type_name, members in package.manifest.members.items():
+            schema = SCHEMAS.get(type_name)
+            if schema is None or not schema.exists_in(version):
+                tally.failures.append(_unknown_type(package, type_name, version, schema))
+                continue
+            for name in members:
+                self._check_member(package, schema, name, rules, tally)
+        tally.failures.extend(_unnamed_files(package))
+        self._check_removals(package.destructive, tally)
+        total = len(tally.successes) + len(tally.failures)
+        tally.successes.append(Message(f"{package.root}{MANIFEST}", MANIFEST, is_changed=True))
+        return Outcome(tuple(tally.successes), tuple(tally.failures), tuple(tally.changes), total)
+
+    def _check_member(
+        self, package: Package, schema: TypeSchema, name: str, rules: Rules, tally: _Tally
+    ) -> None:
+        path = schema.component_type.path(name)
+        xml = package.files.get(path)
+        before = self._store.get(schema.name, name)
+        if xml is None:
+            text = (
+                f"An object '{name}' of type {schema.name} was named in package.xml, "
+                "but was not found in zipped directory"
+            )
+            where = f"{package.root}{MANIFEST}"
+            tally.failures.append(Message(where, name, schema.name, Problem(text)))
+            return
+        problem = validate(xml, schema, rules)
+        message = Message(
+            f"{package.root}{path}",
+            name,
+            schema.name,
+            problem,
+            before.id if before else None,
+            is_new=before is None and problem is None,
+            is_changed=problem is None,
+        )
+        (tally.failures if problem else tally.successes).append(message)
+        if problem is None:
+            tally.changes.append(Change(schema.name, name, xml))
+
+    def _check_removals(self, removals: Manifest | None, tally: _Tally) -> None:
+        for type_name, members in (removals.members if removals else {}).items():
+            for name in members:
+                where = "destructiveChanges.xml"
+                if self._store.get(type_name, name) is None:
+                    text = f"No {type_name} named: {name} found"
+                    tally.failures.append(Message(where, name, type_name, Problem(text)))
+                else:
+                    tally.successes.append(Message(where, name, type_name, is_deleted=True))
+                    tally.changes.append(Change(type_name, name, None))
+
+    def _rules(self, package: Package, version: float) -> Rules:
+        app_type = "ExternalClientApplication"
+        sent = package.manifest.members.get(app_type, [])
+        own = {name: FieldType(name) for name in self._scenario.unknown_fields}
+        return Rules(
+            version,
+            lambda name: name in sent or self._store.get(app_type, name) is not None,
+            {"ExtlClntAppOauthSecuritySettings": _without(own, version)},
+            self._scenario.require_schema_order,
+        )
+
+
+def _without(own: dict[str, FieldType], version: float) -> dict[str, FieldType]:
+    """The org's own fields, but not those that the schema has, with their first version."""
+    known = SCHEMAS["ExtlClntAppOauthSecuritySettings"].fields
+    return {name: one for name, one in own.items() if name not in known}
+
+
+def _unknown_type(
+    package: Package, name: str, version: float, schema: TypeSchema | None
+) -> Message:
+    text = (
+        f"Unknown type name '{name}' specified in package.xml"
+        if schema is None
+        else f"Entity type '{name}' is not available in version {version:.1f}"
+    )
+    return Message(f"{package.root}{MANIFEST}", name, "", Problem(text))
+
+
+def _unnamed_files(package: Package) -> Iterator[Message]:
+    named = set(_named_paths(package.manifest.members.items()))
+    for path in package.files:
+        if path not in named:
+            name = path.rpartition("/")[2].rpartition(".")[0]
+            yield Message(f"{package.root}{path}", name, "", Problem("Not in package.xml"))
+
+
+def _named_paths(members: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
+    for type_name, names in members:
+        if type_name in SCHEMAS:
+            yield from (SCHEMAS[type_name].component_type.path(name) for name in names)

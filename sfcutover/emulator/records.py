@@ -1,0 +1,84 @@
+"""The records of the org that can be queried, and its user as a REST resource."""
+
+from __future__ import annotations
+
+from sfcutover.emulator.clock import rest_time
+from sfcutover.emulator.deployments import Deployment
+from sfcutover.emulator.org import Org
+from sfcutover.emulator.soql import Query, QueryError, Record
+
+_NOT_HERE = (
+    "sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure "
+    "to append the '__c' after the entity name."
+)
+
+
+def records_of(org: Org, query: Query, *, tooling: bool) -> list[Record]:
+    """All records of the object that a query names, the newest first.
+
+    Raises QueryError with INVALID_TYPE for an object that the org doesn't have;
+    ScratchOrgInfo is one, for it is no Dev Hub.
+    """
+    name = query.source.lower()
+    if tooling:
+        if name == "deployrequest" and org.scenario.deploy_request_query:
+            return [_deploy_request(org, one) for one in reversed(list(org.queue))]
+    elif name == "organization":
+        return [organization(org)]
+    elif name == "user":
+        return [user(org)]
+    raise QueryError("INVALID_TYPE", _NOT_HERE.format(name=query.source))
+
+
+def organization(org: Org) -> Record:
+    """The Organization record."""
+    scenario = org.scenario
+    return {
+        "Id": org.id,
+        "Name": scenario.org_name,
+        "OrganizationType": scenario.organization_type,
+        "InstanceName": scenario.instance_name,
+        "IsSandbox": scenario.is_sandbox,
+        "NamespacePrefix": scenario.namespace,
+        "TrialExpirationDate": None,
+        "LanguageLocaleKey": "en_US",
+        "CreatedDate": rest_time(org.started),
+    }
+
+
+def user(org: Org) -> Record:
+    """The User record of the one user."""
+    first, _, last = org.scenario.user_name.rpartition(" ")
+    return {
+        "Id": org.user_id,
+        "Username": org.scenario.username,
+        "Name": org.scenario.user_name,
+        "FirstName": first or None,
+        "LastName": last,
+        "Email": org.scenario.username,
+        "IsActive": True,
+        "UserType": "Standard",
+        "ProfileId": org.profile_id,
+        "LanguageLocaleKey": "en_US",
+        "TimeZoneSidKey": "GMT",
+        "CreatedDate": rest_time(org.started),
+    }
+
+
+def _deploy_request(org: Org, deployment: Deployment) -> Record:
+    return {
+        "Id": deployment.id,
+        "Status": deployment.status.value,
+        "CheckOnly": deployment.check_only,
+        "CreatedById": org.user_id,
+        "CreatedDate": rest_time(deployment.created),
+        "StartDate": rest_time(deployment.started) if deployment.started else None,
+        "CompletedDate": rest_time(deployment.ended) if deployment.ended else None,
+        "ErrorMessage": deployment.error_message,
+        "ErrorStatusCode": deployment.error_code,
+        "NumberComponentErrors": len(deployment.failures),
+        "NumberComponentsDeployed": deployment.components_deployed,
+        "NumberComponentsTotal": deployment.components_total,
+        "RollbackOnError": deployment.options.rollback_on_error,
+        "StateDetail": None,
+    }

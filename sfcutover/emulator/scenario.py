@@ -1,0 +1,163 @@
+"""What the emulated org is like. Everything that is unknown about a real org is a setting here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from sfcutover.emulator.faults import Fault
+from sfcutover.emulator.schema import SCHEMAS
+from sfcutover.ipranges import IpRange, RangeError
+
+NEWEST_VERSION = 68.0  # Winter '27
+
+
+class ScenarioError(ValueError):
+    """The file is no scenario; the message names the file and what is wrong in it."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Entry(_Frozen):
+    """One entry of an allowlist: ``range`` as an address, a CIDR block or first-last."""
+
+    range: str
+    description: str | None = None
+
+    @field_validator("range")
+    @classmethod
+    def _check_range(cls, text: str) -> str:
+        try:
+            IpRange.parse(text)
+        except RangeError as error:
+            raise ValueError(str(error)) from error
+        return text
+
+    def parsed(self) -> IpRange:
+        return IpRange.parse(self.range, self.description)
+
+
+class Component(_Frozen):
+    """A component that stands in the org besides the default ones; xml is its whole file."""
+
+    type: str
+    full_name: str
+    xml: str
+
+    @field_validator("type")
+    @classmethod
+    def _check_type(cls, name: str) -> str:
+        if name not in SCHEMAS:
+            raise ValueError(f"unknown metadata type {name!r}; known: {', '.join(SCHEMAS)}")
+        return name
+
+
+class Scenario(_Frozen):
+    """An org, its app, its addresses, its timing and its oddities. Times are in seconds."""
+
+    # What stands in the org. A component's name is made from the app's unless it is given.
+    app: str = "Acme_Connector"
+    namespace: str | None = None
+    security_settings_name: str = "{app}_oauthSecurity"
+    oauth_settings_name: str = "{app}_oauth"
+    oauth_policies_name: str = "{app}_oauthPlcy"
+    global_settings_name: str = "{app}_glbloauth"
+    app_policies_name: str = "{app}_plcy"
+    connected_app_name: str = "Acme_Legacy"
+    leave_out: tuple[str, ...] = ()  # metadata types without a default component
+    extra_components: tuple[Component, ...] = ()
+    unknown_fields: dict[str, str] = {}  # in the security settings; the org accepts them back
+
+    # The addresses.
+    old: tuple[str, ...] = ("127.0.0.11", "127.0.0.12")
+    new: tuple[str, ...] = ("127.0.0.21", "127.0.0.22")
+    unrelated: tuple[Entry, ...] = (Entry(range="192.0.2.64-192.0.2.71", description="office VPN"),)
+
+    # The org and its user.
+    org_name: str = "Acme Packaging"
+    organization_type: str = "Partner Developer Edition"
+    instance_name: str = "CS999"
+    is_sandbox: bool = False
+    username: str = "release@acme.example"
+    user_name: str = "Release Engineer"
+    can_modify_metadata: bool = True
+    min_api_version: float = 22.0
+    max_api_version: float = NEWEST_VERSION
+    session_seconds: float = Field(default=7200, gt=0)
+    rotate_auth_url_token: bool = False
+    deploy_request_query: bool = True  # DeployRequest over the Tooling API; unverified
+
+    # How long things take.
+    deploy_seconds: float = Field(default=0, ge=0, le=3600)
+    retrieve_seconds: float = Field(default=0, ge=0, le=3600)
+    cancel_seconds: float = Field(default=0, ge=0, le=3600)
+
+    # What a save makes of the file.
+    replace_or_merge: Literal["replace", "merge"] = "replace"  # repeated elements
+    omitted_fields: Literal["reset", "keep"] = "reset"
+    ipv6_form: Literal["as_sent", "compressed", "expanded_upper"] = "as_sent"
+    reorder_ranges: bool = False  # by address
+    require_schema_order: bool = False
+
+    # How statuses are spelt: Finalizing or FinalizingDeploy.
+    long_finalizing_status: bool = False
+
+    faults: tuple[Fault, ...] = ()
+
+    @field_validator("old", "new")
+    @classmethod
+    def _check_addresses(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        for address in addresses:
+            Entry(range=address)
+        return addresses
+
+    @field_validator("leave_out")
+    @classmethod
+    def _check_types(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in SCHEMAS:
+                raise ValueError(f"unknown metadata type {name!r}; known: {', '.join(SCHEMAS)}")
+        return names
+
+    @model_validator(mode="after")
+    def _check_versions(self) -> Self:
+        if self.min_api_version > self.max_api_version:
+            raise ValueError("min_api_version is above max_api_version")
+        return self
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """Read a YAML file; ScenarioError names the file and every wrong key."""
+        file = Path(path)
+        try:
+            loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ScenarioError(f"{file}: {error.strerror}") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ScenarioError(f"{file} is not YAML: {error}") from error
+        try:
+            return cls.model_validate({} if loaded is None else loaded)
+        except ValidationError as error:
+            raise ScenarioError(f"{file}: {_in_one_line(error)}") from error
+
+    @property
+    def app_name(self) -> str:
+        """The app's full name, with the namespace where there is one."""
+        return self.qualified(self.app)
+
+    def qualified(self, name: str) -> str:
+        """A component's full name: ``ns__Name`` in a namespaced org (as seen by users)."""
+        filled = name.replace("{app}", self.app)
+        return f"{self.namespace}__{filled}" if self.namespace else filled
+
+
+def _in_one_line(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc']) or 'the file'}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_input=False)
+    )

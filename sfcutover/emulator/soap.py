@@ -1,0 +1,119 @@
+"""SOAP envelopes as the Metadata API has them: requests read, answers and faults written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lxml import etree
+
+from sfcutover.carriers import METADATA_NAMESPACE
+from sfcutover.emulator.xml import XmlError, metadata_child, parse_xml
+
+ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_SPACES = {"e": ENVELOPE, "m": METADATA_NAMESPACE}
+
+Tree = Sequence[tuple[str, "str | bool | int | float | Tree | None"]]
+
+
+class SoapFaultError(Exception):
+    """Answered as a ``soapenv:Fault`` with ``sf:<code>``.
+
+    The metadata WSDL declares no fault messages, so there is no ``detail``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: the operation's name, its element, and the session id in the header."""
+
+    operation: str
+    element: etree._Element
+    session_id: str
+
+    def text(self, path: str, default: str = "") -> str:
+        """The text at a path of element names below the operation, ``a/b``."""
+        found = self.element.find(_qualified(path))
+        return default if found is None or found.text is None else found.text.strip()
+
+    def flag(self, path: str, default: bool = False) -> bool:
+        """A boolean; some clients write it as Python does, ``True``."""
+        text = self.text(path).lower()
+        return text in ("true", "1") if text else default
+
+    def texts(self, path: str) -> list[str]:
+        """The texts of a repeated element."""
+        return [(one.text or "").strip() for one in self.element.iterfind(_qualified(path))]
+
+    def elements(self, path: str) -> list[etree._Element]:
+        return self.element.findall(_qualified(path))
+
+
+def read_call(body: bytes) -> Call:
+    """Read an envelope; SoapFaultError if it isn't one."""
+    try:
+        root = parse_xml(body, huge=True)
+    except XmlError as error:
+        raise SoapFaultError("XML_PARSER_ERROR", f"{error} at line {error.line}") from error
+    operations = root.findall("e:Body/*", _SPACES)
+    if root.tag != f"{{{ENVELOPE}}}Envelope" or len(operations) != 1:
+        raise SoapFaultError("XML_PARSER_ERROR", "one operation in a SOAP envelope was expected")
+    operation = operations[0]
+    name = etree.QName(operation)
+    if name.namespace != METADATA_NAMESPACE:
+        raise SoapFaultError("UNKNOWN_EXCEPTION", f"No operation available for request {name.text}")
+    session = root.findtext("e:Header/m:SessionHeader/m:sessionId", "", _SPACES) or ""
+    return Call(name.localname, operation, session.strip())
+
+
+def write_answer(operation: str, results: Sequence[Tree | str]) -> bytes:
+    """The answer to an operation, with one ``result`` each."""
+    root, body = _envelope({None: METADATA_NAMESPACE, "xsi": XSI})
+    answer = metadata_child(body, f"{operation}Response")
+    for result in results:
+        _append(answer, "result", result)
+    return _bytes(root)
+
+
+def write_fault(code: str, message: str) -> bytes:
+    """A fault; message begins with the code, as Salesforce's do."""
+    root, body = _envelope({"sf": METADATA_NAMESPACE, "xsi": XSI})
+    fault = etree.SubElement(body, f"{{{ENVELOPE}}}Fault")
+    etree.SubElement(fault, "faultcode").text = f"sf:{code}"
+    etree.SubElement(fault, "faultstring").text = message
+    return _bytes(root)
+
+
+def _envelope(spaces: dict[str | None, str]) -> tuple[etree._Element, etree._Element]:
+    spaces["soapenv"] = ENVELOPE
+    root = etree.Element(f"{{{ENVELOPE}}}Envelope", nsmap=spaces)  # type: ignore[arg-type]
+    return root, etree.SubElement(root, f"{{{ENVELOPE}}}Body")
+
+
+def _append(
+    parent: etree._Element, name: str, value: str | bool | int | float | Tree | None
+) -> None:
+    if value is None:
+        return
+    element = metadata_child(parent, name)
+    if isinstance(value, bool):
+        element.text = "true" if value else "false"
+    elif isinstance(value, str | int | float):
+        element.text = str(value)
+    else:
+        for child, inner in value:
+            _append(element, child, inner)
+
+
+def _bytes(root: etree._Element) -> bytes:
+    head = b'<?xml version="1.0" encoding="UTF-8"?>'
+    return head + etree.tostring(root, encoding="UTF-8", xml_declaration=False)
+
+
+def _qualified(path: str) -> str:
+    return "/".join(f"{{{METADATA_NAMESPACE}}}{name}" for name in path.split("/"))

@@ -1,0 +1,151 @@
+"""The components of the org: what is saved is what is retrieved."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from lxml import etree
+
+from sfcutover.emulator.clock import Clock
+from sfcutover.emulator.ids import IdSequence
+from sfcutover.emulator.scenario import Scenario
+from sfcutover.emulator.schema import LISTS, SCHEMAS
+from sfcutover.emulator.xml import child_text, local_name, metadata_root, parse_xml, write_xml
+
+Key = tuple[str, str]  # metadata type, full name
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A component and its file, in the form in which the org writes it."""
+
+    metadata_type: str
+    full_name: str
+    xml: bytes
+    id: str
+    created: datetime
+    modified: datetime
+
+
+class Store:
+    """Components by type and name. The caller holds the org's lock."""
+
+    def __init__(self, scenario: Scenario, ids: IdSequence, clock: Clock) -> None:
+        self._scenario = scenario
+        self._merges = scenario.replace_or_merge == "merge"
+        self._keeps_omitted = scenario.omitted_fields == "keep"
+        self._ids = ids
+        self._clock = clock
+        self._components: dict[Key, Stored] = {}
+
+    def get(self, metadata_type: str, full_name: str) -> Stored | None:
+        return self._components.get((metadata_type, full_name))
+
+    def of_type(self, metadata_type: str) -> list[Stored]:
+        """All components of a type, by name."""
+        found = (one for one in self._components.values() if one.metadata_type == metadata_type)
+        return sorted(found, key=lambda one: one.full_name)
+
+    def __iter__(self) -> Iterator[Stored]:
+        return iter(list(self._components.values()))
+
+    def put(self, metadata_type: str, full_name: str, xml: bytes) -> Stored:
+        """Save a file as it is, apart from its layout; XmlError if it is not well-formed."""
+        return self._keep(metadata_type, full_name, parse_xml(xml))
+
+    def save(self, metadata_type: str, full_name: str, xml: bytes) -> bool:
+        """Save a deployed file as the scenario's org does; True if that changed the component."""
+        before = self.get(metadata_type, full_name)
+        root = parse_xml(xml)
+        if before is not None:
+            self._carry_over(metadata_type, parse_xml(before.xml), root)
+        self._rewrite_ranges(metadata_type, root)
+        after = self._keep(metadata_type, full_name, root)
+        return before is None or before.xml != after.xml
+
+    def delete(self, metadata_type: str, full_name: str) -> bool:
+        """Remove a component; False if there was none."""
+        return self._components.pop((metadata_type, full_name), None) is not None
+
+    def _keep(self, metadata_type: str, full_name: str, root: etree._Element) -> Stored:
+        before = self.get(metadata_type, full_name)
+        now = self._clock()
+        stored = Stored(
+            metadata_type,
+            full_name,
+            write_component(root),
+            before.id if before else self._ids.make(SCHEMAS[metadata_type].key_prefix),
+            before.created if before else now,
+            now,
+        )
+        self._components[metadata_type, full_name] = stored
+        return stored
+
+    def _carry_over(self, metadata_type: str, old: etree._Element, new: etree._Element) -> None:
+        fields = SCHEMAS[metadata_type].fields
+        sent = {local_name(child) for child in new}
+        known = {_content(child) for child in new}
+        for child in list(old):
+            name = local_name(child)
+            if name in fields and fields[name].is_repeated:
+                is_kept = self._merges and _content(child) not in known
+            else:
+                is_kept = self._keeps_omitted and name not in sent
+            if is_kept:
+                new.append(child)
+
+    def _rewrite_ranges(self, metadata_type: str, root: etree._Element) -> None:
+        if metadata_type not in LISTS:
+            return
+        entry, start, end = LISTS[metadata_type]
+        ranges = [child for child in root if local_name(child) == entry]
+        for one in ranges:
+            for name in (start, end):
+                _rewrite_address(one, name, self._scenario.ipv6_form)
+        if self._scenario.reorder_ranges:
+            for one in sorted(ranges, key=lambda one: _sort_key(one, start)):
+                root.append(one)
+
+
+def write_component(root: etree._Element) -> bytes:
+    """A file as the org writes it: sorted elements, four spaces, no attributes or comments.
+
+    Elements of one name keep their order.
+    """
+    tree = _sorted_copy(root)
+    return write_xml(tree)
+
+
+def _sorted_copy(element: etree._Element) -> etree._Element:
+    copy = metadata_root(local_name(element))
+    children = sorted(_elements(element), key=local_name)
+    if not children:
+        copy.text = element.text
+    copy.extend([_sorted_copy(child) for child in children])
+    return copy
+
+
+def _elements(element: etree._Element) -> Iterable[etree._Element]:
+    return (child for child in element if isinstance(child.tag, str))
+
+
+def _content(element: etree._Element) -> bytes:
+    return etree.tostring(_sorted_copy(element), method="c14n")
+
+
+def _rewrite_address(entry: etree._Element, name: str, form: str) -> None:
+    for child in entry:
+        if local_name(child) == name and child.text and form != "as_sent":
+            address = ipaddress.ip_address(child.text.strip())
+            if address.version == 6:  # noqa: PLR2004
+                child.text = (
+                    address.compressed if form == "compressed" else address.exploded.upper()
+                )
+
+
+def _sort_key(entry: etree._Element, start: str) -> tuple[int, int]:
+    address = ipaddress.ip_address((child_text(entry, start) or "0.0.0.0").strip())  # noqa: S104
+    return address.version, int(address)
