@@ -22,6 +22,7 @@ from sfcutover.ipranges import Allowlist, IpRange, RangeError
 
 MAX_COMPONENT_BYTES = 5 * 1024 * 1024
 _NAMESPACE_DECLARATION = f' xmlns="{METADATA_NAMESPACE}"'
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Field:
 
     @classmethod
     def of_text(cls, name: str, text: str) -> Field:
-        return cls(name, f"<{name}>{escape(text, {chr(13): '&#13;'})}</{name}>")
+        """The field as a parser would give it back, so an empty one has no end tag."""
+        content = escape(text, {chr(13): "&#13;"})
+        return cls(name, f"<{name}>{content}</{name}>" if content else f"<{name}/>")
 
     @property
     def content(self) -> str:
@@ -61,12 +64,6 @@ class Component:
     def path(self) -> str:
         return self.component_type.path(self.full_name)
 
-    @property
-    def app(self) -> str | None:
-        """Full name of the app the component belongs to; None if the file doesn't say."""
-        element = self.component_type.app_element
-        return self.full_name if element is None else self.text(element)
-
     def text(self, name: str) -> str | None:
         """The content of the first field of that name, or None."""
         return next((each.content for each in self.fields if each.name == name), None)
@@ -89,6 +86,14 @@ class Component:
         parts = [self.component_type.metadata_type, self.full_name]
         parts += [each.xml for each in self.fields]
         return hashlib.sha256("\n".join([*parts, *ranges]).encode()).hexdigest()
+
+
+def app_of(data: bytes, component_type: ComponentType, full_name: str, where: str) -> str | None:
+    """The app a component's file names; full_name where the component is the app itself."""
+    if component_type.app_element is None:
+        return full_name
+    root = parse_xml(data, where)
+    return root.findtext(f"{{{METADATA_NAMESPACE}}}{component_type.app_element}")
 
 
 def parse_component(
@@ -151,14 +156,15 @@ def parse_xml(data: bytes, where: str) -> etree._Element:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         raise ConfigError(
-            f"not well-formed XML: {error.msg}",
+            f"not well-formed XML: {' '.join(error.msg.split())}",
             where=f"{where}:{error.lineno or 1}",
             hint="retrieve the file again from the org",
         ) from error
     if root.getroottree().docinfo.internalDTD is not None:
+        line = data.partition(b"<!DOCTYPE")[0].count(b"\n") + 1
         raise ConfigError(
             "the file has a DTD; metadata never has one, and it could smuggle in entities",
-            where=where,
+            where=f"{where}:{line}",
             hint="retrieve the file again from the org",
         )
     return root
@@ -174,7 +180,9 @@ def _parse_entry(element: etree._Element, carrier: Carrier, where: str) -> IpRan
             extra.append((name, _xml_of(child)))
         elif name in values:
             raise _bad_entry(f"<{name}> stands twice in a range", child, where)
-        else:
+        elif len(child):
+            raise _bad_entry(f"<{name}> holds elements; it should hold text only", child, where)
+        elif child.get(_NIL) not in ("true", "1"):
             values[name] = child.text or ""
     for name in (carrier.start_element, carrier.end_element):
         if name not in values:
@@ -183,6 +191,7 @@ def _parse_entry(element: etree._Element, carrier: Carrier, where: str) -> IpRan
         ends = IpRange.parse(f"{values[carrier.start_element]}-{values[carrier.end_element]}")
     except RangeError as error:
         raise _bad_entry(str(error), element, where) from error
+    extra.sort(key=lambda each: each[0])
     return IpRange(ends.start, ends.end, values.get("description"), tuple(extra))
 
 
@@ -207,8 +216,12 @@ def _local_name(element: etree._Element, where: str) -> str:
 
 def _xml_of(element: etree._Element) -> str:
     """The element's XML without the namespace declaration that its new root repeats."""
-    alone = copy.deepcopy(element)  # a copy carries only the namespaces it uses
-    head, end, rest = etree.tostring(alone, encoding="unicode", with_tail=False).partition(">")
+    alone = copy.deepcopy(element)  # a copy carries only the namespaces its names use
+    xml = etree.tostring(alone, encoding="unicode", with_tail=False)
+    if any(f"{prefix}:" in xml for prefix in element.nsmap.keys() - alone.nsmap.keys()):
+        # A value may use one too (xsi:type="xsd:string"), so all that are in scope come along.
+        xml = etree.tostring(element, encoding="unicode", with_tail=False)
+    head, end, rest = xml.partition(">")
     return head.replace(_NAMESPACE_DECLARATION, "", 1) + end + rest
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from sfcutover.component import Component
+from sfcutover.component import Component, Field
 from sfcutover.ipranges import MAX_ADDRESSES, MAX_RANGES, Allowlist, IpRange
 
 Sign = Literal["+", "-", " "]
@@ -23,7 +23,7 @@ class RangeLine:
 
 @dataclass(frozen=True)
 class FieldChange:
-    """A field's content as XML text, None where it is absent."""
+    """A field's content as XML text, of a repeated one its elements; None where it is absent."""
 
     name: str
     before: str | None
@@ -83,30 +83,53 @@ def compare(before: Component, after: Component) -> ComponentDiff:
 def _compare_lists(before: tuple[IpRange, ...], after: tuple[IpRange, ...]) -> list[RangeLine]:
     if Counter(before) == Counter(after):
         return [RangeLine(" ", entry) for entry in after]
+    removed, added = Counter(before) - Counter(after), Counter(after) - Counter(before)
     lines: list[RangeLine] = []
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     for tag, start, end, new_start, new_end in matcher.get_opcodes():
         if tag == "equal":
             lines += [RangeLine(" ", entry) for entry in before[start:end]]
         else:
-            lines += [RangeLine("-", entry) for entry in before[start:end]]
-            lines += [RangeLine("+", entry) for entry in after[new_start:new_end]]
+            # An entry that only moved is shown once, unchanged, at its new place.
+            lines += [RangeLine("-", entry) for entry in before[start:end] if _take(entry, removed)]
+            lines += [
+                RangeLine("+" if _take(entry, added) else " ", entry)
+                for entry in after[new_start:new_end]
+            ]
     return lines
 
 
+def _take(entry: IpRange, left: Counter[IpRange]) -> bool:
+    """True, and one fewer left, if there is one left."""
+    if not left[entry]:
+        return False
+    left[entry] -= 1
+    return True
+
+
 def _compare_fields(before: Component, after: Component) -> list[FieldChange]:
-    old, new = _contents(before), _contents(after)
+    old, new = _by_name(before), _by_name(after)
     return [
-        FieldChange(name, old.get(name), new.get(name))
+        FieldChange(name, _shown(old.get(name)), _shown(new.get(name)))
         for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
+        if _meaning(old.get(name)) != _meaning(new.get(name))
     ]
 
 
-def _contents(component: Component) -> dict[str, str]:
-    """Content by name; a repeated field's contents are joined, as their order has meaning."""
-    contents: dict[str, str] = {}
+def _by_name(component: Component) -> dict[str, list[Field]]:
+    """The fields by name; a repeated field's in their order, as it has meaning."""
+    fields: dict[str, list[Field]] = {}
     for field in component.fields:
-        previous = contents.get(field.name)
-        contents[field.name] = field.content if previous is None else previous + field.content
-    return contents
+        fields.setdefault(field.name, []).append(field)
+    return fields
+
+
+def _meaning(fields: list[Field] | None) -> list[str]:
+    return [field.content for field in fields or ()]
+
+
+def _shown(fields: list[Field] | None) -> str | None:
+    """The content, or the elements themselves where there are several."""
+    if not fields:
+        return None
+    return fields[0].content if len(fields) == 1 else "".join(field.xml for field in fields)

@@ -7,7 +7,7 @@ customers' tokens, what to do next, and with which code the process ends.
 from __future__ import annotations
 
 import enum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 UNCHANGED = "nothing was changed in the org; customers' refresh tokens keep working"
 
@@ -68,6 +68,18 @@ class SfcutoverError(Exception):
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own way to copy and pickle passes only the message.
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[SfcutoverError], args: tuple[Any, ...], attributes: dict[str, Any]
+) -> SfcutoverError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
 
 
 class OperationFailedError(SfcutoverError):

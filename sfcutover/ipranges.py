@@ -171,6 +171,7 @@ def _parse_ends(text: str) -> tuple[Address, Address]:
             network = ipaddress.ip_network(text)
         except ValueError as error:
             raise RangeError(f"{text!r} is not a CIDR block: {error}") from error
+        _refuse_zone(network.network_address, text)
         return network[0], network[-1]
     first, dash, last = text.partition("-")
     start = _parse_address(first.strip(), text)
@@ -183,9 +184,13 @@ def _parse_address(text: str, whole: str) -> Address:
     except ValueError as error:
         inside = "" if text == whole else f" in {whole!r}"
         raise RangeError(f"{text!r}{inside} is not an IP address") from error
+    _refuse_zone(address, text)
+    return address
+
+
+def _refuse_zone(address: Address, text: str) -> None:
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id:
         raise RangeError(f"{text!r} has a zone ({address.scope_id}); an allowlist has none")
-    return address
 
 
 def _inside(inner: Span, outer: Span) -> bool:

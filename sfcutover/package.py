@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import io
 import os
-import shutil
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sfcutover.component import Component, parse_component
+from sfcutover.carriers import CARRIERS, METADATA_NAMESPACE, OAUTH_POLICIES
+from sfcutover.component import Component, Field, parse_component, parse_xml
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.templates import Templates
 
@@ -20,6 +22,11 @@ from sfcutover.templates import Templates
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _FILE_MODE = 0o644 << 16
 PACKAGE_XML = "package.xml"
+_TOP_LEVEL_NAMES = {
+    PACKAGE_XML,
+    OAUTH_POLICIES.folder,
+    *(carrier.component_type.folder for carrier in CARRIERS.values()),
+}
 
 
 @dataclass(frozen=True)
@@ -74,47 +81,48 @@ def build_package(
     """Render the components and their package.xml.
 
     Raises ConfigError naming the template if one is faulty or drops something that
-    the component holds.
+    the component holds, and for a component whose name can't be a file's.
     """
-    files = [PackageFile(each.path, _render(each, templates)) for each in components]
+    files = [PackageFile(_safe_path(each), _render(each, templates)) for each in components]
     manifest = templates.render_xml(
         "package", {"types": _types(components), "api_version": api_version}
     )
+    _check_manifest(components, api_version, manifest, templates.origin("package"))
     files.append(PackageFile(PACKAGE_XML, manifest))
     return Package(tuple(sorted(files, key=lambda file: file.path)))
 
 
 def write_folder(package: Package, folder: Path) -> None:
-    """Write the package as a folder, all of it or nothing; a folder that is there is replaced.
+    """Write the package as a folder, all of it or nothing; an earlier package is replaced.
 
-    Raises OperationFailedError when the disk or its permissions don't allow it.
+    Raises ConfigError for a folder that holds anything but a package, because all of
+    it would be deleted, and OperationFailedError when the disk or its permissions
+    don't allow the writing.
     """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    except OSError as error:
-        raise _not_written(folder, error) from error
-    try:
+    folder = _behind_links(folder)
+    with _staging(folder) as staging:
         for file in package.files:
-            _write_file(staging / file.path, file.data)
-        staging.chmod(0o755)
-        _replace_folder(staging, folder)
-    except OSError as error:
-        raise _not_written(folder, error) from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+            _write_file(staging / "new" / file.path, file.data)
+        if not folder.exists():
+            (staging / "new").replace(folder)
+            return
+        _check_replaceable(folder)
+        folder.replace(staging / "old")
+        try:
+            (staging / "new").replace(folder)
+        except BaseException:
+            (staging / "old").replace(folder)
+            raise
 
 
 def write_zip(package: Package, path: Path) -> None:
     """Write the deploy zip, all of it or nothing. Raises OperationFailedError."""
-    staging = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        _write_file(staging, package.to_zip())
-        staging.replace(path)
-    except OSError as error:
-        raise _not_written(path, error) from error
-    finally:
-        staging.unlink(missing_ok=True)
+    path = _behind_links(path)
+    with _staging(path) as staging:
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        _write_file(staging / "new", package.to_zip())
+        (staging / "new").replace(path)
 
 
 def _render(component: Component, templates: Templates) -> bytes:
@@ -131,29 +139,84 @@ def _render(component: Component, templates: Templates) -> bytes:
             "allowlist": component.allowlist,
         },
     )
-    _check_complete(component, data, name)
+    _check_complete(component, data, templates.origin(name))
     return data
 
 
-def _check_complete(component: Component, data: bytes, template: str) -> None:
+def _check_complete(component: Component, data: bytes, where: str) -> None:
     """A template may add, but what it drops the org would reset: so nothing may be dropped."""
-    where = f"{template}.xml.j2"
-    rendered = parse_component(
-        data,
-        component.component_type,
-        component.full_name,
-        carrier=component.carrier,
-        where=f"output of {where}",
-    )
-    lost = [each.name for each in component.fields if each not in rendered.fields]
+    try:
+        rendered = parse_component(
+            data,
+            component.component_type,
+            component.full_name,
+            carrier=component.carrier,
+            where="output",
+        )
+    except ConfigError as error:
+        raise ConfigError(
+            f"the template's output is no {component.component_type.metadata_type}: {error}",
+            where=where,
+            hint="render the element names, namespace and addresses as the built-in template does",
+        ) from error
+    lost = [
+        name
+        for name in dict.fromkeys(each.name for each in component.fields)
+        if not _holds(_named(rendered.fields, name), _named(component.fields, name))
+    ]
     if rendered.allowlist != component.allowlist and component.carrier:
         lost.append(component.carrier.list_element)
     if lost:
+        raise _lost([f"<{name}>" for name in lost], where)
+
+
+def _check_manifest(
+    components: Sequence[Component], api_version: str, data: bytes, where: str
+) -> None:
+    """What package.xml doesn't name would not be deployed."""
+    root, space = parse_xml(data, where), f"{{{METADATA_NAMESPACE}}}"
+    listed = {
+        (types.findtext(f"{space}name"), member.text)
+        for types in root.iterfind(f"{space}types")
+        for member in types.iterfind(f"{space}members")
+    }
+    lost = [
+        each.full_name
+        for each in components
+        if (each.component_type.metadata_type, each.full_name) not in listed
+    ]
+    if root.findtext(f"{space}version") != api_version:
+        lost.append("<version>")
+    if lost:
+        raise _lost(lost, where)
+
+
+def _lost(what: list[str], where: str) -> ConfigError:
+    return ConfigError(
+        f"the template's output lost or changed {', '.join(what)}",
+        where=where,
+        hint="a field that is left out may be reset by the org: render every field",
+    )
+
+
+def _named(fields: tuple[Field, ...], name: str) -> list[str]:
+    return [each.xml for each in fields if each.name == name]
+
+
+def _holds(rendered: list[str], wanted: list[str]) -> bool:
+    """True if all of wanted stands in rendered, in that order."""
+    rest = iter(rendered)
+    return all(each in rest for each in wanted)
+
+
+def _safe_path(component: Component) -> str:
+    name = component.full_name
+    if not name or "/" in name or "\\" in name or "\0" in name:
         raise ConfigError(
-            f"the template's output lost or changed {', '.join(f'<{name}>' for name in lost)}",
-            where=where,
-            hint="a field that is left out may be reset by the org: render every field",
+            f"{name!r} can't be the name of a component, as its file could stand anywhere",
+            hint="correct the component's name in cutover.yaml",
         )
+    return component.path
 
 
 def _types(components: Sequence[Component]) -> list[dict[str, object]]:
@@ -168,14 +231,43 @@ def _write_file(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def _replace_folder(staging: Path, folder: Path) -> None:
-    if folder.exists():
-        retired = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        folder.replace(retired)
-        staging.replace(folder)
-        shutil.rmtree(retired)
-    else:
-        staging.replace(folder)
+def _behind_links(path: Path) -> Path:
+    """Where links lead: it is the thing behind them that gets replaced."""
+    return Path(os.path.realpath(path))
+
+
+@contextlib.contextmanager
+def _staging(target: Path) -> Iterator[Path]:
+    """A folder beside target for what is not finished. Afterwards nothing of it is left."""
+    try:
+        missing = [parent for parent in target.parents if not os.path.lexists(parent)]
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(
+                prefix=".sfcutover-", dir=target.parent, ignore_cleanup_errors=True
+            ) as staging:
+                yield Path(staging)
+        finally:
+            for parent in missing:
+                with contextlib.suppress(OSError):  # it holds the package
+                    parent.rmdir()
+    except OSError as error:
+        raise _not_written(target, error) from error
+
+
+def _check_replaceable(folder: Path) -> None:
+    if not folder.is_dir():
+        raise OSError(errno.ENOTDIR, "it is not a folder")
+    if Path.cwd().is_relative_to(folder):
+        raise OSError(errno.EBUSY, "it is the current folder or holds it, and would be replaced")
+    others = sorted(path.name for path in folder.iterdir() if path.name not in _TOP_LEVEL_NAMES)
+    if others:
+        raise ConfigError(
+            f"the folder holds more than a package ({', '.join(others[:3])}), "
+            "and writing would replace all of it",
+            where=str(folder),
+            hint="choose a new or an empty --out folder",
+        )
 
 
 def _not_written(path: Path, error: OSError) -> OperationFailedError:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import jinja2
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
 from lxml import etree
 from markupsafe import Markup, escape
 
@@ -15,6 +18,19 @@ from sfcutover.resources import resource_folder
 
 _SUFFIX = ".j2"
 _HINT = "correct the template, or take it out of the --templates folder to use the built-in one"
+# What a template's own code may raise: names, filters, arithmetic, calls, includes without end.
+_FAULTS = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+_MARK = re.compile(r"\0(\d+):([^\0]*)\0")
 
 
 class Templates:
@@ -43,15 +59,27 @@ class Templates:
         an undefined name, and for output that is not well-formed XML.
         """
         template = self._load(f"{name}.xml{_SUFFIX}")
-        data = "".join(_generate(template, variables)).encode()
+        # A lone surrogate passes here, for the check to find it.
+        data = "".join(_generate(template, variables)).encode(errors="surrogatepass")
         problem = _xml_problem(data)
         if problem is not None:
+            lines = self._lines_of_output(f"{name}.xml{_SUFFIX}", variables)
             raise ConfigError(
-                f"the output is not well-formed XML: {problem.msg}",
-                where=f"{template.filename}:{_line_of_output(template, variables, problem)}",
+                f"the output is not well-formed XML: {lines.message(problem)}",
+                where=lines.where(*problem.position),
                 hint=_HINT,
             )
         return data
+
+    def origin(self, name: str) -> str:
+        """The file that ``<name>.xml.j2`` is read from."""
+        return str(self._load(f"{name}.xml{_SUFFIX}").filename)
+
+    def _lines_of_output(self, file_name: str, variables: dict[str, object]) -> _OutputLines:
+        """Render once more, with every line marked by the template line that writes it."""
+        marking = self._environment.overlay(extensions=[_LineMarks])
+        template = marking.get_template(file_name)
+        return _OutputLines("".join(_generate(template, variables)), str(template.filename))
 
     def _load(self, name: str) -> jinja2.Template:
         try:
@@ -62,32 +90,96 @@ class Templates:
                 where=f"{error.filename or name}:{error.lineno}",
                 hint=_HINT,
             ) from error
-        except (jinja2.TemplateNotFound, UnicodeDecodeError) as error:
+        except (jinja2.TemplateNotFound, UnicodeDecodeError, OSError) as error:
             raise ConfigError(
                 f"the template can't be read: {error}", where=name, hint=_HINT
             ) from error
+
+
+class _LineMarks(Extension):
+    """Puts ``\\0line:file\\0`` at the start of every line and value that a template writes."""
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        def mark(line: int) -> str:
+            return f"\0{line}:{stream.filename}\0"
+
+        for token in stream:
+            if token.type == "data":
+                lines = str(token.value).split("\n")
+                marked = [mark(token.lineno + number) + line for number, line in enumerate(lines)]
+                yield Token(token.lineno, "data", "\n".join(marked))
+            elif token.type == "variable_begin":
+                yield Token(token.lineno, "data", mark(token.lineno))
+                yield token
+            else:
+                yield token
+
+
+class _OutputLines:
+    """Says for a place in an output which template line wrote it."""
+
+    def __init__(self, marked: str, file: str) -> None:
+        self._starts = [0]  # of the output's lines
+        self._marks = [(0, file, "1")]  # offset in the output, file, line
+        offset, end = 0, 0
+        for found in _MARK.finditer(marked):
+            self._count_lines(marked[end : found.start()], offset)
+            offset, end = offset + found.start() - end, found.end()
+            self._marks.append((offset, found[2], found[1]))
+        self._count_lines(marked[end:], offset)
+
+    def _count_lines(self, text: str, offset: int) -> None:
+        self._starts += [offset + found.end() for found in re.finditer("\n", text)]
+
+    def where(self, line: int, column: int) -> str:
+        """Template file and line. A parser's column is the one after what it complains of."""
+        return ":".join(self._written_by(line, column - 2))
+
+    def message(self, problem: etree.XMLSyntaxError) -> str:
+        """The parser's message, its output lines turned into template lines."""
+        text, _, _ = " ".join(problem.msg.split()).partition(f", line {problem.lineno}, column")
+        return re.sub(
+            r"\bline (\d+)\b",
+            lambda found: f"line {self._written_by(int(found[1]), 0)[1]}",
+            text.strip(),
+        )
+
+    def _written_by(self, line: int, column: int) -> tuple[str, str]:
+        start = self._starts[min(line, len(self._starts)) - 1]
+        offset = start + max(column, 0)
+        _, file, number = [mark for mark in self._marks if mark[0] <= offset][-1]
+        return file, number
 
 
 def _generate(template: jinja2.Template, variables: dict[str, object]) -> Iterator[str]:
     stream = template.root_render_func(template.new_context(variables))
     try:
         yield from stream
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+    except _FAULTS as error:
         raise ConfigError(
-            str(error),
-            where=f"{template.filename}:{_line_of_error(template, error)}",
-            hint=_HINT,
+            _message_of(error), where=_place_of(error, template), hint=_HINT
         ) from error
 
 
-def _line_of_error(template: jinja2.Template, error: Exception) -> int:
-    """The deepest traceback entry that lies in the template's compiled code."""
-    line, step = 1, error.__traceback__
+def _message_of(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "the template includes or calls itself without end"
+    if isinstance(error, jinja2.TemplateSyntaxError) and error.message:
+        return error.message  # as text it would also quote the source
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _place_of(error: Exception, template: jinja2.Template) -> str:
+    """File and line of the deepest traceback entry in a template: it may be an included one."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return f"{error.filename or template.filename}:{error.lineno}"
+    place, step = f"{template.filename}:1", error.__traceback__
     while step is not None:
-        if step.tb_frame.f_code.co_filename == template.filename:
-            line = template.get_corresponding_lineno(step.tb_lineno)
+        inner = step.tb_frame.f_globals.get("__jinja_template__")
+        if isinstance(inner, jinja2.Template):
+            place = f"{inner.filename}:{inner.get_corresponding_lineno(step.tb_lineno)}"
         step = step.tb_next
-    return line
+    return place
 
 
 def _xml_problem(data: bytes) -> etree.XMLSyntaxError | None:
@@ -96,21 +188,6 @@ def _xml_problem(data: bytes) -> etree.XMLSyntaxError | None:
     except etree.XMLSyntaxError as error:
         return error
     return None
-
-
-def _line_of_output(
-    template: jinja2.Template, variables: dict[str, object], problem: etree.XMLSyntaxError
-) -> int:
-    """The template line that wrote the output's faulty line, found by rendering once more."""
-    stream = template.root_render_func(template.new_context(variables))
-    written, line = 1, 1
-    for text in stream:
-        frame = getattr(stream, "gi_frame", None)
-        line = template.get_corresponding_lineno(frame.f_lineno) if frame else line
-        written += text.count("\n")
-        if written >= (problem.lineno or 1):
-            break
-    return line
 
 
 def _keep_carriage_returns(value: object) -> object:
