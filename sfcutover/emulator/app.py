@@ -29,7 +29,8 @@ _REST = "/services/data/v<version>"
 ROUTES = Map(
     [
         Rule("/services/Soap/m/<version>", endpoint="soap"),
-        Rule("/services/Soap/m/<version>/<path:rest>", endpoint="soap"),
+        Rule("/services/Soap/m/<version>/", endpoint="soap"),  # simple-salesforce
+        Rule("/services/Soap/m/<version>/<path:ignored>", endpoint="soap"),  # an org id, mostly
         Rule("/services/data", endpoint="versions"),
         Rule("/services/data/", endpoint="versions"),
         Rule(_REST, endpoint="resources"),

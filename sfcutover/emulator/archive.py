@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from sfcutover.carriers import METADATA_NAMESPACE
 from sfcutover.emulator.xml import XmlError, metadata_child, metadata_root, parse_xml, write_xml
 
 MANIFEST = "package.xml"
@@ -71,13 +70,12 @@ def read_manifest(data: bytes) -> Manifest:
 
 def manifest_of(root: etree._Element) -> Manifest:
     """The manifest in a ``Package`` element or in a retrieve request's ``unpackaged``."""
-    space = {"m": METADATA_NAMESPACE}
     members: dict[str, list[str]] = {}
-    for types in root.iterfind("m:types", space):
-        name = (types.findtext("m:name", "", space) or "").strip()
-        named = [(one.text or "").strip() for one in types.iterfind("m:members", space)]
+    for types in root.iterfind("{*}types"):
+        name = (types.findtext("{*}name") or "").strip()
+        named = [(one.text or "").strip() for one in types.iterfind("{*}members")]
         members.setdefault(name, []).extend(named)
-    return Manifest(_version(root.findtext("m:version", None, space)), members)
+    return Manifest(_version(root.findtext("{*}version")), members)
 
 
 def write_manifest(members: Mapping[str, list[str]], version: float) -> bytes:

@@ -126,19 +126,16 @@ class MetadataApi:
         return [self._add(validation.zip_bytes, options, asked).id]
 
     def _retrieve(self, asked: Asked) -> Results:
-        unpackaged = asked.call.elements("retrieveRequest/unpackaged")
-        names = tuple(asked.call.texts("retrieveRequest/packageNames"))
+        # The request's element is retrieveRequest, but jsforce calls it request.
+        unpackaged = asked.call.elements("*/unpackaged")
+        names = tuple(asked.call.texts("*/packageNames"))
         if not unpackaged and not names:
             raise SoapFaultError("INVALID_OPERATION", "retrieve names neither files nor packages")
         manifest = manifest_of(unpackaged[0] if unpackaged else asked.call.element)
-        shape = (
-            manifest.version
-            or _number(asked.call.text("retrieveRequest/apiVersion"))
-            or asked.version
-        )
+        shape = manifest.version or _number(asked.call.text("*/apiVersion")) or asked.version
         if not self._org.supports(shape):
             raise SoapFaultError("UNSUPPORTED_API_VERSION", f"Invalid Api version: {shape:.1f}")
-        single = asked.call.flag("retrieveRequest/singlePackage")
+        single = asked.call.flag("*/singlePackage")
         retrieval = self._org.retriever.add(RetrieveRequest(manifest, shape, single, names))
         return [async_result(retrieval.id)]
 

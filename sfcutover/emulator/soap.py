@@ -38,8 +38,8 @@ class Call:
 
     def text(self, path: str, default: str = "") -> str:
         """The text at a path of element names below the operation, ``a/b``."""
-        found = self.element.find(_qualified(path))
-        return default if found is None or found.text is None else found.text.strip()
+        found = self.elements(path)
+        return (found[0].text or default).strip() if found else default
 
     def flag(self, path: str, default: bool = False) -> bool:
         """A boolean; some clients write it as Python does, ``True``."""
@@ -48,10 +48,14 @@ class Call:
 
     def texts(self, path: str) -> list[str]:
         """The texts of a repeated element."""
-        return [(one.text or "").strip() for one in self.element.iterfind(_qualified(path))]
+        return [(one.text or "").strip() for one in self.elements(path)]
 
     def elements(self, path: str) -> list[etree._Element]:
-        return self.element.findall(_qualified(path))
+        """All elements at a path; ``*`` is any name.
+
+        Namespaces don't count: simple-salesforce sends a manifest without one.
+        """
+        return self.element.findall("/".join(f"{{*}}{name}" for name in path.split("/")))
 
 
 def read_call(body: bytes) -> Call:
@@ -113,7 +117,3 @@ def _append(
 def _bytes(root: etree._Element) -> bytes:
     head = b'<?xml version="1.0" encoding="UTF-8"?>'
     return head + etree.tostring(root, encoding="UTF-8", xml_declaration=False)
-
-
-def _qualified(path: str) -> str:
-    return "/".join(f"{{{METADATA_NAMESPACE}}}{name}" for name in path.split("/"))
