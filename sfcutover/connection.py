@@ -1,0 +1,38 @@
+"""A target that can be talked to: its org with the retriever and the deployer on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sfcutover.config import Cutover, Target
+from sfcutover.metadata.client import MetadataClient
+from sfcutover.metadata.deployer import Deployer
+from sfcutover.metadata.retriever import Retriever
+from sfcutover.org import Org
+from sfcutover.polling import Clock
+from sfcutover.sessions import provider_for
+from sfcutover.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One target's org, ready to be read and deployed to."""
+
+    target: Target
+    cutover: Cutover
+    org: Org
+    retriever: Retriever
+    deployer: Deployer
+
+    def read(self) -> Snapshot:
+        """The cutover's components as they are live now."""
+        return self.retriever.snapshot(
+            self.cutover.app, self.cutover.carrier_rows, policies=bool(self.cutover.policies)
+        )
+
+
+def connect(target: Target, cutover: Cutover, clock: Clock | None = None) -> Connection:
+    """Open a target. The session is opened by the first request."""
+    org = Org(provider_for(target.org))
+    client = MetadataClient(org, cutover.api_version)
+    return Connection(target, cutover, org, Retriever(client, clock), Deployer(client, clock))

@@ -1,0 +1,1 @@
+"""The Metadata API: a SOAP client, the retriever and the deployer."""

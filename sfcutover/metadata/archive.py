@@ -1,0 +1,64 @@
+"""Reading a zip that came over the network, with nothing taken on trust."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from pathlib import PurePosixPath
+
+from sfcutover.errors import LimitError, OperationFailedError
+
+MAX_FILES = 10_000  # of a deploy or retrieve (Metadata API Developer Guide)
+MAX_UNZIPPED_BYTES = 64 * 1024 * 1024
+_HINT = "nothing of it was used; retrieve again, and if it stays so, look at what is in the way"
+
+
+def read_zip(data: bytes, where: str) -> dict[str, bytes]:
+    """The files by path. Raises OperationFailedError for a zip that is broken or that
+    would leave its folder, LimitError for one that is too large."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            _check_size(entries, where)
+            return {_safe_path(entry, where): _read(archive, entry, where) for entry in entries}
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise OperationFailedError(
+            f"not a readable zip: {error}", where=where, hint=_HINT
+        ) from error
+
+
+def _check_size(entries: list[zipfile.ZipInfo], where: str) -> None:
+    if len(entries) > MAX_FILES:
+        raise LimitError(
+            f"the zip holds {len(entries):,} files; the limit is {MAX_FILES:,}",
+            where=where,
+            hint=_HINT,
+        )
+    if sum(entry.file_size for entry in entries) > MAX_UNZIPPED_BYTES:
+        raise _too_large(where)
+
+
+def _safe_path(entry: zipfile.ZipInfo, where: str) -> str:
+    path = PurePosixPath(entry.filename.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
+        raise OperationFailedError(
+            f"the zip holds a path that leads out of it: {entry.filename!r}",
+            where=where,
+            hint=_HINT,
+        )
+    return str(path)
+
+
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> bytes:
+    with archive.open(entry) as file:
+        data = file.read(MAX_UNZIPPED_BYTES + 1)
+    if len(data) > MAX_UNZIPPED_BYTES:
+        raise _too_large(where)
+    return data
+
+
+def _too_large(where: str) -> LimitError:
+    return LimitError(
+        f"the zip unpacks to more than {MAX_UNZIPPED_BYTES:,} bytes", where=where, hint=_HINT
+    )

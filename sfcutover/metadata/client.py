@@ -1,0 +1,202 @@
+"""The Metadata API's operations over SOAP, one method each.
+
+zeep does the envelope, from a WSDL of just these operations; the transport is our
+own, so every request has time limits and every answer a largest size.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+import zeep
+import zeep.exceptions
+from lxml import etree
+from zeep.transports import Transport
+
+from sfcutover.errors import NetworkError, SfcutoverError
+from sfcutover.http import network_error
+from sfcutover.metadata.faults import INVALID_SESSION, fault_error, local_code
+from sfcutover.metadata.reading import (
+    read_deploy_result,
+    read_file_properties,
+    read_metadata_types,
+    read_retrieve_result,
+)
+from sfcutover.metadata.results import DeployResult, FileProperties, MetadataTypes, RetrieveResult
+from sfcutover.org import Org, expired_session
+
+WSDL = Path(__file__).with_name("metadata.wsdl")
+CLIENT_NAME = "sfcutover"
+MAX_LIST_QUERIES = 3  # listMetadata's limit (Metadata API Developer Guide)
+_BINDING = "{http://soap.sforce.com/2006/04/metadata}MetadataBinding"
+_SAFE_FOR_TOKENS = "no answer says what the org did; it is read back before anything is decided"
+
+# zeep at DEBUG logs whole envelopes, the session id included.
+logging.getLogger("zeep").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True)
+class DeployOptions:
+    """DeployOptions in the WSDL's order. rollbackOnError is always true: all or nothing.
+
+    check_only: validate and change nothing.
+    test_level: None leaves it to the org; metadata without code needs no tests.
+    """
+
+    check_only: bool = False
+    test_level: str | None = None
+
+    def as_request(self) -> dict[str, object]:
+        options: dict[str, object] = {
+            "allowMissingFiles": False,
+            "autoUpdatePackage": False,
+            "checkOnly": self.check_only,
+            "ignoreWarnings": True,
+            "performRetrieve": False,
+            "purgeOnDelete": False,
+            "rollbackOnError": True,
+            "singlePackage": True,
+        }
+        if self.test_level:
+            options["testLevel"] = self.test_level
+        return options
+
+
+class MetadataClient:
+    """One org's Metadata API at one version.
+
+    Every method raises NetworkError when no usable answer came (what the org did is
+    then unknown), AuthError, or the error of the fault. An expired session is renewed
+    once, and the request, which the org has refused, is sent again.
+    """
+
+    def __init__(self, org: Org, api_version: str, wsdl: Path = WSDL) -> None:
+        self._org = org
+        self._version = api_version
+        self._zeep = zeep.Client(
+            str(wsdl),
+            transport=Transport(session=org.http),
+            settings=zeep.Settings(strict=False, xsd_ignore_sequence_order=True),
+        )
+
+    @property
+    def org(self) -> Org:
+        return self._org
+
+    @property
+    def api_version(self) -> str:
+        return self._version
+
+    def deploy(self, zip_file: bytes, options: DeployOptions) -> str:
+        """Start a deployment; its 18-character id."""
+        answer = self._call("deploy", ZipFile=zip_file, DeployOptions=options.as_request())
+        return _identifier(answer, "deploy")
+
+    def check_deploy_status(self, deployment_id: str, *, details: bool = True) -> DeployResult:
+        answer = self._call(
+            "checkDeployStatus", asyncProcessId=deployment_id, includeDetails=details
+        )
+        return read_deploy_result(answer)
+
+    def cancel_deploy(self, deployment_id: str) -> bool:
+        """Ask for a cancellation; True if it is done already. It is asynchronous."""
+        answer = self._call("cancelDeploy", String=deployment_id)
+        return bool(getattr(answer, "done", False))
+
+    def deploy_recent_validation(self, validation_id: str) -> str:
+        """Deploy what a validation checked; the id of the new deployment."""
+        answer = self._call("deployRecentValidation", validationId=validation_id)
+        return str(answer)
+
+    def retrieve(self, members: Mapping[str, Sequence[str]]) -> str:
+        """Start retrieving components by type; the retrieval's id."""
+        types = [{"name": name, "members": list(members[name])} for name in sorted(members)]
+        request = {
+            "apiVersion": float(self._version),
+            "singlePackage": True,
+            "unpackaged": {"types": types, "version": self._version},
+        }
+        return _identifier(self._call("retrieve", retrieveRequest=request), "retrieve")
+
+    def check_retrieve_status(self, retrieval_id: str) -> RetrieveResult:
+        answer = self._call("checkRetrieveStatus", asyncProcessId=retrieval_id, includeZip=True)
+        return read_retrieve_result(answer)
+
+    def list_metadata(self, types: Iterable[str]) -> list[FileProperties]:
+        """All components of these types, asked for three types at a time."""
+        queries = [{"type": name} for name in types]
+        found: list[FileProperties] = []
+        for start in range(0, len(queries), MAX_LIST_QUERIES):
+            answer = self._call(
+                "listMetadata",
+                queries=queries[start : start + MAX_LIST_QUERIES],
+                asOfVersion=float(self._version),
+            )
+            found += read_file_properties(answer)
+        return found
+
+    def describe_metadata(self) -> MetadataTypes:
+        return read_metadata_types(self._call("describeMetadata", asOfVersion=float(self._version)))
+
+    def _call(self, operation: str, **arguments: object) -> object:
+        try:
+            return self._send(operation, arguments)
+        except zeep.exceptions.Fault as fault:
+            if local_code(fault.code or "") != INVALID_SESSION:
+                raise self._fault(operation, fault) from fault
+        if not self._org.renew_session():
+            raise expired_session(self._org.instance_url)
+        try:
+            return self._send(operation, arguments)
+        except zeep.exceptions.Fault as fault:
+            raise self._fault(operation, fault) from fault
+
+    def _send(self, operation: str, arguments: Mapping[str, object]) -> object:
+        session = self._org.session
+        address = f"{session.instance_url}/services/Soap/m/{self._version}"
+        service = self._zeep.create_service(_BINDING, address)
+        headers = {
+            "SessionHeader": {"sessionId": session.access_token.reveal()},
+            "CallOptions": {"client": CLIENT_NAME},
+        }
+        try:
+            answer: object = service[operation](_soapheaders=headers, **arguments)
+        except requests.RequestException as error:
+            raise network_error(error, address, _SAFE_FOR_TOKENS) from error
+        except zeep.exceptions.Fault:
+            raise
+        except (zeep.exceptions.Error, etree.XMLSyntaxError, ValueError) as error:
+            raise self._unusable_answer(operation, error) from error
+        return answer
+
+    def _unusable_answer(self, operation: str, error: Exception) -> NetworkError:
+        status = getattr(error, "status_code", None)
+        what = f"HTTP {status}" if status else "something that is no Metadata API answer"
+        return NetworkError(
+            f"{operation} was answered with {what}",
+            where=self._org.instance_url,
+            hint="a proxy or a maintenance page may have answered; run this again in a moment",
+            tokens=_SAFE_FOR_TOKENS,
+        )
+
+    def _fault(self, operation: str, fault: zeep.exceptions.Fault) -> SfcutoverError:
+        code = local_code(fault.code or "")
+        if code == INVALID_SESSION:
+            return expired_session(self._org.instance_url)
+        where = f"{self._org.instance_url} {operation}"
+        return fault_error(code or "UNKNOWN", str(fault.message or ""), where)
+
+
+def _identifier(answer: object, operation: str) -> str:
+    identifier = getattr(answer, "id", None)
+    if not isinstance(identifier, str) or not identifier:
+        raise NetworkError(
+            f"{operation} was answered without an id",
+            hint="read the org back before sending anything again",
+            tokens=_SAFE_FOR_TOKENS,
+        )
+    return identifier

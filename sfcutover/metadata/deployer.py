@@ -1,0 +1,139 @@
+"""Deploying a package and waiting for it, through whatever happens on the way.
+
+A poll that fails says nothing about the deployment, so waiting goes on until its
+own deadline. A deploy request whose answer was lost is never sent again: it is
+looked up, and the org is read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sfcutover.errors import (
+    InterruptedRunError,
+    NetworkError,
+    OperationFailedError,
+    StillRunningError,
+)
+from sfcutover.metadata.client import DeployOptions, MetadataClient
+from sfcutover.metadata.results import DeployResult
+from sfcutover.polling import Clock, next_interval
+
+LANDS_LATER = (
+    "the deployment goes on in the org and may still land; the list is as it was or as planned, "
+    "and customers' tokens keep working either way while only addresses are added"
+)
+# Seen by users in the Tooling API; not in Salesforce's reference, so its absence is no error.
+_LATEST_DEPLOYMENT = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 1"
+
+OnProgress = Callable[[DeployResult], None]
+OnProblem = Callable[[NetworkError], None]
+
+
+class LostAnswerError(NetworkError):
+    """A deploy request was sent and its answer lost: the org may have begun, or not."""
+
+
+class InterruptedWaitError(InterruptedRunError):
+    """Somebody stopped the wait; id names the deployment, which goes on, or is None."""
+
+    def __init__(self, deployment_id: str | None) -> None:
+        name = f"deployment {deployment_id}" if deployment_id else "a deployment being sent"
+        super().__init__(
+            f"interrupted while waiting for {name}; the org was not told to stop",
+            hint="look at what the org did before starting anything again",
+            tokens=LANDS_LATER,
+        )
+        self.deployment_id = deployment_id
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told while waiting: progress with each answer, problems with each failed look."""
+
+    on_progress: OnProgress = lambda _: None
+    on_problem: OnProblem = lambda _: None
+
+
+class Deployer:
+    """Deploys through one org's Metadata API."""
+
+    def __init__(self, client: MetadataClient, clock: Clock | None = None) -> None:
+        self._client = client
+        self._clock = clock or Clock()
+
+    def start(self, zip_file: bytes, options: DeployOptions) -> str:
+        """Send the package; the deployment's id.
+
+        Raises LostAnswerError when no answer came, InterruptedWaitError on Ctrl-C,
+        and the error of whatever the org refused.
+        """
+        try:
+            return self._client.deploy(zip_file, options)
+        except NetworkError as error:
+            raise LostAnswerError(
+                f"the answer to the deploy request was lost ({error})",
+                hint="read the org back before sending anything again",
+                tokens=LANDS_LATER,
+            ) from error
+        except KeyboardInterrupt:
+            raise InterruptedWaitError(None) from None
+
+    def wait(self, deployment_id: str, seconds: float, watcher: Watcher) -> DeployResult:
+        """Look until the deployment is done, at most so many seconds.
+
+        Raises StillRunningError at the deadline, InterruptedWaitError on Ctrl-C.
+        """
+        started = self._clock.now()
+        try:
+            while True:
+                elapsed = self._clock.now() - started
+                self._clock.pause(min(next_interval(elapsed), max(0.0, seconds - elapsed)))
+                result = self._look(deployment_id, watcher)
+                if result is not None and result.done:
+                    return result
+                if self._clock.now() - started >= seconds:
+                    raise _still_running(deployment_id, seconds, result)
+        except KeyboardInterrupt:
+            raise InterruptedWaitError(deployment_id) from None
+
+    def report(self, deployment_id: str) -> DeployResult:
+        """How the deployment stands now."""
+        return self._client.check_deploy_status(deployment_id)
+
+    def cancel(self, deployment_id: str) -> DeployResult:
+        """Ask the org to cancel, and say how the deployment stands then."""
+        self._client.cancel_deploy(deployment_id)
+        return self._client.check_deploy_status(deployment_id)
+
+    def find_latest(self) -> str | None:
+        """The id of the org's newest deployment, or None where the org doesn't say."""
+        try:
+            records = self._client.org.query(
+                _LATEST_DEPLOYMENT, self._client.api_version, tooling=True
+            )
+        except (NetworkError, OperationFailedError):
+            return None
+        identifier = records[0].get("Id") if records else None
+        return identifier if isinstance(identifier, str) else None
+
+    def _look(self, deployment_id: str, watcher: Watcher) -> DeployResult | None:
+        try:
+            result = self._client.check_deploy_status(deployment_id)
+        except NetworkError as error:
+            watcher.on_problem(error)
+            return None
+        watcher.on_progress(result)
+        return result
+
+
+def _still_running(
+    deployment_id: str, seconds: float, result: DeployResult | None
+) -> StillRunningError:
+    status = f"its status is {result.status}" if result else "the org could not be reached"
+    return StillRunningError(
+        f"deployment {deployment_id} is not done after {seconds:.0f} s; {status}",
+        hint=f"sfcutover deployment wait {deployment_id}",
+        tokens=LANDS_LATER,
+    )

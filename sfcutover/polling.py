@@ -1,0 +1,28 @@
+"""How long to wait between two looks at something that takes its time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+FIRST_SECONDS = 0.25
+LARGEST_SECONDS = 5.0
+_SHARE_OF_ELAPSED = 0.06
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time as the waiting code sees it; both in seconds. Tests bring their own."""
+
+    now: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
+
+
+def next_interval(elapsed: float) -> float:
+    """Seconds until the next look: 0.25 at first, growing with what has passed, at most 5.
+
+    Six percent of the elapsed time, so that a long wait costs few requests and the
+    end of a wait of 10 s is still seen within a second.
+    """
+    return min(LARGEST_SECONDS, max(FIRST_SECONDS, elapsed * _SHARE_OF_ELAPSED))

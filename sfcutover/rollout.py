@@ -1,0 +1,229 @@
+"""One phase brought into one org: deploy, wait, read back, and only then say that it took.
+
+The deployment's own answer is never the last word. Whatever it was (Succeeded,
+Canceled, lost on the way), the org is read back and that decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sfcutover.connection import Connection
+from sfcutover.errors import (
+    GateError,
+    NetworkError,
+    OperationFailedError,
+    PartialSuccessError,
+    SfcutoverError,
+)
+from sfcutover.metadata.client import DeployOptions
+from sfcutover.metadata.deployer import LostAnswerError, Watcher
+from sfcutover.metadata.results import DeployResult, DeployState
+from sfcutover.phases import Phase
+from sfcutover.plan import PlannedPhase
+from sfcutover.polling import Clock, next_interval
+from sfcutover.readback import ReadBack, read_back
+
+LOST_ANSWER_SECONDS = 30.0
+MAX_DEPLOYMENTS = 2  # a list that did not take is deployed once more, never more often
+
+
+class Observer(Protocol):
+    """Who is told how a rollout goes on."""
+
+    def stage(self, name: str) -> None:
+        """A new stage: Preparing, Waiting for the org, Deploying, Reading back, Done."""
+
+    def sent(self, deployment_id: str) -> None:
+        """The org has taken the package and given this id."""
+
+    def progress(self, result: DeployResult) -> None:
+        """How the deployment stands."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+
+
+@dataclass(frozen=True)
+class RolloutOptions:
+    """wait: seconds until the wait for one deployment ends. check_only: validate only."""
+
+    wait: float = 1800.0
+    check_only: bool = False
+
+
+@dataclass
+class Rollout:
+    """One phase on its way into one target.
+
+    deployments: every deployment sent, with its last known result or None.
+    """
+
+    connection: Connection
+    planned: PlannedPhase
+    options: RolloutOptions
+    observer: Observer
+    clock: Clock = field(default_factory=Clock)
+    deployments: list[DeployResult] = field(default_factory=list)
+
+    def run(self) -> ReadBack | None:
+        """Deploy and read back; None after a validation, which changes nothing.
+
+        Raises OperationFailedError, PartialSuccessError, LostAnswerError, and whatever
+        sending, waiting and reading raise.
+        """
+        self.observer.stage("Preparing")
+        result = self._deploy()
+        if self.options.check_only:
+            self._require_valid(result)
+            return None
+        state = self._read()
+        if not state.taken and _claims_success(result) and len(self.deployments) < MAX_DEPLOYMENTS:
+            self.observer.note(f"it did not take ({_problems(state)}); deploying once more")
+            result = self._deploy()
+            state = self._read()
+        self._judge(result, state)
+        return state
+
+    def start(self) -> str:
+        """Send the package and don't wait; the deployment's id."""
+        return self._send()
+
+    def _deploy(self) -> DeployResult | None:
+        """The finished deployment, or None if its answer was lost and the org can't name it."""
+        try:
+            deployment_id = self._send()
+        except LostAnswerError as error:
+            return self._recover(error)
+        result = self._wait(deployment_id)
+        self.deployments.append(result)
+        return result
+
+    def _send(self) -> str:
+        options = DeployOptions(check_only=self.options.check_only)
+        deployment_id = self.connection.deployer.start(self.planned.package.to_zip(), options)
+        self.observer.sent(deployment_id)
+        self.observer.stage("Waiting for the org")
+        return deployment_id
+
+    def _wait(self, deployment_id: str) -> DeployResult:
+        watcher = Watcher(
+            on_progress=self.observer.progress,
+            on_problem=lambda error: self.observer.note(f"{error}; looking again"),
+        )
+        return self.connection.deployer.wait(deployment_id, self.options.wait, watcher)
+
+    def _recover(self, error: LostAnswerError) -> DeployResult | None:
+        """After a lost answer: look the deployment up, and read back until it shows."""
+        self.observer.note(f"{error.message}; nothing is sent again, the org is read back")
+        if self.options.check_only:
+            raise error
+        latest = self.connection.deployer.find_latest()
+        if latest is not None:
+            result = self._wait(latest)
+            if self._read().taken:
+                self.deployments.append(result)
+                return result
+        self._read_until_taken(error)
+        return None
+
+    def _read_until_taken(self, error: LostAnswerError) -> None:
+        started = self.clock.now()
+        while not self._read().taken:
+            elapsed = self.clock.now() - started
+            if elapsed > LOST_ANSWER_SECONDS:
+                raise LostAnswerError(
+                    f"{error.message}, and after {elapsed:.0f} s the list is still as it was",
+                    hint="run this again: it reads the org first and sends only what is missing",
+                    tokens=error.tokens,
+                ) from error
+            self.clock.pause(next_interval(elapsed))
+
+    def _read(self) -> ReadBack:
+        self.observer.stage("Reading back")
+        set_fields = frozenset(self.connection.cutover.policies)
+        return read_back(self.planned.after, self.connection.read(), set_fields)
+
+    def _require_valid(self, result: DeployResult | None) -> None:
+        if result is None or result.state is not DeployState.SUCCEEDED:
+            raise _failure(result, "the org would refuse this package; nothing was changed")
+
+    def _judge(self, result: DeployResult | None, state: ReadBack) -> None:
+        """Raise unless the phase is live. The org's list decides, not the status."""
+        for mismatch in state.cosmetic:
+            self.observer.note(f"reads back different: {mismatch}")
+        if state.taken:
+            if result is not None and not _claims_success(result):
+                self.observer.note(f"the status is {result.status}, but the org holds the phase")
+            return
+        if result is not None and result.state is DeployState.PARTIAL:
+            raise PartialSuccessError(
+                f"deployment {result.id} kept only a part: {_problems(state)}",
+                hint="sfcutover diff shows what is missing; run the deploy again",
+                tokens=_meaning(self.planned.phase, state),
+            )
+        raise _failure(result, _meaning(self.planned.phase, state), state)
+
+
+def require_gate(phase: Phase) -> None:
+    """Refuse a phase that removes addresses: nothing has proven that none is in use.
+
+    Raises GateError. Adding never needs a gate.
+    """
+    if not phase.removes:
+        return
+    proof = "each new address" if phase is Phase.REMOVE_OLD else "the old egress"
+    raise GateError(
+        f"{phase} is refused: no redemption has proven {proof}",
+        hint="only proven traffic may lose its old addresses; keep both on the list until then. "
+        "The gate that makes this evidence is not part of this version",
+    )
+
+
+def _claims_success(result: DeployResult | None) -> bool:
+    return result is None or result.state is DeployState.SUCCEEDED
+
+
+def _failure(
+    result: DeployResult | None, tokens: str, state: ReadBack | None = None
+) -> SfcutoverError:
+    if result is None:
+        return NetworkError("the deployment can't be found", hint="run this again", tokens=tokens)
+    if result.state is DeployState.SUCCEEDED and state is not None:
+        return OperationFailedError(
+            f"deployment {result.id} says Succeeded, but it did not take: {_problems(state)}",
+            hint="look at the allowlist in Setup; the org may lock it or change it on saving",
+            tokens=tokens,
+        )
+    return OperationFailedError(
+        f"deployment {result.id} ended as {result.status}{_reasons(result)}",
+        hint="correct what the org names, then run this again; "
+        f"sfcutover deployment report {result.id} shows it all",
+        tokens=tokens,
+    )
+
+
+def _reasons(result: DeployResult) -> str:
+    reasons = [str(each) for each in result.failures]
+    reasons += [f"{each.name}.{each.method}: {each.message}" for each in result.test_failures]
+    reasons += [result.error_message] if result.error_message else []
+    reasons += [f"canceled by {result.canceled_by}"] if result.canceled_by else []
+    return f": {'; '.join(reasons)}" if reasons else ""
+
+
+def _problems(state: ReadBack) -> str:
+    return "; ".join(map(str, state.blocking))
+
+
+def _meaning(phase: Phase, state: ReadBack) -> str:
+    """What the list, as it was read back, means for the customers' tokens."""
+    removed = [str(entry) for mismatch in state.blocking for entry in mismatch.missing]
+    if phase.removes and removed:
+        return f"{', '.join(removed)} should be on the list and isn't: redemptions from there fail"
+    return (
+        "the list was read back; every address that traffic uses now is still on it as before, "
+        "so do not move traffic to the new ones yet"
+        if phase is Phase.ADD_NEW
+        else "the list was read back and is not as planned; do not move traffic now"
+    )
