@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
@@ -69,11 +69,12 @@ class App:
         try:
             response = self._route(request)
         except HTTPException as error:
+            self._org.log.add("rest", "unknown")["status"] = error.code
             response = _rest_error(error.code or 500, "NOT_FOUND", error.name)
         return response(environ, start_response)
 
     def _route(self, request: Request) -> Response:
-        body = _read(request)
+        body = request.get_data()  # all of it: the next request comes behind it
         endpoint, values = ROUTES.bind_to_environ(request.environ).match()
         if endpoint == "admin":
             with self._org.lock:
@@ -114,7 +115,8 @@ class App:
         try:
             call = read_call(body)
         except SoapFaultError as error:
-            self._org.log.add("soap", "unreadable", code=error.code, status=500)
+            event = self._org.log.add("soap", "unreadable")
+            event.update(code=error.code, status=500)
             return _soap_response(write_fault(error.code, str(error)), 500)
         return self._exchange(
             "soap",
@@ -150,6 +152,8 @@ class App:
             return _json_response(self._resource(endpoint, request, values))
         except RestError as error:
             event["code"] = error.code
+            if endpoint == "userinfo":
+                return Response("Bad_OAuth_Token", 403, content_type="text/html;charset=UTF-8")
             return _rest_error(error.status, error.code, str(error))
 
     def _resource(self, endpoint: str, request: Request, values: Mapping[str, object]) -> object:
@@ -168,14 +172,6 @@ class App:
             return self._rest.user(version, str(values["record_id"]))
         text = request.args.get("q", "")
         return self._rest.query(version, text, tooling=endpoint == "tooling_query")
-
-
-def _read(request: Request) -> bytes:
-    if request.path == "/services/oauth2/token":
-        if (request.content_length or 0) > MAX_BODY:
-            raise RequestEntityTooLarge
-        return b""
-    return request.get_data()
 
 
 def _raise_soap_fault(fault: Fault | None) -> None:

@@ -15,8 +15,9 @@ class EventLog(Sequence[Event]):
     """A thread-safe list of events, the oldest first.
 
     Every event has ``time`` (ISO 8601), ``kind`` (soap, rest, oauth) and ``operation``;
-    those about a deployment have its ``deployment`` id. Callers pass names, ids and
-    codes, never a body, a header or a form field.
+    those about a deployment have its ``deployment`` id. ``status`` is the HTTP status that
+    was worked out, also where a fault kept it from the client; ``code`` an error code and
+    ``fault`` the kind of fault that hit. Never a body, a header or a form field.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -24,14 +25,20 @@ class EventLog(Sequence[Event]):
         self._events: list[Event] = []
         self._lock = threading.Lock()
 
-    def add(self, kind: str, operation: str, **facts: str | int | bool | None) -> Event:
-        """Append one event and return it, so that its outcome can be filled in."""
+    def add(self, kind: str, operation: str, fault: str | None = None) -> Event:
+        """Append one event and return it, so that its outcome can be filled in.
+
+        All keys are there from the start: others may be reading.
+        """
         event: Event = {
             "time": soap_time(self._clock()),
             "kind": kind,
             "operation": operation,
             "deployment": None,
-            **facts,
+            "check_only": None,
+            "status": None,
+            "code": None,
+            "fault": fault,
         }
         with self._lock:
             self._events.append(event)

@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sfcutover.emulator.archive import manifest_of
 from sfcutover.emulator.deployments import CancelRefusedError, Deployment, Options
@@ -24,6 +25,7 @@ from sfcutover.emulator.schema import SCHEMAS
 from sfcutover.emulator.soap import Call, SoapFaultError, Tree
 
 MAX_LIST_QUERIES = 3
+VALIDATION_LIFETIME = timedelta(days=10)
 Results = list[Tree | str]
 
 
@@ -115,8 +117,8 @@ class MetadataApi:
 
     def _deploy_recent_validation(self, asked: Asked) -> Results:
         validation = self._find_deployment("validationId", asked)
-        if not (validation.check_only and validation.done and validation.success):
-            text = "The validation is not a successful one that can be deployed"
+        if not self._is_recent_validation(validation):
+            text = "The validation is not a recent one that has passed its tests"
             raise SoapFaultError("INVALID_ID_FIELD", text)
         options = Options(
             rollback_on_error=True,
@@ -124,6 +126,12 @@ class MetadataApi:
             test_level=validation.options.test_level,
         )
         return [self._add(validation.zip_bytes, options, asked).id]
+
+    def _is_recent_validation(self, deployment: Deployment) -> bool:
+        """Only a validation of the last ten days that ran tests can be deployed."""
+        ran_tests = deployment.options.test_level not in ("", "NoTestRun")
+        is_recent = self._org.clock() - deployment.created < VALIDATION_LIFETIME
+        return deployment.check_only and deployment.success and ran_tests and is_recent
 
     def _retrieve(self, asked: Asked) -> Results:
         # The request's element is retrieveRequest, but jsforce calls it request.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from sfcutover.carriers import APP, SECURITY_SETTINGS
 from sfcutover.emulator.archive import MANIFEST, ArchiveError, Manifest, Package, read_package
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import SCHEMAS, FieldType, TypeSchema
@@ -90,7 +92,7 @@ class Checker:
             if schema is None or not schema.exists_in(version):
                 tally.failures.append(_unknown_type(package, type_name, version, schema))
                 continue
-            for name in members:
+            for name in _expand(members, package, schema):
                 self._check_member(package, schema, name, rules, tally)
         tally.failures.extend(_unnamed_files(package))
         self._check_removals(package.destructive, tally)
@@ -138,21 +140,34 @@ class Checker:
                     tally.changes.append(Change(type_name, name, None))
 
     def _rules(self, package: Package, version: float) -> Rules:
-        app_type = "ExternalClientApplication"
+        app_type = APP.metadata_type
         sent = package.manifest.members.get(app_type, [])
-        own = {name: FieldType(name) for name in self._scenario.unknown_fields}
         return Rules(
             version,
             lambda name: name in sent or self._store.get(app_type, name) is not None,
-            {"ExtlClntAppOauthSecuritySettings": _without(own, version)},
+            self._own_fields,
             self._scenario.require_schema_order,
         )
 
+    @cached_property
+    def _own_fields(self) -> dict[str, dict[str, FieldType]]:
+        """The fields that only this org has."""
+        type_name = SECURITY_SETTINGS.metadata_type
+        known = SCHEMAS[type_name].fields
+        own = (name for name in self._scenario.unknown_fields if name not in known)
+        return {type_name: {name: FieldType(name) for name in own}}
 
-def _without(own: dict[str, FieldType], version: float) -> dict[str, FieldType]:
-    """The org's own fields, but not those that the schema has, with their first version."""
-    known = SCHEMAS["ExtlClntAppOauthSecuritySettings"].fields
-    return {name: one for name, one in own.items() if name not in known}
+
+def _expand(members: list[str], package: Package, schema: TypeSchema) -> list[str]:
+    """The names in a manifest's type; ``*`` stands for every file of the type."""
+    head, _, tail = schema.component_type.path("*").partition("*")
+    found = [
+        path.removeprefix(head).removesuffix(tail)
+        for path in package.files
+        if path.startswith(head) and path.endswith(tail)
+    ]
+    names = [name for name in members if name != "*"]
+    return list(dict.fromkeys([*names, *(found if "*" in members else [])]))
 
 
 def _unknown_type(
@@ -167,14 +182,13 @@ def _unknown_type(
 
 
 def _unnamed_files(package: Package) -> Iterator[Message]:
-    named = set(_named_paths(package.manifest.members.items()))
+    named = {
+        SCHEMAS[type_name].component_type.path(name)
+        for type_name, members in package.manifest.members.items()
+        if type_name in SCHEMAS
+        for name in _expand(members, package, SCHEMAS[type_name])
+    }
     for path in package.files:
         if path not in named:
             name = path.rpartition("/")[2].rpartition(".")[0]
             yield Message(f"{package.root}{path}", name, "", Problem("Not in package.xml"))
-
-
-def _named_paths(members: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
-    for type_name, names in members:
-        if type_name in SCHEMAS:
-            yield from (SCHEMAS[type_name].component_type.path(name) for name in names)

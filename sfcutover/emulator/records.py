@@ -27,6 +27,8 @@ def records_of(org: Org, query: Query, *, tooling: bool) -> list[Record]:
         return [organization(org)]
     elif name == "user":
         return [user(org)]
+    elif name == "userpermissionaccess":
+        return [permissions(org)]
     raise QueryError("INVALID_TYPE", _NOT_HERE.format(name=query.source))
 
 
@@ -62,6 +64,18 @@ def user(org: Org) -> Record:
         "LanguageLocaleKey": "en_US",
         "TimeZoneSidKey": "GMT",
         "CreatedDate": rest_time(org.started),
+    }
+
+
+def permissions(org: Org) -> Record:
+    """The UserPermissionAccess record: what the calling user may do."""
+    may = org.scenario.can_modify_metadata
+    return {
+        "Id": "000000000000000AAA",
+        "LastCacheUpdate": rest_time(org.clock()),
+        "PermissionsApiEnabled": True,
+        "PermissionsModifyAllData": False,
+        "PermissionsModifyMetadata": may,
     }
 
 

@@ -15,6 +15,7 @@ from sfcutover.emulator.soap import Tree
 from sfcutover.emulator.store import Stored
 
 _SIZES_SINCE = 64.0  # numberFiles, zipSize: not in the v63.0 WSDL, in @salesforce/types 1.7.1
+_NO_DATE = "1970-01-01T00:00:00.000Z"
 _LONG_SPELLING = {
     Status.FINALIZING: "FinalizingDeploy",
     Status.FINALIZING_FAILED: "FinalizingDeployFailed",
@@ -72,6 +73,8 @@ def retrieve_result(org: Org, retrieval: Retrieval, *, include_zip: bool) -> Tre
         ("fileProperties", file_properties(org, path, stored))
         for path, stored in retrieval.components
     ]
+    if ready is not None:
+        properties.append(("fileProperties", _manifest_properties(org, retrieval)))
     messages = [
         ("messages", [("fileName", f"{retrieval.root}package.xml"), ("problem", problem)])
         for problem in retrieval.messages
@@ -102,6 +105,24 @@ def file_properties(org: Org, path: str, stored: Stored) -> Tree:
         ("manageableState", "unmanaged"),
         ("namespacePrefix", org.scenario.namespace),
         ("type", stored.metadata_type),
+    ]
+
+
+def _manifest_properties(org: Org, retrieval: Retrieval) -> Tree:
+    """A retrieve also tells of its package.xml, of no id and of no date."""
+    path = f"{retrieval.root}package.xml"
+    return [
+        ("createdById", org.user_id),
+        ("createdByName", org.scenario.user_name),
+        ("createdDate", _NO_DATE),
+        ("fileName", path),
+        ("fullName", path),
+        ("id", ""),
+        ("lastModifiedById", org.user_id),
+        ("lastModifiedByName", org.scenario.user_name),
+        ("lastModifiedDate", _NO_DATE),
+        ("manageableState", "unmanaged"),
+        ("type", "Package"),
     ]
 
 

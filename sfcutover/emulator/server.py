@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 HOST = "127.0.0.1"
+_BACKLOG = 128
+_TOO_LARGE = 413  # its request was not read to the end
 _IDLE_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 _POLL_SECONDS = 0.05
@@ -40,7 +43,7 @@ class Handler(WSGIRequestHandler):
         self.send_response(response.status_code)
         for name, value in response.headers:
             self.send_header(name, value)
-        if response.content_length is None:
+        if response.content_length is None or response.status_code == _TOO_LARGE:
             self.send_header("Connection", "close")
         self.end_headers()
 
@@ -58,7 +61,9 @@ class Server(ThreadedWSGIServer):
     def __init__(self, port: int, tls: ssl.SSLContext | None) -> None:
         self._connections: dict[socket.socket, threading.Thread] = {}
         self._connections_lock = threading.Lock()
-        super().__init__(HOST, port, _not_yet, Handler, ssl_context=tls)
+        # werkzeug would end the process if the port were in use; this raises OSError.
+        with socket.create_server((HOST, port), backlog=_BACKLOG) as listening:
+            super().__init__(HOST, port, _not_yet, Handler, ssl_context=tls, fd=listening.fileno())
         if isinstance(self.socket, ssl.SSLSocket):
             # A client that connects and says nothing must not hold up the others.
             setattr(self.socket, "do_handshake_on_connect", False)  # noqa: B010 - not in typeshed
@@ -104,8 +109,10 @@ class Server(ThreadedWSGIServer):
         with self._connections_lock:
             return list(self._connections.items())
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing to standard error: a client that goes away is none of our business."""
+    def handle_error(self, request: object, client_address: tuple[str, int] | str) -> None:
+        """Tell standard error, but not about clients that go away."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError | ssl.SSLError):
+            super().handle_error(request, client_address)
 
 
 def _hang_up(connection: socket.socket) -> None:
