@@ -218,7 +218,8 @@ def _xml_of(element: etree._Element) -> str:
     """The element's XML without the namespace declaration that its new root repeats."""
     alone = copy.deepcopy(element)  # a copy carries only the namespaces its names use
     xml = etree.tostring(alone, encoding="unicode", with_tail=False)
-    if any(f"{prefix}:" in xml for prefix in element.nsmap.keys() - alone.nsmap.keys()):
+    undeclared = element.nsmap.keys() - alone.nsmap.keys() - {None}
+    if any(f"{prefix}:" in xml for prefix in undeclared):
         # A value may use one too (xsi:type="xsd:string"), so all that are in scope come along.
         xml = etree.tostring(element, encoding="unicode", with_tail=False)
     head, end, rest = xml.partition(">")

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
 from urllib.parse import quote, quote_plus
 
 from sfcutover.errors import ConfigError
@@ -60,33 +59,22 @@ def redact(text: str) -> str:
     return text
 
 
-class RedactingStream:
-    """A text stream that masks known secrets in whatever is written through it."""
-
-    def __init__(self, stream: IO[str]) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        self._stream.write(redact(text))
-        return len(text)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
-
-
-def secret_from_environment(
-    name: str, where: str, environ: Mapping[str, str] = os.environ
-) -> Secret:
-    """Read an environment variable. Raises ConfigError if it is unset or empty."""
-    value = environ.get(name, "")
+def environment_value(name: str, where: str) -> str:
+    """An environment variable that is no secret. Raises ConfigError if it is unset or empty."""
+    value = os.environ.get(name, "")
     if not value:
-        state = "is empty" if name in environ else "is not set"
+        state = "is empty" if name in os.environ else "is not set"
         raise ConfigError(
             f"the environment variable {name} {state}",
             where=where,
             hint=f"export {name}=… in this shell, or add it to the CI job's secrets",
         )
-    return Secret(value)
+    return value
+
+
+def secret_from_environment(name: str, where: str) -> Secret:
+    """Read an environment variable. Raises ConfigError if it is unset or empty."""
+    return Secret(environment_value(name, where))
 
 
 def secret_from_file(path: Path, where: str) -> Secret:

@@ -58,14 +58,13 @@ class OrgConfig(Model):
     @property
     def on_loopback(self) -> bool:
         """True if the org is known to be on this machine: an emulator."""
-        for text in (
-            self.instance_url,
-            self.jwt and self.jwt.login_url,
-            self.client_credentials and self.client_credentials.login_url,
-        ):
-            if text is not None:
-                return is_loopback_url(text.literal or os.environ.get(text.env or "", ""))
-        return False
+        texts = [self.instance_url]
+        texts += [self.jwt.login_url] if self.jwt else []
+        texts += [self.client_credentials.login_url] if self.client_credentials else []
+        urls = [
+            text.literal or os.environ.get(text.env or "", "") for text in texts if text is not None
+        ]
+        return bool(urls) and all(map(is_loopback_url, urls))
 
 
 def is_loopback_url(url: str) -> bool:

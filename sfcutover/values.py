@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Self
@@ -21,6 +20,7 @@ from pydantic import (
 
 from sfcutover.credentials import (
     Secret,
+    environment_value,
     secret_from_command,
     secret_from_environment,
     secret_from_file,
@@ -115,7 +115,7 @@ class SecretReference(Model):
     def read(self) -> Secret:
         """The secret. Raises ConfigError naming the place in the file."""
         if self.env is not None:
-            return secret_from_environment(self.env, self.where, os.environ)
+            return secret_from_environment(self.env, self.where)
         if self.file is not None:
             return secret_from_file(self.file, self.where)
         return secret_from_command(list(self.command or ()), self.where)
@@ -142,7 +142,7 @@ class Text(Model):
         """The text. Raises ConfigError for an unset environment variable."""
         if self.literal is not None:
             return self.literal
-        return secret_from_environment(self.env or "", self.where, os.environ).reveal()
+        return environment_value(self.env or "", self.where)
 
 
 class RangeEntry(Model):

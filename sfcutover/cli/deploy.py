@@ -1,0 +1,194 @@
+"""sfcutover deploy: a phase into every target, one after the other."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from sfcutover.cli.options import global_options
+from sfcutover.cli.phase import phase_argument, templates_option
+from sfcutover.cli.run import Run
+from sfcutover.config import Target
+from sfcutover.connection import Connection
+from sfcutover.documents import DeployDocument, DeployTargetDocument
+from sfcutover.errors import ConfigError, InterruptedRunError, StillRunningError
+from sfcutover.metadata.deployer import InterruptedWaitError
+from sfcutover.output.deployed import Outcome, deployed_document, deployed_text
+from sfcutover.output.json import print_document
+from sfcutover.output.progress import progress_for
+from sfcutover.output.text import phase_text
+from sfcutover.phases import Phase, check_order
+from sfcutover.plan import PlannedPhase, plan_phase
+from sfcutover.planfile import TargetPlan, read_plan
+from sfcutover.rollout import Rollout, RolloutOptions, require_gate
+from sfcutover.templates import Templates
+
+
+@click.command("deploy")
+@phase_argument
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Deploy exactly what this plan holds; exit 4 if anything has changed since.",
+)
+@click.option("--dry-run", is_flag=True, help="Validate in the org (checkOnly); change nothing.")
+@click.option("--async", "no_wait", is_flag=True, help="Start, print the id, and don't wait.")
+@click.option(
+    "--wait",
+    "minutes",
+    type=click.FloatRange(min=0, max=24 * 60),
+    default=30.0,
+    show_default=True,
+    metavar="MIN",
+    help="Minutes to wait for the org; exit 69 after that.",
+)
+@click.option("--yes", is_flag=True, help="Don't ask; needed where nobody can answer.")
+@click.option(
+    "--cancel-on-interrupt", is_flag=True, help="On Ctrl-C, ask the org to cancel the deployment."
+)
+@templates_option
+@global_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    phase: Phase,
+    plan_file: Path | None,
+    dry_run: bool,
+    no_wait: bool,
+    minutes: float,
+    yes: bool,
+    cancel_on_interrupt: bool,
+    templates: Templates,
+) -> None:
+    """Deploy PHASE, wait for the org, and read the list back. Asks before it changes anything.
+
+    remove-old and remove-new take addresses away: they are refused (exit 5) until
+    redemptions have proven the addresses that stay.
+    """
+    run = Run.of(ctx)
+    deploy = Deploy(
+        run,
+        phase,
+        templates,
+        plan_file=plan_file,
+        options=RolloutOptions(wait=minutes * 60, check_only=dry_run),
+        no_wait=no_wait,
+        ask=not (yes or dry_run),
+        cancel_on_interrupt=cancel_on_interrupt,
+    )
+    documents = [deploy.target(target) for target in run.targets]
+    if run.settings.json:
+        print_document(DeployDocument(cutover=run.cutover.name, targets=documents))
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """One phase for the targets of one run."""
+
+    run: Run
+    phase: Phase
+    templates: Templates
+    plan_file: Path | None
+    options: RolloutOptions
+    no_wait: bool
+    ask: bool
+    cancel_on_interrupt: bool
+
+    def target(self, target: Target) -> DeployTargetDocument:
+        """Bring the phase into one target and say what came of it."""
+        with self.run.connection(target) as connection:
+            planned = self._planned(connection)
+            url = connection.org.instance_url
+            self.run.console.data(phase_text(f"{target.name} ({url})", planned))
+            if not planned.changed:
+                return self._say(deployed_document(target.name, url, "no-change", planned))
+            if not self.options.check_only:
+                require_gate(self.phase)
+            self._confirm(target)
+            return self._roll_out(connection, planned)
+
+    def _planned(self, connection: Connection) -> PlannedPhase:
+        run, live = self.run, connection.read()
+        for component in live.carriers:
+            check_order(self.phase, component.allowlist, run.cutover.change)
+        if self.plan_file is None:
+            return plan_phase(self.phase, live, run.cutover, self.templates)
+        plan = TargetPlan(
+            read_plan(self.plan_file),
+            self.plan_file,
+            connection.target.name,
+            run.cutover,
+            self.templates,
+        )
+        planned = plan.planned(self.phase)
+        plan.check_live(planned, live, connection.org.instance_url)
+        fresh = plan_phase(self.phase, live, run.cutover, self.templates, plan.baseline)
+        return planned if live.fingerprints == planned.start.fingerprints else fresh
+
+    def _confirm(self, target: Target) -> None:
+        if not self.ask:
+            return
+        if not sys.stdin.isatty():
+            raise ConfigError(
+                "nobody can be asked here: standard input is no terminal",
+                hint="look at the diff above, then run this again with --yes",
+            )
+        if not self.run.console.confirm(f"Deploy {self.phase} to {target.name}?"):
+            raise InterruptedRunError("not confirmed", hint="run it again when you are ready")
+
+    def _roll_out(self, connection: Connection, planned: PlannedPhase) -> DeployTargetDocument:
+        name, url = connection.target.name, connection.org.instance_url
+        with progress_for(name, self.run.settings) as progress:
+            rollout = Rollout(connection, planned, self.options, progress)
+            try:
+                if self.no_wait:
+                    return self._started(name, url, planned, rollout.start())
+                state = rollout.run()
+            except InterruptedWaitError as error:
+                raise self._interrupted(connection, error) from None
+            except StillRunningError as error:
+                raise self._with_command(error, name) from error
+        outcome: Outcome = "deployed" if state else "validated"
+        return self._say(deployed_document(name, url, outcome, planned, rollout.deployments, state))
+
+    def _started(
+        self, name: str, url: str, planned: PlannedPhase, deployment_id: str
+    ) -> DeployTargetDocument:
+        follow_up = self.run.command_line("deployment", "wait", deployment_id, target=name)
+        document = deployed_document(name, url, "started", planned)
+        return self._say(
+            document.model_copy(update={"deployment_ids": [deployment_id], "follow_up": follow_up})
+        )
+
+    def _interrupted(
+        self, connection: Connection, error: InterruptedWaitError
+    ) -> InterruptedRunError:
+        name = connection.target.name
+        if error.deployment_id is None:
+            words = ["diff", self.phase.value]
+        else:
+            words = ["deployment", "wait", error.deployment_id]
+        if self.cancel_on_interrupt and error.deployment_id is not None:
+            result = connection.deployer.cancel(error.deployment_id)
+            return InterruptedRunError(
+                f"interrupted; the org was asked to cancel deployment {result.id} "
+                f"and says {result.status}",
+                hint=f"see how it ended: {self.run.command_line(*words, target=name)}",
+                tokens=error.tokens,
+            )
+        hint = f"to go on: {self.run.command_line(*words, target=name)}"
+        return InterruptedRunError(error.message, hint=hint, tokens=error.tokens)
+
+    def _with_command(self, error: StillRunningError, target: str) -> StillRunningError:
+        words = error.hint.split()[1:]
+        hint = f"to go on: {self.run.command_line(*words, target=target)}"
+        return StillRunningError(error.message, hint=hint, tokens=error.tokens)
+
+    def _say(self, document: DeployTargetDocument) -> DeployTargetDocument:
+        self.run.console.data(deployed_text(document, self.run.command_line))
+        return document

@@ -1,0 +1,142 @@
+"""sfcutover deployment: an earlier deployment, from any machine."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from sfcutover.cli.options import global_options
+from sfcutover.cli.run import Run
+from sfcutover.config import Target
+from sfcutover.connection import Connection
+from sfcutover.documents import AllowlistDocument, DeploymentDocument, ResultDocument
+from sfcutover.errors import (
+    ConfigError,
+    ExitCode,
+    InterruptedRunError,
+    StillRunningError,
+)
+from sfcutover.metadata.deployer import InterruptedWaitError, Watcher
+from sfcutover.metadata.results import DeployResult, DeployState
+from sfcutover.output.json import print_document
+from sfcutover.output.progress import progress_for
+from sfcutover.output.text import result_text
+from sfcutover.plan import live_phase
+
+_DEPLOYMENT_ID = re.compile(r"0Af[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?")
+_EXIT_CODES = {
+    DeployState.RUNNING: ExitCode.STILL_RUNNING,
+    DeployState.SUCCEEDED: ExitCode.DONE,
+    DeployState.PARTIAL: ExitCode.PARTIAL,
+    DeployState.FAILED: ExitCode.FAILED,
+    DeployState.CANCELED: ExitCode.FAILED,
+}
+
+
+def _check_id(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if not _DEPLOYMENT_ID.fullmatch(value):
+        raise ConfigError(
+            f"{value!r} is no deployment id",
+            hint="a deployment's id begins with 0Af and has 15 or 18 characters",
+        )
+    return value
+
+
+@click.group("deployment")
+def command() -> None:
+    """An earlier deployment, from any machine that has the cutover.yaml."""
+
+
+@command.command("report")
+@click.argument("deployment_id", metavar="ID", callback=_check_id)
+@global_options
+@click.pass_context
+def report(ctx: click.Context, deployment_id: str) -> int:
+    """Show how the deployment stands, and the live list. Exit 69 while it is running."""
+    run = Run.of(ctx)
+    with run.connection(_one_target(run)) as connection:
+        return _show(run, connection, connection.deployer.report(deployment_id))
+
+
+@command.command("wait")
+@click.argument("deployment_id", metavar="ID", callback=_check_id)
+@click.option(
+    "--wait",
+    "minutes",
+    type=click.FloatRange(min=0, max=24 * 60),
+    default=30.0,
+    show_default=True,
+    metavar="MIN",
+    help="Minutes to wait; exit 69 after that.",
+)
+@global_options
+@click.pass_context
+def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
+    """Wait for the deployment, then show it and the live list."""
+    run = Run.of(ctx)
+    with run.connection(_one_target(run)) as connection:
+        name = connection.target.name
+        again = run.command_line("deployment", "wait", deployment_id, target=name)
+        with progress_for(name, run.settings) as progress:
+            watcher = Watcher(progress.progress, lambda error: progress.note(str(error)))
+            try:
+                result = connection.deployer.wait(deployment_id, minutes * 60, watcher)
+            except InterruptedWaitError as error:
+                raise InterruptedRunError(
+                    error.message, hint=f"to go on: {again}", tokens=error.tokens
+                ) from None
+            except StillRunningError as error:
+                raise StillRunningError(
+                    error.message, hint=f"to go on: {again}", tokens=error.tokens
+                ) from error
+        return _show(run, connection, result)
+
+
+@command.command("cancel")
+@click.argument("deployment_id", metavar="ID", callback=_check_id)
+@global_options
+@click.pass_context
+def cancel(ctx: click.Context, deployment_id: str) -> int:
+    """Ask the org to cancel the deployment. Canceling takes a moment and may come too late."""
+    run = Run.of(ctx)
+    with run.connection(_one_target(run)) as connection:
+        result = connection.deployer.cancel(deployment_id)
+        _show(run, connection, result)
+        again = run.command_line("deployment", "wait", deployment_id, target=connection.target.name)
+        if not result.done:
+            run.console.note(f"next: {again}")
+        return ExitCode.DONE if result.state is DeployState.CANCELED else _exit_code(result)
+
+
+def _one_target(run: Run) -> Target:
+    targets = run.targets
+    if len(targets) > 1:
+        names = ", ".join(target.name for target in targets)
+        raise ConfigError(
+            "a deployment belongs to one org", hint=f"add --target with one of: {names}"
+        )
+    return targets[0]
+
+
+def _exit_code(result: DeployResult) -> ExitCode:
+    return _EXIT_CODES[result.state]
+
+
+def _show(run: Run, connection: Connection, result: DeployResult) -> ExitCode:
+    """What the org says of the deployment, and what the list says, which decides."""
+    live = connection.read()
+    phase = live_phase(live, run.cutover.change)
+    if run.settings.json:
+        print_document(
+            DeploymentDocument(
+                target=connection.target.name,
+                instance_url=connection.org.instance_url,
+                deployment=ResultDocument.of(result),
+                live=phase,
+                allowlists=AllowlistDocument.all_of(live),
+            )
+        )
+    else:
+        run.console.data(f"{result_text(result)}\nthe list now: {phase}")
+    return _exit_code(result)

@@ -1,0 +1,54 @@
+"""The PHASE argument and the options that say where its start comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from sfcutover.config import Cutover
+from sfcutover.phases import Phase
+from sfcutover.snapshot import Snapshot, read_baseline
+from sfcutover.templates import Templates
+
+F = TypeVar("F", bound=Callable[..., object])
+
+PHASE_NAMES = [phase.value for phase in Phase]
+
+
+def phase_argument(function: F) -> F:
+    """One phase, by name."""
+    return click.argument(
+        "phase",
+        type=click.Choice(PHASE_NAMES),
+        callback=lambda _ctx, _param, value: Phase(value),
+    )(function)
+
+
+def templates_option(function: F) -> F:
+    """--templates DIR, as the templates to render with."""
+    return click.option(
+        "--templates",
+        type=click.Path(path_type=Path),
+        callback=lambda _ctx, _param, value: Templates(value),
+        help="A folder whose templates override the built-in ones of the same name.",
+    )(function)
+
+
+def baseline_option(function: F) -> F:
+    """--baseline FILE, repeatable."""
+    return click.option(
+        "--baseline",
+        "baseline_files",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Compute from this component file and don't ask the org; repeat it for each carrier.",
+    )(function)
+
+
+def baseline_from(files: tuple[Path, ...], cutover: Cutover) -> Snapshot:
+    """The baseline a person keeps in files."""
+    return read_baseline(files, cutover.app, cutover.carrier_rows, policies=bool(cutover.policies))

@@ -1,0 +1,60 @@
+"""sfcutover plan: the baseline, every phase, and a file that binds them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sfcutover.cli.options import global_options
+from sfcutover.cli.phase import templates_option
+from sfcutover.cli.run import Run
+from sfcutover.config import Target
+from sfcutover.documents import PlanTargetDocument
+from sfcutover.output.json import print_document
+from sfcutover.output.text import phase_text
+from sfcutover.phases import Phase, check_order
+from sfcutover.plan import live_phase, plan_all_phases
+from sfcutover.planfile import make_plan, make_target_plan, write_plan
+from sfcutover.templates import Templates
+
+
+@click.command("plan")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the plan here, for deploy --plan.",
+)
+@templates_option
+@global_options
+@click.pass_context
+def command(ctx: click.Context, out: Path | None, templates: Templates) -> None:
+    """Capture the baseline and show every phase with its diff and capacity. Changes nothing.
+
+    The plan file binds the baseline and the packages: deploy --plan refuses if the org,
+    cutover.yaml or a template has changed since.
+    """
+    run = Run.of(ctx)
+    plan = make_plan(run.cutover, [_plan_target(run, target, templates) for target in run.targets])
+    if out is not None:
+        write_plan(plan, out)
+        follow_up = run.command_line("deploy", "add-new", "--plan", str(out))
+        run.console.note(f"plan written to {out}; next: {follow_up}")
+    if run.settings.json:
+        print_document(plan)
+
+
+def _plan_target(run: Run, target: Target, templates: Templates) -> PlanTargetDocument:
+    with run.connection(target) as connection:
+        live = connection.read()
+        url = connection.org.instance_url
+    for component in live.carriers:
+        check_order(Phase.ADD_NEW, component.allowlist, run.cutover.change)
+    phases = plan_all_phases(live, run.cutover, templates)
+    if not run.settings.json:
+        run.console.data(f"{target.name} ({url})")
+        run.console.data(f"  live now: {live_phase(live, run.cutover.change)}\n")
+        for planned in phases.values():
+            run.console.data(phase_text(target.name, planned) + "\n")
+    return make_target_plan(target.name, url, live, run.cutover, templates)

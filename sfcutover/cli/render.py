@@ -1,0 +1,106 @@
+"""sfcutover render: a phase's package on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sfcutover.cli.options import global_options
+from sfcutover.cli.phase import PHASE_NAMES, baseline_from, baseline_option, templates_option
+from sfcutover.cli.run import Run
+from sfcutover.documents import RenderDocument, WrittenDocument, phase_name
+from sfcutover.output.json import print_document
+from sfcutover.package import write_folder, write_zip
+from sfcutover.phases import Phase
+from sfcutover.plan import PlannedPhase, plan_all_phases
+from sfcutover.snapshot import Snapshot
+from sfcutover.templates import Templates
+
+
+@click.command("render")
+@click.argument("phases", metavar="[PHASE]...", nargs=-1, type=click.Choice(PHASE_NAMES))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where the packages go: DIR/<phase>, or DIR/<target>/<phase> for several targets.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["mdapi", "source"]),
+    default="mdapi",
+    show_default=True,
+    help="mdapi for sf project deploy --metadata-dir; source for an SFDX project.",
+)
+@click.option("--zip", "as_zip", is_flag=True, help="One deploy zip a phase, not a folder.")
+@baseline_option
+@templates_option
+@global_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    phases: tuple[str, ...],
+    out: Path,
+    form: str,
+    as_zip: bool,
+    baseline_files: tuple[Path, ...],
+    templates: Templates,
+) -> None:
+    """Write the packages of these phases (default: all).
+
+    Each phase is computed in the state it is meant for: remove-old on top of add-new, and
+    each undone. With --baseline no org is asked.
+    """
+    if as_zip and form == "source":
+        raise click.UsageError("--zip goes with --format mdapi: a source tree is never zipped.")
+    run = Run.of(ctx)
+    chosen = tuple(Phase(name) for name in phases) or tuple(Phase)
+    written = []
+    for target, folder, start in _starts(run, baseline_files, out):
+        planned = plan_all_phases(start, run.cutover, templates)
+        written += [
+            _write(planned[phase], folder / phase.value, target, form, as_zip) for phase in chosen
+        ]
+    if run.settings.json:
+        print_document(
+            RenderDocument(
+                cutover=run.cutover.name,
+                format="source" if form == "source" else "mdapi",
+                packages=written,
+            )
+        )
+    else:
+        for each in written:
+            run.console.data(each.path)
+
+
+def _starts(run: Run, files: tuple[Path, ...], out: Path) -> list[tuple[str, Path, Snapshot]]:
+    if files:
+        return [("baseline", out, baseline_from(files, run.cutover))]
+    starts = []
+    for target in run.targets:
+        with run.connection(target) as connection:
+            folder = out / target.name if len(run.targets) > 1 else out
+            starts.append((target.name, folder, connection.read()))
+    return starts
+
+
+def _write(
+    planned: PlannedPhase, path: Path, target: str, form: str, as_zip: bool
+) -> WrittenDocument:
+    package = planned.package.in_source_format() if form == "source" else planned.package
+    if as_zip:
+        path = path.with_name(f"{path.name}.zip")
+        write_zip(package, path)
+    else:
+        write_folder(package, path)
+    return WrittenDocument(
+        target=target,
+        phase=phase_name(planned.phase),
+        path=str(path),
+        package_sha256=planned.package.sha256,
+        files=[file.path for file in package.files],
+    )
