@@ -7,7 +7,7 @@ thread behind it: whoever looks first brings the queue up to the present.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -266,16 +266,13 @@ def _afflicted(outcome: Outcome, fault: Fault | None) -> Outcome:
     if fault is None or fault.kind not in (Kind.FAILED, Kind.SUCCEEDED_PARTIAL):
         return outcome
     struck = [one for one in outcome.successes if one.component_type][:1]
-    problem = Problem("UNKNOWN_EXCEPTION: An unexpected error occurred. Please try again later.")
-    failures = [
-        Message(one.file_name, one.full_name, one.component_type, problem, one.id) for one in struck
-    ]
     names = {(one.component_type, one.full_name) for one in struck}
-    return Outcome(
-        tuple(one for one in outcome.successes if one not in struck),
-        (*outcome.failures, *failures),
-        tuple(one for one in outcome.changes if (one.metadata_type, one.full_name) not in names),
-        outcome.total,
-        outcome.file_count,
-        outcome.error,
+    problem = Problem("UNKNOWN_EXCEPTION: An unexpected error occurred. Please try again later.")
+    failures = (replace(one, problem=problem, is_changed=False) for one in struck)
+    changes = (one for one in outcome.changes if (one.metadata_type, one.full_name) not in names)
+    return replace(
+        outcome,
+        successes=tuple(one for one in outcome.successes if one not in struck),
+        failures=(*outcome.failures, *failures),
+        changes=tuple(changes),
     )

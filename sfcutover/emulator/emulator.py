@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import tempfile
 import threading
 from dataclasses import replace
@@ -43,17 +42,24 @@ class Emulator:
     ) -> None:
         self.scenario = scenario or Scenario()
         self._folder = tempfile.TemporaryDirectory(prefix="sfcutover-emulator-")
-        context: ssl.SSLContext | None = None
         self._ca_bundle: Path | None = None
-        if tls:
-            context, self._ca_bundle = make_tls(self._path)
-        self._server = Server(port, context)
+        try:
+            self._server = self._listen(port, tls)
+        except OSError:
+            self._folder.cleanup()
+            raise
         self.url = f"{'https' if tls else 'http'}://{HOST}:{self._server.port}"
         self._org = Org(self.scenario, clock)
         self._key = JwtKey()
         self._tokens = TokenEndpoint(self._org, self.url, self._key)
         self._stopping = threading.Event()
         self._access_token = self._org.sessions.start()
+
+    def _listen(self, port: int, tls: bool) -> Server:
+        if not tls:
+            return Server(port, None)
+        context, self._ca_bundle = make_tls(self._path)
+        return Server(port, context)
 
     def start(self) -> Self:
         """Answer requests from now on."""

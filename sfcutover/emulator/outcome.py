@@ -98,35 +98,32 @@ class Checker:
         self._check_removals(package.destructive, tally)
         total = len(tally.successes) + len(tally.failures)
         tally.successes.append(Message(f"{package.root}{MANIFEST}", MANIFEST, is_changed=True))
-        return Outcome(tuple(tally.successes), tuple(tally.failures), tuple(tally.changes), total)
+        return Outcome(
+            tuple(tally.successes),
+            tuple(tally.failures),
+            tuple(tally.changes),
+            total,
+            package.file_count,
+        )
 
     def _check_member(
         self, package: Package, schema: TypeSchema, name: str, rules: Rules, tally: _Tally
     ) -> None:
         path = schema.component_type.path(name)
         xml = package.files.get(path)
-        before = self._store.get(schema.name, name)
         if xml is None:
-            text = (
-                f"An object '{name}' of type {schema.name} was named in package.xml, "
-                "but was not found in zipped directory"
-            )
-            where = f"{package.root}{MANIFEST}"
-            tally.failures.append(Message(where, name, schema.name, Problem(text)))
+            tally.failures.append(_missing_file(package, schema, name))
             return
+        before = self._store.get(schema.name, name)
+        known_id = before.id if before else None
+        place = (f"{package.root}{path}", name, schema.name)
         problem = validate(xml, schema, rules)
-        message = Message(
-            f"{package.root}{path}",
-            name,
-            schema.name,
-            problem,
-            before.id if before else None,
-            is_new=before is None and problem is None,
-            is_changed=problem is None,
-        )
-        (tally.failures if problem else tally.successes).append(message)
-        if problem is None:
-            tally.changes.append(Change(schema.name, name, xml))
+        if problem:
+            tally.failures.append(Message(*place, problem, known_id))
+            return
+        is_new = before is None
+        tally.successes.append(Message(*place, None, known_id, is_new, is_changed=True))
+        tally.changes.append(Change(schema.name, name, xml))
 
     def _check_removals(self, removals: Manifest | None, tally: _Tally) -> None:
         for type_name, members in (removals.members if removals else {}).items():
@@ -156,6 +153,14 @@ class Checker:
         known = SCHEMAS[type_name].fields
         own = (name for name in self._scenario.unknown_fields if name not in known)
         return {type_name: {name: FieldType(name) for name in own}}
+
+
+def _missing_file(package: Package, schema: TypeSchema, name: str) -> Message:
+    text = (
+        f"An object '{name}' of type {schema.name} was named in package.xml, "
+        "but was not found in zipped directory"
+    )
+    return Message(f"{package.root}{MANIFEST}", name, schema.name, Problem(text))
 
 
 def _expand(members: list[str], package: Package, schema: TypeSchema) -> list[str]:

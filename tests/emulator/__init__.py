@@ -1,0 +1,1 @@
+"""Tests of the emulator, with clients that know nothing about its inside."""

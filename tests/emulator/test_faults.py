@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+import requests
+from pydantic import ValidationError
+
+from sfcutover.emulator import Emulator, Fault
+from sfcutover.emulator.faults import FaultBoard, Kind
+
+from .client import SECURITY, SECURITY_NAME, Client, FaultAnswer, security_package
+
+Org = tuple[Emulator, Client]
+
+
+def fault(kind: str, operation: str = "any", **more: object) -> Fault:
+    return Fault.model_validate({"kind": kind, "operation": operation, **more})
+
+
+def test_a_fault_skips_and_counts() -> None:
+    board = FaultBoard([fault("slow", "deploy", skip=1, count=2)])
+    hits = [board.strike("deploy") is not None for _ in range(5)]
+    assert hits == [False, True, True, False, False]
+    assert board.active() == []
+
+
+def test_a_fault_without_a_count_stays() -> None:
+    board = FaultBoard([fault("slow", count=None)])
+    assert all(board.strike("query") for _ in range(5))
+    board.clear()
+    assert board.strike("query") is None
+
+
+def test_other_operations_do_not_count() -> None:
+    board = FaultBoard([fault("slow", "deploy")])
+    assert board.strike("retrieve") is None
+    assert board.strike("deploy") is not None
+
+
+def test_what_happens_to_a_deployment_waits_for_one() -> None:
+    board = FaultBoard([fault("failed")])
+    assert board.strike("checkDeployStatus") is None
+    assert board.strike("deployRecentValidation") is not None
+    with pytest.raises(ValidationError, match="its operation is deploy"):
+        fault("failed", "retrieve")
+
+
+def test_a_connection_dropped_before_leaves_nothing_behind(org: Org) -> None:
+    emulator, client = org
+    emulator.set_fault(fault("drop_before", "deploy"))
+    with pytest.raises(requests.ConnectionError):
+        client.deploy(security_package())
+    assert emulator.deployments == []
+    assert client.deploy(security_package())
+
+
+def test_a_connection_dropped_after_leaves_the_effect(org: Org) -> None:
+    emulator, client = org
+    emulator.set_fault(fault("drop_after", "deploy"))
+    with pytest.raises(requests.ConnectionError):
+        client.deploy(security_package())
+    assert [one.status for one in emulator.deployments] == ["Succeeded"]
+    assert b"127.0.0.21" in emulator.component_xml(SECURITY, SECURITY_NAME)
+
+
+def test_the_log_counts_a_deploy_whose_answer_was_dropped(org: Org) -> None:
+    emulator, client = org
+    emulator.set_fault(fault("drop_after", "deploy"))
+    with pytest.raises(requests.ConnectionError):
+        client.deploy(security_package())
+    deploys = [event for event in emulator.log if event["operation"] == "deploy"]
+    assert [event["deployment"] for event in deploys] == [emulator.deployments[0].id]
+    assert deploys[0]["fault"] == "drop_after"
+
+
+@pytest.mark.parametrize(("kind", "status"), [("http_502", 502), ("http_503", 503)])
+def test_gateway_errors_are_html_and_without_effect(org: Org, kind: str, status: int) -> None:
+    emulator, client = org
+    emulator.set_fault(fault(kind, "deploy"))
+    answer = client.post(client.envelope("deploy"))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html")
+    assert emulator.deployments == []
+
+
+def test_an_html_body_comes_with_200(org: Org) -> None:
+    emulator, client = org
+    emulator.set_fault(fault("html_body", "describeMetadata"))
+    answer = client.post(client.envelope("describeMetadata"))
+    assert answer.status_code == 200
+    assert answer.text.startswith("<html>")
+
+
+def test_half_an_answer_is_no_xml(org: Org) -> None:
+    emulator, client = org
+    whole = client.post(client.envelope("describeMetadata")).content
+    emulator.set_fault(fault("bad_xml", "describeMetadata"))
+    assert client.post(client.envelope("describeMetadata")).content == whole[: len(whole) // 2]
+
+
+def test_a_huge_body_is_as_long_as_asked(org: Org) -> None:
+    emulator, client = org
+    emulator.set_fault(fault("huge_body", "describeMetadata", size=1_000_001))
+    assert len(client.post(client.envelope("describeMetadata")).content) == 1_000_001
+
+
+def test_a_slow_answer_waits(org: Org) -> None:
+    emulator, client = org
+    emulator.set_fault(fault("slow", "describeMetadata", seconds=0.2))
+    started = time.monotonic()
+    client.call("describeMetadata")
+    assert time.monotonic() - started >= 0.2
+
+
+def test_stopping_does_not_wait_for_a_slow_answer() -> None:
+    emulator = Emulator(tls=False).start()
+    emulator.set_fault(fault("slow", "versions", seconds=600))
+    with pytest.raises(requests.Timeout):
+        requests.get(f"{emulator.url}/services/data", timeout=0.2)
+    started = time.monotonic()
+    emulator.stop()
+    assert time.monotonic() - started < 5
+
+
+def test_an_expired_session_is_dead_until_a_new_login(org: Org) -> None:
+    emulator, client = org
+    emulator.set_fault(fault("expired_session", "describeMetadata"))
+    for _ in range(2):
+        with pytest.raises(FaultAnswer, match="INVALID_SESSION_ID"):
+            client.call("describeMetadata")
+    assert client.get("/services/data/v67.0/").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("org_locked", "sf:ORG_LOCKED"),
+        ("cross_reference_500", "sf:INVALID_CROSS_REFERENCE_KEY"),
+    ],
+)
+def test_soap_faults_out_of_the_blue(org: Org, kind: str, code: str) -> None:
+    emulator, client = org
+    emulator.set_fault(fault(kind, "describeMetadata"))
+    with pytest.raises(FaultAnswer) as caught:
+        client.call("describeMetadata")
+    assert caught.value.code == code
+    assert client.call("describeMetadata")
+
+
+def test_every_kind_is_known_by_its_name() -> None:
+    assert {kind.value for kind in Kind} >= {"drop_before", "drop_after", "save_does_not_take"}
+    with pytest.raises(ValidationError):
+        fault("gremlins")
+
+
+def test_the_admin_endpoint_switches_faults_on_and_off(org: Org) -> None:
+    emulator, client = org
+    url = f"{emulator.url}/emulator/faults"
+    body = {"kind": "http_503", "operation": "query", "count": None}
+    assert client.http.post(url, json=body, timeout=10).status_code == 201
+    query = "/services/data/v67.0/query?q=SELECT Id FROM User"
+    assert client.get(query).status_code == 503
+    assert client.http.get(url, timeout=10).json()[0]["kind"] == "http_503"
+    assert client.http.delete(url, timeout=10).json() == []
+    assert client.get(query).status_code == 200
+
+
+def test_the_admin_endpoint_names_what_is_wrong_with_a_fault(org: Org) -> None:
+    emulator, client = org
+    url = f"{emulator.url}/emulator/faults"
+    answer = client.http.post(url, json={"kind": "slow", "colour": 1}, timeout=10)
+    assert answer.status_code == 400
+    assert answer.json()["error"][0]["loc"] == ["colour"]
+
+
+def test_the_admin_endpoint_shows_log_and_state(org: Org) -> None:
+    _, client = org
+    deployment = client.deploy(security_package())
+    log = client.get("/emulator/log").json()
+    assert log[-1]["deployment"] == deployment
+    state = client.get("/emulator/state").json()
+    assert state["deployments"][0]["status"] == "Succeeded"
+    assert {"type": SECURITY, "fullName": SECURITY_NAME}.items() <= next(
+        one for one in state["components"] if one["type"] == SECURITY
+    ).items()
+    assert client.get("/emulator/nonsense").status_code == 404

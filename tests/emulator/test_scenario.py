@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.scenario import ScenarioError
+
+from .client import SECURITY, Client
+from .conftest import StartOrg
+
+
+def test_a_file_sets_what_it_names(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(
+        "app: Other\ndeploy_seconds: 3\nunrelated: [{range: 10.0.0.0/30}]\n"
+        "faults: [{kind: failed, operation: deploy}]\n"
+    )
+    scenario = Scenario.from_file(path)
+    assert (scenario.app, scenario.deploy_seconds) == ("Other", 3)
+    assert str(scenario.unrelated[0].parsed()) == "10.0.0.0-10.0.0.3"
+    assert scenario.faults[0].kind == "failed"
+    assert scenario.new == Scenario().new
+
+
+def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text("# nothing\n")
+    assert Scenario.from_file(path) == Scenario()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("colour: red\n", "colour: Extra inputs are not permitted"),
+        ("app: [\n", "is not YAML"),
+        ("old: [300.1.1.1]\n", "'300.1.1.1' is not an IP address"),
+        ("unrelated: [{range: 1.1.1.2-1.1.1.1}]\n", "reversed"),
+        ("deploy_seconds: -1\n", "deploy_seconds: Input should be greater"),
+        ("leave_out: [Nonsense]\n", "unknown metadata type 'Nonsense'"),
+        ("extra_components: [{type: X, full_name: a, xml: b}]\n", "unknown metadata type 'X'"),
+        ("faults: [{kind: gremlins}]\n", "faults.0.kind"),
+        ("min_api_version: 69\n", "min_api_version is above max_api_version"),
+        ("just text\n", "the file: Input should be"),
+    ],
+)
+def test_a_bad_file_is_named_with_its_fault(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(text)
+    with pytest.raises(ScenarioError) as caught:
+        Scenario.from_file(path)
+    assert str(path) in str(caught.value)
+    assert problem in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="No such file"):
+        Scenario.from_file(tmp_path / "none.yaml")
+
+
+def test_a_scenario_does_not_change() -> None:
+    with pytest.raises(ValidationError):
+        Scenario().app = "Other"  # type: ignore[misc]
+
+
+def listed(client: Client, metadata_type: str = SECURITY) -> list[str]:
+    results = client.call("listMetadata", f"<queries><type>{metadata_type}</type></queries>")
+    return [one.text("fullName") or "" for one in results]
+
+
+def test_components_take_their_names_from_the_scenario(start_org: StartOrg) -> None:
+    _, client = start_org(namespace="acme", security_settings_name="{app}_sec")
+    assert listed(client) == ["acme__Acme_Connector_sec"]
+    files = client.retrieved({SECURITY: ["*"]})
+    assert any(b">acme__Acme_Connector<" in body for body in files.values())
+
+
+def test_components_can_be_left_out_and_added(start_org: StartOrg) -> None:
+    xml = f'<{SECURITY} xmlns="http://soap.sforce.com/2006/04/metadata"/>'
+    extra = [{"type": SECURITY, "full_name": name, "xml": xml} for name in ("B", "A")]
+    _, client = start_org(leave_out=[SECURITY], extra_components=extra)
+    assert listed(client) == ["A", "B"]
+
+
+def test_the_config_fits_the_scenario(start_org: StartOrg) -> None:
+    emulator, _ = start_org(app="Other", old=["127.0.0.31"], max_api_version=66)
+    config = yaml.safe_load(emulator.config_text())
+    assert config["app"] == "Other"
+    assert config["api_version"] == "66.0"
+    assert config["old"] == ["127.0.0.31"]
+    assert config["new"] == ["127.0.0.21", "127.0.0.22"]
+    assert config["targets"][0]["org"] == {
+        "access_token": {"env": "SF_ACCESS_TOKEN"},
+        "instance_url": emulator.url,
+    }
+
+
+def test_the_config_holds_no_secrets(start_org: StartOrg) -> None:
+    emulator, _ = start_org()
+    environment = emulator.environment
+    secrets = [environment[name] for name in environment if "TOKEN" in name or "SECRET" in name]
+    secrets.remove(environment["SFCUTOVER_TOKEN_URL"])
+    assert len(secrets) == 3
+    assert not [one for one in secrets if one in emulator.config_text()]
+
+
+def test_the_environment_is_complete(start_org: StartOrg) -> None:
+    emulator, _ = start_org()
+    assert isinstance(emulator, Emulator)
+    assert set(emulator.environment) == {
+        "SF_INSTANCE_URL",
+        "SF_ACCESS_TOKEN",
+        "SF_CLIENT_ID",
+        "SF_CLIENT_SECRET",
+        "SF_REFRESH_TOKEN",
+        "SFCUTOVER_TOKEN_URL",
+        "SFCUTOVER_OLD_IPS",
+        "SFCUTOVER_NEW_IPS",
+    }
+    assert emulator.environment["SFCUTOVER_OLD_IPS"] == "127.0.0.11,127.0.0.12"
