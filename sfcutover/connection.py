@@ -21,6 +21,7 @@ class Connection:
     target: Target
     cutover: Cutover
     org: Org
+    client: MetadataClient
     retriever: Retriever
     deployer: Deployer
 
@@ -35,4 +36,6 @@ def connect(target: Target, cutover: Cutover, clock: Clock | None = None) -> Con
     """Open a target. The session is opened by the first request."""
     org = Org(provider_for(target.org))
     client = MetadataClient(org, cutover.api_version)
-    return Connection(target, cutover, org, Retriever(client, clock), Deployer(client, clock))
+    return Connection(
+        target, cutover, org, client, Retriever(client, clock), Deployer(client, clock)
+    )

@@ -303,7 +303,32 @@ class InitDocument(Document):
     path: str
     app: str
     instance_url: str
-    old: list[RangeDocument]
+    live: list[RangeDocument]
+
+
+class EmulatorDocument(Document):
+    """Printed once the emulator is ready."""
+
+    schema_: Literal["sfcutover/emulator/1"] = Field("sfcutover/emulator/1", alias="schema")
+    instance_url: str
+    env_file: str | None
+    config_file: str | None
+
+
+class DemoStepDocument(Document):
+    """One command of the demo, and whether it ended as it should."""
+
+    command: str
+    exit_code: int
+    expected_exit_code: int
+    shows: str
+
+
+class DemoDocument(Document):
+    schema_: Literal["sfcutover/demo/1"] = Field("sfcutover/demo/1", alias="schema")
+    ok: bool
+    steps: list[DemoStepDocument]
+    deployments: int
 
 
 class ErrorDocument(Document):

@@ -26,6 +26,22 @@ def write_durably(path: Path, text: str) -> None:
         staging.unlink(missing_ok=True)
 
 
+def write_new(path: Path, text: str, *, force: bool) -> None:
+    """Write a file a person will edit (UTF-8, mode 0644 less the umask), whole or not at all.
+
+    Raises FileExistsError if it is there and force is not set, and OSError.
+    """
+    staging = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        staging.write_text(text, encoding="utf-8")
+        if force:
+            staging.replace(path)
+        else:
+            os.link(staging, path)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -11,12 +11,15 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     PrivateAttr,
     ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from sfcutover.credentials import (
     Secret,
@@ -121,7 +124,17 @@ class SecretReference(Model):
         return secret_from_command(list(self.command or ()), self.where)
 
 
-class Text(Model):
+class TextOrMapping(Model):
+    """A model that may also be written as one text."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "string"}, handler.resolve_ref_schema(handler(core_schema))]}
+
+
+class Text(TextOrMapping):
     """A value that is no secret: written out, or taken from an environment variable."""
 
     literal: str | None = None
@@ -145,7 +158,7 @@ class Text(Model):
         return environment_value(self.env or "", self.where)
 
 
-class RangeEntry(Model):
+class RangeEntry(TextOrMapping):
     """One of the old or new ranges: an address, a CIDR block or first-last, and a description."""
 
     range: str

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 import click
 
@@ -10,6 +11,8 @@ from sfcutover.diff import Capacity, ComponentDiff, FieldChange, RangeLine
 from sfcutover.metadata.results import DeployResult
 from sfcutover.plan import PlannedPhase
 
+_LONGEST_RUN = 12
+_RUN_END = 3
 _COLORS = {"+": "green", "-": "red", " ": None}
 
 
@@ -60,12 +63,24 @@ def result_text(result: DeployResult) -> str:
 def _component_text(diff: ComponentDiff) -> str:
     lines = [f"  {diff.after.path}"]
     width = max((len(str(line.entry)) for line in diff.lines), default=0)
-    lines += [_range_text(line, width) for line in diff.lines]
+    lines += _range_texts(diff.lines, width)
     lines += list(_field_texts(diff.fields))
     total = counts_text(diff)
     if diff.after.carrier is not None:
         total += f"; {capacity_text(diff.capacity)}"
     return "\n".join([*lines, f"    = {total}"])
+
+
+def _range_texts(lines: Sequence[RangeLine], width: int) -> list[str]:
+    """Every changed entry; of a long run of unchanged ones only its ends."""
+    texts: list[str] = []
+    for unchanged, run in groupby(lines, key=lambda line: line.sign == " "):
+        entries = [_range_text(line, width) for line in run]
+        if unchanged and len(entries) > _LONGEST_RUN:
+            left_out = len(entries) - 2 * _RUN_END
+            entries[_RUN_END:-_RUN_END] = [f"      … {left_out} more, unchanged"]
+        texts += entries
+    return texts
 
 
 def _range_text(line: RangeLine, width: int) -> str:

@@ -1,0 +1,63 @@
+"""sfcutover doctor: one line a check, each with its fix."""
+
+from __future__ import annotations
+
+import click
+
+from sfcutover.cli.options import global_options
+from sfcutover.cli.phase import templates_option
+from sfcutover.cli.run import Run
+from sfcutover.doctor import Check, examine
+from sfcutover.documents import CheckDocument, DoctorDocument
+from sfcutover.errors import ExitCode
+from sfcutover.output.json import print_document
+from sfcutover.templates import Templates
+
+_MARKS = {
+    "ok": ("ok     ", "green"),
+    "warning": ("warning", "yellow"),
+    "failed": ("FAILED ", "red"),
+    "skipped": ("skipped", "cyan"),
+}
+
+
+@click.command("doctor")
+@templates_option
+@global_options
+@click.pass_context
+def command(ctx: click.Context, templates: Templates) -> int:
+    """Check config, secrets, org, permission, API version and list. Changes nothing.
+
+    Exits with the code of the first check that failed.
+    """
+    run = Run.of(ctx)
+    checks = []
+    for check in examine(run.cutover, run.targets, templates):
+        checks.append(check)
+        if not run.settings.json:
+            run.console.data(_line(check))
+    failed = [check for check in checks if check.status == "failed"]
+    if run.settings.json:
+        print_document(DoctorDocument(ok=not failed, checks=[_document(each) for each in checks]))
+    elif not failed:
+        run.console.note(f"next: {run.command_line('plan', '--out', 'plan.json')}")
+    return failed[0].exit_code if failed else ExitCode.DONE
+
+
+def _line(check: Check) -> str:
+    mark, color = _MARKS[check.status]
+    name = f"{check.target}: {check.name}" if check.target else check.name
+    line = f"{click.style(mark, fg=color)}  {name}: {check.detail}"
+    return f"{line}\n         fix: {check.fix}" if check.fix else line
+
+
+def _document(check: Check) -> CheckDocument:
+    return CheckDocument.model_validate(
+        {
+            "target": check.target,
+            "check": check.name,
+            "status": check.status,
+            "detail": check.detail,
+            "fix": check.fix,
+        }
+    )

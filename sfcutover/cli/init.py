@@ -1,0 +1,121 @@
+"""sfcutover init: find the app's components and write cutover.yaml."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from sfcutover.carriers import CARRIERS
+from sfcutover.cli.options import global_options, settings_of
+from sfcutover.documents import InitDocument, RangeDocument
+from sfcutover.durablefile import write_new
+from sfcutover.errors import ConfigError
+from sfcutover.logs import log_to_stderr
+from sfcutover.metadata.client import MetadataClient
+from sfcutover.metadata.retriever import Retriever
+from sfcutover.org import Org
+from sfcutover.orgconfig import OrgConfig
+from sfcutover.output.console import Console
+from sfcutover.output.json import print_document
+from sfcutover.sessions import provider_for
+from sfcutover.starter import Starter
+
+API_VERSION = "67.0"
+
+
+@click.command("init")
+@click.option("--alias", help="The org's alias in the Salesforce CLI.")
+@click.option(
+    "--instance-url", envvar="SF_INSTANCE_URL", help="The org's URL.  [env: SF_INSTANCE_URL]"
+)
+@click.option(
+    "--access-token-env",
+    default="SF_ACCESS_TOKEN",
+    show_default=True,
+    metavar="NAME",
+    help="The variable that holds the access token, with --instance-url.",
+)
+@click.option("--app", help="The app's full name; needed if the org has several.")
+@click.option("--name", help="The cutover's name.  [default: this month]")
+@click.option("--old", multiple=True, metavar="RANGE", help="An address to leave; repeatable.")
+@click.option("--new", multiple=True, metavar="RANGE", help="An address to come; repeatable.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@global_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    alias: str | None,
+    instance_url: str | None,
+    access_token_env: str,
+    app: str | None,
+    name: str | None,
+    old: tuple[str, ...],
+    new: tuple[str, ...],
+    force: bool,
+) -> None:
+    """Find the app's components in the org and write a commented cutover.yaml."""
+    settings = settings_of(ctx)
+    log_to_stderr(settings.verbose)
+    _check_free(settings.config, force)
+    config = _org_config(alias, instance_url, access_token_env)
+    org = Org(provider_for(OrgConfig.model_validate(config)))
+    try:
+        retriever = Retriever(MetadataClient(org, API_VERSION))
+        app = app or _only_app(retriever.apps())
+        live = retriever.snapshot(app, [CARRIERS["token-ip-ranges"]]).carriers[0].allowlist
+        url = org.instance_url
+    finally:
+        org.close()
+    name = name or f"{datetime.now(UTC):%Y-%m}-cutover"
+    starter = Starter(name, app, API_VERSION, _flow(config), live, old, new)
+    write_new(settings.config, starter.render(), force=force)
+    console = Console(settings)
+    console.data(f"wrote {settings.config} for {app} on {url}; its list has {len(live)} entries")
+    missing = " and ".join(key for key, given in (("old:", old), ("new:", new)) if not given)
+    first = f"fill in {missing}, then " if missing else ""
+    console.note(f"next: {first}sfcutover doctor")
+    if settings.json:
+        ranges = [RangeDocument.of(entry) for entry in live]
+        print_document(
+            InitDocument(path=str(settings.config), app=app, instance_url=url, live=ranges)
+        )
+
+
+def _check_free(path: Path, force: bool) -> None:
+    if path.exists() and not force:
+        raise ConfigError(
+            "the file is there already",
+            where=str(path),
+            hint="--config names another, --force writes over this one",
+        )
+
+
+def _org_config(alias: str | None, instance_url: str | None, variable: str) -> dict[str, object]:
+    if alias is not None:
+        return {"alias": alias}
+    if instance_url is None:
+        raise ConfigError(
+            "no org was named",
+            hint="add --alias of the Salesforce CLI, or --instance-url with the access token "
+            f"in {variable}",
+        )
+    return {"access_token": {"env": variable}, "instance_url": instance_url}
+
+
+def _only_app(apps: list[str]) -> str:
+    if len(apps) == 1:
+        return apps[0]
+    raise ConfigError(
+        f"the org has {len(apps)} External Client Apps: {', '.join(apps)}"
+        if apps
+        else "the org has no External Client App",
+        hint="add --app with one of them" if apps else "check that this is the right org",
+    )
+
+
+def _flow(config: dict[str, object]) -> str:
+    """The mapping in YAML's flow style, which JSON is a part of."""
+    return json.dumps(config)

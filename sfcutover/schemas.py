@@ -1,0 +1,49 @@
+"""The JSON Schemas of everything this tool reads or writes as data.
+
+``python -m sfcutover.schemas DIR`` writes them; a test holds the committed ones
+against the models.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from sfcutover import documents
+from sfcutover.config import Cutover
+
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "cutover": Cutover,
+    "plan": documents.PlanDocument,
+    "diff": documents.DiffDocument,
+    "render": documents.RenderDocument,
+    "deploy": documents.DeployDocument,
+    "deployment": documents.DeploymentDocument,
+    "doctor": documents.DoctorDocument,
+    "init": documents.InitDocument,
+    "emulator": documents.EmulatorDocument,
+    "demo": documents.DemoDocument,
+    "error": documents.ErrorDocument,
+}
+
+
+def schema_text(name: str) -> str:
+    """One schema as its file holds it (JSON Schema 2020-12)."""
+    mode = "validation" if name == "cutover" else "serialization"
+    schema = SCHEMAS[name].model_json_schema(by_alias=True, mode=mode)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    return json.dumps({**head, **schema}, indent=2, ensure_ascii=False) + "\n"
+
+
+def write_schemas(folder: Path) -> None:
+    """Write ``<name>.schema.json`` for every schema."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in SCHEMAS:
+        (folder / f"{name}.schema.json").write_text(schema_text(name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_schemas(Path(sys.argv[1]))
