@@ -1,6 +1,6 @@
 # Everything a person or CI runs. Needs Python 3.11 or later and make; the rest is installed here.
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint types check bench record interop wheel clean
+.PHONY: help setup test demo lint types check bench record interop wheel schemas clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -32,3 +32,20 @@ types: setup  ## mypy --strict
 	$(BIN)/mypy --strict
 
 check: test lint types  ## everything CI checks, without the official CLI
+
+wheel: setup  ## build the wheel into dist/
+	$(BIN)/python -m build --wheel --outdir dist
+
+interop: setup  ## the official Salesforce CLI against the emulator
+	$(BIN)/python -m tests.interop.install
+	$(PYTEST) -m interop tests/interop
+
+bench: setup  ## speed goals, as ratios measured in one run
+	$(BIN)/python -m tests.interop.install
+	$(BIN)/python -m tests.bench
+
+schemas: setup  ## write schemas/ anew from the models
+	$(BIN)/python -m sfcutover.schemas schemas
+
+clean:  ## remove everything that was made
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

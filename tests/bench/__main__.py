@@ -1,0 +1,152 @@
+"""``make bench``: the project's speed goals, as ratios within one run.
+
+Machines differ and are shared, so nothing here is asserted by a test; the table says
+what was measured and what the goal is.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sfcutover.carriers import CARRIERS
+from sfcutover.component import Component, Field
+from sfcutover.emulator import Emulator, Scenario
+from sfcutover.ipranges import Allowlist, IpRange
+from sfcutover.package import build_package
+from sfcutover.templates import Templates
+from tests.bench.measure import Command, Sample, in_turn, median_memory, median_wall
+from tests.interop.official_cli import OfficialCli, find_official_cli
+
+SFCUTOVER = [sys.executable, "-m", "sfcutover"]
+CONSOLE_SCRIPT = [str(Path(sys.executable).with_name("sfcutover"))]
+Row = tuple[str, str, str]
+
+
+def main() -> None:
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rows += help_against_click(folder)
+        rows += deploy_against_official_cli(folder)
+        rows += return_after_done(folder)
+        rows += render_thousand()
+    width = max(len(row[0]) for row in rows)
+    print(f"{'measured':<{width}}  {'result':>12}  goal")
+    for what, result, goal in rows:
+        print(f"{what:<{width}}  {result:>12}  {goal}")
+
+
+def help_against_click(folder: Path) -> Iterator[Row]:
+    environment = dict(os.environ)
+    ours = Command([*CONSOLE_SCRIPT, "--help"], environment, folder)
+    click = Command([sys.executable, "-c", "import click"], environment, folder)
+    a, b = in_turn(ours, click, 15)
+    ratio = median_wall(a) / median_wall(b)
+    yield (
+        f"sfcutover --help / python -c 'import click' ({ms(a)} / {ms(b)})",
+        f"{ratio:.2f}x",
+        "<= 2.5x",
+    )
+
+
+def deploy_against_official_cli(folder: Path) -> Iterator[Row]:
+    official = find_official_cli()
+    if official is None:
+        yield "deploy add-new / sf project deploy start", "not measured", "make interop installs it"
+        return
+    with Emulator(Scenario(), tls=False) as emulator:
+        ours, theirs = _deploy_commands(folder, emulator, official)
+        a, b = in_turn(ours, theirs, 7)
+    wall = median_wall(a) / median_wall(b)
+    memory = median_memory(a) / median_memory(b)
+    yield (
+        f"deploy add-new / sf project deploy start, wall ({ms(a)} / {ms(b)})",
+        f"{wall:.2f}x",
+        "<= 0.25x",
+    )
+    yield (
+        f"  the same, peak memory ({median_memory(a):.0f} / {median_memory(b):.0f} MiB)",
+        f"{memory:.2f}x",
+        "<= 0.5x",
+    )
+
+
+def _deploy_commands(
+    folder: Path, emulator: Emulator, official: OfficialCli
+) -> tuple[Command, Command]:
+    """The same package by both; ours begins with the baseline each time."""
+    environment = {**os.environ, **emulator.environment}
+    (folder / "cutover.yaml").write_text(emulator.config_text(), encoding="utf-8")
+    name = ("ExtlClntAppOauthSecuritySettings", "Acme_Connector_oauthSecurity")
+    baseline = emulator.component_xml(*name)
+    Command([*SFCUTOVER, "render", "add-new", "--out", "packages"], environment, folder).run()
+    home = folder / "home"
+    home.mkdir()
+    official.log_in(home, emulator, "bench")
+    ours = Command(
+        [*SFCUTOVER, "deploy", "add-new", "--yes"],
+        environment,
+        folder,
+        before=lambda: emulator.put_component(*name, baseline),
+    )
+    words = ["project", "deploy", "start", "--metadata-dir", str(folder / "packages/add-new")]
+    theirs = Command(
+        [*official.argv, *words, "--target-org", "bench", "--json"],
+        official.environment(home),
+        folder,
+    )
+    return ours, theirs
+
+
+def return_after_done(folder: Path) -> Iterator[Row]:
+    """Seconds from the org being done, with a deploy of 10 s, to the command's return."""
+    with Emulator(Scenario(deploy_seconds=10), tls=False) as emulator:
+        (folder / "cutover.yaml").write_text(emulator.config_text(), encoding="utf-8")
+        environment = {**os.environ, **emulator.environment}
+        sample = Command([*SFCUTOVER, "deploy", "add-new", "--yes"], environment, folder)
+        sample.run()
+        returned = datetime.now(UTC)
+        done = emulator.deployments[-1].completed
+    late = (returned - done).total_seconds() if done else float("nan")
+    yield "return after the org is done, deploy of 10 s", f"{late:.2f} s", "<= 1 s"
+
+
+def render_thousand() -> Iterator[Row]:
+    """1,000 packages of 128 ranges, rendered, checked and zipped."""
+    component, templates = _full_component(), Templates()
+    for _ in range(20):
+        build_package([component], "67.0", templates).to_zip()
+    before, started = _peak_memory(), time.process_time()
+    for _ in range(1000):
+        build_package([component], "67.0", templates).to_zip()
+    each, grown = (time.process_time() - started), _peak_memory() - before
+    yield "render and zip a package of 128 ranges, CPU, mean of 1,000", f"{each:.2f} ms", "<= 5 ms"
+    yield "  peak memory grown over the 1,000", f"{grown:.1f} MiB", "flat"
+
+
+def _full_component() -> Component:
+    carrier = CARRIERS["token-ip-ranges"]
+    entries = tuple(IpRange.parse(f"198.51.100.{i}", f"proxy {i}") for i in range(128))
+    fields = (Field.of_text("externalClientApplication", "Acme_Connector"),)
+    return Component(
+        carrier.component_type, "Acme_Connector_oauthSecurity", fields, carrier, Allowlist(entries)
+    )
+
+
+def _peak_memory() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def ms(samples: list[Sample]) -> str:
+    return f"{median_wall(samples) * 1000:.0f} ms"
+
+
+if __name__ == "__main__":
+    main()
