@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -32,7 +33,9 @@ SCHEMAS: dict[str, type[BaseModel]] = {
 
 def schema_text(name: str) -> str:
     """One schema as its file holds it (JSON Schema 2020-12)."""
-    mode = "validation" if name == "cutover" else "serialization"
+    mode: Literal["validation", "serialization"] = (
+        "validation" if name == "cutover" else "serialization"
+    )
     schema = SCHEMAS[name].model_json_schema(by_alias=True, mode=mode)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return json.dumps({**head, **schema}, indent=2, ensure_ascii=False) + "\n"
