@@ -1,0 +1,1 @@
+"""The official Salesforce CLI against the emulator."""
