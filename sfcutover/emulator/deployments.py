@@ -7,92 +7,23 @@ thread behind it: whoever looks first brings the queue up to the present.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sfcutover.emulator.clock import Clock
+from sfcutover.emulator.deployment import Deployment, Options, Plan, Status
 from sfcutover.emulator.faults import Fault, Kind
 from sfcutover.emulator.ids import IdSequence, is_same
-from sfcutover.emulator.outcome import Checker, Message, Outcome
+from sfcutover.emulator.outcome import Checker, Outcome
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.store import Store
 from sfcutover.emulator.validation import Problem
 
-PENDING_SHARE = 0.1  # of a deployment's time
-FINALIZING_SHARE = 0.8  # from here on; between the two it is in progress
 NO_CANCEL_WHILE_FINALIZING = 65.0  # from this API version on
-
-
-class Status(StrEnum):
-    PENDING = "Pending"
-    IN_PROGRESS = "InProgress"
-    FINALIZING = "Finalizing"
-    FINALIZING_FAILED = "FinalizingFailed"
-    SUCCEEDED = "Succeeded"
-    SUCCEEDED_PARTIAL = "SucceededPartial"
-    FAILED = "Failed"
-    CANCELING = "Canceling"
-    CANCELED = "Canceled"
-    UNKNOWN = "Reconciling"  # not one of Salesforce's; the fault unknown_status shows it
 
 
 class CancelRefusedError(Exception):
     """The deployment can't be canceled any more; the message says why."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """The DeployOptions that make a difference here."""
-
-    check_only: bool = False
-    ignore_warnings: bool = False
-    rollback_on_error: bool = False
-    single_package: bool = False
-    test_level: str = ""
-
-
-@dataclass
-class Deployment:
-    """One deploy request and how it goes. Public fields are for tests to look at."""
-
-    id: str
-    zip_bytes: bytes = field(repr=False)
-    options: Options
-    created: datetime
-    fault: Fault | None = None
-    status: Status = Status.PENDING
-    started: datetime | None = None
-    ended: datetime | None = None
-    modified: datetime | None = None
-    cancel_requested: datetime | None = None
-    outcome: Outcome = field(default_factory=Outcome)
-    components_total: int = 0
-    components_deployed: int = 0
-    error_code: str | None = None
-    error_message: str | None = None
-    zip_size: int = 0
-    file_count: int | None = None
-
-    @property
-    def check_only(self) -> bool:
-        return self.options.check_only
-
-    @property
-    def done(self) -> bool:
-        return self.ended is not None
-
-    @property
-    def success(self) -> bool:
-        return self.status in (Status.SUCCEEDED, Status.SUCCEEDED_PARTIAL)
-
-    @property
-    def failures(self) -> tuple[Message, ...]:
-        return self.outcome.failures if self.done else ()
-
-    @property
-    def successes(self) -> tuple[Message, ...]:
-        return self.outcome.successes if self.done else ()
 
 
 class Queue:
@@ -156,7 +87,7 @@ class Queue:
         if deployment.cancel_requested is not None:
             self._move_canceled(deployment, deployment.cancel_requested, now)
             return
-        plan = _Plan(start, self._scenario.deploy_seconds, deployment.fault)
+        plan = Plan(start, self._scenario.deploy_seconds, deployment.fault)
         if now < plan.in_progress_at:
             return
         self._begin(deployment, plan.in_progress_at)
@@ -178,10 +109,10 @@ class Queue:
         deployment.components_total = deployment.outcome.total
         deployment.file_count = deployment.outcome.file_count
 
-    def _judge(self, deployment: Deployment, plan: _Plan, now: datetime) -> None:
+    def _judge(self, deployment: Deployment, plan: Plan, now: datetime) -> None:
         outcome = deployment.outcome
         partial = bool(outcome.failures) and self._allows_partial(deployment)
-        if _kind(deployment) == Kind.CANCELING:
+        if deployment.affliction == Kind.CANCELING:
             deployment.cancel_requested = plan.finalizing_at
             self._move_canceled(deployment, plan.finalizing_at, now)
         elif outcome.error or (outcome.failures and not partial):
@@ -195,13 +126,12 @@ class Queue:
             self._finish(deployment, plan.ends_at, partial)
 
     def _allows_partial(self, deployment: Deployment) -> bool:
-        forced = _kind(deployment) == Kind.SUCCEEDED_PARTIAL
-        return bool(deployment.outcome.changes) and (
-            forced or not deployment.options.rollback_on_error
-        )
+        if deployment.affliction in (Kind.SUCCEEDED_PARTIAL, Kind.FAILED):
+            return deployment.affliction == Kind.SUCCEEDED_PARTIAL
+        return bool(deployment.outcome.changes) and not deployment.options.rollback_on_error
 
     def _finish(self, deployment: Deployment, moment: datetime, partial: bool) -> None:
-        if _kind(deployment) == Kind.FINALIZING_FAILED:
+        if deployment.affliction == Kind.FINALIZING_FAILED:
             deployment.error_code = "UNKNOWN_EXCEPTION"
             deployment.error_message = "The deployment could not be finalized"
             self._end(deployment, Status.FINALIZING_FAILED, moment)
@@ -227,7 +157,7 @@ class Queue:
             self._end(deployment, Status.CANCELED, gone)
 
     def _commit(self, deployment: Deployment) -> None:
-        if deployment.check_only or _kind(deployment) == Kind.SAVE_DOES_NOT_TAKE:
+        if deployment.check_only or deployment.affliction == Kind.SAVE_DOES_NOT_TAKE:
             return
         for change in deployment.outcome.changes:
             if change.xml is None:
@@ -239,26 +169,6 @@ class Queue:
         deployment.status = status
         deployment.ended = deployment.modified = moment
         deployment.zip_bytes = deployment.zip_bytes if deployment.check_only else b""
-
-
-class _Plan:
-    """When a deployment that starts at a moment reaches which status."""
-
-    def __init__(self, start: datetime, seconds: float, fault: Fault | None) -> None:
-        unknown = fault.seconds if fault and fault.kind == Kind.UNKNOWN_STATUS else 0.0
-        self.in_progress_at = start + timedelta(seconds=seconds * PENDING_SHARE)
-        self.finalizing_at = start + timedelta(seconds=seconds * FINALIZING_SHARE)
-        self.known_at = self.finalizing_at + timedelta(seconds=unknown)
-        self.ends_at = start + timedelta(seconds=seconds + unknown)
-
-    def progress(self, now: datetime) -> float:
-        """From 0 to 1 while it is in progress."""
-        whole = self.finalizing_at - self.in_progress_at
-        return min(1.0, (now - self.in_progress_at) / whole) if whole else 1.0
-
-
-def _kind(deployment: Deployment) -> Kind | None:
-    return deployment.fault.kind if deployment.fault else None
 
 
 def _afflicted(outcome: Outcome, fault: Fault | None) -> Outcome:

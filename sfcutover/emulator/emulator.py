@@ -13,7 +13,7 @@ from typing import Self
 from sfcutover.emulator.app import App
 from sfcutover.emulator.certificate import make_tls
 from sfcutover.emulator.clock import Clock, utc_now
-from sfcutover.emulator.deployments import Deployment
+from sfcutover.emulator.deployment import Deployment
 from sfcutover.emulator.events import EventLog
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.jwt_bearer import JwtKey

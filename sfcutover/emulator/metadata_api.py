@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sfcutover.emulator.archive import manifest_of
-from sfcutover.emulator.deployments import CancelRefusedError, Deployment, Options
+from sfcutover.emulator.deployment import Deployment, Options
+from sfcutover.emulator.deployments import CancelRefusedError
 from sfcutover.emulator.events import Event
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.org import Org
@@ -108,7 +109,8 @@ class MetadataApi:
         return [deploy_result(self._org, deployment, asked.version, include_details=details)]
 
     def _cancel_deploy(self, asked: Asked) -> Results:
-        deployment = self._find_deployment("String", asked)
+        # The WSDL's element is really named String; jsforce sends id, and the org takes it.
+        deployment = self._find_deployment("*", asked)
         try:
             self._org.queue.cancel(deployment, asked.version)
         except CancelRefusedError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sfcutover.emulator.clock import rest_time
-from sfcutover.emulator.deployments import Deployment
+from sfcutover.emulator.deployment import Deployment
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.soql import Query, QueryError, Record
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sfcutover.carriers import ComponentType
 from sfcutover.emulator.clock import soap_time
-from sfcutover.emulator.deployments import Deployment, Status
+from sfcutover.emulator.deployment import Deployment, Status
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.outcome import Message
 from sfcutover.emulator.retrievals import Retrieval

@@ -9,15 +9,21 @@ from sfcutover.emulator.scenario import Scenario
 _FLOOR = 67.0  # the first version that is sure to have the security settings
 
 _TEMPLATE = """\
-# A cutover against the emulated org. Secrets come from the variables that the emulator
-# wrote to its env file; everything else is here.
+# A cutover against the emulated org. Its secrets come from the variables that stand in
+# the emulator's env file.
 version: 1
 name: emulated-cutover
-app: {app}                   # the external client app
-carriers: [token-ip-ranges]           # the Refresh Token IP Allowlist itself
+
+# The external client app whose list changes, and where the list lives: in the security
+# settings, which hold the Refresh Token IP Allowlist.
+app: {app}
+carriers: [token-ip-ranges]
 api_version: "{api_version}"
-old: {old}      # off the list in the end
-new: {new}      # on it before anything comes off
+
+# The old addresses leave the list only after every new one has been proven.
+old: {old}
+new: {new}
+
 targets:
   - name: packaging
     org:

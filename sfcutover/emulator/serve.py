@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -25,9 +24,9 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; only for the main thread.
 
-    Writes env_file (KEY=VALUE lines, 0600: there are secrets in it) and config_file (a
-    cutover.yaml), then announces ``ready``. Raises ScenarioError for a bad scenario and
-    OSError if the port is taken or a file can't be written.
+    Writes env_file (KEY=VALUE lines without quotes; mode 0600, for there are secrets in
+    it) and config_file (a cutover.yaml), then announces ``ready``. Raises ScenarioError for
+    a bad scenario and OSError if the port is taken or a file can't be written.
     """
     scenario = Scenario.from_file(scenario_path) if scenario_path else Scenario()
     with _stop_signal() as stop, Emulator(scenario, port, tls) as emulator:
@@ -40,7 +39,7 @@ def serve(
 
 
 def _write_env_file(path: Path, environment: dict[str, str]) -> None:
-    lines = [f"{key}={shlex.quote(value)}\n" for key, value in environment.items()]
+    lines = [f"{key}={value}\n" for key, value in environment.items()]
     path.unlink(missing_ok=True)  # an old file's mode would stay
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123

@@ -7,10 +7,13 @@ from sfcutover.emulator import Emulator, Fault
 from .client import (
     SECURITY,
     SECURITY_NAME,
+    SECURITY_PATH,
     Client,
     FaultAnswer,
     Result,
     SteppedClock,
+    make_zip,
+    manifest,
     problems,
     security_package,
     security_xml,
@@ -149,6 +152,7 @@ def test_a_deployment_fails_without_finalizing(start_org: StartOrg, clock: Stepp
         ("canceling", "Canceled", "false", False),
         ("failed", "Failed", "false", False),
         ("finalizing_failed", "FinalizingFailed", "false", False),
+        ("succeeded_partial", "SucceededPartial", "true", False),
     ],
 )
 def test_faults_of_a_deployment(
@@ -194,8 +198,6 @@ def test_finalizing_can_be_spelt_the_long_way(start_org: StartOrg, clock: Steppe
 
 
 def test_a_partial_success_saves_the_rest(start_org: StartOrg) -> None:
-    from .client import SECURITY_PATH, make_zip, manifest
-
     other = "Acme_Other"
     package = make_zip(
         {

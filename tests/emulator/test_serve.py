@@ -36,7 +36,7 @@ def end(process: subprocess.Popen[str], number: int) -> tuple[int, str, str]:
 
 def read_env(path: Path) -> dict[str, str]:
     lines = path.read_text().splitlines()
-    return {key: value.strip("'") for key, _, value in (line.partition("=") for line in lines)}
+    return {key: value for key, _, value in (line.partition("=") for line in lines)}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from sfcutover.emulator import Emulator
+from sfcutover.emulator import Emulator, Fault
 from sfcutover.emulator.app import MAX_BODY
 
 from .client import Client
@@ -102,6 +102,15 @@ def test_with_tls_its_own_authority_is_needed_and_enough() -> None:
         assert requests.get(f"{named}/services/data", verify=bundle, timeout=10).ok
         with pytest.raises(requests.exceptions.SSLError):
             requests.get(f"{emulator.url}/services/data", timeout=10)
+
+
+def test_a_tls_connection_can_be_dropped_too() -> None:
+    with Emulator() as emulator:
+        emulator.set_fault(Fault.model_validate({"kind": "drop_after"}))
+        bundle = emulator.environment["REQUESTS_CA_BUNDLE"]
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"{emulator.url}/services/data", verify=bundle, timeout=10)
+        assert requests.get(f"{emulator.url}/services/data", verify=bundle, timeout=10).ok
 
 
 def test_a_silent_client_does_not_hold_up_a_tls_server() -> None:

@@ -84,12 +84,17 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def sf(installed_cli: None, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    """The CLI, logged in by access token under the alias ``emu``."""
+    """The CLI, logged in."""
     cli = Cli(tmp_path_factory.mktemp("home"))
+    log_in(cli, emulator)
+    return cli
+
+
+def log_in(cli: Cli, emulator: Emulator) -> None:
+    """Log in by access token under the alias ``emu``."""
     answer = cli.run(
         *("org", "login", "access-token", "--no-prompt"),
         *("--instance-url", emulator.url, "--alias", ALIAS),
         SF_ACCESS_TOKEN=emulator.environment["SF_ACCESS_TOKEN"],
     )
     assert answer.code == 0, answer.document
-    return cli

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sfcutover.carriers import CARRIERS
-from sfcutover.emulator import Emulator, Fault
+from sfcutover.emulator import Emulator, Fault, Scenario
 
-from .conftest import ALIAS, Cli
+from .conftest import ALIAS, Cli, log_in
 from .packages import FULL_NAMES, PHASES, addresses_of, packages, unknown_app_package
 
 pytestmark = pytest.mark.interop
@@ -104,6 +104,22 @@ def test_a_poll_through_an_outage(sf: Cli, emulator: Emulator, tmp_path: Path) -
     answer = sf.run("project", "deploy", "start", "--metadata-dir", folder, "--target-org", ALIAS)
     assert answer.code == 0, answer.document
     assert answer.result["status"] == "Succeeded"
+
+
+def test_a_deployment_is_reported_and_canceled(installed_cli: None, tmp_path: Path) -> None:
+    with Emulator(Scenario(deploy_seconds=600), tls=False) as emulator:
+        cli = Cli(tmp_path)
+        log_in(cli, emulator)
+        folder = packages(tmp_path)["token-ip-ranges", "add-new"]
+        target = ("--target-org", ALIAS)
+        started = cli.run(
+            "project", "deploy", "start", "--async", "--metadata-dir", folder, *target
+        )
+        job = ("--job-id", started.result["id"], *target)
+        assert cli.run("project", "deploy", "report", *job).result["status"] == "Pending"
+        canceled = cli.run("project", "deploy", "cancel", *job)
+        assert canceled.result["status"] == "Canceled", canceled.document
+        assert live_addresses(emulator, "token-ip-ranges")[0] == "127.0.0.11"
 
 
 def test_an_org_is_displayed_and_its_token_shown(sf: Cli, emulator: Emulator) -> None:
