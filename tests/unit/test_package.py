@@ -309,7 +309,14 @@ def test_a_manifest_that_leaves_something_out_is_refused(
 
 # Writing: all or nothing
 
-PACKAGE = build_package([COMPONENT, POLICIES], "67.0", BUILTIN)
+PACKAGE = Package(
+    (
+        PackageFile("extlClntAppOauthPolicies/A.ecaOauthPlcy", b"policies" * 50),
+        PackageFile("extlClntAppOauthSecuritySettings/A.ecaOauthSecurity", b"settings" * 50),
+        PackageFile("package.xml", b"manifest" * 50),
+    )
+)
+EARLIER = Package((PackageFile("connectedApps/Stale.connectedApp", b"stale"),))
 FILES = {file.path: file.data for file in PACKAGE.files}
 Writer = Callable[[Package, Path], None]
 both_writers = pytest.mark.parametrize("write", [write_folder, write_zip])
@@ -371,8 +378,7 @@ def test_what_is_written_has_the_permissions_of_any_other_file(
 
 
 def test_an_earlier_package_is_replaced_whole(tmp_path: Path) -> None:
-    earlier = build_package([replace(COMPONENT, full_name="Stale")], "67.0", BUILTIN)
-    write_folder(earlier, tmp_path / "out")
+    write_folder(EARLIER, tmp_path / "out")
     write_folder(PACKAGE, tmp_path / "out")
     assert files_in(tmp_path) == {f"out/{path}": data for path, data in FILES.items()}
     write_folder(PACKAGE.in_source_format(), tmp_path / "out")
@@ -455,11 +461,29 @@ def test_on_a_full_disk_nothing_is_left(tmp_path: Path, write: Writer) -> None:
 
 @both_writers
 def test_on_a_full_disk_what_was_there_stays(tmp_path: Path, write: Writer) -> None:
-    earlier = build_package([POLICIES], "67.0", BUILTIN)
-    write(earlier, tmp_path / "out")
+    write(EARLIER, tmp_path / "out")
     before = tree(tmp_path)
     with files_no_larger_than(200):
         refused(write, tmp_path / "out")
+    assert tree(tmp_path) == before
+
+
+@both_writers
+def test_when_the_last_rename_fails_what_was_there_stays(
+    tmp_path: Path, write: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(EARLIER, tmp_path / "out")
+    before = tree(tmp_path)
+    rename = Path.replace
+
+    def fail_on_the_new_one(self: Path, target: Path) -> Path:
+        if self.name == "new":
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail_on_the_new_one)
+    error = refused(write, tmp_path / "out")
+    assert error.message == "the package was not written: No space left on device"
     assert tree(tmp_path) == before
 
 
