@@ -64,7 +64,8 @@ class App:
             response = self._route(request)
         except HTTPException as error:
             self._org.log.add("rest", "unknown")["status"] = error.code
-            response = _rest_error(error.code or 500, "NOT_FOUND", error.name)
+            code = error.name.upper().replace(" ", "_")  # NOT_FOUND, as Salesforce has it
+            response = _rest_error(error.code or 500, code, error.name)
         return response(environ, start_response)
 
     def _route(self, request: Request) -> Response:
@@ -77,7 +78,9 @@ class App:
         if endpoint == "soap":
             return self._soap(request, body, str(values["version"]))
         if endpoint == "token":
-            return self._exchange("oauth", "token", request, "", lambda *_: self._token(request))
+            return self._exchange(
+                "oauth", "token", request, "", lambda event, _: self._token(request, event)
+            )
         return self._exchange(
             "rest",
             endpoint,
@@ -130,7 +133,7 @@ class App:
             return _soap_response(write_fault(error.code, str(error)), 500)
         return _soap_response(write_answer(asked.call.operation, results), 200)
 
-    def _token(self, request: Request) -> Response:
+    def _token(self, request: Request, event: Event) -> Response:
         basic = request.authorization
         pair = None
         if basic is not None and basic.type == "basic":
@@ -138,6 +141,7 @@ class App:
         try:
             return _json_response(self._tokens.answer(request.form, pair))
         except TokenError as error:
+            event["code"] = error.error
             return _json_response({"error": error.error, "error_description": str(error)}, 400)
 
     def _read_rest(

@@ -19,7 +19,7 @@ _BACKLOG = 128
 _TOO_LARGE = 413  # its request was not read to the end
 _IDLE_SECONDS = 60.0
 _STOP_SECONDS = 5.0
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.01
 
 
 class Handler(WSGIRequestHandler):
