@@ -6,10 +6,11 @@ TLS is always verified; ``REQUESTS_CA_BUNDLE`` names a private authority.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 import requests
+import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
 from sfcutover.errors import ConfigError, NetworkError
@@ -39,7 +40,12 @@ class BoundedAdapter(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         limit = timeout or (CONNECT_SECONDS, READ_SECONDS)
-        response = super().send(request, True, limit, verify, cert, proxies)
+        try:
+            response = super().send(request, True, limit, verify, cert, proxies)
+        except requests.RequestException:
+            raise
+        except OSError as error:  # requests' way to say that the authorities' file is missing
+            raise _no_authorities(error) from error
         response._content = _read_bounded(response)
         response._content_consumed = True  # type: ignore[attr-defined]  # as requests marks it
         return response
@@ -99,16 +105,23 @@ def _explain(error: requests.RequestException) -> tuple[str, str]:
             return "it did not answer in time", again
         case ResponseTooLargeError():
             return str(error), "run this again; if it stays so, report it"
-        case requests.exceptions.ConnectionError():
+        case requests.exceptions.ConnectionError() | requests.exceptions.ChunkedEncodingError():
             return "the connection failed or broke", again
         case _:
             return f"the request failed ({type(error).__name__})", again
 
 
+def _no_authorities(error: OSError) -> ConfigError:
+    return ConfigError(
+        f"the file of TLS authorities can't be used: {error}",
+        hint="set REQUESTS_CA_BUNDLE to a PEM file that is there, or unset it",
+    )
+
+
 def _read_bounded(response: requests.Response) -> bytes:
     deadline = time.monotonic() + TOTAL_SECONDS
     body = bytearray()
-    for chunk in response.iter_content(_CHUNK_BYTES):
+    for chunk in _arriving(response):
         body += chunk
         if len(body) > MAX_RESPONSE_BYTES:
             response.close()
@@ -117,3 +130,22 @@ def _read_bounded(response: requests.Response) -> bytes:
             response.close()
             raise ResponseTooLargeError(f"its answer took longer than {TOTAL_SECONDS:.0f} s")
     return bytes(body)
+
+
+def _arriving(response: requests.Response) -> Iterator[bytes]:
+    """The body as it comes, one read of the socket at a time.
+
+    iter_content waits for whole chunks, so that a body of single bytes would never
+    meet its deadline.
+    """
+    try:
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            yield chunk
+    except urllib3.exceptions.ProtocolError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+    except urllib3.exceptions.DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error) from error
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.exceptions.ReadTimeout(error) from error
+    except urllib3.exceptions.SSLError as error:
+        raise requests.exceptions.SSLError(error) from error

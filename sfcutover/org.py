@@ -79,11 +79,14 @@ class Org:
         )
 
         try:
-            return self._query(soql, api_version, tooling)
+            try:
+                return self._query(soql, api_version, tooling)
+            except SalesforceExpiredSession:
+                if not self.renew_session():
+                    raise
+                return self._query(soql, api_version, tooling)
         except SalesforceExpiredSession as error:
-            if not self.renew_session():
-                raise expired_session(self.instance_url) from error
-            return self._query(soql, api_version, tooling)
+            raise expired_session(self.instance_url) from error
         except SalesforceError as error:
             raise OperationFailedError(
                 f"the org refused a query (HTTP {error.status})",

@@ -18,7 +18,7 @@ from sfcutover.errors import (
     SfcutoverError,
 )
 from sfcutover.metadata.client import DeployOptions
-from sfcutover.metadata.deployer import LostAnswerError, Watcher
+from sfcutover.metadata.deployer import InterruptedWaitError, LostAnswerError, Watcher
 from sfcutover.metadata.results import DeployResult, DeployState
 from sfcutover.phases import Phase
 from sfcutover.plan import PlannedPhase
@@ -26,7 +26,12 @@ from sfcutover.polling import Clock, next_interval
 from sfcutover.readback import ReadBack, read_back
 
 LOST_ANSWER_SECONDS = 30.0
+READ_BACK_SECONDS = 30.0  # so long an org that doesn't answer is asked for its list again
 MAX_DEPLOYMENTS = 2  # a list that did not take is deployed once more, never more often
+NOT_READ_BACK = (
+    "the list could not be read back: it is as it was or as planned; look at it before moving "
+    "any traffic"
+)
 
 
 class Observer(Protocol):
@@ -66,13 +71,20 @@ class Rollout:
     observer: Observer
     clock: Clock = field(default_factory=Clock)
     deployments: list[DeployResult] = field(default_factory=list)
+    _sent: str | None = field(default=None, init=False)
 
     def run(self) -> ReadBack | None:
         """Deploy and read back; None after a validation, which changes nothing.
 
         Raises OperationFailedError, PartialSuccessError, LostAnswerError, and whatever
-        sending, waiting and reading raise.
+        sending, waiting and reading raise; InterruptedWaitError on Ctrl-C at any time.
         """
+        try:
+            return self._run()
+        except KeyboardInterrupt:
+            raise InterruptedWaitError(self._sent) from None
+
+    def _run(self) -> ReadBack | None:
         self.observer.stage("Preparing")
         result = self._deploy()
         if self.options.check_only:
@@ -103,6 +115,7 @@ class Rollout:
     def _send(self) -> str:
         options = DeployOptions(check_only=self.options.check_only)
         deployment_id = self.connection.deployer.start(self.planned.package.to_zip(), options)
+        self._sent = deployment_id
         self.observer.sent(deployment_id)
         self.observer.stage("Waiting for the org")
         return deployment_id
@@ -125,25 +138,54 @@ class Rollout:
             if self._read().taken:
                 self.deployments.append(result)
                 return result
+            self.observer.note(
+                f"the org's newest deployment {latest} ended as {result.status}{_reasons(result)}"
+            )
         self._read_until_taken(error)
         return None
 
     def _read_until_taken(self, error: LostAnswerError) -> None:
         started = self.clock.now()
-        while not self._read().taken:
+        while True:
+            state = self._try_to_read()
+            if isinstance(state, ReadBack) and state.taken:
+                return
             elapsed = self.clock.now() - started
             if elapsed > LOST_ANSWER_SECONDS:
+                seen = (
+                    "the list is still as it was"
+                    if isinstance(state, ReadBack)
+                    else f"the list can't be read ({state})"
+                )
                 raise LostAnswerError(
-                    f"{error.message}, and after {elapsed:.0f} s the list is still as it was",
+                    f"{error.message}, and after {elapsed:.0f} s {seen}",
                     hint="run this again: it reads the org first and sends only what is missing",
                     tokens=error.tokens,
                 ) from error
             self.clock.pause(next_interval(elapsed))
 
     def _read(self) -> ReadBack:
+        """Reading changes nothing, so an org that doesn't answer is asked again for a while."""
+        started = self.clock.now()
+        while isinstance(state := self._try_to_read(), NetworkError):
+            elapsed = self.clock.now() - started
+            if elapsed > READ_BACK_SECONDS:
+                raise state
+            self.clock.pause(next_interval(elapsed))
+        return state
+
+    def _try_to_read(self) -> ReadBack | NetworkError:
         self.observer.stage("Reading back")
-        set_fields = frozenset(self.connection.cutover.policies)
-        return read_back(self.planned.after, self.connection.read(), set_fields)
+        try:
+            live = self.connection.read()
+        except NetworkError as error:
+            error.tokens = NOT_READ_BACK
+            self.observer.note(f"{error}; reading again")
+            return error
+        except SfcutoverError as error:
+            error.tokens = NOT_READ_BACK
+            raise
+        return read_back(self.planned.after, live, frozenset(self.connection.cutover.policies))
 
     def _require_valid(self, result: DeployResult | None) -> None:
         if result is None or result.state is not DeployState.SUCCEEDED:

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import io
+import lzma
+import stat
+import struct
 import zipfile
 import zlib
+from collections import Counter
 from pathlib import PurePosixPath
 
 from sfcutover.errors import LimitError, OperationFailedError
 
 MAX_FILES = 10_000  # of a deploy or retrieve (Metadata API Developer Guide)
 MAX_UNZIPPED_BYTES = 64 * 1024 * 1024
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,  # encrypted; NotImplementedError: a compression nobody knows
+    ValueError,  # names that are no UTF-8, offsets outside the file
+)
 _HINT = "nothing of it was used; retrieve again, and if it stays so, look at what is in the way"
 
 
@@ -21,8 +35,13 @@ def read_zip(data: bytes, where: str) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = [entry for entry in archive.infolist() if not entry.is_dir()]
             _check_size(entries, where)
-            return {_safe_path(entry, where): _read(archive, entry, where) for entry in entries}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            paths = [_safe_path(entry, where) for entry in entries]
+            _check_unique(paths, where)
+            return {
+                path: _read(archive, entry, where)
+                for path, entry in zip(paths, entries, strict=True)
+            }
+    except _DAMAGED as error:
         raise OperationFailedError(
             f"not a readable zip: {error}", where=where, hint=_HINT
         ) from error
@@ -47,7 +66,17 @@ def _safe_path(entry: zipfile.ZipInfo, where: str) -> str:
             where=where,
             hint=_HINT,
         )
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise OperationFailedError(
+            f"the zip holds a link: {entry.filename!r}", where=where, hint=_HINT
+        )
     return str(path)
+
+
+def _check_unique(paths: list[str], where: str) -> None:
+    twice = [path for path, count in Counter(paths).items() if count > 1]
+    if twice:
+        raise OperationFailedError(f"the zip holds {twice[0]!r} twice", where=where, hint=_HINT)
 
 
 def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> bytes:

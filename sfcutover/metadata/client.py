@@ -15,7 +15,6 @@ import requests
 import zeep
 import zeep.exceptions
 from lxml import etree
-from zeep.transports import Transport
 
 from sfcutover.errors import NetworkError, SfcutoverError
 from sfcutover.http import network_error
@@ -27,6 +26,7 @@ from sfcutover.metadata.reading import (
     read_retrieve_result,
 )
 from sfcutover.metadata.results import DeployResult, FileProperties, MetadataTypes, RetrieveResult
+from sfcutover.metadata.transport import StrictTransport, UnusableAnswerError
 from sfcutover.org import Org, expired_session
 
 WSDL = Path(__file__).with_name("metadata.wsdl")
@@ -35,8 +35,9 @@ MAX_LIST_QUERIES = 3  # listMetadata's limit (Metadata API Developer Guide)
 _BINDING = "{http://soap.sforce.com/2006/04/metadata}MetadataBinding"
 _SAFE_FOR_TOKENS = "no answer says what the org did; it is read back before anything is decided"
 
-# zeep at DEBUG logs whole envelopes, the session id included.
-logging.getLogger("zeep").setLevel(logging.WARNING)
+# zeep at DEBUG logs whole envelopes, the session id included, and at ERROR a traceback
+# for each value it can't read.
+logging.getLogger("zeep").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class MetadataClient:
         self._version = api_version
         self._zeep = zeep.Client(
             str(wsdl),
-            transport=Transport(session=org.http),
+            transport=StrictTransport(org.http),
+            # Not strict: elements that nobody knows yet are passed over.
             settings=zeep.Settings(strict=False, xsd_ignore_sequence_order=True),
         )
 
@@ -110,7 +112,7 @@ class MetadataClient:
     def deploy_recent_validation(self, validation_id: str) -> str:
         """Deploy what a validation checked; the id of the new deployment."""
         answer = self._call("deployRecentValidation", validationId=validation_id)
-        return str(answer)
+        return _known_id(answer, "deployRecentValidation")
 
     def retrieve(self, members: Mapping[str, Sequence[str]]) -> str:
         """Start retrieving components by type; the retrieval's id."""
@@ -169,13 +171,13 @@ class MetadataClient:
             raise network_error(error, address, _SAFE_FOR_TOKENS) from error
         except zeep.exceptions.Fault:
             raise
-        except (zeep.exceptions.Error, etree.XMLSyntaxError, ValueError) as error:
-            raise self._unusable_answer(operation, error) from error
+        except UnusableAnswerError as error:
+            raise self._unusable_answer(operation, str(error)) from error
+        except (zeep.exceptions.Error, etree.LxmlError, ValueError) as error:
+            raise self._unusable_answer(operation, "values that can't be read") from error
         return answer
 
-    def _unusable_answer(self, operation: str, error: Exception) -> NetworkError:
-        status = getattr(error, "status_code", None)
-        what = f"HTTP {status}" if status else "something that is no Metadata API answer"
+    def _unusable_answer(self, operation: str, what: str) -> NetworkError:
         return NetworkError(
             f"{operation} was answered with {what}",
             where=self._org.instance_url,
@@ -192,7 +194,10 @@ class MetadataClient:
 
 
 def _identifier(answer: object, operation: str) -> str:
-    identifier = getattr(answer, "id", None)
+    return _known_id(getattr(answer, "id", None), operation)
+
+
+def _known_id(identifier: object, operation: str) -> str:
     if not isinstance(identifier, str) or not identifier:
         raise NetworkError(
             f"{operation} was answered without an id",

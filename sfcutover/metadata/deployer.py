@@ -14,9 +14,11 @@ from sfcutover.errors import (
     InterruptedRunError,
     NetworkError,
     OperationFailedError,
+    SfcutoverError,
     StillRunningError,
 )
 from sfcutover.metadata.client import DeployOptions, MetadataClient
+from sfcutover.metadata.faults import UnknownIdError
 from sfcutover.metadata.results import DeployResult
 from sfcutover.polling import Clock, next_interval
 
@@ -24,6 +26,7 @@ LANDS_LATER = (
     "the deployment goes on in the org and may still land; the list is as it was or as planned, "
     "and customers' tokens keep working either way while only addresses are added"
 )
+UNKNOWN_ID_SECONDS = 30.0  # so long an id may be unknown before it is a wrong one
 # Seen by users in the Tooling API; not in Salesforce's reference, so its absence is no error.
 _LATEST_DEPLOYMENT = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 1"
 
@@ -83,29 +86,41 @@ class Deployer:
     def wait(self, deployment_id: str, seconds: float, watcher: Watcher) -> DeployResult:
         """Look until the deployment is done, at most so many seconds.
 
-        Raises StillRunningError at the deadline, InterruptedWaitError on Ctrl-C.
+        Raises StillRunningError at the deadline, InterruptedWaitError on Ctrl-C,
+        OperationFailedError for an id that the org doesn't know.
         """
         started = self._clock.now()
+        is_known = False
         try:
             while True:
                 elapsed = self._clock.now() - started
                 self._clock.pause(min(next_interval(elapsed), max(0.0, seconds - elapsed)))
-                result = self._look(deployment_id, watcher)
-                if result is not None and result.done:
-                    return result
-                if self._clock.now() - started >= seconds:
-                    raise _still_running(deployment_id, seconds, result)
+                answer = self._look(deployment_id, watcher)
+                if isinstance(answer, DeployResult) and answer.done:
+                    return answer
+                elapsed = self._clock.now() - started
+                is_known = is_known or not isinstance(answer, UnknownIdError)
+                if not is_known and elapsed >= min(UNKNOWN_ID_SECONDS, seconds):
+                    raise _unknown(deployment_id)
+                if elapsed >= seconds:
+                    raise _still_running(deployment_id, seconds, answer)
         except KeyboardInterrupt:
             raise InterruptedWaitError(deployment_id) from None
 
     def report(self, deployment_id: str) -> DeployResult:
-        """How the deployment stands now."""
-        return self._client.check_deploy_status(deployment_id)
+        """How the deployment stands now. Raises OperationFailedError for an unknown id."""
+        try:
+            return self._client.check_deploy_status(deployment_id)
+        except UnknownIdError as error:
+            raise _unknown(deployment_id) from error
 
     def cancel(self, deployment_id: str) -> DeployResult:
-        """Ask the org to cancel, and say how the deployment stands then."""
+        """Ask the org to cancel, unless the deployment is done; how it stands then."""
+        result = self.report(deployment_id)
+        if result.done:
+            return result
         self._client.cancel_deploy(deployment_id)
-        return self._client.check_deploy_status(deployment_id)
+        return self.report(deployment_id)
 
     def find_latest(self) -> str | None:
         """The id of the org's newest deployment, or None where the org doesn't say."""
@@ -118,22 +133,37 @@ class Deployer:
         identifier = records[0].get("Id") if records else None
         return identifier if isinstance(identifier, str) else None
 
-    def _look(self, deployment_id: str, watcher: Watcher) -> DeployResult | None:
+    def _look(self, deployment_id: str, watcher: Watcher) -> DeployResult | NetworkError:
         try:
             result = self._client.check_deploy_status(deployment_id)
         except NetworkError as error:
             watcher.on_problem(error)
-            return None
+            return error
+        except SfcutoverError as error:
+            error.tokens = LANDS_LATER
+            error.hint += f"; then go on: sfcutover deployment wait {deployment_id}"
+            raise
         watcher.on_progress(result)
         return result
 
 
 def _still_running(
-    deployment_id: str, seconds: float, result: DeployResult | None
+    deployment_id: str, seconds: float, answer: DeployResult | NetworkError
 ) -> StillRunningError:
-    status = f"its status is {result.status}" if result else "the org could not be reached"
+    if isinstance(answer, NetworkError):
+        status = f"the last look at it failed ({answer.message})"
+    else:
+        status = f"its status is {answer.status}"
     return StillRunningError(
         f"deployment {deployment_id} is not done after {seconds:.0f} s; {status}",
         hint=f"sfcutover deployment wait {deployment_id}",
         tokens=LANDS_LATER,
+    )
+
+
+def _unknown(deployment_id: str) -> OperationFailedError:
+    return OperationFailedError(
+        f"the org knows no deployment {deployment_id}",
+        hint="check the id and --target; an org keeps deployments for 30 days",
+        tokens="this command changed nothing in the org",
     )

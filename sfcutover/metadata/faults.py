@@ -12,7 +12,7 @@ from sfcutover.errors import (
 )
 
 INVALID_SESSION = "INVALID_SESSION_ID"
-_REQUEST_REFUSED = "the org refused this request, so it changed nothing by it"
+UNKNOWN_ID = "INVALID_CROSS_REFERENCE_KEY"
 
 # Passing conditions of the org; SDR's list and the Metadata API Developer Guide.
 TRANSIENT_CODES = frozenset(
@@ -21,14 +21,16 @@ TRANSIENT_CODES = frozenset(
         "REQUEST_RUNNING_TOO_LONG",
         "UNABLE_TO_LOCK_ROW",
         "UNKNOWN_EXCEPTION",
-        # Seen as a stray HTTP 500 when a request leaves Pending; only while polling.
-        "INVALID_CROSS_REFERENCE_KEY",
     }
 )
 _PERMISSION_CODES = frozenset(
     {"INSUFFICIENT_ACCESS", "API_CURRENTLY_DISABLED", "API_DISABLED_FOR_ORG"}
 )
 _LIMIT_CODES = frozenset({"LIMIT_EXCEEDED", "REQUEST_LIMIT_EXCEEDED"})
+
+
+class UnknownIdError(NetworkError):
+    """The org knows no such id: a wrong one, or a right one that just leaves Pending (SDR)."""
 
 
 def local_code(fault_code: str) -> str:
@@ -54,6 +56,8 @@ def fault_error(code: str, message: str, where: str) -> SfcutoverError:
         return LimitError(
             text, where=where, hint="wait until the org has room again, then run this again"
         )
+    if code == UNKNOWN_ID:
+        return UnknownIdError(text, where=where, hint="run this again in a moment; check the id")
     if code in TRANSIENT_CODES:
         return NetworkError(text, where=where, hint="run this again in a moment")
     if code == "ORG_LOCKED":
