@@ -53,6 +53,7 @@ class MetadataApi:
             "cancelDeploy": self._cancel_deploy,
             "checkDeployStatus": self._check_deploy_status,
             "checkRetrieveStatus": self._check_retrieve_status,
+            "checkStatus": self._check_status,
             "deploy": self._deploy,
             "deployRecentValidation": self._deploy_recent_validation,
             "describeMetadata": self._describe_metadata,
@@ -153,6 +154,17 @@ class MetadataApi:
         retrieval = self._find_retrieval(asked.call.text("asyncProcessId"))
         with_zip = asked.call.flag("includeZip", default=True)
         return [retrieve_result(self._org, retrieval, include_zip=with_zip)]
+
+    def _check_status(self, asked: Asked) -> Results:
+        """Documented up to API 30.0 only; CumulusCI still calls it while it retrieves."""
+        return [self._job_status(job_id) for job_id in asked.call.texts("asyncProcessId")]
+
+    def _job_status(self, job_id: str) -> Tree:
+        deployment = self._org.queue.find(job_id)
+        if deployment is not None:
+            return async_result(deployment.id, is_done=deployment.done)
+        retrieval = self._find_retrieval(job_id)
+        return async_result(retrieval.id, is_done=retrieval.zip_bytes is not None)
 
     def _list_metadata(self, asked: Asked) -> Results:
         types = asked.call.texts("queries/type")

@@ -22,9 +22,9 @@ _LONG_SPELLING = {
 }
 
 
-def async_result(job_id: str) -> Tree:
-    """An AsyncResult for a job that has just been queued."""
-    return [("done", False), ("id", job_id), ("state", "Queued")]
+def async_result(job_id: str, *, is_done: bool = False) -> Tree:
+    """An AsyncResult for a job: queued, or completed in whatever way."""
+    return [("done", is_done), ("id", job_id), ("state", "Completed" if is_done else "Queued")]
 
 
 def deploy_result(

@@ -158,6 +158,19 @@ def test_a_retrieve_takes_its_time(start_org: StartOrg, clock: SteppedClock) -> 
     assert client.retrieve_status(retrieval).text("done") == "true"
 
 
+def test_the_old_check_status_tells_whether_a_job_is_done(
+    start_org: StartOrg, clock: SteppedClock
+) -> None:
+    _, client = start_org(retrieve_seconds=5, deploy_seconds=9)
+    jobs = [client.retrieve({SECURITY: ["*"]}), client.deploy(security_package())]
+    body = "".join(f"<asyncProcessId>{job}</asyncProcessId>" for job in jobs)
+    seen = []
+    for seconds in (0, 5, 4):
+        clock.forward(seconds)
+        seen.append([one.text("done") for one in client.call("checkStatus", body)])
+    assert seen == [["false", "false"], ["true", "false"], ["true", "true"]]
+
+
 def test_a_retrieve_leaves_out_fields_that_are_newer_than_its_version(
     start_org: StartOrg,
 ) -> None:
