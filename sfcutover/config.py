@@ -7,10 +7,18 @@ Secrets never stand in the file: a secret is ``{env: NAME}``, ``{file: PATH}`` o
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from sfcutover.carriers import CARRIERS, Carrier
@@ -18,34 +26,80 @@ from sfcutover.errors import ConfigError, LimitError, SfcutoverError
 from sfcutover.ipranges import Allowlist, subtract
 from sfcutover.orgconfig import OrgConfig
 from sfcutover.phases import Change
-from sfcutover.traffic import Egress, State, Switch, Verify, Watch
-from sfcutover.values import Model, PlacedError, RangeEntry, TooManyAddressesError
+from sfcutover.traffic import Egress, State, Switch, TokenStore, Verify, Watch
+from sfcutover.values import (
+    Model,
+    PlacedError,
+    RangeEntry,
+    SecretReference,
+    TooManyAddressesError,
+    check_text,
+)
 from sfcutover.yamlfile import Location, YamlFile, read_yaml
 
 CarrierName = Literal["token-ip-ranges", "trusted-ip-ranges", "connected-app"]
 _HINT = "correct it in the file, then run this again; sfcutover doctor checks it without a change"
 
 
-def _check_api_version(text: str) -> str:
-    if not text.endswith(".0") or not text.removesuffix(".0").isdigit():
-        raise ValueError(f'{text!r} is not an API version; write "67.0"')
+_API_VERSION = re.compile(r"[1-9][0-9]{1,2}\.0")
+# pydantic's complaints in the words of somebody who writes YAML.
+_COMPLAINTS = {
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "dict_type": "this must be a mapping",
+    "model_type": "this must be a mapping",
+    "string_type": "this must be a text; put it in quotes",
+    "too_short": "the list is empty",
+    "tuple_type": "this must be a list",
+}
+_SECRETS = (SecretReference, TokenStore)
+_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+def _check_version(value: object) -> object:
+    if type(value) is not int:  # 1 is also 1.0 and true
+        raise ValueError("write version: 1")
+    return value
+
+
+def _check_api_version(value: object) -> object:
+    text = str(value) if isinstance(value, float) else value
+    if not isinstance(text, str) or not _API_VERSION.fullmatch(text):
+        raise ValueError('not an API version; write "67.0"')
     return text
+
+
+def _check_policy(value: object) -> object:
+    """An OAuth policy as its XML text: true and false in lower case."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return check_text(str(value) if isinstance(value, int) else value)
 
 
 def _no_duplicates(entries: tuple[RangeEntry, ...]) -> tuple[RangeEntry, ...]:
     seen = Allowlist()
-    for entry in entries:
+    for index, entry in enumerate(entries):
         one = entry.to_range()
         if subtract([one], seen) != (one,):
-            raise ValueError(f"{entry.range} stands in this list twice, or in two ranges of it")
+            raise PlacedError(f"{entry.range} stands in this list twice, or partly", index)
         seen = Allowlist((*seen.ranges, one))
     return entries
 
 
-ApiVersion = Annotated[
+def _no_repetition(names: tuple[CarrierName, ...]) -> tuple[CarrierName, ...]:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise PlacedError(f"{name} stands in this list twice", index)
+    return names
+
+
+ApiVersion = Annotated[str, BeforeValidator(_check_api_version)]
+Carriers = Annotated[tuple[CarrierName, ...], Field(min_length=1), AfterValidator(_no_repetition)]
+PolicyName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
+PolicyText = Annotated[
     str,
-    BeforeValidator(lambda value: str(value) if isinstance(value, float) else value),
-    AfterValidator(_check_api_version),
+    BeforeValidator(_check_policy),
+    WithJsonSchema({"type": ["string", "boolean", "integer"]}),
 ]
 Ranges = Annotated[tuple[RangeEntry, ...], Field(min_length=1), AfterValidator(_no_duplicates)]
 
@@ -53,24 +107,24 @@ Ranges = Annotated[tuple[RangeEntry, ...], Field(min_length=1), AfterValidator(_
 class Target(Model):
     """An org whose allowlist the cutover changes."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=_NAME_PATTERN)
     org: OrgConfig
 
 
 class Cutover(Model):
     """One change of addresses."""
 
-    version: Literal[1]
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    version: Annotated[Literal[1], BeforeValidator(_check_version)]
+    name: str = Field(pattern=_NAME_PATTERN)
     app: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
-    carriers: tuple[CarrierName, ...] = Field(("token-ip-ranges",), min_length=1)
+    carriers: Carriers = ("token-ip-ranges",)
     api_version: ApiVersion = "67.0"
     old: Ranges
     new: Ranges
     split_ranges: bool = False
     allow_private: bool = False
     allow_other_hosts: bool = False
-    policies: dict[str, str | bool | int] = Field(default_factory=dict)
+    policies: dict[PolicyName, PolicyText] = Field(default_factory=dict)
     targets: tuple[Target, ...] = Field(min_length=1)
     egress: Egress | None = None
     switch: Switch | None = None
@@ -94,10 +148,7 @@ class Cutover(Model):
     @property
     def policy_values(self) -> dict[str, str]:
         """The OAuth policies as XML texts: true and false in lower case."""
-        return {
-            name: str(value).lower() if isinstance(value, bool) else str(value)
-            for name, value in self.policies.items()
-        }
+        return dict(self.policies)
 
     def select_targets(self, names: tuple[str, ...]) -> tuple[Target, ...]:
         """The targets of these names, or all. Raises ConfigError with close matches."""
@@ -139,8 +190,9 @@ class Cutover(Model):
     @model_validator(mode="after")
     def _check_targets(self) -> Self:
         names = [target.name for target in self.targets]
-        if len(set(names)) != len(names):
-            raise PlacedError("two targets have the same name", "targets")
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise PlacedError("two targets have the same name", "targets", index, "name")
         if not self.allow_private and not all(target.org.on_loopback for target in self.targets):
             self._check_public("old", self.old)
             self._check_public("new", self.new)
@@ -160,15 +212,22 @@ class Cutover(Model):
 def load_config(path: Path) -> Cutover:
     """Read cutover.yaml. Raises ConfigError or LimitError with file and line."""
     file = read_yaml(path)
+    if file.data is None:
+        raise ConfigError("the file is empty", where=file.where(()), hint="sfcutover init fills it")
     try:
-        return Cutover.model_validate(file.data, context=file)
+        cutover = Cutover.model_validate(file.data)
     except ValidationError as error:
         raise _first_problem(error, file) from error
+    cutover.place(file)
+    return cutover
 
 
 def _first_problem(error: ValidationError, file: YamlFile) -> SfcutoverError:
+    """The first in the file; a missing key, whose line is its mapping's, behind all others."""
     details = [each for each in error.errors() if not _is_echo(each, error)]
-    first = min(details, key=lambda each: file.line_of(_location(each)))
+    first = min(
+        details, key=lambda each: (each["type"] == "missing", file.line_of(_location(each)))
+    )
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     kind = LimitError if isinstance(_cause(first), TooManyAddressesError) else ConfigError
     return kind(
@@ -192,40 +251,43 @@ def _cause(detail: ErrorDetails) -> object:
 def _location(detail: ErrorDetails) -> Location:
     cause = _cause(detail)
     inner = cause.location if isinstance(cause, PlacedError) else ()
-    return (*detail["loc"], *inner)
+    return (*(step for step in detail["loc"] if step != "[key]"), *inner)
 
 
 def _describe(detail: ErrorDetails) -> str:
-    path = _path(_location(detail))
+    location = _location(detail)
     match detail["type"]:
         case "extra_forbidden":
-            return f"{path}: unknown key"
+            # Below a secret the key may be the secret itself, written in braces.
+            shown = location[:-1] if _model_at(location[:-1]) in _SECRETS else location
+            return f"{_path(shown)}: unknown key"
         case "missing":
-            return f"{path} is missing"
+            return f"{_path(location)} is missing"
         case "value_error":
             message = str(detail["ctx"]["error"])
-            return f"{path}: {message}" if path else message
-        case _:
-            return f"{path}: {detail['msg'][0].lower()}{detail['msg'][1:]}"
+        case kind:
+            message = _COMPLAINTS.get(kind, f"{detail['msg'][0].lower()}{detail['msg'][1:]}")
+    path = _path(location)
+    return f"{path}: {message}" if path else message
 
 
 def _hint_for(detail: ErrorDetails) -> str:
     if detail["type"] != "extra_forbidden":
         return _HINT
     key = str(detail["loc"][-1])
-    close = difflib.get_close_matches(key, _known_keys(detail["loc"][:-1]), n=1)
+    close = difflib.get_close_matches(key, _model_at(detail["loc"][:-1]).model_fields, n=1)
     return f"did you mean {close[0]}?" if close else _HINT
 
 
-def _known_keys(location: Location) -> list[str]:
-    """The keys that a mapping at this location may have."""
+def _model_at(location: Location) -> type[Model]:
+    """The model of the mapping at this location."""
     model: type[Model] = Cutover
     for step in location:
         inner = (
             _models_in(model.model_fields[step].annotation) if step in model.model_fields else []
         )
         model = inner[0] if inner else model
-    return list(model.model_fields)
+    return model
 
 
 def _models_in(annotation: object) -> list[type[Model]]:

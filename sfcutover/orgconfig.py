@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
-from sfcutover.values import Model, SecretReference, Text
+from sfcutover.values import Model, PlacedError, SecretReference, Text, Word
 
 LOGIN_URL = "https://login.salesforce.com"
 
@@ -37,7 +37,7 @@ class OrgConfig(Model):
     auth_url: an SFDX auth URL (``force://…``).
     """
 
-    alias: str | None = None
+    alias: Word | None = None
     access_token: SecretReference | None = None
     instance_url: Text | None = None
     jwt: JwtConfig | None = None
@@ -53,6 +53,8 @@ class OrgConfig(Model):
             )
         if (self.access_token is None) != (self.instance_url is None):
             raise ValueError("access_token and instance_url go together, and with nothing else")
+        if self.alias is not None and self.alias.startswith("-"):
+            raise PlacedError("an alias doesn't start with a dash", "alias")
         return self
 
     @property
@@ -69,10 +71,8 @@ class OrgConfig(Model):
 
 def is_loopback_url(url: str) -> bool:
     """True for a URL whose host is localhost or a loopback address."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, or no URL at all
         return False

@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from sfcutover.values import Model, Seconds, SecretReference, Text
+from sfcutover.values import FilePath, Model, Seconds, SecretReference, Text, VariableName, Word
 
 
 class Proxy(Model):
@@ -30,13 +30,13 @@ class Egress(Model):
 class Switch(Model):
     """How application traffic moves: commands (argv, no shell), or a person."""
 
-    apply: tuple[str, ...] = ()
-    revert: tuple[str, ...] = ()
+    apply: tuple[Word, ...] = ()
+    revert: tuple[Word, ...] = ()
     manual: bool = False
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if self.manual == bool(self.apply):
+        if self.manual == bool(self.apply) or (self.manual and self.revert):
             raise ValueError("give either apply (and revert), or manual: true")
         return self
 
@@ -44,10 +44,19 @@ class Switch(Model):
 class TokenStore(Model):
     """Where a canary's refresh token is kept: env, file, or a get and a put command."""
 
-    env: str | None = None
-    file: str | None = None
-    get: tuple[str, ...] = ()
-    put: tuple[str, ...] = ()
+    env: VariableName | None = None
+    file: FilePath | None = None
+    get: tuple[Word, ...] = ()
+    put: tuple[Word, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_literals(cls, data: object) -> object:
+        if isinstance(data, dict):
+            return data
+        raise ValueError(
+            "a token never stands in this file; write {file: PATH}, or {get: [argv], put: [argv]}"
+        )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -84,7 +93,7 @@ class Check(Model):
     """One more thing that must hold while watching: exactly one kind."""
 
     prometheus: PrometheusCheck | None = None
-    command: tuple[str, ...] | None = None
+    command: tuple[Word, ...] | None = Field(None, min_length=1)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

@@ -6,15 +6,16 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     GetJsonSchemaHandler,
-    ModelWrapValidatorHandler,
     PrivateAttr,
-    ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
@@ -28,12 +29,16 @@ from sfcutover.credentials import (
     secret_from_environment,
     secret_from_file,
 )
-from sfcutover.ipranges import MAX_ADDRESSES, IpRange
-from sfcutover.yamlfile import YamlFile
+from sfcutover.ipranges import MAX_ADDRESSES, Address, IpRange
+from sfcutover.yamlfile import Location, YamlFile
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ms|s|m|h|d)")
+_MAX_RANGE = 100  # characters; two IPv6 addresses need 79
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+# RFC 1122 and 1112: no source address at all.
+_UNUSABLE = [ipaddress.ip_network(block) for block in ("0.0.0.0/8", "240.0.0.0/4")]
 # RFC 1918, 6598, 1122, 3927, 4193, 4291: never seen by Salesforce as a source address.
 _PRIVATE = [
     ipaddress.ip_network(block)
@@ -66,24 +71,49 @@ class PlacedError(ValueError):
 class Model(BaseModel):
     """Frozen; a key that isn't known is an error; knows its place in the file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # What stands in the file may be a secret, so no error repeats it.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     _where: str = PrivateAttr("cutover.yaml")
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _remember_place(
-        cls, data: object, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
-    ) -> Self:
-        model = handler(data)
-        if isinstance(info.context, YamlFile):
-            model._where = info.context.where_mapping(data)
-        return model
+    def place(self, file: YamlFile, location: Location = ()) -> None:
+        """Remember where this model, and every one in it, stands in the file."""
+        self._where = file.where(location)
+        for name in self.model_fields_set:
+            _place(getattr(self, name), file, (*location, name))
 
     @property
     def where(self) -> str:
-        """``file:line`` of this mapping."""
+        """``file:line`` of this value."""
         return self._where
+
+
+def _place(value: object, file: YamlFile, location: Location) -> None:
+    if isinstance(value, Model):
+        value.place(file, location)
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            _place(item, file, (*location, index))
+
+
+def _check_variable(name: str) -> str:
+    if not _VARIABLE.fullmatch(name):
+        raise ValueError("write the name of an environment variable, not its value")
+    return name
+
+
+def check_text(value: object) -> object:
+    """Refuse a text that can't stand in a command, a path or an XML file."""
+    if value == "":
+        raise ValueError("the text is empty")
+    if isinstance(value, str) and _CONTROL.search(value):
+        raise ValueError("the text holds a control character")
+    return value
+
+
+VariableName = Annotated[str, AfterValidator(_check_variable)]
+Word = Annotated[str, BeforeValidator(check_text)]
+FilePath = Annotated[Path, BeforeValidator(check_text)]
 
 
 class SecretReference(Model):
@@ -93,9 +123,9 @@ class SecretReference(Model):
     command: argv, run without a shell; its stdout is the secret.
     """
 
-    env: str | None = None
-    file: Path | None = None
-    command: tuple[str, ...] | None = None
+    env: VariableName | None = None
+    file: FilePath | None = None
+    command: tuple[Word, ...] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -138,17 +168,26 @@ class Text(TextOrMapping):
     """A value that is no secret: written out, or taken from an environment variable."""
 
     literal: str | None = None
-    env: str | None = None
+    env: VariableName | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _accept_literals(cls, data: object) -> object:
-        return {"literal": data} if isinstance(data, str) else data
+        if isinstance(data, dict):
+            return data
+        if isinstance(data, str):
+            return {"literal": data}
+        raise ValueError("write the text itself, in quotes, or {env: NAME}")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.literal is None) == (self.env is None):
             raise ValueError("write the text itself, or {env: NAME}")
+        check_text(self.literal)
+        if _has_password(self.literal or ""):
+            raise ValueError(
+                "a password never stands in this file; take the whole URL from {env: NAME}"
+            )
         return self
 
     def read(self) -> str:
@@ -158,16 +197,27 @@ class Text(TextOrMapping):
         return environment_value(self.env or "", self.where)
 
 
+def _has_password(text: str) -> bool:
+    try:
+        return urlsplit(text).password is not None
+    except ValueError:  # no URL at all
+        return False
+
+
 class RangeEntry(TextOrMapping):
     """One of the old or new ranges: an address, a CIDR block or first-last, and a description."""
 
-    range: str
+    range: str = Field(max_length=_MAX_RANGE)
     description: str | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _accept_text(cls, data: object) -> object:
-        return data if isinstance(data, dict) else {"range": data}
+        if isinstance(data, dict):
+            return data
+        if isinstance(data, str):
+            return {"range": data}
+        raise ValueError("write the address as a text, in quotes")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -198,24 +248,25 @@ def _check_range(entry: IpRange, text: str) -> None:
             f"{text} holds {entry.size:,} addresses; a whole list holds at most {MAX_ADDRESSES}"
         )
     for address in (entry.start, entry.end):
-        if address.is_multicast or address.is_unspecified or address == _BROADCAST:
-            raise ValueError(f"{text}: nothing can send from {address}")
+        if address.is_multicast or address.is_unspecified or _is_unusable(address):
+            raise ValueError(f"nothing can send from {address}")
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
             raise ValueError(f"{text} is an IPv4 address in IPv6 form; write {address.ipv4_mapped}")
 
 
-_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+def _is_unusable(address: Address) -> bool:
+    return any(address in block for block in _UNUSABLE)
 
 
 def _parse_duration(value: object) -> float:
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"{value!r} is not a duration; write 60s, 15m or 2h")
+        raise ValueError("not a duration; write 60s, 15m or 2h")
     return float(match[1]) * _UNIT_SECONDS[match[2]]
 
 
 Seconds = Annotated[
     float,
     BeforeValidator(_parse_duration),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?\s*(ms|s|m|h|d)$"}),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_DURATION.pattern}$"}),
 ]

@@ -1,11 +1,13 @@
 """YAML with the line of every value, so that an error can say where.
 
 Only plain data is built: mappings, lists and scalars. Size, depth and the number
-of values are bounded, so a file can't be made to grow while it is read.
+of values are bounded, so a file can't be made to grow while it is read. No message,
+and no error behind it, quotes a value: it may be a secret that somebody wrote down.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +18,12 @@ from sfcutover.errors import ConfigError, LimitError
 MAX_BYTES = 1024 * 1024
 _MAX_DEPTH = 20
 _MAX_VALUES = 20_000
+_MAX_KEY = 100
+_MAX_PLAIN = 100  # characters of a number, a date, a truth value
+_TEXT_TAG = "tag:yaml.org,2002:str"
+# What PyYAML raises for a value that its tag doesn't fit.
+_MISFITS = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, ValueError)
+_NAME = re.compile(r" '[\w!-][^']+'")  # an alias or a tag; what else is quoted is the parser's own
 
 Location = tuple[int | str, ...]
 Value = object
@@ -32,7 +40,6 @@ class YamlFile:
     name: str
     data: Value = None
     lines: dict[Location, int] = field(default_factory=dict)
-    lines_of_mappings: dict[int, int] = field(default_factory=dict)
 
     def line_of(self, location: Location) -> int:
         """The line of the value, or of the nearest one around it."""
@@ -44,51 +51,89 @@ class YamlFile:
         """``file:line`` of the value, or of the nearest one around it."""
         return f"{self.name}:{self.line_of(location)}"
 
-    def where_mapping(self, mapping: object) -> str:
-        """``file:line`` of a mapping in data, found by its identity."""
-        return f"{self.name}:{self.lines_of_mappings.get(id(mapping), 1)}"
-
 
 def read_yaml(path: Path) -> YamlFile:
     """Read a YAML file. Raises ConfigError with file and line, LimitError over 1 MiB."""
     name = str(path)
     text = _read_text(path, name)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        result = YamlFile(name)
-        if node is not None:
-            result.data = _Builder(result).build(node, ())
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        problem = _NAME.sub("", error.problem or error.context or "")
         raise ConfigError(
-            f"not valid YAML: {error.problem or error.context}",
+            f"not valid YAML: {problem}",
             where=f"{name}:{mark.line + 1 if mark else 1}",
             hint="check the indentation and the quotes around this line",
-        ) from error
-    except yaml.YAMLError as error:
+        ) from None
+    except yaml.reader.ReaderError as error:
         raise ConfigError(
-            f"not valid YAML: {error}".splitlines()[0], where=name, hint="save the file as UTF-8"
-        ) from error
+            "not valid YAML: a control character stands here",
+            where=f"{name}:{_line_at(text, error.position)}",
+            hint="take it out; in double quotes it may be written as an escape",
+        ) from None
+    result = YamlFile(name)
+    if node is not None:
+        result.data = _Builder(result).build(node, ())
     return result
 
 
 def _read_text(path: Path, name: str) -> str:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise LimitError(
-                f"the file is larger than {MAX_BYTES:,} bytes",
-                where=name,
-                hint="check that this is the right file",
-            )
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise ConfigError(
             "there is no such file",
             where=name,
             hint="sfcutover init writes one; --config names another",
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"can't be read: {error}", where=name, hint="check the file") from error
+    except OSError as error:
+        raise ConfigError(
+            f"can't be read: {error.strerror}",
+            where=name,
+            hint="check the path and its permissions",
+        ) from error
+    if len(data) > MAX_BYTES:
+        raise LimitError(
+            f"the file is larger than {MAX_BYTES:,} bytes",
+            where=name,
+            hint="check that this is the right file",
+        )
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            "can't be read: it is not UTF-8",
+            where=f"{name}:{_line_at(data.decode('latin-1'), error.start)}",
+            hint="save the file as UTF-8",
+        ) from None
+
+
+def _line_at(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
+
+
+class _Loader(yaml.SafeLoader):
+    """Stops at the bounds on depth and number before Python's stack, or patience, ends."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+        self._count = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._depth += 1
+        self._count += 1
+        if self._depth > _MAX_DEPTH + 1:
+            raise yaml.MarkedYAMLError(problem="it nests too deep", problem_mark=self.get_mark())
+        if self._count > 2 * _MAX_VALUES:  # keys are counted here
+            raise yaml.MarkedYAMLError(
+                problem="it holds too many values", problem_mark=self.get_mark()
+            )
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 class _Builder:
@@ -114,20 +159,22 @@ class _Builder:
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
-            if not key:
+            if not key or len(key) > _MAX_KEY or not key.isprintable():
                 raise self._error(line, "a key must be a plain word")
             if key in mapping:
                 raise self._error(line, f"{key}: stands here twice")
             self._result.lines[(*location, key)] = line
             mapping[key] = self.build(value_node, (*location, key))
-        self._result.lines_of_mappings[id(mapping)] = self._result.lines[location]
         return mapping
 
     def _scalar(self, node: yaml.Node, line: int) -> Value:
+        if node.tag != _TEXT_TAG and len(node.value) > _MAX_PLAIN:
+            raise self._error(line, "this value can't be read; write a text in quotes")
         try:
             value: Value = self._scalars.construct_object(node)
-        except (yaml.YAMLError, ValueError) as error:
-            raise self._error(line, f"{node.value!r} can't be read here") from error
+        except _MISFITS:
+            message = "this value can't be read; write a text in quotes"
+            raise self._error(line, message) from None
         return value
 
     def _error(self, line: int, message: str) -> ConfigError:
