@@ -19,7 +19,11 @@ _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class ArchiveError(ValueError):
-    """The zip holds no package; the message is what the org says about it."""
+    """The bytes hold no package; the message is what the org says about it."""
+
+
+class ManifestError(ArchiveError):
+    """The package's package.xml is missing or unreadable."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,12 @@ def read_package(data: bytes, *, single_package: bool) -> Package:
 
 
 def read_manifest(data: bytes) -> Manifest:
-    """Read a package.xml; ArchiveError with its line if it is not XML."""
+    """Read a package.xml; ManifestError with its line if it is not XML."""
     try:
         root = parse_xml(data)
     except XmlError as error:
         message = f"Error parsing file: {error} (package.xml, line {error.line})"
-        raise ArchiveError(message) from error
+        raise ManifestError(message) from error
     return manifest_of(root)
 
 
@@ -120,7 +124,7 @@ def _find_root(files: Mapping[str, bytes], single_package: bool) -> str:
     folders = [path.removesuffix(MANIFEST) for path in files if path.count("/") == 1]
     roots = [folder for folder in folders if f"{folder}{MANIFEST}" in files]
     if not roots:
-        raise ArchiveError("No package.xml found")
+        raise ManifestError("No package.xml found")
     return roots[0]
 
 

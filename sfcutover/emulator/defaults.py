@@ -16,7 +16,7 @@ from sfcutover.carriers import (
 )
 from sfcutover.emulator.scenario import Entry, Scenario
 from sfcutover.emulator.schema import APP_ELEMENT, APP_POLICIES, GLOBAL_SETTINGS, LISTS
-from sfcutover.emulator.xml import metadata_child, metadata_root
+from sfcutover.emulator.xml import metadata_child, metadata_fragment, metadata_root, write_xml
 
 Fields = list[tuple[str, "str | Fields"]]
 
@@ -35,7 +35,11 @@ def default_components(
     """Metadata type, full name and file of each; secret are only the global settings'."""
     for metadata_type, name, fields in _components(scenario, credentials):
         if metadata_type not in scenario.leave_out:
-            yield metadata_type, scenario.qualified(name), _write(metadata_type, fields)
+            root = metadata_root(metadata_type)
+            _append(root, fields)
+            if metadata_type == SECURITY_SETTINGS.metadata_type:
+                _append_unknown(root, scenario)
+            yield metadata_type, scenario.qualified(name), write_xml(root)
     for extra in scenario.extra_components:
         yield extra.type, extra.full_name, extra.xml.strip().encode()
 
@@ -47,7 +51,7 @@ def _components(scenario: Scenario, credentials: Credentials) -> Iterator[tuple[
     yield (
         SECURITY_SETTINGS.metadata_type,
         scenario.security_settings_name,
-        app + _ranges(scenario, SECURITY_SETTINGS.metadata_type) + _unknown_fields(scenario),
+        app + _ranges(scenario, SECURITY_SETTINGS.metadata_type),
     )
     yield (
         OAUTH_SETTINGS.metadata_type,
@@ -137,14 +141,12 @@ def _entries(
         yield element, fields
 
 
-def _unknown_fields(scenario: Scenario) -> Fields:
-    return list(scenario.unknown_fields.items())
-
-
-def _write(metadata_type: str, fields: Fields) -> bytes:
-    root = metadata_root(metadata_type)
-    _append(root, fields)
-    return etree.tostring(root, encoding="UTF-8")
+def _append_unknown(root: etree._Element, scenario: Scenario) -> None:
+    for name, inside in scenario.unknown_fields.items():
+        root.append(metadata_fragment(name, inside))
+    for entry in root.iterfind("{*}tokenIpRanges"):
+        for name, inside in scenario.unknown_range_fields.items():
+            entry.append(metadata_fragment(name, inside))
 
 
 def _append(parent: etree._Element, fields: Fields) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sfcutover.carriers import APP, SECURITY_SETTINGS
-from sfcutover.emulator.archive import MANIFEST, ArchiveError, Manifest, Package, read_package
+from sfcutover.emulator.archive import (
+    MANIFEST,
+    ArchiveError,
+    Manifest,
+    ManifestError,
+    Package,
+    read_package,
+)
 from sfcutover.emulator.scenario import Scenario
-from sfcutover.emulator.schema import SCHEMAS, FieldType, TypeSchema
+from sfcutover.emulator.schema import ANYTHING, SCHEMAS, FieldType, TypeSchema
 from sfcutover.emulator.store import Store
 from sfcutover.emulator.validation import Problem, Rules, validate
 
@@ -70,19 +77,16 @@ class Checker:
         """Work out what deploying the zip would do, without doing it."""
         try:
             package = read_package(zip_bytes, single_package=single_package)
+        except ManifestError as error:
+            return _bad_manifest(str(error))
         except ArchiveError as error:
-            return self._refuse(str(error))
+            return Outcome(error=str(error))
         version = package.manifest.version
         if version is None:
-            return self._refuse("No version specified in package.xml")
+            return _bad_manifest("No version specified in package.xml")
         if not self._scenario.min_api_version <= version <= self._scenario.max_api_version:
-            return self._refuse(f"UNSUPPORTED_API_VERSION: Invalid Api version: {version:.1f}")
+            return _bad_manifest(f"UNSUPPORTED_API_VERSION: Invalid Api version: {version:.1f}")
         return self._check_members(package, version)
-
-    def _refuse(self, text: str) -> Outcome:
-        if "zip" in text or text.startswith("LIMIT_EXCEEDED"):
-            return Outcome(error=text)
-        return Outcome(failures=(Message(MANIFEST, MANIFEST, problem=Problem(text)),), total=1)
 
     def _check_members(self, package: Package, version: float) -> Outcome:
         rules = self._rules(package, version)
@@ -151,8 +155,19 @@ class Checker:
         """The fields that only this org has."""
         type_name = SECURITY_SETTINGS.metadata_type
         known = SCHEMAS[type_name].fields
-        own = (name for name in self._scenario.unknown_fields if name not in known)
-        return {type_name: {name: FieldType(name) for name in own}}
+        ranges = known["tokenIpRanges"]
+        children = _any_of(self._scenario.unknown_range_fields, ranges.children)
+        own = _any_of(self._scenario.unknown_fields, known)
+        return {type_name: own | {ranges.name: replace(ranges, children=children)}}
+
+
+def _bad_manifest(text: str) -> Outcome:
+    return Outcome(failures=(Message(MANIFEST, MANIFEST, problem=Problem(text)),), total=1)
+
+
+def _any_of(names: Iterable[str], known: dict[str, FieldType]) -> dict[str, FieldType]:
+    """The known fields, and those of other names, which may hold anything."""
+    return {name: FieldType(name, ANYTHING, is_repeated=True) for name in names} | known
 
 
 def _missing_file(package: Package, schema: TypeSchema, name: str) -> Message:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.schema import SCHEMAS
+from sfcutover.emulator.xml import metadata_fragment
 from sfcutover.ipranges import IpRange, RangeError
 
 NEWEST_VERSION = 68.0  # Winter '27
@@ -71,7 +72,9 @@ class Scenario(_Frozen):
     connected_app_name: str = "Acme_Legacy"
     leave_out: tuple[str, ...] = ()  # metadata types without a default component
     extra_components: tuple[Component, ...] = ()
-    unknown_fields: dict[str, str] = {}  # in the security settings; the org accepts them back
+    # Elements that only this org knows, with the XML inside; it accepts them back.
+    unknown_fields: dict[str, str] = {}  # in the security settings
+    unknown_range_fields: dict[str, str] = {}  # in each of their ranges
 
     # The addresses.
     old: tuple[str, ...] = ("127.0.0.11", "127.0.0.12")
@@ -123,6 +126,13 @@ class Scenario(_Frozen):
             if name not in SCHEMAS:
                 raise ValueError(f"unknown metadata type {name!r}; known: {', '.join(SCHEMAS)}")
         return names
+
+    @field_validator("unknown_fields", "unknown_range_fields")
+    @classmethod
+    def _check_xml(cls, fields: dict[str, str]) -> dict[str, str]:
+        for name, inside in fields.items():
+            metadata_fragment(name, inside)
+        return fields
 
     @model_validator(mode="after")
     def _check_versions(self) -> Self:

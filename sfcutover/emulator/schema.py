@@ -24,6 +24,7 @@ from sfcutover.carriers import (
     ComponentType,
 )
 
+ANYTHING = "anything"  # the kind of a field that may hold text or elements
 APP_ELEMENT = "externalClientApplication"
 APP_POLICIES = ComponentType(
     "ExtlClntAppConfigurablePolicies", "extlClntAppPolicies", "ecaPlcy", APP_ELEMENT, 60.0

@@ -7,13 +7,13 @@ was found it is assumed. Clients should rely on the codes and the names in them 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from lxml import etree
 
 from sfcutover.carriers import METADATA_NAMESPACE
-from sfcutover.emulator.schema import APP_ELEMENT, LISTS, FieldType, TypeSchema
+from sfcutover.emulator.schema import ANYTHING, APP_ELEMENT, LISTS, FieldType, TypeSchema
 from sfcutover.emulator.xml import XmlError, child_text, local_name, parse_xml, source_line
 from sfcutover.ipranges import MAX_ADDRESSES, MAX_RANGES, IpRange, RangeError
 
@@ -107,6 +107,8 @@ def _field_problems(
         yield at.problem(child, f"{text} {type_name}")
     if rules.schema_order and seen and name < seen[-1]:
         yield at.problem(child, f"Error parsing file: {_not_here(name, type_name)}")
+    if known.kind == ANYTHING:
+        return
     if known.children:
         yield from _structure_problems(child, name, known.children, rules, at)
     else:
@@ -173,12 +175,11 @@ class _Locator:
     """Finds the line and column behind an element's start tag, where the org points to."""
 
     def __init__(self, xml: bytes) -> None:
-        self._lines: Iterable[str] = xml.decode("utf-8", "replace").splitlines()
+        self._lines = xml.decode("utf-8", "replace").splitlines()
 
     def problem(self, element: etree._Element, text: str) -> Problem:
         line = source_line(element)
-        lines = list(self._lines)
-        source = lines[line - 1] if line <= len(lines) else ""
+        source = self._lines[line - 1] if line <= len(self._lines) else ""
         place = source.find(f"<{local_name(element)}")
         close = source.find(">", place)
         return Problem(text, line, (close if place >= 0 and close >= 0 else 0) + 1)

@@ -44,6 +44,11 @@ def write_xml(root: etree._Element) -> bytes:
     return head + etree.tostring(root, encoding="UTF-8", xml_declaration=False) + b"\n"
 
 
+def metadata_fragment(name: str, inside: str) -> etree._Element:
+    """An element in the Metadata API's namespace around XML text; XmlError if it is none."""
+    return parse_xml(f'<{name} xmlns="{METADATA_NAMESPACE}">{inside}</{name}>'.encode())
+
+
 class XmlError(ValueError):
     """The bytes are no XML that the org would take; line and column where known, from 1."""
 

@@ -43,6 +43,7 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ("leave_out: [Nonsense]\n", "unknown metadata type 'Nonsense'"),
         ("extra_components: [{type: X, full_name: a, xml: b}]\n", "unknown metadata type 'X'"),
         ("faults: [{kind: gremlins}]\n", "faults.0.kind"),
+        ("unknown_fields: {a: '<b>'}\n", "unknown_fields: Value error"),
         ("min_api_version: 69\n", "min_api_version is above max_api_version"),
         ("just text\n", "the file: Input should be"),
     ],

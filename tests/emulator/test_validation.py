@@ -132,13 +132,23 @@ def test_the_type_is_not_in_older_versions(org: Org) -> None:
 
 
 def test_fields_that_only_this_org_has_are_taken_back(start_org: StartOrg) -> None:
-    extra = "<futureSetting>on</futureSetting>"
-    emulator, client = start_org(unknown_fields={"futureSetting": "on"})
-    assert b"<futureSetting>on<" in emulator.component_xml(SECURITY, SECURITY_NAME)
-    assert (
-        problems(client.deployed(security_package(security_xml("127.0.0.21", extra=extra)))) == []
+    emulator, client = start_org(
+        unknown_fields={"futureSetting": "<mode>on</mode>"},
+        unknown_range_fields={"note": "a &amp; b"},
     )
-    assert b"<futureSetting>on<" in emulator.component_xml(SECURITY, SECURITY_NAME)
+    before = emulator.component_xml(SECURITY, SECURITY_NAME)
+    assert b"<mode>on</mode>" in before
+    assert before.count(b"<note>a &amp; b</note>") == 3
+    assert problems(client.deployed(security_package(before.replace(b"office", b"home")))) == []
+    after = emulator.component_xml(SECURITY, SECURITY_NAME)
+    assert after == before.replace(b"office", b"home")
+
+
+def test_other_orgs_do_not_know_those_fields(start_org: StartOrg) -> None:
+    emulator, _ = start_org(unknown_range_fields={"note": "a"})
+    xml = emulator.component_xml(SECURITY, SECURITY_NAME)
+    _, client = start_org()
+    assert "}note invalid at this location" in problems(client.deployed(security_package(xml)))[0]
 
 
 POLICIES = "ExtlClntAppOauthConfigurablePolicies"
