@@ -61,6 +61,8 @@ def apply_phase(
         case Phase.REMOVE_OLD:
             overlap = apply_phase(Phase.ADD_NEW, start, change)
             result = _remove(overlap, subtract(change.old, change.new), change.old, change)
+            if result != overlap:  # what is taken off must fit back on, also after a split
+                apply_phase(Phase.RESTORE_OLD, result, change, start)
         case Phase.REMOVE_NEW:
             kept = (*change.old, *(baseline or ()))
             result = _remove(start, subtract(change.new, kept), change.new, change)

@@ -243,6 +243,24 @@ def test_remove_old_is_refused_as_well_when_the_overlap_would_not_fit() -> None:
         apply_phase(Phase.REMOVE_OLD, full_of(127), Change(ranges("203.0.0.1"), NEW))
 
 
+@pytest.mark.parametrize(("others", "fits"), [(124, True), (125, False)])
+def test_remove_old_is_refused_when_restore_old_would_not_fit(others: int, fits: bool) -> None:
+    (wide,) = ranges("192.0.2.0-192.0.2.2")
+    live = Allowlist((wide, *full_of(others)))
+    change = Change(ranges("192.0.2.1"), NEW[:1], split_ranges=True)
+    if fits:
+        removed = apply_phase(Phase.REMOVE_OLD, live, change)
+        assert len(apply_phase(Phase.RESTORE_OLD, removed, change)) == 128
+    else:
+        with pytest.raises(LimitError, match="restore-old: the list would hold 129 ranges"):
+            apply_phase(Phase.REMOVE_OLD, live, change)
+
+
+def test_a_full_list_that_nothing_is_taken_from_is_not_refused() -> None:
+    live = Allowlist((*full_of(127), NEW[0]))
+    assert apply_phase(Phase.REMOVE_OLD, live, Change(OLD, NEW[:1])) == live
+
+
 @pytest.mark.parametrize("phase", [Phase.REMOVE_OLD, Phase.REMOVE_NEW])
 def test_the_last_address_is_never_removed(phase: Phase) -> None:
     change = Change(OLD, ()) if phase is Phase.REMOVE_OLD else Change((), NEW)
