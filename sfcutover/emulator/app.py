@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request, Response
 
 from sfcutover.emulator.admin import Admin
 from sfcutover.emulator.events import Event
-from sfcutover.emulator.faults import Fault, Kind
+from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.metadata_api import Asked, MetadataApi
 from sfcutover.emulator.oauth import TokenEndpoint, TokenError
 from sfcutover.emulator.org import Org
@@ -99,11 +99,11 @@ class App:
     ) -> Response:
         """Log a request, let its fault have its way, and take its effect under the lock."""
         fault = self._org.faults.strike(operation)
-        event = self._org.log.add(kind, operation, fault=fault.kind.value if fault else None)
+        event = self._org.log.add(kind, operation, fault=fault.kind if fault else None)
         response = interfere_before(fault, request, self._wait)
         if response is None:
             with self._org.lock:
-                if fault and fault.kind == Kind.EXPIRED_SESSION:
+                if fault and fault.kind == "expired_session":
                     self._org.sessions.end(token)
                 response = answer(event, fault)
         event["status"] = response.status_code
@@ -174,10 +174,10 @@ class App:
 
 
 def _raise_soap_fault(fault: Fault | None) -> None:
-    if fault and fault.kind == Kind.ORG_LOCKED:
+    if fault and fault.kind == "org_locked":
         text = "The organization is locked by another administrative operation"
         raise SoapFaultError("ORG_LOCKED", text)
-    if fault and fault.kind == Kind.CROSS_REFERENCE_500:
+    if fault and fault.kind == "cross_reference_500":
         raise SoapFaultError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
 
 

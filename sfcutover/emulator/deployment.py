@@ -89,7 +89,7 @@ class Plan:
     """When a deployment that starts at a moment reaches which status; seconds is its time."""
 
     def __init__(self, start: datetime, seconds: float, fault: Fault | None) -> None:
-        unknown = fault.seconds if fault and fault.kind == Kind.UNKNOWN_STATUS else 0.0
+        unknown = fault.seconds if fault and fault.kind == "unknown_status" else 0.0
         self.in_progress_at = start + timedelta(seconds=seconds * PENDING_SHARE)
         self.finalizing_at = start + timedelta(seconds=seconds * FINALIZING_SHARE)
         self.known_at = self.finalizing_at + timedelta(seconds=unknown)

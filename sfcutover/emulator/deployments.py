@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sfcutover.emulator.clock import Clock
 from sfcutover.emulator.deployment import Deployment, Options, Plan, Status
-from sfcutover.emulator.faults import Fault, Kind
+from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.ids import IdSequence, is_same
 from sfcutover.emulator.outcome import Checker, Outcome
 from sfcutover.emulator.scenario import Scenario
@@ -112,7 +112,7 @@ class Queue:
     def _judge(self, deployment: Deployment, plan: Plan, now: datetime) -> None:
         outcome = deployment.outcome
         partial = bool(outcome.failures) and self._allows_partial(deployment)
-        if deployment.affliction == Kind.CANCELING:
+        if deployment.affliction == "canceling":
             deployment.cancel_requested = plan.finalizing_at
             self._move_canceled(deployment, plan.finalizing_at, now)
         elif outcome.error or (outcome.failures and not partial):
@@ -126,12 +126,12 @@ class Queue:
             self._finish(deployment, plan.ends_at, partial)
 
     def _allows_partial(self, deployment: Deployment) -> bool:
-        if deployment.affliction in (Kind.SUCCEEDED_PARTIAL, Kind.FAILED):
-            return deployment.affliction == Kind.SUCCEEDED_PARTIAL
+        if deployment.affliction in ("succeeded_partial", "failed"):
+            return deployment.affliction == "succeeded_partial"
         return bool(deployment.outcome.changes) and not deployment.options.rollback_on_error
 
     def _finish(self, deployment: Deployment, moment: datetime, partial: bool) -> None:
-        if deployment.affliction == Kind.FINALIZING_FAILED:
+        if deployment.affliction == "finalizing_failed":
             deployment.error_code = "UNKNOWN_EXCEPTION"
             deployment.error_message = "The deployment could not be finalized"
             self._end(deployment, Status.FINALIZING_FAILED, moment)
@@ -157,7 +157,7 @@ class Queue:
             self._end(deployment, Status.CANCELED, gone)
 
     def _commit(self, deployment: Deployment) -> None:
-        if deployment.check_only or deployment.affliction == Kind.SAVE_DOES_NOT_TAKE:
+        if deployment.check_only or deployment.affliction == "save_does_not_take":
             return
         for change in deployment.outcome.changes:
             if change.xml is None:
@@ -173,7 +173,7 @@ class Queue:
 
 def _afflicted(outcome: Outcome, fault: Fault | None) -> Outcome:
     """The outcome with the failure that a fault asks for."""
-    if fault is None or fault.kind not in (Kind.FAILED, Kind.SUCCEEDED_PARTIAL):
+    if fault is None or fault.kind not in ("failed", "succeeded_partial"):
         return outcome
     struck = [one for one in outcome.successes if one.component_type][:1]
     names = {(one.component_type, one.full_name) for one in struck}

@@ -4,55 +4,57 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from enum import StrEnum
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_HUGE_BODY = 256 * 1024 * 1024
 ANY = "any"
 
+Kind = Literal[
+    "drop_before",  # the connection closes, without the effect
+    "drop_after",  # the connection closes, after the effect
+    "http_502",  # an HTML error page, without the effect
+    "http_503",
+    "html_body",  # 200 with an HTML page, after the effect
+    "bad_xml",  # 200 with half of the answer, after the effect
+    "huge_body",  # 200 and a body of `size` bytes, after the effect
+    "slow",  # the operation waits `seconds`, then goes on
+    "expired_session",  # the caller's session is dead from now on
+    "org_locked",  # a SOAP fault; REST goes on as ever
+    "cross_reference_500",  # a stray SOAP fault while polling
+    "save_does_not_take",  # Succeeded, and the org is as before
+    "canceling",  # somebody cancels the deployment
+    "succeeded_partial",  # its first component fails, the others are saved
+    "failed",  # its first component fails, nothing is saved
+    "finalizing_failed",
+    "unknown_status",  # a status nobody knows for `seconds`, then success
+]
+"""What a fault does. The effect is what the operation changes in the org."""
 
-class Kind(StrEnum):
-    """What a fault does. "Effect" is what the operation changes in the org."""
-
-    DROP_BEFORE = "drop_before"  # the connection closes, without the effect
-    DROP_AFTER = "drop_after"  # the connection closes, after the effect
-    HTTP_502 = "http_502"  # an HTML error page, without the effect
-    HTTP_503 = "http_503"
-    HTML_BODY = "html_body"  # 200 with an HTML page, after the effect
-    BAD_XML = "bad_xml"  # 200 with half of the answer, after the effect
-    HUGE_BODY = "huge_body"  # 200 and an endless body, after the effect
-    SLOW = "slow"  # the answer waits `seconds`
-    EXPIRED_SESSION = "expired_session"  # the caller's session is dead from now on
-    ORG_LOCKED = "org_locked"  # a SOAP fault
-    CROSS_REFERENCE_500 = "cross_reference_500"  # a stray SOAP fault while polling
-    SAVE_DOES_NOT_TAKE = "save_does_not_take"  # Succeeded, and the org is as before
-    CANCELING = "canceling"  # somebody cancels the deployment
-    SUCCEEDED_PARTIAL = "succeeded_partial"  # its first component fails, the others are saved
-    FAILED = "failed"
-    FINALIZING_FAILED = "finalizing_failed"
-    UNKNOWN_STATUS = "unknown_status"  # a status nobody knows for `seconds`, then success
-
-
-OF_A_DEPLOYMENT = frozenset(
+OF_A_DEPLOYMENT: frozenset[Kind] = frozenset(
     {
-        Kind.SAVE_DOES_NOT_TAKE,
-        Kind.CANCELING,
-        Kind.SUCCEEDED_PARTIAL,
-        Kind.FAILED,
-        Kind.FINALIZING_FAILED,
-        Kind.UNKNOWN_STATUS,
+        "save_does_not_take",
+        "canceling",
+        "succeeded_partial",
+        "failed",
+        "finalizing_failed",
+        "unknown_status",
     }
 )
 DEPLOYING = frozenset({"deploy", "deployRecentValidation"})
+OPERATIONS = DEPLOYING | {
+    *("cancelDeploy", "checkDeployStatus", "checkRetrieveStatus", "checkStatus"),
+    *("describeMetadata", "listMetadata", "retrieve"),
+    *("limits", "query", "resources", "tooling_query", "user", "userinfo", "versions"),
+    "token",
+}
 
 
 class Fault(BaseModel):
     """One fault.
 
-    operation: a SOAP operation (``deploy``), a REST or OAuth one as the log names it
-    (``query``, ``userinfo``, ``token``), or ``any``.
+    operation: one of OPERATIONS, as the log names them, or ``any``.
     skip: how many calls go well first. count: how many then fail; None means all.
     seconds: for slow and unknown_status. size: bytes of a huge_body.
     """
@@ -68,6 +70,9 @@ class Fault(BaseModel):
 
     @model_validator(mode="after")
     def _check_operation(self) -> Self:
+        if self.operation not in (ANY, *OPERATIONS):
+            known = ", ".join(sorted(OPERATIONS))
+            raise ValueError(f"unknown operation {self.operation!r}; known: {ANY}, {known}")
         if self.kind in OF_A_DEPLOYMENT and self.operation not in (ANY, *DEPLOYING):
             raise ValueError(f"{self.kind} happens to a deployment: its operation is deploy")
         return self

@@ -8,13 +8,13 @@ from typing import Protocol
 
 from werkzeug.wrappers import Request, Response
 
-from sfcutover.emulator.faults import Fault, Kind
+from sfcutover.emulator.faults import Fault
 
 _PAGE = "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
 _BLOCK = 64 * 1024
-_ERROR_PAGES = {
-    Kind.HTTP_502: (502, "Bad Gateway"),
-    Kind.HTTP_503: (503, "Service Unavailable"),
+_ERROR_PAGES: dict[str, tuple[int, str]] = {
+    "http_502": (502, "Bad Gateway"),
+    "http_503": (503, "Service Unavailable"),
 }
 
 
@@ -32,9 +32,9 @@ def interfere_before(fault: Fault | None, request: Request, wait: Waiter) -> Res
     """An answer instead of the effect, or None; DroppedError if the connection is gone."""
     if fault is None:
         return None
-    if fault.kind == Kind.DROP_BEFORE:
+    if fault.kind == "drop_before":
         _drop(request)
-    if fault.kind == Kind.SLOW:
+    if fault.kind == "slow":
         wait(fault.seconds)
     if fault.kind in _ERROR_PAGES:
         status, title = _ERROR_PAGES[fault.kind]
@@ -46,14 +46,14 @@ def interfere_after(fault: Fault | None, request: Request, response: Response) -
     """The answer that is sent after the effect; DroppedError if the connection is gone."""
     if fault is None:
         return response
-    if fault.kind == Kind.DROP_AFTER:
+    if fault.kind == "drop_after":
         _drop(request)
-    if fault.kind == Kind.HTML_BODY:
+    if fault.kind == "html_body":
         return Response(_PAGE.format(title="Down for Maintenance"), 200, content_type="text/html")
-    if fault.kind == Kind.BAD_XML:
+    if fault.kind == "bad_xml":
         body = response.get_data()
         return Response(body[: len(body) // 2], 200, content_type=response.content_type)
-    if fault.kind == Kind.HUGE_BODY:
+    if fault.kind == "huge_body":
         return Response(_blocks(fault.size), 200, content_type=response.content_type)
     return response
 

@@ -7,7 +7,7 @@ import requests
 from pydantic import ValidationError
 
 from sfcutover.emulator import Emulator, Fault
-from sfcutover.emulator.faults import FaultBoard, Kind
+from sfcutover.emulator.faults import FaultBoard
 
 from .client import SECURITY, SECURITY_NAME, Client, FaultAnswer, security_package
 
@@ -147,10 +147,14 @@ def test_soap_faults_out_of_the_blue(org: Org, kind: str, code: str) -> None:
     assert client.call("describeMetadata")
 
 
-def test_every_kind_is_known_by_its_name() -> None:
-    assert {kind.value for kind in Kind} >= {"drop_before", "drop_after", "save_does_not_take"}
-    with pytest.raises(ValidationError):
+def test_a_kind_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValidationError, match="drop_before"):
         fault("gremlins")
+
+
+def test_an_operation_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValidationError, match="unknown operation 'deploys'; known: any, cancel"):
+        fault("slow", "deploys")
 
 
 def test_the_admin_endpoint_switches_faults_on_and_off(org: Org) -> None:

@@ -99,7 +99,7 @@ def test_a_validation_changes_nothing_and_is_then_deployed(
 
 
 def test_a_poll_through_an_outage(sf: Cli, emulator: Emulator, tmp_path: Path) -> None:
-    emulator.set_fault(Fault.model_validate({"kind": "http_503", "operation": "checkDeployStatus"}))
+    emulator.set_fault(Fault(kind="http_503", operation="checkDeployStatus"))
     folder = packages(tmp_path)["token-ip-ranges", "add-new"]
     answer = sf.run("project", "deploy", "start", "--metadata-dir", folder, "--target-org", ALIAS)
     assert answer.code == 0, answer.document
