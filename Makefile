@@ -44,6 +44,9 @@ bench: setup  ## speed goals, as ratios measured in one run
 	$(BIN)/python -m tests.interop.install
 	$(BIN)/python -m tests.bench
 
+record: setup  ## record cassettes/ anew (cassettes/README.md says from where)
+	$(PYTEST) tests/metadata/test_cassettes.py --record-mode=rewrite
+
 schemas: setup  ## write schemas/ anew from the models
 	$(BIN)/python -m sfcutover.schemas schemas
 

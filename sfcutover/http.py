@@ -138,8 +138,9 @@ def _arriving(response: requests.Response) -> Iterator[bytes]:
     iter_content waits for whole chunks, so that a body of single bytes would never
     meet its deadline.
     """
+    response.raw.decode_content = True
     try:
-        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+        while chunk := response.raw.read1(_CHUNK_BYTES):
             yield chunk
     except urllib3.exceptions.ProtocolError as error:
         raise requests.exceptions.ChunkedEncodingError(error) from error

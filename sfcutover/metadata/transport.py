@@ -25,7 +25,7 @@ class StrictTransport(Transport):
     """Lets only well-formed answers through: a fault, or the response to the operation sent."""
 
     def __init__(self, session: requests.Session) -> None:
-        super().__init__(session=session)
+        Transport.__init__(self, session=session)
 
     def post_xml(
         self, address: str, envelope: etree._Element, headers: Mapping[str, str]

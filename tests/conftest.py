@@ -1,0 +1,89 @@
+"""Fixtures for all tests: an org on a loopback socket, and no network beyond."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sfcutover.config import load_config
+from sfcutover.connection import Connection, connect
+from sfcutover.emulator import Emulator, Scenario
+
+from .support import LOOPBACK, FakeTime, Handle, OpenConnection, StartEmulator, StartServer, serving
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """No test reaches beyond this machine; cassette tests block loopback, too."""
+    for item in items:
+        if item.get_closest_marker("block_network") is None:
+            item.add_marker(pytest.mark.block_network(allowed_hosts=LOOPBACK))
+
+
+@pytest.fixture
+def time_() -> FakeTime:
+    """Time for clients and orgs of one test; it stands still between pauses."""
+    return FakeTime()
+
+
+@pytest.fixture
+def start_emulator(time_: FakeTime) -> Iterator[StartEmulator]:
+    """Starts orgs without TLS on the test's time; keywords are the scenario's settings."""
+    with ExitStack() as stack:
+
+        def start(*, tls: bool = False, **settings: object) -> Emulator:
+            scenario = Scenario.model_validate(settings)
+            return stack.enter_context(Emulator(scenario, tls=tls, clock=time_.of_the_org))
+
+        yield start
+
+
+@pytest.fixture
+def emulator(start_emulator: StartEmulator) -> Emulator:
+    """The default org."""
+    return start_emulator()
+
+
+@pytest.fixture
+def open_connection(
+    time_: FakeTime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[OpenConnection]:
+    """Connects to an emulator by a cutover.yaml; keywords are keys of that file.
+
+    renewable: log in by client credentials, so that an expired session can be renewed.
+    """
+    with ExitStack() as stack:
+
+        def open_(emulator: Emulator, *, renewable: bool = False, **keys: object) -> Connection:
+            for name, value in emulator.environment.items():
+                monkeypatch.setenv(name, value)
+            config = yaml.safe_load(emulator.config_text()) | keys
+            if renewable:
+                login = {
+                    "client_id": {"env": "SF_CLIENT_ID"},
+                    "client_secret": {"env": "SF_CLIENT_SECRET"},
+                    "login_url": emulator.url,
+                }
+                config["targets"] = [{"name": "packaging", "org": {"client_credentials": login}}]
+            file = tmp_path / "cutover.yaml"
+            file.write_text(yaml.safe_dump(config), encoding="utf-8")
+            cutover = load_config(file)
+            connection = connect(cutover.targets[0], cutover, time_.clock)
+            stack.callback(connection.org.close)
+            return connection
+
+        yield open_
+
+
+@pytest.fixture
+def start_server() -> Iterator[StartServer]:
+    """Starts small HTTP servers; each calls its handler for every request."""
+    with ExitStack() as stack:
+
+        def start(handle: Handle) -> str:
+            return stack.enter_context(serving(handle))
+
+        yield start

@@ -1,0 +1,120 @@
+"""What several test packages share: time that passes only on request, and small servers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from sfcutover.connection import Connection
+from sfcutover.credentials import Secret
+from sfcutover.emulator import Emulator
+from sfcutover.polling import Clock
+from sfcutover.sessions import Session
+
+LOOPBACK = [r"127\.", r"localhost$", r"::1$", r"/"]  # addresses, and Unix sockets
+NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
+SECURITY = "ExtlClntAppOauthSecuritySettings"
+SECURITY_NAME = "Acme_Connector_oauthSecurity"
+SECURITY_PATH = f"extlClntAppOauthSecuritySettings/{SECURITY_NAME}.ecaOauthSecurity"
+
+StartEmulator = Callable[..., Emulator]
+OpenConnection = Callable[..., Connection]
+Handle = Callable[[BaseHTTPRequestHandler], None]
+StartServer = Callable[[Handle], str]
+
+
+class FakeTime:
+    """Time for the client and its org alike: a pause moves it on and takes none."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.pauses: list[float] = []
+        self.on_pause: Callable[[], None] = lambda: None
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(now=lambda: self.seconds, pause=self.pause)
+
+    def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.seconds += seconds
+        self.on_pause()
+
+    def of_the_org(self) -> datetime:
+        return datetime(2026, 11, 23, 12, 0, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+
+class Token:
+    """A provider of one session that can't be renewed."""
+
+    can_renew = False
+
+    def __init__(self, url: str, access_token: str = "a-session-of-the-tests") -> None:
+        self._session = Session(url, Secret(access_token))
+
+    def open_session(self) -> Session:
+        return self._session
+
+
+class Server(ThreadingHTTPServer):
+    """Silent about clients that went away."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: a test that cuts a connection off means to."""
+
+
+@contextmanager
+def serving(handle: Handle) -> Iterator[str]:
+    """A server on a loopback socket whose requests, read to the end, go to handle; its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            handle(self)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def answer(request: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:
+    """Send a whole answer; header names with underscores for hyphens."""
+    request.send_response(status)
+    for name, value in ({"Content_Type": "text/xml"} | headers).items():
+        request.send_header(name.replace("_", "-"), value)
+    request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    request.wfile.write(body)
+
+
+def envelope(content: str) -> bytes:
+    """A SOAP envelope of the Metadata API around content."""
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope '
+        f'xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns="{NAMESPACE}" '
+        'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        f"<soapenv:Body>{content}</soapenv:Body></soapenv:Envelope>"
+    ).encode()
+
+
+def operations(emulator: Emulator, name: str) -> list[dict[str, object]]:
+    """What the org logged of one operation."""
+    return [dict(event) for event in emulator.log if event["operation"] == name]
