@@ -8,12 +8,13 @@ from pathlib import Path
 
 
 def write_durably(path: Path, text: str) -> None:
-    """Replace the file by text (UTF-8, mode 0600).
+    """Replace the file by text (UTF-8, mode 0600); of a link, the file behind it.
 
     The text is written beside it, synced and renamed, and the folder is synced:
     at any instant the path holds the old text or the new one. Raises OSError.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    path = Path(os.path.realpath(path))
+    descriptor, name = tempfile.mkstemp(prefix=".sfcutover-", dir=path.parent)
     staging = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

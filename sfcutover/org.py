@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
 
 T = TypeVar("T")
+_SERVER_ERROR = 500
 _READ_ONLY = "nothing was changed in the org; customers' refresh tokens keep working"
 
 
@@ -88,6 +89,13 @@ class Org:
         except SalesforceExpiredSession as error:
             raise expired_session(self.instance_url) from error
         except SalesforceError as error:
+            if error.status >= _SERVER_ERROR:
+                raise NetworkError(
+                    f"the org could not answer a query (HTTP {error.status})",
+                    where=self.instance_url,
+                    hint="see whether the org is down for maintenance, then run this again",
+                    tokens=_READ_ONLY,
+                ) from error
             raise OperationFailedError(
                 f"the org refused a query (HTTP {error.status})",
                 hint="check that the user may use the API and read this object",
@@ -102,8 +110,15 @@ class Org:
             answer = salesforce.toolingexecute("query", params={"q": soql})
         else:
             answer = salesforce.query(soql)
-        records = answer.get("records", []) if isinstance(answer, dict) else []
-        return [dict(record) for record in records]
+        records = answer.get("records") if isinstance(answer, dict) else None
+        if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
+            raise NetworkError(
+                "the answer to a query holds no records",
+                where=self.instance_url,
+                hint="check the instance URL: it is the org's My Domain, without a path",
+                tokens=_READ_ONLY,
+            )
+        return records
 
     def _rest(self, api_version: str) -> Salesforce:
         from simple_salesforce.api import Salesforce

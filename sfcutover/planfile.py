@@ -76,17 +76,20 @@ def write_plan(plan: PlanDocument, path: Path) -> None:
 def read_plan(path: Path) -> PlanDocument:
     """Read a plan file. Raises ConfigError if it is none, LimitError over 64 MiB."""
     try:
-        if path.stat().st_size > MAX_PLAN_BYTES:
-            raise LimitError(
-                f"the file is larger than {MAX_PLAN_BYTES:,} bytes",
-                where=str(path),
-                hint="check --plan",
-            )
-        return PlanDocument.model_validate_json(path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(MAX_PLAN_BYTES + 1)
     except OSError as error:
         raise ConfigError(
             f"can't be read: {error.strerror}", where=str(path), hint="check --plan"
         ) from error
+    if len(data) > MAX_PLAN_BYTES:
+        raise LimitError(
+            f"the file is larger than {MAX_PLAN_BYTES:,} bytes",
+            where=str(path),
+            hint="check --plan",
+        )
+    try:
+        return PlanDocument.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(
@@ -125,6 +128,8 @@ class TargetPlan:
                 f"the package of {phase} is no longer the one that was planned; cutover.yaml, "
                 "a template or sfcutover itself has changed since"
             )
+        if recorded != PhaseDocument.of(planned):
+            raise self._drift(f"what the plan shows of {phase} is not what its package does")
         return planned
 
     def check_live(self, planned: PlannedPhase, live: Snapshot, instance_url: str) -> None:

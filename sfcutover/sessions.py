@@ -10,13 +10,12 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import requests
 
-from sfcutover.credentials import Secret
+from sfcutover.credentials import Secret, redact
 from sfcutover.durablefile import write_durably
 from sfcutover.errors import AuthError, ConfigError, NetworkError
 from sfcutover.http import check_url, network_error, new_session
@@ -24,6 +23,8 @@ from sfcutover.orgconfig import ClientCredentialsConfig, JwtConfig, OrgConfig
 from sfcutover.values import SecretReference, Text
 
 CLI_TIMEOUT_SECONDS = 60
+_MAX_QUOTED = 200
+_SERVER_ERROR = 500
 _JWT_LIFETIME = timedelta(minutes=3)
 _AUTH_URL = re.compile(r"force://(?P<id>[^:@]+):(?P<secret>[^:@]*):(?P<token>[^@]+)@(?P<host>.+)")
 _UNTOUCHED = "the org was not reached, nothing was changed; customers' refresh tokens keep working"
@@ -111,14 +112,13 @@ class SalesforceCliProvider:
             done = subprocess.run(  # noqa: S603 - a fixed command, no shell
                 command,
                 capture_output=True,
-                text=True,
                 timeout=CLI_TIMEOUT_SECONDS,
                 check=False,
                 env={**os.environ, "SF_DISABLE_TELEMETRY": "true", "SF_AUTOUPDATE_DISABLE": "true"},
             )
-        except FileNotFoundError as error:
+        except OSError as error:
             raise AuthError(
-                "the Salesforce CLI (sf) is not installed",
+                f"the Salesforce CLI (sf) can't be run: {error.strerror}",
                 hint="install it (npm install -g @salesforce/cli), or give the org another way in",
             ) from error
         except subprocess.TimeoutExpired as error:
@@ -129,7 +129,7 @@ class SalesforceCliProvider:
             ) from error
         return self._result(done.stdout, done.returncode)
 
-    def _result(self, output: str, exit_code: int) -> Mapping[str, object]:
+    def _result(self, output: bytes, exit_code: int) -> Mapping[str, object]:
         try:
             document = json.loads(output)
         except ValueError:
@@ -137,9 +137,9 @@ class SalesforceCliProvider:
         result = document.get("result") if isinstance(document, dict) else None
         if exit_code == 0 and isinstance(result, dict):
             return result
-        reason = document.get("message") if isinstance(document, dict) else None
+        reason = document.get("message") if isinstance(document, dict) else "no JSON answer"
         raise AuthError(
-            f"the Salesforce CLI has no session for {self._alias!r}: {reason or 'no JSON answer'}",
+            f"the Salesforce CLI has no session for {self._alias!r}: {_one_line(reason)}",
             hint=f"sf org login web --alias {self._alias}",
         )
 
@@ -171,9 +171,10 @@ class JwtProvider:
         }
         try:
             return jwt.encode(claims, self._config.private_key.read().reveal(), algorithm="RS256")
-        except (ValueError, TypeError, jwt.PyJWTError) as error:
+        except (AttributeError, ValueError, TypeError, jwt.PyJWTError) as error:
             raise ConfigError(
-                "the private key can't sign: it is not an RSA key in PEM form",
+                "the private key can't sign: it is not an RSA private key in PEM form without "
+                "a password",
                 where=self._config.private_key.where,
                 hint="give the PEM file whose certificate the app holds",
             ) from error
@@ -202,7 +203,8 @@ class AuthUrlProvider:
 
     Using it redeems its refresh token. Should the org rotate that token, the new one
     is written back where the URL was read from a file, before anything else happens;
-    elsewhere it can't be kept, and the login is refused the next time.
+    elsewhere it can't be kept: this provider goes on with it, a warning says that the
+    URL is used up.
     """
 
     can_renew = True
@@ -234,13 +236,18 @@ class AuthUrlProvider:
     def _keep(self, match: re.Match[str], token: str) -> None:
         self._renewed = Secret(f"force://{match['id']}:{match['secret']}:{token}@{match['host']}")
         if self._reference.file is None:
-            warnings.warn(
-                f"{self._reference.where}: the org rotated this auth URL's refresh token, and the "
-                "new one has nowhere to be kept: the URL is used up. Keep it in a file instead.",
-                stacklevel=2,
-            )
-            return
-        write_durably(Path(self._reference.file), self._renewed.reveal() + "\n")
+            problem = "has nowhere to be kept. Keep the next one in a file"
+        else:
+            try:
+                write_durably(self._reference.file, self._renewed.reveal() + "\n")
+                return
+            except OSError as error:
+                problem = f"can't be written to {self._reference.file}: {error.strerror}"
+        warnings.warn(
+            f"{self._reference.where}: the org rotated this auth URL's refresh token, so the URL "
+            f"is used up, and the new one {problem}",
+            stacklevel=2,
+        )
 
 
 def _login(
@@ -251,48 +258,62 @@ def _login(
     from simple_salesforce.login import token_login
 
     http = new_session()
+    url = f"{login_url}/services/oauth2/token"
 
-    def keep_new_token(response: requests.Response, **_: object) -> None:
-        token = _rotated_token(response)
-        if token and on_rotation and token != data.get("refresh_token"):
+    def read_answer(response: requests.Response, **_: object) -> None:
+        if response.is_redirect:
+            return  # refused by the session
+        token = _answer_of(response, url).get("refresh_token")
+        if on_rotation and token and isinstance(token, str) and token != data["refresh_token"]:
             on_rotation(token)
 
-    http.hooks["response"].append(keep_new_token)
-    url = f"{login_url}/services/oauth2/token"
+    http.hooks["response"].append(read_answer)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it prints a URL to visit; the error below says more
+            # It names a URL to visit; the error below says more.
+            warnings.filterwarnings("ignore", r"\s*If your connected app")
             token, host = token_login(url, data, "", data.get("client_id", ""), None, None, http)
     except SalesforceAuthenticationFailed as error:
         raise _refused(login_url, error.code, error.auth_message) from error
     except requests.RequestException as error:
         raise network_error(error, url, _UNTOUCHED) from error
-    except AttributeError as error:  # the answer has no instance_url
-        raise _refused(login_url, 200, "the answer holds no session") from error
+    except AttributeError as error:
+        raise _refused(login_url, "HTTP 200", "the answer holds no instance URL") from error
     finally:
         http.close()
-    if not token:
-        raise _refused(login_url, 200, "the answer holds no access token")
+    if not token or not isinstance(token, str):
+        raise _refused(login_url, "HTTP 200", "the answer holds no access token")
     scheme = urlsplit(login_url).scheme
     return Session(check_url(f"{scheme}://{host}", login_url), Secret(token))
 
 
-def _rotated_token(response: requests.Response) -> str | None:
+def _answer_of(response: requests.Response, url: str) -> Mapping[str, object]:
+    """The token endpoint's answer. Raises NetworkError if something else answered."""
     try:
         answer = response.json()
     except ValueError:
-        return None
-    token = answer.get("refresh_token") if isinstance(answer, dict) else None
-    return token if isinstance(token, str) else None
+        answer = None
+    if isinstance(answer, dict) and response.status_code < _SERVER_ERROR:
+        return answer
+    problem = "" if isinstance(answer, dict) else " and no JSON object"
+    raise NetworkError(
+        f"{url} answered HTTP {response.status_code}{problem}",
+        hint="check the login URL and the network, then run this again",
+        tokens=_UNTOUCHED,
+    )
 
 
 def _refused(login_url: str, code: object, description: object) -> AuthError:
-    text = " ".join(str(description or "").split())[:200]
     return AuthError(
-        f"{login_url} refused the login: {code}: {text}",
+        f"{login_url} refused the login: {_one_line(code)}: {_one_line(description)}",
         hint="check the app's client id and secret or key, its flow settings, and the user",
         tokens=_UNTOUCHED,
     )
+
+
+def _one_line(text: object) -> str:
+    """What a server or the CLI said, short, and masked before a cut could halve a secret."""
+    return " ".join(redact(str(text or "")).split())[:_MAX_QUOTED]
 
 
 def _text(document: Mapping[str, object], key: str) -> str:
