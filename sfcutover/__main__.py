@@ -8,7 +8,7 @@ import sys
 import traceback
 from types import TracebackType
 
-from sfcutover.errors import ExitCode, InterruptedRunError, SfcutoverError
+from sfcutover.errors import ExitCode, InterruptedRunError, OperationFailedError, SfcutoverError
 
 
 def main() -> None:
@@ -17,36 +17,41 @@ def main() -> None:
     sys.excepthook = _show_defect
     code = _run(sys.argv[1:])
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:  # the reader left; keep Python from saying so again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # it was closed before the start
+                stream.flush()
+    except BrokenPipeError:
+        os._exit(code)  # the reader left; nothing is lost that anybody waits for
     except OSError:
-        code = code or ExitCode.FAILED
-        os._exit(code)
+        os._exit(code or ExitCode.FAILED)
     sys.exit(int(code))
 
 
 def _run(arguments: list[str]) -> int:
+    try:
+        return _invoke(arguments)
+    except SfcutoverError as error:
+        return _failed(error, arguments)
+    except KeyboardInterrupt:
+        return _failed(_interrupted(), arguments)
+    except OSError as error:
+        return _failed(_from_system(error), arguments)
+
+
+def _invoke(arguments: list[str]) -> int:
+    """Run the command; click's own exceptions as ours."""
     import click
 
     from sfcutover.cli import cli
 
     try:
         result = cli.main(args=arguments, prog_name="sfcutover", standalone_mode=False)
-    except SfcutoverError as error:
-        return _failed(error, arguments)
     except click.ClickException as error:
-        return _usage(error, arguments)
-    except (KeyboardInterrupt, click.Abort):
-        return _failed(
-            InterruptedRunError("interrupted", hint="run the same command again when ready"),
-            arguments,
-        )
-    except BrokenPipeError:
-        return ExitCode.DONE
-    except OSError as error:
-        return _failed(_from_system(error), arguments)
+        from sfcutover.output.failure import usage_error
+
+        raise usage_error(error) from None
+    except click.Abort:
+        raise _interrupted() from None
     return result if isinstance(result, int) else ExitCode.DONE
 
 
@@ -54,16 +59,15 @@ def _show_defect(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """An error nobody foresaw: its traceback, secrets masked, and what to do about it."""
-    from sfcutover.credentials import redact
+    from sfcutover.output.streams import DONE_SO_FAR, to_stderr
 
-    text = "".join(traceback.format_exception(kind, error, trace))
-    sys.stderr.write(redact(text))
-    sys.stderr.write(
-        "error: a defect in sfcutover stopped it\n"
-        "  tokens: what the org holds is not known; the list is only ever changed by a deployment\n"
-        "  next:   sfcutover diff add-new shows the live list; please report the text above\n"
-        "  exit:   1\n"
+    to_stderr("".join(traceback.format_exception(kind, error, trace)))
+    defect = OperationFailedError(
+        "a defect in sfcutover stopped it",
+        hint="sfcutover diff add-new shows the live list; please report the text above",
+        tokens=DONE_SO_FAR,
     )
+    _failed(defect, sys.argv[1:])
 
 
 def _failed(error: SfcutoverError, arguments: list[str]) -> int:
@@ -73,19 +77,18 @@ def _failed(error: SfcutoverError, arguments: list[str]) -> int:
     return error.exit_code
 
 
-def _usage(error: object, arguments: list[str]) -> int:
-    from sfcutover.output.failure import usage_error
-
-    return _failed(usage_error(error), arguments)
+def _interrupted() -> InterruptedRunError:
+    return InterruptedRunError("interrupted", hint="run the same command again when ready")
 
 
 def _from_system(error: OSError) -> SfcutoverError:
-    from sfcutover.errors import OperationFailedError
+    from sfcutover.output.streams import DONE_SO_FAR
 
     return OperationFailedError(
-        f"{error.strerror or error}",
+        error.strerror or str(error),
         where=str(error.filename) if error.filename else None,
         hint="make room or correct the permissions, then run the same command again",
+        tokens=DONE_SO_FAR,
     )
 
 

@@ -54,7 +54,7 @@ class TargetDoctor:
 
     def examine(self) -> Iterator[Check]:
         steps: list[tuple[str, Callable[[], str]]] = [
-            ("session", self._session),
+            ("credentials", self._credentials),
             ("API version", self._api_version),
             ("permission", self._permission),
             ("components", self._components),
@@ -71,8 +71,8 @@ class TargetDoctor:
                     yield Check(name, skipped, "skipped", f"needs {step}")
                 return
 
-    def _session(self) -> str:
-        return self._connection.org.instance_url
+    def _credentials(self) -> str:
+        return f"there are some for {self._connection.org.instance_url}"
 
     def _api_version(self) -> str:
         wanted, offered = self._cutover.api_version, self._connection.org.api_versions()

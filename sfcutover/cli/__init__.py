@@ -6,7 +6,9 @@ from importlib import import_module
 
 import click
 
+from sfcutover.cli.group import Group
 from sfcutover.cli.options import global_options
+from sfcutover.errors import EXIT_CODE_MEANINGS
 
 # Name, module in this package, and the line that --help shows, in the order of a cutover.
 _COMMANDS: dict[str, tuple[str, str]] = {
@@ -22,7 +24,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Lists its commands without importing them, so that --help is fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -35,24 +37,9 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            raise _unknown(args[0], ctx)
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
-
-
-def _unknown(name: str, ctx: click.Context) -> click.UsageError:
-    import difflib
-
-    close = difflib.get_close_matches(name, _COMMANDS, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return click.UsageError(f"There is no command {name!r}.{hint}", ctx=ctx)
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
@@ -63,15 +50,15 @@ def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> 
         ctx.exit()
 
 
-EPILOG = """\b
-Exit codes: 0 done or no change, 1 failed, 2 usage or config, 3 changes pending
-(diff --exit-code), 4 drift, 5 a gate did not pass, 6 authentication or permission,
-7 network, 8 limit, 9 interrupted, 68 partial success, 69 still running."""
+_EXIT_CODES = "\n".join(
+    f"{int(code):>4}  {meaning}" for code, meaning in EXIT_CODE_MEANINGS.items()
+)
 
 
 @click.group(
     cls=LazyGroup,
-    epilog=EPILOG,
+    no_args_is_help=False,
+    epilog=f"\b\nExit codes:\n{_EXIT_CODES}",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(

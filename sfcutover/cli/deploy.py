@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,12 @@ from sfcutover.cli.run import Run
 from sfcutover.config import Target
 from sfcutover.connection import Connection
 from sfcutover.documents import DeployDocument, DeployTargetDocument
-from sfcutover.errors import ConfigError, InterruptedRunError, StillRunningError
+from sfcutover.errors import (
+    ConfigError,
+    InterruptedRunError,
+    SfcutoverError,
+    StillRunningError,
+)
 from sfcutover.metadata.deployer import InterruptedWaitError
 from sfcutover.output.deployed import Outcome, deployed_document, deployed_text
 from sfcutover.output.json import print_document
@@ -25,6 +31,13 @@ from sfcutover.plan import PlannedPhase, plan_phase
 from sfcutover.planfile import TargetPlan, read_plan
 from sfcutover.rollout import Rollout, RolloutOptions, require_gate
 from sfcutover.templates import Templates
+
+_OUTCOMES: dict[Outcome, str] = {
+    "deployed": "holds the phase",
+    "no-change": "held it already",
+    "validated": "would accept it",
+    "started": "was sent it",
+}
 
 
 @click.command("deploy")
@@ -42,7 +55,7 @@ from sfcutover.templates import Templates
     "--wait",
     "minutes",
     type=click.FloatRange(min=0, max=24 * 60),
-    default=30.0,
+    default=30,
     show_default=True,
     metavar="MIN",
     help="Minutes to wait for the org; exit 69 after that.",
@@ -67,6 +80,8 @@ def command(
 ) -> None:
     """Deploy PHASE, wait for the org, and read the list back. Asks before it changes anything.
 
+    PHASE is add-new, or restore-old to undo remove-old.
+
     remove-old and remove-new take addresses away: they are refused (exit 5) until
     redemptions have proven the addresses that stay.
     """
@@ -81,9 +96,28 @@ def command(
         ask=not (yes or dry_run),
         cancel_on_interrupt=cancel_on_interrupt,
     )
-    documents = [deploy.target(target) for target in run.targets]
+    documents: list[DeployTargetDocument] = []
+    for target in run.targets:
+        try:
+            documents.append(deploy.target(target))
+        except SfcutoverError as error:
+            raise _on_target(error, target, documents, run) from error
+        except (KeyboardInterrupt, click.Abort):
+            stop = InterruptedRunError("interrupted", hint="run the same command again when ready")
+            raise _on_target(stop, target, documents, run) from None
     if run.settings.json:
         print_document(DeployDocument(cutover=run.cutover.name, targets=documents))
+
+
+def _on_target(
+    error: SfcutoverError, target: Target, done: Sequence[DeployTargetDocument], run: Run
+) -> SfcutoverError:
+    """The error, saying which of several targets it is about and what the others hold by now."""
+    if len(run.targets) > 1:
+        error.message = f"{target.name}: {error.message}"
+        others = [f"{each.target} {_OUTCOMES[each.outcome]}" for each in done]
+        error.tokens += f" (on {target.name}; before it: {', '.join(others) or 'no target'})"
+    return error
 
 
 @dataclass(frozen=True)
@@ -133,7 +167,7 @@ class Deploy:
     def _confirm(self, target: Target) -> None:
         if not self.ask:
             return
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             raise ConfigError(
                 "nobody can be asked here: standard input is no terminal",
                 hint="look at the diff above, then run this again with --yes",
@@ -173,16 +207,11 @@ class Deploy:
             words = ["diff", self.phase.value]
         else:
             words = ["deployment", "wait", error.deployment_id]
+        message = error.message
         if self.cancel_on_interrupt and error.deployment_id is not None:
-            result = connection.deployer.cancel(error.deployment_id)
-            return InterruptedRunError(
-                f"interrupted; the org was asked to cancel deployment {result.id} "
-                f"and says {result.status}",
-                hint=f"see how it ended: {self.run.command_line(*words, target=name)}",
-                tokens=error.tokens,
-            )
+            message = _cancel(connection, error.deployment_id)
         hint = f"to go on: {self.run.command_line(*words, target=name)}"
-        return InterruptedRunError(error.message, hint=hint, tokens=error.tokens)
+        return InterruptedRunError(message, hint=hint, tokens=error.tokens)
 
     def _with_command(self, error: StillRunningError, target: str) -> StillRunningError:
         words = error.hint.split()[1:]
@@ -192,3 +221,12 @@ class Deploy:
     def _say(self, document: DeployTargetDocument) -> DeployTargetDocument:
         self.run.console.data(deployed_text(document, self.run.command_line))
         return document
+
+
+def _cancel(connection: Connection, deployment_id: str) -> str:
+    """Ask the org to cancel; what came of it, in words."""
+    try:
+        status = connection.deployer.cancel(deployment_id).status
+    except SfcutoverError as error:
+        return f"interrupted; deployment {deployment_id} could not be canceled ({error})"
+    return f"interrupted; after the request to cancel, deployment {deployment_id} is {status}"

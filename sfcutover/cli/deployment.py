@@ -6,6 +6,7 @@ import re
 
 import click
 
+from sfcutover.cli.group import Group
 from sfcutover.cli.options import global_options
 from sfcutover.cli.run import Run
 from sfcutover.config import Target
@@ -43,7 +44,8 @@ def _check_id(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     return value
 
 
-@click.group("deployment")
+@click.group("deployment", cls=Group, no_args_is_help=False)
+@global_options
 def command() -> None:
     """An earlier deployment, from any machine that has the cutover.yaml."""
 
@@ -65,7 +67,7 @@ def report(ctx: click.Context, deployment_id: str) -> int:
     "--wait",
     "minutes",
     type=click.FloatRange(min=0, max=24 * 60),
-    default=30.0,
+    default=30,
     show_default=True,
     metavar="MIN",
     help="Minutes to wait; exit 69 after that.",
@@ -98,7 +100,10 @@ def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
 @global_options
 @click.pass_context
 def cancel(ctx: click.Context, deployment_id: str) -> int:
-    """Ask the org to cancel the deployment. Canceling takes a moment and may come too late."""
+    """Ask the org to cancel the deployment. Canceling takes a moment and may come too late.
+
+    Exit 0 if it is canceled, 69 while the org is at it, 1 if it ended before.
+    """
     run = Run.of(ctx)
     with run.connection(_one_target(run)) as connection:
         result = connection.deployer.cancel(deployment_id)
@@ -106,7 +111,11 @@ def cancel(ctx: click.Context, deployment_id: str) -> int:
         again = run.command_line("deployment", "wait", deployment_id, target=connection.target.name)
         if not result.done:
             run.console.note(f"next: {again}")
-        return ExitCode.DONE if result.state is DeployState.CANCELED else _exit_code(result)
+            return ExitCode.STILL_RUNNING
+        if result.state is DeployState.CANCELED:
+            return ExitCode.DONE
+        run.console.warn(f"too late: the deployment had ended as {result.status}")
+        return ExitCode.FAILED
 
 
 def _one_target(run: Run) -> Target:

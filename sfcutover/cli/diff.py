@@ -47,7 +47,10 @@ def command(
     exit_code: bool,
     templates: Templates,
 ) -> int:
-    """The dry run: what PHASE would change on the live list. Changes nothing."""
+    """The dry run: what PHASE would change on the live list. Changes nothing.
+
+    PHASE is add-new, remove-old, restore-old or remove-new.
+    """
     run = Run.of(ctx)
     if form == "json":
         run.settings.json = True

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sfcutover.cli.options import global_options
+from sfcutover.cli.options import global_options, settings_of
+from sfcutover.documents import EmulatorDocument
+from sfcutover.errors import ConfigError, OperationFailedError
+from sfcutover.logs import log_to_stderr
+from sfcutover.output.console import Console
+from sfcutover.output.json import print_document
+
+if TYPE_CHECKING:
+    from sfcutover.emulator import Emulator
+
+_NO_ORG = "no org was asked for anything"
 
 
 @click.command("emulator")
@@ -17,7 +30,7 @@ from sfcutover.cli.options import global_options
     show_default=True,
     help="0 picks a free one.",
 )
-@click.option("--tls/--no-tls", default=True, show_default=True)
+@click.option("--tls/--no-tls", default=True, show_default=True, help="https, or plain http.")
 @click.option(
     "--scenario",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -34,7 +47,9 @@ from sfcutover.cli.options import global_options
     help="Write a cutover.yaml that fits the org.",
 )
 @global_options
+@click.pass_context
 def command(
+    ctx: click.Context,
     port: int,
     tls: bool,
     scenario: Path | None,
@@ -43,12 +58,52 @@ def command(
 ) -> None:
     """Run a local Salesforce org, on loopback only, until Ctrl-C or SIGTERM.
 
-    Prints "ready" once both files are written. Then, in another terminal:
+    Prints "ready" once both files are written. For example:
 
     \b
+      sfcutover emulator --env-file org.env --config-file cutover.yaml &
       set -a; . ./org.env; set +a
-      sfcutover --config org.yaml plan
+      sfcutover plan
     """
+    from sfcutover.emulator.scenario import ScenarioError
     from sfcutover.emulator.serve import serve
 
-    serve(port, tls, scenario, env_file, config_file, click.echo)
+    settings = settings_of(ctx)
+    log_to_stderr(settings.verbose)
+
+    def announce(emulator: Emulator) -> None:
+        if settings.json:
+            print_document(_document(emulator, env_file, config_file))
+        else:
+            Console(settings).data("ready")
+
+    try:
+        serve(port, tls, scenario, env_file, config_file, announce)
+    except ScenarioError as error:
+        raise ConfigError(
+            str(error), hint="correct the scenario, then start it again", tokens=_NO_ORG
+        ) from error
+    except OSError as error:
+        raise _not_started(error, port) from error
+
+
+def _document(
+    emulator: Emulator, env_file: Path | None, config_file: Path | None
+) -> EmulatorDocument:
+    return EmulatorDocument(
+        instance_url=emulator.url,
+        env_file=str(env_file) if env_file else None,
+        config_file=str(config_file) if config_file else None,
+    )
+
+
+def _not_started(error: OSError, port: int) -> OperationFailedError:
+    in_use = error.errno == errno.EADDRINUSE
+    return OperationFailedError(
+        f"the emulator can't start: {os.strerror(error.errno or 0)}",
+        where=f"127.0.0.1:{port}" if in_use else error.filename and str(error.filename),
+        hint="choose another --port; 0 picks a free one"
+        if in_use
+        else "make room or choose other --env-file and --config-file paths",
+        tokens=_NO_ORG,
+    )

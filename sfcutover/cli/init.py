@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from sfcutover.carriers import CARRIERS
 from sfcutover.cli.options import global_options, settings_of
 from sfcutover.documents import InitDocument, RangeDocument
 from sfcutover.durablefile import write_new
-from sfcutover.errors import ConfigError
+from sfcutover.errors import ConfigError, OperationFailedError
+from sfcutover.ipranges import IpRange, RangeError
 from sfcutover.logs import log_to_stderr
 from sfcutover.metadata.client import MetadataClient
 from sfcutover.metadata.retriever import Retriever
@@ -24,6 +27,14 @@ from sfcutover.sessions import provider_for
 from sfcutover.starter import Starter
 
 API_VERSION = "67.0"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def _check_name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _NAME.fullmatch(value):
+        raise click.BadParameter("letters, digits, dots, dashes and underscores only.")
+    return value
 
 
 @click.command("init")
@@ -39,7 +50,11 @@ API_VERSION = "67.0"
     help="The variable that holds the access token, with --instance-url.",
 )
 @click.option("--app", help="The app's full name; needed if the org has several.")
-@click.option("--name", help="The cutover's name.  [default: this month]")
+@click.option(
+    "--name",
+    callback=_check_name,
+    help="The cutover's name.  [default: the month, as 2026-11-cutover]",
+)
 @click.option("--old", multiple=True, metavar="RANGE", help="An address to leave; repeatable.")
 @click.option("--new", multiple=True, metavar="RANGE", help="An address to come; repeatable.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
@@ -60,6 +75,8 @@ def command(
     settings = settings_of(ctx)
     log_to_stderr(settings.verbose)
     _check_free(settings.config, force)
+    _check_ranges("--old", old)
+    _check_ranges("--new", new)
     config = _org_config(alias, instance_url, access_token_env)
     org = Org(provider_for(OrgConfig.model_validate(config)))
     try:
@@ -71,12 +88,14 @@ def command(
         org.close()
     name = name or f"{datetime.now(UTC):%Y-%m}-cutover"
     starter = Starter(name, app, API_VERSION, _flow(config), live, old, new)
-    write_new(settings.config, starter.render(), force=force)
+    _write(settings.config, starter.render(), force)
     console = Console(settings)
     console.data(f"wrote {settings.config} for {app} on {url}; its list has {len(live)} entries")
     missing = " and ".join(key for key, given in (("old:", old), ("new:", new)) if not given)
     first = f"fill in {missing}, then " if missing else ""
-    console.note(f"next: {first}sfcutover doctor")
+    other = str(settings.config) != "cutover.yaml"
+    words = ["sfcutover", "doctor", *(["--config", str(settings.config)] if other else [])]
+    console.note(f"next: {first}{shlex.join(words)}")
     if settings.json:
         ranges = [RangeDocument.of(entry) for entry in live]
         print_document(
@@ -91,6 +110,28 @@ def _check_free(path: Path, force: bool) -> None:
             where=str(path),
             hint="--config names another, --force writes over this one",
         )
+
+
+def _check_ranges(option: str, ranges: tuple[str, ...]) -> None:
+    for text in ranges:
+        try:
+            IpRange.parse(text)
+        except RangeError as error:
+            raise ConfigError(
+                f"{option}: {error}",
+                hint="write an address, a CIDR block or first-last, once per option",
+            ) from error
+
+
+def _write(path: Path, text: str, force: bool) -> None:
+    try:
+        write_new(path, text, force=force)
+    except OSError as error:
+        raise OperationFailedError(
+            f"the file was not written: {error.strerror}",
+            where=str(path),
+            hint="make room or choose another file with --config, then run this again",
+        ) from error
 
 
 def _org_config(alias: str | None, instance_url: str | None, variable: str) -> dict[str, object]:

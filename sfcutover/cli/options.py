@@ -28,8 +28,10 @@ def settings_of(ctx: click.Context) -> Settings:
 
 def _store(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
     def callback(ctx: click.Context, param: click.Parameter, value: object) -> None:
-        given = param.name and ctx.get_parameter_source(param.name) is not ParameterSource.DEFAULT
-        if given and value not in (None, ()):
+        source = ctx.get_parameter_source(param.name or "")
+        # The outermost group has read the environment; what stands before a command beats it.
+        inherited = source is ParameterSource.ENVIRONMENT and ctx.parent is None
+        if source is ParameterSource.COMMANDLINE or inherited:
             setattr(settings_of(ctx), name, value)
 
     return callback

@@ -15,6 +15,7 @@ from sfcutover.templates import Templates
 
 F = TypeVar("F", bound=Callable[..., object])
 
+_FOLDER = f"{__name__}.templates"
 PHASE_NAMES = [phase.value for phase in Phase]
 
 
@@ -22,6 +23,7 @@ def phase_argument(function: F) -> F:
     """One phase, by name."""
     return click.argument(
         "phase",
+        metavar="PHASE",
         type=click.Choice(PHASE_NAMES),
         callback=lambda _ctx, _param, value: Phase(value),
     )(function)
@@ -32,9 +34,20 @@ def templates_option(function: F) -> F:
     return click.option(
         "--templates",
         type=click.Path(path_type=Path),
-        callback=lambda _ctx, _param, value: Templates(value),
+        callback=_open_templates,
         help="A folder whose templates override the built-in ones of the same name.",
     )(function)
+
+
+def templates_words(ctx: click.Context) -> list[str]:
+    """--templates DIR again, for a command that must see the same templates."""
+    folder = ctx.meta.get(_FOLDER)
+    return ["--templates", str(folder)] if folder else []
+
+
+def _open_templates(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Templates:
+    ctx.meta[_FOLDER] = value
+    return Templates(value)
 
 
 def baseline_option(function: F) -> F:

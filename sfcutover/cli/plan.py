@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import templates_option
+from sfcutover.cli.phase import templates_option, templates_words
 from sfcutover.cli.run import Run
 from sfcutover.config import Target
 from sfcutover.documents import PlanTargetDocument
@@ -39,8 +39,9 @@ def command(ctx: click.Context, out: Path | None, templates: Templates) -> None:
     plan = make_plan(run.cutover, [_plan_target(run, target, templates) for target in run.targets])
     if out is not None:
         write_plan(plan, out)
-        follow_up = run.command_line("deploy", "add-new", "--plan", str(out))
-        run.console.note(f"plan written to {out}; next: {follow_up}")
+        words = ["deploy", "add-new", "--plan", str(out)]
+        words += templates_words(ctx)
+        run.console.note(f"plan written to {out}; next: {run.command_line(*words)}")
     if run.settings.json:
         print_document(plan)
 

@@ -49,7 +49,8 @@ def command(
     baseline_files: tuple[Path, ...],
     templates: Templates,
 ) -> None:
-    """Write the packages of these phases (default: all).
+    """Write the packages of these phases: add-new, remove-old, restore-old, remove-new
+    (default: all).
 
     Each phase is computed in the state it is meant for: remove-old on top of add-new, and
     each undone. With --baseline no org is asked.

@@ -20,12 +20,13 @@ def serve(
     scenario_path: Path | None,
     env_file: Path | None,
     config_file: Path | None,
-    announce: Callable[[str], None],
+    announce: Callable[[Emulator], None],
 ) -> None:
     """Serve until SIGTERM or SIGINT; only for the main thread.
 
     Writes env_file (KEY=VALUE lines without quotes; mode 0600, for there are secrets in
-    it) and config_file (a cutover.yaml), then announces ``ready``. Raises ScenarioError for
+    it) and config_file (a cutover.yaml), then announces the
+    emulator, which is ready. Raises ScenarioError for
     a bad scenario and OSError if the port is taken or a file can't be written.
     """
     scenario = Scenario.from_file(scenario_path) if scenario_path else Scenario()
@@ -34,7 +35,7 @@ def serve(
             _write_env_file(env_file, emulator.environment)
         if config_file:
             config_file.write_text(emulator.config_text(), encoding="utf-8")
-        announce("ready")
+        announce(emulator)
         stop.wait()
 
 

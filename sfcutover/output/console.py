@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.credentials import redact
 from sfcutover.output.settings import Settings
+from sfcutover.output.streams import presentable, to_stderr, to_stdout
 
 
 class Console:
@@ -19,18 +19,19 @@ class Console:
 
     def data(self, text: str) -> None:
         """What the command was asked for."""
-        click.echo(redact(text), err=self._settings.json, color=self._settings.color)
+        write = to_stderr if self._settings.json else to_stdout
+        write(text, self._settings.color)
 
     def note(self, text: str) -> None:
         """Something worth knowing; not shown with --quiet."""
         if not self._settings.quiet:
-            click.echo(redact(text), err=True, color=self._settings.color)
+            to_stderr(text, self._settings.color)
 
     def warn(self, text: str) -> None:
         """Something a person must see, also with --quiet."""
         head = click.style("warning:", fg="yellow", bold=True)
-        click.echo(f"{head} {redact(text)}", err=True, color=self._settings.color)
+        to_stderr(f"{head} {text}", self._settings.color)
 
     def confirm(self, question: str) -> bool:
         """Ask on stderr; no answer is no."""
-        return click.confirm(redact(question), default=False, err=True)
+        return click.confirm(presentable(question), default=False, err=True)

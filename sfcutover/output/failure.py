@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
+from contextlib import suppress
 
 import click
 
-from sfcutover.credentials import redact
-from sfcutover.errors import UNCHANGED, ConfigError, SfcutoverError
-from sfcutover.output.settings import asked_for
+from sfcutover.errors import ConfigError, OperationFailedError, SfcutoverError
+from sfcutover.output.settings import Settings, asked_for, asked_for_json
+from sfcutover.output.streams import to_stderr
 
 
 def show_error(error: SfcutoverError, arguments: list[str]) -> None:
     """Print the error to stderr, and as a JSON document to stdout if --json was asked for."""
+    color = Settings(no_color=asked_for("no-color", arguments)).color
     if asked_for("verbose", arguments):
-        sys.stderr.write(redact("".join(traceback.format_exception(error))))
-    click.echo(redact(_as_text(error)), err=True, color=_color(arguments))
-    if asked_for("json", arguments):
+        to_stderr("".join(traceback.format_exception(error)), color)
+    to_stderr(_as_text(error), color)
+    if asked_for_json(arguments):
         from sfcutover.documents import ErrorDocument
         from sfcutover.output.json import print_document
 
-        print_document(ErrorDocument.of(error))
+        with suppress(OperationFailedError):  # the text above stands on stderr
+            print_document(ErrorDocument.of(error))
 
 
-def usage_error(error: object) -> SfcutoverError:
+def usage_error(error: click.ClickException) -> SfcutoverError:
     """click's own complaint as one of ours."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "sfcutover"
-    message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-    return ConfigError(message, hint=f"{path} --help shows what it takes", tokens=UNCHANGED)
+    message = " ".join(error.format_message().split())
+    return ConfigError(message, hint=f"{path} --help shows what it takes")
 
 
 def _as_text(error: SfcutoverError) -> str:
@@ -42,7 +44,3 @@ def _as_text(error: SfcutoverError) -> str:
             f"  exit:   {int(error.exit_code)}",
         ]
     )
-
-
-def _color(arguments: list[str]) -> bool | None:
-    return False if asked_for("no-color", arguments) else None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import click
-
-from sfcutover.credentials import redact
 from sfcutover.metadata.results import DeployResult
 from sfcutover.output.settings import Settings
+from sfcutover.output.streams import presentable, to_stderr
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -71,7 +70,7 @@ class LineProgress(AbstractContextManager["LineProgress"]):
             return
         self._last = text
         time = datetime.now(UTC).strftime("%H:%M:%SZ")
-        click.echo(redact(f"{time} {self._target}: {text}"), err=True)
+        to_stderr(f"{time} {self._target}: {text}")
 
 
 class LiveProgress(AbstractContextManager["LiveProgress"]):
@@ -106,24 +105,32 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
         self._progress.stop()
 
     def stage(self, name: str) -> None:
-        self._progress.update(self._task, description=f"{self._target}: {name}")
+        self._describe(name)
 
     def sent(self, deployment_id: str) -> None:
         self.note(f"deployment {deployment_id}")
 
     def progress(self, result: DeployResult) -> None:
+        self._describe(f"{stage_of(result)} [{result.status}]")
         self._progress.update(
             self._task,
-            description=f"{self._target}: {stage_of(result)} [{result.status}]",
             completed=result.components_deployed,
             total=max(1, result.components_total),
         )
 
     def note(self, text: str) -> None:
-        self._progress.console.print(redact(f"{self._target}: {text}"), markup=False)
+        self._progress.console.print(presentable(f"{self._target}: {text}"), markup=False)
+
+    def _describe(self, text: str) -> None:
+        self._progress.update(self._task, description=presentable(f"{self._target}: {text}"))
 
 
 def progress_for(target: str, settings: Settings) -> LineProgress | LiveProgress:
-    """The live form on a terminal, unless quiet; lines everywhere else."""
-    live = sys.stderr.isatty() and not settings.quiet and not settings.json
+    """The live form on a person's terminal, unless quiet; lines everywhere else."""
+    live = _is_terminal() and not settings.quiet and not settings.json
     return LiveProgress(target, settings) if live else LineProgress(target, settings)
+
+
+def _is_terminal() -> bool:
+    """False in CI too, where a terminal is only simulated and every redrawn line is kept."""
+    return sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("CI")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 _SHORT = {"verbose": "v", "quiet": "q"}
@@ -39,4 +40,13 @@ def asked_for(option: str, arguments: list[str]) -> bool:
     return f"--{option}" in words or any(
         letter is not None and word[:1] == "-" and word[:2] != "--" and letter in word
         for word in words
+    )
+
+
+def asked_for_json(arguments: list[str]) -> bool:
+    """True for --json and for diff's --format json."""
+    return (
+        asked_for("json", arguments)
+        or "--format=json" in arguments
+        or ("--format", "json") in pairwise(arguments)
     )

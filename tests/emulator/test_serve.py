@@ -18,7 +18,7 @@ def path(text):
     return Path(text) if text else None
 
 port, tls, scenario, env_file, config_file = sys.argv[1:]
-say = lambda text: print(text, flush=True)
+say = lambda emulator: print("ready", flush=True)
 serve(int(port), tls == "tls", path(scenario), path(env_file), path(config_file), say)
 """
 
