@@ -1,1 +1,78 @@
-"""Change the addresses on a Salesforce Refresh Token IP Allowlist, safely."""
+"""Change the addresses on a Salesforce Refresh Token IP Allowlist, safely.
+
+The public API. A name is imported when it is first used, so that importing the
+package costs nothing. A phase, from Python::
+
+    from pathlib import Path
+    from sfcutover import Phase, Templates, connect, load_config, plan_phase
+
+    cutover = load_config(Path("cutover.yaml"))
+    connection = connect(cutover.targets[0], cutover)
+    planned = plan_phase(Phase.ADD_NEW, connection.read(), cutover, Templates())
+    planned.package.to_zip()
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sfcutover.config import Cutover, load_config
+    from sfcutover.connection import Connection, connect
+    from sfcutover.diff import ComponentDiff, compare
+    from sfcutover.errors import ExitCode, SfcutoverError
+    from sfcutover.ipranges import Allowlist, IpRange
+    from sfcutover.package import Package
+    from sfcutover.phases import Change, Phase, apply_phase, check_order
+    from sfcutover.plan import PlannedPhase, plan_phase
+    from sfcutover.rollout import Rollout, RolloutOptions
+    from sfcutover.snapshot import Snapshot, read_baseline
+    from sfcutover.templates import Templates
+
+__all__ = [
+    "Allowlist",
+    "Change",
+    "ComponentDiff",
+    "Connection",
+    "Cutover",
+    "ExitCode",
+    "IpRange",
+    "Package",
+    "Phase",
+    "PlannedPhase",
+    "Rollout",
+    "RolloutOptions",
+    "SfcutoverError",
+    "Snapshot",
+    "Templates",
+    "apply_phase",
+    "check_order",
+    "compare",
+    "connect",
+    "load_config",
+    "plan_phase",
+    "read_baseline",
+]
+
+_HOMES = {
+    "config": ("Cutover", "load_config"),
+    "connection": ("Connection", "connect"),
+    "diff": ("ComponentDiff", "compare"),
+    "errors": ("ExitCode", "SfcutoverError"),
+    "ipranges": ("Allowlist", "IpRange"),
+    "package": ("Package",),
+    "phases": ("Change", "Phase", "apply_phase", "check_order"),
+    "plan": ("PlannedPhase", "plan_phase"),
+    "rollout": ("Rollout", "RolloutOptions"),
+    "snapshot": ("Snapshot", "read_baseline"),
+    "templates": ("Templates",),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            value: object = getattr(import_module(f"sfcutover.{home}"), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -22,7 +22,7 @@ from sfcutover.ipranges import Allowlist, IpRange
 from sfcutover.package import build_package
 from sfcutover.templates import Templates
 from tests.bench.measure import Command, Sample, in_turn, median_memory, median_wall
-from tests.interop.official_cli import OfficialCli, find_official_cli
+from tests.interop import install
 
 SFCUTOVER = [sys.executable, "-m", "sfcutover"]
 CONSOLE_SCRIPT = [str(Path(sys.executable).with_name("sfcutover"))]
@@ -57,13 +57,12 @@ def help_against_click(folder: Path) -> Iterator[Row]:
 
 
 def deploy_against_official_cli(folder: Path) -> Iterator[Row]:
-    official = find_official_cli()
-    if official is None:
+    """The same package into the same org, which takes no time of its own for it."""
+    if not install.installation().exists():
         yield "deploy add-new / sf project deploy start", "not measured", "make interop installs it"
         return
     with Emulator(Scenario(), tls=False) as emulator:
-        ours, theirs = _deploy_commands(folder, emulator, official)
-        a, b = in_turn(ours, theirs, 7)
+        a, b = in_turn(*_deploy_commands(folder, emulator), 7)
     wall = median_wall(a) / median_wall(b)
     memory = median_memory(a) / median_memory(b)
     yield (
@@ -78,31 +77,38 @@ def deploy_against_official_cli(folder: Path) -> Iterator[Row]:
     )
 
 
-def _deploy_commands(
-    folder: Path, emulator: Emulator, official: OfficialCli
-) -> tuple[Command, Command]:
-    """The same package by both; ours begins with the baseline each time."""
+def _deploy_commands(folder: Path, emulator: Emulator) -> tuple[Command, Command]:
+    """Ours begins with the baseline each time, as it would not deploy what is live already."""
     environment = {**os.environ, **emulator.environment}
     (folder / "cutover.yaml").write_text(emulator.config_text(), encoding="utf-8")
     name = ("ExtlClntAppOauthSecuritySettings", "Acme_Connector_oauthSecurity")
     baseline = emulator.component_xml(*name)
     Command([*SFCUTOVER, "render", "add-new", "--out", "packages"], environment, folder).run()
-    home = folder / "home"
-    home.mkdir()
-    official.log_in(home, emulator, "bench")
     ours = Command(
         [*SFCUTOVER, "deploy", "add-new", "--yes"],
         environment,
         folder,
         before=lambda: emulator.put_component(*name, baseline),
     )
+    official = _official_environment(folder / "home", emulator)
+    login = ["org", "login", "access-token", "--instance-url", emulator.url, "--no-prompt"]
+    Command(["sf", *login, "--alias", "bench"], official, folder).run()
     words = ["project", "deploy", "start", "--metadata-dir", str(folder / "packages/add-new")]
-    theirs = Command(
-        [*official.argv, *words, "--target-org", "bench", "--json"],
-        official.environment(home),
-        folder,
-    )
-    return ours, theirs
+    return ours, Command(["sf", *words, "--target-org", "bench", "--json"], official, folder)
+
+
+def _official_environment(home: Path, emulator: Emulator) -> dict[str, str]:
+    home.mkdir()
+    return {
+        "HOME": str(home),
+        "PATH": os.pathsep.join((install.search_path(), os.environ["PATH"])),
+        "SF_ACCESS_TOKEN": emulator.environment["SF_ACCESS_TOKEN"],
+        "SF_AUTOUPDATE_DISABLE": "true",
+        "SF_DISABLE_LOG_FILE": "true",
+        "SF_DISABLE_TELEMETRY": "true",
+        "SF_SKIP_NEW_VERSION_CHECK": "true",
+        "SF_USE_GENERIC_UNIX_KEYCHAIN": "true",
+    }
 
 
 def return_after_done(folder: Path) -> Iterator[Row]:
@@ -113,7 +119,7 @@ def return_after_done(folder: Path) -> Iterator[Row]:
         sample = Command([*SFCUTOVER, "deploy", "add-new", "--yes"], environment, folder)
         sample.run()
         returned = datetime.now(UTC)
-        done = emulator.deployments[-1].completed
+        done = emulator.deployments[-1].ended
     late = (returned - done).total_seconds() if done else float("nan")
     yield "return after the org is done, deploy of 10 s", f"{late:.2f} s", "<= 1 s"
 

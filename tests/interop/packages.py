@@ -1,93 +1,85 @@
-"""The package of each phase, for every carrier, as folders that a client can deploy."""
+"""The packages that ``sfcutover render`` writes, for every carrier and phase.
+
+The baseline is what the emulated org gives back at first; the renderer is the project's own.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from sfcutover.carriers import CARRIERS, METADATA_NAMESPACE, Carrier
-from sfcutover.emulator import Scenario
+from click.testing import CliRunner
+
+from sfcutover.carriers import CARRIERS, OAUTH_POLICIES
+from sfcutover.cli import cli
+from sfcutover.emulator import Emulator, Scenario
 
 PHASES = ("add-new", "remove-old", "restore-old", "remove-new")
-API_VERSION = "67.0"
 FULL_NAMES = {
     "token-ip-ranges": "Acme_Connector_oauthSecurity",
     "trusted-ip-ranges": "Acme_Connector_oauth",
     "connected-app": "Acme_Legacy",
 }
-_APP = "<externalClientApplication>{app}</externalClientApplication>"
-_SCOPES = "<commaSeparatedOauthScopes>Api,RefreshToken</commaSeparatedOauthScopes>"
-_BEFORE = {
-    "connected-app": "<contactEmail>integration@acme.example</contactEmail>",
-    "token-ip-ranges": _APP,
-    "trusted-ip-ranges": _SCOPES + _APP,
-}
-_BEHIND = {"connected-app": "<label>Acme Legacy</label>"}
+POLICIES_NAME = "Acme_Connector_oauthPlcy"
+_CONFIG = """
+version: 1
+name: interop
+app: {app}
+carriers: [{carrier}]
+old: [127.0.0.11, 127.0.0.12]
+new: [127.0.0.21, 127.0.0.22]
+{policies}
+targets:
+  - name: emulator
+    org: {{access_token: {{env: SF_ACCESS_TOKEN}}, instance_url: http://127.0.0.1}}
+"""
 
 
-def packages(folder: Path) -> dict[tuple[str, str], Path]:
-    """Write all packages below folder; their paths by carrier and phase, in deploy order."""
-    paths: dict[tuple[str, str], Path] = {}
-    for name, carrier in CARRIERS.items():
-        for phase in PHASES:
-            path = folder / name / phase
-            _write(path, carrier, component_xml(carrier, addresses_of(phase)))
-            paths[name, phase] = path
-    return paths
+def packages(folder: Path, carrier: str, *, policies: bool = False) -> dict[str, Path]:
+    """Render all phases below folder, offline; their paths by phase."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "cutover.yaml"
+    config.write_text(
+        _CONFIG.format(
+            app="Acme_Legacy" if carrier == "connected-app" else "Acme_Connector",
+            carrier=carrier,
+            policies="policies: {ipRelaxationPolicyType: Enforce}" if policies else "",
+        )
+    )
+    out = folder / "packages"
+    words = ["--config", str(config), "render", "--out", str(out)]
+    for file in _baseline_files(folder, carrier, policies=policies):
+        words += ["--baseline", str(file)]
+    result = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return {phase: out / phase for phase in PHASES}
 
 
 def unknown_app_package(folder: Path) -> Path:
-    """A package whose component names an app that the org doesn't have."""
-    carrier = CARRIERS["token-ip-ranges"]
-    xml = component_xml(carrier, addresses_of("add-new"), app="Acme_Nobody")
-    _write(folder, carrier, xml)
-    return folder
+    """The add-new package with an app that the org doesn't have."""
+    package = packages(folder, "token-ip-ranges")["add-new"]
+    (path,) = package.glob("*/*.ecaOauthSecurity")
+    path.write_text(path.read_text().replace(">Acme_Connector<", ">Acme_Nobody<"))
+    return package
 
 
 def addresses_of(phase: str) -> list[str]:
-    """The single addresses that the list holds after a phase."""
-    scenario = Scenario()
-    old, new = list(scenario.old), list(scenario.new)
+    """The start addresses on the list after a phase that follows the ones before it."""
+    old, vpn, new = ["127.0.0.11", "127.0.0.12"], ["192.0.2.64"], ["127.0.0.21", "127.0.0.22"]
     return {
-        "add-new": old + new,
-        "remove-old": new,
-        "restore-old": new + old,
-        "remove-new": old,
+        "add-new": [*old, *vpn, *new],
+        "remove-old": [*vpn, *new],
+        "restore-old": [*vpn, *new, *old],
+        "remove-new": [*old, *vpn],
     }[phase]
 
 
-def component_xml(carrier: Carrier, addresses: list[str], app: str = "Acme_Connector") -> str:
-    """The component's file, with the unrelated range behind the addresses."""
-    kind = carrier.component_type.metadata_type
-    ranges = [_range(carrier, address, address) for address in addresses]
-    vpn = _range(carrier, "192.0.2.64", "192.0.2.71", "<description>office VPN</description>")
-    before = _BEFORE[carrier.name].format(app=app)
-    behind = _BEHIND.get(carrier.name, "")
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<{kind} xmlns="{METADATA_NAMESPACE}">'
-        f"{before}{''.join([*ranges, vpn])}{behind}</{kind}>\n"
-    )
-
-
-def manifest(carrier: Carrier) -> str:
-    """A package.xml that names the carrier's component."""
-    return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<Package xmlns="{METADATA_NAMESPACE}"><types>'
-        f"<members>{FULL_NAMES[carrier.name]}</members>"
-        f"<name>{carrier.component_type.metadata_type}</name></types>"
-        f"<version>{API_VERSION}</version></Package>\n"
-    )
-
-
-def _range(carrier: Carrier, first: str, last: str, description: str = "") -> str:
-    return (
-        f"<{carrier.list_element}>{description}"
-        f"<{carrier.end_element}>{last}</{carrier.end_element}>"
-        f"<{carrier.start_element}>{first}</{carrier.start_element}></{carrier.list_element}>"
-    )
-
-
-def _write(folder: Path, carrier: Carrier, xml: str) -> None:
-    path = folder / carrier.component_type.path(FULL_NAMES[carrier.name])
-    path.parent.mkdir(parents=True)
-    path.write_text(xml, encoding="utf-8")
-    (folder / "package.xml").write_text(manifest(carrier), encoding="utf-8")
+def _baseline_files(folder: Path, carrier: str, *, policies: bool) -> list[Path]:
+    wanted = [(CARRIERS[carrier].component_type, FULL_NAMES[carrier])]
+    wanted += [(OAUTH_POLICIES, POLICIES_NAME)] if policies else []
+    files = []
+    with Emulator(Scenario(), tls=False) as emulator:
+        for component_type, name in wanted:
+            file = folder / f"{name}.{component_type.suffix}"
+            file.write_bytes(emulator.component_xml(component_type.metadata_type, name))
+            files.append(file)
+    return files

@@ -11,7 +11,14 @@ from sfcutover.carriers import CARRIERS
 from sfcutover.emulator import Emulator, Fault, Scenario
 
 from .conftest import ALIAS, Cli, log_in
-from .packages import FULL_NAMES, PHASES, addresses_of, packages, unknown_app_package
+from .packages import (
+    FULL_NAMES,
+    PHASES,
+    POLICIES_NAME,
+    addresses_of,
+    packages,
+    unknown_app_package,
+)
 
 pytestmark = pytest.mark.interop
 
@@ -28,19 +35,27 @@ def live_addresses(emulator: Emulator, carrier_name: str) -> list[str]:
 def test_every_phase_is_deployed(
     sf: Cli, emulator: Emulator, tmp_path: Path, carrier: str, phase: str
 ) -> None:
-    folder = packages(tmp_path)[carrier, phase]
+    folder = packages(tmp_path, carrier)[phase]
     answer = sf.run("project", "deploy", "start", "--metadata-dir", folder, "--target-org", ALIAS)
     assert answer.code == 0, answer.document
     assert (answer.result["status"], answer.result["success"]) == ("Succeeded", True)
     assert answer.result["numberComponentsDeployed"] == 1
-    assert live_addresses(emulator, carrier) == [*addresses_of(phase), "192.0.2.64"]
+    assert live_addresses(emulator, carrier) == addresses_of(phase)
+
+
+def test_policies_are_deployed_beside_the_list(sf: Cli, emulator: Emulator, tmp_path: Path) -> None:
+    folder = packages(tmp_path, "token-ip-ranges", policies=True)["add-new"]
+    answer = sf.run("project", "deploy", "start", "--metadata-dir", folder, "--target-org", ALIAS)
+    assert (answer.code, answer.result["numberComponentsDeployed"]) == (0, 2), answer.document
+    policies = emulator.component_xml("ExtlClntAppOauthConfigurablePolicies", POLICIES_NAME)
+    assert b"<ipRelaxationPolicyType>Enforce</ipRelaxationPolicyType>" in policies
 
 
 @pytest.mark.parametrize("carrier", sorted(CARRIERS))
 def test_what_was_deployed_is_retrieved_by_manifest(
     sf: Cli, emulator: Emulator, tmp_path: Path, carrier: str
 ) -> None:
-    folder = packages(tmp_path / "sent")[carrier, "add-new"]
+    folder = packages(tmp_path / "sent", carrier)["add-new"]
     deploy = ("project", "deploy", "start", "--metadata-dir", folder, "--target-org", ALIAS)
     assert sf.run(*deploy).code == 0
     got = tmp_path / "got"
@@ -87,7 +102,7 @@ def test_a_validation_changes_nothing_and_is_then_deployed(
 ) -> None:
     before = live_addresses(emulator, "token-ip-ranges")
     phase = "remove-new" if "127.0.0.21" in before else "add-new"
-    folder = packages(tmp_path)["token-ip-ranges", phase]
+    folder = packages(tmp_path, "token-ip-ranges")[phase]
     target = ("--target-org", ALIAS)
     validated = sf.run("project", "deploy", "validate", "--metadata-dir", folder, *target)
     assert (validated.code, validated.result["checkOnly"]) == (0, True), validated.document
@@ -95,12 +110,12 @@ def test_a_validation_changes_nothing_and_is_then_deployed(
     quick = sf.run("project", "deploy", "quick", "--job-id", validated.result["id"], *target)
     assert quick.code == 0, quick.document
     assert quick.result["id"] != validated.result["id"]
-    assert live_addresses(emulator, "token-ip-ranges") == [*addresses_of(phase), "192.0.2.64"]
+    assert live_addresses(emulator, "token-ip-ranges") == addresses_of(phase)
 
 
 def test_a_poll_through_an_outage(sf: Cli, emulator: Emulator, tmp_path: Path) -> None:
     emulator.set_fault(Fault(kind="http_503", operation="checkDeployStatus"))
-    folder = packages(tmp_path)["token-ip-ranges", "add-new"]
+    folder = packages(tmp_path, "token-ip-ranges")["add-new"]
     answer = sf.run("project", "deploy", "start", "--metadata-dir", folder, "--target-org", ALIAS)
     assert answer.code == 0, answer.document
     assert answer.result["status"] == "Succeeded"
@@ -110,7 +125,7 @@ def test_a_deployment_is_reported_and_canceled(installed_cli: None, tmp_path: Pa
     with Emulator(Scenario(deploy_seconds=600), tls=False) as emulator:
         cli = Cli(tmp_path)
         log_in(cli, emulator)
-        folder = packages(tmp_path)["token-ip-ranges", "add-new"]
+        folder = packages(tmp_path, "token-ip-ranges")["add-new"]
         target = ("--target-org", ALIAS)
         started = cli.run(
             "project", "deploy", "start", "--async", "--metadata-dir", folder, *target
