@@ -33,7 +33,7 @@ def read_zip(data: bytes, where: str) -> dict[str, bytes]:
     would leave its folder, LimitError for one that is too large."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
             _check_size(entries, where)
             paths = [_safe_path(entry, where) for entry in entries]
             _check_unique(paths, where)
@@ -60,7 +60,7 @@ def _check_size(entries: list[zipfile.ZipInfo], where: str) -> None:
 
 def _safe_path(entry: zipfile.ZipInfo, where: str) -> str:
     path = PurePosixPath(entry.filename.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in entry.filename:
+    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in entry.filename:
         raise OperationFailedError(
             f"the zip holds a path that leads out of it: {entry.filename!r}",
             where=where,
