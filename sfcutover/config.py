@@ -217,7 +217,8 @@ def load_config(path: Path) -> Cutover:
     try:
         cutover = Cutover.model_validate(file.data)
     except ValidationError as error:
-        raise _first_problem(error, file) from error
+        # Not from error: it names keys, and a key may be a secret written in braces.
+        raise _first_problem(error, file) from None
     cutover.place(file)
     return cutover
 
