@@ -91,7 +91,8 @@ def _forms(value: str) -> Iterator[str]:
     yield json.dumps(value)[1:-1]
     yield json.dumps(value, ensure_ascii=False)[1:-1]
     yield escape(value)
-    yield escape(value, {'"': "&quot;", "'": "&#39;"})
+    yield escape(value, {'"': "&quot;", "'": "&apos;"})
+    yield escape(value, {'"': "&#34;", "'": "&#39;"})  # as Jinja escapes
     yield repr(value)[1:-1]
 
 
