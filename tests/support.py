@@ -22,7 +22,7 @@ SECURITY_PATH = f"extlClntAppOauthSecuritySettings/{SECURITY_NAME}.ecaOauthSecur
 
 StartEmulator = Callable[..., Emulator]
 OpenConnection = Callable[..., Connection]
-Handle = Callable[[BaseHTTPRequestHandler], None]
+Handle = Callable[["Request"], None]
 StartServer = Callable[[Handle], str]
 
 
@@ -68,21 +68,30 @@ class Server(ThreadingHTTPServer):
         """Nothing: a test that cuts a connection off means to."""
 
 
+class Request(BaseHTTPRequestHandler):
+    """A request that has been read to its end."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or every exchange waits 40 ms for an ACK
+    handle_request: Handle
+    body: bytes
+
+    def do_GET(self) -> None:
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        type(self).handle_request(self)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
 @contextmanager
 def serving(handle: Handle) -> Iterator[str]:
-    """A server on a loopback socket whose requests, read to the end, go to handle; its URL."""
+    """A server on a loopback socket that has handle answer every request; its URL."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            handle(self)
-
-        do_POST = do_GET  # noqa: N815
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing."""
+    class Handler(Request):
+        handle_request = staticmethod(handle)
 
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)

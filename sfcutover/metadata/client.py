@@ -14,6 +14,7 @@ from pathlib import Path
 import requests
 import zeep
 import zeep.exceptions
+import zeep.xsd
 from lxml import etree
 
 from sfcutover.errors import NetworkError, SfcutoverError
@@ -52,7 +53,7 @@ class DeployOptions:
     test_level: str | None = None
 
     def as_request(self) -> dict[str, object]:
-        options: dict[str, object] = {
+        return {
             "allowMissingFiles": False,
             "autoUpdatePackage": False,
             "checkOnly": self.check_only,
@@ -61,10 +62,9 @@ class DeployOptions:
             "purgeOnDelete": False,
             "rollbackOnError": True,
             "singlePackage": True,
+            # Required by Salesforce's WSDL, not by its API: the official CLI leaves it out.
+            "testLevel": self.test_level or zeep.xsd.SkipValue,
         }
-        if self.test_level:
-            options["testLevel"] = self.test_level
-        return options
 
 
 class MetadataClient:
