@@ -26,7 +26,10 @@ CLI_TIMEOUT_SECONDS = 60
 _MAX_QUOTED = 200
 _SERVER_ERROR = 500
 _JWT_LIFETIME = timedelta(minutes=3)
-_AUTH_URL = re.compile(r"force://(?P<id>[^:@]+):(?P<secret>[^:@]*):(?P<token>[^@]+)@(?P<host>.+)")
+_AUTH_URL = re.compile(
+    r"force://(?P<id>[^:@\s]+):(?P<secret>[^:@\s]*):(?P<token>[^:@\s]+)"
+    r"@(?P<host>(?:https?://)?[A-Za-z0-9._-]+(?::[0-9]+)?)/?"
+)
 _UNTOUCHED = "the org was not reached, nothing was changed; customers' refresh tokens keep working"
 
 
