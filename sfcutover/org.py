@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import requests
 
@@ -13,7 +13,7 @@ from sfcutover.sessions import Session, SessionProvider
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
 
-T = TypeVar("T")
+_CHECK_URL = "check the instance URL: it is the org's My Domain, without a path"
 _SERVER_ERROR = 500
 _READ_ONLY = "nothing was changed in the org; customers' refresh tokens keep working"
 
@@ -54,21 +54,20 @@ class Org:
         try:
             response = self.http.get(url, headers={"Accept": "application/json"})
             answer = response.json()
-            return sorted(float(each["version"]) for each in answer)
+            versions = sorted(float(each["version"]) for each in answer)
         except requests.exceptions.JSONDecodeError as error:
             raise NetworkError(
                 f"{url} answered HTTP {response.status_code} and no JSON",
-                hint="check the instance URL: it is the org's My Domain, without a path",
+                hint=_CHECK_URL,
                 tokens=_READ_ONLY,
             ) from error
         except requests.RequestException as error:
             raise network_error(error, url, _READ_ONLY) from error
-        except (KeyError, TypeError, ValueError) as error:
-            raise NetworkError(
-                f"{url} lists no API versions",
-                hint="check the instance URL: it is the org's My Domain, without a path",
-                tokens=_READ_ONLY,
-            ) from error
+        except (KeyError, TypeError, ValueError):
+            versions = []
+        if not versions:
+            raise NetworkError(f"{url} lists no API versions", hint=_CHECK_URL, tokens=_READ_ONLY)
+        return versions
 
     def query(
         self, soql: str, api_version: str, *, tooling: bool = False
@@ -115,7 +114,7 @@ class Org:
             raise NetworkError(
                 "the answer to a query holds no records",
                 where=self.instance_url,
-                hint="check the instance URL: it is the org's My Domain, without a path",
+                hint=_CHECK_URL,
                 tokens=_READ_ONLY,
             )
         return records
