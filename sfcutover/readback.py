@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sfcutover.component import Component
 from sfcutover.diff import FieldChange, compare
-from sfcutover.ipranges import IpRange
+from sfcutover.ipranges import IpRange, subtract
 from sfcutover.snapshot import Snapshot
 
 
@@ -14,22 +14,27 @@ from sfcutover.snapshot import Snapshot
 class Mismatch:
     """How a component reads back different from what was deployed.
 
-    missing: addresses that should be on the list and aren't. unexpected: the reverse.
-    fields: everything else, before = wanted, after = live; a description counts here.
+    missing: addresses that should be on the list and aren't. left_over: addresses that
+    should have come off and didn't. foreign: addresses that were neither there before nor
+    deployed, so somebody else has put them on meanwhile. descriptions: entries whose
+    description is another one. fields: everything else, before = wanted, after = live.
     """
 
     path: str
-    missing: tuple[IpRange, ...]
-    unexpected: tuple[IpRange, ...]
-    fields: tuple[FieldChange, ...]
-    descriptions: tuple[IpRange, ...]
+    missing: tuple[IpRange, ...] = ()
+    left_over: tuple[IpRange, ...] = ()
+    foreign: tuple[IpRange, ...] = ()
+    descriptions: tuple[IpRange, ...] = ()
+    fields: tuple[FieldChange, ...] = ()
 
     def __str__(self) -> str:
         parts = []
         if self.missing:
-            parts.append(f"missing {', '.join(map(str, self.missing))}")
-        if self.unexpected:
-            parts.append(f"not expected {', '.join(map(str, self.unexpected))}")
+            parts.append(f"missing {_join(self.missing)}")
+        if self.left_over:
+            parts.append(f"still there {_join(self.left_over)}")
+        if self.foreign:
+            parts.append(f"added by somebody else meanwhile {_join(self.foreign)}")
         parts += [f"<{each.name}> is {each.after!r}, not {each.before!r}" for each in self.fields]
         parts += [f"{each} has another description" for each in self.descriptions]
         return f"{self.path}: {'; '.join(parts)}"
@@ -48,35 +53,47 @@ class ReadBack:
         return not self.blocking
 
 
-def read_back(wanted: Snapshot, live: Snapshot, set_fields: frozenset[str]) -> ReadBack:
+def read_back(
+    start: Snapshot, wanted: Snapshot, live: Snapshot, set_fields: frozenset[str]
+) -> ReadBack:
     """Hold the live components against the wanted ones.
 
-    set_fields: the policy fields the cutover sets; these must have taken. Any other
-    field was sent as it had been retrieved, so a difference is the org's own doing.
+    start: what was there before. set_fields: the policy fields the cutover sets; these
+    must have taken. Any other field was sent as it had been retrieved, so a difference is
+    the org's own doing.
     """
     blocking: list[Mismatch] = []
     cosmetic: list[Mismatch] = []
     for component in wanted.components:
         now = live.same_as(component)
-        mismatch = _mismatch(component, now) if now else _absent(component)
-        if mismatch is None:
-            continue
-        policy_lost = component.carrier is None and any(
-            each.name in set_fields for each in mismatch.fields
-        )
-        lost = mismatch.missing or mismatch.unexpected or policy_lost or now is None
-        (blocking if lost else cosmetic).append(mismatch)
+        before = start.same_as(component) or component
+        if now is None:
+            blocking.append(Mismatch(component.path, missing=component.allowlist.ranges))
+        elif mismatch := _mismatch(before, component, now):
+            lost = mismatch.missing or mismatch.left_over or _lost_policy(mismatch, set_fields)
+            (blocking if lost else cosmetic).append(mismatch)
     return ReadBack(live, tuple(blocking), tuple(cosmetic))
 
 
-def _mismatch(wanted: Component, live: Component) -> Mismatch | None:
-    missing = live.allowlist.uncovered(wanted.allowlist)
+def _mismatch(start: Component, wanted: Component, live: Component) -> Mismatch | None:
     unexpected = wanted.allowlist.uncovered(live.allowlist)
+    foreign = start.allowlist.uncovered(unexpected)
+    missing = live.allowlist.uncovered(wanted.allowlist)
     difference = compare(wanted, live)
-    descriptions = () if missing or unexpected else difference.removed
-    mismatch = Mismatch(wanted.path, missing, unexpected, difference.fields, descriptions)
-    return mismatch if missing or unexpected or difference.changed else None
+    mismatch = Mismatch(
+        wanted.path,
+        missing=missing,
+        left_over=subtract(unexpected, foreign),
+        foreign=foreign,
+        descriptions=() if missing or unexpected else difference.removed,
+        fields=difference.fields,
+    )
+    return None if mismatch == Mismatch(wanted.path) else mismatch
 
 
-def _absent(wanted: Component) -> Mismatch:
-    return Mismatch(wanted.path, wanted.allowlist.ranges, (), (), ())
+def _lost_policy(mismatch: Mismatch, set_fields: frozenset[str]) -> bool:
+    return any(each.name in set_fields for each in mismatch.fields)
+
+
+def _join(ranges: tuple[IpRange, ...]) -> str:
+    return ", ".join(map(str, ranges))

@@ -21,9 +21,10 @@ from sfcutover.metadata.client import DeployOptions
 from sfcutover.metadata.deployer import InterruptedWaitError, LostAnswerError, Watcher
 from sfcutover.metadata.results import DeployResult, DeployState
 from sfcutover.phases import Phase
-from sfcutover.plan import PlannedPhase
+from sfcutover.plan import PlannedPhase, repeat_phase
 from sfcutover.polling import Clock, next_interval
 from sfcutover.readback import ReadBack, read_back
+from sfcutover.templates import Templates
 
 LOST_ANSWER_SECONDS = 30.0
 READ_BACK_SECONDS = 30.0  # so long an org that doesn't answer is asked for its list again
@@ -70,6 +71,7 @@ class Rollout:
     options: RolloutOptions
     observer: Observer
     clock: Clock = field(default_factory=Clock)
+    templates: Templates = field(default_factory=Templates)
     deployments: list[DeployResult] = field(default_factory=list)
     _sent: str | None = field(default=None, init=False)
 
@@ -93,6 +95,9 @@ class Rollout:
         state = self._read()
         if not state.taken and _claims_success(result) and len(self.deployments) < MAX_DEPLOYMENTS:
             self.observer.note(f"it did not take ({_problems(state)}); deploying once more")
+            self.planned = repeat_phase(
+                self.planned, state.live, self.connection.cutover, self.templates
+            )
             result = self._deploy()
             state = self._read()
         self._judge(result, state)
@@ -113,6 +118,8 @@ class Rollout:
         return result
 
     def _send(self) -> str:
+        if not self.options.check_only:
+            require_gate(self.planned.phase)
         options = DeployOptions(check_only=self.options.check_only)
         deployment_id = self.connection.deployer.start(self.planned.package.to_zip(), options)
         self._sent = deployment_id
@@ -185,7 +192,8 @@ class Rollout:
         except SfcutoverError as error:
             error.tokens = NOT_READ_BACK
             raise
-        return read_back(self.planned.after, live, frozenset(self.connection.cutover.policies))
+        set_fields = frozenset(self.connection.cutover.policies)
+        return read_back(self.planned.start, self.planned.after, live, set_fields)
 
     def _require_valid(self, result: DeployResult | None) -> None:
         if result is None or result.state is not DeployState.SUCCEEDED:
