@@ -24,7 +24,12 @@ PhaseName = Literal["add-new", "remove-old", "restore-old", "remove-new"]
 class Document(BaseModel):
     """Base of everything that is written as JSON."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        json_schema_serialization_defaults_required=True,  # all is written, defaults too
+    )
 
 
 class RangeDocument(Document):
@@ -160,7 +165,7 @@ class PlanTargetDocument(Document):
 class PlanDocument(Document):
     """A plan binds a baseline and the packages made from it. created is UTC, ISO 8601."""
 
-    schema_: Literal["sfcutover/plan/1"] = Field("sfcutover/plan/1", alias="schema")
+    schema_: Literal["sfcutover/plan/1"] = Field(alias="schema")  # read again, so no default
     cutover: str
     app: str
     api_version: str

@@ -35,9 +35,10 @@ def make_target_plan(
 ) -> PlanTargetDocument:
     """One target's part of a plan. Raises what plan_all_phases raises."""
     phases = plan_all_phases(baseline, cutover, templates)
+    # The built-in templates add nothing to what the org holds.
     files = {
         file.path: file.data.decode()
-        for file in build_package(baseline.components, cutover.api_version, templates).files
+        for file in build_package(baseline.components, cutover.api_version, Templates()).files
     }
     return PlanTargetDocument(
         name=name,
@@ -51,6 +52,7 @@ def make_target_plan(
 def make_plan(cutover: Cutover, targets: Sequence[PlanTargetDocument]) -> PlanDocument:
     """The whole plan, dated now."""
     return PlanDocument(
+        schema_="sfcutover/plan/1",
         cutover=cutover.name,
         app=cutover.app,
         api_version=cutover.api_version,
