@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -15,10 +16,13 @@ def main() -> None:
     """Run the command line and leave with one of the README's exit codes."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.excepthook = _show_defect
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None if it was closed before the start
+            stream.reconfigure(errors="backslashreplace")  # for locales without our characters
     code = _run(sys.argv[1:])
     try:
         for stream in (sys.stdout, sys.stderr):
-            if stream is not None:  # it was closed before the start
+            if stream is not None:
                 stream.flush()
     except BrokenPipeError:
         os._exit(code)  # the reader left; nothing is lost that anybody waits for

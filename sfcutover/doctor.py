@@ -72,7 +72,7 @@ class TargetDoctor:
                 return
 
     def _credentials(self) -> str:
-        return f"there are some for {self._connection.org.instance_url}"
+        return f"ready for {self._connection.org.instance_url}"
 
     def _api_version(self) -> str:
         wanted, offered = self._cutover.api_version, self._connection.org.api_versions()

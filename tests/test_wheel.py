@@ -1,0 +1,96 @@
+"""A wheel built from the tree works in an empty environment outside the checkout."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+NAME = "Acme_Connector_oauthSecurity.ecaOauthSecurity"
+CONFIG = """\
+version: 1
+name: outside
+app: Acme_Connector
+old: [203.0.113.10]
+new: [198.51.100.20]
+targets: [{name: packaging, org: {alias: acme}}]
+"""
+BASELINE = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<ExtlClntAppOauthSecuritySettings xmlns="http://soap.sforce.com/2006/04/metadata">
+    <externalClientApplication>Acme_Connector</externalClientApplication>
+    <tokenIpRanges>
+        <endIpAddress>203.0.113.10</endIpAddress>
+        <startIpAddress>203.0.113.10</startIpAddress>
+    </tokenIpRanges>
+</ExtlClntAppOauthSecuritySettings>
+"""
+
+pytestmark = pytest.mark.wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    _run(sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT), cwd=folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The console script in an environment that holds the wheel and what it depends on."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True)
+    python = str(folder / "bin" / "python")
+    _run(python, "-m", "pip", "install", "--quiet", str(wheel), cwd=folder)
+    return folder / "bin" / "sfcutover"
+
+
+def _run(*command: str, cwd: Path) -> str:
+    done = subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_templates_and_schemas_are_inside(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    for folder in ("templates", "schemas"):
+        files = [path.name for path in (ROOT / folder).iterdir() if path.is_file()]
+        assert files
+        assert {f"sfcutover/{folder}/{name}" for name in files} <= names
+    assert not [name for name in names if name.startswith(("tests/", "cassettes/"))]
+
+
+def test_the_version_is_the_projects(wheel: Path, installed: Path, tmp_path: Path) -> None:
+    assert wheel.name == f"sfcutover-{VERSION}-py3-none-any.whl"
+    assert _run(str(installed), "--version", cwd=tmp_path) == f"sfcutover {VERSION}\n"
+
+
+def test_help_runs(installed: Path, tmp_path: Path) -> None:
+    assert "Exit codes:" in _run(str(installed), "--help", cwd=tmp_path)
+
+
+def test_render_runs_offline(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "cutover.yaml").write_text(CONFIG)
+    (tmp_path / NAME).write_text(BASELINE)
+    _run(str(installed), "render", "--out", "out", "--baseline", NAME, cwd=tmp_path)
+    overlap = tmp_path / "out" / "add-new" / "extlClntAppOauthSecuritySettings" / NAME
+    assert "198.51.100.20" in overlap.read_text()
+    assert "203.0.113.10" in overlap.read_text()
+
+
+def test_demo_runs(installed: Path, tmp_path: Path) -> None:
+    document = json.loads(_run(str(installed), "demo", "--json", cwd=tmp_path))
+    assert document["ok"] is True
