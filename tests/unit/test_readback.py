@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sfcutover.carriers import CARRIERS, OAUTH_POLICIES
 from sfcutover.component import Component, Field
-from sfcutover.ipranges import Allowlist, IpRange
+from sfcutover.ipranges import Allowlist, IpRange, subtract
 from sfcutover.readback import ReadBack, read_back
 from sfcutover.snapshot import Snapshot
 
@@ -31,8 +31,10 @@ def with_policies(snapshot: Snapshot, **values: str) -> Snapshot:
     return Snapshot(snapshot.carriers, Component(OAUTH_POLICIES, "Acme_plcy", fields))
 
 
-def compared(wanted: Snapshot, live: Snapshot, *set_fields: str) -> ReadBack:
-    return read_back(wanted, live, frozenset(set_fields))
+def compared(
+    wanted: Snapshot, live: Snapshot, *set_fields: str, start: Snapshot | None = None
+) -> ReadBack:
+    return read_back(start or wanted, wanted, live, frozenset(set_fields))
 
 
 WANTED = listed("203.0.113.10", OFFICE, "198.51.100.20")
@@ -54,10 +56,21 @@ def test_another_order_is_the_same(allowlist: Allowlist, random: Random) -> None
     assert state.cosmetic == ()
 
 
+@given(allowlists, allowlists, allowlists)
+def test_a_list_has_taken_if_nothing_is_missing_and_nothing_left_over(
+    start: Allowlist, wanted: Allowlist, live: Allowlist
+) -> None:
+    state = compared(listed(*wanted), listed(*live), start=listed(*start))
+    should_be_gone = subtract(start, wanted)
+    is_there = any(entry.overlaps(gone) for entry in live for gone in should_be_gone)
+    assert state.taken == (live.covers(wanted) and not is_there)
+
+
 @given(allowlists, allowlists)
-def test_only_the_same_addresses_have_taken(wanted: Allowlist, live: Allowlist) -> None:
+def test_only_the_same_addresses_are_told_as_the_same(wanted: Allowlist, live: Allowlist) -> None:
     state = compared(listed(*wanted), listed(*live))
-    assert state.taken == (wanted.covers(live) and live.covers(wanted))
+    told = [each for each in (*state.blocking, *state.cosmetic) if each.missing or each.foreign]
+    assert (not told) == (wanted.covers(live) and live.covers(wanted))
 
 
 def test_a_missing_address_blocks_and_is_named() -> None:
@@ -68,9 +81,17 @@ def test_a_missing_address_blocks_and_is_named() -> None:
 
 
 def test_an_address_that_should_be_gone_blocks_and_is_named() -> None:
-    state = compared(listed("198.51.100.20"), listed("203.0.113.10", "198.51.100.20"))
+    before = listed("203.0.113.10", "198.51.100.20")
+    state = compared(listed("198.51.100.20"), before, start=before)
     assert not state.taken
-    assert "not expected 203.0.113.10" in str(state.blocking[0])
+    assert "still there 203.0.113.10" in str(state.blocking[0])
+
+
+def test_an_address_that_somebody_else_added_is_told_and_does_not_block() -> None:
+    live = listed(*WANTED.carriers[0].allowlist, "192.0.2.1")
+    state = compared(WANTED, live)
+    assert state.taken
+    assert "added by somebody else meanwhile 192.0.2.1" in str(state.cosmetic[0])
 
 
 def test_a_part_of_a_range_is_named() -> None:

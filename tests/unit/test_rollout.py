@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from sfcutover.clearance import Clearance
 from sfcutover.connection import Connection
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import (
@@ -29,7 +30,7 @@ from sfcutover.metadata.deployer import LANDS_LATER, InterruptedWaitError, LostA
 from sfcutover.metadata.results import DeployResult
 from sfcutover.phases import Phase
 from sfcutover.plan import plan_phase
-from sfcutover.rollout import NOT_READ_BACK, Rollout, RolloutOptions, require_gate
+from sfcutover.rollout import NOT_READ_BACK, Rollout, RolloutOptions
 from sfcutover.templates import Templates
 
 from ..support import SECURITY, SECURITY_NAME, FakeTime, OpenConnection, StartEmulator, operations
@@ -123,7 +124,9 @@ def prepare(
         live, cutover = connection.read(), connection.cutover
         planned = plan_phase(phase, live, cutover, Templates())
         options = RolloutOptions(wait=wait, check_only=check_only)
-        return Rollout(connection, planned, options, diary, time_.clock), diary
+        rollout = Rollout(connection, planned, options, diary, time_.clock)
+        rollout.clearance = Clearance(phase, "a test")
+        return rollout, diary
 
     return prepare
 
@@ -479,9 +482,29 @@ def test_a_list_that_does_not_take_twice_fails_and_says_what_is_missing(prepare:
 
 def test_an_org_that_merges_lists_never_loses_the_old_ones(prepare: Prepare) -> None:
     case = prepare(Phase.REMOVE_OLD, replace_or_merge="merge")
-    with pytest.raises(OperationFailedError, match="not expected") as caught:
+    with pytest.raises(OperationFailedError, match="did not take") as caught:
         case.rollout.run()
-    assert "127.0.0.11, 127.0.0.12" in caught.value.message
+    assert "still there 127.0.0.11, 127.0.0.12" in caught.value.message
+    assert case.sent == 2
+
+
+def test_what_somebody_else_adds_meanwhile_stays_when_it_is_deployed_once_more(
+    prepare: Prepare, time_: FakeTime
+) -> None:
+    case = prepare(deploy_seconds=2)
+    case.fault("save_does_not_take")
+    theirs = case.live.replace("127.0.0.11", "198.51.100.7")
+
+    def add() -> None:
+        time_.on_pause = lambda: None
+        case.emulator.put_component(SECURITY, SECURITY_NAME, theirs.encode())
+
+    time_.on_pause = add
+    state = case.rollout.run()
+    assert state is not None
+    assert state.taken
+    assert case.has_new
+    assert "198.51.100.7" in case.live
     assert case.sent == 2
 
 
@@ -615,16 +638,32 @@ def press_ctrl_c() -> None:
     raise KeyboardInterrupt
 
 
-# The gate
+# The clearance
 
 
-@pytest.mark.parametrize("phase", [Phase.REMOVE_OLD, Phase.REMOVE_NEW])
-def test_removing_needs_a_gate(phase: Phase) -> None:
-    with pytest.raises(GateError) as caught:
-        require_gate(phase)
-    assert caught.value.exit_code is ExitCode.GATE
+@pytest.mark.parametrize("clearance", [None, Clearance(Phase.REMOVE_NEW, "another phase's")])
+def test_nothing_is_removed_without_the_phases_own_clearance(
+    clearance: Clearance | None, prepare: Prepare
+) -> None:
+    case = prepare(Phase.REMOVE_OLD)
+    case.rollout.clearance = clearance
+    for attempt in (case.rollout.run, case.rollout.start):
+        with pytest.raises(GateError) as caught:
+            attempt()
+        assert caught.value.exit_code is ExitCode.GATE
+    assert case.sent == 0
 
 
-@pytest.mark.parametrize("phase", [Phase.ADD_NEW, Phase.RESTORE_OLD])
-def test_adding_needs_none(phase: Phase) -> None:
-    require_gate(phase)
+def test_a_cleared_phase_removes(prepare: Prepare) -> None:
+    case = prepare(Phase.REMOVE_OLD)
+    case.rollout.run()
+    assert case.has_new
+    assert "127.0.0.11" not in case.live
+    assert "office VPN" in case.live
+
+
+def test_a_removal_may_be_validated_without_a_clearance(prepare: Prepare) -> None:
+    case = prepare(Phase.REMOVE_OLD, check_only=True)
+    case.rollout.clearance = None
+    assert case.rollout.run() is None
+    assert "127.0.0.11" in case.live
