@@ -9,6 +9,7 @@ from sfcutover.component import Component
 from sfcutover.config import Cutover
 from sfcutover.diff import ComponentDiff, compare
 from sfcutover.errors import ConfigError
+from sfcutover.ipranges import Allowlist
 from sfcutover.package import Package, build_package
 from sfcutover.phases import Change, Phase, apply_phase, notes_on
 from sfcutover.snapshot import Snapshot
@@ -52,9 +53,20 @@ def plan_phase(
     )
     policies = start.policies and start.policies.with_values(cutover.policy_values)
     after = Snapshot(carriers, policies)
-    diffs = tuple(map(compare, start.components, after.components))
-    package = build_package(after.components, cutover.api_version, templates)
-    return PlannedPhase(phase, start, after, diffs, package, _notes(phase, start, cutover.change))
+    return _planned(phase, start, after, cutover, templates, _notes(phase, start, cutover.change))
+
+
+def repeat_phase(
+    planned: PlannedPhase, live: Snapshot, cutover: Cutover, templates: Templates
+) -> PlannedPhase:
+    """The phase once more, for a list on which it did not take.
+
+    Retrieved, changed, deployed again: what the phase wants, on top of what is live now.
+    An entry that somebody else has put on meanwhile stays.
+    """
+    carriers = tuple(_once_more(planned, component) for component in live.carriers)
+    policies = live.policies and live.policies.with_values(cutover.policy_values)
+    return _planned(planned.phase, live, Snapshot(carriers, policies), cutover, templates, ())
 
 
 def plan_all_phases(
@@ -81,6 +93,26 @@ def live_phase(live: Snapshot, change: Change) -> str:
             return "remove-old: the new addresses are on the list, not all old ones"
         case _:
             return "neither all old nor all new addresses are on the list"
+
+
+def _planned(
+    phase: Phase,
+    start: Snapshot,
+    after: Snapshot,
+    cutover: Cutover,
+    templates: Templates,
+    notes: tuple[str, ...],
+) -> PlannedPhase:
+    diffs = tuple(map(compare, start.components, after.components))
+    package = build_package(after.components, cutover.api_version, templates)
+    return PlannedPhase(phase, start, after, diffs, package, notes)
+
+
+def _once_more(planned: PlannedPhase, live: Component) -> Component:
+    before = planned.start.same_as(live) or live
+    wanted = planned.after.same_as(live) or live
+    known = Allowlist((*before.allowlist, *wanted.allowlist))
+    return live.with_allowlist(wanted.allowlist.add(known.uncovered(live.allowlist)))
 
 
 def _apply(

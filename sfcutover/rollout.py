@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sfcutover.clearance import Clearance, require_clearance
 from sfcutover.connection import Connection
 from sfcutover.errors import (
-    GateError,
     NetworkError,
     OperationFailedError,
     PartialSuccessError,
@@ -63,7 +63,8 @@ class RolloutOptions:
 class Rollout:
     """One phase on its way into one target.
 
-    deployments: every deployment sent, with its last known result or None.
+    clearance: needed by a phase that removes addresses; without it nothing is sent.
+    deployments: every deployment that was waited for, with its last known result.
     """
 
     connection: Connection
@@ -72,6 +73,7 @@ class Rollout:
     observer: Observer
     clock: Clock = field(default_factory=Clock)
     templates: Templates = field(default_factory=Templates)
+    clearance: Clearance | None = None
     deployments: list[DeployResult] = field(default_factory=list)
     _sent: str | None = field(default=None, init=False)
 
@@ -119,7 +121,7 @@ class Rollout:
 
     def _send(self) -> str:
         if not self.options.check_only:
-            require_gate(self.planned.phase)
+            require_clearance(self.planned.phase, self.clearance)
         options = DeployOptions(check_only=self.options.check_only)
         deployment_id = self.connection.deployer.start(self.planned.package.to_zip(), options)
         self._sent = deployment_id
@@ -214,21 +216,6 @@ class Rollout:
                 tokens=_meaning(self.planned.phase, state),
             )
         raise _failure(result, _meaning(self.planned.phase, state), state)
-
-
-def require_gate(phase: Phase) -> None:
-    """Refuse a phase that removes addresses: nothing has proven that none is in use.
-
-    Raises GateError. Adding never needs a gate.
-    """
-    if not phase.removes:
-        return
-    proof = "each new address" if phase is Phase.REMOVE_OLD else "the old egress"
-    raise GateError(
-        f"{phase} is refused: no redemption has proven {proof}",
-        hint="only proven traffic may lose its old addresses; keep both on the list until then. "
-        "The gate that makes this evidence is not part of this version",
-    )
 
 
 def _claims_success(result: DeployResult | None) -> bool:

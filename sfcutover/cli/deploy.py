@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from sfcutover.clearance import require_clearance
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import phase_argument, templates_option
 from sfcutover.cli.run import Run
@@ -17,6 +18,7 @@ from sfcutover.connection import Connection
 from sfcutover.documents import DeployDocument, DeployTargetDocument
 from sfcutover.errors import (
     ConfigError,
+    DriftError,
     InterruptedRunError,
     SfcutoverError,
     StillRunningError,
@@ -29,7 +31,7 @@ from sfcutover.output.text import phase_text
 from sfcutover.phases import Phase, check_order
 from sfcutover.plan import PlannedPhase, plan_phase
 from sfcutover.planfile import TargetPlan, read_plan
-from sfcutover.rollout import Rollout, RolloutOptions, require_gate
+from sfcutover.rollout import Rollout, RolloutOptions
 from sfcutover.templates import Templates
 
 _OUTCOMES: dict[Outcome, str] = {
@@ -142,8 +144,10 @@ class Deploy:
             if not planned.changed:
                 return self._say(deployed_document(target.name, url, "no-change", planned))
             if not self.options.check_only:
-                require_gate(self.phase)
-            self._confirm(target)
+                require_clearance(self.phase, None)
+            if self.ask:
+                self._confirm(target)
+                self._require_unchanged(connection, planned)
             return self._roll_out(connection, planned)
 
     def _planned(self, connection: Connection) -> PlannedPhase:
@@ -161,12 +165,19 @@ class Deploy:
         )
         planned = plan.planned(self.phase)
         plan.check_live(planned, live, connection.org.instance_url)
-        fresh = plan_phase(self.phase, live, run.cutover, self.templates, plan.baseline)
-        return planned if live.fingerprints == planned.start.fingerprints else fresh
+        if live.fingerprints == planned.start.fingerprints:
+            return planned
+        return plan_phase(self.phase, live, run.cutover, self.templates, plan.baseline)
+
+    def _require_unchanged(self, connection: Connection, planned: PlannedPhase) -> None:
+        """A person may think for minutes; what they were shown must still be so."""
+        if connection.read().fingerprints != planned.start.fingerprints:
+            raise DriftError(
+                "the list was changed by somebody else while this was being confirmed",
+                hint="look at the diff again: run the same command once more",
+            )
 
     def _confirm(self, target: Target) -> None:
-        if not self.ask:
-            return
         if sys.stdin is None or not sys.stdin.isatty():
             raise ConfigError(
                 "nobody can be asked here: standard input is no terminal",
@@ -178,7 +189,7 @@ class Deploy:
     def _roll_out(self, connection: Connection, planned: PlannedPhase) -> DeployTargetDocument:
         name, url = connection.target.name, connection.org.instance_url
         with progress_for(name, self.run.settings) as progress:
-            rollout = Rollout(connection, planned, self.options, progress)
+            rollout = Rollout(connection, planned, self.options, progress, templates=self.templates)
             try:
                 if self.no_wait:
                     return self._started(name, url, planned, rollout.start())

@@ -1,0 +1,31 @@
+"""The permission to take addresses off, which only a passed gate gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sfcutover.errors import GateError
+from sfcutover.phases import Phase
+
+
+@dataclass(frozen=True)
+class Clearance:
+    """A gate's word that this phase may remove what it removes. reason: what was proven."""
+
+    phase: Phase
+    reason: str
+
+
+def require_clearance(phase: Phase, clearance: Clearance | None) -> None:
+    """Raise GateError for a phase that removes addresses and was not cleared.
+
+    Adding never needs a clearance.
+    """
+    if not phase.removes or (clearance is not None and clearance.phase is phase):
+        return
+    proof = "each new address" if phase is Phase.REMOVE_OLD else "the old egress"
+    raise GateError(
+        f"{phase} is refused: no redemption has proven {proof}",
+        hint="only proven traffic may lose its old addresses; keep both on the list until then. "
+        "The gate that makes this evidence is not part of this version",
+    )
