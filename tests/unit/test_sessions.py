@@ -364,9 +364,9 @@ def test_an_auth_url_is_not_sent_in_clear_to_another_machine(
 
 
 def test_an_auth_url_s_parts_are_decoded(emulator: Emulator, tmp_path: Path) -> None:
-    names = ("SF_CLIENT_ID", "SF_CLIENT_SECRET", "SF_REFRESH_TOKEN")
-    parts = ":".join(percent_encoded(emulator.environment[name]) for name in names)
-    (tmp_path / "url").write_text(f"force://{parts}@{emulator.url}")
+    client_id, token = emulator.auth_url.removeprefix("force://").partition("@")[0].split("::")
+    encoded = f"{percent_encoded(client_id)}::{percent_encoded(token)}"
+    (tmp_path / "url").write_text(f"force://{encoded}@{emulator.url}")
     assert is_alive(open_session(auth_url={"file": str(tmp_path / "url")}))
 
 
