@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import settings
 
 from sfcutover.config import load_config
 from sfcutover.connection import Connection, connect
 from sfcutover.emulator import Emulator, Scenario
 
 from .support import LOOPBACK, FakeTime, Handle, OpenConnection, StartEmulator, StartServer, serving
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
