@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import json
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from werkzeug.wrappers import Response
 
+from sfcutover.emulator.clock import soap_time
 from sfcutover.emulator.faults import Fault
+from sfcutover.emulator.oauth import TokenEndpoint
 from sfcutover.emulator.org import Org
+from sfcutover.emulator.people import People
+from sfcutover.ipranges import IpRange
+
+
+class _Ranges(BaseModel):
+    ranges: list[str]
+
+
+class _Person(BaseModel):
+    name: str
+    legacy: bool = False
 
 
 class Admin:
-    """``/emulator/faults`` (GET, POST, DELETE), ``/emulator/log``, ``/emulator/state`` (GET).
+    """``/emulator/faults`` (GET, POST, DELETE); to look at: log, state, redemptions, allowlist.
 
-    The server listens on loopback only; nothing it says here is a secret. The caller
-    holds the org's lock.
+    POST ``support`` with ``{"ranges": […]}`` changes the legacy app's list; POST
+    ``grants`` or ``codes`` with ``{"name": …, "legacy": false}`` answers with a new
+    refresh token or authorization code, the only secrets here. The server listens on
+    loopback only. The caller holds the org's lock.
     """
 
-    def __init__(self, org: Org) -> None:
+    def __init__(self, org: Org, tokens: TokenEndpoint, people: People) -> None:
         self._org = org
+        self._tokens = tokens
+        self._people = people
 
     def answer(self, method: str, what: str, body: bytes) -> Response:
         """The answer as JSON; 404 for anything else."""
@@ -28,9 +45,17 @@ class Admin:
         if (method, what) == ("DELETE", "faults"):
             self._org.faults.clear()
             return _json([])
-        views = {"faults": self._faults, "log": self._org.log.snapshot, "state": self._state}
+        views = {
+            "faults": self._faults,
+            "log": self._org.log.snapshot,
+            "state": self._state,
+            "redemptions": self._redemptions,
+            "allowlist": self._allowlist,
+        }
         if method == "GET" and what in views:
             return _json(views[what]())
+        if method == "POST" and what in ("support", "grants", "codes"):
+            return self._act(what, body)
         return _json({"error": f"{method} {what} is not known here"}, 404)
 
     def _set_fault(self, body: bytes) -> Response:
@@ -41,6 +66,39 @@ class Admin:
             return _json({"error": problems}, 400)
         self._org.faults.set(fault)
         return _json(self._faults(), 201)
+
+    def _act(self, what: str, body: bytes) -> Response:
+        try:
+            if what == "support":
+                ranges = _Ranges.model_validate_json(body).ranges
+                self._tokens.clients.support.set([IpRange.parse(text) for text in ranges])
+                return _json({"ranges": ranges}, 201)
+            person = _Person.model_validate_json(body)
+        except ValueError as error:  # also a RangeError and a ValidationError
+            return _json({"error": str(error)}, 400)
+        if what == "codes":
+            code = self._people.issue_code(person.name, legacy=person.legacy)
+            return _json({"code": code}, 201)
+        grant = self._people.add_customer(person.name, legacy=person.legacy)
+        return _json({"refresh_token": grant.refresh_token}, 201)
+
+    def _redemptions(self) -> object:
+        return [
+            {
+                "time": soap_time(one.time),
+                "source": one.source,
+                "grant": one.grant,
+                "result": one.result,
+            }
+            for one in self._tokens.redemptions
+        ]
+
+    def _allowlist(self) -> object:
+        self._org.queue.advance()
+        return [
+            {"time": soap_time(one.time), "ranges": [str(entry) for entry in one.allowlist]}
+            for one in self._tokens.clients.deployed.versions()
+        ]
 
     def _faults(self) -> object:
         return [fault.model_dump(mode="json") for fault in self._org.faults.active()]

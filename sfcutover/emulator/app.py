@@ -11,10 +11,11 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from sfcutover.emulator.admin import Admin
+from sfcutover.emulator.echo import Echo
 from sfcutover.emulator.events import Event
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.metadata_api import Asked, MetadataApi
-from sfcutover.emulator.oauth import TokenEndpoint, TokenError
+from sfcutover.emulator.oauth import TokenEndpoint, TokenError, TokenRequest
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.rest import RestApi, RestError
 from sfcutover.emulator.soap import SoapFaultError, read_call, write_answer, write_fault
@@ -39,6 +40,7 @@ ROUTES = Map(
         Rule("/services/oauth2/userinfo", endpoint="userinfo"),
         Rule("/id/<org_id>/<user_id>", endpoint="userinfo"),
         Rule("/services/oauth2/token", endpoint="token"),
+        Rule("/ip", endpoint="echo"),
         Rule("/emulator/<what>", endpoint="admin"),
     ],
     merge_slashes=False,
@@ -49,13 +51,16 @@ ROUTES = Map(
 class App:
     """A WSGI application around one org."""
 
-    def __init__(self, org: Org, url: str, tokens: TokenEndpoint, wait: Waiter) -> None:
+    def __init__(
+        self, org: Org, url: str, tokens: TokenEndpoint, admin: Admin, wait: Waiter
+    ) -> None:
         self._org = org
         self._wait = wait
         self._metadata = MetadataApi(org)
         self._rest = RestApi(org, url)
         self._tokens = tokens
-        self._admin = Admin(org)
+        self._admin = admin
+        self._echo = Echo(org.scenario)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
@@ -78,8 +83,10 @@ class App:
         if endpoint == "soap":
             return self._soap(request, body, str(values["version"]))
         if endpoint == "token":
+            return self._token(request)
+        if endpoint == "echo":
             return self._exchange(
-                "oauth", "token", request, "", lambda event, _: self._token(request, event)
+                "echo", "echo", request, "", lambda event, _: self._echo.answer(request)
             )
         return self._exchange(
             "rest",
@@ -99,7 +106,8 @@ class App:
     ) -> Response:
         """Log a request, let its fault have its way, and take its effect under the lock."""
         fault = self._org.faults.strike(operation)
-        event = self._org.log.add(kind, operation, fault=fault.kind if fault else None)
+        struck = fault.kind if fault else None
+        event = self._org.log.add(kind, operation, fault=struck, source=request.remote_addr)
         response = interfere_before(fault, request, self._wait)
         if response is None:
             with self._org.lock:
@@ -133,16 +141,27 @@ class App:
             return _soap_response(write_fault(error.code, str(error)), 500)
         return _soap_response(write_answer(asked.call.operation, results), 200)
 
-    def _token(self, request: Request, event: Event) -> Response:
+    def _token(self, request: Request) -> Response:
         basic = request.authorization
         pair = None
         if basic is not None and basic.type == "basic":
             pair = (basic.username or "", basic.password or "")
+        asked = TokenRequest(request.form, pair, request.remote_addr or "")
+        return self._exchange(
+            "oauth",
+            self._tokens.operation(asked),
+            request,
+            "",
+            lambda event, fault: self._issue(asked, event, fault),
+        )
+
+    def _issue(self, asked: TokenRequest, event: Event, fault: Fault | None) -> Response:
         try:
-            return _json_response(self._tokens.answer(request.form, pair))
+            return _json_response(self._tokens.answer(asked, event, fault))
         except TokenError as error:
             event["code"] = error.error
-            return _json_response({"error": error.error, "error_description": str(error)}, 400)
+            body = {"error": error.error, "error_description": str(error)}
+            return _json_response(body, error.status)
 
     def _read_rest(
         self, endpoint: str, request: Request, values: Mapping[str, object], event: Event

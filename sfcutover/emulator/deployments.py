@@ -14,6 +14,7 @@ from sfcutover.emulator.clock import Clock
 from sfcutover.emulator.deployment import Deployment, Options, Plan, Status
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.ids import IdSequence, is_same
+from sfcutover.emulator.loss import drop_address
 from sfcutover.emulator.outcome import Checker, Outcome
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.store import Store
@@ -60,7 +61,7 @@ class Queue:
         if finalizing and version >= NO_CANCEL_WHILE_FINALIZING:
             raise CancelRefusedError("Deployment is being finalized and can't be canceled")
         if finalizing:
-            self._commit(deployment)  # below 65.0 a canceled one may have committed
+            self._commit(deployment, self._clock())  # below 65.0 a canceled one may have committed
         deployment.cancel_requested = deployment.cancel_requested or self._clock()
         self.advance()
 
@@ -136,7 +137,7 @@ class Queue:
             deployment.error_message = "The deployment could not be finalized"
             self._end(deployment, Status.FINALIZING_FAILED, moment)
             return
-        self._commit(deployment)
+        self._commit(deployment, moment)
         deployment.components_deployed = len(deployment.outcome.changes)
         self._end(deployment, Status.SUCCEEDED_PARTIAL if partial else Status.SUCCEEDED, moment)
 
@@ -156,19 +157,28 @@ class Queue:
         else:
             self._end(deployment, Status.CANCELED, gone)
 
-    def _commit(self, deployment: Deployment) -> None:
+    def _commit(self, deployment: Deployment, moment: datetime) -> None:
         if deployment.check_only or deployment.affliction == "save_does_not_take":
             return
         for change in deployment.outcome.changes:
+            place = (change.metadata_type, change.full_name)
             if change.xml is None:
-                self._store.delete(change.metadata_type, change.full_name)
+                self._store.delete(*place, moment)
             else:
-                self._store.save(change.metadata_type, change.full_name, change.xml)
+                xml = _without_address(change.metadata_type, change.xml, deployment.fault)
+                self._store.save(*place, xml, moment)
 
     def _end(self, deployment: Deployment, status: Status, moment: datetime) -> None:
         deployment.status = status
         deployment.ended = deployment.modified = moment
         deployment.zip_bytes = deployment.zip_bytes if deployment.check_only else b""
+
+
+def _without_address(metadata_type: str, xml: bytes, fault: Fault | None) -> bytes:
+    """The file, or what a fault lets a save make of it: a range lost, and nobody told."""
+    if fault is None or fault.kind != "save_drops_address":
+        return xml
+    return drop_address(metadata_type, xml, fault.address)
 
 
 def _afflicted(outcome: Outcome, fault: Fault | None) -> Outcome:

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import tempfile
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sfcutover.emulator.admin import Admin
+from sfcutover.emulator.allowlists import ListVersion
 from sfcutover.emulator.app import App
-from sfcutover.emulator.certificate import make_tls
+from sfcutover.emulator.certificate import make_tls, untrusted_tls
+from sfcutover.emulator.clients import CLI_CLIENT_ID
 from sfcutover.emulator.clock import Clock, utc_now
 from sfcutover.emulator.deployment import Deployment
+from sfcutover.emulator.egress import Surroundings
 from sfcutover.emulator.events import EventLog
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.jwt_bearer import JwtKey
-from sfcutover.emulator.oauth import TokenEndpoint
+from sfcutover.emulator.network import Network
+from sfcutover.emulator.oauth import Redemption, TokenEndpoint
 from sfcutover.emulator.org import Org
+from sfcutover.emulator.people import People
 from sfcutover.emulator.sample_config import write_config
 from sfcutover.emulator.scenario import Scenario
-from sfcutover.emulator.server import HOST, Server
+from sfcutover.ipranges import IpRange
 
 
 class Emulator:
@@ -41,36 +48,38 @@ class Emulator:
         clock: Clock = utc_now,
     ) -> None:
         self.scenario = scenario or Scenario()
+        self._stopping = threading.Event()
+        self._org = Org(self.scenario, clock)
         self._folder = tempfile.TemporaryDirectory(prefix="sfcutover-emulator-")
         self._ca_bundle: Path | None = None
         try:
-            self._server = self._listen(port, tls)
+            self._network = self._listen(port, tls)
         except OSError:
             self._folder.cleanup()
             raise
-        self.url = f"{'https' if tls else 'http'}://{HOST}:{self._server.port}"
-        self._org = Org(self.scenario, clock)
+        self.url = self._network.url
         self._key = JwtKey()
         self._tokens = TokenEndpoint(self._org, self.url, self._key)
-        self._stopping = threading.Event()
+        self._people = People(self._org, self._tokens)
         self._access_token = self._org.sessions.start()
 
-    def _listen(self, port: int, tls: bool) -> Server:
-        if not tls:
-            return Server(port, None)
-        context, self._ca_bundle = make_tls(self._path)
-        return Server(port, context)
+    def _listen(self, port: int, tls: bool) -> Network:
+        context = None
+        if tls:
+            context, self._ca_bundle = make_tls(self._path)
+        surroundings = Surroundings(self._org.faults, self._stopping.wait, untrusted_tls)
+        return Network(self.scenario, port, context, surroundings)
 
     def start(self) -> Self:
         """Answer requests from now on."""
-        app = App(self._org, self.url, self._tokens, self._stopping.wait)
-        self._server.start(app)
+        admin = Admin(self._org, self._tokens, self._people)
+        self._network.start(App(self._org, self.url, self._tokens, admin, self._stopping.wait))
         return self
 
     def stop(self) -> None:
         """Close all connections and remove the temporary files; may be called twice."""
         self._stopping.set()
-        self._server.stop()
+        self._network.stop()
         self._folder.cleanup()
 
     def __enter__(self) -> Self:
@@ -86,14 +95,21 @@ class Emulator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that a client of this org needs; tokens and secrets are among them."""
+        """The variables that a client of this org needs; tokens and secrets are among them.
+
+        A refresh token that rotates is the current one at the time of asking.
+        """
         values = {
             "SF_INSTANCE_URL": self.url,
             "SF_ACCESS_TOKEN": self._access_token,
             "SF_CLIENT_ID": self._org.credentials.client_id,
             "SF_CLIENT_SECRET": self._org.credentials.client_secret,
-            "SF_REFRESH_TOKEN": self._tokens.refresh_token,
-            "SFCUTOVER_TOKEN_URL": f"{self.url}/services/oauth2/token",
+            "SF_REFRESH_TOKEN": self._people.canary.refresh_token or "",
+            "SF_LEGACY_CLIENT_ID": self._org.legacy_credentials.client_id,
+            "SF_LEGACY_CLIENT_SECRET": self._org.legacy_credentials.client_secret,
+            "SF_LEGACY_REFRESH_TOKEN": self._people.legacy_canary.refresh_token or "",
+            "SFCUTOVER_TOKEN_URL": self._token_url,
+            **self._network.environment,
             "SFCUTOVER_OLD_IPS": ",".join(self.scenario.old),
             "SFCUTOVER_NEW_IPS": ",".join(self.scenario.new),
         }
@@ -101,14 +117,18 @@ class Emulator:
             values["REQUESTS_CA_BUNDLE"] = str(self._ca_bundle)
         return values
 
-    def config_text(self) -> str:
-        """A commented cutover.yaml that fits the scenario; its secrets are ``{env: NAME}``."""
-        return write_config(self.scenario, self.url)
+    def config_text(self, token_file: str = "canary.token") -> str:  # noqa: S107 - a file's name
+        """A commented cutover.yaml that fits the scenario; its secrets are ``{env: NAME}``.
+
+        token_file: where it says that the canary's refresh token is kept.
+        """
+        return write_config(self.scenario, self.url, self._network.echo_url, token_file)
 
     @property
     def auth_url(self) -> str:
         """An SFDX auth URL for this org, a secret."""
-        return self._tokens.auth_url
+        host = self.url.partition("://")[2]
+        return f"force://{CLI_CLIENT_ID}::{self._people.cli.refresh_token}@{host}"
 
     @cached_property
     def jwt_private_key_path(self) -> Path:
@@ -152,6 +172,64 @@ class Emulator:
         with self._org.lock:
             self._org.queue.advance()
             return [replace(deployment) for deployment in self._org.queue]
+
+    def support_sets_allowlist(self, ranges: Iterable[str]) -> None:
+        """Replace the legacy app's list, as only Salesforce's support can.
+
+        ranges: addresses, CIDR blocks or first-last. Raises RangeError.
+        """
+        parsed = [IpRange.parse(text) for text in ranges]
+        with self._org.lock:
+            self._tokens.clients.support.set(parsed)
+
+    @property
+    def allowlist_history(self) -> list[ListVersion]:
+        """The deployed list of the app and when it was which, the oldest state first."""
+        with self._org.lock:
+            self._org.queue.advance()
+            return list(self._tokens.clients.deployed.versions())
+
+    @property
+    def legacy_allowlist_history(self) -> list[ListVersion]:
+        """The same for the legacy app's list."""
+        with self._org.lock:
+            return list(self._tokens.clients.support.versions())
+
+    @property
+    def redemptions(self) -> list[Redemption]:
+        """Every refresh token that was presented for an app with a list, the oldest first."""
+        with self._org.lock:
+            return list(self._tokens.redemptions)
+
+    @property
+    def customer_tokens(self) -> list[tuple[str, str]]:
+        """Name and current refresh token of every customer's grant that is alive."""
+        with self._org.lock:
+            grants = self._people.customers
+            return [(one.name, one.refresh_token) for one in grants if one.refresh_token]
+
+    def issue_grant(self, name: str, *, legacy: bool = False) -> str:
+        """A refresh token for a customer's user, of the legacy app if asked."""
+        with self._org.lock:
+            return self._people.add_customer(name, legacy=legacy).refresh_token or ""
+
+    def issue_code(self, name: str, *, legacy: bool = False) -> str:
+        """An authorization code, as if a customer's user had just approved the app."""
+        with self._org.lock:
+            return self._people.issue_code(name, legacy=legacy)
+
+    def user_id(self, name: str) -> str:
+        """The user whose grant has this name, as in LoginHistory's UserId."""
+        with self._org.lock:
+            return self._people.user_id(name)
+
+    def proxy_url_for(self, address: str) -> str:
+        """The URL of a proxy that leaves by this address only, a secret; KeyError if none does."""
+        return self._network.proxy_url_for(address)
+
+    @property
+    def _token_url(self) -> str:
+        return f"{self.url}/services/oauth2/token"
 
     @property
     def _path(self) -> Path:

@@ -14,10 +14,12 @@ Event = dict[str, str | int | bool | None]
 class EventLog(Sequence[Event]):
     """A thread-safe list of events, the oldest first.
 
-    Every event has ``time`` (ISO 8601), ``kind`` (soap, rest, oauth) and ``operation``;
-    those about a deployment have its ``deployment`` id. ``status`` is the HTTP status that
-    was worked out, also where a fault kept it from the client; ``code`` an error code and
-    ``fault`` the kind of fault that hit. Never a body, a header or a form field.
+    Every event has ``time`` (ISO 8601), ``kind`` (soap, rest, oauth, echo), ``operation``
+    and ``source``, the address it came from. Those of the token endpoint have a ``result``
+    (redeemed, blocked, ...) and the ``grant``'s name where there is one; those about a
+    deployment its ``deployment`` id. ``status`` is the HTTP status that was worked out, also
+    where a fault kept it from the client; ``code`` an error code and ``fault`` the kind of
+    fault that hit. Never a body, a header or a form field.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -25,7 +27,9 @@ class EventLog(Sequence[Event]):
         self._events: list[Event] = []
         self._lock = threading.Lock()
 
-    def add(self, kind: str, operation: str, fault: str | None = None) -> Event:
+    def add(
+        self, kind: str, operation: str, fault: str | None = None, source: str | None = None
+    ) -> Event:
         """Append one event and return it, so that its outcome can be filled in.
 
         All keys are there from the start: others may be reading.
@@ -39,6 +43,9 @@ class EventLog(Sequence[Event]):
             "status": None,
             "code": None,
             "fault": fault,
+            "source": source,
+            "grant": None,
+            "result": None,
         }
         with self._lock:
             self._events.append(event)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 from collections.abc import Iterable
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 MAX_HUGE_BODY = 256 * 1024 * 1024
 ANY = "any"
@@ -29,6 +30,29 @@ Kind = Literal[
     "failed",  # its first component fails, nothing is saved
     "finalizing_failed",
     "unknown_status",  # a status nobody knows for `seconds`, then success
+    "save_drops_address",  # Succeeded, without the ranges of `address` (None: the last one)
+    "redirect",  # 302 to a host that is not Salesforce, without the effect
+    "no_access_token",  # 200 without access_token, after the effect
+    "ip_restricted",  # a refusal of the token endpoint, without the effect; so are the next
+    "ip_restricted_older",  # the same in its older spelling
+    "token_expired",
+    "token_validity_expired",
+    "authentication_failure",
+    "not_approved",
+    "inactive_user",
+    "inactive_user_grant",  # inactive user as an invalid_grant
+    "inactive_org",
+    "rate_limit",
+    "invalid_client",
+    "invalid_client_id",
+    "invalid_app_access",
+    "unsupported_grant_type",
+    "https_required",
+    "address_reset",  # a proxy resets what would leave by `address` (None: by any)
+    "address_timeout",  # it waits `seconds`, then answers that it got none
+    "proxy_refuses",  # 407, or SOCKS5's own refusal, whatever the password
+    "proxy_down",  # it closes every connection unread
+    "proxy_breaks_tls",  # it answers TLS itself, with a certificate nobody trusts
 ]
 """What a fault does. The effect is what the operation changes in the org."""
 
@@ -40,23 +64,52 @@ OF_A_DEPLOYMENT: frozenset[Kind] = frozenset(
         "failed",
         "finalizing_failed",
         "unknown_status",
+        "save_drops_address",
     }
 )
-DEPLOYING = frozenset({"deploy", "deployRecentValidation"})
-OPERATIONS = DEPLOYING | {
+OF_A_REDEMPTION: dict[Kind, tuple[str, str]] = {
+    "ip_restricted": ("invalid_grant", "ip restricted"),
+    "ip_restricted_older": ("invalid_grant", "IP restricted or invalid login hours"),
+    "token_expired": ("invalid_grant", "expired access/refresh token"),
+    "token_validity_expired": ("invalid_grant", "token validity expired"),
+    "authentication_failure": ("invalid_grant", "authentication failure"),
+    "not_approved": ("invalid_grant", "user hasn't approved this consumer"),
+    "inactive_user": ("inactive_user", "user is inactive"),  # description assumed
+    "inactive_user_grant": ("invalid_grant", "inactive user"),
+    "inactive_org": ("inactive_org", "organization is inactive"),  # description assumed
+    "rate_limit": ("rate_limit_exceeded", "number of logins exceeded"),
+    "invalid_client": ("invalid_client", "invalid client credentials"),
+    "invalid_client_id": ("invalid_client_id", "client identifier invalid"),
+    "invalid_app_access": ("invalid_app_access", "user is not admin approved"),  # assumed
+    "unsupported_grant_type": ("unsupported_grant_type", "grant type not supported"),
+    "https_required": ("invalid_request", "HTTPS required"),
+}
+"""Refusals of the token endpoint: error and error_description, as users report them."""
+OF_AN_ADDRESS: frozenset[Kind] = frozenset({"address_reset", "address_timeout"})
+OF_A_PROXY: frozenset[Kind] = OF_AN_ADDRESS | {
+    "proxy_refuses",
+    "proxy_down",
+    "proxy_breaks_tls",
+}
+DEPLOYING: frozenset[str] = frozenset({"deploy", "deployRecentValidation"})
+OPERATIONS: frozenset[str] = DEPLOYING | {
     *("cancelDeploy", "checkDeployStatus", "checkRetrieveStatus", "checkStatus"),
     *("describeMetadata", "listMetadata", "retrieve"),
     *("limits", "query", "resources", "tooling_query", "user", "userinfo", "versions"),
-    "token",
+    *("token", "redeem", "echo"),
 }
+TOKEN_OPERATIONS: frozenset[str] = frozenset({"token", "redeem"})
+PROXIES: frozenset[str] = frozenset({"old_proxy", "new_proxy"})
 
 
 class Fault(BaseModel):
     """One fault.
 
-    operation: one of OPERATIONS, as the log names them, or ``any``.
+    operation: one of OPERATIONS, as the log names them, or ``any``; ``token`` includes
+    ``redeem``. A proxy's faults happen to old_proxy, new_proxy or ``any`` of them.
     skip: how many calls go well first. count: how many then fail; None means all.
-    seconds: for slow and unknown_status. size: bytes of a huge_body.
+    seconds: for slow, unknown_status and address_timeout. size: bytes of a huge_body.
+    address: for save_drops_address and the faults of an address.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,21 +120,44 @@ class Fault(BaseModel):
     skip: int = Field(default=0, ge=0)
     seconds: float = Field(default=0.5, ge=0, le=3600)
     size: int = Field(default=64 * 1024 * 1024, ge=1, le=MAX_HUGE_BODY)
+    address: str | None = None
 
     @model_validator(mode="after")
     def _check_operation(self) -> Self:
-        if self.operation not in (ANY, *OPERATIONS):
-            known = ", ".join(sorted(OPERATIONS))
+        if self.operation not in (ANY, *OPERATIONS, *PROXIES):
+            known = ", ".join(sorted(OPERATIONS | PROXIES))
             raise ValueError(f"unknown operation {self.operation!r}; known: {ANY}, {known}")
-        if self.kind in OF_A_DEPLOYMENT and self.operation not in (ANY, *DEPLOYING):
-            raise ValueError(f"{self.kind} happens to a deployment: its operation is deploy")
+        places, what = self._scope
+        if self.operation not in (ANY, *places):
+            raise ValueError(f"{self.kind} happens to {what}")
         return self
 
-    def concerns(self, operation: str) -> bool:
-        """True if a call of operation counts for this fault."""
-        if self.kind in OF_A_DEPLOYMENT and operation not in DEPLOYING:
+    @field_validator("address")
+    @classmethod
+    def _check_address(cls, address: str | None) -> str | None:
+        return None if address is None else str(ipaddress.ip_address(address))
+
+    @property
+    def _scope(self) -> tuple[frozenset[str], str]:
+        """The operations it can happen to, and a word for them."""
+        if self.kind in OF_A_DEPLOYMENT:
+            return DEPLOYING, "a deployment: its operation is deploy"
+        if self.kind in OF_A_PROXY:
+            return PROXIES, "a proxy: its operation is old_proxy or new_proxy"
+        if self.kind in OF_A_REDEMPTION or self.kind == "no_access_token":
+            return TOKEN_OPERATIONS, "the token endpoint: its operation is token or redeem"
+        return OPERATIONS, "an operation of the org, not to a proxy"
+
+    def concerns(self, operation: str, address: str | None = None) -> bool:
+        """True if a call of operation counts for this fault; address is where it leaves by."""
+        if operation not in self._scope[0]:
             return False
-        return self.operation in (ANY, operation)
+        if (self.kind in OF_AN_ADDRESS) != (address is not None):
+            return False
+        if address is not None and self.address not in (None, address):
+            return False
+        named = self.operation == "token" and operation in TOKEN_OPERATIONS
+        return named or self.operation in (ANY, operation)
 
 
 class _Active:
@@ -121,11 +197,14 @@ class FaultBoard:
         with self._lock:
             self._active.clear()
 
-    def strike(self, operation: str) -> Fault | None:
-        """The fault that hits this call, at most one; the oldest goes first."""
+    def strike(self, operation: str, address: str | None = None) -> Fault | None:
+        """The fault that hits this call, at most one; the oldest goes first.
+
+        address: the one that a proxy's connection leaves by, to ask for its faults only.
+        """
         with self._lock:
             for active in self._active:
-                if active.fault.concerns(operation) and active.strike():
+                if active.fault.concerns(operation, address) and active.strike():
                     self._active = [other for other in self._active if not other.is_spent]
                     return active.fault
         return None

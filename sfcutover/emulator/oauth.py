@@ -1,4 +1,4 @@
-"""The token endpoint, as far as logging in to the org goes.
+"""The token endpoint: logging in to the org, and redemptions, which the lists gate.
 
 Errors and their descriptions are those that users report; all have HTTP status 400.
 """
@@ -10,32 +10,66 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from sfcutover.emulator.clients import Clients
+from sfcutover.emulator.events import Event
+from sfcutover.emulator.faults import OF_A_REDEMPTION, Fault
+from sfcutover.emulator.grants import Client, Grant, Grants
 from sfcutover.emulator.jwt_bearer import BadAssertionError, JwtKey
+from sfcutover.emulator.logins import RESTRICTED, SUCCESS
 from sfcutover.emulator.org import Org
-from sfcutover.emulator.sessions import is_same_secret, make_secret
 
-CLI_CLIENT_ID = "PlatformCLI"  # the official CLI's own client; it has no secret
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_TOKEN_HEAD = "5Aep861"  # noqa: S105 - how Salesforce's refresh tokens begin
-_TOKEN_LENGTH = 80
+REFRESH = "refresh_token"
+CODE = "authorization_code"
+_SUBTYPES = {REFRESH: "OauthRefreshToken", CODE: "OauthWebServer"}  # the second is assumed
+NOBODY = "unknown"  # the name of a grant that nobody has
 
 
 class TokenError(Exception):
-    """Answered as ``{"error": …, "error_description": …}`` with status 400."""
+    """Answered as ``{"error": …, "error_description": …}``, mostly with status 400.
 
-    def __init__(self, error: str, description: str) -> None:
+    result: what the log calls it.
+    """
+
+    def __init__(self, error: str, description: str, result: str = "", status: int = 400) -> None:
         super().__init__(description)
         self.error = error
+        self.result = result or error
+        self.status = status
 
 
-@dataclass
-class Grant:
-    """A user's consent to a client: whoever has the token gets sessions."""
+@dataclass(frozen=True)
+class Redemption:
+    """A refresh token that was presented.
 
-    client_id: str
-    refresh_token: str
-    rotates: bool
+    grant: its name, or ``unknown``. source: the address it came from. result: redeemed,
+    blocked, token_dead, reuse_detected, or the error.
+    """
+
+    time: datetime
+    source: str
+    grant: str
+    result: str
+
+
+@dataclass(frozen=True)
+class TokenRequest:
+    """A request to the token endpoint; basic is the pair of an Authorization header."""
+
+    form: Mapping[str, str]
+    basic: tuple[str, str] | None
+    source: str
+
+    @property
+    def grant_type(self) -> str:
+        return self.form.get("grant_type", "")
+
+    @property
+    def client(self) -> tuple[str, str]:
+        """Client id and secret."""
+        return self.basic or (self.form.get("client_id", ""), self.form.get("client_secret", ""))
 
 
 class TokenEndpoint:
@@ -45,58 +79,105 @@ class TokenEndpoint:
         self._org = org
         self._url = url
         self._key = key
-        self._grants = [
-            Grant(CLI_CLIENT_ID, _new_refresh_token(), org.scenario.rotate_auth_url_token),
-            Grant(org.credentials.client_id, _new_refresh_token(), False),
-        ]
+        self.clients = Clients(org)
+        self.grants = Grants(org.sessions, org.scenario.grants_per_user)
+        self.redemptions: list[Redemption] = []
 
-    @property
-    def auth_url(self) -> str:
-        """An SFDX auth URL that is good now: ``force://<client>::<token>@<host>``."""
-        host = self._url.partition("://")[2]
-        return f"force://{CLI_CLIENT_ID}::{self._grants[0].refresh_token}@{host}"
+    def operation(self, request: TokenRequest) -> str:
+        """redeem for a refresh token of an app with a list; token for all else."""
+        client = self.clients.find(request.client[0])
+        is_login = client is not None and client.gate is None
+        return "redeem" if request.grant_type == REFRESH and not is_login else "token"
 
-    @property
-    def refresh_token(self) -> str:
-        """The refresh token of the app's own grant."""
-        return self._grants[1].refresh_token
+    def answer(self, request: TokenRequest, event: Event, fault: Fault | None) -> dict[str, str]:
+        """The token response, and what came of it in the event; TokenError for a refusal."""
+        grant = self._presented(request)
+        event["grant"] = grant.name if grant else None
+        try:
+            body = self._answer(request, grant, fault)
+        except TokenError as error:
+            self._note(event, error.result)
+            raise
+        self._note(event, "redeemed" if grant else "logged_in")
+        if fault and fault.kind == "no_access_token":
+            del body["access_token"]
+        return body
 
-    def answer(self, form: Mapping[str, str], basic: tuple[str, str] | None) -> dict[str, str]:
-        """The token response for a form; basic is the pair of an Authorization header."""
-        flows = {
-            "client_credentials": self._client_credentials,
-            "refresh_token": self._refresh,
-            JWT_BEARER: self._jwt_bearer,
-        }
-        grant_type = form.get("grant_type", "")
-        if grant_type not in flows:
-            raise TokenError("unsupported_grant_type", "grant type not supported")
-        client = basic or (form.get("client_id", ""), form.get("client_secret", ""))
-        return flows[grant_type](form, *client)
+    def _note(self, event: Event, result: str) -> None:
+        event["result"] = result
+        if event["operation"] == "redeem":
+            name, source = str(event["grant"] or NOBODY), str(event["source"])
+            self.redemptions.append(Redemption(self._org.clock(), source, name, result))
 
-    def _client_credentials(
-        self, form: Mapping[str, str], client_id: str, secret: str
+    def _presented(self, request: TokenRequest) -> Grant | None:
+        if request.grant_type == REFRESH:
+            return self.grants.of_token(request.form.get("refresh_token", ""))
+        return self.grants.of_code(request.form.get("code", ""))
+
+    def _answer(
+        self, request: TokenRequest, grant: Grant | None, fault: Fault | None
     ) -> dict[str, str]:
-        self._check_client(client_id, secret)
-        return self._success()
+        if fault and fault.kind in OF_A_REDEMPTION:
+            error, description = OF_A_REDEMPTION[fault.kind]
+            raise TokenError(error, description)
+        if request.grant_type in _SUBTYPES:
+            return self._redeem(request, grant)
+        if request.grant_type == "client_credentials":
+            self._client(request)
+            return self._success(self._org.user_id)
+        if request.grant_type == JWT_BEARER:
+            return self._jwt_bearer(request.form)
+        raise TokenError("unsupported_grant_type", "grant type not supported")
 
-    def _refresh(self, form: Mapping[str, str], client_id: str, secret: str) -> dict[str, str]:
-        if client_id != CLI_CLIENT_ID:
-            self._check_client(client_id, secret)
-        sent = form.get("refresh_token", "")
-        for grant in self._grants:
-            is_it = is_same_secret(grant.refresh_token, sent)
-            if is_it and grant.client_id == client_id:
-                return self._success() | self._rotate(grant)
-        raise TokenError("invalid_grant", "expired access/refresh token")
+    def _redeem(self, request: TokenRequest, grant: Grant | None) -> dict[str, str]:
+        """A refresh token or a code for a session. A block leaves the grant as it is."""
+        client = self._client(request)
+        self._check_source(request, client, grant)
+        if grant is None or grant.client is not client:
+            raise TokenError("invalid_grant", _dead(request), "token_dead")
+        if request.grant_type == CODE:
+            self.grants.use_code(request.form["code"])
+        elif grant.refresh_token != request.form["refresh_token"]:
+            is_reuse = grant.refresh_token is not None
+            self.grants.revoke(grant)
+            result = "reuse_detected" if is_reuse else "token_dead"
+            raise TokenError("invalid_grant", _dead(request), result)
+        self._log_in(request, client, grant, SUCCESS)
+        return self._session_of(request, grant)
 
-    def _rotate(self, grant: Grant) -> dict[str, str]:
-        if not grant.rotates:
-            return {}
-        grant.refresh_token = _new_refresh_token()
-        return {"refresh_token": grant.refresh_token}
+    def _session_of(self, request: TokenRequest, grant: Grant) -> dict[str, str]:
+        body = self._success(grant.user_id)
+        renewed = None
+        if request.grant_type == REFRESH:
+            renewed = self.grants.renew(grant, body["access_token"])
+        else:
+            grant.access_tokens.append(body["access_token"])
+            renewed = grant.refresh_token
+        return body if renewed is None else body | {"refresh_token": renewed}
 
-    def _jwt_bearer(self, form: Mapping[str, str], client_id: str, secret: str) -> dict[str, str]:
+    def _check_source(self, request: TokenRequest, client: Client, grant: Grant | None) -> None:
+        if client.gate is None:
+            return
+        self._org.queue.advance()
+        if client.gate.allows(request.source):
+            return
+        if grant is not None:
+            self._log_in(request, client, grant, RESTRICTED)
+        scenario = self._org.scenario
+        raise TokenError(
+            scenario.block_error, scenario.block_description, "blocked", scenario.block_status
+        )
+
+    def _log_in(self, request: TokenRequest, client: Client, grant: Grant, status: str) -> None:
+        self._org.logins.add(
+            application=client.name,
+            subtype=_SUBTYPES[request.grant_type],
+            user_id=grant.user_id,
+            source=request.source,
+            status=status,
+        )
+
+    def _jwt_bearer(self, form: Mapping[str, str]) -> dict[str, str]:
         audiences = [self._url, "https://login.salesforce.com", "https://test.salesforce.com"]
         try:
             claims = self._key.verify(form.get("assertion", ""), audiences)
@@ -106,17 +187,19 @@ class TokenEndpoint:
             raise TokenError("invalid_client_id", "client identifier invalid")
         if claims.get("sub") != self._org.scenario.username:
             raise TokenError("invalid_grant", "user hasn't approved this consumer")
-        return self._success()
+        return self._success(self._org.user_id)
 
-    def _check_client(self, client_id: str, secret: str) -> None:
-        known = self._org.credentials
-        if not is_same_secret(known.client_id, client_id):
+    def _client(self, request: TokenRequest) -> Client:
+        client_id, secret = request.client
+        client = self.clients.find(client_id)
+        if client is None or (client.secret is None and request.grant_type != REFRESH):
             raise TokenError("invalid_client_id", "client identifier invalid")
-        if not is_same_secret(known.client_secret, secret):
+        if not client.accepts(secret):
             raise TokenError("invalid_client", "invalid client credentials")
+        return client
 
-    def _success(self) -> dict[str, str]:
-        identity = f"{self._url}/id/{self._org.id}/{self._org.user_id}"
+    def _success(self, user_id: str) -> dict[str, str]:
+        identity = f"{self._url}/id/{self._org.id}/{user_id}"
         issued_at = str(int(self._org.clock().timestamp() * 1000))
         key = self._org.credentials.client_secret.encode()
         digest = hmac.new(key, (identity + issued_at).encode(), hashlib.sha256).digest()
@@ -131,5 +214,8 @@ class TokenEndpoint:
         }
 
 
-def _new_refresh_token() -> str:
-    return _TOKEN_HEAD + make_secret(_TOKEN_LENGTH)
+def _dead(request: TokenRequest) -> str:
+    return "invalid authorization code" if request.grant_type == CODE else _DEAD_TOKEN
+
+
+_DEAD_TOKEN = "expired access/refresh token"  # noqa: S105 - a message

@@ -10,6 +10,7 @@ from sfcutover.emulator.deployments import Queue
 from sfcutover.emulator.events import EventLog
 from sfcutover.emulator.faults import FaultBoard
 from sfcutover.emulator.ids import IdSequence
+from sfcutover.emulator.logins import Logins
 from sfcutover.emulator.retrievals import Retriever
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.sessions import Sessions, make_secret
@@ -30,15 +31,15 @@ class Org:
         self.id = self.ids.make("00D")
         self.user_id = self.ids.make("005")
         self.profile_id = self.ids.make("00e")
-        self.credentials = Credentials(
-            "3MVG9" + make_secret(_CLIENT_ID_LENGTH), make_secret(_CLIENT_SECRET_LENGTH)
-        )
+        self.credentials = _make_credentials()
+        self.legacy_credentials = _make_credentials()
         self.log = EventLog(clock)
         self.faults = FaultBoard(scenario.faults)
         self.sessions = Sessions(self.id, scenario.session_seconds, clock)
         self.store = Store(scenario, self.ids, clock)
         self.queue = Queue(scenario, self.store, self.ids, clock)
         self.retriever = Retriever(scenario, self.store, self.ids, clock)
+        self.logins = Logins(scenario, self.ids, clock)
         self.started = clock()
         for metadata_type, name, xml in default_components(scenario, self.credentials):
             self.store.put(metadata_type, name, xml)
@@ -48,3 +49,7 @@ class Org:
         scenario = self.scenario
         in_range = scenario.min_api_version <= version <= scenario.max_api_version
         return in_range and version.is_integer()
+
+
+def _make_credentials() -> Credentials:
+    return Credentials("3MVG9" + make_secret(_CLIENT_ID_LENGTH), make_secret(_CLIENT_SECRET_LENGTH))

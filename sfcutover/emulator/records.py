@@ -23,6 +23,8 @@ def records_of(org: Org, query: Query, *, tooling: bool) -> list[Record]:
     if tooling:
         if name == "deployrequest" and org.scenario.deploy_request_query:
             return [_deploy_request(org, one) for one in reversed(list(org.queue))]
+    elif name == "loginhistory":
+        return org.logins.records(query)
     elif name == "organization":
         return [organization(org)]
     elif name == "user":

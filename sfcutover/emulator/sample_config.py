@@ -29,10 +29,26 @@ targets:
     org:
       access_token: {{env: SF_ACCESS_TOKEN}}
       instance_url: {url}
+
+# How traffic leaves before and after the cutover, and a page that shows by which address.
+egress:
+  old:
+    proxy: {{env: SFCUTOVER_OLD_PROXY_URL}}
+  new:
+    proxy: {{env: SFCUTOVER_NEW_PROXY_URL}}
+  echo_url: {echo_url}
+
+# The canary: a grant of your own, redeemed to prove every new address.
+verify:
+  token_url: {token_url}
+  client_id: {{env: SF_CLIENT_ID}}
+  client_secret: {{env: SF_CLIENT_SECRET}}
+  refresh_token: {{file: {token_file}}}
+  settle: 2s  # only to try things out: leave it at 60s for an org that is not emulated
 """
 
 
-def write_config(scenario: Scenario, url: str) -> str:
+def write_config(scenario: Scenario, url: str, echo_url: str, token_file: str) -> str:
     """The file's text; lists and names are quoted as JSON, which YAML reads."""
     return _TEMPLATE.format(
         app=json.dumps(scenario.app_name),
@@ -40,4 +56,7 @@ def write_config(scenario: Scenario, url: str) -> str:
         old=json.dumps(list(scenario.old)),
         new=json.dumps(list(scenario.new)),
         url=json.dumps(url),
+        echo_url=json.dumps(echo_url),
+        token_url=json.dumps(f"{url}/services/oauth2/token"),
+        token_file=json.dumps(token_file),
     )

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.schema import SCHEMAS
+from sfcutover.emulator.traffic_scenario import Frozen, TrafficScenario
 from sfcutover.emulator.xml import metadata_fragment
-from sfcutover.ipranges import IpRange, RangeError
+from sfcutover.ipranges import MAX_ADDRESSES, IpRange, RangeError
 
 NEWEST_VERSION = 68.0  # Winter '27
 
@@ -20,11 +21,7 @@ class ScenarioError(ValueError):
     """The file is no scenario; the message names the file and what is wrong in it."""
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Entry(_Frozen):
+class Entry(Frozen):
     """One entry of an allowlist: ``range`` as an address, a CIDR block or first-last."""
 
     range: str
@@ -43,7 +40,7 @@ class Entry(_Frozen):
         return IpRange.parse(self.range, self.description)
 
 
-class Component(_Frozen):
+class Component(Frozen):
     """A component that stands in the org besides the default ones; xml is its whole file."""
 
     type: str
@@ -58,7 +55,7 @@ class Component(_Frozen):
         return name
 
 
-class Scenario(_Frozen):
+class Scenario(TrafficScenario):
     """An org, its app, its addresses, its timing and its oddities. Times are in seconds."""
 
     # What stands in the org. A component's name is made from the app's unless it is given.
@@ -73,8 +70,8 @@ class Scenario(_Frozen):
     leave_out: tuple[str, ...] = ()  # metadata types without a default component
     extra_components: tuple[Component, ...] = ()
     # Elements that only this org knows, with the XML inside; it accepts them back.
-    unknown_fields: dict[str, str] = {}  # in the security settings
-    unknown_range_fields: dict[str, str] = {}  # in each of their ranges
+    unknown_fields: dict[str, str] = Field({})  # in the security settings
+    unknown_range_fields: dict[str, str] = Field({})  # in each of their ranges
 
     # The addresses.
     old: tuple[str, ...] = ("127.0.0.11", "127.0.0.12")
@@ -156,6 +153,21 @@ class Scenario(_Frozen):
             raise ScenarioError(f"{file}: {_in_one_line(error)}") from error
 
     @property
+    def old_exits(self) -> tuple[str, ...]:
+        """The addresses that traffic leaves by on the old way out."""
+        return _addresses(self.old_egress or self.old)
+
+    @property
+    def new_exits(self) -> tuple[str, ...]:
+        """The addresses that traffic leaves by on the new way out."""
+        return _addresses(self.new_egress or self.new)
+
+    @property
+    def uses_ipv6(self) -> bool:
+        """True if the servers are to listen on ::1, too."""
+        return self.ipv6 or "::1" in (*self.old_exits, *self.new_exits)
+
+    @property
     def app_name(self) -> str:
         """The app's full name, with the namespace where there is one."""
         return self.qualified(self.app)
@@ -164,6 +176,13 @@ class Scenario(_Frozen):
         """A component's full name: ``ns__Name`` in a namespaced org (as seen by users)."""
         filled = name.replace("{app}", self.app)
         return f"{self.namespace}__{filled}" if self.namespace else filled
+
+
+def _addresses(ranges: tuple[str, ...]) -> tuple[str, ...]:
+    parsed = [IpRange.parse(text) for text in ranges]
+    return tuple(
+        str(one.start + offset) for one in parsed for offset in range(min(one.size, MAX_ADDRESSES))
+    )
 
 
 def _in_one_line(error: ValidationError) -> str:

@@ -25,8 +25,8 @@ def serve(
     """Serve until SIGTERM or SIGINT; only for the main thread.
 
     Writes env_file (KEY=VALUE lines without quotes; mode 0600, for there are secrets in
-    it) and config_file (a cutover.yaml), then announces the
-    emulator, which is ready. Raises ScenarioError for
+    it) and config_file (a cutover.yaml, and beside it canary.token with the canary's
+    refresh token, mode 0600), then announces the emulator, which is ready. Raises ScenarioError for
     a bad scenario and OSError if the port is taken or a file can't be written.
     """
     scenario = Scenario.from_file(scenario_path) if scenario_path else Scenario()
@@ -34,17 +34,27 @@ def serve(
         if env_file:
             _write_env_file(env_file, emulator.environment)
         if config_file:
-            config_file.write_text(emulator.config_text(), encoding="utf-8")
+            write_config_file(config_file, emulator)
         announce(emulator)
         stop.wait()
 
 
+def write_config_file(path: Path, emulator: Emulator) -> None:
+    """Write a cutover.yaml, and canary.token in the same folder, which it refers to."""
+    token_file = path.resolve().with_name("canary.token")
+    _write_secret(token_file, emulator.environment["SF_REFRESH_TOKEN"] + "\n")
+    path.write_text(emulator.config_text(str(token_file)), encoding="utf-8")
+
+
 def _write_env_file(path: Path, environment: dict[str, str]) -> None:
-    lines = [f"{key}={value}\n" for key, value in environment.items()]
+    _write_secret(path, "".join(f"{key}={value}\n" for key, value in environment.items()))
+
+
+def _write_secret(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)  # an old file's mode would stay
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123
-        file.writelines(lines)
+        file.write(text)
 
 
 @contextmanager

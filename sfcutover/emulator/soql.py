@@ -1,10 +1,12 @@
-"""The little SOQL that clients of the emulator send: one object, equality filters, a limit."""
+"""The little SOQL that clients of the emulator send: one object, filters, an order, a limit."""
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 Record = Mapping[str, str | bool | int | None]
 
@@ -18,23 +20,50 @@ class QueryError(ValueError):
 
 
 @dataclass(frozen=True)
+class Filter:
+    """A condition on one field; value is a datetime where it was written without quotes."""
+
+    field: str
+    operator: str
+    value: str | datetime
+
+    def holds(self, actual: str | bool | int | None) -> bool:
+        if isinstance(self.value, str):
+            return _as_text(actual) == self.value
+        compare = _OPERATORS[self.operator]
+        return isinstance(actual, str) and compare(datetime.fromisoformat(actual), self.value)
+
+
+@dataclass(frozen=True)
 class Query:
-    """A parsed query; filters are (field, value) pairs that all must hold."""
+    """A parsed query; all filters must hold. order: a field, and True to go down."""
 
     fields: tuple[str, ...]
     source: str
-    filters: tuple[tuple[str, str], ...]
+    filters: tuple[Filter, ...]
+    order: tuple[str, bool] | None
     limit: int | None
 
 
 _QUERY = re.compile(
     r"select\s+(?P<fields>[\w\s,.()]+?)\s+from\s+(?P<source>\w+)"
     r"(?:\s+where\s+(?P<filters>.+?))?"
-    r"(?:\s+order\s+by\s+createddate\s+desc(?:\s+nulls\s+(?:first|last))?)?"
+    r"(?:\s+order\s+by\s+(?P<order>\w+)(?:\s+(?P<way>asc|desc))?(?:\s+nulls\s+(?:first|last))?)?"
     r"(?:\s+limit\s+(?P<limit>\d+))?\s*",
     re.IGNORECASE | re.DOTALL,
 )
-_FILTER = re.compile(r"(?P<name>\w+)\s*=\s*(?:'(?P<text>[^']*)'|(?P<word>true|false))", re.I)
+_FILTER = re.compile(
+    r"(?P<name>\w+)\s*(?:=\s*(?:'(?P<text>[^']*)'|(?P<word>true|false))"
+    r"|(?P<operator>[<>]=?|=)\s*(?P<time>\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)))",
+    re.IGNORECASE,
+)
+_OPERATORS: dict[str, Callable[[datetime, datetime], bool]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 
 
@@ -45,26 +74,43 @@ def parse_query(text: str) -> Query:
         raise QueryError("MALFORMED_QUERY", "unexpected token in the query")
     fields = tuple(name.strip() for name in match["fields"].split(","))
     limit = int(match["limit"]) if match["limit"] else None
-    return Query(fields, match["source"], _read_filters(match["filters"]), limit)
+    down = (match["way"] or "").lower() == "desc"
+    order = (match["order"], down) if match["order"] else None
+    return Query(fields, match["source"], _read_filters(match["filters"]), order, limit)
 
 
 def run_query(query: Query, records: Sequence[Record]) -> list[dict[str, str | bool | int | None]]:
-    """The fields asked for of the records that match; names are not case sensitive."""
+    """The fields asked for of the records that match; names are not case sensitive.
+
+    Records that the order leaves as they are keep the order in which they are given.
+    """
     found = [_folded(record) for record in records]
-    for name, wanted in query.filters:
-        found = [row for row in found if _as_text(_field(row, name, query)[1]) == wanted]
+    for one in query.filters:
+        found = [row for row in found if one.holds(_field(row, one.field, query)[1])]
+    if query.order:
+        name, down = query.order
+        found.sort(key=lambda row: _as_text(_field(row, name, query)[1]), reverse=down)
     rows = [dict(_field(row, name, query) for name in query.fields) for row in found]
     return rows[: query.limit]
 
 
-def _read_filters(text: str | None) -> tuple[tuple[str, str], ...]:
-    filters: list[tuple[str, str]] = []
+def _read_filters(text: str | None) -> tuple[Filter, ...]:
+    filters: list[Filter] = []
     for part in _AND.split(text.strip()) if text else []:
         match = _FILTER.fullmatch(part.strip())
         if match is None:
             raise QueryError("MALFORMED_QUERY", "only field = 'value' filters are known here")
-        filters.append((match["name"], match["text"] or (match["word"] or "").lower()))
+        filters.append(Filter(match["name"], match["operator"] or "=", _value(match)))
     return tuple(filters)
+
+
+def _value(match: re.Match[str]) -> str | datetime:
+    if match["time"] is None:
+        return match["text"] or (match["word"] or "").lower()
+    try:
+        return datetime.fromisoformat(match["time"])
+    except ValueError as error:
+        raise QueryError("MALFORMED_QUERY", f"{match['time']} is no dateTime") from error
 
 
 _Row = dict[str, tuple[str, str | bool | int | None]]

@@ -30,8 +30,21 @@ class Stored:
     modified: datetime
 
 
+@dataclass(frozen=True)
+class Saved:
+    """One save; xml is None where the component was deleted."""
+
+    time: datetime
+    metadata_type: str
+    full_name: str
+    xml: bytes | None
+
+
 class Store:
-    """Components by type and name. The caller holds the org's lock."""
+    """Components by type and name. The caller holds the org's lock.
+
+    timeline: every save so far, the oldest first. A moment that is not given is now.
+    """
 
     def __init__(self, scenario: Scenario, ids: IdSequence, clock: Clock) -> None:
         self._scenario = scenario
@@ -40,6 +53,7 @@ class Store:
         self._ids = ids
         self._clock = clock
         self._components: dict[Key, Stored] = {}
+        self.timeline: list[Saved] = []
 
     def get(self, metadata_type: str, full_name: str) -> Stored | None:
         return self._components.get((metadata_type, full_name))
@@ -54,34 +68,39 @@ class Store:
 
     def put(self, metadata_type: str, full_name: str, xml: bytes) -> Stored:
         """Save a file as it is, apart from its layout; XmlError if it is not well-formed."""
-        return self._keep(metadata_type, full_name, parse_xml(xml))
+        return self._keep(metadata_type, full_name, parse_xml(xml), self._clock())
 
-    def save(self, metadata_type: str, full_name: str, xml: bytes) -> bool:
+    def save(
+        self, metadata_type: str, full_name: str, xml: bytes, moment: datetime | None = None
+    ) -> bool:
         """Save a deployed file as the scenario's org does; True if that changed the component."""
         before = self.get(metadata_type, full_name)
         root = parse_xml(xml)
         if before is not None:
             self._carry_over(metadata_type, parse_xml(before.xml), root)
         self._rewrite_ranges(metadata_type, root)
-        after = self._keep(metadata_type, full_name, root)
+        after = self._keep(metadata_type, full_name, root, moment or self._clock())
         return before is None or before.xml != after.xml
 
-    def delete(self, metadata_type: str, full_name: str) -> bool:
+    def delete(self, metadata_type: str, full_name: str, moment: datetime | None = None) -> bool:
         """Remove a component; False if there was none."""
+        self.timeline.append(Saved(moment or self._clock(), metadata_type, full_name, None))
         return self._components.pop((metadata_type, full_name), None) is not None
 
-    def _keep(self, metadata_type: str, full_name: str, root: etree._Element) -> Stored:
+    def _keep(
+        self, metadata_type: str, full_name: str, root: etree._Element, moment: datetime
+    ) -> Stored:
         before = self.get(metadata_type, full_name)
-        now = self._clock()
         stored = Stored(
             metadata_type,
             full_name,
             write_component(root),
             before.id if before else self._ids.make(SCHEMAS[metadata_type].key_prefix),
-            before.created if before else now,
-            now,
+            before.created if before else moment,
+            moment,
         )
         self._components[metadata_type, full_name] = stored
+        self.timeline.append(Saved(moment, metadata_type, full_name, stored.xml))
         return stored
 
     def _carry_over(self, metadata_type: str, old: etree._Element, new: etree._Element) -> None:

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Request, Response
 from sfcutover.emulator.faults import Fault
 
 _PAGE = "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+_ELSEWHERE = "https://login.example.com/services/oauth2/token"  # a name that never resolves
 _BLOCK = 64 * 1024
 _ERROR_PAGES: dict[str, tuple[int, str]] = {
     "http_502": (502, "Bad Gateway"),
@@ -39,6 +40,8 @@ def interfere_before(fault: Fault | None, request: Request, wait: Waiter) -> Res
     if fault.kind in _ERROR_PAGES:
         status, title = _ERROR_PAGES[fault.kind]
         return Response(_PAGE.format(title=title), status, content_type="text/html")
+    if fault.kind == "redirect":
+        return Response("", 302, headers={"Location": _ELSEWHERE})
     return None
 
 

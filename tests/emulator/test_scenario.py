@@ -102,9 +102,10 @@ def test_the_config_fits_the_scenario(start_org: StartOrg) -> None:
 def test_the_config_holds_no_secrets(start_org: StartOrg) -> None:
     emulator, _ = start_org()
     environment = emulator.environment
-    secrets = [environment[name] for name in environment if "TOKEN" in name or "SECRET" in name]
+    words = ("TOKEN", "SECRET", "PROXY", "SOCKS")
+    secrets = [environment[name] for name in environment if any(word in name for word in words)]
     secrets.remove(environment["SFCUTOVER_TOKEN_URL"])
-    assert len(secrets) == 3
+    assert len(secrets) == 9
     assert not [one for one in secrets if one in emulator.config_text()]
 
 
@@ -117,7 +118,15 @@ def test_the_environment_is_complete(start_org: StartOrg) -> None:
         "SF_CLIENT_ID",
         "SF_CLIENT_SECRET",
         "SF_REFRESH_TOKEN",
+        "SF_LEGACY_CLIENT_ID",
+        "SF_LEGACY_CLIENT_SECRET",
+        "SF_LEGACY_REFRESH_TOKEN",
         "SFCUTOVER_TOKEN_URL",
+        "SFCUTOVER_ECHO_URL",
+        "SFCUTOVER_OLD_PROXY_URL",
+        "SFCUTOVER_NEW_PROXY_URL",
+        "SFCUTOVER_OLD_SOCKS_URL",
+        "SFCUTOVER_NEW_SOCKS_URL",
         "SFCUTOVER_OLD_IPS",
         "SFCUTOVER_NEW_IPS",
     }
