@@ -35,7 +35,7 @@ from sfcutover.values import (
     TooManyAddressesError,
     check_text,
 )
-from sfcutover.yamlfile import Location, YamlFile, read_yaml
+from sfcutover.yamlfile import Location, YamlFile, parse_yaml, read_text
 
 CarrierName = Literal["token-ip-ranges", "trusted-ip-ranges", "connected-app"]
 _HINT = "correct it in the file, then run this again; sfcutover doctor checks it without a change"
@@ -211,7 +211,12 @@ class Cutover(Model):
 
 def load_config(path: Path) -> Cutover:
     """Read cutover.yaml. Raises ConfigError or LimitError with file and line."""
-    file = read_yaml(path)
+    return parse_config(read_text(path), str(path))
+
+
+def parse_config(text: str, name: str) -> Cutover:
+    """A cutover from a text that is, or is to become, the file of this name."""
+    file = parse_yaml(text, name)
     if file.data is None:
         raise ConfigError("the file is empty", where=file.where(()), hint="sfcutover init fills it")
     try:

@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 
 
-def write_durably(path: Path, text: str) -> None:
-    """Replace the file by text (UTF-8, mode 0600); of a link, the file behind it.
+def write_durably(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace the file by text (UTF-8, mode 0600 unless said otherwise); of a link, the file
+    behind it.
 
     The text is written beside it, synced and renamed, and the folder is synced:
     at any instant the path holds the old text or the new one. Raises OSError.
@@ -20,6 +21,7 @@ def write_durably(path: Path, text: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
+            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         staging.replace(path)
         _sync_folder(path.parent)

@@ -54,8 +54,11 @@ class YamlFile:
 
 def read_yaml(path: Path) -> YamlFile:
     """Read a YAML file. Raises ConfigError with file and line, LimitError over 1 MiB."""
-    name = str(path)
-    text = _read_text(path, name)
+    return parse_yaml(read_text(path), str(path))
+
+
+def parse_yaml(text: str, name: str) -> YamlFile:
+    """Read YAML that is, or is to become, the content of a file of this name."""
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -78,7 +81,9 @@ def read_yaml(path: Path) -> YamlFile:
     return result
 
 
-def _read_text(path: Path, name: str) -> str:
+def read_text(path: Path) -> str:
+    """The file's text, line ends as they are. Raises ConfigError, or LimitError over 1 MiB."""
+    name = str(path)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

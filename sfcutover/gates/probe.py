@@ -1,0 +1,149 @@
+"""Step 1: does traffic leave from exactly the addresses that the cutover expects?
+
+The echo is asked through the proxy again and again. Two things are then improbable: that
+a healthy pair hid one of its addresses, and that there is one more nobody listed, whose
+redemptions the allowlist would block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sfcutover.egress import Egress
+from sfcutover.errors import GateError
+from sfcutover.gates.families import family_warnings
+from sfcutover.gates.observation import Observation, Progress, observe, single
+from sfcutover.ipranges import Address, IpRange, subtract
+
+CONFIDENCE = 0.999999  # unless verify.confidence says otherwise
+
+__all__ = ["CONFIDENCE", "Observation", "ProbeResult", "judge", "observe", "probe", "size_of"]
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """What was seen behind an egress, against what the cutover expects there.
+
+    missing: expected and never seen. unexpected: seen and not expected. warnings: what does
+    not fail the gate, but a person should know, such as another IP family.
+    """
+
+    egress: Egress
+    echo_url: str
+    observation: Observation
+    missing: tuple[IpRange, ...]
+    unexpected: tuple[Address, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Also a failed request is a failure: an address that is down shows itself by it."""
+        return not (self.missing or self.unexpected or self.observation.errors)
+
+    @property
+    def seen(self) -> tuple[Address, ...]:
+        return self.observation.seen
+
+    @property
+    def pool(self) -> int:
+        """One address more than were expected or seen: what the probability is about."""
+        return max(size_of(self.egress.expected), len(self.seen)) + 1
+
+    @property
+    def hidden_probability(self) -> float:
+        return self.observation.hidden_probability(self.pool)
+
+    @property
+    def certainty(self) -> str:
+        """What remains uncertain, in words."""
+        return (
+            f"{self.observation.answers} answers: of {self.pool} evenly balanced addresses, one "
+            f"would have stayed hidden with a probability of at most {self.hidden_probability:.1e}"
+        )
+
+    @property
+    def failure(self) -> GateError | None:
+        """The error of a probe that did not pass (exit 5)."""
+        return None if self.passed else GateError(_problem(self), hint=_advice(self))
+
+    def require_passed(self) -> None:
+        """Raises the failure, if it is one."""
+        if error := self.failure:
+            raise error
+
+
+def probe(
+    egress: Egress,
+    echo_url: str,
+    *,
+    confidence: float = CONFIDENCE,
+    progress: Progress = lambda _: None,
+) -> ProbeResult:
+    """Ask until a missing address, and one too many, are improbable. Raises EgressError where
+    nothing can be seen; ProbeResult.require_passed raises GateError."""
+    observation = observe(
+        egress,
+        echo_url,
+        pair_size=size_of(egress.expected),
+        confidence=confidence,
+        look_for_more=True,
+        progress=progress,
+    )
+    return judge(egress, echo_url, observation)
+
+
+def judge(egress: Egress, echo_url: str, observation: Observation) -> ProbeResult:
+    """Hold what was seen against what is expected."""
+    seen = [single(address) for address in observation.seen]
+    return ProbeResult(
+        egress,
+        echo_url,
+        observation,
+        missing=subtract(egress.expected, seen),
+        unexpected=tuple(entry.start for entry in subtract(seen, egress.expected)),
+        warnings=tuple(family_warnings(egress.expected, observation, echo_url)),
+    )
+
+
+def size_of(ranges: tuple[IpRange, ...]) -> int:
+    """How many addresses the ranges hold."""
+    return sum(entry.size for entry in ranges)
+
+
+def _problem(result: ProbeResult) -> str:
+    name, observation = result.egress.name, result.observation
+    parts = []
+    if result.missing:
+        missing = ", ".join(map(str, result.missing))
+        parts.append(f"{missing} was never seen in {observation.answers} answers")
+    if result.unexpected:
+        unexpected = ", ".join(map(str, result.unexpected))
+        parts.append(f"{unexpected} was seen, but {name}: does not list it")
+    if observation.errors:
+        parts.append(
+            f"{len(observation.errors)} of {observation.tries} requests failed "
+            f"({observation.errors[0]})"
+        )
+    return f"the {name} egress: {'; '.join(parts)}"
+
+
+def _advice(result: ProbeResult) -> str:
+    first = (
+        "stop here, before step 2 (deploy add-new)"
+        if result.egress.name == "new"
+        else "don't count on the way back until this is settled"
+    )
+    name = result.egress.name
+    if result.unexpected:
+        return (
+            f"{first}: redemptions from an address that is not listed are blocked. Correct {name}: "
+            "in cutover.yaml"
+            + (" (sfcutover probe --discover writes what was seen)" if name == "new" else "")
+            + ", or ask the proxy's provider whose address it is; then probe again"
+        )
+    if result.missing:
+        return (
+            f"{first}: ask the proxy's provider why traffic never leaves from there, or correct "
+            f"{name}: in cutover.yaml; then probe again"
+        )
+    return f"{first}: an address behind the proxy may be down; probe again, then ask its provider"
