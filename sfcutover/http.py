@@ -69,14 +69,20 @@ def new_session() -> requests.Session:
 
 
 def check_url(url: str, where: str) -> str:
-    """The URL without a trailing slash. Raises ConfigError unless https, or http to loopback."""
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return url.rstrip("/")
-    if parts.scheme == "http" and is_loopback_url(url):
-        return url.rstrip("/")
+    """The URL without a trailing slash. Raises ConfigError unless it is https, or http to
+    loopback, and without a password; the message never repeats one."""
+    try:
+        parts = urlsplit(url)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback_url(url))
+        if secure and parts.hostname and "@" not in parts.netloc:
+            return url.rstrip("/")
+        _, credentials, host = parts.netloc.rpartition("@")
+        shown = parts._replace(netloc=host, query="").geturl()
+        problem = "holds credentials" if credentials else "is not an https URL"
+    except ValueError:
+        shown, problem = "this text", "is no URL"
     raise ConfigError(
-        f"{url} is not an https URL",
+        f"{shown} {problem}",
         where=where,
         hint="write https://…; plain http is accepted only for an org on this machine",
     )

@@ -291,3 +291,17 @@ def _wait(done: threading.Event) -> None:
 def _note(request: BaseHTTPRequestHandler, seen: list[str]) -> None:
     seen.append(request.path)
     answer(request, b"")
+
+
+@pytest.mark.parametrize("url", ["https://[", "http://[::1", "https://", "", "ftp://127.0.0.1"])
+def test_what_is_no_url_is_refused_without_a_traceback(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_url(url, "cutover.yaml:9")
+    assert caught.value.where == "cutover.yaml:9"
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_a_password_in_a_url_is_refused_and_never_shown(scheme: str) -> None:
+    with pytest.raises(ConfigError, match="holds credentials") as caught:
+        check_url(f"{scheme}://somebody:hunter2@127.0.0.1", "cutover.yaml:9")
+    assert "hunter2" not in str(caught.value)
