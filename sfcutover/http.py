@@ -78,7 +78,7 @@ def check_url(url: str, where: str) -> str:
             return url.rstrip("/")
         _, credentials, host = parts.netloc.rpartition("@")
         shown = parts._replace(netloc=host, query="").geturl()
-        problem = "holds credentials" if credentials else "is not an https URL"
+        problem = "holds credentials" if secure and credentials else "is not an https URL"
     except ValueError:
         shown, problem = "this text", "is no URL"
     raise ConfigError(
