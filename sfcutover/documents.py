@@ -6,7 +6,7 @@ doesn't know. Ranges are texts (``203.0.113.10``, ``203.0.113.10-203.0.113.12``)
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +17,10 @@ from sfcutover.metadata.results import DeployMessage, DeployResult
 from sfcutover.phases import Phase
 from sfcutover.plan import PlannedPhase
 from sfcutover.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from sfcutover.discovery import Discovery
+    from sfcutover.gates.probe import ProbeResult
 
 PhaseName = Literal["add-new", "remove-old", "restore-old", "remove-new"]
 
@@ -301,6 +305,86 @@ class DoctorDocument(Document):
     schema_: Literal["sfcutover/doctor/1"] = Field("sfcutover/doctor/1", alias="schema")
     ok: bool
     checks: list[CheckDocument]
+
+
+class SeenDocument(Document):
+    """An address the echo saw, and in how many answers."""
+
+    address: str
+    answers: int
+    expected: bool
+
+
+class DiscoveredDocument(Document):
+    """What --discover made of cutover.yaml's ``new:``; change is a unified diff or empty."""
+
+    path: str
+    changed: bool
+    new: list[str]
+    change: str
+
+
+class ProbeDocument(Document):
+    """Step 1. Without credentials: proxy is ``scheme://host:port``.
+
+    tries counts requests, errors says why some failed. hidden_probability: the chance, at
+    most, that one of addresses + 1 evenly balanced ones gave none of the answers. problem and
+    next are null where the probe passed. discovered is null without --discover.
+    """
+
+    schema_: Literal["sfcutover/probe/1"] = Field("sfcutover/probe/1", alias="schema")
+    cutover: str
+    via: Literal["old", "new"]
+    proxy: str
+    echo_url: str
+    passed: bool
+    tries: int
+    errors: list[str]
+    seen: list[SeenDocument]
+    missing: list[str]
+    unexpected: list[str]
+    warnings: list[str]
+    certainty: str
+    hidden_probability: float
+    problem: str | None
+    next: str | None
+    discovered: DiscoveredDocument | None
+
+    @classmethod
+    def of(cls, cutover: str, result: ProbeResult, found: Discovery | None) -> ProbeDocument:
+        observation, failure = result.observation, result.failure
+        return cls(
+            cutover=cutover,
+            via="new" if result.egress.name == "new" else "old",
+            proxy=str(result.egress.proxy),
+            echo_url=result.echo_url,
+            passed=result.passed,
+            tries=observation.tries,
+            errors=list(observation.errors),
+            seen=[
+                SeenDocument(
+                    address=str(address),
+                    answers=observation.counts[address],
+                    expected=address not in result.unexpected,
+                )
+                for address in result.seen
+            ],
+            missing=[str(entry) for entry in result.missing],
+            unexpected=[str(address) for address in result.unexpected],
+            warnings=list(result.warnings),
+            certainty=result.certainty,
+            hidden_probability=result.hidden_probability,
+            problem=failure.message if failure else None,
+            next=failure.hint if failure else None,
+            discovered=DiscoveredDocument(
+                path=str(found.path),
+                changed=bool(found.change),
+                new=[str(address) for address in found.addresses],
+                change=found.change,
+            )
+            if found
+            else None,
+        )
 
 
 class InitDocument(Document):

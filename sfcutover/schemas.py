@@ -24,6 +24,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "deploy": documents.DeployDocument,
     "deployment": documents.DeploymentDocument,
     "doctor": documents.DoctorDocument,
+    "probe": documents.ProbeDocument,
     "init": documents.InitDocument,
     "emulator": documents.EmulatorDocument,
     "demo": documents.DemoDocument,

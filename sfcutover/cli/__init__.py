@@ -17,6 +17,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("plan", "Capture the baseline and show what every phase would change."),
     "render": ("render", "Write a phase's metadata package to disk."),
     "diff": ("diff", "Show the live list against a phase: the dry run."),
+    "probe": ("probe", "Step 1: prove which addresses traffic leaves from."),
     "deploy": ("deploy", "Deploy a phase, wait, and read the org back."),
     "deployment": ("deployment", "Report, wait for or cancel an earlier deployment."),
     "emulator": ("emulator", "Run a local org in the foreground."),

@@ -1,0 +1,83 @@
+"""sfcutover probe: which addresses does traffic leave from?"""
+
+from __future__ import annotations
+
+import click
+
+from sfcutover.cli.options import global_options, settings_of
+from sfcutover.cli.run import Run
+from sfcutover.discovery import Discovery, discover, load_for_discovery, write_discovered
+from sfcutover.documents import ProbeDocument
+from sfcutover.egress import echo_url_of, egress_of
+from sfcutover.errors import ExitCode
+from sfcutover.gates.probe import CONFIDENCE, ProbeResult, probe
+from sfcutover.logs import log_to_stderr
+from sfcutover.output.console import Console
+from sfcutover.output.json import print_document
+from sfcutover.output.probed import probe_text
+
+_NOTE_EVERY = 100  # requests
+
+
+@click.command("probe")
+@click.option(
+    "--via",
+    type=click.Choice(["old", "new"]),
+    default="new",
+    show_default=True,
+    help="The egress to ask through.",
+)
+@click.option("--discover", "write", is_flag=True, help="Write what is seen as new: into the file.")
+@global_options
+@click.pass_context
+def command(ctx: click.Context, via: str, write: bool) -> int:
+    """Step 1: ask a page for the address it sees, through a proxy, until every address of the
+    pair has shown itself. Passes only if they are exactly the expected ones."""
+    if write and via == "old":
+        raise click.UsageError("--discover writes new:, so it takes no --via old.", ctx=ctx)
+    run = _run_for_discovery(ctx) if write else Run.of(ctx)
+    result = _ask(run, via, write)
+    found = None
+    if write and result.passed:
+        found = write_discovered(run.settings.config, result.seen)
+    return _show(run, result, found)
+
+
+def _run_for_discovery(ctx: click.Context) -> Run:
+    settings = settings_of(ctx)
+    log_to_stderr(settings.verbose)
+    return Run(settings, Console(settings), load_for_discovery(settings.config))
+
+
+def _ask(run: Run, via: str, write: bool) -> ProbeResult:
+    cutover = run.cutover
+    confidence = cutover.verify.confidence if cutover.verify else CONFIDENCE
+    egress, echo_url = egress_of(cutover, via), echo_url_of(cutover)
+    run.console.note(f"asking {echo_url} through {egress.proxy}, by a new connection each time")
+
+    def progress(tries: int) -> None:
+        if tries % _NOTE_EVERY == 0:
+            run.console.note(f"asked {tries} times")
+
+    if write:
+        return discover(egress, echo_url, cutover, confidence=confidence, progress=progress)
+    return probe(egress, echo_url, confidence=confidence, progress=progress)
+
+
+def _show(run: Run, result: ProbeResult, found: Discovery | None) -> int:
+    run.console.data(probe_text(result))
+    for warning in result.warnings:
+        run.console.warn(warning)
+    if found:
+        run.console.data(found.change or f"{found.path}: new: says so already")
+    if run.settings.json:
+        print_document(ProbeDocument.of(run.cutover.name, result, found))
+    if failure := result.failure:
+        if not run.settings.json:
+            raise failure
+        run.console.warn(f"{failure}; next: {failure.hint}")
+        return failure.exit_code
+    step = ("doctor",) if found else ("deploy", "add-new")
+    if result.egress.name == "new":
+        run.console.note(f"next: {run.command_line(*step)}")
+    return ExitCode.DONE
