@@ -13,7 +13,7 @@ import pytest
 from sfcutover.emulator import Fault
 
 from .conftest import OpenDesk, StartOrg
-from .harness import Desk, Process, Result, environment, eventually
+from .harness import Desk, Process, Result, environment, eventually, range_xml, with_entry
 from .test_deploy import OVERLAP, YES, follow_up
 
 
@@ -156,6 +156,18 @@ def test_anything_else_is_a_no(desk: Desk, answer: bytes) -> None:
     result = _answer(desk, answer)
     assert result.code == 9
     assert "nothing was changed" in result.tokens
+    assert desk.asked("deploy") == 0
+
+
+def test_a_change_while_a_person_thinks_is_drift(desk: Desk) -> None:
+    with _terminal() as (person, process):
+        started = desk.start("deploy", "add-new", stdin=process)
+        started.wait_for("of 256 addresses", "stdout")
+        desk.put_live(with_entry(range_xml("192.0.2.200", "192.0.2.200", "added in Setup")))
+        os.write(person, b"y\n")
+        result = started.result()
+    assert result.code == 4
+    assert "changed by somebody else" in result.err
     assert desk.asked("deploy") == 0
 
 
