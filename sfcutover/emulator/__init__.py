@@ -4,8 +4,10 @@ It shares only ``carriers`` and ``ipranges`` with the client, so that it can't a
 the client's mistakes.
 """
 
+from sfcutover.emulator.allowlists import ListVersion
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
+from sfcutover.emulator.oauth import Redemption
 from sfcutover.emulator.scenario import Scenario
 
-__all__ = ["Emulator", "Fault", "Scenario"]
+__all__ = ["Emulator", "Fault", "ListVersion", "Redemption", "Scenario"]

@@ -48,6 +48,9 @@ class Egress:
     """Old or new. operation: old_proxy or new_proxy, as faults name it.
 
     Whoever gives the user name with ``-`` and an address behind it leaves by that one.
+    IPv4 addresses are those of 127.0.0.0/8. Of IPv6, loopback has only ::1: it can stand
+    alone or beside IPv4 ones, but there is no pair of two. Nothing can leave by any other
+    address; the proxy then says so.
     """
 
     def __init__(

@@ -224,7 +224,10 @@ class Emulator:
             return self._people.user_id(name)
 
     def proxy_url_for(self, address: str) -> str:
-        """The URL of a proxy that leaves by this address only, a secret; KeyError if none does."""
+        """The URL of a proxy that leaves by this address only, a secret; KeyError if none does.
+
+        It is the new or the old proxy itself, with the address in the user name.
+        """
         return self._network.proxy_url_for(address)
 
     @property

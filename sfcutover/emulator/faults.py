@@ -51,7 +51,7 @@ Kind = Literal[
     "address_reset",  # a proxy resets what would leave by `address` (None: by any)
     "address_timeout",  # it waits `seconds`, then answers that it got none
     "proxy_refuses",  # 407, or SOCKS5's own refusal, whatever the password
-    "proxy_down",  # it closes every connection unread
+    "proxy_down",  # it resets the connection, whatever was asked
     "proxy_breaks_tls",  # it answers TLS itself, with a certificate nobody trusts
 ]
 """What a fault does. The effect is what the operation changes in the org."""
@@ -130,6 +130,8 @@ class Fault(BaseModel):
         places, what = self._scope
         if self.operation not in (ANY, *places):
             raise ValueError(f"{self.kind} happens to {what}")
+        if self.address and self.kind not in (*OF_AN_ADDRESS, "save_drops_address"):
+            raise ValueError(f"{self.kind} does not happen to an address")
         return self
 
     @field_validator("address")

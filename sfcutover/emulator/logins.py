@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sfcutover.emulator.clock import Clock, rest_time
 from sfcutover.emulator.ids import IdSequence
 from sfcutover.emulator.scenario import Scenario
-from sfcutover.emulator.soql import Query, QueryError, Record
+from sfcutover.emulator.soql import Filter, Query, QueryError, Record
 
 SUCCESS = "Success"
 RESTRICTED = "Restricted IP"
@@ -63,9 +63,7 @@ class Logins:
         if self._scenario.login_history == "unavailable":
             raise QueryError("INVALID_TYPE", "sObject type 'LoginHistory' is not supported.")
         for one in query.filters:
-            if one.field.lower() not in _FILTERABLE:
-                text = f"field '{one.field}' can not be filtered in a query call"
-                raise QueryError("INVALID_FIELD", text)
+            _check_filter(one)
         latest = self._clock() - timedelta(seconds=self._delay)
         return [one.record for one in reversed(self._logins) if one.time <= latest]
 
@@ -73,3 +71,13 @@ class Logins:
     def _delay(self) -> float:
         delayed = self._scenario.login_history == "delayed"
         return self._scenario.login_history_delay_seconds if delayed else 0.0
+
+
+def _check_filter(one: Filter) -> None:
+    name = one.field.lower()
+    if name not in _FILTERABLE:
+        text = f"field '{one.field}' can not be filtered in a query call"
+        raise QueryError("INVALID_FIELD", text)
+    if (name == "logintime") == isinstance(one.value, str):
+        text = f"value of filter criterion for field '{one.field}' must be of another type"
+        raise QueryError("INVALID_FIELD", text)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from sfcutover.emulator.connections import BACKLOG, Connections, TrackingMixIn
 from sfcutover.emulator.egress import Egress, ForbiddenError
+from sfcutover.emulator.faults import Kind
 from sfcutover.emulator.server import HOST
 from sfcutover.emulator.tunnel import relay, reset
 
@@ -66,11 +67,8 @@ class HttpProxy(BaseHTTPRequestHandler):
     def handle(self) -> None:
         """Answer requests until the client or an error ends it."""
         self._upstream: dict[tuple[str, str, int], http.client.HTTPConnection] = {}
-        fault = self._egress.fault()
-        self._fault = fault.kind if fault else None
         try:
-            if self._fault != "proxy_down":
-                super().handle()
+            super().handle()
         except _AnsweredError:
             return
         finally:
@@ -79,14 +77,15 @@ class HttpProxy(BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         """Open a tunnel to ``host:port``."""
-        source = self._source()
+        fault = self._strike()
+        source = self._source(fault)
         host, _, port = self.path.rpartition(":")
         with ExitStack() as stack:
             upstream = stack.enter_context(self._connect(host.strip("[]"), port, source))
             self.send_response(200, "Connection established")
             self.end_headers()
             self.close_connection = True
-            if self._fault == "proxy_breaks_tls":
+            if fault == "proxy_breaks_tls":
                 self._break_tls()
             else:
                 relay(self.connection, upstream)
@@ -96,8 +95,8 @@ class HttpProxy(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         if url.scheme != "http" or not url.hostname:
             self._refuse(400, "this proxy fetches http URLs and opens tunnels")
-        source = self._source()
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self._body()
+        source = self._source(self._strike())
         upstream = self._kept(source, url.hostname, url.port or _HTTP_PORT)
         target = url._replace(scheme="", netloc="").geturl() or "/"
         try:
@@ -116,11 +115,25 @@ class HttpProxy(BaseHTTPRequestHandler):
     def _egress(self) -> Egress:
         return self.server.egress
 
-    def _source(self) -> str:
+    def _strike(self) -> Kind | None:
+        fault = self._egress.fault()
+        if fault and fault.kind == "proxy_down":
+            reset(self.connection)
+            raise _AnsweredError
+        return fault.kind if fault else None
+
+    def _body(self) -> bytes:
+        """All of the request's body: what stays unread would tear the answer down."""
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not length.isdecimal():
+            self._refuse(411, "this proxy wants a Content-Length")
+        return self.rfile.read(int(length))
+
+    def _source(self, fault_of_all: Kind | None) -> str:
         """The address that this request leaves by, once the client may and no fault hits."""
         user, password = _credentials(self.headers.get("Proxy-Authorization", ""))
         exits = self._egress.exits_for(user, password)
-        if exits is None or self._fault == "proxy_refuses":
+        if exits is None or fault_of_all == "proxy_refuses":
             self._refuse(407, "Proxy Authentication Required", 'Basic realm="egress"')
         address = exits.next()
         fault = self._egress.fault(address)
@@ -154,6 +167,7 @@ class HttpProxy(BaseHTTPRequestHandler):
         key = (source, host, port)
         if key not in self._upstream or self._upstream[key].sock is None:
             connection = http.client.HTTPConnection(host, port, timeout=_IDLE_SECONDS)
+            connection.auto_open = 0  # it would leave by an address of its own
             connection.sock = self._connect(host, port, source)
             self._upstream[key] = connection
         return self._upstream[key]

@@ -42,8 +42,8 @@ def serve(
 def write_config_file(path: Path, emulator: Emulator) -> None:
     """Write a cutover.yaml, and canary.token in the same folder, which it refers to."""
     token_file = path.resolve().with_name("canary.token")
-    _write_secret(token_file, emulator.environment["SF_REFRESH_TOKEN"] + "\n")
     path.write_text(emulator.config_text(str(token_file)), encoding="utf-8")
+    _write_secret(token_file, emulator.environment["SF_REFRESH_TOKEN"] + "\n")
 
 
 def _write_env_file(path: Path, environment: dict[str, str]) -> None:

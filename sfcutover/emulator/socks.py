@@ -42,6 +42,7 @@ class SocksProxy(socketserver.BaseRequestHandler):
         fault = self._egress.fault()
         self._fault = fault.kind if fault else None
         if self._fault == "proxy_down":
+            reset(self.request)
             return
         with suppress(_EndError):
             self._greet()

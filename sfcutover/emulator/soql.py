@@ -30,8 +30,11 @@ class Filter:
     def holds(self, actual: str | bool | int | None) -> bool:
         if isinstance(self.value, str):
             return _as_text(actual) == self.value
-        compare = _OPERATORS[self.operator]
-        return isinstance(actual, str) and compare(datetime.fromisoformat(actual), self.value)
+        try:
+            moment = datetime.fromisoformat(str(actual))
+        except ValueError as error:
+            raise QueryError("INVALID_FIELD", f"{self.field} is no dateTime") from error
+        return _OPERATORS[self.operator](moment, self.value)
 
 
 @dataclass(frozen=True)
