@@ -7,7 +7,7 @@ the client's mistakes.
 from sfcutover.emulator.allowlists import ListVersion
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
-from sfcutover.emulator.oauth import Redemption
+from sfcutover.emulator.redemption import Redemption
 from sfcutover.emulator.scenario import Scenario
 
 __all__ = ["Emulator", "Fault", "ListVersion", "Redemption", "Scenario"]

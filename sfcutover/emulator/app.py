@@ -15,8 +15,9 @@ from sfcutover.emulator.echo import Echo
 from sfcutover.emulator.events import Event
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.metadata_api import Asked, MetadataApi
-from sfcutover.emulator.oauth import TokenEndpoint, TokenError, TokenRequest
+from sfcutover.emulator.oauth import TokenEndpoint
 from sfcutover.emulator.org import Org
+from sfcutover.emulator.redemption import TokenError, TokenRequest
 from sfcutover.emulator.rest import RestApi, RestError
 from sfcutover.emulator.soap import SoapFaultError, read_call, write_answer, write_fault
 from sfcutover.emulator.wire import Waiter, interfere_after, interfere_before

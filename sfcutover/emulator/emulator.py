@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,6 @@ from types import TracebackType
 from typing import Self
 
 from sfcutover.emulator.admin import Admin
-from sfcutover.emulator.allowlists import ListVersion
 from sfcutover.emulator.app import App
 from sfcutover.emulator.certificate import make_tls, untrusted_tls
 from sfcutover.emulator.clients import CLI_CLIENT_ID
@@ -23,15 +21,15 @@ from sfcutover.emulator.events import EventLog
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.jwt_bearer import JwtKey
 from sfcutover.emulator.network import Network
-from sfcutover.emulator.oauth import Redemption, TokenEndpoint
+from sfcutover.emulator.oauth import TokenEndpoint
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.people import People
 from sfcutover.emulator.sample_config import write_config
 from sfcutover.emulator.scenario import Scenario
-from sfcutover.ipranges import IpRange
+from sfcutover.emulator.traffic import TrafficControl
 
 
-class Emulator:
+class Emulator(TrafficControl):
     """A local org on a loopback socket; also a context manager.
 
     port: 0 takes a free one. tls: with a certificate for 127.0.0.1 and localhost whose
@@ -108,7 +106,7 @@ class Emulator:
             "SF_LEGACY_CLIENT_ID": self._org.legacy_credentials.client_id,
             "SF_LEGACY_CLIENT_SECRET": self._org.legacy_credentials.client_secret,
             "SF_LEGACY_REFRESH_TOKEN": self._people.legacy_canary.refresh_token or "",
-            "SFCUTOVER_TOKEN_URL": self._token_url,
+            "SFCUTOVER_TOKEN_URL": f"{self.url}/services/oauth2/token",
             **self._network.environment,
             "SFCUTOVER_OLD_IPS": ",".join(self.scenario.old),
             "SFCUTOVER_NEW_IPS": ",".join(self.scenario.new),
@@ -172,67 +170,6 @@ class Emulator:
         with self._org.lock:
             self._org.queue.advance()
             return [replace(deployment) for deployment in self._org.queue]
-
-    def support_sets_allowlist(self, ranges: Iterable[str]) -> None:
-        """Replace the legacy app's list, as only Salesforce's support can.
-
-        ranges: addresses, CIDR blocks or first-last. Raises RangeError.
-        """
-        parsed = [IpRange.parse(text) for text in ranges]
-        with self._org.lock:
-            self._tokens.clients.support.set(parsed)
-
-    @property
-    def allowlist_history(self) -> list[ListVersion]:
-        """The deployed list of the app and when it was which, the oldest state first."""
-        with self._org.lock:
-            self._org.queue.advance()
-            return list(self._tokens.clients.deployed.versions())
-
-    @property
-    def legacy_allowlist_history(self) -> list[ListVersion]:
-        """The same for the legacy app's list."""
-        with self._org.lock:
-            return list(self._tokens.clients.support.versions())
-
-    @property
-    def redemptions(self) -> list[Redemption]:
-        """Every refresh token that was presented for an app with a list, the oldest first."""
-        with self._org.lock:
-            return list(self._tokens.redemptions)
-
-    @property
-    def customer_tokens(self) -> list[tuple[str, str]]:
-        """Name and current refresh token of every customer's grant that is alive."""
-        with self._org.lock:
-            grants = self._people.customers
-            return [(one.name, one.refresh_token) for one in grants if one.refresh_token]
-
-    def issue_grant(self, name: str, *, legacy: bool = False) -> str:
-        """A refresh token for a customer's user, of the legacy app if asked."""
-        with self._org.lock:
-            return self._people.add_customer(name, legacy=legacy).refresh_token or ""
-
-    def issue_code(self, name: str, *, legacy: bool = False) -> str:
-        """An authorization code, as if a customer's user had just approved the app."""
-        with self._org.lock:
-            return self._people.issue_code(name, legacy=legacy)
-
-    def user_id(self, name: str) -> str:
-        """The user whose grant has this name, as in LoginHistory's UserId."""
-        with self._org.lock:
-            return self._people.user_id(name)
-
-    def proxy_url_for(self, address: str) -> str:
-        """The URL of a proxy that leaves by this address only, a secret; KeyError if none does.
-
-        It is the new or the old proxy itself, with the address in the user name.
-        """
-        return self._network.proxy_url_for(address)
-
-    @property
-    def _token_url(self) -> str:
-        return f"{self.url}/services/oauth2/token"
 
     @property
     def _path(self) -> Path:

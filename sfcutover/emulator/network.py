@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from sfcutover.emulator.connections import Acceptor
 from sfcutover.emulator.egress import Egress, Surroundings
-from sfcutover.emulator.proxy import HttpProxy, ProxyServer
+from sfcutover.emulator.proxy import HttpProxy
+from sfcutover.emulator.proxy_server import ProxyServer
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.server import HOST, Server, listen
 from sfcutover.emulator.socks import SocksProxy

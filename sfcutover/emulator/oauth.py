@@ -9,8 +9,6 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 
 from sfcutover.emulator.clients import Clients
 from sfcutover.emulator.events import Event
@@ -19,57 +17,13 @@ from sfcutover.emulator.grants import Client, Grant, Grants
 from sfcutover.emulator.jwt_bearer import BadAssertionError, JwtKey
 from sfcutover.emulator.logins import RESTRICTED, SUCCESS
 from sfcutover.emulator.org import Org
+from sfcutover.emulator.redemption import Redemption, TokenError, TokenRequest
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 REFRESH = "refresh_token"
 CODE = "authorization_code"
 _SUBTYPES = {REFRESH: "OauthRefreshToken", CODE: "OauthWebServer"}  # the second is assumed
 NOBODY = "unknown"  # the name of a grant that nobody has
-
-
-class TokenError(Exception):
-    """Answered as ``{"error": …, "error_description": …}``, mostly with status 400.
-
-    result: what the log calls it.
-    """
-
-    def __init__(self, error: str, description: str, result: str = "", status: int = 400) -> None:
-        super().__init__(description)
-        self.error = error
-        self.result = result or error
-        self.status = status
-
-
-@dataclass(frozen=True)
-class Redemption:
-    """A refresh token that was presented.
-
-    grant: its name, or ``unknown``. source: the address it came from. result: redeemed,
-    blocked, token_dead, reuse_detected, or the error.
-    """
-
-    time: datetime
-    source: str
-    grant: str
-    result: str
-
-
-@dataclass(frozen=True)
-class TokenRequest:
-    """A request to the token endpoint; basic is the pair of an Authorization header."""
-
-    form: Mapping[str, str]
-    basic: tuple[str, str] | None
-    source: str
-
-    @property
-    def grant_type(self) -> str:
-        return self.form.get("grant_type", "")
-
-    @property
-    def client(self) -> tuple[str, str]:
-        """Client id and secret."""
-        return self.basic or (self.form.get("client_id", ""), self.form.get("client_secret", ""))
 
 
 class TokenEndpoint:

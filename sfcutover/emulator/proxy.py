@@ -6,7 +6,6 @@ import base64
 import binascii
 import http.client
 import socket
-import socketserver
 import ssl
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
@@ -14,10 +13,9 @@ from http.server import BaseHTTPRequestHandler
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from sfcutover.emulator.connections import BACKLOG, Connections, TrackingMixIn
 from sfcutover.emulator.egress import Egress, ForbiddenError
 from sfcutover.emulator.faults import Kind
-from sfcutover.emulator.server import HOST
+from sfcutover.emulator.proxy_server import ProxyServer
 from sfcutover.emulator.tunnel import relay, reset
 
 _IDLE_SECONDS = 60.0
@@ -30,26 +28,6 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _NO_BODY = (204, 304)
-
-
-class ProxyServer(TrackingMixIn, socketserver.TCPServer):
-    """A proxy on a port of its own; egress is where its traffic leaves."""
-
-    allow_reuse_address = True
-    request_queue_size = BACKLOG
-
-    def __init__(self, egress: Egress, handler: type[socketserver.BaseRequestHandler]) -> None:
-        self.connections = Connections()
-        self.egress = egress
-        super().__init__((HOST, 0), handler)
-
-    @property
-    def port(self) -> int:
-        return int(self.socket.getsockname()[1])
-
-    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        """Close it, so that a connection that is to be reset is."""
-        self.close_request(request)
 
 
 class _AnsweredError(Exception):

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from sfcutover.emulator.egress import Egress, Exits, ForbiddenError
-from sfcutover.emulator.proxy import ProxyServer
+from sfcutover.emulator.proxy_server import ProxyServer
 from sfcutover.emulator.tunnel import relay, reset
 
 _IDLE_SECONDS = 60.0
