@@ -72,7 +72,7 @@ def remember(values: Iterable[str]) -> None:
 def redact(text: str) -> str:
     """The text with every known secret masked, also where one overlaps another."""
     parts, end = [], 0
-    for start, stop in _merged(span for value in _known for span in _spans(text, value)):
+    for start, stop in _merged(span for value in tuple(_known) for span in _spans(text, value)):
         parts += [text[end:start], MASK]
         end = stop
     return "".join(parts) + text[end:]

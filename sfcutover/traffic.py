@@ -8,15 +8,39 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from sfcutover.values import FilePath, Model, Seconds, SecretReference, Text, VariableName, Word
+from sfcutover.checks.condition import Condition
+from sfcutover.ipranges import IpRange
+from sfcutover.values import (
+    FilePath,
+    Model,
+    PlacedError,
+    Seconds,
+    SecretReference,
+    Text,
+    VariableName,
+    Word,
+)
 
 
 class Proxy(Model):
-    """The way traffic leaves. proxy: its URL, a secret as it may hold a password."""
+    """The way traffic leaves. proxy: its URL, a secret as it may hold a password.
+
+    per_address: a proxy URL for each single address behind it, where the provider has them.
+    """
 
     proxy: SecretReference
+    per_address: dict[Word, SecretReference] = Field(default_factory=dict)
+
+    @field_validator("per_address")
+    @classmethod
+    def _addresses(cls, value: dict[str, SecretReference]) -> dict[str, SecretReference]:
+        for text in value:
+            entry = IpRange.parse(text)
+            if entry.size != 1:
+                raise ValueError(f"{text} is a range; name a single address")
+        return value
 
 
 class Egress(Model):
@@ -28,11 +52,15 @@ class Egress(Model):
 
 
 class Switch(Model):
-    """How application traffic moves: commands (argv, no shell), or a person."""
+    """How application traffic moves: commands (argv, no shell), or a person.
+
+    timeout: seconds until a command and all it has started are ended.
+    """
 
     apply: tuple[Word, ...] = ()
     revert: tuple[Word, ...] = ()
     manual: bool = False
+    timeout: Seconds = Field(600.0, gt=0)
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -42,12 +70,17 @@ class Switch(Model):
 
 
 class TokenStore(Model):
-    """Where a canary's refresh token is kept: env, file, or a get and a put command."""
+    """Where a canary's refresh token is kept: env, file, or a get and a put command.
+
+    rotation: whether a redemption brings a new token and voids the old one; unless this
+    says false, a place that can't be written is refused.
+    """
 
     env: VariableName | None = None
     file: FilePath | None = None
     get: tuple[Word, ...] = ()
     put: tuple[Word, ...] = ()
+    rotation: bool | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -70,6 +103,7 @@ class Verify(Model):
 
     settle: seconds between the last proof and remove-old.
     confidence: probability that no address of a healthy pair went unproven.
+    max_age: seconds after which a proof no longer counts.
     """
 
     token_url: Text = Text(literal="https://login.salesforce.com/services/oauth2/token")
@@ -78,22 +112,39 @@ class Verify(Model):
     refresh_token: TokenStore
     settle: Seconds = 60.0
     confidence: float = Field(0.999999, gt=0.5, lt=1)
+    max_age: Seconds = 86400.0
 
 
 class PrometheusCheck(Model):
-    """An instant query and the condition its value must meet."""
+    """An instant query and the condition its value must meet (``< 0.01``).
+
+    url: of the server, with its path if it has one. token: sent as a bearer token.
+    """
 
     url: Text
-    query: str
-    condition: str
+    query: Word
+    condition: Word
     token: SecretReference | None = None
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        try:
+            Condition.parse(self.condition)
+        except ValueError as error:
+            raise PlacedError(str(error), "condition") from None
+        return self
 
 
 class Check(Model):
-    """One more thing that must hold while watching: exactly one kind."""
+    """One more thing that must hold while watching: exactly one kind.
+
+    name: how it is shown. timeout: seconds for one look.
+    """
 
     prometheus: PrometheusCheck | None = None
     command: tuple[Word, ...] | None = Field(None, min_length=1)
+    name: Word | None = None
+    timeout: Seconds = Field(10.0, gt=0)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -101,13 +152,27 @@ class Check(Model):
             raise ValueError("give exactly one of prometheus and command")
         return self
 
+    @property
+    def title(self) -> str:
+        """The name, or what it looks at."""
+        if self.name is not None:
+            return self.name
+        return self.prometheus.query if self.prometheus else (self.command or ("command",))[0]
+
 
 class Watch(Model):
-    """How long and how often to look after remove-old, in seconds; failures in a row roll back."""
+    """How long and how often to look after remove-old, in seconds; failures in a row roll back.
+
+    inconclusive, errors: of one check in a row, from which on nobody can say that it
+    passed. roll_back_when_blind: roll back then, too.
+    """
 
     duration: Seconds = 900.0
-    interval: Seconds = 15.0
+    interval: Seconds = Field(15.0, gt=0)
     failures: int = Field(2, ge=1)
+    inconclusive: int = Field(4, ge=1)
+    errors: int = Field(4, ge=1)
+    roll_back_when_blind: bool = False
     checks: tuple[Check, ...] = ()
 
 

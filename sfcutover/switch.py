@@ -1,0 +1,130 @@
+"""Step 3, moving application traffic: a command does it, or a person says that they did."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from sfcutover.errors import ConfigError, InterruptedRunError, OperationFailedError, SfcutoverError
+from sfcutover.ipranges import IpRange
+from sfcutover.processes import Cause, Ended, child_environment, run_in_group
+from sfcutover.traffic import Switch
+
+Direction = Literal["apply", "revert"]
+_TOKENS = (
+    "the allowlist was not changed by this: traffic may leave by any address that stands on it; "
+    "some of it may have moved already"
+)
+
+
+@dataclass(frozen=True)
+class SwitchFacts:
+    """What the command learns as SFCUTOVER_* variables; none of it is secret.
+
+    direction: apply (traffic goes to new) or revert (back to old). old, new: ranges,
+    separated by commas.
+    """
+
+    cutover: str
+    app: str
+    direction: Direction
+    old: str
+    new: str
+
+    @classmethod
+    def of(
+        cls,
+        cutover: str,
+        app: str,
+        direction: Direction,
+        old: Iterable[IpRange],
+        new: Iterable[IpRange],
+    ) -> SwitchFacts:
+        return cls(cutover, app, direction, ",".join(map(str, old)), ",".join(map(str, new)))
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {
+            "SFCUTOVER_CUTOVER": self.cutover,
+            "SFCUTOVER_APP": self.app,
+            "SFCUTOVER_DIRECTION": self.direction,
+            "SFCUTOVER_OLD": self.old,
+            "SFCUTOVER_NEW": self.new,
+        }
+
+    @property
+    def question(self) -> str:
+        """What a person is asked who moves the traffic by hand."""
+        to, away = (self.new, self.old) if self.direction == "apply" else (self.old, self.new)
+        return f"Move the traffic of {self.app} to {to} (away from {away}). Is that done?"
+
+
+@dataclass(frozen=True)
+class SwitchResult:
+    """A switch that was made. seconds: how long the command, or the person, took."""
+
+    direction: Direction
+    manual: bool
+    seconds: float
+
+
+def run_switch(
+    config: Switch,
+    facts: SwitchFacts,
+    secrets_env: frozenset[str],
+    *,
+    timeout: float,
+    output: Callable[[str], None] = lambda _: None,
+    ask: Callable[[str], bool] = lambda _: False,
+) -> SwitchResult:
+    """Run the command of facts.direction, or ask whether a person has moved the traffic.
+
+    secrets_env: variables the command does not get. timeout: seconds for the command.
+    output: gets each line it prints, secrets masked. ask: puts a question to a person.
+    Raises ConfigError, OperationFailedError with the exit status, and
+    InterruptedRunError after Ctrl-C, which the command gets too, or a no.
+    """
+    if config.manual:
+        return _by_a_person(facts, ask)
+    argv = config.apply if facts.direction == "apply" else config.revert
+    if not argv:
+        raise ConfigError(
+            f"cutover.yaml has no command for switch.{facts.direction}",
+            where=config.where,
+            hint=f"add {facts.direction}: [argv] to switch:, or move the traffic by hand",
+        )
+    try:
+        environment = child_environment(secrets_env, facts.variables)
+        ended = run_in_group(argv, environment, timeout=timeout, output=output)
+    except OSError as error:
+        raise ConfigError(
+            f"the switch command {argv[0]} can't be run: {error.strerror}",
+            where=config.where,
+            hint="check its name, PATH and permissions; it runs without a shell",
+        ) from None
+    if ended.cut_short or ended.status:
+        raise _failure(ended, argv[0], facts, config.where)
+    return SwitchResult(facts.direction, False, ended.seconds)
+
+
+def _by_a_person(facts: SwitchFacts, ask: Callable[[str], bool]) -> SwitchResult:
+    begun = time.monotonic()
+    if not ask(facts.question):
+        raise InterruptedRunError(
+            "nobody confirmed that the traffic has moved",
+            hint="move it, then run this again",
+            tokens=_TOKENS,
+        )
+    return SwitchResult(facts.direction, True, time.monotonic() - begun)
+
+
+def _failure(ended: Ended, program: str, facts: SwitchFacts, where: str) -> SfcutoverError:
+    other = "--revert" if facts.direction == "apply" else "without --revert"
+    hint = f"find out where traffic leaves now; then run this again, or the way back: {other}"
+    if ended.cause is Cause.INTERRUPTED:
+        message = f"interrupted; the switch command {program} was told and ended: {ended}"
+        return InterruptedRunError(message, where=where, hint=hint, tokens=_TOKENS)
+    message = f"the switch command {program} failed: {ended}"
+    return OperationFailedError(message, where=where, hint=hint, tokens=_TOKENS)
