@@ -49,6 +49,13 @@ class Handler(WSGIRequestHandler):
         for part in response.iter_encoded():
             self.wfile.write(part)
 
+    def finish(self) -> None:
+        """Close both files, also when a client that has gone left an answer unsent."""
+        try:
+            super().finish()
+        finally:
+            self.rfile.close()
+
     def log(self, type: str, message: str, *args: object) -> None:
         """Nothing: the org keeps its own log, and request lines may hold secrets."""
 
