@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from traceback import walk_tb
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
@@ -73,10 +74,10 @@ class TokenEndpoint:
 
     def _failure(self, error: requests.RequestException, sent: bool) -> Redemption:
         """No answer, or half of one."""
-        by_proxy = isinstance(error, requests.exceptions.ProxyError) or _socks_failed(error)
+        by_proxy = not sent and _is_proxys(error)
         reason = network_error(error, self.url, "").message
         status = None
-        if by_proxy and not sent:
+        if by_proxy:
             status, reason = _tunnel_status(error), _proxy_words(error)
         return Redemption(
             Outcome.PROXY_FAILURE if by_proxy else Outcome.NETWORK_FAILURE,
@@ -146,9 +147,19 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _socks_failed(error: BaseException) -> bool:
-    """True for an error of PySocks, which comes as if it were the network's."""
-    return any(type(each).__module__ == "socks" for each in _chain(error))
+def _is_proxys(error: BaseException) -> bool:
+    """True if it was a proxy that refused or failed; only for a grant that was not sent.
+
+    PySocks' errors come as if they were the network's, and so does much of what goes
+    wrong while a proxy is asked to connect. (Once the grant is sent, urllib3 blames the
+    proxy for whatever happens to the connection.)
+    """
+    return any(
+        isinstance(each, requests.exceptions.ProxyError)
+        or type(each).__module__ == "socks"
+        or any(frame.f_code.co_name == "_tunnel" for frame, _ in walk_tb(each.__traceback__))
+        for each in _chain(error)
+    )
 
 
 def _tunnel_status(error: BaseException) -> int | None:
