@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sfcutover.credentials import redact, remember
 
@@ -186,10 +186,10 @@ class _Lines:
 def _parts_of(value: str) -> list[str]:
     """The value, and the password where it is a URL with one."""
     try:
-        password = urlsplit(value).password
-    except ValueError:
-        password = None
-    return [each for each in (value, value.strip(), password) if each]
+        password = urlsplit(value.strip()).password or ""
+    except ValueError:  # no URL at all
+        password = ""
+    return [each for each in (value.strip(), password, unquote(password)) if each]
 
 
 def _signal_name(number: int) -> str:
