@@ -20,10 +20,7 @@ class ProxyServer(TrackingMixIn, socketserver.TCPServer):
         self.connections = Connections()
         self.egress = egress
         super().__init__((HOST, 0), handler)
-
-    @property
-    def port(self) -> int:
-        return int(self.socket.getsockname()[1])
+        self.port = int(self.socket.getsockname()[1])
 
     def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
         """Close it, so that a connection that is to be reset is."""

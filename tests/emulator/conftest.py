@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.server import has_ipv6
 
 from .client import Client, SteppedClock
 
@@ -38,3 +39,10 @@ def start_org(clock: SteppedClock) -> Iterator[StartOrg]:
 def org(start_org: StartOrg) -> tuple[Emulator, Client]:
     """The default org."""
     return start_org()
+
+
+@pytest.fixture
+def needs_ipv6() -> None:
+    """Skips a test where the machine has no ::1."""
+    if not has_ipv6():
+        pytest.skip("this machine has no ::1")

@@ -6,11 +6,13 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from sfcutover.config import load_config
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.emulator.scenario import ScenarioError
 
 from .client import SECURITY, Client
 from .conftest import StartOrg
+from .traffic import new_proxy, redeem
 
 
 def test_a_file_sets_what_it_names(tmp_path: Path) -> None:
@@ -45,6 +47,10 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ("faults: [{kind: gremlins}]\n", "faults.0.kind"),
         ("unknown_fields: {a: '<b>'}\n", "unknown_fields: Value error"),
         ("min_api_version: 69\n", "min_api_version is above max_api_version"),
+        ("old_egress: []\n", "at least one address"),
+        ("new_egress: [here]\n", "'here' does not appear to be an IPv4 or IPv6 address"),
+        ("enforcement: maybe\n", "enforcement: Input should be a valid boolean"),
+        ("login_history: never\n", "login_history: Input should be 'available'"),
         ("just text\n", "the file: Input should be"),
     ],
 )
@@ -97,6 +103,31 @@ def test_the_config_fits_the_scenario(start_org: StartOrg) -> None:
         "access_token": {"env": "SF_ACCESS_TOKEN"},
         "instance_url": emulator.url,
     }
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_the_config_is_one_that_the_commands_take(tls: bool, tmp_path: Path) -> None:
+    with Emulator(tls=tls) as emulator:
+        path = tmp_path / "cutover.yaml"
+        path.write_text(emulator.config_text("beside it/canary.token"), encoding="utf-8")
+        cutover = load_config(path)
+        environment = emulator.environment
+    assert cutover.egress is not None
+    assert cutover.egress.old is not None
+    assert cutover.egress.old.proxy.env == "SFCUTOVER_OLD_PROXY_URL"
+    assert cutover.egress.echo_url.read() == environment["SFCUTOVER_ECHO_URL"]
+    assert cutover.verify is not None
+    assert cutover.verify.token_url.read() == environment["SFCUTOVER_TOKEN_URL"]
+    assert cutover.verify.refresh_token.file == Path("beside it/canary.token")
+    assert cutover.verify.settle == 2
+
+
+@pytest.mark.parametrize(("word", "status"), [("on", 400), ("off", 200)])
+def test_enforcement_is_on_or_off_as_yaml_has_it(tmp_path: Path, word: str, status: int) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(f"enforcement: {word}\n")
+    with Emulator(Scenario.from_file(path), tls=False) as emulator:
+        assert redeem(emulator, proxy=new_proxy(emulator)).status_code == status
 
 
 def test_the_config_holds_no_secrets(start_org: StartOrg) -> None:

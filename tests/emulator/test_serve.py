@@ -44,12 +44,17 @@ def test_it_serves_until_a_signal(tmp_path: Path, number: int) -> None:
     env_file, config_file = tmp_path / "env", tmp_path / "cutover.yaml"
     env_file.write_text("old")
     env_file.chmod(0o644)
+    (tmp_path / "canary.token").write_text("of an earlier emulator")
     process = start(0, "plain", "", env_file, config_file)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     values = read_env(env_file)
     assert env_file.stat().st_mode & 0o777 == 0o600
     assert values["SF_INSTANCE_URL"] in config_file.read_text()
+    token_file = tmp_path / "canary.token"
+    assert token_file.read_text() == values["SF_REFRESH_TOKEN"] + "\n"
+    assert token_file.stat().st_mode & 0o777 == 0o600
+    assert f'"{token_file}"' in config_file.read_text()
     assert requests.get(f"{values['SF_INSTANCE_URL']}/services/data", timeout=10).ok
     assert end(process, number) == (0, "", "")
 
@@ -59,9 +64,11 @@ def test_a_shell_can_read_the_env_file(tmp_path: Path) -> None:
     process = start(0, "tls", "", env_file, "")
     assert process.stdout is not None
     process.stdout.readline()
-    script = f'. "{env_file}"; printf %s "$SF_ACCESS_TOKEN $REQUESTS_CA_BUNDLE"'
+    names = "$SF_ACCESS_TOKEN $REQUESTS_CA_BUNDLE $SFCUTOVER_NEW_PROXY_URL"
+    script = f'. "{env_file}"; printf %s "{names}"'
     shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
-    token, bundle = shown.stdout.split()
+    token, bundle, proxy = shown.stdout.split()
+    assert proxy == read_env(env_file)["SFCUTOVER_NEW_PROXY_URL"]
     assert token.startswith("00D")
     assert "!" in token
     assert Path(bundle).exists()
