@@ -30,6 +30,7 @@ def tls_org(clock: SteppedClock) -> Iterator[Emulator]:
 @contextmanager
 def salesforce(emulator: Emulator) -> Iterator[Salesforce]:
     with requests.Session() as session:
+        session.trust_env = False
         session.verify = emulator.environment["REQUESTS_CA_BUNDLE"]
         yield Salesforce(
             instance_url=emulator.url,
