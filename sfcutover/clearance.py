@@ -26,6 +26,6 @@ def require_clearance(phase: Phase, clearance: Clearance | None) -> None:
     proof = "each new address" if phase is Phase.REMOVE_OLD else "the old egress"
     raise GateError(
         f"{phase} is refused: no redemption has proven {proof}",
-        hint="only proven traffic may lose its old addresses; keep both on the list until then. "
-        "The gate that makes this evidence is not part of this version",
+        hint="configure verify: and egress: in cutover.yaml, then run this again, or make "
+        "evidence first: sfcutover verify --out evidence.json",
     )

@@ -420,6 +420,43 @@ class DemoDocument(Document):
     deployments: int
 
 
+class SwitchDocument(Document):
+    """A switch that was made. seconds: how long the command, or the person, took."""
+
+    schema_: Literal["sfcutover/switch/1"] = Field("sfcutover/switch/1", alias="schema")
+    cutover: str
+    direction: Literal["apply", "revert"]
+    manual: bool
+    seconds: float
+    proof: str
+
+
+class LookDocument(Document):
+    """One look of a round: the canary's redemption, or a check."""
+
+    name: str
+    verdict: Literal["passed", "failed", "inconclusive", "error"]
+    detail: str
+
+
+class RoundDocument(Document):
+    """time is UTC, ISO 8601; elapsed is in seconds since the watch began."""
+
+    number: int
+    time: str
+    elapsed: float
+    looks: list[LookDocument]
+
+
+class WatchDocument(Document):
+    schema_: Literal["sfcutover/watch/1"] = Field("sfcutover/watch/1", alias="schema")
+    cutover: str
+    outcome: Literal["passed", "rolled-back", "inconclusive"]
+    reasons: list[str]
+    counts: dict[str, int]
+    rounds: list[RoundDocument]
+
+
 class ErrorDocument(Document):
     """What every command prints with --json when it fails."""
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from sfcutover import documents
 from sfcutover.config import Cutover
+from sfcutover.evidence import EvidenceFile
 
 SCHEMAS: dict[str, type[BaseModel]] = {
     "cutover": Cutover,
@@ -28,6 +29,9 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "init": documents.InitDocument,
     "emulator": documents.EmulatorDocument,
     "demo": documents.DemoDocument,
+    "switch": documents.SwitchDocument,
+    "watch": documents.WatchDocument,
+    "evidence": EvidenceFile,
     "error": documents.ErrorDocument,
 }
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import click
 
-from sfcutover.clearance import require_clearance
+from sfcutover.clearance import Clearance
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import phase_argument, templates_option
+from sfcutover.cli.removal import Removal
 from sfcutover.cli.run import Run
 from sfcutover.config import Target
 from sfcutover.connection import Connection
@@ -66,6 +67,19 @@ _OUTCOMES: dict[Outcome, str] = {
 @click.option(
     "--cancel-on-interrupt", is_flag=True, help="On Ctrl-C, ask the org to cancel the deployment."
 )
+@click.option(
+    "--evidence",
+    "evidence_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="For a phase that removes: the evidence of an earlier verify.",
+)
+@click.option(
+    "--skip-verification",
+    is_flag=True,
+    help="Remove without proof; needs --reason, and the app's name typed at a terminal.",
+)
+@click.option("--reason", metavar="TEXT", help="Why nothing is verified; it is recorded.")
 @templates_option
 @global_options
 @click.pass_context
@@ -78,6 +92,9 @@ def command(
     minutes: float,
     yes: bool,
     cancel_on_interrupt: bool,
+    evidence_file: Path | None,
+    skip_verification: bool,
+    reason: str | None,
     templates: Templates,
 ) -> None:
     """Deploy PHASE, wait for the org, and read the list back. Asks before it changes anything.
@@ -85,8 +102,10 @@ def command(
     PHASE is add-new, or restore-old to undo remove-old.
 
     remove-old and remove-new take addresses away: they are refused (exit 5) until
-    redemptions have proven the addresses that stay.
+    redemptions have proven the addresses that stay. They verify first, or take --evidence.
     """
+    if skip_verification != bool(reason and reason.strip()):
+        raise click.UsageError("--skip-verification and --reason TEXT go together.", ctx=ctx)
     run = Run.of(ctx)
     deploy = Deploy(
         run,
@@ -97,6 +116,7 @@ def command(
         no_wait=no_wait,
         ask=not (yes or dry_run),
         cancel_on_interrupt=cancel_on_interrupt,
+        removal=Removal(run, phase, evidence_file, reason),
     )
     documents: list[DeployTargetDocument] = []
     for target in run.targets:
@@ -124,7 +144,11 @@ def _on_target(
 
 @dataclass(frozen=True)
 class Deploy:
-    """One phase for the targets of one run."""
+    """One phase for the targets of one run.
+
+    plan_binds: only what the plan file holds may be deployed; otherwise it is used for its
+    baseline alone.
+    """
 
     run: Run
     phase: Phase
@@ -134,6 +158,8 @@ class Deploy:
     no_wait: bool
     ask: bool
     cancel_on_interrupt: bool
+    removal: Removal
+    plan_binds: bool = True
 
     def target(self, target: Target) -> DeployTargetDocument:
         """Bring the phase into one target and say what came of it."""
@@ -143,12 +169,14 @@ class Deploy:
             self.run.console.data(phase_text(f"{target.name} ({url})", planned))
             if not planned.changed:
                 return self._say(deployed_document(target.name, url, "no-change", planned))
+            clearance = None
             if not self.options.check_only:
-                require_clearance(self.phase, None)
+                clearance = self.removal.clear(connection, planned.start)
             if self.ask:
                 self._confirm(target)
+            if self.ask or clearance:
                 self._require_unchanged(connection, planned)
-            return self._roll_out(connection, planned)
+            return self._roll_out(connection, planned, clearance)
 
     def _planned(self, connection: Connection) -> PlannedPhase:
         run, live = self.run, connection.read()
@@ -163,6 +191,8 @@ class Deploy:
             run.cutover,
             self.templates,
         )
+        if not self.plan_binds:
+            return plan_phase(self.phase, live, run.cutover, self.templates, plan.baseline)
         planned = plan.planned(self.phase)
         plan.check_live(planned, live, connection.org.instance_url)
         if live.fingerprints == planned.start.fingerprints:
@@ -170,10 +200,10 @@ class Deploy:
         return plan_phase(self.phase, live, run.cutover, self.templates, plan.baseline)
 
     def _require_unchanged(self, connection: Connection, planned: PlannedPhase) -> None:
-        """A person may think for minutes; what they were shown must still be so."""
+        """A person may think, and a gate wait, for minutes; what was shown must still be so."""
         if connection.read().fingerprints != planned.start.fingerprints:
             raise DriftError(
-                "the list was changed by somebody else while this was being confirmed",
+                "the list was changed by somebody else in the meantime",
                 hint="look at the diff again: run the same command once more",
             )
 
@@ -186,10 +216,19 @@ class Deploy:
         if not self.run.console.confirm(f"Deploy {self.phase} to {target.name}?"):
             raise InterruptedRunError("not confirmed", hint="run it again when you are ready")
 
-    def _roll_out(self, connection: Connection, planned: PlannedPhase) -> DeployTargetDocument:
+    def _roll_out(
+        self, connection: Connection, planned: PlannedPhase, clearance: Clearance | None
+    ) -> DeployTargetDocument:
         name, url = connection.target.name, connection.org.instance_url
         with progress_for(name, self.run.settings) as progress:
-            rollout = Rollout(connection, planned, self.options, progress, templates=self.templates)
+            rollout = Rollout(
+                connection,
+                planned,
+                self.options,
+                progress,
+                templates=self.templates,
+                clearance=clearance,
+            )
             try:
                 if self.no_wait:
                     return self._started(name, url, planned, rollout.start())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from sfcutover.output.settings import Settings
@@ -35,3 +37,13 @@ class Console:
     def confirm(self, question: str) -> bool:
         """Ask on stderr; no answer is no."""
         return click.confirm(presentable(question), default=False, err=True)
+
+    def ask(self, question: str) -> str:
+        """A text that a person types, asked for on stderr."""
+        answer: str = click.prompt(presentable(question), default="", show_default=False, err=True)
+        return answer
+
+    def countdown(self, text: str) -> None:
+        """A line that the next one writes over, on a terminal; nothing elsewhere."""
+        if not self._settings.quiet and sys.stderr is not None and sys.stderr.isatty():
+            click.echo(f"\r{presentable(text)}   ", err=True, nl=False)

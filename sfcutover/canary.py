@@ -1,0 +1,77 @@
+"""The canary: a grant of one's own, redeemed through an egress to see what the org says."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import cached_property
+
+import requests
+
+from sfcutover.config import Cutover
+from sfcutover.echo import echo_url_of
+from sfcutover.egress import Egress, egress_of
+from sfcutover.errors import ConfigError
+from sfcutover.ipranges import Address
+from sfcutover.oauth import TokenEndpoint, token_endpoint
+from sfcutover.proxyurl import ProxyUrl
+from sfcutover.redemption import Redemption
+from sfcutover.tokenkeeping import TokenStore
+from sfcutover.tokens import redeem_from, token_store
+from sfcutover.traffic import Verify
+
+
+class Canary:
+    """What cutover.yaml says of the canary and the ways out; secrets are read when needed.
+
+    Every property raises ConfigError, with file and line, for what is not configured.
+    """
+
+    def __init__(self, cutover: Cutover) -> None:
+        self._cutover = cutover
+
+    @cached_property
+    def settings(self) -> Verify:
+        settings = self._cutover.verify
+        if settings is None:
+            raise ConfigError(
+                "verify is not configured",
+                where=self._cutover.where,
+                hint="add verify: with client_id and refresh_token; see the README",
+            )
+        return settings
+
+    @cached_property
+    def endpoint(self) -> TokenEndpoint:
+        return token_endpoint(self.settings, allow_other_hosts=self._cutover.allow_other_hosts)
+
+    @cached_property
+    def store(self) -> TokenStore:
+        return token_store(self.settings.refresh_token)
+
+    @property
+    def echo_url(self) -> str:
+        return echo_url_of(self._cutover)
+
+    def egress(self, name: str) -> Egress:
+        """The old or the new egress."""
+        return egress_of(self._cutover, name)
+
+    def egress_per_address(self, name: str) -> dict[Address, Egress]:
+        """An egress for each single address, where there are proxy URLs for them."""
+        egress = self.egress(name)
+        configured = getattr(self._cutover.egress, name)
+        return {
+            ipaddress.ip_address(text): Egress(
+                name, ProxyUrl.parse(reference.read(), reference.where), egress.expected
+            )
+            for text, reference in configured.per_address.items()
+        }
+
+    def redeem(self, name: str) -> Redemption:
+        """One redemption through an egress, a rotated token stored; raises as redeem_from."""
+        with self.egress(name).session() as session:
+            return self.redeem_in(session)
+
+    def redeem_in(self, session: requests.Session) -> Redemption:
+        """One redemption through a session that is open."""
+        return redeem_from(self.store, self.endpoint, session)

@@ -1,0 +1,73 @@
+"""sfcutover rollback: undo the last phase, from the live list and cutover.yaml alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from sfcutover.cli.deploy import Deploy
+from sfcutover.cli.options import global_options
+from sfcutover.cli.phase import templates_option
+from sfcutover.cli.removal import Removal
+from sfcutover.cli.run import Run
+from sfcutover.documents import DeployDocument
+from sfcutover.output.json import print_document
+from sfcutover.phases import Phase
+from sfcutover.rollout import RolloutOptions
+from sfcutover.templates import Templates
+
+
+@click.command("rollback")
+@click.option(
+    "--to",
+    "state",
+    type=click.Choice(["add-new", "baseline"]),
+    default="add-new",
+    show_default=True,
+    help="add-new: old and new on the list, always safe. baseline: take the new ones off too.",
+)
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Restore the descriptions of the old entries, too, from this plan's baseline.",
+)
+@click.option("--yes", is_flag=True, help="Don't ask; needed where nobody can answer.")
+@templates_option
+@global_options
+@click.pass_context
+def command(
+    ctx: click.Context, state: str, plan_file: Path | None, yes: bool, templates: Templates
+) -> None:
+    """Undo the last phase in the only safe order. Needs no state of an earlier run.
+
+    Puts the old addresses back at once: adding needs no gate. --to baseline then proves that
+    traffic is back on the old egress, and only after that takes the new addresses off.
+    """
+    run = Run.of(ctx)
+    restore = Deploy(
+        run,
+        Phase.RESTORE_OLD,
+        templates,
+        plan_file=plan_file,
+        options=RolloutOptions(),
+        no_wait=False,
+        ask=not yes,
+        cancel_on_interrupt=False,
+        removal=Removal(run, Phase.RESTORE_OLD, None, None),
+        plan_binds=False,
+    )
+    documents = [restore.target(target) for target in run.targets]
+    if state == "baseline":
+        phase = Phase.REMOVE_NEW
+        remove = replace(restore, phase=phase, removal=Removal(run, phase, None, None))
+        documents += [remove.target(target) for target in run.targets]
+    else:
+        run.console.note(
+            f"if traffic is not back on the old egress: {run.command_line('switch', '--revert')}"
+        )
+    if run.settings.json:
+        print_document(DeployDocument(cutover=run.cutover.name, targets=documents))

@@ -1,0 +1,98 @@
+"""sfcutover switch: step 3, application traffic moves to the new addresses, or back."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from sfcutover.canary import Canary
+from sfcutover.cli.options import global_options
+from sfcutover.cli.run import Run
+from sfcutover.documents import SwitchDocument
+from sfcutover.errors import ConfigError
+from sfcutover.gates.probe import CONFIDENCE, probe
+from sfcutover.gates.refusal import refused
+from sfcutover.output.json import print_document
+from sfcutover.output.probed import probe_text
+from sfcutover.phases import Phase, check_order
+from sfcutover.redemption import Outcome
+from sfcutover.secretsearch import secret_variables
+from sfcutover.switch import Direction, SwitchFacts, run_switch
+from sfcutover.traffic import Switch
+
+
+@click.command("switch")
+@click.option("--revert", is_flag=True, help="Move the traffic back to the old addresses.")
+@global_options
+@click.pass_context
+def command(ctx: click.Context, revert: bool) -> None:
+    """Step 3: run the switch command, or ask a person, then see that the new path is right.
+
+    Refused while a target's list lacks an address that traffic would move to. --revert goes
+    back and proves the old path by a redemption.
+    """
+    run = Run.of(ctx)
+    config = _config(run)
+    direction: Direction = "revert" if revert else "apply"
+    _require_listed(run, direction)
+    facts = SwitchFacts.of(
+        run.cutover.name, run.cutover.app, direction, run.cutover.change.old, run.cutover.change.new
+    )
+    result = run_switch(
+        config,
+        facts,
+        secret_variables(run.cutover),
+        timeout=config.timeout,
+        output=run.console.note,
+        ask=lambda question: sys.stdin.isatty() and run.console.confirm(question),
+    )
+    proof = _prove_old(run) if revert else _probe_new(run)
+    run.console.data(f"done: {direction} took {result.seconds:.0f} s; {proof}")
+    if not revert:
+        run.console.note(f"next: {run.command_line('verify', '--out', 'evidence.json')}")
+    if run.settings.json:
+        print_document(
+            SwitchDocument(
+                cutover=run.cutover.name,
+                direction=direction,
+                manual=result.manual,
+                seconds=round(result.seconds, 3),
+                proof=proof,
+            )
+        )
+
+
+def _config(run: Run) -> Switch:
+    if run.cutover.switch is None:
+        raise ConfigError(
+            "switch is not configured",
+            where=run.cutover.where,
+            hint="add switch: with apply: and revert: [argv], or manual: true",
+        )
+    return run.cutover.switch
+
+
+def _require_listed(run: Run, direction: Direction) -> None:
+    """Traffic goes only where every target's list allows it. Raises DriftError."""
+    needed = Phase.REMOVE_OLD if direction == "apply" else Phase.REMOVE_NEW
+    for target in run.targets:
+        with run.connection(target) as connection:
+            for component in connection.read().carriers:
+                check_order(needed, component.allowlist, run.cutover.change)
+
+
+def _probe_new(run: Run) -> str:
+    confidence = run.cutover.verify.confidence if run.cutover.verify else CONFIDENCE
+    canary = Canary(run.cutover)
+    result = probe(canary.egress("new"), canary.echo_url, confidence=confidence)
+    run.console.note(probe_text(result))
+    result.require_passed()
+    return "the new egress shows exactly the new addresses"
+
+
+def _prove_old(run: Run) -> str:
+    redemption = Canary(run.cutover).redeem("old")
+    if redemption.outcome is not Outcome.REDEEMED:
+        raise refused(redemption)
+    return "a redemption through the old egress succeeded"

@@ -1,0 +1,59 @@
+"""sfcutover verify: step 4, a real redemption through each address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sfcutover.cli.options import global_options
+from sfcutover.cli.run import Run
+from sfcutover.config import Target
+from sfcutover.evidence import Evidence, EvidenceFile, write_evidence
+from sfcutover.output.json import print_document
+from sfcutover.output.verified import evidence_text
+from sfcutover.verification import TargetVerification, Via
+
+
+@click.command("verify")
+@click.option(
+    "--via",
+    type=click.Choice(["new", "old"]),
+    default="new",
+    show_default=True,
+    help="The egress to redeem through.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the evidence here, for deploy --evidence.",
+)
+@global_options
+@click.pass_context
+def command(ctx: click.Context, via: str, out: Path | None) -> None:
+    """Step 4: redeem the canary's token through an egress until each address is proven.
+
+    Exits 5 naming the address that is blocked. Changes nothing in the org; with rotation
+    on, each redemption replaces the canary's token where it is kept.
+    """
+    run = Run.of(ctx)
+    direction: Via = "old" if via == "old" else "new"
+    found = [_verify(run, target, direction) for target in run.targets]
+    evidence = EvidenceFile(cutover=run.cutover.name, targets=found)
+    if out is not None:
+        write_evidence(evidence, out)
+        phase = "remove-old" if direction == "new" else "remove-new"
+        follow_up = run.command_line("deploy", phase, "--evidence", str(out))
+        run.console.note(f"evidence written to {out}; next: {follow_up}")
+    if run.settings.json:
+        print_document(evidence)
+
+
+def _verify(run: Run, target: Target, via: Via) -> Evidence:
+    with run.connection(target) as connection:
+        run.console.note(f"{target.name}: redeeming through the {via} egress")
+        evidence = TargetVerification(connection).verify(via, connection.read())
+    if not run.settings.json:
+        run.console.data(evidence_text(evidence))
+    return evidence

@@ -1,0 +1,42 @@
+"""What a redemption that did not succeed means for the gate, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sfcutover.errors import GateError, NetworkError, SfcutoverError
+from sfcutover.ipranges import IpRange
+from sfcutover.redemption import Outcome, Redemption
+
+_INCONCLUSIVE = (Outcome.PROXY_FAILURE, Outcome.NETWORK_FAILURE, Outcome.RATE_LIMITED)
+
+
+def not_listed(missing: Iterable[IpRange]) -> GateError:
+    """An address that is not even on the live list, so nothing need be redeemed."""
+    return GateError(
+        f"{', '.join(map(str, missing))} is not on the live list: redemptions from there are "
+        "blocked",
+        hint="put it on the list: sfcutover deploy add-new; then verify again",
+        tokens="traffic that leaves from there is refused now; the old addresses still work",
+    )
+
+
+def blocked(address: str, how: str) -> GateError:
+    """A redemption that the org blocked for its address. how: how the address is known."""
+    return GateError(
+        f"a redemption from {address} was blocked ({how})",
+        hint="see that it stands on the list of the right app (sfcutover diff add-new), give the "
+        "org a minute, and verify again",
+        tokens="redemptions that leave from there are refused now; while the old addresses stand "
+        "on the list, traffic can be switched back",
+    )
+
+
+def refused(redemption: Redemption) -> SfcutoverError:
+    """Any other refusal: it says nothing about the allowlist, or nothing at all."""
+    words = (redemption.outcome, redemption.error, redemption.description)
+    what = f"a redemption did not succeed ({': '.join(word for word in words if word)})"
+    tokens = "nothing is proven or disproven by it; the list is unchanged"
+    if redemption.outcome in _INCONCLUSIVE:
+        return NetworkError(what, hint=redemption.outcome.advice, tokens=tokens)
+    return GateError(what, hint=redemption.outcome.advice, tokens=tokens)

@@ -1,0 +1,102 @@
+"""Step 4 for one target: its org, its egress and its canary put together, and the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from sfcutover.canary import Canary
+from sfcutover.clearance import Clearance
+from sfcutover.connection import Connection
+from sfcutover.evidence import Evidence, list_hashes
+from sfcutover.gates.removal import RemovalGate
+from sfcutover.gates.verify import Verification, Verified
+from sfcutover.ipranges import Allowlist
+from sfcutover.loginhistory import LoginHistory
+from sfcutover.phases import Phase
+from sfcutover.polling import Clock
+from sfcutover.snapshot import Snapshot
+
+Via = Literal["old", "new"]
+
+
+@dataclass(frozen=True)
+class TargetVerification:
+    """Verifies one target, and clears what its evidence allows.
+
+    on_redeemed: told the number of redemptions so far. countdown: the seconds left of settle.
+    """
+
+    connection: Connection
+    on_redeemed: Callable[[int], None] = lambda _: None
+    countdown: Callable[[float], None] = lambda _: None
+    clock: Clock = field(default_factory=Clock)
+
+    def verify(self, via: Via, live: Snapshot) -> Evidence:
+        """Redeem through the egress until each of its addresses is proven.
+
+        Raises GateError, EgressError, NetworkError, ConfigError, and what the token's store
+        raises.
+        """
+        canary = Canary(self.connection.cutover)
+        verified = Verification(
+            egress=canary.egress(via),
+            per_address=canary.egress_per_address(via),
+            echo_url=canary.echo_url,
+            live=_allowlist(live),
+            redeem=canary.redeem_in,
+            history=self._history,
+            confidence=canary.settings.confidence,
+            on_redeemed=self.on_redeemed,
+        ).run()
+        return self._evidence(via, live, verified)
+
+    def clear(self, phase: Phase, evidence: Evidence, live: Snapshot) -> Clearance:
+        """Wait for what is left of settle, and let the phase remove addresses.
+
+        Raises GateError for evidence that doesn't count and for addresses still in use.
+        """
+        change = self.connection.cutover.change
+        settings = Canary(self.connection.cutover).settings
+        gate = RemovalGate(
+            phase,
+            removed=change.old if phase is Phase.REMOVE_OLD else change.new,
+            settle=settings.settle,
+            max_age=timedelta(seconds=settings.max_age),
+            history=self._history,
+            clock=self.clock,
+            countdown=self.countdown,
+        )
+        return gate.clear(evidence, live, self.connection.org.instance_url)
+
+    @property
+    def _history(self) -> LoginHistory:
+        return LoginHistory(self.connection.org, self.connection.cutover.api_version)
+
+    def _evidence(self, via: Via, live: Snapshot, verified: Verified) -> Evidence:
+        return Evidence(
+            target=self.connection.target.name,
+            app=self.connection.cutover.app,
+            instance_url=self.connection.org.instance_url,
+            via=via,
+            proof=verified.proof,
+            redemptions=verified.redemptions,
+            confidence=Canary(self.connection.cutover).settings.confidence,
+            lists=list_hashes(live),
+            started=verified.started,
+            last_proof=verified.last_proof,
+            addresses=list(verified.addresses),
+            uncertain=list(verified.uncertain),
+        )
+
+
+def via_of(phase: Phase) -> Via:
+    """The egress that must be proven before a phase removes the other one's addresses."""
+    return "new" if phase is Phase.REMOVE_OLD else "old"
+
+
+def _allowlist(live: Snapshot) -> Allowlist:
+    """The list that gates redemptions: the first carrier's, the allowlist itself."""
+    return live.carriers[0].allowlist
