@@ -12,8 +12,8 @@ from sfcutover.config import Cutover
 from sfcutover.egresserrors import (
     PROXY_AUTHENTICATION_REQUIRED,
     EchoAnswerError,
-    EchoHttpError,
     egress_error,
+    http_status_error,
     proxy_refused,
 )
 from sfcutover.errors import ConfigError
@@ -54,11 +54,7 @@ def ask_echo(egress_session: requests.Session, echo_url: str) -> Address:
     if response.status_code == PROXY_AUTHENTICATION_REQUIRED:
         raise proxy_refused(proxy)
     if not response.ok or response.is_redirect:
-        raise EchoHttpError(
-            f"{host}, through the proxy {proxy}, answered with HTTP {response.status_code}",
-            hint="the echo or the proxy did: open the page without the proxy, or name another "
-            "page as egress.echo_url",
-        )
+        raise http_status_error(response, proxy, host)
     return _address_in(response.content, host)
 
 

@@ -18,7 +18,7 @@ from sfcutover.proxyurl import ProxyUrl
 
 _TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")
 PROXY_AUTHENTICATION_REQUIRED = 407
-_CHECK_PROXY = "check the proxy's URL, its state at its provider, and the network from here to it"
+_CHECK = "check the proxy's URL, its state at its provider, and the network from here to it"
 
 
 class EgressError(NetworkError):
@@ -55,6 +55,8 @@ def egress_error(error: requests.RequestException, proxy: ProxyUrl | str, url: s
     """What a failed request through a proxy means. It names hosts, never credentials."""
     host = urlsplit(url).netloc.rpartition("@")[2]
     chain = tuple(_causes(error))
+    if isinstance(error, requests.TooManyRedirects):
+        return http_status_error(error.response, proxy, host)
     found = _authentication(chain, proxy) or _tls(chain, proxy, host)
     return found or _tunnel(chain, proxy, host) or _connection(chain, proxy, host)
 
@@ -63,6 +65,17 @@ def proxy_refused(proxy: ProxyUrl | str) -> ProxyRefusedError:
     return ProxyRefusedError(
         f"the proxy {proxy} refused the user or password",
         hint="check both in the proxy's URL, percent-encoded; the provider's page shows them",
+    )
+
+
+def http_status_error(
+    response: requests.Response | None, proxy: ProxyUrl | str, host: str
+) -> EchoHttpError:
+    status = "a redirect" if response is None else f"HTTP {response.status_code}"
+    return EchoHttpError(
+        f"{host}, through the proxy {proxy}, answered with {status}",
+        hint="the page or the proxy did: open it without the proxy; another page may stand as "
+        "egress.echo_url",
     )
 
 
@@ -88,6 +101,8 @@ def _authentication(
 
 def _tls(chain: tuple[BaseException, ...], proxy: ProxyUrl | str, host: str) -> EgressError | None:
     if not _any(chain, requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError):
+        return None
+    if _any(chain, ssl.SSLEOFError, ssl.SSLZeroReturnError):  # it broke, and nothing was wrong
         return None
     its_own = _any(chain, requests.exceptions.ProxyError, urllib3.exceptions.ProxyError)
     return EgressTlsError(
@@ -115,13 +130,16 @@ def _tunnel(
 
 
 def _connection(chain: tuple[BaseException, ...], proxy: ProxyUrl | str, host: str) -> EgressError:
-    own = requests.exceptions.ProxyError, urllib3.exceptions.ProxyError
-    if _any(chain, *own) or _named(chain, "ProxyConnectionError", "GeneralProxyError"):
-        return ProxyUnreachableError(f"the proxy {proxy} can't be reached", hint=_CHECK_PROXY)
-    slow = _any(chain, requests.Timeout, urllib3.exceptions.TimeoutError)
-    how = "it did not answer in time" if slow else "the connection failed or broke"
+    """A connection that failed before the proxy had answered, or broke later."""
+    general = next((each for each in chain if type(each).__name__ == "GeneralProxyError"), None)
+    if general and "invalid data" in str(general):
+        return ProxyUnreachableError(f"what answers at {proxy} is no SOCKS5 proxy", hint=_CHECK)
+    if not general and _any(chain, urllib3.exceptions.ConnectTimeoutError):
+        return ProxyUnreachableError(f"the proxy {proxy} can't be reached", hint=_CHECK)
+    slow = _any(chain, requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
+    how = "it did not answer in time" if slow and not general else "the connection broke"
     return DestinationUnreachableError(
-        f"{host}, through the proxy {proxy}: {how}", hint="run this again; " + _CHECK_PROXY
+        f"{host}, through the proxy {proxy}: {how}", hint=f"run this again; {_CHECK}"
     )
 
 

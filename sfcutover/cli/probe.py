@@ -37,10 +37,14 @@ def command(ctx: click.Context, via: str, write: bool) -> int:
         raise click.UsageError("--discover writes new:, so it takes no --via old.", ctx=ctx)
     run = _run_for_discovery(ctx) if write else Run.of(ctx)
     result = _ask(run, via, write)
+    run.console.data(probe_text(result))
+    for warning in result.warnings:
+        run.console.warn(warning)
     found = None
     if write and result.passed:
         found = write_discovered(run.settings.config, result.seen)
-    return _show(run, result, found)
+        run.console.data(found.change or f"{found.path}: new: says so already")
+    return _finish(run, result, found)
 
 
 def _run_for_discovery(ctx: click.Context) -> Run:
@@ -64,12 +68,7 @@ def _ask(run: Run, via: str, write: bool) -> ProbeResult:
     return probe(egress, echo_url, confidence=confidence, progress=progress)
 
 
-def _show(run: Run, result: ProbeResult, found: Discovery | None) -> int:
-    run.console.data(probe_text(result))
-    for warning in result.warnings:
-        run.console.warn(warning)
-    if found:
-        run.console.data(found.change or f"{found.path}: new: says so already")
+def _finish(run: Run, result: ProbeResult, found: Discovery | None) -> int:
     if run.settings.json:
         print_document(ProbeDocument.of(run.cutover.name, result, found))
     if failure := result.failure:

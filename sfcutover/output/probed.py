@@ -22,5 +22,6 @@ def probe_text(result: ProbeResult) -> str:
     if result.observation.errors:
         failed = click.style("FAILED    ", fg="red")
         lines.append(f"  {failed}  {len(result.observation.errors)} of {result.observation.tries}")
-    lines.append(f"  = {result.certainty}")
+    verdict = "passed" if result.passed else "not passed"
+    lines.append(f"  = {verdict}; {result.certainty}")
     return "\n".join(lines)
