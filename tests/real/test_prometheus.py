@@ -1,0 +1,182 @@
+"""The Prometheus check against Debian's own ``prometheus``, scraping itself and one page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+
+from sfcutover.checks import CheckResult, Verdict, check_for
+from sfcutover.traffic import Check
+
+from ..support import answer, serving
+
+PASSED, FAILED, INCONCLUSIVE, ERROR = Verdict
+_PROGRAM = shutil.which("prometheus")
+_MISSING = "prometheus is not installed: apt-get install prometheus"
+_PATIENCE = 60.0  # seconds; it is ready in one or two
+_LOOK = 0.1  # seconds between two looks
+
+if _PROGRAM is None and os.environ.get("SFCUTOVER_REQUIRE_REAL") != "1":
+    pytest.skip(_MISSING, allow_module_level=True)  # one line for all tests
+
+
+@dataclass
+class Page:
+    """A page of metrics; down, it answers 500."""
+
+    status: int = 200
+    metrics: dict[str, str] = field(default_factory=lambda: {"logins_failed": "0"})
+
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        text = "".join(f"{name} {value}\n" for name, value in self.metrics.items())
+        answer(request, text.encode(), self.status, Content_Type="text/plain; version=0.0.4")
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """A server under way."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    page: Page
+
+    def look(self, query: str, condition: str) -> CheckResult:
+        asked = {"url": self.url, "query": query, "condition": condition}
+        return check_for(Check.model_validate({"prometheus": asked, "timeout": "30s"}))()
+
+    def comes_to(self, verdict: Verdict, query: str, condition: str) -> CheckResult:
+        """The first look with this verdict: a scrape comes every second, not at once."""
+        result: list[CheckResult] = []
+
+        def arrived() -> bool:
+            result[:] = [self.look(query, condition)]
+            return result[0].verdict is verdict
+
+        self.wait_for(arrived)
+        return result[0]
+
+    def wait_for(self, arrived: Callable[[], bool]) -> None:
+        """Look until it is so. Fails if the server ends, or after _PATIENCE."""
+        deadline = time.monotonic() + _PATIENCE
+        while not arrived():
+            assert time.monotonic() < deadline
+            with pytest.raises(subprocess.TimeoutExpired):  # or it has ended
+                self.process.wait(_LOOK)
+
+    def is_ready(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/-/ready", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A server with nothing of the machine's own."""
+    if _PROGRAM is None:
+        pytest.fail(_MISSING, pytrace=False)
+    page = Page()
+    with (
+        serving(page.handle) as url,
+        _running(_PROGRAM, url, tmp_path_factory.mktemp("prometheus")) as (port, process),
+    ):
+        server = Prometheus(f"http://127.0.0.1:{port}", process, page)
+        server.wait_for(server.is_ready)
+        yield server
+
+
+@contextmanager
+def _running(
+    program: str, page: str, folder: Path
+) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    jobs = {"itself": f"127.0.0.1:{port}", "page": page.removeprefix("http://")}
+    config = {
+        "global": {"scrape_interval": "1s"},
+        "scrape_configs": [
+            {"job_name": name, "static_configs": [{"targets": [target]}]}
+            for name, target in jobs.items()
+        ],
+    }
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    arguments = {
+        "config.file": folder / "prometheus.yml",
+        "storage.tsdb.path": folder / "data",
+        "web.listen-address": f"127.0.0.1:{port}",
+    }
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [program, *(f"--{name}={value}" for name, value in arguments.items())],
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+        )
+    try:
+        yield port, process
+    finally:
+        process.kill()  # its data goes with the folder
+        process.wait()
+
+
+def test_what_holds_passes(prometheus: Prometheus) -> None:
+    prometheus.comes_to(PASSED, "count(up == 1)", "== 2")
+    result = prometheus.look("up", "== 1")
+    assert result.verdict is PASSED
+    assert 'job="itself"' in result.detail
+    assert prometheus.look("1 + 1", "== 2") == CheckResult("1 + 1", PASSED, "the value = 2 is == 2")
+
+
+def test_what_does_not_hold_fails(prometheus: Prometheus) -> None:
+    prometheus.comes_to(PASSED, 'count({job="itself"})', "> 100")
+    assert prometheus.look("up", "< 1").verdict is FAILED
+    prometheus.comes_to(FAILED, 'scrape_samples_scraped{job="page"}', "!= 1")
+    assert prometheus.look("vector(1) / 0", "< 5").detail == "the value = inf is not < 5"
+
+
+def test_one_series_of_several_decides(prometheus: Prometheus) -> None:
+    prometheus.comes_to(PASSED, "count(up == 1)", "== 2")
+    result = prometheus.look('up{job="itself"} or up{job="page"} * 0', "== 1")
+    assert result.verdict is FAILED
+    assert result.detail.endswith('job="page"} = 0 is not == 1')
+
+
+def test_what_is_not_there_says_nothing(prometheus: Prometheus) -> None:
+    result = prometheus.look("no_such_series", "== 0")
+    assert result.verdict is INCONCLUSIVE
+    assert "no series" in result.detail
+    assert prometheus.look("vector(0) / 0", "== 0").verdict is INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [("up{", "HTTP 400: bad_data"), ("up[1m]", "gives a matrix"), ('"text"', "gives a string")],
+)
+def test_a_query_that_makes_no_sense_is_an_error(
+    prometheus: Prometheus, query: str, words: str
+) -> None:
+    result = prometheus.look(query, "== 0")
+    assert result.verdict is ERROR
+    assert words in result.detail
+
+
+def test_a_series_that_goes_stale_stops_passing(prometheus: Prometheus) -> None:
+    prometheus.comes_to(PASSED, "logins_failed", "== 0")
+    prometheus.page.metrics = {"logins_failed": "3"}
+    assert "logins_failed" in prometheus.comes_to(FAILED, "logins_failed", "== 0").detail
+    prometheus.page.status = 500
+    prometheus.comes_to(INCONCLUSIVE, "logins_failed", "== 3")
+    assert prometheus.look('up{job="page"}', "== 1").verdict is FAILED
