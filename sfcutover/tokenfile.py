@@ -66,18 +66,23 @@ class FileStore:
 
     def _read_file(self) -> Secret:
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+            text = self._content().decode(errors="replace").strip()
         except OSError as error:
             raise self._unfit(f"can't be read: {error.strerror}") from None
-        with os.fdopen(descriptor, "rb") as file:
-            self._check(os.fstat(descriptor))
-            data = file.read(MAX_SECRET_BYTES)
-        text = data.decode(errors="replace").strip()
         if not text:
             raise self._unfit("is empty")
         if not is_token(text):
             raise self._unfit("holds no refresh token: it is binary, or more than one word")
         return Secret(text)
+
+    def _content(self) -> bytes:
+        """What is checked is what is read: both by one descriptor. Raises OSError, too."""
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        try:
+            self._check(os.fstat(descriptor))
+            return os.read(descriptor, MAX_SECRET_BYTES)
+        finally:
+            os.close(descriptor)
 
     def _check(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
