@@ -28,7 +28,7 @@ from sfcutover.egresserrors import (
     egress_error,
 )
 from sfcutover.errors import ConfigError
-from sfcutover.http import BoundedAdapter, NoCredentials
+from sfcutover.http import BoundedAdapter
 from sfcutover.ipranges import IpRange
 from sfcutover.proxyurl import ProxyUrl
 
@@ -57,7 +57,6 @@ class EgressSession(requests.Session):
         super().__init__()
         self.proxy = proxy
         self.trust_env = False
-        self.auth = NoCredentials()
         self.max_redirects = 0
         bundles = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
         self.verify = next(filter(None, bundles), True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from sfcutover.egress import Egress, EgressError, EgressTlsError, ProxyRefusedEr
 from sfcutover.gates.confidence import hidden_probability, tries_needed
 from sfcutover.ipranges import Address, IpRange, subtract
 
+PATIENCE_SECONDS = 60.0  # once a request has failed, which shuts the gate anyway
 _FAILURES = 3  # in a row from the start: asking on would show nothing
 Progress = Callable[[int], None]
 
@@ -51,7 +53,8 @@ def observe(
     Ends when every expected address was seen, or when a healthy, evenly balanced pair of
     pair_size would have hidden one only with a probability below 1 - confidence (21 requests
     for a pair at 0.999999). look_for_more: ends only when one address more than were expected
-    or seen would have shown itself with that probability (37 for a pair).
+    or seen would have shown itself with that probability (37 for a pair). Where requests
+    fail, by timeouts perhaps, it ends after a minute in any case.
 
     Raises the EgressError itself where the proxy refuses the password, TLS fails, or the
     first three requests fail.
@@ -59,6 +62,7 @@ def observe(
     counts: Counter[Address] = Counter()
     errors: list[str] = []
     tries = 0
+    deadline = time.monotonic() + PATIENCE_SECONDS
     with egress.session() as session:
         while not _enough(egress, counts, tries, pair_size, confidence, look_for_more):
             tries += 1
@@ -71,6 +75,8 @@ def observe(
                 errors.append(error.message)
                 if len(errors) == tries == _FAILURES:
                     raise
+            if errors and time.monotonic() > deadline:
+                break
     return Observation(dict(counts), tries, tuple(errors))
 
 

@@ -22,6 +22,7 @@ COMMANDS = [
     ("deployment", "wait"),
     ("deployment", "cancel"),
     ("emulator",),
+    ("probe",),
     ("demo",),
 ]
 GLOBAL_OPTIONS = {"--config", "--target", "--json", "--verbose", "--quiet", "--no-color"}

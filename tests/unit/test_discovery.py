@@ -207,7 +207,7 @@ def test_looking_forgives_nothing_but_an_empty_new(new: str, tmp_path: Path) -> 
 
 
 def test_an_unknown_key_is_uneditable() -> None:
-    for text in ("a: [1]\n", "- 1\n", "", "new: text\n"):
+    for text in ("a: [1]\n", "- 1\n", "", "new: text\n", "a: &m [1]\nnew: *m\n"):
         with pytest.raises(UneditableError):
             edit_list(text, "new", lambda _: True, ["x"])
 

@@ -16,7 +16,7 @@ from sfcutover.discovery import discover
 from sfcutover.egress import Egress, EgressTlsError, ProxyRefusedError, ProxyUrl
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import ExitCode, GateError, NetworkError
-from sfcutover.gates import families
+from sfcutover.gates import families, observation
 from sfcutover.gates.confidence import tries_needed
 from sfcutover.gates.probe import Observation, ProbeResult, judge, observe, probe
 from sfcutover.ipranges import IpRange
@@ -185,6 +185,17 @@ def test_three_failures_at_the_start_are_enough(start_server: StartServer) -> No
     with pytest.raises(NetworkError, match="no IP address"):
         probe(egress_by(start_server(handle), "198.51.100.20"), ECHO)
     assert len(asked) == 3
+
+
+def test_failures_that_take_their_time_end_it_early(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observation, "PATIENCE_SECONDS", 0.0)
+    result = probe(pool(["198.51.100.20", "198.51.100.21", None]), ECHO)
+    assert result.observation.tries == 3
+    assert "1 of 3 requests failed" in failure(result).message
+    assert result.hidden_probability > 0.1  # and it says so
+    assert probe(pool(["198.51.100.20", "198.51.100.21"]), ECHO).observation.tries == 37
 
 
 # How many times, and how sure.
