@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from sfcutover.durablefile import write_durably
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.errors import ExitCode
 
-DEPLOY_SECONDS = 2.0
+DEPLOY_SECONDS = 1.0
 STEP_TIMEOUT_SECONDS = 120
 _SECURITY_SETTINGS = ("ExtlClntAppOauthSecuritySettings", "Acme_Connector_oauthSecurity")
 
@@ -41,28 +42,35 @@ class StepResult:
         return self.exit_code == self.step.expected
 
 
-def _colleague_adds_an_entry(emulator: Emulator) -> None:
-    """Somebody edits the list in Setup after the plan was made."""
-    xml = emulator.component_xml(*_SECURITY_SETTINGS)
-    entry = (
-        b"<tokenIpRanges><description>added in Setup</description>"
-        b"<endIpAddress>192.0.2.200</endIpAddress><startIpAddress>192.0.2.200</startIpAddress>"
-        b"</tokenIpRanges>"
-    )
-    root_end = xml.rindex(b"</")
-    emulator.put_component(*_SECURITY_SETTINGS, xml[:root_end] + entry + xml[root_end:])
+def _colleague_adds(address: str) -> Callable[[Emulator], None]:
+    """Somebody edits the list in Setup meanwhile."""
+
+    def edit(emulator: Emulator) -> None:
+        xml = emulator.component_xml(*_SECURITY_SETTINGS)
+        entry = (
+            "<tokenIpRanges><description>added in Setup</description>"
+            f"<endIpAddress>{address}</endIpAddress><startIpAddress>{address}</startIpAddress>"
+            "</tokenIpRanges>"
+        )
+        head, root_end, name = xml.rpartition(b"</")
+        emulator.put_component(*_SECURITY_SETTINGS, head + entry.encode() + root_end + name)
+
+    return edit
 
 
+_DEPLOY_PLANNED = ("deploy", "add-new", "--plan", "plan.json", "--yes")
+_REMOVE_PROVEN = ("deploy", "remove-old", "--evidence", "evidence.json", "--yes")
 STEPS = (
     Step("Is everything in place?", ("doctor",), ExitCode.DONE),
+    Step("Which addresses does traffic leave from? (step 1)", ("probe",), ExitCode.DONE),
     Step(
         "What would each phase change? The plan file is what a reviewer approves.",
         ("plan", "--out", "plan.json"),
         ExitCode.DONE,
     ),
     Step(
-        "Add the new addresses, exactly as planned, wait for the org, read the list back.",
-        ("deploy", "add-new", "--plan", "plan.json", "--yes"),
+        "Add the new addresses, exactly as planned, wait for the org, read the list back. (step 2)",
+        _DEPLOY_PLANNED,
         ExitCode.DONE,
     ),
     Step(
@@ -71,16 +79,29 @@ STEPS = (
         ExitCode.DONE,
     ),
     Step(
-        "Removing the old ones now would be a gamble: no redemption has proven the new ones.",
-        ("deploy", "remove-old", "--yes"),
-        ExitCode.GATE,
+        "A colleague adds an entry in Setup. The plan no longer fits the org: refused.",
+        _DEPLOY_PLANNED,
+        ExitCode.DRIFT,
+        _colleague_adds("192.0.2.200"),
     ),
     Step(
-        "A colleague adds an entry in Setup. The plan no longer fits the org: refused.",
-        ("deploy", "add-new", "--plan", "plan.json", "--yes"),
-        ExitCode.DRIFT,
-        _colleague_adds_an_entry,
+        "Prove every new address by real redemptions. (step 4)",
+        ("verify", "--out", "evidence.json"),
+        ExitCode.DONE,
     ),
+    Step(
+        "The list changes once more: the evidence is stale, and nothing may be removed.",
+        _REMOVE_PROVEN,
+        ExitCode.GATE,
+        _colleague_adds("192.0.2.201"),
+    ),
+    Step("So prove it again.", ("verify", "--out", "evidence.json"), ExitCode.DONE),
+    Step(
+        "Now take the old addresses off; the colleague's entries stay. (step 5)",
+        _REMOVE_PROVEN,
+        ExitCode.DONE,
+    ),
+    Step("Second thoughts? Adding is always safe.", ("rollback", "--yes"), ExitCode.DONE),
 )
 
 
@@ -101,6 +122,7 @@ class Demo:
         with tempfile.TemporaryDirectory() as name, Emulator(scenario, tls=True) as emulator:
             folder = Path(name)
             (folder / "cutover.yaml").write_text(emulator.config_text(), encoding="utf-8")
+            write_durably(folder / "canary.token", emulator.environment["SF_REFRESH_TOKEN"])
             for step in STEPS:
                 if step.before:
                     step.before(emulator)

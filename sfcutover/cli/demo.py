@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @global_options
 @click.pass_context
 def command(ctx: click.Context) -> int:
-    """Watch the main job on a local org: plan, deploy, read back, and two refusals.
+    """Watch a cutover on a local org: plan, add, prove, remove, roll back, and two refusals.
 
     Starts an emulated org on loopback, runs real commands against it, and stops it.
     """
@@ -42,7 +42,7 @@ def command(ctx: click.Context) -> int:
     for result in results:
         mark = "ok " if result.as_expected else f"expected {int(result.step.expected)}"
         console.data(f"  {result.exit_code}  {mark}  sfcutover {' '.join(result.step.words)}")
-    console.data(f"\n{demo.deployments} deployment reached the org; refused steps sent none.")
+    console.data(f"\n{demo.deployments} deployments reached the org; refused steps sent none.")
     if settings.json:
         print_document(_document(results, ok, demo.deployments))
     return ExitCode.DONE if ok else ExitCode.FAILED

@@ -27,7 +27,7 @@ SECURITY = "ExtlClntAppOauthSecuritySettings"
 SECURITY_NAME = "Acme_Connector_oauthSecurity"
 SECURITY_PATH = f"extlClntAppOauthSecuritySettings/{SECURITY_NAME}.ecaOauthSecurity"
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
-PROCESS_SECONDS = 30.0
+PROCESS_SECONDS = 120.0  # the demo, on a busy machine
 
 Json = dict[str, Any]
 
