@@ -1,0 +1,129 @@
+"""The speed goals of the traffic side: redemptions a second, and how soon a rollback is live."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import requests
+
+from sfcutover.credentials import Secret
+from sfcutover.egress import Egress
+from sfcutover.emulator import Emulator, Scenario
+from sfcutover.ipranges import IpRange
+from sfcutover.oauth import TokenEndpoint
+from sfcutover.proxyurl import ProxyUrl
+from sfcutover.redemption import Outcome
+
+REDEMPTIONS = 1000
+AT_ONCE = 32
+INTERVAL, FAILURES, DEPLOY_SECONDS = 1.0, 2, 1.0
+_SECURITY = ("ExtlClntAppOauthSecuritySettings", "Acme_Connector_oauthSecurity")
+Row = tuple[str, str, str]
+
+
+def redemption_rate() -> Iterator[Row]:
+    """Ours against bare requests: separate tokens, the same proxy, the same concurrency.
+
+    The two take turns in blocks, so that a machine that slows down slows both.
+    """
+    allowed = ["127.0.0.11", "127.0.0.12", "127.0.0.21", "127.0.0.22"]
+    with Emulator(Scenario(old=tuple(allowed)), tls=False) as emulator:
+        ours, bare = _redeemers(emulator)
+        rates: dict[str, list[float]] = {"ours": [], "bare": []}
+        for _ in range(4):
+            for name, redeem in (("ours", ours), ("bare", bare)):
+                tokens = [emulator.issue_grant(f"bench-{i}") for i in range(REDEMPTIONS // 4)]
+                rates[name].append(_rate(redeem, tokens))
+    a, b = (sum(rates[name]) / len(rates[name]) for name in ("ours", "bare"))
+    yield (
+        f"{REDEMPTIONS} redemptions by proxy, {AT_ONCE} at once ({a:.0f} / {b:.0f} a second)",
+        f"{a / b:.2f}x",
+        ">= 0.7x of bare requests",
+    )
+
+
+def _redeemers(emulator: Emulator) -> tuple[Callable[[str], bool], Callable[[str], bool]]:
+    variables = emulator.environment
+    proxy = variables["SFCUTOVER_NEW_PROXY_URL"]
+    url, client_id = variables["SFCUTOVER_TOKEN_URL"], variables["SF_CLIENT_ID"]
+    secret = variables["SF_CLIENT_SECRET"]
+    endpoint = TokenEndpoint(url, client_id, Secret(secret))
+    expected = (IpRange.parse("127.0.0.21"), IpRange.parse("127.0.0.22"))
+    egress = Egress("new", ProxyUrl.parse(Secret(proxy), "bench"), expected)
+    session = egress.session()
+
+    def ours(token: str) -> bool:
+        return endpoint.redeem(Secret(token), session).outcome is Outcome.REDEEMED
+
+    def bare(token: str) -> bool:
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": client_id,
+            "client_secret": secret,
+            "refresh_token": token,
+        }
+        answer = requests.post(url, data=form, proxies={"http": proxy}, timeout=30)
+        return answer.ok
+
+    return ours, bare
+
+
+def _rate(redeem: Callable[[str], bool], tokens: Sequence[str]) -> float:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        started = time.perf_counter()
+        done = list(pool.map(redeem, tokens))
+    if not all(done):
+        raise RuntimeError(f"{done.count(False)} of {len(done)} redemptions failed")
+    return len(tokens) / (time.perf_counter() - started)
+
+
+def rollback_latency(folder: Path) -> Iterator[Row]:
+    """From the first blocked redemption of a watch to the old addresses being live again."""
+    allowed = FAILURES * INTERVAL + 5 + DEPLOY_SECONDS
+    with Emulator(Scenario(deploy_seconds=DEPLOY_SECONDS), tls=False) as emulator:
+        _write_config(folder, emulator)
+        _put_addresses(emulator, ["192.0.2.64"])  # old and new are gone: the canary is blocked
+        process = subprocess.run(
+            [sys.executable, "-m", "sfcutover", "watch", "--json"],
+            cwd=folder,
+            env={**os.environ, **emulator.environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if json.loads(process.stdout).get("outcome") != "rolled-back":
+            raise RuntimeError(process.stdout + process.stderr)
+        first = next(each.time for each in emulator.redemptions if each.result == "blocked")
+        live = next(each.time for each in reversed(emulator.allowlist_history))
+    yield (
+        f"rollback: {FAILURES} failures at {INTERVAL:.0f} s, deploy of {DEPLOY_SECONDS:.0f} s",
+        f"{(live - first).total_seconds():.2f} s",
+        f"<= {allowed:.0f} s",
+    )
+
+
+def _write_config(folder: Path, emulator: Emulator) -> None:
+    watch = f"watch: {{duration: 30s, interval: {INTERVAL}s, failures: {FAILURES}}}\n"
+    (folder / "cutover.yaml").write_text(emulator.config_text() + watch, encoding="utf-8")
+    token = folder / "canary.token"
+    token.touch(0o600)
+    token.write_text(emulator.environment["SF_REFRESH_TOKEN"], encoding="utf-8")
+
+
+def _put_addresses(emulator: Emulator, addresses: Sequence[str]) -> None:
+    entries = "".join(
+        f"<tokenIpRanges><endIpAddress>{each}</endIpAddress>"
+        f"<startIpAddress>{each}</startIpAddress></tokenIpRanges>"
+        for each in addresses
+    )
+    xml = emulator.component_xml(*_SECURITY).decode()
+    head, tail = xml.partition("<tokenIpRanges>")[0], xml.rpartition("</tokenIpRanges>")[2]
+    emulator.put_component(*_SECURITY, (head + entries + tail).encode())
