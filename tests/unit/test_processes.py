@@ -126,6 +126,20 @@ def test_what_ignores_a_polite_end_gets_another() -> None:
     assert (ended.status, ended.cause) == (-signal.SIGKILL, Cause.INTERRUPTED)
 
 
+def test_what_its_leader_has_left_behind_is_ended_too() -> None:
+    """A shell's child in the background hears no Ctrl-C."""
+    pids: list[int] = []
+
+    def interrupt(line: str) -> None:
+        pids.append(int(line))
+        signal.raise_signal(signal.SIGINT)
+
+    argv = ("sh", "-c", "sleep 1000 & echo $!; wait")
+    ended = run_in_group(argv, os.environ, timeout=60, output=interrupt, grace=0.2)
+    assert ended.cause is Cause.INTERRUPTED
+    assert dies(pids[0])
+
+
 def test_ctrl_c_is_passed_on_and_what_is_printed_then_still_shown() -> None:
     code = (
         "import signal, sys\n"

@@ -394,21 +394,25 @@ def test_looks_run_side_by_side_in_real_time() -> None:
     assert result.outcome is PASSED
 
 
-def test_a_check_that_hangs_does_not_hold_up_the_end() -> None:
-    release, watching = threading.Event(), Watching()
+def test_a_check_that_hangs_holds_up_neither_the_rollback_nor_the_end() -> None:
+    begun, release, ended = threading.Event(), threading.Event(), threading.Event()
+    watching = Watching()
 
     def hang() -> CheckResult:
-        release.wait(60)
+        begun.set()
+        release.wait(20)
+        ended.set()
         return CheckResult("hung", Verdict.PASSED, "")
 
     def redeem() -> Redemption:
+        assert begun.wait(20)
         return Redemption(Outcome.BLOCKED, NOON)
 
     try:
         plan = WatchPlan(60, 60, 1)
         result = watch(plan, redeem, [hang], watching.roll_back, watching, Clock())
-        assert not release.is_set()
-        assert [each.name for each in result.rounds[0].results] == [CANARY]
+        assert not ended.is_set()
     finally:
         release.set()
+    assert [each.name for each in result.rounds[0].results] == [CANARY]
     assert len(watching.rolled_back) == 1
