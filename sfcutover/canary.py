@@ -67,6 +67,12 @@ class Canary:
             for text, reference in configured.per_address.items()
         }
 
+    def require_token(self) -> None:
+        """See that a redemption could be tried: raises what reading the token raises."""
+        _ = self.endpoint
+        with self.store.locked():
+            self.store.read()
+
     def redeem(self, name: str) -> Redemption:
         """One redemption through an egress, a rotated token stored; raises as redeem_from."""
         with self.egress(name).session() as session:

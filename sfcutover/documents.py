@@ -263,7 +263,8 @@ class AllowlistDocument(Document):
 
 class DeployTargetDocument(Document):
     """outcome: deployed (read back and live), no-change, validated (--dry-run), started
-    (--async). live is what the org said afterwards, empty where it was not asked."""
+    (--async). live is what the org said afterwards, empty where it was not asked. clearance:
+    what let a phase remove addresses: the proof, or the reason that a person gave."""
 
     target: str
     instance_url: str
@@ -273,6 +274,7 @@ class DeployTargetDocument(Document):
     phase: PhaseDocument
     live: list[AllowlistDocument]
     differences: list[str]
+    clearance: str | None = None
     follow_up: str | None = None
 
 
@@ -455,6 +457,31 @@ class WatchDocument(Document):
     reasons: list[str]
     counts: dict[str, int]
     rounds: list[RoundDocument]
+
+
+class CaseTargetDocument(Document):
+    """One target's support case, or its confirmation; what is of the other is null or empty.
+
+    ranges: those to add or remove. afterwards: the list as far as it is known.
+    """
+
+    target: str
+    instance_url: str
+    organization_id: str | None
+    ranges: list[str]
+    afterwards: list[str]
+    proof: str | None
+    text: str | None
+    confirmed: str | None
+    confirmed_by: str | None
+    next: str
+
+
+class CaseDocument(Document):
+    schema_: Literal["sfcutover/case/1"] = Field("sfcutover/case/1", alias="schema")
+    cutover: str
+    phase: Literal["add-new", "remove-old"]
+    targets: list[CaseTargetDocument]
 
 
 class ErrorDocument(Document):

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 from sfcutover.documents import Document
 from sfcutover.durablefile import write_durably
 from sfcutover.errors import ConfigError, GateError, OperationFailedError
+from sfcutover.gates.confidence import tries_needed
 from sfcutover.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from sfcutover.ipranges import Address
 
 MAX_EVIDENCE_BYTES = 1024 * 1024
 Proof = Literal["login-history", "proxy-per-address", "confidence"]
@@ -42,8 +47,8 @@ class Evidence(Document):
     redemptions: int
     confidence: float
     lists: dict[str, str]
-    started: datetime
-    last_proof: datetime
+    started: AwareDatetime
+    last_proof: AwareDatetime
     addresses: list[AddressEvidence]
     uncertain: list[str]
 
@@ -97,16 +102,35 @@ def read_evidence(path: Path) -> EvidenceFile:
         ) from error
 
 
-def check_evidence(
-    evidence: Evidence, *, instance_url: str, via: str, live: Snapshot, max_age: timedelta
-) -> None:
-    """Raise GateError unless the evidence is for this org and its live list, and fresh."""
-    age = datetime.now(UTC) - evidence.last_proof
+@dataclass(frozen=True)
+class Wanted:
+    """What evidence must be about to count.
+
+    addresses: each must be proven. confidence: that a run of successes must have reached.
+    """
+
+    app: str
+    instance_url: str
+    via: str
+    addresses: tuple[Address, ...]
+    confidence: float
+    max_age: timedelta
+
+
+def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: datetime) -> None:
+    """Raise GateError unless the evidence is what is wanted, for the live list, and fresh."""
+    age = now - evidence.last_proof
+    unproven = ", ".join(str(each) for each in wanted.addresses if not _proves(evidence, each))
     reasons = {
-        f"it is for the org {evidence.instance_url}": evidence.instance_url != instance_url,
-        f"it proves the {evidence.via} egress": evidence.via != via,
+        f"it is for the app {evidence.app}": evidence.app != wanted.app,
+        f"it is for the org {evidence.instance_url}": evidence.instance_url != wanted.instance_url,
+        f"it proves the {evidence.via} egress": evidence.via != wanted.via,
         "the live list has changed since": evidence.lists != list_hashes(live),
-        f"it is older than {max_age}": age > max_age,
+        f"it does not prove {unproven}": bool(unproven),
+        f"its run of redemptions is too short for {wanted.confidence}": (
+            evidence.proof == "confidence" and not _long_enough(evidence, wanted)
+        ),
+        f"it is older than {wanted.max_age}": age > wanted.max_age,
         "it is from the future; check the clocks": age < -_CLOCK_SKEW,
     }
     for reason, applies in reasons.items():
@@ -114,6 +138,17 @@ def check_evidence(
             raise GateError(
                 f"the evidence does not count: {reason}", hint="verify again: sfcutover verify"
             )
+
+
+def _proves(evidence: Evidence, address: Address) -> bool:
+    """A run of redemptions proves what the echo saw, the other kinds what redeemed."""
+    found = [each for each in evidence.addresses if each.address == str(address)]
+    by_run = evidence.proof == "confidence"
+    return any((each.seen_by_echo if by_run else each.redeemed) > 0 for each in found)
+
+
+def _long_enough(evidence: Evidence, wanted: Wanted) -> bool:
+    return evidence.redemptions >= tries_needed(len(wanted.addresses), wanted.confidence)
 
 
 _CLOCK_SKEW = timedelta(minutes=1)

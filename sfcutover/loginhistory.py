@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sfcutover.errors import NetworkError, OperationFailedError
+from sfcutover.errors import OperationFailedError
 from sfcutover.ipranges import Address
 from sfcutover.org import Org
 
@@ -43,7 +43,10 @@ class LoginHistory:
         self._api_version = api_version
 
     def redemptions(self, since: datetime, user_id: str | None = None) -> list[Login] | None:
-        """Redemptions since a time, the newest first; None where the org doesn't say."""
+        """Redemptions since a time, the newest first; None where the org doesn't say.
+
+        Raises NetworkError for an org that can't be asked.
+        """
         start = (since - _CLOCK_SKEW).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         conditions = f"LoginTime >= {start}"
         if user_id is not None and _USER_ID.fullmatch(user_id):
@@ -51,11 +54,11 @@ class LoginHistory:
         columns = "Id, SourceIp, Status, LoginTime, LoginSubType, UserId"
         soql = (  # conditions: a time, and an id that was checked
             f"SELECT {columns} FROM LoginHistory "  # noqa: S608
-            f"WHERE {conditions} ORDER BY LoginTime DESC LIMIT 500"
+            f"WHERE {conditions} ORDER BY LoginTime DESC LIMIT 2000"
         )
         try:
             records = self._org.query(soql, self._api_version)
-        except (OperationFailedError, NetworkError):
+        except OperationFailedError:
             return None
         return [login for record in records if (login := _read(record)) is not None]
 

@@ -10,10 +10,10 @@ from typing import Literal
 from sfcutover.canary import Canary
 from sfcutover.clearance import Clearance
 from sfcutover.connection import Connection
-from sfcutover.evidence import Evidence, list_hashes
+from sfcutover.evidence import Evidence, Wanted, list_hashes
 from sfcutover.gates.removal import RemovalGate
-from sfcutover.gates.verify import Verification, Verified
-from sfcutover.ipranges import Allowlist
+from sfcutover.gates.verify import Verification, Verified, each_address
+from sfcutover.ipranges import Allowlist, subtract
 from sfcutover.loginhistory import LoginHistory
 from sfcutover.phases import Phase
 from sfcutover.polling import Clock
@@ -33,6 +33,7 @@ class TargetVerification:
     on_redeemed: Callable[[int], None] = lambda _: None
     countdown: Callable[[float], None] = lambda _: None
     clock: Clock = field(default_factory=Clock)
+    _proven: dict[Via, tuple[Evidence, float]] = field(default_factory=dict, init=False)
 
     def verify(self, via: Via, live: Snapshot) -> Evidence:
         """Redeem through the egress until each of its addresses is proven.
@@ -51,25 +52,38 @@ class TargetVerification:
             confidence=canary.settings.confidence,
             on_redeemed=self.on_redeemed,
         ).run()
-        return self._evidence(via, live, verified)
+        evidence = self._evidence(via, live, verified)
+        self._proven[via] = (evidence, self.clock.now())
+        return evidence
 
     def clear(self, phase: Phase, evidence: Evidence, live: Snapshot) -> Clearance:
         """Wait for what is left of settle, and let the phase remove addresses.
 
-        Raises GateError for evidence that doesn't count and for addresses still in use.
+        Raises GateError for evidence that doesn't count and for addresses still in use, and
+        NetworkError if the org can't be asked for these.
         """
         change = self.connection.cutover.change
+        via = via_of(phase)
+        stay = change.new if via == "new" else change.old
         settings = Canary(self.connection.cutover).settings
         gate = RemovalGate(
             phase,
-            removed=change.old if phase is Phase.REMOVE_OLD else change.new,
+            wanted=Wanted(
+                app=self.connection.cutover.app,
+                instance_url=self.connection.org.instance_url,
+                via=via,
+                addresses=tuple(each for entry in stay for each in each_address(entry)),
+                confidence=settings.confidence,
+                max_age=timedelta(seconds=settings.max_age),
+            ),
+            removed=subtract(change.old if via == "new" else change.new, stay),
             settle=settings.settle,
-            max_age=timedelta(seconds=settings.max_age),
             history=self._history,
             clock=self.clock,
             countdown=self.countdown,
         )
-        return gate.clear(evidence, live, self.connection.org.instance_url)
+        own, proven_at = self._proven.get(via, (None, None))
+        return gate.clear(evidence, live, proven_at if evidence is own else None)
 
     @property
     def _history(self) -> LoginHistory:

@@ -33,6 +33,7 @@ from sfcutover.phases import Phase, check_order
 from sfcutover.plan import PlannedPhase, plan_phase
 from sfcutover.planfile import TargetPlan, read_plan
 from sfcutover.rollout import Rollout, RolloutOptions
+from sfcutover.supportcase import require_deployable
 from sfcutover.templates import Templates
 
 _OUTCOMES: dict[Outcome, str] = {
@@ -163,6 +164,9 @@ class Deploy:
 
     def target(self, target: Target) -> DeployTargetDocument:
         """Bring the phase into one target and say what came of it."""
+        require_deployable(self.run.cutover, self.phase)
+        for note in self.run.cutover.notes:
+            self.run.console.warn(note)
         with self.run.connection(target) as connection:
             planned = self._planned(connection)
             url = connection.org.instance_url
@@ -231,20 +235,26 @@ class Deploy:
             )
             try:
                 if self.no_wait:
-                    return self._started(name, url, planned, rollout.start())
+                    return self._started(name, url, planned, rollout.start(), clearance)
                 state = rollout.run()
             except InterruptedWaitError as error:
                 raise self._interrupted(connection, error) from None
             except StillRunningError as error:
                 raise self._with_command(error, name) from error
         outcome: Outcome = "deployed" if state else "validated"
-        return self._say(deployed_document(name, url, outcome, planned, rollout.deployments, state))
+        document = deployed_document(name, url, outcome, planned, rollout.deployments, state)
+        return self._say(_with_clearance(document, clearance))
 
     def _started(
-        self, name: str, url: str, planned: PlannedPhase, deployment_id: str
+        self,
+        name: str,
+        url: str,
+        planned: PlannedPhase,
+        deployment_id: str,
+        clearance: Clearance | None,
     ) -> DeployTargetDocument:
         follow_up = self.run.command_line("deployment", "wait", deployment_id, target=name)
-        document = deployed_document(name, url, "started", planned)
+        document = _with_clearance(deployed_document(name, url, "started", planned), clearance)
         return self._say(
             document.model_copy(update={"deployment_ids": [deployment_id], "follow_up": follow_up})
         )
@@ -271,6 +281,13 @@ class Deploy:
     def _say(self, document: DeployTargetDocument) -> DeployTargetDocument:
         self.run.console.data(deployed_text(document, self.run.command_line))
         return document
+
+
+def _with_clearance(
+    document: DeployTargetDocument, clearance: Clearance | None
+) -> DeployTargetDocument:
+    """The document with what let the phase remove addresses."""
+    return document.model_copy(update={"clearance": clearance.reason if clearance else None})
 
 
 def _cancel(connection: Connection, deployment_id: str) -> str:

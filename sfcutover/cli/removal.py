@@ -34,7 +34,9 @@ class Removal:
         if not self.phase.removes:
             return None
         if self.skip_reason is not None:
-            return self._skip(self.skip_reason)
+            clearance = self._skip(self.skip_reason)
+            self.run.console.warn(f"{connection.target.name}: {clearance.reason}")
+            return clearance
         if self.run.cutover.verify is None:
             require_clearance(self.phase, None)
         verification = TargetVerification(connection, countdown=self._countdown)

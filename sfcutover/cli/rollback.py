@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
@@ -12,11 +14,15 @@ from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
 from sfcutover.cli.removal import Removal
 from sfcutover.cli.run import Run
+from sfcutover.config import Target
 from sfcutover.documents import DeployDocument
+from sfcutover.errors import InterruptedRunError, SfcutoverError
 from sfcutover.output.json import print_document
 from sfcutover.phases import Phase
 from sfcutover.rollout import RolloutOptions
 from sfcutover.templates import Templates
+
+T = TypeVar("T")
 
 
 @click.command("rollback")
@@ -60,7 +66,7 @@ def command(
         removal=Removal(run, Phase.RESTORE_OLD, None, None),
         plan_binds=False,
     )
-    documents = [restore.target(target) for target in run.targets]
+    documents = on_every_target(run, restore.target)
     if state == "baseline":
         phase = Phase.REMOVE_NEW
         remove = replace(restore, phase=phase, removal=Removal(run, phase, None, None))
@@ -71,3 +77,26 @@ def command(
         )
     if run.settings.json:
         print_document(DeployDocument(cutover=run.cutover.name, targets=documents))
+
+
+def on_every_target(run: Run, restore: Callable[[Target], T]) -> list[T]:
+    """Call restore for every target, whatever came of the others; then raise the first failure.
+
+    Adding addresses back is safe anywhere, so one org that fails must not keep another
+    without them. A person who says no, or Ctrl-C, ends it at once.
+    """
+    done: list[T] = []
+    failures: list[SfcutoverError] = []
+    for target in run.targets:
+        try:
+            done.append(restore(target))
+        except InterruptedRunError:
+            raise
+        except SfcutoverError as error:
+            if len(run.targets) > 1:
+                error.message = f"{target.name}: {error.message}"
+                run.console.warn(f"not rolled back: {error}")
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return done

@@ -35,6 +35,8 @@ def command(ctx: click.Context, revert: bool) -> None:
     run = Run.of(ctx)
     config = _config(run)
     direction: Direction = "revert" if revert else "apply"
+    if not revert:
+        _require_probe(run)
     _require_listed(run, direction)
     facts = SwitchFacts.of(
         run.cutover.name, run.cutover.app, direction, run.cutover.change.old, run.cutover.change.new
@@ -45,7 +47,7 @@ def command(ctx: click.Context, revert: bool) -> None:
         secret_variables(run.cutover),
         timeout=config.timeout,
         output=run.console.note,
-        ask=lambda question: sys.stdin.isatty() and run.console.confirm(question),
+        ask=lambda question: _at_terminal() and run.console.confirm(question),
     )
     proof = _prove_old(run) if revert else _probe_new(run)
     run.console.data(f"done: {direction} took {result.seconds:.0f} s; {proof}")
@@ -71,6 +73,15 @@ def _config(run: Run) -> Switch:
             hint="add switch: with apply: and revert: [argv], or manual: true",
         )
     return run.cutover.switch
+
+
+def _at_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _require_probe(run: Run) -> None:
+    """What the proof needs must be there before traffic moves; the way back waits for nothing."""
+    Canary(run.cutover).egress("new")
 
 
 def _require_listed(run: Run, direction: Direction) -> None:

@@ -7,7 +7,9 @@ import click
 from sfcutover.canary import Canary
 from sfcutover.checks import Verdict, check_for
 from sfcutover.cli.options import global_options
+from sfcutover.cli.rollback import on_every_target
 from sfcutover.cli.run import Run
+from sfcutover.config import Target
 from sfcutover.documents import LookDocument, RoundDocument, WatchDocument
 from sfcutover.gates.refusal import refused
 from sfcutover.gates.watch import WatchPlan, WatchResult, WatchRound, failure_of, watch
@@ -88,27 +90,33 @@ class Rollback:
         """See that everything a rollback needs is there before it is needed."""
         self._canary.egress("new")
         self._canary.egress("old")
+        self._canary.require_token()
         for target in self._run.targets:
             with self._run.connection(target) as connection:
                 plan_phase(Phase.RESTORE_OLD, connection.read(), self._run.cutover, self._templates)
 
     def __call__(self) -> None:
-        """Raises what deploying raises, and GateError if the old egress can't redeem."""
-        for target in self._run.targets:
-            with (
-                self._run.connection(target) as connection,
-                progress_for(target.name, self._run.settings) as progress,
-            ):
-                planned = plan_phase(
-                    Phase.RESTORE_OLD, connection.read(), self._run.cutover, self._templates
-                )
-                if planned.changed:
-                    Rollout(connection, planned, RolloutOptions(), progress).run()
-                self._run.console.note(f"{target.name}: the old addresses are on the list again")
+        """Raises what deploying raises, and GateError if the old egress can't redeem.
+
+        A target that fails keeps no other from being rolled back.
+        """
+        on_every_target(self._run, self._restore)
         redemption = self._canary.redeem("old")
         if redemption.outcome is not Outcome.REDEEMED:
             raise refused(redemption)
         self._run.console.note("a redemption through the old egress succeeded")
+
+    def _restore(self, target: Target) -> None:
+        with (
+            self._run.connection(target) as connection,
+            progress_for(target.name, self._run.settings) as progress,
+        ):
+            planned = plan_phase(
+                Phase.RESTORE_OLD, connection.read(), self._run.cutover, self._templates
+            )
+            if planned.changed:
+                Rollout(connection, planned, RolloutOptions(), progress).run()
+            self._run.console.note(f"{target.name}: the old addresses are on the list again")
 
 
 def _document(run: Run, result: WatchResult) -> WatchDocument:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sfcutover.clearance import Clearance
 from sfcutover.errors import GateError
-from sfcutover.evidence import Evidence, check_evidence
+from sfcutover.evidence import Evidence, Wanted, check_evidence
 from sfcutover.gates.verify import History
 from sfcutover.ipranges import IpRange
 from sfcutover.phases import Phase
@@ -22,49 +22,55 @@ _COUNTDOWN_STEP = 1.0  # seconds
 class RemovalGate:
     """What must hold before a phase may remove addresses from one target's list.
 
-    removed: the ranges it takes off. settle, max_age: how long ago the last proof must,
-    and may, lie. countdown: told the seconds that are left.
+    removed: the ranges it takes off. wanted: what the evidence must prove. settle: how long
+    ago the last proof must lie, in seconds. clock: for all waiting. wall: what evidence from
+    elsewhere is dated by. countdown: told the seconds that are left.
     """
 
     phase: Phase
+    wanted: Wanted
     removed: tuple[IpRange, ...]
     settle: float
-    max_age: timedelta
     history: History
     clock: Clock
-    countdown: Callable[[float], None]
+    countdown: Callable[[float], None] = lambda _: None
+    wall: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    @property
-    def via(self) -> str:
-        """The egress whose addresses must have been proven."""
-        return "new" if self.phase is Phase.REMOVE_OLD else "old"
+    def clear(
+        self, evidence: Evidence, live: Snapshot, proven_at: float | None = None
+    ) -> Clearance:
+        """Raises GateError naming what does not hold; waits for what is left of settle.
 
-    def clear(self, evidence: Evidence, live: Snapshot, instance_url: str) -> Clearance:
-        """Raises GateError naming what does not hold; waits for what is left of settle."""
-        check_evidence(
-            evidence, instance_url=instance_url, via=self.via, live=live, max_age=self.max_age
-        )
-        self._wait_until_settled(evidence)
+        proven_at: the clock's time of the proof, where it was made by this process.
+        Raises NetworkError if nobody can say whether removed addresses are in use.
+        """
+        check_evidence(evidence, self.wanted, live, self.wall())
+        self._wait_until_settled(evidence, proven_at)
         self._require_quiet(evidence)
         count = len(evidence.addresses)
         return Clearance(self.phase, f"{count} addresses proven by {evidence.proof}")
 
-    def _wait_until_settled(self, evidence: Evidence) -> None:
+    def _wait_until_settled(self, evidence: Evidence, proven_at: float | None) -> None:
         """By the monotonic clock, so that a wall clock that jumps can't shorten the wait."""
-        passed = (datetime.now(UTC) - evidence.last_proof).total_seconds()
-        left = min(self.settle, max(0.0, self.settle - passed))
-        end = self.clock.now() + left
+        if proven_at is None:
+            passed = max(0.0, (self.wall() - evidence.last_proof).total_seconds())
+            proven_at = self.clock.now() - passed
+        end = proven_at + self.settle
         while (left := end - self.clock.now()) > 0:
             self.countdown(left)
             self.clock.pause(min(left, _COUNTDOWN_STEP))
 
     def _require_quiet(self, evidence: Evidence) -> None:
-        """No redemption may have come from a removed address since the last proof."""
-        rows = self.history.redemptions(evidence.last_proof)
+        """No redemption may have come from a removed address since the last proof.
+
+        LoginTime has whole seconds, so the one of the last proof counts as a whole.
+        """
+        since = evidence.last_proof.replace(microsecond=0)
+        rows = self.history.redemptions(since)
         busy = {
             str(login.source)
             for login in rows or ()
-            if login.time > evidence.last_proof
+            if login.time >= since
             and any(entry.contains(IpRange(login.source, login.source)) for entry in self.removed)
         }
         if busy:

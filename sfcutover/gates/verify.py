@@ -15,8 +15,8 @@ from typing import Protocol
 
 import requests
 
-from sfcutover.egress import Egress, ask_echo
-from sfcutover.errors import GateError
+from sfcutover.egress import Egress, EgressError, ask_echo
+from sfcutover.errors import GateError, NetworkError
 from sfcutover.evidence import AddressEvidence, Proof
 from sfcutover.gates.confidence import hidden_probability, tries_needed
 from sfcutover.gates.probe import probe
@@ -25,6 +25,7 @@ from sfcutover.ipranges import Address, Allowlist, IpRange
 from sfcutover.loginhistory import RESTRICTED, SUCCESS, Login
 from sfcutover.redemption import Outcome, Redemption
 
+_TURNS = 10  # rounds of the echo; addresses at random look like turns less than once in 10**5
 Redeem = Callable[[requests.Session], Redemption]
 
 
@@ -32,7 +33,10 @@ class History(Protocol):
     """Where the org says which address a redemption came from."""
 
     def redemptions(self, since: datetime, user_id: str | None = None) -> list[Login] | None:
-        """Redemptions since a time, the newest first; None where the org doesn't say."""
+        """Redemptions since a time, the newest first; None where the org doesn't say.
+
+        Raises NetworkError for an org that can't be asked.
+        """
 
 
 @dataclass(frozen=True)
@@ -126,22 +130,39 @@ class Verification:
         if certain is not None:
             return str(certain), "its own proxy was used"
         for login in self._new_logins():
-            if login.status == RESTRICTED:
+            if login.status == RESTRICTED and login.source in self.wanted:
                 return str(login.source), "LoginHistory"
-        turn = ask_echo(session, self.echo_url)
-        others = [str(address) for address in self.wanted if address != turn]
-        return ", ".join(others or [str(turn)]), f"most likely: the next request left from {turn}"
+        return self._guess(session)
+
+    def _guess(self, session: requests.Session) -> tuple[str, str]:
+        """Addresses that take turns tell whose turn it was; else it may have been any."""
+        size = len(self.wanted)
+        if size == 1:
+            return str(self.wanted[0]), "the only address of this egress"
+        try:
+            turns = [ask_echo(session, self.echo_url) for _ in range(_TURNS * size)]
+        except EgressError as error:
+            return self._any, f"one of them, and the echo can't tell: {error.message}"
+        if set(turns[:size]) == set(self.wanted) and turns[size:] == turns[:-size]:
+            return str(turns[size - 1]), f"most likely: it was its turn before {turns[0]}"
+        return self._any, "one of them: they take no turns, so the echo can't tell which"
+
+    @property
+    def _any(self) -> str:
+        return " or ".join(map(str, self.wanted))
 
     def _by_history(self) -> dict[Address, int] | None:
         """Redemptions by address as the org's own rows have them, once all are among them."""
         good = Counter(login.source for login in self._new_logins() if login.status == SUCCESS)
+        if good.total() != len(self._redeemed) or self._user is None:
+            return None  # rows are late, or others redeem as this user
         return dict(good) if all(good[address] for address in self.wanted) else None
 
     def _uncertain(self) -> tuple[str, ...]:
         tries = len(self._redeemed)
         chance = hidden_probability(len(self.wanted), tries)
         return (
-            "no redemption can be tied to its address, as LoginHistory showed no rows of them",
+            "no redemption can be tied to its address, as LoginHistory did not show just these",
             f"{tries} succeeded in a row: the chance that one of {len(self.wanted)} evenly "
             f"balanced addresses was never used is at most {chance:.1e}",
         )
@@ -150,8 +171,14 @@ class Verification:
         return [login for login in self._logins() if login.id not in self._known]
 
     def _logins(self) -> list[Login]:
-        user = self._redeemed[-1].user_id if self._redeemed else None
-        return self.history.redemptions(self._started, user) or []
+        try:
+            return self.history.redemptions(self._started, self._user) or []
+        except NetworkError:
+            return []  # another kind of proof has to do
+
+    @property
+    def _user(self) -> str | None:
+        return self._redeemed[-1].user_id if self._redeemed else None
 
     def _verified(
         self,
