@@ -185,6 +185,7 @@ def test_it_may_show_the_first_proxy(start_org: StartOrg) -> None:
 
 def test_it_may_be_late(start_org: StartOrg, clock: SteppedClock) -> None:
     org = start_org(login_history="delayed", login_history_delay_seconds=20)
+    clock.forward(0.75)  # but LoginTime has whole seconds
     redeem(org[0])
     clock.forward(19)
     assert sources(org) == []

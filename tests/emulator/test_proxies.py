@@ -130,6 +130,13 @@ def test_requests_names_the_refusal(org: Org) -> None:
     assert send(emulator, "GET", f"{emulator.url}/ip", proxy).status_code == 407
 
 
+def test_a_refusal_is_read_even_behind_a_large_body(org: Org) -> None:
+    emulator, _ = org
+    url, proxy = f"{emulator.url}/ip", new_proxy(emulator).replace("sesame", "barley")
+    form = {"a": "b" * 2_000_000}
+    assert send(emulator, "POST", url, proxy, data=form).status_code == 407
+
+
 @pytest.mark.parametrize(
     ("method", "target", "status"),
     [

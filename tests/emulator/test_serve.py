@@ -23,9 +23,10 @@ serve(int(port), tls == "tls", path(scenario), path(env_file), path(config_file)
 """
 
 
-def start(*arguments: object) -> subprocess.Popen[str]:
+def start(*arguments: object, folder: Path | None = None) -> subprocess.Popen[str]:
     command = [sys.executable, "-W", "error", "-c", _CODE, *(str(one) for one in arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, cwd=folder)
 
 
 def end(process: subprocess.Popen[str], number: int) -> tuple[int, str, str]:
@@ -57,6 +58,14 @@ def test_it_serves_until_a_signal(tmp_path: Path, number: int) -> None:
     assert f'"{token_file}"' in config_file.read_text()
     assert requests.get(f"{values['SF_INSTANCE_URL']}/services/data", timeout=10).ok
     assert end(process, number) == (0, "", "")
+
+
+def test_the_config_works_from_every_folder(tmp_path: Path) -> None:
+    process = start(0, "plain", "", "", "cutover.yaml", folder=tmp_path)
+    assert process.stdout is not None
+    process.stdout.readline()
+    assert f'"{tmp_path / "canary.token"}"' in (tmp_path / "cutover.yaml").read_text()
+    end(process, signal.SIGTERM)
 
 
 def test_a_shell_can_read_the_env_file(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import base64
+import socket
 import time
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
@@ -156,6 +158,27 @@ def test_an_address_may_be_dead(tls: bool) -> None:
             redeem(emulator)
         assert redeem(emulator).status_code == 200
         assert {one.source for one in emulator.redemptions} == {"127.0.0.11"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("address_reset", "SFCUTOVER_NEW_PROXY_URL"),
+        ("proxy_down", "SFCUTOVER_NEW_PROXY_URL"),
+        ("proxy_down", "SFCUTOVER_NEW_SOCKS_URL"),
+    ],
+)
+def test_a_reset_is_one_on_the_wire(org: Org, kind: str, name: str) -> None:
+    emulator, _ = org
+    set_fault(emulator, kind, "new_proxy")
+    proxy = urlsplit(emulator.environment[name])
+    pair = f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}"
+    password = base64.b64encode(pair.encode()).decode()
+    head = f"GET {emulator.url}/ip HTTP/1.1\r\nProxy-Authorization: Basic {password}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", proxy.port or 0), timeout=10) as connection:
+        connection.sendall(head.encode())
+        with pytest.raises(ConnectionResetError):
+            connection.recv(1)
 
 
 def test_a_dead_address_may_be_noticed_late(org: Org) -> None:
