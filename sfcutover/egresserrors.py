@@ -134,10 +134,12 @@ def _connection(chain: tuple[BaseException, ...], proxy: ProxyUrl | str, host: s
     general = next((each for each in chain if type(each).__name__ == "GeneralProxyError"), None)
     if general and "invalid data" in str(general):
         return ProxyUnreachableError(f"what answers at {proxy} is no SOCKS5 proxy", hint=_CHECK)
-    if not general and _any(chain, urllib3.exceptions.ConnectTimeoutError):
+    # A reset may come while connecting or just after; a proxy that is not there refuses.
+    broke = general is not None or _any(chain, ConnectionResetError, BrokenPipeError)
+    if not broke and _any(chain, urllib3.exceptions.ConnectTimeoutError):
         return ProxyUnreachableError(f"the proxy {proxy} can't be reached", hint=_CHECK)
     slow = _any(chain, requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
-    how = "it did not answer in time" if slow and not general else "the connection broke"
+    how = "it did not answer in time" if slow and not broke else "the connection broke"
     return DestinationUnreachableError(
         f"{host}, through the proxy {proxy}: {how}", hint=f"run this again; {_CHECK}"
     )

@@ -25,16 +25,17 @@ from sfcutover.ipranges import IpRange
 from ..support import StartEmulator
 from . import squid
 
+if REASON := squid.missing():  # one line for all, or a failure where SFCUTOVER_REQUIRE_REAL is 1
+    if os.environ.get("SFCUTOVER_REQUIRE_REAL") == "1":
+        pytest.fail(REASON, pytrace=False)
+    pytest.skip(REASON, allow_module_level=True)
+
 FIRST, SECOND = "127.0.0.31", "127.0.0.32"
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """Squid's. Skips without squid, or fails where SFCUTOVER_REQUIRE_REAL is 1."""
-    if reason := squid.missing():
-        if os.environ.get("SFCUTOVER_REQUIRE_REAL") == "1":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+    """Squid's."""
     with squid.running(FIRST, SECOND) as port:
         yield port
 
