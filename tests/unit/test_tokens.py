@@ -247,6 +247,17 @@ def test_a_lock_file_that_is_removed_holds_nobody_up(tmp_path: Path) -> None:
             assert (tmp_path / ".token.lock").exists()
 
 
+def test_a_lock_on_a_file_that_was_removed_is_none(tmp_path: Path) -> None:
+    """As between one process's opening it and locking it."""
+    path = tmp_path / "lock"
+    with path.open("w") as file:
+        assert tokenlock._same_file(file.fileno(), path)
+        path.unlink()
+        assert not tokenlock._same_file(file.fileno(), path)
+        path.touch()
+        assert not tokenlock._same_file(file.fileno(), path)
+
+
 def start(target: object, path: Path, endpoint: TokenEndpoint) -> BaseProcess:
     process = WORKERS.Process(target=target, args=(str(path), endpoint.url))  # type: ignore[arg-type]
     process.start()

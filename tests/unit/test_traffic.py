@@ -37,6 +37,12 @@ def test_a_token_is_kept_in_exactly_one_place(data: object) -> None:
         TokenStore.model_validate(data)
 
 
+@pytest.mark.parametrize("rotation", [True, False, None])
+def test_whether_a_token_is_rotated_may_be_said(rotation: bool | None) -> None:
+    assert TokenStore.model_validate({"file": "t"}).rotation is None
+    assert TokenStore.model_validate({"env": "T", "rotation": rotation}).rotation is rotation
+
+
 def test_a_literal_token_is_not_repeated() -> None:
     with pytest.raises(ValidationError) as caught:
         TokenStore.model_validate("hunter2-token")
