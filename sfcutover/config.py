@@ -38,6 +38,10 @@ from sfcutover.values import (
 from sfcutover.yamlfile import Location, YamlFile, parse_yaml, read_text
 
 CarrierName = Literal["token-ip-ranges", "trusted-ip-ranges", "connected-app"]
+TRUSTED_RANGES = (
+    "ConnectedApp.ipRanges are trusted ranges, not the allowlist; that is changed by "
+    "Salesforce's support: sfcutover case add-new"
+)
 _HINT = "correct it in the file, then run this again; sfcutover doctor checks it without a change"
 
 
@@ -112,10 +116,14 @@ class Target(Model):
 
 
 class Cutover(Model):
-    """One change of addresses."""
+    """One change of addresses.
+
+    after: for a legacy connected app, the cutover that is to be finished first.
+    """
 
     version: Annotated[Literal[1], BeforeValidator(_check_version)]
     name: str = Field(pattern=_NAME_PATTERN)
+    after: str | None = Field(None, pattern=_NAME_PATTERN)
     app: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     carriers: Carriers = ("token-ip-ranges",)
     api_version: ApiVersion = "67.0"
@@ -144,6 +152,17 @@ class Cutover(Model):
     @property
     def carrier_rows(self) -> tuple[Carrier, ...]:
         return tuple(CARRIERS[name] for name in self.carriers)
+
+    @property
+    def is_legacy(self) -> bool:
+        """True for a legacy connected app, whose allowlist only Salesforce's support changes."""
+        return "connected-app" in self.carriers
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the cutover as a whole, one sentence each."""
+        order = f"finish the cutover {self.after} first; this one comes after it"
+        return ((TRUSTED_RANGES,) if self.is_legacy else ()) + ((order,) if self.after else ())
 
     @property
     def policy_values(self) -> dict[str, str]:
@@ -185,6 +204,10 @@ class Cutover(Model):
                 "finish the External Client App first, in a cutover of its own",
                 "carriers",
             )
+        if self.after is not None and not self.is_legacy:
+            raise PlacedError("only a connected-app cutover comes after another one", "after")
+        if self.after == self.name:
+            raise PlacedError("a cutover can't come after itself", "after")
         return self
 
     @model_validator(mode="after")

@@ -29,6 +29,17 @@ def write_durably(path: Path, text: str, mode: int = 0o600) -> None:
         staging.unlink(missing_ok=True)
 
 
+def make_folders_durably(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for their owner only; each is synced.
+
+    Raises OSError.
+    """
+    if not folder.is_dir():
+        make_folders_durably(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(folder.parent)
+
+
 def write_new(path: Path, text: str, *, force: bool) -> None:
     """Write a file a person will edit (UTF-8, mode 0644 less the umask), whole or not at all.
 

@@ -42,6 +42,16 @@ class Change:
     new: tuple[IpRange, ...]
     split_ranges: bool = False
 
+    @property
+    def added(self) -> tuple[IpRange, ...]:
+        """What is new and not old."""
+        return subtract(self.new, self.old)
+
+    @property
+    def removed(self) -> tuple[IpRange, ...]:
+        """What is old and not new."""
+        return subtract(self.old, self.new)
+
 
 def apply_phase(
     phase: Phase, start: Allowlist, change: Change, baseline: Allowlist | None = None

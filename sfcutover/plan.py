@@ -53,7 +53,14 @@ def plan_phase(
     )
     policies = start.policies and start.policies.with_values(cutover.policy_values)
     after = Snapshot(carriers, policies)
-    return _planned(phase, start, after, cutover, templates, _notes(phase, start, cutover.change))
+    return _planned(
+        phase,
+        start,
+        after,
+        cutover,
+        templates,
+        (*cutover.notes, *_notes(phase, start, cutover.change)),
+    )
 
 
 def repeat_phase(

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from sfcutover import documents
 from sfcutover.config import Cutover
+from sfcutover.confirmations import Confirmation
 from sfcutover.evidence import EvidenceFile
 
 SCHEMAS: dict[str, type[BaseModel]] = {
@@ -32,6 +33,8 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "switch": documents.SwitchDocument,
     "watch": documents.WatchDocument,
     "evidence": EvidenceFile,
+    "case": documents.CaseDocument,
+    "confirmation": Confirmation,
     "error": documents.ErrorDocument,
 }
 

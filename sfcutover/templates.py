@@ -30,6 +30,8 @@ _FAULTS = (
     TypeError,
     ValueError,
 )
+# What CommonMark reads as markup inside a line; an underscore within a word is none of it.
+_MARKUP = re.compile(r"[\\`*\[\]<>|~&#]|\b_|_\b|(?<!\w)_|_(?!\w)")
 _MARK = re.compile(r"\0(\d+):([^\0]*)\0")
 
 
@@ -51,6 +53,7 @@ class Templates:
             finalize=_keep_carriage_returns,
             keep_trailing_newline=True,
         )
+        self._text_environment = self._environment.overlay(autoescape=False, finalize=_as_markdown)
 
     def render_xml(self, name: str, variables: dict[str, object]) -> bytes:
         """Render ``<name>.xml.j2`` to UTF-8.
@@ -71,6 +74,16 @@ class Templates:
             )
         return data
 
+    def render_text(self, name: str, variables: dict[str, object]) -> str:
+        """Render ``<name>.md.j2``: text that a person reads, plain or as Markdown.
+
+        Every value stays on one line; one that Markdown would take for markup goes into
+        a code span, and ``| safe`` leaves it as it is. Raises ConfigError naming template
+        and line for a fault in the template and for an undefined name.
+        """
+        template = self._load(f"{name}.md{_SUFFIX}", self._text_environment)
+        return "".join(_generate(template, variables))
+
     def origin(self, name: str) -> str:
         """The file that ``<name>.xml.j2`` is read from."""
         return str(self._load(f"{name}.xml{_SUFFIX}").filename)
@@ -81,9 +94,9 @@ class Templates:
         template = marking.get_template(file_name)
         return _OutputLines("".join(_generate(template, variables)), str(template.filename))
 
-    def _load(self, name: str) -> jinja2.Template:
+    def _load(self, name: str, environment: jinja2.Environment | None = None) -> jinja2.Template:
         try:
-            return self._environment.get_template(name)
+            return (environment or self._environment).get_template(name)
         except jinja2.TemplateSyntaxError as error:
             raise ConfigError(
                 error.message or "template syntax error",
@@ -195,6 +208,18 @@ def _keep_carriage_returns(value: object) -> object:
     if isinstance(value, str) and "\r" in value and not isinstance(value, Markup):
         return escape(value).replace("\r", Markup("&#13;"))
     return value
+
+
+def _as_markdown(value: object) -> object:
+    """One line that reads the same as plain text and as Markdown (CommonMark's code spans)."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    line = " ".join("".join(char if char.isprintable() else " " for char in value).split())
+    if not _MARKUP.search(line):
+        return line
+    fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
+    pad = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
 
 
 def _check_override(override: Path, builtin: Path) -> None:

@@ -24,6 +24,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "watch": ("watch", "After step 5: look on, and put the old addresses back if it fails."),
     "rollback": ("rollback", "Undo the last phase in the only safe order."),
     "deployment": ("deployment", "Report, wait for or cancel an earlier deployment."),
+    "case": ("case", "Legacy apps: write the support case, or record that support has acted."),
     "emulator": ("emulator", "Run a local org in the foreground."),
     "demo": ("demo", "Watch a cutover against a local org."),
 }

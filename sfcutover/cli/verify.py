@@ -43,8 +43,9 @@ def command(ctx: click.Context, via: str, out: Path | None) -> None:
     evidence = EvidenceFile(cutover=run.cutover.name, targets=found)
     if out is not None:
         write_evidence(evidence, out)
+        verb = "case" if run.cutover.is_legacy and direction == "new" else "deploy"
         phase = "remove-old" if direction == "new" else "remove-new"
-        follow_up = run.command_line("deploy", phase, "--evidence", str(out))
+        follow_up = run.command_line(verb, phase, "--evidence", str(out))
         run.console.note(f"evidence written to {out}; next: {follow_up}")
     if run.settings.json:
         print_document(evidence)

@@ -1,0 +1,166 @@
+"""sfcutover case: what only Salesforce's support can do for a legacy connected app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from sfcutover.cli.options import global_options
+from sfcutover.cli.phase import templates_option
+from sfcutover.cli.removal import Removal
+from sfcutover.cli.run import Run
+from sfcutover.config import Target
+from sfcutover.confirmations import PHASES, CasePhase, Confirmations
+from sfcutover.connection import Connection
+from sfcutover.credentials import redact
+from sfcutover.documents import CaseDocument, CaseTargetDocument
+from sfcutover.durablefile import write_durably
+from sfcutover.errors import ConfigError, OperationFailedError
+from sfcutover.output.json import print_document
+from sfcutover.phases import Phase
+from sfcutover.supportcase import SupportCase, read_organization, require_legacy
+from sfcutover.templates import Templates
+
+
+@click.command("case")
+@click.argument("phase", metavar="PHASE", type=click.Choice(PHASES))
+@click.option("--confirmed", is_flag=True, help="Record that support has acted on the case.")
+@click.option("--window", metavar="TEXT", help="When support may make the change.")
+@click.option("--contact", metavar="TEXT", help="Whom support asks: name, email, phone.")
+@click.option(
+    "--evidence",
+    "evidence_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="For remove-old: the evidence of an earlier verify.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the text here instead of to stdout.",
+)
+@templates_option
+@global_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    phase: CasePhase,
+    confirmed: bool,
+    window: str | None,
+    contact: str | None,
+    evidence_file: Path | None,
+    out: Path | None,
+    templates: Templates,
+) -> None:
+    """Write the support case for a legacy connected app, or record that support has acted.
+
+    PHASE is add-new or remove-old. remove-old verifies first, or takes --evidence: its text
+    is given out (exit 5 before that) only once redemptions have proven the new addresses.
+    """
+    if confirmed and (window or contact or evidence_file or out):
+        raise click.UsageError("--confirmed takes none of the options of a case's text.", ctx=ctx)
+    run = Run.of(ctx)
+    require_legacy(run.cutover)
+    if out is not None and len(run.targets) > 1:
+        raise ConfigError(
+            "--out takes the case of one org, and there are several targets",
+            hint="choose one: --target NAME",
+        )
+    case = Case(run, phase, templates, window, contact, evidence_file, out)
+    documents = [
+        case.confirm(target) if confirmed else case.write(target) for target in run.targets
+    ]
+    if run.settings.json:
+        print_document(CaseDocument(cutover=run.cutover.name, phase=phase, targets=documents))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One phase's case for the targets of one run."""
+
+    run: Run
+    phase: CasePhase
+    templates: Templates
+    window: str | None
+    contact: str | None
+    evidence_file: Path | None
+    out: Path | None
+
+    def write(self, target: Target) -> CaseTargetDocument:
+        """The text of one target's case, cleared where it asks to take addresses off."""
+        with self.run.connection(target) as connection:
+            proof = self._proof(connection)
+            organization = read_organization(connection.org, self.run.cutover.api_version)
+        case = SupportCase(
+            self.run.cutover, self.phase, organization, self.window, self.contact, proof
+        )
+        text = redact(case.text(self.templates))
+        self._give_out(text)
+        follow_up = self.run.command_line("case", self.phase, "--confirmed", target=target.name)
+        self.run.console.note(
+            f"{target.name}: open a case with this text; when support has acted: {follow_up}"
+        )
+        return CaseTargetDocument(
+            target=target.name,
+            instance_url=organization.url,
+            organization_id=organization.id,
+            ranges=[str(entry) for entry in case.moved],
+            afterwards=[str(entry) for entry in case.afterwards],
+            proof=proof,
+            text=text,
+            confirmed=None,
+            confirmed_by=None,
+            next=follow_up,
+        )
+
+    def confirm(self, target: Target) -> CaseTargetDocument:
+        """Record that support has acted on one target's case."""
+        with self.run.connection(target) as connection:
+            confirmations = Confirmations.of(connection)
+            if self.phase == "remove-old" and confirmations.find("add-new") is None:
+                self.run.console.warn(f"{target.name}: add-new was never confirmed")
+            found = confirmations.record(self.phase)
+        follow_up = self.run.command_line("verify", "--out", "evidence.json", target=target.name)
+        self.run.console.data(
+            f"recorded: support has acted on {self.phase} for {target.name} "
+            f"({found.confirmed:%Y-%m-%dT%H:%M:%SZ}, {found.confirmed_by})"
+        )
+        self.run.console.note(f"next: prove it by redemptions: {follow_up}")
+        return CaseTargetDocument(
+            target=target.name,
+            instance_url=found.instance_url,
+            organization_id=None,
+            ranges=found.ranges,
+            afterwards=[],
+            proof=None,
+            text=None,
+            confirmed=found.confirmed.isoformat(),
+            confirmed_by=found.confirmed_by,
+            next=follow_up,
+        )
+
+    def _proof(self, connection: Connection) -> str | None:
+        """What cleared remove-old; None for add-new, which needs no gate."""
+        removal = Removal(self.run, Phase(self.phase), self.evidence_file, None)
+        if not removal.phase.removes:
+            return None
+        clearance = removal.clear(connection, connection.read())
+        return clearance.reason if clearance else None
+
+    def _give_out(self, text: str) -> None:
+        if self.out is None:
+            if not self.run.settings.json:
+                self.run.console.data(text.rstrip("\n"))
+            return
+        try:
+            write_durably(self.out, text)
+        except OSError as error:
+            raise OperationFailedError(
+                f"the case was not written: {error.strerror}",
+                where=str(self.out),
+                hint="free space or choose another --out file, then run this again",
+            ) from error
+        self.run.console.note(f"case written to {self.out}")
