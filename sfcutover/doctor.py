@@ -6,33 +6,23 @@ Each check needs those before it, so a failed one skips the rest of its target.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from sfcutover.checkup import Check
 from sfcutover.config import Cutover, Target
 from sfcutover.connection import Connection, connect
-from sfcutover.errors import AuthError, ConfigError, ExitCode, SfcutoverError
+from sfcutover.errors import AuthError, ConfigError, SfcutoverError
 from sfcutover.phases import Phase, check_order
 from sfcutover.plan import live_phase, plan_phase
 from sfcutover.secretsearch import secret_references
 from sfcutover.snapshot import Snapshot
 from sfcutover.templates import Templates
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line: what was checked, how it came out, and the fix where it did not pass."""
-
-    target: str | None
-    name: str
-    status: str  # ok, warning, failed or skipped
-    detail: str
-    fix: str | None = None
-    exit_code: ExitCode = ExitCode.DONE
+from sfcutover.trafficdoctor import examine_traffic
 
 
 def examine(cutover: Cutover, targets: tuple[Target, ...], templates: Templates) -> Iterator[Check]:
     """Every check of the cutover and of these targets. Raises nothing of ours."""
     yield _config_check(cutover)
+    yield from (Check(None, "note", "skipped", note) for note in cutover.notes)
     yield from _secret_checks(cutover)
     for target in targets:
         connection = connect(target, cutover)
@@ -40,7 +30,7 @@ def examine(cutover: Cutover, targets: tuple[Target, ...], templates: Templates)
             yield from TargetDoctor(connection, templates).examine()
         finally:
             connection.org.close()
-    yield Check(None, "traffic", "skipped", "egress, token endpoint: not checked by this version")
+    yield from examine_traffic(cutover)
 
 
 class TargetDoctor:

@@ -1,0 +1,67 @@
+"""The doctor's look at the traffic side: each way out, the token endpoint, the canary's store.
+
+No token is redeemed: with rotation on, that would use it up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from sfcutover.canary import Canary
+from sfcutover.checkup import Check
+from sfcutover.config import Cutover
+from sfcutover.egress import ask_echo
+from sfcutover.errors import ConfigError, DriftError, SfcutoverError
+from sfcutover.ipranges import Allowlist, IpRange
+
+
+def examine_traffic(cutover: Cutover) -> Iterator[Check]:
+    """Every check of egress and verify. Raises nothing of ours."""
+    canary = Canary(cutover)
+    for name in ("old", "new"):
+        if cutover.egress is None or getattr(cutover.egress, name) is None:
+            yield Check(None, f"{name} egress", "skipped", "not configured: it can't be proven")
+        else:
+            yield _check(f"{name} egress", partial(_egress, canary, name))
+    if cutover.verify is None:
+        yield Check(None, "canary", "skipped", "verify is not configured: nothing can be removed")
+        return
+    yield _check("token endpoint", partial(_endpoint, canary))
+    yield _check("canary", partial(_store, canary))
+
+
+def _check(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(None, name, "ok", look())
+    except ConfigError as error:  # a secret that another machine has is no failure here
+        return Check(None, name, "warning", str(error), error.hint)
+    except SfcutoverError as error:
+        return Check(None, name, "failed", str(error), error.hint, error.exit_code)
+
+
+def _egress(canary: Canary, name: str) -> str:
+    egress = canary.egress(name)
+    with egress.session() as session:
+        seen = ask_echo(session, canary.echo_url)
+    if not Allowlist(egress.expected).covers([IpRange(seen, seen)]):
+        raise DriftError(
+            f"traffic leaves from {seen}, which is none of the {name} addresses",
+            hint=f"correct {name}: or egress.{name} in cutover.yaml; sfcutover probe shows all",
+        )
+    return f"{egress.proxy} leaves from {seen}"
+
+
+def _endpoint(canary: Canary) -> str:
+    return canary.endpoint.url
+
+
+def _store(canary: Canary) -> str:
+    canary.store.read()
+    if canary.store.may_rotate and not canary.store.writable:
+        raise ConfigError(
+            "a rotated refresh token could not be kept where the canary's token is",
+            where=canary.store.where,
+            hint="keep it in {file: PATH} or {get, put}; or rotation: false if the app has none",
+        )
+    return "its refresh token can be read and replaced; nothing was redeemed"
