@@ -134,6 +134,7 @@ def test_a_wait_that_ends_first_as_json(open_desk: OpenDesk) -> None:
 
 
 def test_remove_old_is_refused_without_proof(desk: Desk) -> None:
+    desk.configure(verify=None, egress=None)
     desk.run(*YES)
     result = desk.run("deploy", "remove-old", "--yes")
     result.refused(5, "remove-old is refused: no redemption has proven each new address")
@@ -144,8 +145,16 @@ def test_remove_old_is_refused_without_proof(desk: Desk) -> None:
 
 
 def test_remove_new_is_refused_without_proof(desk: Desk) -> None:
+    desk.configure(verify=None, egress=None)
     desk.run(*YES)
     desk.run("deploy", "remove-new", "--yes").refused(5, "remove-new is refused")
+    assert desk.live() == OVERLAP
+    assert desk.asked("deploy") == 1
+
+
+def test_a_canary_that_cannot_be_read_removes_nothing(desk: Desk) -> None:
+    desk.run(*YES)
+    desk.run("deploy", "remove-old", "--yes").refused(2, "cutover.yaml:", "canary.token")
     assert desk.live() == OVERLAP
     assert desk.asked("deploy") == 1
 

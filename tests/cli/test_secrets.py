@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,7 +11,6 @@ from sfcutover.emulator import Fault
 
 from .harness import Desk
 
-SECRETS = ("SF_ACCESS_TOKEN", "SF_CLIENT_SECRET", "SF_REFRESH_TOKEN")
 COMMANDS = [
     ("init", "--force", "--config", "init.yaml", "--old", "127.0.0.11", "--new", "127.0.0.21"),
     ("doctor",),
@@ -37,8 +37,20 @@ FAULTS = [
 
 
 def _leaks(desk: Desk, text: str) -> list[str]:
-    secrets = {name: desk.emulator.environment[name] for name in SECRETS}
-    return [name for name, value in secrets.items() if value in text]
+    """The variables whose secret stands in the text; of a URL it is the password."""
+    return [
+        name
+        for name, value in desk.emulator.environment.items()
+        if name.endswith(("_TOKEN", "_SECRET", "PROXY_URL"))
+        and (urlsplit(value).password or value) in text
+    ]
+
+
+def test_the_org_has_secrets_of_every_kind(desk: Desk) -> None:
+    everything = " ".join(desk.emulator.environment.values())
+    assert {"SF_ACCESS_TOKEN", "SF_CLIENT_SECRET", "SF_REFRESH_TOKEN"} <= {
+        *_leaks(desk, everything)
+    }
 
 
 def _files(folder: Path) -> list[Path]:

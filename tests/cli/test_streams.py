@@ -11,7 +11,7 @@ from typing import IO
 
 import pytest
 
-from .harness import Desk, environment, range_xml, with_entry
+from .harness import PROCESS_SECONDS, Desk, environment, range_xml, with_entry
 from .test_deploy import OVERLAP, YES
 
 
@@ -92,7 +92,7 @@ def test_closed_streams_do_not_matter(desk: Desk, closed: str) -> None:
         cwd=desk.folder,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PROCESS_SECONDS,
         check=False,
     )
     assert done.returncode == 0
