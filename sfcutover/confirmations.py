@@ -25,6 +25,7 @@ from sfcutover.errors import ConfigError, GateError, OperationFailedError
 
 CasePhase = Literal["add-new", "remove-old"]
 PHASES: tuple[CasePhase, ...] = ("add-new", "remove-old")
+_NAMES = {"instance_url": "instance URL", "ranges": "set of ranges"}
 _STALE = "that confirmation does not count; nothing was changed in the org"
 
 
@@ -112,7 +113,7 @@ class Confirmations:
         for name, wanted in self._expected(phase).items():
             if getattr(found, name) != wanted:
                 raise GateError(
-                    f"support's {phase} was confirmed for another {name.replace('_', ' ')}",
+                    f"support's {phase} was confirmed with another {_NAMES.get(name, name)}",
                     where=str(self.path(phase)),
                     hint=self._confirm_hint(phase),
                     tokens=_STALE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -35,8 +36,9 @@ class AddressEvidence(Document):
 class Evidence(Document):
     """One verification against one target. Times are UTC, ISO 8601.
 
-    lists: SHA-256 of each carrier's live list when it was proven; the evidence is stale
-    as soon as one differs. uncertain: what the kind of proof leaves open, in sentences.
+    lists: SHA-256 of each carrier's live list when it was proven, or of each confirmed
+    support case where the list can't be read; the evidence is stale as soon as one differs.
+    uncertain: what the kind of proof leaves open, in sentences.
     """
 
     target: str
@@ -69,6 +71,11 @@ def list_hashes(live: Snapshot) -> dict[str, str]:
         ).hexdigest()
         for component in live.carriers
     }
+
+
+def evidence_lists(live: Snapshot, confirmed: Mapping[str, str] | None) -> dict[str, str]:
+    """What evidence is bound to: the live lists, or the confirmations that stand for one."""
+    return list_hashes(live) if confirmed is None else dict(confirmed)
 
 
 def write_evidence(evidence: EvidenceFile, path: Path) -> None:
@@ -107,6 +114,7 @@ class Wanted:
     """What evidence must be about to count.
 
     addresses: each must be proven. confidence: that a run of successes must have reached.
+    confirmed: hashes of the confirmed support cases, which stand for a list that can't be read.
     """
 
     app: str
@@ -115,6 +123,7 @@ class Wanted:
     addresses: tuple[Address, ...]
     confidence: float
     max_age: timedelta
+    confirmed: Mapping[str, str] | None = None
 
 
 def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: datetime) -> None:
@@ -125,7 +134,7 @@ def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: date
         f"it is for the app {evidence.app}": evidence.app != wanted.app,
         f"it is for the org {evidence.instance_url}": evidence.instance_url != wanted.instance_url,
         f"it proves the {evidence.via} egress": evidence.via != wanted.via,
-        "the live list has changed since": evidence.lists != list_hashes(live),
+        _changed(wanted): evidence.lists != evidence_lists(live, wanted.confirmed),
         f"it does not prove {unproven}": bool(unproven),
         f"its run of redemptions is too short for {wanted.confidence}": (
             evidence.proof == "confidence" and not _long_enough(evidence, wanted)
@@ -138,6 +147,12 @@ def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: date
             raise GateError(
                 f"the evidence does not count: {reason}", hint="verify again: sfcutover verify"
             )
+
+
+def _changed(wanted: Wanted) -> str:
+    if wanted.confirmed is None:
+        return "the live list has changed since"
+    return "a support case was confirmed since, or elsewhere"
 
 
 def _proves(evidence: Evidence, address: Address) -> bool:

@@ -9,8 +9,9 @@ from typing import Literal
 
 from sfcutover.canary import Canary
 from sfcutover.clearance import Clearance
+from sfcutover.confirmations import Confirmations
 from sfcutover.connection import Connection
-from sfcutover.evidence import Evidence, Wanted, list_hashes
+from sfcutover.evidence import Evidence, Wanted, evidence_lists
 from sfcutover.gates.removal import RemovalGate
 from sfcutover.gates.verify import Verification, Verified, each_address
 from sfcutover.ipranges import Allowlist, subtract
@@ -41,18 +42,22 @@ class TargetVerification:
         Raises GateError, EgressError, NetworkError, ConfigError, and what the token's store
         raises.
         """
-        canary = Canary(self.connection.cutover)
+        cutover = self.connection.cutover
+        if cutover.is_legacy and via == "new":
+            Confirmations.of(self.connection).require("add-new")
+        lists = evidence_lists(live, self._confirmed)  # as it is before the redemptions
+        canary = Canary(cutover)
         verified = Verification(
             egress=canary.egress(via),
             per_address=canary.egress_per_address(via),
             echo_url=canary.echo_url,
-            live=_allowlist(live),
+            live=None if cutover.is_legacy else _allowlist(live),
             redeem=canary.redeem_in,
             history=self._history,
             confidence=canary.settings.confidence,
             on_redeemed=self.on_redeemed,
         ).run()
-        evidence = self._evidence(via, live, verified)
+        evidence = self._evidence(via, lists, verified)
         self._proven[via] = (evidence, self.clock.now())
         return evidence
 
@@ -75,6 +80,7 @@ class TargetVerification:
                 addresses=tuple(each for entry in stay for each in each_address(entry)),
                 confidence=settings.confidence,
                 max_age=timedelta(seconds=settings.max_age),
+                confirmed=self._confirmed,
             ),
             removed=subtract(change.old if via == "new" else change.new, stay),
             settle=settings.settle,
@@ -86,10 +92,17 @@ class TargetVerification:
         return gate.clear(evidence, live, proven_at if evidence is own else None)
 
     @property
+    def _confirmed(self) -> dict[str, str] | None:
+        """What stands for the list of a legacy app, which nobody but support can read."""
+        if not self.connection.cutover.is_legacy:
+            return None
+        return Confirmations.of(self.connection).hashes()
+
+    @property
     def _history(self) -> LoginHistory:
         return LoginHistory(self.connection.org, self.connection.cutover.api_version)
 
-    def _evidence(self, via: Via, live: Snapshot, verified: Verified) -> Evidence:
+    def _evidence(self, via: Via, lists: dict[str, str], verified: Verified) -> Evidence:
         return Evidence(
             target=self.connection.target.name,
             app=self.connection.cutover.app,
@@ -98,7 +111,7 @@ class TargetVerification:
             proof=verified.proof,
             redemptions=verified.redemptions,
             confidence=Canary(self.connection.cutover).settings.confidence,
-            lists=list_hashes(live),
+            lists=lists,
             started=verified.started,
             last_proof=verified.last_proof,
             addresses=list(verified.addresses),

@@ -21,12 +21,17 @@ def not_listed(missing: Iterable[IpRange]) -> GateError:
     )
 
 
-def blocked(address: str, how: str) -> GateError:
-    """A redemption that the org blocked for its address. how: how the address is known."""
+def blocked(address: str, how: str, *, by_support: bool = False) -> GateError:
+    """A redemption that the org blocked for its address. how: how the address is known.
+
+    by_support: only Salesforce's support can put it on the list.
+    """
+    look = "see that it stands on the list of the right app (sfcutover diff add-new)"
+    if by_support:
+        look = "ask support in your case whether it stands on the list (sfcutover case add-new)"
     return GateError(
         f"a redemption from {address} was blocked ({how})",
-        hint="see that it stands on the list of the right app (sfcutover diff add-new), give the "
-        "org a minute, and verify again",
+        hint=f"{look}, give the org a minute, and verify again",
         tokens="redemptions that leave from there are refused now; while the old addresses stand "
         "on the list, traffic can be switched back",
     )

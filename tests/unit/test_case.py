@@ -242,15 +242,15 @@ def test_what_nobody_confirmed_is_refused(make: Make) -> None:
     ("replaced", "url", "what"),
     [
         (("Acme_Legacy", "Other_Legacy"), ORG.url, "app"),
-        (("198.51.100.20", "198.51.100.21"), ORG.url, "ranges"),
-        (("version: 1", "version: 1"), "https://other.my.salesforce.com", "instance url"),
+        (("198.51.100.20", "198.51.100.21"), ORG.url, "set of ranges"),
+        (("version: 1", "version: 1"), "https://other.my.salesforce.com", "instance URL"),
     ],
 )
 def test_a_confirmation_of_something_else_does_not_count(
     make: Make, replaced: tuple[str, str], url: str, what: str
 ) -> None:
     confirmations(make()).record("add-new")
-    with pytest.raises(GateError, match=f"confirmed for another {what}"):
+    with pytest.raises(GateError, match=f"confirmed with another {what}"):
         confirmations(make(replaced), url).require("add-new")
 
 
