@@ -9,8 +9,9 @@ import click
 from sfcutover.canary import Canary
 from sfcutover.cli.options import global_options
 from sfcutover.cli.run import Run
+from sfcutover.confirmations import Confirmations
 from sfcutover.documents import SwitchDocument
-from sfcutover.errors import ConfigError
+from sfcutover.errors import ConfigError, GateError
 from sfcutover.gates.probe import CONFIDENCE, probe
 from sfcutover.gates.refusal import refused
 from sfcutover.output.json import print_document
@@ -85,12 +86,29 @@ def _require_probe(run: Run) -> None:
 
 
 def _require_listed(run: Run, direction: Direction) -> None:
-    """Traffic goes only where every target's list allows it. Raises DriftError."""
+    """Traffic goes only where every target's list allows it. Raises DriftError, or GateError
+    where only a confirmed support case can say so."""
     needed = Phase.REMOVE_OLD if direction == "apply" else Phase.REMOVE_NEW
     for target in run.targets:
         with run.connection(target) as connection:
+            if run.cutover.is_legacy:
+                _require_confirmed(Confirmations.of(connection), direction)
+                continue
             for component in connection.read().carriers:
                 check_order(needed, component.allowlist, run.cutover.change)
+
+
+def _require_confirmed(confirmations: Confirmations, direction: Direction) -> None:
+    """A legacy app's list can't be read: what support was confirmed to have done counts."""
+    if direction == "apply":
+        confirmations.require("add-new")
+    elif confirmations.find("remove-old") is not None:
+        raise GateError(
+            f"support was confirmed to have removed the old addresses for {confirmations.target}",
+            where=str(confirmations.path("remove-old")),
+            hint="ask support in that case to put them back; when it has, delete this file",
+            tokens="no traffic was moved; redemptions from the old addresses would be refused",
+        )
 
 
 def _probe_new(run: Run) -> str:

@@ -199,6 +199,28 @@ def test_a_file_that_can_t_be_written_is_an_error(legacy: Desk) -> None:
     legacy.run("case", "add-new", "--out", "nowhere/case.md").refused(1, "was not written")
 
 
+# Moving traffic
+
+
+def test_traffic_moves_only_once_support_has_acted(legacy: Desk) -> None:
+    legacy.configure(switch={"apply": ["true"], "revert": ["true"]})
+    result = legacy.run("switch")
+    result.refused(5, "nobody has confirmed that Salesforce's support has acted on add-new")
+    confirm_add_new(legacy)
+    moved = legacy.run("switch")
+    assert moved.code == 0, moved.err
+    back = legacy.run("switch", "--revert")
+    assert back.code == 0, back.err
+
+
+def test_traffic_does_not_go_back_to_removed_addresses(legacy: Desk) -> None:
+    legacy.configure(switch={"apply": ["true"], "revert": ["true"]})
+    assert legacy.run("case", "remove-old", "--confirmed").code == 0
+    result = legacy.run("switch", "--revert")
+    result.refused(5, "support was confirmed to have removed the old addresses")
+    assert "delete this file" in result.hint
+
+
 # What else is said of trusted ranges
 
 
