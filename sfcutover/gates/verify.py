@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -16,7 +17,7 @@ from typing import Protocol
 import requests
 
 from sfcutover.egress import Egress, EgressError, ask_echo
-from sfcutover.errors import GateError, NetworkError
+from sfcutover.errors import GateError, NetworkError, SfcutoverError
 from sfcutover.evidence import AddressEvidence, Proof
 from sfcutover.gates.confidence import hidden_probability, tries_needed
 from sfcutover.gates.probe import probe
@@ -131,9 +132,10 @@ class Verification:
         """The address a blocked redemption came from, and how that is known."""
         if certain is not None:
             return str(certain), "its own proxy was used"
-        for login in self._new_logins():
-            if login.status == RESTRICTED and login.source in self.wanted:
-                return str(login.source), "LoginHistory"
+        with suppress(SfcutoverError):  # a block is a block, whoever can't be asked about it
+            for login in self._new_logins():
+                if login.status == RESTRICTED and login.source in self.wanted:
+                    return str(login.source), "LoginHistory"
         return self._guess(session)
 
     def _guess(self, session: requests.Session) -> tuple[str, str]:
