@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -85,3 +86,9 @@ def redeem_for_ever(path: str, url: str) -> None:
 def redeem_once(path: str, url: str) -> None:
     with new_session() as session:
         redeem_from(store_of(file=path), endpoint_at(url), session)
+
+
+def redeem_in_a_group(path: str, url: str) -> None:
+    """As a command at a terminal: the leader of a process group of its own."""
+    os.setpgid(0, 0)
+    redeem_once(path, url)

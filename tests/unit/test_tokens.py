@@ -28,7 +28,16 @@ from sfcutover.tokens import redeem_from
 from sfcutover.traffic import Verify
 
 from ..support import StartEmulator, StartServer
-from .rotation import FIRST, Grant, endpoint_at, redeem_for_ever, redeem_once, store_of, write_token
+from .rotation import (
+    FIRST,
+    Grant,
+    endpoint_at,
+    redeem_for_ever,
+    redeem_in_a_group,
+    redeem_once,
+    store_of,
+    write_token,
+)
 from .test_oauth import closed_port, egress
 
 WORKERS = multiprocessing.get_context("forkserver")
@@ -264,33 +273,37 @@ def start(target: object, path: Path, endpoint: TokenEndpoint) -> BaseProcess:
     return process
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("instant", ["before", "after"])
-def test_a_kill_during_a_redemption_loses_no_token(
-    instant: str, grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
+def test_the_end_of_a_whole_group_during_a_redemption_loses_no_token(
+    instant: str,
+    number: signal.Signals,
+    grant: Grant,
+    endpoint: TokenEndpoint,
+    session: requests.Session,
+    tmp_path: Path,
 ) -> None:
-    """The endpoint itself kills the client, before and after it rotates the token."""
+    """The endpoint itself ends the client, before or after it rotates the token."""
     path = write_token(tmp_path / "token")
     started = threading.Event()
     victims: list[BaseProcess] = []
 
-    def kill() -> None:
+    def end() -> None:
         started.wait(20)
         if victims:
-            victim = victims.pop()
-            victim.kill()
-            victim.join(20)
+            pid = victims.pop().pid
+            assert pid is not None
+            os.killpg(pid, number)
 
-    setattr(grant, instant, kill)
-    for number in range(1, 4):
-        started.clear()
-        victims.append(start(redeem_once, path, endpoint))
-        victim = victims[0]
-        started.set()
-        victim.join(20)
-        assert victim.exitcode == -signal.SIGKILL
-        with store_of(file=str(path)).locked():  # its keeper has finished
-            assert grant.count == number
-            assert path.read_text().strip() == grant.current
+    setattr(grant, instant, end)
+    victim = start(redeem_in_a_group, path, endpoint)
+    victims.append(victim)
+    started.set()
+    victim.join(20)
+    assert victim.exitcode == (1 if number == signal.SIGINT else -number)
+    with store_of(file=str(path)).locked():  # its keeper has finished
+        assert grant.count == 1
+        assert path.read_text().strip() == grant.current
     assert redeem_from(store_of(file=str(path)), endpoint, session).outcome is Outcome.REDEEMED
 
 
