@@ -27,6 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.block_network(allowed_hosts=LOOPBACK))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _state_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test leaves locks or tokens in the person's own state folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture
 def time_() -> FakeTime:
     """Time for clients and orgs of one test; it stands still between pauses."""
