@@ -123,3 +123,15 @@ def require_deployable(cutover: Cutover, phase: Phase) -> None:
         "so no deploy takes an address off that",
         hint=hint,
     )
+
+
+def require_self_serve(cutover: Cutover, command: str) -> None:
+    """Raise ConfigError where only support can put addresses back."""
+    if cutover.is_legacy:
+        raise ConfigError(
+            f"{command} can't put addresses back for a legacy connected app: its list is support's",
+            where=cutover.where,
+            hint="ask support, in the case of remove-old, to put the old addresses back; meanwhile "
+            "sfcutover verify shows whether redemptions succeed",
+            tokens="nothing was changed; what support has put on the list stays there",
+        )

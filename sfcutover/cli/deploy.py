@@ -12,11 +12,9 @@ import click
 from sfcutover.clearance import Clearance
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import phase_argument, templates_option
-from sfcutover.cli.removal import Removal
 from sfcutover.cli.run import Run
 from sfcutover.config import Target
 from sfcutover.connection import Connection
-from sfcutover.documents import DeployDocument, DeployTargetDocument
 from sfcutover.errors import (
     ConfigError,
     DriftError,
@@ -25,13 +23,11 @@ from sfcutover.errors import (
     StillRunningError,
 )
 from sfcutover.metadata.deployer import InterruptedWaitError
-from sfcutover.output.deployed import Outcome, deployed_document, deployed_text
-from sfcutover.output.json import print_document
+from sfcutover.output.deployed import Deployed, Outcome, deployed_text
 from sfcutover.output.progress import progress_for
 from sfcutover.output.text import phase_text
 from sfcutover.phases import Phase, check_order
 from sfcutover.plan import PlannedPhase, plan_phase
-from sfcutover.planfile import TargetPlan, read_plan
 from sfcutover.rollout import Rollout, RolloutOptions
 from sfcutover.supportcase import require_deployable
 from sfcutover.templates import Templates
@@ -117,23 +113,32 @@ def command(
         no_wait=no_wait,
         ask=not (yes or dry_run),
         cancel_on_interrupt=cancel_on_interrupt,
-        removal=Removal(run, phase, evidence_file, reason),
+        evidence_file=evidence_file,
+        skip_reason=reason,
     )
-    documents: list[DeployTargetDocument] = []
+    done: list[Deployed] = []
     for target in run.targets:
         try:
-            documents.append(deploy.target(target))
+            done.append(deploy.target(target))
         except SfcutoverError as error:
-            raise _on_target(error, target, documents, run) from error
+            raise _on_target(error, target, done, run) from error
         except (KeyboardInterrupt, click.Abort):
             stop = InterruptedRunError("interrupted", hint="run the same command again when ready")
-            raise _on_target(stop, target, documents, run) from None
+            raise _on_target(stop, target, done, run) from None
+    show_json(run, done)
+
+
+def show_json(run: Run, done: Sequence[Deployed]) -> None:
+    """The document, if it was asked for."""
     if run.settings.json:
-        print_document(DeployDocument(cutover=run.cutover.name, targets=documents))
+        from sfcutover.output.deploydocument import deploy_document
+        from sfcutover.output.json import print_document
+
+        print_document(deploy_document(run.cutover.name, done))
 
 
 def _on_target(
-    error: SfcutoverError, target: Target, done: Sequence[DeployTargetDocument], run: Run
+    error: SfcutoverError, target: Target, done: Sequence[Deployed], run: Run
 ) -> SfcutoverError:
     """The error, saying which of several targets it is about and what the others hold by now."""
     if len(run.targets) > 1:
@@ -147,6 +152,7 @@ def _on_target(
 class Deploy:
     """One phase for the targets of one run.
 
+    evidence_file, skip_reason: for a phase that removes: what clears it.
     plan_binds: only what the plan file holds may be deployed; otherwise it is used for its
     baseline alone.
     """
@@ -159,10 +165,11 @@ class Deploy:
     no_wait: bool
     ask: bool
     cancel_on_interrupt: bool
-    removal: Removal
+    evidence_file: Path | None = None
+    skip_reason: str | None = None
     plan_binds: bool = True
 
-    def target(self, target: Target) -> DeployTargetDocument:
+    def target(self, target: Target) -> Deployed:
         """Bring the phase into one target and say what came of it."""
         require_deployable(self.run.cutover, self.phase)
         for note in self.run.cutover.notes:
@@ -172,15 +179,24 @@ class Deploy:
             url = connection.org.instance_url
             self.run.console.data(phase_text(f"{target.name} ({url})", planned))
             if not planned.changed:
-                return self._say(deployed_document(target.name, url, "no-change", planned))
+                return self._say(Deployed(target.name, url, "no-change", planned))
             clearance = None
             if not self.options.check_only:
-                clearance = self.removal.clear(connection, planned.start)
+                clearance = self._clear(connection, planned)
             if self.ask:
                 self._confirm(target)
             if self.ask or clearance:
                 self._require_unchanged(connection, planned)
             return self._roll_out(connection, planned, clearance)
+
+    def _clear(self, connection: Connection, planned: PlannedPhase) -> Clearance | None:
+        """The permission that a phase needs which removes addresses."""
+        if not self.phase.removes:
+            return None
+        from sfcutover.cli.removal import Removal
+
+        removal = Removal(self.run, self.phase, self.evidence_file, self.skip_reason)
+        return removal.clear(connection, planned.start)
 
     def _planned(self, connection: Connection) -> PlannedPhase:
         run, live = self.run, connection.read()
@@ -188,6 +204,8 @@ class Deploy:
             check_order(self.phase, component.allowlist, run.cutover.change)
         if self.plan_file is None:
             return plan_phase(self.phase, live, run.cutover, self.templates)
+        from sfcutover.planfile import TargetPlan, read_plan
+
         plan = TargetPlan(
             read_plan(self.plan_file),
             self.plan_file,
@@ -222,8 +240,8 @@ class Deploy:
 
     def _roll_out(
         self, connection: Connection, planned: PlannedPhase, clearance: Clearance | None
-    ) -> DeployTargetDocument:
-        name, url = connection.target.name, connection.org.instance_url
+    ) -> Deployed:
+        name = connection.target.name
         with progress_for(name, self.run.settings) as progress:
             rollout = Rollout(
                 connection,
@@ -234,29 +252,36 @@ class Deploy:
                 clearance=clearance,
             )
             try:
-                if self.no_wait:
-                    return self._started(name, url, planned, rollout.start(), clearance)
-                state = rollout.run()
+                deployed = self._started(rollout) if self.no_wait else self._finished(rollout)
             except InterruptedWaitError as error:
                 raise self._interrupted(connection, error) from None
             except StillRunningError as error:
                 raise self._with_command(error, name) from error
-        outcome: Outcome = "deployed" if state else "validated"
-        document = deployed_document(name, url, outcome, planned, rollout.deployments, state)
-        return self._say(_with_clearance(document, clearance))
+        return self._say(deployed)
 
-    def _started(
-        self,
-        name: str,
-        url: str,
-        planned: PlannedPhase,
-        deployment_id: str,
-        clearance: Clearance | None,
-    ) -> DeployTargetDocument:
-        follow_up = self.run.command_line("deployment", "wait", deployment_id, target=name)
-        document = _with_clearance(deployed_document(name, url, "started", planned), clearance)
-        return self._say(
-            document.model_copy(update={"deployment_ids": [deployment_id], "follow_up": follow_up})
+    def _finished(self, rollout: Rollout) -> Deployed:
+        state = rollout.run()
+        return Deployed(
+            rollout.connection.target.name,
+            rollout.connection.org.instance_url,
+            "deployed" if state else "validated",
+            rollout.planned,
+            tuple(result.id for result in rollout.deployments),
+            tuple(rollout.deployments),
+            state,
+            clearance=rollout.clearance,
+        )
+
+    def _started(self, rollout: Rollout) -> Deployed:
+        name, deployment_id = rollout.connection.target.name, rollout.start()
+        return Deployed(
+            name,
+            rollout.connection.org.instance_url,
+            "started",
+            rollout.planned,
+            (deployment_id,),
+            follow_up=self.run.command_line("deployment", "wait", deployment_id, target=name),
+            clearance=rollout.clearance,
         )
 
     def _interrupted(
@@ -278,16 +303,9 @@ class Deploy:
         hint = f"to go on: {self.run.command_line(*words, target=target)}"
         return StillRunningError(error.message, hint=hint, tokens=error.tokens)
 
-    def _say(self, document: DeployTargetDocument) -> DeployTargetDocument:
-        self.run.console.data(deployed_text(document, self.run.command_line))
-        return document
-
-
-def _with_clearance(
-    document: DeployTargetDocument, clearance: Clearance | None
-) -> DeployTargetDocument:
-    """The document with what let the phase remove addresses."""
-    return document.model_copy(update={"clearance": clearance.reason if clearance else None})
+    def _say(self, deployed: Deployed) -> Deployed:
+        self.run.console.data(deployed_text(deployed))
+        return deployed
 
 
 def _cancel(connection: Connection, deployment_id: str) -> str:

@@ -9,17 +9,15 @@ from typing import TypeVar
 
 import click
 
-from sfcutover.cli.deploy import Deploy
+from sfcutover.cli.deploy import Deploy, show_json
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
-from sfcutover.cli.removal import Removal
 from sfcutover.cli.run import Run
 from sfcutover.config import Target
-from sfcutover.documents import DeployDocument
 from sfcutover.errors import InterruptedRunError, SfcutoverError
-from sfcutover.output.json import print_document
 from sfcutover.phases import Phase
 from sfcutover.rollout import RolloutOptions
+from sfcutover.supportcase import require_self_serve
 from sfcutover.templates import Templates
 
 T = TypeVar("T")
@@ -54,6 +52,7 @@ def command(
     traffic is back on the old egress, and only after that takes the new addresses off.
     """
     run = Run.of(ctx)
+    require_self_serve(run.cutover, "rollback")
     restore = Deploy(
         run,
         Phase.RESTORE_OLD,
@@ -63,20 +62,17 @@ def command(
         no_wait=False,
         ask=not yes,
         cancel_on_interrupt=False,
-        removal=Removal(run, Phase.RESTORE_OLD, None, None),
         plan_binds=False,
     )
-    documents = on_every_target(run, restore.target)
+    done = on_every_target(run, restore.target)
     if state == "baseline":
-        phase = Phase.REMOVE_NEW
-        remove = replace(restore, phase=phase, removal=Removal(run, phase, None, None))
-        documents += [remove.target(target) for target in run.targets]
+        remove = replace(restore, phase=Phase.REMOVE_NEW)
+        done += [remove.target(target) for target in run.targets]
     else:
         run.console.note(
             f"if traffic is not back on the old egress: {run.command_line('switch', '--revert')}"
         )
-    if run.settings.json:
-        print_document(DeployDocument(cutover=run.cutover.name, targets=documents))
+    show_json(run, done)
 
 
 def on_every_target(run: Run, restore: Callable[[Target], T]) -> list[T]:

@@ -21,6 +21,7 @@ from sfcutover.polling import Clock
 from sfcutover.redemption import Outcome
 from sfcutover.rollout import Rollout, RolloutOptions
 from sfcutover.secretsearch import secret_variables
+from sfcutover.supportcase import require_self_serve
 from sfcutover.templates import Templates
 from sfcutover.traffic import Watch
 
@@ -36,6 +37,7 @@ def command(ctx: click.Context) -> int:
     Failures in a row put the old addresses back at once, before any diagnosis, and exit 5.
     """
     run = Run.of(ctx)
+    require_self_serve(run.cutover, "watch")
     config = run.cutover.watch or Watch()
     canary = Canary(run.cutover)
     checks = [check_for(each, secret_variables(run.cutover)) for each in config.checks]
