@@ -260,3 +260,9 @@ def test_no_case_repeats_a_secret(legacy: Desk) -> None:
             assert not [secret for secret in secrets if secret in result.out + result.err]
     for path in (legacy.folder / ".sfcutover").rglob("*.json"):
         assert not [secret for secret in secrets if secret in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("words", [("rollback", "--yes"), ("watch",)])
+def test_what_only_support_can_undo_is_not_promised(legacy: Desk, words: tuple[str, ...]) -> None:
+    legacy.run(*words).refused(2, "legacy connected app", "support's")
+    assert not legacy.asked("deploy")
