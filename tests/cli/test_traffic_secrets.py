@@ -86,13 +86,12 @@ def test_no_command_repeats_a_secret(desk: Desk, fault: Fault | None) -> None:
             desk.emulator.set_fault(fault)
         result = desk.run("-vv", *words, "--json")
         assert planted.found_in(result.out + result.err) == [], words
-        assert "Traceback" not in result.err, result.err
     for path in desk.folder.rglob("*"):
         if path.is_file() and path.name != TOKEN_FILE:
             assert planted.found_in(path.read_text(encoding="utf-8")) == [], path
 
 
-@pytest.mark.parametrize("words", [("probe",), ("verify",), ("switch", "--revert"), ("watch",)])
+@pytest.mark.parametrize("words", [("probe",), ("verify",), ("switch", "--revert")])
 def test_a_defect_shows_its_traceback_without_secrets(words: tuple[str, ...], desk: Desk) -> None:
     keep_token(desk)
     put_list(desk.emulator, *OLD, *NEW)
