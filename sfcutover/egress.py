@@ -140,7 +140,7 @@ class _ProxyAdapter(BoundedAdapter):
         user, password = self._proxy.user, self._proxy.password
         self.proxy_manager[proxy] = SOCKSProxyManager(
             proxy,
-            username=user.reveal() if user else None,
+            username=user if user else None,
             password=password.reveal() if password else None,
         )
         return self.proxy_manager[proxy]

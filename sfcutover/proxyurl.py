@@ -38,7 +38,7 @@ class ProxyUrl:
     scheme: str
     host: str
     port: int
-    user: Secret | None = field(default=None, repr=False)
+    user: str | None = field(default=None, repr=False)
     password: Secret | None = field(default=None, repr=False)
 
     @classmethod
@@ -56,7 +56,7 @@ class ProxyUrl:
             return cls(scheme, host, port)
         user, password = _credentials(userinfo, where)
         _check_credentials(scheme, user, password, where)
-        return cls(scheme, host, port, Secret(user), Secret(password))
+        return cls(scheme, host, port, user, Secret(password))
 
     @property
     def is_socks(self) -> bool:
@@ -67,7 +67,7 @@ class ProxyUrl:
         """The value of Proxy-Authorization, in UTF-8; None without a user."""
         if self.user is None or self.password is None:
             return None
-        pair = f"{self.user.reveal()}:{self.password.reveal()}".encode()
+        pair = f"{self.user}:{self.password.reveal()}".encode()
         return Secret(f"Basic {Secret(base64.b64encode(pair).decode()).reveal()}")
 
     def __str__(self) -> str:

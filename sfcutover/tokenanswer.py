@@ -67,7 +67,7 @@ def read_answer(status: int, body: bytes, time: datetime) -> Redemption:
     if error is None or status not in _CLIENT_ERRORS:
         return _not_understood(status, error, time)
     description = one_line(answer.get("error_description"))
-    outcome = classify(status, error, description or "")
+    outcome = classify(status, str(answer["error"]), str(answer.get("error_description") or ""))
     return Redemption(outcome, time, status, error, description)
 
 

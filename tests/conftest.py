@@ -10,6 +10,7 @@ import pytest
 import yaml
 from hypothesis import settings
 
+from sfcutover import credentials
 from sfcutover.config import load_config
 from sfcutover.connection import Connection, connect
 from sfcutover.emulator import Emulator, Scenario
@@ -33,6 +34,12 @@ def _state_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _secrets_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test has to mask is no secret in the next; constants of modules stay."""
+    monkeypatch.setattr(credentials, "_known", set(credentials._known))
 
 
 @pytest.fixture
