@@ -23,21 +23,14 @@ class Connections:
 
     def run(self, connection: socket.socket, serve: Callable[[], None]) -> None:
         """Serve a connection from a thread of its own."""
-
-        def work() -> None:
-            try:
-                serve()
-            finally:
-                with self._lock:
-                    self._live.pop(connection, None)
-
-        thread = threading.Thread(target=work, name="emulator connection", daemon=True)
+        thread = threading.Thread(target=serve, name="emulator connection", daemon=True)
         with self._lock:
+            self._live = {one: work for one, work in self._live.items() if work.is_alive()}
             self._live[connection] = thread
-        thread.start()
+            thread.start()
 
     def close(self) -> None:
-        """Hang up on everybody and wait for the threads."""
+        """Hang up on everybody and wait for the threads, also for those about to end."""
         with self._lock:
             live = list(self._live.items())
         for connection, _ in live:

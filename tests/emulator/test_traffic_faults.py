@@ -160,6 +160,13 @@ def test_an_address_may_be_dead(tls: bool) -> None:
         assert {one.source for one in emulator.redemptions} == {"127.0.0.11"}
 
 
+def exchange(port: int, data: bytes) -> bytes:
+    """The first byte that comes back."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(data)
+        return connection.recv(1)
+
+
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
@@ -175,10 +182,8 @@ def test_a_reset_is_one_on_the_wire(org: Org, kind: str, name: str) -> None:
     pair = f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}"
     password = base64.b64encode(pair.encode()).decode()
     head = f"GET {emulator.url}/ip HTTP/1.1\r\nProxy-Authorization: Basic {password}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", proxy.port or 0), timeout=10) as connection:
-        connection.sendall(head.encode())
-        with pytest.raises(ConnectionResetError):
-            connection.recv(1)
+    with pytest.raises(ConnectionResetError):
+        exchange(proxy.port or 0, head.encode())
 
 
 def test_a_dead_address_may_be_noticed_late(org: Org) -> None:
