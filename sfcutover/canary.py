@@ -8,16 +8,16 @@ from functools import cached_property
 import requests
 
 from sfcutover.config import Cutover
-from sfcutover.echo import echo_url_of
+from sfcutover.config.traffic import Verify
 from sfcutover.egress import Egress, egress_of
+from sfcutover.egress.echo import echo_url_of
+from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.errors import ConfigError
 from sfcutover.ipranges import Address
 from sfcutover.oauth import TokenEndpoint, token_endpoint
-from sfcutover.proxyurl import ProxyUrl
-from sfcutover.redemption import Redemption
-from sfcutover.tokenkeeping import TokenStore
+from sfcutover.oauth.redemption import Redemption
 from sfcutover.tokens import redeem_from, token_store
-from sfcutover.traffic import Verify
+from sfcutover.tokens.keeping import TokenStore
 
 
 class Canary:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from sfcutover.config.traffic import Switch
 from sfcutover.errors import ConfigError, InterruptedRunError, OperationFailedError, SfcutoverError
 from sfcutover.ipranges import IpRange
 from sfcutover.processes import Cause, Ended, child_environment, run_in_group
-from sfcutover.traffic import Switch
 
 Direction = Literal["apply", "revert"]
 _TOKENS = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sfcutover.traffic import Check
+    from sfcutover.config.traffic import Check
 
 
 class Verdict(enum.StrEnum):

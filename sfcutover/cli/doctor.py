@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.checkup import Check
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
 from sfcutover.cli.run import Run
 from sfcutover.doctor import examine
+from sfcutover.doctor.checkup import Check
 from sfcutover.documents import CheckDocument, DoctorDocument
 from sfcutover.errors import ExitCode
 from sfcutover.output.json import print_document

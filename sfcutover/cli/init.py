@@ -12,6 +12,7 @@ import click
 
 from sfcutover.carriers import CARRIERS
 from sfcutover.cli.options import global_options, settings_of
+from sfcutover.config.org import OrgConfig
 from sfcutover.documents import InitDocument, RangeDocument
 from sfcutover.durablefile import write_new
 from sfcutover.errors import ConfigError, OperationFailedError
@@ -20,7 +21,6 @@ from sfcutover.logs import log_to_stderr
 from sfcutover.metadata.client import MetadataClient
 from sfcutover.metadata.retriever import Retriever
 from sfcutover.org import Org
-from sfcutover.orgconfig import OrgConfig
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
 from sfcutover.sessions import provider_for

@@ -9,18 +9,18 @@ import click
 from sfcutover.canary import Canary
 from sfcutover.cli.options import global_options
 from sfcutover.cli.run import Run
+from sfcutover.config.secretsearch import secret_variables
+from sfcutover.config.traffic import Switch
 from sfcutover.confirmations import Confirmations
 from sfcutover.documents import SwitchDocument
 from sfcutover.errors import ConfigError, GateError
 from sfcutover.gates.probe import CONFIDENCE, probe
 from sfcutover.gates.refusal import refused
+from sfcutover.oauth.redemption import Outcome
 from sfcutover.output.json import print_document
 from sfcutover.output.probed import probe_text
 from sfcutover.phases import Phase, check_order
-from sfcutover.redemption import Outcome
-from sfcutover.secretsearch import secret_variables
 from sfcutover.switch import Direction, SwitchFacts, run_switch
-from sfcutover.traffic import Switch
 
 
 @click.command("switch")

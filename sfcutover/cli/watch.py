@@ -10,20 +10,20 @@ from sfcutover.cli.options import global_options
 from sfcutover.cli.rollback import on_every_target
 from sfcutover.cli.run import Run
 from sfcutover.config import Target
+from sfcutover.config.secretsearch import secret_variables
+from sfcutover.config.traffic import Watch
 from sfcutover.documents import LookDocument, RoundDocument, WatchDocument
 from sfcutover.gates.refusal import refused
 from sfcutover.gates.watch import WatchPlan, WatchResult, WatchRound, failure_of, watch
+from sfcutover.oauth.redemption import Outcome
 from sfcutover.output.json import print_document
 from sfcutover.output.progress import progress_for
 from sfcutover.phases import Phase
 from sfcutover.plan import plan_phase
 from sfcutover.polling import Clock
-from sfcutover.redemption import Outcome
 from sfcutover.rollout import Rollout, RolloutOptions
-from sfcutover.secretsearch import secret_variables
 from sfcutover.supportcase import require_self_serve
 from sfcutover.templates import Templates
-from sfcutover.traffic import Watch
 
 _COLORS = {Verdict.PASSED: "green", Verdict.FAILED: "red"}
 

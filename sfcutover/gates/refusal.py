@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sfcutover.errors import GateError, NetworkError, SfcutoverError
 from sfcutover.ipranges import IpRange
-from sfcutover.redemption import Outcome, Redemption
+from sfcutover.oauth.redemption import Outcome, Redemption
 
 _INCONCLUSIVE = (Outcome.PROXY_FAILURE, Outcome.NETWORK_FAILURE, Outcome.RATE_LIMITED)
 

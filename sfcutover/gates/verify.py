@@ -24,7 +24,7 @@ from sfcutover.gates.probe import probe
 from sfcutover.gates.refusal import blocked, not_listed, refused
 from sfcutover.ipranges import Address, Allowlist, IpRange
 from sfcutover.loginhistory import RESTRICTED, SUCCESS, Login
-from sfcutover.redemption import Outcome, Redemption
+from sfcutover.oauth.redemption import Outcome, Redemption
 
 _TURNS = 10  # rounds of the echo; addresses at random look like turns less than once in 10**5
 Redeem = Callable[[requests.Session], Redemption]

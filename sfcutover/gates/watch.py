@@ -24,8 +24,8 @@ from sfcutover.gates.watchresult import (
     interrupted_after,
 )
 from sfcutover.gates.watchstate import CANARY, WatchPlan, WatchState, canary_result
+from sfcutover.oauth.redemption import Redemption
 from sfcutover.polling import Clock
-from sfcutover.redemption import Redemption
 
 __all__ = [
     "CANARY",

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sfcutover.checks import CheckResult, Verdict
-from sfcutover.redemption import Outcome, Redemption
+from sfcutover.oauth.redemption import Outcome, Redemption
 
 if TYPE_CHECKING:
-    from sfcutover.traffic import Watch
+    from sfcutover.config.traffic import Watch
 
 CANARY = "canary redemption"
 GRACE_SECONDS = 2.0  # for the redemption that could still lift a block

@@ -15,11 +15,11 @@ import requests
 
 from sfcutover.credentials import Secret
 from sfcutover.egress import Egress
+from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.ipranges import IpRange
 from sfcutover.oauth import TokenEndpoint
-from sfcutover.proxyurl import ProxyUrl
-from sfcutover.redemption import Outcome
+from sfcutover.oauth.redemption import Outcome
 
 REDEMPTIONS = 1000
 AT_ONCE = 32

@@ -18,7 +18,7 @@ import requests
 import yaml
 
 from sfcutover.checks import CheckResult, Verdict, check_for
-from sfcutover.traffic import Check
+from sfcutover.config.traffic import Check
 
 from ..support import answer, serving
 

@@ -18,8 +18,8 @@ from pydantic import ValidationError
 from sfcutover.checks import CheckResult, Verdict, check_for
 from sfcutover.checks.answer import Answer, NoAnswerError, judge, read_answer
 from sfcutover.checks.condition import Condition
+from sfcutover.config.traffic import Check, Watch
 from sfcutover.errors import ConfigError
-from sfcutover.traffic import Check, Watch
 
 from ..support import StartServer, answer
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfcutover.config import Cutover, load_config
+from sfcutover.config.values import Model
 from sfcutover.errors import ConfigError, ExitCode, SfcutoverError
-from sfcutover.values import Model
 
 EXAMPLE = """\
 version: 1

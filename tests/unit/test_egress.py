@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from sfcutover import echo
 from sfcutover.config import parse_config
 from sfcutover.credentials import Secret, redact
 from sfcutover.egress import (
@@ -29,6 +28,7 @@ from sfcutover.egress import (
     ProxyUnreachableError,
     ProxyUrl,
     ask_echo,
+    echo,
     echo_url_of,
     egress_of,
 )

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+from sfcutover.config.org import OrgConfig
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import (
     AuthError,
@@ -17,7 +18,6 @@ from sfcutover.errors import (
     SfcutoverError,
 )
 from sfcutover.org import Org
-from sfcutover.orgconfig import OrgConfig
 from sfcutover.sessions import provider_for
 
 from ..support import StartEmulator, StartServer, Token, answer, operations

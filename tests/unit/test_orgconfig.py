@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.orgconfig import OrgConfig, is_loopback_url
+from sfcutover.config.org import OrgConfig, is_loopback_url
 
 
 @pytest.mark.parametrize(

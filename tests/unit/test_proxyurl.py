@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfcutover.credentials import Secret, redact
+from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.errors import ConfigError
-from sfcutover.proxyurl import ProxyUrl
 
 WHERE = "cutover.yaml:12"
 

@@ -18,14 +18,16 @@ from pathlib import Path
 import pytest
 import requests
 
-from sfcutover import tokenkeeper, tokenlock, tokens
+from sfcutover import tokens
+from sfcutover.config.traffic import Verify
 from sfcutover.credentials import Secret
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, OperationFailedError
 from sfcutover.http import new_session
 from sfcutover.oauth import Outcome, TokenEndpoint, token_endpoint
+from sfcutover.tokens import keeper as tokenkeeper
+from sfcutover.tokens import lock as tokenlock
 from sfcutover.tokens import redeem_from
-from sfcutover.traffic import Verify
 
 from ..support import StartEmulator, StartServer
 from .rotation import (
@@ -347,7 +349,7 @@ def test_a_keeper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) 
     process = Path(f"/proc/{int(done.stdout)}/cmdline")
     gone = threading.Event()
     for _ in range(500):
-        if not process.exists() or b"tokenkeeper" not in process.read_bytes():
+        if not process.exists() or b"tokens.keeper" not in process.read_bytes():
             return
         gone.wait(0.01)
     pytest.fail("it is still there")

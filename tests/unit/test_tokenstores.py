@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 import requests
 
-from sfcutover import tokencommand, tokenrecovery, tokens
+from sfcutover import tokens
 from sfcutover.credentials import Secret
 from sfcutover.errors import ConfigError, ExitCode, OperationFailedError
 from sfcutover.http import new_session
 from sfcutover.oauth import Outcome, TokenEndpoint
-from sfcutover.tokenfile import FileStore
 from sfcutover.tokens import TokenStore, redeem_from
+from sfcutover.tokens import command as tokencommand
+from sfcutover.tokens import recovery as tokenrecovery
+from sfcutover.tokens.file import FileStore
 
 from ..support import StartServer
 from .rotation import FIRST, Grant, endpoint_at, store_of, write_token

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from sfcutover.traffic import Check, Switch, TokenStore, Verify, Watch
+from sfcutover.config.traffic import Check, Switch, TokenStore, Verify, Watch
 
 
 def test_an_apply_command_may_have_a_way_back_or_not() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from sfcutover.config.values import RangeEntry, SecretReference, Text
 from sfcutover.errors import ConfigError
-from sfcutover.values import RangeEntry, SecretReference, Text
 
 
 def test_a_secret_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

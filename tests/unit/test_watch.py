@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfcutover.checks import CheckResult, Verdict
+from sfcutover.config.traffic import Watch
 from sfcutover.credentials import Secret
 from sfcutover.errors import ConfigError, ExitCode, GateError, InterruptedRunError
 from sfcutover.gates.watch import WatchOutcome, WatchPlan, failure_of, watch
 from sfcutover.gates.watchstate import CANARY, canary_result
+from sfcutover.oauth.redemption import Outcome, Redemption
 from sfcutover.polling import Clock
-from sfcutover.redemption import Outcome, Redemption
-from sfcutover.traffic import Watch
 
 from .watching import NOON, Watching
 

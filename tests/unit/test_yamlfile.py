@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sfcutover.config.yamlfile import MAX_BYTES, YamlFile, read_yaml
 from sfcutover.errors import ConfigError, ExitCode, LimitError, SfcutoverError
-from sfcutover.yamlfile import MAX_BYTES, YamlFile, read_yaml
 
 Refuse = Callable[[str | bytes], SfcutoverError]
 

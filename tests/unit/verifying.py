@@ -10,14 +10,14 @@ import requests
 
 from sfcutover.credentials import Secret
 from sfcutover.egress import Egress
+from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.emulator import Emulator
 from sfcutover.gates.verify import Verification
 from sfcutover.ipranges import Address, Allowlist, IpRange
 from sfcutover.loginhistory import LoginHistory
 from sfcutover.oauth import TokenEndpoint
+from sfcutover.oauth.redemption import Redemption
 from sfcutover.org import Org
-from sfcutover.proxyurl import ProxyUrl
-from sfcutover.redemption import Redemption
 
 from ..support import SECURITY, SECURITY_NAME, Token
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sfcutover.checks import CheckResult, Look, Verdict
 from sfcutover.gates.watch import WatchPlan, WatchResult, WatchRound, watch
-from sfcutover.redemption import Outcome, Redemption
+from sfcutover.oauth.redemption import Outcome, Redemption
 
 from ..support import FakeTime
 

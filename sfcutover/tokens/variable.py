@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from sfcutover.credentials import Secret, secret_from_environment
 from sfcutover.errors import ConfigError
-from sfcutover.tokenanswer import is_token
-from sfcutover.tokenlock import file_lock, fingerprint, state_folder
-from sfcutover.tokenrecovery import unkept
+from sfcutover.oauth.answer import is_token
+from sfcutover.tokens.lock import file_lock, fingerprint, state_folder
+from sfcutover.tokens.recovery import unkept
 
 
 @dataclass(unsafe_hash=True)

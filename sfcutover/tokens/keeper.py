@@ -9,6 +9,7 @@ the kernel for want of memory, a container's end) still comes through.
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import pickle
@@ -27,12 +28,12 @@ import requests
 from sfcutover.credentials import Secret
 from sfcutover.errors import OperationFailedError, SfcutoverError
 from sfcutover.oauth import Outcome, Redemption, TokenEndpoint
-from sfcutover.tokenkeeping import TokenStore, redeem_and_keep
+from sfcutover.tokens.keeping import TokenStore, redeem_and_keep
 
 _READY = b"ready"
 _CHILD = (
     "import sys; sys.path[:] = sys.argv[2:]; "
-    "from sfcutover.tokenkeeper import serve; serve(int(sys.argv[1]))"
+    "from sfcutover.tokens.keeper import serve; serve(int(sys.argv[1]))"
 )
 _END_SECONDS = 5.0
 
@@ -98,6 +99,13 @@ class Keeper:
 
 
 _abandoned: list[subprocess.Popen[bytes]] = []  # referred to, so that Python doesn't warn
+
+
+@atexit.register
+def _disown() -> None:
+    """They end by themselves, so Python need not warn at its own end that they still run."""
+    for process in _abandoned:
+        process.returncode = process.poll() or 0
 
 
 def serve(descriptor: int) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from sfcutover.values import Model, SecretReference, Text
+from sfcutover.config.values import Model, SecretReference, Text
 
 
 def secret_references(value: object, path: str = "") -> Iterator[tuple[str, SecretReference]]:

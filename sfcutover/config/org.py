@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
-from sfcutover.values import Model, PlacedError, SecretReference, Text, Word
+from sfcutover.config.values import Model, PlacedError, SecretReference, Text, Word
 
 LOGIN_URL = "https://login.salesforce.com"
 

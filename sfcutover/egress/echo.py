@@ -9,17 +9,17 @@ from urllib.parse import urlsplit
 import requests
 
 from sfcutover.config import Cutover
-from sfcutover.egresserrors import (
+from sfcutover.egress.errors import (
     PROXY_AUTHENTICATION_REQUIRED,
     EchoAnswerError,
     egress_error,
     http_status_error,
     proxy_refused,
 )
+from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.errors import ConfigError
 from sfcutover.http import CONNECT_SECONDS
 from sfcutover.ipranges import Address
-from sfcutover.proxyurl import ProxyUrl
 
 ECHO_READ_SECONDS = 20.0
 _ECHO_HEADERS = {"Accept": "text/plain, */*;q=0.5", "Cache-Control": "no-cache, no-store"}

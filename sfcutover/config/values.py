@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from sfcutover.config.yamlfile import Location, YamlFile
 from sfcutover.credentials import (
     Secret,
     environment_value,
@@ -30,7 +31,6 @@ from sfcutover.credentials import (
     secret_from_file,
 )
 from sfcutover.ipranges import MAX_ADDRESSES, Address, IpRange
-from sfcutover.yamlfile import Location, YamlFile
 
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ms|s|m|h|d)")
 _MAX_RANGE = 100  # characters; two IPv6 addresses need 79

@@ -11,8 +11,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from sfcutover.checks.condition import Condition
-from sfcutover.ipranges import IpRange
-from sfcutover.values import (
+from sfcutover.config.values import (
     FilePath,
     Model,
     PlacedError,
@@ -22,6 +21,7 @@ from sfcutover.values import (
     VariableName,
     Word,
 )
+from sfcutover.ipranges import IpRange
 
 
 class Proxy(Model):

@@ -16,8 +16,8 @@ import requests
 from requests.adapters import BaseAdapter
 
 from sfcutover.config import Cutover
-from sfcutover.echo import ask_echo, echo_url_of
-from sfcutover.egresserrors import (
+from sfcutover.egress.echo import ask_echo, echo_url_of
+from sfcutover.egress.errors import (
     DestinationUnreachableError,
     EchoAnswerError,
     EchoHttpError,
@@ -27,10 +27,10 @@ from sfcutover.egresserrors import (
     ProxyUnreachableError,
     egress_error,
 )
+from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.errors import ConfigError
 from sfcutover.http import BoundedAdapter
 from sfcutover.ipranges import IpRange
-from sfcutover.proxyurl import ProxyUrl
 
 __all__ = [
     "DestinationUnreachableError",

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from sfcutover.checkup import Check
 from sfcutover.config import Cutover, Target
+from sfcutover.config.secretsearch import secret_references
 from sfcutover.connection import Connection, connect
+from sfcutover.doctor.checkup import Check
+from sfcutover.doctor.traffic import examine_traffic
 from sfcutover.errors import AuthError, ConfigError, SfcutoverError
 from sfcutover.phases import Phase, check_order
 from sfcutover.plan import live_phase, plan_phase
-from sfcutover.secretsearch import secret_references
 from sfcutover.snapshot import Snapshot
 from sfcutover.templates import Templates
-from sfcutover.trafficdoctor import examine_traffic
 
 
 def examine(cutover: Cutover, targets: tuple[Target, ...], templates: Templates) -> Iterator[Check]:

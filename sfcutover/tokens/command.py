@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from sfcutover.credentials import COMMAND_TIMEOUT_SECONDS, Secret, secret_from_command
 from sfcutover.errors import ConfigError
-from sfcutover.tokenanswer import is_token
-from sfcutover.tokenlock import file_lock, fingerprint, prove_writable, state_folder
-from sfcutover.tokenrecovery import NotWrittenError, RecoveryFile, unkept
+from sfcutover.oauth.answer import is_token
+from sfcutover.tokens.lock import file_lock, fingerprint, prove_writable, state_folder
+from sfcutover.tokens.recovery import NotWrittenError, RecoveryFile, unkept
 
 
 @dataclass(unsafe_hash=True)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from sfcutover.canary import Canary
-from sfcutover.checkup import Check
 from sfcutover.config import Cutover
+from sfcutover.doctor.checkup import Check
 from sfcutover.egress import ask_echo
 from sfcutover.errors import ConfigError, DriftError, SfcutoverError
 from sfcutover.ipranges import Allowlist, IpRange

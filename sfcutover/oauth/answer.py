@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from sfcutover.credentials import Secret, redact
-from sfcutover.redemption import Outcome, Redemption
+from sfcutover.oauth.redemption import Outcome, Redemption
 
 MAX_ANSWER_BYTES = 256 * 1024
 MAX_QUOTED = 200  # characters

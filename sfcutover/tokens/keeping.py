@@ -14,7 +14,7 @@ from sfcutover.credentials import Secret
 from sfcutover.durablefile import write_durably
 from sfcutover.errors import AuthError, ConfigError, InterruptedRunError
 from sfcutover.oauth import Redemption, TokenEndpoint
-from sfcutover.tokenlock import fingerprint, state_folder
+from sfcutover.tokens.lock import fingerprint, state_folder
 
 
 class TokenStore(Protocol):

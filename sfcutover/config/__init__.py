@@ -22,12 +22,9 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from sfcutover.carriers import CARRIERS, Carrier
-from sfcutover.errors import ConfigError, LimitError, SfcutoverError
-from sfcutover.ipranges import Allowlist, subtract
-from sfcutover.orgconfig import OrgConfig
-from sfcutover.phases import Change
-from sfcutover.traffic import Egress, State, Switch, TokenStore, Verify, Watch
-from sfcutover.values import (
+from sfcutover.config.org import OrgConfig
+from sfcutover.config.traffic import Egress, State, Switch, TokenStore, Verify, Watch
+from sfcutover.config.values import (
     Model,
     PlacedError,
     RangeEntry,
@@ -35,7 +32,10 @@ from sfcutover.values import (
     TooManyAddressesError,
     check_text,
 )
-from sfcutover.yamlfile import Location, YamlFile, parse_yaml, read_text
+from sfcutover.config.yamlfile import Location, YamlFile, parse_yaml, read_text
+from sfcutover.errors import ConfigError, LimitError, SfcutoverError
+from sfcutover.ipranges import Allowlist, subtract
+from sfcutover.phases import Change
 
 CarrierName = Literal["token-ip-ranges", "trusted-ip-ranges", "connected-app"]
 TRUSTED_RANGES = (

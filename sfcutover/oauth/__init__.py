@@ -16,15 +16,15 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 
+from sfcutover.config.org import is_loopback_url
 from sfcutover.credentials import Secret
 from sfcutover.errors import ConfigError
 from sfcutover.http import CONNECT_SECONDS, READ_SECONDS, check_url, network_error
-from sfcutover.orgconfig import is_loopback_url
-from sfcutover.redemption import Outcome, Redemption
-from sfcutover.tokenanswer import one_line, read_answer
+from sfcutover.oauth.answer import one_line, read_answer
+from sfcutover.oauth.redemption import Outcome, Redemption
 
 if TYPE_CHECKING:
-    from sfcutover.traffic import Verify
+    from sfcutover.config.traffic import Verify
 
 __all__ = ["Outcome", "Redemption", "TokenEndpoint", "token_endpoint"]
 

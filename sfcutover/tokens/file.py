@@ -12,9 +12,9 @@ from pathlib import Path
 from sfcutover.credentials import MAX_SECRET_BYTES, Secret
 from sfcutover.durablefile import write_durably
 from sfcutover.errors import ConfigError
-from sfcutover.tokenanswer import is_token
-from sfcutover.tokenlock import file_lock, prove_writable
-from sfcutover.tokenrecovery import NotWrittenError, RecoveryFile
+from sfcutover.oauth.answer import is_token
+from sfcutover.tokens.lock import file_lock, prove_writable
+from sfcutover.tokens.recovery import NotWrittenError, RecoveryFile
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

@@ -1,6 +1,6 @@
 """Where refresh tokens are kept, and redeeming one from there without losing it.
 
-A rotating token is redeemed by a process that outlives ours (tokenkeeper): one for each
+A rotating token is redeemed by a process that outlives ours (keeper): one for each
 store, kept for the next redemption.
 """
 
@@ -20,14 +20,14 @@ import requests
 
 from sfcutover.errors import ConfigError
 from sfcutover.oauth import Redemption, TokenEndpoint
-from sfcutover.tokencommand import CommandStore
-from sfcutover.tokenfile import FileStore
-from sfcutover.tokenkeeper import Keeper
-from sfcutover.tokenkeeping import TokenStore, redeem_and_keep
-from sfcutover.tokenvariable import EnvironmentStore
+from sfcutover.tokens.command import CommandStore
+from sfcutover.tokens.file import FileStore
+from sfcutover.tokens.keeper import Keeper
+from sfcutover.tokens.keeping import TokenStore, redeem_and_keep
+from sfcutover.tokens.variable import EnvironmentStore
 
 if TYPE_CHECKING:
-    from sfcutover import traffic
+    from sfcutover.config import traffic
 
 __all__ = ["TokenStore", "redeem_from", "token_store"]
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import requests
 import urllib3.exceptions
 
+from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.errors import ExitCode, NetworkError
-from sfcutover.proxyurl import ProxyUrl
 
 _TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")
 PROXY_AUTHENTICATION_REQUIRED = 407

@@ -14,7 +14,7 @@ from pathlib import Path
 from sfcutover.credentials import Secret
 from sfcutover.durablefile import write_durably
 from sfcutover.errors import ConfigError, OperationFailedError
-from sfcutover.tokenlock import fingerprint, state_folder
+from sfcutover.tokens.lock import fingerprint, state_folder
 
 RETRY_SECONDS = (0.2, 0.8, 2.0)  # pauses between the tries to write to a store
 
