@@ -104,6 +104,7 @@ def test_a_second_watch_passes_after_the_rollback(removed: Desk) -> None:
 
 
 def test_one_block_alone_rolls_nothing_back(removed: Desk) -> None:
+    watching(removed, duration="6s", interval="1500ms")  # a busy machine redeems slowly
     removed.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", skip=1))
     assert removed.run("watch").code == 0
     assert not holds_old(removed)

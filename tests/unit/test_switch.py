@@ -28,11 +28,12 @@ def python(code: str) -> Switch:
 
 
 def test_the_command_learns_the_facts_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in os.environ if each.startswith("SFCUTOVER_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("PROXY_URL", "http://me:hunter2-pw@proxy.example.com")
     monkeypatch.setenv("CLIENT_SECRET", "hunter2-secret")
     monkeypatch.setenv("HEROKU_REGION", "eu")
     monkeypatch.setenv("SFCUTOVER_NEW", "something old")
-    monkeypatch.delenv("SFCUTOVER_REQUIRE_REAL", raising=False)
     lines: list[str] = []
     code = "import json, os, sys; print(json.dumps([dict(os.environ), sys.argv]))"
     result = run_switch(python(code), APPLY, SECRETS, timeout=60, output=lines.append)
