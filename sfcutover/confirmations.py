@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 from sfcutover.actor import current_actor
 from sfcutover.config import Cutover
 from sfcutover.connection import Connection
-from sfcutover.documents import Document
+from sfcutover.documents.base import Document
 from sfcutover.durablefile import make_folders_durably, write_durably
 from sfcutover.errors import ConfigError, GateError, OperationFailedError
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from sfcutover.documents import Document
+from sfcutover.documents.base import Document
 from sfcutover.durablefile import write_durably
 from sfcutover.errors import ConfigError, GateError, OperationFailedError
 from sfcutover.gates.confidence import tries_needed

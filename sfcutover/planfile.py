@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sfcutover.carriers import CARRIERS, OAUTH_POLICIES
 from sfcutover.component import Component, parse_component
 from sfcutover.config import Cutover
-from sfcutover.documents import (
+from sfcutover.documents.phases import (
     BaselineDocument,
     PhaseDocument,
     PlanDocument,

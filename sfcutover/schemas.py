@@ -13,29 +13,38 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from sfcutover import documents
 from sfcutover.config import Cutover
 from sfcutover.confirmations import Confirmation
+from sfcutover.documents.commands import (
+    DemoDocument,
+    DoctorDocument,
+    EmulatorDocument,
+    ErrorDocument,
+    InitDocument,
+)
+from sfcutover.documents.deployments import DeployDocument, DeploymentDocument
+from sfcutover.documents.phases import DiffDocument, PlanDocument, RenderDocument
+from sfcutover.documents.traffic import CaseDocument, ProbeDocument, SwitchDocument, WatchDocument
 from sfcutover.evidence import EvidenceFile
 
 SCHEMAS: dict[str, type[BaseModel]] = {
     "cutover": Cutover,
-    "plan": documents.PlanDocument,
-    "diff": documents.DiffDocument,
-    "render": documents.RenderDocument,
-    "deploy": documents.DeployDocument,
-    "deployment": documents.DeploymentDocument,
-    "doctor": documents.DoctorDocument,
-    "probe": documents.ProbeDocument,
-    "init": documents.InitDocument,
-    "emulator": documents.EmulatorDocument,
-    "demo": documents.DemoDocument,
-    "switch": documents.SwitchDocument,
-    "watch": documents.WatchDocument,
+    "plan": PlanDocument,
+    "diff": DiffDocument,
+    "render": RenderDocument,
+    "deploy": DeployDocument,
+    "deployment": DeploymentDocument,
+    "doctor": DoctorDocument,
+    "probe": ProbeDocument,
+    "init": InitDocument,
+    "emulator": EmulatorDocument,
+    "demo": DemoDocument,
+    "switch": SwitchDocument,
+    "watch": WatchDocument,
     "evidence": EvidenceFile,
-    "case": documents.CaseDocument,
+    "case": CaseDocument,
     "confirmation": Confirmation,
-    "error": documents.ErrorDocument,
+    "error": ErrorDocument,
 }
 
 

@@ -15,7 +15,7 @@ from sfcutover.config import Target
 from sfcutover.confirmations import PHASES, CasePhase, Confirmations
 from sfcutover.connection import Connection
 from sfcutover.credentials import redact
-from sfcutover.documents import CaseDocument, CaseTargetDocument
+from sfcutover.documents.traffic import CaseDocument, CaseTargetDocument
 from sfcutover.durablefile import write_durably
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.output.json import print_document

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sfcutover.cli.options import global_options, settings_of
-from sfcutover.documents import DemoDocument, DemoStepDocument
+from sfcutover.documents.commands import DemoDocument, DemoStepDocument
 from sfcutover.errors import ExitCode
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document

@@ -11,7 +11,7 @@ from sfcutover.cli.options import global_options
 from sfcutover.cli.run import Run
 from sfcutover.config import Target
 from sfcutover.connection import Connection
-from sfcutover.documents import AllowlistDocument, DeploymentDocument, ResultDocument
+from sfcutover.documents.deployments import AllowlistDocument, DeploymentDocument, ResultDocument
 from sfcutover.errors import (
     ConfigError,
     ExitCode,

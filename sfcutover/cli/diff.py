@@ -11,7 +11,7 @@ import click
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import baseline_from, baseline_option, phase_argument, templates_option
 from sfcutover.cli.run import Run
-from sfcutover.documents import DiffDocument, PhaseDocument, TargetDiffDocument
+from sfcutover.documents.phases import DiffDocument, PhaseDocument, TargetDiffDocument
 from sfcutover.errors import ExitCode
 from sfcutover.output.json import print_document
 from sfcutover.output.markdown import phase_markdown

@@ -9,7 +9,7 @@ from sfcutover.cli.phase import templates_option
 from sfcutover.cli.run import Run
 from sfcutover.doctor import examine
 from sfcutover.doctor.checkup import Check
-from sfcutover.documents import CheckDocument, DoctorDocument
+from sfcutover.documents.commands import CheckDocument, DoctorDocument
 from sfcutover.errors import ExitCode
 from sfcutover.output.json import print_document
 from sfcutover.templates import Templates

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sfcutover.cli.options import global_options, settings_of
-from sfcutover.documents import EmulatorDocument
+from sfcutover.documents.commands import EmulatorDocument
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.logs import log_to_stderr
 from sfcutover.output.console import Console

@@ -13,7 +13,8 @@ import click
 from sfcutover.carriers import CARRIERS
 from sfcutover.cli.options import global_options, settings_of
 from sfcutover.config.org import OrgConfig
-from sfcutover.documents import InitDocument, RangeDocument
+from sfcutover.documents.commands import InitDocument
+from sfcutover.documents.phases import RangeDocument
 from sfcutover.durablefile import write_new
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.ipranges import IpRange, RangeError

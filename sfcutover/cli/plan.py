@@ -10,7 +10,7 @@ from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option, templates_words
 from sfcutover.cli.run import Run
 from sfcutover.config import Target
-from sfcutover.documents import PlanTargetDocument
+from sfcutover.documents.phases import PlanTargetDocument
 from sfcutover.output.json import print_document
 from sfcutover.output.text import phase_text
 from sfcutover.phases import Phase, check_order

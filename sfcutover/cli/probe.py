@@ -7,7 +7,7 @@ import click
 from sfcutover.cli.options import global_options, settings_of
 from sfcutover.cli.run import Run
 from sfcutover.discovery import Discovery, discover, load_for_discovery, write_discovered
-from sfcutover.documents import ProbeDocument
+from sfcutover.documents.traffic import ProbeDocument
 from sfcutover.egress import echo_url_of, egress_of
 from sfcutover.errors import ExitCode
 from sfcutover.gates.probe import CONFIDENCE, ProbeResult, probe

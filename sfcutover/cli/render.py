@@ -9,7 +9,7 @@ import click
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import PHASE_NAMES, baseline_from, baseline_option, templates_option
 from sfcutover.cli.run import Run
-from sfcutover.documents import RenderDocument, WrittenDocument, phase_name
+from sfcutover.documents.phases import RenderDocument, WrittenDocument, phase_name
 from sfcutover.output.json import print_document
 from sfcutover.package import write_folder, write_zip
 from sfcutover.phases import Phase

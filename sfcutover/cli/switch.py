@@ -12,7 +12,7 @@ from sfcutover.cli.run import Run
 from sfcutover.config.secretsearch import secret_variables
 from sfcutover.config.traffic import Switch
 from sfcutover.confirmations import Confirmations
-from sfcutover.documents import SwitchDocument
+from sfcutover.documents.traffic import SwitchDocument
 from sfcutover.errors import ConfigError, GateError
 from sfcutover.gates.probe import CONFIDENCE, probe
 from sfcutover.gates.refusal import refused

@@ -12,7 +12,7 @@ from sfcutover.cli.run import Run
 from sfcutover.config import Target
 from sfcutover.config.secretsearch import secret_variables
 from sfcutover.config.traffic import Watch
-from sfcutover.documents import LookDocument, RoundDocument, WatchDocument
+from sfcutover.documents.traffic import LookDocument, RoundDocument, WatchDocument
 from sfcutover.gates.refusal import refused
 from sfcutover.gates.watch import WatchPlan, WatchResult, WatchRound, failure_of, watch
 from sfcutover.oauth.redemption import Outcome

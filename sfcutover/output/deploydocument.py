@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sfcutover.documents import (
+from sfcutover.documents.deployments import (
     AllowlistDocument,
     DeployDocument,
     DeployTargetDocument,
-    PhaseDocument,
     ResultDocument,
 )
+from sfcutover.documents.phases import PhaseDocument
 from sfcutover.output.deployed import Deployed
 
 

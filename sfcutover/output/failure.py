@@ -19,7 +19,7 @@ def show_error(error: SfcutoverError, arguments: list[str]) -> None:
         to_stderr("".join(traceback.format_exception(error)), color)
     to_stderr(_as_text(error), color)
     if asked_for_json(arguments):
-        from sfcutover.documents import ErrorDocument
+        from sfcutover.documents.commands import ErrorDocument
         from sfcutover.output.json import print_document
 
         with suppress(OperationFailedError):  # the text above stands on stderr

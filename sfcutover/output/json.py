@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from sfcutover.credentials import redact
-from sfcutover.documents import Document
+from sfcutover.documents.base import Document
 from sfcutover.output.streams import to_stdout
 
 

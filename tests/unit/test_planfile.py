@@ -8,16 +8,16 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sfcutover import documents
 from sfcutover.config import Cutover, load_config
 from sfcutover.diff import compare
-from sfcutover.documents import (
+from sfcutover.documents.base import Document
+from sfcutover.documents.commands import ErrorDocument
+from sfcutover.documents.phases import (
     ComponentDiffDocument,
     DiffDocument,
-    Document,
-    ErrorDocument,
     PhaseDocument,
     PlanDocument,
+    RangeDocument,
     TargetDiffDocument,
 )
 from sfcutover.errors import (
@@ -511,8 +511,8 @@ def test_an_error_is_what_its_schema_says(where: str | None) -> None:
 
 
 def test_a_document_can_t_be_changed_or_extended() -> None:
-    document = documents.RangeDocument.of(IpRange.parse("203.0.113.10"))
+    document = RangeDocument.of(IpRange.parse("203.0.113.10"))
     with pytest.raises(ValueError, match="frozen"):
         document.range = "203.0.113.11"  # type: ignore[misc]
     with pytest.raises(ValueError, match="Extra inputs"):
-        documents.RangeDocument.model_validate({"range": "203.0.113.10", "later": 1})
+        RangeDocument.model_validate({"range": "203.0.113.10", "later": 1})
