@@ -44,6 +44,6 @@ class Console:
         return answer
 
     def countdown(self, text: str) -> None:
-        """A line that the next one writes over, on a terminal; nothing elsewhere."""
+        """A line that the next text writes over, on a terminal; nothing elsewhere."""
         if not self._settings.quiet and sys.stderr is not None and sys.stderr.isatty():
-            click.echo(f"\r{presentable(text)}   ", err=True, nl=False)
+            click.echo(f"\r{presentable(text)}\x1b[K\r", err=True, nl=False, color=True)
