@@ -38,12 +38,15 @@ class Evidence(Document):
 
     lists: SHA-256 of each carrier's live list when it was proven, or of each confirmed
     support case where the list can't be read; the evidence is stale as soon as one differs.
-    uncertain: what the kind of proof leaves open, in sentences.
+    deployment_id: the org's newest deployment at that time, null where it doesn't say; for
+    people, as any other deployment of the org counts. uncertain: what the kind of proof
+    leaves open, in sentences.
     """
 
     target: str
     app: str
     instance_url: str
+    deployment_id: str | None = None
     via: Literal["old", "new"]
     proof: Proof
     redemptions: int

@@ -107,6 +107,7 @@ class TargetVerification:
             target=self.connection.target.name,
             app=self.connection.cutover.app,
             instance_url=self.connection.org.instance_url,
+            deployment_id=self.connection.deployer.find_latest(),
             via=via,
             proof=verified.proof,
             redemptions=verified.redemptions,
