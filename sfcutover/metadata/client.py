@@ -17,7 +17,7 @@ import zeep.exceptions
 import zeep.xsd
 from lxml import etree
 
-from sfcutover.errors import NetworkError, SfcutoverError
+from sfcutover.errors import UNCHANGED, NetworkError, SfcutoverError
 from sfcutover.http import network_error
 from sfcutover.metadata.faults import INVALID_SESSION, fault_error, local_code
 from sfcutover.metadata.reading import (
@@ -34,7 +34,8 @@ WSDL = Path(__file__).with_name("metadata.wsdl")
 CLIENT_NAME = "sfcutover"
 MAX_LIST_QUERIES = 3  # listMetadata's limit (Metadata API Developer Guide)
 _BINDING = "{http://soap.sforce.com/2006/04/metadata}MetadataBinding"
-_SAFE_FOR_TOKENS = "no answer says what the org did; it is read back before anything is decided"
+_CHANGING = frozenset({"deploy", "deployRecentValidation", "cancelDeploy"})
+_UNKNOWN = "no answer says what the org did; it is read back before anything is decided"
 
 # zeep at DEBUG logs whole envelopes, the session id included, and at ERROR a traceback
 # for each value it can't read.
@@ -168,7 +169,7 @@ class MetadataClient:
         try:
             answer: object = service[operation](_soapheaders=headers, **arguments)
         except requests.RequestException as error:
-            raise network_error(error, address, _SAFE_FOR_TOKENS) from error
+            raise network_error(error, address, _tokens(operation)) from error
         except zeep.exceptions.Fault:
             raise
         except UnusableAnswerError as error:
@@ -182,7 +183,7 @@ class MetadataClient:
             f"{operation} was answered with {what}",
             where=self._org.instance_url,
             hint="a proxy or a maintenance page may have answered; run this again in a moment",
-            tokens=_SAFE_FOR_TOKENS,
+            tokens=_tokens(operation),
         )
 
     def _fault(self, operation: str, fault: zeep.exceptions.Fault) -> SfcutoverError:
@@ -202,6 +203,11 @@ def _known_id(identifier: object, operation: str) -> str:
         raise NetworkError(
             f"{operation} was answered without an id",
             hint="read the org back before sending anything again",
-            tokens=_SAFE_FOR_TOKENS,
+            tokens=_tokens(operation),
         )
     return identifier
+
+
+def _tokens(operation: str) -> str:
+    """What it means for the customers' tokens that this operation was not answered."""
+    return _UNKNOWN if operation in _CHANGING else UNCHANGED

@@ -422,3 +422,22 @@ def test_requests_are_sent_by_the_orgs_own_session(
         second.client.describe_metadata()
     assert "REQUESTS_CA_BUNDLE" in caught.value.hint
     assert isinstance(caught.value.__cause__, requests.exceptions.SSLError)
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [("list", "customers' refresh tokens keep working"), ("deploy", "no answer says")],
+)
+def test_an_org_that_is_not_there_leaves_open_only_what_may_have_changed(
+    operation: str, words: str
+) -> None:
+    org = Org(Token("http://127.0.0.1:1"))
+    client = MetadataClient(org, "67.0")
+    calls: dict[str, Callable[[], object]] = {
+        "list": lambda: client.list_metadata(["ConnectedApp"]),
+        "deploy": lambda: client.deploy(b"", DeployOptions()),
+    }
+    with pytest.raises(NetworkError) as caught:
+        calls[operation]()
+    assert words in caught.value.tokens
+    org.close()
