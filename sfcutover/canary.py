@@ -7,7 +7,7 @@ from functools import cached_property
 
 import requests
 
-from sfcutover.config import Cutover
+from sfcutover.config import Cutover, Target
 from sfcutover.config.traffic import Verify
 from sfcutover.egress import Egress, egress_of
 from sfcutover.egress.echo import echo_url_of
@@ -23,15 +23,18 @@ from sfcutover.tokens.keeping import TokenStore
 class Canary:
     """What cutover.yaml says of the canary and the ways out; secrets are read when needed.
 
-    Every property raises ConfigError, with file and line, for what is not configured.
+    target: whose canary, where it has one of its own. Every property raises ConfigError,
+    with file and line, for what is not configured.
     """
 
-    def __init__(self, cutover: Cutover) -> None:
+    def __init__(self, cutover: Cutover, target: Target | None = None) -> None:
         self._cutover = cutover
+        self._target = target
 
     @cached_property
     def settings(self) -> Verify:
-        settings = self._cutover.verify
+        cutover, target = self._cutover, self._target
+        settings = cutover.verify if target is None else cutover.verify_of(target)
         if settings is None:
             raise ConfigError(
                 "verify is not configured",

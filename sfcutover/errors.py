@@ -54,7 +54,7 @@ class SfcutoverError(Exception):
     tokens: what it means for the customers' refresh tokens.
     """
 
-    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    exit_code: ExitCode = ExitCode.FAILED
     tokens_default: ClassVar[str] = UNCHANGED
 
     def __init__(

@@ -41,6 +41,9 @@ class Observer(Protocol):
     def stage(self, name: str) -> None:
         """A new stage: Preparing, Waiting for the org, Deploying, Reading back, Done."""
 
+    def sending(self) -> None:
+        """The package is about to be sent. What this raises keeps it from being sent."""
+
     def sent(self, deployment_id: str) -> None:
         """The org has taken the package and given this id."""
 
@@ -123,6 +126,7 @@ class Rollout:
         if not self.options.check_only:
             require_clearance(self.planned.phase, self.clearance)
         options = DeployOptions(check_only=self.options.check_only)
+        self.observer.sending()
         deployment_id = self.connection.deployer.start(self.planned.package.to_zip(), options)
         self._sent = deployment_id
         self.observer.sent(deployment_id)

@@ -24,6 +24,7 @@ from sfcutover.documents.commands import (
 )
 from sfcutover.documents.deployments import DeployDocument, DeploymentDocument
 from sfcutover.documents.phases import DiffDocument, PlanDocument, RenderDocument
+from sfcutover.documents.runs import EventDocument, RunsDocument
 from sfcutover.documents.traffic import CaseDocument, ProbeDocument, SwitchDocument, WatchDocument
 from sfcutover.evidence import EvidenceFile
 
@@ -44,6 +45,8 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "evidence": EvidenceFile,
     "case": CaseDocument,
     "confirmation": Confirmation,
+    "event": EventDocument,
+    "runs": RunsDocument,
     "error": ErrorDocument,
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from sfcutover.config import Cutover
 from sfcutover.config.traffic import Switch
 from sfcutover.errors import ConfigError, InterruptedRunError, OperationFailedError, SfcutoverError
 from sfcutover.ipranges import IpRange
@@ -32,6 +33,11 @@ class SwitchFacts:
     direction: Direction
     old: str
     new: str
+
+    @classmethod
+    def of_cutover(cls, cutover: Cutover, direction: Direction) -> SwitchFacts:
+        change = cutover.change
+        return cls.of(cutover.name, cutover.app, direction, change.old, change.new)
 
     @classmethod
     def of(
@@ -121,10 +127,21 @@ def _by_a_person(facts: SwitchFacts, ask: Callable[[str], bool]) -> SwitchResult
 
 
 def _failure(ended: Ended, program: str, facts: SwitchFacts, where: str) -> SfcutoverError:
-    other = "--revert" if facts.direction == "apply" else "without --revert"
-    hint = f"find out where traffic leaves now; then run this again, or the way back: {other}"
-    if ended.cause is Cause.INTERRUPTED:
-        message = f"interrupted; the switch command {program} was told and ended: {ended}"
-        return InterruptedRunError(message, where=where, hint=hint, tokens=_TOKENS)
-    message = f"the switch command {program} failed: {ended}"
-    return OperationFailedError(message, where=where, hint=hint, tokens=_TOKENS)
+    failed = command_failed(str(ended), program, facts.direction, where)
+    if ended.cause is not Cause.INTERRUPTED:
+        return failed
+    message = f"interrupted; the switch command {program} was told and ended: {ended}"
+    return InterruptedRunError(message, where=where, hint=failed.hint, tokens=_TOKENS)
+
+
+def command_failed(
+    how: str, program: str, direction: Direction, where: str
+) -> OperationFailedError:
+    """The error of a switch command that failed. how: how it ended, in words."""
+    other = "--revert" if direction == "apply" else "without --revert"
+    return OperationFailedError(
+        f"the switch command {program} failed: {how}",
+        where=where,
+        hint=f"find out where traffic leaves now; then run this again, or the way back: {other}",
+        tokens=_TOKENS,
+    )

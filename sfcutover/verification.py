@@ -46,7 +46,7 @@ class TargetVerification:
         if cutover.is_legacy and via == "new":
             Confirmations.of(self.connection).require("add-new")
         lists = evidence_lists(live, self._confirmed)  # as it is before the redemptions
-        canary = Canary(cutover)
+        canary = self._canary
         verified = Verification(
             egress=canary.egress(via),
             per_address=canary.egress_per_address(via),
@@ -70,7 +70,7 @@ class TargetVerification:
         change = self.connection.cutover.change
         via = via_of(phase)
         stay = change.new if via == "new" else change.old
-        settings = Canary(self.connection.cutover).settings
+        settings = self._canary.settings
         gate = RemovalGate(
             phase,
             wanted=Wanted(
@@ -92,6 +92,10 @@ class TargetVerification:
         return gate.clear(evidence, live, proven_at if evidence is own else None)
 
     @property
+    def _canary(self) -> Canary:
+        return Canary(self.connection.cutover, self.connection.target)
+
+    @property
     def _confirmed(self) -> dict[str, str] | None:
         """What stands for the list of a legacy app, which nobody but support can read."""
         if not self.connection.cutover.is_legacy:
@@ -111,7 +115,7 @@ class TargetVerification:
             via=via,
             proof=verified.proof,
             redemptions=verified.redemptions,
-            confidence=Canary(self.connection.cutover).settings.confidence,
+            confidence=self._canary.settings.confidence,
             lists=lists,
             started=verified.started,
             last_proof=verified.last_proof,

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
 from sfcutover.cli.removal import Removal
-from sfcutover.cli.run import Run
 from sfcutover.config import Target
 from sfcutover.confirmations import PHASES, CasePhase, Confirmations
 from sfcutover.connection import Connection
@@ -62,7 +62,7 @@ def command(
     """
     if confirmed and (window or contact or evidence_file or out):
         raise click.UsageError("--confirmed takes none of the options of a case's text.", ctx=ctx)
-    run = Run.of(ctx)
+    run = Invocation.of(ctx)
     require_legacy(run.cutover)
     if out is not None and len(run.targets) > 1:
         raise ConfigError(
@@ -81,7 +81,7 @@ def command(
 class Case:
     """One phase's case for the targets of one run."""
 
-    run: Run
+    run: Invocation
     phase: CasePhase
     templates: Templates
     window: str | None

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from sfcutover.clearance import Clearance
+from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import phase_argument, templates_option
-from sfcutover.cli.run import Run
 from sfcutover.config import Target
 from sfcutover.connection import Connection
 from sfcutover.errors import (
@@ -103,7 +103,7 @@ def command(
     """
     if skip_verification != bool(reason and reason.strip()):
         raise click.UsageError("--skip-verification and --reason TEXT go together.", ctx=ctx)
-    run = Run.of(ctx)
+    run = Invocation.of(ctx)
     deploy = Deploy(
         run,
         phase,
@@ -128,7 +128,7 @@ def command(
     show_json(run, done)
 
 
-def show_json(run: Run, done: Sequence[Deployed]) -> None:
+def show_json(run: Invocation, done: Sequence[Deployed]) -> None:
     """The document, if it was asked for."""
     if run.settings.json:
         from sfcutover.output.deploydocument import deploy_document
@@ -138,7 +138,7 @@ def show_json(run: Run, done: Sequence[Deployed]) -> None:
 
 
 def _on_target(
-    error: SfcutoverError, target: Target, done: Sequence[Deployed], run: Run
+    error: SfcutoverError, target: Target, done: Sequence[Deployed], run: Invocation
 ) -> SfcutoverError:
     """The error, saying which of several targets it is about and what the others hold by now."""
     if len(run.targets) > 1:
@@ -157,7 +157,7 @@ class Deploy:
     baseline alone.
     """
 
-    run: Run
+    run: Invocation
     phase: Phase
     templates: Templates
     plan_file: Path | None

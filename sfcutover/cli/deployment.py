@@ -7,8 +7,8 @@ import re
 import click
 
 from sfcutover.cli.group import Group
+from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
-from sfcutover.cli.run import Run
 from sfcutover.config import Target
 from sfcutover.connection import Connection
 from sfcutover.documents.deployments import AllowlistDocument, DeploymentDocument, ResultDocument
@@ -56,7 +56,7 @@ def command() -> None:
 @click.pass_context
 def report(ctx: click.Context, deployment_id: str) -> int:
     """Show how the deployment stands, and the live list. Exit 69 while it is running."""
-    run = Run.of(ctx)
+    run = Invocation.of(ctx)
     with run.connection(_one_target(run)) as connection:
         return _show(run, connection, connection.deployer.report(deployment_id))
 
@@ -76,7 +76,7 @@ def report(ctx: click.Context, deployment_id: str) -> int:
 @click.pass_context
 def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
     """Wait for the deployment, then show it and the live list."""
-    run = Run.of(ctx)
+    run = Invocation.of(ctx)
     with run.connection(_one_target(run)) as connection:
         name = connection.target.name
         again = run.command_line("deployment", "wait", deployment_id, target=name)
@@ -104,7 +104,7 @@ def cancel(ctx: click.Context, deployment_id: str) -> int:
 
     Exit 0 if it is canceled, 69 while the org is at it, 1 if it ended before.
     """
-    run = Run.of(ctx)
+    run = Invocation.of(ctx)
     with run.connection(_one_target(run)) as connection:
         result = connection.deployer.cancel(deployment_id)
         _show(run, connection, result)
@@ -118,7 +118,7 @@ def cancel(ctx: click.Context, deployment_id: str) -> int:
         return ExitCode.FAILED
 
 
-def _one_target(run: Run) -> Target:
+def _one_target(run: Invocation) -> Target:
     targets = run.targets
     if len(targets) > 1:
         names = ", ".join(target.name for target in targets)
@@ -132,7 +132,7 @@ def _exit_code(result: DeployResult) -> ExitCode:
     return _EXIT_CODES[result.state]
 
 
-def _show(run: Run, connection: Connection, result: DeployResult) -> ExitCode:
+def _show(run: Invocation, connection: Connection, result: DeployResult) -> ExitCode:
     """What the org says of the deployment, and what the list says, which decides."""
     live = connection.read()
     phase = live_phase(live, run.cutover.change)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import baseline_from, baseline_option, phase_argument, templates_option
-from sfcutover.cli.run import Run
 from sfcutover.documents.phases import DiffDocument, PhaseDocument, TargetDiffDocument
 from sfcutover.errors import ExitCode
 from sfcutover.output.json import print_document
@@ -51,7 +51,7 @@ def command(
 
     PHASE is add-new, remove-old, restore-old or remove-new.
     """
-    run = Run.of(ctx)
+    run = Invocation.of(ctx)
     if form == "json":
         run.settings.json = True
     found = list(_planned(run, phase, baseline_files, templates))
@@ -65,7 +65,7 @@ def command(
 
 
 def _planned(
-    run: Run, phase: Phase, files: tuple[Path, ...], templates: Templates
+    run: Invocation, phase: Phase, files: tuple[Path, ...], templates: Templates
 ) -> Iterator[Planned]:
     if files:
         baseline = baseline_from(files, run.cutover)
@@ -82,7 +82,12 @@ def _planned(
 
 
 def _text(
-    form: str, name: str, url: str | None, planned: PlannedPhase, run: Run, templates: Templates
+    form: str,
+    name: str,
+    url: str | None,
+    planned: PlannedPhase,
+    run: Invocation,
+    templates: Templates,
 ) -> str:
     if form == "markdown":
         return phase_markdown(name, planned)
@@ -107,7 +112,7 @@ def _xml_diff(planned: PlannedPhase, api_version: str, templates: Templates) -> 
     return "\n".join(lines) or "no change"
 
 
-def _document(run: Run, found: list[Planned], changed: bool) -> DiffDocument:
+def _document(run: Invocation, found: list[Planned], changed: bool) -> DiffDocument:
     return DiffDocument(
         cutover=run.cutover.name,
         changed=changed,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
-from sfcutover.cli.run import Run
 from sfcutover.doctor import examine
 from sfcutover.doctor.checkup import Check
 from sfcutover.documents.commands import CheckDocument, DoctorDocument
@@ -31,7 +31,7 @@ def command(ctx: click.Context, templates: Templates) -> int:
 
     Exits with the code of the first check that failed.
     """
-    run = Run.of(ctx)
+    run = Invocation.of(ctx)
     checks = []
     for check in examine(run.cutover, run.targets, templates):
         checks.append(check)

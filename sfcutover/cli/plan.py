@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option, templates_words
-from sfcutover.cli.run import Run
 from sfcutover.config import Target
 from sfcutover.documents.phases import PlanTargetDocument
 from sfcutover.output.json import print_document
@@ -35,7 +35,7 @@ def command(ctx: click.Context, out: Path | None, templates: Templates) -> None:
     The plan file binds the baseline and the packages: deploy --plan refuses if the org,
     cutover.yaml or a template has changed since.
     """
-    run = Run.of(ctx)
+    run = Invocation.of(ctx)
     plan = make_plan(run.cutover, [_plan_target(run, target, templates) for target in run.targets])
     if out is not None:
         write_plan(plan, out)
@@ -46,7 +46,7 @@ def command(ctx: click.Context, out: Path | None, templates: Templates) -> None:
         print_document(plan)
 
 
-def _plan_target(run: Run, target: Target, templates: Templates) -> PlanTargetDocument:
+def _plan_target(run: Invocation, target: Target, templates: Templates) -> PlanTargetDocument:
     with run.connection(target) as connection:
         live = connection.read()
         url = connection.org.instance_url

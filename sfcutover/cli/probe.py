@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options, settings_of
-from sfcutover.cli.run import Run
 from sfcutover.discovery import Discovery, discover, load_for_discovery, write_discovered
 from sfcutover.documents.traffic import ProbeDocument
 from sfcutover.egress import echo_url_of, egress_of
@@ -35,7 +35,7 @@ def command(ctx: click.Context, via: str, write: bool) -> int:
     pair has shown itself. Passes only if they are exactly the expected ones."""
     if write and via == "old":
         raise click.UsageError("--discover writes new:, so it takes no --via old.", ctx=ctx)
-    run = _run_for_discovery(ctx) if write else Run.of(ctx)
+    run = _run_for_discovery(ctx) if write else Invocation.of(ctx)
     result = _ask(run, via, write)
     run.console.data(probe_text(result))
     for warning in result.warnings:
@@ -47,13 +47,13 @@ def command(ctx: click.Context, via: str, write: bool) -> int:
     return _finish(run, result, found)
 
 
-def _run_for_discovery(ctx: click.Context) -> Run:
+def _run_for_discovery(ctx: click.Context) -> Invocation:
     settings = settings_of(ctx)
     log_to_stderr(settings.verbose)
-    return Run(settings, Console(settings), load_for_discovery(settings.config))
+    return Invocation(settings, Console(settings), load_for_discovery(settings.config))
 
 
-def _ask(run: Run, via: str, write: bool) -> ProbeResult:
+def _ask(run: Invocation, via: str, write: bool) -> ProbeResult:
     cutover = run.cutover
     confidence = cutover.verify.confidence if cutover.verify else CONFIDENCE
     egress, echo_url = egress_of(cutover, via), echo_url_of(cutover)
@@ -68,7 +68,7 @@ def _ask(run: Run, via: str, write: bool) -> ProbeResult:
     return probe(egress, echo_url, confidence=confidence, progress=progress)
 
 
-def _finish(run: Run, result: ProbeResult, found: Discovery | None) -> int:
+def _finish(run: Invocation, result: ProbeResult, found: Discovery | None) -> int:
     if run.settings.json:
         print_document(ProbeDocument.of(run.cutover.name, result, found))
     if failure := result.failure:

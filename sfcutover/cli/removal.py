@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sfcutover.clearance import Clearance, require_clearance
-from sfcutover.cli.run import Run
+from sfcutover.cli.invocation import Invocation
 from sfcutover.connection import Connection
 from sfcutover.errors import ConfigError, GateError
 from sfcutover.evidence import Evidence, read_evidence
@@ -24,7 +24,7 @@ class Removal:
     evidence_file: of an earlier verify. skip_reason: why nothing is verified.
     """
 
-    run: Run
+    run: Invocation
     phase: Phase
     evidence_file: Path | None
     skip_reason: str | None

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import PHASE_NAMES, baseline_from, baseline_option, templates_option
-from sfcutover.cli.run import Run
 from sfcutover.documents.phases import RenderDocument, WrittenDocument, phase_name
 from sfcutover.output.json import print_document
 from sfcutover.package import write_folder, write_zip
@@ -57,7 +57,7 @@ def command(
     """
     if as_zip and form == "source":
         raise click.UsageError("--zip goes with --format mdapi: a source tree is never zipped.")
-    run = Run.of(ctx)
+    run = Invocation.of(ctx)
     chosen = tuple(Phase(name) for name in phases) or tuple(Phase)
     written = []
     for target, folder, start in _starts(run, baseline_files, out):
@@ -78,7 +78,9 @@ def command(
             run.console.data(each.path)
 
 
-def _starts(run: Run, files: tuple[Path, ...], out: Path) -> list[tuple[str, Path, Snapshot]]:
+def _starts(
+    run: Invocation, files: tuple[Path, ...], out: Path
+) -> list[tuple[str, Path, Snapshot]]:
     if files:
         return [("baseline", out, baseline_from(files, run.cutover))]
     starts = []

@@ -10,9 +10,9 @@ from typing import TypeVar
 import click
 
 from sfcutover.cli.deploy import Deploy, show_json
+from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
-from sfcutover.cli.run import Run
 from sfcutover.config import Target
 from sfcutover.errors import InterruptedRunError, SfcutoverError
 from sfcutover.phases import Phase
@@ -51,7 +51,7 @@ def command(
     Puts the old addresses back at once: adding needs no gate. --to baseline then proves that
     traffic is back on the old egress, and only after that takes the new addresses off.
     """
-    run = Run.of(ctx)
+    run = Invocation.of(ctx)
     require_self_serve(run.cutover, "rollback")
     restore = Deploy(
         run,
@@ -75,7 +75,7 @@ def command(
     show_json(run, done)
 
 
-def on_every_target(run: Run, restore: Callable[[Target], T]) -> list[T]:
+def on_every_target(run: Invocation, restore: Callable[[Target], T]) -> list[T]:
     """Call restore for every target, whatever came of the others; then raise the first failure.
 
     Adding addresses back is safe anywhere, so one org that fails must not keep another

@@ -1,56 +1,134 @@
-"""What the commands have in common: settings, the config, and connected targets."""
+"""sfcutover run: the whole cutover, durably; starting it again goes on with it."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import sys
 
 import click
 
-from sfcutover.cli.options import settings_of
-from sfcutover.config import Cutover, Target, load_config
-from sfcutover.connection import Connection, connect
-from sfcutover.logs import log_to_stderr
-from sfcutover.output.console import Console
-from sfcutover.output.settings import Settings
+from sfcutover.cli.invocation import Invocation
+from sfcutover.cli.options import global_options
+from sfcutover.cli.phase import templates_option
+from sfcutover.cli.runs import open_store, view_for
+from sfcutover.errors import ConfigError, InterruptedRunError
+from sfcutover.runs.performing import Performing, Permissions, failure_of_run
+from sfcutover.runs.progress import RunProgress
+from sfcutover.runs.store import Run, RunOptions
+from sfcutover.supportcase import require_self_serve
+from sfcutover.templates import Templates
+
+PAUSES = ("add-new", "switch", "verify", "remove-old")
 
 
-@dataclass(frozen=True)
-class Run:
-    """One command's run. The config is read on construction."""
+@click.command("run")
+@click.option(
+    "--pause-before",
+    multiple=True,
+    type=click.Choice(PAUSES),
+    help="Wait for sfcutover approve before this step; repeatable.",
+)
+@click.option(
+    "--wait/--no-wait",
+    "wait",
+    default=None,
+    help="Stay while the run waits for a person. [default: at a terminal]",
+)
+@click.option("--accept-changes", is_flag=True, help="Go on although cutover.yaml has changed.")
+@click.option("--again", is_flag=True, help="Start although runs were rolled back in a row.")
+@click.option("--yes", is_flag=True, help="Don't ask; needed where nobody can answer.")
+@templates_option
+@global_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    pause_before: tuple[str, ...],
+    wait: bool | None,
+    accept_changes: bool,
+    again: bool,
+    yes: bool,
+    templates: Templates,
+) -> None:
+    """The whole cutover: probe, add-new, verify, switch, verify, settle, remove-old, watch.
 
-    settings: Settings
-    console: Console
-    cutover: Cutover
+    Every step is kept on disk (state: in cutover.yaml). Started again after whatever
+    happened, it goes on where it was. A gate that fails rolls back by itself.
+    """
+    invocation = Invocation.of(ctx)
+    require_runnable(invocation)
+    store = open_store(invocation)
+    permissions = Permissions(accept_changes, again)
+    performing = Performing(invocation.cutover, store, permissions, templates)
+    run = performing.open_run()
+    if run is None and not yes:
+        _confirm(invocation, pause_before)
+    options = RunOptions(pause_before, invocation.settings.targets)
+    perform(invocation, performing, run, options, wait=wait)
 
-    @classmethod
-    def of(cls, ctx: click.Context) -> Run:
-        """Raises ConfigError or LimitError with file and line."""
-        settings = settings_of(ctx)
-        log_to_stderr(settings.verbose)
-        return cls(settings, Console(settings), load_config(settings.config))
 
-    @property
-    def targets(self) -> tuple[Target, ...]:
-        return self.cutover.select_targets(self.settings.targets)
+def perform(
+    invocation: Invocation,
+    performing: Performing,
+    run: Run | None,
+    options: RunOptions,
+    *,
+    wait: bool | None,
+) -> None:
+    """Perform a run in the foreground. Raises what it ends with, unless it is done."""
+    stay = _at_terminal() if wait is None else wait
+    try:
+        with view_for(invocation) as view:
+            run = performing.perform(run, options, view, leave=not stay)
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            "interrupted; the run is kept, and nothing of it is lost",
+            hint=f"go on: {invocation.command_line('run')}; "
+            f"end it: {invocation.command_line('cancel')}",
+            tokens="each list is as the last finished step left it; a deployment that is under way "
+            "goes on in the org",
+        ) from None
+    journal = performing.store.journal(run.id)
+    progress = RunProgress.of(journal.read())
+    if failure := failure_of_run(run, progress):
+        raise failure
+    if progress.ended is not None and not invocation.settings.json:
+        invocation.console.data(
+            f"{click.style('done:', fg='green', bold=True)} run {run.id}: "
+            f"{progress.ended.text('message')}"
+        )
+        invocation.console.note(f"next: {invocation.command_line('report', run.id)}")
 
-    @contextmanager
-    def connection(self, target: Target) -> Iterator[Connection]:
-        """The target's org, its sockets closed in the end."""
-        connection = connect(target, self.cutover)
-        try:
-            yield connection
-        finally:
-            connection.org.close()
 
-    def command_line(self, *words: str, target: str | None = None) -> str:
-        """A command that can be pasted: with this run's config, for this target or this run's."""
-        parts = ["sfcutover", *words]
-        if str(self.settings.config) != "cutover.yaml":
-            parts += ["--config", str(self.settings.config)]
-        chosen = self.settings.targets if target is None else (target,)
-        if len(self.cutover.targets) > 1:
-            parts += [word for name in chosen for word in ("--target", name)]
-        return shlex.join(parts)
+def require_runnable(invocation: Invocation) -> None:
+    """What every step needs must be there before the first one. Raises ConfigError."""
+    cutover = invocation.cutover
+    require_self_serve(cutover, "run")
+    wanted = {"egress": cutover.egress, "switch": cutover.switch, "verify": cutover.verify}
+    missing = [name for name, value in wanted.items() if value is None]
+    if missing:
+        raise ConfigError(
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not configured",
+            where=cutover.where,
+            hint="a run moves and proves traffic: add what is missing; the README shows each",
+        )
+
+
+def _confirm(invocation: Invocation, pause_before: tuple[str, ...]) -> None:
+    cutover, change = invocation.cutover, invocation.cutover.change
+    if not _at_terminal():
+        raise ConfigError(
+            "nobody can be asked here: standard input is no terminal",
+            hint="look at sfcutover diff add-new first, then run this again with --yes",
+        )
+    names = ", ".join(target.name for target in invocation.targets)
+    invocation.console.data(
+        f"{cutover.name}: {cutover.app} on {names}\n"
+        f"  + {', '.join(map(str, change.added))}\n  - {', '.join(map(str, change.removed))}"
+    )
+    if pause_before:
+        invocation.console.data(f"  waits before: {', '.join(pause_before)}")
+    if not invocation.console.confirm("Start the cutover?"):
+        raise InterruptedRunError("not confirmed", hint="run it again when you are ready")
+
+
+def _at_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()

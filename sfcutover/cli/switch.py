@@ -7,8 +7,8 @@ import sys
 import click
 
 from sfcutover.canary import Canary
+from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
-from sfcutover.cli.run import Run
 from sfcutover.config.secretsearch import secret_variables
 from sfcutover.config.traffic import Switch
 from sfcutover.confirmations import Confirmations
@@ -33,15 +33,13 @@ def command(ctx: click.Context, revert: bool) -> None:
     Refused while a target's list lacks an address that traffic would move to. --revert goes
     back and proves the old path by a redemption.
     """
-    run = Run.of(ctx)
+    run = Invocation.of(ctx)
     config = _config(run)
     direction: Direction = "revert" if revert else "apply"
     if not revert:
         _require_probe(run)
     _require_listed(run, direction)
-    facts = SwitchFacts.of(
-        run.cutover.name, run.cutover.app, direction, run.cutover.change.old, run.cutover.change.new
-    )
+    facts = SwitchFacts.of_cutover(run.cutover, direction)
     result = run_switch(
         config,
         facts,
@@ -66,7 +64,7 @@ def command(ctx: click.Context, revert: bool) -> None:
         )
 
 
-def _config(run: Run) -> Switch:
+def _config(run: Invocation) -> Switch:
     if run.cutover.switch is None:
         raise ConfigError(
             "switch is not configured",
@@ -80,12 +78,12 @@ def _at_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def _require_probe(run: Run) -> None:
+def _require_probe(run: Invocation) -> None:
     """What the proof needs must be there before traffic moves; the way back waits for nothing."""
     Canary(run.cutover).egress("new")
 
 
-def _require_listed(run: Run, direction: Direction) -> None:
+def _require_listed(run: Invocation, direction: Direction) -> None:
     """Traffic goes only where every target's list allows it. Raises DriftError, or GateError
     where only a confirmed support case can say so."""
     needed = Phase.REMOVE_OLD if direction == "apply" else Phase.REMOVE_NEW
@@ -111,7 +109,7 @@ def _require_confirmed(confirmations: Confirmations, direction: Direction) -> No
         )
 
 
-def _probe_new(run: Run) -> str:
+def _probe_new(run: Invocation) -> str:
     confidence = run.cutover.verify.confidence if run.cutover.verify else CONFIDENCE
     canary = Canary(run.cutover)
     result = probe(canary.egress("new"), canary.echo_url, confidence=confidence)
@@ -120,7 +118,7 @@ def _probe_new(run: Run) -> str:
     return "the new egress shows exactly the new addresses"
 
 
-def _prove_old(run: Run) -> str:
+def _prove_old(run: Invocation) -> str:
     redemption = Canary(run.cutover).redeem("old")
     if redemption.outcome is not Outcome.REDEEMED:
         raise refused(redemption)

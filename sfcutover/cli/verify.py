@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
-from sfcutover.cli.run import Run
 from sfcutover.config import Target
 from sfcutover.evidence import Evidence, EvidenceFile, write_evidence
 from sfcutover.output.json import print_document
@@ -37,7 +37,7 @@ def command(ctx: click.Context, via: str, out: Path | None) -> None:
     Exits 5 naming the address that is blocked. Changes nothing in the org; with rotation
     on, each redemption replaces the canary's token where it is kept.
     """
-    run = Run.of(ctx)
+    run = Invocation.of(ctx)
     direction: Via = "old" if via == "old" else "new"
     found = [_verify(run, target, direction) for target in run.targets]
     evidence = EvidenceFile(cutover=run.cutover.name, targets=found)
@@ -51,7 +51,7 @@ def command(ctx: click.Context, via: str, out: Path | None) -> None:
         print_document(evidence)
 
 
-def _verify(run: Run, target: Target, via: Via) -> Evidence:
+def _verify(run: Invocation, target: Target, via: Via) -> Evidence:
     with run.connection(target) as connection:
         run.console.note(f"{target.name}: redeeming through the {via} egress")
         evidence = TargetVerification(connection).verify(via, connection.read())

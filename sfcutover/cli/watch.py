@@ -6,13 +6,13 @@ import click
 
 from sfcutover.canary import Canary
 from sfcutover.checks import Verdict, check_for
+from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.rollback import on_every_target
-from sfcutover.cli.run import Run
 from sfcutover.config import Target
 from sfcutover.config.secretsearch import secret_variables
 from sfcutover.config.traffic import Watch
-from sfcutover.documents.traffic import LookDocument, RoundDocument, WatchDocument
+from sfcutover.documents.traffic import RoundDocument, WatchDocument
 from sfcutover.gates.refusal import refused
 from sfcutover.gates.watch import WatchPlan, WatchResult, WatchRound, failure_of, watch
 from sfcutover.oauth.redemption import Outcome
@@ -36,7 +36,7 @@ def command(ctx: click.Context) -> int:
 
     Failures in a row put the old addresses back at once, before any diagnosis, and exit 5.
     """
-    run = Run.of(ctx)
+    run = Invocation.of(ctx)
     require_self_serve(run.cutover, "watch")
     config = run.cutover.watch or Watch()
     canary = Canary(run.cutover)
@@ -65,7 +65,7 @@ def command(ctx: click.Context) -> int:
 class Looks:
     """Shows each round as a line."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Invocation) -> None:
         self._console = run.console
 
     def looked(self, done: WatchRound) -> None:
@@ -83,7 +83,7 @@ class Looks:
 class Rollback:
     """Puts the old addresses back on every target, reads back, and redeems through them."""
 
-    def __init__(self, run: Run, canary: Canary) -> None:
+    def __init__(self, run: Invocation, canary: Canary) -> None:
         self._run = run
         self._canary = canary
         self._templates = Templates()
@@ -121,22 +121,11 @@ class Rollback:
             self._run.console.note(f"{target.name}: the old addresses are on the list again")
 
 
-def _document(run: Run, result: WatchResult) -> WatchDocument:
+def _document(run: Invocation, result: WatchResult) -> WatchDocument:
     return WatchDocument(
         cutover=run.cutover.name,
         outcome=result.outcome.value,
         reasons=list(result.reasons),
         counts={verdict.value: count for verdict, count in result.counts.items()},
-        rounds=[
-            RoundDocument(
-                number=each.number,
-                time=each.time.isoformat().replace("+00:00", "Z"),
-                elapsed=round(each.elapsed, 3),
-                looks=[
-                    LookDocument(name=look.name, verdict=look.verdict.value, detail=look.detail)
-                    for look in each.results
-                ],
-            )
-            for each in result.rounds
-        ],
+        rounds=[RoundDocument.of(each) for each in result.rounds],
     )

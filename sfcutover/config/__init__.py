@@ -23,13 +23,22 @@ from pydantic_core import ErrorDetails
 
 from sfcutover.carriers import CARRIERS, Carrier
 from sfcutover.config.org import OrgConfig
-from sfcutover.config.traffic import Egress, State, Switch, TokenStore, Verify, Watch
+from sfcutover.config.traffic import (
+    Egress,
+    State,
+    Switch,
+    TargetVerify,
+    TokenStore,
+    Verify,
+    Watch,
+)
 from sfcutover.config.values import (
     Model,
     PlacedError,
     RangeEntry,
     SecretReference,
     TooManyAddressesError,
+    Word,
     check_text,
 )
 from sfcutover.config.yamlfile import Location, YamlFile, parse_yaml, read_text
@@ -105,20 +114,29 @@ PolicyText = Annotated[
     BeforeValidator(_check_policy),
     WithJsonSchema({"type": ["string", "boolean", "integer"]}),
 ]
+Waves = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 Ranges = Annotated[tuple[RangeEntry, ...], Field(min_length=1), AfterValidator(_no_duplicates)]
 
 
 class Target(Model):
-    """An org whose allowlist the cutover changes."""
+    """An org whose allowlist the cutover changes.
+
+    verify: a canary of this org, where it isn't the one of the cutover.
+    """
 
     name: str = Field(pattern=_NAME_PATTERN)
     org: OrgConfig
+    verify: TargetVerify | None = None
 
 
 class Cutover(Model):
     """One change of addresses.
 
     after: for a legacy connected app, the cutover that is to be finished first.
+    waves: how many targets remove-old takes at once in a run: first, second, ...; the last
+    number goes for all that follow. max_rollbacks: automatic rollbacks in a row after which
+    a run is not started again without a word. notify: a command (argv, no shell) that a run
+    calls when it needs a person or has ended.
     """
 
     version: Annotated[Literal[1], BeforeValidator(_check_version)]
@@ -138,7 +156,17 @@ class Cutover(Model):
     switch: Switch | None = None
     verify: Verify | None = None
     watch: Watch | None = None
+    waves: Waves = (1, 5)
+    max_rollbacks: int = Field(3, ge=1)
+    notify: tuple[Word, ...] | None = Field(None, min_length=1)
     state: State = State()
+
+    def verify_of(self, target: Target) -> Verify | None:
+        """How a redemption is made for this target: the cutover's way, with its own canary."""
+        if self.verify is None or target.verify is None:
+            return self.verify
+        own = {name: getattr(target.verify, name) for name in target.verify.model_fields_set}
+        return self.verify.model_copy(update=own)
 
     @property
     def change(self) -> Change:

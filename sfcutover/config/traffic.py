@@ -104,6 +104,8 @@ class Verify(Model):
     settle: seconds between the last proof and remove-old.
     confidence: probability that no address of a healthy pair went unproven.
     max_age: seconds after which a proof no longer counts.
+    patience: seconds that a run lets a new address be refused before traffic moves: how long
+    a change takes to reach every login server is unknown.
     """
 
     token_url: Text = Text(literal="https://login.salesforce.com/services/oauth2/token")
@@ -113,6 +115,16 @@ class Verify(Model):
     settle: Seconds = 60.0
     confidence: float = Field(0.999999, gt=0.5, lt=1)
     max_age: Seconds = 86400.0
+    patience: Seconds = 300.0
+
+
+class TargetVerify(Model):
+    """What a target's own canary has that is not the cutover's: each org gates by its own list."""
+
+    token_url: Text | None = None
+    client_id: Text | None = None
+    client_secret: SecretReference | None = None
+    refresh_token: TokenStore
 
 
 class PrometheusCheck(Model):

@@ -9,6 +9,7 @@ from pydantic import Field
 if TYPE_CHECKING:
     from sfcutover.discovery import Discovery
     from sfcutover.gates.probe import ProbeResult
+    from sfcutover.gates.watchresult import WatchRound
 from sfcutover.documents.base import Document
 
 
@@ -118,6 +119,18 @@ class RoundDocument(Document):
     time: str
     elapsed: float
     looks: list[LookDocument]
+
+    @classmethod
+    def of(cls, done: WatchRound) -> RoundDocument:
+        return cls(
+            number=done.number,
+            time=done.time.isoformat().replace("+00:00", "Z"),
+            elapsed=round(done.elapsed, 3),
+            looks=[
+                LookDocument(name=look.name, verdict=look.verdict.value, detail=look.detail)
+                for look in done.results
+            ],
+        )
 
 
 class WatchDocument(Document):

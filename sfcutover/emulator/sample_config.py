@@ -38,6 +38,12 @@ egress:
     proxy: {{env: SFCUTOVER_NEW_PROXY_URL}}
   echo_url: {echo_url}
 
+# What moves the application's traffic, and back: here, nothing. It may be run again after a
+# crash of the machine.
+switch:
+  apply: ["true"]
+  revert: ["true"]
+
 # The canary: a grant of your own, redeemed to prove every new address.
 verify:
   token_url: {token_url}
@@ -45,6 +51,12 @@ verify:
   client_secret: {{env: SF_CLIENT_SECRET}}
   refresh_token: {{file: {token_file}}}
   settle: 2s  # only to try things out: leave it at 60s for an org that is not emulated
+
+# After remove-old: redeem on for a while, and put the old addresses back if that fails.
+watch:
+  duration: 4s  # only to try things out: 15m for an org that is not emulated
+  interval: 1s
+  failures: 2
 """
 
 

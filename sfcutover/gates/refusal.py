@@ -11,9 +11,17 @@ from sfcutover.oauth.redemption import Outcome, Redemption
 _INCONCLUSIVE = (Outcome.PROXY_FAILURE, Outcome.NETWORK_FAILURE, Outcome.RATE_LIMITED)
 
 
-def not_listed(missing: Iterable[IpRange]) -> GateError:
+class BlockedError(GateError):
+    """A redemption was refused for the address it came from, or would be."""
+
+
+class UndecidedError(GateError):
+    """A redemption was refused for a reason that says nothing about the allowlist."""
+
+
+def not_listed(missing: Iterable[IpRange]) -> BlockedError:
     """An address that is not even on the live list, so nothing need be redeemed."""
-    return GateError(
+    return BlockedError(
         f"{', '.join(map(str, missing))} is not on the live list: redemptions from there are "
         "blocked",
         hint="put it on the list: sfcutover deploy add-new; then verify again",
@@ -21,7 +29,7 @@ def not_listed(missing: Iterable[IpRange]) -> GateError:
     )
 
 
-def blocked(address: str, how: str, *, by_support: bool = False) -> GateError:
+def blocked(address: str, how: str, *, by_support: bool = False) -> BlockedError:
     """A redemption that the org blocked for its address. how: how the address is known.
 
     by_support: only Salesforce's support can put it on the list.
@@ -29,7 +37,7 @@ def blocked(address: str, how: str, *, by_support: bool = False) -> GateError:
     look = "see that it stands on the list of the right app (sfcutover diff add-new)"
     if by_support:
         look = "ask support in your case whether it stands on the list (sfcutover case add-new)"
-    return GateError(
+    return BlockedError(
         f"a redemption from {address} was blocked ({how})",
         hint=f"{look}, give the org a minute, and verify again",
         tokens="redemptions that leave from there are refused now; while the old addresses stand "
@@ -44,4 +52,5 @@ def refused(redemption: Redemption) -> SfcutoverError:
     tokens = "nothing is proven or disproven by it; the list is unchanged"
     if redemption.outcome in _INCONCLUSIVE:
         return NetworkError(what, hint=redemption.outcome.advice, tokens=tokens)
-    return GateError(what, hint=redemption.outcome.advice, tokens=tokens)
+    kind = GateError if redemption.outcome is Outcome.BLOCKED else UndecidedError
+    return kind(what, hint=redemption.outcome.advice, tokens=tokens)

@@ -18,6 +18,10 @@ from sfcutover.snapshot import Snapshot
 _COUNTDOWN_STEP = 1.0  # seconds
 
 
+class StillInUseError(GateError):
+    """Somebody redeems from an address that is to come off. It is still on the list."""
+
+
 @dataclass(frozen=True)
 class RemovalGate:
     """What must hold before a phase may remove addresses from one target's list.
@@ -74,7 +78,7 @@ class RemovalGate:
             and any(entry.contains(IpRange(login.source, login.source)) for entry in self.removed)
         }
         if busy:
-            raise GateError(
+            raise StillInUseError(
                 f"redemptions still come from {', '.join(sorted(busy))}",
                 hint="find what still leaves from there and switch it over, then verify again",
                 tokens="nothing was removed; those redemptions still work",

@@ -33,6 +33,10 @@ class UnknownIdError(NetworkError):
     """The org knows no such id: a wrong one, or a right one that just leaves Pending (SDR)."""
 
 
+class OrgLockedError(OperationFailedError):
+    """Another deployment or an upgrade holds the org; nothing was begun."""
+
+
 def local_code(fault_code: str) -> str:
     """``INVALID_SESSION_ID`` of ``sf:INVALID_SESSION_ID``."""
     return fault_code.rpartition(":")[2].rpartition("}")[2]
@@ -61,7 +65,7 @@ def fault_error(code: str, message: str, where: str) -> SfcutoverError:
     if code in TRANSIENT_CODES:
         return NetworkError(text, where=where, hint="run this again in a moment")
     if code == "ORG_LOCKED":
-        return OperationFailedError(
+        return OrgLockedError(
             text, where=where, hint="another deployment or upgrade holds the org; try again later"
         )
     return OperationFailedError(

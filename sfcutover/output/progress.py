@@ -53,6 +53,9 @@ class LineProgress(AbstractContextManager["LineProgress"]):
     def stage(self, name: str) -> None:
         self._line(name)
 
+    def sending(self) -> None:
+        """Nothing: the stage says it."""
+
     def sent(self, deployment_id: str) -> None:
         self._line(f"deployment {deployment_id}")
 
@@ -106,6 +109,9 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
 
     def stage(self, name: str) -> None:
         self._describe(name)
+
+    def sending(self) -> None:
+        """Nothing: the stage says it."""
 
     def sent(self, deployment_id: str) -> None:
         self.note(f"deployment {deployment_id}")

@@ -71,7 +71,7 @@ def file_lock(path: Path, what: str) -> Iterator[None]:
     Raises OperationFailedError after LOCK_SECONDS, and ConfigError if it can't be opened.
     """
     deadline = time.monotonic() + LOCK_SECONDS
-    while (descriptor := _try(path)) is None:
+    while (descriptor := try_lock(path)) is None:
         if time.monotonic() > deadline:
             raise OperationFailedError(
                 f"{what} is in use: another process has held {path} for {LOCK_SECONDS:.0f} s",
@@ -84,8 +84,8 @@ def file_lock(path: Path, what: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _try(path: Path) -> int | None:
-    """The lock's descriptor, or None while somebody has it."""
+def try_lock(path: Path) -> int | None:
+    """The lock's descriptor, or None while somebody has it. Raises ConfigError."""
     descriptor = _open(path)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

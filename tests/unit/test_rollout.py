@@ -58,6 +58,9 @@ class Diary:
     def stage(self, name: str) -> None:
         self.stages.append(name)
 
+    def sending(self) -> None:
+        """Nothing."""
+
     def sent(self, deployment_id: str) -> None:
         self.ids.append(deployment_id)
 

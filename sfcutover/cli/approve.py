@@ -1,0 +1,55 @@
+"""sfcutover approve: a person lets a run go on that waits for one."""
+
+from __future__ import annotations
+
+import click
+
+from sfcutover.actor import current_actor
+from sfcutover.cli.invocation import Invocation
+from sfcutover.cli.options import global_options
+from sfcutover.cli.run import perform, require_runnable
+from sfcutover.cli.runs import open_store
+from sfcutover.errors import ConfigError
+from sfcutover.runs.performing import Performing
+from sfcutover.runs.progress import Pause, RunProgress
+from sfcutover.runs.store import Run, RunStore
+
+
+@click.command("approve")
+@click.argument("run_id", metavar="[ID]", required=False)
+@click.option("--note", metavar="TEXT", help="Why; it is recorded and stands in the report.")
+@click.option("--record-only", is_flag=True, help="Don't go on with the run here.")
+@global_options
+@click.pass_context
+def command(ctx: click.Context, run_id: str | None, note: str | None, record_only: bool) -> None:
+    """Let a run go on that waits; who, when and the note are recorded.
+
+    Where a process performs the run, that one goes on. Else this one does, as run would.
+    """
+    invocation = Invocation.of(ctx)
+    store = open_store(invocation, create=False)
+    run = store.find(run_id or invocation.cutover.name)
+    pause = _pause_of(store, run)
+    store.requests(run.id).add("approve", current_actor(), note, pause.seq)
+    invocation.console.note(f"approved: {run.id}, {pause.step}: {pause.message}")
+    alive = run.owner is not None and store.executors.is_alive(run.owner)
+    if alive or record_only:
+        follow = invocation.command_line("runs", run.id, "--follow")
+        invocation.console.data(f"approved; {'it goes on' if alive else 'recorded'}: {follow}")
+        return
+    require_runnable(invocation)
+    performing = Performing(invocation.cutover, store)
+    perform(invocation, performing, performing.open_run(), run.options, wait=None)
+
+
+def _pause_of(store: RunStore, run: Run) -> Pause:
+    pause = RunProgress.of(store.journal(run.id).read()).pause
+    if run.ended is not None or pause is None:
+        raise ConfigError(
+            f"the run {run.id} waits for nobody",
+            where=run.id,
+            hint=f"see how it stands: sfcutover runs {run.id}",
+        )
+    if store.requests(run.id).approval_of(pause.seq) is not None:
+        pause.message += " (approved already)"
+    return pause

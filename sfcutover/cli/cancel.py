@@ -1,0 +1,55 @@
+"""sfcutover cancel: end a run at the next safe point, and say what state the lists are in."""
+
+from __future__ import annotations
+
+import click
+
+from sfcutover.actor import current_actor
+from sfcutover.cli.invocation import Invocation
+from sfcutover.cli.options import global_options
+from sfcutover.cli.run import require_runnable
+from sfcutover.cli.runs import open_store, view_for
+from sfcutover.errors import ConfigError
+from sfcutover.runs.performing import Performing, follow
+
+
+@click.command("cancel")
+@click.argument("run_id", metavar="[ID]", required=False)
+@click.option("--note", metavar="TEXT", help="Why; it is recorded.")
+@global_options
+@click.pass_context
+def command(ctx: click.Context, run_id: str | None, note: str | None) -> None:
+    """End a run at the next safe point: no deployment is left half-way, no list half-done.
+
+    Waits until it has ended, and says which phase each list is in.
+    """
+    invocation = Invocation.of(ctx)
+    store = open_store(invocation, create=False)
+    run = store.find(run_id or invocation.cutover.name)
+    if run.ended is not None:
+        raise ConfigError(
+            f"the run {run.id} has ended already ({run.outcome})",
+            where=run.id,
+            hint=f"see how: sfcutover runs {run.id}",
+        )
+    store.requests(run.id).add("cancel", current_actor(), note)
+    with view_for(invocation) as view:
+        if run.owner is not None and store.executors.is_alive(run.owner):
+            progress = follow(store, run.id, view, leave=False)
+        else:
+            require_runnable(invocation)
+            performing = Performing(invocation.cutover, store)
+            performing.perform(performing.open_run(), run.options, view, leave=False)
+            progress = follow(store, run.id, _Nobody(), leave=False)
+    if progress.ended is not None and not invocation.settings.json:
+        ended = progress.ended
+        invocation.console.data(f"{ended.text('outcome')}: {ended.text('message')}")
+        invocation.console.note(f"next: {ended.text('next')}")
+
+
+class _Nobody:
+    def show(self, event: object, progress: object) -> None:
+        """It was shown."""
+
+    def tick(self, progress: object) -> None:
+        """It was shown."""

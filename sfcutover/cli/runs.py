@@ -1,0 +1,80 @@
+"""sfcutover runs: the runs there are, one in detail, or one as it goes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from sfcutover.cli.invocation import Invocation
+from sfcutover.cli.options import global_options
+from sfcutover.documents.runs import RunDocument, RunsDocument
+from sfcutover.output.json import print_document
+from sfcutover.output.runtext import run_text, runs_text
+from sfcutover.output.runview import JsonView, LineView
+from sfcutover.runs.database import Database
+from sfcutover.runs.performing import View, failure_of_run, follow
+from sfcutover.runs.progress import RunProgress
+from sfcutover.runs.store import Run, RunStore
+
+
+@click.command("runs")
+@click.argument("run_id", metavar="[ID]", required=False)
+@click.option("--follow", is_flag=True, help="Show it as it goes, until it ends.")
+@global_options
+@click.pass_context
+def command(ctx: click.Context, run_id: str | None, follow: bool) -> None:
+    """List the runs; with ID (or a cutover's name), the steps of one and their times.
+
+    --follow streams the newest run, or ID, from any machine that reaches its state.
+    """
+    invocation = Invocation.of(ctx)
+    store = open_store(invocation, create=False)
+    if follow:
+        _follow(invocation, store, store.find(run_id or invocation.cutover.name))
+        return
+    runs = store.all() if run_id is None else [store.find(run_id)]
+    documents = [describe(store, run) for run in runs]
+    if invocation.settings.json:
+        print_document(RunsDocument(runs=documents))
+    elif run_id is None:
+        invocation.console.data(runs_text(documents))
+    else:
+        invocation.console.data(run_text(documents[0]))
+
+
+def describe(store: RunStore, run: Run) -> RunDocument:
+    """A run with its steps, and where it is performed."""
+    progress = RunProgress.of(store.journal(run.id).read())
+    alive = {each.id: each.place for each in store.executors.alive(run.cutover)}
+    place = alive.get(run.owner or "") if run.ended is None else None
+    return RunDocument.of(run, progress, place)
+
+
+def open_store(invocation: Invocation, *, create: bool = True) -> RunStore:
+    """The runs of the state that cutover.yaml names. Raises what Database.open raises."""
+    return RunStore(Database.open(invocation.cutover.state, create=create))
+
+
+@contextmanager
+def view_for(invocation: Invocation) -> Iterator[View]:
+    """JSON lines, a live view at a terminal, or one line an event."""
+    settings = invocation.settings
+    if settings.json:
+        yield JsonView()
+    elif sys.stderr is not None and sys.stderr.isatty() and not settings.quiet:
+        from sfcutover.output.liveview import LiveView
+
+        with LiveView(settings) as view:
+            yield view
+    else:
+        yield LineView(invocation.console)
+
+
+def _follow(invocation: Invocation, store: RunStore, run: Run) -> None:
+    with view_for(invocation) as view:
+        progress = follow(store, run.id, view, leave=False)
+    if failure := failure_of_run(store.find(run.id), progress):
+        raise failure

@@ -1,0 +1,40 @@
+"""sfcutover worker: perform runs of this cutover that are kept in a shared PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+
+import click
+
+from sfcutover.cli.invocation import Invocation
+from sfcutover.cli.options import global_options
+from sfcutover.cli.run import require_runnable
+from sfcutover.cli.runs import open_store
+from sfcutover.errors import ConfigError
+from sfcutover.runs.performing import Performing
+
+
+@click.command("worker")
+@global_options
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Take part in the runs of this cutover until Ctrl-C or SIGTERM.
+
+    Takes targets from the queue, and takes over what a process has left that is gone.
+    Needs state.url to name a PostgreSQL.
+    """
+    invocation = Invocation.of(ctx)
+    require_runnable(invocation)
+    store = open_store(invocation)
+    if not store.database.is_shared:
+        raise ConfigError(
+            "a worker shares its runs with others, and SQLite is for one machine",
+            where=invocation.cutover.state.where,
+            hint="set state.url to a PostgreSQL: postgresql+psycopg://host/database",
+        )
+    performing = Performing(invocation.cutover, store)
+    with performing.presence("worker") as presence:
+        performing.require_same_config_as_active()
+        performing.serve(presence)
+        invocation.console.data(f"ready: {presence.place} works for {invocation.cutover.name}")
+        threading.Event().wait()

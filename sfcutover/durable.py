@@ -1,0 +1,247 @@
+"""Durable execution: DBOS keeps what each step returned, and every step is done once.
+
+The whole run is one workflow, and what happens on a target is a workflow of its own, which
+any process of the cutover may take from the queue. A process that dies leaves its workflows
+behind; the others, or the next one, take them over and go on behind the last step that ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOSPortableJSONSerializer as JsonSerializer
+
+from sfcutover.config import Cutover
+from sfcutover.cutover import CutoverFlow, Outcomes
+from sfcutover.errors import SfcutoverError
+from sfcutover.runs.executors import Presence
+from sfcutover.runs.store import Run, RunStore
+from sfcutover.steps.actions import STEPS, TARGET_STEPS, retire
+from sfcutover.steps.outcome import Outcome
+from sfcutover.steps.paging import notify
+from sfcutover.steps.traffic import TrafficSampler
+from sfcutover.steps.waiting import wait_for_approval
+from sfcutover.steps.work import TargetWork, Work
+from sfcutover.templates import Templates
+
+WORKFLOW_VERSION = "1"  # of the flow: a run goes on only with the one it was begun with
+TARGETS_AT_ONCE = 32  # by one process
+_POLL_SECONDS = 0.1
+_TAKE_OVER_SECONDS = 1.0
+Json = dict[str, object]
+
+
+@dataclass
+class Engine:
+    """This process's part in the runs of one cutover. There is one in a process.
+
+    presence: entered already.
+    """
+
+    cutover: Cutover
+    store: RunStore
+    presence: Presence
+    templates: Templates = field(default_factory=Templates)
+    _stopping: threading.Event = field(default_factory=threading.Event, init=False)
+
+    def launch(self) -> None:
+        """Take part: from the queue, and from processes that have died."""
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)
+        DBOS(
+            config={
+                "name": "sfcutover",
+                "system_database_url": self.store.database.engine_url,
+                "executor_id": self.presence.id,
+                "application_version": f"{WORKFLOW_VERSION}:{self.cutover.name}",
+                "log_level": "CRITICAL",
+                "use_listen_notify": False,
+                "serializer": JsonSerializer(),
+            }
+        )
+        _engines[:] = [self]
+        DBOS.launch()
+        DBOS.register_queue(
+            self.queue,
+            partition_concurrency=1,
+            worker_concurrency=TARGETS_AT_ONCE,
+            polling_interval_sec=_POLL_SECONDS,
+            on_conflict="always_update",
+        )
+        threading.Thread(target=self._take_over, name="take-over", daemon=True).start()
+
+    def start(self, run: Run) -> None:
+        """Begin a run; one that was begun already is left to its owner, or taken over."""
+        with SetWorkflowID(run.id):
+            DBOS.start_workflow(perform_run, run.id)
+
+    def stop(self) -> None:
+        """Have no more part in it. What is under way stays under way, for others to take over."""
+        self._stopping.set()
+
+    @property
+    def queue(self) -> str:
+        return f"targets of {self.cutover.name}"
+
+    def work(self, run: str, step: str) -> Work:
+        return Work(
+            self.cutover,
+            self.store.journal(run),
+            self.store.requests(run),
+            self.presence,
+            step,
+            f"{run} {self.store.find(run).started!r}",
+            self.templates,
+        )
+
+    def _take_over(self) -> None:
+        while not self._stopping.wait(_TAKE_OVER_SECONDS):
+            try:
+                self.take_over()
+            except SfcutoverError:
+                continue  # the database is away; it is tried again
+
+    def take_over(self) -> None:
+        """Put back into the queue what processes have left behind that are gone."""
+        left = DBOS.list_workflows(
+            status="PENDING",
+            workflow_id_prefix=f"{self.cutover.name}.",
+            load_input=False,
+            load_output=False,
+        )
+        owners = {one.executor_id for one in left if one.executor_id} - {self.presence.id}
+        gone = [each for each in owners if not self.store.executors.is_alive(each)]
+        if not gone:
+            return
+        run = self.store.active(self.cutover.name)
+        if run is not None and run.owner in gone:
+            self.store.claim(run, self.presence.id)
+            self.store.journal(run.id).write("taken-over", None, None, {})
+        DBOS._recover_pending_workflows(gone)  # the same that DBOS does after a restart
+
+
+_engines: list[Engine] = []  # the one of this process; DBOS calls the workflows without it
+
+
+def _engine() -> Engine:
+    return _engines[0]
+
+
+@DBOS.workflow(name="cutover", max_recovery_attempts=None)
+def perform_run(run: str) -> Json:
+    """The whole of one run."""
+    engine = _engine()
+    found = engine.store.find(run)
+    names = tuple(each.name for each in engine.cutover.select_targets(found.options.targets))
+    durable = DurableSteps(engine, run)
+    flow = CutoverFlow(durable, engine.cutover, names, frozenset(found.options.pause_before))
+    durable.tell("run-started", targets=list(names))
+    sampler = TrafficSampler([engine.work(run, "").at(name) for name in names])
+    sampler.start()
+    ending = flow.run()
+    sampler.finish()
+    DBOS.run_step({"name": "end"}, _end, run, vars(ending))
+    return vars(ending)
+
+
+@DBOS.workflow(name="target", max_recovery_attempts=None)
+def perform_on_target(run: str, action: str, target: str, arguments: Json) -> Json:
+    """One action on one target."""
+    work = _engine().work(run, action).at(target)
+
+    def perform(step: str) -> Outcome:
+        done = DBOS.run_step({"name": step}, _on_target, run, step, target, arguments)
+        return Outcome.model_validate(done)
+
+    outcome = retire(work, perform) if action == "retire" else perform(action)
+    return outcome.model_dump(mode="json")
+
+
+@dataclass
+class DurableSteps:
+    """What the flow calls: every call is a step, or a workflow, that is recorded."""
+
+    engine: Engine
+    run: str
+    _calls: int = 0
+
+    def step(self, name: str, **arguments: object) -> Outcome:
+        done = DBOS.run_step({"name": name}, _step, self.run, name, dict(arguments))
+        return Outcome.model_validate(done)
+
+    def on_targets(
+        self, action: str, targets: Sequence[str], arguments: Mapping[str, Mapping[str, object]]
+    ) -> Outcomes:
+        self._calls += 1
+        handles = {}
+        for name in targets:
+            given = dict(arguments.get(name, {}))
+            org = self._org_of(name)
+            with (
+                SetWorkflowID(f"{self.run}/{self._calls}/{action}/{name}"),
+                SetEnqueueOptions(queue_partition_key=org),
+            ):
+                handles[name] = DBOS.enqueue_workflow(
+                    self.engine.queue, perform_on_target, self.run, action, name, given
+                )
+        return {
+            name: Outcome.model_validate(handle.get_result(polling_interval_sec=_POLL_SECONDS))
+            for name, handle in handles.items()
+        }
+
+    def pause(self, step: str, reason: str, message: str, next_: str) -> bool:
+        self._calls += 1
+        done = DBOS.run_step(
+            {"name": "pause"}, _pause, self.run, step, self._calls, reason, message, next_
+        )
+        return bool(done["approved"])
+
+    def canceled(self) -> bool:
+        return bool(DBOS.run_step({"name": "canceled"}, _is_canceled, self.run))
+
+    def sleep(self, seconds: float) -> None:
+        DBOS.sleep(seconds)
+
+    def tell(self, kind: str, **data: object) -> None:
+        DBOS.run_step({"name": kind}, _tell, self.run, kind, dict(data))
+
+    def _org_of(self, target: str) -> str:
+        """One deployment at a time goes to an org, whichever of its targets it is for."""
+        (found,) = self.engine.cutover.select_targets((target,))
+        return found.org.model_dump_json()
+
+
+def _step(run: str, name: str, arguments: Json) -> Json:
+    work = _engine().work(run, name)
+    return work.perform(lambda: STEPS[name](work, arguments)).model_dump(mode="json")
+
+
+def _on_target(run: str, step: str, target: str, arguments: Json) -> Json:
+    work: TargetWork = _engine().work(run, step).at(target)
+    return work.perform(lambda: TARGET_STEPS[step](work, arguments)).model_dump(mode="json")
+
+
+def _pause(run: str, step: str, number: int, reason: str, message: str, next_: str) -> Json:
+    return wait_for_approval(_engine().work(run, step), number, reason, message, next_)
+
+
+def _is_canceled(run: str) -> bool:
+    return _engine().store.requests(run).cancellation() is not None
+
+
+def _tell(run: str, kind: str, data: Json) -> None:
+    _engine().store.journal(run).write(kind, None, None, data)
+
+
+def _end(run: str, ending: Json) -> None:
+    """The last word of a run; said again after a crash, the first time counts."""
+    engine = _engine()
+    journal = engine.store.journal(run)
+    if journal.last("run-ended") is None:
+        journal.write("run-ended", None, None, ending)
+        outcome, message, next_ = (str(ending[key]) for key in ("outcome", "message", "next"))
+        notify(engine.work(run, "end"), outcome, message, next_)
+    engine.store.end(run, str(ending["outcome"]), int(str(ending["exit_code"])))

@@ -1,0 +1,42 @@
+"""The cutover.yaml that a run was started with, and what differs in another one. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from sfcutover.config import Cutover
+
+Flat = dict[str, str]
+
+
+def config_text(cutover: Cutover) -> str:
+    """What the file says, without its layout; the place of the state may differ."""
+    data = cutover.model_dump(mode="json", exclude={"state"}, exclude_defaults=True)
+    return json.dumps(data, sort_keys=True, ensure_ascii=False)
+
+
+def fingerprint(text: str) -> str:
+    """128 bits of SHA-256, as hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def differences(before: str, after: str) -> list[str]:
+    """What differs between two texts of config_text, one line for each value."""
+    old, new = _flat(json.loads(before)), _flat(json.loads(after))
+    return [
+        f"{key}: {old.get(key, 'unset')} -> {new.get(key, 'unset')}"
+        for key in dict.fromkeys((*old, *new))
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _flat(value: object, path: str = "") -> Flat:
+    match value:
+        case dict():
+            parts = [_flat(each, f"{path}.{key}".lstrip(".")) for key, each in value.items()]
+        case list():
+            parts = [_flat(each, f"{path}[{index}]") for index, each in enumerate(value)]
+        case _:
+            return {path: json.dumps(value, ensure_ascii=False)}
+    return {key: text for part in parts for key, text in part.items()}

@@ -1,0 +1,180 @@
+"""The database that state.url names: SQLite on this machine, or PostgreSQL for several.
+
+A database that restarts is asked again: every call here is one transaction, and is
+repeated while the connection fails.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+
+from sfcutover.config.traffic import State
+from sfcutover.credentials import remember
+from sfcutover.durablefile import make_folders_durably
+from sfcutover.errors import ConfigError, NetworkError, OperationFailedError
+from sfcutover.runs.tables import METADATA
+
+T = TypeVar("T")
+RETRY_SECONDS = 90.0  # a PostgreSQL that restarts is back by then
+_KINDS = ("sqlite", "postgresql")
+_TOKENS = (
+    "what the run had done in the org by then stays done; sfcutover diff add-new shows the live "
+    "list; no address is taken off while the state can't be written"
+)
+
+
+class Database:
+    """An opened state database. url: with its password, a secret."""
+
+    def __init__(self, url: sa.URL, where: str) -> None:
+        self.url = url
+        self._where = where
+        self._engine = _engine(url)
+
+    @classmethod
+    def open(cls, state: State, *, create: bool = True) -> Database:
+        """Open it, and make its tables if they are missing.
+
+        create: False for a look at what is there: a missing SQLite file is then an error.
+        Raises ConfigError for a URL that is none, NetworkError for a server that doesn't answer,
+        OperationFailedError for a file that can't be written.
+        """
+        url = _url(state)
+        database = cls(url, state.where)
+        if url.get_backend_name() == "sqlite":
+            _make_folder(url, state.where, create)
+        database.run(METADATA.create_all, seconds=15.0 if create else 5.0)
+        return database
+
+    @property
+    def is_shared(self) -> bool:
+        """True if other machines can have part in it."""
+        return self.url.get_backend_name() == "postgresql"
+
+    @property
+    def engine_url(self) -> str:
+        """The URL with its password, for the workflow engine; never to be shown."""
+        return self.url.render_as_string(hide_password=False)
+
+    def run(self, work: Callable[[sa.Connection], T], *, seconds: float = RETRY_SECONDS) -> T:
+        """One transaction, again while the database can't be reached, at most so many seconds."""
+        attempts = Retrying(
+            retry=retry_if_exception(_is_passing),
+            wait=wait_exponential_jitter(0.05, 2.0),
+            stop=stop_after_delay(seconds),
+            reraise=True,
+        )
+        try:
+            result: T = attempts(self._transaction, work)
+        except (OperationalError, InterfaceError) as error:
+            raise self._unavailable(error) from None
+        return result
+
+    def now(self) -> float:
+        """The database's clock, in seconds since 1970: one clock for all machines."""
+        if not self.is_shared:
+            return time.time()
+        return float(self.run(lambda c: c.scalar(sa.text(_CLOCK)) or 0.0))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _transaction(self, work: Callable[[sa.Connection], T]) -> T:
+        with self._engine.begin() as connection:
+            return work(connection)
+
+    def _unavailable(self, error: DBAPIError) -> NetworkError | OperationFailedError:
+        reason = " ".join(str(error.orig).split())[:300]
+        if self.is_shared:
+            return NetworkError(
+                f"the state database does not answer: {reason}",
+                where=self._where,
+                hint="see that PostgreSQL is up and state.url right, then run this again",
+                tokens=_TOKENS,
+            )
+        return OperationFailedError(
+            f"the state file {self.url.database} can't be used: {reason}",
+            where=self._where,
+            hint="make room or correct the permissions, then run this again",
+            tokens=_TOKENS,
+        )
+
+
+_CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
+
+
+def _url(state: State) -> sa.URL:
+    text = state.url.read()
+    try:
+        url = sa.make_url(text)
+        known = url.get_backend_name() in _KINDS
+    except (ArgumentError, ValueError):
+        known = False
+    if not known:
+        raise ConfigError(
+            "state.url names no database",
+            where=state.where,
+            hint="write sqlite:///.sfcutover/state.db or postgresql+psycopg://host/database; with "
+            "a password, take the whole URL from {env: NAME}",
+        )
+    remember([value for value in (str(url.password or ""),) if value])
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    return url
+
+
+def _make_folder(url: sa.URL, where: str, create: bool) -> None:
+    path = Path(url.database or "")
+    if not url.database or url.database == ":memory:":
+        raise ConfigError(
+            "a run is not kept in memory", where=where, hint="name a file in state.url"
+        )
+    if not create and not path.exists():
+        raise ConfigError(
+            f"there is no run yet: {path} is missing",
+            where=where,
+            hint="start one: sfcutover run; or look in the folder where it was started",
+        )
+    try:
+        make_folders_durably(path.parent)
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {path.parent} can't be made: {error.strerror}",
+            where=where,
+            hint="name another file in state.url",
+        ) from None
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    if url.get_backend_name() == "sqlite":
+        engine = sa.create_engine(url, connect_args={"timeout": 30})
+        sa.event.listen(engine, "connect", _write_ahead)
+        sa.event.listen(engine, "begin", _take_the_lock)
+        return engine
+    return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+
+
+def _write_ahead(connection: object, _record: object) -> None:
+    """Readers don't wait for writers, and what is committed is on disk."""
+    execute = getattr(connection, "execute")  # noqa: B009 - SQLite's own connection, not typed
+    setattr(connection, "isolation_level", None)  # noqa: B010
+    execute("PRAGMA journal_mode=WAL")
+    execute("PRAGMA synchronous=FULL")
+
+
+def _take_the_lock(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _is_passing(error: BaseException) -> bool:
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    text = str(error.orig)
+    return "disk is full" not in text and "readonly" not in text and "unable to open" not in text

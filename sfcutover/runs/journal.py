@@ -1,0 +1,112 @@
+"""What happened in a run, event by event: for the live view, the report, and the run itself.
+
+An event is on disk before what it announces is done, so that a step that is begun again
+finds how far it had come.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from sfcutover.credentials import redact
+from sfcutover.runs.database import Database
+from sfcutover.runs.tables import JOURNAL
+
+Data = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of the journal. time: seconds since 1970, this machine's clock.
+
+    seq: counts up within a database. step and target: what it belongs to, if to one.
+    """
+
+    seq: int
+    run: str
+    time: float
+    kind: str
+    step: str | None = None
+    target: str | None = None
+    data: Data = field(default_factory=dict)
+
+    @property
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(self.time, UTC)
+
+    def text(self, key: str) -> str:
+        """A value of data as text, empty if it isn't there."""
+        value = self.data.get(key)
+        return "" if value is None else str(value)
+
+    def number(self, key: str) -> float:
+        """A value of data as a number, 0 if it is none."""
+        value = self.data.get(key)
+        return float(value) if isinstance(value, int | float) else 0.0
+
+
+class Journal:
+    """The journal of one run."""
+
+    def __init__(self, database: Database, run: str) -> None:
+        self._database = database
+        self.run = run
+
+    def write(
+        self, kind: str, step: str | None, target: str | None, data: Mapping[str, object]
+    ) -> int:
+        """Put an event on disk, secrets masked; its number. Raises what Database.run raises."""
+        row = {
+            "run": self.run,
+            "time": time.time(),
+            "kind": kind,
+            "step": step,
+            "target": target,
+            "data": redact(json.dumps(dict(data), ensure_ascii=False)),
+        }
+        return self._database.run(lambda c: _inserted(c, row))
+
+    def read(self, after: int = 0) -> list[Event]:
+        """The events behind a number, the oldest first."""
+        query = sa.select(JOURNAL).where(JOURNAL.c.run == self.run, JOURNAL.c.seq > after)
+        return self._select(query.order_by(JOURNAL.c.seq))
+
+    def last(self, kind: str, step: str | None = None, target: str | None = None) -> Event | None:
+        """The newest event of a kind, of a step and a target."""
+        found = self.all(kind, step, target)
+        return found[-1] if found else None
+
+    def all(self, kind: str, step: str | None = None, target: str | None = None) -> list[Event]:
+        """Every event of a kind, of a step and a target."""
+        query = sa.select(JOURNAL).where(JOURNAL.c.run == self.run, JOURNAL.c.kind == kind)
+        if step is not None:
+            query = query.where(JOURNAL.c.step == step)
+        if target is not None:
+            query = query.where(JOURNAL.c.target == target)
+        return self._select(query.order_by(JOURNAL.c.seq))
+
+    def _select(self, query: sa.Select[tuple[object, ...]]) -> list[Event]:
+        return self._database.run(lambda c: [_event(row) for row in c.execute(query).mappings()])
+
+
+def _inserted(connection: sa.Connection, row: dict[str, object]) -> int:
+    key = connection.execute(sa.insert(JOURNAL).values(row)).inserted_primary_key
+    return int(key[0]) if key else 0
+
+
+def _event(row: sa.RowMapping) -> Event:
+    return Event(
+        row["seq"],
+        row["run"],
+        row["time"],
+        row["kind"],
+        row["step"],
+        row["target"],
+        json.loads(row["data"]),
+    )

@@ -1,0 +1,221 @@
+"""A run in this process: begun or gone on with, followed, and left where it can be gone on with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sfcutover.config import Cutover
+from sfcutover.errors import (
+    ConfigError,
+    ExitCode,
+    GateError,
+    InterruptedRunError,
+    SfcutoverError,
+    StillRunningError,
+)
+from sfcutover.runs.configs import config_text, differences, fingerprint
+from sfcutover.runs.executors import Presence, Role
+from sfcutover.runs.journal import Event
+from sfcutover.runs.progress import RunProgress
+from sfcutover.runs.store import Run, RunOptions, RunStore
+from sfcutover.templates import Templates
+
+_LOOK_SECONDS = 0.1
+GIVE_UP_SECONDS = 600.0  # so long this process keeps trying to put addresses back
+_UNTOUCHED = "this command changed nothing; the run goes on as it did"
+
+
+class View(Protocol):
+    """Shows a run as it goes."""
+
+    def show(self, event: Event, progress: RunProgress) -> None:
+        """One more event."""
+
+    def tick(self, progress: RunProgress) -> None:
+        """Time has passed."""
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """What a person has said beforehand.
+
+    accept_changes: go on with another cutover.yaml. again: although runs were rolled back in
+    a row.
+    """
+
+    accept_changes: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Performing:
+    """The runs of one cutover, as this process may perform them."""
+
+    cutover: Cutover
+    store: RunStore
+    permissions: Permissions = field(default_factory=Permissions)
+    templates: Templates = field(default_factory=Templates)
+
+    def open_run(self) -> Run | None:
+        """The run that has not ended, if this process may go on with it; None for a new one.
+
+        Raises StillRunningError where another process performs it, ConfigError where
+        cutover.yaml has changed, GateError after too many rollbacks in a row.
+        """
+        run = self.store.active(self.cutover.name)
+        if run is None:
+            self._require_not_too_often()
+            return None
+        self._require_free(run)
+        self._require_same_config(run)
+        return run
+
+    def perform(self, run: Run | None, options: RunOptions, view: View, leave: bool) -> Run:
+        """Perform it until it ends, or waits for a person and leave is set; as it is then.
+
+        Raises StillRunningError where another process was faster.
+        """
+        with self.presence("run") as presence:
+            mine = self._claimed(run, options, presence)
+            self._take_part(presence, mine)
+            follow(self.store, mine.id, view, leave=leave)
+        return self.store.find(mine.id)
+
+    @contextmanager
+    def presence(self, role: Role) -> Iterator[Presence]:
+        """This process among those of the cutover."""
+        config = fingerprint(config_text(self.cutover))
+        with Presence(self.store.database, self.cutover.name, role, config) as presence:
+            yield presence
+
+    def require_same_config_as_active(self) -> None:
+        """Raises ConfigError if a run is under way that was begun with another cutover.yaml."""
+        if (run := self.store.active(self.cutover.name)) is not None:
+            self._require_same_config(run)
+
+    def serve(self, presence: Presence) -> None:
+        """Take part in the runs there are and will be. Returns at once."""
+        self._take_part(presence, None)
+
+    def _take_part(self, presence: Presence, run: Run | None) -> None:
+        from sfcutover.durable import Engine  # heavy; only what performs needs it
+
+        engine = Engine(self.cutover, self.store, presence, self.templates)
+        engine.launch()
+        if run is not None:
+            engine.start(run)
+        engine.take_over()
+
+    def _claimed(self, run: Run | None, options: RunOptions, presence: Presence) -> Run:
+        if run is None:
+            text = config_text(self.cutover)
+            begun = self.store.begin(self.cutover.name, text, options, presence.id)
+            if begun is not None:
+                return begun
+            run = self.store.active(self.cutover.name)
+        if run is None or not self.store.claim(run, presence.id):
+            raise StillRunningError(
+                "another process was faster to go on with this run",
+                hint="follow it: sfcutover runs --follow",
+                tokens=_UNTOUCHED,
+            )
+        if run.config != (text := config_text(self.cutover)):
+            self.store.accept_config(run, text)
+        journal = self.store.journal(run.id)
+        journal.write("run-resumed", None, None, {"place": presence.place})
+        return run
+
+    def _require_free(self, run: Run) -> None:
+        if run.owner is None or not self.store.executors.is_alive(run.owner):
+            return
+        alive = {each.id: each for each in self.store.executors.alive(self.cutover.name)}
+        place = alive[run.owner].place if run.owner in alive else "another process"
+        raise StillRunningError(
+            f"the run {run.id} is under way at {place}",
+            hint=f"follow it: sfcutover runs {run.id} --follow; end it: sfcutover cancel {run.id}",
+            tokens=_UNTOUCHED,
+        )
+
+    def _require_same_config(self, run: Run) -> None:
+        changed = differences(run.config, config_text(self.cutover))
+        if not changed or self.permissions.accept_changes:
+            return
+        raise ConfigError(
+            f"the run {run.id} was begun with another cutover.yaml: {'; '.join(changed)}",
+            where=self.cutover.where,
+            hint="put the file back, or go on with the new one: sfcutover run --accept-changes",
+            tokens="the run waits; the lists are as it left them",
+        )
+
+    def _require_not_too_often(self) -> None:
+        count = self.store.rollbacks_in_a_row(self.cutover.name)
+        if count < self.cutover.max_rollbacks or self.permissions.again:
+            return
+        raise GateError(
+            f"the last {count} runs of {self.cutover.name} were rolled back",
+            hint="find out why: sfcutover runs; then say that it may go on: sfcutover run --again",
+        )
+
+
+def follow(store: RunStore, run: str, view: View, *, leave: bool) -> RunProgress:
+    """Show a run until it has ended, or with leave, until it waits for a person.
+
+    A rollback that fails is left after 10 minutes. Raises what reading raises.
+    """
+    journal, progress, seq = store.journal(run), RunProgress(), 0
+    paged_at: float | None = None
+    while True:
+        for event in journal.read(seq):
+            seq = event.seq
+            progress.apply(event)
+            view.show(event, progress)
+            if event.kind == "page" and paged_at is None:
+                paged_at = time.monotonic()
+        view.tick(progress)
+        given_up = paged_at is not None and time.monotonic() > paged_at + GIVE_UP_SECONDS
+        if progress.ended or given_up or (leave and progress.pause):
+            return progress
+        time.sleep(_LOOK_SECONDS)
+
+
+def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
+    """What a run that is not done ends the command with."""
+    if progress.ended is not None:
+        return _ended(run, progress.ended)
+    if progress.pause is not None:
+        pause = progress.pause
+        return StillRunningError(
+            f"the run {run.id} waits for a person ({pause.step}): {pause.message}",
+            hint=(f"{pause.next}; " if pause.next else "")
+            + f"go on: sfcutover approve {run.id}; end it: sfcutover cancel {run.id}",
+            tokens="the lists stay as they are while it waits",
+        )
+    return InterruptedRunError(
+        f"the run {run.id} was left under way",
+        hint="go on: sfcutover run",
+        tokens="a rollback may not be complete: the old addresses may be missing from a list",
+    )
+
+
+def _ended(run: Run, event: Event) -> SfcutoverError | None:
+    code = int(event.number("exit_code"))
+    if code == 0:
+        return None
+    return RunEndedError(
+        code,
+        f"the run {run.id} {event.text('outcome')}: {event.text('message')}",
+        hint=event.text("next"),
+        tokens=event.text("tokens"),
+    )
+
+
+class RunEndedError(SfcutoverError):
+    """A run that ended otherwise than done, with the exit code of what stopped it."""
+
+    def __init__(self, code: int, message: str, *, hint: str, tokens: str) -> None:
+        super().__init__(message, hint=hint, tokens=tokens)
+        self.exit_code = ExitCode(code)

@@ -1,0 +1,153 @@
+"""The runs of a database: started, claimed by one process at a time, ended."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from sfcutover.errors import ConfigError
+from sfcutover.runs.database import Database
+from sfcutover.runs.executors import Executors, mark_ended
+from sfcutover.runs.journal import Journal
+from sfcutover.runs.requests import Requests
+from sfcutover.runs.tables import RUNS
+
+ROLLED_BACK = "rolled-back"
+_BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is begun at a time
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """pause_before: steps that wait for a person first. targets: names, empty for all."""
+
+    pause_before: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+
+    def as_text(self) -> str:
+        return json.dumps({"pause_before": self.pause_before, "targets": self.targets})
+
+    @classmethod
+    def from_text(cls, text: str) -> RunOptions:
+        data = json.loads(text)
+        return cls(tuple(data["pause_before"]), tuple(data["targets"]))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One performance of a cutover. Times are seconds since 1970, None until they exist.
+
+    config: what cutover.yaml said, as config_text gives it. owner: the id of the executor that
+    performs it, or did.
+    """
+
+    id: str
+    cutover: str
+    number: int
+    config: str
+    started: float
+    options: RunOptions = field(default_factory=RunOptions)
+    ended: float | None = None
+    outcome: str | None = None
+    exit_code: int | None = None
+    owner: str | None = None
+
+
+class RunStore:
+    """Reads and writes runs."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.executors = Executors(database)
+
+    def journal(self, run: str) -> Journal:
+        return Journal(self.database, run)
+
+    def requests(self, run: str) -> Requests:
+        return Requests(self.database, run)
+
+    def all(self) -> list[Run]:
+        """Every run, the newest first."""
+        return self._select(sa.select(RUNS).order_by(RUNS.c.started.desc()))
+
+    def find(self, identifier: str) -> Run:
+        """By its id, or the newest of a cutover by its name. Raises ConfigError."""
+        query = sa.select(RUNS).where((RUNS.c.id == identifier) | (RUNS.c.cutover == identifier))
+        found = self._select(query.order_by(RUNS.c.number.desc()))
+        exact = [run for run in found if run.id == identifier]
+        if not found:
+            raise ConfigError(
+                f"there is no run {identifier!r}",
+                where=self.database.url.render_as_string(),
+                hint="sfcutover runs lists those that there are",
+            )
+        return (exact or found)[0]
+
+    def active(self, cutover: str) -> Run | None:
+        """The run of a cutover that has not ended."""
+        query = sa.select(RUNS).where(RUNS.c.cutover == cutover, RUNS.c.ended.is_(None))
+        found = self._select(query.order_by(RUNS.c.number.desc()))
+        return found[0] if found else None
+
+    def rollbacks_in_a_row(self, cutover: str) -> int:
+        """How many of the newest runs of a cutover ended rolled back."""
+        query = sa.select(RUNS).where(RUNS.c.cutover == cutover, RUNS.c.ended.is_not(None))
+        count = 0
+        for run in self._select(query.order_by(RUNS.c.number.desc())):
+            if run.outcome != ROLLED_BACK:
+                break
+            count += 1
+        return count
+
+    def begin(self, cutover: str, config: str, options: RunOptions, owner: str) -> Run | None:
+        """A new run of this process; None if the cutover has a run that has not ended."""
+
+        def insert(connection: sa.Connection) -> Run | None:
+            if self.database.is_shared:  # SQLite has one writer at a time anyway
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_BEGIN)))
+            others = sa.select(RUNS.c.id).where(RUNS.c.cutover == cutover, RUNS.c.ended.is_(None))
+            if connection.scalar(others) is not None:
+                return None
+            highest = sa.select(sa.func.max(RUNS.c.number)).where(RUNS.c.cutover == cutover)
+            number = (connection.scalar(highest) or 0) + 1
+            run = Run(
+                f"{cutover}.{number}", cutover, number, config, time.time(), options, owner=owner
+            )
+            row = vars(run) | {"options": options.as_text()}
+            connection.execute(sa.insert(RUNS).values(row))
+            return run
+
+        return self.database.run(insert)
+
+    def claim(self, run: Run, owner: str) -> bool:
+        """Make a run this process's whose owner is dead; False if somebody else was faster."""
+        if run.owner is not None and self.executors.is_alive(run.owner):
+            return run.owner == owner
+        claim = (
+            sa.update(RUNS)
+            .where(RUNS.c.id == run.id, RUNS.c.ended.is_(None))
+            .where(RUNS.c.owner.is_(None) if run.owner is None else RUNS.c.owner == run.owner)
+            .values(owner=owner)
+        )
+        if run.owner is not None:
+            mark_ended(self.database, run.owner)
+        return bool(self.database.run(lambda c: c.execute(claim)).rowcount)
+
+    def accept_config(self, run: Run, config: str) -> None:
+        """Let the run go on with another cutover.yaml."""
+        update = sa.update(RUNS).where(RUNS.c.id == run.id).values(config=config)
+        self.database.run(lambda c: c.execute(update))
+
+    def end(self, run: str, outcome: str, exit_code: int) -> None:
+        """The run has ended; said twice, the first time counts."""
+        update = sa.update(RUNS).where(RUNS.c.id == run, RUNS.c.ended.is_(None))
+        values = {"ended": time.time(), "outcome": outcome, "exit_code": exit_code}
+        self.database.run(lambda c: c.execute(update.values(values)))
+
+    def _select(self, query: sa.Select[tuple[object, ...]]) -> list[Run]:
+        rows = self.database.run(lambda c: c.execute(query).mappings().all())
+        return [
+            Run(**{**row, "options": RunOptions.from_text(str(row["options"]))}) for row in rows
+        ]

@@ -1,0 +1,104 @@
+"""The steps that read and change a target's list: snapshot, add, restore, remove, state."""
+
+from __future__ import annotations
+
+from sfcutover.clearance import Clearance
+from sfcutover.connection import Connection
+from sfcutover.documents.deployments import AllowlistDocument
+from sfcutover.documents.phases import PhaseDocument
+from sfcutover.errors import GateError, SfcutoverError
+from sfcutover.evidence import Evidence as Proof
+from sfcutover.phases import Phase, check_order
+from sfcutover.plan import live_phase, plan_all_phases, plan_phase
+from sfcutover.snapshot import Snapshot
+from sfcutover.steps.deployment import PhaseDeployment
+from sfcutover.steps.work import Evidence, TargetWork
+from sfcutover.verification import TargetVerification, via_of
+
+_PROOFS = 3  # so often a proof is made anew for a list that has changed since
+
+
+def snapshot(work: TargetWork) -> Evidence:
+    """The baseline, every phase's diff and capacity, and that the order can be kept.
+
+    Raises LimitError for an overlap that doesn't fit, DriftError for the wrong list.
+    """
+    with work.connection() as connection:
+        live = connection.read()
+        for component in live.carriers:
+            check_order(Phase.ADD_NEW, component.allowlist, work.cutover.change)
+        phases = plan_all_phases(live, work.cutover, work.templates)
+        return {
+            "instance_url": connection.org.instance_url,
+            "live": _lists(live),
+            "state": live_phase(live, work.cutover.change),
+            "phases": {
+                phase.value: PhaseDocument.of(planned).model_dump(mode="json")
+                for phase, planned in phases.items()
+                if phase in (Phase.ADD_NEW, Phase.REMOVE_OLD)
+            },
+            "notes": list(work.cutover.notes),
+        }
+
+
+def bring(work: TargetWork, phase: Phase) -> Evidence:
+    """Deploy a phase that only adds, and read it back."""
+    with work.connection() as connection:
+        deployment = PhaseDeployment(work, connection, phase)
+        deployment.find_earlier()
+        return deployment.bring(connection.read())
+
+
+def remove(work: TargetWork, phase: Phase, proof: Proof | None) -> Evidence:
+    """Deploy a phase that removes, cleared by the proof, or by a new one if that is stale.
+
+    Raises GateError where the proof can't be had, StillInUseError for addresses in use.
+    """
+    with work.connection() as connection:
+        deployment = PhaseDeployment(work, connection, phase)
+        deployment.find_earlier()
+        live = connection.read()
+        if not plan_phase(phase, live, work.cutover, work.templates).changed:
+            return deployment.bring(live)  # done, before a crash or by somebody else
+        clearance = _clear(work, connection, live, phase, proof)
+        found = deployment.bring(connection.read(), clearance)
+        return found | {"clearance": clearance.reason}
+
+
+def state(work: TargetWork) -> Evidence:
+    """Which phase the live list is in, in words."""
+    with work.connection() as connection:
+        live = connection.read()
+        change = work.cutover.change
+        holds = all(each.allowlist.covers(change.old) for each in live.carriers)
+        return {"state": live_phase(live, change), "holds_old": holds, "live": _lists(live)}
+
+
+def _clear(
+    work: TargetWork, connection: Connection, live: Snapshot, phase: Phase, proof: Proof | None
+) -> Clearance:
+    verification = TargetVerification(
+        connection,
+        on_redeemed=lambda count: _tell_count(work, count),
+        countdown=lambda left: None,
+        clock=work.clock,
+    )
+    problem: SfcutoverError | None = None
+    for _ in range(_PROOFS):
+        if proof is None:
+            proof = verification.verify(via_of(phase), live)
+            work.tell("proven", evidence=proof.model_dump(mode="json"))
+        try:
+            return verification.clear(phase, proof, live)
+        except GateError as error:
+            work.note(f"{error.message}; proving it once more")
+            problem, proof, live = error, None, connection.read()
+    raise problem or GateError("nothing was proven", hint="verify again: sfcutover verify")
+
+
+def _tell_count(work: TargetWork, count: int) -> None:
+    work.tell("redeemed", count=count)
+
+
+def _lists(live: Snapshot) -> list[dict[str, object]]:
+    return [each.model_dump(mode="json") for each in AllowlistDocument.all_of(live)]

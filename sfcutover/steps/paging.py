@@ -1,0 +1,40 @@
+"""Calling a person: in the journal, which every view shows, and by the notify command."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from sfcutover.config.secretsearch import secret_variables
+from sfcutover.processes import child_environment, run_in_group
+from sfcutover.steps.work import Evidence, Work
+
+NOTIFY_SECONDS = 30.0
+
+
+def page(work: Work, message: str, commands: Sequence[str]) -> Evidence:
+    """Say what is wrong and give the exact commands."""
+    work.tell("page", message=message, commands=list(commands))
+    notify(work, "page", message, "; ".join(commands))
+    return {"message": message, "commands": list(commands)}
+
+
+def notify(work: Work, event: str, message: str, next_: str) -> None:
+    """Run cutover.yaml's notify command; that it fails is worth a note, and stops nothing."""
+    argv = work.cutover.notify
+    if argv is None:
+        return
+    facts = {
+        "SFCUTOVER_RUN": work.journal.run,
+        "SFCUTOVER_EVENT": event,
+        "SFCUTOVER_MESSAGE": message,
+        "SFCUTOVER_NEXT": next_,
+    }
+    try:
+        environment = child_environment(secret_variables(work.cutover), facts)
+        ended = run_in_group(argv, environment, timeout=NOTIFY_SECONDS, output=work.note)
+        failed = str(ended) if ended.cut_short or ended.status else ""
+    except OSError as error:
+        failed = str(error.strerror)
+    if failed:
+        work.note(f"the notify command {shlex.join(argv[:1])} failed: {failed}")

@@ -1,0 +1,73 @@
+"""The steps that prove: the probe, verify for each target, and a look at the old way."""
+
+from __future__ import annotations
+
+import time
+
+from sfcutover.canary import Canary
+from sfcutover.documents.traffic import ProbeDocument
+from sfcutover.gates.probe import CONFIDENCE, probe
+from sfcutover.gates.refusal import BlockedError, refused
+from sfcutover.oauth.redemption import Outcome
+from sfcutover.steps.work import Evidence, TargetWork, Work
+from sfcutover.verification import TargetVerification, Via
+
+_PROPAGATION_PAUSE = 1.0  # seconds between two looks whether a new address is let in
+
+
+def prove_egress(work: Work) -> Evidence:
+    """Step 1: traffic leaves from exactly the new addresses; the old way out is there, too."""
+    canary = Canary(work.cutover)
+    canary.egress("old")
+    confidence = work.cutover.verify.confidence if work.cutover.verify else CONFIDENCE
+    result = probe(
+        canary.egress("new"),
+        canary.echo_url,
+        confidence=confidence,
+        progress=lambda tries: _tell_every(work, "probed", tries),
+    )
+    result.require_passed()
+    for target in work.cutover.targets:
+        Canary(work.cutover, target).require_token()
+    return ProbeDocument.of(work.cutover.name, result, None).model_dump(mode="json", by_alias=True)
+
+
+def verify(work: TargetWork, via: Via, patience: float) -> Evidence:
+    """Step 4 for one target: redeem through each address.
+
+    patience: seconds from the first try, over all restarts, in which a blocked address may
+    mean that the org has not taken the list to all its servers yet.
+    """
+    begun = work.journal.all("step-started", work.step, work.target.name)[0].time
+    while True:
+        try:
+            return _verify(work, via)
+        except BlockedError as error:
+            if time.time() > begun + patience:
+                raise
+            work.note(f"{error.message}; the list may not have reached every server, again")
+            work.clock.pause(_PROPAGATION_PAUSE)
+
+
+def _verify(work: TargetWork, via: Via) -> Evidence:
+    with work.connection() as connection:
+        work.presence.require()
+        verification = TargetVerification(
+            connection, on_redeemed=lambda count: _tell_every(work, "redeemed", count)
+        )
+        evidence = verification.verify(via, connection.read())
+    return {"proof": evidence.model_dump(mode="json")}
+
+
+def redeem_with(canary: Canary, via: str) -> Evidence:
+    """One redemption through an egress. Raises GateError or NetworkError if it is refused."""
+    redemption = canary.redeem(via)
+    if redemption.outcome is not Outcome.REDEEMED:
+        raise refused(redemption)
+    return {"via": via, "outcome": redemption.outcome.value}
+
+
+def _tell_every(work: Work, kind: str, count: int) -> None:
+    """Not every one: a journal of a thousand redemptions is for nobody."""
+    if count <= 2 or count % 10 == 0:  # noqa: PLR2004 - the first two, then every tenth
+        work.tell(kind, count=count)

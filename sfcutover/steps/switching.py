@@ -1,0 +1,53 @@
+"""Step 3 of a run: the switch command, run once, whatever happens to the process that wants it.
+
+Begun again on the same machine, the step finds how the command ended. On another machine
+nobody can know, and the command is run again: it must bear that.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sfcutover.config.secretsearch import secret_variables
+from sfcutover.errors import ConfigError, InterruptedRunError
+from sfcutover.processes import child_environment
+from sfcutover.steps.work import Evidence, Work
+from sfcutover.switch import Direction, SwitchFacts, command_failed
+from sfcutover.switchkeeper import await_end, command_of, read_record, run_kept
+from sfcutover.tokens.lock import fingerprint, state_folder
+
+_GRACE_SECONDS = 30.0
+
+
+def switch(work: Work, direction: Direction) -> Evidence:
+    """Move the traffic by the command. Raises ConfigError, OperationFailedError if it fails, and
+    InterruptedRunError where nobody knows whether it has ended."""
+    config = work.cutover.switch
+    if config is None:
+        raise ConfigError("switch is not configured", where=work.cutover.where, hint="add switch:")
+    argv = config.apply if direction == "apply" else config.revert
+    command_of(argv, direction, config.where)
+    facts = SwitchFacts.of_cutover(work.cutover, direction)
+    record = state_folder() / f"switch-{fingerprint(work.key)}-{direction}.json"
+    if read_record(record) is None:
+        work.presence.require()
+        work.tell("switching", direction=direction)
+        environment = child_environment(secret_variables(work.cutover), facts.variables)
+        run_kept(argv, environment, record, timeout=config.timeout, output=work.note)
+    return _ended(work, direction, record)
+
+
+def _ended(work: Work, direction: Direction, path: Path) -> Evidence:
+    config = work.cutover.switch
+    record = await_end(path, _GRACE_SECONDS + (config.timeout if config else 0))
+    if record is not None and record.succeeded:
+        return {"direction": direction, "seconds": round(record.seconds, 3)}
+    path.unlink(missing_ok=True)  # whoever tries again means to run it again
+    if record is None or record.status is None or config is None:
+        raise InterruptedRunError(
+            f"the switch command ({direction}) was begun, and nobody knows how it ended",
+            hint="find out where traffic leaves now; approve runs the command again",
+            tokens="old and new addresses are on the list: traffic may leave by either",
+        )
+    argv = config.apply if direction == "apply" else config.revert
+    raise command_failed(record.words, argv[0], direction, config.where)

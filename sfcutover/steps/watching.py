@@ -1,0 +1,107 @@
+"""After a removal: look on for a while, and put the old addresses back if redemptions fail.
+
+The time to watch counts from the removal, also while nobody looks: begun again late, the
+step still looks as often as it takes to see a failure. A rollback that was begun is gone on
+with before anything else.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from sfcutover.canary import Canary
+from sfcutover.checks import Look, check_for
+from sfcutover.config.secretsearch import secret_variables
+from sfcutover.config.traffic import Watch
+from sfcutover.documents.traffic import RoundDocument
+from sfcutover.errors import SfcutoverError
+from sfcutover.gates.refusal import UndecidedError
+from sfcutover.gates.watch import WatchOutcome, WatchPlan, WatchRound, failure_of, watch
+from sfcutover.oauth.redemption import Outcome, Redemption
+from sfcutover.phases import Phase
+from sfcutover.steps.lists import bring
+from sfcutover.steps.work import CanceledError, Evidence, TargetWork
+
+_BEGUN = "watch-begun"
+_ROLLING_BACK = "rolling-back"
+
+
+def watch_target(work: TargetWork) -> Evidence:
+    """Watch one target, and restore its old addresses at the trigger.
+
+    Raises UndecidedError for a watch that can't tell, CanceledError, and what restoring raises.
+    """
+    begun = work.journal.last(_ROLLING_BACK, work.step, work.target.name)
+    if begun is not None:
+        return _restored(work, begun.text("reason"))
+    config = work.cutover.watch or Watch()
+    plan = WatchPlan.of(config)
+    plan = replace(plan, duration=_time_left(work, plan))
+    canary = Canary(work.cutover, work.target)
+    secrets = secret_variables(work.cutover)
+    checks: list[Look] = [check_for(each, secrets) for each in config.checks]
+    rollback = _Rollback(work)
+    try:
+        result = watch(plan, lambda: _redeem(work, canary), checks, rollback, rollback, work.clock)
+    except SfcutoverError:
+        if work.requests.cancellation() is not None:
+            raise CanceledError from None
+        raise
+    found: Evidence = {
+        "outcome": result.outcome.value,
+        "reasons": list(result.reasons),
+        "rounds": len(result.rounds),
+        "counts": {verdict.value: count for verdict, count in result.counts.items()},
+    }
+    if result.outcome is WatchOutcome.ROLLED_BACK:
+        return found | rollback.evidence
+    if failure := failure_of(result):
+        raise UndecidedError(failure.message, hint=failure.hint, tokens=failure.tokens)
+    return found
+
+
+def _restored(work: TargetWork, reason: str) -> Evidence:
+    rollback = _Rollback(work)
+    rollback()
+    return {"outcome": "rolled-back", "reasons": [reason]} | rollback.evidence
+
+
+def _time_left(work: TargetWork, plan: WatchPlan) -> float:
+    first = work.journal.last(_BEGUN, work.step, work.target.name)
+    if first is None:
+        work.tell(_BEGUN, until=time.time() + plan.duration, interval=plan.interval)
+        return plan.duration
+    left = first.number("until") - time.time()
+    return max(left, plan.failures * plan.interval)
+
+
+def _redeem(work: TargetWork, canary: Canary) -> Redemption:
+    work.presence.require()
+    return canary.redeem("new")
+
+
+class _Rollback:
+    """Tells the journal of the rounds, and puts the old addresses back at once."""
+
+    def __init__(self, work: TargetWork) -> None:
+        self._work = work
+        self.evidence: Evidence = {}
+
+    def looked(self, done: WatchRound) -> None:
+        self._work.tell("watch-round", round=RoundDocument.of(done).model_dump(mode="json"))
+
+    def rolling_back(self, reason: str) -> None:
+        self._work.tell(_ROLLING_BACK, reason=reason)
+
+    def __call__(self) -> None:
+        self.evidence = {"restored": bring(self._work, Phase.RESTORE_OLD)}
+        self.evidence |= {"old": self._redeems("old"), "new": self._redeems("new")}
+
+    def _redeems(self, via: str) -> str:
+        """What a redemption says now; whatever it is, the addresses are back."""
+        try:
+            return Canary(self._work.cutover, self._work.target).redeem(via).outcome.value
+        except SfcutoverError as error:
+            self._work.note(f"a redemption through the {via} egress: {error}")
+            return Outcome.UNKNOWN.value

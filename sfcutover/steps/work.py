@@ -1,0 +1,143 @@
+"""What a step needs, and how one is performed: told to the journal, its error kept as data."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from sfcutover.config import Cutover, Target
+from sfcutover.connection import Connection, connect
+from sfcutover.errors import OperationFailedError, SfcutoverError
+from sfcutover.polling import Clock
+from sfcutover.runs.executors import Presence
+from sfcutover.runs.journal import Journal
+from sfcutover.runs.requests import Requests
+from sfcutover.steps.outcome import Outcome, Problem
+from sfcutover.templates import Templates
+
+_LOOK_SECONDS = 0.5  # so often somebody who waits asks whether the run is to be canceled
+Evidence = dict[str, object]
+
+
+class CanceledError(KeyboardInterrupt):
+    """The run is to be canceled. As Ctrl-C, it ends a wait, and never a deployment."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One step of a run. step: its name in the journal.
+
+    key: names the run and no other one, of any database. presence: of the process that
+    performs it, to be asked before every effect.
+    """
+
+    cutover: Cutover
+    journal: Journal
+    requests: Requests
+    presence: Presence
+    step: str
+    key: str
+    templates: Templates = field(default_factory=Templates)
+
+    def at(self, target: str) -> TargetWork:
+        """The same for one target."""
+        chosen = self.cutover.select_targets((target,))[0]
+        return TargetWork(**vars(self), target=chosen)
+
+    def named(self, step: str) -> Work:
+        """Another step of the same run."""
+        return replace(self, step=step)
+
+    @property
+    def target_name(self) -> str | None:
+        return None
+
+    def tell(self, kind: str, **data: object) -> int:
+        """An event of this step; its number."""
+        return self.journal.write(kind, self.step or None, self.target_name, data)
+
+    def note(self, text: str) -> None:
+        self.tell("note", text=text)
+
+    @property
+    def clock(self) -> Clock:
+        """For waits that somebody who cancels the run should not have to sit through."""
+        return Clock(pause=self._pause)
+
+    def wait_until(self, moment: float) -> None:
+        """Wait until a time of the wall clock (seconds since 1970).
+
+        Within this process the monotonic clock counts, so that no jump shortens the wait.
+        Raises CanceledError.
+        """
+        end = time.monotonic() + moment - time.time()
+        while (left := end - time.monotonic()) > 0:
+            self._pause(left)
+
+    def _pause(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self.requests.cancellation() is not None:
+                raise CanceledError
+            time.sleep(min(left, _LOOK_SECONDS))
+
+    def perform(self, work: Callable[[], Evidence]) -> Outcome:
+        """Do the work between two events. What it raises becomes a problem, a defect too:
+        behind a removal, somebody must still put addresses back."""
+        begun = time.time()
+        self.tell("step-started", thread=threading.current_thread().name)
+        try:
+            outcome = Outcome(evidence=work())
+        except CanceledError:
+            outcome = Outcome(evidence={"canceled": True})
+        except (SfcutoverError, OSError) as error:
+            outcome = Outcome(problem=Problem.of(_as_ours(error)))
+        except Exception as error:
+            logging.getLogger(__name__).exception("a defect in the step %s", self.step)
+            outcome = Outcome(problem=Problem.of(_defect(error)))
+        self.tell(
+            "step-ended", seconds=round(time.time() - begun, 3), **outcome.model_dump(mode="json")
+        )
+        return outcome
+
+
+@dataclass(frozen=True)
+class TargetWork(Work):
+    """One step for one target."""
+
+    target: Target = field(kw_only=True)
+
+    @property
+    def target_name(self) -> str | None:
+        return self.target.name
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """The target's org, its sockets closed in the end."""
+        connection = connect(self.target, self.cutover)
+        try:
+            yield connection
+        finally:
+            connection.org.close()
+
+
+def _as_ours(error: SfcutoverError | OSError) -> SfcutoverError:
+    if isinstance(error, SfcutoverError):
+        return error
+    return OperationFailedError(
+        f"{type(error).__name__}: {error.strerror or error}",
+        where=str(error.filename) if error.filename else None,
+        hint="make room or correct the permissions, then run this again",
+    )
+
+
+def _defect(error: Exception) -> SfcutoverError:
+    return OperationFailedError(
+        f"a defect in sfcutover stopped this step ({type(error).__name__})",
+        hint="run it again with -v and report the traceback",
+        tokens="the list is as this step found it, or as planned; the run goes back",
+    )
