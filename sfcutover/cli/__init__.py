@@ -29,6 +29,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("runs", "List runs, show one, or follow it as it goes."),
     "cancel": ("cancel", "End a run at the next safe point."),
     "worker": ("worker", "Perform runs that are kept in a shared PostgreSQL."),
+    "report": ("report", "The evidence of a run, as Markdown, HTML or JSON."),
     "deployment": ("deployment", "Report, wait for or cancel an earlier deployment."),
     "case": ("case", "Legacy apps: write the support case, or record that support has acted."),
     "emulator": ("emulator", "Run a local org in the foreground."),

@@ -79,17 +79,23 @@ class Journal:
 
     def last(self, kind: str, step: str | None = None, target: str | None = None) -> Event | None:
         """The newest event of a kind, of a step and a target."""
-        found = self.all(kind, step, target)
-        return found[-1] if found else None
+        query = self._of_kind(kind, step, target)
+        found = self._select(query.order_by(JOURNAL.c.seq.desc()).limit(1))
+        return found[0] if found else None
 
     def all(self, kind: str, step: str | None = None, target: str | None = None) -> list[Event]:
-        """Every event of a kind, of a step and a target."""
+        """Every event of a kind, of a step and a target, the oldest first."""
+        return self._select(self._of_kind(kind, step, target).order_by(JOURNAL.c.seq))
+
+    def _of_kind(
+        self, kind: str, step: str | None, target: str | None
+    ) -> sa.Select[tuple[object, ...]]:
         query = sa.select(JOURNAL).where(JOURNAL.c.run == self.run, JOURNAL.c.kind == kind)
         if step is not None:
             query = query.where(JOURNAL.c.step == step)
         if target is not None:
             query = query.where(JOURNAL.c.target == target)
-        return self._select(query.order_by(JOURNAL.c.seq))
+        return query
 
     def _select(self, query: sa.Select[tuple[object, ...]]) -> list[Event]:
         return self._database.run(lambda c: [_event(row) for row in c.execute(query).mappings()])
