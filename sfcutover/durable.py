@@ -29,7 +29,7 @@ from sfcutover.steps.work import TargetWork, Work
 from sfcutover.templates import Templates
 
 WORKFLOW_VERSION = "1"  # of the flow: a run goes on only with the one it was begun with
-TARGETS_AT_ONCE = 32  # by one process
+TARGETS_AT_ONCE = 10  # by one process: the others take the rest
 _POLL_SECONDS = 0.1
 _TAKE_OVER_SECONDS = 1.0
 Json = dict[str, object]

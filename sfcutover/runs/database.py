@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from sfcutover.config.traffic import State
 from sfcutover.credentials import remember
@@ -50,7 +50,7 @@ class Database:
         database = cls(url, state.where)
         if url.get_backend_name() == "sqlite":
             _make_folder(url, state.where, create)
-        database.run(METADATA.create_all, seconds=15.0 if create else 5.0)
+        database.run(database._make_tables, seconds=15.0 if create else 5.0)
         return database
 
     @property
@@ -67,7 +67,7 @@ class Database:
         """One transaction, again while the database can't be reached, at most so many seconds."""
         attempts = Retrying(
             retry=retry_if_exception(_is_passing),
-            wait=wait_exponential_jitter(0.05, 2.0),
+            wait=wait_random_exponential(multiplier=0.05, max=2.0),
             stop=stop_after_delay(seconds),
             reraise=True,
         )
@@ -85,6 +85,11 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _make_tables(self, connection: sa.Connection) -> None:
+        if self.is_shared:  # two that make them at once get in each other's way
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TABLES)))
+        METADATA.create_all(connection)
 
     def _transaction(self, work: Callable[[sa.Connection], T]) -> T:
         with self._engine.begin() as connection:
@@ -107,6 +112,7 @@ class Database:
         )
 
 
+_TABLES = 0x73667462  # a lock of PostgreSQL's, by number
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 

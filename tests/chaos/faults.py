@@ -1,0 +1,95 @@
+"""What may go wrong in a run of the chaos: every fault that the emulator's design lists."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sfcutover.emulator.faults import Fault, Kind
+
+from .world import NEW, OLD
+
+ASKED = ("deploy", "checkDeployStatus", "retrieve", "checkRetrieveStatus", "listMetadata")
+Make = Callable[[random.Random], list[Fault]]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One kind of trouble.
+
+    faults: switched on before the run. kill: the runner is killed at a random instant, then
+    started again. restart: PostgreSQL is, if the state is there. own: the fault is on the
+    application's own side, so that its redemptions may fail.
+    """
+
+    name: str
+    faults: Make = lambda _: []
+    kill: bool = False
+    restart: bool = False
+    own: bool = False
+
+
+def _at_the_org(kind: Kind) -> Make:
+    def make(chance: random.Random) -> list[Fault]:
+        operation = chance.choice(ASKED)
+        count = chance.choice((1, 1, 2))
+        seconds = chance.uniform(0.2, 1.5)
+        return [
+            Fault(
+                kind=kind,
+                operation=operation,
+                skip=chance.randrange(4),
+                count=count,
+                seconds=seconds,
+            )
+        ]
+
+    return make
+
+
+def _at_a_deployment(kind: Kind, *, latest: int = 2) -> Make:
+    def make(chance: random.Random) -> list[Fault]:
+        return [Fault(kind=kind, operation="deploy", skip=chance.randrange(latest), count=1)]
+
+    return make
+
+
+def _address_missing(chance: random.Random) -> list[Fault]:
+    """The org loses an address when it saves add-new, once or whenever it is tried."""
+    address, count = chance.choice(NEW), chance.choice((1, 2))
+    return [Fault(kind="save_drops_address", operation="deploy", count=count, address=address)]
+
+
+def _address_dead(chance: random.Random) -> list[Fault]:
+    """One address of a pair can't send, for a while or for good."""
+    operation, address = chance.choice(
+        [*(("new_proxy", each) for each in NEW), *(("old_proxy", each) for each in OLD)]
+    )
+    count = chance.choice((1, 3, None))
+    skip = chance.choice((0, 25, 60))
+    return [
+        Fault(kind="address_reset", operation=operation, address=address, count=count, skip=skip)
+    ]
+
+
+TROUBLES = (
+    Trouble("nothing"),
+    Trouble("connection dropped before the effect", _at_the_org("drop_before")),
+    Trouble("connection dropped after the effect", _at_the_org("drop_after")),
+    Trouble("502", _at_the_org("http_502")),
+    Trouble("503", _at_the_org("http_503")),
+    Trouble("HTML body", _at_the_org("html_body")),
+    Trouble("expired session", _at_the_org("expired_session")),
+    Trouble("slow answers", _at_the_org("slow")),
+    Trouble("a save that doesn't take", _at_a_deployment("save_does_not_take")),
+    Trouble("Canceling", _at_a_deployment("canceling")),
+    Trouble("SucceededPartial", _at_a_deployment("succeeded_partial")),
+    Trouble("org locked", _at_the_org("org_locked")),
+    Trouble("one proxy address dead", _address_dead, own=True),
+    Trouble("one address missing from the list", _address_missing),
+    Trouble("kill -9 of the runner", kill=True),
+    Trouble("kill -9 and a dropped answer", _at_the_org("drop_after"), kill=True),
+    Trouble("PostgreSQL restarted", restart=True),
+    Trouble("PostgreSQL restarted and kill -9", kill=True, restart=True),
+)

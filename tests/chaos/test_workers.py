@@ -1,0 +1,168 @@
+"""Several processes share a run by PostgreSQL, and one that is killed is taken over."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from sfcutover.config.traffic import State
+from sfcutover.config.values import Text
+from sfcutover.emulator import Scenario
+from sfcutover.runs.database import Database
+from sfcutover.runs.journal import Event
+from sfcutover.runs.store import RunStore
+
+from ..real import postgres
+from .world import NEW, Fleet, World, fleet, world
+
+SECONDS = 120.0
+OpenStore = Callable[[World], RunStore]
+WAVES = (1, 7)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[postgres.Postgres]:
+    if reason := postgres.missing():
+        if os.environ.get("SFCUTOVER_REQUIRE_REAL"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with postgres.running() as running:
+        yield running
+
+
+@pytest.fixture
+def store_of() -> Iterator[OpenStore]:
+    """Opens a world's state, as somebody else sees it."""
+    with ExitStack() as stack:
+
+        def open_(here: World) -> RunStore:
+            database = Database.open(State(url=Text(literal=here.state)))
+            stack.callback(database.close)
+            return RunStore(database)
+
+        yield open_
+
+
+def wait_for(store: RunStore, kind: str, count: int = 1, step: str | None = None) -> list[Event]:
+    """The events of a kind, once there are so many."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        runs = store.all()
+        events = store.journal(runs[0].id).all(kind, step) if runs else []
+        if len(events) >= count:
+            return events
+        time.sleep(0.05)
+    raise AssertionError(f"no {count} events {kind} within {SECONDS} s")
+
+
+def ready(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    assert "ready" in process.stdout.readline()
+
+
+def test_two_workers_do_twenty_targets_though_one_is_killed(
+    cluster: postgres.Postgres, tmp_path: Path, store_of: OpenStore
+) -> None:
+    scenario = Scenario(deploy_seconds=1.0)
+    state = cluster.url("workers")
+    with fleet(tmp_path / "fleet", 20, scenario, state, waves=list(WAVES)) as whole:
+        first, second = (whole.first.start("worker") for _ in range(2))
+        ready(first)
+        ready(second)
+        starter = whole.first.start("run", "--yes")
+        store = store_of(whole.first)
+        wait_for(store, "deployment-sent", 1)
+        starter.kill()  # from now on the workers are alone
+        wait_for(store, "deployment-sent", 12)
+        first.kill()
+        wait_for(store, "run-ended")
+        second.terminate()
+        for process in (starter, first, second):
+            process.communicate(timeout=SECONDS)
+        (run,) = store.all()
+        assert run.outcome == "done"
+        assert_everything_once(whole)
+        assert_in_waves(whole, store.journal(run.id).read())
+
+
+def assert_everything_once(whole: Fleet) -> None:
+    for emulator in whole.emulators:
+        assert whole.live(emulator) == set(NEW)
+        assert [one.status.value for one in emulator.deployments] == ["Succeeded", "Succeeded"]
+    assert whole.first.switches == ["apply"]
+
+
+def assert_in_waves(whole: Fleet, events: list[Event]) -> None:
+    """No list of a wave is touched before every watch of the wave before it has passed."""
+    waves = [event.data["targets"] for event in events if event.kind == "wave"]
+    names = whole.names
+    assert waves == [names[:1], names[1:8], names[8:15], names[15:]]
+    begun = {e.target: e.seq for e in events if e.kind == "step-started" and e.step == "remove-old"}
+    watched = {e.target: e.seq for e in events if e.kind == "step-ended" and e.step == "watch"}
+    for before, after in (
+        (names[:1], names[1:8]),
+        (names[1:8], names[8:15]),
+        (names[8:15], names[15:]),
+    ):
+        assert max(watched[each] for each in before) < min(begun[each] for each in after)
+
+
+def test_another_machine_takes_over_once_the_lease_has_run_out(
+    cluster: postgres.Postgres, tmp_path: Path, store_of: OpenStore
+) -> None:
+    """Another state folder is another machine: no lock is to be seen there."""
+    with world(tmp_path / "one", Scenario(deploy_seconds=1.0), cluster.url("machines")) as here:
+        process = here.start("run", "--yes")
+        store = store_of(here)
+        wait_for(store, "deployment-sent")
+        process.kill()
+        process.communicate()
+        here.environment["XDG_STATE_HOME"] = str(tmp_path / "other-machine")
+        code, out = here.call("run", "--yes")
+        assert code == 69, out
+        assert "is under way at" in out
+        wait_until_forgotten(store)
+        code, out = here.call("run", "--yes")
+        assert code == 0, out
+        assert here.phases == ["Succeeded", "Succeeded"]
+
+
+def wait_until_forgotten(store: RunStore) -> None:
+    """Until the dead process's lease has run out for somebody who can't see its lock."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        if not store.executors.alive(store.all()[0].cutover):
+            return
+        time.sleep(0.2)
+    raise AssertionError("the lease never ran out")
+
+
+def test_a_restart_of_postgresql_stops_nothing(
+    cluster: postgres.Postgres, tmp_path: Path, store_of: OpenStore
+) -> None:
+    with world(tmp_path / "one", Scenario(deploy_seconds=1.0), cluster.url("restart")) as here:
+        process = here.start("run", "--yes")
+        wait_for(store_of(here), "deployment-sent")
+        cluster.restart()
+        out, _ = process.communicate(timeout=SECONDS)
+        assert process.returncode == 0, out
+        assert here.phases == ["Succeeded", "Succeeded"]
+
+
+def test_a_second_run_is_refused_and_says_where_the_first_is(
+    cluster: postgres.Postgres, tmp_path: Path, store_of: OpenStore
+) -> None:
+    with world(tmp_path / "one", Scenario(deploy_seconds=2.0), cluster.url("second")) as here:
+        process = here.start("run", "--yes")
+        wait_for(store_of(here), "deployment-sent")
+        code, out = here.call("run", "--yes", "--json")
+        assert code == 69
+        assert str(process.pid) in out
+        process.communicate(timeout=SECONDS)
+        assert process.returncode == 0

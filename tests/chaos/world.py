@@ -1,0 +1,279 @@
+"""An emulated org, a folder with a cutover.yaml, live customers, and runs in processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+import yaml
+
+from sfcutover.emulator import Emulator, Scenario
+from sfcutover.ipranges import Allowlist
+
+from ..emulator.traffic import redeem
+
+OLD = ("127.0.0.11", "127.0.0.12")
+NEW = ("127.0.0.21", "127.0.0.22")
+ROOT = Path(__file__).parents[2]
+RUN_SECONDS = 180.0
+Json = dict[str, object]
+
+
+@dataclass
+class Failure:
+    """A customer's redemption that did not succeed."""
+
+    time: float
+    words: str
+
+
+@dataclass
+class Customers:
+    """An application with three customers, whose redemptions leave by the egress of the moment.
+
+    pause: seconds between two redemptions of a customer.
+    """
+
+    emulator: Emulator
+    folder: Path
+    pause: float = 0.15
+    redeemed: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    _ends: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        threads = [threading.Thread(target=self._serve, args=(each,)) for each in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._ends.set()
+            for thread in threads:
+                thread.join()
+
+    def _serve(self, number: int) -> None:
+        while not self._ends.wait(self.pause):
+            side = (self.folder / "egress").read_text(encoding="utf-8").strip().upper() or "OLD"
+            proxy = self.emulator.environment[f"SFCUTOVER_{side}_PROXY_URL"]
+            _, token = self.emulator.customer_tokens[number]
+            try:
+                answer = redeem(self.emulator, token, proxy)
+                words = "" if answer.ok else f"{side}: {answer.text}"
+            except requests.RequestException as error:
+                words = f"{side}: {type(error).__name__}"
+            with self._lock:
+                self.redeemed += not words
+                if words:
+                    self.failures.append(Failure(time.time(), words))
+
+
+@dataclass
+class World:
+    """One org and what stands around it. state: the URL of the runs' database."""
+
+    folder: Path
+    emulator: Emulator
+    state: str
+    environment: dict[str, str] = field(default_factory=dict)
+    _processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def switches(self) -> list[str]:
+        """Every switch that was made: apply or revert."""
+        file = self.folder / "switches"
+        return file.read_text(encoding="utf-8").split() if file.exists() else []
+
+    @property
+    def phases(self) -> list[str]:
+        """Of every deployment that the org was sent: what it did to the list, in order."""
+        return [str(one.status.value) for one in self.emulator.deployments]
+
+    @property
+    def live(self) -> set[str]:
+        """The addresses of this cutover that are on the list now."""
+        newest = self.emulator.allowlist_history[-1]
+        return {each for each in (*OLD, *NEW) if newest.holds(each)}
+
+    @property
+    def lists(self) -> list[Allowlist]:
+        return [version.allowlist for version in self.emulator.allowlist_history]
+
+    def start(self, *words: str, point: str | None = None) -> subprocess.Popen[str]:
+        """The command in a process of its own; with a point, one that is killed there."""
+        module = ["tests.chaos.killable", point] if point else ["sfcutover"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module, *words],
+            cwd=self.folder,
+            env=self.environment | {"PYTHONPATH": str(ROOT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._processes.append(process)
+        return process
+
+    def end(self) -> None:
+        """No process outlives a test."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+            if process.stdout is not None and not process.stdout.closed:
+                process.communicate()
+
+    def call(self, *words: str, point: str | None = None) -> tuple[int, str]:
+        """The command to its end: its exit code and all it said."""
+        process = self.start(*words, point=point)
+        try:
+            out, _ = process.communicate(timeout=RUN_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, _ = process.communicate()
+            raise AssertionError(f"{words} hangs:\n{out}") from None
+        return process.returncode, out
+
+    def runs(self) -> list[Json]:
+        """What ``runs --json`` says."""
+        code, out = self.call("runs", "--json", "-q")
+        assert code == 0, out
+        runs: list[Json] = json.loads(out)["runs"]
+        return runs
+
+    def events(self) -> list[Json]:
+        """The whole journal of the newest run."""
+        _, out = self.call("runs", "--follow", "--json")
+        return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+    def canary_redeems(self) -> bool:
+        """True if the token that is on disk still redeems, by an address on the list."""
+        token = (self.folder / "canary.token").read_text(encoding="utf-8").strip()
+        side = "NEW" if set(NEW) <= self.live else "OLD"
+        proxy = self.emulator.environment[f"SFCUTOVER_{side}_PROXY_URL"]
+        return redeem(self.emulator, token, proxy).ok
+
+
+@contextmanager
+def world(
+    folder: Path, scenario: Scenario | None = None, state: str = "", **keys: object
+) -> Iterator[World]:
+    """An org without TLS and a cutover.yaml with short timers; keywords are keys of that file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with Emulator(scenario or Scenario(), tls=False) as emulator:
+        config = yaml.safe_load(emulator.config_text(str(folder / "canary.token")))
+        config["targets"] = [{"name": "packaging", "org": _renewable(emulator)}]
+        config["verify"] |= {"settle": "300ms", "patience": "30s"}
+        config["watch"] = {"duration": "900ms", "interval": "300ms", "failures": 2}
+        script = (
+            'echo "$SFCUTOVER_DIRECTION" >> switches; echo {} > egress.next; mv egress.next egress'
+        )
+        config["switch"] = {
+            "apply": ["sh", "-c", script.format("new")],
+            "revert": ["sh", "-c", script.format("old")],
+        }
+        url = state or f"sqlite:///{folder}/.sfcutover/state.db"
+        config["state"] = {"url": {"env": "STATE_URL"}}
+        (folder / "cutover.yaml").write_text(yaml.safe_dump(config | keys), encoding="utf-8")
+        (folder / "egress").write_text("old", encoding="utf-8")
+        token = folder / "canary.token"
+        token.touch(0o600)
+        token.write_text(emulator.environment["SF_REFRESH_TOKEN"], encoding="utf-8")
+        here = World(folder, emulator, url, _environment(emulator, folder, url))
+        try:
+            yield here
+        finally:
+            here.end()
+
+
+@dataclass
+class Fleet:
+    """A world whose cutover has several orgs, each with a list and a canary of its own.
+
+    The application and the egress are those of the first.
+    """
+
+    first: World
+    emulators: list[Emulator]
+
+    @property
+    def names(self) -> list[str]:
+        return [f"org-{number:02}" for number in range(len(self.emulators))]
+
+    def live(self, emulator: Emulator) -> set[str]:
+        newest = emulator.allowlist_history[-1]
+        return {each for each in (*OLD, *NEW) if newest.holds(each)}
+
+
+@contextmanager
+def fleet(
+    folder: Path, size: int, scenario: Scenario | None = None, state: str = "", **keys: object
+) -> Iterator[Fleet]:
+    """So many orgs, targets of one cutover."""
+    with ExitStack() as stack:
+        others = [
+            stack.enter_context(Emulator(scenario or Scenario(), tls=False))
+            for _ in range(size - 1)
+        ]
+        first = stack.enter_context(world(folder, scenario, state, **keys))
+        whole = Fleet(first, [first.emulator, *others])
+        file = folder / "cutover.yaml"
+        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+        config["targets"] = [
+            _target(name, emulator, first)
+            for name, emulator in zip(whole.names, whole.emulators, strict=True)
+        ]
+        file.write_text(yaml.safe_dump(config), encoding="utf-8")
+        yield whole
+
+
+def _target(name: str, emulator: Emulator, first: World) -> Json:
+    """One org: its way in, and its own canary. Its secrets go into variables of its own."""
+    prefix = name.upper().replace("-", "_")
+    for variable in ("SF_CLIENT_ID", "SF_CLIENT_SECRET"):
+        first.environment[f"{prefix}_{variable}"] = emulator.environment[variable]
+    token = first.folder / f"{name}.token"
+    token.touch(0o600)
+    token.write_text(emulator.environment["SF_REFRESH_TOKEN"], encoding="utf-8")
+    client = {"env": f"{prefix}_SF_CLIENT_ID"}
+    secret = {"env": f"{prefix}_SF_CLIENT_SECRET"}
+    login = {"client_id": client, "client_secret": secret, "login_url": emulator.url}
+    return {
+        "name": name,
+        "org": {"client_credentials": login},
+        "verify": {
+            "token_url": emulator.environment["SFCUTOVER_TOKEN_URL"],
+            "client_id": client,
+            "client_secret": secret,
+            "refresh_token": {"file": str(token)},
+        },
+    }
+
+
+def _renewable(emulator: Emulator) -> Json:
+    login = {
+        "client_id": {"env": "SF_CLIENT_ID"},
+        "client_secret": {"env": "SF_CLIENT_SECRET"},
+        "login_url": emulator.url,
+    }
+    return {"client_credentials": login}
+
+
+def _environment(emulator: Emulator, folder: Path, state: str) -> dict[str, str]:
+    kept: Mapping[str, str] = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SFCUTOVER_", "SF_", "GITHUB_"))
+    }
+    own = {"XDG_STATE_HOME": str(folder / "xdg"), "STATE_URL": state, "CI": "true"}
+    return {**kept, **emulator.environment, **own}

@@ -1,0 +1,120 @@
+"""Debian's PostgreSQL as the state of shared runs: a cluster of a test's own, that may restart."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_PLACES = Path("/usr/lib/postgresql")
+_USER = "postgres"
+_SECONDS = 60
+
+
+def missing() -> str | None:
+    """What would have to be installed, or None."""
+    return None if _programs() else "PostgreSQL is not installed: apt-get install postgresql"
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running cluster. folder: its data."""
+
+    folder: Path
+    port: int
+
+    def url(self, database: str) -> str:
+        """A new database's URL."""
+        programs = _programs()
+        assert programs
+        self._run(
+            str(programs / "createdb"),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-U",
+            _USER,
+            database,
+        )
+        return f"postgresql+psycopg://{_USER}@127.0.0.1:{self.port}/{database}"
+
+    def restart(self) -> None:
+        """At once, as a machine that is switched off and on: connections break."""
+        self.control("restart", "-m", "immediate")
+
+    def control(self, *words: str) -> None:
+        programs = _programs()
+        assert programs
+        self._run(
+            str(programs / "pg_ctl"), "-D", str(self.folder), "-w", "-t", str(_SECONDS),
+            "-l", str(self.folder.parent / "log"), *words,
+        )  # fmt: skip
+
+    def _run(self, *argv: str) -> None:
+        subprocess.run(
+            _as_postgres(argv), check=True, timeout=2 * _SECONDS, stdout=subprocess.DEVNULL
+        )
+
+
+@contextmanager
+def running() -> Iterator[Postgres]:
+    """A cluster on a free port of 127.0.0.1, without passwords; stopped in the end."""
+    programs = _programs()
+    assert programs
+    with tempfile.TemporaryDirectory(prefix="sfcutover-postgres-") as name:
+        top = Path(name)
+        if os.geteuid() == 0:
+            os.chown(top, pwd.getpwnam(_USER).pw_uid, -1)
+        cluster = Postgres(top / "data", _free_port())
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(cluster.port),
+            "unix_socket_directories": str(top),
+            "fsync": "off",  # a test's cluster survives no power loss
+        }
+        options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+        init = (
+            str(programs / "initdb"),
+            "-D",
+            str(cluster.folder),
+            "-U",
+            _USER,
+            "-A",
+            "trust",
+            "-N",
+        )
+        subprocess.run(_as_postgres(init), check=True, timeout=_SECONDS, stdout=subprocess.DEVNULL)
+        cluster.control("-o", " ".join(options), "start")
+        try:
+            yield cluster
+        finally:
+            cluster.control("-m", "immediate", "stop")
+
+
+def _programs() -> Path | None:
+    found = shutil.which("pg_ctl")
+    if found:
+        return Path(found).resolve().parent
+    places = sorted(_PLACES.glob("*/bin/pg_ctl"))
+    return places[-1].parent if places else None
+
+
+def _as_postgres(argv: tuple[str, ...]) -> list[str]:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return list(argv)
+    return ["runuser", "-u", _USER, "--", *argv]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
