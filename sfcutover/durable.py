@@ -138,7 +138,9 @@ def perform_run(run: str) -> Json:
     names = tuple(each.name for each in engine.cutover.select_targets(found.options.targets))
     durable = DurableSteps(engine, run)
     flow = CutoverFlow(durable, engine.cutover, names, frozenset(found.options.pause_before))
-    durable.tell("run-started", targets=list(names))
+    change = engine.cutover.change
+    old, new = (list(map(str, ranges)) for ranges in (change.old, change.new))
+    durable.tell("run-started", targets=list(names), app=engine.cutover.app, old=old, new=new)
     sampler = TrafficSampler([engine.work(run, "").at(name) for name in names])
     sampler.start()
     ending = flow.run()
@@ -239,9 +241,6 @@ def _tell(run: str, kind: str, data: Json) -> None:
 def _end(run: str, ending: Json) -> None:
     """The last word of a run; said again after a crash, the first time counts."""
     engine = _engine()
-    journal = engine.store.journal(run)
-    if journal.last("run-ended") is None:
-        journal.write("run-ended", None, None, ending)
+    if engine.store.end(run, ending):
         outcome, message, next_ = (str(ending[key]) for key in ("outcome", "message", "next"))
         notify(engine.work(run, "end"), outcome, message, next_)
-    engine.store.end(run, str(ending["outcome"]), int(str(ending["exit_code"])))

@@ -11,9 +11,10 @@ from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.errors import ConfigError, InterruptedRunError
+from sfcutover.output.runview import JsonView
 from sfcutover.runs.performing import Performing, Permissions, failure_of_run
 from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.store import Run, RunOptions
+from sfcutover.runs.store import Run, RunOptions, RunStore
 from sfcutover.supportcase import require_self_serve
 from sfcutover.templates import Templates
 
@@ -34,7 +35,9 @@ PAUSES = ("add-new", "switch", "verify", "remove-old")
     help="Stay while the run waits for a person. [default: at a terminal]",
 )
 @click.option("--accept-changes", is_flag=True, help="Go on although cutover.yaml has changed.")
-@click.option("--again", is_flag=True, help="Start although runs were rolled back in a row.")
+@click.option(
+    "--again", is_flag=True, help="Start anew, though it is done or was rolled back in a row."
+)
 @click.option("--yes", is_flag=True, help="Don't ask; needed where nobody can answer.")
 @templates_option
 @global_options
@@ -59,6 +62,9 @@ def command(
     permissions = Permissions(accept_changes, again)
     performing = Performing(invocation.cutover, store, permissions, templates)
     run = performing.open_run()
+    if run is not None and run.ended is not None:
+        _say_done(invocation, run, store)
+        return
     if run is None and not yes:
         _confirm(invocation, pause_before)
     options = RunOptions(pause_before, invocation.settings.targets)
@@ -96,6 +102,22 @@ def perform(
             f"{progress.ended.text('message')}"
         )
         invocation.console.note(f"next: {invocation.command_line('report', run.id)}")
+
+
+def _say_done(invocation: Invocation, run: Run, store: RunStore) -> None:
+    """The run that did it has ended, perhaps without this person's seeing it."""
+    if invocation.settings.json:
+        for event in store.journal(run.id).all("run-ended"):
+            JsonView().show(event, RunProgress.of([event]))
+        return
+    invocation.console.data(
+        f"{click.style('done:', fg='green', bold=True)} run {run.id} has done this already; "
+        "nothing was started"
+    )
+    invocation.console.note(
+        f"next: {invocation.command_line('diff', 'remove-old')} shows the live list; "
+        "--again starts anew"
+    )
 
 
 def require_runnable(invocation: Invocation) -> None:

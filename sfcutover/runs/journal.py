@@ -62,14 +62,7 @@ class Journal:
         self, kind: str, step: str | None, target: str | None, data: Mapping[str, object]
     ) -> int:
         """Put an event on disk, secrets masked; its number. Raises what Database.run raises."""
-        row = {
-            "run": self.run,
-            "time": time.time(),
-            "kind": kind,
-            "step": step,
-            "target": target,
-            "data": redact(json.dumps(dict(data), ensure_ascii=False)),
-        }
+        row = journal_row(self.run, kind, step, target, data)
         return self._database.run(lambda c: _inserted(c, row))
 
     def read(self, after: int = 0) -> list[Event]:
@@ -99,6 +92,20 @@ class Journal:
 
     def _select(self, query: sa.Select[tuple[object, ...]]) -> list[Event]:
         return self._database.run(lambda c: [_event(row) for row in c.execute(query).mappings()])
+
+
+def journal_row(
+    run: str, kind: str, step: str | None, target: str | None, data: Mapping[str, object]
+) -> dict[str, object]:
+    """An event that happens now as a row, secrets masked."""
+    return {
+        "run": run,
+        "time": time.time(),
+        "kind": kind,
+        "step": step,
+        "target": target,
+        "data": redact(json.dumps(dict(data), ensure_ascii=False)),
+    }
 
 
 def _inserted(connection: sa.Connection, row: dict[str, object]) -> int:

@@ -21,7 +21,7 @@ from sfcutover.runs.configs import config_text, differences, fingerprint
 from sfcutover.runs.executors import Presence, Role
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.store import Run, RunOptions, RunStore
+from sfcutover.runs.store import DONE, Run, RunOptions, RunStore
 from sfcutover.templates import Templates
 
 _LOOK_SECONDS = 0.1
@@ -43,8 +43,8 @@ class View(Protocol):
 class Permissions:
     """What a person has said beforehand.
 
-    accept_changes: go on with another cutover.yaml. again: although runs were rolled back in
-    a row.
+    accept_changes: go on with another cutover.yaml. again: start anew, although the cutover is
+    done, or runs were rolled back in a row.
     """
 
     accept_changes: bool = False
@@ -61,15 +61,15 @@ class Performing:
     templates: Templates = field(default_factory=Templates)
 
     def open_run(self) -> Run | None:
-        """The run that has not ended, if this process may go on with it; None for a new one.
+        """The run that has not ended, if this process may go on with it, or the one that is done;
+        None for a new one.
 
         Raises StillRunningError where another process performs it, ConfigError where
         cutover.yaml has changed, GateError after too many rollbacks in a row.
         """
         run = self.store.active(self.cutover.name)
         if run is None:
-            self._require_not_too_often()
-            return None
+            return self._done()
         self._require_free(run)
         self._require_same_config(run)
         return run
@@ -151,9 +151,19 @@ class Performing:
             tokens="the run waits; the lists are as it left them",
         )
 
+    def _done(self) -> Run | None:
+        """The newest run, if all it did was what this one would do."""
+        if self.permissions.again:
+            return None
+        newest = self.store.newest(self.cutover.name)
+        if newest and newest.outcome == DONE and newest.config == config_text(self.cutover):
+            return newest
+        self._require_not_too_often()
+        return None
+
     def _require_not_too_often(self) -> None:
         count = self.store.rollbacks_in_a_row(self.cutover.name)
-        if count < self.cutover.max_rollbacks or self.permissions.again:
+        if count < self.cutover.max_rollbacks:
             return
         raise GateError(
             f"the last {count} runs of {self.cutover.name} were rolled back",

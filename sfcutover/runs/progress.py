@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from sfcutover.runs.findings import CANCELED, finding, redemptions, rolled_back
 from sfcutover.runs.journal import Event
 
 FORWARDS = (
@@ -21,7 +22,7 @@ FORWARDS = (
 )
 BACK = ("restore-old", "check-new", "switch-back", "prove-old", "remove-new")
 TITLES = {
-    "probe": "1 probe: traffic leaves from exactly the new addresses",
+    "probe": "1 probe: traffic leaves from the new addresses",
     "snapshot": "  snapshot: the lists as they are",
     "add-new": "2 deploy add-new, read back",
     "verify-new": "  verify before traffic moves",
@@ -36,13 +37,16 @@ TITLES = {
     "prove-old": "back: a redemption through the old addresses",
     "remove-new": "back: deploy remove-new, read back",
 }
+_UNDECIDED = ("inconclusive", "later", "person")
 
 
 @dataclass
 class StepState:
     """A step on one target, or on the run as a whole (target None). Times in seconds since 1970.
 
-    tries: how often it was begun. detail: the newest word about it.
+    tries: how often it was begun; begun: the newest time. detail: the newest word about it.
+    kind: of the problem, as Problem has it. needed: False where it found everything done.
+    redeemed: the canary's own redemptions in this try.
     """
 
     name: str
@@ -52,6 +56,10 @@ class StepState:
     problem: str | None = None
     tries: int = 1
     detail: str = ""
+    begun: float = 0.0
+    kind: str = ""
+    needed: bool = True
+    redeemed: int = 0
 
     @property
     def mark(self) -> str:
@@ -60,10 +68,15 @@ class StepState:
             return "running"
         return "failed" if self.problem else "done"
 
+    @property
+    def undecided(self) -> bool:
+        """True if nobody can say yet: it's tried again, or a person is asked."""
+        return self.problem is not None and self.kind in _UNDECIDED
+
 
 @dataclass
 class Deployment:
-    """One deployment as far as it was seen."""
+    """One deployment as far as it was seen. step: the one that has sent it."""
 
     id: str
     target: str
@@ -73,6 +86,7 @@ class Deployment:
     deployed: int = 0
     total: int = 0
     done: bool = False
+    step: str = ""
 
 
 @dataclass
@@ -89,8 +103,12 @@ class Pause:
 
 @dataclass
 class RunProgress:
-    """Everything at once. traffic: redemptions by address, then by status, as LoginHistory has
-    them. wakes: until when a step waits, by step and target."""
+    """Everything at once.
+
+    traffic: redemptions by address, then by status, as LoginHistory has them. blocked_on: the
+    targets on which an address was blocked. looks: of the watch, by what looked, then by
+    verdict. wakes: until when a step waits, by step and target. old, new: ranges as texts.
+    """
 
     steps: dict[tuple[str, str | None], StepState] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
@@ -102,6 +120,14 @@ class RunProgress:
     ended: Event | None = None
     started: float = 0.0
     last: float = 0.0
+    app: str = ""
+    targets: tuple[str, ...] = ()
+    old: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+    wave: int = 0
+    looks: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    blocked_on: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _called_about: tuple[tuple[str, str | None], ...] = ()
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> RunProgress:
@@ -115,6 +141,11 @@ class RunProgress:
         self.started = self.started or event.time
         self.last = event.time
         match event.kind:
+            case "run-started":
+                self.app = event.text("app")
+                self.targets, self.old, self.new = (
+                    tuple(_texts(event, name)) for name in ("targets", "old", "new")
+                )
             case "step-started":
                 self._start(event)
             case "step-ended":
@@ -124,17 +155,23 @@ class RunProgress:
             case "traffic":
                 self._count(event)
             case "paused":
-                self.pause = _pause(event)
+                self._pause(event)
             case "approved":
-                self.pause = None
+                self._approve(event)
             case "settling" | "watch-begun":
                 self.wakes[_key(event)] = event.number("until")
-            case "rollback-started":
+            case "watch-round":
+                self._look(event)
+            case "wave":
+                self.wave = int(event.number("number"))
+            case "rolling-back" | "rollback-started":
                 self.rollback = event.text("reason")
             case "page":
                 self.pages.append(event)
+                failed = (key for key, state in self.steps.items() if state.mark == "failed")
+                self._called_about = tuple(key for key in failed if key[0] in BACK)
             case "run-ended":
-                self.ended, self.pause = event, None
+                self._end_run(event)
         if (step := self.steps.get(_key(event))) is not None:
             step.detail = _detail(event) or step.detail
 
@@ -146,27 +183,73 @@ class RunProgress:
         """What is under way, the newest last."""
         return [state for state in self.steps.values() if state.ended is None]
 
+    @property
+    def page(self) -> Event | None:
+        """The newest call for a person, unless what had failed then has been done since."""
+        about = [self.steps[key].mark for key in self._called_about]
+        answered = bool(about) and all(mark == "done" for mark in about)
+        return self.pages[-1] if self.pages and not answered else None
+
+    @property
+    def redeemed(self) -> int:
+        """The canary's own redemptions, as far as they were counted."""
+        watched = (verdicts.get("passed", 0) for name, verdicts in self.looks.items() if _is_canary(name))
+        return sum(state.redeemed for state in self.steps.values()) + sum(watched)
+
     def _start(self, event: Event) -> None:
         key = _key(event)
         before = self.steps.pop(key, None)
-        state = StepState(key[0], key[1], event.time)
+        state = StepState(key[0], key[1], event.time, begun=event.time)
         if before is not None:
             state.tries, state.started = before.tries + 1, before.started
         self.steps[key] = state
+        if state.name in BACK and self.rollback is None:
+            problems = (each.problem for each in self.steps.values() if each.problem)
+            self.rollback = next(problems, "")
 
     def _end(self, event: Event) -> None:
         if (state := self.steps.get(_key(event))) is None:
             return
         state.ended = event.time
-        problem = event.data.get("problem")
-        state.problem = str(problem.get("message")) if isinstance(problem, dict) else None
+        problem, evidence = event.data.get("problem"), evidence_of(event)
+        if isinstance(problem, dict):
+            state.problem, state.kind = str(problem.get("message")), str(problem.get("kind"))
+        elif evidence.get("canceled") is True:
+            state.problem, state.kind = CANCELED, CANCELED
+        elif (reason := rolled_back(evidence)) is not None:
+            state.problem, state.kind = reason, "failed"
+        state.needed = evidence.get("changed") is not False
+        state.redeemed = redemptions(evidence) or state.redeemed
         self.wakes.pop(_key(event), None)
+
+    def _pause(self, event: Event) -> None:
+        reason, message, next_ = (event.text(name) for name in ("reason", "message", "next"))
+        self.pause = Pause(event.seq, event.step or "", event.time, reason, message, next_)
+        if reason == "switch":
+            self._start(event)  # the step is what a person does
+
+    def _approve(self, event: Event) -> None:
+        self.pause = None
+        state = self.steps.get(_key(event))
+        if state is not None and state.ended is None:
+            state.ended = event.time
+
+    def _end_run(self, event: Event) -> None:
+        self.ended, self.pause = event, None
+        for state in self.running():
+            state.ended, state.problem, state.kind = event.time, CANCELED, CANCELED
+
+    def _look(self, event: Event) -> None:
+        for name, verdict in looks_of(event):
+            verdicts = self.looks[name]
+            verdicts[verdict] = verdicts.get(verdict, 0) + 1
 
     def _deployment(self, event: Event) -> None:
         identifier = event.text("id")
         known = self.deployments.get(identifier)
         if known is None:
-            known = Deployment(identifier, event.target or "", event.text("phase"), event.time)
+            phase, step = event.text("phase"), event.step or ""
+            known = Deployment(identifier, event.target or "", phase, event.time, step=step)
             self.deployments[identifier] = known
         known.status = event.text("status") or known.status
         known.deployed = int(event.number("deployed")) or known.deployed
@@ -177,6 +260,8 @@ class RunProgress:
         for bucket in buckets_of(event):
             counts = self.traffic[bucket.address]
             counts[bucket.status] = counts.get(bucket.status, 0) + bucket.count
+            if bucket.status == "blocked":
+                self.blocked_on[bucket.address].add(event.target or "")
 
 
 @dataclass(frozen=True)
@@ -199,9 +284,22 @@ def _key(event: Event) -> tuple[str, str | None]:
     return event.step or "", event.target
 
 
-def _pause(event: Event) -> Pause:
-    reason, message, next_ = (event.text(name) for name in ("reason", "message", "next"))
-    return Pause(event.seq, event.step or "", event.time, reason, message, next_)
+def looks_of(event: Event) -> list[tuple[str, str]]:
+    """Who looked in a watch-round, the canary first, and the verdict of each."""
+    done = event.data.get("round")
+    looks = done.get("looks") if isinstance(done, dict) else None
+    return [(str(look["name"]), str(look["verdict"])) for look in looks or () if look]
+
+
+def evidence_of(event: Event) -> dict[str, object]:
+    """What a step-ended event says was found."""
+    evidence = event.data.get("evidence")
+    return evidence if isinstance(evidence, dict) else {}
+
+
+def _texts(event: Event, name: str) -> list[str]:
+    value = event.data.get(name)
+    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def _detail(event: Event) -> str:
@@ -217,13 +315,8 @@ def _detail(event: Event) -> str:
         case "note":
             return event.text("text")
         case "watch-round":
-            return _round(event)
+            return ", ".join(f"{name} {verdict}" for name, verdict in looks_of(event))
+        case "step-ended":
+            return finding(evidence_of(event))
         case _:
             return ""
-
-
-def _round(event: Event) -> str:
-    done = event.data.get("round")
-    looks = done.get("looks") if isinstance(done, dict) else None
-    words = [f"{look['name']} {look['verdict']}" for look in looks or () if isinstance(look, dict)]
-    return ", ".join(words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -11,11 +12,12 @@ import sqlalchemy as sa
 from sfcutover.errors import ConfigError
 from sfcutover.runs.database import Database
 from sfcutover.runs.executors import Executors, mark_ended
-from sfcutover.runs.journal import Journal
+from sfcutover.runs.journal import Journal, journal_row
 from sfcutover.runs.requests import Requests
-from sfcutover.runs.tables import RUNS
+from sfcutover.runs.tables import JOURNAL, RUNS
 
 ROLLED_BACK = "rolled-back"
+DONE = "done"
 _BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is begun at a time
 
 
@@ -91,6 +93,12 @@ class RunStore:
         found = self._select(query.order_by(RUNS.c.number.desc()))
         return found[0] if found else None
 
+    def newest(self, cutover: str) -> Run | None:
+        """The newest run of a cutover."""
+        query = sa.select(RUNS).where(RUNS.c.cutover == cutover)
+        found = self._select(query.order_by(RUNS.c.number.desc()).limit(1))
+        return found[0] if found else None
+
     def rollbacks_in_a_row(self, cutover: str) -> int:
         """How many of the newest runs of a cutover ended rolled back."""
         query = sa.select(RUNS).where(RUNS.c.cutover == cutover, RUNS.c.ended.is_not(None))
@@ -140,11 +148,23 @@ class RunStore:
         update = sa.update(RUNS).where(RUNS.c.id == run.id).values(config=config)
         self.database.run(lambda c: c.execute(update))
 
-    def end(self, run: str, outcome: str, exit_code: int) -> None:
-        """The run has ended; said twice, the first time counts."""
-        update = sa.update(RUNS).where(RUNS.c.id == run, RUNS.c.ended.is_(None))
-        values = {"ended": time.time(), "outcome": outcome, "exit_code": exit_code}
-        self.database.run(lambda c: c.execute(update.values(values)))
+    def end(self, run: str, ending: Mapping[str, object]) -> bool:
+        """The run has ended, in its row and its journal at once; False if it had before.
+
+        ending: outcome, exit_code, message, tokens, next.
+        """
+        code = int(str(ending["exit_code"]))
+        values = {"ended": time.time(), "outcome": ending["outcome"], "exit_code": code}
+        update = sa.update(RUNS).where(RUNS.c.id == run, RUNS.c.ended.is_(None)).values(values)
+        event = journal_row(run, "run-ended", None, None, ending)
+
+        def both(connection: sa.Connection) -> bool:
+            if not connection.execute(update).rowcount:
+                return False
+            connection.execute(sa.insert(JOURNAL).values(event))
+            return True
+
+        return self.database.run(both)
 
     def _select(self, query: sa.Select[tuple[object, ...]]) -> list[Run]:
         rows = self.database.run(lambda c: c.execute(query).mappings().all())

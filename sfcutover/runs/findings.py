@@ -1,0 +1,77 @@
+"""What a step found, in a few words: from the evidence that its end carries. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+Evidence = Mapping[str, object]
+
+CANCELED = "canceled"
+_PROOFS = {
+    "login-history": "the org's LoginHistory",
+    "proxy-per-address": "a proxy URL for each address",
+    "confidence": "a long run of successes",
+}
+
+
+def finding(evidence: Evidence) -> str:
+    """Empty where there is nothing to say beyond that it is done."""
+    match evidence:
+        case {"canceled": True}:
+            return CANCELED
+        case {"tries": tries, "seen": seen}:
+            return f"{tries} answers of the echo, from {_addresses(seen)}"
+        case {"proof": dict(proof)}:
+            return _proven(proof)
+        case {"changed": False}:
+            return "nothing to change, read back"
+        case {"phase": _, "live": live}:
+            return _read_back(evidence, live)
+        case {"outcome": str(outcome), "rounds": rounds}:
+            return f"{outcome} after {rounds} rounds"
+        case {"state": str(state)}:
+            return state
+        case _:
+            return ""
+
+
+def rolled_back(evidence: Evidence) -> str | None:
+    """Why a watch has put the old addresses back, if it has."""
+    if evidence.get("outcome") != "rolled-back":
+        return None
+    return f"rolled back: {'; '.join(map(str, _list(evidence.get('reasons'))))}"
+
+
+def redemptions(evidence: Evidence) -> int:
+    """How many of its own redemptions a proof is made of."""
+    match evidence.get("proof"):
+        case {"redemptions": int(count)}:
+            return count
+        case _:
+            return 0
+
+
+def _proven(proof: Evidence) -> str:
+    kind = str(proof.get("proof"))
+    count = proof.get("redemptions")
+    addresses = _addresses(proof.get("addresses"))
+    return f"{addresses} proven by {_PROOFS.get(kind, kind)}; {count} redemptions"
+
+
+def _read_back(evidence: Evidence, live: object) -> str:
+    counts = [len(_list(each.get("ranges"))) for each in _mappings(live)]
+    entries = " and ".join(f"{count} entries" for count in counts)
+    clearance = evidence.get("clearance")
+    return f"read back: {entries}" + (f"; allowed by: {clearance}" if clearance else "")
+
+
+def _addresses(value: object) -> str:
+    return ", ".join(str(each.get("address")) for each in _mappings(value))
+
+
+def _mappings(value: object) -> Iterator[Evidence]:
+    return (each for each in _list(value) if isinstance(each, dict))
+
+
+def _list(value: object) -> list[object]:
+    return list(value) if isinstance(value, list) else []
