@@ -84,6 +84,14 @@ class Templates:
         template = self._load(f"{name}.md{_SUFFIX}", self._text_environment)
         return "".join(_generate(template, variables))
 
+    def render_html(self, name: str, variables: dict[str, object]) -> str:
+        """Render ``<name>.html.j2``; every value is escaped.
+
+        Raises ConfigError naming template and line for a fault in the template and for an
+        undefined name.
+        """
+        return "".join(_generate(self._load(f"{name}.html{_SUFFIX}"), variables))
+
     def origin(self, name: str) -> str:
         """The file that ``<name>.xml.j2`` is read from."""
         return str(self._load(f"{name}.xml{_SUFFIX}").filename)

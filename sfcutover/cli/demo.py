@@ -1,64 +1,70 @@
-"""sfcutover demo: the main job against a local org."""
+"""sfcutover demo: a whole cutover against a local org, under live traffic."""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
 from sfcutover.cli.options import global_options, settings_of
-from sfcutover.documents.commands import DemoDocument, DemoStepDocument
+from sfcutover.documents.commands import DemoFault
 from sfcutover.errors import ExitCode
 from sfcutover.output.console import Console
+from sfcutover.output.events import event_line
 from sfcutover.output.json import print_document
+from sfcutover.output.settings import Settings
 
 if TYPE_CHECKING:
-    from sfcutover.demo import StepResult
+    from sfcutover.runs.journal import Event
 
 
 @click.command("demo")
+@click.option(
+    "--order",
+    type=click.Choice(("right", "wrong")),
+    default="right",
+    show_default=True,
+    help="wrong: also what comes of taking the old addresses off first.",
+)
+@click.option(
+    "--fault",
+    type=click.Choice(get_args(DemoFault)),
+    help="Let this go wrong, and see what the run makes of it.",
+)
 @global_options
 @click.pass_context
-def command(ctx: click.Context) -> int:
-    """Watch a cutover on a local org: plan, add, prove, remove, roll back, and two refusals.
+def command(
+    ctx: click.Context, order: Literal["right", "wrong"], fault: DemoFault | None
+) -> ExitCode:
+    """Watch a cutover on a local org while an application serves its customers.
 
-    Starts an emulated org on loopback, runs real commands against it, and stops it.
+    Runs the real "sfcutover run" with shortened timers, and ends with a table of the
+    redemptions by phase and address. Exits 0 if all was as it should be: in the right order
+    not one redemption fails.
     """
-    from sfcutover.demo import Demo
+    from sfcutover.demo.document import demo_document
+    from sfcutover.demo.orders import Audience
+    from sfcutover.demo.show import Demo
+    from sfcutover.demo.table import shown_text
 
+    if fault and order == "wrong":
+        raise click.UsageError("--fault goes with the right order.", ctx=ctx)
     settings = settings_of(ctx)
     console = Console(settings)
-    console.data("A local org stands in for yours; nothing leaves this machine.\n")
-    demo = Demo(
-        lambda text: console.data(click.style(text, bold=True)),
-        sys.stderr if settings.json else sys.stdout,
-    )
-    results: list[StepResult] = []
-    for result in demo.run():
-        results.append(result)
-        console.data(f"(exit code {result.exit_code})\n")
-    ok = all(result.as_expected for result in results)
-    for result in results:
-        mark = "ok " if result.as_expected else f"expected {int(result.step.expected)}"
-        console.data(f"  {result.exit_code}  {mark}  sfcutover {' '.join(result.step.words)}")
-    console.data(f"\n{demo.deployments} deployments reached the org; refused steps sent none.")
+
+    def show(event: Event) -> None:
+        if (line := event_line(event)) is not None:
+            console.note(line)
+
+    demo = Demo(Audience(console.data, show), _options(settings), settings.json)
+    shown = demo.of_order(order) if fault is None else demo.of_fault(fault)
+    console.data(shown_text(shown))
     if settings.json:
-        print_document(_document(results, ok, demo.deployments))
-    return ExitCode.DONE if ok else ExitCode.FAILED
+        print_document(demo_document(shown, fault))
+    return ExitCode.DONE if shown.ok else ExitCode.FAILED
 
 
-def _document(results: list[StepResult], ok: bool, deployments: int) -> DemoDocument:
-    return DemoDocument(
-        ok=ok,
-        deployments=deployments,
-        steps=[
-            DemoStepDocument(
-                command=f"sfcutover {' '.join(each.step.words)}",
-                exit_code=each.exit_code,
-                expected_exit_code=int(each.step.expected),
-                shows=each.step.shows,
-            )
-            for each in results
-        ],
-    )
+def _options(settings: Settings) -> tuple[str, ...]:
+    """What a person has said about the output goes for every command, too."""
+    chosen = {"--quiet": settings.quiet, "--no-color": settings.no_color}
+    return (*(name for name, wanted in chosen.items() if wanted), *["-v"] * settings.verbose)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +13,7 @@ from sfcutover.cli.options import global_options
 from sfcutover.documents.runs import RunDocument, RunsDocument
 from sfcutover.output.json import print_document
 from sfcutover.output.runtext import run_text, runs_text
-from sfcutover.output.runview import JsonView, LineView
+from sfcutover.output.runview import JsonView, LineView, is_redrawn
 from sfcutover.runs.database import Database
 from sfcutover.runs.performing import View, failure_of_run, follow
 from sfcutover.runs.progress import RunProgress
@@ -64,10 +64,10 @@ def view_for(invocation: Invocation) -> Iterator[View]:
     settings = invocation.settings
     if settings.json:
         yield JsonView()
-    elif sys.stderr is not None and sys.stderr.isatty() and not settings.quiet:
+    elif is_redrawn(settings, os.environ):
         from sfcutover.output.liveview import LiveView
 
-        with LiveView(settings) as view:
+        with LiveView(settings, invocation.command_line) as view:
             yield view
     else:
         yield LineView(invocation.console)

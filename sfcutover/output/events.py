@@ -10,14 +10,15 @@ _QUIET = {"step-started", "deployment-sending", "stage", "redeemed", "probed", "
 
 def event_line(event: Event) -> str | None:
     """``12:00:03Z packaging add-new: ...``; None for an event that is for programs only."""
-    text = _text(event)
+    text = event_text(event)
     if text is None:
         return None
     place = " ".join(part for part in (event.target, event.step) if part)
     return f"{event.moment:%H:%M:%SZ} {place + ': ' if place else ''}{text}"
 
 
-def _text(event: Event) -> str | None:
+def event_text(event: Event) -> str | None:
+    """The same without its time and place."""
     if event.kind in _QUIET:
         return None
     match event.kind:

@@ -108,6 +108,7 @@ class RunProgress:
     traffic: redemptions by address, then by status, as LoginHistory has them. blocked_on: the
     targets on which an address was blocked. looks: of the watch, by what looked, then by
     verdict. wakes: until when a step waits, by step and target. old, new: ranges as texts.
+    redeemed: the canary's own redemptions, as far as they were told.
     """
 
     steps: dict[tuple[str, str | None], StepState] = field(default_factory=dict)
@@ -125,6 +126,7 @@ class RunProgress:
     old: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
     wave: int = 0
+    redeemed: int = 0
     looks: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     blocked_on: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _called_about: tuple[tuple[str, str | None], ...] = ()
@@ -160,6 +162,8 @@ class RunProgress:
                 self._approve(event)
             case "settling" | "watch-begun":
                 self.wakes[_key(event)] = event.number("until")
+            case "redeemed":
+                self._redeem(self.steps.get(_key(event)), int(event.number("count")))
             case "watch-round":
                 self._look(event)
             case "wave":
@@ -190,12 +194,6 @@ class RunProgress:
         answered = bool(about) and all(mark == "done" for mark in about)
         return self.pages[-1] if self.pages and not answered else None
 
-    @property
-    def redeemed(self) -> int:
-        """The canary's own redemptions, as far as they were counted."""
-        watched = (verdicts.get("passed", 0) for name, verdicts in self.looks.items() if _is_canary(name))
-        return sum(state.redeemed for state in self.steps.values()) + sum(watched)
-
     def _start(self, event: Event) -> None:
         key = _key(event)
         before = self.steps.pop(key, None)
@@ -219,7 +217,7 @@ class RunProgress:
         elif (reason := rolled_back(evidence)) is not None:
             state.problem, state.kind = reason, "failed"
         state.needed = evidence.get("changed") is not False
-        state.redeemed = redemptions(evidence) or state.redeemed
+        self._redeem(state, redemptions(evidence))
         self.wakes.pop(_key(event), None)
 
     def _pause(self, event: Event) -> None:
@@ -239,10 +237,19 @@ class RunProgress:
         for state in self.running():
             state.ended, state.problem, state.kind = event.time, CANCELED, CANCELED
 
+    def _redeem(self, state: StepState | None, count: int) -> None:
+        """A step tells how many there were in this try; not every one has an event."""
+        if state is not None and count > state.redeemed:
+            self.redeemed += count - state.redeemed
+            state.redeemed = count
+
     def _look(self, event: Event) -> None:
-        for name, verdict in looks_of(event):
+        looks = looks_of(event)
+        for name, verdict in looks:
             verdicts = self.looks[name]
             verdicts[verdict] = verdicts.get(verdict, 0) + 1
+        if looks and looks[0][1] == "passed" and (state := self.steps.get(_key(event))):
+            self._redeem(state, state.redeemed + 1)
 
     def _deployment(self, event: Event) -> None:
         identifier = event.text("id")

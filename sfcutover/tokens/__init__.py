@@ -1,7 +1,7 @@
 """Where refresh tokens are kept, and redeeming one from there without losing it.
 
 A rotating token is redeemed by a process that outlives ours (keeper): one for each
-store, kept for the next redemption.
+store that is in use, kept for the next redemption, of this store or another one.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def redeem_from(
             "beside it if the app does not rotate refresh tokens",
         )
     with _keeper_of(store) as keeper:
-        return keeper.redeem(endpoint, session)
+        return keeper.redeem(store, endpoint, session)
 
 
 @dataclass
@@ -80,7 +80,9 @@ _guard = threading.Lock()
 @contextmanager
 def _keeper_of(store: TokenStore) -> Iterator[Keeper]:
     with _guard:
-        kept = _keepers.setdefault(store, _Kept(Keeper(store)))
+        if store not in _keepers:
+            _keepers[store] = _spare() or _Kept(Keeper())
+        kept = _keepers[store]
         _keepers.move_to_end(store)
         kept.users += 1
     try:
@@ -89,6 +91,12 @@ def _keeper_of(store: TokenStore) -> Iterator[Keeper]:
         with _guard:
             kept.users -= 1
             _close_idle(MAX_IDLE_KEEPERS)
+
+
+def _spare() -> _Kept | None:
+    """The keeper of another store, once there are enough: a process takes a while to start."""
+    idle = [store for store, kept in _keepers.items() if not kept.users]
+    return _keepers.pop(idle[0]) if len(idle) >= MAX_IDLE_KEEPERS else None
 
 
 def _close_idle(keep: int) -> None:

@@ -39,19 +39,20 @@ _END_SECONDS = 5.0
 
 
 class Keeper:
-    """Redeems one store's token, one redemption at a time. Threads may share it.
+    """Redeems stored tokens, one redemption at a time. Threads may share it.
 
     What a job is made of (store, endpoint, session with its adapters) must be picklable.
     """
 
-    def __init__(self, store: TokenStore) -> None:
-        self._store = store
+    def __init__(self) -> None:
         self._turn = threading.Lock()
         self._child: tuple[subprocess.Popen[bytes], Connection[Any, Any]] | None = None
 
-    def redeem(self, endpoint: TokenEndpoint, session: requests.Session) -> Redemption:
+    def redeem(
+        self, store: TokenStore, endpoint: TokenEndpoint, session: requests.Session
+    ) -> Redemption:
         """As redeem_and_keep. Interrupted, it leaves the child to finish."""
-        job = _packed((self._store, endpoint, session))
+        job = _packed((store, endpoint, session))
         with self._turn:
             answer = self._exchange(job)
         if isinstance(answer, Redemption):
