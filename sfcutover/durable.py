@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
 from dbos import DBOSPortableJSONSerializer as JsonSerializer
@@ -21,8 +24,10 @@ from sfcutover.errors import SfcutoverError
 from sfcutover.runs.executors import Presence
 from sfcutover.runs.store import Run, RunStore
 from sfcutover.steps.actions import STEPS, TARGET_STEPS, retire
+from sfcutover.steps.connections import Connections
 from sfcutover.steps.outcome import Outcome
 from sfcutover.steps.paging import notify
+from sfcutover.steps.probes import Probes
 from sfcutover.steps.traffic import TrafficSampler
 from sfcutover.steps.waiting import wait_for_approval
 from sfcutover.steps.work import TargetWork, Work
@@ -33,20 +38,28 @@ TARGETS_AT_ONCE = 10  # by one process: the others take the rest
 _POLL_SECONDS = 0.1
 _TAKE_OVER_SECONDS = 1.0
 Json = dict[str, object]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass
 class Engine:
     """This process's part in the runs of one cutover. There is one in a process.
 
-    presence: entered already.
+    presence: entered already. failure: why this process can't go on with what it had begun.
     """
 
     cutover: Cutover
     store: RunStore
     presence: Presence
     templates: Templates = field(default_factory=Templates)
-    _stopping: threading.Event = field(default_factory=threading.Event, init=False)
+    failure: Exception | None = field(default=None, init=False)
+    _probes: Probes = field(init=False)
+    _connections: Connections = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._probes = Probes(self.cutover)
+        self._connections = Connections(self.cutover)
 
     def launch(self) -> None:
         """Take part: from the queue, and from processes that have died."""
@@ -78,9 +91,10 @@ class Engine:
         with SetWorkflowID(run.id):
             DBOS.start_workflow(perform_run, run.id)
 
-    def stop(self) -> None:
-        """Have no more part in it. What is under way stays under way, for others to take over."""
-        self._stopping.set()
+    def check(self) -> None:
+        """Raise the failure, if there is one."""
+        if self.failure is not None:
+            raise self.failure
 
     @property
     def queue(self) -> str:
@@ -94,11 +108,14 @@ class Engine:
             self.presence,
             step,
             f"{run} {self.store.find(run).started!r}",
+            self._probes,
+            self._connections,
             self.templates,
         )
 
     def _take_over(self) -> None:
-        while not self._stopping.wait(_TAKE_OVER_SECONDS):
+        while True:
+            time.sleep(_TAKE_OVER_SECONDS)
             try:
                 self.take_over()
             except SfcutoverError:
@@ -130,12 +147,32 @@ def _engine() -> Engine:
     return _engines[0]
 
 
+class LeftError(BaseException):
+    """This process can't go on. No Exception, as DBOS would keep that as the step's result."""
+
+
+def left_open(function: Callable[P, R]) -> Callable[P, R]:
+    """What can't be done here, as the disk is full or the database away, is left as it is for
+    another try, and the engine's failure says why."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            _engine().failure = error
+            raise LeftError(str(error)) from error
+
+    return wrapped
+
+
 @DBOS.workflow(name="cutover", max_recovery_attempts=None)
+@left_open
 def perform_run(run: str) -> Json:
     """The whole of one run."""
     engine = _engine()
     found = engine.store.find(run)
-    names = tuple(each.name for each in engine.cutover.select_targets(found.options.targets))
+    names = tuple(each.name for each in engine.cutover.targets)
     durable = DurableSteps(engine, run)
     flow = CutoverFlow(durable, engine.cutover, names, frozenset(found.options.pause_before))
     change = engine.cutover.change
@@ -150,6 +187,7 @@ def perform_run(run: str) -> Json:
 
 
 @DBOS.workflow(name="target", max_recovery_attempts=None)
+@left_open
 def perform_on_target(run: str, action: str, target: str, arguments: Json) -> Json:
     """One action on one target."""
     work = _engine().work(run, action).at(target)
@@ -216,28 +254,34 @@ class DurableSteps:
         return found.org.model_dump_json()
 
 
+@left_open
 def _step(run: str, name: str, arguments: Json) -> Json:
     work = _engine().work(run, name)
     return work.perform(lambda: STEPS[name](work, arguments)).model_dump(mode="json")
 
 
+@left_open
 def _on_target(run: str, step: str, target: str, arguments: Json) -> Json:
     work: TargetWork = _engine().work(run, step).at(target)
     return work.perform(lambda: TARGET_STEPS[step](work, arguments)).model_dump(mode="json")
 
 
+@left_open
 def _pause(run: str, step: str, number: int, reason: str, message: str, next_: str) -> Json:
     return wait_for_approval(_engine().work(run, step), number, reason, message, next_)
 
 
+@left_open
 def _is_canceled(run: str) -> bool:
     return _engine().store.requests(run).cancellation() is not None
 
 
+@left_open
 def _tell(run: str, kind: str, data: Json) -> None:
     _engine().store.journal(run).write(kind, None, None, data)
 
 
+@left_open
 def _end(run: str, ending: Json) -> None:
     """The last word of a run; said again after a crash, the first time counts."""
     engine = _engine()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 
 from sfcutover.canary import Canary
@@ -12,6 +13,7 @@ from sfcutover.clearance import Clearance
 from sfcutover.confirmations import Confirmations
 from sfcutover.connection import Connection
 from sfcutover.evidence import Evidence, Wanted, evidence_lists
+from sfcutover.gates.probe import ProbeResult
 from sfcutover.gates.removal import RemovalGate
 from sfcutover.gates.verify import Verification, Verified, each_address
 from sfcutover.ipranges import Allowlist, subtract
@@ -28,12 +30,14 @@ class TargetVerification:
     """Verifies one target, and clears what its evidence allows.
 
     on_redeemed: told the number of redemptions so far. countdown: the seconds left of settle.
+    look: a probe of an egress by its name, where several targets may share one.
     """
 
     connection: Connection
     on_redeemed: Callable[[int], None] = lambda _: None
     countdown: Callable[[float], None] = lambda _: None
     clock: Clock = field(default_factory=Clock)
+    look: Callable[[Via], ProbeResult] | None = None
     _proven: dict[Via, tuple[Evidence, float]] = field(default_factory=dict, init=False)
 
     def verify(self, via: Via, live: Snapshot) -> Evidence:
@@ -56,6 +60,7 @@ class TargetVerification:
             history=self._history,
             confidence=canary.settings.confidence,
             on_redeemed=self.on_redeemed,
+            look=None if self.look is None else partial(self.look, via),
         ).run()
         evidence = self._evidence(via, lists, verified)
         self._proven[via] = (evidence, self.clock.now())

@@ -67,7 +67,7 @@ def command(
         return
     if run is None and not yes:
         _confirm(invocation, pause_before)
-    options = RunOptions(pause_before, invocation.settings.targets)
+    options = RunOptions(pause_before)
     perform(invocation, performing, run, options, wait=wait)
 
 
@@ -124,6 +124,12 @@ def require_runnable(invocation: Invocation) -> None:
     """What every step needs must be there before the first one. Raises ConfigError."""
     cutover = invocation.cutover
     require_self_serve(cutover, "run")
+    if invocation.settings.targets:
+        raise ConfigError(
+            "a run takes all targets: one switch moves the traffic of all of them",
+            where="--target",
+            hint="leave --target out; single steps take it: sfcutover deploy add-new --target NAME",
+        )
     wanted = {"egress": cutover.egress, "switch": cutover.switch, "verify": cutover.verify}
     missing = [name for name, value in wanted.items() if value is None]
     if missing:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import click
 
 from sfcutover.cli.invocation import Invocation
@@ -33,8 +31,12 @@ def command(ctx: click.Context) -> None:
             hint="set state.url to a PostgreSQL: postgresql+psycopg://host/database",
         )
     performing = Performing(invocation.cutover, store)
-    with performing.presence("worker") as presence:
-        performing.require_same_config_as_active()
-        performing.serve(presence)
-        invocation.console.data(f"ready: {presence.place} works for {invocation.cutover.name}")
-        threading.Event().wait()
+    try:
+        with performing.presence("worker") as presence:
+            performing.require_same_config_as_active()
+            place, name = presence.place, invocation.cutover.name
+            performing.serve(
+                presence, lambda: invocation.console.data(f"ready: {place} works for {name}")
+            )
+    except KeyboardInterrupt:
+        invocation.console.note("stopped; what was under way is taken over by the others")

@@ -20,7 +20,7 @@ from sfcutover.egress import Egress, EgressError, ask_echo
 from sfcutover.errors import GateError, NetworkError, SfcutoverError
 from sfcutover.evidence import AddressEvidence, Proof
 from sfcutover.gates.confidence import hidden_probability, tries_needed
-from sfcutover.gates.probe import probe
+from sfcutover.gates.probe import ProbeResult, probe
 from sfcutover.gates.refusal import blocked, not_listed, refused
 from sfcutover.ipranges import Address, Allowlist, IpRange
 from sfcutover.loginhistory import RESTRICTED, SUCCESS, Login
@@ -58,6 +58,7 @@ class Verification:
 
     per_address: an egress for each single address, where proxy URLs for them exist.
     redeem: one redemption through a session, its rotated token stored.
+    look: a probe of the egress, where it need not be one of its own.
     live: None where nobody but Salesforce's support can see the list.
     """
 
@@ -69,6 +70,7 @@ class Verification:
     history: History
     confidence: float
     on_redeemed: Callable[[int], None] = lambda _: None
+    look: Callable[[], ProbeResult] | None = None
     _started: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
     _redeemed: list[Redemption] = field(default_factory=list, init=False)
     _known: frozenset[str] = field(default=frozenset(), init=False)
@@ -105,7 +107,7 @@ class Verification:
     def _by_run(self) -> Verified:
         """The echo first, then nothing but redemptions: a balancer that takes turns would
         otherwise give all the one to one address and all the other to the other."""
-        seen = probe(self.egress, self.echo_url, confidence=self.confidence)
+        seen = self.look() if self.look else self._probe()
         seen.require_passed()
         echoed = seen.observation.counts
         needed = tries_needed(len(self.wanted), self.confidence)
@@ -115,6 +117,9 @@ class Verification:
                 if len(self._redeemed) % len(self.wanted) == 0 and (good := self._by_history()):
                     return self._verified("login-history", good, echoed, ())
         return self._verified("confidence", {}, echoed, self._uncertain())
+
+    def _probe(self) -> ProbeResult:
+        return probe(self.egress, self.echo_url, confidence=self.confidence)
 
     def _redeem_once(self, session: requests.Session, certain: Address | None) -> None:
         redemption = self.redeem(session)

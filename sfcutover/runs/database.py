@@ -63,7 +63,17 @@ class Database:
         """The URL with its password, for the workflow engine; never to be shown."""
         return self.url.render_as_string(hide_password=False)
 
-    def run(self, work: Callable[[sa.Connection], T], *, seconds: float = RETRY_SECONDS) -> T:
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """One transaction that only reads, so that nobody waits for it; again as run does."""
+        return self.run(work, reads=True)
+
+    def run(
+        self,
+        work: Callable[[sa.Connection], T],
+        *,
+        seconds: float = RETRY_SECONDS,
+        reads: bool = False,
+    ) -> T:
         """One transaction, again while the database can't be reached, at most so many seconds."""
         attempts = Retrying(
             retry=retry_if_exception(_is_passing),
@@ -72,7 +82,7 @@ class Database:
             reraise=True,
         )
         try:
-            result: T = attempts(self._transaction, work)
+            result: T = attempts(self._transaction, work, reads)
         except (OperationalError, InterfaceError) as error:
             raise self._unavailable(error) from None
         return result
@@ -81,7 +91,7 @@ class Database:
         """The database's clock, in seconds since 1970: one clock for all machines."""
         if not self.is_shared:
             return time.time()
-        return float(self.run(lambda c: c.scalar(sa.text(_CLOCK)) or 0.0))
+        return float(self.read(lambda c: c.scalar(sa.text(_CLOCK)) or 0.0))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -91,9 +101,11 @@ class Database:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TABLES)))
         METADATA.create_all(connection)
 
-    def _transaction(self, work: Callable[[sa.Connection], T]) -> T:
-        with self._engine.begin() as connection:
-            return work(connection)
+    def _transaction(self, work: Callable[[sa.Connection], T], reads: bool) -> T:
+        with self._engine.connect() as connection:
+            connection.execution_options(reads=reads)
+            with connection.begin():
+                return work(connection)
 
     def _unavailable(self, error: DBAPIError) -> NetworkError | OperationFailedError:
         reason = " ".join(str(error.orig).split())[:300]
@@ -176,7 +188,9 @@ def _write_ahead(connection: object, _record: object) -> None:
 
 
 def _take_the_lock(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    """Whoever is going to write waits now: later, SQLite would refuse rather than wait."""
+    reads = connection.get_execution_options().get("reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _is_passing(error: BaseException) -> bool:

@@ -61,7 +61,7 @@ class Executors:
         query = sa.select(EXECUTORS).where(
             EXECUTORS.c.cutover == cutover, EXECUTORS.c.ended.is_(None)
         )
-        rows = self._database.run(lambda c: c.execute(query).mappings().all())
+        rows = self._database.read(lambda c: c.execute(query).mappings().all())
         now = self._database.now()
         found = [Executor(**row) for row in rows]
         return sorted((each for each in found if _is_alive(each, now)), key=lambda e: e.started)
@@ -69,7 +69,7 @@ class Executors:
     def is_alive(self, identifier: str) -> bool:
         """True if this one is."""
         query = sa.select(EXECUTORS).where(EXECUTORS.c.id == identifier)
-        row = self._database.run(lambda c: c.execute(query).mappings().first())
+        row = self._database.read(lambda c: c.execute(query).mappings().first())
         return row is not None and _is_alive(Executor(**row), self._database.now())
 
 
@@ -133,7 +133,7 @@ class Presence:
         if time.monotonic() - self._renewed <= _FRESH_SECONDS:
             return
         self._write({"beat": self._database.now()})
-        alive = self._database.run(
+        alive = self._database.read(
             lambda c: c.scalar(sa.select(EXECUTORS.c.ended).where(EXECUTORS.c.id == self.id))
         )
         if alive is not None:

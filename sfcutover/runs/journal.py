@@ -91,7 +91,7 @@ class Journal:
         return query
 
     def _select(self, query: sa.Select[tuple[object, ...]]) -> list[Event]:
-        return self._database.run(lambda c: [_event(row) for row in c.execute(query).mappings()])
+        return self._database.read(lambda c: [_event(row) for row in c.execute(query).mappings()])
 
 
 def journal_row(

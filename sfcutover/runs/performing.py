@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,7 +13,7 @@ from sfcutover.errors import (
     ConfigError,
     ExitCode,
     GateError,
-    InterruptedRunError,
+    OperationFailedError,
     SfcutoverError,
     StillRunningError,
 )
@@ -81,8 +81,8 @@ class Performing:
         """
         with self.presence("run") as presence:
             mine = self._claimed(run, options, presence)
-            self._take_part(presence, mine)
-            follow(self.store, mine.id, view, leave=leave)
+            check = self._take_part(presence, mine)
+            follow(self.store, mine.id, view, leave=leave, check=check)
         return self.store.find(mine.id)
 
     @contextmanager
@@ -97,11 +97,16 @@ class Performing:
         if (run := self.store.active(self.cutover.name)) is not None:
             self._require_same_config(run)
 
-    def serve(self, presence: Presence) -> None:
-        """Take part in the runs there are and will be. Returns at once."""
-        self._take_part(presence, None)
+    def serve(self, presence: Presence, ready: Callable[[], None]) -> None:
+        """Take part in the runs there are and will be. Raises why it can't go on."""
+        check = self._take_part(presence, None)
+        ready()
+        while True:
+            check()
+            time.sleep(_LOOK_SECONDS)
 
-    def _take_part(self, presence: Presence, run: Run | None) -> None:
+    def _take_part(self, presence: Presence, run: Run | None) -> Callable[[], None]:
+        """A function that raises why this process can't go on, once it can't."""
         from sfcutover.durable import Engine  # heavy; only what performs needs it
 
         engine = Engine(self.cutover, self.store, presence, self.templates)
@@ -109,6 +114,7 @@ class Performing:
         if run is not None:
             engine.start(run)
         engine.take_over()
+        return engine.check
 
     def _claimed(self, run: Run | None, options: RunOptions, presence: Presence) -> Run:
         if run is None:
@@ -171,10 +177,18 @@ class Performing:
         )
 
 
-def follow(store: RunStore, run: str, view: View, *, leave: bool) -> RunProgress:
+def follow(
+    store: RunStore,
+    run: str,
+    view: View,
+    *,
+    leave: bool,
+    check: Callable[[], None] = lambda: None,
+) -> RunProgress:
     """Show a run until it has ended, or with leave, until it waits for a person.
 
-    A rollback that fails is left after 10 minutes. Raises what reading raises.
+    check: raises why it can't go on. A rollback that fails is left after 10 minutes. Raises what
+    reading raises.
     """
     journal, progress, seq = store.journal(run), RunProgress(), 0
     paged_at: float | None = None
@@ -186,6 +200,7 @@ def follow(store: RunStore, run: str, view: View, *, leave: bool) -> RunProgress
             if event.kind == "page" and paged_at is None:
                 paged_at = time.monotonic()
         view.tick(progress)
+        check()
         given_up = paged_at is not None and time.monotonic() > paged_at + GIVE_UP_SECONDS
         if progress.ended or given_up or (leave and progress.pause):
             return progress
@@ -204,10 +219,10 @@ def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
             + f"go on: sfcutover approve {run.id}; end it: sfcutover cancel {run.id}",
             tokens="the lists stay as they are while it waits",
         )
-    return InterruptedRunError(
-        f"the run {run.id} was left under way",
-        hint="go on: sfcutover run",
-        tokens="a rollback may not be complete: the old addresses may be missing from a list",
+    return OperationFailedError(
+        f"the run {run.id} was left while it rolls back: putting the old addresses back fails",
+        hint="sfcutover rollback --yes; sfcutover switch --revert; or go on trying: sfcutover run",
+        tokens="the old addresses may be missing from a list: customers may be locked out",
     )
 
 

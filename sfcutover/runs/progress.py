@@ -105,14 +105,15 @@ class Pause:
 class RunProgress:
     """Everything at once.
 
-    traffic: redemptions by address, then by status, as LoginHistory has them. blocked_on: the
+    deployments: by target and id, as copies of an org may give the same ids. traffic:
+    redemptions by address, then by status, as LoginHistory has them. blocked_on: the
     targets on which an address was blocked. looks: of the watch, by what looked, then by
     verdict. wakes: until when a step waits, by step and target. old, new: ranges as texts.
     redeemed: the canary's own redemptions, as far as they were told.
     """
 
     steps: dict[tuple[str, str | None], StepState] = field(default_factory=dict)
-    deployments: dict[str, Deployment] = field(default_factory=dict)
+    deployments: dict[tuple[str, str], Deployment] = field(default_factory=dict)
     traffic: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     pause: Pause | None = None
     wakes: dict[tuple[str, str | None], float] = field(default_factory=dict)
@@ -170,6 +171,7 @@ class RunProgress:
                 self.wave = int(event.number("number"))
             case "rolling-back" | "rollback-started":
                 self.rollback = event.text("reason")
+                self.wakes.pop(_key(event), None)
             case "page":
                 self.pages.append(event)
                 failed = (key for key, state in self.steps.items() if state.mark == "failed")
@@ -252,12 +254,12 @@ class RunProgress:
             self._redeem(state, state.redeemed + 1)
 
     def _deployment(self, event: Event) -> None:
-        identifier = event.text("id")
-        known = self.deployments.get(identifier)
+        target, identifier = event.target or "", event.text("id")
+        known = self.deployments.get((target, identifier))
         if known is None:
             phase, step = event.text("phase"), event.step or ""
-            known = Deployment(identifier, event.target or "", phase, event.time, step=step)
-            self.deployments[identifier] = known
+            known = Deployment(identifier, target, phase, event.time, step=step)
+            self.deployments[target, identifier] = known
         known.status = event.text("status") or known.status
         known.deployed = int(event.number("deployed")) or known.deployed
         known.total = int(event.number("total")) or known.total

@@ -55,7 +55,7 @@ class Requests:
     def _first(self, *conditions: sa.ColumnElement[bool]) -> Request | None:
         columns = [REQUESTS.c[name] for name in ("kind", "pause", "who", "note", "time")]
         query = sa.select(*columns).where(REQUESTS.c.run == self._run, *conditions)
-        row = self._database.run(
+        row = self._database.read(
             lambda c: c.execute(query.order_by(REQUESTS.c.seq).limit(1)).mappings().first()
         )
         return None if row is None else Request(**row)

@@ -23,18 +23,17 @@ _BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is begun at a t
 
 @dataclass(frozen=True)
 class RunOptions:
-    """pause_before: steps that wait for a person first. targets: names, empty for all."""
+    """pause_before: steps that wait for a person first."""
 
     pause_before: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
 
     def as_text(self) -> str:
-        return json.dumps({"pause_before": self.pause_before, "targets": self.targets})
+        return json.dumps({"pause_before": self.pause_before})
 
     @classmethod
     def from_text(cls, text: str) -> RunOptions:
         data = json.loads(text)
-        return cls(tuple(data["pause_before"]), tuple(data["targets"]))
+        return cls(tuple(data["pause_before"]))
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ class RunStore:
         return self.database.run(both)
 
     def _select(self, query: sa.Select[tuple[object, ...]]) -> list[Run]:
-        rows = self.database.run(lambda c: c.execute(query).mappings().all())
+        rows = self.database.read(lambda c: c.execute(query).mappings().all())
         return [
             Run(**{**row, "options": RunOptions.from_text(str(row["options"]))}) for row in rows
         ]

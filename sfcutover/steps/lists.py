@@ -82,6 +82,7 @@ def _clear(
         on_redeemed=lambda count: _tell_count(work, count),
         countdown=lambda left: None,
         clock=work.clock,
+        look=work.probes.of,
     )
     problem: SfcutoverError | None = None
     for _ in range(_PROOFS):

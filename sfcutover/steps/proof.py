@@ -53,7 +53,9 @@ def _verify(work: TargetWork, via: Via) -> Evidence:
     with work.connection() as connection:
         work.presence.require()
         verification = TargetVerification(
-            connection, on_redeemed=lambda count: _tell_every(work, "redeemed", count)
+            connection,
+            on_redeemed=lambda count: _tell_every(work, "redeemed", count),
+            look=work.probes.of,
         )
         evidence = verification.verify(via, connection.read())
     return {"proof": evidence.model_dump(mode="json")}

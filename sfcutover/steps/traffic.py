@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sfcutover.config.traffic import Watch
-from sfcutover.connection import Connection, connect
 from sfcutover.errors import SfcutoverError
 from sfcutover.loginhistory import RESTRICTED, SUCCESS, Login, LoginHistory
 from sfcutover.steps.work import TargetWork
@@ -35,7 +34,6 @@ class TrafficSampler:
         self._works = works
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._go_on, name="traffic", daemon=True)
-        self._connections: dict[str, Connection] = {}
 
     def start(self) -> None:
         self._thread.start()
@@ -46,8 +44,6 @@ class TrafficSampler:
         self._thread.join(_LARGEST_INTERVAL)
         for work in self._works:
             self._look(work, time.time() + 1)
-        for connection in self._connections.values():
-            connection.org.close()
 
     def _go_on(self) -> None:
         watch = self._works[0].cutover.watch or Watch()
@@ -69,11 +65,9 @@ class TrafficSampler:
             logging.getLogger(__name__).info("no traffic of %s: %s", work.target.name, error)
 
     def _rows(self, work: TargetWork, after: int) -> list[Login]:
-        name = work.target.name
-        if name not in self._connections:
-            self._connections[name] = connect(work.target, work.cutover)
-        history = LoginHistory(self._connections[name].org, work.cutover.api_version)
-        return history.redemptions(datetime.fromtimestamp(after, UTC)) or []
+        with work.connection() as connection:
+            history = LoginHistory(connection.org, work.cutover.api_version)
+            return history.redemptions(datetime.fromtimestamp(after, UTC)) or []
 
     def _counted(self, work: TargetWork) -> int:
         """The last second that was counted, also by a process that is gone."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from sfcutover.config import Cutover, Target
-from sfcutover.connection import Connection, connect
+from sfcutover.connection import Connection
 from sfcutover.errors import OperationFailedError, SfcutoverError
 from sfcutover.polling import Clock
 from sfcutover.runs.executors import Presence
 from sfcutover.runs.journal import Journal
 from sfcutover.runs.requests import Requests
+from sfcutover.steps.connections import Connections
 from sfcutover.steps.outcome import Outcome, Problem
+from sfcutover.steps.probes import Probes
 from sfcutover.templates import Templates
 
 _LOOK_SECONDS = 0.5  # so often somebody who waits asks whether the run is to be canceled
@@ -32,7 +34,8 @@ class Work:
     """One step of a run. step: its name in the journal.
 
     key: names the run and no other one, of any database. presence: of the process that
-    performs it, to be asked before every effect.
+    performs it, to be asked before every effect. probes, connections: what
+    the steps of a process share.
     """
 
     cutover: Cutover
@@ -41,6 +44,8 @@ class Work:
     presence: Presence
     step: str
     key: str
+    probes: Probes
+    connections: Connections
     templates: Templates = field(default_factory=Templates)
 
     def at(self, target: str) -> TargetWork:
@@ -115,14 +120,9 @@ class TargetWork(Work):
     def target_name(self) -> str | None:
         return self.target.name
 
-    @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """The target's org, its sockets closed in the end."""
-        connection = connect(self.target, self.cutover)
-        try:
-            yield connection
-        finally:
-            connection.org.close()
+    def connection(self) -> AbstractContextManager[Connection]:
+        """The target's org."""
+        return self.connections.of(self.target)
 
 
 def _as_ours(error: SfcutoverError | OSError) -> SfcutoverError:
