@@ -277,6 +277,11 @@ class CutoverFlow:
                     "switch-back", "failed", outcome.problem.text, "approve runs the command again"
                 )
         proof = self.durable.step("prove-old")
+        for seconds in RETRY_SECONDS:  # what was put back may take a while to reach every server
+            if proof.ok:
+                return
+            self.durable.sleep(seconds)
+            proof = self.durable.step("prove-old")
         if proof.problem:
             self._page(proof.problem.text, ["sfcutover verify --via old"])
 
@@ -404,7 +409,10 @@ def _must_go_back(outcome: Outcome) -> bool:
 
 
 def _is_retried(outcome: Outcome) -> bool:
-    return outcome.problem is not None and outcome.problem.kind in _RETRIED
+    """What goes back goes back at once, though nobody can say what came of it."""
+    if outcome.problem is None or outcome.evidence.get("unsure"):
+        return False
+    return outcome.problem.kind in _RETRIED
 
 
 def _last_proof(outcome: Outcome) -> float:

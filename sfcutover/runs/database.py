@@ -124,6 +124,7 @@ class Database:
         )
 
 
+_LASTING = ("is full", "disk I/O error", "readonly", "unable to open", "malformed")
 _TABLES = 0x73667462  # a lock of PostgreSQL's, by number
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
@@ -197,4 +198,4 @@ def _is_passing(error: BaseException) -> bool:
     if not isinstance(error, OperationalError | InterfaceError):
         return False
     text = str(error.orig)
-    return "disk is full" not in text and "readonly" not in text and "unable to open" not in text
+    return not any(words in text for words in _LASTING)

@@ -202,9 +202,17 @@ def follow(
         view.tick(progress)
         check()
         given_up = paged_at is not None and time.monotonic() > paged_at + GIVE_UP_SECONDS
-        if progress.ended or given_up or (leave and progress.pause):
+        if progress.ended or given_up or (leave and _waits(store, run, progress)):
             return progress
         time.sleep(_LOOK_SECONDS)
+
+
+def _waits(store: RunStore, run: str, progress: RunProgress) -> bool:
+    """True if the run waits, and nobody has said anything yet."""
+    if progress.pause is None:
+        return False
+    requests = store.requests(run)
+    return requests.approval_of(progress.pause.seq) is None and requests.cancellation() is None
 
 
 def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:

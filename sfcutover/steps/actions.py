@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sfcutover.canary import Canary
+from sfcutover.errors import ExitCode
 from sfcutover.evidence import Evidence as Proof
-from sfcutover.gates.watch import WatchOutcome
 from sfcutover.phases import Phase
 from sfcutover.steps import lists, proof, switching, watching
 from sfcutover.steps.outcome import Outcome, Problem
@@ -15,6 +15,7 @@ from sfcutover.steps.work import Evidence, TargetWork, Work
 
 Arguments = Mapping[str, object]
 RESTORE_TRIES = 3  # at once; the flow then goes on trying
+REMOVE_TRIES = 3
 
 
 def _number(arguments: Arguments, name: str) -> float:
@@ -76,7 +77,7 @@ def retire(work: TargetWork, perform: Perform) -> Outcome:
 
     perform: does a target step by its name, durably.
     """
-    removed = perform("remove-old")
+    removed = _tried("remove-old", perform)
     if removed.problem is not None:
         if not (_sent(work) or removed.problem.kind in ("failed", "blocked")):
             return removed
@@ -84,11 +85,22 @@ def retire(work: TargetWork, perform: Perform) -> Outcome:
     if removed.evidence.get("canceled"):
         return removed
     watched = perform("watch")
-    if watched.evidence.get("outcome") == WatchOutcome.ROLLED_BACK.value:
-        return Outcome(evidence=watched.evidence, problem=_rolled_back(work, watched))
+    begun = work.journal.last("rolling-back", "watch", work.target.name)
+    if begun is not None:
+        restored = watched.evidence if watched.ok else _restored(perform)
+        return Outcome(evidence=restored, problem=_rolled_back(begun.text("reason")))
     if watched.problem is not None and watched.problem.kind in ("failed", "blocked"):
         return Outcome(evidence=_restored(perform), problem=watched.problem)
     return watched
+
+
+def _tried(step: str, perform: Perform) -> Outcome:
+    """A step, again where nobody can say what came of it: it reads the org first."""
+    for _ in range(REMOVE_TRIES):
+        outcome = perform(step)
+        if outcome.problem is None or outcome.problem.kind not in ("inconclusive", "later"):
+            break
+    return outcome
 
 
 def _restored(perform: Perform) -> Evidence:
@@ -104,15 +116,13 @@ def _sent(work: TargetWork) -> bool:
     return any(each.text("phase") == Phase.REMOVE_OLD for each in sendings)
 
 
-def _rolled_back(work: TargetWork, watched: Outcome) -> Problem:
-    reasons = watched.evidence.get("reasons")
-    words = "; ".join(map(str, reasons)) if isinstance(reasons, list) else ""
+def _rolled_back(reason: str) -> Problem:
     return Problem(
         kind="failed",
-        message=f"the watch rolled back: {words}",
+        message=f"the watch rolled back: {reason}",
         where=None,
         tokens="the old addresses are on the list again; logins refused meanwhile may have to be "
         "made again",
         next="find the address that was refused: sfcutover verify --via new",
-        exit_code=5,
+        exit_code=int(ExitCode.GATE),
     )

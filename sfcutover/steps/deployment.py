@@ -12,6 +12,12 @@ from sfcutover.clearance import Clearance
 from sfcutover.connection import Connection
 from sfcutover.documents.deployments import AllowlistDocument, ResultDocument
 from sfcutover.documents.phases import PhaseDocument
+from sfcutover.errors import (
+    InterruptedRunError,
+    NetworkError,
+    SfcutoverError,
+    StillRunningError,
+)
 from sfcutover.metadata.deployer import Watcher
 from sfcutover.metadata.results import DeployResult
 from sfcutover.phases import Phase, check_order
@@ -23,7 +29,7 @@ from sfcutover.runs.journal import Event
 from sfcutover.snapshot import Snapshot
 from sfcutover.steps.work import Evidence, TargetWork
 
-SENT_UNSEEN_SECONDS = 5.0  # so long a request of a process that died may still be on its way
+SENT_UNSEEN_SECONDS = 3.0  # so long a request of a process that died may still be on its way
 _SENDING = "deployment-sending"
 _SENT = "deployment-sent"
 _UNSEEN = "deployment-unseen"
@@ -44,9 +50,8 @@ class PhaseDeployment:
         sent = [each.text("id") for each in self._events(_SENT)]
         for identifier in sent[-1:]:
             self._await(identifier)
-        sending = self._events(_SENDING)
-        if len(sent) + len(self._events(_UNSEEN)) < len(sending):
-            self._look_for(sending[-1].text("latest"))
+        if self._is_open():
+            self._look_for(self._events(_SENDING)[-1].text("latest"))
 
     def bring(self, live: Snapshot, clearance: Clearance | None = None) -> Evidence:
         """Deploy what is missing, wait and read back. Raises what Rollout.run raises."""
@@ -64,7 +69,13 @@ class PhaseDeployment:
             templates=self.work.templates,
             clearance=clearance,
         )
-        state = rollout.run()
+        try:
+            state = rollout.run()
+        except (NetworkError, StillRunningError, InterruptedRunError):
+            raise  # the org may have begun it, or gone on with it
+        except SfcutoverError:
+            self._close_sending()
+            raise
         return self._evidence(rollout.planned, state, rollout.deployments)
 
     def note_sending(self) -> None:
@@ -76,6 +87,16 @@ class PhaseDeployment:
 
     def note_sent(self, identifier: str) -> None:
         self.work.tell(_SENT, phase=self.phase.value, id=identifier)
+
+    def _is_open(self) -> bool:
+        """True if a package was about to be sent, and what became of it was not noted."""
+        known = len(self._events(_SENT)) + len(self._events(_UNSEEN))
+        return known < len(self._events(_SENDING))
+
+    def _close_sending(self) -> None:
+        """The org has refused it: there is nothing to look for."""
+        if self._is_open():
+            self.work.tell(_UNSEEN, phase=self.phase.value)
 
     def _events(self, kind: str) -> list[Event]:
         return [

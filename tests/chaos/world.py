@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
 import yaml
+from sqlalchemy import make_url
 
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.ipranges import Allowlist
@@ -110,8 +113,16 @@ class World:
     def lists(self) -> list[Allowlist]:
         return [version.allowlist for version in self.emulator.allowlist_history]
 
-    def start(self, *words: str, point: str | None = None) -> subprocess.Popen[str]:
-        """The command in a process of its own; with a point, one that is killed there."""
+    def start(
+        self,
+        *words: str,
+        point: str | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> subprocess.Popen[str]:
+        """The command in a process of its own; with a point, one that is killed there.
+
+        before: called in that process, before the command.
+        """
         module = ["tests.chaos.killable", point] if point else ["sfcutover"]
         process = subprocess.Popen(
             [sys.executable, "-m", *module, *words],
@@ -121,6 +132,7 @@ class World:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=before,
         )
         self._processes.append(process)
         return process
@@ -143,6 +155,36 @@ class World:
             out, _ = process.communicate()
             raise AssertionError(f"{words} hangs:\n{out}") from None
         return process.returncode, out
+
+    def call_with_file_limit(self, size: int, *words: str) -> tuple[int, str]:
+        """The command where no file may become larger than so many bytes."""
+
+        def limit() -> None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+        process = self.start(*words, before=limit)
+        out, _ = process.communicate(timeout=RUN_SECONDS)
+        return process.returncode, out
+
+    def wait_for(self, kind: str, count: int = 1) -> None:
+        """Until the newest run's journal has so many events of a kind."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < deadline:
+            if self._count(kind) >= count:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"no {count} events {kind}")
+
+    def _count(self, kind: str) -> int:
+        path = make_url(self.state).database or ""
+        if not Path(path).exists():
+            return 0
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            query = "SELECT count(*) FROM sfcutover_journal WHERE kind = ?"
+            try:
+                return int(connection.execute(query, (kind,)).fetchone()[0])
+            except sqlite3.OperationalError:
+                return 0  # the table is yet to be made
 
     def runs(self) -> list[Json]:
         """What ``runs --json`` says."""

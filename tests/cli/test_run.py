@@ -1,0 +1,321 @@
+"""sfcutover run, approve, runs and cancel: a whole cutover, and people in the loop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from sfcutover.emulator import Scenario
+from sfcutover.emulator.faults import Fault
+
+from ..chaos.world import NEW, OLD, Customers, World, fleet, world
+from .harness import SCHEMAS
+
+Json = dict[str, object]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path / "world") as one:
+        yield one
+
+
+def configure(here: World, **keys: object) -> None:
+    file = here.folder / "cutover.yaml"
+    config = yaml.safe_load(file.read_text(encoding="utf-8")) | keys
+    kept = {key: value for key, value in config.items() if value is not None}
+    file.write_text(yaml.safe_dump(kept), encoding="utf-8")
+
+
+def error_of(out: str) -> str:
+    """The error's first line; all its lines must be there."""
+    for part in ("  tokens:", "  next:", "  exit:"):
+        assert part in out, out
+    return next(line for line in out.splitlines() if line.startswith("error: "))
+
+
+def test_a_run_does_the_whole_cutover_under_live_traffic(here: World) -> None:
+    customers = Customers(here.emulator, here.folder)
+    with customers.at_work():
+        code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert "done: run emulated-cutover.1" in out
+    assert here.live == set(NEW)
+    assert here.switches == ["apply"]
+    assert customers.failures == []
+    assert {one.source for one in here.emulator.redemptions} >= {*OLD, *NEW}
+    assert here.canary_redeems()
+
+
+def test_with_json_every_line_is_a_document_of_the_schema(here: World) -> None:
+    process = here.start("run", "--yes", "--json", "-q")
+    out, _ = process.communicate(timeout=120)
+    schema = json.loads((SCHEMAS / "event.schema.json").read_text(encoding="utf-8"))
+    documents = [json.loads(line) for line in out.splitlines()]
+    for document in documents:
+        Draft202012Validator(schema).validate(document)
+    assert documents[0]["kind"] == "run-started"
+    assert documents[-1]["kind"] == "run-ended"
+    assert documents[-1]["data"]["exit_code"] == process.returncode == 0
+    assert [one["seq"] for one in documents] == sorted({one["seq"] for one in documents})
+
+
+def test_a_cutover_that_is_done_is_not_done_again(here: World) -> None:
+    here.call("run", "--yes")
+    sent = len(here.emulator.deployments)
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert "has done this already" in out
+    assert len(here.runs()) == 1
+    code, out = here.call("run", "--yes", "--again")
+    assert code == 0, out
+    assert [run["id"] for run in here.runs()] == ["emulated-cutover.2", "emulated-cutover.1"]
+    assert len(here.emulator.deployments) == sent
+
+
+def test_nobody_can_be_asked_where_there_is_no_terminal(here: World) -> None:
+    code, out = here.call("run")
+    assert code == 2
+    assert "no terminal" in error_of(out)
+    assert here.emulator.deployments == []
+
+
+@pytest.mark.parametrize("missing", ["egress", "switch", "verify"])
+def test_what_a_run_needs_must_be_there_before_the_first_step(here: World, missing: str) -> None:
+    configure(here, **{missing: None})
+    code, out = here.call("run", "--yes")
+    assert code == 2
+    assert missing in error_of(out)
+    assert here.emulator.redemptions == []
+
+
+def test_a_run_takes_all_targets(here: World) -> None:
+    code, out = here.call("run", "--yes", "--target", "packaging")
+    assert code == 2
+    assert "takes all targets" in error_of(out)
+
+
+def test_a_run_waits_for_a_person_and_goes_on_from_anywhere(here: World) -> None:
+    code, out = here.call("run", "--yes", "--pause-before", "remove-old")
+    assert code == 69
+    assert "waits for a person (remove-old)" in error_of(out)
+    assert "sfcutover approve emulated-cutover.1" in out
+    (run,) = here.runs()
+    assert run["state"] == "waiting"
+    assert here.live == {*OLD, *NEW}
+    here.environment["GITHUB_ACTOR"] = "octocat"
+    code, out = here.call("approve", "--note", "change 4711")
+    assert code == 0, out
+    assert "approved by octocat (GITHUB_ACTOR): change 4711" in out
+    assert here.live == set(NEW)
+    assert here.switches == ["apply"]
+    assert here.phases == ["Succeeded", "Succeeded"]
+
+
+def test_an_approval_reaches_the_process_that_waits(here: World) -> None:
+    process = here.start("run", "--yes", "--pause-before", "switch", "--wait")
+    here.wait_for("paused")
+    code, out = here.call("approve")
+    assert code == 0
+    assert "it goes on" in out
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, out
+
+
+def test_nothing_is_approved_that_doesn_t_wait(here: World) -> None:
+    here.call("run", "--yes")
+    code, out = here.call("approve")
+    assert code == 2
+    assert "waits for nobody" in error_of(out)
+
+
+def test_traffic_may_be_moved_by_a_person(here: World) -> None:
+    configure(here, switch={"manual": True})
+    code, out = here.call("run", "--yes")
+    assert code == 69
+    assert "move the traffic of Acme_Connector to 127.0.0.21, 127.0.0.22" in error_of(out)
+    code, out = here.call("approve")
+    assert code == 0, out
+
+
+def test_a_run_that_waits_is_canceled_and_says_how_the_lists_are(here: World) -> None:
+    here.call("run", "--yes", "--pause-before", "switch")
+    code, out = here.call("cancel", "--note", "not today")
+    assert code == 0, out
+    assert "canceled at a safe point; packaging: add-new: old and new addresses" in out
+    assert here.runs()[0]["state"] == "canceled"
+    assert here.live == {*OLD, *NEW}
+    assert here.call("cancel")[0] == 2
+
+
+def test_a_run_that_is_under_way_is_canceled(tmp_path: Path) -> None:
+    with world(tmp_path / "world", Scenario(deploy_seconds=2.0)) as here:
+        process = here.start("run", "--yes")
+        here.wait_for("deployment-sent")
+        code, out = here.call("cancel")
+        assert code == 0, out
+        process.communicate(timeout=60)
+        assert process.returncode == 9
+        assert here.switches == []
+        assert here.phases == ["Succeeded"]  # a deployment is never left half-way
+
+
+def test_ctrl_c_leaves_a_run_that_can_be_gone_on_with(tmp_path: Path) -> None:
+    with world(tmp_path / "world", Scenario(deploy_seconds=2.0)) as here:
+        process = here.start("run", "--yes")
+        here.wait_for("deployment-sent")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 9
+        assert "interrupted; the run is kept" in error_of(out)
+        assert here.runs()[0]["state"] == "left"
+        code, out = here.call("run", "--yes")
+        assert code == 0, out
+        assert here.phases == ["Succeeded", "Succeeded"]
+
+
+def test_another_cutover_yaml_is_refused_until_it_is_accepted(here: World) -> None:
+    here.call("run", "--yes", "--pause-before", "switch")
+    config = yaml.safe_load((here.folder / "cutover.yaml").read_text(encoding="utf-8"))
+    configure(here, watch=config["watch"] | {"failures": 3})
+    for command in (("run", "--yes"), ("approve",)):
+        code, out = here.call(*command)
+        assert code == 2
+        assert "watch.failures: unset -> 3" in error_of(out)
+    code, out = here.call("run", "--yes", "--accept-changes")
+    assert code in (0, 69), out  # approved above, or it still waits
+    assert here.switches in ([], ["apply"])
+
+
+def test_a_failed_gate_rolls_back_by_itself_once(tmp_path: Path) -> None:
+    """After the removal the org refuses the new addresses: the old ones come back at once."""
+    with world(tmp_path / "world") as here:
+        process = here.start("run", "--yes")
+        here.wait_for("watch-begun")
+        here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=4))
+        out, _ = process.communicate(timeout=120)
+        assert process.returncode == 5, out
+        assert "ROLLING BACK" in out
+        assert here.live == {*OLD, *NEW}
+        assert here.runs()[0]["state"] == "rolled-back"
+        assert here.phases == ["Succeeded"] * 3
+        assert here.canary_redeems()
+
+
+def test_a_deployment_that_fails_puts_everything_back_before_the_switch(tmp_path: Path) -> None:
+    with fleet(tmp_path / "world", 2) as whole:
+        whole.emulators[1].set_fault(Fault(kind="failed", operation="deploy"))
+        code, out = whole.first.call("run", "--yes")
+        assert code == 1, out
+        assert "org-01" in error_of(out)
+        for emulator in whole.emulators:
+            assert whole.live(emulator) == set(OLD)
+        assert whole.first.switches == []
+
+
+def test_one_target_that_fails_is_put_back_alone_and_stops_the_waves(tmp_path: Path) -> None:
+    with fleet(tmp_path / "world", 3, waves=[1, 1]) as whole:
+        process = whole.first.start("run", "--yes")
+        whole.first.wait_for("wave", 2)
+        whole.emulators[1].set_fault(Fault(kind="ip_restricted", operation="redeem", count=3))
+        out, _ = process.communicate(timeout=120)
+        assert process.returncode == 5, out
+        lists = [whole.live(emulator) for emulator in whole.emulators]
+        assert lists == [set(NEW), {*OLD, *NEW}, {*OLD, *NEW}]
+
+
+def test_inconclusive_waits_for_a_person_and_rolls_nothing_back(here: World) -> None:
+    here.emulator.set_fault(Fault(kind="rate_limit", operation="redeem", count=None))
+    code, out = here.call("run", "--yes")
+    assert code == 69, out
+    assert "rate" in error_of(out)
+    assert here.live == {*OLD, *NEW}
+    here.emulator.clear_faults()
+    code, out = here.call("approve")
+    assert code == 0, out
+    assert here.live == set(NEW)
+
+
+def test_a_rollback_that_fails_calls_a_person_and_goes_on_trying(here: World) -> None:
+    configure(here, notify=["sh", "-c", 'echo "$SFCUTOVER_EVENT $SFCUTOVER_NEXT" >> notified'])
+    process = here.start("run", "--yes")
+    here.wait_for("watch-begun")
+    here.emulator.set_fault(Fault(kind="org_locked", operation="deploy", count=5))
+    here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=4))
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 5, out
+    assert "A PERSON IS NEEDED" in out
+    assert "sfcutover rollback --yes" in out
+    assert here.live == {*OLD, *NEW}
+    notified = (here.folder / "notified").read_text(encoding="utf-8")
+    assert "page sfcutover rollback --yes; sfcutover switch --revert" in notified
+    assert "rolled-back" in notified
+
+
+def test_automatic_rollbacks_are_capped(tmp_path: Path) -> None:
+    with world(tmp_path / "world", max_rollbacks=1) as here:
+        here.emulator.set_fault(Fault(kind="failed", operation="deploy"))
+        assert here.call("run", "--yes")[0] == 1
+        code, out = here.call("run", "--yes")
+        assert code == 5
+        assert "the last 1 runs" in error_of(out)
+        assert here.call("run", "--yes", "--again")[0] == 0
+
+
+def test_a_worker_needs_a_shared_database(here: World) -> None:
+    code, out = here.call("worker")
+    assert code == 2
+    assert "SQLite is for one machine" in error_of(out)
+
+
+def test_runs_without_any_says_so(here: World) -> None:
+    code, out = here.call("runs")
+    assert code == 2
+    assert "there is no run yet" in error_of(out)
+
+
+def test_a_full_disk_stops_a_run_that_goes_on_later(here: World) -> None:
+    """No file may grow: as on a full disk, nothing of the state can be written."""
+    here.call("run", "--yes", "--pause-before", "switch")
+    code, out = here.call_with_file_limit(200_000, "approve")
+    assert code in (1, 69), out
+    assert "Traceback" not in out
+    code, out = here.call("run", "--yes")
+    if code == 69:
+        code, out = here.call("approve")
+    assert code == 0, out
+    assert here.live == set(NEW)
+
+
+def test_no_secret_is_kept_or_shown(here: World) -> None:
+    secrets = {
+        here.emulator.environment[name]
+        for name in ("SF_CLIENT_SECRET", "SF_REFRESH_TOKEN")
+    } | {here.emulator.scenario.proxy_password}
+    configure(here, switch={"apply": ["env"], "revert": ["env"]})
+    _, out = here.call("run", "--yes", "-vv")
+    secrets.add((here.folder / "canary.token").read_text(encoding="utf-8").strip())
+    said = out + here.call("runs", "emulated-cutover", "--json")[1]
+    kept = b"".join(
+        path.read_bytes()
+        for path in here.folder.rglob("*")
+        if path.is_file() and path.name != "canary.token"
+    )
+    for secret in secrets:
+        assert secret not in said
+        assert secret.encode() not in kept
+
+
+def test_it_needs_no_home_and_leaves_nothing_beside_its_state(here: World) -> None:
+    home = here.folder / "home"
+    home.mkdir()
+    here.environment["HOME"] = str(home)
+    assert here.call("run", "--yes")[0] == 0
+    assert os.listdir(home) == []  # noqa: PTH208
