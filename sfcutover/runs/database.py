@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+)
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from sfcutover.config.traffic import State
@@ -83,7 +89,11 @@ class Database:
         )
         try:
             result: T = attempts(self._transaction, work, reads)
-        except (OperationalError, InterfaceError) as error:
+        except DatabaseError as error:
+            if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
+                raise  # a defect, not the database's state
+            raise self._unavailable(error) from None
+        except InterfaceError as error:
             raise self._unavailable(error) from None
         return result
 
