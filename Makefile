@@ -1,6 +1,6 @@
 # Everything a person or CI runs. Needs Python 3.11 or later and make; the rest is installed here.
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint types check bench record interop wheel schemas clean
+.PHONY: help setup test demo lint types check bench chaos killpoints record interop wheel schemas clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
 help:  ## show what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed  ## create .venv with everything in it
 
@@ -43,6 +43,12 @@ interop: setup  ## the official Salesforce CLI against the emulator
 bench: setup  ## speed goals, as ratios measured in one run
 	$(BIN)/python -m tests.interop.install
 	$(BIN)/python -m tests.bench
+
+chaos: setup  ## whole runs with something going wrong: make chaos RUNS=100 SEED=1
+	$(BIN)/python -m tests.chaos --runs $(or $(RUNS),100) $(if $(SEED),--seed $(SEED))
+
+killpoints: setup  ## kill -9 at every point of a run, and go on
+	$(BIN)/python -m tests.chaos.killpoints
 
 record: setup  ## record cassettes/ anew (cassettes/README.md says from where)
 	$(PYTEST) tests/metadata/test_cassettes.py --record-mode=rewrite

@@ -20,6 +20,7 @@ from sfcutover.steps.outcome import Outcome, Problem
 Outcomes = Mapping[str, Outcome]
 RETRY_SECONDS = (1.0, 3.0, 9.0)  # before what nobody can say for certain is looked at again
 LARGEST_PAUSE_SECONDS = 60.0  # between two tries to put addresses back
+DRAIN_SECONDS = 1.0  # LoginTime has whole seconds: a proof must not share one with old traffic
 PAUSES = ("add-new", "switch", "verify", "remove-old")
 _RETRIED = ("inconclusive", "later")
 
@@ -132,6 +133,7 @@ class CutoverFlow:
     def _verify(self) -> Outcomes:
         """Once more with the new addresses put on again where one was refused."""
         self._wait_for_a_person("verify")
+        self.durable.sleep(DRAIN_SECONDS)
         try:
             return self._each("verify", self.targets)
         except _FailedError as error:

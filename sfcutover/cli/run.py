@@ -10,6 +10,7 @@ from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
 from sfcutover.cli.runs import open_store, view_for
+from sfcutover.cutover import PAUSES
 from sfcutover.errors import ConfigError, InterruptedRunError
 from sfcutover.output.runview import JsonView
 from sfcutover.runs.performing import Performing, Permissions, failure_of_run
@@ -17,9 +18,6 @@ from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.store import Run, RunOptions, RunStore
 from sfcutover.supportcase import require_self_serve
 from sfcutover.templates import Templates
-
-PAUSES = ("add-new", "switch", "verify", "remove-old")
-
 
 @click.command("run")
 @click.option(
