@@ -47,8 +47,8 @@ bench: setup  ## speed goals, as ratios measured in one run
 chaos: setup  ## whole runs with something going wrong: make chaos RUNS=100 SEED=1
 	$(BIN)/python -m tests.chaos --runs $(or $(RUNS),100) $(if $(SEED),--seed $(SEED))
 
-killpoints: setup  ## kill -9 at every point of a run, and go on
-	$(BIN)/python -m tests.chaos.killpoints
+killpoints: setup  ## kill -9 at every point of a run: make killpoints ONLY=boundaries
+	$(BIN)/python -m tests.chaos.killpoints $(ONLY)
 
 record: setup  ## record cassettes/ anew (cassettes/README.md says from where)
 	$(PYTEST) tests/metadata/test_cassettes.py --record-mode=rewrite

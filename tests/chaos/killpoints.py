@@ -1,6 +1,8 @@
 """kill -9 at every point of a run, then ``run`` again: it completes, and each effect came once.
 
-``python -m tests.chaos.killpoints`` goes through all of them.
+``python -m tests.chaos.killpoints`` goes through all of them; with ``boundaries``, through
+those between two steps and those next to an effect; with any other word, through those that
+have it in their name.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from sfcutover.emulator import Scenario
 
 from .world import NEW, World, world
 
-AT_ONCE = 2
+AT_ONCE = 4  # they wait most of the time
 _SCENARIO = Scenario(deploy_seconds=0.3)
 
 
@@ -86,12 +88,16 @@ def kill_at_each(points: Sequence[str], folder: Path) -> Iterator[Killed]:
         yield from pool.map(lambda job: kill_at(*job), jobs)
 
 
+def _wanted(points: list[str], word: str) -> list[str]:
+    return between_steps(points) if word == "boundaries" else [p for p in points if word in p]
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory(prefix="sfcutover-kill-") as name:
         folder = Path(name)
         points = all_points(folder)
-        wanted = [each for each in points if not sys.argv[1:] or sys.argv[1] in each]
-        print(f"{len(points)} points", flush=True)
+        wanted = _wanted(points, " ".join(sys.argv[1:]))
+        print(f"{len(wanted)} of {len(points)} points", flush=True)
         bad = 0
         for number, killed in enumerate(kill_at_each(wanted, folder), 1):
             word = "ok" if killed.reached else "not reached"
