@@ -16,10 +16,10 @@ from typing import Protocol
 from sfcutover.config import Cutover
 from sfcutover.errors import ExitCode
 from sfcutover.steps.outcome import Outcome, Problem
+from sfcutover.steps.paging import TRIES_A_PAGE, pause_after
 
 Outcomes = Mapping[str, Outcome]
 RETRY_SECONDS = (1.0, 3.0, 9.0)  # before what nobody can say for certain is looked at again
-LARGEST_PAUSE_SECONDS = 60.0  # between two tries to put addresses back
 DRAIN_SECONDS = 1.0  # LoginTime has whole seconds: a proof must not share one with old traffic
 PAUSES = ("add-new", "switch", "verify", "remove-old")
 _RETRIED = ("inconclusive", "later")
@@ -38,6 +38,9 @@ class Durable(Protocol):
 
     def pause(self, step: str, reason: str, message: str, next_: str) -> bool:
         """Wait for a person; True if they approved, False if they cancel the run."""
+
+    def is_to_wait(self, step: str) -> bool:
+        """True if a person wants to be asked before this step."""
 
     def canceled(self) -> bool:
         """True if somebody wants the run to end."""
@@ -76,12 +79,12 @@ class _CanceledError(_StoppedError):
 
 @dataclass
 class CutoverFlow:
-    """One run. targets: names, in order. pause_before: steps that wait for a person."""
+    """One run. targets: names, in order."""
 
     durable: Durable
     cutover: Cutover
     targets: tuple[str, ...]
-    pause_before: frozenset[str]
+    _moved: bool = field(default=False, init=False)  # traffic may leave by the new addresses
     _snapshots: Outcomes = field(default_factory=dict, init=False)
     _removed: list[str] = field(default_factory=list, init=False)
 
@@ -125,9 +128,11 @@ class CutoverFlow:
         if switch is not None and switch.manual:
             change = self.cutover.change
             new = ", ".join(map(str, change.new))
+            self._moved = True
             self._ask("switch", "switch", f"move the traffic of {self.cutover.app} to {new}", "")
             return
         self._wait_for_a_person("switch")
+        self._moved = True
         self._one("switch")
 
     def _verify(self) -> Outcomes:
@@ -170,27 +175,25 @@ class CutoverFlow:
         while waiting:
             outcomes = self._retried("retire", tuple(waiting), waiting)
             self._removed += [name for name in outcomes if name not in self._removed]
-            failed = {name: one for name, one in outcomes.items() if _must_go_back(one)}
-            if failed:
-                self._require_done_elsewhere(outcomes)
-                raise _failure("remove-old", failed)
+            if any(map(_must_go_back, outcomes.values())):
+                raise _failure("remove-old", _all_but_well(outcomes))
+            self._go_on(*outcomes.values())
             waiting = {name: waiting[name] for name, one in outcomes.items() if not one.ok}
             if waiting:
                 self._ask_about("remove-old", {name: outcomes[name] for name in waiting})
-
-    def _require_done_elsewhere(self, outcomes: Outcomes) -> None:
-        unsure = [name for name, one in outcomes.items() if not one.ok and not _must_go_back(one)]
-        if unsure:
-            self.durable.tell("unsure", targets=unsure)
 
     # Back.
 
     def _back_before_the_switch(self, error: _FailedError) -> Ending:
         """No traffic has moved: take the new addresses off where this run has put them on."""
         self._start_rollback(error)
-        names = [name for name in self.targets if not self._held_new(name)]
-        outcomes = self.durable.on_targets("remove-new", names, {})
-        left = [name for name, one in outcomes.items() if not one.ok]
+        baselines = {
+            name: {"baseline": one.evidence.get("live")} for name, one in self._snapshots.items()
+        }
+        outcomes = self.durable.on_targets("remove-new", self.targets, baselines)
+        left = [
+            name for name, one in outcomes.items() if not one.ok or one.evidence.get("canceled")
+        ]
         rest = (
             f"the new addresses may still be on the list of {', '.join(left)}, which harms nobody"
             if left
@@ -204,40 +207,39 @@ class CutoverFlow:
         )
 
     def _back_to_old(self, error: _FailedError) -> Ending:
-        """Traffic goes back; the lists still hold the old addresses, and keep the new ones."""
+        """Traffic goes back; the lists hold the old addresses, and keep the new ones."""
         self._start_rollback(error)
-        self._revert()
+        where = self._revert()
         return _rolled_back(
             error,
-            "traffic is back on the old addresses; old and new are on the lists",
+            f"{where}; old and new addresses are on the lists",
             "correct what is named, then start again: sfcutover run; sfcutover rollback --to "
             "baseline takes the new addresses off",
         )
 
     def _back_after_removal(self, error: _FailedError) -> Ending:
-        """The old addresses come back on the lists of the targets that failed, at once."""
+        """The old addresses come back on the lists of the targets that failed."""
         self._start_rollback(error)
         self._restore(error.targets)
         others = [name for name in self._removed if name not in error.targets]
-        refused = self.durable.step("check-new", targets=list(error.targets))
-        names = ", ".join(error.targets)
-        if refused.ok:
-            where = "traffic stays on the new addresses, which still redeem"
+        proofs = self.durable.on_targets("check-new", error.targets, {})
+        refused = [name for name, one in proofs.items() if not one.ok]
+        if not refused:
+            where = "traffic stays on the new addresses, each of which still redeems"
         elif others:
             where = (
-                f"redemptions through the new addresses fail there, and {', '.join(others)} "
-                "no longer lists the old ones"
+                f"redemptions through the new addresses fail at {', '.join(refused)}, and "
+                f"{', '.join(others)} no longer lists the old ones"
             )
             self._page(
                 f"traffic has to go back: {where}",
                 ["sfcutover rollback --yes", "sfcutover switch --revert"],
             )
         else:
-            self._revert()
-            where = "traffic is back on the old addresses"
+            where = self._revert()
         return _rolled_back(
             error,
-            f"the old addresses are back on the list of {names}; {where}",
+            f"the old addresses are back on the list of {', '.join(error.targets)}; {where}",
             "find the address that was refused: sfcutover verify --via new; then start again: "
             "sfcutover run",
         )
@@ -258,34 +260,46 @@ class CutoverFlow:
             waiting = tuple(name for name, one in outcomes.items() if not one.ok)
             if waiting:
                 problem = next(one.problem for one in outcomes.values() if one.problem)
-                self._page(
-                    f"the old addresses are not back on the list of {', '.join(waiting)}: "
-                    f"{problem.text}; customers may be locked out",
-                    ["sfcutover rollback --yes", "sfcutover switch --revert"],
-                )
-                self.durable.sleep(min(LARGEST_PAUSE_SECONDS, 2.0**tries))
+                if tries % TRIES_A_PAGE == 0:
+                    self._page(
+                        f"the old addresses are not back on the list of {', '.join(waiting)}: "
+                        f"{problem.text}; customers may be locked out",
+                        ["sfcutover rollback --yes", "sfcutover switch --revert"],
+                    )
+                self.durable.sleep(pause_after(tries))
                 tries += 1
 
-    def _revert(self) -> None:
-        """Traffic back to the old addresses, and a redemption that shows that they work."""
+    def _revert(self) -> str:
+        """Traffic back to the old addresses, once every list holds them; where it leaves then."""
+        self._restore(self.targets)
+        if not self._switch_back():
+            self._page("traffic was not moved back", ["sfcutover switch --revert"])
+            return "traffic may still leave by the new addresses: nobody has moved it back"
+        proof = self.durable.step("prove-old")
+        for seconds in RETRY_SECONDS:  # what was put back may take a while to reach every server
+            if proof.problem is None:
+                break
+            self.durable.sleep(seconds)
+            proof = self.durable.step("prove-old")
+        if proof.problem is None:
+            self._moved = False
+            return "traffic is back on the old addresses"
+        self._page(proof.problem.text, ["sfcutover verify --via old"])
+        return "traffic was moved back, but a redemption through the old addresses does not succeed"
+
+    def _switch_back(self) -> bool:
+        """False if a person has said that it is left."""
         switch = self.cutover.switch
         old = ", ".join(map(str, self.cutover.change.old))
         if switch is None or switch.manual:
-            self._ask("switch-back", "switch", f"move the traffic back to {old}", "")
-        else:
-            while not (outcome := self.durable.step("switch-back")).ok and outcome.problem:
-                self._page(outcome.problem.text, ["sfcutover switch --revert"])
-                self._ask(
-                    "switch-back", "failed", outcome.problem.text, "approve runs the command again"
-                )
-        proof = self.durable.step("prove-old")
-        for seconds in RETRY_SECONDS:  # what was put back may take a while to reach every server
-            if proof.ok:
-                return
-            self.durable.sleep(seconds)
-            proof = self.durable.step("prove-old")
-        if proof.problem:
-            self._page(proof.problem.text, ["sfcutover verify --via old"])
+            message = f"move the traffic back to {old}"
+            return self.durable.pause("switch-back", "switch", message, "")
+        while (problem := self.durable.step("switch-back").problem) is not None:
+            self._page(problem.text, ["sfcutover switch --revert"])
+            again = "approve runs the command again"
+            if not self.durable.pause("switch-back", "failed", problem.text, again):
+                return False
+        return True
 
     def _page(self, message: str, commands: list[str]) -> None:
         self.durable.step("page", message=message, commands=commands)
@@ -293,12 +307,15 @@ class CutoverFlow:
     def _canceled(self) -> Ending:
         states = self.durable.on_targets("state", self.targets, {})
         known = [f"{name}: {one.evidence.get('state', 'unknown')}" for name, one in states.items()]
+        traffic = "traffic leaves by the new addresses, or is on its way there"
         return Ending(
             "canceled",
             ExitCode.INTERRUPTED,
             f"canceled at a safe point; {'; '.join(known)}",
-            "nothing was half done: each list is as said, and traffic leaves as it did before",
-            "sfcutover run starts anew from there; sfcutover rollback puts the old addresses back",
+            "nothing was half done: each list is as said; "
+            + (traffic if self._moved else "no traffic was moved"),
+            "sfcutover run starts anew from there; sfcutover rollback puts the old addresses back"
+            + ("; sfcutover switch --revert moves the traffic back" if self._moved else ""),
         )
 
     # Steps, tried again where nobody can say.
@@ -331,6 +348,8 @@ class CutoverFlow:
             done |= self._retried(action, waiting, by_target)
             problems = {name: done[name] for name in waiting if not done[name].ok}
             failed = {name: one for name, one in problems.items() if _is_failure(one)}
+            if not failed:
+                self._go_on(*(done[name] for name in waiting))
             if failed or (problems and action == "snapshot"):
                 raise _failure(action, failed or problems)
             waiting = tuple(problems)
@@ -344,17 +363,15 @@ class CutoverFlow:
         outcomes = dict(self.durable.on_targets(action, names, arguments))
         for seconds in RETRY_SECONDS:
             again = [name for name, one in outcomes.items() if _is_retried(one)]
-            if not again:
+            if not again or any(map(_must_go_back, outcomes.values())):
                 break
             self.durable.sleep(seconds)
             outcomes |= self.durable.on_targets(action, again, arguments)
-        for outcome in outcomes.values():
-            self._go_on(outcome)
         return outcomes
 
     def _wait_for_a_person(self, step: str) -> None:
         self._require_wanted()
-        if step in self.pause_before:
+        if self.durable.is_to_wait(step):
             self._ask(step, "pause-before", f"the next step is {step}", "")
 
     def _ask_about(self, step: str, outcomes: Outcomes) -> None:
@@ -371,16 +388,9 @@ class CutoverFlow:
         if self.durable.canceled():
             raise _CanceledError
 
-    def _go_on(self, outcome: Outcome) -> None:
-        if outcome.evidence.get("canceled"):
+    def _go_on(self, *outcomes: Outcome) -> None:
+        if any(outcome.evidence.get("canceled") for outcome in outcomes):
             raise _CanceledError
-
-    def _held_new(self, name: str) -> bool:
-        """True if a new address was on the list before this run."""
-        phases = self._snapshots[name].evidence.get("phases")
-        add_new = phases.get("add-new") if isinstance(phases, dict) else None
-        notes = add_new.get("notes") if isinstance(add_new, dict) else None
-        return any("already on the list" in str(note) for note in notes or ())
 
 
 def _waves(names: Sequence[str], sizes: Sequence[int]) -> Iterator[tuple[str, ...]]:
@@ -397,6 +407,13 @@ def _failure(step: str, outcomes: Outcomes) -> _FailedError:
     name, problem = next((name, one.problem) for name, one in outcomes.items() if one.problem)
     several = problem.model_copy(update={"message": f"{name}: {problem.message}"})
     return _FailedError(step, several, tuple(outcomes))
+
+
+def _all_but_well(outcomes: Outcomes) -> Outcomes:
+    """Those that must go back first, then all others that are not known to be well: if the run
+    goes back anyway, so do they."""
+    first = {name: one for name, one in outcomes.items() if _must_go_back(one)}
+    return first | {name: one for name, one in outcomes.items() if one.problem is not None}
 
 
 def _is_failure(outcome: Outcome) -> bool:

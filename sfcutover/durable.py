@@ -10,19 +10,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from dbos import DBOS, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS, SetEnqueueOptions, SetWorkflowID, WorkflowStatus
 from dbos import DBOSPortableJSONSerializer as JsonSerializer
 
 from sfcutover.config import Cutover
 from sfcutover.cutover import CutoverFlow, Outcomes
 from sfcutover.errors import SfcutoverError
+from sfcutover.runs.configs import config_text, fingerprint
 from sfcutover.runs.executors import Presence
-from sfcutover.runs.store import Run, RunStore
+from sfcutover.runs.store import WORKFLOW_VERSION, Run, RunStore
 from sfcutover.steps.actions import STEPS, TARGET_STEPS, retire
 from sfcutover.steps.connections import Connections
 from sfcutover.steps.outcome import Outcome
@@ -33,10 +35,10 @@ from sfcutover.steps.waiting import wait_for_approval
 from sfcutover.steps.work import TargetWork, Work
 from sfcutover.templates import Templates
 
-WORKFLOW_VERSION = "1"  # of the flow: a run goes on only with the one it was begun with
 TARGETS_AT_ONCE = 10  # by one process: the others take the rest
 _POLL_SECONDS = 0.1
 _TAKE_OVER_SECONDS = 1.0
+_VIGILS = ("watch", "restore-old")
 Json = dict[str, object]
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,6 +58,7 @@ class Engine:
     failure: Exception | None = field(default=None, init=False)
     _probes: Probes = field(init=False)
     _connections: Connections = field(init=False)
+    _vigils: set[object] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self._probes = Probes(self.cutover)
@@ -76,9 +79,13 @@ class Engine:
             }
         )
         _engines[:] = [self]
+        DBOS.listen_queues([self.runs, self.targets])
         DBOS.launch()
         DBOS.register_queue(
-            self.queue,
+            self.runs, polling_interval_sec=_POLL_SECONDS, on_conflict="always_update"
+        )
+        DBOS.register_queue(
+            self.targets,
             partition_concurrency=1,
             worker_concurrency=TARGETS_AT_ONCE,
             polling_interval_sec=_POLL_SECONDS,
@@ -92,13 +99,35 @@ class Engine:
             DBOS.start_workflow(perform_run, run.id)
 
     def check(self) -> None:
-        """Raise the failure, if there is one."""
-        if self.failure is not None:
+        """Raise the failure, if there is one and no list is watched here or put back."""
+        if self.failure is not None and not self._vigils:
             raise self.failure
 
+    @contextmanager
+    def vigil(self, step: str) -> Iterator[None]:
+        """While a step watches a list, or puts addresses back, this process has to stay."""
+        vigil = object()
+        if step in _VIGILS:
+            self._vigils.add(vigil)
+        try:
+            yield
+        finally:
+            self._vigils.discard(vigil)
+
     @property
-    def queue(self) -> str:
-        return f"targets of {self.cutover.name}"
+    def runs(self) -> str:
+        """The queue of runs that somebody has left behind."""
+        return f"runs of {self._config}"
+
+    @property
+    def targets(self) -> str:
+        """The queue of what is to be done on targets."""
+        return f"targets of {self._config}"
+
+    @property
+    def _config(self) -> str:
+        """Who has another cutover.yaml has no part in it."""
+        return f"{self.cutover.name} {fingerprint(config_text(self.cutover))[:12]}"
 
     def work(self, run: str, step: str) -> Work:
         return Work(
@@ -122,22 +151,37 @@ class Engine:
                 continue  # the database is away; it is tried again
 
     def take_over(self) -> None:
-        """Put back into the queue what processes have left behind that are gone."""
-        left = DBOS.list_workflows(
-            status="PENDING",
-            workflow_id_prefix=f"{self.cutover.name}.",
-            load_input=False,
-            load_output=False,
-        )
-        owners = {one.executor_id for one in left if one.executor_id} - {self.presence.id}
-        gone = [each for each in owners if not self.store.executors.is_alive(each)]
-        if not gone:
-            return
+        """Go on with what processes have left behind that are gone."""
         run = self.store.active(self.cutover.name)
-        if run is not None and run.owner in gone:
-            self.store.claim(run, self.presence.id)
+        if run is None or run.config != config_text(self.cutover):
+            return
+        left = self._left_behind(run)
+        owners = {one.executor_id or "" for one in left} - {self.presence.id}
+        executors = self.store.executors
+        gone = {each for each in owners if not executors.is_alive(each)}
+        taken = {each for each in gone if executors.take(each, self.presence.id)}
+        if run.owner in taken and self.store.claim(run, self.presence.id):
             self.store.journal(run.id).write("taken-over", None, None, {})
-        DBOS._recover_pending_workflows(gone)  # the same that DBOS does after a restart
+        for one in left:
+            if one.executor_id in taken:
+                self._queue_again(run, one.workflow_id)
+
+    def adopt(self, run: Run) -> None:
+        """Have the run's workflows in the queues of this cutover.yaml, which was accepted."""
+        for one in self._left_behind(run, "ENQUEUED"):
+            self._queue_again(run, one.workflow_id)
+
+    def _left_behind(self, run: Run, status: str = "PENDING") -> list[WorkflowStatus]:
+        of_targets = DBOS.list_workflows(
+            status=status, workflow_id_prefix=f"{run.id}/", load_input=False, load_output=False
+        )
+        of_run = DBOS.list_workflows(
+            status=status, workflow_ids=[run.id], load_input=False, load_output=False
+        )
+        return [*of_run, *of_targets]
+
+    def _queue_again(self, run: Run, workflow: str) -> None:
+        DBOS.resume_workflow(workflow, queue_name=self.runs if workflow == run.id else self.targets)
 
 
 _engines: list[Engine] = []  # the one of this process; DBOS calls the workflows without it
@@ -171,10 +215,9 @@ def left_open(function: Callable[P, R]) -> Callable[P, R]:
 def perform_run(run: str) -> Json:
     """The whole of one run."""
     engine = _engine()
-    found = engine.store.find(run)
     names = tuple(each.name for each in engine.cutover.targets)
     durable = DurableSteps(engine, run)
-    flow = CutoverFlow(durable, engine.cutover, names, frozenset(found.options.pause_before))
+    flow = CutoverFlow(durable, engine.cutover, names)
     change = engine.cutover.change
     old, new = (list(map(str, ranges)) for ranges in (change.old, change.new))
     durable.tell("run-started", targets=list(names), app=engine.cutover.app, old=old, new=new)
@@ -192,11 +235,12 @@ def perform_on_target(run: str, action: str, target: str, arguments: Json) -> Js
     """One action on one target."""
     work = _engine().work(run, action).at(target)
 
-    def perform(step: str) -> Outcome:
-        done = DBOS.run_step({"name": step}, _on_target, run, step, target, arguments)
+    def perform(step: str, **more: object) -> Outcome:
+        given = {**arguments, **more}
+        done = DBOS.run_step({"name": step}, _on_target, run, step, target, given)
         return Outcome.model_validate(done)
 
-    outcome = retire(work, perform) if action == "retire" else perform(action)
+    outcome = retire(work, perform, DBOS.sleep) if action == "retire" else perform(action)
     return outcome.model_dump(mode="json")
 
 
@@ -225,7 +269,7 @@ class DurableSteps:
                 SetEnqueueOptions(queue_partition_key=org),
             ):
                 handles[name] = DBOS.enqueue_workflow(
-                    self.engine.queue, perform_on_target, self.run, action, name, given
+                    self.engine.targets, perform_on_target, self.run, action, name, given
                 )
         return {
             name: Outcome.model_validate(handle.get_result(polling_interval_sec=_POLL_SECONDS))
@@ -238,6 +282,9 @@ class DurableSteps:
             {"name": "pause"}, _pause, self.run, step, self._calls, reason, message, next_
         )
         return bool(done["approved"])
+
+    def is_to_wait(self, step: str) -> bool:
+        return bool(DBOS.run_step({"name": "is-to-wait"}, _is_to_wait, self.run, step))
 
     def canceled(self) -> bool:
         return bool(DBOS.run_step({"name": "canceled"}, _is_canceled, self.run))
@@ -263,12 +310,18 @@ def _step(run: str, name: str, arguments: Json) -> Json:
 @left_open
 def _on_target(run: str, step: str, target: str, arguments: Json) -> Json:
     work: TargetWork = _engine().work(run, step).at(target)
-    return work.perform(lambda: TARGET_STEPS[step](work, arguments)).model_dump(mode="json")
+    with _engine().vigil(step):
+        return work.perform(lambda: TARGET_STEPS[step](work, arguments)).model_dump(mode="json")
 
 
 @left_open
 def _pause(run: str, step: str, number: int, reason: str, message: str, next_: str) -> Json:
     return wait_for_approval(_engine().work(run, step), number, reason, message, next_)
+
+
+@left_open
+def _is_to_wait(run: str, step: str) -> bool:
+    return step in _engine().store.find(run).options.pause_before
 
 
 @left_open

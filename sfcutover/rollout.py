@@ -27,6 +27,7 @@ from sfcutover.readback import ReadBack, read_back
 from sfcutover.templates import Templates
 
 LOST_ANSWER_SECONDS = 30.0
+NONE_BEGAN_SECONDS = 5.0  # where the org names no newer deployment: it may still be on its way
 READ_BACK_SECONDS = 30.0  # so long an org that doesn't answer is asked for its list again
 MAX_DEPLOYMENTS = 2  # a list that did not take is deployed once more, never more often
 NOT_READ_BACK = (
@@ -41,8 +42,11 @@ class Observer(Protocol):
     def stage(self, name: str) -> None:
         """A new stage: Preparing, Waiting for the org, Deploying, Reading back, Done."""
 
-    def sending(self) -> None:
-        """The package is about to be sent. What this raises keeps it from being sent."""
+    def sending(self) -> str | None:
+        """The package is about to be sent. What this raises keeps it from being sent.
+
+        May give the org's newest deployment before it, so that a lost one is told from that.
+        """
 
     def sent(self, deployment_id: str) -> None:
         """The org has taken the package and given this id."""
@@ -79,6 +83,7 @@ class Rollout:
     clearance: Clearance | None = None
     deployments: list[DeployResult] = field(default_factory=list)
     _sent: str | None = field(default=None, init=False)
+    _before: str | None = field(default=None, init=False)
 
     def run(self) -> ReadBack | None:
         """Deploy and read back; None after a validation, which changes nothing.
@@ -126,7 +131,7 @@ class Rollout:
         if not self.options.check_only:
             require_clearance(self.planned.phase, self.clearance)
         options = DeployOptions(check_only=self.options.check_only)
-        self.observer.sending()
+        self._before = self.observer.sending()
         deployment_id = self.connection.deployer.start(self.planned.package.to_zip(), options)
         self._sent = deployment_id
         self.observer.sent(deployment_id)
@@ -146,7 +151,9 @@ class Rollout:
         if self.options.check_only:
             raise error
         latest = self.connection.deployer.find_latest()
-        if latest is not None:
+        is_new = latest is not None and latest != self._before
+        if latest is not None and is_new:
+            self.observer.sent(latest)
             result = self._wait(latest)
             if self._read().taken:
                 self.deployments.append(result)
@@ -154,17 +161,18 @@ class Rollout:
             self.observer.note(
                 f"the org's newest deployment {latest} ended as {result.status}{_reasons(result)}"
             )
-        self._read_until_taken(error)
+        none_began = latest is not None and self._before is not None and not is_new
+        self._read_until_taken(error, NONE_BEGAN_SECONDS if none_began else LOST_ANSWER_SECONDS)
         return None
 
-    def _read_until_taken(self, error: LostAnswerError) -> None:
+    def _read_until_taken(self, error: LostAnswerError, seconds: float) -> None:
         started = self.clock.now()
         while True:
             state = self._try_to_read()
             if isinstance(state, ReadBack) and state.taken:
                 return
             elapsed = self.clock.now() - started
-            if elapsed > LOST_ANSWER_SECONDS:
+            if elapsed > seconds:
                 seen = (
                     "the list is still as it was"
                     if isinstance(state, ReadBack)

@@ -24,6 +24,7 @@ from sfcutover.documents.commands import (
 )
 from sfcutover.documents.deployments import DeployDocument, DeploymentDocument
 from sfcutover.documents.phases import DiffDocument, PlanDocument, RenderDocument
+from sfcutover.documents.reports import ReportDocument
 from sfcutover.documents.runs import EventDocument, RunsDocument
 from sfcutover.documents.traffic import CaseDocument, ProbeDocument, SwitchDocument, WatchDocument
 from sfcutover.evidence import EvidenceFile
@@ -47,6 +48,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "confirmation": Confirmation,
     "event": EventDocument,
     "runs": RunsDocument,
+    "report": ReportDocument,
     "error": ErrorDocument,
 }
 

@@ -29,17 +29,21 @@ def command(ctx: click.Context, run_id: str | None, note: str | None, record_onl
     invocation = Invocation.of(ctx)
     store = open_store(invocation, create=False)
     run = store.find(run_id or invocation.cutover.name)
+    performing = Performing(invocation.cutover, store)
+    performing.require_mine(run)
     pause = _pause_of(store, run)
+    alive = run.owner is not None and store.executors.is_alive(run.owner)
+    goes_on_here = not (alive or record_only)
+    if goes_on_here:
+        require_runnable(invocation)
+        performing.require_fit(run)
     store.requests(run.id).add("approve", current_actor(), note, pause.seq)
     invocation.console.note(f"approved: {run.id}, {pause.step}: {pause.message}")
-    alive = run.owner is not None and store.executors.is_alive(run.owner)
-    if alive or record_only:
+    if not goes_on_here:
         follow = invocation.command_line("runs", run.id, "--follow")
         invocation.console.data(f"approved; {'it goes on' if alive else 'recorded'}: {follow}")
         return
-    require_runnable(invocation)
-    performing = Performing(invocation.cutover, store)
-    perform(invocation, performing, performing.open_run(), run.options, wait=None)
+    perform(invocation, performing, run, run.options, wait=None)
 
 
 def _pause_of(store: RunStore, run: Run) -> Pause:

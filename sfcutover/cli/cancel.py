@@ -10,7 +10,8 @@ from sfcutover.cli.options import global_options
 from sfcutover.cli.run import require_runnable
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.errors import ConfigError
-from sfcutover.runs.performing import Performing, follow
+from sfcutover.runs.performing import Performing, Permissions, failure_of_run, follow
+from sfcutover.runs.progress import RunProgress
 
 
 @click.command("cancel")
@@ -19,9 +20,10 @@ from sfcutover.runs.performing import Performing, follow
 @global_options
 @click.pass_context
 def command(ctx: click.Context, run_id: str | None, note: str | None) -> None:
-    """End a run at the next safe point: no deployment is left half-way, no list half-done.
+    """End a run at the next safe point: no deployment is left half-way, no list unwatched.
 
-    Waits until it has ended, and says which phase each list is in.
+    A watch that has begun is finished first. Waits until the run has ended, and says which
+    phase each list is in.
     """
     invocation = Invocation.of(ctx)
     store = open_store(invocation, create=False)
@@ -32,19 +34,29 @@ def command(ctx: click.Context, run_id: str | None, note: str | None) -> None:
             where=run.id,
             hint=f"see how: sfcutover runs {run.id}",
         )
+    performing = Performing(invocation.cutover, store, Permissions(accept_changes=True))
+    performing.require_mine(run)
+    alive = run.owner is not None and store.executors.is_alive(run.owner)
+    if not alive:
+        require_runnable(invocation)
+        performing.require_fit(run)
     store.requests(run.id).add("cancel", current_actor(), note)
     with view_for(invocation) as view:
-        if run.owner is not None and store.executors.is_alive(run.owner):
-            progress = follow(store, run.id, view, leave=False)
-        else:
-            require_runnable(invocation)
-            performing = Performing(invocation.cutover, store)
-            performing.perform(performing.open_run(), run.options, view, leave=False)
-            progress = follow(store, run.id, _Nobody(), leave=False)
+        if not alive:
+            performing.perform(run, run.options, view, leave=False)
+        progress = follow(store, run.id, view if alive else _Nobody(), leave=False)
     if progress.ended is not None and not invocation.settings.json:
         ended = progress.ended
         invocation.console.data(f"{ended.text('outcome')}: {ended.text('message')}")
+        invocation.console.data(f"  tokens: {ended.text('tokens')}")
         invocation.console.note(f"next: {ended.text('next')}")
+    if (failure := failure_of_run(store.find(run.id), progress)) and not _is_canceled(progress):
+        raise failure
+
+
+def _is_canceled(progress: RunProgress) -> bool:
+    """That is what was asked for; all other ends have their own exit code."""
+    return progress.ended is not None and progress.ended.text("outcome") == "canceled"
 
 
 class _Nobody:

@@ -19,6 +19,7 @@ from sfcutover.runs.store import Run, RunOptions, RunStore
 from sfcutover.supportcase import require_self_serve
 from sfcutover.templates import Templates
 
+
 @click.command("run")
 @click.option(
     "--pause-before",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -11,6 +11,7 @@ import click
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.documents.runs import RunDocument, RunsDocument
+from sfcutover.errors import InterruptedRunError
 from sfcutover.output.json import print_document
 from sfcutover.output.runtext import run_text, runs_text
 from sfcutover.output.runview import JsonView, LineView, is_redrawn
@@ -73,8 +74,20 @@ def view_for(invocation: Invocation) -> Iterator[View]:
         yield LineView(invocation.console)
 
 
+def _nobody(store: RunStore, run: Run) -> Callable[[], bool]:
+    """True once no process performs the cutover's runs."""
+    return lambda: not store.executors.alive(run.cutover)
+
+
 def _follow(invocation: Invocation, store: RunStore, run: Run) -> None:
-    with view_for(invocation) as view:
-        progress = follow(store, run.id, view, leave=False)
+    try:
+        with view_for(invocation) as view:
+            progress = follow(store, run.id, view, leave=False, nobody=_nobody(store, run))
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            f"interrupted; {run.id} is followed no longer, and goes on as it did",
+            hint=f"follow it again: {invocation.command_line('runs', run.id, '--follow')}",
+            tokens="this command changes nothing",
+        ) from None
     if failure := failure_of_run(store.find(run.id), progress):
         raise failure

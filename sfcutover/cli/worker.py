@@ -33,7 +33,7 @@ def command(ctx: click.Context) -> None:
     performing = Performing(invocation.cutover, store)
     try:
         with performing.presence("worker") as presence:
-            performing.require_same_config_as_active()
+            performing.require_fit_for_active()
             place, name = presence.place, invocation.cutover.name
             performing.serve(
                 presence, lambda: invocation.console.data(f"ready: {place} works for {name}")

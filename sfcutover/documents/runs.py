@@ -104,7 +104,7 @@ class RunDocument(Document):
             waits_for=progress.pause.message if progress.pause else None,
             message=progress.ended.text("message") if progress.ended else None,
             steps=[RunStepDocument.of(step) for step in progress.steps.values()],
-            deployments=list(progress.deployments),
+            deployments=[each.id for each in progress.deployments.values()],
         )
 
 

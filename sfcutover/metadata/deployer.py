@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from sfcutover.errors import (
     InterruptedRunError,
@@ -29,6 +30,7 @@ LANDS_LATER = (
 UNKNOWN_ID_SECONDS = 30.0  # so long an id may be unknown before it is a wrong one
 # Seen by users in the Tooling API; not in Salesforce's reference, so its absence is no error.
 _LATEST_DEPLOYMENT = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 1"
+_LATEST_DEPLOYMENTS = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 50"
 
 OnProgress = Callable[[DeployResult], None]
 OnProblem = Callable[[NetworkError], None]
@@ -124,14 +126,26 @@ class Deployer:
 
     def find_latest(self) -> str | None:
         """The id of the org's newest deployment, or None where the org doesn't say."""
+        found = self._identifiers(_LATEST_DEPLOYMENT)
+        return found[0] if found else None
+
+    def find_newer(self, before: str | None) -> list[str] | None:
+        """The ids of all deployments that are newer than this one, the oldest first.
+
+        before: None if there was none, or the org didn't say: then only the newest counts. The
+        result is None where the org doesn't say now.
+        """
+        found = self._identifiers(_LATEST_DEPLOYMENTS)
+        if found is None or before is None:
+            return found and found[:1]
+        return list(takewhile(lambda each: each != before, found))[::-1]
+
+    def _identifiers(self, soql: str) -> list[str] | None:
         try:
-            records = self._client.org.query(
-                _LATEST_DEPLOYMENT, self._client.api_version, tooling=True
-            )
+            records = self._client.org.query(soql, self._client.api_version, tooling=True)
         except (NetworkError, OperationFailedError):
             return None
-        identifier = records[0].get("Id") if records else None
-        return identifier if isinstance(identifier, str) else None
+        return [str(record["Id"]) for record in records if isinstance(record.get("Id"), str)]
 
     def _look(self, deployment_id: str, watcher: Watcher) -> DeployResult | NetworkError:
         try:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from sfcutover.documents.phases import PhaseDocument
-from sfcutover.runs.journal import Event
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
-_QUIET = {"step-started", "deployment-sending", "stage", "redeemed", "probed", "traffic", "proven"}
+from sfcutover.documents.phases import PhaseDocument
+from sfcutover.runs.eventdata import buckets_of, evidence_of
+from sfcutover.runs.findings import finding, rolled_back
+from sfcutover.runs.journal import Event
+from sfcutover.runs.progress import RunProgress
+
+_QUIET = {"deployment-sending", "stage", "redeemed", "probed", "proven", "traffic"}
+_SILENT_STEPS = ("page",)  # its own event says it all
+_ANNOUNCED = (  # steps that say nothing else for a while
+    *("probe", "verify-new", "verify", "restore-old", "check-new", "prove-old", "remove-new"),
+)
+_ALARMING = ("page", "paused", "rollback-started", "rolling-back")
+_FAILED = ("failed", "blocked")
 
 
 def event_line(event: Event) -> str | None:
@@ -19,25 +31,65 @@ def event_line(event: Event) -> str | None:
 
 def event_text(event: Event) -> str | None:
     """The same without its time and place."""
-    if event.kind in _QUIET:
+    if event.kind in _QUIET or (event.step in _SILENT_STEPS and event.kind != "page"):
         return None
+    text = _text(event)
+    return None if text is None else " ".join(text.splitlines())
+
+
+def blocked_line(event: Event, progress: RunProgress) -> str:
+    """How many redemptions were blocked so far, by address and where."""
+    listed = ", ".join(
+        f"{progress.traffic[address].get('blocked', 0)} from {address} on {_names(targets)}"
+        for address, targets in sorted(progress.blocked_on.items())
+    )
+    return f"{event.moment:%H:%M:%SZ} BLOCKED redemptions so far, in LoginHistory: {listed}"
+
+
+def is_alarming(event: Event) -> bool:
+    """True for what a person must see, whatever else they want to be shown."""
     match event.kind:
+        case "step-ended":
+            problem = event.data.get("problem")
+            failed = isinstance(problem, dict) and problem.get("kind") in _FAILED
+            return failed or rolled_back(evidence_of(event)) is not None
+        case "traffic":
+            return any(bucket.status == "blocked" for bucket in buckets_of(event))
+        case _:
+            return event.kind in _ALARMING
+
+
+def _text(event: Event) -> str | None:
+    match event.kind:
+        case "step-started":
+            return "begins" if event.step in _ANNOUNCED else None
         case "step-ended":
             return _ended(event)
         case "planned":
             return _planned(event)
-        case "deployment-sent":
-            return f"deployment {event.text('id')} ({event.text('phase')})"
-        case "deployment-progress":
-            return f"{event.text('id')} {event.text('status')}"
-        case "deployment-unseen":
-            return "the package that was about to be sent never reached the org"
         case "watch-round":
             return _round(event)
-        case "watch-begun" | "settling":
-            return f"until {_time(event.number('until'))}"
+        case "watch-begun":
+            every = f"{event.number('interval'):g} s"
+            return f"redeems every {every} until {_time(event.number('until'))}"
+        case "settling":
+            return f"waits until {_time(event.number('until'))}, to see that it lasts"
+        case kind if kind.startswith("deployment-"):
+            return _deployment(event)
+        case kind if kind.startswith("run-"):
+            return _run(event)
+        case _:
+            return _decision(event)
+
+
+def _decision(event: Event) -> str:
+    match event.kind:
         case "paused":
-            return f"paused ({event.text('reason')}): {event.text('message')}"
+            after = f"; {event.text('next')}" if event.text("next") else ""
+            return (
+                f"WAITS FOR A PERSON ({event.text('reason')}): {event.text('message')}{after}; "
+                f"go on: sfcutover approve {event.run}; end it: sfcutover cancel {event.run}"
+            )
         case "approved":
             note = f": {event.text('note')}" if event.text("note") else ""
             return f"approved by {event.text('who')}{note}"
@@ -48,24 +100,59 @@ def event_text(event: Event) -> str | None:
         case "rollback-started":
             return f"ROLLING BACK: {event.text('reason')}"
         case "rolling-back":
-            return f"putting the old addresses back: {event.text('reason')}"
+            return f"ROLLING BACK, the old addresses first: {event.text('reason')}"
+        case "switching":
+            return f"the switch command runs ({event.text('direction')})"
         case "wave":
             return f"wave {event.text('number')}: {_list(event, 'targets')}"
-        case "run-started":
-            return f"run {event.run} begins: {_list(event, 'targets')}"
-        case "run-resumed":
-            return f"goes on at {event.text('place')}"
-        case "run-ended":
-            return f"{event.text('outcome')}: {event.text('message')}"
+        case "unsure":
+            return f"nobody can say how remove-old ended on {_list(event, 'targets')}"
+        case "verify-again":
+            return f"the new addresses are put on once more: {event.text('message')}"
+        case "taken-over":
+            return "the process that performed the run is gone; another one goes on with it"
         case _:
             return event.text("text") or event.text("message") or event.kind.replace("-", " ")
 
 
+def _run(event: Event) -> str:
+    match event.kind:
+        case "run-started":
+            app = f"{event.text('app')} on " if event.text("app") else ""
+            lists = [
+                f"{name} {_list(event, name)}" for name in ("old", "new") if _list(event, name)
+            ]
+            places = f"{app}{_list(event, 'targets')}"
+            return "; ".join([f"run {event.run} begins: {places}", *lists])
+        case "run-resumed":
+            return f"the run goes on at {event.text('place')}"
+        case _:
+            return f"{event.text('outcome')}: {event.text('message')}"
+
+
+def _deployment(event: Event) -> str:
+    match event.kind:
+        case "deployment-sent":
+            return f"deployment {event.text('id')} ({event.text('phase')}) is on its way"
+        case "deployment-unseen":
+            return "the package that was about to be sent never reached the org"
+        case _:
+            total = event.text("total")
+            counts = f", {event.text('deployed')} of {total} components" if total != "0" else ""
+            return f"deployment {event.text('id')}: {event.text('status')}{counts}"
+
+
 def _ended(event: Event) -> str:
-    problem = event.data.get("problem")
+    problem, evidence = event.data.get("problem"), evidence_of(event)
     if isinstance(problem, dict):
-        return f"NOT DONE ({problem.get('kind')}): {problem.get('message')}"
-    return f"done in {event.number('seconds'):.1f} s"
+        where = f"{problem['where']}: " if problem.get("where") else ""
+        return f"NOT DONE ({problem.get('kind')}): {where}{problem.get('message')}"
+    if (reason := rolled_back(evidence)) is not None:
+        return f"NOT DONE: {reason}; the old addresses are on the list again"
+    if evidence.get("canceled") is True:
+        return "NOT DONE: canceled"
+    found = finding(evidence)
+    return f"done in {event.number('seconds'):.1f} s{f': {found}' if found else ''}"
 
 
 def _planned(event: Event) -> str:
@@ -74,19 +161,25 @@ def _planned(event: Event) -> str:
     removed = [entry.range for each in phase.components for entry in each.removed]
     parts = [f"+ {', '.join(added)}"] if added else []
     parts += [f"- {', '.join(removed)}"] if removed else []
-    return "; ".join(parts) or "the list holds it already"
+    return f"to deploy: {'; '.join(parts)}" if parts else "the list holds it already"
 
 
 def _round(event: Event) -> str:
     done = event.data.get("round")
     looks = done.get("looks") if isinstance(done, dict) else None
-    words = [f"{look['name']} {look['verdict']}" for look in looks or () if isinstance(look, dict)]
-    return ", ".join(words)
+    return ", ".join(_look(look) for look in looks or () if isinstance(look, dict))
+
+
+def _look(look: Mapping[str, object]) -> str:
+    detail = "" if look.get("verdict") == "passed" else f" ({look.get('detail')})"
+    return f"{look.get('name')} {look.get('verdict')}{detail}"
+
+
+def _names(targets: Iterable[str]) -> str:
+    return ", ".join(sorted(targets))
 
 
 def _time(moment: float) -> str:
-    from datetime import UTC, datetime
-
     return f"{datetime.fromtimestamp(moment, UTC):%H:%M:%SZ}"
 
 

@@ -11,6 +11,8 @@ from sfcutover.errors import ConfigError, OperationFailedError, SfcutoverError
 from sfcutover.output.settings import Settings, asked_for, asked_for_json
 from sfcutover.output.streams import to_stderr
 
+_LINES = {"run", "approve", "cancel", "--follow"}  # they print one document a line
+
 
 def show_error(error: SfcutoverError, arguments: list[str]) -> None:
     """Print the error to stderr, and as a JSON document to stdout if --json was asked for."""
@@ -23,7 +25,7 @@ def show_error(error: SfcutoverError, arguments: list[str]) -> None:
         from sfcutover.output.json import print_document
 
         with suppress(OperationFailedError):  # the text above stands on stderr
-            print_document(ErrorDocument.of(error))
+            print_document(ErrorDocument.of(error), one_line=not _LINES.isdisjoint(arguments))
 
 
 def usage_error(error: click.ClickException) -> SfcutoverError:

@@ -9,12 +9,17 @@ from sfcutover.documents.base import Document
 from sfcutover.output.streams import to_stdout
 
 
-def print_document(document: Document) -> None:
-    """Print the document as ASCII, which every terminal and locale can take.
+def print_document(document: Document, *, one_line: bool = False) -> None:
+    """Print the document; on one line where it is one of many."""
+    to_stdout(document_text(document, indent=None if one_line else 2))
+
+
+def document_text(document: Document, indent: int | None = 2) -> str:
+    """The document as ASCII, which every terminal and locale can take.
 
     Secrets are masked before the quoting, which would hide those with a quote in them.
     """
-    to_stdout(json.dumps(_redacted(document.model_dump(mode="json", by_alias=True)), indent=2))
+    return json.dumps(_redacted(document.model_dump(mode="json", by_alias=True)), indent=indent)
 
 
 def _redacted(value: object) -> object:

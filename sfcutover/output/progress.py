@@ -53,8 +53,9 @@ class LineProgress(AbstractContextManager["LineProgress"]):
     def stage(self, name: str) -> None:
         self._line(name)
 
-    def sending(self) -> None:
+    def sending(self) -> str | None:
         """Nothing: the stage says it."""
+        return None
 
     def sent(self, deployment_id: str) -> None:
         self._line(f"deployment {deployment_id}")
@@ -110,8 +111,9 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
     def stage(self, name: str) -> None:
         self._describe(name)
 
-    def sending(self) -> None:
+    def sending(self) -> str | None:
         """Nothing: the stage says it."""
+        return None
 
     def sent(self, deployment_id: str) -> None:
         self.note(f"deployment {deployment_id}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import click
 
 from sfcutover.documents.runs import RunDocument, RunStepDocument
+from sfcutover.output.livelines import duration
 
 _COLORS = {"done": "green", "failed": "red", "rolled-back": "red", "canceled": "yellow"}
 _MARKS = {"done": "ok", "failed": "NOT DONE", "running": "running"}
@@ -33,6 +35,10 @@ def run_text(run: RunDocument) -> str:
 def _line(run: RunDocument, width: int) -> str:
     state = click.style(run.state, fg=_COLORS.get(run.state))
     parts = [f"{run.id:<{width}}  {run.started[:19]}Z  {state}"]
+    if run.ended is not None:
+        parts.append(f"after {duration(_seconds(run.started, run.ended))}")
+    if run.exit_code:
+        parts.append(f"exit {run.exit_code}")
     if run.place:
         parts.append(f"at {run.place}")
     if run.waits_for:
@@ -43,8 +49,13 @@ def _line(run: RunDocument, width: int) -> str:
 
 
 def _step(step: RunStepDocument) -> str:
-    times = f"{step.started[11:19]} - {step.ended[11:19] if step.ended else '':<8}"
+    took = duration(_seconds(step.started, step.ended)) if step.ended else ""
     name = f"{step.step}{f' {step.target}' if step.target else ''}"
     again = f"  ({step.tries} tries)" if step.tries > 1 else ""
     problem = f"  {step.problem}" if step.problem else ""
-    return f"  {times}  {_MARKS[step.state]:<8}  {name}{again}{problem}"
+    time = f"{step.started[11:19]}Z"
+    return f"  {time}  {took:>7}  {_MARKS[step.state]:<8}  {name}{again}{problem}"
+
+
+def _seconds(started: str, ended: str) -> float:
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()

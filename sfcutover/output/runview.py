@@ -8,13 +8,14 @@ from collections.abc import Mapping
 
 from sfcutover.documents.runs import EventDocument
 from sfcutover.output.console import Console
-from sfcutover.output.events import event_line, is_alarming
+from sfcutover.output.events import blocked_line, event_line, is_alarming
 from sfcutover.output.settings import Settings
 from sfcutover.output.streams import to_stdout
+from sfcutover.runs.eventdata import looks_of
 from sfcutover.runs.journal import Event
-from sfcutover.runs.progress import RunProgress, looks_of
+from sfcutover.runs.progress import RunProgress
 
-_STILL_SECONDS = 60.0  # so long a watch that sees the same again is not told of
+_STILL_SECONDS = 60.0  # so long what is seen again and again is not told of
 
 
 class LineView:
@@ -22,29 +23,37 @@ class LineView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._looks: dict[str, tuple[float, object]] = {}  # by target: when told, and what
+        self._told: dict[object, tuple[float, object]] = {}  # by what it is about: when, and what
 
     def show(self, event: Event, progress: RunProgress) -> None:
-        if self._is_nothing_new(event) or (line := event_line(event)) is None:
-            return
-        if is_alarming(event):
-            self._console.warn(line)
-        else:
-            self._console.note(line)
+        match event.kind:
+            case "watch-round":
+                if self._is_news(event, event.target, looks_of(event)):
+                    self._tell(event, event_line(event))
+            case "traffic":
+                if is_alarming(event) and self._is_news(event, "blocked", set(progress.blocked_on)):
+                    self._tell(event, blocked_line(event, progress))
+            case "run-ended" if progress.blocked_on:
+                self._console.warn(blocked_line(event, progress))
+                self._tell(event, event_line(event))
+            case _:
+                self._tell(event, event_line(event))
 
     def tick(self, progress: RunProgress) -> None:
         """Nothing: only events are shown."""
 
-    def _is_nothing_new(self, event: Event) -> bool:
-        """True for a look that saw what the last one did: a long watch is for nobody to read."""
-        if event.kind != "watch-round":
+    def _tell(self, event: Event, line: str | None) -> None:
+        if line is not None:
+            write = self._console.warn if is_alarming(event) else self._console.note
+            write(line)
+
+    def _is_news(self, event: Event, about: object, seen: object) -> bool:
+        """False for what was told a moment ago: a line for each look is for nobody to read."""
+        told, before = self._told.get(about, (0.0, None))
+        if seen == before and event.time < told + _STILL_SECONDS:
             return False
-        target, looks = event.target or "", looks_of(event)
-        told, before = self._looks.get(target, (0.0, None))
-        if looks == before and event.time < told + _STILL_SECONDS:
-            return True
-        self._looks[target] = (event.time, looks)
-        return False
+        self._told[about] = (event.time, seen)
+        return True
 
 
 class JsonView:

@@ -31,6 +31,21 @@ def differences(before: str, after: str) -> list[str]:
     ]
 
 
+# What the flow of a run is made of: with another of these, it would be another flow.
+_FIXED = ("name", "app", "carriers", "targets", "waves", "switch.manual")
+
+
+def fixed(before: str, after: str) -> list[str]:
+    """The differences with which a run that was begun can't go on."""
+    return [each for each in differences(before, after) if _is_fixed(each.partition(":")[0])]
+
+
+def _is_fixed(key: str) -> bool:
+    if key.startswith("targets["):
+        return key.endswith((".name", "]")) or key.count(".") == 0
+    return any(key == each or key.startswith((f"{each}.", f"{each}[")) for each in _FIXED)
+
+
 def _flat(value: object, path: str = "") -> Flat:
     match value:
         case dict():

@@ -2,16 +2,14 @@
 
 A process is alive while it holds a lock that the kernel frees with its end; where that
 lock can't be seen, on another machine, while its entry is younger than a lease. A process
-that could not renew its entry in time stops acting by itself.
+that was taken for dead finds that in its entry before it acts again.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import threading
-import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +25,6 @@ from sfcutover.tokens.lock import state_folder, try_lock
 
 BEAT_SECONDS = 1.0
 LEASE_SECONDS = 15.0  # so long an entry counts that nobody renews
-_FRESH_SECONDS = 6.0  # so long this process trusts its own renewal
 Role = Literal["run", "worker"]
 
 
@@ -44,6 +41,7 @@ class Executor:
     started: float
     beat: float
     ended: float | None
+    taken_by: str | None
 
     @property
     def place(self) -> str:
@@ -72,6 +70,29 @@ class Executors:
         row = self._database.read(lambda c: c.execute(query).mappings().first())
         return row is not None and _is_alive(Executor(**row), self._database.now())
 
+    def mark_ended(self, identifier: str) -> None:
+        """Note that a process is taken for dead, so that it stops should it come back."""
+        update = sa.update(EXECUTORS).where(
+            EXECUTORS.c.id == identifier, EXECUTORS.c.ended.is_(None)
+        )
+        now = self._database.now()
+        self._database.run(lambda c: c.execute(update.values(ended=now)))
+
+    def take(self, gone: str, taker: str) -> bool:
+        """Let one process go on with what a dead one has left; False if another one does."""
+        self.mark_ended(gone)
+        before = self._taker_of(gone)
+        if before is not None and before != taker and self.is_alive(before):
+            return False
+        taken = EXECUTORS.c.taken_by.is_(None) if before is None else EXECUTORS.c.taken_by == before
+        update = sa.update(EXECUTORS).where(EXECUTORS.c.id == gone, taken).values(taken_by=taker)
+        return bool(self._database.run(lambda c: c.execute(update)).rowcount)
+
+    def _taker_of(self, identifier: str) -> str | None:
+        query = sa.select(EXECUTORS.c.taken_by).where(EXECUTORS.c.id == identifier)
+        found: str | None = self._database.read(lambda c: c.scalar(query))
+        return found
+
 
 class Presence:
     """This process's entry, renewed by a thread from start to stop."""
@@ -89,7 +110,6 @@ class Presence:
         }
         self._lock: int | None = None
         self._stopping = threading.Event()
-        self._renewed = 0.0  # by the monotonic clock
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
@@ -97,7 +117,6 @@ class Presence:
         now = self._database.now()
         values = {**self._row, "started": now, "beat": now}
         self._database.run(lambda c: c.execute(sa.insert(EXECUTORS).values(values)))
-        self._renewed = time.monotonic()
         self._thread.start()
         return self
 
@@ -129,45 +148,28 @@ class Presence:
         return f"{self._row['host']}, process {self._row['pid']}"
 
     def require(self) -> None:
-        """Before an effect: raise NetworkError unless this process is still known as alive."""
-        if time.monotonic() - self._renewed <= _FRESH_SECONDS:
-            return
-        self._write({"beat": self._database.now()})
-        alive = self._database.read(
-            lambda c: c.scalar(sa.select(EXECUTORS.c.ended).where(EXECUTORS.c.id == self.id))
-        )
-        if alive is not None:
+        """Directly before an effect: raise NetworkError if this process was taken for dead.
+
+        It is asked of the database each time: a machine that slept does not know that it did.
+        """
+        query = sa.select(EXECUTORS.c.ended).where(EXECUTORS.c.id == self.id)
+        if self._database.read(lambda c: c.scalar(query)) is not None:
             raise NetworkError(
                 "this process was taken for dead, and another one goes on with the run",
                 hint="see which: sfcutover runs",
                 tokens="nothing more is done from here",
             )
-        self._renewed = time.monotonic()
 
     def _renew(self) -> None:
         while not self._stopping.wait(BEAT_SECONDS):
-            begun = time.monotonic()
             try:
                 self._write({"beat": self._database.now()})
             except SfcutoverError:
-                continue  # require() then refuses to act
-            self._renewed = begun
+                continue  # the lease runs out, or the next one comes in time
 
     def _write(self, values: dict[str, object], seconds: float = 10.0) -> None:
         update = sa.update(EXECUTORS).where(EXECUTORS.c.id == self.id).values(values)
         self._database.run(lambda c: c.execute(update), seconds=seconds)
-
-
-def mark_ended(database: Database, identifier: str) -> None:
-    """Note that a process is taken for dead, so that it stops should it come back."""
-    ended = sa.update(EXECUTORS).where(EXECUTORS.c.id == identifier, EXECUTORS.c.ended.is_(None))
-    now = database.now()
-    database.run(lambda c: c.execute(ended.values(ended=now)))
-
-
-def describe(executors: list[Executor]) -> str:
-    """Where they are, for a message."""
-    return json.dumps([each.place for each in executors])[1:-1]
 
 
 def _is_alive(executor: Executor, now: float) -> bool:

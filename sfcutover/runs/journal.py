@@ -15,10 +15,12 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from sfcutover.credentials import redact
+from sfcutover.errors import SfcutoverError
 from sfcutover.runs.database import Database
 from sfcutover.runs.tables import JOURNAL
 
 Data = dict[str, object]
+_SOON_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ class Journal:
         self._database = database
         self.run = run
 
+    @property
+    def lenient(self) -> LenientJournal:
+        """The same, for what must not wait for it."""
+        return LenientJournal(self._database, self.run)
+
     def write(
         self, kind: str, step: str | None, target: str | None, data: Mapping[str, object]
     ) -> int:
@@ -92,6 +99,31 @@ class Journal:
 
     def _select(self, query: sa.Select[tuple[object, ...]]) -> list[Event]:
         return self._database.read(lambda c: [_event(row) for row in c.execute(query).mappings()])
+
+
+class LenientJournal(Journal):
+    """A journal that must not stand in the way: what can't be written is left out, and what
+    can't be read is taken for empty. For watching a list, and for putting addresses back."""
+
+    def write(
+        self, kind: str, step: str | None, target: str | None, data: Mapping[str, object]
+    ) -> int:
+        """As Journal's; 0 if it can't be written soon."""
+        row = journal_row(self.run, kind, step, target, data)
+        try:
+            return self._database.run(lambda c: _inserted(c, row), seconds=_SOON_SECONDS)
+        except SfcutoverError:
+            return 0
+
+    def _select(self, query: sa.Select[tuple[object, ...]]) -> list[Event]:
+        try:
+            return self._database.run(
+                lambda c: [_event(row) for row in c.execute(query).mappings()],
+                seconds=_SOON_SECONDS,
+                reads=True,
+            )
+        except SfcutoverError:
+            return []
 
 
 def journal_row(

@@ -13,20 +13,23 @@ from sfcutover.errors import (
     ConfigError,
     ExitCode,
     GateError,
+    NetworkError,
     OperationFailedError,
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.runs.configs import config_text, differences, fingerprint
+from sfcutover.runs.configs import config_text, differences, fingerprint, fixed
 from sfcutover.runs.executors import Presence, Role
-from sfcutover.runs.journal import Event
+from sfcutover.runs.journal import Event, Journal
 from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.store import DONE, Run, RunOptions, RunStore
+from sfcutover.runs.store import DONE, WORKFLOW_VERSION, Run, RunOptions, RunStore
 from sfcutover.templates import Templates
 
 _LOOK_SECONDS = 0.1
+_LOOKS_FOR_NOBODY = 20
 GIVE_UP_SECONDS = 600.0  # so long this process keeps trying to put addresses back
 _UNTOUCHED = "this command changed nothing; the run goes on as it did"
+_WAITS = "the run waits; the lists are as it left them"
 
 
 class View(Protocol):
@@ -70,20 +73,74 @@ class Performing:
         run = self.store.active(self.cutover.name)
         if run is None:
             return self._done()
-        self._require_free(run)
-        self._require_same_config(run)
+        self.require_free(run)
+        self.require_fit(run)
         return run
 
     def perform(self, run: Run | None, options: RunOptions, view: View, leave: bool) -> Run:
         """Perform it until it ends, or waits for a person and leave is set; as it is then.
 
-        Raises StillRunningError where another process was faster.
+        run: None begins a new one. Raises StillRunningError where another process was faster.
         """
         with self.presence("run") as presence:
             mine = self._claimed(run, options, presence)
             check = self._take_part(presence, mine)
             follow(self.store, mine.id, view, leave=leave, check=check)
         return self.store.find(mine.id)
+
+    def require_mine(self, run: Run) -> None:
+        """Raises ConfigError for a run of another cutover."""
+        if run.cutover != self.cutover.name:
+            raise ConfigError(
+                f"{run.id} is a run of {run.cutover}, and this is {self.cutover.name}",
+                where=self.cutover.where,
+                hint="name its cutover.yaml: --config FILE",
+            )
+
+    def require_free(self, run: Run) -> None:
+        """Raises StillRunningError where another process performs it."""
+        if run.owner is None or not self.store.executors.is_alive(run.owner):
+            return
+        alive = {each.id: each for each in self.store.executors.alive(self.cutover.name)}
+        place = alive[run.owner].place if run.owner in alive else "another process"
+        raise StillRunningError(
+            f"the run {run.id} is under way at {place}",
+            hint=f"follow it: sfcutover runs {run.id} --follow; end it: sfcutover cancel {run.id}",
+            tokens=_UNTOUCHED,
+        )
+
+    def require_fit(self, run: Run) -> None:
+        """Raises ConfigError for a run that was begun with another cutover.yaml or another
+        version of sfcutover, and StillRunningError where others still have that file."""
+        if run.version != WORKFLOW_VERSION:
+            raise ConfigError(
+                f"the run {run.id} was begun with another version of sfcutover (its runs are of "
+                f"version {run.version}, these of {WORKFLOW_VERSION})",
+                where=run.id,
+                hint="go on with it, or cancel it, with the version it was begun with",
+                tokens=_WAITS,
+            )
+        text = config_text(self.cutover)
+        changed = differences(run.config, text)
+        lasting = fixed(run.config, text)
+        if lasting or (changed and not self.permissions.accept_changes):
+            raise ConfigError(
+                f"the run {run.id} was begun with another cutover.yaml: "
+                f"{'; '.join(lasting or changed)}",
+                where=self.cutover.where,
+                hint="put that back: a run can't go on with it"
+                if lasting
+                else "put the file back, or go on with the new one: sfcutover run --accept-changes",
+                tokens=_WAITS,
+            )
+        others = [each for each in self.store.executors.alive(self.cutover.name) if changed]
+        if others:
+            places = ", ".join(each.place for each in others)
+            raise StillRunningError(
+                f"processes with the cutover.yaml of before are at work: {places}",
+                hint="stop these workers first; start them again with the new file",
+                tokens=_WAITS,
+            )
 
     @contextmanager
     def presence(self, role: Role) -> Iterator[Presence]:
@@ -92,10 +149,10 @@ class Performing:
         with Presence(self.store.database, self.cutover.name, role, config) as presence:
             yield presence
 
-    def require_same_config_as_active(self) -> None:
-        """Raises ConfigError if a run is under way that was begun with another cutover.yaml."""
+    def require_fit_for_active(self) -> None:
+        """As require_fit, for the run that is under way, if there is one."""
         if (run := self.store.active(self.cutover.name)) is not None:
-            self._require_same_config(run)
+            self.require_fit(run)
 
     def serve(self, presence: Presence, ready: Callable[[], None]) -> None:
         """Take part in the runs there are and will be. Raises why it can't go on."""
@@ -112,6 +169,7 @@ class Performing:
         engine = Engine(self.cutover, self.store, presence, self.templates)
         engine.launch()
         if run is not None:
+            engine.adopt(run)
             engine.start(run)
         engine.take_over()
         return engine.check
@@ -129,33 +187,10 @@ class Performing:
                 hint="follow it: sfcutover runs --follow",
                 tokens=_UNTOUCHED,
             )
-        if run.config != (text := config_text(self.cutover)):
-            self.store.accept_config(run, text)
+        self.store.accept(run, config_text(self.cutover), options)
         journal = self.store.journal(run.id)
         journal.write("run-resumed", None, None, {"place": presence.place})
-        return run
-
-    def _require_free(self, run: Run) -> None:
-        if run.owner is None or not self.store.executors.is_alive(run.owner):
-            return
-        alive = {each.id: each for each in self.store.executors.alive(self.cutover.name)}
-        place = alive[run.owner].place if run.owner in alive else "another process"
-        raise StillRunningError(
-            f"the run {run.id} is under way at {place}",
-            hint=f"follow it: sfcutover runs {run.id} --follow; end it: sfcutover cancel {run.id}",
-            tokens=_UNTOUCHED,
-        )
-
-    def _require_same_config(self, run: Run) -> None:
-        changed = differences(run.config, config_text(self.cutover))
-        if not changed or self.permissions.accept_changes:
-            return
-        raise ConfigError(
-            f"the run {run.id} was begun with another cutover.yaml: {'; '.join(changed)}",
-            where=self.cutover.where,
-            hint="put the file back, or go on with the new one: sfcutover run --accept-changes",
-            tokens="the run waits; the lists are as it left them",
-        )
+        return self.store.find(run.id)
 
     def _done(self) -> Run | None:
         """The newest run, if all it did was what this one would do."""
@@ -183,28 +218,44 @@ def follow(
     view: View,
     *,
     leave: bool,
-    check: Callable[[], None] = lambda: None,
+    check: Callable[[], None] | None = None,
+    nobody: Callable[[], bool] = lambda: False,
 ) -> RunProgress:
     """Show a run until it has ended, or with leave, until it waits for a person.
 
-    check: raises why it can't go on. A rollback that fails is left after 10 minutes. Raises what
-    reading raises.
+    check: of the process that performs it: raises why it can't go on. A database that is away
+    then ends nothing, as a list may be watched meanwhile. A rollback that fails is left after
+    10 minutes. nobody: of a process that only looks on: True if nobody performs it any more.
+    Raises what reading raises.
     """
-    journal, progress, seq = store.journal(run), RunProgress(), 0
+    journal, progress, seq, looks = store.journal(run), RunProgress(), 0, 0
     paged_at: float | None = None
     while True:
-        for event in journal.read(seq):
+        for event in _read(journal, seq, patient=check is not None):
             seq = event.seq
             progress.apply(event)
             view.show(event, progress)
             if event.kind == "page" and paged_at is None:
                 paged_at = time.monotonic()
         view.tick(progress)
-        check()
+        if check is not None:
+            check()
         given_up = paged_at is not None and time.monotonic() > paged_at + GIVE_UP_SECONDS
         if progress.ended or given_up or (leave and _waits(store, run, progress)):
             return progress
+        looks += 1
+        if looks % _LOOKS_FOR_NOBODY == 0 and nobody():
+            return progress
         time.sleep(_LOOK_SECONDS)
+
+
+def _read(journal: Journal, seq: int, *, patient: bool) -> list[Event]:
+    try:
+        return journal.read(seq)
+    except (NetworkError, OperationFailedError):
+        if not patient:
+            raise
+        return []
 
 
 def _waits(store: RunStore, run: str, progress: RunProgress) -> bool:
@@ -225,12 +276,31 @@ def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
             f"the run {run.id} waits for a person ({pause.step}): {pause.message}",
             hint=(f"{pause.next}; " if pause.next else "")
             + f"go on: sfcutover approve {run.id}; end it: sfcutover cancel {run.id}",
-            tokens="the lists stay as they are while it waits",
+            tokens=_meanwhile(progress),
+        )
+    if not progress.pages:
+        return StillRunningError(
+            f"nobody performs the run {run.id} now",
+            hint="go on: sfcutover run",
+            tokens=_meanwhile(progress),
         )
     return OperationFailedError(
         f"the run {run.id} was left while it rolls back: putting the old addresses back fails",
         hint="sfcutover rollback --yes; sfcutover switch --revert; or go on trying: sfcutover run",
         tokens="the old addresses may be missing from a list: customers may be locked out",
+    )
+
+
+def _meanwhile(progress: RunProgress) -> str:
+    """What it means for the tokens that a run waits."""
+    removed = [each for each in progress.of_step("remove-old") if each.mark == "done"]
+    watched = {each.target for each in progress.of_step("watch") if each.mark == "done"}
+    unwatched = [each.target or "" for each in removed if each.target not in watched]
+    if not unwatched:
+        return "the lists stay as they are while it waits"
+    return (
+        f"the old addresses are off the list of {', '.join(unwatched)}, and nobody watches while "
+        "the run waits; sfcutover rollback puts them back"
     )
 
 

@@ -6,8 +6,30 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sfcutover.runs.findings import CANCELED, finding, redemptions, rolled_back
+from sfcutover.runs.eventdata import (
+    Bucket,
+    buckets_of,
+    detail_of,
+    evidence_of,
+    looks_of,
+    texts_of,
+)
+from sfcutover.runs.findings import CANCELED, redemptions, rolled_back
 from sfcutover.runs.journal import Event
+from sfcutover.runs.states import Deployment, Pause, StepState
+
+__all__ = [
+    "BACK",
+    "FORWARDS",
+    "TITLES",
+    "Bucket",
+    "Deployment",
+    "Pause",
+    "RunProgress",
+    "StepState",
+    "buckets_of",
+    "evidence_of",
+]
 
 FORWARDS = (
     "probe",
@@ -37,68 +59,6 @@ TITLES = {
     "prove-old": "back: a redemption through the old addresses",
     "remove-new": "back: deploy remove-new, read back",
 }
-_UNDECIDED = ("inconclusive", "later", "person")
-
-
-@dataclass
-class StepState:
-    """A step on one target, or on the run as a whole (target None). Times in seconds since 1970.
-
-    tries: how often it was begun; begun: the newest time. detail: the newest word about it.
-    kind: of the problem, as Problem has it. needed: False where it found everything done.
-    redeemed: the canary's own redemptions in this try.
-    """
-
-    name: str
-    target: str | None
-    started: float
-    ended: float | None = None
-    problem: str | None = None
-    tries: int = 1
-    detail: str = ""
-    begun: float = 0.0
-    kind: str = ""
-    needed: bool = True
-    redeemed: int = 0
-
-    @property
-    def mark(self) -> str:
-        """running, done or failed."""
-        if self.ended is None:
-            return "running"
-        return "failed" if self.problem else "done"
-
-    @property
-    def undecided(self) -> bool:
-        """True if nobody can say yet: it's tried again, or a person is asked."""
-        return self.problem is not None and self.kind in _UNDECIDED
-
-
-@dataclass
-class Deployment:
-    """One deployment as far as it was seen. step: the one that has sent it."""
-
-    id: str
-    target: str
-    phase: str
-    sent: float
-    status: str = "Pending"
-    deployed: int = 0
-    total: int = 0
-    done: bool = False
-    step: str = ""
-
-
-@dataclass
-class Pause:
-    """What the run waits for. seq: of its event, which an approval names."""
-
-    seq: int
-    step: str
-    since: float
-    reason: str
-    message: str
-    next: str
 
 
 @dataclass
@@ -146,9 +106,8 @@ class RunProgress:
         match event.kind:
             case "run-started":
                 self.app = event.text("app")
-                self.targets, self.old, self.new = (
-                    tuple(_texts(event, name)) for name in ("targets", "old", "new")
-                )
+                self.targets = texts_of(event, "targets")
+                self.old, self.new = texts_of(event, "old"), texts_of(event, "new")
             case "step-started":
                 self._start(event)
             case "step-ended":
@@ -179,7 +138,7 @@ class RunProgress:
             case "run-ended":
                 self._end_run(event)
         if (step := self.steps.get(_key(event))) is not None:
-            step.detail = _detail(event) or step.detail
+            step.detail = detail_of(event) or step.detail
 
     def of_step(self, name: str) -> list[StepState]:
         """The states of one step, on all its targets."""
@@ -273,59 +232,5 @@ class RunProgress:
                 self.blocked_on[bucket.address].add(event.target or "")
 
 
-@dataclass(frozen=True)
-class Bucket:
-    """Redemptions within one second (seconds since 1970). status: redeemed or blocked."""
-
-    second: int
-    address: str
-    status: str
-    count: int
-
-
-def buckets_of(event: Event) -> list[Bucket]:
-    """What a traffic event counts."""
-    rows = event.data.get("buckets")
-    return [Bucket(*row) for row in rows] if isinstance(rows, list) else []
-
-
 def _key(event: Event) -> tuple[str, str | None]:
     return event.step or "", event.target
-
-
-def looks_of(event: Event) -> list[tuple[str, str]]:
-    """Who looked in a watch-round, the canary first, and the verdict of each."""
-    done = event.data.get("round")
-    looks = done.get("looks") if isinstance(done, dict) else None
-    return [(str(look["name"]), str(look["verdict"])) for look in looks or () if look]
-
-
-def evidence_of(event: Event) -> dict[str, object]:
-    """What a step-ended event says was found."""
-    evidence = event.data.get("evidence")
-    return evidence if isinstance(evidence, dict) else {}
-
-
-def _texts(event: Event, name: str) -> list[str]:
-    value = event.data.get(name)
-    return [str(each) for each in value] if isinstance(value, list) else []
-
-
-def _detail(event: Event) -> str:
-    match event.kind:
-        case "stage":
-            return event.text("name")
-        case "deployment-progress":
-            return f"{event.text('id')} {event.text('status')}"
-        case "probed":
-            return f"{event.text('count')} answers of the echo"
-        case "redeemed":
-            return f"{event.text('count')} redemptions"
-        case "note":
-            return event.text("text")
-        case "watch-round":
-            return ", ".join(f"{name} {verdict}" for name, verdict in looks_of(event))
-        case "step-ended":
-            return finding(evidence_of(event))
-        case _:
-            return ""

@@ -6,16 +6,18 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import sqlalchemy as sa
 
 from sfcutover.errors import ConfigError
 from sfcutover.runs.database import Database
-from sfcutover.runs.executors import Executors, mark_ended
+from sfcutover.runs.executors import Executors
 from sfcutover.runs.journal import Journal, journal_row
 from sfcutover.runs.requests import Requests
 from sfcutover.runs.tables import JOURNAL, RUNS
 
+WORKFLOW_VERSION = "1"  # of the flow: a run goes on only with the one it was begun with
 ROLLED_BACK = "rolled-back"
 DONE = "done"
 _BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is begun at a time
@@ -41,7 +43,7 @@ class Run:
     """One performance of a cutover. Times are seconds since 1970, None until they exist.
 
     config: what cutover.yaml said, as config_text gives it. owner: the id of the executor that
-    performs it, or did.
+    performs it, or did. version: of the flow that it was begun with.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Run:
     outcome: str | None = None
     exit_code: int | None = None
     owner: str | None = None
+    version: str = WORKFLOW_VERSION
 
 
 class RunStore:
@@ -99,14 +102,11 @@ class RunStore:
         return found[0] if found else None
 
     def rollbacks_in_a_row(self, cutover: str) -> int:
-        """How many of the newest runs of a cutover ended rolled back."""
+        """How many runs of a cutover ended rolled back since one was done."""
         query = sa.select(RUNS).where(RUNS.c.cutover == cutover, RUNS.c.ended.is_not(None))
-        count = 0
-        for run in self._select(query.order_by(RUNS.c.number.desc())):
-            if run.outcome != ROLLED_BACK:
-                break
-            count += 1
-        return count
+        newest_first = self._select(query.order_by(RUNS.c.number.desc()))
+        since_done = takewhile(lambda run: run.outcome != DONE, newest_first)
+        return sum(run.outcome == ROLLED_BACK for run in since_done)
 
     def begin(self, cutover: str, config: str, options: RunOptions, owner: str) -> Run | None:
         """A new run of this process; None if the cutover has a run that has not ended."""
@@ -139,12 +139,14 @@ class RunStore:
             .values(owner=owner)
         )
         if run.owner is not None:
-            mark_ended(self.database, run.owner)
+            self.executors.mark_ended(run.owner)
         return bool(self.database.run(lambda c: c.execute(claim)).rowcount)
 
-    def accept_config(self, run: Run, config: str) -> None:
-        """Let the run go on with another cutover.yaml."""
-        update = sa.update(RUNS).where(RUNS.c.id == run.id).values(config=config)
+    def accept(self, run: Run, config: str, options: RunOptions) -> None:
+        """Let the run go on with another cutover.yaml, and with more pauses."""
+        pauses = tuple(dict.fromkeys((*run.options.pause_before, *options.pause_before)))
+        values = {"config": config, "options": RunOptions(pauses).as_text()}
+        update = sa.update(RUNS).where(RUNS.c.id == run.id).values(values)
         self.database.run(lambda c: c.execute(update))
 
     def end(self, run: str, ending: Mapping[str, object]) -> bool:

@@ -14,6 +14,7 @@ RUNS = sa.Table(
     sa.Column("number", sa.Integer, nullable=False),
     sa.Column("config", sa.Text, nullable=False),  # JSON, normalized, without secrets
     sa.Column("options", sa.Text, nullable=False),  # JSON
+    sa.Column("version", sa.String(20), nullable=False),  # of the flow
     sa.Column("started", sa.Float, nullable=False),
     sa.Column("ended", sa.Float),
     sa.Column("outcome", sa.String(40)),
@@ -33,6 +34,7 @@ EXECUTORS = sa.Table(
     sa.Column("started", sa.Float, nullable=False),
     sa.Column("beat", sa.Float, nullable=False),
     sa.Column("ended", sa.Float),
+    sa.Column("taken_by", sa.String(80)),  # who goes on with what it has left behind
 )
 JOURNAL = sa.Table(
     "sfcutover_journal",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
 
 from sfcutover.canary import Canary
 from sfcutover.errors import ExitCode
@@ -10,12 +12,13 @@ from sfcutover.evidence import Evidence as Proof
 from sfcutover.phases import Phase
 from sfcutover.steps import lists, proof, switching, watching
 from sfcutover.steps.outcome import Outcome, Problem
-from sfcutover.steps.paging import page
+from sfcutover.steps.paging import TRIES_A_PAGE, page, pause_after
+from sfcutover.steps.sendings import Sendings
 from sfcutover.steps.work import Evidence, TargetWork, Work
 
 Arguments = Mapping[str, object]
-RESTORE_TRIES = 3  # at once; the flow then goes on trying
 REMOVE_TRIES = 3
+OLD_AGAIN_SECONDS = (1.0, 3.0, 9.0)
 
 
 def _number(arguments: Arguments, name: str) -> float:
@@ -40,20 +43,11 @@ def _settle(work: Work, arguments: Arguments) -> Evidence:
     return {"until": until}
 
 
-def _check_new(work: Work, arguments: Arguments) -> Evidence:
-    """Do redemptions through the new addresses work for these targets?"""
-    for name in _texts(arguments, "targets"):
-        target = work.at(name).target
-        proof.redeem_with(Canary(work.cutover, target), "new")
-    return {"via": "new"}
-
-
 STEPS: dict[str, Callable[[Work, Arguments], Evidence]] = {
     "probe": lambda work, _: proof.prove_egress(work),
     "switch": lambda work, _: switching.switch(work, "apply"),
     "switch-back": lambda work, _: switching.switch(work, "revert"),
     "prove-old": lambda work, _: proof.redeem_with(Canary(work.cutover), "old"),
-    "check-new": _check_new,
     "settle": _settle,
     "page": lambda work, given: page(work, str(given["message"]), _texts(given, "commands")),
 }
@@ -65,32 +59,44 @@ TARGET_STEPS: dict[str, Callable[[TargetWork, Arguments], Evidence]] = {
     "verify": lambda work, _: proof.verify(work, "new", 0.0),
     "remove-old": lambda work, given: lists.remove(work, Phase.REMOVE_OLD, _proof(given)),
     "watch": lambda work, _: watching.watch_target(work),
-    "restore-old": lambda work, _: lists.bring(work, Phase.RESTORE_OLD),
-    "remove-new": lambda work, _: lists.remove(work, Phase.REMOVE_NEW, None),
+    "restore-old": lambda work, _: lists.restore(replace(work, journal=work.journal.lenient)),
+    "check-new": lambda work, _: proof.verify(work, "new", 0.0),
+    "prove-old": lambda work, _: proof.redeem_with(Canary(work.cutover, work.target), "old"),
+    "remove-new": lambda work, given: lists.remove(
+        work, Phase.REMOVE_NEW, None, given.get("baseline")
+    ),
     "state": lambda work, _: lists.state(work),
+    "page": lambda work, given: page(work, str(given["message"]), _texts(given, "commands")),
 }
-Perform = Callable[[str], Outcome]
 
 
-def retire(work: TargetWork, perform: Perform) -> Outcome:
+class Perform(Protocol):
+    """Does a step on the target by its name, durably; more: arguments besides the action's."""
+
+    def __call__(self, step: str, **more: object) -> Outcome: ...
+
+
+Sleep = Callable[[float], None]
+
+
+def retire(work: TargetWork, perform: Perform, sleep: Sleep) -> Outcome:
     """Take the old addresses off one list and watch; back at once where it fails.
 
-    perform: does a target step by its name, durably.
+    sleep: waits durably, in seconds.
     """
     removed = _tried("remove-old", perform)
     if removed.problem is not None:
         if not (_sent(work) or removed.problem.kind in ("failed", "blocked")):
             return removed
-        return Outcome(evidence=_restored(perform) | {"unsure": True}, problem=removed.problem)
+        return _gone_back(removed.problem, work, perform, sleep)
     if removed.evidence.get("canceled"):
         return removed
     watched = perform("watch")
     begun = work.journal.last("rolling-back", "watch", work.target.name)
     if begun is not None:
-        restored = watched.evidence if watched.ok else _restored(perform)
-        return Outcome(evidence=restored, problem=_rolled_back(begun.text("reason")))
+        return _gone_back(_rolled_back(begun.text("reason")), work, perform, sleep)
     if watched.problem is not None and watched.problem.kind in ("failed", "blocked"):
-        return Outcome(evidence=_restored(perform), problem=watched.problem)
+        return _gone_back(watched.problem, work, perform, sleep)
     return watched
 
 
@@ -103,17 +109,39 @@ def _tried(step: str, perform: Perform) -> Outcome:
     return outcome
 
 
-def _restored(perform: Perform) -> Evidence:
-    for _ in range(RESTORE_TRIES):
-        if (restored := perform("restore-old")).ok:
-            return {"restored": restored.evidence}
-    return {}
+def _gone_back(problem: Problem, work: TargetWork, perform: Perform, sleep: Sleep) -> Outcome:
+    """The old addresses back on this list, tried until it succeeds: adding is always safe.
+
+    unsure: marks the outcome as one that must go back, whatever its problem's kind.
+    """
+    tries = 0
+    while (failed := (restored := perform("restore-old")).problem) is not None:
+        if tries % TRIES_A_PAGE == 0:
+            perform(
+                "page",
+                message=f"the old addresses are not back on the list of {work.target.name}: "
+                f"{failed.text}; customers may be locked out",
+                commands=["sfcutover rollback --yes", "sfcutover switch --revert"],
+            )
+        sleep(pause_after(tries))
+        tries += 1
+    found: Evidence = {"restored": restored.evidence, "unsure": True}
+    return Outcome(evidence=found | _proven_old(perform, sleep), problem=problem)
+
+
+def _proven_old(perform: Perform, sleep: Sleep) -> Evidence:
+    """A redemption through the old addresses; the list may take a while to reach every server."""
+    for seconds in OLD_AGAIN_SECONDS:
+        if (proof := perform("prove-old")).ok:
+            break
+        sleep(seconds)
+    return {"old": proof.evidence}
 
 
 def _sent(work: TargetWork) -> bool:
     """True if a removal was sent, or may have been."""
-    sendings = work.journal.all("deployment-sending", target=work.target.name)
-    return any(each.text("phase") == Phase.REMOVE_OLD for each in sendings)
+    past = Sendings(work.journal, work.target.name, Phase.REMOVE_OLD)
+    return bool(past.sent) or past.is_open
 
 
 def _rolled_back(reason: str) -> Problem:

@@ -1,11 +1,13 @@
 """A phase into one target, never sent twice: begun again, it first finds what it had begun.
 
-Before a package is sent, the org's newest deployment is noted. A step that is begun again
-and finds such a note looks for a newer one, waits for it and reads the list back.
+What the org was sent is in the journal before it is on its way. A step that is begun again
+and finds a sending without an end looks for deployments that are newer than it, waits for
+them, and reads the list back.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sfcutover.clearance import Clearance
@@ -13,8 +15,10 @@ from sfcutover.connection import Connection
 from sfcutover.documents.deployments import AllowlistDocument, ResultDocument
 from sfcutover.documents.phases import PhaseDocument
 from sfcutover.errors import (
+    GateError,
     InterruptedRunError,
     NetworkError,
+    OperationFailedError,
     SfcutoverError,
     StillRunningError,
 )
@@ -25,41 +29,60 @@ from sfcutover.plan import PlannedPhase, plan_phase
 from sfcutover.polling import Clock, next_interval
 from sfcutover.readback import ReadBack
 from sfcutover.rollout import Rollout, RolloutOptions
-from sfcutover.runs.journal import Event
 from sfcutover.snapshot import Snapshot
+from sfcutover.steps.sendings import PROGRESS, SENDING, SENT, UNSEEN, Sendings
 from sfcutover.steps.work import Evidence, TargetWork
 
 SENT_UNSEEN_SECONDS = 3.0  # so long a request of a process that died may still be on its way
-_SENDING = "deployment-sending"
-_SENT = "deployment-sent"
-_UNSEEN = "deployment-unseen"
+
+
+class UnknownFateError(GateError):
+    """A removal may have been sent, and the org does not say whether it has it."""
 
 
 @dataclass
 class PhaseDeployment:
-    """One phase for one target of a run."""
+    """One phase for one target of a run.
+
+    wait: seconds for one deployment; one that takes longer is looked for again. baseline: the
+    lists before anything changed, where known.
+    """
 
     work: TargetWork
     connection: Connection
     phase: Phase
-    wait: float = 3600.0  # seconds for one deployment; a longer one is looked for again
+    wait: float = 3600.0
+    baseline: Snapshot | None = None
+
+    @property
+    def sendings(self) -> Sendings:
+        return Sendings(self.work.journal, self.work.target.name, self.phase)
 
     def find_earlier(self) -> None:
-        """Wait for a deployment that an earlier try has sent, or may have. Raises what waiting
-        raises."""
-        sent = [each.text("id") for each in self._events(_SENT)]
-        for identifier in sent[-1:]:
-            self._await(identifier)
-        if self._is_open():
-            self._look_for(self._events(_SENDING)[-1].text("latest"))
+        """Wait for what an earlier try has sent, or may have.
 
-    def bring(self, live: Snapshot, clearance: Clearance | None = None) -> Evidence:
-        """Deploy what is missing, wait and read back. Raises what Rollout.run raises."""
+        Raises what waiting raises, and UnknownFateError for a removal that nobody can find.
+        """
+        for identifier in self.sendings.sent[-1:]:
+            with suppress(OperationFailedError):  # the org has forgotten it: it is over
+                self._await(identifier)
+        if self.sendings.is_open:
+            self._look_for_newer_than(self.sendings.latest_before)
+
+    def bring(
+        self, live: Snapshot, clearance: Clearance | None = None, *, even_if_unchanged: bool = False
+    ) -> Evidence:
+        """Deploy what is missing, wait and read back. Raises what Rollout.run raises.
+
+        even_if_unchanged: send it all the same, behind something that may still land.
+        """
         for component in live.carriers:
             check_order(self.phase, component.allowlist, self.work.cutover.change)
-        planned = plan_phase(self.phase, live, self.work.cutover, self.work.templates)
+        planned = plan_phase(
+            self.phase, live, self.work.cutover, self.work.templates, self.baseline
+        )
         self.work.tell("planned", phase=PhaseDocument.of(planned).model_dump(mode="json"))
-        if not planned.changed:
+        if not planned.changed and not even_if_unchanged:
             return self._evidence(planned, None)
         rollout = Rollout(
             self.connection,
@@ -69,59 +92,66 @@ class PhaseDeployment:
             templates=self.work.templates,
             clearance=clearance,
         )
+        state = self._rolled_out(rollout)
+        return self._evidence(rollout.planned, state, rollout.deployments)
+
+    def note_sending(self) -> str | None:
+        """On disk before the request is on its way; the org's newest deployment by now.
+
+        Raises NetworkError if this process may act no more.
+        """
+        latest = self.connection.deployer.find_latest()
+        self.work.tell(SENDING, phase=self.phase.value, latest=latest)
+        if self.phase is Phase.RESTORE_OLD:
+            return latest  # always safe, whoever does it and whatever else is away
         try:
-            state = rollout.run()
+            self.work.require_to_act()
+        except SfcutoverError:
+            self.work.tell(UNSEEN, phase=self.phase.value)
+            raise
+        return latest
+
+    def note_sent(self, identifier: str) -> None:
+        self.work.tell(SENT, phase=self.phase.value, id=identifier)
+
+    def _rolled_out(self, rollout: Rollout) -> ReadBack | None:
+        try:
+            return rollout.run()
         except (NetworkError, StillRunningError, InterruptedRunError):
             raise  # the org may have begun it, or gone on with it
         except SfcutoverError:
-            self._close_sending()
+            if self.sendings.is_open:  # the org has refused it: there is nothing to look for
+                self.work.tell(UNSEEN, phase=self.phase.value)
             raise
-        return self._evidence(rollout.planned, state, rollout.deployments)
-
-    def note_sending(self) -> None:
-        """On disk before the request is on its way."""
-        self.work.presence.require()
-        self.work.tell(
-            _SENDING, phase=self.phase.value, latest=self.connection.deployer.find_latest()
-        )
-
-    def note_sent(self, identifier: str) -> None:
-        self.work.tell(_SENT, phase=self.phase.value, id=identifier)
-
-    def _is_open(self) -> bool:
-        """True if a package was about to be sent, and what became of it was not noted."""
-        known = len(self._events(_SENT)) + len(self._events(_UNSEEN))
-        return known < len(self._events(_SENDING))
-
-    def _close_sending(self) -> None:
-        """The org has refused it: there is nothing to look for."""
-        if self._is_open():
-            self.work.tell(_UNSEEN, phase=self.phase.value)
-
-    def _events(self, kind: str) -> list[Event]:
-        return [
-            each
-            for each in self.work.journal.all(kind, target=self.work.target.name)
-            if each.text("phase") == self.phase.value
-        ]
 
     def _await(self, identifier: str) -> DeployResult:
         observer = JournalObserver(self)
         watcher = Watcher(on_progress=observer.progress, on_problem=lambda e: observer.note(str(e)))
         return self.connection.deployer.wait(identifier, self.wait, watcher)
 
-    def _look_for(self, before: str) -> None:
-        """A request was sent, or not; its answer is known to nobody."""
+    def _look_for_newer_than(self, before: str | None) -> None:
+        """A request was sent, or not; its answer is known to nobody. An org works on one
+        deployment after the other, so all that are newer are waited for."""
         clock = Clock()
         started = clock.now()
-        while (elapsed := clock.now() - started) <= SENT_UNSEEN_SECONDS:
-            latest = self.connection.deployer.find_latest()
-            if latest is not None and latest != before:
-                self.note_sent(latest)
-                self._await(latest)
-                return
+        newer = self.connection.deployer.find_newer(before)
+        while not newer and (elapsed := clock.now() - started) <= SENT_UNSEEN_SECONDS:
             clock.pause(next_interval(elapsed))
-        self.work.tell(_UNSEEN, phase=self.phase.value)
+            newer = self.connection.deployer.find_newer(before)
+        for identifier in newer or ():
+            self._await(identifier)
+        if newer:
+            self.note_sent(newer[-1])
+        elif newer is None and self.phase.removes:
+            raise UnknownFateError(
+                f"{self.phase} may have been sent, and the org does not say which deployments it "
+                "has",
+                hint="look at Deployment Status in Setup, wait until nothing is under way there, "
+                "then approve",
+                tokens="the old addresses may come off the list at any time",
+            )
+        else:
+            self.work.tell(UNSEEN, phase=self.phase.value)
 
     def _evidence(
         self,
@@ -136,7 +166,7 @@ class PhaseDeployment:
             "deployments": [
                 ResultDocument.of(each).model_dump(mode="json") for each in deployments or ()
             ],
-            "sent": [each.text("id") for each in self._events(_SENT)],
+            "sent": self.sendings.sent,
             "live": [each.model_dump(mode="json") for each in AllowlistDocument.all_of(live)],
             "diff": PhaseDocument.of(planned).model_dump(mode="json"),
         }
@@ -152,8 +182,8 @@ class JournalObserver:
     def stage(self, name: str) -> None:
         self._deployment.work.tell("stage", name=name)
 
-    def sending(self) -> None:
-        self._deployment.note_sending()
+    def sending(self) -> str | None:
+        return self._deployment.note_sending()
 
     def sent(self, deployment_id: str) -> None:
         self._deployment.note_sent(deployment_id)
@@ -163,7 +193,7 @@ class JournalObserver:
         if now != self._last:
             self._last = now
             self._deployment.work.tell(
-                "deployment-progress",
+                PROGRESS,
                 id=result.id,
                 status=result.status,
                 done=result.done,

@@ -8,10 +8,12 @@ from sfcutover.documents.deployments import AllowlistDocument
 from sfcutover.documents.phases import PhaseDocument
 from sfcutover.errors import GateError, SfcutoverError
 from sfcutover.evidence import Evidence as Proof
+from sfcutover.ipranges import Allowlist, IpRange
 from sfcutover.phases import Phase, check_order
 from sfcutover.plan import live_phase, plan_all_phases, plan_phase
 from sfcutover.snapshot import Snapshot
 from sfcutover.steps.deployment import PhaseDeployment
+from sfcutover.steps.sendings import Sendings
 from sfcutover.steps.work import Evidence, TargetWork
 from sfcutover.verification import TargetVerification, via_of
 
@@ -49,18 +51,39 @@ def bring(work: TargetWork, phase: Phase) -> Evidence:
         return deployment.bring(connection.read())
 
 
-def remove(work: TargetWork, phase: Phase, proof: Proof | None) -> Evidence:
+def restore(work: TargetWork) -> Evidence:
+    """Put the old addresses back, behind a removal that may still land: an org takes deployments
+    in order. What an earlier try has sent is looked for, but keeps this one from nothing."""
+    removal = Sendings(work.journal, work.target.name, Phase.REMOVE_OLD)
+    with work.connection() as connection:
+        deployment = PhaseDeployment(work, connection, Phase.RESTORE_OLD)
+        try:
+            deployment.find_earlier()
+        except SfcutoverError as error:
+            work.note(f"{error}; the old addresses are put back all the same")
+        return deployment.bring(connection.read(), even_if_unchanged=removal.may_still_land)
+
+
+def remove(
+    work: TargetWork, phase: Phase, proof: Proof | None, baseline: object = None
+) -> Evidence:
     """Deploy a phase that removes, cleared by the proof, or by a new one if that is stale.
 
-    Raises GateError where the proof can't be had, StillInUseError for addresses in use.
+    baseline: the lists before the run, as snapshot's evidence has them; what was on them stays.
+    Raises GateError where the proof can't be had, StillInUseError for addresses in use,
+    CanceledError if the run is to be canceled: nothing is removed then.
     """
     with work.connection() as connection:
         deployment = PhaseDeployment(work, connection, phase)
         deployment.find_earlier()
         live = connection.read()
-        if not plan_phase(phase, live, work.cutover, work.templates).changed:
+        deployment.baseline = _baseline(live, baseline)
+        work.require_wanted()
+        planned = plan_phase(phase, live, work.cutover, work.templates, deployment.baseline)
+        if not planned.changed:
             return deployment.bring(live)  # done, before a crash or by somebody else
         clearance = _clear(work, connection, live, phase, proof)
+        work.require_wanted()
         found = deployment.bring(connection.read(), clearance)
         return found | {"clearance": clearance.reason}
 
@@ -99,6 +122,19 @@ def _clear(
 
 def _tell_count(work: TargetWork, count: int) -> None:
     work.tell("redeemed", count=count)
+
+
+def _baseline(live: Snapshot, recorded: object) -> Snapshot | None:
+    """The components with the ranges that were on them before the run."""
+    if not isinstance(recorded, list):
+        return None
+    lists = {
+        each.path: Allowlist(tuple(IpRange.parse(e.range, e.description) for e in each.ranges))
+        for each in map(AllowlistDocument.model_validate, recorded)
+    }
+    return Snapshot(
+        tuple(each.with_allowlist(lists.get(each.path, each.allowlist)) for each in live.carriers)
+    )
 
 
 def _lists(live: Snapshot) -> list[dict[str, object]]:

@@ -9,7 +9,14 @@ from sfcutover.config.secretsearch import secret_variables
 from sfcutover.processes import child_environment, run_in_group
 from sfcutover.steps.work import Evidence, Work
 
-NOTIFY_SECONDS = 30.0
+NOTIFY_SECONDS = 10.0
+TRIES_A_PAGE = 10  # of putting addresses back; then a person is called again
+LARGEST_PAUSE_SECONDS = 60.0  # between two such tries
+
+
+def pause_after(tries: int) -> float:
+    """Seconds until addresses are put back once more."""
+    return min(LARGEST_PAUSE_SECONDS, 2.0 ** min(tries, 6))
 
 
 def page(work: Work, message: str, commands: Sequence[str]) -> Evidence:

@@ -51,7 +51,7 @@ def verify(work: TargetWork, via: Via, patience: float) -> Evidence:
 
 def _verify(work: TargetWork, via: Via) -> Evidence:
     with work.connection() as connection:
-        work.presence.require()
+        work.require_to_act()
         verification = TargetVerification(
             connection,
             on_redeemed=lambda count: _tell_every(work, "redeemed", count),

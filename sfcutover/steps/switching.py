@@ -1,7 +1,7 @@
 """Step 3 of a run: the switch command, run once, whatever happens to the process that wants it.
 
 Begun again on the same machine, the step finds how the command ended. On another machine
-nobody can know, and the command is run again: it must bear that.
+nobody can know, and a person is asked before it is run again.
 """
 
 from __future__ import annotations
@@ -30,11 +30,29 @@ def switch(work: Work, direction: Direction) -> Evidence:
     facts = SwitchFacts.of_cutover(work.cutover, direction)
     record = state_folder() / f"switch-{fingerprint(work.key)}-{direction}.json"
     if read_record(record) is None:
-        work.presence.require()
-        work.tell("switching", direction=direction)
+        _require_not_begun_elsewhere(work, direction)
+        work.tell("switching", direction=direction, place=work.presence.place)
         environment = child_environment(secret_variables(work.cutover), facts.variables)
+        work.require_to_act()
         run_kept(argv, environment, record, timeout=config.timeout, output=work.note)
     return _ended(work, direction, record)
+
+
+def _require_not_begun_elsewhere(work: Work, direction: Direction) -> None:
+    """Where the record is on another machine, a person says whether the command may run again.
+
+    Raises InterruptedRunError until they have approved.
+    """
+    begun = [e for e in work.journal.all("switching") if e.text("direction") == direction]
+    approved = work.journal.last("approved", work.step)
+    if not begun or (approved is not None and approved.seq > begun[-1].seq):
+        return
+    raise InterruptedRunError(
+        f"the switch command ({direction}) was begun at {begun[-1].text('place')}, and how it "
+        "ended is not known here",
+        hint="find out where traffic leaves now; approve runs the command again, here",
+        tokens="old and new addresses are on the list: traffic may leave by either",
+    )
 
 
 def _ended(work: Work, direction: Direction, path: Path) -> Evidence:

@@ -15,13 +15,11 @@ from sfcutover.checks import Look, check_for
 from sfcutover.config.secretsearch import secret_variables
 from sfcutover.config.traffic import Watch
 from sfcutover.documents.traffic import RoundDocument
-from sfcutover.errors import SfcutoverError
 from sfcutover.gates.refusal import UndecidedError
 from sfcutover.gates.watch import WatchOutcome, WatchPlan, WatchRound, failure_of, watch
-from sfcutover.oauth.redemption import Outcome, Redemption
-from sfcutover.phases import Phase
-from sfcutover.steps.lists import bring
-from sfcutover.steps.work import CanceledError, Evidence, TargetWork
+from sfcutover.polling import Clock
+from sfcutover.steps.lists import restore
+from sfcutover.steps.work import Evidence, TargetWork
 
 _BEGUN = "watch-begun"
 _ROLLING_BACK = "rolling-back"
@@ -30,8 +28,10 @@ _ROLLING_BACK = "rolling-back"
 def watch_target(work: TargetWork) -> Evidence:
     """Watch one target, and restore its old addresses at the trigger.
 
-    Raises UndecidedError for a watch that can't tell, CanceledError, and what restoring raises.
+    Nothing but the end of the time ends it: no request to cancel, and no database that is away.
+    Raises UndecidedError for a watch that can't tell, and what restoring raises.
     """
+    work = replace(work, journal=work.journal.lenient)
     begun = work.journal.last(_ROLLING_BACK, work.step, work.target.name)
     if begun is not None:
         return _restored(work, begun.text("reason"))
@@ -42,12 +42,7 @@ def watch_target(work: TargetWork) -> Evidence:
     secrets = secret_variables(work.cutover)
     checks: list[Look] = [check_for(each, secrets) for each in config.checks]
     rollback = _Rollback(work)
-    try:
-        result = watch(plan, lambda: _redeem(work, canary), checks, rollback, rollback, work.clock)
-    except SfcutoverError:
-        if work.requests.cancellation() is not None:
-            raise CanceledError from None
-        raise
+    result = watch(plan, lambda: canary.redeem("new"), checks, rollback, rollback, Clock())
     found: Evidence = {
         "outcome": result.outcome.value,
         "reasons": list(result.reasons),
@@ -68,17 +63,14 @@ def _restored(work: TargetWork, reason: str) -> Evidence:
 
 
 def _time_left(work: TargetWork, plan: WatchPlan) -> float:
+    """The rest of it, after a crash; all of it, after a watch that could not tell."""
     first = work.journal.last(_BEGUN, work.step, work.target.name)
-    if first is None:
+    ended = work.journal.last("step-ended", work.step, work.target.name)
+    if first is None or (ended is not None and ended.seq > first.seq):
         work.tell(_BEGUN, until=time.time() + plan.duration, interval=plan.interval)
         return plan.duration
     left = first.number("until") - time.time()
     return max(left, plan.failures * plan.interval)
-
-
-def _redeem(work: TargetWork, canary: Canary) -> Redemption:
-    work.presence.require()
-    return canary.redeem("new")
 
 
 class _Rollback:
@@ -95,13 +87,4 @@ class _Rollback:
         self._work.tell(_ROLLING_BACK, reason=reason)
 
     def __call__(self) -> None:
-        self.evidence = {"restored": bring(self._work, Phase.RESTORE_OLD)}
-        self.evidence |= {"old": self._redeems("old"), "new": self._redeems("new")}
-
-    def _redeems(self, via: str) -> str:
-        """What a redemption says now; whatever it is, the addresses are back."""
-        try:
-            return Canary(self._work.cutover, self._work.target).redeem(via).outcome.value
-        except SfcutoverError as error:
-            self._work.note(f"a redemption through the {via} egress: {error}")
-            return Outcome.UNKNOWN.value
+        self.evidence = {"restored": restore(self._work)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from sfcutover.config import Cutover, Target
 from sfcutover.connection import Connection
-from sfcutover.errors import OperationFailedError, SfcutoverError
+from sfcutover.errors import NetworkError, OperationFailedError, SfcutoverError
 from sfcutover.polling import Clock
 from sfcutover.runs.executors import Presence
 from sfcutover.runs.journal import Journal
@@ -25,8 +25,8 @@ _LOOK_SECONDS = 0.5  # so often somebody who waits asks whether the run is to be
 Evidence = dict[str, object]
 
 
-class CanceledError(KeyboardInterrupt):
-    """The run is to be canceled. As Ctrl-C, it ends a wait, and never a deployment."""
+class CanceledError(BaseException):
+    """The run is to be canceled: it ends a wait, and never a deployment or a watch."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,22 @@ class Work:
         """An event of this step; its number."""
         return self.journal.write(kind, self.step or None, self.target_name, data)
 
+    def require_wanted(self) -> None:
+        """Raises CanceledError if the run is to be canceled."""
+        if self.requests.cancellation() is not None:
+            raise CanceledError
+
+    def require_to_act(self) -> None:
+        """Directly before an effect. Raises NetworkError if this process was taken for dead, or
+        the run has ended without it."""
+        self.presence.require()
+        if self.journal.last("run-ended") is not None:
+            raise NetworkError(
+                "the run has ended without this process",
+                hint="see how: sfcutover runs",
+                tokens="nothing more is done from here",
+            )
+
     def note(self, text: str) -> None:
         self.tell("note", text=text)
 
@@ -86,8 +102,7 @@ class Work:
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            if self.requests.cancellation() is not None:
-                raise CanceledError
+            self.require_wanted()
             time.sleep(min(left, _LOOK_SECONDS))
 
     def perform(self, work: Callable[[], Evidence]) -> Outcome:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from lxml import etree
 
 from sfcutover.emulator import Scenario
 from sfcutover.emulator.faults import Fault
@@ -167,6 +168,38 @@ def test_a_run_that_is_under_way_is_canceled(tmp_path: Path) -> None:
         assert here.phases == ["Succeeded"]  # a deployment is never left half-way
 
 
+def test_a_watch_is_finished_before_the_run_is_canceled(here: World) -> None:
+    process = here.start("run", "--yes")
+    here.wait_for("watch-begun")
+    code, out = here.call("cancel")
+    process.communicate(timeout=60)
+    assert process.returncode == code == 0, out  # all was done by then
+    assert here.runs()[0]["state"] == "done"
+
+
+def test_nothing_is_removed_once_the_run_is_to_be_canceled(tmp_path: Path) -> None:
+    """Killed just before the removal was sent, gone on with by cancel."""
+    with world(tmp_path / "world") as here:
+        here.call("run", "--yes", point="write journal deployment-sending#2")
+        code, out = here.call("cancel")
+        assert code == 0, out
+        assert "traffic leaves by the new addresses" in out
+        assert here.live == {*OLD, *NEW}
+
+
+def test_old_addresses_are_on_the_list_before_traffic_goes_back(here: World) -> None:
+    """The list has lost the old ones, by an earlier run perhaps, and now the switch fails."""
+    here.call("run", "--yes")
+    assert here.live == set(NEW)
+    (here.folder / "egress").write_text("old", encoding="utf-8")
+    config = yaml.safe_load((here.folder / "cutover.yaml").read_text(encoding="utf-8"))
+    configure(here, switch=config["switch"] | {"apply": ["false"]})
+    code, out = here.call("run", "--yes")
+    assert code == 1, out
+    assert here.live == {*OLD, *NEW}
+    assert "traffic is back on the old addresses" in out
+
+
 def test_ctrl_c_leaves_a_run_that_can_be_gone_on_with(tmp_path: Path) -> None:
     with world(tmp_path / "world", Scenario(deploy_seconds=2.0)) as here:
         process = here.start("run", "--yes")
@@ -190,8 +223,50 @@ def test_another_cutover_yaml_is_refused_until_it_is_accepted(here: World) -> No
         assert code == 2
         assert "watch.failures: unset -> 3" in error_of(out)
     code, out = here.call("run", "--yes", "--accept-changes")
-    assert code in (0, 69), out  # approved above, or it still waits
-    assert here.switches in ([], ["apply"])
+    assert code == 69, out  # what was refused was not recorded either
+    code, out = here.call("approve")
+    assert code == 0, out
+    assert here.switches == ["apply"]
+
+
+def test_what_the_run_is_made_of_can_t_be_changed_under_way(here: World) -> None:
+    here.call("run", "--yes", "--pause-before", "switch")
+    config = yaml.safe_load((here.folder / "cutover.yaml").read_text(encoding="utf-8"))
+    configure(here, targets=[*config["targets"], config["targets"][0] | {"name": "another"}])
+    code, out = here.call("run", "--yes", "--accept-changes")
+    assert code == 2
+    assert "can't go on with it" in out
+    configure(here, targets=config["targets"])
+    code, out = here.call("approve")
+    assert code == 0, out
+
+
+def test_a_pause_may_be_asked_for_later(here: World) -> None:
+    here.call("run", "--yes", "--pause-before", "switch")
+    here.call("approve", "--record-only")
+    code, out = here.call("run", "--yes", "--pause-before", "remove-old")
+    assert code == 69
+    assert "waits for a person (remove-old)" in error_of(out)
+    assert here.live == {*OLD, *NEW}
+
+
+def test_the_run_of_another_cutover_is_left_alone(here: World) -> None:
+    here.call("run", "--yes", "--pause-before", "switch")
+    configure(here, name="next-month")
+    for command in ("approve", "cancel"):
+        code, out = here.call(command, "emulated-cutover.1")
+        assert code == 2
+        assert "is a run of emulated-cutover" in error_of(out)
+    assert len(here.runs()) == 1
+    assert here.runs()[0]["state"] == "waiting"
+
+
+def test_a_run_with_another_file_may_be_canceled(here: World) -> None:
+    here.call("run", "--yes", "--pause-before", "switch")
+    configure(here, max_rollbacks=7)
+    code, out = here.call("cancel")
+    assert code == 0, out
+    assert here.runs()[0]["state"] == "canceled"
 
 
 def test_a_failed_gate_rolls_back_by_itself_once(tmp_path: Path) -> None:
@@ -218,6 +293,28 @@ def test_a_deployment_that_fails_puts_everything_back_before_the_switch(tmp_path
         for emulator in whole.emulators:
             assert whole.live(emulator) == set(OLD)
         assert whole.first.switches == []
+
+
+def test_one_refused_address_of_a_pair_is_enough_to_go_back(here: World) -> None:
+    """One redemption by chance would not tell."""
+    process = here.start("run", "--yes")
+    here.wait_for("watch-begun")
+    drop_from_list(here, NEW[0])
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 5, out
+    assert here.live >= {*OLD}
+    assert (here.folder / "egress").read_text(encoding="utf-8").strip() == "old"
+    assert "traffic is back on the old addresses" in out
+
+
+def drop_from_list(here: World, address: str) -> None:
+    """As somebody might in Setup."""
+    kind, name = "ExtlClntAppOauthSecuritySettings", "Acme_Connector_oauthSecurity"
+    root = etree.fromstring(here.emulator.component_xml(kind, name))
+    for entry in list(root):
+        if any(child.text == address for child in entry):
+            root.remove(entry)
+    here.emulator.put_component(kind, name, etree.tostring(root))
 
 
 def test_one_target_that_fails_is_put_back_alone_and_stops_the_waves(tmp_path: Path) -> None:
@@ -296,8 +393,7 @@ def test_a_full_disk_stops_a_run_that_goes_on_later(here: World) -> None:
 
 def test_no_secret_is_kept_or_shown(here: World) -> None:
     secrets = {
-        here.emulator.environment[name]
-        for name in ("SF_CLIENT_SECRET", "SF_REFRESH_TOKEN")
+        here.emulator.environment[name] for name in ("SF_CLIENT_SECRET", "SF_REFRESH_TOKEN")
     } | {here.emulator.scenario.proxy_password}
     configure(here, switch={"apply": ["env"], "revert": ["env"]})
     _, out = here.call("run", "--yes", "-vv")

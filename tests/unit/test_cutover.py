@@ -12,6 +12,7 @@ import yaml
 from sfcutover.config import Cutover, load_config
 from sfcutover.cutover import DRAIN_SECONDS, CutoverFlow, Ending, Outcomes
 from sfcutover.steps.outcome import Outcome, Problem
+from sfcutover.steps.paging import TRIES_A_PAGE
 
 PROOF = {"proof": {"last_proof": "2026-11-24T12:00:00+00:00"}}
 GOOD: dict[str, Outcome] = {"verify": Outcome(evidence=PROOF)}
@@ -37,11 +38,13 @@ class Recorded:
     """Performs nothing: answers with what a test has laid down, else with success, and records.
 
     answers: by step, or by step and target, what is answered first, second, ...
-    approves: what people say to pauses, in turn; at the end they cancel.
+    approves: what people say to pauses, in turn; at the end they cancel. waits_before: steps
+    before which a person wants to be asked.
     """
 
     answers: dict[str, list[Outcome]] = field(default_factory=dict)
     approves: list[bool] = field(default_factory=list)
+    waits_before: tuple[str, ...] = ()
     cancels_at: Callable[[list[str]], bool] = lambda _: False
     done: list[str] = field(default_factory=list)
     pauses: list[tuple[str, str]] = field(default_factory=list)
@@ -60,6 +63,9 @@ class Recorded:
     def pause(self, step: str, reason: str, message: str, next_: str) -> bool:
         self.pauses.append((step, reason))
         return self.approves.pop(0) if self.approves else False
+
+    def is_to_wait(self, step: str) -> bool:
+        return step in self.waits_before
 
     def canceled(self) -> bool:
         return self.cancels_at(self.done)
@@ -118,9 +124,8 @@ FORWARDS = [
 ]
 
 
-def run(durable: Recorded, cutover: Cutover, *pause_before: str) -> Ending:
-    names = tuple(each.name for each in cutover.targets)
-    return CutoverFlow(durable, cutover, names, frozenset(pause_before)).run()
+def run(durable: Recorded, cutover: Cutover) -> Ending:
+    return CutoverFlow(durable, cutover, tuple(each.name for each in cutover.targets)).run()
 
 
 def test_the_order_of_a_cutover_that_goes_well(cutover: Cutover) -> None:
@@ -151,11 +156,16 @@ def test_before_the_switch_everything_goes_back(cutover: Cutover, step: str) -> 
     assert "switch" not in durable.done
 
 
-def test_new_addresses_that_were_there_before_stay(cutover: Cutover) -> None:
-    held = {"phases": {"add-new": {"notes": ["198.51.100.1 is already on the list"]}}}
-    durable = Recorded({"snapshot two": [Outcome(evidence=held)], "add-new three": [problem()]})
-    run(durable, cutover)
-    assert durable.done[-1] == "remove-new one three four"
+def test_what_could_not_be_taken_off_again_is_named(cutover: Cutover) -> None:
+    canceled = Outcome(evidence={"canceled": True})
+    durable = Recorded(
+        {
+            "add-new three": [problem()],
+            "remove-new one": [problem("inconclusive")],
+            "remove-new two": [canceled],
+        }
+    )
+    assert "still be on the list of one, two" in run(durable, cutover).tokens
 
 
 @pytest.mark.parametrize("step", ["switch", "verify two"])
@@ -163,7 +173,12 @@ def test_after_the_switch_traffic_goes_back_and_the_lists_stay(cutover: Cutover,
     durable = Recorded({step: [problem(), problem()]})
     ending = run(durable, cutover)
     assert ending.outcome == "rolled-back"
-    assert durable.done[-3:] == ["rollback-started", "switch-back", "prove-old"]
+    assert durable.done[-4:] == [
+        "rollback-started",
+        f"restore-old {ALL}",
+        "switch-back",
+        "prove-old",
+    ]
     assert not any(each.startswith(("remove", "retire")) for each in durable.done)
 
 
@@ -178,31 +193,67 @@ def test_after_a_removal_only_that_target_goes_back_and_no_wave_follows(cutover:
     durable = Recorded({"retire three": [problem()]})
     ending = run(durable, cutover)
     assert ending.outcome == "rolled-back"
-    assert durable.done[-3:] == ["rollback-started", "restore-old three", "check-new"]
+    assert durable.done[-3:] == ["rollback-started", "restore-old three", "check-new three"]
     assert "retire four" not in durable.done
 
 
 def test_traffic_goes_back_too_if_the_new_addresses_fail_and_all_lists_allow_it(
     cutover: Cutover,
 ) -> None:
-    durable = Recorded({"retire one": [problem()], "check-new": [problem("blocked")]})
+    durable = Recorded({"retire one": [problem()], "check-new one": [problem("blocked")]})
     ending = run(durable, cutover)
-    assert durable.done[-3:] == ["check-new", "switch-back", "prove-old"]
+    assert durable.done[-4:] == [
+        "check-new one",
+        f"restore-old {ALL}",
+        "switch-back",
+        "prove-old",
+    ]
     assert "back on the old addresses" in ending.tokens
 
 
 def test_traffic_stays_where_another_list_has_lost_the_old_addresses(cutover: Cutover) -> None:
-    durable = Recorded({"retire two": [problem()], "check-new": [problem("blocked")]})
+    durable = Recorded({"retire two": [problem()], "check-new two": [problem("blocked")]})
     ending = run(durable, cutover)
-    assert durable.done[-2:] == ["check-new", "page"]
+    assert durable.done[-2:] == ["check-new two", "page"]
     assert "one, three" in ending.tokens
 
 
-def test_a_rollback_that_fails_calls_a_person_and_tries_on_without_end(cutover: Cutover) -> None:
-    durable = Recorded({"retire one": [problem()], "restore-old one": [problem()] * 7})
+def test_who_is_in_doubt_goes_back_with_who_has_failed(cutover: Cutover) -> None:
+    durable = Recorded({"retire two": [problem("person")], "retire three": [problem()]})
+    ending = run(durable, cutover)
+    assert "restore-old three two" in durable.done
+    assert "three, two" in ending.tokens
+    assert durable.pauses == []
+
+
+def test_going_back_comes_before_a_request_to_cancel(cutover: Cutover) -> None:
+    canceled = Outcome(evidence={"canceled": True})
+    durable = Recorded({"retire two": [canceled], "retire three": [problem()]})
     assert run(durable, cutover).outcome == "rolled-back"
-    assert durable.done.count("restore-old one") == 8
-    assert durable.done.count("page") == 7
+    assert "restore-old three" in durable.done
+
+
+def test_a_way_back_that_nobody_finishes_says_so(cutover: Cutover) -> None:
+    durable = Recorded({"switch": [problem()], "switch-back": [problem()]})
+    ending = run(durable, cutover)
+    assert (ending.outcome, ending.exit_code) == ("rolled-back", 5)
+    assert "traffic may still leave by the new addresses" in ending.tokens
+    assert durable.done[-1] == "page"
+
+
+def test_a_way_back_that_does_not_redeem_says_so(cutover: Cutover) -> None:
+    durable = Recorded({"switch": [problem()], "prove-old": [problem("blocked")] * 9})
+    ending = run(durable, cutover)
+    assert "does not succeed" in ending.tokens
+    assert durable.done[-1] == "page"
+
+
+def test_a_rollback_that_fails_calls_a_person_and_tries_on_without_end(cutover: Cutover) -> None:
+    durable = Recorded({"retire one": [problem()], "restore-old one": [problem()] * 2000})
+    assert run(durable, cutover).outcome == "rolled-back"
+    assert durable.done.count("restore-old one") == 2001
+    assert durable.done.count("page") == 2000 / TRIES_A_PAGE
+    assert durable.slept[-1] == 60.0
 
 
 def test_what_nobody_can_say_is_tried_again_then_a_person_is_asked(cutover: Cutover) -> None:
@@ -238,11 +289,11 @@ def test_a_watch_that_could_not_tell_waits_for_a_person(cutover: Cutover) -> Non
 
 @pytest.mark.parametrize("step", ["add-new", "switch", "verify", "remove-old"])
 def test_a_run_waits_before_the_steps_it_was_told_to(cutover: Cutover, step: str) -> None:
-    durable = Recorded(approves=[True])
-    assert run(durable, cutover, step).outcome == "done"
+    durable = Recorded(approves=[True], waits_before=(step,))
+    assert run(durable, cutover).outcome == "done"
     assert durable.pauses == [(step, "pause-before")]
-    canceled = Recorded()
-    assert run(canceled, cutover, step).outcome == "canceled"
+    canceled = Recorded(waits_before=(step,))
+    assert run(canceled, cutover).outcome == "canceled"
     assert not any(
         f"{each} ".startswith(f"{step} ".replace("remove-old", "retire")) for each in canceled.done
     )
@@ -265,6 +316,8 @@ def test_a_run_is_canceled_at_the_next_safe_point(cutover: Cutover, place: int) 
         return
     assert (ending.outcome, ending.exit_code) == ("canceled", 9)
     assert durable.done[-1] == f"state {ALL}"
+    moved = place >= FORWARDS.index("switch")
+    assert ("leaves by the new addresses" in ending.tokens) == moved
     later = {"settle"} if FORWARDS[place].startswith("verify ") else set()
     assert set(durable.done[:-1]) - set(FORWARDS[: place + 1]) <= later
 

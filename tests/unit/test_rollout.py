@@ -58,8 +58,8 @@ class Diary:
     def stage(self, name: str) -> None:
         self.stages.append(name)
 
-    def sending(self) -> None:
-        """Nothing."""
+    def sending(self) -> str | None:
+        return None
 
     def sent(self, deployment_id: str) -> None:
         self.ids.append(deployment_id)

@@ -139,8 +139,8 @@ def test_its_end_stands_in_the_journal_too(store: RunStore) -> None:
     assert [event.data for event in store.journal("move.1").all("run-ended")] == [ENDING]
 
 
-def test_rollbacks_are_counted_in_a_row(store: RunStore) -> None:
-    for outcome in ("rolled-back", "done", "rolled-back", "rolled-back"):
+def test_rollbacks_are_counted_since_one_was_done(store: RunStore) -> None:
+    for outcome in ("rolled-back", "done", "rolled-back", "canceled", "rolled-back"):
         run = store.begin("move", "{}", RunOptions(), "me")
         assert run is not None
         store.end(run.id, ENDING | {"outcome": outcome})
@@ -197,13 +197,26 @@ def test_without_a_lock_in_sight_the_lease_decides(
 
 
 def test_a_process_that_was_taken_for_dead_stops_acting(
-    store: RunStore, database: Database, presence: Presence, monkeypatch: pytest.MonkeyPatch
+    store: RunStore, presence: Presence
 ) -> None:
     presence.require()
-    executors.mark_ended(database, presence.id)
-    monkeypatch.setattr(executors, "_FRESH_SECONDS", -1.0)
+    store.executors.mark_ended(presence.id)
     with pytest.raises(NetworkError, match="taken for dead"):
         presence.require()
+
+
+def test_what_the_dead_left_is_taken_by_one(store: RunStore, database: Database) -> None:
+    with (
+        Presence(database, "move", "run", "c") as first,
+        Presence(database, "move", "worker", "c") as second,
+    ):
+        with Presence(database, "move", "worker", "c") as gone:
+            pass
+        assert store.executors.take(gone.id, first.id)
+        assert store.executors.take(gone.id, first.id)  # it may not have come to an end with it
+        assert not store.executors.take(gone.id, second.id)
+        store.executors.mark_ended(first.id)
+        assert store.executors.take(gone.id, second.id)
 
 
 def test_an_approval_answers_one_pause(database: Database) -> None:

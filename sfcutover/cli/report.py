@@ -1,0 +1,93 @@
+"""sfcutover report: the evidence of a run, for a person, a change record or a program."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from sfcutover.cli.invocation import Invocation
+from sfcutover.cli.options import global_options
+from sfcutover.cli.phase import templates_option
+from sfcutover.cli.runs import open_store
+from sfcutover.durablefile import write_new
+from sfcutover.errors import OperationFailedError
+from sfcutover.output.json import document_text, print_document
+from sfcutover.output.streams import presentable, to_stdout
+from sfcutover.report.document import Report
+from sfcutover.report.facts import Facts
+from sfcutover.report.rendering import html, markdown
+from sfcutover.templates import Templates
+
+FORMATS = ("md", "html", "json")
+
+
+@click.command("report")
+@click.argument("run_id", metavar="[ID]", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="html is one self-contained page; json is the same as --json.  [default: md]",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the report here instead of to stdout; an older one is replaced.",
+)
+@templates_option
+@global_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    run_id: str | None,
+    form: str | None,
+    out: Path | None,
+    templates: Templates,
+) -> None:
+    """What a run changed and when, who approved, the evidence, and what remains unproven.
+
+    ID is a run's, or a cutover's name for its newest; by default the newest of cutover.yaml.
+    It is made from the journal alone: no org is asked, no secret is needed. A run that is
+    under way, waits, or was rolled back has a report, too.
+    """
+    invocation = Invocation.of(ctx)
+    as_json = invocation.settings.json
+    chosen = form or ("json" if as_json else "md")
+    if as_json and out is None and chosen != "json":
+        raise click.UsageError(f"--json prints JSON; --format {chosen} needs --out.", ctx=ctx)
+    store = open_store(invocation, create=False)
+    facts = Facts.read(store, store.find(run_id or invocation.cutover.name), time.time())
+    report = Report.of(facts)
+    text = _text(report, chosen, templates)
+    if out is not None:
+        _write(out, text)
+        invocation.console.note(f"report of {facts.run.id} written to {out}")
+    if as_json:
+        print_document(report.document)
+    elif out is None:
+        to_stdout(text.rstrip("\n"))
+
+
+def _text(report: Report, form: str, templates: Templates) -> str:
+    match form:
+        case "html":
+            return html(report, templates)
+        case "json":
+            return f"{document_text(report.document)}\n"
+        case _:
+            return markdown(report, templates)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_new(path, presentable(text), force=True)
+    except OSError as error:
+        raise OperationFailedError(
+            f"the report was not written: {error.strerror}",
+            where=str(path),
+            hint="free space or choose another --out file, then run this again",
+            tokens="a report changes nothing in the org; the run and its journal are as they were",
+        ) from error

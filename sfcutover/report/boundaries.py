@@ -1,0 +1,102 @@
+"""The moments of a run that a chart of its traffic is cut by. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sfcutover.documents.reports import BoundaryDocument, BoundaryKind
+from sfcutover.documents.runs import moment_text
+from sfcutover.report.facts import Facts
+from sfcutover.report.lists import read_backs
+from sfcutover.report.people import switched_by_hand
+from sfcutover.runs.journal import Event
+
+_WAVES_SHOWN = 4  # of more, the first and the last
+Ends = dict[str, float]  # by target, in seconds since 1970
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """A moment at which what the addresses are for has changed; seconds since 1970."""
+
+    time: float
+    name: str
+    kind: BoundaryKind = "phase"
+
+    def document(self) -> BoundaryDocument:
+        return BoundaryDocument(time=moment_text(self.time), name=self.name, kind=self.kind)
+
+
+def boundaries(facts: Facts) -> list[Boundary]:
+    """In the order of time."""
+    found = [
+        *_on_all(facts, "add-new live", _ends(facts, "add-new")),
+        *_moved(facts, "switch", "switch"),
+        *_on_all(facts, "verified", _ends(facts, "verify")),
+        *_removals(facts, _ends(facts, "remove-old")),
+        *_back(facts),
+        *_canceled(facts),
+    ]
+    return sorted(found, key=lambda each: each.time)
+
+
+def _ends(facts: Facts, step: str) -> Ends:
+    return _first((event for event, _ in facts.succeeded(step)))
+
+
+def _first(events: Iterable[Event]) -> Ends:
+    ends: Ends = {}
+    for event in events:
+        ends.setdefault(event.target or "", event.time)
+    return ends
+
+
+def _on_all(facts: Facts, name: str, ends: Ends) -> Iterator[Boundary]:
+    """When the last target had come that far."""
+    if ends:
+        count, total = len(ends), len(facts.targets)
+        some = f" on {count} of {total}" if count < total else ""
+        yield Boundary(max(ends.values()), f"{name}{some}")
+
+
+def _moved(facts: Facts, step: str, name: str) -> Iterator[Boundary]:
+    by_command = (event for event, _ in facts.succeeded(step))
+    for event in (*by_command, *switched_by_hand(facts, step)):
+        yield Boundary(event.time, name)
+
+
+def _removals(facts: Facts, ends: Ends) -> Iterator[Boundary]:
+    """One a wave."""
+    waves = [_wave(event, ends) for event in facts.all("wave")]
+    done = [(number, max(each.values())) for number, each in enumerate(waves, 1) if each]
+    if len(waves) <= 1:
+        yield from (Boundary(time, "remove-old live") for _, time in done)
+        return
+    shown = done if len(done) <= _WAVES_SHOWN else [done[0], done[-1]]
+    for number, time in shown:
+        yield Boundary(time, f"remove-old live, wave {number}")
+
+
+def _wave(event: Event, ends: Ends) -> Ends:
+    names = event.data.get("targets")
+    mine = set(map(str, names)) if isinstance(names, list) else set()
+    return {name: time for name, time in ends.items() if name in mine}
+
+
+def _back(facts: Facts) -> Iterator[Boundary]:
+    begun = facts.all("rolling-back", "rollback-started")
+    for event in begun[:1]:
+        yield Boundary(event.time, "rollback", "rollback")
+    for phase, name in (("restore-old", "old back on the list"), ("remove-new", "new taken off")):
+        ends = _first(event for event, _ in read_backs(facts, phase))
+        if ends:
+            yield Boundary(max(ends.values()), name, "rollback")
+    for each in _moved(facts, "switch-back", "switched back"):
+        yield Boundary(each.time, each.name, "rollback")
+
+
+def _canceled(facts: Facts) -> Iterator[Boundary]:
+    ended = facts.progress.ended
+    if ended is not None and ended.text("outcome") == "canceled":
+        yield Boundary(ended.time, "canceled", "rollback")

@@ -1,0 +1,102 @@
+"""Events for the tests of what shows them: those of real runs, and single ones made by hand."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from sfcutover.runs.journal import Event
+from sfcutover.runs.progress import RunProgress
+
+JOURNALS = Path(__file__).parent / "journals"
+RUN = "emulated-cutover.1"
+TARGETS = ["eu", "us", "jp"]
+
+
+def events_of(name: str) -> list[Event]:
+    """A run that was recorded with ``run --json``: done, or rolled-back."""
+    lines = (JOURNALS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    return [_event(json.loads(line)) for line in lines]
+
+
+def _event(document: dict[str, object]) -> Event:
+    data = document["data"]
+    assert isinstance(data, dict)
+    return Event(
+        int(str(document["seq"])),
+        str(document["run"]),
+        datetime.fromisoformat(str(document["time"])).timestamp(),
+        str(document["kind"]),
+        None if document["step"] is None else str(document["step"]),
+        None if document["target"] is None else str(document["target"]),
+        data,
+    )
+
+
+class Story:
+    """A run made up event by event; a second passes from one to the next, unless told."""
+
+    def __init__(self, *targets: str) -> None:
+        self.now = 1_800_000_000.0
+        self.events: list[Event] = []
+        self.progress = RunProgress()
+        self._numbers = itertools.count(1)
+        self.tell(
+            "run-started",
+            targets=list(targets or TARGETS),
+            app="Acme_Connector",
+            old=["203.0.113.10"],
+            new=["198.51.100.20", "198.51.100.21"],
+        )
+
+    def tell(
+        self, kind: str, step: str | None = None, target: str | None = None, **data: object
+    ) -> Event:
+        event = Event(next(self._numbers), RUN, self.now, kind, step, target, data)
+        self.events.append(event)
+        self.progress.apply(event)
+        self.now += 1
+        return event
+
+    def begin(self, step: str, target: str | None = None) -> Event:
+        return self.tell("step-started", step, target, thread="a thread")
+
+    def end(self, step: str, target: str | None = None, **evidence: object) -> Event:
+        return self.tell("step-ended", step, target, seconds=1.0, evidence=evidence, problem=None)
+
+    def fail(
+        self, step: str, target: str | None = None, *, kind: str = "failed", message: str = "broken"
+    ) -> Event:
+        problem = {"kind": kind, "message": message, "where": None, "tokens": "t", "next": "n"}
+        return self.tell("step-ended", step, target, seconds=1.0, evidence={}, problem=problem)
+
+    def do(self, *steps: str) -> None:
+        """Steps that go well, on every target where they are of targets."""
+        for step in steps:
+            on_run = step in ("probe", "switch", "settle", "switch-back", "prove-old", "check-new")
+            for target in (None,) if on_run else self.progress.targets:
+                self.begin(step, target)
+                self.end(step, target)
+
+    def traffic(self, target: str, *rows: tuple[str, str, int]) -> Event:
+        """rows: address, status, count."""
+        buckets = [[int(self.now), *row] for row in rows]
+        return self.tell("traffic", None, target, through=int(self.now), buckets=buckets)
+
+    def look(self, target: str, *looks: tuple[str, str]) -> Event:
+        """One round of the watch; each look is a name and a verdict."""
+        documents = [{"name": name, "verdict": verdict, "detail": "d"} for name, verdict in looks]
+        return self.tell("watch-round", "watch", target, round={"number": 0, "looks": documents})
+
+    def pause(self, step: str, reason: str = "pause-before", message: str = "wait") -> Event:
+        return self.tell("paused", step, pause=1, reason=reason, message=message, next="")
+
+    def stages(self) -> Iterator[tuple[Event, RunProgress]]:
+        """Every event, with the progress up to it."""
+        progress = RunProgress()
+        for event in self.events:
+            progress.apply(event)
+            yield event, progress
