@@ -94,9 +94,9 @@ def _keeper_of(store: TokenStore) -> Iterator[Keeper]:
 
 
 def _spare() -> _Kept | None:
-    """The keeper of another store, once there are enough: a process takes a while to start."""
-    idle = [store for store, kept in _keepers.items() if not kept.users]
-    return _keepers.pop(idle[0]) if len(idle) >= MAX_IDLE_KEEPERS else None
+    """The keeper of another store, if it is idle: a process takes a while to start."""
+    idle = next((store for store, kept in _keepers.items() if not kept.users), None)
+    return None if idle is None else _keepers.pop(idle)
 
 
 def _close_idle(keep: int) -> None:
