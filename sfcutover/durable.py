@@ -20,8 +20,9 @@ from dbos import DBOS, SetEnqueueOptions, SetWorkflowID, WorkflowStatus
 from dbos import DBOSPortableJSONSerializer as JsonSerializer
 
 from sfcutover.config import Cutover
-from sfcutover.cutover import CutoverFlow, Outcomes
+from sfcutover.cutover import CutoverFlow
 from sfcutover.errors import SfcutoverError
+from sfcutover.flow import Flow, Outcomes
 from sfcutover.runs.configs import config_text, fingerprint
 from sfcutover.runs.executors import Presence
 from sfcutover.runs.store import WORKFLOW_VERSION, Run, RunStore
@@ -217,7 +218,7 @@ def perform_run(run: str) -> Json:
     engine = _engine()
     names = tuple(each.name for each in engine.cutover.targets)
     durable = DurableSteps(engine, run)
-    flow = CutoverFlow(durable, engine.cutover, names)
+    flow = CutoverFlow(Flow(durable), engine.cutover, names)
     change = engine.cutover.change
     old, new = (list(map(str, ranges)) for ranges in (change.old, change.new))
     durable.tell("run-started", targets=list(names), app=engine.cutover.app, old=old, new=new)

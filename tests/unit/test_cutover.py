@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from sfcutover.config import Cutover, load_config
-from sfcutover.cutover import DRAIN_SECONDS, CutoverFlow, Ending, Outcomes
+from sfcutover.cutover import DRAIN_SECONDS, CutoverFlow
+from sfcutover.flow import Ending, Flow, Outcomes
 from sfcutover.steps.outcome import Outcome, Problem
 from sfcutover.steps.paging import TRIES_A_PAGE
 
@@ -125,7 +126,8 @@ FORWARDS = [
 
 
 def run(durable: Recorded, cutover: Cutover) -> Ending:
-    return CutoverFlow(durable, cutover, tuple(each.name for each in cutover.targets)).run()
+    names = tuple(each.name for each in cutover.targets)
+    return CutoverFlow(Flow(durable), cutover, names).run()
 
 
 def test_the_order_of_a_cutover_that_goes_well(cutover: Cutover) -> None:
