@@ -22,6 +22,7 @@ from sfcutover.ipranges import Allowlist, IpRange
 from sfcutover.package import build_package
 from sfcutover.templates import Templates
 from tests.bench.measure import Command, Sample, in_turn, median_memory, median_wall
+from tests.bench.runs import run_overhead
 from tests.bench.traffic import redemption_rate, rollback_latency
 from tests.interop import install
 
@@ -40,6 +41,7 @@ def main() -> None:
         rows += render_thousand()
         rows += redemption_rate()
         rows += rollback_latency(folder)
+        rows += run_overhead(folder)
     width = max(len(row[0]) for row in rows)
     print(f"{'measured':<{width}}  {'result':>12}  goal")
     for what, result, goal in rows:

@@ -1,0 +1,60 @@
+"""How long a whole run takes beyond its timers and the org's own time, for one target and for 20."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from sfcutover.cutover import DRAIN_SECONDS
+
+from ..chaos.world import fleet
+
+MANY = 20
+Event = dict[str, object]
+Row = tuple[str, str, str]
+
+
+def run_overhead(folder: Path) -> Iterator[Row]:
+    one = seconds_beyond_timers(folder / "one", 1)
+    many = seconds_beyond_timers(folder / "many", MANY)
+    yield "a whole run beyond its timers, 1 target", f"{one:.1f} s", "<= 10 s"
+    yield f"the same, {MANY} targets, each an org of its own", f"{many:.1f} s", "<= 20 s"
+    yield f"{MANY} targets against 1", f"{many / one:.2f}x", "<= 2x"
+
+
+def seconds_beyond_timers(folder: Path, size: int) -> float:
+    """Wall time of the command less what it waited for on purpose; the orgs take no time."""
+    with fleet(folder, size, waves=[1, size]) as whole:
+        begun = time.monotonic()
+        process = whole.first.start("run", "--yes", "--json", "-q")
+        out, _ = process.communicate(timeout=300)
+        took = time.monotonic() - begun
+        if process.returncode:
+            raise SystemExit(out[-2000:])
+        return took - timers(list(map(json.loads, out.splitlines())))
+
+
+def timers(events: list[Event]) -> float:
+    """Draining, settling, and the time in which at least one list was watched."""
+    spans = [
+        (seconds_of(event["time"]), float(str(data_of(event)["until"])))
+        for event in events
+        if event["kind"] in ("watch-begun", "settling")
+    ]
+    total, end = DRAIN_SECONDS, 0.0
+    for start, until in sorted(spans):
+        total += max(0.0, until - max(start, end))
+        end = max(end, until)
+    return total
+
+
+def data_of(event: Event) -> dict[str, object]:
+    data = event["data"]
+    return data if isinstance(data, dict) else {}
+
+
+def seconds_of(moment: object) -> float:
+    return datetime.fromisoformat(str(moment).replace("Z", "+00:00")).timestamp()
