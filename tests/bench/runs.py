@@ -1,4 +1,4 @@
-"""How long a whole run takes beyond its timers and the org's own time, for one target and for 20."""
+"""How long a run takes beyond its timers and the org's own time, for one target and for 20."""
 
 from __future__ import annotations
 
