@@ -19,6 +19,7 @@ from typing import ParamSpec, TypeVar
 from dbos import DBOS, SetEnqueueOptions, SetWorkflowID, WorkflowStatus
 from dbos import DBOSPortableJSONSerializer as JsonSerializer
 
+from sfcutover.actor import current_actor
 from sfcutover.config import Cutover
 from sfcutover.cutover import CutoverFlow
 from sfcutover.errors import SfcutoverError
@@ -31,6 +32,7 @@ from sfcutover.steps.connections import Connections
 from sfcutover.steps.outcome import Outcome
 from sfcutover.steps.paging import notify
 from sfcutover.steps.probes import Probes
+from sfcutover.steps.switching import forget_switches
 from sfcutover.steps.traffic import TrafficSampler
 from sfcutover.steps.waiting import wait_for_approval
 from sfcutover.steps.work import TargetWork, Work
@@ -221,7 +223,14 @@ def perform_run(run: str) -> Json:
     flow = CutoverFlow(Flow(durable), engine.cutover, names)
     change = engine.cutover.change
     old, new = (list(map(str, ranges)) for ranges in (change.old, change.new))
-    durable.tell("run-started", targets=list(names), app=engine.cutover.app, old=old, new=new)
+    durable.tell(
+        "run-started",
+        targets=list(names),
+        app=engine.cutover.app,
+        old=old,
+        new=new,
+        by=current_actor(),
+    )
     sampler = TrafficSampler([engine.work(run, "").at(name) for name in names])
     sampler.start()
     ending = flow.run()
@@ -341,4 +350,6 @@ def _end(run: str, ending: Json) -> None:
     engine = _engine()
     if engine.store.end(run, ending):
         outcome, message, next_ = (str(ending[key]) for key in ("outcome", "message", "next"))
-        notify(engine.work(run, "end"), outcome, message, next_)
+        work = engine.work(run, "end")
+        notify(work, outcome, message, next_)
+        forget_switches(work)

@@ -123,9 +123,11 @@ def _run(event: Event) -> str:
                 f"{name} {_list(event, name)}" for name in ("old", "new") if _list(event, name)
             ]
             places = f"{app}{_list(event, 'targets')}"
-            return "; ".join([f"run {event.run} begins: {places}", *lists])
+            by = [f"started by {event.text('by')}"] if event.text("by") else []
+            return "; ".join([f"run {event.run} begins: {places}", *lists, *by])
         case "run-resumed":
-            return f"the run goes on at {event.text('place')}"
+            by_whom = f", by {event.text('by')}" if event.text("by") else ""
+            return f"the run goes on at {event.text('place')}{by_whom}"
         case _:
             return f"{event.text('outcome')}: {event.text('message')}"
 

@@ -77,6 +77,7 @@ class Executors:
         )
         now = self._database.now()
         self._database.run(lambda c: c.execute(update.values(ended=now)))
+        _tidy_up(_lock_path(identifier))
 
     def take(self, gone: str, taker: str) -> bool:
         """Let one process go on with what a dead one has left; False if another one does."""
@@ -182,6 +183,13 @@ def _is_alive(executor: Executor, now: float) -> bool:
         os.close(descriptor)
         return False
     return now - executor.beat < LEASE_SECONDS
+
+
+def _tidy_up(path: Path) -> None:
+    """Remove what a dead process has left on this machine."""
+    if path.exists() and (descriptor := try_lock(path)) is not None:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def _lock_path(identifier: str) -> Path:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sfcutover.actor import current_actor
 from sfcutover.config import Cutover
 from sfcutover.errors import (
     ConfigError,
@@ -189,7 +190,8 @@ class Performing:
             )
         self.store.accept(run, config_text(self.cutover), options)
         journal = self.store.journal(run.id)
-        journal.write("run-resumed", None, None, {"place": presence.place})
+        said = {"place": presence.place, "by": current_actor()}
+        journal.write("run-resumed", None, None, said)
         return self.store.find(run.id)
 
     def _done(self) -> Run | None:

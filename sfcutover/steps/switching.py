@@ -28,7 +28,7 @@ def switch(work: Work, direction: Direction) -> Evidence:
     argv = config.apply if direction == "apply" else config.revert
     command_of(argv, direction, config.where)
     facts = SwitchFacts.of_cutover(work.cutover, direction)
-    record = state_folder() / f"switch-{fingerprint(work.key)}-{direction}.json"
+    record = _record(work, direction)
     if read_record(record) is None:
         _require_not_begun_elsewhere(work, direction)
         work.tell("switching", direction=direction, place=work.presence.place)
@@ -36,6 +36,18 @@ def switch(work: Work, direction: Direction) -> Evidence:
         work.require_to_act()
         run_kept(argv, environment, record, timeout=config.timeout, output=work.note)
     return _ended(work, direction, record)
+
+
+def forget_switches(work: Work) -> None:
+    """Remove the records of a run that has ended."""
+    for direction in ("apply", "revert"):
+        record = _record(work, direction)
+        record.unlink(missing_ok=True)
+        record.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _record(work: Work, direction: str) -> Path:
+    return state_folder() / f"switch-{fingerprint(work.key)}-{direction}.json"
 
 
 def _require_not_begun_elsewhere(work: Work, direction: Direction) -> None:

@@ -415,3 +415,6 @@ def test_it_needs_no_home_and_leaves_nothing_beside_its_state(here: World) -> No
     here.environment["HOME"] = str(home)
     assert here.call("run", "--yes")[0] == 0
     assert os.listdir(home) == []  # noqa: PTH208
+    kept = {path.suffix for path in (here.folder / "xdg" / "sfcutover").iterdir()}
+    assert kept <= {".lock"}  # of the canary's token
+    assert not list((here.folder / "xdg" / "sfcutover").glob("executor-*"))
