@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml
 	@touch $@
 
 test: setup  ## run the tests
-	$(PYTEST)
+	$(PYTEST) -n 3 --dist loadfile
 
 demo: setup  ## watch a cutover against the emulated org
 	@$(BIN)/sfcutover demo

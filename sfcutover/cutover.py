@@ -24,9 +24,9 @@ from sfcutover.flow import (
     must_go_back,
 )
 from sfcutover.steps.outcome import Outcome
+from sfcutover.switch import DRAIN_SECONDS
 from sfcutover.wayback import WayBack
 
-DRAIN_SECONDS = 1.0  # LoginTime has whole seconds: a proof must not share one with old traffic
 PAUSES = ("add-new", "switch", "verify", "remove-old")
 
 

@@ -18,6 +18,7 @@ from typing import ParamSpec, TypeVar
 
 from dbos import DBOS, SetEnqueueOptions, SetWorkflowID, WorkflowStatus
 from dbos import DBOSPortableJSONSerializer as JsonSerializer
+from sqlalchemy.exc import DBAPIError
 
 from sfcutover.actor import current_actor
 from sfcutover.config import Cutover
@@ -70,6 +71,12 @@ class Engine:
     def launch(self) -> None:
         """Take part: from the queue, and from processes that have died."""
         logging.getLogger("dbos").setLevel(logging.CRITICAL)
+        _engines[:] = [self]
+        self.store.database.patiently(self._launch)
+        threading.Thread(target=self._take_over, name="take-over", daemon=True).start()
+
+    def _launch(self) -> None:
+        """All or nothing: a database that goes away meanwhile leaves no half of it."""
         DBOS(
             config={
                 "name": "sfcutover",
@@ -81,20 +88,22 @@ class Engine:
                 "serializer": JsonSerializer(),
             }
         )
-        _engines[:] = [self]
-        DBOS.listen_queues([self.runs, self.targets])
-        DBOS.launch()
-        DBOS.register_queue(
-            self.runs, polling_interval_sec=_POLL_SECONDS, on_conflict="always_update"
-        )
-        DBOS.register_queue(
-            self.targets,
-            partition_concurrency=1,
-            worker_concurrency=TARGETS_AT_ONCE,
-            polling_interval_sec=_POLL_SECONDS,
-            on_conflict="always_update",
-        )
-        threading.Thread(target=self._take_over, name="take-over", daemon=True).start()
+        try:
+            DBOS.listen_queues([self.runs, self.targets])
+            DBOS.launch()
+            DBOS.register_queue(
+                self.runs, polling_interval_sec=_POLL_SECONDS, on_conflict="always_update"
+            )
+            DBOS.register_queue(
+                self.targets,
+                partition_concurrency=1,
+                worker_concurrency=TARGETS_AT_ONCE,
+                polling_interval_sec=_POLL_SECONDS,
+                on_conflict="always_update",
+            )
+        except DBAPIError:
+            DBOS.destroy()
+            raise
 
     def start(self, run: Run) -> None:
         """Begin a run; one that was begun already is left to its owner, or taken over."""

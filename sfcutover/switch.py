@@ -14,6 +14,7 @@ from sfcutover.ipranges import IpRange
 from sfcutover.processes import Cause, Ended, child_environment, run_in_group
 
 Direction = Literal["apply", "revert"]
+DRAIN_SECONDS = 1.0  # LoginTime has whole seconds: a proof must not share one with old traffic
 _TOKENS = (
     "the allowlist was not changed by this: traffic may leave by any address that stands on it; "
     "some of it may have moved already"

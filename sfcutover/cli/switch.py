@@ -20,7 +20,8 @@ from sfcutover.oauth.redemption import Outcome
 from sfcutover.output.json import print_document
 from sfcutover.output.probed import probe_text
 from sfcutover.phases import Phase, check_order
-from sfcutover.switch import Direction, SwitchFacts, run_switch
+from sfcutover.polling import Clock
+from sfcutover.switch import DRAIN_SECONDS, Direction, SwitchFacts, run_switch
 
 
 @click.command("switch")
@@ -48,6 +49,8 @@ def command(ctx: click.Context, revert: bool) -> None:
         output=run.console.note,
         ask=lambda question: _at_terminal() and run.console.confirm(question),
     )
+    if not revert:
+        Clock().pause(DRAIN_SECONDS)  # what is under way may still leave by the old addresses
     proof = _prove_old(run) if revert else _probe_new(run)
     run.console.data(f"done: {direction} took {result.seconds:.0f} s; {proof}")
     if not revert:

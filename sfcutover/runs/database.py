@@ -81,6 +81,13 @@ class Database:
         reads: bool = False,
     ) -> T:
         """One transaction, again while the database can't be reached, at most so many seconds."""
+        return self.patiently(lambda: self._transaction(work, reads), seconds)
+
+    def patiently(self, work: Callable[[], T], seconds: float = RETRY_SECONDS) -> T:
+        """Do what needs the database, again while it can't be reached, at most so many seconds.
+
+        Raises NetworkError or OperationFailedError.
+        """
         attempts = Retrying(
             retry=retry_if_exception(_is_passing),
             wait=wait_random_exponential(multiplier=0.05, max=2.0),
@@ -88,7 +95,7 @@ class Database:
             reraise=True,
         )
         try:
-            result: T = attempts(self._transaction, work, reads)
+            result: T = attempts(work)
         except DatabaseError as error:
             if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
                 raise  # a defect, not the database's state

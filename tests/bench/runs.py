@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from sfcutover.cutover import DRAIN_SECONDS
+from sfcutover.switch import DRAIN_SECONDS
 
 from ..chaos.world import fleet
 

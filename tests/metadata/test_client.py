@@ -20,7 +20,7 @@ from sfcutover.errors import (
     SfcutoverError,
 )
 from sfcutover.metadata.client import DeployOptions, MetadataClient
-from sfcutover.metadata.faults import UnknownIdError
+from sfcutover.metadata.faults import OrgLockedError, UnknownIdError
 from sfcutover.metadata.results import DeployState
 from sfcutover.org import Org
 
@@ -280,7 +280,7 @@ def test_a_redirect_is_not_followed(client_of: ClientOf, start_server: StartServ
         ("UNSUPPORTED_API_VERSION", ConfigError),
         ("LIMIT_EXCEEDED", LimitError),
         ("REQUEST_LIMIT_EXCEEDED", LimitError),
-        ("ORG_LOCKED", OperationFailedError),
+        ("ORG_LOCKED", OrgLockedError),
         ("XML_PARSER_ERROR", OperationFailedError),
         ("SOMETHING_NEW", OperationFailedError),
         ("SERVER_UNAVAILABLE", NetworkError),

@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from sfcutover.config import Cutover, load_config
-from sfcutover.cutover import DRAIN_SECONDS, CutoverFlow
+from sfcutover.cutover import CutoverFlow
 from sfcutover.flow import Ending, Flow, Outcomes
 from sfcutover.steps.outcome import Outcome, Problem
 from sfcutover.steps.paging import TRIES_A_PAGE
+from sfcutover.switch import DRAIN_SECONDS
 
 PROOF = {"proof": {"last_proof": "2026-11-24T12:00:00+00:00"}}
 GOOD: dict[str, Outcome] = {"verify": Outcome(evidence=PROOF)}

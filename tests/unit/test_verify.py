@@ -12,6 +12,7 @@ import pytest
 from sfcutover.emulator import Emulator, Fault, Scenario
 from sfcutover.errors import ExitCode, GateError, NetworkError, SfcutoverError
 from sfcutover.gates.probe import probe
+from sfcutover.gates.refusal import UndecidedError
 from sfcutover.ipranges import Allowlist
 
 from .verifying import NEW, OLD, Canaries, ShiftedClock, put_list, ranges
@@ -218,9 +219,9 @@ def test_a_single_proxy_that_leaves_elsewhere_is_refused(start: Start) -> None:
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        ("token_expired", GateError),
-        ("invalid_client", GateError),
-        ("inactive_user", GateError),
+        ("token_expired", UndecidedError),
+        ("invalid_client", UndecidedError),
+        ("inactive_user", UndecidedError),
         ("rate_limit", NetworkError),
         ("drop_after", NetworkError),
     ],
