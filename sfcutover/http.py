@@ -13,8 +13,8 @@ import requests
 import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
-from sfcutover.config.org import is_loopback_url
 from sfcutover.errors import ConfigError, NetworkError
+from sfcutover.loopback import is_loopback_url
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0

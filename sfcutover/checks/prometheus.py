@@ -9,11 +9,11 @@ import requests
 from sfcutover.checks import CheckResult, Look, Verdict
 from sfcutover.checks.answer import Answer, NoAnswerError, judge, read_answer
 from sfcutover.checks.condition import Condition
-from sfcutover.config.org import is_loopback_url
 from sfcutover.config.traffic import PrometheusCheck
 from sfcutover.config.values import SecretReference
 from sfcutover.errors import ConfigError, SfcutoverError
 from sfcutover.http import network_error, new_session
+from sfcutover.loopback import is_loopback_url
 
 
 def prometheus_check(config: PrometheusCheck, name: str, timeout: float) -> Look:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from typing import Self
-from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
 from sfcutover.config.values import Model, PlacedError, SecretReference, Text, Word
+from sfcutover.loopback import is_loopback_url
 
 LOGIN_URL = "https://login.salesforce.com"
 
@@ -67,12 +66,3 @@ class OrgConfig(Model):
             text.literal or os.environ.get(text.env or "", "") for text in texts if text is not None
         ]
         return bool(urls) and all(map(is_loopback_url, urls))
-
-
-def is_loopback_url(url: str) -> bool:
-    """True for a URL whose host is localhost or a loopback address."""
-    try:
-        host = urlsplit(url).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:  # a name, or no URL at all
-        return False

@@ -16,10 +16,10 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 
-from sfcutover.config.org import is_loopback_url
 from sfcutover.credentials import Secret
 from sfcutover.errors import ConfigError
 from sfcutover.http import CONNECT_SECONDS, READ_SECONDS, check_url, network_error
+from sfcutover.loopback import is_loopback_url
 from sfcutover.oauth.answer import one_line, read_answer
 from sfcutover.oauth.redemption import Outcome, Redemption
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.config.org import OrgConfig, is_loopback_url
+from sfcutover.config.org import OrgConfig
+from sfcutover.loopback import is_loopback_url
 
 
 @pytest.mark.parametrize(
