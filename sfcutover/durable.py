@@ -159,7 +159,7 @@ class Engine:
             time.sleep(_TAKE_OVER_SECONDS)
             try:
                 self.take_over()
-            except SfcutoverError:
+            except (SfcutoverError, DBAPIError):
                 continue  # the database is away; it is tried again
 
     def take_over(self) -> None:
@@ -179,9 +179,13 @@ class Engine:
                 self._queue_again(run, one.workflow_id)
 
     def adopt(self, run: Run) -> None:
-        """Have the run's workflows in the queues of this cutover.yaml, which was accepted."""
+        """Have the run's workflows in the queues of this cutover.yaml, if another was accepted.
+
+        Those that are there already are left alone: somebody may just be taking them.
+        """
         for one in self._left_behind(run, "ENQUEUED"):
-            self._queue_again(run, one.workflow_id)
+            if one.queue_name not in (self.runs, self.targets):
+                self._queue_again(run, one.workflow_id)
 
     def _left_behind(self, run: Run, status: str = "PENDING") -> list[WorkflowStatus]:
         of_targets = DBOS.list_workflows(

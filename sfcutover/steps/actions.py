@@ -9,6 +9,7 @@ from typing import Protocol
 from sfcutover.canary import Canary
 from sfcutover.errors import ExitCode
 from sfcutover.evidence import Evidence as Proof
+from sfcutover.gates.watchresult import WatchOutcome
 from sfcutover.phases import Phase
 from sfcutover.steps import lists, proof, switching, watching
 from sfcutover.steps.outcome import Outcome, Problem
@@ -92,9 +93,8 @@ def retire(work: TargetWork, perform: Perform, sleep: Sleep) -> Outcome:
     if removed.evidence.get("canceled"):
         return removed
     watched = perform("watch")
-    begun = work.journal.last("rolling-back", "watch", work.target.name)
-    if begun is not None:
-        return _gone_back(_rolled_back(begun.text("reason")), work, perform, sleep)
+    if (reason := _rollback_reason(work, watched)) is not None:
+        return _gone_back(_rolled_back(reason), work, perform, sleep)
     if watched.problem is not None and watched.problem.kind in ("failed", "blocked"):
         return _gone_back(watched.problem, work, perform, sleep)
     return watched
@@ -142,6 +142,15 @@ def _sent(work: TargetWork) -> bool:
     """True if a removal was sent, or may have been."""
     past = Sendings(work.journal, work.target.name, Phase.REMOVE_OLD)
     return bool(past.sent) or past.is_open
+
+
+def _rollback_reason(work: TargetWork, watched: Outcome) -> str | None:
+    """Why the watch has rolled back, or has begun to. Its own word counts, and the journal's,
+    which may lack it if the database was away."""
+    if watched.evidence.get("outcome") == WatchOutcome.ROLLED_BACK.value:
+        return "; ".join(_texts(watched.evidence, "reasons"))
+    begun = work.journal.last("rolling-back", "watch", work.target.name)
+    return None if begun is None else begun.text("reason")
 
 
 def _rolled_back(reason: str) -> Problem:
