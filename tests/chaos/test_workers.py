@@ -14,12 +14,13 @@ import pytest
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.emulator import Scenario
+from sfcutover.emulator.faults import Fault
 from sfcutover.runs.database import Database
 from sfcutover.runs.journal import Event
 from sfcutover.runs.store import RunStore
 
 from ..real import postgres
-from .world import NEW, Fleet, World, fleet, world
+from .world import NEW, OLD, Fleet, World, fleet, world
 
 SECONDS = 120.0
 OpenStore = Callable[[World], RunStore]
@@ -153,6 +154,32 @@ def test_a_restart_of_postgresql_stops_nothing(
         out, _ = process.communicate(timeout=SECONDS)
         assert process.returncode == 0, out
         assert here.phases == ["Succeeded", "Succeeded"]
+
+
+def test_a_list_is_watched_and_put_back_though_the_database_is_away(
+    cluster: postgres.Postgres, tmp_path: Path, store_of: OpenStore
+) -> None:
+    watch = {"duration": "30s", "interval": "300ms", "failures": 2}
+    with world(tmp_path / "one", None, cluster.url("away"), watch=watch) as here:
+        process = here.start("run", "--yes")
+        wait_for(store_of(here), "watch-begun")
+        cluster.control("-m", "immediate", "stop")
+        try:
+            here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=3))
+            wait_until(lambda: here.live == {*OLD, *NEW})
+        finally:
+            cluster.control("start")
+        out, _ = process.communicate(timeout=SECONDS)
+        assert process.returncode == 5, out
+        assert "the watch rolled back" in out
+        assert here.canary_redeems()
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_a_second_run_is_refused_and_says_where_the_first_is(

@@ -80,7 +80,6 @@ def running() -> Iterator[Postgres]:
             "unix_socket_directories": str(top),
             "fsync": "off",  # a test's cluster survives no power loss
         }
-        options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         init = (
             str(programs / "initdb"),
             "-D",
@@ -92,7 +91,9 @@ def running() -> Iterator[Postgres]:
             "-N",
         )
         subprocess.run(_as_postgres(init), check=True, timeout=_SECONDS, stdout=subprocess.DEVNULL)
-        cluster.control("-o", " ".join(options), "start")
+        with (cluster.folder / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.writelines(f"{key} = '{value}'\n" for key, value in settings.items())
+        cluster.control("start")
         try:
             yield cluster
         finally:
