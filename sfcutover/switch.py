@@ -77,6 +77,18 @@ class SwitchResult:
     seconds: float
 
 
+def command_of(config: Switch, direction: Direction) -> tuple[str, ...]:
+    """The argv that moves traffic there. Raises ConfigError if cutover.yaml has none."""
+    argv = config.apply if direction == "apply" else config.revert
+    if not argv:
+        raise ConfigError(
+            f"cutover.yaml has no command for switch.{direction}",
+            where=config.where,
+            hint=f"add {direction}: [argv] to switch:, or move the traffic by hand",
+        )
+    return argv
+
+
 def run_switch(
     config: Switch,
     facts: SwitchFacts,
@@ -95,13 +107,7 @@ def run_switch(
     """
     if config.manual:
         return _by_a_person(facts, ask)
-    argv = config.apply if facts.direction == "apply" else config.revert
-    if not argv:
-        raise ConfigError(
-            f"cutover.yaml has no command for switch.{facts.direction}",
-            where=config.where,
-            hint=f"add {facts.direction}: [argv] to switch:, or move the traffic by hand",
-        )
+    argv = command_of(config, facts.direction)
     try:
         environment = child_environment(secrets_env, facts.variables)
         ended = run_in_group(argv, environment, timeout=timeout, output=output)

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sfcutover.durablefile import write_durably
-from sfcutover.errors import ConfigError
 from sfcutover.processes import run_in_group
 from sfcutover.tokens.lock import try_lock
 
@@ -134,14 +133,3 @@ def _write(path: Path, record: SwitchRecord) -> None:
 
 def _lock(path: Path) -> Path:
     return path.with_suffix(".lock")
-
-
-def command_of(argv: Sequence[str], direction: str, where: str) -> Sequence[str]:
-    """The argv. Raises ConfigError if cutover.yaml has none."""
-    if not argv:
-        raise ConfigError(
-            f"cutover.yaml has no command for switch.{direction}",
-            where=where,
-            hint=f"add {direction}: [argv] to switch:, or move the traffic by hand",
-        )
-    return argv

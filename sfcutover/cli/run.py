@@ -17,6 +17,7 @@ from sfcutover.runs.performing import Performing, Permissions, failure_of_run
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.store import Run, RunOptions, RunStore
 from sfcutover.supportcase import require_self_serve
+from sfcutover.switch import command_of
 from sfcutover.templates import Templates
 
 
@@ -137,6 +138,8 @@ def require_runnable(invocation: Invocation) -> None:
             where=cutover.where,
             hint="a run moves and proves traffic: add what is missing; the README shows each",
         )
+    if cutover.switch is not None and not cutover.switch.manual:
+        command_of(cutover.switch, "revert")  # a run goes back by itself
 
 
 def _confirm(invocation: Invocation, pause_before: tuple[str, ...]) -> None:

@@ -105,8 +105,6 @@ def _decision(event: Event) -> str:
             return f"the switch command runs ({event.text('direction')})"
         case "wave":
             return f"wave {event.text('number')}: {_list(event, 'targets')}"
-        case "unsure":
-            return f"nobody can say how remove-old ended on {_list(event, 'targets')}"
         case "verify-again":
             return f"the new addresses are put on once more: {event.text('message')}"
         case "taken-over":

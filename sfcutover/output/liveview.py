@@ -35,7 +35,7 @@ _STYLES = {
     "alarm": "bold white on red",
 }
 _NOTED = (
-    *("note", "approved", "verify-again", "unsure", "deployment-unseen"),
+    *("note", "approved", "verify-again", "deployment-unseen"),
     *("run-resumed", "taken-over", "rolling-back"),
 )
 

@@ -17,7 +17,7 @@ _MORE_TITLES = {
     "page": "a person was called",
 }
 _NOTABLE = (
-    *("run-started", "run-resumed", "taken-over", "wave", "verify-again", "unsure", "note"),
+    *("run-started", "run-resumed", "taken-over", "wave", "verify-again", "note"),
     *("deployment-unseen", "rolling-back", "rollback-started", "page", "run-ended"),
 )
 

@@ -12,8 +12,8 @@ from sfcutover.config.secretsearch import secret_variables
 from sfcutover.errors import ConfigError, InterruptedRunError
 from sfcutover.processes import child_environment
 from sfcutover.steps.work import Evidence, Work
-from sfcutover.switch import Direction, SwitchFacts, command_failed
-from sfcutover.switchkeeper import await_end, command_of, read_record, run_kept
+from sfcutover.switch import Direction, SwitchFacts, command_failed, command_of
+from sfcutover.switchkeeper import await_end, read_record, run_kept
 from sfcutover.tokens.lock import fingerprint, state_folder
 
 _GRACE_SECONDS = 30.0
@@ -25,8 +25,7 @@ def switch(work: Work, direction: Direction) -> Evidence:
     config = work.cutover.switch
     if config is None:
         raise ConfigError("switch is not configured", where=work.cutover.where, hint="add switch:")
-    argv = config.apply if direction == "apply" else config.revert
-    command_of(argv, direction, config.where)
+    argv = command_of(config, direction)
     facts = SwitchFacts.of_cutover(work.cutover, direction)
     record = _record(work, direction)
     if read_record(record) is None:
@@ -79,5 +78,4 @@ def _ended(work: Work, direction: Direction, path: Path) -> Evidence:
             hint="find out where traffic leaves now; approve runs the command again",
             tokens="old and new addresses are on the list: traffic may leave by either",
         )
-    argv = config.apply if direction == "apply" else config.revert
-    raise command_failed(record.words, argv[0], direction, config.where)
+    raise command_failed(record.words, command_of(config, direction)[0], direction, config.where)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sfcutover.config import Cutover, Target
 from sfcutover.connection import Connection
@@ -52,10 +52,6 @@ class Work:
         """The same for one target."""
         chosen = self.cutover.select_targets((target,))[0]
         return TargetWork(**vars(self), target=chosen)
-
-    def named(self, step: str) -> Work:
-        """Another step of the same run."""
-        return replace(self, step=step)
 
     @property
     def target_name(self) -> str | None:

@@ -186,6 +186,9 @@ def test_programs_get_both_orders_as_one_document(demos: Demos) -> None:
     assert right["deployments"] == {"add-new": 1, "remove-old": 1}
     assert wrong["failed"] > 0
     assert wrong["outage_seconds"] > 0  # how long depends on the machine, too
+    failed = {each["phase"]: each["failed"] for each in wrong["phases"]}
+    assert failed["before"] == 0
+    assert min(failed["remove-old"], failed["add-new"]) > 0  # until the traffic moves
     assert (wrong["commands"][0]["exit_code"], wrong["deployments"]) == (4, {})
     last = right["phases"][-1]
     assert last["phase"] == "watch"

@@ -97,6 +97,14 @@ def test_what_a_run_needs_must_be_there_before_the_first_step(here: World, missi
     assert here.emulator.redemptions == []
 
 
+def test_a_run_needs_the_way_back_before_it_begins(here: World) -> None:
+    configure(here, switch={"apply": ["true"]})
+    code, out = here.call("run", "--yes")
+    assert code == 2
+    assert "no command for switch.revert" in error_of(out)
+    assert here.emulator.redemptions == []
+
+
 def test_a_run_takes_all_targets(here: World) -> None:
     code, out = here.call("run", "--yes", "--target", "packaging")
     assert code == 2

@@ -18,27 +18,14 @@ from sfcutover.runs.journal import Journal
 from sfcutover.runs.requests import Requests
 from sfcutover.steps.actions import REMOVE_TRIES, retire
 from sfcutover.steps.connections import Connections
-from sfcutover.steps.outcome import Outcome, Problem
+from sfcutover.steps.outcome import Outcome
 from sfcutover.steps.probes import Probes
 from sfcutover.steps.work import TargetWork, Work
 
+from .outcomes import problem
+
 ROLLED_BACK = Outcome(evidence={"outcome": "rolled-back", "reasons": ["blocked twice"]})
 BACK = ["restore-old", "prove-old"]
-
-
-def problem(kind: str) -> Outcome:
-    return Outcome(
-        problem=Problem.model_validate(
-            {
-                "kind": kind,
-                "message": f"it is {kind}",
-                "where": None,
-                "tokens": "none is lost",
-                "next": "look",
-                "exit_code": 5,
-            }
-        )
-    )
 
 
 @dataclass

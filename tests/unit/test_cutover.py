@@ -12,27 +12,14 @@ import yaml
 from sfcutover.config import Cutover, load_config
 from sfcutover.cutover import CutoverFlow
 from sfcutover.flow import Ending, Flow, Outcomes
-from sfcutover.steps.outcome import Outcome, Problem
+from sfcutover.steps.outcome import Outcome
 from sfcutover.steps.paging import TRIES_A_PAGE
 from sfcutover.switch import DRAIN_SECONDS
 
+from .outcomes import problem
+
 PROOF = {"proof": {"last_proof": "2026-11-24T12:00:00+00:00"}}
 GOOD: dict[str, Outcome] = {"verify": Outcome(evidence=PROOF)}
-
-
-def problem(kind: str = "failed", code: int = 5) -> Outcome:
-    return Outcome(
-        problem=Problem.model_validate(
-            {
-                "kind": kind,
-                "message": f"it is {kind}",
-                "where": None,
-                "tokens": "none is lost",
-                "next": "look",
-                "exit_code": code,
-            }
-        )
-    )
 
 
 @dataclass
