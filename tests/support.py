@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,6 +25,7 @@ StartEmulator = Callable[..., Emulator]
 OpenConnection = Callable[..., Connection]
 Handle = Callable[["Request"], None]
 StartServer = Callable[[Handle], str]
+Talk = Callable[[socket.socket], None]
 
 
 class FakeTime:
@@ -102,6 +104,33 @@ def serving(handle: Handle) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def listening(talk: Talk) -> Iterator[str]:
+    """A server that gives each connection to talk, then closes it; its host and port.
+
+    It ends at a connection of its own, so whoever connected before that has been heard.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as last:
+        last.bind(("127.0.0.1", 0))
+        end = last.getsockname()
+
+        def serve() -> None:
+            while True:
+                connection, peer = server.accept()
+                with connection, suppress(OSError):
+                    if peer == end:
+                        return
+                    connection.settimeout(5)
+                    talk(connection)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        last.connect(server.getsockname())
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def answer(request: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import logging
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -37,13 +36,12 @@ from sfcutover.emulator.certificate import make_tls
 from sfcutover.errors import ConfigError, ExitCode
 from sfcutover.ipranges import IpRange
 
-from ..support import StartEmulator, StartServer, answer
+from ..support import StartEmulator, StartServer, Talk, answer, listening
 
 ECHO = "http://echo.example/ip"
 SECURE_ECHO = "https://echo.example/ip"
 PASSWORD = "hunter2@pass:wörd"
 ENCODED = "hunter2%40pass%3Aw%C3%B6rd"
-Talk = Callable[[socket.socket], None]
 
 
 def egress_by(url: str) -> Egress:
@@ -76,28 +74,7 @@ def failure(kind: type[EgressError], proxy: str, url: str = ECHO) -> EgressError
 def listen() -> Iterator[Callable[[Talk], str]]:
     """Starts servers on bare sockets; each has talk speak on every connection. host:port."""
     with ExitStack() as stack:
-        yield lambda talk: stack.enter_context(_talking(talk))
-
-
-@contextmanager
-def _talking(talk: Talk) -> Iterator[str]:
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:
-                return
-            with connection, suppress(OSError):
-                connection.settimeout(5)
-                talk(connection)
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
-        listening.shutdown(socket.SHUT_RDWR)
-        thread.join(10)
-        assert not thread.is_alive()
+        yield lambda talk: stack.enter_context(listening(talk))
 
 
 def saying(*answers: bytes) -> Talk:

@@ -18,7 +18,7 @@ from sfcutover import http
 from sfcutover.errors import ConfigError, ExitCode, NetworkError
 from sfcutover.http import ResponseTooLargeError, check_url, network_error, new_session
 
-from ..support import StartEmulator, StartServer, answer
+from ..support import StartEmulator, StartServer, Talk, answer, listening
 
 
 @pytest.fixture
@@ -28,24 +28,15 @@ def session() -> Iterator[requests.Session]:
 
 
 @contextmanager
-def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server for one connection, which speaks whatever talk writes."""
+def raw_server(talk: Talk) -> Iterator[str]:
+    """A server that reads a request and has talk write the answer; its URL."""
 
-    def serve() -> None:
-        connection, _ = listening.accept()
-        with connection:
-            connection.recv(65536)
-            try:
-                talk(connection)
-            except OSError:
-                return  # the client hung up, as it should
+    def answer_one(connection: socket.socket) -> None:
+        connection.recv(65536)
+        talk(connection)
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        thread.join(5)
-        assert not thread.is_alive()
+    with listening(answer_one) as place:
+        yield f"http://{place}"
 
 
 def drip(connection: socket.socket) -> None:

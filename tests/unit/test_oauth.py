@@ -6,7 +6,6 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -30,7 +29,7 @@ from sfcutover.http import new_session
 from sfcutover.oauth import Outcome, Redemption, TokenEndpoint, token_endpoint
 from sfcutover.oauth.answer import MAX_ANSWER_BYTES, MAX_QUOTED, classify, read_answer
 
-from ..support import StartEmulator, StartServer, answer
+from ..support import StartEmulator, StartServer, answer, listening
 
 TOKEN = Secret("5Aep861-the-token-of-these-tests")
 CLIENT_SECRET = Secret("client/secret&of=these tests")
@@ -59,28 +58,6 @@ def answering(
 ) -> Callable[[BaseHTTPRequestHandler], None]:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return lambda request: answer(request, data, status, **headers)
-
-
-@contextmanager
-def listening(talk: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that gives each connection to talk, then closes it; its host and port."""
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            with connection:
-                talk(connection)
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"127.0.0.1:{server.getsockname()[1]}"
-        server.shutdown(socket.SHUT_RDWR)
-    thread.join(5)
-    assert not thread.is_alive()
 
 
 def closed_port() -> str:
