@@ -139,7 +139,7 @@ class Engine:
     @property
     def _config(self) -> str:
         """Who has another cutover.yaml has no part in it."""
-        return f"{self.cutover.name} {fingerprint(config_text(self.cutover))[:12]}"
+        return f"{self.cutover.name} {fingerprint(config_text(self.cutover, self.templates))[:12]}"
 
     def work(self, run: str, step: str) -> Work:
         return Work(
@@ -165,7 +165,7 @@ class Engine:
     def take_over(self) -> None:
         """Go on with what processes have left behind that are gone."""
         run = self.store.active(self.cutover.name)
-        if run is None or run.config != config_text(self.cutover):
+        if run is None or run.config != config_text(self.cutover, self.templates):
             return
         left = self._left_behind(run)
         owners = {one.executor_id or "" for one in left} - {self.presence.id}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,9 @@ _MARK = re.compile(r"\0(\d+):([^\0]*)\0")
 class Templates:
     """The built-in templates, single ones overridden by files of the same name in a folder.
 
-    Raises ConfigError when the folder is missing or holds a template that overrides nothing.
+    overrides: SHA-256 of every template in that folder, by its name, as it was in the beginning.
+    Raises ConfigError when the folder is missing, or holds a template that overrides nothing
+    or can't be read.
     """
 
     def __init__(self, override: Path | None = None) -> None:
@@ -46,6 +49,7 @@ class Templates:
         if override is not None:
             _check_override(override, builtin)
         folders = [builtin] if override is None else [override, builtin]
+        self.overrides = {} if override is None else _fingerprints(override)
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(folders),
             autoescape=True,
@@ -112,9 +116,7 @@ class Templates:
                 hint=_HINT,
             ) from error
         except (jinja2.TemplateNotFound, UnicodeDecodeError, OSError) as error:
-            raise ConfigError(
-                f"the template can't be read: {error}", where=name, hint=_HINT
-            ) from error
+            raise _unreadable(name, error) from error
 
 
 class _LineMarks(Extension):
@@ -228,6 +230,27 @@ def _as_markdown(value: object) -> object:
     fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def _fingerprints(folder: Path) -> dict[str, str]:
+    """Of what may be included, too: all templates, also in folders within it."""
+    found = {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob(f"*{_SUFFIX}"))
+        if path.is_file()
+    }
+    return {name: _fingerprint(name, path) for name, path in found.items()}
+
+
+def _fingerprint(name: str, path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> ConfigError:
+    return ConfigError(f"the template can't be read: {error}", where=name, hint=_HINT)
 
 
 def _check_override(override: Path, builtin: Path) -> None:

@@ -7,21 +7,30 @@ import click
 from sfcutover.actor import current_actor
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
+from sfcutover.cli.phase import templates_option
 from sfcutover.cli.run import perform, require_runnable
 from sfcutover.cli.runs import open_store
 from sfcutover.errors import ConfigError
 from sfcutover.runs.performing import Performing
 from sfcutover.runs.progress import Pause, RunProgress
 from sfcutover.runs.store import Run, RunStore
+from sfcutover.templates import Templates
 
 
 @click.command("approve")
 @click.argument("run_id", metavar="[ID]", required=False)
 @click.option("--note", metavar="TEXT", help="Why; it is recorded and stands in the report.")
 @click.option("--record-only", is_flag=True, help="Don't go on with the run here.")
+@templates_option
 @global_options
 @click.pass_context
-def command(ctx: click.Context, run_id: str | None, note: str | None, record_only: bool) -> None:
+def command(
+    ctx: click.Context,
+    run_id: str | None,
+    note: str | None,
+    record_only: bool,
+    templates: Templates,
+) -> None:
     """Let a run go on that waits; who, when and the note are recorded.
 
     Where a process performs the run, that one goes on. Else this one does, as run would.
@@ -29,7 +38,7 @@ def command(ctx: click.Context, run_id: str | None, note: str | None, record_onl
     invocation = Invocation.of(ctx)
     store = open_store(invocation, create=False)
     run = store.find(run_id or invocation.cutover.name)
-    performing = Performing(invocation.cutover, store)
+    performing = Performing(invocation.cutover, store, templates=templates)
     performing.require_mine(run)
     pause = _pause_of(store, run)
     alive = run.owner is not None and store.executors.is_alive(run.owner)

@@ -7,19 +7,22 @@ import click
 from sfcutover.actor import current_actor
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
+from sfcutover.cli.phase import templates_option
 from sfcutover.cli.run import require_runnable
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.errors import ConfigError
 from sfcutover.runs.performing import Performing, Permissions, failure_of_run, follow
 from sfcutover.runs.progress import RunProgress
+from sfcutover.templates import Templates
 
 
 @click.command("cancel")
 @click.argument("run_id", metavar="[ID]", required=False)
 @click.option("--note", metavar="TEXT", help="Why; it is recorded.")
+@templates_option
 @global_options
 @click.pass_context
-def command(ctx: click.Context, run_id: str | None, note: str | None) -> None:
+def command(ctx: click.Context, run_id: str | None, note: str | None, templates: Templates) -> None:
     """End a run at the next safe point: no deployment is left half-way, no list unwatched.
 
     A watch that has begun is finished first. Waits until the run has ended, and says which
@@ -34,7 +37,7 @@ def command(ctx: click.Context, run_id: str | None, note: str | None) -> None:
             where=run.id,
             hint=f"see how: sfcutover runs {run.id}",
         )
-    performing = Performing(invocation.cutover, store, Permissions(accept_changes=True))
+    performing = Performing(invocation.cutover, store, Permissions(accept_changes=True), templates)
     performing.require_mine(run)
     alive = run.owner is not None and store.executors.is_alive(run.owner)
     if not alive:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -94,9 +93,7 @@ def command(
     console.data(f"wrote {settings.config} for {app} on {url}; its list has {len(live)} entries")
     missing = " and ".join(key for key, given in (("old:", old), ("new:", new)) if not given)
     first = f"fill in {missing}, then " if missing else ""
-    other = str(settings.config) != "cutover.yaml"
-    words = ["sfcutover", "doctor", *(["--config", str(settings.config)] if other else [])]
-    console.note(f"next: {first}{shlex.join(words)}")
+    console.note(f"next: {first}sfcutover doctor")
     if settings.json:
         ranges = [RangeDocument.of(entry) for entry in live]
         print_document(

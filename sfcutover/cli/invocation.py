@@ -46,10 +46,8 @@ class Invocation:
             connection.org.close()
 
     def command_line(self, *words: str, target: str | None = None) -> str:
-        """A command that can be pasted: with this run's config, for this target or this run's."""
+        """A command for this target, or this run's; its config goes in where it is shown."""
         parts = ["sfcutover", *words]
-        if str(self.settings.config) != "cutover.yaml":
-            parts += ["--config", str(self.settings.config)]
         chosen = self.settings.targets if target is None else (target,)
         if len(self.cutover.targets) > 1:
             parts += [word for name in chosen for word in ("--target", name)]

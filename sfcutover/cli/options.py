@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from sfcutover.output.settings import Settings
+from sfcutover.pasteable import use_config
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -37,13 +38,20 @@ def _store(name: str) -> Callable[[click.Context, click.Parameter, object], None
     return callback
 
 
+def _store_config(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    _store("config")(ctx, param, value)
+    root = ctx.find_root()
+    if isinstance(root.command, click.Group):
+        use_config(settings_of(ctx).config, root.command.list_commands(root))
+
+
 _OPTIONS = [
     click.option(
         "--config",
         type=click.Path(dir_okay=False, path_type=Path),
         envvar="SFCUTOVER_CONFIG",
         expose_value=False,
-        callback=_store("config"),
+        callback=_store_config,
         help="The cutover's file.  [default: cutover.yaml]",
     ),
     click.option(

@@ -8,6 +8,7 @@ from sfcutover.canary import Canary
 from sfcutover.checks import Verdict, check_for
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
+from sfcutover.cli.phase import templates_option
 from sfcutover.cli.rollback import on_every_target
 from sfcutover.config import Target
 from sfcutover.config.secretsearch import secret_variables
@@ -29,9 +30,10 @@ _COLORS = {Verdict.PASSED: "green", Verdict.FAILED: "red"}
 
 
 @click.command("watch")
+@templates_option
 @global_options
 @click.pass_context
-def command(ctx: click.Context) -> int:
+def command(ctx: click.Context, templates: Templates) -> int:
     """Redeem through the new egress, and look at the checks, every interval for a while.
 
     Failures in a row put the old addresses back at once, before any diagnosis, and exit 5.
@@ -41,7 +43,7 @@ def command(ctx: click.Context) -> int:
     config = run.cutover.watch or Watch()
     canary = Canary(run.cutover)
     checks = [check_for(each, secret_variables(run.cutover)) for each in config.checks]
-    rollback = Rollback(run, canary)
+    rollback = Rollback(run, canary, templates)
     rollback.get_ready()
     run.console.note(
         f"watching for {config.duration:.0f} s, every {config.interval:.0f} s; "
@@ -83,10 +85,10 @@ class Looks:
 class Rollback:
     """Puts the old addresses back on every target, reads back, and redeems through them."""
 
-    def __init__(self, run: Invocation, canary: Canary) -> None:
+    def __init__(self, run: Invocation, canary: Canary, templates: Templates) -> None:
         self._run = run
         self._canary = canary
-        self._templates = Templates()
+        self._templates = templates
 
     def get_ready(self) -> None:
         """See that everything a rollback needs is there before it is needed."""

@@ -6,16 +6,19 @@ import click
 
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
+from sfcutover.cli.phase import templates_option
 from sfcutover.cli.run import require_runnable
 from sfcutover.cli.runs import open_store
 from sfcutover.errors import ConfigError
 from sfcutover.runs.performing import Performing
+from sfcutover.templates import Templates
 
 
 @click.command("worker")
+@templates_option
 @global_options
 @click.pass_context
-def command(ctx: click.Context) -> None:
+def command(ctx: click.Context, templates: Templates) -> None:
     """Take part in the runs of this cutover until Ctrl-C or SIGTERM.
 
     Takes targets from the queue, and takes over what a process has left that is gone.
@@ -30,7 +33,7 @@ def command(ctx: click.Context) -> None:
             where=invocation.cutover.state.where,
             hint="set state.url to a PostgreSQL: postgresql+psycopg://host/database",
         )
-    performing = Performing(invocation.cutover, store)
+    performing = Performing(invocation.cutover, store, templates=templates)
     try:
         with performing.presence("worker") as presence:
             performing.require_fit_for_active()

@@ -7,6 +7,7 @@ import json
 from sfcutover.credentials import redact
 from sfcutover.documents.base import Document
 from sfcutover.output.streams import to_stdout
+from sfcutover.pasteable import pasteable
 
 
 def print_document(document: Document, *, one_line: bool = False) -> None:
@@ -17,18 +18,19 @@ def print_document(document: Document, *, one_line: bool = False) -> None:
 def document_text(document: Document, indent: int | None = 2) -> str:
     """The document as ASCII, which every terminal and locale can take.
 
-    Secrets are masked before the quoting, which would hide those with a quote in them.
+    Secrets are masked before the quoting, which would hide those with a quote in them; and a
+    command's file name is quoted with the rest.
     """
-    return json.dumps(_redacted(document.model_dump(mode="json", by_alias=True)), indent=indent)
+    return json.dumps(_presentable(document.model_dump(mode="json", by_alias=True)), indent=indent)
 
 
-def _redacted(value: object) -> object:
+def _presentable(value: object) -> object:
     match value:
         case str():
-            return redact(value)
+            return pasteable(redact(value))
         case list():
-            return [_redacted(each) for each in value]
+            return [_presentable(each) for each in value]
         case dict():
-            return {key: _redacted(each) for key, each in value.items()}
+            return {key: _presentable(each) for key, each in value.items()}
         case _:
             return value

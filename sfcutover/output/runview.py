@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 
 from sfcutover.documents.runs import EventDocument
 from sfcutover.output.console import Console
 from sfcutover.output.events import blocked_line, event_line, is_alarming
+from sfcutover.output.json import print_document
 from sfcutover.output.settings import Settings
-from sfcutover.output.streams import to_stdout
 from sfcutover.runs.eventdata import looks_of
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
@@ -60,8 +59,7 @@ class JsonView:
     """For programs: a document each on stdout, one a line."""
 
     def show(self, event: Event, progress: RunProgress) -> None:
-        document = EventDocument.of(event).model_dump(mode="json", by_alias=True)
-        to_stdout(json.dumps(document))
+        print_document(EventDocument.of(event), one_line=True)
 
     def tick(self, progress: RunProgress) -> None:
         """Nothing: only events are shown."""

@@ -15,6 +15,7 @@ import click
 
 from sfcutover.credentials import redact
 from sfcutover.errors import OperationFailedError
+from sfcutover.pasteable import pasteable
 
 # All control and direction characters but tab, line feed and the colours click adds.
 _OBEYED = re.compile(
@@ -27,8 +28,8 @@ DONE_SO_FAR = (
 
 
 def presentable(text: str) -> str:
-    """The text as it may be shown: secrets masked, control characters as a dot."""
-    return _OBEYED.sub("·", redact(text))
+    """The text as it may be shown: secrets masked, control characters as a dot, commands whole."""
+    return _OBEYED.sub("·", pasteable(redact(text)))
 
 
 def to_stdout(text: str, color: bool | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The cutover.yaml that a run was started with, and what differs in another one. Pure."""
+"""The cutover.yaml and templates that a run was started with, and what differs in others. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import hashlib
 import json
 
 from sfcutover.config import Cutover
+from sfcutover.templates import Templates
 
 Flat = dict[str, str]
 
 
-def config_text(cutover: Cutover) -> str:
-    """What the file says, without its layout; the place of the state may differ."""
+def config_text(cutover: Cutover, templates: Templates) -> str:
+    """What the file says, without its layout; the place of the state may differ.
+
+    With it goes what the --templates folder holds, as both decide what is deployed.
+    """
     data = cutover.model_dump(mode="json", exclude={"state"}, exclude_defaults=True)
+    if templates.overrides:
+        data["templates"] = templates.overrides
     return json.dumps(data, sort_keys=True, ensure_ascii=False)
 
 
@@ -38,6 +44,11 @@ _FIXED = ("name", "app", "carriers", "targets", "waves", "switch.manual")
 def fixed(before: str, after: str) -> list[str]:
     """The differences with which a run that was begun can't go on."""
     return [each for each in differences(before, after) if _is_fixed(each.partition(":")[0])]
+
+
+def is_of_a_template(difference: str) -> bool:
+    """True for a difference of the --templates folder."""
+    return difference.startswith("templates.")
 
 
 def _is_fixed(key: str) -> bool:

@@ -19,7 +19,7 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.runs.configs import config_text, differences, fingerprint, fixed
+from sfcutover.runs.configs import config_text, differences, fingerprint, fixed, is_of_a_template
 from sfcutover.runs.executors import Presence, Role
 from sfcutover.runs.journal import Event, Journal
 from sfcutover.runs.progress import RunProgress
@@ -63,6 +63,10 @@ class Performing:
     store: RunStore
     permissions: Permissions = field(default_factory=Permissions)
     templates: Templates = field(default_factory=Templates)
+
+    @property
+    def _config(self) -> str:
+        return config_text(self.cutover, self.templates)
 
     def open_run(self) -> Run | None:
         """The run that has not ended, if this process may go on with it, or the one that is done;
@@ -121,19 +125,11 @@ class Performing:
                 hint="go on with it, or cancel it, with the version it was begun with",
                 tokens=_WAITS,
             )
-        text = config_text(self.cutover)
+        text = self._config
         changed = differences(run.config, text)
         lasting = fixed(run.config, text)
         if lasting or (changed and not self.permissions.accept_changes):
-            raise ConfigError(
-                f"the run {run.id} was begun with another cutover.yaml: "
-                f"{'; '.join(lasting or changed)}",
-                where=self.cutover.where,
-                hint="put that back: a run can't go on with it"
-                if lasting
-                else "put the file back, or go on with the new one: sfcutover run --accept-changes",
-                tokens=_WAITS,
-            )
+            raise _another_config(run, self.cutover.where, lasting, changed)
         others = [each for each in self.store.executors.alive(self.cutover.name) if changed]
         if others:
             places = ", ".join(each.place for each in others)
@@ -146,7 +142,7 @@ class Performing:
     @contextmanager
     def presence(self, role: Role) -> Iterator[Presence]:
         """This process among those of the cutover."""
-        config = fingerprint(config_text(self.cutover))
+        config = fingerprint(self._config)
         with Presence(self.store.database, self.cutover.name, role, config) as presence:
             yield presence
 
@@ -177,8 +173,7 @@ class Performing:
 
     def _claimed(self, run: Run | None, options: RunOptions, presence: Presence) -> Run:
         if run is None:
-            text = config_text(self.cutover)
-            begun = self.store.begin(self.cutover.name, text, options, presence.id)
+            begun = self.store.begin(self.cutover.name, self._config, options, presence.id)
             if begun is not None:
                 return begun
             run = self.store.active(self.cutover.name)
@@ -188,7 +183,7 @@ class Performing:
                 hint="follow it: sfcutover runs --follow",
                 tokens=_UNTOUCHED,
             )
-        self.store.accept(run, config_text(self.cutover), options)
+        self.store.accept(run, self._config, options)
         journal = self.store.journal(run.id)
         said = {"place": presence.place, "by": current_actor()}
         journal.write("run-resumed", None, None, said)
@@ -199,7 +194,7 @@ class Performing:
         if self.permissions.again:
             return None
         newest = self.store.newest(self.cutover.name)
-        if newest and newest.outcome == DONE and newest.config == config_text(self.cutover):
+        if newest and newest.outcome == DONE and newest.config == self._config:
             return newest
         self._require_not_too_often()
         return None
@@ -315,6 +310,25 @@ def _ended(run: Run, event: Event) -> SfcutoverError | None:
         f"the run {run.id} {event.text('outcome')}: {event.text('message')}",
         hint=event.text("next"),
         tokens=event.text("tokens"),
+    )
+
+
+def _another_config(run: Run, where: str, lasting: list[str], changed: list[str]) -> ConfigError:
+    what = "cutover.yaml"
+    hint = "put the file back, or go on with the new one: sfcutover run --accept-changes"
+    if lasting:
+        hint = "put that back: a run can't go on with it"
+    elif all(map(is_of_a_template, changed)):
+        what = "--templates folder"
+        hint = (
+            "give the folder that it was begun with, or go on with this: "
+            "sfcutover run --accept-changes"
+        )
+    return ConfigError(
+        f"the run {run.id} was begun with another {what}: {'; '.join(lasting or changed)}",
+        where=where,
+        hint=hint,
+        tokens=_WAITS,
     )
 
 

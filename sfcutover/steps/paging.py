@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from sfcutover.config.secretsearch import secret_variables
+from sfcutover.pasteable import pasteable
 from sfcutover.processes import child_environment, run_in_group
 from sfcutover.steps.work import Evidence, Work
 
@@ -35,7 +36,7 @@ def notify(work: Work, event: str, message: str, next_: str) -> None:
         "SFCUTOVER_RUN": work.journal.run,
         "SFCUTOVER_EVENT": event,
         "SFCUTOVER_MESSAGE": message,
-        "SFCUTOVER_NEXT": next_,
+        "SFCUTOVER_NEXT": pasteable(next_),
     }
     try:
         environment = child_environment(secret_variables(work.cutover), facts)

@@ -109,7 +109,10 @@ def test_async_names_the_command_that_goes_on_and_it_works(desk: Desk, as_json: 
         assert (target["outcome"], target["deployment_ids"]) == ("started", [identifier])
         words = follow_up(target["follow_up"])
     else:
-        assert f"started {identifier} on packaging\nnext: sfcutover deployment wait" in result.out
+        assert (
+            f"started {identifier} on packaging\nnext: sfcutover --config 'my cutover.yaml' deploy"
+            in result.out
+        )
         words = follow_up(result.out)
     continued = desk.run(*words)
     assert continued.code == 0

@@ -51,7 +51,7 @@ def test_json_names_the_file_and_the_list(empty_desk: Desk) -> None:
 
 def test_another_file_is_named_in_what_comes_next(empty_desk: Desk) -> None:
     result = empty_desk.run("init", *RANGES, "--config", "mine.yaml")
-    assert follow_up(result.err) == ["doctor", "--config", "mine.yaml"]
+    assert follow_up(result.err) == ["--config", "mine.yaml", "doctor"]
     assert not empty_desk.config.exists()
 
 

@@ -33,7 +33,9 @@ def test_the_command_it_names_deploys_the_plan(desk: Desk) -> None:
     desk.write("own/package.xml.j2", text)
     desk.config.rename(desk.folder / "other.yaml")
     result = desk.run("--config", "other.yaml", "plan", "--out", "p.json", "--templates", "own")
-    assert result.err.startswith("plan written to p.json; next: sfcutover deploy add-new")
+    assert result.err.startswith(
+        "plan written to p.json; next: sfcutover --config other.yaml deploy"
+    )
     assert desk.run(*follow_up(result.err), "--yes").code == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from lxml import etree
 from sfcutover.emulator import Scenario
 from sfcutover.emulator.faults import Fault
 
-from ..chaos.world import NEW, OLD, Customers, World, fleet, world
+from ..chaos.world import NEW, OLD, ROOT, Customers, World, fleet, world
 from .harness import SCHEMAS
 
 Json = dict[str, object]
@@ -29,7 +30,7 @@ def here(tmp_path: Path) -> Iterator[World]:
 
 
 def configure(here: World, **keys: object) -> None:
-    file = here.folder / "cutover.yaml"
+    (file,) = here.folder.glob("*.yaml")
     config = yaml.safe_load(file.read_text(encoding="utf-8")) | keys
     kept = {key: value for key, value in config.items() if value is not None}
     file.write_text(yaml.safe_dump(kept), encoding="utf-8")
@@ -235,6 +236,35 @@ def test_another_cutover_yaml_is_refused_until_it_is_accepted(here: World) -> No
     code, out = here.call("approve")
     assert code == 0, out
     assert here.switches == ["apply"]
+
+
+def test_other_templates_are_refused_until_they_are_accepted(here: World) -> None:
+    text = (ROOT / "templates/package.xml.j2").read_text(encoding="utf-8")
+    (here.folder / "own").mkdir()
+    (here.folder / "own/package.xml.j2").write_text(text + "<!-- own -->\n", encoding="utf-8")
+    own = ("--templates", "own")
+    here.call("run", "--yes", "--pause-before", "switch", *own)
+    for command in (("run", "--yes"), ("approve",), ("approve", "--templates", "own2")):
+        (here.folder / "own2").mkdir(exist_ok=True)
+        code, out = here.call(*command)
+        assert code == 2
+        assert "begun with another --templates folder: templates.package.xml.j2" in error_of(out)
+    code, out = here.call("approve", *own)
+    assert code == 0, out
+    assert here.phases == ["Succeeded", "Succeeded"]
+
+
+def test_what_to_do_next_names_the_file_that_was_given(here: World) -> None:
+    (here.folder / "cutover.yaml").rename(here.folder / "eu move.yaml")
+    configure(here, notify=["sh", "-c", 'echo "$SFCUTOVER_NEXT" > called'])
+    given = ("--config", "eu move.yaml")
+    code, out = here.call("run", "--yes", "--pause-before", "switch", *given)
+    assert code == 69
+    command = "sfcutover --config 'eu move.yaml' approve emulated-cutover.1"
+    assert f"go on: {command}" in out
+    assert (here.folder / "called").read_text(encoding="utf-8") == f"{command}\n"
+    code, out = here.call(*shlex.split(command)[1:])
+    assert code == 0, out
 
 
 def test_what_the_run_is_made_of_can_t_be_changed_under_way(here: World) -> None:
