@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+import yaml
 
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
@@ -90,6 +92,30 @@ def test_two_workers_do_twenty_targets_though_one_is_killed(
         assert run.outcome == "done"
         assert_everything_once(whole)
         assert_in_waves(whole, store.journal(run.id).read())
+
+
+def test_a_worker_with_another_cutover_yaml_takes_no_part(
+    cluster: postgres.Postgres, tmp_path: Path, store_of: OpenStore
+) -> None:
+    with world(tmp_path / "one", Scenario(deploy_seconds=1.0), cluster.url("other")) as here:
+        config = yaml.safe_load((here.folder / "cutover.yaml").read_text(encoding="utf-8"))
+        text = yaml.safe_dump(config | {"max_rollbacks": 7})
+        (here.folder / "other.yaml").write_text(text, encoding="utf-8")
+        other, worker = here.start("worker", "--config", "other.yaml"), here.start("worker")
+        ready(other)
+        ready(worker)
+        starter = here.start("run", "--yes")
+        store = store_of(here)
+        wait_for(store, "deployment-sent")
+        starter.kill()
+        wait_for(store, "run-ended")
+        assert store.all()[0].outcome == "done"
+        assert here.phases == ["Succeeded", "Succeeded"]
+        query = sa.text("SELECT DISTINCT executor_id FROM dbos.workflow_status")
+        took_part = set(store.database.read(lambda c: c.execute(query).scalars().all()))
+        ids = {each.pid: each.id for each in store.executors.alive(store.all()[0].cutover)}
+        assert ids[worker.pid] in took_part
+        assert ids[other.pid] not in took_part
 
 
 def assert_everything_once(whole: Fleet) -> None:
