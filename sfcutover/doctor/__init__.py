@@ -11,6 +11,7 @@ from sfcutover.config import Cutover, Target
 from sfcutover.config.secretsearch import secret_references
 from sfcutover.connection import Connection, connect
 from sfcutover.doctor.checkup import Check
+from sfcutover.doctor.state import examine_state
 from sfcutover.doctor.traffic import examine_traffic
 from sfcutover.errors import AuthError, ConfigError, SfcutoverError
 from sfcutover.phases import Phase, check_order
@@ -31,6 +32,7 @@ def examine(cutover: Cutover, targets: tuple[Target, ...], templates: Templates)
         finally:
             connection.org.close()
     yield from examine_traffic(cutover)
+    yield examine_state(cutover)
 
 
 class TargetDoctor:

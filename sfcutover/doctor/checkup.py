@@ -1,11 +1,12 @@
-"""One line of the doctor."""
+"""One line of the doctor, and how a look becomes one."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from sfcutover.errors import ExitCode
+from sfcutover.errors import ConfigError, ExitCode, SfcutoverError
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 
@@ -20,3 +21,13 @@ class Check:
     detail: str
     fix: str | None = None
     exit_code: ExitCode = ExitCode.DONE
+
+
+def check(name: str, look: Callable[[], str]) -> Check:
+    """What a look at what all targets share returns, or raises. Raises nothing of ours."""
+    try:
+        return Check(None, name, "ok", look())
+    except ConfigError as error:  # a secret that another machine has is no failure here
+        return Check(None, name, "warning", str(error), error.hint)
+    except SfcutoverError as error:
+        return Check(None, name, "failed", str(error), error.hint, error.exit_code)

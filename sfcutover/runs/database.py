@@ -45,6 +45,11 @@ class Database:
         self._engine = _engine(url)
 
     @classmethod
+    def at(cls, state: State) -> Database:
+        """The one of this state; nothing is made, and nobody asked. Raises ConfigError."""
+        return cls(_url(state), state.where)
+
+    @classmethod
     def open(cls, state: State, *, create: bool = True) -> Database:
         """Open it, and make its tables if they are missing.
 
@@ -52,10 +57,9 @@ class Database:
         Raises ConfigError for a URL that is none, NetworkError for a server that doesn't answer,
         OperationFailedError for a file that can't be written.
         """
-        url = _url(state)
-        database = cls(url, state.where)
-        if url.get_backend_name() == "sqlite":
-            _make_folder(url, state.where, create)
+        database = cls.at(state)
+        if not database.is_shared:
+            _make_folder(database.url, state.where, create)
         database.run(database._make_tables, seconds=15.0 if create else 5.0)
         return database
 
@@ -63,6 +67,10 @@ class Database:
     def is_shared(self) -> bool:
         """True if other machines can have part in it."""
         return self.url.get_backend_name() == "postgresql"
+
+    def __str__(self) -> str:
+        """Its place, without its password."""
+        return self.url.render_as_string(hide_password=True)
 
     @property
     def engine_url(self) -> str:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
+import yaml
+
+from sfcutover.config.traffic import State
+from sfcutover.config.values import Text
+from sfcutover.runs.database import Database
+from sfcutover.runs.store import RunOptions, RunStore
 
 from .conftest import OpenDesk, StartOrg
 from .harness import Desk
@@ -98,3 +106,46 @@ def test_secrets_of_later_steps_are_only_warned_about(desk: Desk) -> None:
     assert result.code == 0
     assert "warning  verify.client_secret" in result.out
     assert "NOT_SET_YET is not set" in result.out
+
+
+def state_line(desk: Desk, **config: object) -> str:
+    if config:
+        desk.configure(**config)
+    lines = desk.run("doctor").out.splitlines()
+    number = next(number for number, line in enumerate(lines) if " state: " in line)
+    return "\n".join(lines[number : number + 2])
+
+
+def test_where_runs_are_kept_is_looked_at_and_not_made(desk: Desk) -> None:
+    assert "ok       state: .sfcutover/state.db is made by the first run" in state_line(desk)
+    assert not (desk.folder / ".sfcutover").exists()
+
+
+def test_a_run_that_has_not_ended_is_named(desk: Desk) -> None:
+    place = desk.folder / "kept.db"
+    database = Database.open(State(url=Text(literal=f"sqlite:///{place}")))
+    store = RunStore(database)
+    state = {"url": f"sqlite:///{place}"}
+    name = yaml.safe_load(desk.config.read_text())["name"]
+    assert "no run is under way" in state_line(desk, state=state)
+    assert store.begin(name, "{}", RunOptions(), "an executor") is not None
+    assert f"the run {name}.1 has not ended: sfcutover runs {name}.1" in state_line(desk)
+    database.close()
+
+
+def test_a_place_where_nothing_can_be_kept_is_told(desk: Desk) -> None:
+    (desk.folder / "file").write_text("")
+    line = state_line(desk, state={"url": "sqlite:///file/state.db"})
+    assert line.startswith("warning  state: ")
+    assert "no run could be kept" in line
+    assert "fix: correct the permissions, or name another file in state.url" in line
+
+
+def test_a_state_that_does_not_answer_is_a_failure(desk: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    desk.configure(state={"url": f"postgresql://127.0.0.1:{port}/runs"})
+    result = desk.run("doctor")
+    assert result.code == 7
+    assert "FAILED   state: " in result.out
+    assert "the state database does not answer" in result.out

@@ -1,0 +1,53 @@
+"""The doctor's look at where runs are kept. It makes no file and no table."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from sfcutover.config import Cutover
+from sfcutover.doctor.checkup import Check, check
+from sfcutover.errors import ConfigError
+from sfcutover.runs.database import Database
+from sfcutover.runs.tables import RUNS
+
+
+def examine_state(cutover: Cutover) -> Check:
+    """Whether a run could be kept, and whether one is under way. Raises nothing of ours."""
+    return check("state", lambda: _look(cutover))
+
+
+def _look(cutover: Cutover) -> str:
+    database = Database.at(cutover.state)
+    try:
+        path = None if database.is_shared else Path(database.url.database or "")
+        if path is not None and not path.exists():
+            return _could_be_made(path, cutover.state.where)
+        return f"{database}; {_under_way(database, cutover.name)}"
+    finally:
+        database.close()
+
+
+def _could_be_made(path: Path, where: str) -> str:
+    folder = next(each for each in path.absolute().parents if each.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        raise ConfigError(
+            f"no run could be kept: {path} can't be made, as {folder} can't be written to",
+            where=where,
+            hint="correct the permissions, or name another file in state.url",
+        )
+    return f"{path} is made by the first run"
+
+
+def _under_way(database: Database, cutover: str) -> str:
+    def look(connection: sa.Connection) -> str | None:
+        if not sa.inspect(connection).has_table(RUNS.name):
+            return None
+        open_ = sa.select(RUNS.c.id).where(RUNS.c.cutover == cutover, RUNS.c.ended.is_(None))
+        found: str | None = connection.scalar(open_)
+        return found
+
+    run = database.run(look, seconds=5.0, reads=True)
+    return f"the run {run} has not ended: sfcutover runs {run}" if run else "no run is under way"
