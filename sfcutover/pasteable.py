@@ -34,6 +34,11 @@ def use_config(config: Path, commands: Iterable[str]) -> None:
     _given.config = str(config)
 
 
+def use_default_config() -> None:
+    """From now on, leave commands as they are: they are about no file of this person's."""
+    _given.config = _DEFAULT
+
+
 def pasteable(text: str) -> str:
     """The text, each command in it with ``--config``; unchanged where the file is cutover.yaml."""
     if _given.config == _DEFAULT:

@@ -13,6 +13,7 @@ from sfcutover.output.console import Console
 from sfcutover.output.events import event_line
 from sfcutover.output.json import print_document
 from sfcutover.output.settings import Settings
+from sfcutover.pasteable import use_default_config
 
 if TYPE_CHECKING:
     from sfcutover.runs.journal import Event
@@ -49,6 +50,7 @@ def command(
 
     if fault and order == "wrong":
         raise click.UsageError("--fault goes with the right order.", ctx=ctx)
+    use_default_config()
     settings = settings_of(ctx)
     console = Console(settings)
 

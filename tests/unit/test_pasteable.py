@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.pasteable import pasteable, use_config
+from sfcutover.pasteable import pasteable, use_config, use_default_config
 
 NAMES = ("run", "rollback", "deployment")
 
@@ -16,7 +16,7 @@ NAMES = ("run", "rollback", "deployment")
 @pytest.fixture(autouse=True)
 def _default_afterwards() -> Iterator[None]:
     yield
-    use_config(Path("cutover.yaml"), NAMES)
+    use_default_config()
 
 
 def test_the_file_of_that_name_is_found_without_being_named() -> None:
