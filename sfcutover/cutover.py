@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, islice, repeat
 
+from sfcutover.announcement import announcement
 from sfcutover.config import Cutover
 from sfcutover.errors import ExitCode
 from sfcutover.flow import (
@@ -73,10 +74,13 @@ class CutoverFlow:
         self._snapshots = self.flow.each("snapshot", self.targets)
 
     def _add(self) -> None:
-        self.flow.wait_for_a_person("add-new")
+        self._wait_before("add-new")
         self.flow.each("add-new", self.targets)
         patience = self.cutover.verify.patience if self.cutover.verify else 0.0
         self.flow.each("verify-new", self.targets, {"patience": patience})
+
+    def _wait_before(self, step: str) -> None:
+        self.flow.wait_for_a_person(step, announcement(step, self.cutover, self.targets))
 
     def _switch(self) -> None:
         switch = self.cutover.switch
@@ -88,13 +92,13 @@ class CutoverFlow:
                 "switch", "switch", f"move the traffic of {self.cutover.app} to {new}", ""
             )
             return
-        self.flow.wait_for_a_person("switch")
+        self._wait_before("switch")
         self._moved = True
         self.flow.one("switch")
 
     def _verify(self) -> Outcomes:
         """Once more with the new addresses put on again where one was refused."""
-        self.flow.wait_for_a_person("verify")
+        self._wait_before("verify")
         self.flow.durable.sleep(DRAIN_SECONDS)
         try:
             return self.flow.each("verify", self.targets)
@@ -105,7 +109,7 @@ class CutoverFlow:
 
     def _remove_in_waves(self, proofs: Outcomes) -> Ending:
         self._settle(proofs)
-        self.flow.wait_for_a_person("remove-old")
+        self._wait_before("remove-old")
         for number, wave in enumerate(_waves(self.targets, self.cutover.waves), 1):
             self.flow.require_wanted()
             self.flow.durable.tell("wave", number=number, targets=list(wave))
@@ -142,14 +146,16 @@ class CutoverFlow:
     def _canceled(self) -> Ending:
         states = self.flow.durable.on_targets("state", self.targets, {})
         known = [f"{name}: {one.evidence.get('state', 'unknown')}" for name, one in states.items()]
+        holds_old = all(one.evidence.get("holds_old") for one in states.values())
         traffic = "traffic leaves by the new addresses, or is on its way there"
         return Ending(
             "canceled",
             ExitCode.INTERRUPTED,
-            f"canceled at a safe point; {'; '.join(known)}",
+            f"it ended at a safe point; {'; '.join(known)}",
             "nothing was half done: each list is as said; "
             + (traffic if self._moved else "no traffic was moved"),
-            "sfcutover run starts anew from there; sfcutover rollback puts the old addresses back"
+            "sfcutover run starts anew from there"
+            + ("" if holds_old else "; sfcutover rollback puts the old addresses back")
             + ("; sfcutover switch --revert moves the traffic back" if self._moved else ""),
         )
 

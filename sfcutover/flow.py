@@ -126,10 +126,11 @@ class Flow:
             outcomes |= self.durable.on_targets(action, again, arguments)
         return outcomes
 
-    def wait_for_a_person(self, step: str) -> None:
+    def wait_for_a_person(self, step: str, does: str) -> None:
+        """Wait where that was asked for. does: what the step will do, for whoever approves it."""
         self.require_wanted()
         if self.durable.is_to_wait(step):
-            self.ask(step, "pause-before", f"the next step is {step}", "")
+            self.ask(step, "pause-before", f"the next step is {step}: {does}", "")
 
     def ask_about(self, step: str, outcomes: Outcomes) -> None:
         """Inconclusive is no failure: nothing goes back, a person looks."""

@@ -89,14 +89,14 @@ def check_order(phase: Phase, live: Allowlist, change: Change) -> None:
             _require(
                 live,
                 change.new,
-                "the new address {} is not on the live list; traffic through it would be refused",
+                "the new {} not on the live list; traffic from there would be refused",
                 hint="deploy add-new first: sfcutover deploy add-new",
             )
         case Phase.REMOVE_NEW:
             _require(
                 live,
                 change.old,
-                "the old address {} is not on the live list; without the new ones nothing is left",
+                "the old {} not on the live list; without the new ones nothing is left",
                 hint="put the old addresses back first: sfcutover deploy restore-old",
             )
         case Phase.RESTORE_OLD:
@@ -122,7 +122,7 @@ def _require_old(live: Allowlist, change: Change) -> None:
     _require(
         live,
         change.old,
-        "the old address {} is not on the live list",
+        "the old {} not on the live list",
         hint="correct old: in cutover.yaml, or check that this is the right app and org",
     )
 
@@ -130,7 +130,8 @@ def _require_old(live: Allowlist, change: Change) -> None:
 def _require(live: Allowlist, ranges: Iterable[IpRange], message: str, *, hint: str) -> None:
     missing = live.uncovered(ranges)
     if missing:
-        raise DriftError(message.format(", ".join(map(str, missing))), hint=hint)
+        are = "address {} is" if len(missing) == 1 else "addresses {} are"
+        raise DriftError(message.format(are.format(", ".join(map(str, missing)))), hint=hint)
 
 
 def _remove(

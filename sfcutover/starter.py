@@ -29,6 +29,7 @@ class Starter:
             app=self.app,
             api_version=self.api_version,
             org=self.org,
+            hint="" if self.old else _CHOOSE,
             old=_entries(self.old) or "\n".join(map(_candidate, self.live)),
             new=_entries(self.new) or "  # - 198.51.100.20",
         )
@@ -43,6 +44,8 @@ def _candidate(entry: IpRange) -> str:
     return f"  # - {{range: {json.dumps(str(entry))}{description}}}"
 
 
+_CHOOSE = """
+# These are on the list now: take the # off those only that are yours and go."""
 _TEXT = """\
 # One change of addresses on a Refresh Token IP Allowlist. Next: sfcutover doctor
 version: 1
@@ -52,7 +55,7 @@ carriers: [token-ip-ranges]   # add trusted-ip-ranges to keep both lists in step
 api_version: "{api_version}"
 
 # The addresses that traffic leaves now and will leave no more. Only these are ever taken
-# off; every other entry of the live list belongs to somebody else and stays.
+# off; every other entry of the live list belongs to somebody else and stays.{hint}
 old:
 {old}
 
@@ -67,4 +70,27 @@ new:
 targets:
   - name: packaging
     org: {org}
+
+# What follows is for probe, switch, verify, watch and run; deploy add-new does without it.
+# Secrets never stand here: {{env: NAME}}, {{file: PATH}} or {{command: [argv]}}.
+
+# How traffic leaves, now and in future.
+# egress:
+#   old: {{proxy: {{env: OLD_PROXY_URL}}}}
+#   new: {{proxy: {{env: NEW_PROXY_URL}}}}
+#   echo_url: http://ip.quotaguard.com   # a page that answers with the address it sees
+
+# What moves the application's traffic: argv, no shell. Or {{manual: true}}: a person does.
+# switch:
+#   apply: ["heroku", "config:set", "PROXY=new"]
+#   revert: ["heroku", "config:set", "PROXY=old"]
+
+# A canary: a grant of your own, whose refresh token is redeemed to prove each address.
+# verify:
+#   client_id: {{env: SF_CLIENT_ID}}
+#   client_secret: {{env: SF_CLIENT_SECRET}}
+#   refresh_token: {{file: .secrets/canary}}   # rewritten when the org rotates it
+
+# How long redemptions are watched after the old addresses are off.
+# watch: {{duration: 15m, interval: 15s, failures: 2}}
 """

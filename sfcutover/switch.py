@@ -127,7 +127,7 @@ def _by_a_person(facts: SwitchFacts, ask: Callable[[str], bool]) -> SwitchResult
     if not ask(facts.question):
         raise InterruptedRunError(
             "nobody confirmed that the traffic has moved",
-            hint="move it, then run this again",
+            hint=f"move it, then run this again at a terminal, where it asks: {facts.question}",
             tokens=_TOKENS,
         )
     return SwitchResult(facts.direction, True, time.monotonic() - begun)

@@ -78,8 +78,8 @@ class WayBack:
         return _rolled_back(
             error,
             f"the old addresses are back on the list of {', '.join(error.targets)}; {where}",
-            "find the address that was refused: sfcutover verify --via new; then start again: "
-            "sfcutover run",
+            "find out what failed; sfcutover verify --via new shows whether each new address "
+            "redeems; then start again: sfcutover run",
         )
 
     def _start_rollback(self, error: FailedError) -> None:

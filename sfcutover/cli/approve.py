@@ -10,9 +10,9 @@ from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
 from sfcutover.cli.run import perform, require_runnable
 from sfcutover.cli.runs import open_store
-from sfcutover.errors import ConfigError
+from sfcutover.errors import ConfigError, GateError
 from sfcutover.runs.performing import Performing
-from sfcutover.runs.progress import Pause, RunProgress
+from sfcutover.runs.progress import FORWARDS, Pause, RunProgress
 from sfcutover.runs.store import Run, RunStore
 from sfcutover.templates import Templates
 
@@ -20,6 +20,11 @@ from sfcutover.templates import Templates
 @click.command("approve")
 @click.argument("run_id", metavar="[ID]", required=False)
 @click.option("--note", metavar="TEXT", help="Why; it is recorded and stands in the report.")
+@click.option(
+    "--step",
+    type=click.Choice(FORWARDS),
+    help="Only if it waits before this step; refused at any other pause.",
+)
 @click.option("--record-only", is_flag=True, help="Don't go on with the run here.")
 @templates_option
 @global_options
@@ -28,6 +33,7 @@ def command(
     ctx: click.Context,
     run_id: str | None,
     note: str | None,
+    step: str | None,
     record_only: bool,
     templates: Templates,
 ) -> None:
@@ -41,6 +47,7 @@ def command(
     performing = Performing(invocation.cutover, store, templates=templates)
     performing.require_mine(run)
     pause = _pause_of(store, run)
+    _require_step(run, pause, step)
     alive = run.owner is not None and store.executors.is_alive(run.owner)
     goes_on_here = not (alive or record_only)
     if goes_on_here:
@@ -53,6 +60,17 @@ def command(
         invocation.console.data(f"approved; {'it goes on' if alive else 'recorded'}: {follow}")
         return
     perform(invocation, performing, run, run.options, wait=None)
+
+
+def _require_step(run: Run, pause: Pause, step: str | None) -> None:
+    if step not in (None, pause.step):
+        raise GateError(
+            f"the run {run.id} waits at {pause.step}, not at {step}: {pause.message}",
+            where=run.id,
+            hint=f"see how it stands: sfcutover runs {run.id}; to approve what it waits for: "
+            f"--step {pause.step}",
+            tokens="nothing was approved; the lists stay as they are while it waits",
+        )
 
 
 def _pause_of(store: RunStore, run: Run) -> Pause:

@@ -43,11 +43,14 @@ def command(ctx: click.Context, run_id: str | None, note: str | None, templates:
     if not alive:
         require_runnable(invocation)
         performing.require_fit(run)
+    before = store.journal(run.id).newest()
     store.requests(run.id).add("cancel", current_actor(), note)
     with view_for(invocation) as view:
-        if not alive:
+        if alive:
+            progress = follow(store, run.id, view, leave=False, since=before)
+        else:
             performing.perform(run, run.options, view, leave=False)
-        progress = follow(store, run.id, view if alive else _Nobody(), leave=False)
+            progress = RunProgress.of(store.journal(run.id).read())
     if progress.ended is not None and not invocation.settings.json:
         ended = progress.ended
         invocation.console.data(f"{ended.text('outcome')}: {ended.text('message')}")
@@ -60,11 +63,3 @@ def command(ctx: click.Context, run_id: str | None, note: str | None, templates:
 def _is_canceled(progress: RunProgress) -> bool:
     """That is what was asked for; all other ends have their own exit code."""
     return progress.ended is not None and progress.ended.text("outcome") == "canceled"
-
-
-class _Nobody:
-    def show(self, event: object, progress: object) -> None:
-        """It was shown."""
-
-    def tick(self, progress: object) -> None:
-        """It was shown."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from sfcutover.clearance import Clearance
+from sfcutover.cli.besiderun import outside_run_option, require_no_open_run
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import phase_argument, templates_option
@@ -77,6 +78,7 @@ _OUTCOMES: dict[Outcome, str] = {
     help="Remove without proof; needs --reason, and the app's name typed at a terminal.",
 )
 @click.option("--reason", metavar="TEXT", help="Why nothing is verified; it is recorded.")
+@outside_run_option
 @templates_option
 @global_options
 @click.pass_context
@@ -92,6 +94,7 @@ def command(
     evidence_file: Path | None,
     skip_verification: bool,
     reason: str | None,
+    outside_run: bool,
     templates: Templates,
 ) -> None:
     """Deploy PHASE, wait for the org, and read the list back. Asks before it changes anything.
@@ -100,10 +103,13 @@ def command(
 
     remove-old and remove-new take addresses away: they are refused (exit 5) until
     redemptions have proven the addresses that stay. They verify first, or take --evidence.
+    While a run of the cutover has not ended, they are the run's to do (exit 69).
     """
     if skip_verification != bool(reason and reason.strip()):
         raise click.UsageError("--skip-verification and --reason TEXT go together.", ctx=ctx)
     run = Invocation.of(ctx)
+    if phase.removes and not (outside_run or dry_run):
+        require_no_open_run(run, f"{phase} was not deployed")
     deploy = Deploy(
         run,
         phase,

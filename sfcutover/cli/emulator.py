@@ -62,6 +62,7 @@ def command(
 
     \b
       sfcutover emulator --env-file org.env --config-file cutover.yaml &
+      until [ -s cutover.yaml ]; do sleep 0.1; done
       set -a; . ./org.env; set +a
       sfcutover plan
     """

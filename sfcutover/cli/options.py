@@ -69,7 +69,7 @@ _OPTIONS = [
         envvar="SFCUTOVER_JSON",
         expose_value=False,
         callback=_store("json"),
-        help="Print exactly one JSON document to stdout.",
+        help="Print one JSON document to stdout; run, approve, cancel and --follow one a line.",
     ),
     click.option(
         "-v",

@@ -6,13 +6,18 @@ import sys
 
 import click
 
+from sfcutover.announcement import announcement
+from sfcutover.canary import Canary
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
 from sfcutover.cli.runs import open_store, view_for
+from sfcutover.config import Cutover
 from sfcutover.cutover import PAUSES
-from sfcutover.errors import ConfigError, InterruptedRunError
+from sfcutover.errors import ConfigError, DriftError, InterruptedRunError
 from sfcutover.output.runview import JsonView
+from sfcutover.phases import Phase
+from sfcutover.plan import live_phase, plan_phase
 from sfcutover.runs.performing import Performing, Permissions, failure_of_run
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.store import Run, RunOptions, RunStore
@@ -63,10 +68,13 @@ def command(
     performing = Performing(invocation.cutover, store, permissions, templates)
     run = performing.open_run()
     if run is not None and run.ended is not None:
+        _require_still_done(invocation, run, templates)
         _say_done(invocation, run, store)
         return
-    if run is None and not yes:
-        _confirm(invocation, pause_before)
+    if run is None:
+        _require_secrets(invocation.cutover)
+        if not yes:
+            _confirm(invocation, pause_before)
     options = RunOptions(pause_before)
     perform(invocation, performing, run, options, wait=wait)
 
@@ -104,6 +112,39 @@ def perform(
         invocation.console.note(f"next: {invocation.command_line('report', run.id)}")
 
 
+def _require_secrets(cutover: Cutover) -> None:
+    """What a run is going to prove with must be there before it begins. Nothing is redeemed.
+
+    Raises ConfigError, and what reading the canary's token raises.
+    """
+    canary = Canary(cutover)
+    for name in ("old", "new"):
+        canary.egress(name)
+    _ = canary.endpoint
+    canary.store.read()
+
+
+def _require_still_done(invocation: Invocation, run: Run, templates: Templates) -> None:
+    """Raises DriftError where a list is no longer as the run left it."""
+    for target in invocation.targets:
+        with invocation.connection(target) as connection:
+            live = connection.read()
+            try:
+                is_done = not plan_phase(
+                    Phase.REMOVE_OLD, live, invocation.cutover, templates
+                ).changed
+            except DriftError:
+                is_done = False
+            if not is_done:
+                raise DriftError(
+                    f"the run {run.id} has done this, but since then the list of {target.name} "
+                    f"has changed; it is now {live_phase(live, invocation.cutover.change)}",
+                    where=run.id,
+                    hint="sfcutover diff remove-old shows the live list; sfcutover run --again "
+                    "starts anew",
+                )
+
+
 def _say_done(invocation: Invocation, run: Run, store: RunStore) -> None:
     """The run that did it has ended, perhaps without this person's seeing it."""
     if invocation.settings.json:
@@ -130,9 +171,7 @@ def require_runnable(invocation: Invocation) -> None:
             where="--target",
             hint="leave --target out; single steps take it: sfcutover deploy add-new --target NAME",
         )
-    wanted = {"egress": cutover.egress, "switch": cutover.switch, "verify": cutover.verify}
-    missing = [name for name, value in wanted.items() if value is None]
-    if missing:
+    if missing := cutover.missing_for_run:
         raise ConfigError(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not configured",
             where=cutover.where,
@@ -143,17 +182,18 @@ def require_runnable(invocation: Invocation) -> None:
 
 
 def _confirm(invocation: Invocation, pause_before: tuple[str, ...]) -> None:
-    cutover, change = invocation.cutover, invocation.cutover.change
+    cutover = invocation.cutover
     if not _at_terminal():
         raise ConfigError(
             "nobody can be asked here: standard input is no terminal",
             hint="look at sfcutover diff add-new first, then run this again with --yes",
         )
-    names = ", ".join(target.name for target in invocation.targets)
-    invocation.console.data(
-        f"{cutover.name}: {cutover.app} on {names}\n"
-        f"  + {', '.join(map(str, change.added))}\n  - {', '.join(map(str, change.removed))}"
+    names = [target.name for target in invocation.targets]
+    steps = "".join(
+        f"\n  {step + ':':11} {announcement(step, cutover, names)}"
+        for step in ("add-new", "switch", "remove-old")
     )
+    invocation.console.data(f"{cutover.name} of {cutover.app}{steps}")
     if pause_before:
         invocation.console.data(f"  waits before: {', '.join(pause_before)}")
     if not invocation.console.confirm("Start the cutover?"):

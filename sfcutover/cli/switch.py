@@ -7,6 +7,7 @@ import sys
 import click
 
 from sfcutover.canary import Canary
+from sfcutover.cli.besiderun import outside_run_option, require_no_open_run
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.config.secretsearch import secret_variables
@@ -26,9 +27,10 @@ from sfcutover.switch import DRAIN_SECONDS, Direction, SwitchFacts, run_switch
 
 @click.command("switch")
 @click.option("--revert", is_flag=True, help="Move the traffic back to the old addresses.")
+@outside_run_option
 @global_options
 @click.pass_context
-def command(ctx: click.Context, revert: bool) -> None:
+def command(ctx: click.Context, revert: bool, outside_run: bool) -> None:
     """Step 3: run the switch command, or ask a person, then see that the new path is right.
 
     Refused while a target's list lacks an address that traffic would move to. --revert goes
@@ -38,6 +40,8 @@ def command(ctx: click.Context, revert: bool) -> None:
     config = _config(run)
     direction: Direction = "revert" if revert else "apply"
     if not revert:
+        if not outside_run:
+            require_no_open_run(run, "no traffic was moved")
         _require_probe(run)
     _require_listed(run, direction)
     facts = SwitchFacts.of_cutover(run.cutover, direction)

@@ -159,7 +159,12 @@ class Cutover(Model):
     waves: Waves = (1, 5)
     max_rollbacks: int = Field(3, ge=1)
     notify: tuple[Word, ...] | None = Field(None, min_length=1)
-    state: State = State()
+    state: State = Field(default_factory=State)
+
+    def place(self, file: YamlFile, location: Location = ()) -> None:
+        super().place(file, location)
+        if "state" not in self.model_fields_set:
+            self.state.place(file, location)
 
     def verify_of(self, target: Target) -> Verify | None:
         """How a redemption is made for this target: the cutover's way, with its own canary."""
@@ -167,6 +172,12 @@ class Cutover(Model):
             return self.verify
         own = {name: getattr(target.verify, name) for name in target.verify.model_fields_set}
         return self.verify.model_copy(update=own)
+
+    @property
+    def missing_for_run(self) -> tuple[str, ...]:
+        """What a whole run needs, and isn't configured."""
+        wanted = {"egress": self.egress, "switch": self.switch, "verify": self.verify}
+        return tuple(name for name, value in wanted.items() if value is None)
 
     @property
     def change(self) -> Change:

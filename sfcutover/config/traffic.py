@@ -6,9 +6,10 @@ shows before the first deploy.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from sfcutover.checks.condition import Condition
 from sfcutover.config.values import (
@@ -21,6 +22,7 @@ from sfcutover.config.values import (
     VariableName,
     Word,
 )
+from sfcutover.config.yamlfile import Location, YamlFile
 from sfcutover.ipranges import IpRange
 
 
@@ -192,3 +194,14 @@ class State(Model):
     """Where a run is kept: SQLite by default, PostgreSQL to share it between machines."""
 
     url: Text = Text(literal="sqlite:///.sfcutover/state.db")
+    _folder: Path = PrivateAttr(Path())
+
+    def place(self, file: YamlFile, location: Location = ()) -> None:
+        super().place(file, location)
+        self._folder = Path(file.name).parent
+
+    @property
+    def folder(self) -> Path:
+        """What a relative SQLite file is relative to: where the cutover's file is. One cutover
+        has one state, wherever its commands are started."""
+        return self._folder

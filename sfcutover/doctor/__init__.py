@@ -23,6 +23,7 @@ from sfcutover.templates import Templates
 def examine(cutover: Cutover, targets: tuple[Target, ...], templates: Templates) -> Iterator[Check]:
     """Every check of the cutover and of these targets. Raises nothing of ours."""
     yield _config_check(cutover)
+    yield from _run_check(cutover)
     yield from (Check(None, "note", "skipped", note) for note in cutover.notes)
     yield from _secret_checks(cutover)
     for target in targets:
@@ -119,6 +120,18 @@ def _config_check(cutover: Cutover) -> Check:
         f"{len(cutover.targets)} target{'s' if len(cutover.targets) > 1 else ''}"
     )
     return Check(None, "config", "ok", detail)
+
+
+def _run_check(cutover: Cutover) -> Iterator[Check]:
+    """Single steps do without what a whole run needs."""
+    if missing := cutover.missing_for_run:
+        yield Check(
+            None,
+            "run",
+            "warning",
+            f"not configured: {', '.join(missing)}; sfcutover run is refused, single steps work",
+            "add what is missing; the README shows each",
+        )
 
 
 def _secret_checks(cutover: Cutover) -> Iterator[Check]:

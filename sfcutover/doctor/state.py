@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from sfcutover.config import Cutover
 from sfcutover.doctor.checkup import Check, check
 from sfcutover.errors import ConfigError
 from sfcutover.runs.database import Database
-from sfcutover.runs.tables import RUNS
+from sfcutover.runs.openrun import find_open, missing_file
 
 
 def examine_state(cutover: Cutover) -> Check:
@@ -22,12 +20,13 @@ def examine_state(cutover: Cutover) -> Check:
 def _look(cutover: Cutover) -> str:
     database = Database.at(cutover.state)
     try:
-        path = None if database.is_shared else Path(database.url.database or "")
-        if path is not None and not path.exists():
+        if path := missing_file(database):
             return _could_be_made(path, cutover.state.where)
-        return f"{database}; {_under_way(database, cutover.name)}"
+        run = find_open(database, cutover.name)
     finally:
         database.close()
+    said = f"the run {run} has not ended: sfcutover runs {run}" if run else "no run is under way"
+    return f"{database}; {said}"
 
 
 def _could_be_made(path: Path, where: str) -> str:
@@ -39,15 +38,3 @@ def _could_be_made(path: Path, where: str) -> str:
             hint="correct the permissions, or name another file in state.url",
         )
     return f"{path} is made by the first run"
-
-
-def _under_way(database: Database, cutover: str) -> str:
-    def look(connection: sa.Connection) -> str | None:
-        if not sa.inspect(connection).has_table(RUNS.name):
-            return None
-        open_ = sa.select(RUNS.c.id).where(RUNS.c.cutover == cutover, RUNS.c.ended.is_(None))
-        found: str | None = connection.scalar(open_)
-        return found
-
-    run = database.run(look, seconds=5.0, reads=True)
-    return f"the run {run} has not ended: sfcutover runs {run}" if run else "no run is under way"

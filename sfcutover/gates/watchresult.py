@@ -52,7 +52,8 @@ def failure_of(result: WatchResult) -> GateError | None:
         case WatchOutcome.ROLLED_BACK:
             return GateError(
                 f"the watch rolled back: {reasons}",
-                hint="find the address that was refused: sfcutover verify --via new",
+                hint="find out what failed; sfcutover verify --via new shows whether each new "
+                "address redeems",
                 tokens="the old addresses are on the list again; logins refused meanwhile may "
                 "have to be made again",
             )

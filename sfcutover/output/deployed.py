@@ -44,7 +44,7 @@ _NEXT = {
         "watch your redemptions: sfcutover watch; sfcutover rollback puts the old ones back"
     ),
     Phase.RESTORE_OLD: "the old addresses are allowed again; traffic may go back to them",
-    Phase.REMOVE_NEW: "the list is as it was before the cutover",
+    Phase.REMOVE_NEW: "the list holds what it held before the cutover",
 }
 
 

@@ -20,6 +20,8 @@ _STILL_SECONDS = 60.0  # so long what is seen again and again is not told of
 class LineView:
     """For logs, pipes and CI: a line each on stderr."""
 
+    whole = False
+
     def __init__(self, console: Console) -> None:
         self._console = console
         self._told: dict[object, tuple[float, object]] = {}  # by what it is about: when, and what
@@ -57,6 +59,8 @@ class LineView:
 
 class JsonView:
     """For programs: a document each on stdout, one a line."""
+
+    whole = False
 
     def show(self, event: Event, progress: RunProgress) -> None:
         print_document(EventDocument.of(event), one_line=True)

@@ -47,7 +47,7 @@ class Database:
     @classmethod
     def at(cls, state: State) -> Database:
         """The one of this state; nothing is made, and nobody asked. Raises ConfigError."""
-        return cls(_url(state), state.where)
+        return cls(_in_folder(_url(state), state.folder), state.where)
 
     @classmethod
     def open(cls, state: State, *, create: bool = True) -> Database:
@@ -172,6 +172,12 @@ def _url(state: State) -> sa.URL:
     if url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     return url
+
+
+def _in_folder(url: sa.URL, folder: Path) -> sa.URL:
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return url
+    return url.set(database=str(folder / str(url.database)))
 
 
 def _make_folder(url: sa.URL, where: str, create: bool) -> None:

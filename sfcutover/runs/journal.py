@@ -77,6 +77,11 @@ class Journal:
         query = sa.select(JOURNAL).where(JOURNAL.c.run == self.run, JOURNAL.c.seq > after)
         return self._select(query.order_by(JOURNAL.c.seq))
 
+    def newest(self) -> int:
+        """The number of the newest event, 0 before the first."""
+        query = sa.select(sa.func.max(JOURNAL.c.seq)).where(JOURNAL.c.run == self.run)
+        return self._database.read(lambda c: c.scalar(query)) or 0
+
     def last(self, kind: str, step: str | None = None, target: str | None = None) -> Event | None:
         """The newest event of a kind, of a step and a target."""
         query = self._of_kind(kind, step, target)

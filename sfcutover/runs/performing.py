@@ -23,18 +23,26 @@ from sfcutover.runs.configs import config_text, differences, fingerprint, fixed,
 from sfcutover.runs.executors import Presence, Role
 from sfcutover.runs.journal import Event, Journal
 from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.store import DONE, WORKFLOW_VERSION, Run, RunOptions, RunStore
+from sfcutover.runs.store import DONE, ROLLED_BACK, WORKFLOW_VERSION, Run, RunOptions, RunStore
 from sfcutover.templates import Templates
 
 _LOOK_SECONDS = 0.1
 _LOOKS_FOR_NOBODY = 20
 GIVE_UP_SECONDS = 600.0  # so long this process keeps trying to put addresses back
+_ENDED = {ROLLED_BACK: "was rolled back", "canceled": "was canceled"}
 _UNTOUCHED = "this command changed nothing; the run goes on as it did"
 _WAITS = "the run waits; the lists are as it left them"
 
 
 class View(Protocol):
-    """Shows a run as it goes."""
+    """Shows a run as it goes.
+
+    whole: True if it also shows what was before this process took part.
+    """
+
+    @property
+    def whole(self) -> bool:
+        """As above."""
 
     def show(self, event: Event, progress: RunProgress) -> None:
         """One more event."""
@@ -88,9 +96,10 @@ class Performing:
         run: None begins a new one. Raises StillRunningError where another process was faster.
         """
         with self.presence("run") as presence:
+            before = 0 if run is None else self.store.journal(run.id).newest()
             mine = self._claimed(run, options, presence)
             check = self._take_part(presence, mine)
-            follow(self.store, mine.id, view, leave=leave, check=check)
+            follow(self.store, mine.id, view, leave=leave, check=check, since=before)
         return self.store.find(mine.id)
 
     def require_mine(self, run: Run) -> None:
@@ -217,12 +226,14 @@ def follow(
     leave: bool,
     check: Callable[[], None] | None = None,
     nobody: Callable[[], bool] = lambda: False,
+    since: int = 0,
 ) -> RunProgress:
     """Show a run until it has ended, or with leave, until it waits for a person.
 
     check: of the process that performs it: raises why it can't go on. A database that is away
     then ends nothing, as a list may be watched meanwhile. A rollback that fails is left after
     10 minutes. nobody: of a process that only looks on: True if nobody performs it any more.
+    since: the event behind which something is news; a log holds what was before it already.
     Raises what reading raises.
     """
     journal, progress, seq, looks = store.journal(run), RunProgress(), 0, 0
@@ -231,7 +242,8 @@ def follow(
         for event in _read(journal, seq, patient=check is not None):
             seq = event.seq
             progress.apply(event)
-            view.show(event, progress)
+            if event.seq > since or view.whole:
+                view.show(event, progress)
             if event.kind == "page" and paged_at is None:
                 paged_at = time.monotonic()
         view.tick(progress)
@@ -305,9 +317,10 @@ def _ended(run: Run, event: Event) -> SfcutoverError | None:
     code = int(event.number("exit_code"))
     if code == 0:
         return None
+    outcome = event.text("outcome")
     return RunEndedError(
         code,
-        f"the run {run.id} {event.text('outcome')}: {event.text('message')}",
+        f"the run {run.id} {_ENDED.get(outcome, outcome)}: {event.text('message')}",
         hint=event.text("next"),
         tokens=event.text("tokens"),
     )

@@ -160,6 +160,7 @@ def _rolled_back(reason: str) -> Problem:
         where=None,
         tokens="the old addresses are on the list again; logins refused meanwhile may have to be "
         "made again",
-        next="find the address that was refused: sfcutover verify --via new",
+        next="find out what failed; sfcutover verify --via new shows whether each new address "
+        "redeems",
         exit_code=int(ExitCode.GATE),
     )

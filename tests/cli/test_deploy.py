@@ -164,7 +164,7 @@ def test_a_canary_that_cannot_be_read_removes_nothing(desk: Desk) -> None:
 
 def test_remove_old_before_add_new_is_drift(desk: Desk) -> None:
     result = desk.run("deploy", "remove-old", "--yes")
-    result.refused(4, "the new address 127.0.0.21, 127.0.0.22 is not on the live list")
+    result.refused(4, "the new addresses 127.0.0.21, 127.0.0.22 are not on the live list")
     assert "sfcutover deploy add-new" in result.hint
 
 

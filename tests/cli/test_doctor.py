@@ -149,3 +149,13 @@ def test_a_state_that_does_not_answer_is_a_failure(desk: Desk) -> None:
     assert result.code == 7
     assert "FAILED   state: " in result.out
     assert "the state database does not answer" in result.out
+
+
+def test_what_a_run_lacks_is_a_warning(desk: Desk) -> None:
+    assert "not configured" not in "".join(
+        line for line in desk.run("doctor").out.splitlines() if " run: " in line
+    )
+    desk.configure(switch=None, egress=None)
+    result = desk.run("doctor")
+    assert result.code == 0
+    assert "warning  run: not configured: egress, switch; sfcutover run is refused" in result.out

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import yaml
+
+from sfcutover.config import load_config
 
 from .conftest import OpenDesk
 from .harness import Desk
@@ -115,3 +119,16 @@ def test_an_org_with_two_apps(open_desk: OpenDesk) -> None:
 def test_a_place_that_takes_no_file(empty_desk: Desk) -> None:
     result = empty_desk.run("init", *RANGES, "--config", "nowhere/cutover.yaml")
     result.refused(1, "nowhere/cutover.yaml: the file was not written: No such file")
+
+
+def test_what_is_commented_out_is_a_config_too(empty_desk: Desk) -> None:
+    """Whoever takes all the comments off has a cutover that a run takes."""
+    empty_desk.run("init", *RANGES)
+    lines = empty_desk.config.read_text().splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("# What follows"))
+    keys = re.compile(r"# ((\w+:|  +\w+:).*)")
+    opened = [keys.sub(r"\1", line) for line in lines[start + 2 :]]
+    empty_desk.config.write_text("\n".join([*lines[:start], *opened, ""]))
+    cutover = load_config(empty_desk.config)
+    assert cutover.missing_for_run == ()
+    assert cutover.watch is not None

@@ -159,7 +159,7 @@ def test_a_run_that_waits_is_canceled_and_says_how_the_lists_are(here: World) ->
     here.call("run", "--yes", "--pause-before", "switch")
     code, out = here.call("cancel", "--note", "not today")
     assert code == 0, out
-    assert "canceled at a safe point; packaging: add-new: old and new addresses" in out
+    assert "it ended at a safe point; packaging: add-new: old and new addresses" in out
     assert here.runs()[0]["state"] == "canceled"
     assert here.live == {*OLD, *NEW}
     assert here.call("cancel")[0] == 2
@@ -236,6 +236,79 @@ def test_another_cutover_yaml_is_refused_until_it_is_accepted(here: World) -> No
     code, out = here.call("approve")
     assert code == 0, out
     assert here.switches == ["apply"]
+
+
+def test_a_run_that_was_undone_since_is_not_called_done(here: World) -> None:
+    here.call("run", "--yes")
+    code, out = here.call("rollback", "--yes")
+    assert code == 0, out
+    code, out = here.call("run", "--yes")
+    assert code == 4
+    assert "since then the list of packaging has changed; it is now add-new" in error_of(out)
+    assert len(here.runs()) == 1
+
+
+def test_beside_an_open_run_nothing_is_removed_and_no_traffic_moved(here: World) -> None:
+    here.call("run", "--yes", "--pause-before", "remove-old")
+    sent = len(here.phases)
+    for words in (("deploy", "remove-old", "--yes"), ("switch",)):
+        code, out = here.call(*words)
+        assert code == 69
+        assert "the run emulated-cutover.1 of this cutover has not ended" in error_of(out)
+    code, out = here.call("deploy", "add-new", "--yes")  # adding is always safe
+    assert code == 0, out
+    assert (len(here.phases), here.switches) == (sent, ["apply"])
+    code, out = here.call("deploy", "remove-old", "--yes", "--outside-run")
+    assert code == 0, out
+    assert here.live == set(NEW)
+
+
+def test_a_run_does_not_begin_without_its_secrets(here: World) -> None:
+    del here.environment["SF_CLIENT_SECRET"]
+    code, out = here.call("run", "--yes")
+    assert code == 2
+    assert "SF_CLIENT_SECRET is not set" in error_of(out)
+    assert not (here.folder / ".sfcutover/state.db").exists() or here.runs() == []
+
+
+def test_an_approval_may_be_of_one_step_only(here: World) -> None:
+    here.call("run", "--yes", "--pause-before", "switch")
+    code, out = here.call("approve", "--step", "remove-old")
+    assert code == 5
+    assert "waits at switch, not at remove-old" in error_of(out)
+    assert here.switches == []
+    code, out = here.call("approve", "--step", "switch")
+    assert code == 0, out
+
+
+def test_whoever_approves_sees_what_the_step_does(here: World) -> None:
+    _, out = here.call("run", "--yes", "--pause-before", "remove-old")
+    takes = f"the next step is remove-old: it takes {', '.join(OLD)} off the list of packaging"
+    assert takes in error_of(out)
+
+
+def test_a_log_holds_what_happened_once(here: World) -> None:
+    _, before = here.call("run", "--yes", "--pause-before", "switch")
+    assert "snapshot" in before
+    _, after = here.call("approve")
+    assert "the run goes on at" in after
+    assert "snapshot" not in after
+    assert "WAITS FOR A PERSON" not in after
+
+
+def test_the_state_lies_beside_its_cutover_yaml(here: World) -> None:
+    configure(here, state=None)
+    elsewhere = here.folder / "elsewhere"
+    elsewhere.mkdir()
+    process = here.start("run", "--yes", "--pause-before", "add-new")
+    process.communicate(timeout=60)
+    assert (here.folder / ".sfcutover/state.db").exists()
+    here.folder = elsewhere
+    _, out = here.call("--config", "../cutover.yaml", "runs")
+    assert "emulated-cutover.1" in out
+    _, out = here.call("--config", "../cutover.yaml", "doctor")
+    assert "the run emulated-cutover.1 has not ended" in out
+    assert not (elsewhere / ".sfcutover").exists()
 
 
 def test_other_templates_are_refused_until_they_are_accepted(here: World) -> None:
