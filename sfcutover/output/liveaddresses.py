@@ -25,15 +25,22 @@ def address_lines(progress: RunProgress) -> Iterator[Line]:
         return
     addresses = _addresses(progress)
     width = max(map(len, addresses), default=0)
-    head = f"{'redemptions':<{width + 11}}  {'redeemed':>8}  {'blocked':>8}"
-    source = f"  in LoginHistory; the canary's: {progress.redeemed}"
-    yield Line(((head, "bold"), (source, "dim")), Weight.DETAIL)
+    head = f"{'in LoginHistory':<{width + 11}}  {'redeemed':>8}  {'blocked':>8}"
+    yield Line(((head, "bold"), (f"  {_canary(progress)}", "dim")), Weight.DETAIL)
     for address in addresses[:_MOST]:
         yield _line(progress, address, width)
     if rest := addresses[_MOST:]:
         redeemed = sum(_count(progress, address, "redeemed") for address in rest)
-        yield Line.of(f"and {len(rest)} more: {redeemed} redeemed", "dim", Weight.ADDRESS, 4)
+        yield Line.of(f"and {len(rest)} more: {redeemed} redeemed", "dim", Weight.DETAIL, 4)
     yield from _looks(progress)
+
+
+def _canary(progress: RunProgress) -> str:
+    """The run tells its own redemptions at once; LoginHistory has them later, or never."""
+    shown = sum(counts.get("redeemed", 0) for counts in progress.traffic.values())
+    if shown < progress.redeemed:
+        return f"without all of the canary's {progress.redeemed}"
+    return f"the canary's {progress.redeemed} may be among them" if progress.redeemed else ""
 
 
 @lru_cache(maxsize=1024)

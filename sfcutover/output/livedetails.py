@@ -28,6 +28,13 @@ def deployments_of(look: Look, step: str) -> list[Deployment]:
     return [each for each in look.progress.deployments.values() if each.step == step]
 
 
+def restored_by_watch(look: Look, states: Sequence[StepState]) -> bool:
+    """True if the watch itself has put the old addresses back on all these targets."""
+    sent = deployments_of(look, "watch")
+    done = {each.target for each in sent if each.status == "Succeeded"}
+    return all(state.target in done for state in states)
+
+
 def _begun(state: StepState) -> float:
     return state.begun
 

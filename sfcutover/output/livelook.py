@@ -12,7 +12,10 @@ _SPINS = 5  # a second
 
 @dataclass(frozen=True)
 class Marks:
-    """What can be told without colour. spinner: one after the other. full, empty: of a bar."""
+    """What can be told without colour. spinner: one after the other. full, empty: of a bar.
+
+    cut: what a row ends in where it is cut.
+    """
 
     waiting: str = " ·"
     spinner: tuple[str, ...] = tuple(f" {each}" for each in "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
@@ -25,6 +28,7 @@ class Marks:
     full: str = "█"
     empty: str = "░"
     rule: str = "━"
+    cut: str = "…"
 
 
 ASCII = Marks(
@@ -39,6 +43,7 @@ ASCII = Marks(
     full="#",
     empty="-",
     rule="=",
+    cut="...",
 )
 _COERCED = ("C.UTF-8", "C.utf8", "UTF-8")  # what Python sets for LC_CTYPE in the C locale
 

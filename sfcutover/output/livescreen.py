@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sfcutover.output.liveaddresses import address_lines
 from sfcutover.output.livelines import SPACE, Line, Span, Style, Weight, clock
@@ -69,18 +69,20 @@ def _boxes(run: str, look: Look, command: Command) -> Iterator[Line]:
     if (page := progress.page) is not None:
         yield from _page(look, page)
     elif _goes_back(progress) and progress.ended is None and progress.pause is None:
-        words = [progress.rollback or "", "it goes back by itself: leave it running. If it stops:"]
-        yield from _box(look, "ROLLING BACK", words, [command("run")])
+        words = [progress.rollback or "", "it goes back by itself: leave it running"]
+        inside = [*_words(words), *_commands("if it stops:", [command("run")])]
+        yield from _box(look, "ROLLING BACK", inside)
     if progress.pause is not None:
         yield from _pause(run, look, progress.pause, command)
 
 
 def _page(look: Look, page: Event) -> Iterator[Line]:
     asked = page.data.get("commands")
-    commands = list(map(str, asked)) if isinstance(asked, list) else []
+    commands = map(str, asked) if isinstance(asked, list) else ()
     calls = len(look.progress.pages)
     times = f", called {calls} times" if calls > 1 else ""
-    yield from _box(look, f"A PERSON IS NEEDED{times}", [page.text("message")], commands)
+    inside = [*_words([page.text("message")]), *_commands("", commands)]
+    yield from _box(look, f"A PERSON IS NEEDED{times}", inside)
 
 
 def _pause(run: str, look: Look, pause: Pause, command: Command) -> Iterator[Line]:
@@ -88,17 +90,25 @@ def _pause(run: str, look: Look, pause: Pause, command: Command) -> Iterator[Lin
     since = clock(look.now - pause.since)
     title = f"{'ROLLBACK ' if back else ''}WAITS FOR A PERSON at {pause.step}, {since}"
     calm = "" if back else "the lists stay as they are meanwhile; "
-    words = [pause.message, pause.next, f"{calm}go on, or end it:"]
     commands = [command("approve", run), command("cancel", run)]
-    yield from _box(look, title, words, commands, "alarm" if back else "warn")
+    advice = _commands(f"{calm}go on, or end it:", commands)
+    inside = [*_words([pause.message, pause.next]), *advice]
+    yield from _box(look, title, inside, "alarm" if back else "warn")
 
 
-def _box(
-    look: Look, title: str, words: Sequence[str], commands: Sequence[str], style: Style = "alarm"
-) -> Iterator[Line]:
+def _words(texts: Iterable[str], weight: Weight = Weight.ALARM) -> Iterator[Line]:
+    yield from (Line.of(text, "bold", weight, 2, whole=True) for text in texts if text)
+
+
+def _commands(advice: str, commands: Iterable[str]) -> Iterator[Line]:
+    yield from _words([advice], Weight.ADVICE)
+    for command in commands:
+        yield Line(((command, "good"),), Weight.ALARM, 6, whole=True, command=True)
+
+
+def _box(look: Look, title: str, inside: Iterable[Line], style: Style = "alarm") -> Iterator[Line]:
     """Rules above and below only, so that a command can be copied."""
     rule, width = look.marks.rule, min(look.width, _WIDEST_RULE)
     yield Line.of(f"{rule * 2} {title} ".ljust(width, rule), style, Weight.ALARM)
-    yield from (Line.of(each, "bold", Weight.ALARM, 2, whole=True) for each in words if each)
-    yield from (Line.of(each, "good", Weight.ALARM, 6, whole=True) for each in commands)
-    yield Line.of(rule * width, style, Weight.ALARM)
+    yield from inside
+    yield Line.of(rule * width, style, Weight.EDGE)

@@ -7,15 +7,22 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sfcutover.output.livedetails import deployments_of, detail_lines
-from sfcutover.output.livelines import Line, Span, Style, Weight, clock, duration
+from sfcutover.output.livedetails import deployments_of, detail_lines, restored_by_watch
+from sfcutover.output.livelines import (
+    Line,
+    Span,
+    Style,
+    Weight,
+    clock,
+    duration,
+    shortened,
+)
 from sfcutover.output.livelook import Look
 from sfcutover.runs.progress import BACK, FORWARDS, TITLES, StepState
 
 ON_TARGETS = ("snapshot", "add-new", "verify-new", "verify", "remove-old", "watch")
 _TITLE = max(map(len, TITLES.values()))
-_SHORTEST_TITLE = 20
-_BESIDE_TITLE = 24  # columns: a mark, a count, a time
+_SHORTEST_TITLE = 27  # columns; enough to tell them apart
 
 
 def step_lines(look: Look) -> Iterator[Line]:
@@ -24,20 +31,21 @@ def step_lines(look: Look) -> Iterator[Line]:
     for state in look.progress.steps.values():
         states[state.name].append(state)
     missed = [name for name in FORWARDS if look.goes_no_further and not states[name]]
-    for name in FORWARDS:
-        if name not in missed:
-            yield from _step_lines(look, name, states[name])
+    forwards = [_Step(look, name, states[name]) for name in FORWARDS if name not in missed]
+    back = [_Step(look, name, states[name]) for name in BACK if states[name]]
+    room = look.width - max(step.beside_title for step in (*forwards, *back))
+    room = max(_SHORTEST_TITLE, min(_TITLE, room))
+    for step in forwards:
+        yield from step.lines(room)
     if missed:
         text = f"{look.marks.skipped} not reached: {', '.join(missed)}"
-        yield Line.of(text, "dim", Weight.TO_COME)
-    for name in BACK:
-        if states[name]:
-            yield from _step_lines(look, name, states[name])
+        yield Line.of(text, "dim", Weight.DETAIL)
+    for step in back:
+        yield from step.lines(room)
 
 
-def _step_lines(look: Look, name: str, states: Sequence[StepState]) -> Iterator[Line]:
-    yield _Step(look, name, states).line()
-    yield from detail_lines(look, states)
+def _columns(spans: Sequence[Span]) -> int:
+    return sum(len(text) for text, _ in spans)
 
 
 @dataclass(frozen=True)
@@ -48,17 +56,37 @@ class _Step:
     name: str
     states: Sequence[StepState]
 
-    def line(self) -> Line:
+    def lines(self, room: int) -> Iterator[Line]:
+        """Itself and what stands below it. room: columns for the title."""
         style, mark, weight = self._mark()
-        title: Style = "dim" if weight is Weight.TO_COME else "bold" if self._running else ""
-        room = max(_SHORTEST_TITLE, min(_TITLE, self.look.width - _BESIDE_TITLE))
-        spans: list[Span] = [(f"{mark} ", style), (f"{TITLES[self.name][:room]:<{room}}", title)]
+        title = TITLES[self.name]
+        if len(title) > room:
+            title = "".join(shortened(title, room, self.look.marks.cut))
+        named = (f"{title:<{room}}", self._style(weight))
+        yield Line(((f"{mark} ", style), named, *self._after_title()), weight)
+        yield from detail_lines(self.look, self.states)
+
+    @property
+    def beside_title(self) -> int:
+        """Columns that its line takes without its title."""
+        return len(self._mark()[1]) + 1 + _columns(self._after_title())
+
+    def _after_title(self) -> list[Span]:
+        """The remarks only as far as they have room: a part of an id is of no use."""
+        _, mark, weight = self._mark()
+        style = self._style(weight)
+        spans: list[Span] = [(f"  {self._time():>6}", style)]
         if len(self.look.progress.targets) > 1:
             count = f"{self._done}/{self._total}" if self._total > 1 else ""
-            spans.append((f"  {count:>7}", title))
-        spans.append((f"  {self._time():>6}", title))
-        spans += [(f"  {text}", shown) for text, shown in self._remarks()]
-        return Line(tuple(spans), weight)
+            spans.insert(0, (f"  {count:>7}", style))
+        room = self.look.width - len(mark) - 1 - _SHORTEST_TITLE
+        for text, shown in self._remarks():
+            if _columns(spans) + len(text) + 2 <= room:
+                spans.append((f"  {text}", shown))
+        return spans
+
+    def _style(self, weight: Weight) -> Style:
+        return "dim" if weight is Weight.TO_COME else "bold" if self._running else ""
 
     @property
     def _total(self) -> int:
@@ -92,11 +120,16 @@ class _Step:
         if self._done < self._total:
             mark = marks.skipped if self.look.goes_no_further else marks.waiting
             return "dim", mark, Weight.TO_COME
-        return "good", marks.done if self._was_needed else marks.skipped, Weight.DONE
+        did = self._was_needed or self._restored
+        return "good", marks.done if did else marks.skipped, Weight.DONE
 
     @property
     def _was_needed(self) -> bool:
         return any(state.needed for state in self.states)
+
+    @property
+    def _restored(self) -> bool:
+        return self.name == "restore-old" and restored_by_watch(self.look, self.states)
 
     def _time(self) -> str:
         if not self.states:
@@ -123,6 +156,6 @@ class _Step:
     def _remarks_when_done(self) -> Iterator[Span]:
         sent = deployments_of(self.look, self.name)
         if not self._was_needed:
-            yield "not needed", "dim"
+            yield "put back by the watch" if self._restored else "so already", "dim"
         elif len(self.states) == 1 and sent:
             yield sent[-1].id, "dim"

@@ -1,7 +1,8 @@
 """A terminal for tests: what a person would see of what was written to it.
 
-It knows what the live view uses and fails at anything else, and when it is made narrower it
-wraps what stands there, as terminals of today do.
+It knows what the live view uses and fails at anything else. When it is made narrower it wraps
+what stands there, and when it is made higher it fetches back what has scrolled away, as terminals
+of today do.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ _BEGUN = re.compile(r"\x1b(\[[?0-9;]*)?")
 
 
 class Terminal(io.StringIO):
-    """A file that shows its text. row counts from the first line ever written.
+    """A file that shows its text. row, and top of the screen, count from the first line written.
 
     wraps: too wide a row goes on in the next one, and is no failure.
     """
@@ -25,7 +26,7 @@ class Terminal(io.StringIO):
         super().__init__()
         self.width, self.height, self.wraps = width, height, wraps
         self.lines: list[str] = [""]
-        self.row = self.column = 0
+        self.row = self.column = self.top = 0
         self.cursor_shown = True
         self.pictures = 0
         self.styles: set[str] = set()
@@ -39,8 +40,7 @@ class Terminal(io.StringIO):
     @property
     def screen(self) -> list[str]:
         """The rows in sight, without what is blank at their ends."""
-        top = max(0, len(self.lines) - self.height)
-        return [line.rstrip() for line in self.lines[top:]]
+        return [line.rstrip() for line in self.lines[self.top :]]
 
     @property
     def text(self) -> str:
@@ -61,7 +61,7 @@ class Terminal(io.StringIO):
         return len(text)
 
     def resize(self, width: int, height: int) -> None:
-        """Wrap what stands there to a smaller width."""
+        """Wrap what stands there to a smaller width; the cursor stays in sight."""
         at = 0
         wrapped: list[str] = []
         for number, line in enumerate(self.lines):
@@ -69,8 +69,10 @@ class Terminal(io.StringIO):
                 at = len(wrapped)
             filled = line.rstrip() or " "
             wrapped += [filled[i : i + width] for i in range(0, len(filled), width)]
+        fetched = max(0, height - self.height)
         self.lines, self.row = wrapped, at
         self.width, self.height = width, height
+        self.top = max(0, self.top - fetched, len(wrapped) - height)
 
     def press_return(self) -> None:
         """What a person types is echoed where the cursor is."""
@@ -81,6 +83,7 @@ class Terminal(io.StringIO):
             case "\n":  # as the terminal's driver has it, with a carriage return
                 self.row, self.column = self.row + 1, 0
                 self.lines += [""] * (self.row + 1 - len(self.lines))
+                self.top = max(self.top, self.row + 1 - self.height)
             case "\r":
                 self.column = 0
             case _:
@@ -95,8 +98,10 @@ class Terminal(io.StringIO):
     def _obey(self, sequence: str) -> None:
         match sequence[-1]:
             case "A":
-                top = max(0, len(self.lines) - self.height)
-                self.row = max(top, self.row - int(sequence[:-1]))
+                self.row = max(self.top, self.row - int(sequence[:-1]))
+            case "H":
+                assert sequence == "H", f"to the top only: {sequence!r}"
+                self.row, self.column = self.top, 0
             case "K":
                 self.lines[self.row] = self.lines[self.row][: self.column]
             case "J":

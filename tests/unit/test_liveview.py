@@ -13,6 +13,7 @@ from sfcutover.credentials import Secret
 from sfcutover.output.livelook import ASCII, Marks, marks_for
 from sfcutover.output.liveview import LiveView
 from sfcutover.output.settings import Settings
+from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
 
 from .journaled import RUN, TARGETS, Story, events_of
@@ -96,7 +97,7 @@ def test_a_run_that_went_well_stays_on_the_screen() -> None:
     assert len(steps) == 9
     assert re.search(r"2 deploy add-new, read back +1\.1 s  0Af\w{15}$", text, re.MULTILINE)
     assert re.search(r"127\.0\.0\.21  new +\d+ +0$", text, re.MULTILINE)
-    assert "the canary's: 10" in text
+    assert line_with(text, "in LoginHistory").endswith("  the canary's 10 may be among them")
     assert "watch: canary redemption: 4 passed" in text
     assert "redemptions still come from 127.0.0.11" in text
     assert text.count(RUN) == 1
@@ -192,7 +193,45 @@ def test_what_was_there_already_is_marked_otherwise() -> None:
     story.end("add-new", "eu", phase="add-new", changed=False, live=[])
     line = line_with(seat(story).look(), "2 deploy add-new")
     assert line.startswith(" –")
-    assert line.endswith("not needed")
+    assert line.endswith("  so already")
+
+
+@pytest.mark.parametrize(
+    ("status", "mark", "remark"),
+    [("Succeeded", " ✓", "  put back by the watch"), ("Failed", " –", "  so already")],
+)
+def test_what_the_watch_has_put_back_is_told_as_done(status: str, mark: str, remark: str) -> None:
+    story = Story("eu")
+    story.begin("watch", "eu")
+    story.tell("deployment-sent", "watch", "eu", phase="restore-old", id="0Af1")
+    story.tell("deployment-progress", "watch", "eu", id="0Af1", status=status, done=True)
+    story.end("watch", "eu", outcome="rolled-back", reasons=["blocked"])
+    story.begin("restore-old", "eu")
+    story.end("restore-old", "eu", phase="restore-old", changed=False, live=[])
+    line = line_with(seat(story).look(), "back: deploy restore-old")
+    assert line.startswith(mark)
+    assert line.endswith(remark)
+
+
+def test_what_the_watch_has_put_back_on_one_target_only_is_no_such_thing() -> None:
+    story = Story("eu", "us")
+    sent = {"phase": "restore-old", "id": "0Af1", "status": "Succeeded", "done": True}
+    story.tell("deployment-sent", "watch", "eu", **sent)
+    for target in ("eu", "us"):
+        story.begin("restore-old", target)
+        story.end("restore-old", target, phase="restore-old", changed=False, live=[])
+    assert line_with(seat(story).look(), "back: deploy").endswith("so already")
+
+
+def test_the_canary_s_redemptions_are_not_to_be_added() -> None:
+    story = Story("eu")
+    story.begin("verify", "eu")
+    story.tell("redeemed", "verify", "eu", count=4)
+    story.traffic("eu", ("198.51.100.20", "redeemed", 3))
+    at = seat(story)
+    assert "without all of the canary's 4" in line_with(at.look(), "in LoginHistory")
+    story.traffic("eu", ("198.51.100.21", "redeemed", 1))
+    assert "the canary's 4 may be among them" in line_with(at.look(), "in LoginHistory")
 
 
 def test_waves_are_named() -> None:
@@ -391,6 +430,94 @@ def test_the_title_stays_on_top(height: int) -> None:
     assert seat(story, 80, height).look().startswith(RUN)
 
 
+def _paused_late() -> Story:
+    """Before remove-old: ids of both lengths of title, a person, a long message."""
+    story = recorded("done")
+    story.events = story.events[: next(n for n, each in enumerate(story.events) if _removes(each))]
+    story.now = story.events[-1].time
+    story.progress = RunProgress.of(story.events)
+    message = "it takes 127.0.0.11, 127.0.0.12 off the list of packaging, an org of some customers"
+    story.pause("remove-old", message=message)
+    return story
+
+
+def _removes(event: Event) -> bool:
+    return (event.kind, event.step) == ("step-started", "remove-old")
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize("width", range(20, 132, 3))
+def test_an_id_is_whole_or_not_there(
+    width: int, locale: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
+    story = recorded("done")
+    story.progress = RunProgress.of(story.events)
+    known = {each.id for each in story.progress.deployments.values()}
+    at = seat(story, width, 60)
+    text = at.look() + "\n" + at.leave()
+    shown = set(re.findall(r"0Af\w*", text))
+    assert shown == (known if width >= 62 else shown & known)
+
+
+@pytest.mark.parametrize("width", range(24, 132, 3))
+def test_a_deployment_under_way_has_a_whole_id_or_none(width: int) -> None:
+    story = Story("a-sandbox-of-europe")
+    story.begin("add-new", "a-sandbox-of-europe")
+    sent = {"phase": "add-new", "id": "0Af000000000001AAA"}
+    story.tell("deployment-sent", "add-new", "a-sandbox-of-europe", **sent)
+    text = seat(story, width).look()
+    assert set(re.findall(r"0A\w*", text)) <= {"0Af000000000001AAA"}
+    assert len(text.splitlines()[1]) < width
+
+
+def test_in_the_default_size_nothing_of_a_step_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    text = seat(_paused_late()).look()
+    assert re.search(r"2 deploy add-new, read back .* 0Af\w{15}$", text, re.MULTILINE)
+    assert line_with(text, "5 deploy remove-old, read back").endswith("  waits for a person")
+    assert "4 verify: a redemption through each new ...  " in text
+
+
+@pytest.mark.parametrize("width", range(40, 132, 3))
+def test_prose_is_broken_at_words(width: int) -> None:
+    story = _paused_late()
+    assert story.progress.pause is not None
+    words = set(story.progress.pause.message.split())
+    lines = seat(story, width, 60).look().splitlines()
+    begin = next(n for n, line in enumerate(lines) if "WAITS FOR A PERSON at" in line)
+    shown = " ".join(lines[begin + 1 :]).split()
+    assert words <= set(shown)
+
+
+def test_what_is_left_out_is_counted() -> None:
+    text = seat(_paused_late(), 50, 15).look()
+    lines = text.splitlines()
+    assert lines[0].startswith(RUN)
+    found = re.fullmatch(r" … 7 steps done, (\d) addresses", lines[1])
+    assert found
+    assert text.count("127.0.0.2") + int(found.group(1)) == 4
+    assert f"      sfcutover approve {RUN}" in lines
+
+
+def test_what_is_all_there_counts_nothing() -> None:
+    assert "steps done" not in seat(_paused_late()).look()
+
+
+@pytest.mark.parametrize("width", range(len(f"sfcutover approve {RUN}") + 1, 50))
+def test_a_command_has_a_row_of_its_own_where_it_fits(width: int) -> None:
+    lines = [line.strip() for line in seat(_paused_late(), width, 10).look().splitlines()]
+    assert f"sfcutover approve {RUN}" in lines
+    assert f"sfcutover cancel {RUN}" in lines
+
+
+def test_a_command_that_fits_nowhere_is_one_to_the_shell() -> None:
+    text = seat(_paused_late(), 30, 12).look()
+    pasted = " ".join(re.sub(r"\\\n", " ", text).split())
+    assert f"sfcutover approve {RUN} sfcutover cancel {RUN}" in pasted
+    assert "approve \\\n" in text
+
+
 def test_where_not_even_that_has_room_the_commands_stay() -> None:
     story = Story("eu")
     story.pause("switch")
@@ -433,6 +560,29 @@ def test_a_narrower_terminal_leaves_nothing_behind(width: int) -> None:
     text = at.look(1)
     assert text.count(RUN) == 1
     assert "done" in text.splitlines()[0]
+
+
+SIZES = [(50, 15), (120, 40), (200, 50), (40, 10), (80, 24), (80, 40), (40, 40), (80, 24)]
+
+
+def test_a_new_size_leaves_nothing_of_the_old_picture_in_sight() -> None:
+    at = seat(_paused_late())
+    at.look()
+    for size in SIZES:
+        at.resize(*size)
+        text = at.look(1)
+        assert text.startswith(RUN), size
+        assert text.count("WAITS FOR A PERSON at") == text.count(RUN) - 2 == 1, size
+        assert at.look(1).count(RUN) == 3, size
+
+
+def test_what_had_scrolled_away_stays_when_the_size_changes() -> None:
+    at = seat(_paused_late())
+    at.terminal.write("$ sfcutover run\n" + "a line\n" * 30)
+    at.look()
+    at.resize(50, 15)
+    at.look(1)
+    assert at.terminal.text.startswith("$ sfcutover run\na line\n")
 
 
 def test_what_was_there_before_stays() -> None:
