@@ -73,7 +73,9 @@ def _show_defect(
         hint="sfcutover diff add-new shows the live list; please report the text above",
         tokens=DONE_SO_FAR,
     )
-    _failed(defect, sys.argv[1:])
+    code = _failed(defect, sys.argv[1:])
+    if "sfcutover.durable" in sys.modules:
+        os._exit(code)  # as above: its threads would keep the process
 
 
 def _failed(error: SfcutoverError, arguments: list[str]) -> int:

@@ -40,7 +40,6 @@ class CutoverFlow:
     targets: tuple[str, ...]
     _moved: bool = field(default=False, init=False)  # traffic may leave by the new addresses
     _snapshots: Outcomes = field(default_factory=dict, init=False)
-    _removed: list[str] = field(default_factory=list, init=False)
 
     @property
     def _back(self) -> WayBack:
@@ -116,7 +115,7 @@ class CutoverFlow:
             try:
                 self._retire(wave, proofs)
             except FailedError as error:
-                return self._back.after_removal(error, self._removed)
+                return self._back.after_removal(error)
         return Ending(
             "done",
             ExitCode.DONE,
@@ -135,7 +134,6 @@ class CutoverFlow:
         waiting = {name: {"proof": proofs[name].evidence.get("proof")} for name in wave}
         while waiting:
             outcomes = self.flow.retried("retire", tuple(waiting), waiting)
-            self._removed += [name for name, one in outcomes.items() if _is_removed(one)]
             if any(map(must_go_back, outcomes.values())):
                 raise failure("remove-old", _all_but_well(outcomes))
             self.flow.go_on(*outcomes.values())
@@ -186,8 +184,3 @@ def _last_proof(outcome: Outcome) -> float:
 def _nothing_changed(error: FailedError) -> Ending:
     problem = error.problem
     return Ending("failed", problem.exit_code, problem.text, problem.tokens, problem.next)
-
-
-def _is_removed(outcome: Outcome) -> bool:
-    """False for one that was canceled before anything was removed."""
-    return not outcome.evidence.get("canceled")

@@ -11,8 +11,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -28,6 +28,7 @@ from sfcutover.flow import Flow, Outcomes
 from sfcutover.runs.configs import config_text, fingerprint
 from sfcutover.runs.executors import Presence
 from sfcutover.runs.store import WORKFLOW_VERSION, Run, RunStore
+from sfcutover.runs.vigil import VigilJournal
 from sfcutover.steps.actions import STEPS, TARGET_STEPS, retire
 from sfcutover.steps.connections import Connections
 from sfcutover.steps.outcome import Outcome
@@ -35,6 +36,7 @@ from sfcutover.steps.paging import notify
 from sfcutover.steps.probes import Probes
 from sfcutover.steps.switching import forget_switches
 from sfcutover.steps.traffic import TrafficSampler
+from sfcutover.steps.underway import BEFORE_LEAVING
 from sfcutover.steps.waiting import wait_for_approval
 from sfcutover.steps.work import TargetWork, Work
 from sfcutover.templates import Templates
@@ -42,7 +44,7 @@ from sfcutover.templates import Templates
 TARGETS_AT_ONCE = 10  # by one process: the others take the rest
 _POLL_SECONDS = 0.1
 _TAKE_OVER_SECONDS = 1.0
-_VIGILS = ("watch", "restore-old")
+_VIGILS = ("retire", "restore-old")
 Json = dict[str, object]
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -112,12 +114,15 @@ class Engine:
 
     def check(self) -> None:
         """Raise the failure, if there is one and no list is watched here or put back."""
-        if self.failure is not None and not self._vigils:
-            raise self.failure
+        if self.failure is None or self._vigils:
+            return
+        if isinstance(self.failure, DBAPIError):
+            raise self.store.database.unavailable(self.failure)
+        raise self.failure
 
     @contextmanager
     def vigil(self, step: str) -> Iterator[None]:
-        """While a step watches a list, or puts addresses back, this process has to stay."""
+        """While a list loses addresses and is watched, or gets them back, this process stays."""
         vigil = object()
         if step in _VIGILS:
             self._vigils.add(vigil)
@@ -256,15 +261,9 @@ def perform_run(run: str) -> Json:
 @left_open
 def perform_on_target(run: str, action: str, target: str, arguments: Json) -> Json:
     """One action on one target."""
-    work = _engine().work(run, action).at(target)
-
-    def perform(step: str, **more: object) -> Outcome:
-        given = {**arguments, **more}
-        done = DBOS.run_step({"name": step}, _on_target, run, step, target, given)
-        return Outcome.model_validate(done)
-
-    outcome = retire(work, perform, DBOS.sleep) if action == "retire" else perform(action)
-    return outcome.model_dump(mode="json")
+    step = _retire if action == "retire" else _on_target
+    done: Json = DBOS.run_step({"name": action}, step, run, action, target, arguments)
+    return done
 
 
 @dataclass
@@ -338,6 +337,22 @@ def _on_target(run: str, step: str, target: str, arguments: Json) -> Json:
 
 
 @left_open
+def _retire(run: str, action: str, target: str, arguments: Json) -> Json:
+    """A removal and its watch are one step to DBOS: between the two, nobody may be kept by a
+    database that is away. How far it has come stands in the journal."""
+    work = _engine().work(run, action).at(target)
+    journal = VigilJournal(work.journal, target, work.journal.read())
+
+    def perform(step: str, **more: object) -> Outcome:
+        one = replace(work, step=step, journal=journal)
+        return one.perform(lambda: TARGET_STEPS[step](one, {**arguments, **more}))
+
+    with _engine().vigil(action), closing(journal):
+        outcome = retire(replace(work, journal=journal), perform, time.sleep)
+    return outcome.model_dump(mode="json")
+
+
+@left_open
 def _pause(run: str, step: str, number: int, reason: str, message: str, next_: str) -> Json:
     return wait_for_approval(_engine().work(run, step), number, reason, message, next_)
 
@@ -361,8 +376,9 @@ def _tell(run: str, kind: str, data: Json) -> None:
 def _end(run: str, ending: Json) -> None:
     """The last word of a run; said again after a crash, the first time counts."""
     engine = _engine()
-    if engine.store.end(run, ending):
-        outcome, message, next_ = (str(ending[key]) for key in ("outcome", "message", "next"))
-        work = engine.work(run, "end")
-        notify(work, outcome, message, next_)
-        forget_switches(work)
+    with BEFORE_LEAVING:
+        if engine.store.end(run, ending):
+            outcome, message, next_ = (str(ending[key]) for key in ("outcome", "message", "next"))
+            work = engine.work(run, "end")
+            notify(work, outcome, message, next_)
+            forget_switches(work)

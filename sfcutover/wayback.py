@@ -55,25 +55,17 @@ class WayBack:
             "baseline takes the new addresses off",
         )
 
-    def after_removal(self, error: FailedError, removed: Sequence[str]) -> Ending:
-        """The old addresses come back on the lists of the targets that failed."""
+    def after_removal(self, error: FailedError) -> Ending:
+        """The old addresses come back on the lists of the targets that failed; on all, with the
+        traffic, only where a new one is still refused then."""
         self._start_rollback(error)
         self._restore(error.targets)
-        others = [name for name in removed if name not in error.targets]
-        proofs = self.flow.durable.on_targets("check-new", error.targets, {})
-        refused = [name for name, one in proofs.items() if not one.ok]
-        if not refused:
-            where = "traffic stays on the new addresses, each of which still redeems"
-        elif others:
-            where = (
-                f"redemptions through the new addresses fail at {', '.join(refused)}, and "
-                f"{', '.join(others)} no longer lists the old ones"
-            )
-            self.flow.page(
-                f"traffic has to go back: {where}",
-                ["sfcutover rollback --yes", "sfcutover switch --revert"],
-            )
-        else:
+        refused = self._refused(error.targets)
+        if refused:  # an address may have been lost from the list; adding is always safe
+            self.flow.durable.on_targets("add-new", refused, {})
+            refused = self._refused(refused)
+        where = "traffic stays on the new addresses, each of which still redeems"
+        if refused:
             where = self._revert()
         return _rolled_back(
             error,
@@ -81,6 +73,11 @@ class WayBack:
             "find out what failed; sfcutover verify --via new shows whether each new address "
             "redeems; then start again: sfcutover run",
         )
+
+    def _refused(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The targets at which a redemption through a new address fails."""
+        proofs = self.flow.durable.on_targets("check-new", names, {})
+        return tuple(name for name, one in proofs.items() if not one.ok)
 
     def _start_rollback(self, error: FailedError) -> None:
         self.flow.durable.tell(

@@ -11,7 +11,7 @@ from sfcutover.cli.phase import templates_option
 from sfcutover.cli.run import perform, require_runnable
 from sfcutover.cli.runs import open_store
 from sfcutover.errors import ConfigError, GateError
-from sfcutover.runs.performing import Performing
+from sfcutover.runs.performing import FasterError, Performing
 from sfcutover.runs.progress import FORWARDS, Pause, RunProgress
 from sfcutover.runs.store import Run, RunStore
 from sfcutover.templates import Templates
@@ -59,7 +59,11 @@ def command(
         follow = invocation.command_line("runs", run.id, "--follow")
         invocation.console.data(f"approved; {'it goes on' if alive else 'recorded'}: {follow}")
         return
-    perform(invocation, performing, run, run.options, wait=None)
+    try:
+        perform(invocation, performing, run, run.options, wait=None)
+    except FasterError as error:
+        error.tokens = "the approval is recorded, and the run goes on with it"
+        raise
 
 
 def _require_step(run: Run, pause: Pause, step: str | None) -> None:

@@ -18,9 +18,16 @@ from sfcutover.errors import ConfigError, DriftError, InterruptedRunError
 from sfcutover.output.runview import JsonView
 from sfcutover.phases import Phase
 from sfcutover.plan import live_phase, plan_phase
-from sfcutover.runs.performing import Performing, Permissions, failure_of_run
+from sfcutover.runs.performing import (
+    LEAVING_SECONDS,
+    Performing,
+    Permissions,
+    failure_of_run,
+    lists_at_risk,
+)
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.store import Run, RunOptions, RunStore
+from sfcutover.steps.underway import BEFORE_LEAVING
 from sfcutover.supportcase import require_self_serve
 from sfcutover.switch import command_of
 from sfcutover.templates import Templates
@@ -93,13 +100,10 @@ def perform(
         with view_for(invocation) as view:
             run = performing.perform(run, options, view, leave=not stay)
     except KeyboardInterrupt:
-        raise InterruptedRunError(
-            "interrupted; the run is kept, and nothing of it is lost",
-            hint=f"go on: {invocation.command_line('run')}; "
-            f"end it: {invocation.command_line('cancel')}",
-            tokens="each list is as the last finished step left it; a deployment that is under way "
-            "goes on in the org",
-        ) from None
+        if BEFORE_LEAVING:
+            invocation.console.warn("finishing what must not be cut off; Ctrl-C again leaves now")
+            BEFORE_LEAVING.wait(LEAVING_SECONDS)
+        raise _interrupted(performing) from None
     journal = performing.store.journal(run.id)
     progress = RunProgress.of(journal.read())
     if failure := failure_of_run(run, progress):
@@ -143,6 +147,28 @@ def _require_still_done(invocation: Invocation, run: Run, templates: Templates) 
                     hint="sfcutover diff remove-old shows the live list; sfcutover run --again "
                     "starts anew",
                 )
+
+
+def _interrupted(performing: Performing) -> InterruptedRunError:
+    run = performing.store.active(performing.cutover.name)
+    at_risk = run is not None and lists_at_risk(
+        RunProgress.of(performing.store.journal(run.id).read())
+    )
+    if not at_risk:
+        return InterruptedRunError(
+            "interrupted; the run is kept, and nothing of it is lost",
+            hint="go on: sfcutover run; end it: sfcutover cancel",
+            tokens="each list is as the last finished step left it; a deployment that is under "
+            "way goes on in the org",
+        )
+    return InterruptedRunError(
+        f"interrupted while the old addresses come off the list of {', '.join(at_risk)}, or are "
+        "off it; the run is kept",
+        hint="go on at once, to watch: sfcutover run; or put the old addresses back: "
+        "sfcutover rollback --yes",
+        tokens="nobody watches now: if a new address is refused, its customers are locked out "
+        "until somebody goes on",
+    )
 
 
 def _say_done(invocation: Invocation, run: Run, store: RunStore) -> None:

@@ -31,8 +31,8 @@ T = TypeVar("T")
 RETRY_SECONDS = 90.0  # a PostgreSQL that restarts is back by then
 _KINDS = ("sqlite", "postgresql")
 _TOKENS = (
-    "what the run had done in the org by then stays done; sfcutover diff add-new shows the live "
-    "list; no address is taken off while the state can't be written"
+    "what the run had done in the org by then stays done; a list that lost addresses was watched "
+    "to the end, or has them back; nothing more is taken off while the state can't be written"
 )
 
 
@@ -107,9 +107,9 @@ class Database:
         except DatabaseError as error:
             if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
                 raise  # a defect, not the database's state
-            raise self._unavailable(error) from None
+            raise self.unavailable(error) from None
         except InterfaceError as error:
-            raise self._unavailable(error) from None
+            raise self.unavailable(error) from None
         return result
 
     def now(self) -> float:
@@ -132,7 +132,8 @@ class Database:
             with connection.begin():
                 return work(connection)
 
-    def _unavailable(self, error: DBAPIError) -> NetworkError | OperationFailedError:
+    def unavailable(self, error: DBAPIError) -> NetworkError | OperationFailedError:
+        """What the database says that can't be used, as one of our errors."""
         reason = " ".join(str(error.orig).split())[:300]
         if self.is_shared:
             return NetworkError(
@@ -141,16 +142,29 @@ class Database:
                 hint="see that PostgreSQL is up and state.url right, then run this again",
                 tokens=_TOKENS,
             )
+        hint = "make room or correct the permissions, then run this again"
+        if any(words in reason for words in _FOREIGN):
+            hint = (
+                "it is no state of this version of sfcutover: name another file in state.url, "
+                "or put the one back that its runs were kept in"
+            )
         return OperationFailedError(
             f"the state file {self.url.database} can't be used: {reason}",
             where=self._where,
-            hint="make room or correct the permissions, then run this again",
+            hint=hint,
             tokens=_TOKENS,
         )
 
 
-_LASTING = ("is full", "disk I/O error", "readonly", "unable to open", "malformed")
+_FOREIGN = ("no such column", "no such table", "has no column", "malformed", "not a database")
+_LASTING = ("is full", "disk I/O error", "readonly", "unable to open", *_FOREIGN)
 _TABLES = 0x73667462  # a lock of PostgreSQL's, by number
+_NOTICED = {  # of libpq: a server that no longer answers is noticed within half a minute
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",  # milliseconds
+}
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 
@@ -170,7 +184,7 @@ def _url(state: State) -> sa.URL:
         )
     remember([value for value in (str(url.password or ""),) if value])
     if url.get_backend_name() == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
+        return url.set(drivername="postgresql+psycopg", query={**_NOTICED, **url.query})
     return url
 
 

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from sfcutover.errors import NetworkError, SfcutoverError
 from sfcutover.runs.database import Database
+from sfcutover.runs.lane import Lane
 from sfcutover.runs.tables import EXECUTORS
 from sfcutover.tokens.lock import state_folder, try_lock
 
@@ -95,6 +96,10 @@ class Executors:
         return found
 
 
+class ReplacedError(NetworkError):
+    """This process was taken for dead, or the run ended without it: it does nothing more."""
+
+
 class Presence:
     """This process's entry, renewed by a thread from start to stop."""
 
@@ -109,6 +114,7 @@ class Presence:
             "pid": os.getpid(),
             "config": config,
         }
+        self._lane = Lane("presence")
         self._lock: int | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
@@ -137,29 +143,32 @@ class Presence:
         self._thread.join()
         try:
             self._write({"ended": self._database.now()}, seconds=2.0)
+            _lock_path(self.id).unlink(missing_ok=True)
         except SfcutoverError:
-            pass
+            pass  # its lock stays, free: so everybody here sees that it is gone
         finally:
+            self._lane.close()
             if self._lock is not None:
                 os.close(self._lock)
-            _lock_path(self.id).unlink(missing_ok=True)
 
     @property
     def place(self) -> str:
         return f"{self._row['host']}, process {self._row['pid']}"
 
     def require(self) -> None:
-        """Directly before an effect: raise NetworkError if this process was taken for dead.
+        """Directly before an effect: raise ReplacedError if this process was taken for dead.
 
         It is asked of the database each time: a machine that slept does not know that it did.
         """
         query = sa.select(EXECUTORS.c.ended).where(EXECUTORS.c.id == self.id)
         if self._database.read(lambda c: c.scalar(query)) is not None:
-            raise NetworkError(
-                "this process was taken for dead, and another one goes on with the run",
-                hint="see which: sfcutover runs",
-                tokens="nothing more is done from here",
-            )
+            raise _replaced()
+
+    def require_soon(self) -> None:
+        """As require, for what must not wait for the database: without its answer it goes on."""
+        query = sa.select(EXECUTORS.c.ended).where(EXECUTORS.c.id == self.id)
+        if self._lane.do(lambda: self._database.read(lambda c: c.scalar(query))) is not None:
+            raise _replaced()
 
     def _renew(self) -> None:
         while not self._stopping.wait(BEAT_SECONDS):
@@ -171,6 +180,14 @@ class Presence:
     def _write(self, values: dict[str, object], seconds: float = 10.0) -> None:
         update = sa.update(EXECUTORS).where(EXECUTORS.c.id == self.id).values(values)
         self._database.run(lambda c: c.execute(update), seconds=seconds)
+
+
+def _replaced() -> ReplacedError:
+    return ReplacedError(
+        "this process was taken for dead, and another one goes on with the run",
+        hint="see which: sfcutover runs",
+        tokens="nothing more is done from here",
+    )
 
 
 def _is_alive(executor: Executor, now: float) -> bool:

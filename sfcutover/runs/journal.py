@@ -15,12 +15,10 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from sfcutover.credentials import redact
-from sfcutover.errors import SfcutoverError
-from sfcutover.runs.database import Database
+from sfcutover.runs.database import RETRY_SECONDS, Database
 from sfcutover.runs.tables import JOURNAL
 
 Data = dict[str, object]
-_SOON_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -57,20 +55,23 @@ class Journal:
     """The journal of one run."""
 
     def __init__(self, database: Database, run: str) -> None:
-        self._database = database
+        self.database = database
         self.run = run
 
-    @property
-    def lenient(self) -> LenientJournal:
-        """The same, for what must not wait for it."""
-        return LenientJournal(self._database, self.run)
-
     def write(
-        self, kind: str, step: str | None, target: str | None, data: Mapping[str, object]
+        self,
+        kind: str,
+        step: str | None,
+        target: str | None,
+        data: Mapping[str, object],
+        *,
+        durably: bool = True,
     ) -> int:
-        """Put an event on disk, secrets masked; its number. Raises what Database.run raises."""
-        row = journal_row(self.run, kind, step, target, data)
-        return self._database.run(lambda c: _inserted(c, row))
+        """Put an event on disk, secrets masked; its number. Raises what Database.run raises.
+
+        durably: that is what this journal always does.
+        """
+        return insert_event(self.database, journal_row(self.run, kind, step, target, data))
 
     def read(self, after: int = 0) -> list[Event]:
         """The events behind a number, the oldest first."""
@@ -80,7 +81,7 @@ class Journal:
     def newest(self) -> int:
         """The number of the newest event, 0 before the first."""
         query = sa.select(sa.func.max(JOURNAL.c.seq)).where(JOURNAL.c.run == self.run)
-        return self._database.read(lambda c: c.scalar(query)) or 0
+        return self.database.read(lambda c: c.scalar(query)) or 0
 
     def last(self, kind: str, step: str | None = None, target: str | None = None) -> Event | None:
         """The newest event of a kind, of a step and a target."""
@@ -103,32 +104,9 @@ class Journal:
         return query
 
     def _select(self, query: sa.Select[tuple[object, ...]]) -> list[Event]:
-        return self._database.read(lambda c: [_event(row) for row in c.execute(query).mappings()])
-
-
-class LenientJournal(Journal):
-    """A journal that must not stand in the way: what can't be written is left out, and what
-    can't be read is taken for empty. For watching a list, and for putting addresses back."""
-
-    def write(
-        self, kind: str, step: str | None, target: str | None, data: Mapping[str, object]
-    ) -> int:
-        """As Journal's; 0 if it can't be written soon."""
-        row = journal_row(self.run, kind, step, target, data)
-        try:
-            return self._database.run(lambda c: _inserted(c, row), seconds=_SOON_SECONDS)
-        except SfcutoverError:
-            return 0
-
-    def _select(self, query: sa.Select[tuple[object, ...]]) -> list[Event]:
-        try:
-            return self._database.run(
-                lambda c: [_event(row) for row in c.execute(query).mappings()],
-                seconds=_SOON_SECONDS,
-                reads=True,
-            )
-        except SfcutoverError:
-            return []
+        return self.database.read(
+            lambda c: [event_of(dict(row)) for row in c.execute(query).mappings()]
+        )
 
 
 def journal_row(
@@ -145,18 +123,27 @@ def journal_row(
     }
 
 
-def _inserted(connection: sa.Connection, row: dict[str, object]) -> int:
-    key = connection.execute(sa.insert(JOURNAL).values(row)).inserted_primary_key
-    return int(key[0]) if key else 0
+def insert_event(
+    database: Database, row: Mapping[str, object], seconds: float = RETRY_SECONDS
+) -> int:
+    """Put a row on disk, tried for so many seconds; its number."""
+
+    def insert(connection: sa.Connection) -> int:
+        key = connection.execute(sa.insert(JOURNAL).values(dict(row))).inserted_primary_key
+        return int(key[0]) if key else 0
+
+    return database.run(insert, seconds=seconds)
 
 
-def _event(row: sa.RowMapping) -> Event:
+def event_of(row: Mapping[str, object]) -> Event:
+    """The event of a row that has its number."""
+    step, target = row["step"], row["target"]
     return Event(
-        row["seq"],
-        row["run"],
-        row["time"],
-        row["kind"],
-        row["step"],
-        row["target"],
-        json.loads(row["data"]),
+        int(str(row["seq"])),
+        str(row["run"]),
+        float(str(row["time"])),
+        str(row["kind"]),
+        None if step is None else str(step),
+        None if target is None else str(target),
+        json.loads(str(row["data"])),
     )

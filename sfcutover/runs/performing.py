@@ -24,10 +24,12 @@ from sfcutover.runs.executors import Presence, Role
 from sfcutover.runs.journal import Event, Journal
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.store import DONE, ROLLED_BACK, WORKFLOW_VERSION, Run, RunOptions, RunStore
+from sfcutover.steps.underway import BEFORE_LEAVING
 from sfcutover.templates import Templates
 
 _LOOK_SECONDS = 0.1
 _LOOKS_FOR_NOBODY = 20
+LEAVING_SECONDS = 20.0  # so long a process that leaves finishes what must not be cut off
 GIVE_UP_SECONDS = 600.0  # so long this process keeps trying to put addresses back
 _ENDED = {ROLLED_BACK: "was rolled back", "canceled": "was canceled"}
 _UNTOUCHED = "this command changed nothing; the run goes on as it did"
@@ -49,6 +51,10 @@ class View(Protocol):
 
     def tick(self, progress: RunProgress) -> None:
         """Time has passed."""
+
+
+class FasterError(StillRunningError):
+    """Two wanted to go on with a run at once."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,7 @@ class Performing:
             mine = self._claimed(run, options, presence)
             check = self._take_part(presence, mine)
             follow(self.store, mine.id, view, leave=leave, check=check, since=before)
+            BEFORE_LEAVING.wait(LEAVING_SECONDS)
         return self.store.find(mine.id)
 
     def require_mine(self, run: Run) -> None:
@@ -187,7 +194,7 @@ class Performing:
                 return begun
             run = self.store.active(self.cutover.name)
         if run is None or not self.store.claim(run, presence.id):
-            raise StillRunningError(
+            raise FasterError(
                 "another process was faster to go on with this run",
                 hint="follow it: sfcutover runs --follow",
                 tokens=_UNTOUCHED,
@@ -300,16 +307,23 @@ def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
     )
 
 
+def lists_at_risk(progress: RunProgress) -> list[str]:
+    """The targets whose old addresses are off the list, or may be, and nobody has watched it
+    to the end, or put them back."""
+    begun = [each.target or "" for each in progress.of_step("remove-old")]
+    safe = [*progress.of_step("watch"), *progress.of_step("restore-old")]
+    settled = {each.target for each in safe if each.mark == "done"}
+    return [name for name in begun if name not in settled]
+
+
 def _meanwhile(progress: RunProgress) -> str:
     """What it means for the tokens that a run waits."""
-    removed = [each for each in progress.of_step("remove-old") if each.mark == "done"]
-    watched = {each.target for each in progress.of_step("watch") if each.mark == "done"}
-    unwatched = [each.target or "" for each in removed if each.target not in watched]
+    unwatched = lists_at_risk(progress)
     if not unwatched:
         return "the lists stay as they are while it waits"
     return (
-        f"the old addresses are off the list of {', '.join(unwatched)}, and nobody watches while "
-        "the run waits; sfcutover rollback puts them back"
+        f"the old addresses may be off the list of {', '.join(unwatched)}, and nobody watches "
+        "while the run waits; sfcutover rollback puts them back"
     )
 
 

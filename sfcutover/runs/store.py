@@ -17,7 +17,7 @@ from sfcutover.runs.journal import Journal, journal_row
 from sfcutover.runs.requests import Requests
 from sfcutover.runs.tables import JOURNAL, RUNS
 
-WORKFLOW_VERSION = "1"  # of the flow: a run goes on only with the one it was begun with
+WORKFLOW_VERSION = "2"  # of the flow: a run goes on only with the one it was begun with
 ROLLED_BACK = "rolled-back"
 DONE = "done"
 _BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is begun at a time

@@ -48,7 +48,7 @@ STEPS: dict[str, Callable[[Work, Arguments], Evidence]] = {
     "probe": lambda work, _: proof.prove_egress(work),
     "switch": lambda work, _: switching.switch(work, "apply"),
     "switch-back": lambda work, _: switching.switch(work, "revert"),
-    "prove-old": lambda work, _: proof.redeem_with(Canary(work.cutover), "old"),
+    "prove-old": lambda work, _: proof.redeem_with(work, Canary(work.cutover), "old"),
     "settle": _settle,
     "page": lambda work, given: page(work, str(given["message"]), _texts(given, "commands")),
 }
@@ -60,9 +60,9 @@ TARGET_STEPS: dict[str, Callable[[TargetWork, Arguments], Evidence]] = {
     "verify": lambda work, _: proof.verify(work, "new", 0.0),
     "remove-old": lambda work, given: lists.remove(work, Phase.REMOVE_OLD, _proof(given)),
     "watch": lambda work, _: watching.watch_target(work),
-    "restore-old": lambda work, _: lists.restore(replace(work, journal=work.journal.lenient)),
+    "restore-old": lambda work, _: lists.restore(work),
     "check-new": lambda work, _: proof.verify(work, "new", 0.0),
-    "prove-old": lambda work, _: proof.redeem_with(Canary(work.cutover, work.target), "old"),
+    "prove-old": lambda work, _: proof.redeem_with(work, Canary(work.cutover, work.target), "old"),
     "remove-new": lambda work, given: lists.remove(
         work, Phase.REMOVE_NEW, None, given.get("baseline")
     ),
@@ -72,7 +72,7 @@ TARGET_STEPS: dict[str, Callable[[TargetWork, Arguments], Evidence]] = {
 
 
 class Perform(Protocol):
-    """Does a step on the target by its name, durably; more: arguments besides the action's."""
+    """Does a step on the target by its name; more: arguments besides the action's."""
 
     def __call__(self, step: str, **more: object) -> Outcome: ...
 
@@ -83,14 +83,19 @@ Sleep = Callable[[float], None]
 def retire(work: TargetWork, perform: Perform, sleep: Sleep) -> Outcome:
     """Take the old addresses off one list and watch; back at once where it fails.
 
-    sleep: waits durably, in seconds.
+    Begun again after a crash, it goes on with a way back that was begun, and watches no second
+    time. sleep: waits, in seconds.
     """
+    if (begun := _going_back(work)) is not None:
+        return _gone_back(begun, work, perform, sleep)
+    if (watched := _watched(work)) is not None:
+        return watched
     removed = _tried("remove-old", perform)
     if removed.problem is not None:
         if not (_sent(work) or removed.problem.kind in ("failed", "blocked")):
             return removed
         return _gone_back(removed.problem, work, perform, sleep)
-    if removed.evidence.get("canceled"):
+    if removed.evidence.get("canceled") and not _sent(work):
         return removed
     watched = perform("watch")
     if (reason := _rollback_reason(work, watched)) is not None:
@@ -98,6 +103,29 @@ def retire(work: TargetWork, perform: Perform, sleep: Sleep) -> Outcome:
     if watched.problem is not None and watched.problem.kind in ("failed", "blocked"):
         return _gone_back(watched.problem, work, perform, sleep)
     return watched
+
+
+def _going_back(work: TargetWork) -> Problem | None:
+    """Why this target's way back was begun, if it was: it is gone whatever comes."""
+    begun = work.journal.last("rolling-back", target=work.target.name)
+    if begun is None:
+        return None
+    problem = begun.data.get("problem")
+    if isinstance(problem, dict):
+        return Problem.model_validate(problem)
+    return _rolled_back(begun.text("reason"))
+
+
+def _watched(work: TargetWork) -> Outcome | None:
+    """How the watch of the newest removal has ended, if it has and all was well."""
+    ended = work.journal.last("step-ended", "watch", work.target.name)
+    removal = work.journal.last("step-started", "remove-old", work.target.name)
+    if ended is None or removal is None or ended.seq < removal.seq:
+        return None
+    outcome = Outcome.model_validate(
+        {name: ended.data.get(name) for name in ("evidence", "problem")}
+    )
+    return outcome if outcome.ok else None
 
 
 def _tried(step: str, perform: Perform) -> Outcome:
@@ -114,6 +142,9 @@ def _gone_back(problem: Problem, work: TargetWork, perform: Perform, sleep: Slee
 
     unsure: marks the outcome as one that must go back, whatever its problem's kind.
     """
+    if _going_back(work) is None:
+        removing = replace(work, step="remove-old")
+        removing.tell("rolling-back", reason=problem.text, problem=problem.model_dump(mode="json"))
     tries = 0
     while (failed := (restored := perform("restore-old")).problem) is not None:
         if tries % TRIES_A_PAGE == 0:

@@ -101,9 +101,10 @@ class PhaseDeployment:
         Raises NetworkError if this process may act no more.
         """
         latest = self.connection.deployer.find_latest()
-        self.work.tell(SENDING, phase=self.phase.value, latest=latest)
         if self.phase is Phase.RESTORE_OLD:
+            self.work.tell(SENDING, phase=self.phase.value, latest=latest)
             return latest  # always safe, whoever does it and whatever else is away
+        self.work.tell_durably(SENDING, phase=self.phase.value, latest=latest)
         try:
             self.work.require_to_act()
         except SfcutoverError:

@@ -14,6 +14,7 @@ from sfcutover.plan import live_phase, plan_all_phases, plan_phase
 from sfcutover.snapshot import Snapshot
 from sfcutover.steps.deployment import PhaseDeployment
 from sfcutover.steps.sendings import Sendings
+from sfcutover.steps.underway import BEFORE_LEAVING
 from sfcutover.steps.work import Evidence, TargetWork
 from sfcutover.verification import TargetVerification, via_of
 
@@ -53,7 +54,14 @@ def bring(work: TargetWork, phase: Phase) -> Evidence:
 
 def restore(work: TargetWork) -> Evidence:
     """Put the old addresses back, behind a removal that may still land: an org takes deployments
-    in order. What an earlier try has sent is looked for, but keeps this one from nothing."""
+    in order. What an earlier try has sent is looked for, but keeps this one from nothing, nor
+    does a database that is away."""
+    work = work.on_vigil()
+    with BEFORE_LEAVING:
+        return _restored(work)
+
+
+def _restored(work: TargetWork) -> Evidence:
     removal = Sendings(work.journal, work.target.name, Phase.REMOVE_OLD)
     with work.connection() as connection:
         deployment = PhaseDeployment(work, connection, Phase.RESTORE_OLD)
@@ -78,7 +86,8 @@ def remove(
         deployment.find_earlier()
         live = connection.read()
         deployment.baseline = _baseline(live, baseline)
-        work.require_wanted()
+        if not (deployment.sendings.sent or deployment.sendings.is_open):
+            work.require_wanted()  # what was sent is seen through to its end
         planned = plan_phase(phase, live, work.cutover, work.templates, deployment.baseline)
         if not planned.changed:
             return deployment.bring(live)  # done, before a crash or by somebody else
@@ -102,7 +111,7 @@ def _clear(
 ) -> Clearance:
     verification = TargetVerification(
         connection,
-        on_redeemed=lambda count: _tell_count(work, count),
+        on_redeemed=lambda count: _redeemed(work, count),
         countdown=lambda left: None,
         clock=work.clock,
         look=work.probes.of,
@@ -120,8 +129,10 @@ def _clear(
     raise problem or GateError("nothing was proven", hint="verify again: sfcutover verify")
 
 
-def _tell_count(work: TargetWork, count: int) -> None:
+def _redeemed(work: TargetWork, count: int) -> None:
+    """One redemption; the next one is for whoever has not been replaced meanwhile."""
     work.tell("redeemed", count=count)
+    work.require_to_act()
 
 
 def _baseline(live: Snapshot, recorded: object) -> Snapshot | None:

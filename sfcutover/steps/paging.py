@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sfcutover.config.secretsearch import secret_variables
 from sfcutover.pasteable import pasteable
 from sfcutover.processes import child_environment, run_in_group
+from sfcutover.steps.underway import BEFORE_LEAVING
 from sfcutover.steps.work import Evidence, Work
 
 NOTIFY_SECONDS = 10.0
@@ -22,8 +23,9 @@ def pause_after(tries: int) -> float:
 
 def page(work: Work, message: str, commands: Sequence[str]) -> Evidence:
     """Say what is wrong and give the exact commands."""
-    work.tell("page", message=message, commands=list(commands))
-    notify(work, "page", message, "; ".join(commands))
+    with BEFORE_LEAVING:
+        work.tell("page", message=message, commands=list(commands))
+        notify(work, "page", message, "; ".join(commands))
     return {"message": message, "commands": list(commands)}
 
 

@@ -54,19 +54,26 @@ def _verify(work: TargetWork, via: Via) -> Evidence:
         work.require_to_act()
         verification = TargetVerification(
             connection,
-            on_redeemed=lambda count: _tell_every(work, "redeemed", count),
+            on_redeemed=lambda count: _redeemed(work, count),
             look=work.probes.of,
         )
         evidence = verification.verify(via, connection.read())
     return {"proof": evidence.model_dump(mode="json")}
 
 
-def redeem_with(canary: Canary, via: str) -> Evidence:
+def redeem_with(work: Work, canary: Canary, via: str) -> Evidence:
     """One redemption through an egress. Raises GateError or NetworkError if it is refused."""
+    work.presence.require_soon()
     redemption = canary.redeem(via)
     if redemption.outcome is not Outcome.REDEEMED:
         raise refused(redemption)
     return {"via": via, "outcome": redemption.outcome.value}
+
+
+def _redeemed(work: TargetWork, count: int) -> None:
+    """One redemption; the next one is for whoever has not been replaced meanwhile."""
+    _tell_every(work, "redeemed", count)
+    work.require_to_act()
 
 
 def _tell_every(work: Work, kind: str, count: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sfcutover.steps.paging import notify
+from sfcutover.steps.underway import BEFORE_LEAVING
 from sfcutover.steps.work import CanceledError, Evidence, Work
 
 
@@ -14,8 +15,9 @@ def wait_for_approval(work: Work, number: int, reason: str, message: str, next_:
     earlier = [each for each in work.journal.all("paused") if each.number("pause") == number]
     seq = earlier[0].seq if earlier else 0
     if not earlier:
-        seq = work.tell("paused", pause=number, reason=reason, message=message, next=next_)
-        notify(work, "paused", message, f"sfcutover approve {work.journal.run}")
+        with BEFORE_LEAVING:
+            seq = work.tell("paused", pause=number, reason=reason, message=message, next=next_)
+            notify(work, "paused", message, f"sfcutover approve {work.journal.run}")
     while True:
         if (approval := work.requests.approval_of(seq)) is not None:
             said = {"who": approval.who, "time": approval.time, "note": approval.note}

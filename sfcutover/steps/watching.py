@@ -17,7 +17,9 @@ from sfcutover.config.traffic import Watch
 from sfcutover.documents.traffic import RoundDocument
 from sfcutover.gates.refusal import UndecidedError
 from sfcutover.gates.watch import WatchOutcome, WatchPlan, WatchRound, failure_of, watch
+from sfcutover.oauth.redemption import Redemption
 from sfcutover.polling import Clock
+from sfcutover.runs.executors import ReplacedError
 from sfcutover.steps.lists import restore
 from sfcutover.steps.work import Evidence, TargetWork
 
@@ -29,9 +31,10 @@ def watch_target(work: TargetWork) -> Evidence:
     """Watch one target, and restore its old addresses at the trigger.
 
     Nothing but the end of the time ends it: no request to cancel, and no database that is away.
-    Raises UndecidedError for a watch that can't tell, and what restoring raises.
+    Raises UndecidedError for a watch that can't tell, ReplacedError where another process
+    watches, and what restoring raises.
     """
-    work = replace(work, journal=work.journal.lenient)
+    work = work.on_vigil()
     begun = work.journal.last(_ROLLING_BACK, work.step, work.target.name)
     if begun is not None:
         return _restored(work, begun.text("reason"))
@@ -42,7 +45,12 @@ def watch_target(work: TargetWork) -> Evidence:
     secrets = secret_variables(work.cutover)
     checks: list[Look] = [check_for(each, secrets) for each in config.checks]
     rollback = _Rollback(work)
-    result = watch(plan, lambda: canary.redeem("new"), checks, rollback, rollback, Clock())
+
+    def redeem() -> Redemption:
+        rollback.require_mine()
+        return canary.redeem("new")
+
+    result = watch(plan, redeem, checks, rollback, rollback, Clock())
     found: Evidence = {
         "outcome": result.outcome.value,
         "reasons": list(result.reasons),
@@ -78,9 +86,20 @@ class _Rollback:
 
     def __init__(self, work: TargetWork) -> None:
         self._work = work
+        self._replaced: ReplacedError | None = None
         self.evidence: Evidence = {}
 
+    def require_mine(self) -> None:
+        """Before each redemption: two that redeem one token kill it."""
+        try:
+            self._work.presence.require_soon()
+        except ReplacedError as error:
+            self._replaced = error
+            raise
+
     def looked(self, done: WatchRound) -> None:
+        if self._replaced is not None:
+            raise self._replaced
         self._work.tell("watch-round", round=RoundDocument.of(done).model_dump(mode="json"))
 
     def rolling_back(self, reason: str) -> None:

@@ -7,15 +7,16 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sfcutover.config import Cutover, Target
 from sfcutover.connection import Connection
-from sfcutover.errors import NetworkError, OperationFailedError, SfcutoverError
+from sfcutover.errors import OperationFailedError, SfcutoverError
 from sfcutover.polling import Clock
-from sfcutover.runs.executors import Presence
+from sfcutover.runs.executors import Presence, ReplacedError
 from sfcutover.runs.journal import Journal
 from sfcutover.runs.requests import Requests
+from sfcutover.runs.vigil import VigilJournal
 from sfcutover.steps.connections import Connections
 from sfcutover.steps.outcome import Outcome, Problem
 from sfcutover.steps.probes import Probes
@@ -61,6 +62,10 @@ class Work:
         """An event of this step; its number."""
         return self.journal.write(kind, self.step or None, self.target_name, data)
 
+    def tell_durably(self, kind: str, **data: object) -> None:
+        """An event that is on disk before what it announces. Raises what the journal raises."""
+        self.journal.write(kind, self.step or None, self.target_name, data, durably=True)
+
     def require_wanted(self) -> None:
         """Raises CanceledError if the run is to be canceled."""
         if self.requests.cancellation() is not None:
@@ -71,7 +76,7 @@ class Work:
         the run has ended without it."""
         self.presence.require()
         if self.journal.last("run-ended") is not None:
-            raise NetworkError(
+            raise ReplacedError(
                 "the run has ended without this process",
                 hint="see how: sfcutover runs",
                 tokens="nothing more is done from here",
@@ -110,6 +115,8 @@ class Work:
             outcome = Outcome(evidence=work())
         except CanceledError:
             outcome = Outcome(evidence={"canceled": True})
+        except ReplacedError:
+            raise  # what this process thinks of the step counts for nothing
         except (SfcutoverError, OSError) as error:
             outcome = Outcome(problem=Problem.of(_as_ours(error)))
         except Exception as error:
@@ -130,6 +137,12 @@ class TargetWork(Work):
     @property
     def target_name(self) -> str | None:
         return self.target.name
+
+    def on_vigil(self) -> TargetWork:
+        """The same with a journal that nobody waits for."""
+        if isinstance(self.journal, VigilJournal):
+            return self
+        return replace(self, journal=VigilJournal.soon(self.journal, self.target.name))
 
     def connection(self) -> AbstractContextManager[Connection]:
         """The target's org."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -33,11 +33,13 @@ class Performed:
     """Answers with what a test has laid down, else with success, and records."""
 
     answers: dict[str, list[Outcome]] = field(default_factory=dict)
+    before: Callable[[str], None] = lambda _: None
     done: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
 
     def __call__(self, step: str, **more: object) -> Outcome:
         self.done.append(step)
+        self.before(step)
         laid_down = self.answers.get(step)
         return laid_down.pop(0) if laid_down else Outcome()
 
@@ -131,12 +133,44 @@ def test_a_watch_that_rolled_back_is_a_failure_though_the_journal_lacks_it(
 def test_a_rollback_that_was_begun_is_finished_whatever_the_watch_says(
     work: TargetWork, kind: str
 ) -> None:
-    work.journal.write("rolling-back", "watch", "org", {"reason": "blocked twice"})
-    performed = Performed({"watch": [problem(kind)]})
+    def roll_back(step: str) -> None:
+        if step == "watch":
+            work.journal.write("rolling-back", "watch", "org", {"reason": "blocked twice"})
+
+    performed = Performed({"watch": [problem(kind)]}, roll_back)
     outcome = run(work, performed)
     assert outcome.problem is not None
     assert "blocked twice" in outcome.problem.message
     assert performed.done == ["remove-old", "watch", *BACK]
+
+
+def test_begun_again_a_way_back_is_gone_on_with_and_nothing_is_removed(work: TargetWork) -> None:
+    run(work, Performed({"remove-old": [problem("failed")]}))
+    performed = Performed()
+    outcome = run(work, performed)
+    assert outcome.problem == problem("failed").problem
+    assert performed.done == BACK
+
+
+def test_begun_again_behind_a_watch_that_passed_nothing_is_done(work: TargetWork) -> None:
+    passed = Outcome(evidence={"outcome": "passed"})
+    for step, outcome in (("remove-old", Outcome()), ("watch", passed)):
+        at = replace(work, step=step)
+        at.tell("step-started")
+        at.tell("step-ended", **outcome.model_dump(mode="json"))
+    performed = Performed()
+    assert run(work, performed) == passed
+    assert performed.done == []
+    replace(work, step="remove-old").tell("step-started")  # another removal, another watch
+    run(work, performed)
+    assert performed.done == ["remove-old", "watch"]
+
+
+def test_what_was_sent_is_watched_though_the_run_is_to_be_canceled(work: TargetWork) -> None:
+    tell_sent(work)
+    performed = Performed({"remove-old": [Outcome(evidence={"canceled": True})]})
+    assert run(work, performed).ok
+    assert performed.done == ["remove-old", "watch"]
 
 
 def test_a_watch_that_could_not_tell_goes_not_back(work: TargetWork) -> None:
