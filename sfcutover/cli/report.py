@@ -29,13 +29,15 @@ FORMATS = ("md", "html", "json")
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    help="html is one self-contained page; json is the same as --json.  [default: md]",
+    help="html is one self-contained page; json is the same as --json.  [default: what --out "
+    "ends with: .md, .html or .json; else md]",
 )
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the report here instead of to stdout; an older one is replaced.",
+    help="Write the report here instead of to stdout, in the format that its name ends with "
+    "unless --format says another; an older one is replaced.",
 )
 @templates_option
 @global_options
@@ -55,7 +57,7 @@ def command(
     """
     invocation = Invocation.of(ctx)
     as_json = invocation.settings.json
-    chosen = form or ("json" if as_json else "md")
+    chosen = form or _form_of(out) or ("json" if as_json else "md")
     if as_json and out is None and chosen != "json":
         raise click.UsageError(f"--json prints JSON; --format {chosen} needs --out.", ctx=ctx)
     store = open_store(invocation, create=False)
@@ -69,6 +71,12 @@ def command(
         print_document(report.document)
     elif out is None:
         to_stdout(text.rstrip("\n"))
+
+
+def _form_of(out: Path | None) -> str | None:
+    """The format that a file's name asks for, None if it asks for none."""
+    form = "" if out is None else out.suffix.removeprefix(".").lower()
+    return form if form in FORMATS else None
 
 
 def _text(report: Report, form: str, templates: Templates) -> str:

@@ -97,13 +97,14 @@ class DecisionDocument(Document):
 
 class ReportPhaseDocument(Document):
     """What one phase changed on one target. live: when the list was read back with it, null
-    where it never was."""
+    where it never was. found: it was so, and this run had sent nothing."""
 
     target: str
     phase: PhaseName
     step: str
     planned: str
     live: str | None
+    found: bool
     changed: bool
     package_sha256: str
     components: list[ComponentDiffDocument]
@@ -151,6 +152,14 @@ class ReportWatchDocument(Document):
     interval: float
     longest_gap: float
     incidents: list[str]
+
+
+class CanaryDocument(Document):
+    """The run's own redemptions, as far as it told. in_login_history: they are known to be
+    among those of traffic; false where nobody can say."""
+
+    redeemed: int
+    in_login_history: bool
 
 
 class BoundaryDocument(Document):
@@ -236,6 +245,7 @@ class ReportDocument(Document):
     watches: list[ReportWatchDocument]
     boundaries: list[BoundaryDocument]
     traffic: list[AddressDocument]
+    canary: CanaryDocument
     events: list[ReportEventDocument]
     unproven: list[str]
     limits: list[str]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median_low
 
 from sfcutover.report.addresstraffic import STATUSES
 from sfcutover.report.timescale import Bin, TimeScale
 
+FEW = 5  # redemptions in a bin: the least that a full height may mean
+_SINGLE = 12.0  # pixels that one redemption makes a bar wide: one is no steady traffic
 _LEAST = 2.0  # pixels: a bar that is there can be seen
 _MARKS_APART = 12.0  # pixels between two marks
 _MARK_ABOVE = 3.0  # pixels from a bar's top to its mark
@@ -23,6 +26,13 @@ def highest_rate(rows: Iterable[Counts], bins: Sequence[Bin]) -> float:
         (_rate(counts, each) for row in rows for counts, each in zip(row, bins, strict=True)),
         default=0.0,
     )
+
+
+def full_height(rows: Iterable[Counts], bins: Sequence[Bin]) -> float:
+    """Redemptions per second that the full height stands for: the highest rate, but so that a
+    single redemption is no full bar."""
+    usual = median_low(each.end - each.start for each in bins)
+    return max(highest_rate(rows, bins), FEW / usual)
 
 
 def rate_text(per_second: float) -> str:
@@ -58,6 +68,7 @@ class Frame:
         marks: list[tuple[float, float]] = []
         for counts, each in zip(row, bins, strict=True):
             left, right = (self.scale.x(time) * self.width for time in (each.start, each.end))
+            right = min(right, left + _SINGLE * counts.total())
             foot = self.base
             for status in STATUSES:
                 if counts[status]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
-from sfcutover.documents.reports import BoundaryDocument, BoundaryKind
+from sfcutover.documents.reports import BoundaryDocument, BoundaryKind, ReportPhaseDocument
 from sfcutover.documents.runs import moment_text
 from sfcutover.report.facts import Facts
-from sfcutover.report.lists import read_backs
+from sfcutover.report.lists import found_so, read_backs
 from sfcutover.report.people import switched_by_hand
 from sfcutover.runs.journal import Event
 
 _WAVES_SHOWN = 4  # of more, the first and the last
+_BACK = {  # where the run changed something, and where it had nothing to change
+    "restore-old": ("old back on the list", "old found on the list"),
+    "remove-new": ("new taken off", "new found off"),
+}
+FoundSo = Set[tuple[str, str]]  # targets and phases
 Ends = dict[str, float]  # by target, in seconds since 1970
 
 
@@ -28,14 +33,15 @@ class Boundary:
         return BoundaryDocument(time=moment_text(self.time), name=self.name, kind=self.kind)
 
 
-def boundaries(facts: Facts) -> list[Boundary]:
-    """In the order of time."""
+def boundaries(facts: Facts, phases: Iterable[ReportPhaseDocument]) -> list[Boundary]:
+    """In the order of time. phases: as the report has them; what was found so is no change."""
+    so, added = found_so(phases), _ends(facts, "add-new")
     found = [
-        *_on_all(facts, "add-new live", _ends(facts, "add-new")),
+        *_on_all(facts, _name("add-new", added, so), added),
         *_moved(facts, "switch", "switch"),
         *_on_all(facts, "verified", _ends(facts, "verify")),
-        *_removals(facts, _ends(facts, "remove-old")),
-        *_back(facts),
+        *_removals(facts, _ends(facts, "remove-old"), so),
+        *_back(facts, so),
         *_canceled(facts),
     ]
     return sorted(found, key=lambda each: each.time)
@@ -66,16 +72,22 @@ def _moved(facts: Facts, step: str, name: str) -> Iterator[Boundary]:
         yield Boundary(event.time, name)
 
 
-def _removals(facts: Facts, ends: Ends) -> Iterator[Boundary]:
+def _removals(facts: Facts, ends: Ends, so: FoundSo) -> Iterator[Boundary]:
     """One a wave."""
     waves = [_wave(event, ends) for event in facts.all("wave")]
     done = [(number, max(each.values())) for number, each in enumerate(waves, 1) if each]
     if len(waves) <= 1:
-        yield from (Boundary(time, "remove-old live") for _, time in done)
+        yield from (Boundary(time, _name("remove-old", ends, so)) for _, time in done)
         return
     shown = done if len(done) <= _WAVES_SHOWN else [done[0], done[-1]]
     for number, time in shown:
-        yield Boundary(time, f"remove-old live, wave {number}")
+        name = _name("remove-old", waves[number - 1], so)
+        yield Boundary(time, f"{name}, wave {number}")
+
+
+def _name(phase: str, targets: Iterable[str], so: FoundSo) -> str:
+    """Live where the run changed at least one of the targets."""
+    return f"{phase} {'found so' if all((each, phase) in so for each in targets) else 'live'}"
 
 
 def _wave(event: Event, ends: Ends) -> Ends:
@@ -84,14 +96,15 @@ def _wave(event: Event, ends: Ends) -> Ends:
     return {name: time for name, time in ends.items() if name in mine}
 
 
-def _back(facts: Facts) -> Iterator[Boundary]:
+def _back(facts: Facts, so: FoundSo) -> Iterator[Boundary]:
     begun = facts.all("rolling-back", "rollback-started")
     for event in begun[:1]:
         yield Boundary(event.time, "rollback", "rollback")
-    for phase, name in (("restore-old", "old back on the list"), ("remove-new", "new taken off")):
+    for phase, name in _BACK.items():
         ends = _first(event for event, _ in read_backs(facts, phase))
         if ends:
-            yield Boundary(max(ends.values()), name, "rollback")
+            found = all((each, phase) in so for each in ends)
+            yield Boundary(max(ends.values()), name[found], "rollback")
     for each in _moved(facts, "switch-back", "switched back"):
         yield Boundary(each.time, each.name, "rollback")
 

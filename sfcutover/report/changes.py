@@ -11,10 +11,12 @@ from sfcutover.documents.reports import ReportDocument, ReportPhaseDocument
 
 @dataclass(frozen=True)
 class ChangedTarget:
-    """One target of a change. unchanged: entries that stay as they are."""
+    """One target of a change. unchanged: entries that stay as they are. found: this run had
+    sent nothing."""
 
     name: str
     live: str | None
+    found: bool
     deployments: list[str]
     unchanged: int
     capacity: CapacityDocument
@@ -32,6 +34,11 @@ class Change:
     component: ComponentDiffDocument
     notes: list[str]
     targets: list[ChangedTarget]
+
+    @property
+    def found(self) -> bool:
+        """True if this run changed it nowhere."""
+        return all(each.found for each in self.targets)
 
 
 def changes(document: ReportDocument) -> list[Change]:
@@ -74,6 +81,7 @@ def _target(phase: ReportPhaseDocument, component: ComponentDiffDocument) -> Cha
     return ChangedTarget(
         name=phase.target,
         live=phase.live,
+        found=phase.found,
         deployments=phase.deployments,
         unchanged=component.unchanged,
         capacity=component.capacity,

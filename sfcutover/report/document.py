@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from sfcutover.documents.phases import RangeDocument
-from sfcutover.documents.reports import ReportDocument
+from sfcutover.documents.reports import ReportDocument, ReportPhaseDocument
 from sfcutover.documents.runs import RunDocument, moment_text
 from sfcutover.report.addresstraffic import AddressTraffic, seconds
 from sfcutover.report.boundaries import Boundary, boundaries
@@ -14,6 +14,7 @@ from sfcutover.report.deployments import deployments
 from sfcutover.report.doubts import LIMITS, Doubts
 from sfcutover.report.facts import Facts
 from sfcutover.report.lists import phases, targets
+from sfcutover.report.own import canary
 from sfcutover.report.people import decisions
 from sfcutover.report.proofs import proofs, watches
 from sfcutover.report.timeline import Quiet, events, quiet_times, steps
@@ -36,16 +37,21 @@ class Report:
 
     @classmethod
     def of(cls, facts: Facts) -> Report:
-        rows, cuts, quiet = traffic(facts), boundaries(facts), quiet_times(facts)
+        rows, changed, quiet = traffic(facts), phases(facts), quiet_times(facts)
+        cuts = boundaries(facts, changed)
         counted = [second for row in rows for second in seconds(row.counts)]
         start = min([facts.run.started, *counted])
         scale = TimeScale.of(start, max([facts.end, *(each + 1 for each in counted)]), quiet)
-        document = _document(facts, rows, cuts, scale)
+        document = _document(facts, rows, changed, cuts, scale)
         return cls(document, rows, tuple(cuts), tuple(quiet), scale)
 
 
 def _document(
-    facts: Facts, rows: tuple[AddressTraffic, ...], cuts: list[Boundary], scale: TimeScale
+    facts: Facts,
+    rows: tuple[AddressTraffic, ...],
+    changed: list[ReportPhaseDocument],
+    cuts: list[Boundary],
+    scale: TimeScale,
 ) -> ReportDocument:
     lists, made, seen, sent = targets(facts), proofs(facts), watches(facts), deployments(facts)
     rules, bins = facts.rules, scale.bins(BINS)
@@ -64,13 +70,14 @@ def _document(
         targets=lists,
         steps=steps(facts),
         decisions=decisions(facts),
-        phases=phases(facts),
+        phases=changed,
         deployments=sent,
         proofs=made,
         watches=seen,
         boundaries=[each.document() for each in cuts],
         traffic=[each.document(bins) for each in rows],
+        canary=canary(facts, made),
         events=events(facts),
-        unproven=Doubts(facts, lists, made, seen, sent, rows).sentences(),
+        unproven=Doubts(facts, lists, changed, made, seen, sent, rows).sentences(),
         limits=list(LIMITS),
     )

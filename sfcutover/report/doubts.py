@@ -9,6 +9,7 @@ from math import inf
 
 from sfcutover.documents.reports import (
     ReportDeploymentDocument,
+    ReportPhaseDocument,
     ReportProofDocument,
     ReportTargetDocument,
     ReportWatchDocument,
@@ -16,8 +17,11 @@ from sfcutover.documents.reports import (
 from sfcutover.report.addresstraffic import AddressTraffic
 from sfcutover.report.durations import clock, duration
 from sfcutover.report.facts import Facts, names_of
+from sfcutover.report.looks import removals_by_others
+from sfcutover.report.moved import MovedTraffic
 from sfcutover.report.traffic import counted_through, unseen_targets
 from sfcutover.report.trafficdoubts import left_behind, let_in, still_blocked
+from sfcutover.report.verdict import TITLES
 
 LIMITS = (
     "A list that reads back with an address, or without it, says what the org has stored. That "
@@ -40,6 +44,7 @@ class Doubts:
 
     facts: Facts
     targets: list[ReportTargetDocument]
+    phases: list[ReportPhaseDocument]
     proofs: list[ReportProofDocument]
     watches: list[ReportWatchDocument]
     deployments: list[ReportDeploymentDocument]
@@ -47,9 +52,13 @@ class Doubts:
 
     def sentences(self) -> list[str]:
         """The most urgent first; each once."""
+        moved = MovedTraffic(self.facts, self.phases, self.proofs, self.traffic)
         found = (
             *self._of_the_run(),
+            *(each.sentence for each in removals_by_others(self.facts)),
             *self._of_addresses(),
+            *moved.not_back(),
+            *moved.not_shown(),
             *self._of_lists(),
             *self._of_deployments(),
             *self._of_watches(),
@@ -63,6 +72,11 @@ class Doubts:
             yield (
                 "The run has not ended: this report is how it stood at "
                 f"{clock(self.facts.now)}, and what is said here may change."
+            )
+        elif self.facts.state != "done":
+            yield (
+                f"The run is not done ({TITLES[self.facts.state].lower()}): that customers can do "
+                "without the old addresses is not shown."
             )
 
     def _of_addresses(self) -> Iterator[str]:

@@ -15,9 +15,10 @@ from sfcutover.documents.runs import moment_text
 from sfcutover.ipranges import Allowlist, IpRange
 from sfcutover.report.facts import Evidence, Facts
 from sfcutover.report.rules import holds
+from sfcutover.report.sent import may_be_sent
 from sfcutover.runs.journal import Event
 
-_READERS = ("snapshot", "add-new", "remove-old", "watch", "restore-old", "remove-new", "state")
+READERS = ("snapshot", "add-new", "remove-old", "watch", "restore-old", "remove-new", "state")
 
 
 def phases(facts: Facts) -> list[ReportPhaseDocument]:
@@ -36,43 +37,56 @@ def phases(facts: Facts) -> list[ReportPhaseDocument]:
 
 
 def _phase(facts: Facts, event: Event, phase: PhaseDocument) -> ReportPhaseDocument:
+    target = event.target or ""
     live = (
-        end.time
-        for end, evidence in read_backs(facts, phase.phase)
+        end
+        for end, _ in read_backs(facts, phase.phase)
         if end.target == event.target and end.seq > event.seq
     )
     first = next(live, None)
     return ReportPhaseDocument(
-        target=event.target or "",
+        target=target,
         phase=phase.phase,
         step=event.step or "",
         planned=moment_text(event.time),
-        live=None if first is None else moment_text(first),
+        live=None if first is None else moment_text(first.time),
+        found=first is not None
+        and not may_be_sent(facts, target, phase.phase, event.seq, first.seq),
         changed=phase.changed,
         package_sha256=phase.package_sha256,
         components=phase.components,
         notes=phase.notes,
-        deployments=_sent_for(facts, event, phase.phase),
+        deployments=_sent_for(facts, event, phase),
     )
+
+
+def found_so(planned: Iterable[ReportPhaseDocument]) -> set[tuple[str, str]]:
+    """Targets and phases that were read back, but are not this run's work: it sent nothing."""
+    found: dict[tuple[str, str], bool] = {}
+    for each in planned:
+        if each.live is not None:
+            key = each.target, str(each.phase)
+            found[key] = found.get(key, True) and each.found
+    return {key for key, so in found.items() if so}
 
 
 def read_backs(facts: Facts, phase: str) -> Iterator[tuple[Event, Evidence]]:
     """Where the org was read back with this phase on the list."""
-    for event, evidence in facts.succeeded(*_READERS):
+    for event, evidence in facts.succeeded(*READERS):
         restored = evidence.get("restored")
         found = restored if isinstance(restored, dict) else evidence
         if found.get("phase") == phase:
             yield event, found
 
 
-def _sent_for(facts: Facts, planned: Event, phase: str) -> list[str]:
-    """The deployments of a phase between this plan and the next one that changes something."""
+def _sent_for(facts: Facts, planned: Event, phase: PhaseDocument) -> list[str]:
+    """The deployments of a phase between this plan and the next one that changes other things."""
     following = (
         each.seq
         for each in facts.all("planned")
         if each.seq > planned.seq
         and each.target == planned.target
-        and PhaseDocument.model_validate(each.data.get("phase")).changed
+        and _is_another(PhaseDocument.model_validate(each.data.get("phase")), phase)
     )
     end = next(following, facts.events[-1].seq + 1)
     sent = facts.all("deployment-sent")
@@ -80,9 +94,13 @@ def _sent_for(facts: Facts, planned: Event, phase: str) -> list[str]:
         each.text("id")
         for each in sent
         if each.target == planned.target
-        and each.text("phase") == phase
+        and each.text("phase") == phase.phase
         and planned.seq < each.seq < end
     ]
+
+
+def _is_another(later: PhaseDocument, phase: PhaseDocument) -> bool:
+    return later.changed and later.package_sha256 != phase.package_sha256
 
 
 def targets(facts: Facts) -> list[ReportTargetDocument]:
@@ -94,12 +112,12 @@ def _target(facts: Facts, name: str) -> ReportTargetDocument:
     snapshot: Evidence = {}
     lists: list[AllowlistDocument] = []
     read = None
-    for event, evidence in facts.succeeded(*_READERS):
+    for event, evidence in facts.succeeded(*READERS):
         if event.target != name:
             continue
         if event.step == "snapshot":
             snapshot = evidence
-        if (found := _live(evidence)) is not None:
+        if (found := live_lists(evidence)) is not None:
             lists, read = found, moment_text(event.time)
     change = facts.rules.change
     return ReportTargetDocument(
@@ -113,7 +131,8 @@ def _target(facts: Facts, name: str) -> ReportTargetDocument:
     )
 
 
-def _live(evidence: Evidence) -> list[AllowlistDocument] | None:
+def live_lists(evidence: Evidence) -> list[AllowlistDocument] | None:
+    """What a step read last; None for one that reads no list."""
     restored = evidence.get("restored")
     found = (restored if isinstance(restored, dict) else evidence).get("live")
     if not isinstance(found, list):

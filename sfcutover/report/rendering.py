@@ -9,7 +9,9 @@ from sfcutover.report.changes import changes, fullest
 from sfcutover.report.chart import draw
 from sfcutover.report.document import Report
 from sfcutover.report.durations import clock, date_and_clock, duration, moment
+from sfcutover.report.own import canary_text
 from sfcutover.report.textchart import text_chart
+from sfcutover.report.waves import waves_text
 from sfcutover.templates import Templates
 
 # The page shows the one that fits: a chart that is scaled has letters nobody can read.
@@ -31,11 +33,14 @@ def markdown(report: Report, templates: Templates) -> str:
 
 def _variables(report: Report) -> dict[str, object]:
     document = report.document
+    succeeded = sum(each.redeemed for each in document.traffic)
     return {
         "report": document,
         "changes": changes(document),
         "fullest": fullest(document),
         "at": _clock_of(report),
+        "canary": canary_text(document.canary, succeeded),
+        "waves": waves_text(document.rules.waves, len(document.targets)),
         "date_and_clock": date_and_clock,
         "duration": duration,
     }

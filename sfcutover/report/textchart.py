@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from sfcutover.report.addresstraffic import AddressTraffic, total
-from sfcutover.report.bars import highest_rate
+from sfcutover.report.bars import full_height
 from sfcutover.report.document import Report
 from sfcutover.report.timescale import Bin
 
@@ -24,7 +24,7 @@ def text_chart(report: Report) -> list[str]:
     bins = report.scale.bins(_COLUMNS)
     rows = report.traffic[:_ROWS]
     binned = [each.binned(bins) for each in rows]
-    peak = highest_rate(binned, bins)
+    peak = full_height(binned, bins)
     width = max((len(_name(each)) for each in rows), default=0)
     lines = [f"{'':{width}}  {_ruler(report, bins)}"]
     for row, counts in zip(rows, binned, strict=True):

@@ -30,9 +30,17 @@ def traffic(facts: Facts) -> tuple[AddressTraffic, ...]:
 
 def unseen_targets(facts: Facts) -> list[str]:
     """Targets of whose org no redemption was seen at all."""
-    orgs = _orgs(facts)
-    seen = {orgs.get(each.target) for each in facts.all("traffic")}
-    return [name for name in facts.targets if orgs[name] not in seen]
+    seen = speakers(facts)
+    return [name for name in facts.targets if name not in seen]
+
+
+def speakers(facts: Facts) -> dict[str, str]:
+    """Under which target the redemptions of each target's org are counted; without those of
+    whose org none was seen."""
+    orgs, first = _orgs(facts), dict[str | None, str]()
+    for event in facts.all("traffic"):
+        first.setdefault(orgs.get(event.target), event.target or "")
+    return {name: first[orgs[name]] for name in facts.targets if orgs[name] in first}
 
 
 def counted_through(facts: Facts) -> float | None:
@@ -73,10 +81,15 @@ def _silent(facts: Facts, seen: set[str]) -> Iterator[AddressTraffic]:
         yield AddressTraffic(text, facts.rules.side(text), {})
 
 
+def texts_of(entry: IpRange) -> list[str]:
+    """The addresses of a small range; a large one stays as it is."""
+    return [str(entry)] if entry.size > _LISTED else list(map(str, each_address(entry)))
+
+
 def _rows_of(entry: IpRange, seen: set[str]) -> list[str]:
-    if entry.size > _LISTED:
-        return [] if any(entry.contains(IpRange.parse(each)) for each in seen) else [str(entry)]
-    return [text for each in each_address(entry) if (text := str(each)) not in seen]
+    if entry.size > _LISTED and any(entry.contains(IpRange.parse(each)) for each in seen):
+        return []
+    return [text for text in texts_of(entry) if text not in seen]
 
 
 def _together(rows: list[AddressTraffic]) -> AddressTraffic:

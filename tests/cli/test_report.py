@@ -150,6 +150,29 @@ def test_a_file_holds_the_whole_report(report: Reporter, form: str, tmp_path: Pa
     assert list(tmp_path.iterdir()) == [out]
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "start"),
+    [
+        ("x.html", (), "<!DOCTYPE html>"),
+        ("x.HTML", (), "<!DOCTYPE html>"),
+        ("x.json", (), "{"),
+        ("x.md", (), "# Done"),
+        ("x.txt", (), "# Done"),
+        ("x", (), "# Done"),
+        ("x.html", ("--format", "md"), "# Done"),
+        ("x.md", ("--json",), "# Done"),
+        ("x.txt", ("--json",), "{"),
+    ],
+)
+def test_a_file_has_the_format_that_its_name_ends_with(
+    report: Reporter, tmp_path: Path, name: str, words: tuple[str, ...], start: str
+) -> None:
+    """Unless --format says another."""
+    done = report("report", "--out", str(tmp_path / name), *words)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
+
+
 def test_with_json_the_file_is_written_and_one_document_printed(
     report: Reporter, tmp_path: Path
 ) -> None:

@@ -49,6 +49,35 @@ return {
     * outer.width / chart.viewBox.baseVal.width,
 };
 """
+CROSSED = """
+const chart = [...document.querySelectorAll('svg.chart')].find(e => e.clientWidth);
+const scale = chart.getBoundingClientRect().width / chart.viewBox.baseVal.width;
+const top = chart.getBoundingClientRect().top, left = chart.getBoundingClientRect().left;
+const boxes = [...chart.querySelectorAll('text')].map(e => e.getBoundingClientRect());
+const parts = [...chart.querySelectorAll('path.cut')].flatMap(e =>
+  [...e.getAttribute('d').matchAll(/M([\\d.]+) ([\\d.]+)V([\\d.]+)/g)].map(m =>
+    ({x: left + m[1] * scale, from: top + m[2] * scale, to: top + m[3] * scale})));
+const dots = [...chart.querySelectorAll('rect.quiet')].map(e => e.getBoundingClientRect());
+const crosses = (p, b) => b.left < p.x && p.x < b.right
+  && p.from < b.bottom - 3 && b.top + 3 < p.to;
+const covers = (d, b) => d.left < b.right && b.left < d.right
+  && d.top < b.bottom - 3 && b.top + 3 < d.bottom;
+return {
+  parts: parts.length > 0,
+  dots: dots.length > 0,
+  crossed: parts.filter(p => boxes.some(b => crosses(p, b))).length,
+  covered: dots.filter(d => boxes.some(b => covers(d, b))).length,
+};
+"""
+SEEN = """
+const inside = e => e.getBoundingClientRect().right <= window.innerWidth;
+const heads = id => [...document.querySelectorAll(`#${id} thead th`)].filter(inside);
+return {
+  cut: [...document.querySelectorAll('.caption')].filter(e => !inside(e)).length,
+  deployments: heads('deployments').map(e => e.textContent).slice(0, 3),
+  lists: heads('lists').map(e => e.textContent).slice(0, 3),
+};
+"""
 CONTRAST = """
 const channel = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
 const light = c => 0.2126 * channel(c[0]) + 0.7152 * channel(c[1]) + 0.0722 * channel(c[2]);
@@ -146,6 +175,22 @@ def test_no_label_of_the_chart_lies_on_another(width: int, tmp_path: Path) -> No
     assert (found["labels"], found["overlaps"], found["outside"]) == (7, 0, 0)
     assert isinstance(found["letters"], float)
     assert found["letters"] >= 10  # pixels
+
+
+@pytest.mark.parametrize("width", [400, 800, 1200])
+def test_no_line_and_no_dotted_time_lies_on_a_text(width: int, tmp_path: Path) -> None:
+    page = written(tmp_path, html(Report.of(busy().facts()), Templates()))
+    expected = {"parts": True, "dots": True, "crossed": 0, "covered": 0}
+    assert chromium.measured(page, CROSSED, width) == expected
+
+
+def test_a_phone_shows_every_caption_and_the_columns_that_count(tmp_path: Path) -> None:
+    page = written(tmp_path, html(Report.of(done().facts()), Templates()))
+    assert chromium.measured(page, SEEN, 400) == {
+        "cut": 0,
+        "deployments": ["Phase", "Status", "Target"],
+        "lists": ["Target", "Old now", "New now"],
+    }
 
 
 @pytest.mark.parametrize("dark", [False, True])

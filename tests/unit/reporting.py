@@ -17,7 +17,9 @@ from sfcutover.documents.phases import (
 )
 from sfcutover.documents.traffic import LookDocument, RoundDocument
 from sfcutover.evidence import AddressEvidence, Evidence
+from sfcutover.ipranges import Allowlist, IpRange
 from sfcutover.report.facts import Facts
+from sfcutover.report.looks import hashes
 from sfcutover.runs.journal import Event
 from sfcutover.runs.requests import Request
 from sfcutover.runs.store import Run, RunOptions
@@ -127,6 +129,14 @@ class Story:
         self.tell(at, "deployment-sent", name, target, phase=phase, id=identifier)
         more = {"status": "Succeeded", "done": True} if done else {"status": "InProgress"}
         self.tell(at + 1, "deployment-progress", name, target, id=identifier, **more)
+
+    def find(self, phase: PhaseName, at: float, live: Iterable[str], target: str = TARGET) -> None:
+        """A step that has nothing to send: the list is so already."""
+        self.tell(at, "step-started", phase, target)
+        self.plan(phase, at + 1, target, changed=False)
+        self.end_step(
+            phase, at + 2, target, {"phase": phase, "changed": False, "live": lists(live)}
+        )
 
     def prove(self, step: str, at: float, target: str = TARGET, **changes: object) -> None:
         evidence = {"proof": proof(target, self.started + at, changes)}
@@ -265,6 +275,46 @@ def rolled_back() -> Story:
     return story
 
 
+def removed_by_hand() -> Story:
+    """A run that waited before remove-old, and then found that somebody else had done it."""
+    story = Story(pause_before=("remove-old",))
+    story.begin()
+    story.snapshot(3)
+    story.deploy("add-new", 5, OLD + NEW)
+    story.step("switch", 20, 24)
+    story.prove("verify", 26, lists=hashed(OLD + NEW))
+    message = "the next step is remove-old"
+    story.tell(61, "paused", "remove-old", pause=1, reason="pause-before", message=message, next="")
+    story.tell(90, "approved", "remove-old", pause=1, who="ann", time=NOON + 90, note="CHG-1")
+    story.tell(91, "wave", number=1, targets=[TARGET])
+    story.find("remove-old", 92, NEW)
+    story.watch(96, range(0, 61, 10))
+    for old, new in zip(OLD, NEW, strict=True):
+        story.traffic(range(0, 23), old)
+        story.traffic(range(23, 156), new)
+    story.end(158)
+    return story
+
+
+def failed() -> Story:
+    """A run that ended at its first step."""
+    story = Story()
+    story.begin()
+    story.step("probe", 1, 2, problem="the proxy answers 407")
+    story.end(3, "failed", "the proxy answers 407")
+    return story
+
+
+def canary_only() -> Story:
+    """A run that went well while nobody but its own canary redeemed: no customer moved."""
+    story = done()
+    story.events = [each for each in story.events if each.kind != "traffic"]
+    story.traffic([2, 9], OLD[0], count=1)
+    story.traffic([13, 26, 70, 90, 110, 130], NEW[0], count=1)
+    story.traffic([13, 26, 80, 100, 120], NEW[1], count=1)
+    return story
+
+
 def phase_document(
     phase: PhaseName, *, changed: bool = True, capacity: tuple[int, int] = (5, 12)
 ) -> PhaseDocument:
@@ -316,6 +366,11 @@ def lists(ranges: Iterable[str]) -> list[dict[str, object]]:
     """A list that was read back."""
     entries = [{"range": each, "description": None} for each in ranges]
     return [{"path": SECURITY_PATH, "carrier": "token-ip-ranges", "ranges": entries}]
+
+
+def hashed(ranges: Iterable[str]) -> dict[str, str]:
+    """What a proof says of a list that it was made for."""
+    return hashes({SECURITY_PATH: Allowlist(tuple(map(IpRange.parse, ranges)))})
 
 
 def json_of(data: Data) -> dict[str, object]:

@@ -18,7 +18,7 @@ from sfcutover.report.textchart import text_chart
 from sfcutover.report.timeline import Quiet
 from sfcutover.report.timescale import TimeScale, nice_step
 
-from .reporting import NEW, NOON, OLD, Story, done, rolled_back
+from .reporting import NEW, NOON, OLD, Story, canary_only, done, removed_by_hand, rolled_back
 
 HOUR = 3600.0
 
@@ -107,8 +107,7 @@ def test_durations_have_two_units(seconds: float, words: str) -> None:
 
 
 def span(label: Label) -> tuple[float, float]:
-    length = len(label.text) * CHARACTER
-    return (label.x, label.x + length) if label.anchor == "start" else (label.x - length, label.x)
+    return label.left, label.left + len(label.text) * CHARACTER
 
 
 @given(
@@ -124,13 +123,37 @@ def test_no_label_lies_on_another(texts: list[tuple[float, str]]) -> None:
 def test_an_earlier_label_stands_above_a_later_one() -> None:
     first, second = place_labels([(10, "add-new live 12:00:09"), (20, "switch 12:00:24")], 1000)
     assert (first.level, second.level) == (1, 0)
-    assert {first.anchor, second.anchor} == {"start"}
+    assert (first.left, second.left) == (10, 20)
 
 
-def test_a_label_at_the_edge_ends_at_its_line() -> None:
+def test_a_label_at_the_edge_stands_above_its_line() -> None:
     (label,) = place_labels([(990, "rollback 12:01:35")], 1000)
-    assert label.anchor == "end"
-    assert label.text_x < 990
+    assert span(label) == pytest.approx((1000 - 17 * CHARACTER, 1000))
+    assert label.x == 990
+
+
+def test_every_label_of_a_wide_chart_begins_at_its_line() -> None:
+    chart = drawn(rolled_back())
+    assert chart.lines[-1].label.text.startswith("old back on the list")
+    assert all(line.label.left == pytest.approx(line.label.x) for line in chart.lines)
+    assert 750 <= chart.plot < 1000
+    assert drawn(rolled_back(), width=340).plot == 340
+
+
+@pytest.mark.parametrize("width", [340, 640, 1000])
+def test_no_line_crosses_a_text(width: float) -> None:
+    chart = drawn(rolled_back(), width)
+    texts = [(row.top, row.clear) for row in chart.rows]
+    for line in chart.lines:
+        crossed = [
+            (other.y - 9, other.y)
+            for other in chart.lines
+            if other is not line and span(other.label)[0] < line.label.x < span(other.label)[1]
+        ]
+        for top, foot in line.parts:
+            assert top < foot <= chart.foot
+            assert not any(start < foot and top < end for start, end in [*texts, *crossed])
+        assert sum(foot - top for top, foot in line.parts) > len(texts) * 40
 
 
 # Bars
@@ -164,9 +187,12 @@ def places(path: str) -> tuple[float, float]:
 def test_blocked_redemptions_are_told_apart_without_colour() -> None:
     chart = drawn(rolled_back(), width=1120)
     blocked = next(row for row in chart.rows if row.address == NEW[1])
-    assert places(blocked.bars.paths["blocked"]) == (800, 1100)
+    second = chart.plot / 112
+    assert places(blocked.bars.paths["blocked"]) == pytest.approx(
+        (80 * second, 110 * second), abs=0.1
+    )
     assert blocked.totals["blocked"] == 150
-    assert blocked.bars.marks[0][0] == pytest.approx(805)
+    assert blocked.bars.marks[0][0] == pytest.approx(80.5 * second, abs=0.1)
     assert not any(row.bars.marks for row in chart.rows if row is not blocked)
 
 
@@ -177,6 +203,25 @@ def test_a_single_redemption_can_be_seen() -> None:
     row = next(row for row in drawn(story).rows if row.address == "192.0.2.9")
     top = float(re.findall(r"V([\d.]+)H", row.bars.paths["redeemed"])[0])
     assert row.base - top >= 2
+
+
+def test_single_redemptions_do_not_look_like_steady_traffic() -> None:
+    chart = drawn(canary_only(), width=2640)  # a second has 20 pixels
+    assert chart.highest == "5 per second"
+    for row in chart.rows:
+        path = row.bars.paths["redeemed"]
+        assert row.peak == ""
+        assert all(row.base - float(top) == 8 for top in re.findall(r"V([\d.]+)H", path))
+        sides = re.findall(r"M([\d.]+) .*?H([\d.]+)V", path)
+        assert all(float(right) - float(left) <= 12 for left, right in sides)
+    assert len(re.findall("M", chart.rows[2].bars.paths["redeemed"])) == 6
+    assert "█" not in "".join(text_chart(Report.of(canary_only().facts())))
+
+
+def test_a_removal_that_was_found_is_not_drawn_as_the_runs_own() -> None:
+    labels = [line.label.text for line in drawn(removed_by_hand()).lines]
+    assert "remove-old found so 12:01:34" in labels
+    assert not any("remove-old live" in each for each in labels)
 
 
 def test_the_phases_cut_the_chart() -> None:

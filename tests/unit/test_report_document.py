@@ -7,15 +7,34 @@ from typing import Unpack
 
 import pytest
 
+from sfcutover.carriers import CARRIERS
+from sfcutover.component import Component
 from sfcutover.documents.reports import ReportDocument
+from sfcutover.evidence import list_hashes
 from sfcutover.ipranges import Allowlist, IpRange
 from sfcutover.report.changes import changes, fullest
 from sfcutover.report.document import Report
 from sfcutover.report.facts import names_of
+from sfcutover.report.looks import hashes
 from sfcutover.report.rules import holds
 from sfcutover.runs.requests import Request
+from sfcutover.snapshot import Snapshot
 
-from .reporting import NEW, NOON, OLD, TARGET, Given, Story, done, rolled_back
+from ..support import SECURITY_NAME, SECURITY_PATH
+from .reporting import (
+    NEW,
+    NOON,
+    OLD,
+    TARGET,
+    Given,
+    Story,
+    canary_only,
+    done,
+    failed,
+    hashed,
+    removed_by_hand,
+    rolled_back,
+)
 
 CANCEL = Request("cancel", None, "jo", "wrong window", NOON + 70)
 
@@ -327,6 +346,199 @@ def test_a_doubt_is_one_sentence(happens: Callable[[Story], None], words: str) -
     happens(story)
     assert any(words in sentence for sentence in document(story).unproven), document(story).unproven
     assert len(document(story).unproven) == 1
+
+
+# What somebody else took off
+
+
+def test_a_removal_by_somebody_else_is_not_this_runs() -> None:
+    found = document(removed_by_hand())
+    (sentence,) = found.unproven
+    assert sentence.startswith("203.0.113.10, 203.0.113.11: these old addresses were taken off")
+    assert "the list of packaging by somebody else, between 12:00:26Z" in sentence  # as verified
+    assert "12:01:34Z, when it found the list without it" in sentence
+    assert "not by this run, and not under its approval" in sentence
+    add, remove = found.phases
+    assert (add.found, remove.found) == (False, True)
+    assert found.boundaries[-1].name == "remove-old found so"
+    assert [each.found for each in changes(found)] == [False, True]
+
+
+def test_without_a_proof_of_the_same_list_the_last_read_back_counts() -> None:
+    story = removed_by_hand()
+    story.events = [each for each in story.events if each.step != "verify"]
+    story.prove("verify", 26, lists=hashed(NEW))
+    assert "between 12:00:09Z" in document(story).unproven[0]
+
+
+def test_lists_are_hashed_as_a_proof_has_them() -> None:
+    entries = Allowlist(tuple(map(IpRange.parse, (*NEW, *OLD))))
+    carrier = CARRIERS["token-ip-ranges"]
+    component = Component(carrier.component_type, SECURITY_NAME, (), carrier, entries)
+    assert hashes({SECURITY_PATH: entries}) == list_hashes(Snapshot((component,)))
+
+
+def test_a_removal_that_this_run_sent_before_it_crashed_is_its_own() -> None:
+    story = removed_by_hand()
+    story.step("remove-old", 91, target=TARGET)
+    story.plan("remove-old", 91.2)
+    story.send("remove-old", 91.4, done=False)
+    found = document(story)
+    assert not any("somebody else" in each for each in found.unproven)
+    assert [each.found for each in found.phases] == [False, False]
+    assert found.boundaries[-1].name == "remove-old live"
+
+
+@pytest.mark.parametrize(("seen", "mine"), [(True, False), (False, True)])
+def test_a_removal_whose_fate_is_unknown_may_be_this_runs(seen: bool, mine: bool) -> None:
+    """Unless the org is known never to have had it."""
+    story = removed_by_hand()
+    story.plan("remove-old", 91.2)
+    story.tell(91.3, "deployment-sending", "remove-old", TARGET, phase="remove-old", latest=None)
+    if seen:
+        story.tell(91.4, "deployment-unseen", "remove-old", TARGET, phase="remove-old")
+    found = document(story)
+    assert any("somebody else" in each for each in found.unproven) is not mine
+    assert found.boundaries[-1].name == f"remove-old {'live' if mine else 'found so'}"
+
+
+def test_of_a_removal_that_was_finished_by_this_run_the_rest_is_its_own() -> None:
+    """Somebody has taken off one address; the run's plan names the other one only."""
+    story = done()
+    for event in story.events:
+        phase = event.data.get("phase")
+        if event.kind == "planned" and event.step == "remove-old" and isinstance(phase, dict):
+            phase["components"][0]["removed"] = [{"range": OLD[1], "description": None}]
+    (sentence,) = document(story).unproven
+    assert sentence.startswith("203.0.113.10: this old address was taken off")
+
+
+def test_of_two_carriers_each_is_looked_at() -> None:
+    """The one that never held an old address hides nothing of the other."""
+    story = removed_by_hand()
+    ranges = [{"range": each, "description": None} for each in NEW]
+    other = {"path": "another", "carrier": "trusted-ip-ranges", "ranges": ranges}
+    for event in story.events:
+        evidence = event.data.get("evidence")
+        if isinstance(evidence, dict) and "live" in evidence:
+            evidence["live"].insert(0, other)
+    (sentence,) = document(story).unproven
+    assert sentence.startswith("203.0.113.10, 203.0.113.11: these old addresses were taken off")
+
+
+def test_old_addresses_that_were_never_there_are_told() -> None:
+    story = done()
+    for event in story.events:
+        evidence = event.data.get("evidence")
+        if event.step in ("snapshot", "add-new") and isinstance(evidence, dict):
+            evidence["live"][0]["ranges"] = [{"range": each, "description": None} for each in NEW]
+    (sentence,) = document(story).unproven
+    assert "were not on the list of packaging when this run first looked, at 12:00:04Z" in sentence
+
+
+def test_a_plan_that_was_sent_only_after_a_crash_has_its_deployment() -> None:
+    story = Story()
+    story.begin()
+    story.plan("add-new", 6)
+    story.tell(30, "run-resumed", place="elsewhere")
+    story.deploy("add-new", 31, OLD + NEW)
+    (phase,) = document(story).phases
+    assert (phase.deployments, phase.found) == (["0Afaddpackaging"], False)
+
+
+def test_old_addresses_that_were_still_there_are_found_and_not_put_back() -> None:
+    """The removal that failed had not taken anything off."""
+    story = Story()
+    story.begin()
+    story.snapshot(3)
+    story.deploy("add-new", 5, OLD + NEW)
+    story.step("remove-old", 20, 21, TARGET, problem="the org is locked")
+    story.tell(22, "rollback-started", reason="locked")
+    story.find("restore-old", 23, OLD + NEW)
+    story.end(26, "rolled-back")
+    found = document(story)
+    assert [each.name for each in found.boundaries][-2:] == ["rollback", "old found on the list"]
+    assert not any("put back" in each for each in found.unproven)
+
+
+# Whether customers moved
+
+
+def test_the_canary_alone_is_no_traffic() -> None:
+    found = document(canary_only())
+    assert found.canary.model_dump() == {"redeemed": 11, "in_login_history": True}
+    assert found.unproven == [
+        "LoginHistory of packaging shows 11 redemptions through the new addresses, no more than "
+        "this run's own canary made (11): it is not shown that customers' traffic has moved."
+    ]
+
+
+def test_the_look_at_the_old_way_is_the_canarys_too() -> None:
+    story = rolled_back()
+    before = document(story).canary.redeemed
+    story.step("prove-old", 108, 109, evidence={"via": "old", "outcome": "redeemed"})
+    assert document(story).canary.redeemed == before + 1
+
+
+def test_one_redemption_more_than_the_canarys_is_somebody_elses() -> None:
+    story = canary_only()
+    story.traffic([75], NEW[0], count=1)
+    assert document(story).unproven == []
+
+
+def test_a_canary_that_login_history_does_not_name_is_not_taken_for_a_customer() -> None:
+    story = canary_only()
+    for step, at in (("verify-new", 13), ("verify", 27)):
+        story.events = [each for each in story.events if each.step != step]
+        story.prove(step, at, proof="proxy-per-address")
+    found = document(story)
+    assert found.canary.in_login_history is False
+    assert found.unproven == []
+
+
+def test_old_addresses_alone_show_no_move() -> None:
+    story = done()
+    story.events = [each for each in story.events if each.kind != "traffic"]
+    story.traffic(range(0, 23), OLD[0])
+    (moved,) = [each for each in document(story).unproven if "has moved" in each]
+    assert moved.startswith("LoginHistory of packaging shows no redemption through a new address")
+
+
+def test_the_targets_of_one_org_are_one_in_this() -> None:
+    story = done(("one", "two"))
+    story.events = [each for each in story.events if each.kind != "traffic"]
+    for event in story.events:
+        evidence = event.data.get("evidence")
+        if event.step == "snapshot" and isinstance(evidence, dict):
+            evidence["instance_url"] = "https://one.my.salesforce.com"
+    story.traffic(range(100, 122), NEW[0], target="one", count=1)
+    (sentence,) = document(story).unproven
+    assert "of one and two shows 22 redemptions" in sentence
+    assert "canary made (22)" in sentence
+
+
+def test_before_the_switch_nobody_is_expected_to_have_moved() -> None:
+    assert not any("has moved" in each for each in document(waiting()).unproven)
+
+
+# Runs that are not done
+
+
+def test_a_run_that_was_rolled_back_names_what_was_not_redeemed_through_since() -> None:
+    story = rolled_back()
+    story.traffic(range(101, 108), OLD[0])
+    put_back = [each for each in document(story).unproven if "put back" in each]
+    assert put_back == [
+        "203.0.113.11: put back on the list of packaging at 12:01:40Z, and no redemption was seen "
+        "from there since: nothing shows that customers are let in again."
+    ]
+    story.traffic([100], OLD[1])  # in the same second: before, it was off
+    assert not any("put back" in each for each in document(story).unproven)
+
+
+@pytest.mark.parametrize("story", [failed(), rolled_back()])
+def test_a_run_that_is_not_done_never_has_nothing_unproven(story: Story) -> None:
+    assert document(story).unproven[0].startswith("The run is not done (")
 
 
 def test_a_watch_under_way_has_not_proven_anything_yet() -> None:

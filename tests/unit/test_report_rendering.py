@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,20 @@ from lxml import html as lxml_html
 from sfcutover.errors import ConfigError
 from sfcutover.report.document import Report
 from sfcutover.report.rendering import html, markdown
+from sfcutover.report.waves import waves_text
 from sfcutover.templates import Templates
 
-from .reporting import NEW, NOON, OLD, Story, done, rolled_back
+from .reporting import (
+    NEW,
+    NOON,
+    OLD,
+    Story,
+    canary_only,
+    done,
+    failed,
+    removed_by_hand,
+    rolled_back,
+)
 
 HOSTILE = "<img src=http://evil.example/x onerror=alert(1)> | `a` *b* </script>\n# c"
 
@@ -73,6 +85,9 @@ def stories() -> dict[str, Story]:
         "hostile": hostile(),
         "begun": begun,
         "nothing": Story(),
+        "by hand": removed_by_hand(),
+        "failed": failed(),
+        "canary only": canary_only(),
     }
 
 
@@ -108,7 +123,11 @@ def test_what_people_write_stays_text() -> None:
 
 def test_every_table_has_a_caption_and_headers(story: Story) -> None:
     for table in elements(tree(story), "//table"):
-        assert words(elements(table, "caption")[0])
+        (name,) = texts(table, "@aria-labelledby")
+        (caption,) = elements(table, f"//*[@id='{name}']")
+        assert words(caption)
+        assert not elements(caption, "ancestor::*[@class='scroll']")  # it would scroll away
+        assert elements(table, "ancestor::*[@class='scroll']")
         assert elements(table, "thead/tr/th[@scope='col']")
         assert elements(table, "tbody/tr/th[@scope]") or not elements(table, "tbody/tr")
 
@@ -173,6 +192,64 @@ def test_times_of_a_run_past_midnight_have_their_date() -> None:
         late.events[number] = type(event)(**{**vars(event), "time": event.time + 12 * 3600 - 60})
     late.ended = (late.ended or 0) + 12 * 3600 - 60
     assert "2026-11-24 00:00:40Z</time>" in page(late)
+
+
+@pytest.mark.parametrize("render", [lambda story: words(tree(story)), lambda story: text(story)])
+def test_a_removal_that_was_found_does_not_say_live(render: Callable[[Story], str]) -> None:
+    found = render(removed_by_hand())
+    assert "this run changed nothing" in found
+    assert re.search(r"[Ff]ound so at", found)
+    assert len(re.findall(r"[Ll]ive since", found)) == 1  # add-new's
+    assert len(re.findall(r"[Ll]ive since", render(done()))) == 2
+
+
+@pytest.mark.parametrize("render", [lambda story: words(tree(story)), lambda story: text(story)])
+def test_it_is_told_how_many_redemptions_are_the_canarys(render: Callable[[Story], str]) -> None:
+    assert "11 of them by this run's own canary" in render(canary_only())
+    story = done()
+    story.events = [each for each in story.events if each.step not in ("verify", "verify-new")]
+    assert "this run's own canary made 7, which may be among them" in render(story)
+    assert "canary made" not in render(failed())
+
+
+@pytest.mark.parametrize("name", ["rolled back", "failed", "begun", "hostile", "nothing"])
+def test_nothing_unproven_is_green_where_the_run_is_not_done(name: str) -> None:
+    assert not elements(tree(stories()[name]), "//*[@id='unproven']//*[@class='good']")
+    assert elements(tree(done()), "//*[@id='unproven']//*[@class='good']")
+
+
+def test_a_run_that_failed_at_once_changed_nothing() -> None:
+    for found in (words(tree(failed())), text(failed())):
+        assert "Nothing was changed: the run did not come that far." in found
+
+
+def test_a_deployment_whose_user_is_not_known_says_so() -> None:
+    assert "not read" in words(elements(tree(done()), "//*[@id='deployments']")[0])
+    assert "| not read |" in text(done())
+
+
+def test_a_phone_shows_first_what_a_reviewer_wants() -> None:
+    heads = {
+        part: texts(tree(done()), f"//*[@id='{part}']//thead//th/text()")
+        for part in ("deployments", "lists")
+    }
+    assert heads["deployments"][:2] == ["Phase", "Status"]
+    assert heads["lists"][:3] == ["Target", "Old now", "New now"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "targets", "words"),
+    [
+        ([1, 5], 1, "1 target: one wave"),
+        ([1, 5], 2, "2 targets: 2 waves, of 1 and 1"),
+        ([1, 5], 7, "7 targets: 3 waves, of 1, 5 and 1"),
+        ([9], 7, "7 targets: one wave"),
+        ([1], 40, "40 targets: 40 waves, of 1, 1, 1, 1, 1, 1, 1, 1 and 32 more"),
+        ([1, 5], 0, "of 1, 5 targets, as far as there are so many"),
+    ],
+)
+def test_waves_are_those_of_the_runs_targets(sizes: list[int], targets: int, words: str) -> None:
+    assert waves_text(sizes, targets) == words
 
 
 # Markdown
