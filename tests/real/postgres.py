@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -49,6 +50,20 @@ class Postgres:
     def restart(self) -> None:
         """At once, as a machine that is switched off and on: connections break."""
         self.control("restart", "-m", "immediate")
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It answers nobody, and breaks no connection."""
+        first = int((self.folder / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text(encoding="utf-8")
+        processes = [first, *map(int, children.split())]
+        for each in processes:
+            os.kill(each, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for each in processes:
+                os.kill(each, signal.SIGCONT)
 
     def control(self, *words: str) -> None:
         programs = _programs()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,16 @@ from sfcutover.phases import Phase
 from sfcutover.plan import plan_phase
 from sfcutover.rollout import Rollout, RolloutOptions
 from sfcutover.runs.database import Database
-from sfcutover.runs.executors import Executors, Presence
+from sfcutover.runs.executors import Executors, Presence, ReplacedError
 from sfcutover.runs.journal import Journal
 from sfcutover.runs.requests import Requests
+from sfcutover.runs.vigil import VigilJournal
 from sfcutover.steps.connections import Connections
 from sfcutover.steps.deployment import JournalObserver, PhaseDeployment, UnknownFateError
 from sfcutover.steps.lists import bring, remove, restore
 from sfcutover.steps.probes import Probes
 from sfcutover.steps.sendings import PROGRESS, SENDING, SENT
+from sfcutover.steps.watching import watch_target
 from sfcutover.steps.work import TargetWork, Work
 
 from ..chaos.world import NEW, OLD, World, world
@@ -157,3 +160,32 @@ def test_who_was_taken_for_dead_sends_nothing_but_old_addresses(
         work.tell(SENDING, phase=REMOVAL, latest=None)
         restore(work)
         assert here.phases == ["Succeeded"]
+
+
+def test_a_removal_is_on_disk_before_it_is_sent_also_on_vigil(
+    here: World, work: TargetWork
+) -> None:
+    """Whoever takes over has to know of it."""
+    bring(work, Phase.ADD_NEW)
+    journal = VigilJournal(work.journal, work.target.name, work.journal.read())
+    with work.connection() as connection:
+        deployment = PhaseDeployment(replace(work, journal=journal), connection, Phase.REMOVE_OLD)
+        deployment.note_sending()
+        told = Journal.all(work.journal, SENDING, target=work.target.name)
+        assert told[-1].text("phase") == REMOVAL
+        assert deployment.sendings.is_open
+
+
+def test_who_was_replaced_watches_no_more_and_redeems_nothing(
+    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that redeem one rotating token kill it."""
+    with at_work(here, tmp_path, monkeypatch) as (work, database):
+        bring(work, Phase.ADD_NEW)
+        Executors(database).mark_ended(work.presence.id)
+        with pytest.raises(ReplacedError):
+            watch_target(work)
+        with pytest.raises(ReplacedError):
+            work.perform(lambda: watch_target(work))
+        assert here.emulator.redemptions == []
+        assert work.journal.all("step-ended") == []
