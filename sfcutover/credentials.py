@@ -29,6 +29,9 @@ _SHORTEST_LINE = 16  # of a secret of several lines, such as a key
 _known: set[str] = set()
 
 
+_PLAIN_PROXY = re.compile(r"(?:https?|socks5h?)://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d+/?")
+
+
 class Secret:
     """A value that doesn't show itself: not in repr, str, logs, tracebacks or pickles."""
 
@@ -62,8 +65,14 @@ class Secret:
 
 
 def remember(values: Iterable[str]) -> None:
-    """Take these values, as they are and as they get encoded, out of all later output."""
+    """Take these values, as they are and as they get encoded, out of all later output.
+
+    A proxy's URL may hold a password. One that is a scheme, a host and a port holds none, and
+    an error that hid it would be of no use.
+    """
     for value in values:
+        if _PLAIN_PROXY.fullmatch(value):
+            continue
         lines = [line for line in value.splitlines() if len(line) >= _SHORTEST_LINE]
         for each in {value, *lines}:
             _known.update(form for form in _forms(each) if len(form) >= _SHORTEST_REDACTED)

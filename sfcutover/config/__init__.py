@@ -60,6 +60,10 @@ _COMPLAINTS = {
     "bool_type": "write true or false",
     "bool_parsing": "write true or false",
     "dict_type": "this must be a mapping",
+    "float_parsing": "write a number",
+    "int_from_float": "write a whole number",
+    "int_parsing": "write a whole number",
+    "int_type": "write a whole number",
     "model_type": "this must be a mapping",
     "string_type": "this must be a text; put it in quotes",
     "too_short": "the list is empty",
@@ -333,6 +337,8 @@ def _describe(detail: ErrorDetails) -> str:
             return f"{_path(location)} is missing"
         case "value_error":
             message = str(detail["ctx"]["error"])
+        case "tuple_type" if detail["input"] is None:
+            message = _COMPLAINTS["too_short"]
         case kind:
             message = _COMPLAINTS.get(kind, f"{detail['msg'][0].lower()}{detail['msg'][1:]}")
     path = _path(location)

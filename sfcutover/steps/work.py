@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -110,7 +109,7 @@ class Work:
         """Do the work between two events. What it raises becomes a problem, a defect too:
         behind a removal, somebody must still put addresses back."""
         begun = time.time()
-        self.tell("step-started", thread=threading.current_thread().name)
+        self.tell("step-started")
         try:
             outcome = Outcome(evidence=work())
         except CanceledError:

@@ -459,7 +459,7 @@ def test_an_anchor_may_be_used_twice(load: Load) -> None:
         ("old: 203.0.113.10", "old: this must be a list"),
         ("old: {range: 203.0.113.10}", "old: this must be a list"),
         ("old: []", "old: the list is empty"),
-        ("old:", "old: this must be a list"),
+        ("old:", "old: the list is empty"),
         ("targets: []", "targets: the list is empty"),
         ("targets: {name: a}", "targets: this must be a list"),
         ("targets: [a]", "targets[0]: this must be a mapping"),
@@ -536,7 +536,10 @@ def test_durations_are_read_as_seconds(load: Load, settle: str, seconds: float) 
 @pytest.mark.parametrize("confidence", ["0.5", "1", "2", ".nan", ".inf", "high"])
 def test_confidence_lies_between_a_half_and_one(refuse: Refuse, confidence: str) -> None:
     text = f"{BASE}verify: {{client_id: a, refresh_token: {{file: f}}, confidence: {confidence}}}\n"
-    assert refuse(text).message.startswith("verify.confidence: input should be")
+    said = refuse(text).message
+    assert said.startswith(
+        ("verify.confidence: input should be", "verify.confidence: write a number")
+    )
 
 
 @pytest.mark.parametrize(

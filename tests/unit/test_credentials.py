@@ -314,3 +314,19 @@ def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, code: st
 def test_a_command_that_can_t_be_run_is_refused(argv: list[str], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         secret_from_command(argv, WHERE)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://proxy.example.com:3128", True),
+        ("socks5h://[::1]:1080", True),
+        ("http://user:pass@proxy.example.com:3128", False),
+        ("http://user@proxy.example.com:3128", False),
+        ("https://proxy.example.com:3128/token", False),
+    ],
+)
+def test_a_proxy_without_a_password_is_no_secret(url: str, shown: bool) -> None:
+    """Whoever reads that it can't be reached has to know which one."""
+    Secret(url)
+    assert (url in redact(f"the proxy {url} can't be reached")) is shown
