@@ -8,7 +8,8 @@ from sfcutover.actor import current_actor
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
-from sfcutover.cli.run import perform, require_runnable
+from sfcutover.cli.readiness import require_runnable
+from sfcutover.cli.run import perform
 from sfcutover.cli.runs import open_store
 from sfcutover.errors import ConfigError, GateError
 from sfcutover.runs.performing import FasterError, Performing

@@ -8,10 +8,12 @@ from sfcutover.actor import current_actor
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
-from sfcutover.cli.run import require_runnable
+from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.errors import ConfigError
-from sfcutover.runs.performing import Performing, Permissions, failure_of_run, follow
+from sfcutover.runs.endings import failure_of_run
+from sfcutover.runs.following import follow
+from sfcutover.runs.performing import Performing, Permissions
 from sfcutover.runs.progress import RunProgress
 from sfcutover.templates import Templates
 

@@ -16,7 +16,8 @@ from sfcutover.output.json import print_document
 from sfcutover.output.runtext import run_text, runs_text
 from sfcutover.output.runview import JsonView, LineView, is_redrawn
 from sfcutover.runs.database import Database
-from sfcutover.runs.performing import View, failure_of_run, follow
+from sfcutover.runs.endings import failure_of_run
+from sfcutover.runs.following import View, follow
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.store import Run, RunStore
 

@@ -7,7 +7,7 @@ import click
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
-from sfcutover.cli.run import require_runnable
+from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.runs import open_store
 from sfcutover.errors import ConfigError
 from sfcutover.runs.performing import Performing

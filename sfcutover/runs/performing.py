@@ -6,51 +6,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from sfcutover.actor import current_actor
 from sfcutover.config import Cutover
-from sfcutover.errors import (
-    ConfigError,
-    ExitCode,
-    GateError,
-    NetworkError,
-    OperationFailedError,
-    SfcutoverError,
-    StillRunningError,
-)
+from sfcutover.errors import ConfigError, GateError, StillRunningError
 from sfcutover.runs.configs import config_text, differences, fingerprint, fixed, is_of_a_template
 from sfcutover.runs.executors import Presence, Role
-from sfcutover.runs.journal import Event, Journal
-from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.store import DONE, ROLLED_BACK, WORKFLOW_VERSION, Run, RunOptions, RunStore
+from sfcutover.runs.following import View, follow
+from sfcutover.runs.store import DONE, WORKFLOW_VERSION, Run, RunOptions, RunStore
 from sfcutover.steps.underway import BEFORE_LEAVING
 from sfcutover.templates import Templates
 
 _LOOK_SECONDS = 0.1
-_LOOKS_FOR_NOBODY = 20
 LEAVING_SECONDS = 20.0  # so long a process that leaves finishes what must not be cut off
-GIVE_UP_SECONDS = 600.0  # so long this process keeps trying to put addresses back
-_ENDED = {ROLLED_BACK: "was rolled back", "canceled": "was canceled"}
 _UNTOUCHED = "this command changed nothing; the run goes on as it did"
 _WAITS = "the run waits; the lists are as it left them"
-
-
-class View(Protocol):
-    """Shows a run as it goes.
-
-    whole: True if it also shows what was before this process took part.
-    """
-
-    @property
-    def whole(self) -> bool:
-        """As above."""
-
-    def show(self, event: Event, progress: RunProgress) -> None:
-        """One more event."""
-
-    def tick(self, progress: RunProgress) -> None:
-        """Time has passed."""
 
 
 class FasterError(StillRunningError):
@@ -225,121 +195,6 @@ class Performing:
         )
 
 
-def follow(
-    store: RunStore,
-    run: str,
-    view: View,
-    *,
-    leave: bool,
-    check: Callable[[], None] | None = None,
-    nobody: Callable[[], bool] = lambda: False,
-    since: int = 0,
-) -> RunProgress:
-    """Show a run until it has ended, or with leave, until it waits for a person.
-
-    check: of the process that performs it: raises why it can't go on. A database that is away
-    then ends nothing, as a list may be watched meanwhile. A rollback that fails is left after
-    10 minutes. nobody: of a process that only looks on: True if nobody performs it any more.
-    since: the event behind which something is news; a log holds what was before it already.
-    Raises what reading raises.
-    """
-    journal, progress, seq, looks = store.journal(run), RunProgress(), 0, 0
-    paged_at: float | None = None
-    while True:
-        for event in _read(journal, seq, patient=check is not None):
-            seq = event.seq
-            progress.apply(event)
-            if event.seq > since or view.whole:
-                view.show(event, progress)
-            if event.kind == "page" and paged_at is None:
-                paged_at = time.monotonic()
-        view.tick(progress)
-        if check is not None:
-            check()
-        given_up = paged_at is not None and time.monotonic() > paged_at + GIVE_UP_SECONDS
-        if progress.ended or given_up or (leave and _waits(store, run, progress)):
-            return progress
-        looks += 1
-        if looks % _LOOKS_FOR_NOBODY == 0 and nobody():
-            return progress
-        time.sleep(_LOOK_SECONDS)
-
-
-def _read(journal: Journal, seq: int, *, patient: bool) -> list[Event]:
-    try:
-        return journal.read(seq)
-    except (NetworkError, OperationFailedError):
-        if not patient:
-            raise
-        return []
-
-
-def _waits(store: RunStore, run: str, progress: RunProgress) -> bool:
-    """True if the run waits, and nobody has said anything yet."""
-    if progress.pause is None:
-        return False
-    requests = store.requests(run)
-    return requests.approval_of(progress.pause.seq) is None and requests.cancellation() is None
-
-
-def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
-    """What a run that is not done ends the command with."""
-    if progress.ended is not None:
-        return _ended(run, progress.ended)
-    if progress.pause is not None:
-        pause = progress.pause
-        return StillRunningError(
-            f"the run {run.id} waits for a person ({pause.step}): {pause.message}",
-            hint=(f"{pause.next}; " if pause.next else "")
-            + f"go on: sfcutover approve {run.id}; end it: sfcutover cancel {run.id}",
-            tokens=_meanwhile(progress),
-        )
-    if not progress.pages:
-        return StillRunningError(
-            f"nobody performs the run {run.id} now",
-            hint="go on: sfcutover run",
-            tokens=_meanwhile(progress),
-        )
-    return OperationFailedError(
-        f"the run {run.id} was left while it rolls back: putting the old addresses back fails",
-        hint="sfcutover rollback --yes; sfcutover switch --revert; or go on trying: sfcutover run",
-        tokens="the old addresses may be missing from a list: customers may be locked out",
-    )
-
-
-def lists_at_risk(progress: RunProgress) -> list[str]:
-    """The targets whose old addresses are off the list, or may be, and nobody has watched it
-    to the end, or put them back."""
-    begun = [each.target or "" for each in progress.of_step("remove-old")]
-    safe = [*progress.of_step("watch"), *progress.of_step("restore-old")]
-    settled = {each.target for each in safe if each.mark == "done"}
-    return [name for name in begun if name not in settled]
-
-
-def _meanwhile(progress: RunProgress) -> str:
-    """What it means for the tokens that a run waits."""
-    unwatched = lists_at_risk(progress)
-    if not unwatched:
-        return "the lists stay as they are while it waits"
-    return (
-        f"the old addresses may be off the list of {', '.join(unwatched)}, and nobody watches "
-        "while the run waits; sfcutover rollback puts them back"
-    )
-
-
-def _ended(run: Run, event: Event) -> SfcutoverError | None:
-    code = int(event.number("exit_code"))
-    if code == 0:
-        return None
-    outcome = event.text("outcome")
-    return RunEndedError(
-        code,
-        f"the run {run.id} {_ENDED.get(outcome, outcome)}: {event.text('message')}",
-        hint=event.text("next"),
-        tokens=event.text("tokens"),
-    )
-
-
 def _another_config(run: Run, where: str, lasting: list[str], changed: list[str]) -> ConfigError:
     what = "cutover.yaml"
     hint = "put the file back, or go on with the new one: sfcutover run --accept-changes"
@@ -357,11 +212,3 @@ def _another_config(run: Run, where: str, lasting: list[str], changed: list[str]
         hint=hint,
         tokens=_WAITS,
     )
-
-
-class RunEndedError(SfcutoverError):
-    """A run that ended otherwise than done, with the exit code of what stopped it."""
-
-    def __init__(self, code: int, message: str, *, hint: str, tokens: str) -> None:
-        super().__init__(message, hint=hint, tokens=tokens)
-        self.exit_code = ExitCode(code)
