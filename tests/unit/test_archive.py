@@ -129,7 +129,9 @@ def test_an_encrypted_zip_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"PK", b"<html>maintenance</html>", zipped(("a", b"x"))[:-10], bytes(1000)]
+    "data",
+    [b"", b"PK", b"<html>maintenance</html>", zipped(("a", b"x"))[:-10], bytes(1000)],
+    ids=["empty", "two letters", "a page", "cut off", "zeros"],
 )
 def test_what_is_no_zip_is_refused(data: bytes) -> None:
     with pytest.raises(OperationFailedError, match="not a readable zip"):
