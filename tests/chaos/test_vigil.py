@@ -142,3 +142,21 @@ def test_whose_state_is_full_is_known_to_be_gone(tmp_path: Path) -> None:
         assert process.returncode == 1, out
         code, out = here.call("run", "--yes")
         assert code == 0, out
+
+
+def test_what_a_person_has_put_back_is_not_taken_off_again(tmp_path: Path) -> None:
+    """Interrupted in its watch, rolled back by hand as the message says, and started again."""
+    with world(tmp_path / "world", watch=WATCH | {"duration": "6s"}) as here:
+        process = here.start("run", "--yes")
+        here.wait_for("watch-round", 1)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=SECONDS)
+        code, out = here.call("rollback", "--yes")
+        assert code == 0, out
+        code, out = here.call("run", "--yes")
+        assert code == 4, out
+        assert "somebody has put them back since this run took them off" in out
+        assert has_both(here)
+        code, out = here.call("run", "--yes")  # that is another run
+        assert code == 0, out
+        assert here.live == set(NEW)
