@@ -9,9 +9,10 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _PLACES = Path("/usr/lib/postgresql")
@@ -30,6 +31,7 @@ class Postgres:
 
     folder: Path
     port: int
+    _at_work: threading.Lock = field(default_factory=threading.Lock)  # one thing after the other
 
     def url(self, database: str) -> str:
         """A new database's URL."""
@@ -74,9 +76,10 @@ class Postgres:
         )  # fmt: skip
 
     def _run(self, *argv: str) -> None:
-        subprocess.run(
-            _as_postgres(argv), check=True, timeout=2 * _SECONDS, stdout=subprocess.DEVNULL
-        )
+        with self._at_work:
+            subprocess.run(
+                _as_postgres(argv), check=True, timeout=2 * _SECONDS, stdout=subprocess.DEVNULL
+            )
 
 
 @contextmanager
