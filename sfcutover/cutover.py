@@ -78,8 +78,9 @@ class CutoverFlow:
         patience = self.cutover.verify.patience if self.cutover.verify else 0.0
         self.flow.each("verify-new", self.targets, {"patience": patience})
 
-    def _wait_before(self, step: str) -> None:
-        self.flow.wait_for_a_person(step, announcement(step, self.cutover, self.targets))
+    def _wait_before(self, step: str) -> bool:
+        does = announcement(step, self.cutover, self.targets)
+        return self.flow.wait_for_a_person(step, does)
 
     def _switch(self) -> None:
         switch = self.cutover.switch
@@ -91,7 +92,8 @@ class CutoverFlow:
                 "switch", "switch", f"move the traffic of {self.cutover.app} to {new}", ""
             )
             return
-        self._wait_before("switch")
+        if self._wait_before("switch"):
+            self.flow.each("add-new", self.targets)  # who knows what happened to the lists
         self._moved = True
         self.flow.one("switch")
 

@@ -18,7 +18,8 @@ from typing import ParamSpec, TypeVar
 
 from dbos import DBOS, SetEnqueueOptions, SetWorkflowID, WorkflowStatus
 from dbos import DBOSPortableJSONSerializer as JsonSerializer
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sfcutover.actor import current_actor
 from sfcutover.config import Cutover
@@ -116,7 +117,7 @@ class Engine:
         """Raise the failure, if there is one and no list is watched here or put back."""
         if self.failure is None or self._vigils:
             return
-        if isinstance(self.failure, DBAPIError):
+        if isinstance(self.failure, DBAPIError | PoolTimeoutError):
             raise self.store.database.unavailable(self.failure)
         raise self.failure
 
@@ -164,7 +165,7 @@ class Engine:
             time.sleep(_TAKE_OVER_SECONDS)
             try:
                 self.take_over()
-            except (SfcutoverError, DBAPIError):
+            except (SfcutoverError, SQLAlchemyError):
                 continue  # the database is away; it is tried again
 
     def take_over(self) -> None:

@@ -126,11 +126,14 @@ class Flow:
             outcomes |= self.durable.on_targets(action, again, arguments)
         return outcomes
 
-    def wait_for_a_person(self, step: str, does: str) -> None:
-        """Wait where that was asked for. does: what the step will do, for whoever approves it."""
+    def wait_for_a_person(self, step: str, does: str) -> bool:
+        """Wait where that was asked for; True if it was. does: what the step will do, for whoever
+        approves it."""
         self.require_wanted()
-        if self.durable.is_to_wait(step):
+        waits = self.durable.is_to_wait(step)
+        if waits:
             self.ask(step, "pause-before", f"the next step is {step}: {does}", "")
+        return waits
 
     def ask_about(self, step: str, outcomes: Outcomes) -> None:
         """Inconclusive is no failure: nothing goes back, a person looks."""

@@ -64,7 +64,7 @@ class WayBack:
         if refused:  # an address may have been lost from the list; adding is always safe
             self.flow.durable.on_targets("add-new", refused, {})
             refused = self._refused(refused)
-        where = "traffic stays on the new addresses, each of which still redeems"
+        where = "each new address still redeems, so this run moves no traffic"
         if refused:
             where = self._revert()
         return _rolled_back(

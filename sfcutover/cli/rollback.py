@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import click
 
+from sfcutover.cli.besiderun import outside_run_option, require_no_open_run
 from sfcutover.cli.deploy import Deploy, show_json
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
@@ -40,11 +41,17 @@ T = TypeVar("T")
     help="Restore the descriptions of the old entries, too, from this plan's baseline.",
 )
 @click.option("--yes", is_flag=True, help="Don't ask; needed where nobody can answer.")
+@outside_run_option
 @templates_option
 @global_options
 @click.pass_context
 def command(
-    ctx: click.Context, state: str, plan_file: Path | None, yes: bool, templates: Templates
+    ctx: click.Context,
+    state: str,
+    plan_file: Path | None,
+    yes: bool,
+    outside_run: bool,
+    templates: Templates,
 ) -> None:
     """Undo the last phase in the only safe order. Needs no state of an earlier run.
 
@@ -53,6 +60,8 @@ def command(
     """
     run = Invocation.of(ctx)
     require_self_serve(run.cutover, "rollback")
+    if state == "baseline" and not outside_run:
+        require_no_open_run(run, "nothing was rolled back")
     restore = Deploy(
         run,
         Phase.RESTORE_OLD,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 import click
 
@@ -91,9 +92,8 @@ def perform(
         with view_for(invocation) as view:
             run = performing.perform(run, options, view, leave=not stay)
     except KeyboardInterrupt:
-        if BEFORE_LEAVING:
-            invocation.console.warn("finishing what must not be cut off; Ctrl-C again leaves now")
-            BEFORE_LEAVING.wait(LEAVING_SECONDS)
+        with suppress(KeyboardInterrupt):
+            _finish(invocation)
         progress = Lane("last look").do(lambda: _progress_of(performing))
         raise interruption_of_run(progress) from None
     journal = performing.store.journal(run.id)
@@ -106,6 +106,12 @@ def perform(
             f"{progress.ended.text('message')}"
         )
         invocation.console.note(f"next: {invocation.command_line('report', run.id)}")
+
+
+def _finish(invocation: Invocation) -> None:
+    if BEFORE_LEAVING:
+        invocation.console.warn("finishing what must not be cut off; Ctrl-C again leaves now")
+        BEFORE_LEAVING.wait(LEAVING_SECONDS)
 
 
 def _progress_of(performing: Performing) -> RunProgress:

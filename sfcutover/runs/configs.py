@@ -46,6 +46,13 @@ def fixed(before: str, after: str) -> list[str]:
     return [each for each in differences(before, after) if _is_fixed(each.partition(":")[0])]
 
 
+def share_a_list(one: str, other: str) -> bool:
+    """True for two cutovers that change a list of the same app in the same org."""
+    first, second = json.loads(one), json.loads(other)
+    orgs = [[each.get("org") for each in config["targets"]] for config in (first, second)]
+    return first["app"] == second["app"] and any(org in orgs[1] for org in orgs[0])
+
+
 def is_of_a_template(difference: str) -> bool:
     """True for a difference of the --templates folder."""
     return difference.startswith("templates.")

@@ -17,8 +17,10 @@ from sqlalchemy.exc import (
     DatabaseError,
     DBAPIError,
     InterfaceError,
+    InternalError,
     OperationalError,
 )
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from sfcutover.config.traffic import State
@@ -30,6 +32,10 @@ from sfcutover.runs.tables import METADATA
 T = TypeVar("T")
 RETRY_SECONDS = 90.0  # a PostgreSQL that restarts is back by then
 _KINDS = ("sqlite", "postgresql")
+_NOTHING_DONE = (
+    "this command has done nothing; where a run was under way, an old address may be off a list "
+    "that nobody watches: sfcutover diff remove-old shows the live list"
+)
 _TOKENS = (
     "what the run had done in the org by then stays done; a list that lost addresses was watched "
     "to the end, or has them back; nothing more is taken off while the state can't be written"
@@ -60,7 +66,11 @@ class Database:
         database = cls.at(state)
         if not database.is_shared:
             _make_folder(database.url, state.where, create)
-        database.run(database._make_tables, seconds=15.0 if create else 5.0)
+        try:
+            database.run(database._make_tables, seconds=15.0 if create else 5.0)
+        except (NetworkError, OperationFailedError) as error:
+            error.tokens = _NOTHING_DONE
+            raise
         return database
 
     @property
@@ -104,11 +114,11 @@ class Database:
         )
         try:
             result: T = attempts(work)
-        except DatabaseError as error:
-            if not isinstance(error, OperationalError) and type(error) is not DatabaseError:
-                raise  # a defect, not the database's state
+        except (InterfaceError, InternalError, OperationalError, PoolTimeoutError) as error:
             raise self.unavailable(error) from None
-        except InterfaceError as error:
+        except DatabaseError as error:
+            if type(error) is not DatabaseError:
+                raise  # a defect, not the database's state
             raise self.unavailable(error) from None
         return result
 
@@ -132,9 +142,12 @@ class Database:
             with connection.begin():
                 return work(connection)
 
-    def unavailable(self, error: DBAPIError) -> NetworkError | OperationFailedError:
+    def unavailable(
+        self, error: DBAPIError | PoolTimeoutError
+    ) -> NetworkError | OperationFailedError:
         """What the database says that can't be used, as one of our errors."""
-        reason = " ".join(str(error.orig).split())[:300]
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        reason = " ".join(str(cause).split())[:300]
         if self.is_shared:
             return NetworkError(
                 f"the state database does not answer: {reason}",
@@ -189,7 +202,8 @@ def _url(state: State) -> sa.URL:
 
 
 def _in_folder(url: sa.URL, folder: Path) -> sa.URL:
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+    no_path = url.database in (None, "", ":memory:") or str(url.database).startswith("file:")
+    if url.get_backend_name() != "sqlite" or no_path:
         return url
     return url.set(database=str(folder / str(url.database)))
 
@@ -240,7 +254,10 @@ def _take_the_lock(connection: sa.Connection) -> None:
 
 
 def _is_passing(error: BaseException) -> bool:
-    if not isinstance(error, OperationalError | InterfaceError):
+    """A server that restarts, or hands over to another and is read-only meanwhile, is back soon."""
+    if isinstance(error, PoolTimeoutError):
+        return True
+    if not isinstance(error, OperationalError | InterfaceError | InternalError):
         return False
     text = str(error.orig)
     return not any(words in text for words in _LASTING)

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from sfcutover.errors import NetworkError, SfcutoverError
 from sfcutover.runs.database import Database
@@ -144,7 +145,7 @@ class Presence:
         try:
             self._write({"ended": self._database.now()}, seconds=2.0)
             _lock_path(self.id).unlink(missing_ok=True)
-        except SfcutoverError:
+        except (SfcutoverError, SQLAlchemyError):
             pass  # its lock stays, free: so everybody here sees that it is gone
         finally:
             self._lane.close()
@@ -174,7 +175,7 @@ class Presence:
         while not self._stopping.wait(BEAT_SECONDS):
             try:
                 self._write({"beat": self._database.now()})
-            except SfcutoverError:
+            except (SfcutoverError, SQLAlchemyError):
                 continue  # the lease runs out, or the next one comes in time
 
     def _write(self, values: dict[str, object], seconds: float = 10.0) -> None:

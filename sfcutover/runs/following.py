@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from sfcutover.errors import NetworkError, OperationFailedError
 from sfcutover.runs.journal import Event, Journal
+from sfcutover.runs.lane import Lane
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.store import RunStore
 
@@ -53,8 +53,9 @@ def follow(
     """
     journal, progress, seq, looks = store.journal(run), RunProgress(), 0, 0
     paged_at: float | None = None
+    lane = None if check is None else Lane("journal")
     while True:
-        for event in _read(journal, seq, patient=check is not None):
+        for event in _read(journal, seq, lane):
             seq = event.seq
             progress.apply(event)
             if event.seq > since or view.whole:
@@ -73,13 +74,11 @@ def follow(
         time.sleep(_LOOK_SECONDS)
 
 
-def _read(journal: Journal, seq: int, *, patient: bool) -> list[Event]:
-    try:
+def _read(journal: Journal, seq: int, lane: Lane | None) -> list[Event]:
+    """lane: of a process that goes on whatever the database does, and obeys Ctrl-C."""
+    if lane is None:
         return journal.read(seq)
-    except (NetworkError, OperationFailedError):
-        if not patient:
-            raise
-        return []
+    return lane.do(lambda: journal.read(seq)) or []
 
 
 def _waits(store: RunStore, run: str, progress: RunProgress) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from sfcutover.errors import SfcutoverError
 
 T = TypeVar("T")
@@ -31,7 +33,7 @@ class Lane:
             return None
         try:
             return future.result(seconds)
-        except (TimeoutError, SfcutoverError):
+        except (TimeoutError, SfcutoverError, SQLAlchemyError):
             return None
 
     def close(self) -> None:

@@ -10,7 +10,14 @@ from dataclasses import dataclass, field
 from sfcutover.actor import current_actor
 from sfcutover.config import Cutover
 from sfcutover.errors import ConfigError, GateError, StillRunningError
-from sfcutover.runs.configs import config_text, differences, fingerprint, fixed, is_of_a_template
+from sfcutover.runs.configs import (
+    config_text,
+    differences,
+    fingerprint,
+    fixed,
+    is_of_a_template,
+    share_a_list,
+)
 from sfcutover.runs.executors import Presence, Role
 from sfcutover.runs.following import View, follow
 from sfcutover.runs.store import DONE, WORKFLOW_VERSION, Run, RunOptions, RunStore
@@ -61,6 +68,7 @@ class Performing:
         """
         run = self.store.active(self.cutover.name)
         if run is None:
+            self._require_alone()
             return self._done()
         self.require_free(run)
         self.require_fit(run)
@@ -174,6 +182,18 @@ class Performing:
         said = {"place": presence.place, "by": current_actor()}
         journal.write("run-resumed", None, None, said)
         return self.store.find(run.id)
+
+    def _require_alone(self) -> None:
+        """Two cutovers at once would bypass each other's gates. Raises StillRunningError."""
+        for other in self.store.under_way():
+            if other.cutover != self.cutover.name and share_a_list(other.config, self._config):
+                raise StillRunningError(
+                    f"the run {other.id} of {other.cutover} has not ended, and it changes the "
+                    "same list",
+                    where=other.id,
+                    hint=f"let it come to its end, or end it: sfcutover cancel {other.id}",
+                    tokens=_UNTOUCHED,
+                )
 
     def _done(self) -> Run | None:
         """The newest run, if all it did was what this one would do."""

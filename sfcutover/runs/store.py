@@ -95,6 +95,10 @@ class RunStore:
         found = self._select(query.order_by(RUNS.c.number.desc()))
         return found[0] if found else None
 
+    def under_way(self) -> list[Run]:
+        """Every run, of whichever cutover, that has not ended."""
+        return self._select(sa.select(RUNS).where(RUNS.c.ended.is_(None)))
+
     def newest(self, cutover: str) -> Run | None:
         """The newest run of a cutover."""
         query = sa.select(RUNS).where(RUNS.c.cutover == cutover)

@@ -15,6 +15,7 @@ from sfcutover.connection import Connection
 from sfcutover.documents.deployments import AllowlistDocument, ResultDocument
 from sfcutover.documents.phases import PhaseDocument
 from sfcutover.errors import (
+    DriftError,
     GateError,
     InterruptedRunError,
     NetworkError,
@@ -68,6 +69,18 @@ class PhaseDeployment:
                 self._await(identifier)
         if self.sendings.is_open:
             self._look_for_newer_than(self.sendings.latest_before)
+
+    def require_first(self) -> None:
+        """A run sends a removal to a list once. Raises DriftError for one that was sent, is over,
+        and is not on the list: it failed, or somebody has put the addresses back since."""
+        if not (sent := self.sendings.sent):
+            return
+        raise DriftError(
+            f"{self.phase} was deployed to this list by {sent[-1]}, and the addresses are on it: "
+            "the deployment failed, or somebody has put them back since",
+            hint=f"sfcutover deployment report {sent[-1]}",
+            tokens="the addresses stay on the list, and this run takes them off no more",
+        )
 
     def bring(
         self, live: Snapshot, clearance: Clearance | None = None, *, even_if_unchanged: bool = False

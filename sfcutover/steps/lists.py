@@ -6,7 +6,7 @@ from sfcutover.clearance import Clearance
 from sfcutover.connection import Connection
 from sfcutover.documents.deployments import AllowlistDocument
 from sfcutover.documents.phases import PhaseDocument
-from sfcutover.errors import DriftError, GateError, SfcutoverError
+from sfcutover.errors import GateError, SfcutoverError
 from sfcutover.evidence import Evidence as Proof
 from sfcutover.ipranges import Allowlist, IpRange
 from sfcutover.phases import Phase, check_order
@@ -79,7 +79,7 @@ def remove(
 
     baseline: the lists before the run, as snapshot's evidence has them; what was on them stays.
     Raises GateError where the proof can't be had, StillInUseError for addresses in use, DriftError
-    for addresses that were put back since this run took them off,
+    for a removal that this run has sent already and that is not on the list,
     CanceledError if the run is to be canceled: nothing is removed then.
     """
     with work.connection() as connection:
@@ -87,28 +87,16 @@ def remove(
         deployment.find_earlier()
         live = connection.read()
         deployment.baseline = _baseline(live, baseline)
-        if not (deployment.sendings.sent or deployment.sendings.is_open):
-            work.require_wanted()  # what was sent is seen through to its end
+        if not deployment.sendings.sent:  # what was sent is seen through to its end
+            work.require_wanted()
         planned = plan_phase(phase, live, work.cutover, work.templates, deployment.baseline)
         if not planned.changed:
             return deployment.bring(live)  # done, before a crash or by somebody else
-        _require_not_put_back(work)
+        deployment.require_first()
         clearance = _clear(work, connection, live, phase, proof)
         work.require_wanted()
         found = deployment.bring(connection.read(), clearance)
         return found | {"clearance": clearance.reason}
-
-
-def _require_not_put_back(work: TargetWork) -> None:
-    """What was off the list when its watch began, and is on it again, a person has put back, or
-    a watch whose journal was lost: it is not for this run to take it off once more."""
-    if work.journal.last("watch-begun", target=work.target.name) is not None:
-        raise DriftError(
-            "old addresses are on the list again: somebody has put them back since this run took "
-            "them off",
-            hint="sfcutover diff remove-old shows the live list",
-            tokens="they stay there; redemptions from old and new addresses are let in",
-        )
 
 
 def state(work: TargetWork) -> Evidence:

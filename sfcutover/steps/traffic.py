@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from sfcutover.config.traffic import Watch
 from sfcutover.errors import SfcutoverError
 from sfcutover.loginhistory import RESTRICTED, SUCCESS, Login, LoginHistory
@@ -61,7 +63,7 @@ class TrafficSampler:
             if counts:
                 buckets = [[*key, count] for key, count in sorted(counts.items())]
                 work.tell("traffic", through=through, buckets=buckets)
-        except SfcutoverError as error:
+        except (SfcutoverError, SQLAlchemyError) as error:
             logging.getLogger(__name__).info("no traffic of %s: %s", work.target.name, error)
 
     def _rows(self, work: TargetWork, after: int) -> list[Login]:

@@ -62,11 +62,15 @@ def test_a_state_file_that_somebody_locks_keeps_no_list_from_being_put_back(tmp_
         assert "rolling-back" in kinds  # nothing of it is lost
 
 
-def test_a_postgresql_that_hangs_keeps_no_list_from_being_put_back(tmp_path: Path) -> None:
+def require_postgres() -> None:
     if reason := postgres.missing():
         if os.environ.get("SFCUTOVER_REQUIRE_REAL"):
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+def test_a_postgresql_that_hangs_keeps_no_list_from_being_put_back(tmp_path: Path) -> None:
+    require_postgres()
     with (
         postgres.running() as cluster,
         world(tmp_path / "world", None, cluster.url("hangs"), watch=WATCH) as here,
@@ -93,8 +97,8 @@ def test_a_removal_that_lands_on_a_full_disk_is_watched_and_undone(tmp_path: Pat
         assert process.returncode == 1, out
         assert "a list that lost addresses was watched to the end, or has them back" in out
         assert set(OLD) < here.live
-        code, out = here.call("run", "--yes")
-        assert code == 5, out
+        here.call("run", "--yes")
+        assert here.runs()[0]["state"] == "rolled-back"
         assert has_both(here)
         assert here.canary_redeems()
 
@@ -155,8 +159,54 @@ def test_what_a_person_has_put_back_is_not_taken_off_again(tmp_path: Path) -> No
         assert code == 0, out
         code, out = here.call("run", "--yes")
         assert code == 4, out
-        assert "somebody has put them back since this run took them off" in out
+        assert "or somebody has put them back since" in out
+        assert "this run moves no traffic" in out
         assert has_both(here)
         code, out = here.call("run", "--yes")  # that is another run
         assert code == 0, out
         assert here.live == set(NEW)
+
+
+def test_a_removal_that_failed_is_not_sent_again_by_whoever_takes_over(tmp_path: Path) -> None:
+    with world(tmp_path / "world") as here:
+        here.emulator.set_fault(Fault(kind="failed", operation="deploy", skip=1, count=1))
+        code, out = here.call("run", "--yes", point="write journal rolling-back#1")
+        assert code == -signal.SIGKILL, out
+        for command in (("cancel",), ("run", "--yes")):
+            code, out = here.call(*command)
+        assert here.phases[:2] == ["Succeeded", "Failed"]
+        assert here.runs()[-1]["state"] == "rolled-back"
+
+
+def test_a_postgresql_that_turns_read_only_keeps_no_list_from_being_put_back(
+    tmp_path: Path,
+) -> None:
+    """As it does while it hands over to another server."""
+    require_postgres()
+    with (
+        postgres.running() as cluster,
+        world(tmp_path / "world", None, cluster.url("read_only"), watch=WATCH) as here,
+    ):
+        process = here.start("run", "--yes")
+        until(lambda: here.live == set(NEW))
+        cluster.set_read_only(True)
+        here.emulator.set_fault(REFUSED)
+        until(lambda: has_both(here))
+        cluster.set_read_only(False)
+        out, _ = process.communicate(timeout=SECONDS)
+        assert process.returncode == 5, out
+
+
+def test_ctrl_c_is_obeyed_while_postgresql_hangs(tmp_path: Path) -> None:
+    require_postgres()
+    with (
+        postgres.running() as cluster,
+        world(tmp_path / "world", None, cluster.url("obeyed"), watch=WATCH) as here,
+    ):
+        process = here.start("run", "--yes")
+        until(lambda: here.live == set(NEW))
+        with cluster.hanging():
+            process.send_signal(signal.SIGTERM)
+            out, _ = process.communicate(timeout=SECONDS)
+        assert process.returncode == 9, out
+        assert "nobody watches now" in out

@@ -67,6 +67,12 @@ class Postgres:
             for each in processes:
                 os.kill(each, signal.SIGCONT)
 
+    def set_read_only(self, wanted: bool) -> None:
+        """Every transaction from now on, as on a server that hands over to another."""
+        with (self.folder / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write(f"default_transaction_read_only = {'on' if wanted else 'off'}\n")
+        self.control("reload")
+
     def control(self, *words: str) -> None:
         programs = _programs()
         assert programs
