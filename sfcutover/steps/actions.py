@@ -125,7 +125,8 @@ def _watched(work: TargetWork) -> Outcome | None:
     outcome = Outcome.model_validate(
         {name: ended.data.get(name) for name in ("evidence", "problem")}
     )
-    return outcome if outcome.ok else None
+    passed = outcome.evidence.get("outcome") == WatchOutcome.PASSED.value
+    return outcome if outcome.ok and passed else None
 
 
 def _tried(step: str, perform: Perform) -> Outcome:
