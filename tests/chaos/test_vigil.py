@@ -8,7 +8,7 @@ import resource
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -62,27 +62,32 @@ def test_a_state_file_that_somebody_locks_keeps_no_list_from_being_put_back(tmp_
         assert "rolling-back" in kinds  # nothing of it is lost
 
 
-def require_postgres() -> None:
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[tuple[World, postgres.Postgres]]:
+    """A world whose state is kept by a PostgreSQL of its own."""
     if reason := postgres.missing():
         if os.environ.get("SFCUTOVER_REQUIRE_REAL"):
             pytest.fail(reason)
         pytest.skip(reason)
-
-
-def test_a_postgresql_that_hangs_keeps_no_list_from_being_put_back(tmp_path: Path) -> None:
-    require_postgres()
     with (
         postgres.running() as cluster,
-        world(tmp_path / "world", None, cluster.url("hangs"), watch=WATCH) as here,
+        world(tmp_path / "world", None, cluster.url("state"), watch=WATCH) as here,
     ):
-        process = here.start("run", "--yes")
-        until(lambda: here.live == set(NEW))
-        with cluster.hanging():
-            here.emulator.set_fault(REFUSED)
-            until(lambda: has_both(here))
-        out, _ = process.communicate(timeout=SECONDS)
-        assert process.returncode == 5, out
-        assert here.canary_redeems()
+        yield here, cluster
+
+
+def test_a_postgresql_that_hangs_keeps_no_list_from_being_put_back(
+    shared: tuple[World, postgres.Postgres],
+) -> None:
+    here, cluster = shared
+    process = here.start("run", "--yes")
+    until(lambda: here.live == set(NEW))
+    with cluster.hanging():
+        here.emulator.set_fault(REFUSED)
+        until(lambda: has_both(here))
+    out, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 5, out
+    assert here.canary_redeems()
 
 
 def test_a_removal_that_lands_on_a_full_disk_is_watched_and_undone(tmp_path: Path) -> None:
@@ -179,34 +184,26 @@ def test_a_removal_that_failed_is_not_sent_again_by_whoever_takes_over(tmp_path:
 
 
 def test_a_postgresql_that_turns_read_only_keeps_no_list_from_being_put_back(
-    tmp_path: Path,
+    shared: tuple[World, postgres.Postgres],
 ) -> None:
     """As it does while it hands over to another server."""
-    require_postgres()
-    with (
-        postgres.running() as cluster,
-        world(tmp_path / "world", None, cluster.url("read_only"), watch=WATCH) as here,
-    ):
-        process = here.start("run", "--yes")
-        until(lambda: here.live == set(NEW))
-        cluster.set_read_only(True)
-        here.emulator.set_fault(REFUSED)
-        until(lambda: has_both(here))
-        cluster.set_read_only(False)
+    here, cluster = shared
+    process = here.start("run", "--yes")
+    until(lambda: here.live == set(NEW))
+    cluster.set_read_only(True)
+    here.emulator.set_fault(REFUSED)
+    until(lambda: has_both(here))
+    cluster.set_read_only(False)
+    out, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 5, out
+
+
+def test_ctrl_c_is_obeyed_while_postgresql_hangs(shared: tuple[World, postgres.Postgres]) -> None:
+    here, cluster = shared
+    process = here.start("run", "--yes")
+    until(lambda: here.live == set(NEW))
+    with cluster.hanging():
+        process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=SECONDS)
-        assert process.returncode == 5, out
-
-
-def test_ctrl_c_is_obeyed_while_postgresql_hangs(tmp_path: Path) -> None:
-    require_postgres()
-    with (
-        postgres.running() as cluster,
-        world(tmp_path / "world", None, cluster.url("obeyed"), watch=WATCH) as here,
-    ):
-        process = here.start("run", "--yes")
-        until(lambda: here.live == set(NEW))
-        with cluster.hanging():
-            process.send_signal(signal.SIGTERM)
-            out, _ = process.communicate(timeout=SECONDS)
-        assert process.returncode == 9, out
-        assert "nobody watches now" in out
+    assert process.returncode == 9, out
+    assert "nobody watches now" in out
