@@ -109,6 +109,7 @@ def _official_environment(home: Path, emulator: Emulator) -> dict[str, str]:
         "PATH": os.pathsep.join((install.search_path(), os.environ["PATH"])),
         "SF_ACCESS_TOKEN": emulator.environment["SF_ACCESS_TOKEN"],
         "SF_AUTOUPDATE_DISABLE": "true",
+        "SF_DISABLE_AUTOUPDATE": "true",
         "SF_DISABLE_LOG_FILE": "true",
         "SF_DISABLE_TELEMETRY": "true",
         "SF_SKIP_NEW_VERSION_CHECK": "true",

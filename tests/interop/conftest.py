@@ -58,6 +58,7 @@ class Cli:
             "HOME": str(self._home),
             "PATH": os.pathsep.join((install.search_path(), os.environ["PATH"])),
             "SF_AUTOUPDATE_DISABLE": "true",
+            "SF_DISABLE_AUTOUPDATE": "true",  # what oclif reads; without it a process stays behind
             "SF_DISABLE_LOG_FILE": "true",
             "SF_DISABLE_TELEMETRY": "true",
             "SF_SKIP_NEW_VERSION_CHECK": "true",
