@@ -106,7 +106,7 @@ def retire(work: TargetWork, perform: Perform, sleep: Sleep) -> Outcome:
 
 
 def _going_back(work: TargetWork) -> Problem | None:
-    """Why this target's way back was begun, if it was: it is gone whatever comes."""
+    """Why this target's way back was begun, if it was: it is gone to its end, whatever comes."""
     begun = work.journal.last("rolling-back", target=work.target.name)
     if begun is None:
         return None
