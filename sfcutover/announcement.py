@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config import Cutover
-from sfcutover.ipranges import IpRange
 
 
 def announcement(step: str, cutover: Cutover, targets: Sequence[str]) -> str:

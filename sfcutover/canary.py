@@ -7,13 +7,13 @@ from functools import cached_property
 
 import requests
 
+from sfcutover.allowlist.ranges import Address
 from sfcutover.config import Cutover, Target
 from sfcutover.config.traffic import Verify
 from sfcutover.egress import Egress, egress_of
 from sfcutover.egress.echo import echo_url_of
 from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.errors import ConfigError
-from sfcutover.ipranges import Address
 from sfcutover.oauth import TokenEndpoint, token_endpoint
 from sfcutover.oauth.redemption import Redemption
 from sfcutover.tokens import redeem_from, token_store

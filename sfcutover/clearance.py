@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sfcutover.allowlist.phases import Phase
 from sfcutover.errors import GateError
-from sfcutover.phases import Phase
 
 
 @dataclass(frozen=True)

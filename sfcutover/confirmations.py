@@ -16,12 +16,12 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from sfcutover.actor import current_actor
 from sfcutover.config import Cutover
 from sfcutover.connection import Connection
-from sfcutover.documents.base import Document
-from sfcutover.durablefile import make_folders_durably, write_durably
 from sfcutover.errors import ConfigError, GateError, OperationFailedError
+from sfcutover.util.document import Document
+from sfcutover.util.files import make_folders_durably, write_durably
+from sfcutover.util.processes import current_actor
 
 CasePhase = Literal["add-new", "remove-old"]
 PHASES: tuple[CasePhase, ...] = ("add-new", "remove-old")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.config import Cutover, Target
 from sfcutover.metadata.client import MetadataClient
 from sfcutover.metadata.deployer import Deployer
 from sfcutover.metadata.retriever import Retriever
 from sfcutover.org import Org
-from sfcutover.polling import Clock
 from sfcutover.sessions import provider_for
-from sfcutover.snapshot import Snapshot
+from sfcutover.util.clock import Clock
 
 
 @dataclass(frozen=True)

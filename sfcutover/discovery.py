@@ -9,16 +9,16 @@ from pathlib import Path
 
 import yaml
 
+from sfcutover.allowlist.ranges import Address, IpRange, RangeError, subtract
 from sfcutover.config import Cutover, parse_config
 from sfcutover.config.yamledit import UneditableError, edit_list
 from sfcutover.config.yamlfile import parse_yaml, read_text
-from sfcutover.durablefile import write_durably
 from sfcutover.egress import Egress
 from sfcutover.errors import ConfigError, LimitError, OperationFailedError
 from sfcutover.gates.families import family_warnings
 from sfcutover.gates.observation import Progress, single
 from sfcutover.gates.probe import CONFIDENCE, ProbeResult, judge, probe
-from sfcutover.ipranges import Address, IpRange, RangeError, subtract
+from sfcutover.util.files import write_durably
 
 _KEY = "new"
 # For a file whose new: is still empty; blocks for documentation (RFC 5737).

@@ -21,7 +21,7 @@ from dbos import DBOSPortableJSONSerializer as JsonSerializer
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from sfcutover.actor import current_actor
+from sfcutover.allowlist.templates import Templates
 from sfcutover.config import Cutover
 from sfcutover.cutover import CutoverFlow
 from sfcutover.errors import SfcutoverError
@@ -40,7 +40,7 @@ from sfcutover.steps.traffic import TrafficSampler
 from sfcutover.steps.underway import BEFORE_LEAVING
 from sfcutover.steps.waiting import wait_for_approval
 from sfcutover.steps.work import TargetWork, Work
-from sfcutover.templates import Templates
+from sfcutover.util.processes import current_actor
 
 TARGETS_AT_ONCE = 10  # by one process: the others take the rest
 _POLL_SECONDS = 0.1

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from sfcutover.documents.base import Document
-from sfcutover.durablefile import write_durably
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.errors import ConfigError, GateError, OperationFailedError
 from sfcutover.gates.confidence import tries_needed
-from sfcutover.snapshot import Snapshot
+from sfcutover.util.document import Document
+from sfcutover.util.files import write_durably
 
 if TYPE_CHECKING:
-    from sfcutover.ipranges import Address
+    from sfcutover.allowlist.ranges import Address
 
 MAX_EVIDENCE_BYTES = 1024 * 1024
 Proof = Literal["login-history", "proxy-per-address", "confidence"]

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from sfcutover.allowlist.ranges import Address
 from sfcutover.errors import OperationFailedError
-from sfcutover.ipranges import Address
 from sfcutover.org import Org
 
 SUCCESS = "Success"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import requests
 
 from sfcutover.errors import AuthError, NetworkError, OperationFailedError
-from sfcutover.http import check_url, network_error, new_session
 from sfcutover.sessions import Session, SessionProvider
+from sfcutover.util.http import check_url, network_error, new_session
 
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce

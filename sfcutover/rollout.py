@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sfcutover.allowlist.diff import ReadBack, read_back
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import PlannedPhase, repeat_phase
+from sfcutover.allowlist.templates import Templates
 from sfcutover.clearance import Clearance, require_clearance
 from sfcutover.connection import Connection
 from sfcutover.errors import (
@@ -20,11 +24,7 @@ from sfcutover.errors import (
 from sfcutover.metadata.client import DeployOptions
 from sfcutover.metadata.deployer import InterruptedWaitError, LostAnswerError, Watcher
 from sfcutover.metadata.results import DeployResult, DeployState
-from sfcutover.phases import Phase
-from sfcutover.plan import PlannedPhase, repeat_phase
-from sfcutover.polling import Clock, next_interval
-from sfcutover.readback import ReadBack, read_back
-from sfcutover.templates import Templates
+from sfcutover.util.clock import Clock, next_interval
 
 LOST_ANSWER_SECONDS = 30.0
 NONE_BEGAN_SECONDS = 5.0  # where the org names no newer deployment: it may still be on its way

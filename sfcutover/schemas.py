@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from sfcutover.allowlist.documents import DiffDocument, PlanDocument, RenderDocument
 from sfcutover.config import Cutover
 from sfcutover.confirmations import Confirmation
 from sfcutover.documents.commands import (
@@ -23,7 +24,6 @@ from sfcutover.documents.commands import (
     InitDocument,
 )
 from sfcutover.documents.deployments import DeployDocument, DeploymentDocument
-from sfcutover.documents.phases import DiffDocument, PlanDocument, RenderDocument
 from sfcutover.documents.reports import ReportDocument
 from sfcutover.documents.runs import EventDocument, RunsDocument
 from sfcutover.documents.traffic import CaseDocument, ProbeDocument, SwitchDocument, WatchDocument

@@ -17,10 +17,10 @@ import requests
 
 from sfcutover.config.org import ClientCredentialsConfig, JwtConfig, OrgConfig
 from sfcutover.config.values import SecretReference, Text
-from sfcutover.credentials import Secret, redact
-from sfcutover.durablefile import write_durably
 from sfcutover.errors import AuthError, ConfigError, NetworkError
-from sfcutover.http import check_url, network_error, new_session
+from sfcutover.util.files import write_durably
+from sfcutover.util.http import check_url, network_error, new_session
+from sfcutover.util.secrets import Secret, redact
 
 CLI_TIMEOUT_SECONDS = 60
 _MAX_QUOTED = 200

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sfcutover.ipranges import Allowlist, IpRange
+from sfcutover.allowlist.ranges import Allowlist, IpRange
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config import Cutover
 from sfcutover.config.traffic import Switch
 from sfcutover.errors import ConfigError, InterruptedRunError, OperationFailedError, SfcutoverError
-from sfcutover.ipranges import IpRange
-from sfcutover.processes import Cause, Ended, child_environment, run_in_group
+from sfcutover.util.processes import Cause, Ended, child_environment, run_in_group
 
 Direction = Literal["apply", "revert"]
 DRAIN_SECONDS = 1.0  # LoginTime has whole seconds: a proof must not share one with old traffic

@@ -17,9 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sfcutover.durablefile import write_durably
-from sfcutover.processes import run_in_group
-from sfcutover.tokens.lock import try_lock
+from sfcutover.util.files import try_lock, write_durably
+from sfcutover.util.processes import run_in_group
 
 _LOOK_SECONDS = 0.05
 _NOT_RUN = 127  # as a shell says it

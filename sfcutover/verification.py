@@ -8,6 +8,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Literal
 
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.ranges import Allowlist, subtract
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.canary import Canary
 from sfcutover.clearance import Clearance
 from sfcutover.confirmations import Confirmations
@@ -16,11 +19,8 @@ from sfcutover.evidence import Evidence, Wanted, evidence_lists
 from sfcutover.gates.probe import ProbeResult
 from sfcutover.gates.removal import RemovalGate
 from sfcutover.gates.verify import Verification, Verified, each_address
-from sfcutover.ipranges import Allowlist, subtract
 from sfcutover.loginhistory import LoginHistory
-from sfcutover.phases import Phase
-from sfcutover.polling import Clock
-from sfcutover.snapshot import Snapshot
+from sfcutover.util.clock import Clock
 
 Via = Literal["old", "new"]
 

@@ -10,10 +10,10 @@ import pytest
 import yaml
 from hypothesis import settings
 
-from sfcutover import credentials
 from sfcutover.config import load_config
 from sfcutover.connection import Connection, connect
 from sfcutover.emulator import Emulator, Scenario
+from sfcutover.util import secrets as credentials
 
 from .support import LOOPBACK, FakeTime, Handle, OpenConnection, StartEmulator, StartServer, serving
 

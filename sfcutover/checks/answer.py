@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sfcutover.checks import Verdict
 from sfcutover.checks.condition import Condition
-from sfcutover.credentials import redact
+from sfcutover.util.secrets import redact
 
 _OK = 200
 _SHOWN_SERIES = 3

@@ -7,7 +7,7 @@ import shutil
 from sfcutover.checks import CheckResult, Look, Verdict
 from sfcutover.config.traffic import Check
 from sfcutover.errors import ConfigError
-from sfcutover.processes import Ended, child_environment, run_in_group
+from sfcutover.util.processes import Ended, child_environment, run_in_group
 
 _VERDICTS = {0: Verdict.PASSED, 1: Verdict.FAILED, 2: Verdict.INCONCLUSIVE}
 _LONGEST_TEXT = 200  # characters of the command's last line

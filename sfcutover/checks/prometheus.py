@@ -12,8 +12,7 @@ from sfcutover.checks.condition import Condition
 from sfcutover.config.traffic import PrometheusCheck
 from sfcutover.config.values import SecretReference
 from sfcutover.errors import ConfigError, SfcutoverError
-from sfcutover.http import network_error, new_session
-from sfcutover.loopback import is_loopback_url
+from sfcutover.util.http import is_loopback_url, network_error, new_session
 
 
 def prometheus_check(config: PrometheusCheck, name: str, timeout: float) -> Look:

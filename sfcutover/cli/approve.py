@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.actor import current_actor
+from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
@@ -15,7 +15,7 @@ from sfcutover.errors import ConfigError, GateError
 from sfcutover.runs.performing import FasterError, Performing
 from sfcutover.runs.progress import FORWARDS, Pause, RunProgress
 from sfcutover.runs.store import Run, RunStore
-from sfcutover.templates import Templates
+from sfcutover.util.processes import current_actor
 
 
 @click.command("approve")

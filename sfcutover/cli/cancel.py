@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.actor import current_actor
+from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
@@ -15,7 +15,7 @@ from sfcutover.runs.endings import failure_of_run
 from sfcutover.runs.following import follow
 from sfcutover.runs.performing import Performing, Permissions
 from sfcutover.runs.progress import RunProgress
-from sfcutover.templates import Templates
+from sfcutover.util.processes import current_actor
 
 
 @click.command("cancel")

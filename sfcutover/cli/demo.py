@@ -13,7 +13,7 @@ from sfcutover.output.console import Console
 from sfcutover.output.events import event_line
 from sfcutover.output.json import print_document
 from sfcutover.output.settings import Settings
-from sfcutover.pasteable import use_default_config
+from sfcutover.util.hints import use_default_config
 
 if TYPE_CHECKING:
     from sfcutover.runs.journal import Event

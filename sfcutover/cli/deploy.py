@@ -9,6 +9,9 @@ from pathlib import Path
 
 import click
 
+from sfcutover.allowlist.phases import Phase, check_order
+from sfcutover.allowlist.plan import PlannedPhase, plan_phase
+from sfcutover.allowlist.templates import Templates
 from sfcutover.clearance import Clearance
 from sfcutover.cli.besiderun import outside_run_option, require_no_open_run
 from sfcutover.cli.invocation import Invocation
@@ -27,11 +30,8 @@ from sfcutover.metadata.deployer import InterruptedWaitError
 from sfcutover.output.deployed import Deployed, Outcome, deployed_text
 from sfcutover.output.progress import progress_for
 from sfcutover.output.text import phase_text
-from sfcutover.phases import Phase, check_order
-from sfcutover.plan import PlannedPhase, plan_phase
 from sfcutover.rollout import Rollout, RolloutOptions
 from sfcutover.supportcase import require_deployable
-from sfcutover.templates import Templates
 
 _OUTCOMES: dict[Outcome, str] = {
     "deployed": "holds the phase",
@@ -210,7 +210,7 @@ class Deploy:
             check_order(self.phase, component.allowlist, run.cutover.change)
         if self.plan_file is None:
             return plan_phase(self.phase, live, run.cutover, self.templates)
-        from sfcutover.planfile import TargetPlan, read_plan
+        from sfcutover.allowlist.planfile import TargetPlan, read_plan
 
         plan = TargetPlan(
             read_plan(self.plan_file),

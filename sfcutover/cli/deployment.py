@@ -6,6 +6,7 @@ import re
 
 import click
 
+from sfcutover.allowlist.plan import live_phase
 from sfcutover.cli.group import Group
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
@@ -23,7 +24,6 @@ from sfcutover.metadata.results import DeployResult, DeployState
 from sfcutover.output.json import print_document
 from sfcutover.output.progress import progress_for
 from sfcutover.output.text import result_text
-from sfcutover.plan import live_phase
 
 _DEPLOYMENT_ID = re.compile(r"0Af[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?")
 _EXIT_CODES = {

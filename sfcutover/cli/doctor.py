@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
@@ -12,7 +13,6 @@ from sfcutover.doctor.checkup import Check
 from sfcutover.documents.commands import CheckDocument, DoctorDocument
 from sfcutover.errors import ExitCode
 from sfcutover.output.json import print_document
-from sfcutover.templates import Templates
 
 _MARKS = {
     "ok": ("ok     ", "green"),

@@ -12,9 +12,9 @@ import click
 from sfcutover.cli.options import settings_of
 from sfcutover.config import Cutover, Target, load_config
 from sfcutover.connection import Connection, connect
-from sfcutover.logs import log_to_stderr
 from sfcutover.output.console import Console
 from sfcutover.output.settings import Settings
+from sfcutover.util.secrets import log_to_stderr
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from sfcutover.output.settings import Settings
-from sfcutover.pasteable import use_config
+from sfcutover.util.hints import use_config
 
 F = TypeVar("F", bound=Callable[..., object])
 

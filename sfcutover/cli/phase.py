@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import click
 
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.snapshot import Snapshot, read_baseline
+from sfcutover.allowlist.templates import Templates
 from sfcutover.config import Cutover
-from sfcutover.phases import Phase
-from sfcutover.snapshot import Snapshot, read_baseline
-from sfcutover.templates import Templates
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -11,10 +11,10 @@ from sfcutover.documents.traffic import ProbeDocument
 from sfcutover.egress import echo_url_of, egress_of
 from sfcutover.errors import ExitCode
 from sfcutover.gates.probe import CONFIDENCE, ProbeResult, probe
-from sfcutover.logs import log_to_stderr
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
 from sfcutover.output.probed import probe_text
+from sfcutover.util.secrets import log_to_stderr
 
 _NOTE_EVERY = 100  # requests
 

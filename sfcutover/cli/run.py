@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import click
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.announcement import announcement
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
@@ -22,7 +23,6 @@ from sfcutover.runs.performing import LEAVING_SECONDS, Performing, Permissions
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.store import Run, RunOptions, RunStore
 from sfcutover.steps.underway import BEFORE_LEAVING
-from sfcutover.templates import Templates
 
 
 @click.command("run")

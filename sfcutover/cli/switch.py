@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.canary import Canary
 from sfcutover.cli.besiderun import outside_run_option, require_no_open_run
 from sfcutover.cli.invocation import Invocation
@@ -20,9 +21,8 @@ from sfcutover.gates.refusal import refused
 from sfcutover.oauth.redemption import Outcome
 from sfcutover.output.json import print_document
 from sfcutover.output.probed import probe_text
-from sfcutover.phases import Phase, check_order
-from sfcutover.polling import Clock
 from sfcutover.switch import DRAIN_SECONDS, Direction, SwitchFacts, run_switch
+from sfcutover.util.clock import Clock
 
 
 @click.command("switch")

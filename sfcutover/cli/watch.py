@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import click
 
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import plan_phase
+from sfcutover.allowlist.templates import Templates
 from sfcutover.canary import Canary
 from sfcutover.checks import Verdict, check_for
 from sfcutover.cli.invocation import Invocation
@@ -19,12 +22,9 @@ from sfcutover.gates.watch import WatchPlan, WatchResult, WatchRound, failure_of
 from sfcutover.oauth.redemption import Outcome
 from sfcutover.output.json import print_document
 from sfcutover.output.progress import progress_for
-from sfcutover.phases import Phase
-from sfcutover.plan import plan_phase
-from sfcutover.polling import Clock
 from sfcutover.rollout import Rollout, RolloutOptions
 from sfcutover.supportcase import require_self_serve
-from sfcutover.templates import Templates
+from sfcutover.util.clock import Clock
 
 _COLORS = {Verdict.PASSED: "green", Verdict.FAILED: "red"}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
@@ -11,7 +12,6 @@ from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.runs import open_store
 from sfcutover.errors import ConfigError
 from sfcutover.runs.performing import Performing
-from sfcutover.templates import Templates
 
 
 @click.command("worker")

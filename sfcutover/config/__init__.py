@@ -21,7 +21,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from sfcutover.carriers import CARRIERS, Carrier
+from sfcutover.allowlist.carriers import CARRIERS, Carrier
+from sfcutover.allowlist.phases import Change
+from sfcutover.allowlist.ranges import Allowlist, subtract
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.traffic import (
     Egress,
@@ -43,8 +45,6 @@ from sfcutover.config.values import (
 )
 from sfcutover.config.yamlfile import Location, YamlFile, parse_yaml, read_text
 from sfcutover.errors import ConfigError, LimitError, SfcutoverError
-from sfcutover.ipranges import Allowlist, subtract
-from sfcutover.phases import Change
 
 CarrierName = Literal["token-ip-ranges", "trusted-ip-ranges", "connected-app"]
 TRUSTED_RANGES = (

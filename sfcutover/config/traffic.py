@@ -11,6 +11,7 @@ from typing import Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.checks.condition import Condition
 from sfcutover.config.values import (
     FilePath,
@@ -23,7 +24,6 @@ from sfcutover.config.values import (
     Word,
 )
 from sfcutover.config.yamlfile import Location, YamlFile
-from sfcutover.ipranges import IpRange
 
 
 class Proxy(Model):

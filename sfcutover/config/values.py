@@ -22,15 +22,15 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from sfcutover.allowlist.ranges import MAX_ADDRESSES, Address, IpRange
 from sfcutover.config.yamlfile import Location, YamlFile
-from sfcutover.credentials import (
+from sfcutover.util.secrets import (
     Secret,
     environment_value,
     secret_from_command,
     secret_from_environment,
     secret_from_file,
 )
-from sfcutover.ipranges import MAX_ADDRESSES, Address, IpRange
 
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ms|s|m|h|d)")
 _MAX_RANGE = 100  # characters; two IPv6 addresses need 79

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from sfcutover.allowlist.phases import Phase, check_order
+from sfcutover.allowlist.plan import live_phase, plan_phase
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.allowlist.templates import Templates
 from sfcutover.config import Cutover, Target
 from sfcutover.config.secretsearch import secret_references
 from sfcutover.connection import Connection, connect
@@ -14,10 +18,6 @@ from sfcutover.doctor.checkup import Check
 from sfcutover.doctor.state import examine_state
 from sfcutover.doctor.traffic import examine_traffic
 from sfcutover.errors import AuthError, ConfigError, SfcutoverError
-from sfcutover.phases import Phase, check_order
-from sfcutover.plan import live_phase, plan_phase
-from sfcutover.snapshot import Snapshot
-from sfcutover.templates import Templates
 
 
 def examine(cutover: Cutover, targets: tuple[Target, ...], templates: Templates) -> Iterator[Check]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.canary import Canary
 from sfcutover.config import Cutover
 from sfcutover.doctor.checkup import Check, check
 from sfcutover.egress import ask_echo
 from sfcutover.errors import ConfigError, DriftError
-from sfcutover.ipranges import Allowlist, IpRange
 
 
 def examine_traffic(cutover: Cutover) -> Iterator[Check]:

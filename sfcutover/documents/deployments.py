@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.metadata.results import DeployMessage, DeployResult
-from sfcutover.snapshot import Snapshot
 
 if TYPE_CHECKING:
     pass
-from sfcutover.documents.base import Document
-from sfcutover.documents.phases import PhaseDocument, RangeDocument
+from sfcutover.allowlist.documents import PhaseDocument, RangeDocument
+from sfcutover.util.document import Document
 
 
 class MessageDocument(Document):

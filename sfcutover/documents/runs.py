@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from sfcutover.documents.base import Document
+from sfcutover.util.document import Document
 
 if TYPE_CHECKING:
     from sfcutover.runs.journal import Event

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sfcutover.discovery import Discovery
     from sfcutover.gates.probe import ProbeResult
     from sfcutover.gates.watchresult import WatchRound
-from sfcutover.documents.base import Document
+from sfcutover.util.document import Document
 
 
 class SeenDocument(Document):

@@ -15,6 +15,7 @@ from typing import Any
 import requests
 from requests.adapters import BaseAdapter
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config import Cutover
 from sfcutover.egress.echo import ask_echo, echo_url_of
 from sfcutover.egress.errors import (
@@ -29,8 +30,7 @@ from sfcutover.egress.errors import (
 )
 from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.errors import ConfigError
-from sfcutover.http import BoundedAdapter
-from sfcutover.ipranges import IpRange
+from sfcutover.util.http import BoundedAdapter
 
 __all__ = [
     "DestinationUnreachableError",

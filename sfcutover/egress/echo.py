@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from sfcutover.allowlist.ranges import Address
 from sfcutover.config import Cutover
 from sfcutover.egress.errors import (
     PROXY_AUTHENTICATION_REQUIRED,
@@ -18,8 +19,7 @@ from sfcutover.egress.errors import (
 )
 from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.errors import ConfigError
-from sfcutover.http import CONNECT_SECONDS
-from sfcutover.ipranges import Address
+from sfcutover.util.http import CONNECT_SECONDS
 
 ECHO_READ_SECONDS = 20.0
 _ECHO_HEADERS = {"Accept": "text/plain, */*;q=0.5", "Cache-Control": "no-cache, no-store"}

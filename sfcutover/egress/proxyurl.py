@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 from urllib.parse import unquote
 
-from sfcutover.credentials import Secret
 from sfcutover.errors import ConfigError
+from sfcutover.util.secrets import Secret
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _EXAMPLE = "http://user:password@proxy.example:9293"

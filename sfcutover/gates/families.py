@@ -7,8 +7,8 @@ import socket
 import threading
 from urllib.parse import urlsplit
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.gates.observation import Observation
-from sfcutover.ipranges import IpRange
 
 _LOOKUP_SECONDS = 3.0
 

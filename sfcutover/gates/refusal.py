@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.errors import GateError, NetworkError, SfcutoverError
-from sfcutover.ipranges import IpRange
 from sfcutover.oauth.redemption import Outcome, Redemption
 
 _INCONCLUSIVE = (Outcome.PROXY_FAILURE, Outcome.NETWORK_FAILURE, Outcome.RATE_LIMITED)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.clearance import Clearance
 from sfcutover.errors import GateError
 from sfcutover.evidence import Evidence, Wanted, check_evidence
 from sfcutover.gates.verify import History
-from sfcutover.ipranges import IpRange
-from sfcutover.phases import Phase
-from sfcutover.polling import Clock
-from sfcutover.snapshot import Snapshot
+from sfcutover.util.clock import Clock
 
 _COUNTDOWN_STEP = 1.0  # seconds
 

@@ -16,13 +16,13 @@ from typing import Protocol
 
 import requests
 
+from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
 from sfcutover.egress import Egress, EgressError, ask_echo
 from sfcutover.errors import GateError, NetworkError, SfcutoverError
 from sfcutover.evidence import AddressEvidence, Proof
 from sfcutover.gates.confidence import hidden_probability, tries_needed
 from sfcutover.gates.probe import ProbeResult, probe
 from sfcutover.gates.refusal import blocked, not_listed, refused
-from sfcutover.ipranges import Address, Allowlist, IpRange
 from sfcutover.loginhistory import RESTRICTED, SUCCESS, Login
 from sfcutover.oauth.redemption import Outcome, Redemption
 

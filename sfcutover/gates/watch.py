@@ -25,7 +25,7 @@ from sfcutover.gates.watchresult import (
 )
 from sfcutover.gates.watchstate import CANARY, WatchPlan, WatchState, canary_result
 from sfcutover.oauth.redemption import Redemption
-from sfcutover.polling import Clock
+from sfcutover.util.clock import Clock
 
 __all__ = [
     "CANARY",

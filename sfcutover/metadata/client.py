@@ -18,7 +18,6 @@ import zeep.xsd
 from lxml import etree
 
 from sfcutover.errors import UNCHANGED, NetworkError, SfcutoverError
-from sfcutover.http import network_error
 from sfcutover.metadata.faults import INVALID_SESSION, fault_error, local_code
 from sfcutover.metadata.reading import (
     read_deploy_result,
@@ -29,6 +28,7 @@ from sfcutover.metadata.reading import (
 from sfcutover.metadata.results import DeployResult, FileProperties, MetadataTypes, RetrieveResult
 from sfcutover.metadata.transport import StrictTransport, UnusableAnswerError
 from sfcutover.org import Org, expired_session
+from sfcutover.util.http import network_error
 
 WSDL = Path(__file__).with_name("metadata.wsdl")
 CLIENT_NAME = "sfcutover"

@@ -21,7 +21,7 @@ from sfcutover.errors import (
 from sfcutover.metadata.client import DeployOptions, MetadataClient
 from sfcutover.metadata.faults import UnknownIdError
 from sfcutover.metadata.results import DeployResult
-from sfcutover.polling import Clock, next_interval
+from sfcutover.util.clock import Clock, next_interval
 
 LANDS_LATER = (
     "the deployment goes on in the org and may still land; the list is as it was or as planned, "

@@ -11,8 +11,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 
-from sfcutover.carriers import APP, OAUTH_POLICIES, Carrier, ComponentType
-from sfcutover.component import Component, app_of, parse_component
+from sfcutover.allowlist.carriers import APP, OAUTH_POLICIES, Carrier, ComponentType
+from sfcutover.allowlist.component import Component, app_of, parse_component
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.errors import (
     ConfigError,
     DriftError,
@@ -23,8 +24,7 @@ from sfcutover.errors import (
 from sfcutover.metadata.archive import read_zip
 from sfcutover.metadata.client import MetadataClient
 from sfcutover.metadata.results import FileProperties, RetrieveResult
-from sfcutover.polling import Clock, next_interval
-from sfcutover.snapshot import Snapshot
+from sfcutover.util.clock import Clock, next_interval
 
 RETRIEVE_SECONDS = 300.0
 

@@ -16,12 +16,17 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 
-from sfcutover.credentials import Secret
 from sfcutover.errors import ConfigError
-from sfcutover.http import CONNECT_SECONDS, READ_SECONDS, check_url, network_error
-from sfcutover.loopback import is_loopback_url
 from sfcutover.oauth.answer import one_line, read_answer
 from sfcutover.oauth.redemption import Outcome, Redemption
+from sfcutover.util.http import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    check_url,
+    is_loopback_url,
+    network_error,
+)
+from sfcutover.util.secrets import Secret
 
 if TYPE_CHECKING:
     from sfcutover.config.traffic import Verify

@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from sfcutover.credentials import Secret, redact
 from sfcutover.oauth.redemption import Outcome, Redemption
+from sfcutover.util.secrets import Secret, redact
 
 MAX_ANSWER_BYTES = 256 * 1024
 MAX_QUOTED = 200  # characters

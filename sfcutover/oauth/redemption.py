@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime
 
-from sfcutover.credentials import Secret
+from sfcutover.util.secrets import Secret
 
 
 class Outcome(enum.StrEnum):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sfcutover.allowlist.documents import PhaseDocument
 from sfcutover.documents.deployments import (
     AllowlistDocument,
     DeployDocument,
     DeployTargetDocument,
     ResultDocument,
 )
-from sfcutover.documents.phases import PhaseDocument
 from sfcutover.output.deployed import Deployed
 
 

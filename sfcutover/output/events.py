@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from sfcutover.documents.phases import PhaseDocument
+from sfcutover.allowlist.documents import PhaseDocument
 from sfcutover.runs.eventdata import buckets_of, evidence_of
 from sfcutover.runs.findings import finding, rolled_back
 from sfcutover.runs.journal import Event

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sfcutover.allowlist.phases import Phase
 from sfcutover.documents.deployments import ResultDocument
 from sfcutover.documents.reports import ReportDeploymentDocument
 from sfcutover.documents.runs import moment_text
-from sfcutover.phases import Phase
 from sfcutover.report.facts import Facts
 from sfcutover.report.lists import read_backs
 from sfcutover.runs.progress import Deployment

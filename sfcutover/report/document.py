@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from sfcutover.documents.phases import RangeDocument
+from sfcutover.allowlist.documents import RangeDocument
 from sfcutover.documents.reports import ReportDocument, ReportPhaseDocument
 from sfcutover.documents.runs import RunDocument, moment_text
 from sfcutover.report.addresstraffic import AddressTraffic, seconds

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.documents.deployments import AllowlistDocument
-from sfcutover.documents.phases import PhaseDocument
 from sfcutover.documents.reports import (
     Holds,
     ReportPhaseDocument,
     ReportTargetDocument,
 )
 from sfcutover.documents.runs import moment_text
-from sfcutover.ipranges import Allowlist, IpRange
 from sfcutover.report.facts import Evidence, Facts
 from sfcutover.report.rules import holds
 from sfcutover.report.sent import may_be_sent

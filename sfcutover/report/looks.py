@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sfcutover.documents.phases import PhaseDocument
+from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.evidence import Evidence as Proof
-from sfcutover.ipranges import Allowlist, IpRange, subtract
 from sfcutover.report.durations import clock
 from sfcutover.report.facts import Facts
 from sfcutover.report.lists import READERS, live_lists

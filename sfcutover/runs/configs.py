@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.config import Cutover
-from sfcutover.templates import Templates
 
 Flat = dict[str, str]
 

@@ -24,10 +24,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from sfcutover.config.traffic import State
-from sfcutover.credentials import remember
-from sfcutover.durablefile import make_folders_durably
 from sfcutover.errors import ConfigError, NetworkError, OperationFailedError
 from sfcutover.runs.tables import METADATA
+from sfcutover.util.files import make_folders_durably
+from sfcutover.util.secrets import remember
 
 T = TypeVar("T")
 RETRY_SECONDS = 90.0  # a PostgreSQL that restarts is back by then

@@ -23,7 +23,7 @@ from sfcutover.errors import NetworkError, SfcutoverError
 from sfcutover.runs.database import Database
 from sfcutover.runs.lane import Lane
 from sfcutover.runs.tables import EXECUTORS
-from sfcutover.tokens.lock import state_folder, try_lock
+from sfcutover.util.files import state_folder, try_lock
 
 BEAT_SECONDS = 1.0
 LEASE_SECONDS = 15.0  # so long an entry counts that nobody renews

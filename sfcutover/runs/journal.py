@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-from sfcutover.credentials import redact
 from sfcutover.runs.database import RETRY_SECONDS, Database
 from sfcutover.runs.tables import JOURNAL
+from sfcutover.util.secrets import redact
 
 Data = dict[str, object]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sfcutover.actor import current_actor
+from sfcutover.allowlist.templates import Templates
 from sfcutover.config import Cutover
 from sfcutover.errors import ConfigError, GateError, StillRunningError
 from sfcutover.runs.configs import (
@@ -22,7 +22,7 @@ from sfcutover.runs.executors import Presence, Role
 from sfcutover.runs.following import View, follow
 from sfcutover.runs.store import DONE, WORKFLOW_VERSION, Run, RunOptions, RunStore
 from sfcutover.steps.underway import BEFORE_LEAVING
-from sfcutover.templates import Templates
+from sfcutover.util.processes import current_actor
 
 _LOOK_SECONDS = 0.1
 LEAVING_SECONDS = 20.0  # so long a process that leaves finishes what must not be cut off

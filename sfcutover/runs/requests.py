@@ -8,9 +8,9 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from sfcutover.credentials import redact
 from sfcutover.runs.database import Database
 from sfcutover.runs.tables import REQUESTS
+from sfcutover.util.secrets import redact
 
 Kind = Literal["approve", "cancel"]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+from sfcutover.allowlist.phases import Phase
 from sfcutover.canary import Canary
 from sfcutover.errors import ExitCode
 from sfcutover.evidence import Evidence as Proof
 from sfcutover.gates.watchresult import WatchOutcome
-from sfcutover.phases import Phase
 from sfcutover.steps import lists, proof, switching, watching
 from sfcutover.steps.outcome import Outcome, Problem
 from sfcutover.steps.paging import TRIES_A_PAGE, page, pause_after

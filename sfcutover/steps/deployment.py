@@ -10,10 +10,14 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
+from sfcutover.allowlist.diff import ReadBack
+from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.allowlist.phases import Phase, check_order
+from sfcutover.allowlist.plan import PlannedPhase, plan_phase
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.clearance import Clearance
 from sfcutover.connection import Connection
 from sfcutover.documents.deployments import AllowlistDocument, ResultDocument
-from sfcutover.documents.phases import PhaseDocument
 from sfcutover.errors import (
     DriftError,
     GateError,
@@ -25,14 +29,10 @@ from sfcutover.errors import (
 )
 from sfcutover.metadata.deployer import Watcher
 from sfcutover.metadata.results import DeployResult
-from sfcutover.phases import Phase, check_order
-from sfcutover.plan import PlannedPhase, plan_phase
-from sfcutover.polling import Clock, next_interval
-from sfcutover.readback import ReadBack
 from sfcutover.rollout import Rollout, RolloutOptions
-from sfcutover.snapshot import Snapshot
 from sfcutover.steps.sendings import PROGRESS, SENDING, SENT, UNSEEN, Sendings
 from sfcutover.steps.work import Evidence, TargetWork
+from sfcutover.util.clock import Clock, next_interval
 
 SENT_UNSEEN_SECONDS = 3.0  # so long a request of a process that died may still be on its way
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.allowlist.phases import Phase, check_order
+from sfcutover.allowlist.plan import live_phase, plan_all_phases, plan_phase
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.clearance import Clearance
 from sfcutover.connection import Connection
 from sfcutover.documents.deployments import AllowlistDocument
-from sfcutover.documents.phases import PhaseDocument
 from sfcutover.errors import GateError, SfcutoverError
 from sfcutover.evidence import Evidence as Proof
-from sfcutover.ipranges import Allowlist, IpRange
-from sfcutover.phases import Phase, check_order
-from sfcutover.plan import live_phase, plan_all_phases, plan_phase
-from sfcutover.snapshot import Snapshot
 from sfcutover.steps.deployment import PhaseDeployment
 from sfcutover.steps.sendings import Sendings
 from sfcutover.steps.underway import BEFORE_LEAVING

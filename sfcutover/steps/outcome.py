@@ -7,8 +7,6 @@ from typing import Literal
 
 from pydantic import Field
 
-from sfcutover.credentials import redact
-from sfcutover.documents.base import Document
 from sfcutover.errors import (
     AuthError,
     ConfigError,
@@ -21,6 +19,8 @@ from sfcutover.gates.refusal import BlockedError, UndecidedError
 from sfcutover.gates.removal import StillInUseError
 from sfcutover.metadata.deployer import InterruptedWaitError
 from sfcutover.metadata.faults import OrgLockedError
+from sfcutover.util.document import Document
+from sfcutover.util.secrets import redact
 
 
 class ProblemKind(enum.StrEnum):

@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Sequence
 
 from sfcutover.config.secretsearch import secret_variables
-from sfcutover.pasteable import pasteable
-from sfcutover.processes import child_environment, run_in_group
 from sfcutover.steps.underway import BEFORE_LEAVING
 from sfcutover.steps.work import Evidence, Work
+from sfcutover.util.hints import pasteable
+from sfcutover.util.processes import child_environment, run_in_group
 
 NOTIFY_SECONDS = 10.0
 TRIES_A_PAGE = 10  # of putting addresses back; then a person is called again

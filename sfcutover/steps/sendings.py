@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sfcutover.phases import Phase
+from sfcutover.allowlist.phases import Phase
 from sfcutover.runs.journal import Event, Journal
 
 SENDING = "deployment-sending"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from sfcutover.config.secretsearch import secret_variables
 from sfcutover.errors import ConfigError, InterruptedRunError
-from sfcutover.processes import child_environment
 from sfcutover.steps.work import Evidence, Work
 from sfcutover.switch import Direction, SwitchFacts, command_failed, command_of
 from sfcutover.switchkeeper import await_end, read_record, run_kept
-from sfcutover.tokens.lock import fingerprint, state_folder
+from sfcutover.util.files import fingerprint, state_folder
+from sfcutover.util.processes import child_environment
 
 _GRACE_SECONDS = 30.0
 

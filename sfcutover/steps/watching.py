@@ -18,10 +18,10 @@ from sfcutover.documents.traffic import RoundDocument
 from sfcutover.gates.refusal import UndecidedError
 from sfcutover.gates.watch import WatchOutcome, WatchPlan, WatchRound, failure_of, watch
 from sfcutover.oauth.redemption import Redemption
-from sfcutover.polling import Clock
 from sfcutover.runs.executors import ReplacedError
 from sfcutover.steps.lists import restore
 from sfcutover.steps.work import Evidence, TargetWork
+from sfcutover.util.clock import Clock
 
 _BEGUN = "watch-begun"
 _ROLLING_BACK = "rolling-back"

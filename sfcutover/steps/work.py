@@ -8,10 +8,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.config import Cutover, Target
 from sfcutover.connection import Connection
 from sfcutover.errors import OperationFailedError, SfcutoverError
-from sfcutover.polling import Clock
 from sfcutover.runs.executors import Presence, ReplacedError
 from sfcutover.runs.journal import Journal
 from sfcutover.runs.requests import Requests
@@ -19,7 +19,7 @@ from sfcutover.runs.vigil import VigilJournal
 from sfcutover.steps.connections import Connections
 from sfcutover.steps.outcome import Outcome, Problem
 from sfcutover.steps.probes import Probes
-from sfcutover.templates import Templates
+from sfcutover.util.clock import Clock
 
 _LOOK_SECONDS = 0.5  # so often somebody who waits asks whether the run is to be canceled
 Evidence = dict[str, object]

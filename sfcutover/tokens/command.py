@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from sfcutover.credentials import COMMAND_TIMEOUT_SECONDS, Secret, secret_from_command
 from sfcutover.errors import ConfigError
 from sfcutover.oauth.answer import is_token
-from sfcutover.tokens.lock import file_lock, fingerprint, prove_writable, state_folder
 from sfcutover.tokens.recovery import NotWrittenError, RecoveryFile, unkept
+from sfcutover.util.files import file_lock, fingerprint, prove_writable, state_folder
+from sfcutover.util.secrets import COMMAND_TIMEOUT_SECONDS, Secret, secret_from_command
 
 
 @dataclass(unsafe_hash=True)

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sfcutover.credentials import MAX_SECRET_BYTES, Secret
-from sfcutover.durablefile import write_durably
 from sfcutover.errors import ConfigError
 from sfcutover.oauth.answer import is_token
-from sfcutover.tokens.lock import file_lock, prove_writable
 from sfcutover.tokens.recovery import NotWrittenError, RecoveryFile
+from sfcutover.util.files import file_lock, prove_writable, write_durably
+from sfcutover.util.secrets import MAX_SECRET_BYTES, Secret
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

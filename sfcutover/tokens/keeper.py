@@ -25,10 +25,10 @@ from typing import Any
 
 import requests
 
-from sfcutover.credentials import Secret
 from sfcutover.errors import OperationFailedError, SfcutoverError
 from sfcutover.oauth import Outcome, Redemption, TokenEndpoint
 from sfcutover.tokens.keeping import TokenStore, redeem_and_keep
+from sfcutover.util.secrets import Secret
 
 _READY = b"ready"
 _CHILD = (

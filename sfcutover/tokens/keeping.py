@@ -10,11 +10,10 @@ from typing import Protocol
 
 import requests
 
-from sfcutover.credentials import Secret
-from sfcutover.durablefile import write_durably
 from sfcutover.errors import AuthError, ConfigError, InterruptedRunError
 from sfcutover.oauth import Redemption, TokenEndpoint
-from sfcutover.tokens.lock import fingerprint, state_folder
+from sfcutover.util.files import fingerprint, state_folder, write_durably
+from sfcutover.util.secrets import Secret
 
 
 class TokenStore(Protocol):

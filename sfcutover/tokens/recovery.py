@@ -11,10 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from sfcutover.credentials import Secret
-from sfcutover.durablefile import write_durably
 from sfcutover.errors import ConfigError, OperationFailedError
-from sfcutover.tokens.lock import fingerprint, state_folder
+from sfcutover.util.files import fingerprint, state_folder, write_durably
+from sfcutover.util.secrets import Secret
 
 RETRY_SECONDS = (0.2, 0.8, 2.0)  # pauses between the tries to write to a store
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sfcutover.credentials import Secret, secret_from_environment
 from sfcutover.errors import ConfigError
 from sfcutover.oauth.answer import is_token
-from sfcutover.tokens.lock import file_lock, fingerprint, state_folder
 from sfcutover.tokens.recovery import unkept
+from sfcutover.util.files import file_lock, fingerprint, state_folder
+from sfcutover.util.secrets import Secret, secret_from_environment
 
 
 @dataclass(unsafe_hash=True)

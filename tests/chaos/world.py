@@ -19,8 +19,8 @@ import requests
 import yaml
 from sqlalchemy import make_url
 
+from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.emulator import Emulator, Scenario
-from sfcutover.ipranges import Allowlist
 
 from ..emulator.traffic import redeem
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover import credentials
 from sfcutover.emulator import Emulator, Scenario
+from sfcutover.util import secrets as credentials
 
 from .harness import Desk, HeldClock
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.carriers import CARRIERS
+from sfcutover.allowlist.carriers import CARRIERS
 
 from .conftest import OpenDesk, StartOrg
 from .harness import SECURITY_NAME, SECURITY_PATH, Desk, range_xml, with_entry

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.carriers import OAUTH_POLICIES, OAUTH_SETTINGS
+from sfcutover.allowlist.carriers import OAUTH_POLICIES, OAUTH_SETTINGS
 
 from .conftest import StartOrg
 from .harness import SECURITY_NAME, SECURITY_PATH, Desk, environment

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.carriers import CARRIERS
+from sfcutover.allowlist.carriers import CARRIERS
 from sfcutover.emulator import Emulator, Fault, Scenario
 
 from .conftest import ALIAS, Cli, log_in

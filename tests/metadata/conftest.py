@@ -15,8 +15,8 @@ from sfcutover.metadata.client import MetadataClient
 from sfcutover.metadata.deployer import Deployer
 from sfcutover.metadata.retriever import Retriever
 from sfcutover.org import Org
-from sfcutover.polling import Clock
 from sfcutover.sessions import SessionProvider, provider_for
+from sfcutover.util.clock import Clock
 
 from ..support import FakeTime, StartEmulator, Token
 from .scrubbing import (

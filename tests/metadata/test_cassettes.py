@@ -13,16 +13,16 @@ from vcr.errors import (  # type: ignore[import-untyped]
     CannotOverwriteExistingCassetteException,
 )
 
-from sfcutover.carriers import APP, CARRIERS, SECURITY_SETTINGS
-from sfcutover.component import Component, Field
-from sfcutover.credentials import Secret
+from sfcutover.allowlist.carriers import APP, CARRIERS, SECURITY_SETTINGS
+from sfcutover.allowlist.component import Component, Field
+from sfcutover.allowlist.package import Package, build_package
+from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import AuthError, ConfigError, ExitCode, NetworkError
 from sfcutover.metadata.client import DeployOptions
 from sfcutover.metadata.deployer import Watcher
 from sfcutover.metadata.results import DeployResult, DeployState
-from sfcutover.package import Package, build_package
 from sfcutover.sessions import Session, SessionProvider
-from sfcutover.templates import Templates
+from sfcutover.util.secrets import Secret
 
 from .conftest import RecordAgainst, RecordedOrg
 from .scrubbing import ORG_URL, soap_operation

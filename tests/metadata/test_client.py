@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from sfcutover import http
 from sfcutover.emulator import Fault
 from sfcutover.errors import (
     AuthError,
@@ -23,6 +22,7 @@ from sfcutover.metadata.client import DeployOptions, MetadataClient
 from sfcutover.metadata.faults import OrgLockedError, UnknownIdError
 from sfcutover.metadata.results import DeployState
 from sfcutover.org import Org
+from sfcutover.util import http
 
 from ..support import OpenConnection, StartEmulator, StartServer, Token, answer, envelope
 

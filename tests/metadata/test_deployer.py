@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
+from sfcutover.allowlist.package import build_package
+from sfcutover.allowlist.templates import Templates
 from sfcutover.connection import Connection
 from sfcutover.emulator import Emulator
 from sfcutover.errors import NetworkError, OperationFailedError, StillRunningError
 from sfcutover.metadata.client import DeployOptions
 from sfcutover.metadata.deployer import Watcher
 from sfcutover.metadata.results import DeployState
-from sfcutover.package import build_package
-from sfcutover.templates import Templates
 
 from ..support import FakeTime, OpenConnection, StartEmulator, operations
 

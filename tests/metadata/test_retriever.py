@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from lxml import etree
 
-from sfcutover.carriers import CARRIERS
+from sfcutover.allowlist.carriers import CARRIERS
 from sfcutover.errors import (
     ConfigError,
     DriftError,

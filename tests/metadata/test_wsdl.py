@@ -15,15 +15,15 @@ import requests
 import simple_salesforce
 from lxml import etree
 
+from sfcutover.allowlist.package import build_package
+from sfcutover.allowlist.templates import Templates
 from sfcutover.connection import Connection
-from sfcutover.credentials import Secret
 from sfcutover.errors import SfcutoverError
 from sfcutover.metadata.client import WSDL, DeployOptions, MetadataClient
 from sfcutover.metadata.results import DeployResult, RetrieveResult
 from sfcutover.org import Org
-from sfcutover.package import build_package
 from sfcutover.sessions import Session
-from sfcutover.templates import Templates
+from sfcutover.util.secrets import Secret
 
 from ..support import (
     SECURITY,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.report.document import Report
 from sfcutover.report.rendering import html
-from sfcutover.templates import Templates
 
 from ..unit.reporting import NEW, NOON, Story, done, rolled_back
 from . import chromium

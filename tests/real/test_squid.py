@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from sfcutover.credentials import Secret
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.egress import (
     DestinationUnreachableError,
     EchoHttpError,
@@ -20,7 +20,7 @@ from sfcutover.egress import (
 )
 from sfcutover.emulator import Emulator
 from sfcutover.gates.probe import probe
-from sfcutover.ipranges import IpRange
+from sfcutover.util.secrets import Secret
 
 from ..support import StartEmulator
 from . import squid

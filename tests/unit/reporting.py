@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypedDict, Unpack
 
-from sfcutover.documents.phases import (
+from sfcutover.allowlist.documents import (
     CapacityDocument,
     ComponentDiffDocument,
     PhaseDocument,
     PhaseName,
     RangeDocument,
 )
+from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.documents.traffic import LookDocument, RoundDocument
 from sfcutover.evidence import AddressEvidence, Evidence
-from sfcutover.ipranges import Allowlist, IpRange
 from sfcutover.report.facts import Facts
 from sfcutover.report.looks import hashes
 from sfcutover.runs.journal import Event

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config import parse_config
-from sfcutover.credentials import Secret, redact
 from sfcutover.egress import (
     DestinationUnreachableError,
     EchoAnswerError,
@@ -34,7 +34,7 @@ from sfcutover.egress import (
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.emulator.certificate import make_tls
 from sfcutover.errors import ConfigError, ExitCode
-from sfcutover.ipranges import IpRange
+from sfcutover.util.secrets import Secret, redact
 
 from ..support import StartEmulator, StartServer, Talk, answer, listening
 

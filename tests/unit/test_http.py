@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from sfcutover import http
 from sfcutover.errors import ConfigError, ExitCode, NetworkError
-from sfcutover.http import ResponseTooLargeError, check_url, network_error, new_session
+from sfcutover.util import http
+from sfcutover.util.http import ResponseTooLargeError, check_url, network_error, new_session
 
 from ..support import StartEmulator, StartServer, Talk, answer, listening
 

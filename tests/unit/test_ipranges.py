@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.ipranges import (
+from sfcutover.allowlist.ranges import (
     MAX_ADDRESSES,
     MAX_RANGES,
     Allowlist,

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import plan_phase
 from sfcutover.clearance import Clearance
 from sfcutover.config import load_config
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.emulator import Scenario
 from sfcutover.errors import NetworkError
-from sfcutover.phases import Phase
-from sfcutover.plan import plan_phase
 from sfcutover.rollout import Rollout, RolloutOptions
 from sfcutover.runs.database import Database
 from sfcutover.runs.executors import Executors, Presence, ReplacedError

@@ -20,14 +20,14 @@ from urllib3.util import Retry
 
 from sfcutover import oauth
 from sfcutover.config.traffic import Verify
-from sfcutover.credentials import Secret
 from sfcutover.egress import Egress
 from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import ConfigError
-from sfcutover.http import new_session
 from sfcutover.oauth import Outcome, Redemption, TokenEndpoint, token_endpoint
 from sfcutover.oauth.answer import MAX_ANSWER_BYTES, MAX_QUOTED, classify, read_answer
+from sfcutover.util.http import new_session
+from sfcutover.util.secrets import Secret
 
 from ..support import StartEmulator, StartServer, answer, listening
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sfcutover.allowlist.phases import Change, Phase, apply_phase, check_order, notes_on
+from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.errors import ConfigError, DriftError, ExitCode, LimitError
-from sfcutover.ipranges import Allowlist, IpRange, subtract
-from sfcutover.phases import Change, Phase, apply_phase, check_order, notes_on
 
 from .strategies import Cutover, cutovers, holds, is_subsequence, points, ranges, same_addresses
 

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config import parse_config
-from sfcutover.credentials import Secret
 from sfcutover.discovery import discover
 from sfcutover.egress import Egress, EgressTlsError, ProxyRefusedError, ProxyUrl
 from sfcutover.emulator import Emulator, Fault
@@ -19,7 +19,7 @@ from sfcutover.errors import ExitCode, GateError, NetworkError
 from sfcutover.gates import families, observation
 from sfcutover.gates.confidence import tries_needed
 from sfcutover.gates.probe import Observation, ProbeResult, judge, observe, probe
-from sfcutover.ipranges import IpRange
+from sfcutover.util.secrets import Secret
 
 from ..support import StartEmulator, StartServer, answer
 

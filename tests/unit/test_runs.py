@@ -12,7 +12,6 @@ import pytest
 
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.credentials import Secret
 from sfcutover.errors import ConfigError, NetworkError, OperationFailedError
 from sfcutover.runs import executors
 from sfcutover.runs.configs import differences, fingerprint
@@ -20,6 +19,7 @@ from sfcutover.runs.database import Database
 from sfcutover.runs.executors import Presence
 from sfcutover.runs.requests import Requests
 from sfcutover.runs.store import RunOptions, RunStore
+from sfcutover.util.secrets import Secret
 
 ENDING = {"outcome": "done", "exit_code": 0, "message": "m", "tokens": "t", "next": "n"}
 

@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from sfcutover import sessions
 from sfcutover.config.org import OrgConfig
-from sfcutover.credentials import redact
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, NetworkError, SfcutoverError
 from sfcutover.sessions import Session, SessionProvider, provider_for
+from sfcutover.util.secrets import redact
 
 from ..support import StartEmulator, StartServer, answer, operations
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from lxml import etree
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import ConfigError, ExitCode
-from sfcutover.templates import Templates
 
 from .strategies import TRICKY, xml_text
 

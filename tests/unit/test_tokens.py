@@ -21,14 +21,14 @@ import requests
 
 from sfcutover import tokens
 from sfcutover.config.traffic import Verify
-from sfcutover.credentials import Secret
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, OperationFailedError
-from sfcutover.http import new_session
 from sfcutover.oauth import Outcome, TokenEndpoint, token_endpoint
 from sfcutover.tokens import keeper as tokenkeeper
-from sfcutover.tokens import lock as tokenlock
 from sfcutover.tokens import redeem_from
+from sfcutover.util import files as tokenlock
+from sfcutover.util.http import new_session
+from sfcutover.util.secrets import Secret
 
 from ..support import StartEmulator, StartServer
 from .rotation import (

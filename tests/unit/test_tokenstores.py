@@ -13,14 +13,14 @@ import pytest
 import requests
 
 from sfcutover import tokens
-from sfcutover.credentials import Secret
 from sfcutover.errors import ConfigError, ExitCode, OperationFailedError
-from sfcutover.http import new_session
 from sfcutover.oauth import Outcome, TokenEndpoint
 from sfcutover.tokens import TokenStore, redeem_from
 from sfcutover.tokens import command as tokencommand
 from sfcutover.tokens import recovery as tokenrecovery
 from sfcutover.tokens.file import FileStore
+from sfcutover.util.http import new_session
+from sfcutover.util.secrets import Secret
 
 from ..support import StartServer
 from .rotation import FIRST, Grant, endpoint_at, store_of, write_token

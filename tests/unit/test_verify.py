@@ -9,11 +9,11 @@ from datetime import timedelta
 
 import pytest
 
+from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.emulator import Emulator, Fault, Scenario
 from sfcutover.errors import ExitCode, GateError, NetworkError, SfcutoverError
 from sfcutover.gates.probe import probe
 from sfcutover.gates.refusal import UndecidedError
-from sfcutover.ipranges import Allowlist
 
 from .verifying import NEW, OLD, Canaries, ShiftedClock, put_list, ranges
 

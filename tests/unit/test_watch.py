@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from sfcutover.checks import CheckResult, Verdict
 from sfcutover.config.traffic import Watch
-from sfcutover.credentials import Secret
 from sfcutover.errors import ConfigError, ExitCode, GateError, InterruptedRunError
 from sfcutover.gates.watch import WatchOutcome, WatchPlan, failure_of, watch
 from sfcutover.gates.watchstate import CANARY, canary_result
 from sfcutover.oauth.redemption import Outcome, Redemption
-from sfcutover.polling import Clock
+from sfcutover.util.clock import Clock
+from sfcutover.util.secrets import Secret
 
 from .watching import NOON, Watching
 

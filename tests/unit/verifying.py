@@ -8,16 +8,16 @@ from ipaddress import ip_address
 
 import requests
 
-from sfcutover.credentials import Secret
+from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
 from sfcutover.egress import Egress
 from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.emulator import Emulator
 from sfcutover.gates.verify import Verification
-from sfcutover.ipranges import Address, Allowlist, IpRange
 from sfcutover.loginhistory import LoginHistory
 from sfcutover.oauth import TokenEndpoint
 from sfcutover.oauth.redemption import Redemption
 from sfcutover.org import Org
+from sfcutover.util.secrets import Secret
 
 from ..support import SECURITY, SECURITY_NAME, Token
 

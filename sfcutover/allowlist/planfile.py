@@ -8,23 +8,23 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sfcutover.carriers import CARRIERS, OAUTH_POLICIES
-from sfcutover.component import Component, parse_component
-from sfcutover.config import Cutover
-from sfcutover.documents.phases import (
+from sfcutover.allowlist.carriers import CARRIERS, OAUTH_POLICIES
+from sfcutover.allowlist.component import Component, parse_component
+from sfcutover.allowlist.documents import (
     BaselineDocument,
     PhaseDocument,
     PlanDocument,
     PlanTargetDocument,
     RangeDocument,
 )
-from sfcutover.durablefile import write_durably
+from sfcutover.allowlist.package import build_package
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import PlannedPhase, live_phase, plan_all_phases
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.allowlist.templates import Templates
+from sfcutover.config import Cutover
 from sfcutover.errors import ConfigError, DriftError, LimitError, OperationFailedError
-from sfcutover.package import build_package
-from sfcutover.phases import Phase
-from sfcutover.plan import PlannedPhase, live_phase, plan_all_phases
-from sfcutover.snapshot import Snapshot
-from sfcutover.templates import Templates
+from sfcutover.util.files import write_durably
 
 MAX_PLAN_BYTES = 64 * 1024 * 1024
 _NEW_PLAN = "make a new plan and have it reviewed: sfcutover plan --out {}"

@@ -16,9 +16,9 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from sfcutover.carriers import METADATA_NAMESPACE, Carrier, ComponentType
+from sfcutover.allowlist.carriers import METADATA_NAMESPACE, Carrier, ComponentType
+from sfcutover.allowlist.ranges import Allowlist, IpRange, RangeError
 from sfcutover.errors import ConfigError, LimitError
-from sfcutover.ipranges import Allowlist, IpRange, RangeError
 
 MAX_COMPONENT_BYTES = 5 * 1024 * 1024
 _NAMESPACE_DECLARATION = f' xmlns="{METADATA_NAMESPACE}"'

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from sfcutover.diff import ComponentDiff
-from sfcutover.ipranges import IpRange
-from sfcutover.phases import Phase
-from sfcutover.plan import PlannedPhase
+from sfcutover.allowlist.diff import ComponentDiff
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import PlannedPhase
+from sfcutover.allowlist.ranges import IpRange
 
 if TYPE_CHECKING:
     pass
-from sfcutover.documents.base import Document
+from sfcutover.util.document import Document
 
 PhaseName = Literal["add-new", "remove-old", "restore-old", "remove-new"]
 

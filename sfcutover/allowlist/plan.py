@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sfcutover.component import Component
+from sfcutover.allowlist.component import Component
+from sfcutover.allowlist.diff import ComponentDiff, compare
+from sfcutover.allowlist.package import Package, build_package
+from sfcutover.allowlist.phases import Change, Phase, apply_phase, notes_on
+from sfcutover.allowlist.ranges import Allowlist
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.allowlist.templates import Templates
 from sfcutover.config import Cutover
-from sfcutover.diff import ComponentDiff, compare
 from sfcutover.errors import ConfigError
-from sfcutover.ipranges import Allowlist
-from sfcutover.package import Package, build_package
-from sfcutover.phases import Change, Phase, apply_phase, notes_on
-from sfcutover.snapshot import Snapshot
-from sfcutover.templates import Templates
 
 
 @dataclass(frozen=True)

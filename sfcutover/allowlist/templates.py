@@ -15,7 +15,7 @@ from lxml import etree
 from markupsafe import Markup, escape
 
 from sfcutover.errors import ConfigError
-from sfcutover.resources import resource_folder
+from sfcutover.util.files import resource_folder
 
 _SUFFIX = ".j2"
 _HINT = "correct the template, or take it out of the --templates folder to use the built-in one"

@@ -12,8 +12,8 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sfcutover.allowlist.ranges import Allowlist, IpRange, PartialOverlapError, subtract
 from sfcutover.errors import ConfigError, DriftError, LimitError
-from sfcutover.ipranges import Allowlist, IpRange, PartialOverlapError, subtract
 
 
 class Phase(enum.StrEnum):

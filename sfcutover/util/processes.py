@@ -7,6 +7,7 @@ with it.
 from __future__ import annotations
 
 import enum
+import getpass
 import os
 import re
 import selectors
@@ -18,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from sfcutover.credentials import redact, remember
+from sfcutover.util.secrets import redact, remember
 
 MAX_LINE_BYTES = 64 * 1024
 GRACE_SECONDS = 5.0  # between asking a group to end and ending it
@@ -197,3 +198,26 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+# In the order they are asked. Each is documented by its CI system as who started the run.
+_CI_VARIABLES = (
+    "GITHUB_ACTOR",
+    "GITLAB_USER_LOGIN",
+    "BUILDKITE_BUILD_CREATOR",
+    "CIRCLE_USERNAME",
+    "BUILD_REQUESTEDFOR",  # Azure Pipelines
+    "BUILD_USER_ID",  # Jenkins, with the build user vars plugin
+)
+
+
+def current_actor(environment: Mapping[str, str] = os.environ) -> str:
+    """A name; it proves nothing, as anybody can set a variable."""
+    for variable in _CI_VARIABLES:
+        name = " ".join(environment.get(variable, "").split())
+        if name:
+            return f"{name} ({variable})"
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container's user without a name
+        return f"user id {os.getuid()}"

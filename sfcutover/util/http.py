@@ -5,6 +5,7 @@ TLS is always verified; ``REQUESTS_CA_BUNDLE`` names a private authority.
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
@@ -14,7 +15,16 @@ import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
 from sfcutover.errors import ConfigError, NetworkError
-from sfcutover.loopback import is_loopback_url
+
+
+def is_loopback_url(url: str) -> bool:
+    """True for a URL whose host is localhost or a loopback address."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, or no URL at all
+        return False
+
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0

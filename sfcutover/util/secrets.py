@@ -7,10 +7,12 @@ whatever is about to be shown.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import selectors
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -230,3 +232,25 @@ def _is_text(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+class RedactingFormatter(logging.Formatter):
+    """Masks known secrets in the finished line, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def log_to_stderr(verbosity: int) -> None:
+    """Log at INFO with -v, at DEBUG with -vv; nothing without.
+
+    zeep stays at WARNING whatever is asked for: at DEBUG it logs whole envelopes.
+    """
+    if verbosity <= 0:
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
+    logging.getLogger("zeep").setLevel(logging.WARNING)

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sfcutover.carriers import CARRIERS, METADATA_NAMESPACE, OAUTH_POLICIES
-from sfcutover.component import Component, Field, parse_component, parse_xml
+from sfcutover.allowlist.carriers import CARRIERS, METADATA_NAMESPACE, OAUTH_POLICIES
+from sfcutover.allowlist.component import Component, Field, parse_component, parse_xml
+from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import ConfigError, OperationFailedError
-from sfcutover.templates import Templates
 
 # A zip stores times; a fixed one makes the same package the same bytes.
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)

@@ -6,8 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sfcutover.carriers import OAUTH_POLICIES, Carrier, ComponentType
-from sfcutover.component import MAX_COMPONENT_BYTES, Component, app_of, parse_component, parse_xml
+from sfcutover.allowlist.carriers import OAUTH_POLICIES, Carrier, ComponentType
+from sfcutover.allowlist.component import (
+    MAX_COMPONENT_BYTES,
+    Component,
+    app_of,
+    parse_component,
+    parse_xml,
+)
 from sfcutover.errors import ConfigError, LimitError
 
 
