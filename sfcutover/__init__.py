@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from sfcutover.allowlist.ranges import Allowlist, IpRange
     from sfcutover.allowlist.snapshot import Snapshot, read_baseline
     from sfcutover.allowlist.templates import Templates
-    from sfcutover.config import Cutover, load_config
-    from sfcutover.connection import Connection, connect
+    from sfcutover.config.cutover import Cutover, load_config
     from sfcutover.errors import ExitCode, SfcutoverError
     from sfcutover.rollout import Rollout, RolloutOptions
+    from sfcutover.salesforce.connection import Connection, connect
 
 __all__ = [
     "Allowlist",

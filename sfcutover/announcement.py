@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 
 
 def announcement(step: str, cutover: Cutover, targets: Sequence[str]) -> str:

@@ -16,9 +16,9 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from sfcutover.config import Cutover
-from sfcutover.connection import Connection
+from sfcutover.config.cutover import Cutover
 from sfcutover.errors import ConfigError, GateError, OperationFailedError
+from sfcutover.salesforce.connection import Connection
 from sfcutover.util.document import Document
 from sfcutover.util.files import make_folders_durably, write_durably
 from sfcutover.util.processes import current_actor

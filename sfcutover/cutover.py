@@ -13,7 +13,7 @@ from datetime import datetime
 from itertools import chain, islice, repeat
 
 from sfcutover.announcement import announcement
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 from sfcutover.errors import ExitCode
 from sfcutover.flow import (
     CanceledError,
@@ -25,7 +25,7 @@ from sfcutover.flow import (
     must_go_back,
 )
 from sfcutover.steps.outcome import Outcome
-from sfcutover.switch import DRAIN_SECONDS
+from sfcutover.traffic.switch import DRAIN_SECONDS
 from sfcutover.wayback import WayBack
 
 PAUSES = ("add-new", "switch", "verify", "remove-old")

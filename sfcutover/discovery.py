@@ -10,14 +10,14 @@ from pathlib import Path
 import yaml
 
 from sfcutover.allowlist.ranges import Address, IpRange, RangeError, subtract
-from sfcutover.config import Cutover, parse_config
+from sfcutover.config.cutover import Cutover, parse_config
 from sfcutover.config.yamledit import UneditableError, edit_list
 from sfcutover.config.yamlfile import parse_yaml, read_text
-from sfcutover.egress import Egress
 from sfcutover.errors import ConfigError, LimitError, OperationFailedError
 from sfcutover.gates.families import family_warnings
 from sfcutover.gates.observation import Progress, single
 from sfcutover.gates.probe import CONFIDENCE, ProbeResult, judge, probe
+from sfcutover.traffic.egress import Egress
 from sfcutover.util.files import write_durably
 
 _KEY = "new"

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 from sfcutover.cutover import CutoverFlow
 from sfcutover.errors import SfcutoverError
 from sfcutover.flow import Flow, Outcomes

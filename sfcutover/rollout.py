@@ -14,16 +14,16 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase, repeat_phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.clearance import Clearance, require_clearance
-from sfcutover.connection import Connection
 from sfcutover.errors import (
     NetworkError,
     OperationFailedError,
     PartialSuccessError,
     SfcutoverError,
 )
-from sfcutover.metadata.client import DeployOptions
-from sfcutover.metadata.deployer import InterruptedWaitError, LostAnswerError, Watcher
-from sfcutover.metadata.results import DeployResult, DeployState
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.deployer import InterruptedWaitError, LostAnswerError, Watcher
+from sfcutover.salesforce.metadata import DeployOptions
+from sfcutover.salesforce.results import DeployResult, DeployState
 from sfcutover.util.clock import Clock, next_interval
 
 LOST_ANSWER_SECONDS = 30.0

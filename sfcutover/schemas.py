@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from sfcutover.allowlist.documents import DiffDocument, PlanDocument, RenderDocument
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 from sfcutover.confirmations import Confirmation
 from sfcutover.documents.commands import (
     DemoDocument,
@@ -23,11 +23,11 @@ from sfcutover.documents.commands import (
     ErrorDocument,
     InitDocument,
 )
-from sfcutover.documents.deployments import DeployDocument, DeploymentDocument
 from sfcutover.documents.reports import ReportDocument
 from sfcutover.documents.runs import EventDocument, RunsDocument
 from sfcutover.documents.traffic import CaseDocument, ProbeDocument, SwitchDocument, WatchDocument
 from sfcutover.evidence import EvidenceFile
+from sfcutover.salesforce.documents import DeployDocument, DeploymentDocument
 
 SCHEMAS: dict[str, type[BaseModel]] = {
     "cutover": Cutover,

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from sfcutover.allowlist.phases import Phase, apply_phase
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.templates import Templates
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 from sfcutover.confirmations import CasePhase
 from sfcutover.errors import ConfigError, GateError, NetworkError
-from sfcutover.org import Org
+from sfcutover.salesforce.org import Org
 
 # No WSDL-documented field says more of an org; all four are described for Organization.
 _SOQL = "SELECT Id, Name, InstanceName, IsSandbox FROM Organization LIMIT 1"

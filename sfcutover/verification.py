@@ -11,15 +11,15 @@ from typing import Literal
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.ranges import Allowlist, subtract
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.canary import Canary
 from sfcutover.clearance import Clearance
 from sfcutover.confirmations import Confirmations
-from sfcutover.connection import Connection
 from sfcutover.evidence import Evidence, Wanted, evidence_lists
 from sfcutover.gates.probe import ProbeResult
 from sfcutover.gates.removal import RemovalGate
 from sfcutover.gates.verify import Verification, Verified, each_address
-from sfcutover.loginhistory import LoginHistory
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.org import LoginHistory
+from sfcutover.traffic.canary import Canary
 from sfcutover.util.clock import Clock
 
 Via = Literal["old", "new"]

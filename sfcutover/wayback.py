@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 from sfcutover.errors import ExitCode
 from sfcutover.flow import RETRY_SECONDS, Ending, FailedError, Flow, Outcomes
 from sfcutover.steps.paging import TRIES_A_PAGE, pause_after

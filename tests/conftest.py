@@ -10,9 +10,9 @@ import pytest
 import yaml
 from hypothesis import settings
 
-from sfcutover.config import load_config
-from sfcutover.connection import Connection, connect
+from sfcutover.config.cutover import load_config
 from sfcutover.emulator import Emulator, Scenario
+from sfcutover.salesforce.connection import Connection, connect
 from sfcutover.util import secrets as credentials
 
 from .support import LOOPBACK, FakeTime, Handle, OpenConnection, StartEmulator, StartServer, serving

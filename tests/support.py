@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from sfcutover.connection import Connection
 from sfcutover.emulator import Emulator
-from sfcutover.sessions import Session
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.sessions import Session
 from sfcutover.util.clock import Clock
 from sfcutover.util.secrets import Secret
 

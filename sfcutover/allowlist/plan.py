@@ -12,7 +12,7 @@ from sfcutover.allowlist.phases import Change, Phase, apply_phase, notes_on
 from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 from sfcutover.errors import ConfigError
 
 

@@ -22,7 +22,7 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase, live_phase, plan_all_phases
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 from sfcutover.errors import ConfigError, DriftError, LimitError, OperationFailedError
 from sfcutover.util.files import write_durably
 

@@ -17,8 +17,7 @@ from sfcutover.cli.besiderun import outside_run_option, require_no_open_run
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import phase_argument, templates_option
-from sfcutover.config import Target
-from sfcutover.connection import Connection
+from sfcutover.config.cutover import Target
 from sfcutover.errors import (
     ConfigError,
     DriftError,
@@ -26,11 +25,12 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.metadata.deployer import InterruptedWaitError
 from sfcutover.output.deployed import Deployed, Outcome, deployed_text
 from sfcutover.output.progress import progress_for
 from sfcutover.output.text import phase_text
 from sfcutover.rollout import Rollout, RolloutOptions
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.deployer import InterruptedWaitError
 from sfcutover.supportcase import require_deployable
 
 _OUTCOMES: dict[Outcome, str] = {

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import click
 
 from sfcutover.cli.options import settings_of
-from sfcutover.config import Cutover, Target, load_config
-from sfcutover.connection import Connection, connect
+from sfcutover.config.cutover import Cutover, Target, load_config
 from sfcutover.output.console import Console
 from sfcutover.output.settings import Settings
+from sfcutover.salesforce.connection import Connection, connect
 from sfcutover.util.secrets import log_to_stderr
 
 

@@ -11,7 +11,7 @@ import click
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot, read_baseline
 from sfcutover.allowlist.templates import Templates
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 
 F = TypeVar("F", bound=Callable[..., object])
 

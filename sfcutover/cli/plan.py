@@ -14,7 +14,7 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option, templates_words
-from sfcutover.config import Target
+from sfcutover.config.cutover import Target
 from sfcutover.output.json import print_document
 from sfcutover.output.text import phase_text
 

@@ -8,12 +8,12 @@ from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options, settings_of
 from sfcutover.discovery import Discovery, discover, load_for_discovery, write_discovered
 from sfcutover.documents.traffic import ProbeDocument
-from sfcutover.egress import echo_url_of, egress_of
 from sfcutover.errors import ExitCode
 from sfcutover.gates.probe import CONFIDENCE, ProbeResult, probe
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
 from sfcutover.output.probed import probe_text
+from sfcutover.traffic.egress import echo_url_of, egress_of
 from sfcutover.util.secrets import log_to_stderr
 
 _NOTE_EVERY = 100  # requests

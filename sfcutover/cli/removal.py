@@ -10,10 +10,10 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.clearance import Clearance, require_clearance
 from sfcutover.cli.invocation import Invocation
-from sfcutover.connection import Connection
 from sfcutover.errors import ConfigError, GateError
 from sfcutover.evidence import Evidence, read_evidence
 from sfcutover.output.verified import evidence_text
+from sfcutover.salesforce.connection import Connection
 from sfcutover.verification import TargetVerification, via_of
 
 

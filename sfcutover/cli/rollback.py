@@ -16,7 +16,7 @@ from sfcutover.cli.deploy import Deploy, show_json
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
 from sfcutover.cli.phase import templates_option
-from sfcutover.config import Target
+from sfcutover.config.cutover import Target
 from sfcutover.errors import InterruptedRunError, SfcutoverError
 from sfcutover.rollout import RolloutOptions
 from sfcutover.supportcase import require_self_serve

@@ -7,21 +7,21 @@ import sys
 import click
 
 from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.canary import Canary
 from sfcutover.cli.besiderun import outside_run_option, require_no_open_run
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
-from sfcutover.config.secretsearch import secret_variables
 from sfcutover.config.traffic import Switch
+from sfcutover.config.values import secret_variables
 from sfcutover.confirmations import Confirmations
 from sfcutover.documents.traffic import SwitchDocument
 from sfcutover.errors import ConfigError, GateError
 from sfcutover.gates.probe import CONFIDENCE, probe
 from sfcutover.gates.refusal import refused
-from sfcutover.oauth.redemption import Outcome
 from sfcutover.output.json import print_document
 from sfcutover.output.probed import probe_text
-from sfcutover.switch import DRAIN_SECONDS, Direction, SwitchFacts, run_switch
+from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.oauth import Outcome
+from sfcutover.traffic.switch import DRAIN_SECONDS, Direction, SwitchFacts, run_switch
 from sfcutover.util.clock import Clock
 
 

@@ -8,7 +8,7 @@ import click
 
 from sfcutover.cli.invocation import Invocation
 from sfcutover.cli.options import global_options
-from sfcutover.config import Target
+from sfcutover.config.cutover import Target
 from sfcutover.evidence import Evidence, EvidenceFile, write_evidence
 from sfcutover.output.json import print_document
 from sfcutover.output.verified import evidence_text

@@ -11,13 +11,13 @@ from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import live_phase, plan_phase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
-from sfcutover.config import Cutover, Target
-from sfcutover.config.secretsearch import secret_references
-from sfcutover.connection import Connection, connect
+from sfcutover.config.cutover import Cutover, Target
+from sfcutover.config.values import secret_references
 from sfcutover.doctor.checkup import Check
 from sfcutover.doctor.state import examine_state
 from sfcutover.doctor.traffic import examine_traffic
 from sfcutover.errors import AuthError, ConfigError, SfcutoverError
+from sfcutover.salesforce.connection import Connection, connect
 
 
 def examine(cutover: Cutover, targets: tuple[Target, ...], templates: Templates) -> Iterator[Check]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 from sfcutover.doctor.checkup import Check, check
 from sfcutover.errors import ConfigError
 from sfcutover.runs.database import Database

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from sfcutover.allowlist.ranges import Allowlist, IpRange
-from sfcutover.canary import Canary
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 from sfcutover.doctor.checkup import Check, check
-from sfcutover.egress import ask_echo
 from sfcutover.errors import ConfigError, DriftError
+from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.egress import ask_echo
 
 
 def examine_traffic(cutover: Cutover) -> Iterator[Check]:

@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from sfcutover.allowlist.documents import ComponentDiffDocument, PhaseName, RangeDocument
-from sfcutover.documents.deployments import AllowlistDocument
 from sfcutover.documents.runs import RunDocument, RunState
 from sfcutover.evidence import Evidence
+from sfcutover.salesforce.documents import AllowlistDocument
 from sfcutover.util.document import Document
 
 Side = Literal["old", "new", "kept", "other"]

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
-from sfcutover.checks import CheckResult, Look
+from sfcutover.traffic.checks import CheckResult, Look
 
 
 class Crew(Protocol):

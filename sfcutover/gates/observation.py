@@ -8,8 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sfcutover.allowlist.ranges import Address, IpRange, subtract
-from sfcutover.egress import Egress, EgressError, EgressTlsError, ProxyRefusedError, ask_echo
 from sfcutover.gates.confidence import hidden_probability, tries_needed
+from sfcutover.traffic.egress import (
+    Egress,
+    EgressError,
+    EgressTlsError,
+    ProxyRefusedError,
+    ask_echo,
+)
 
 PATIENCE_SECONDS = 60.0  # once a request has failed, which shuts the gate anyway
 _FAILURES = 3  # in a row from the start: asking on would show nothing

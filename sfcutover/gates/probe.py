@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sfcutover.allowlist.ranges import Address, IpRange, subtract
-from sfcutover.egress import Egress
 from sfcutover.errors import GateError
 from sfcutover.gates.families import family_warnings
 from sfcutover.gates.observation import Observation, Progress, observe, single
+from sfcutover.traffic.egress import Egress
 
 CONFIDENCE = 0.999999  # unless verify.confidence says otherwise
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.errors import GateError, NetworkError, SfcutoverError
-from sfcutover.oauth.redemption import Outcome, Redemption
+from sfcutover.traffic.oauth import Outcome, Redemption
 
 _INCONCLUSIVE = (Outcome.PROXY_FAILURE, Outcome.NETWORK_FAILURE, Outcome.RATE_LIMITED)
 

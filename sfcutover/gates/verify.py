@@ -17,14 +17,14 @@ from typing import Protocol
 import requests
 
 from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
-from sfcutover.egress import Egress, EgressError, ask_echo
 from sfcutover.errors import GateError, NetworkError, SfcutoverError
 from sfcutover.evidence import AddressEvidence, Proof
 from sfcutover.gates.confidence import hidden_probability, tries_needed
 from sfcutover.gates.probe import ProbeResult, probe
 from sfcutover.gates.refusal import blocked, not_listed, refused
-from sfcutover.loginhistory import RESTRICTED, SUCCESS, Login
-from sfcutover.oauth.redemption import Outcome, Redemption
+from sfcutover.salesforce.org import RESTRICTED, SUCCESS, Login
+from sfcutover.traffic.egress import Egress, EgressError, ask_echo
+from sfcutover.traffic.oauth import Outcome, Redemption
 
 _TURNS = 10  # rounds of the echo; addresses at random look like turns less than once in 10**5
 Redeem = Callable[[requests.Session], Redemption]

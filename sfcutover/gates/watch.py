@@ -13,7 +13,6 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Protocol
 
-from sfcutover.checks import CheckResult, Look, Verdict
 from sfcutover.errors import SfcutoverError
 from sfcutover.gates.crew import Crew, Threads
 from sfcutover.gates.watchresult import (
@@ -24,7 +23,8 @@ from sfcutover.gates.watchresult import (
     interrupted_after,
 )
 from sfcutover.gates.watchstate import CANARY, WatchPlan, WatchState, canary_result
-from sfcutover.oauth.redemption import Redemption
+from sfcutover.traffic.checks import CheckResult, Look, Verdict
+from sfcutover.traffic.oauth import Redemption
 from sfcutover.util.clock import Clock
 
 __all__ = [

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sfcutover.checks import CheckResult, Verdict
 from sfcutover.errors import GateError, InterruptedRunError
+from sfcutover.traffic.checks import CheckResult, Verdict
 
 
 class WatchOutcome(enum.StrEnum):

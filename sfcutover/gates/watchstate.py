@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sfcutover.checks import CheckResult, Verdict
-from sfcutover.oauth.redemption import Outcome, Redemption
+from sfcutover.traffic.checks import CheckResult, Verdict
+from sfcutover.traffic.oauth import Outcome, Redemption
 
 if TYPE_CHECKING:
     from sfcutover.config.traffic import Watch

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sfcutover.allowlist.documents import PhaseDocument
-from sfcutover.documents.deployments import (
+from sfcutover.output.deployed import Deployed
+from sfcutover.salesforce.documents import (
     AllowlistDocument,
     DeployDocument,
     DeployTargetDocument,
     ResultDocument,
 )
-from sfcutover.output.deployed import Deployed
 
 
 def deploy_document(cutover: str, targets: Sequence[Deployed]) -> DeployDocument:

@@ -11,7 +11,7 @@ from sfcutover.allowlist.diff import ReadBack
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.clearance import Clearance
-from sfcutover.metadata.results import DeployResult
+from sfcutover.salesforce.results import DeployResult
 
 Outcome = Literal["deployed", "no-change", "validated", "started"]
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from sfcutover.allowlist.documents import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange
-from sfcutover.documents.deployments import AllowlistDocument
 from sfcutover.documents.reports import (
     Holds,
     ReportPhaseDocument,
@@ -17,6 +16,7 @@ from sfcutover.report.facts import Evidence, Facts
 from sfcutover.report.rules import holds
 from sfcutover.report.sent import may_be_sent
 from sfcutover.runs.journal import Event
+from sfcutover.salesforce.documents import AllowlistDocument
 
 READERS = ("snapshot", "add-new", "remove-old", "watch", "restore-old", "remove-new", "state")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sfcutover.allowlist.phases import Change
 from sfcutover.allowlist.ranges import Allowlist, IpRange
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 from sfcutover.config.traffic import Check, Verify, Watch
 from sfcutover.documents.reports import Holds, RulesDocument, Side
 from sfcutover.runs.store import Run

@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 
 Flat = dict[str, str]
 

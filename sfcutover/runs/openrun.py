@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 from sfcutover.runs.database import Database
 from sfcutover.runs.tables import RUNS
 

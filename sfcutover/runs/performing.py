@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 from sfcutover.errors import ConfigError, GateError, StillRunningError
 from sfcutover.runs.configs import (
     config_text,

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Protocol
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.canary import Canary
 from sfcutover.errors import ExitCode
 from sfcutover.evidence import Evidence as Proof
 from sfcutover.gates.watchresult import WatchOutcome
@@ -16,6 +15,7 @@ from sfcutover.steps.outcome import Outcome, Problem
 from sfcutover.steps.paging import TRIES_A_PAGE, page, pause_after
 from sfcutover.steps.sendings import Sendings
 from sfcutover.steps.work import Evidence, TargetWork, Work
+from sfcutover.traffic.canary import Canary
 
 Arguments = Mapping[str, object]
 REMOVE_TRIES = 3

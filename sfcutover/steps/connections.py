@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sfcutover.config import Cutover, Target
-from sfcutover.connection import Connection, connect
+from sfcutover.config.cutover import Cutover, Target
+from sfcutover.salesforce.connection import Connection, connect
 
 
 @dataclass

@@ -16,8 +16,6 @@ from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import PlannedPhase, plan_phase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.clearance import Clearance
-from sfcutover.connection import Connection
-from sfcutover.documents.deployments import AllowlistDocument, ResultDocument
 from sfcutover.errors import (
     DriftError,
     GateError,
@@ -27,9 +25,11 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.metadata.deployer import Watcher
-from sfcutover.metadata.results import DeployResult
 from sfcutover.rollout import Rollout, RolloutOptions
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.deployer import Watcher
+from sfcutover.salesforce.documents import AllowlistDocument, ResultDocument
+from sfcutover.salesforce.results import DeployResult
 from sfcutover.steps.sendings import PROGRESS, SENDING, SENT, UNSEEN, Sendings
 from sfcutover.steps.work import Evidence, TargetWork
 from sfcutover.util.clock import Clock, next_interval

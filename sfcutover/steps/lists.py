@@ -8,10 +8,10 @@ from sfcutover.allowlist.plan import live_phase, plan_all_phases, plan_phase
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.clearance import Clearance
-from sfcutover.connection import Connection
-from sfcutover.documents.deployments import AllowlistDocument
 from sfcutover.errors import GateError, SfcutoverError
 from sfcutover.evidence import Evidence as Proof
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.documents import AllowlistDocument
 from sfcutover.steps.deployment import PhaseDeployment
 from sfcutover.steps.sendings import Sendings
 from sfcutover.steps.underway import BEFORE_LEAVING

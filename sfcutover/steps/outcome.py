@@ -17,8 +17,8 @@ from sfcutover.errors import (
 )
 from sfcutover.gates.refusal import BlockedError, UndecidedError
 from sfcutover.gates.removal import StillInUseError
-from sfcutover.metadata.deployer import InterruptedWaitError
-from sfcutover.metadata.faults import OrgLockedError
+from sfcutover.salesforce.deployer import InterruptedWaitError
+from sfcutover.salesforce.metadata import OrgLockedError
 from sfcutover.util.document import Document
 from sfcutover.util.secrets import redact
 

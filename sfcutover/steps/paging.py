@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from sfcutover.config.secretsearch import secret_variables
+from sfcutover.config.values import secret_variables
 from sfcutover.steps.underway import BEFORE_LEAVING
 from sfcutover.steps.work import Evidence, Work
 from sfcutover.util.hints import pasteable

@@ -6,9 +6,9 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from sfcutover.canary import Canary
-from sfcutover.config import Cutover
+from sfcutover.config.cutover import Cutover
 from sfcutover.gates.probe import CONFIDENCE, ProbeResult, probe
+from sfcutover.traffic.canary import Canary
 
 FRESH_SECONDS = 15.0  # so long a look counts for other targets, too
 

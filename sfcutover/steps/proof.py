@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from sfcutover.canary import Canary
 from sfcutover.documents.traffic import ProbeDocument
 from sfcutover.gates.probe import CONFIDENCE, probe
 from sfcutover.gates.refusal import BlockedError, refused
-from sfcutover.oauth.redemption import Outcome
 from sfcutover.steps.work import Evidence, TargetWork, Work
+from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.oauth import Outcome
 from sfcutover.verification import TargetVerification, Via
 
 _PROPAGATION_PAUSE = 1.0  # seconds between two looks whether a new address is let in

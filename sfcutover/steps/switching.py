@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sfcutover.config.secretsearch import secret_variables
+from sfcutover.config.values import secret_variables
 from sfcutover.errors import ConfigError, InterruptedRunError
 from sfcutover.steps.work import Evidence, Work
-from sfcutover.switch import Direction, SwitchFacts, command_failed, command_of
-from sfcutover.switchkeeper import await_end, read_record, run_kept
+from sfcutover.traffic.switch import (
+    Direction,
+    SwitchFacts,
+    await_end,
+    command_failed,
+    command_of,
+    read_record,
+    run_kept,
+)
 from sfcutover.util.files import fingerprint, state_folder
 from sfcutover.util.processes import child_environment
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from sfcutover.config.traffic import Watch
 from sfcutover.errors import SfcutoverError
-from sfcutover.loginhistory import RESTRICTED, SUCCESS, Login, LoginHistory
+from sfcutover.salesforce.org import RESTRICTED, SUCCESS, Login, LoginHistory
 from sfcutover.steps.work import TargetWork
 
 _WORDS = {SUCCESS: "redeemed", RESTRICTED: "blocked"}

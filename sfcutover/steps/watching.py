@@ -10,17 +10,17 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from sfcutover.canary import Canary
-from sfcutover.checks import Look, check_for
-from sfcutover.config.secretsearch import secret_variables
 from sfcutover.config.traffic import Watch
+from sfcutover.config.values import secret_variables
 from sfcutover.documents.traffic import RoundDocument
 from sfcutover.gates.refusal import UndecidedError
 from sfcutover.gates.watch import WatchOutcome, WatchPlan, WatchRound, failure_of, watch
-from sfcutover.oauth.redemption import Redemption
 from sfcutover.runs.executors import ReplacedError
 from sfcutover.steps.lists import restore
 from sfcutover.steps.work import Evidence, TargetWork
+from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.checks import Look, check_for
+from sfcutover.traffic.oauth import Redemption
 from sfcutover.util.clock import Clock
 
 _BEGUN = "watch-begun"

@@ -9,13 +9,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.config import Cutover, Target
-from sfcutover.connection import Connection
+from sfcutover.config.cutover import Cutover, Target
 from sfcutover.errors import OperationFailedError, SfcutoverError
 from sfcutover.runs.executors import Presence, ReplacedError
 from sfcutover.runs.journal import Journal
 from sfcutover.runs.requests import Requests
 from sfcutover.runs.vigil import VigilJournal
+from sfcutover.salesforce.connection import Connection
 from sfcutover.steps.connections import Connections
 from sfcutover.steps.outcome import Outcome, Problem
 from sfcutover.steps.probes import Probes

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from sfcutover.switch import DRAIN_SECONDS
+from sfcutover.traffic.switch import DRAIN_SECONDS
 
 from ..chaos.world import fleet
 

@@ -14,11 +14,10 @@ from pathlib import Path
 import requests
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.egress import Egress
-from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.emulator import Emulator, Scenario
-from sfcutover.oauth import TokenEndpoint
-from sfcutover.oauth.redemption import Outcome
+from sfcutover.traffic.egress import Egress
+from sfcutover.traffic.oauth import Outcome, TokenEndpoint
+from sfcutover.traffic.proxy import ProxyUrl
 from sfcutover.util.secrets import Secret
 
 REDEMPTIONS = 1000

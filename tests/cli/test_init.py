@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from sfcutover.config import load_config
+from sfcutover.config.cutover import load_config
 
 from .conftest import OpenDesk
 from .harness import Desk

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from sfcutover.config import load_config
+from sfcutover.config.cutover import load_config
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.emulator.scenario import ScenarioError
 

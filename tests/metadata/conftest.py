@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from vcr import VCR  # type: ignore[import-untyped]
 
-from sfcutover.config import load_config
-from sfcutover.metadata.client import MetadataClient
-from sfcutover.metadata.deployer import Deployer
-from sfcutover.metadata.retriever import Retriever
-from sfcutover.org import Org
-from sfcutover.sessions import SessionProvider, provider_for
+from sfcutover.config.cutover import load_config
+from sfcutover.salesforce.deployer import Deployer
+from sfcutover.salesforce.metadata import MetadataClient
+from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.retriever import Retriever
+from sfcutover.salesforce.sessions import SessionProvider, provider_for
 from sfcutover.util.clock import Clock
 
 from ..support import FakeTime, StartEmulator, Token

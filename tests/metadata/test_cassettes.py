@@ -18,10 +18,10 @@ from sfcutover.allowlist.component import Component, Field
 from sfcutover.allowlist.package import Package, build_package
 from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import AuthError, ConfigError, ExitCode, NetworkError
-from sfcutover.metadata.client import DeployOptions
-from sfcutover.metadata.deployer import Watcher
-from sfcutover.metadata.results import DeployResult, DeployState
-from sfcutover.sessions import Session, SessionProvider
+from sfcutover.salesforce.deployer import Watcher
+from sfcutover.salesforce.metadata import DeployOptions
+from sfcutover.salesforce.results import DeployResult, DeployState
+from sfcutover.salesforce.sessions import Session, SessionProvider
 from sfcutover.util.secrets import Secret
 
 from .conftest import RecordAgainst, RecordedOrg

@@ -18,10 +18,14 @@ from sfcutover.errors import (
     OperationFailedError,
     SfcutoverError,
 )
-from sfcutover.metadata.client import DeployOptions, MetadataClient
-from sfcutover.metadata.faults import OrgLockedError, UnknownIdError
-from sfcutover.metadata.results import DeployState
-from sfcutover.org import Org
+from sfcutover.salesforce.metadata import (
+    DeployOptions,
+    MetadataClient,
+    OrgLockedError,
+    UnknownIdError,
+)
+from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.results import DeployState
 from sfcutover.util import http
 
 from ..support import OpenConnection, StartEmulator, StartServer, Token, answer, envelope

@@ -8,12 +8,12 @@ import pytest
 
 from sfcutover.allowlist.package import build_package
 from sfcutover.allowlist.templates import Templates
-from sfcutover.connection import Connection
 from sfcutover.emulator import Emulator
 from sfcutover.errors import NetworkError, OperationFailedError, StillRunningError
-from sfcutover.metadata.client import DeployOptions
-from sfcutover.metadata.deployer import Watcher
-from sfcutover.metadata.results import DeployState
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.deployer import Watcher
+from sfcutover.salesforce.metadata import DeployOptions
+from sfcutover.salesforce.results import DeployState
 
 from ..support import FakeTime, OpenConnection, StartEmulator, operations
 

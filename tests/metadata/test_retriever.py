@@ -21,10 +21,10 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.metadata import archive
-from sfcutover.metadata.client import MetadataClient
-from sfcutover.metadata.retriever import Retriever
-from sfcutover.org import Org
+from sfcutover.salesforce import retriever as archive
+from sfcutover.salesforce.metadata import MetadataClient
+from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.retriever import Retriever
 
 from ..support import (
     NAMESPACE,

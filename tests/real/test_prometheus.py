@@ -17,8 +17,8 @@ import pytest
 import requests
 import yaml
 
-from sfcutover.checks import CheckResult, Verdict, check_for
 from sfcutover.config.traffic import Check
+from sfcutover.traffic.checks import CheckResult, Verdict, check_for
 
 from ..support import answer, serving
 

@@ -9,7 +9,9 @@ from urllib.parse import quote
 import pytest
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.egress import (
+from sfcutover.emulator import Emulator
+from sfcutover.gates.probe import probe
+from sfcutover.traffic.egress import (
     DestinationUnreachableError,
     EchoHttpError,
     Egress,
@@ -18,8 +20,6 @@ from sfcutover.egress import (
     ProxyUrl,
     ask_echo,
 )
-from sfcutover.emulator import Emulator
-from sfcutover.gates.probe import probe
 from sfcutover.util.secrets import Secret
 
 from ..support import StartEmulator

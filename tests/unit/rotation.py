@@ -12,8 +12,8 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from sfcutover.config.traffic import TokenStore as Config
-from sfcutover.oauth import TokenEndpoint
-from sfcutover.tokens import TokenStore, redeem_from, token_store
+from sfcutover.traffic.oauth import TokenEndpoint
+from sfcutover.traffic.redeemer import TokenStore, redeem_from, token_store
 from sfcutover.util.http import new_session
 
 from ..support import answer

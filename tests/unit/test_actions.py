@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sfcutover.config import load_config
+from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.runs.database import Database

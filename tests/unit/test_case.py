@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.config import Cutover, parse_config
+from sfcutover.config.cutover import Cutover, parse_config
 from sfcutover.confirmations import CasePhase, Confirmation, Confirmations
 from sfcutover.errors import ConfigError, GateError, OperationFailedError
 from sfcutover.supportcase import (

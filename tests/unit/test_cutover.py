@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sfcutover.config import Cutover, load_config
+from sfcutover.config.cutover import Cutover, load_config
 from sfcutover.cutover import CutoverFlow
 from sfcutover.flow import Ending, Flow, Outcomes
 from sfcutover.steps.outcome import Outcome
 from sfcutover.steps.paging import TRIES_A_PAGE
-from sfcutover.switch import DRAIN_SECONDS
+from sfcutover.traffic.switch import DRAIN_SECONDS
 
 from .outcomes import problem
 

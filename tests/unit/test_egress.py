@@ -15,8 +15,12 @@ import pytest
 import requests
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.config import parse_config
-from sfcutover.egress import (
+from sfcutover.config.cutover import parse_config
+from sfcutover.emulator import Emulator, Fault
+from sfcutover.emulator.certificate import make_tls
+from sfcutover.errors import ConfigError, ExitCode
+from sfcutover.traffic import egress as echo
+from sfcutover.traffic.egress import (
     DestinationUnreachableError,
     EchoAnswerError,
     EchoHttpError,
@@ -27,13 +31,9 @@ from sfcutover.egress import (
     ProxyUnreachableError,
     ProxyUrl,
     ask_echo,
-    echo,
     echo_url_of,
     egress_of,
 )
-from sfcutover.emulator import Emulator, Fault
-from sfcutover.emulator.certificate import make_tls
-from sfcutover.errors import ConfigError, ExitCode
 from sfcutover.util.secrets import Secret, redact
 
 from ..support import StartEmulator, StartServer, Talk, answer, listening

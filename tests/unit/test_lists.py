@@ -12,7 +12,7 @@ import pytest
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import plan_phase
 from sfcutover.clearance import Clearance
-from sfcutover.config import load_config
+from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.emulator import Scenario

@@ -9,7 +9,7 @@ import pytest
 
 from sfcutover.emulator import Emulator, Fault, Scenario
 from sfcutover.errors import NetworkError
-from sfcutover.loginhistory import SUCCESS
+from sfcutover.salesforce.org import SUCCESS
 
 from .verifying import NEW, OLD, Canaries, put_list
 

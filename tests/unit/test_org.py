@@ -17,8 +17,8 @@ from sfcutover.errors import (
     OperationFailedError,
     SfcutoverError,
 )
-from sfcutover.org import Org
-from sfcutover.sessions import provider_for
+from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.sessions import provider_for
 
 from ..support import StartEmulator, StartServer, Token, answer, operations
 

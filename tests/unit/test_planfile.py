@@ -28,7 +28,7 @@ from sfcutover.allowlist.planfile import (
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.allowlist.snapshot import Snapshot, read_baseline
 from sfcutover.allowlist.templates import Templates
-from sfcutover.config import Cutover, load_config
+from sfcutover.config.cutover import Cutover, load_config
 from sfcutover.documents.commands import ErrorDocument
 from sfcutover.errors import (
     ConfigError,

@@ -11,14 +11,14 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.config import parse_config
+from sfcutover.config.cutover import parse_config
 from sfcutover.discovery import discover
-from sfcutover.egress import Egress, EgressTlsError, ProxyRefusedError, ProxyUrl
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import ExitCode, GateError, NetworkError
 from sfcutover.gates import families, observation
 from sfcutover.gates.confidence import tries_needed
 from sfcutover.gates.probe import Observation, ProbeResult, judge, observe, probe
+from sfcutover.traffic.egress import Egress, EgressTlsError, ProxyRefusedError, ProxyUrl
 from sfcutover.util.secrets import Secret
 
 from ..support import StartEmulator, StartServer, answer

@@ -11,12 +11,12 @@ import pytest
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.connection import Connection
 from sfcutover.emulator import Fault
 from sfcutover.errors import GateError, NetworkError
 from sfcutover.evidence import AddressEvidence, Evidence, Wanted, list_hashes
 from sfcutover.gates.removal import RemovalGate
-from sfcutover.loginhistory import Login
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.org import Login
 from sfcutover.verification import TargetVerification
 
 from ..support import FakeTime, OpenConnection, StartEmulator

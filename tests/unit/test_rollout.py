@@ -17,7 +17,6 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import plan_phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.clearance import Clearance
-from sfcutover.connection import Connection
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import (
     AuthError,
@@ -28,10 +27,11 @@ from sfcutover.errors import (
     PartialSuccessError,
     StillRunningError,
 )
-from sfcutover.metadata.client import DeployOptions
-from sfcutover.metadata.deployer import LANDS_LATER, InterruptedWaitError, LostAnswerError
-from sfcutover.metadata.results import DeployResult
 from sfcutover.rollout import NOT_READ_BACK, Rollout, RolloutOptions
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.deployer import LANDS_LATER, InterruptedWaitError, LostAnswerError
+from sfcutover.salesforce.metadata import DeployOptions
+from sfcutover.salesforce.results import DeployResult
 
 from ..support import SECURITY, SECURITY_NAME, FakeTime, OpenConnection, StartEmulator, operations
 

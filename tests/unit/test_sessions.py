@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from sfcutover import sessions
 from sfcutover.config.org import OrgConfig
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, NetworkError, SfcutoverError
-from sfcutover.sessions import Session, SessionProvider, provider_for
+from sfcutover.salesforce import sessions
+from sfcutover.salesforce.sessions import Session, SessionProvider, provider_for
 from sfcutover.util.secrets import redact
 
 from ..support import StartEmulator, StartServer, answer, operations

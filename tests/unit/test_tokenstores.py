@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from sfcutover import tokens
 from sfcutover.errors import ConfigError, ExitCode, OperationFailedError
-from sfcutover.oauth import Outcome, TokenEndpoint
-from sfcutover.tokens import TokenStore, redeem_from
-from sfcutover.tokens import command as tokencommand
-from sfcutover.tokens import recovery as tokenrecovery
-from sfcutover.tokens.file import FileStore
+from sfcutover.traffic import redeemer as tokens
+from sfcutover.traffic import tokenstores as tokencommand
+from sfcutover.traffic import tokenstores as tokenrecovery
+from sfcutover.traffic.oauth import Outcome, TokenEndpoint
+from sfcutover.traffic.redeemer import TokenStore, redeem_from
+from sfcutover.traffic.tokenstores import FileStore
 from sfcutover.util.http import new_session
 from sfcutover.util.secrets import Secret
 

@@ -9,14 +9,12 @@ from ipaddress import ip_address
 import requests
 
 from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
-from sfcutover.egress import Egress
-from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.emulator import Emulator
 from sfcutover.gates.verify import Verification
-from sfcutover.loginhistory import LoginHistory
-from sfcutover.oauth import TokenEndpoint
-from sfcutover.oauth.redemption import Redemption
-from sfcutover.org import Org
+from sfcutover.salesforce.org import LoginHistory, Org
+from sfcutover.traffic.egress import Egress
+from sfcutover.traffic.oauth import Redemption, TokenEndpoint
+from sfcutover.traffic.proxy import ProxyUrl
 from sfcutover.util.secrets import Secret
 
 from ..support import SECURITY, SECURITY_NAME, Token

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from sfcutover.checks import CheckResult, Look, Verdict
 from sfcutover.gates.watch import WatchPlan, WatchResult, WatchRound, watch
-from sfcutover.oauth.redemption import Outcome, Redemption
+from sfcutover.traffic.checks import CheckResult, Look, Verdict
+from sfcutover.traffic.oauth import Outcome, Redemption
 
 from ..support import FakeTime
 

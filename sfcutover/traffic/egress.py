@@ -6,19 +6,23 @@ a connection that stays open would show one address only.
 
 from __future__ import annotations
 
+import ipaddress
+import json
 import os
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter
 
-from sfcutover.allowlist.ranges import IpRange
-from sfcutover.config import Cutover
-from sfcutover.egress.echo import ask_echo, echo_url_of
-from sfcutover.egress.errors import (
+from sfcutover.allowlist.ranges import Address, IpRange
+from sfcutover.config.cutover import Cutover
+from sfcutover.errors import ConfigError
+from sfcutover.traffic.proxy import (
+    PROXY_AUTHENTICATION_REQUIRED,
     DestinationUnreachableError,
     EchoAnswerError,
     EchoHttpError,
@@ -26,11 +30,94 @@ from sfcutover.egress.errors import (
     EgressTlsError,
     ProxyRefusedError,
     ProxyUnreachableError,
+    ProxyUrl,
     egress_error,
+    http_status_error,
+    proxy_refused,
 )
-from sfcutover.egress.proxyurl import ProxyUrl
-from sfcutover.errors import ConfigError
-from sfcutover.util.http import BoundedAdapter
+from sfcutover.util.http import CONNECT_SECONDS, BoundedAdapter
+
+ECHO_READ_SECONDS = 20.0
+_ECHO_HEADERS = {"Accept": "text/plain, */*;q=0.5", "Cache-Control": "no-cache, no-store"}
+_MAX_ECHO_BYTES = 4096
+_SHOWN = 60  # characters of an answer that is no address
+
+
+def echo_url_of(cutover: Cutover) -> str:
+    """The page that answers with the address it sees. Raises ConfigError with file and line."""
+    if cutover.egress is None:
+        raise ConfigError(
+            "egress is not configured", where=cutover.where, hint="add egress: with old and new"
+        )
+    text = cutover.egress.echo_url
+    return _check_echo_url(text.read(), text.where)
+
+
+def ask_echo(egress_session: requests.Session, echo_url: str) -> Address:
+    """The address the echo sees: plain text or ``{"ip": "…"}``. Raises an EgressError."""
+    url = _check_echo_url(echo_url, None)
+    proxy: ProxyUrl | str = getattr(egress_session, "proxy", "in between")
+    host = urlsplit(url).netloc
+    try:
+        response = egress_session.get(
+            url,
+            headers=_ECHO_HEADERS,
+            timeout=(CONNECT_SECONDS, ECHO_READ_SECONDS),
+            allow_redirects=False,
+        )
+    except requests.RequestException as error:
+        raise egress_error(error, proxy, url) from error
+    if response.status_code == PROXY_AUTHENTICATION_REQUIRED:
+        raise proxy_refused(proxy)
+    if not response.ok or response.is_redirect:
+        raise http_status_error(response, proxy, host)
+    return _address_in(response.content, host)
+
+
+def _check_echo_url(url: str, where: str | None) -> str:
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.username is None
+        parts.port  # noqa: B018 - raises ValueError for one that is none
+    except ValueError:
+        fits = None
+    if not fits:
+        raise ConfigError(
+            "echo_url is no http or https URL without a user",
+            where=where,
+            hint="name a page that answers with the address it sees, as http://ip.quotaguard.com",
+        )
+    return url
+
+
+def _address_in(body: bytes, host: str) -> Address:
+    """An IPv4 address in IPv6 form is what a server for both families calls an IPv4 peer."""
+    text = body[: _MAX_ECHO_BYTES + 1].decode(errors="replace").strip()
+    try:
+        if len(body) > _MAX_ECHO_BYTES:
+            raise ValueError
+        address = ipaddress.ip_address(_json_ip(text) if text.startswith("{") else text)
+        if isinstance(address, ipaddress.IPv4Address):
+            return address
+        if address.scope_id:
+            raise ValueError
+        return address.ipv4_mapped or address
+    except (ValueError, RecursionError):
+        shown = f"{text[:_SHOWN]}…" if len(text) > _SHOWN else text
+        raise EchoAnswerError(
+            f"{host} answered something that is no IP address: {shown!r}",
+            hint="a page of the proxy's or of a network's login may have come instead; "
+            "or name another page as egress.echo_url",
+        ) from None
+
+
+def _json_ip(text: str) -> str:
+    document = json.loads(text)
+    ip = document.get("ip") if isinstance(document, dict) else None
+    if not isinstance(ip, str):
+        raise ValueError
+    return ip.strip()
+
 
 __all__ = [
     "DestinationUnreachableError",

@@ -8,16 +8,13 @@ from functools import cached_property
 import requests
 
 from sfcutover.allowlist.ranges import Address
-from sfcutover.config import Cutover, Target
+from sfcutover.config.cutover import Cutover, Target
 from sfcutover.config.traffic import Verify
-from sfcutover.egress import Egress, egress_of
-from sfcutover.egress.echo import echo_url_of
-from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.errors import ConfigError
-from sfcutover.oauth import TokenEndpoint, token_endpoint
-from sfcutover.oauth.redemption import Redemption
-from sfcutover.tokens import redeem_from, token_store
-from sfcutover.tokens.keeping import TokenStore
+from sfcutover.traffic.egress import Egress, echo_url_of, egress_of
+from sfcutover.traffic.oauth import Redemption, TokenEndpoint, token_endpoint
+from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.traffic.redeemer import TokenStore, redeem_from, token_store
 
 
 class Canary:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.metadata.results import DeployMessage, DeployResult
+from sfcutover.salesforce.results import DeployMessage, DeployResult
 
 if TYPE_CHECKING:
     pass

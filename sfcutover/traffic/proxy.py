@@ -1,20 +1,139 @@
-"""What can go wrong on the way out, told apart: the proxy, its TLS, the page behind it.
+"""A proxy's URL, taken apart and checked. No message repeats any part of it: a part may be
+the password.
 
-requests and urllib3 wrap the cause several times over, so it is searched for in the chain.
+Percent-encoding as RFC 3986 section 3.2.1 has it; basic auth as RFC 7617; SOCKS5's user name
+and password as RFC 1929, of which PySocks 1.7.1 sends lengths up to 127 bytes right.
 """
 
 from __future__ import annotations
 
+import base64
+import ipaddress
 import re
 import ssl
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from typing import NoReturn
+from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3.exceptions
 
-from sfcutover.egress.proxyurl import ProxyUrl
-from sfcutover.errors import ExitCode, NetworkError
+from sfcutover.errors import ConfigError, ExitCode, NetworkError
+from sfcutover.util.secrets import Secret
+
+DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_EXAMPLE = "http://user:password@proxy.example:9293"
+_ENCODE = "write %40 for @, %3A for :, %2F for /, %3F for ?, %23 for # and %25 for % in a password"
+_HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(?::([0-9]{1,5}))?/?")
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_UNENCODED = re.compile(r"[@/?#\[\]\s\x00-\x1f\x7f]")
+_MAX_PORT = 65535
+_MAX_SOCKS_BYTES = 127
+
+
+@dataclass(frozen=True)
+class ProxyUrl:
+    """scheme: http, https, socks5 (names resolved here) or socks5h (by the proxy).
+
+    host: a name or an address, IPv6 without its brackets. user and password: decoded, None
+    where the URL has none.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    user: str | None = field(default=None, repr=False)
+    password: Secret | None = field(default=None, repr=False)
+
+    @classmethod
+    def parse(cls, secret: Secret, where: str) -> ProxyUrl:
+        """Raises ConfigError with this place, which says what to encode and repeats nothing."""
+        scheme, separator, rest = secret.reveal().strip().partition("://")
+        scheme = scheme.lower()
+        if not separator:
+            _refuse("the proxy URL has no scheme", where, f"write it as {_EXAMPLE}")
+        if scheme not in DEFAULT_PORTS:
+            _refuse(f"the proxy URL's scheme is none of {', '.join(DEFAULT_PORTS)}", where)
+        userinfo, at, place = rest.rpartition("@")
+        host, port = _host_and_port(place, DEFAULT_PORTS[scheme], where)
+        if not at or not userinfo:
+            return cls(scheme, host, port)
+        user, password = _credentials(userinfo, where)
+        _check_credentials(scheme, user, password, where)
+        return cls(scheme, host, port, user, Secret(password))
+
+    @property
+    def is_socks(self) -> bool:
+        return self.scheme.startswith("socks")
+
+    @property
+    def basic_auth(self) -> Secret | None:
+        """The value of Proxy-Authorization, in UTF-8; None without a user."""
+        if self.user is None or self.password is None:
+            return None
+        pair = f"{self.user}:{self.password.reveal()}".encode()
+        return Secret(f"Basic {Secret(base64.b64encode(pair).decode()).reveal()}")
+
+    def __str__(self) -> str:
+        """``http://proxy.example:9293``: never with credentials."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+
+def _host_and_port(text: str, default_port: int, where: str) -> tuple[str, int]:
+    match = _HOST_AND_PORT.fullmatch(text)
+    if match is None:
+        _refuse(
+            "the proxy URL has no host and port where they should stand, or more behind them",
+            where,
+            f"write it as {_EXAMPLE}; {_ENCODE}",
+        )
+    host, port = match[1].strip("[]"), int(match[2] or default_port)
+    if not 0 < port <= _MAX_PORT:
+        _refuse("the proxy URL's port is none", where)
+    if ":" in host and not _is_ipv6(host):
+        _refuse("the proxy URL's host is no IPv6 address, though in brackets", where)
+    return host, port
+
+
+def _credentials(userinfo: str, where: str) -> tuple[str, str]:
+    """User and password, decoded. A colon in the password may stand as it is (RFC 3986)."""
+    if _UNENCODED.search(userinfo) or _LONE_PERCENT.search(userinfo):
+        _refuse(
+            "the proxy URL's user or password holds a character that must be percent-encoded",
+            where,
+            _ENCODE,
+        )
+    user, _, password = userinfo.partition(":")
+    Secret(password)  # as it stands in the URL, too, it is masked from here on
+    try:
+        return unquote(user, errors="strict"), unquote(password, errors="strict")
+    except UnicodeDecodeError:
+        _refuse("the proxy URL's percent-encoding is not UTF-8", where, _ENCODE)
+
+
+def _check_credentials(scheme: str, user: str, password: str, where: str) -> None:
+    if not scheme.startswith("socks"):
+        if ":" in user:
+            _refuse("the proxy URL's user holds a colon, which basic auth can't send", where)
+        return
+    if not user or not password:
+        _refuse("a SOCKS5 proxy's URL has a user and a password, or neither", where)
+    if max(len(user.encode()), len(password.encode())) > _MAX_SOCKS_BYTES:
+        _refuse(f"a SOCKS5 user or password is longer than {_MAX_SOCKS_BYTES} bytes", where)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 6  # noqa: PLR2004
+    except ValueError:
+        return False
+
+
+def _refuse(message: str, where: str, hint: str = f"write it as {_EXAMPLE}") -> NoReturn:
+    raise ConfigError(message, where=where, hint=hint) from None
+
 
 _TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")
 PROXY_AUTHENTICATION_REQUIRED = 407

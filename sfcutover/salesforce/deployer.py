@@ -18,9 +18,8 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.metadata.client import DeployOptions, MetadataClient
-from sfcutover.metadata.faults import UnknownIdError
-from sfcutover.metadata.results import DeployResult
+from sfcutover.salesforce.metadata import DeployOptions, MetadataClient, UnknownIdError
+from sfcutover.salesforce.results import DeployResult
 from sfcutover.util.clock import Clock, next_interval
 
 LANDS_LATER = (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.config import Cutover, Target
-from sfcutover.metadata.client import MetadataClient
-from sfcutover.metadata.deployer import Deployer
-from sfcutover.metadata.retriever import Retriever
-from sfcutover.org import Org
-from sfcutover.sessions import provider_for
+from sfcutover.config.cutover import Cutover, Target
+from sfcutover.salesforce.deployer import Deployer
+from sfcutover.salesforce.metadata import MetadataClient
+from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.retriever import Retriever
+from sfcutover.salesforce.sessions import provider_for
 from sfcutover.util.clock import Clock
 
 

@@ -16,19 +16,149 @@ import zeep
 import zeep.exceptions
 import zeep.xsd
 from lxml import etree
+from zeep.transports import Transport
 
-from sfcutover.errors import UNCHANGED, NetworkError, SfcutoverError
-from sfcutover.metadata.faults import INVALID_SESSION, fault_error, local_code
-from sfcutover.metadata.reading import (
+from sfcutover.errors import (
+    UNCHANGED,
+    AuthError,
+    ConfigError,
+    LimitError,
+    NetworkError,
+    OperationFailedError,
+    SfcutoverError,
+)
+from sfcutover.salesforce.org import Org, expired_session
+from sfcutover.salesforce.results import (
+    DeployResult,
+    FileProperties,
+    MetadataTypes,
+    RetrieveResult,
     read_deploy_result,
     read_file_properties,
     read_metadata_types,
     read_retrieve_result,
 )
-from sfcutover.metadata.results import DeployResult, FileProperties, MetadataTypes, RetrieveResult
-from sfcutover.metadata.transport import StrictTransport, UnusableAnswerError
-from sfcutover.org import Org, expired_session
 from sfcutover.util.http import network_error
+
+INVALID_SESSION = "INVALID_SESSION_ID"
+UNKNOWN_ID = "INVALID_CROSS_REFERENCE_KEY"
+
+# Passing conditions of the org; SDR's list and the Metadata API Developer Guide.
+TRANSIENT_CODES = frozenset(
+    {
+        "SERVER_UNAVAILABLE",
+        "REQUEST_RUNNING_TOO_LONG",
+        "UNABLE_TO_LOCK_ROW",
+        "UNKNOWN_EXCEPTION",
+    }
+)
+_PERMISSION_CODES = frozenset(
+    {"INSUFFICIENT_ACCESS", "API_CURRENTLY_DISABLED", "API_DISABLED_FOR_ORG"}
+)
+_LIMIT_CODES = frozenset({"LIMIT_EXCEEDED", "REQUEST_LIMIT_EXCEEDED"})
+
+
+class UnknownIdError(NetworkError):
+    """The org knows no such id: a wrong one, or a right one that just leaves Pending (SDR)."""
+
+
+class OrgLockedError(OperationFailedError):
+    """Another deployment or an upgrade holds the org; nothing was begun."""
+
+
+def local_code(fault_code: str) -> str:
+    """``INVALID_SESSION_ID`` of ``sf:INVALID_SESSION_ID``."""
+    return fault_code.rpartition(":")[2].rpartition("}")[2]
+
+
+def fault_error(code: str, message: str, where: str) -> SfcutoverError:
+    """The error that a fault means. where: the org and the operation."""
+    text = f"{code}: {_without_code(code, message)}"
+    if code in _PERMISSION_CODES:
+        return AuthError(
+            text,
+            where=where,
+            hint="the user needs 'Modify Metadata Through Metadata API Functions' "
+            "(or 'Modify All Data') and the API enabled",
+        )
+    if code == "UNSUPPORTED_API_VERSION":
+        return ConfigError(
+            text, where=where, hint="set api_version: to one that the org has (67.0 or later)"
+        )
+    if code in _LIMIT_CODES:
+        return LimitError(
+            text, where=where, hint="wait until the org has room again, then run this again"
+        )
+    if code == UNKNOWN_ID:
+        return UnknownIdError(text, where=where, hint="run this again in a moment; check the id")
+    if code in TRANSIENT_CODES:
+        return NetworkError(text, where=where, hint="run this again in a moment")
+    if code == "ORG_LOCKED":
+        return OrgLockedError(
+            text, where=where, hint="another deployment or upgrade holds the org; try again later"
+        )
+    return OperationFailedError(
+        text, where=where, hint="see the code in the Metadata API Developer Guide"
+    )
+
+
+def _without_code(code: str, message: str) -> str:
+    return " ".join(message.removeprefix(f"{code}:").split())[:500]
+
+
+_ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
+_FAULT = f"{{{_ENVELOPE}}}Fault"
+_OK = 200
+
+
+class UnusableAnswerError(Exception):
+    """Something else than the Metadata API answered; the message completes "answered with"."""
+
+
+class StrictTransport(Transport):
+    """Lets only well-formed answers through: a fault, or the response to the operation sent."""
+
+    def __init__(self, session: requests.Session) -> None:
+        Transport.__init__(self, session=session)
+
+    def post_xml(
+        self, address: str, envelope: etree._Element, headers: Mapping[str, str]
+    ) -> requests.Response:
+        """Send the envelope. Raises UnusableAnswerError for any other answer."""
+        response: requests.Response = Transport.post_xml(self, address, envelope, headers)
+        expected = f"{_content(envelope)}Response"
+        try:
+            found = _content(_parse(response.content))
+        except (etree.XMLSyntaxError, ValueError) as error:
+            raise UnusableAnswerError(_described(response)) from error
+        if found != _FAULT and (found != expected or response.status_code != _OK):
+            raise UnusableAnswerError(_described(response))
+        return response
+
+
+def _parse(content: bytes) -> etree._Element:
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True
+    )
+    root = etree.fromstring(content, parser)
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise ValueError("an envelope has no DTD")
+    return root
+
+
+def _content(envelope: etree._Element) -> str:
+    """The tag of what stands in the body. Raises ValueError if nothing does."""
+    body = envelope.find(f"{{{_ENVELOPE}}}Body")
+    if envelope.tag != f"{{{_ENVELOPE}}}Envelope" or body is None or not len(body):
+        raise ValueError("no SOAP envelope")
+    return str(body[0].tag)
+
+
+def _described(response: requests.Response) -> str:
+    if response.status_code != _OK:
+        return f"HTTP {response.status_code}"
+    return "something that is no Metadata API answer"
+
 
 WSDL = Path(__file__).with_name("metadata.wsdl")
 CLIENT_NAME = "sfcutover"
