@@ -1,19 +1,98 @@
-"""The lines of the live view before they are drawn: marked-up spans, and what goes first. Pure.
+"""What the live view shows before it is drawn: marks, and lines of styled spans. Pure.
 
-Where there is less room than lines, the lightest go first, the oldest of them before the others,
-and one line says how many.
+Where there is less room than lines, the lightest lines are left out, the oldest of them first, and
+one line says how many.
 """
 
 from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sfcutover.runs.progress import RunProgress
+
 Style = Literal["", "dim", "bold", "good", "warn", "bad", "alarm"]
 Span = tuple[str, Style]
+_SPINS = 5  # a second
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Signs that need no colour. spinner: one after the other. full, empty: of a bar.
+
+    cut: the end of a row that is cut.
+    """
+
+    waiting: str = " ·"
+    spinner: tuple[str, ...] = tuple(f" {each}" for each in "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+    left: str = " …"
+    paused: str = " ‖"
+    done: str = " ✓"
+    skipped: str = " –"
+    failed: str = " ✗"
+    undecided: str = " ?"
+    full: str = "█"
+    empty: str = "░"
+    rule: str = "━"
+    cut: str = "…"
+
+
+ASCII = Marks(
+    waiting="[  ]",
+    spinner=("[. ]", "[ .]"),
+    left="[..]",
+    paused="[||]",
+    done="[ok]",
+    skipped="[--]",
+    failed="[XX]",
+    undecided="[??]",
+    full="#",
+    empty="-",
+    rule="=",
+    cut="...",
+)
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")  # what Python sets for LC_CTYPE in the C locale
+
+
+def marks_for(encoding: str | None, environment: Mapping[str, str]) -> Marks:
+    """ASCII where the stream or the locale has no others: the terminal may not, either."""
+    names = [environment.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG")]
+    if names[1] in _COERCED:
+        names[1] = ""
+    chosen = next(filter(None, names), "C")
+    return Marks() if all(map(_is_utf8, (encoding or "", chosen))) else ASCII
+
+
+def _is_utf8(name: str) -> bool:
+    return "utf8" in name.lower().replace("-", "")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What one picture is drawn from. now: seconds since 1970. width: columns.
+
+    left: True for the last picture, which stays on the screen.
+    """
+
+    progress: RunProgress
+    marks: Marks
+    now: float
+    width: int
+    left: bool = False
+
+    @property
+    def goes_no_further(self) -> bool:
+        """True if no further step forwards starts."""
+        return self.progress.ended is not None or self.progress.rollback is not None
+
+    @property
+    def running(self) -> str:
+        """The mark of a running step, which turns."""
+        frames = self.marks.spinner
+        return self.marks.left if self.left else frames[int(self.now * _SPINS) % len(frames)]
 
 
 class Weight(enum.IntEnum):
@@ -31,7 +110,7 @@ class Weight(enum.IntEnum):
     ALARM = 9
 
 
-_LEFT_OUT = {  # what is said to be missing: one, several
+_LEFT_OUT = {  # what a line that counts the missing ones calls them: one, several
     Weight.DONE: ("step done", "steps done"),
     Weight.ADDRESS: ("address", "addresses"),
     Weight.TO_COME: ("to come", "to come"),
@@ -41,9 +120,9 @@ _LEFT_OUT = {  # what is said to be missing: one, several
 
 @dataclass(frozen=True)
 class Line:
-    """indent: columns. whole: it goes on in the next rows where it is too long, and isn't cut.
+    """indent: columns. whole: where it is too long it continues in the next rows, and isn't cut.
 
-    command: to be copied: in one row where that can be, else in rows that a shell joins.
+    command: to be copied: in one row where that is possible, else in rows that a shell joins.
     """
 
     spans: tuple[Span, ...]
@@ -83,7 +162,7 @@ def fitting(
 
 
 def _missing(gone: Sequence[Line], sign: str) -> list[Line]:
-    """No line at all where there isn't even room for what nobody may overlook."""
+    """No line where even an alarm has no room."""
     counts = Counter(line.weight for line in gone)
     words = [
         f"{counts[weight]} {names[counts[weight] > 1]}"
@@ -116,7 +195,7 @@ def duration(seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """``0:42``, ``12:31``, ``2:01:05``: for what goes on."""
+    """``0:42``, ``12:31``, ``2:01:05``: the time of what still runs."""
     minutes, rest = divmod(max(0, int(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
