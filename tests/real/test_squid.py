@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.probe import probe
 from sfcutover.emulator import Emulator
-from sfcutover.gates.probe import probe
 from sfcutover.traffic.egress import (
     DestinationUnreachableError,
     EchoHttpError,

@@ -16,7 +16,8 @@ import pytest
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import plan_phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.clearance import Clearance
+from sfcutover.cutover.deployment import NOT_READ_BACK, Rollout, RolloutOptions
+from sfcutover.cutover.refusals import Clearance
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import (
     AuthError,
@@ -27,7 +28,6 @@ from sfcutover.errors import (
     PartialSuccessError,
     StillRunningError,
 )
-from sfcutover.rollout import NOT_READ_BACK, Rollout, RolloutOptions
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import LANDS_LATER, InterruptedWaitError, LostAnswerError
 from sfcutover.salesforce.metadata import DeployOptions

@@ -10,10 +10,10 @@ from datetime import timedelta
 import pytest
 
 from sfcutover.allowlist.ranges import Allowlist
+from sfcutover.cutover.probe import probe
+from sfcutover.cutover.refusals import UndecidedError
 from sfcutover.emulator import Emulator, Fault, Scenario
 from sfcutover.errors import ExitCode, GateError, NetworkError, SfcutoverError
-from sfcutover.gates.probe import probe
-from sfcutover.gates.refusal import UndecidedError
 
 from .verifying import NEW, OLD, Canaries, ShiftedClock, put_list, ranges
 

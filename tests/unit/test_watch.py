@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfcutover.config.traffic import Watch
+from sfcutover.cutover.watch import WatchOutcome, WatchPlan, failure_of, watch
+from sfcutover.cutover.watchstate import CANARY, canary_result
 from sfcutover.errors import ConfigError, ExitCode, GateError, InterruptedRunError
-from sfcutover.gates.watch import WatchOutcome, WatchPlan, failure_of, watch
-from sfcutover.gates.watchstate import CANARY, canary_result
 from sfcutover.traffic.checks import CheckResult, Verdict
 from sfcutover.traffic.oauth import Outcome, Redemption
 from sfcutover.util.clock import Clock

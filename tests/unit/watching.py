@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from sfcutover.gates.watch import WatchPlan, WatchResult, WatchRound, watch
+from sfcutover.cutover.watch import WatchPlan, WatchResult, WatchRound, watch
 from sfcutover.traffic.checks import CheckResult, Look, Verdict
 from sfcutover.traffic.oauth import Outcome, Redemption
 
