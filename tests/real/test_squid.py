@@ -21,9 +21,8 @@ from sfcutover.traffic.egress import (
     ask_echo,
 )
 from sfcutover.util.secrets import Secret
-
-from ..support import StartEmulator
-from . import squid
+from tests.real import squid
+from tests.support import StartEmulator
 
 if REASON := squid.missing():  # one line for all, or a failure where SFCUTOVER_REQUIRE_REAL is 1
     if os.environ.get("SFCUTOVER_REQUIRE_REAL") == "1":

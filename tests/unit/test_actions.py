@@ -19,8 +19,7 @@ from sfcutover.runs.database import Database
 from sfcutover.runs.journal import Journal
 from sfcutover.runs.processes import Presence
 from sfcutover.runs.store import Requests
-
-from .outcomes import problem
+from tests.unit.outcomes import problem
 
 ROLLED_BACK = Outcome(evidence={"outcome": "rolled-back", "reasons": ["blocked twice"]})
 BACK = ["restore-old", "prove-old"]

@@ -15,8 +15,7 @@ from sfcutover.cutover.notify import TRIES_A_PAGE
 from sfcutover.cutover.outcome import Outcome
 from sfcutover.cutover.workflow import CutoverFlow
 from sfcutover.traffic.switch import DRAIN_SECONDS
-
-from .outcomes import problem
+from tests.unit.outcomes import problem
 
 PROOF = {"proof": {"last_proof": "2026-11-24T12:00:00+00:00"}}
 GOOD: dict[str, Outcome] = {"verify": Outcome(evidence=PROOF)}

@@ -33,8 +33,7 @@ from sfcutover.runs.database import Database
 from sfcutover.runs.journal import Journal, VigilJournal
 from sfcutover.runs.processes import Executors, Presence, ReplacedError
 from sfcutover.runs.store import Requests
-
-from ..chaos.world import NEW, OLD, World, world
+from tests.chaos.world import NEW, OLD, World, world
 
 REMOVAL = Phase.REMOVE_OLD.value
 

@@ -20,8 +20,7 @@ from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import ExitCode, GateError, NetworkError
 from sfcutover.traffic.egress import Egress, EgressTlsError, ProxyRefusedError, ProxyUrl
 from sfcutover.util.secrets import Secret
-
-from ..support import StartEmulator, StartServer, answer
+from tests.support import StartEmulator, StartServer, answer
 
 ECHO = "http://192.0.2.1/ip"
 CONFIDENCE = 0.999999

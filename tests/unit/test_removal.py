@@ -18,9 +18,8 @@ from sfcutover.emulator import Fault
 from sfcutover.errors import GateError, NetworkError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.org import Login
-
-from ..support import FakeTime, OpenConnection, StartEmulator
-from .verifying import NEW, OLD, put_list, ranges
+from tests.support import FakeTime, OpenConnection, StartEmulator
+from tests.unit.verifying import NEW, OLD, put_list, ranges
 
 PROVEN = datetime(2026, 11, 23, 12, 0, 0, 700000, tzinfo=UTC)
 ORG = "https://acme.example.com"

@@ -19,9 +19,8 @@ from sfcutover.report.facts import names_of
 from sfcutover.report.looks import hashes
 from sfcutover.report.rules import holds
 from sfcutover.runs.store import Request
-
-from ..support import SECURITY_NAME, SECURITY_PATH
-from .reporting import (
+from tests.support import SECURITY_NAME, SECURITY_PATH
+from tests.unit.reporting import (
     NEW,
     NOON,
     OLD,

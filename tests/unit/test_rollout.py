@@ -32,8 +32,14 @@ from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import LANDS_LATER, InterruptedWaitError, LostAnswerError
 from sfcutover.salesforce.metadata import DeployOptions
 from sfcutover.salesforce.results import DeployResult
-
-from ..support import SECURITY, SECURITY_NAME, FakeTime, OpenConnection, StartEmulator, operations
+from tests.support import (
+    SECURITY,
+    SECURITY_NAME,
+    FakeTime,
+    OpenConnection,
+    StartEmulator,
+    operations,
+)
 
 NEW = ("127.0.0.21", "127.0.0.22")
 UNCHANGED = {

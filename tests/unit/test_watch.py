@@ -15,8 +15,7 @@ from sfcutover.traffic.checks import CheckResult, Verdict
 from sfcutover.traffic.oauth import Outcome, Redemption
 from sfcutover.util.clock import Clock
 from sfcutover.util.secrets import Secret
-
-from .watching import NOON, Watching
+from tests.unit.watching import NOON, Watching
 
 PASSED, ROLLED_BACK, INCONCLUSIVE = WatchOutcome
 

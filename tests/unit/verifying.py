@@ -16,8 +16,7 @@ from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.oauth import Redemption, TokenEndpoint
 from sfcutover.traffic.proxy import ProxyUrl
 from sfcutover.util.secrets import Secret
-
-from ..support import SECURITY, SECURITY_NAME, Token
+from tests.support import SECURITY, SECURITY_NAME, Token
 
 API = "67.0"
 OLD = ("127.0.0.11", "127.0.0.12")
