@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from sfcutover.allowlist.snapshot import Snapshot, read_baseline
     from sfcutover.allowlist.templates import Templates
     from sfcutover.config.cutover import Cutover, load_config
+    from sfcutover.cutover.deployment import Rollout, RolloutOptions
     from sfcutover.errors import ExitCode, SfcutoverError
-    from sfcutover.rollout import Rollout, RolloutOptions
     from sfcutover.salesforce.connection import Connection, connect
 
 __all__ = [

@@ -14,8 +14,15 @@ from sfcutover.config.cutover import load_config
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.salesforce.connection import Connection, connect
 from sfcutover.util import secrets as credentials
-
-from .support import LOOPBACK, FakeTime, Handle, OpenConnection, StartEmulator, StartServer, serving
+from tests.support import (
+    LOOPBACK,
+    FakeTime,
+    Handle,
+    OpenConnection,
+    StartEmulator,
+    StartServer,
+    serving,
+)
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.load_profile("patient")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
-from sfcutover.cli.options import global_options, settings_of
+from sfcutover.cli.context import global_options, settings_of
 from sfcutover.documents.commands import DemoFault
 from sfcutover.errors import ExitCode
 from sfcutover.output.console import Console

@@ -12,12 +12,18 @@ import click
 from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import PlannedPhase, plan_phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.clearance import Clearance
-from sfcutover.cli.besiderun import outside_run_option, require_no_open_run
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import phase_argument, templates_option
+from sfcutover.cli.context import (
+    Invocation,
+    global_options,
+    outside_run_option,
+    phase_argument,
+    require_no_open_run,
+    templates_option,
+)
 from sfcutover.config.cutover import Target
+from sfcutover.cutover.deployment import Rollout, RolloutOptions
+from sfcutover.cutover.refusals import Clearance
+from sfcutover.cutover.supportcase import require_deployable
 from sfcutover.errors import (
     ConfigError,
     DriftError,
@@ -28,10 +34,8 @@ from sfcutover.errors import (
 from sfcutover.output.deployed import Deployed, Outcome, deployed_text
 from sfcutover.output.progress import progress_for
 from sfcutover.output.text import phase_text
-from sfcutover.rollout import Rollout, RolloutOptions
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import InterruptedWaitError
-from sfcutover.supportcase import require_deployable
 
 _OUTCOMES: dict[Outcome, str] = {
     "deployed": "holds the phase",

@@ -7,9 +7,8 @@ import re
 import click
 
 from sfcutover.allowlist.plan import live_phase
-from sfcutover.cli.group import Group
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
+from sfcutover.cli import Group
+from sfcutover.cli.context import Invocation, global_options
 from sfcutover.config.cutover import Target
 from sfcutover.errors import (
     ConfigError,

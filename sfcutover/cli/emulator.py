@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sfcutover.cli.options import global_options, settings_of
+from sfcutover.cli.context import global_options, settings_of
 from sfcutover.documents.commands import EmulatorDocument
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.output.console import Console

@@ -12,7 +12,7 @@ import click
 from sfcutover.allowlist.carriers import CARRIERS
 from sfcutover.allowlist.documents import RangeDocument
 from sfcutover.allowlist.ranges import IpRange, RangeError
-from sfcutover.cli.options import global_options, settings_of
+from sfcutover.cli.context import global_options, settings_of
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.starter import Starter
 from sfcutover.documents.commands import InitDocument

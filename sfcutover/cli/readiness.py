@@ -5,11 +5,11 @@ from __future__ import annotations
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import live_phase, plan_phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.invocation import Invocation
+from sfcutover.cli.context import Invocation
 from sfcutover.config.cutover import Cutover
+from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.errors import ConfigError, DriftError
 from sfcutover.runs.store import Run
-from sfcutover.supportcase import require_self_serve
 from sfcutover.traffic.canary import Canary
 from sfcutover.traffic.switch import command_of
 

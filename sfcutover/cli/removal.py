@@ -8,13 +8,13 @@ from pathlib import Path
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.clearance import Clearance, require_clearance
-from sfcutover.cli.invocation import Invocation
+from sfcutover.cli.context import Invocation
+from sfcutover.cutover.evidence import Evidence, read_evidence
+from sfcutover.cutover.refusals import Clearance, require_clearance
+from sfcutover.cutover.verification import TargetVerification, via_of
 from sfcutover.errors import ConfigError, GateError
-from sfcutover.evidence import Evidence, read_evidence
 from sfcutover.output.verified import evidence_text
 from sfcutover.salesforce.connection import Connection
-from sfcutover.verification import TargetVerification, via_of
 
 
 @dataclass(frozen=True)

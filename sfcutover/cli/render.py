@@ -12,9 +12,14 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase, plan_all_phases
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import PHASE_NAMES, baseline_from, baseline_option, templates_option
+from sfcutover.cli.context import (
+    PHASE_NAMES,
+    Invocation,
+    baseline_from,
+    baseline_option,
+    global_options,
+    templates_option,
+)
 from sfcutover.output.json import print_document
 
 

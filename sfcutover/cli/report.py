@@ -8,9 +8,7 @@ from pathlib import Path
 import click
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import templates_option
+from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.runs import open_store
 from sfcutover.errors import OperationFailedError
 from sfcutover.output.json import document_text, print_document

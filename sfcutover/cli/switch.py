@@ -7,16 +7,19 @@ import sys
 import click
 
 from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.cli.besiderun import outside_run_option, require_no_open_run
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
+from sfcutover.cli.context import (
+    Invocation,
+    global_options,
+    outside_run_option,
+    require_no_open_run,
+)
 from sfcutover.config.traffic import Switch
 from sfcutover.config.values import secret_variables
-from sfcutover.confirmations import Confirmations
-from sfcutover.documents.traffic import SwitchDocument
+from sfcutover.cutover.documents import SwitchDocument
+from sfcutover.cutover.probe import CONFIDENCE, probe
+from sfcutover.cutover.refusals import refused
+from sfcutover.cutover.supportcase import Confirmations
 from sfcutover.errors import ConfigError, GateError
-from sfcutover.gates.probe import CONFIDENCE, probe
-from sfcutover.gates.refusal import refused
 from sfcutover.output.json import print_document
 from sfcutover.output.probed import probe_text
 from sfcutover.traffic.canary import Canary

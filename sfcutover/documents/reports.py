@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from sfcutover.allowlist.documents import ComponentDiffDocument, PhaseName, RangeDocument
-from sfcutover.documents.runs import RunDocument, RunState
-from sfcutover.evidence import Evidence
+from sfcutover.cutover.evidence import Evidence
+from sfcutover.runs.documents import RunDocument, RunState
 from sfcutover.salesforce.documents import AllowlistDocument
 from sfcutover.util.document import Document
 

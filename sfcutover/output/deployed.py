@@ -10,7 +10,7 @@ import click
 from sfcutover.allowlist.diff import ReadBack
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase
-from sfcutover.clearance import Clearance
+from sfcutover.cutover.refusals import Clearance
 from sfcutover.salesforce.results import DeployResult
 
 Outcome = Literal["deployed", "no-change", "validated", "started"]

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from sfcutover.allowlist.documents import PhaseDocument
-from sfcutover.runs.eventdata import buckets_of, evidence_of
-from sfcutover.runs.findings import finding, rolled_back
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
+from sfcutover.runs.summaries import buckets_of, evidence_of, finding, rolled_back
 
 _QUIET = {"deployment-sending", "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.documents.reports import ReportDeploymentDocument
-from sfcutover.documents.runs import moment_text
 from sfcutover.report.facts import Facts
 from sfcutover.report.lists import read_backs
+from sfcutover.runs.documents import moment_text
 from sfcutover.runs.progress import Deployment
 from sfcutover.salesforce.documents import ResultDocument
 

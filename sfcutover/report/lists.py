@@ -11,10 +11,10 @@ from sfcutover.documents.reports import (
     ReportPhaseDocument,
     ReportTargetDocument,
 )
-from sfcutover.documents.runs import moment_text
 from sfcutover.report.facts import Evidence, Facts
 from sfcutover.report.rules import holds
 from sfcutover.report.sent import may_be_sent
+from sfcutover.runs.documents import moment_text
 from sfcutover.runs.journal import Event
 from sfcutover.salesforce.documents import AllowlistDocument
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.verify import each_address
 from sfcutover.documents.reports import Side
-from sfcutover.gates.verify import each_address
 from sfcutover.report.addresstraffic import AddressTraffic, Counts
 from sfcutover.report.facts import Facts
 from sfcutover.runs.progress import buckets_of

@@ -9,8 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sfcutover.traffic.switch import DRAIN_SECONDS
-
-from ..chaos.world import fleet
+from tests.chaos.world import fleet
 
 MANY = 20
 Event = dict[str, object]

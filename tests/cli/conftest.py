@@ -14,8 +14,7 @@ import pytest
 
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.util import secrets as credentials
-
-from .harness import Desk, HeldClock
+from tests.cli.harness import Desk, HeldClock
 
 StartOrg = Callable[..., Emulator]
 OpenDesk = Callable[..., Desk]

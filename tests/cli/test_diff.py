@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.allowlist.carriers import CARRIERS
-
-from .conftest import OpenDesk, StartOrg
-from .harness import SECURITY_NAME, SECURITY_PATH, Desk, range_xml, with_entry
+from tests.cli.conftest import OpenDesk, StartOrg
+from tests.cli.harness import SECURITY_NAME, SECURITY_PATH, Desk, range_xml, with_entry
 
 
 def _signed(text: str) -> list[str]:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from sfcutover.allowlist.carriers import OAUTH_POLICIES, OAUTH_SETTINGS
-
-from .conftest import StartOrg
-from .harness import SECURITY_NAME, SECURITY_PATH, Desk, environment
+from tests.cli.conftest import StartOrg
+from tests.cli.harness import SECURITY_NAME, SECURITY_PATH, Desk, environment
 
 PHASES = ["add-new", "remove-old", "restore-old", "remove-new"]
 

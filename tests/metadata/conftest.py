@@ -17,9 +17,7 @@ from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.retriever import Retriever
 from sfcutover.salesforce.sessions import SessionProvider, provider_for
 from sfcutover.util.clock import Clock
-
-from ..support import FakeTime, StartEmulator, Token
-from .scrubbing import (
+from tests.metadata.scrubbing import (
     APP,
     APP_VARIABLE,
     ORG_URL,
@@ -28,6 +26,7 @@ from .scrubbing import (
     scrub_request,
     scrub_response,
 )
+from tests.support import FakeTime, StartEmulator, Token
 
 CASSETTES = Path(__file__).parents[2] / "cassettes"
 _LOGIN = """\

@@ -27,8 +27,7 @@ from sfcutover.salesforce.metadata import (
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.results import DeployState
 from sfcutover.util import http
-
-from ..support import OpenConnection, StartEmulator, StartServer, Token, answer, envelope
+from tests.support import OpenConnection, StartEmulator, StartServer, Token, answer, envelope
 
 ClientOf = Callable[..., MetadataClient]
 

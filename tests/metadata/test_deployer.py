@@ -14,8 +14,7 @@ from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import Watcher
 from sfcutover.salesforce.metadata import DeployOptions
 from sfcutover.salesforce.results import DeployState
-
-from ..support import FakeTime, OpenConnection, StartEmulator, operations
+from tests.support import FakeTime, OpenConnection, StartEmulator, operations
 
 UNKNOWN = "0Af000000000001AAA"
 Started = tuple[Emulator, Connection, str]

@@ -25,8 +25,7 @@ from sfcutover.salesforce import retriever as archive
 from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.retriever import Retriever
-
-from ..support import (
+from tests.support import (
     NAMESPACE,
     SECURITY,
     SECURITY_NAME,

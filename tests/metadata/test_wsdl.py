@@ -24,8 +24,7 @@ from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.results import DeployResult, RetrieveResult
 from sfcutover.salesforce.sessions import Session
 from sfcutover.util.secrets import Secret
-
-from ..support import (
+from tests.support import (
     SECURITY,
     SECURITY_NAME,
     FakeTime,

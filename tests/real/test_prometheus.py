@@ -19,8 +19,7 @@ import yaml
 
 from sfcutover.config.traffic import Check
 from sfcutover.traffic.checks import CheckResult, Verdict, check_for
-
-from ..support import answer, serving
+from tests.support import answer, serving
 
 PASSED, FAILED, INCONCLUSIVE, ERROR = Verdict
 _PROGRAM = shutil.which("prometheus")

@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.probe import probe
 from sfcutover.emulator import Emulator
-from sfcutover.gates.probe import probe
 from sfcutover.traffic.egress import (
     DestinationUnreachableError,
     EchoHttpError,
@@ -21,9 +21,8 @@ from sfcutover.traffic.egress import (
     ask_echo,
 )
 from sfcutover.util.secrets import Secret
-
-from ..support import StartEmulator
-from . import squid
+from tests.real import squid
+from tests.support import StartEmulator
 
 if REASON := squid.missing():  # one line for all, or a failure where SFCUTOVER_REQUIRE_REAL is 1
     if os.environ.get("SFCUTOVER_REQUIRE_REAL") == "1":

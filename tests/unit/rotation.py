@@ -15,8 +15,7 @@ from sfcutover.config.traffic import TokenStore as Config
 from sfcutover.traffic.oauth import TokenEndpoint
 from sfcutover.traffic.redeemer import TokenStore, redeem_from, token_store
 from sfcutover.util.http import new_session
-
-from ..support import answer
+from tests.support import answer
 
 FIRST = "5Aep861-token-0-of-the-tests"
 

@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover, parse_config
-from sfcutover.confirmations import CasePhase, Confirmation, Confirmations
-from sfcutover.errors import ConfigError, GateError, OperationFailedError
-from sfcutover.supportcase import (
+from sfcutover.cutover.supportcase import (
+    CasePhase,
+    Confirmation,
+    Confirmations,
     Organization,
     SupportCase,
     require_deployable,
     require_legacy,
 )
+from sfcutover.errors import ConfigError, GateError, OperationFailedError
 from sfcutover.util.processes import current_actor
 
 CONFIG = """\

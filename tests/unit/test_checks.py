@@ -26,8 +26,7 @@ from sfcutover.traffic.checks import (
     judge,
     read_answer,
 )
-
-from ..support import StartServer, answer
+from tests.support import StartServer, answer
 
 PASSED, FAILED, INCONCLUSIVE, ERROR = Verdict
 NAN = float("nan")

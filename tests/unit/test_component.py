@@ -26,8 +26,7 @@ from sfcutover.allowlist.component import (
 )
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.errors import ConfigError, ExitCode, LimitError
-
-from .strategies import (
+from tests.unit.strategies import (
     TOKEN_RANGES,
     TRICKY,
     Document,

@@ -11,8 +11,7 @@ from sfcutover.allowlist.component import Component, Field
 from sfcutover.allowlist.diff import Capacity, FieldChange, compare
 from sfcutover.allowlist.phases import Phase, apply_phase
 from sfcutover.allowlist.ranges import Allowlist, IpRange
-
-from .strategies import TOKEN_RANGES, Cutover, components, cutovers, ranges
+from tests.unit.strategies import TOKEN_RANGES, Cutover, components, cutovers, ranges
 
 A, B, C, D = ranges("203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4")
 

@@ -35,8 +35,7 @@ from sfcutover.traffic.egress import (
     egress_of,
 )
 from sfcutover.util.secrets import Secret, redact
-
-from ..support import StartEmulator, StartServer, Talk, answer, listening
+from tests.support import StartEmulator, StartServer, Talk, answer, listening
 
 ECHO = "http://echo.example/ip"
 SECURE_ECHO = "https://echo.example/ip"

@@ -17,8 +17,7 @@ import requests
 from sfcutover.errors import ConfigError, ExitCode, NetworkError
 from sfcutover.util import http
 from sfcutover.util.http import ResponseTooLargeError, check_url, network_error, new_session
-
-from ..support import StartEmulator, StartServer, Talk, answer, listening
+from tests.support import StartEmulator, StartServer, Talk, answer, listening
 
 
 @pytest.fixture

@@ -16,8 +16,7 @@ from sfcutover.allowlist.ranges import (
     RangeError,
     subtract,
 )
-
-from .strategies import (
+from tests.unit.strategies import (
     any_ranges,
     holds,
     is_subsequence,

@@ -15,9 +15,8 @@ from sfcutover.output.settings import Settings
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
 from sfcutover.util.secrets import Secret
-
-from .journaled import RUN, TARGETS, Story, events_of
-from .terminal import Terminal
+from tests.unit.journaled import RUN, TARGETS, Story, events_of
+from tests.unit.terminal import Terminal
 
 COLORS = "standard"
 

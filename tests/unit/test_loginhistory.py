@@ -10,8 +10,7 @@ import pytest
 from sfcutover.emulator import Emulator, Fault, Scenario
 from sfcutover.errors import NetworkError
 from sfcutover.salesforce.org import SUCCESS
-
-from .verifying import NEW, OLD, Canaries, put_list
+from tests.unit.verifying import NEW, OLD, Canaries, put_list
 
 
 @pytest.fixture

@@ -36,8 +36,7 @@ from sfcutover.traffic.oauth import (
 from sfcutover.traffic.proxy import ProxyUrl
 from sfcutover.util.http import new_session
 from sfcutover.util.secrets import Secret
-
-from ..support import StartEmulator, StartServer, answer, listening
+from tests.support import StartEmulator, StartServer, answer, listening
 
 TOKEN = Secret("5Aep861-the-token-of-these-tests")
 CLIENT_SECRET = Secret("client/secret&of=these tests")

@@ -19,8 +19,7 @@ from sfcutover.errors import (
 )
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.sessions import provider_for
-
-from ..support import StartEmulator, StartServer, Token, answer, operations
+from tests.support import StartEmulator, StartServer, Token, answer, operations
 
 SOQL = "SELECT Id, Name FROM Organization"
 VERSION = "67.0"

@@ -21,8 +21,7 @@ from sfcutover.allowlist.package import Package, PackageFile, build_package, wri
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import ConfigError, ExitCode, OperationFailedError
-
-from .strategies import TOKEN_RANGES, TRICKY, any_ranges, components, ranges, xml_text
+from tests.unit.strategies import TOKEN_RANGES, TRICKY, any_ranges, components, ranges, xml_text
 
 BUILTIN = Templates()
 ROUTE = f"{{{METADATA_NAMESPACE}}}"

@@ -11,8 +11,7 @@ from sfcutover.allowlist.component import Component, Field
 from sfcutover.allowlist.diff import ReadBack, read_back
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.allowlist.snapshot import Snapshot
-
-from .strategies import described_ranges
+from tests.unit.strategies import described_ranges
 
 allowlists = st.lists(described_ranges(), max_size=6).map(lambda found: Allowlist(tuple(found)))
 CARRIER = CARRIERS["token-ip-ranges"]

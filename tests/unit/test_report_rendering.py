@@ -15,8 +15,7 @@ from sfcutover.errors import ConfigError
 from sfcutover.report.document import Report
 from sfcutover.report.rendering import html, markdown
 from sfcutover.report.waves import waves_text
-
-from .reporting import (
+from tests.unit.reporting import (
     NEW,
     NOON,
     OLD,

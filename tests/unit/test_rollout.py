@@ -16,7 +16,8 @@ import pytest
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import plan_phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.clearance import Clearance
+from sfcutover.cutover.deployment import NOT_READ_BACK, Rollout, RolloutOptions
+from sfcutover.cutover.refusals import Clearance
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import (
     AuthError,
@@ -27,13 +28,18 @@ from sfcutover.errors import (
     PartialSuccessError,
     StillRunningError,
 )
-from sfcutover.rollout import NOT_READ_BACK, Rollout, RolloutOptions
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import LANDS_LATER, InterruptedWaitError, LostAnswerError
 from sfcutover.salesforce.metadata import DeployOptions
 from sfcutover.salesforce.results import DeployResult
-
-from ..support import SECURITY, SECURITY_NAME, FakeTime, OpenConnection, StartEmulator, operations
+from tests.support import (
+    SECURITY,
+    SECURITY_NAME,
+    FakeTime,
+    OpenConnection,
+    StartEmulator,
+    operations,
+)
 
 NEW = ("127.0.0.21", "127.0.0.22")
 UNCHANGED = {

@@ -27,8 +27,7 @@ from sfcutover.errors import AuthError, ConfigError, ExitCode, NetworkError, Sfc
 from sfcutover.salesforce import sessions
 from sfcutover.salesforce.sessions import Session, SessionProvider, provider_for
 from sfcutover.util.secrets import redact
-
-from ..support import StartEmulator, StartServer, answer, operations
+from tests.support import StartEmulator, StartServer, answer, operations
 
 SECRET = "hunter2-0123456789"
 

@@ -8,8 +8,7 @@ from lxml import etree
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import ConfigError, ExitCode
-
-from .strategies import TRICKY, xml_text
+from tests.unit.strategies import TRICKY, xml_text
 
 NAME = "package"
 FILE = "package.xml.j2"

@@ -29,9 +29,8 @@ from sfcutover.traffic.redeemer import redeem_from
 from sfcutover.util import files as tokenlock
 from sfcutover.util.http import new_session
 from sfcutover.util.secrets import Secret
-
-from ..support import StartEmulator, StartServer
-from .rotation import (
+from tests.support import StartEmulator, StartServer
+from tests.unit.rotation import (
     FIRST,
     Grant,
     endpoint_at,
@@ -41,7 +40,7 @@ from .rotation import (
     store_of,
     write_token,
 )
-from .test_oauth import closed_port, egress
+from tests.unit.test_oauth import closed_port, egress
 
 WORKERS = multiprocessing.get_context("forkserver")
 WORKERS.set_forkserver_preload(["tests.unit.rotation"])

@@ -21,9 +21,8 @@ from sfcutover.traffic.redeemer import TokenStore, redeem_from
 from sfcutover.traffic.tokenstores import FileStore
 from sfcutover.util.http import new_session
 from sfcutover.util.secrets import Secret
-
-from ..support import StartServer
-from .rotation import FIRST, Grant, endpoint_at, store_of, write_token
+from tests.support import StartServer
+from tests.unit.rotation import FIRST, Grant, endpoint_at, store_of, write_token
 
 NEW = Secret("5Aep861-a-new-token")
 HELPER = """

@@ -8,15 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfcutover.config.traffic import Watch
+from sfcutover.cutover.watch import WatchOutcome, WatchPlan, failure_of, watch
+from sfcutover.cutover.watchstate import CANARY, canary_result
 from sfcutover.errors import ConfigError, ExitCode, GateError, InterruptedRunError
-from sfcutover.gates.watch import WatchOutcome, WatchPlan, failure_of, watch
-from sfcutover.gates.watchstate import CANARY, canary_result
 from sfcutover.traffic.checks import CheckResult, Verdict
 from sfcutover.traffic.oauth import Outcome, Redemption
 from sfcutover.util.clock import Clock
 from sfcutover.util.secrets import Secret
-
-from .watching import NOON, Watching
+from tests.unit.watching import NOON, Watching
 
 PASSED, ROLLED_BACK, INCONCLUSIVE = WatchOutcome
 

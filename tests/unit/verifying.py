@@ -9,15 +9,14 @@ from ipaddress import ip_address
 import requests
 
 from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
+from sfcutover.cutover.verify import Verification
 from sfcutover.emulator import Emulator
-from sfcutover.gates.verify import Verification
 from sfcutover.salesforce.org import LoginHistory, Org
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.oauth import Redemption, TokenEndpoint
 from sfcutover.traffic.proxy import ProxyUrl
 from sfcutover.util.secrets import Secret
-
-from ..support import SECURITY, SECURITY_NAME, Token
+from tests.support import SECURITY, SECURITY_NAME, Token
 
 API = "67.0"
 OLD = ("127.0.0.11", "127.0.0.12")
