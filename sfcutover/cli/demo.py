@@ -8,12 +8,10 @@ import click
 
 from sfcutover.cli.context import global_options, settings_of
 from sfcutover.documents.commands import DemoFault
-from sfcutover.errors import ExitCode
-from sfcutover.output.console import Console
+from sfcutover.errors import DEFAULT_CONFIG, ExitCode
+from sfcutover.output.console import Console, Settings, use_config
 from sfcutover.output.events import event_line
 from sfcutover.output.json import print_document
-from sfcutover.output.settings import Settings
-from sfcutover.util.hints import use_default_config
 
 if TYPE_CHECKING:
     from sfcutover.runs.journal import Event
@@ -50,7 +48,7 @@ def command(
 
     if fault and order == "wrong":
         raise click.UsageError("--fault goes with the right order.", ctx=ctx)
-    use_default_config()
+    use_config(DEFAULT_CONFIG)  # the demo's commands are about a file of its own
     settings = settings_of(ctx)
     console = Console(settings)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
+from pydantic import Field
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cutover.preflight import Check, examine
-from sfcutover.documents.commands import CheckDocument, DoctorDocument
 from sfcutover.errors import ExitCode
 from sfcutover.output.json import print_document
+from sfcutover.util.document import Document, DocumentText
 
 _MARKS = {
     "ok": ("ok     ", "green"),
@@ -17,6 +20,22 @@ _MARKS = {
     "failed": ("FAILED ", "red"),
     "skipped": ("skipped", "cyan"),
 }
+
+
+class CheckDocument(Document):
+    """One line of the doctor. fix is what to do where the check did not pass."""
+
+    target: str | None
+    check: str
+    status: Literal["ok", "warning", "failed", "skipped"]
+    detail: DocumentText
+    fix: DocumentText | None = None
+
+
+class DoctorDocument(Document):
+    schema_: Literal["sfcutover/doctor/1"] = Field("sfcutover/doctor/1", alias="schema")
+    ok: bool
+    checks: list[CheckDocument]
 
 
 @click.command("doctor")

@@ -183,19 +183,3 @@ def shortened(text: str, columns: int, sign: str) -> tuple[str, str]:
     tail = f" {sign}"
     whole = text[: max(0, columns - len(tail)) + 1].rpartition(" ")[0].rstrip()
     return (whole, tail) if whole else (text[: max(0, columns - len(sign))], sign)
-
-
-def duration(seconds: float) -> str:
-    """``0.3 s``, ``42 s``, ``1:05``, ``2:01:05``."""
-    if seconds < 10:  # noqa: PLR2004 - below, a tenth of a second tells something
-        return f"{max(0.0, seconds):.1f} s"
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{int(seconds)} s"
-    return clock(seconds)
-
-
-def clock(seconds: float) -> str:
-    """``0:42``, ``12:31``, ``2:01:05``: the time of what still runs."""
-    minutes, rest = divmod(max(0, int(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Literal
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.errors import Command
 from sfcutover.output.console import shown
-from sfcutover.output.live.lines import SPACE, Line, Picture, Span, Style, Weight, clock
+from sfcutover.output.live.lines import SPACE, Line, Picture, Span, Style, Weight
 from sfcutover.output.live.steps import step_lines
+from sfcutover.output.text import clock
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import BACK, Pause, RunProgress
 
@@ -112,7 +113,9 @@ def _commands(advice: str, commands: Iterable[Command]) -> Iterator[Line]:
         yield Line(((shown(command), "good"),), Weight.ALARM, 6, whole=True, command=True)
 
 
-def _box(picture: Picture, title: str, inside: Iterable[Line], style: Style = "alarm") -> Iterator[Line]:
+def _box(
+    picture: Picture, title: str, inside: Iterable[Line], style: Style = "alarm"
+) -> Iterator[Line]:
     """Rules above and below only, so that a command can be copied."""
     rule, width = picture.marks.rule, min(picture.width, _WIDEST_RULE)
     yield Line.of(f"{rule * 2} {title} ".ljust(width, rule), style, Weight.ALARM)

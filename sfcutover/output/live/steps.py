@@ -13,10 +13,9 @@ from sfcutover.output.live.lines import (
     Span,
     Style,
     Weight,
-    clock,
-    duration,
     shortened,
 )
+from sfcutover.output.text import clock, duration
 from sfcutover.runs.progress import BACK, FORWARDS, TITLES, Deployment, StepState
 
 ON_TARGETS = ("snapshot", "add-new", "verify-new", "verify", "remove-old", "watch")

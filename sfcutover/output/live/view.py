@@ -66,6 +66,7 @@ class LiveView(AbstractContextManager["LiveView"]):
         self._run = ""
         self._progress: RunProgress | None = None
         self._next = 0.0
+        self._is_gone = False
 
     def show(self, event: Event, progress: RunProgress) -> None:
         """Take one more event into the next picture."""
@@ -92,10 +93,11 @@ class LiveView(AbstractContextManager["LiveView"]):
         self._write(self._leave)
 
     def _write(self, write: Callable[[], None]) -> None:
-        try:
-            write()
-        except OSError:
-            self._console.quiet = True  # the terminal is gone; the run continues
+        if not self._is_gone:
+            try:
+                write()
+            except OSError:
+                self._is_gone = True  # the run continues without its terminal
 
     def _draw(self, now: float) -> None:
         if self._progress is None:
@@ -103,7 +105,9 @@ class LiveView(AbstractContextManager["LiveView"]):
         width, height = self._console.size
         picture = Picture(self._progress, self._marks, now, width - 1)
         lines = screen(self._run, picture, self._notes)
-        lines = fitting(lines, height, lambda line: len(self._rows(line, width - 1)), self._marks.cut)
+        lines = fitting(
+            lines, height, lambda line: len(self._rows(line, width - 1)), self._marks.cut
+        )
         self._live.update(Group(*self._texts(lines, width - 1)[-height:]))
         self._live.start()
         self._live.refresh()

@@ -6,10 +6,16 @@ import re
 
 import pytest
 
-from sfcutover.output.console import Console
-from sfcutover.output.events import blocked_line, event_line, event_text, is_alarming
-from sfcutover.output.runview import LineView, is_redrawn
-from sfcutover.output.settings import Settings
+from sfcutover.errors import Command
+from sfcutover.output.console import Console, Settings
+from sfcutover.output.events import (
+    LineView,
+    blocked_line,
+    event_line,
+    event_text,
+    is_alarming,
+    is_redrawn,
+)
 from sfcutover.runs.journal import Event
 from tests.unit.journaled import RUN, Story, events_of
 
@@ -97,11 +103,12 @@ def test_a_pause_says_the_exact_commands(story: Story) -> None:
 
 
 def test_a_call_for_a_person_says_the_exact_commands(story: Story) -> None:
-    commands = ["sfcutover rollback --yes", "sfcutover switch --revert"]
+    commands = [Command("rollback", "--yes"), Command("switch", "--revert")]
     story.begin("page")
     event = story.tell("page", "page", message="not back", commands=commands)
     text = event_text(event)
-    assert text == f"A PERSON IS NEEDED: not back; run: {'; '.join(commands)}"
+    listed = "sfcutover rollback --yes; sfcutover switch --revert"
+    assert text == f"A PERSON IS NEEDED: not back; run: {listed}"
     assert event_line(story.end("page", message="not back")) is None  # it would say it twice
 
 
