@@ -17,7 +17,7 @@ from sfcutover.output.events import (
     is_redrawn,
 )
 from sfcutover.runs.journal import Event
-from tests.unit.journaled import RUN, Story, events_of
+from tests.unit.runs.journaled import RUN, Story, events_of
 
 TIMESTAMPED = re.compile(r"(warning: )?\d\d:\d\d:\d\dZ \S.*")
 Capture = pytest.CaptureFixture[str]

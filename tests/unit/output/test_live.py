@@ -16,7 +16,7 @@ from sfcutover.output.live.view import LiveView
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
 from sfcutover.util.secrets import Secret
-from tests.unit.journaled import RUN, TARGETS, Story, events_of
+from tests.unit.runs.journaled import RUN, TARGETS, Story, events_of
 from tests.unit.terminal import Terminal
 
 COLORS = "standard"
