@@ -13,10 +13,10 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from sfcutover.cli.demo.result import DemoDocument
 from sfcutover.config import Cutover
 from sfcutover.confirmations import Confirmation
 from sfcutover.documents.commands import (
-    DemoDocument,
     DoctorDocument,
     EmulatorDocument,
     ErrorDocument,

@@ -12,7 +12,7 @@ from typing import get_args
 
 import pytest
 
-from sfcutover.documents.commands import DemoFault
+from sfcutover.cli.demo.result import DemoFault
 
 from .harness import Desk, Process, Result, environment
 
