@@ -54,7 +54,7 @@ record: setup  ## record cassettes/ anew (cassettes/README.md says from where)
 	$(PYTEST) tests/metadata/test_cassettes.py --record-mode=rewrite
 
 schemas: setup  ## write schemas/ anew from the models
-	$(BIN)/python -m sfcutover.schemas schemas
+	$(BIN)/python -m sfcutover.cli.schemas schemas
 
 clean:  ## remove everything that was made
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

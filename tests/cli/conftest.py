@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover import credentials
 from sfcutover.emulator import Emulator, Scenario
-
-from .harness import Desk, HeldClock
+from sfcutover.util import secrets as credentials
+from tests.cli.harness import Desk, HeldClock
 
 StartOrg = Callable[..., Emulator]
 OpenDesk = Callable[..., Desk]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import OpenDesk, StartOrg
-from .harness import SECURITY_NAME, Desk, range_xml, with_entry
+from tests.cli.conftest import OpenDesk, StartOrg
+from tests.cli.harness import SECURITY_NAME, Desk, range_xml, with_entry
 
 DEPLOY = ("deploy", "add-new", "--yes")
 

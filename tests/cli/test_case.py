@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from .harness import Desk
+from tests.cli.harness import Desk
 
 OLD = ["127.0.0.11", "127.0.0.12"]
 NEW = ["127.0.0.21", "127.0.0.22"]

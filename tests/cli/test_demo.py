@@ -13,8 +13,7 @@ from typing import get_args
 import pytest
 
 from sfcutover.cli.demo.result import DemoFault
-
-from .harness import Desk, Process, Result, environment
+from tests.cli.harness import Desk, Process, Result, environment
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 AT_ONCE = 3  # they mostly wait; more would be slowed down by each other

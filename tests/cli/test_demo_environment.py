@@ -9,8 +9,7 @@ import pytest
 from sfcutover.cli.demo.application import Application, redeem
 from sfcutover.cli.demo.environment import add_by_hand, remove_by_hand
 from sfcutover.emulator import Emulator
-
-from .harness import eventually
+from tests.cli.harness import eventually
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ import pytest
 import yaml
 
 from sfcutover.emulator import Fault
-
-from .conftest import OpenDesk, StartOrg
-from .harness import SECURITY_NAME, Desk, Result, range_xml, with_entry
+from tests.cli.conftest import OpenDesk, StartOrg
+from tests.cli.harness import SECURITY_NAME, Desk, Result, range_xml, with_entry
 
 YES = ("deploy", "add-new", "--yes")
 OVERLAP = [

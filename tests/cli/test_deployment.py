@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.emulator import Fault
-
-from .conftest import OpenDesk, StartOrg
-from .harness import Desk
-from .test_deploy import YES, follow_up
+from tests.cli.conftest import OpenDesk, StartOrg
+from tests.cli.harness import Desk
+from tests.cli.test_deploy import YES, follow_up
 
 COMMANDS = ["report", "wait", "cancel"]
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.carriers import CARRIERS
-
-from .conftest import OpenDesk, StartOrg
-from .harness import SECURITY_NAME, SECURITY_PATH, Desk, range_xml, with_entry
+from sfcutover.allowlist.carriers import CARRIERS
+from tests.cli.conftest import OpenDesk, StartOrg
+from tests.cli.harness import SECURITY_NAME, SECURITY_PATH, Desk, range_xml, with_entry
 
 
 def _signed(text: str) -> list[str]:

@@ -11,9 +11,8 @@ from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.runs.database import Database
 from sfcutover.runs.store import RunOptions, RunStore
-
-from .conftest import OpenDesk, StartOrg
-from .harness import Desk
+from tests.cli.conftest import OpenDesk, StartOrg
+from tests.cli.harness import Desk
 
 CHECKS = ["credentials", "API version", "permission", "components", "list", "capacity"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from .harness import Desk, Json, Process, Result
+from tests.cli.harness import Desk, Json, Process, Result
 
 FILES = ("--env-file", "new.env", "--config-file", "new.yaml")
 

@@ -7,11 +7,10 @@ import re
 import pytest
 import yaml
 
-from sfcutover.config import load_config
-
-from .conftest import OpenDesk
-from .harness import Desk
-from .test_deploy import follow_up
+from sfcutover.config.cutover import load_config
+from tests.cli.conftest import OpenDesk
+from tests.cli.harness import Desk
+from tests.cli.test_deploy import follow_up
 
 RANGES = ("--old", "127.0.0.11", "--old", "127.0.0.12", "--new", "127.0.0.21")
 

@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from sfcutover.emulator import Fault
-
-from .conftest import OpenDesk, StartOrg
-from .harness import Desk, Process, Result, environment, eventually, range_xml, with_entry
-from .test_deploy import OVERLAP, YES, follow_up
+from tests.cli.conftest import OpenDesk, StartOrg
+from tests.cli.harness import Desk, Process, Result, environment, eventually, range_xml, with_entry
+from tests.cli.test_deploy import OVERLAP, YES, follow_up
 
 
 @pytest.fixture

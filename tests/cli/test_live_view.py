@@ -16,11 +16,10 @@ from contextlib import suppress
 import pytest
 
 from sfcutover.emulator import Fault
-
-from ..unit.terminal import Terminal
-from .conftest import OpenDesk
-from .harness import PROCESS_SECONDS, Desk, HeldClock, Process, environment
-from .traffic import RunningClock, keep_token, verify_with
+from tests.cli.conftest import OpenDesk
+from tests.cli.harness import PROCESS_SECONDS, Desk, HeldClock, Process, environment
+from tests.cli.traffic import RunningClock, keep_token, verify_with
+from tests.unit.terminal import Terminal
 
 RUN = "emulated-cutover.1"
 TIMESTAMPED = re.compile(r"(warning: )?\d\d:\d\d:\d\dZ .*")

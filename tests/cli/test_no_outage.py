@@ -14,8 +14,7 @@ from click.testing import CliRunner
 from sfcutover.cli import cli
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.errors import GateError
-
-from ..emulator.traffic import redeem
+from tests.emulator.traffic import redeem
 
 CUTOVER = (
     ("probe", "--via", "old"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from .conftest import StartOrg
-from .harness import Desk
-from .test_deploy import follow_up
+from tests.cli.conftest import StartOrg
+from tests.cli.harness import Desk
+from tests.cli.test_deploy import follow_up
 
 PHASES = ["add-new", "remove-old", "restore-old", "remove-new"]
 

@@ -6,9 +6,8 @@ import pytest
 import yaml
 
 from sfcutover.emulator import Fault
-
-from .conftest import OpenDesk
-from .harness import Desk
+from tests.cli.conftest import OpenDesk
+from tests.cli.harness import Desk
 
 PASSWORD = "open@sesame:21"
 

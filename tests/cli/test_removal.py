@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from .harness import Desk, HeldClock, range_xml, with_entry
-from .traffic import (
+from tests.cli.harness import Desk, HeldClock, range_xml, with_entry
+from tests.cli.traffic import (
     NEW,
     OLD,
     RunningClock,

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.carriers import OAUTH_POLICIES, OAUTH_SETTINGS
-
-from .conftest import StartOrg
-from .harness import SECURITY_NAME, SECURITY_PATH, Desk, environment
+from sfcutover.allowlist.carriers import OAUTH_POLICIES, OAUTH_SETTINGS
+from tests.cli.conftest import StartOrg
+from tests.cli.harness import SECURITY_NAME, SECURITY_PATH, Desk, environment
 
 PHASES = ["add-new", "remove-old", "restore-old", "remove-new"]
 

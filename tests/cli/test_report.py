@@ -16,9 +16,8 @@ from jsonschema import Draft202012Validator
 
 from sfcutover.emulator import Scenario
 from sfcutover.emulator.faults import Fault
-
-from ..chaos.world import NEW, OLD, ROOT, Customers, world
-from .harness import SCHEMAS, Json
+from tests.chaos.world import NEW, OLD, ROOT, Customers, world
+from tests.cli.harness import SCHEMAS, Json
 
 NOTE = "CHG-4711: graphs looked at"
 SECONDS = 60

@@ -5,11 +5,18 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.emulator import Fault
-
-from ..unit.verifying import put_list
-from .conftest import StartOrg
-from .harness import Desk, HeldClock
-from .traffic import NEW, OLD, RunningClock, application, keep_token, lists_held, verify_with
+from tests.cli.conftest import StartOrg
+from tests.cli.harness import Desk, HeldClock
+from tests.cli.traffic import (
+    NEW,
+    OLD,
+    RunningClock,
+    application,
+    keep_token,
+    lists_held,
+    verify_with,
+)
+from tests.unit.verifying import put_list
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ from lxml import etree
 
 from sfcutover.emulator import Scenario
 from sfcutover.emulator.faults import Fault
-
-from ..chaos.world import NEW, OLD, ROOT, Customers, World, fleet, world
-from .harness import SCHEMAS
+from tests.chaos.world import NEW, OLD, ROOT, Customers, World, fleet, world
+from tests.cli.harness import SCHEMAS
 
 Json = dict[str, object]
 

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sfcutover.emulator import Fault
-
-from .harness import Desk
+from tests.cli.harness import Desk
 
 COMMANDS = [
     ("init", "--force", "--config", "init.yaml", "--old", "127.0.0.11", "--new", "127.0.0.21"),

@@ -11,8 +11,8 @@ from typing import IO
 
 import pytest
 
-from .harness import PROCESS_SECONDS, Desk, environment, range_xml, with_entry
-from .test_deploy import OVERLAP, YES
+from tests.cli.harness import PROCESS_SECONDS, Desk, environment, range_xml, with_entry
+from tests.cli.test_deploy import OVERLAP, YES
 
 
 @contextmanager

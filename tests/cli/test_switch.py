@@ -7,10 +7,9 @@ import sys
 import pytest
 
 from sfcutover.emulator import Fault
-
-from ..unit.verifying import put_list
-from .harness import Desk
-from .traffic import NEW, OLD, at_terminal, blocked_sources, keep_token
+from tests.cli.harness import Desk
+from tests.cli.traffic import NEW, OLD, at_terminal, blocked_sources, keep_token
+from tests.unit.verifying import put_list
 
 SAY = "import os; print(os.environ['SFCUTOVER_DIRECTION'], 'to', os.environ['SFCUTOVER_NEW'])"
 

@@ -8,10 +8,9 @@ from urllib.parse import quote
 import pytest
 
 from sfcutover.emulator import Fault
-
-from ..unit.verifying import put_list
-from .harness import Desk, HeldClock
-from .traffic import NEW, OLD, RunningClock, keep_token, verify_with
+from tests.cli.harness import Desk, HeldClock
+from tests.cli.traffic import NEW, OLD, RunningClock, keep_token, verify_with
+from tests.unit.verifying import put_list
 
 PASSWORD = "open@sesame:21"
 TOKEN_FILE = "canary.token"

@@ -7,8 +7,7 @@ import pytest
 
 from sfcutover.cli import cli
 from sfcutover.errors import EXIT_CODE_MEANINGS, ExitCode
-
-from .harness import Desk
+from tests.cli.harness import Desk
 
 GLOBAL_OPTIONS = {"--config", "--target", "--json", "--verbose", "--quiet", "--no-color"}
 

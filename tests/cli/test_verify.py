@@ -7,11 +7,10 @@ import json
 import pytest
 
 from sfcutover.emulator import Fault
-
-from ..unit.verifying import put_list
-from .conftest import OpenDesk
-from .harness import Desk, HeldClock
-from .traffic import NEW, OLD, RunningClock, keep_token, lists_held
+from tests.cli.conftest import OpenDesk
+from tests.cli.harness import Desk, HeldClock
+from tests.cli.traffic import NEW, OLD, RunningClock, keep_token, lists_held
+from tests.unit.verifying import put_list
 
 
 @pytest.fixture

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 import pytest
 
 from sfcutover.emulator import Fault
-
-from ..unit.verifying import put_list
-from .conftest import OpenDesk, StartOrg
-from .harness import Desk, HeldClock, eventually
-from .traffic import NEW, OLD, RunningClock, application, blocked_sources, keep_token
+from tests.cli.conftest import OpenDesk, StartOrg
+from tests.cli.harness import Desk, HeldClock, eventually
+from tests.cli.traffic import NEW, OLD, RunningClock, application, blocked_sources, keep_token
+from tests.unit.verifying import put_list
 
 INTERVAL, FAILURES, DEPLOY_SECONDS = 0.2, 2, 1.0
 

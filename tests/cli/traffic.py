@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 import yaml
 
-from ..emulator.traffic import redeem
-from .harness import PROCESS_SECONDS, Desk, HeldClock, Result
+from tests.cli.harness import PROCESS_SECONDS, Desk, HeldClock, Result
+from tests.emulator.traffic import redeem
 
 OLD = ("127.0.0.11", "127.0.0.12")
 NEW = ("127.0.0.21", "127.0.0.22")

@@ -10,16 +10,14 @@ from pathlib import Path
 import pytest
 from vcr import VCR  # type: ignore[import-untyped]
 
-from sfcutover.config import load_config
-from sfcutover.metadata.client import MetadataClient
-from sfcutover.metadata.deployer import Deployer
-from sfcutover.metadata.retriever import Retriever
-from sfcutover.org import Org
-from sfcutover.polling import Clock
-from sfcutover.sessions import SessionProvider, provider_for
-
-from ..support import FakeTime, StartEmulator, Token
-from .scrubbing import (
+from sfcutover.config.cutover import load_config
+from sfcutover.salesforce.deployer import Deployer
+from sfcutover.salesforce.metadata import MetadataClient
+from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.retriever import Retriever
+from sfcutover.salesforce.sessions import SessionProvider, provider_for
+from sfcutover.util.clock import Clock
+from tests.metadata.scrubbing import (
     APP,
     APP_VARIABLE,
     ORG_URL,
@@ -28,6 +26,7 @@ from .scrubbing import (
     scrub_request,
     scrub_response,
 )
+from tests.support import FakeTime, StartEmulator, Token
 
 CASSETTES = Path(__file__).parents[2] / "cassettes"
 _LOGIN = """\

@@ -20,7 +20,7 @@ import yaml
 from lxml import etree
 from vcr.request import Request  # type: ignore[import-untyped]
 
-from sfcutover.carriers import OAUTH_POLICIES, OAUTH_SETTINGS, SECURITY_SETTINGS
+from sfcutover.allowlist.carriers import OAUTH_POLICIES, OAUTH_SETTINGS, SECURITY_SETTINGS
 
 ORG_URL = "https://org.example"
 APP = "Acme_Connector"

@@ -13,19 +13,18 @@ from vcr.errors import (  # type: ignore[import-untyped]
     CannotOverwriteExistingCassetteException,
 )
 
-from sfcutover.carriers import APP, CARRIERS, SECURITY_SETTINGS
-from sfcutover.component import Component, Field
-from sfcutover.credentials import Secret
+from sfcutover.allowlist.carriers import APP, CARRIERS, SECURITY_SETTINGS
+from sfcutover.allowlist.component import Component, Field
+from sfcutover.allowlist.package import Package, build_package
+from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import AuthError, ConfigError, ExitCode, NetworkError
-from sfcutover.metadata.client import DeployOptions
-from sfcutover.metadata.deployer import Watcher
-from sfcutover.metadata.results import DeployResult, DeployState
-from sfcutover.package import Package, build_package
-from sfcutover.sessions import Session, SessionProvider
-from sfcutover.templates import Templates
-
-from .conftest import RecordAgainst, RecordedOrg
-from .scrubbing import ORG_URL, soap_operation
+from sfcutover.salesforce.deployer import Watcher
+from sfcutover.salesforce.metadata import DeployOptions
+from sfcutover.salesforce.results import DeployResult, DeployState
+from sfcutover.salesforce.sessions import Session, SessionProvider
+from sfcutover.util.secrets import Secret
+from tests.metadata.conftest import RecordAgainst, RecordedOrg
+from tests.metadata.scrubbing import ORG_URL, soap_operation
 
 pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
 CARRIER = CARRIERS["token-ip-ranges"]
@@ -169,7 +168,7 @@ def test_an_expired_session_is_renewed_once_and_the_request_sent_again(
 def test_a_session_that_cant_be_renewed_is_an_error_of_authentication(
     record_against: RecordAgainst, vcr: Any
 ) -> None:
-    from ..support import Token
+    from tests.support import Token
 
     org = record_against()
     client = org.client(Token(org.url, "a-session-long-gone"))

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from sfcutover import http
 from sfcutover.emulator import Fault
 from sfcutover.errors import (
     AuthError,
@@ -19,12 +18,16 @@ from sfcutover.errors import (
     OperationFailedError,
     SfcutoverError,
 )
-from sfcutover.metadata.client import DeployOptions, MetadataClient
-from sfcutover.metadata.faults import OrgLockedError, UnknownIdError
-from sfcutover.metadata.results import DeployState
-from sfcutover.org import Org
-
-from ..support import OpenConnection, StartEmulator, StartServer, Token, answer, envelope
+from sfcutover.salesforce.metadata import (
+    DeployOptions,
+    MetadataClient,
+    OrgLockedError,
+    UnknownIdError,
+)
+from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.results import DeployState
+from sfcutover.util import http
+from tests.support import OpenConnection, StartEmulator, StartServer, Token, answer, envelope
 
 ClientOf = Callable[..., MetadataClient]
 

@@ -6,16 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from sfcutover.connection import Connection
+from sfcutover.allowlist.package import build_package
+from sfcutover.allowlist.templates import Templates
 from sfcutover.emulator import Emulator
 from sfcutover.errors import NetworkError, OperationFailedError, StillRunningError
-from sfcutover.metadata.client import DeployOptions
-from sfcutover.metadata.deployer import Watcher
-from sfcutover.metadata.results import DeployState
-from sfcutover.package import build_package
-from sfcutover.templates import Templates
-
-from ..support import FakeTime, OpenConnection, StartEmulator, operations
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.deployer import Watcher
+from sfcutover.salesforce.metadata import DeployOptions
+from sfcutover.salesforce.results import DeployState
+from tests.support import FakeTime, OpenConnection, StartEmulator, operations
 
 UNKNOWN = "0Af000000000001AAA"
 Started = tuple[Emulator, Connection, str]

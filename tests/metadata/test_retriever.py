@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from lxml import etree
 
-from sfcutover.carriers import CARRIERS
+from sfcutover.allowlist.carriers import CARRIERS
 from sfcutover.errors import (
     ConfigError,
     DriftError,
@@ -21,12 +21,11 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.metadata import archive
-from sfcutover.metadata.client import MetadataClient
-from sfcutover.metadata.retriever import Retriever
-from sfcutover.org import Org
-
-from ..support import (
+from sfcutover.salesforce import retriever as archive
+from sfcutover.salesforce.metadata import MetadataClient
+from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.retriever import Retriever
+from tests.support import (
     NAMESPACE,
     SECURITY,
     SECURITY_NAME,

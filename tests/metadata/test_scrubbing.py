@@ -11,9 +11,8 @@ import pytest
 import yaml
 from vcr.request import Request  # type: ignore[import-untyped]
 
-from ..support import SECURITY_PATH, envelope
-from .conftest import CASSETTES
-from .scrubbing import (
+from tests.metadata.conftest import CASSETTES
+from tests.metadata.scrubbing import (
     ORG_URL,
     SCRUBBED,
     find_secrets,
@@ -22,6 +21,7 @@ from .scrubbing import (
     scrub_response,
     soap_operation,
 )
+from tests.support import SECURITY_PATH, envelope
 
 SESSION = "00D5g000001AbCd" + "!AQEAQK3x.w7Gm9kZ_example_session_example"  # whole only at run time
 REFRESH = "5Aep861" + "TSESvWeug_xvFHRBTTbf_YrTWgEyjBJrhgTHMmPHvBLvB"

@@ -15,17 +15,16 @@ import requests
 import simple_salesforce
 from lxml import etree
 
-from sfcutover.connection import Connection
-from sfcutover.credentials import Secret
+from sfcutover.allowlist.package import build_package
+from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import SfcutoverError
-from sfcutover.metadata.client import WSDL, DeployOptions, MetadataClient
-from sfcutover.metadata.results import DeployResult, RetrieveResult
-from sfcutover.org import Org
-from sfcutover.package import build_package
-from sfcutover.sessions import Session
-from sfcutover.templates import Templates
-
-from ..support import (
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.metadata import WSDL, DeployOptions, MetadataClient
+from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.results import DeployResult, RetrieveResult
+from sfcutover.salesforce.sessions import Session
+from sfcutover.util.secrets import Secret
+from tests.support import (
     SECURITY,
     SECURITY_NAME,
     FakeTime,

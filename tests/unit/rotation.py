@@ -12,11 +12,10 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from sfcutover.config.traffic import TokenStore as Config
-from sfcutover.http import new_session
-from sfcutover.oauth import TokenEndpoint
-from sfcutover.tokens import TokenStore, redeem_from, token_store
-
-from ..support import answer
+from sfcutover.traffic.oauth import TokenEndpoint
+from sfcutover.traffic.redeemer import TokenStore, redeem_from, token_store
+from sfcutover.util.http import new_session
+from tests.support import answer
 
 FIRST = "5Aep861-token-0-of-the-tests"
 

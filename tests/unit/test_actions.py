@@ -9,20 +9,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sfcutover.config import load_config
+from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
+from sfcutover.cutover.actions import REMOVE_TRIES, retire
+from sfcutover.cutover.outcome import Outcome
+from sfcutover.cutover.step import Connections, Probes, TargetWork, Work
 from sfcutover.runs.database import Database
-from sfcutover.runs.executors import Presence
 from sfcutover.runs.journal import Journal
-from sfcutover.runs.requests import Requests
-from sfcutover.steps.actions import REMOVE_TRIES, retire
-from sfcutover.steps.connections import Connections
-from sfcutover.steps.outcome import Outcome
-from sfcutover.steps.probes import Probes
-from sfcutover.steps.work import TargetWork, Work
-
-from .outcomes import problem
+from sfcutover.runs.processes import Presence
+from sfcutover.runs.store import Requests
+from tests.unit.outcomes import problem
 
 ROLLED_BACK = Outcome(evidence={"outcome": "rolled-back", "reasons": ["blocked twice"]})
 BACK = ["restore-old", "prove-old"]

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfcutover.errors import LimitError, OperationFailedError
-from sfcutover.metadata import archive
-from sfcutover.metadata.archive import read_zip
+from sfcutover.salesforce import retriever as archive
+from sfcutover.salesforce.retriever import read_zip
 
 WHERE = "https://acme.example retrieve 09S"
 COMPRESSIONS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]

@@ -7,8 +7,8 @@ import pytest
 import simple_salesforce
 from lxml import etree
 
-from sfcutover import carriers
-from sfcutover.carriers import CARRIERS, METADATA_NAMESPACE, Carrier, ComponentType
+from sfcutover.allowlist import carriers
+from sfcutover.allowlist.carriers import CARRIERS, METADATA_NAMESPACE, Carrier, ComponentType
 
 XSD = "{http://www.w3.org/2001/XMLSchema}"
 TYPES = [each for each in vars(carriers).values() if isinstance(each, ComponentType)]

@@ -11,18 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.actor import current_actor
-from sfcutover.config import Cutover, parse_config
-from sfcutover.confirmations import CasePhase, Confirmation, Confirmations
-from sfcutover.errors import ConfigError, GateError, OperationFailedError
-from sfcutover.phases import Phase
-from sfcutover.supportcase import (
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.templates import Templates
+from sfcutover.config.cutover import Cutover, parse_config
+from sfcutover.cutover.supportcase import (
+    CasePhase,
+    Confirmation,
+    Confirmations,
     Organization,
     SupportCase,
     require_deployable,
     require_legacy,
 )
-from sfcutover.templates import Templates
+from sfcutover.errors import ConfigError, GateError, OperationFailedError
+from sfcutover.util.processes import current_actor
 
 CONFIG = """\
 version: 1

@@ -15,13 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sfcutover.checks import CheckResult, Verdict, check_for
-from sfcutover.checks.answer import Answer, NoAnswerError, judge, read_answer
-from sfcutover.checks.condition import Condition
-from sfcutover.config.traffic import Check, Watch
+from sfcutover.config.traffic import Check, Condition, Watch
 from sfcutover.errors import ConfigError
-
-from ..support import StartServer, answer
+from sfcutover.traffic.checks import (
+    Answer,
+    CheckResult,
+    NoAnswerError,
+    Verdict,
+    check_for,
+    judge,
+    read_answer,
+)
+from tests.support import StartServer, answer
 
 PASSED, FAILED, INCONCLUSIVE, ERROR = Verdict
 NAN = float("nan")

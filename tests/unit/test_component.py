@@ -10,18 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from sfcutover.carriers import (
+from sfcutover.allowlist.carriers import (
     CARRIERS,
     CONNECTED_APP,
     METADATA_NAMESPACE,
     OAUTH_POLICIES,
     SECURITY_SETTINGS,
 )
-from sfcutover.component import MAX_COMPONENT_BYTES, Component, Field, app_of, parse_component
+from sfcutover.allowlist.component import (
+    MAX_COMPONENT_BYTES,
+    Component,
+    Field,
+    app_of,
+    parse_component,
+)
+from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.errors import ConfigError, ExitCode, LimitError
-from sfcutover.ipranges import Allowlist, IpRange
-
-from .strategies import (
+from tests.unit.strategies import (
     TOKEN_RANGES,
     TRICKY,
     Document,

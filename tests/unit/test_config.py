@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfcutover.config import Cutover, load_config
+from sfcutover.config.cutover import Cutover, load_config
 from sfcutover.config.values import Model
 from sfcutover.errors import ConfigError, ExitCode, SfcutoverError
 

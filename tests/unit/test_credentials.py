@@ -15,8 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markupsafe import escape as jinja_escape
 
-from sfcutover import credentials
-from sfcutover.credentials import (
+from sfcutover.errors import ConfigError, ExitCode
+from sfcutover.util import secrets as credentials
+from sfcutover.util.secrets import (
     MAX_SECRET_BYTES,
     Secret,
     environment_value,
@@ -26,7 +27,6 @@ from sfcutover.credentials import (
     secret_from_environment,
     secret_from_file,
 )
-from sfcutover.errors import ConfigError, ExitCode
 
 WHERE = "cutover.yaml:7"
 VALUE = "hunter2/with+odd=parts"

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sfcutover.config import Cutover, load_config
-from sfcutover.cutover import CutoverFlow
-from sfcutover.flow import Ending, Flow, Outcomes
-from sfcutover.steps.outcome import Outcome
-from sfcutover.steps.paging import TRIES_A_PAGE
-from sfcutover.switch import DRAIN_SECONDS
-
-from .outcomes import problem
+from sfcutover.config.cutover import Cutover, load_config
+from sfcutover.cutover.flow import Ending, Flow, Outcomes
+from sfcutover.cutover.notify import TRIES_A_PAGE
+from sfcutover.cutover.outcome import Outcome
+from sfcutover.cutover.workflow import CutoverFlow
+from sfcutover.traffic.switch import DRAIN_SECONDS
+from tests.unit.outcomes import problem
 
 PROOF = {"proof": {"last_proof": "2026-11-24T12:00:00+00:00"}}
 GOOD: dict[str, Outcome] = {"verify": Outcome(evidence=PROOF)}

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.component import Component, Field
-from sfcutover.diff import Capacity, FieldChange, compare
-from sfcutover.ipranges import Allowlist, IpRange
-from sfcutover.phases import Phase, apply_phase
-
-from .strategies import TOKEN_RANGES, Cutover, components, cutovers, ranges
+from sfcutover.allowlist.component import Component, Field
+from sfcutover.allowlist.diff import Capacity, FieldChange, compare
+from sfcutover.allowlist.phases import Phase, apply_phase
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+from tests.unit.strategies import TOKEN_RANGES, Cutover, components, cutovers, ranges
 
 A, B, C, D = ranges("203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4")
 

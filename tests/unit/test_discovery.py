@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.config import load_config, parse_config
+from sfcutover.allowlist.ranges import Allowlist
+from sfcutover.config.cutover import load_config, parse_config
+from sfcutover.config.starter import Starter
 from sfcutover.config.yamledit import UneditableError, edit_list
-from sfcutover.discovery import load_for_discovery, write_discovered
+from sfcutover.cutover.discovery import load_for_discovery, write_discovered
 from sfcutover.errors import ConfigError, LimitError, OperationFailedError
-from sfcutover.ipranges import Allowlist
-from sfcutover.starter import Starter
 
 A, B, C = (ip_address(f"198.51.100.{last}") for last in (20, 21, 22))
 HEAD = """\

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.durablefile import write_durably
+from sfcutover.util.files import write_durably
 
 WRITER = """
 import sys
 from pathlib import Path
-from sfcutover.durablefile import write_durably
+from sfcutover.util.files import write_durably
 number = 0
 while True:
     number += 1
@@ -103,7 +103,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> Non
     path.write_text("old")
     code = (
         "import resource, signal, sys; from pathlib import Path;"
-        "from sfcutover.durablefile import write_durably;"
+        "from sfcutover.util.files import write_durably;"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000));"
         "write_durably(Path(sys.argv[1]), 'x' * 5000)"

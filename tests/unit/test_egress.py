@@ -14,9 +14,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from sfcutover.config import parse_config
-from sfcutover.credentials import Secret, redact
-from sfcutover.egress import (
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.config.cutover import parse_config
+from sfcutover.emulator import Emulator, Fault
+from sfcutover.emulator.certificate import make_tls
+from sfcutover.errors import ConfigError, ExitCode
+from sfcutover.traffic import egress as echo
+from sfcutover.traffic.egress import (
     DestinationUnreachableError,
     EchoAnswerError,
     EchoHttpError,
@@ -27,16 +31,11 @@ from sfcutover.egress import (
     ProxyUnreachableError,
     ProxyUrl,
     ask_echo,
-    echo,
     echo_url_of,
     egress_of,
 )
-from sfcutover.emulator import Emulator, Fault
-from sfcutover.emulator.certificate import make_tls
-from sfcutover.errors import ConfigError, ExitCode
-from sfcutover.ipranges import IpRange
-
-from ..support import StartEmulator, StartServer, Talk, answer, listening
+from sfcutover.util.secrets import Secret, redact
+from tests.support import StartEmulator, StartServer, Talk, answer, listening
 
 ECHO = "http://echo.example/ip"
 SECURE_ECHO = "https://echo.example/ip"

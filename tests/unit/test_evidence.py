@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.errors import ConfigError, OperationFailedError
-from sfcutover.evidence import (
+from sfcutover.cutover.evidence import (
     MAX_EVIDENCE_BYTES,
     AddressEvidence,
     Evidence,
@@ -17,6 +16,7 @@ from sfcutover.evidence import (
     read_evidence,
     write_evidence,
 )
+from sfcutover.errors import ConfigError, OperationFailedError
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EVIDENCE = EvidenceFile(

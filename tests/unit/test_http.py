@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from sfcutover import http
 from sfcutover.errors import ConfigError, ExitCode, NetworkError
-from sfcutover.http import ResponseTooLargeError, check_url, network_error, new_session
-
-from ..support import StartEmulator, StartServer, Talk, answer, listening
+from sfcutover.util import http
+from sfcutover.util.http import ResponseTooLargeError, check_url, network_error, new_session
+from tests.support import StartEmulator, StartServer, Talk, answer, listening
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.ipranges import (
+from sfcutover.allowlist.ranges import (
     MAX_ADDRESSES,
     MAX_RANGES,
     Allowlist,
@@ -16,8 +16,7 @@ from sfcutover.ipranges import (
     RangeError,
     subtract,
 )
-
-from .strategies import (
+from tests.unit.strategies import (
     any_ranges,
     holds,
     is_subsequence,

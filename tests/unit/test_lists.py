@@ -9,29 +9,31 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.clearance import Clearance
-from sfcutover.config import load_config
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import plan_phase
+from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
+from sfcutover.cutover.deployment import Rollout, RolloutOptions
+from sfcutover.cutover.lists import bring, remove, restore
+from sfcutover.cutover.phase import (
+    PROGRESS,
+    SENDING,
+    SENT,
+    JournalObserver,
+    PhaseDeployment,
+    UnknownFateError,
+)
+from sfcutover.cutover.refusals import Clearance
+from sfcutover.cutover.step import Connections, Probes, TargetWork, Work
+from sfcutover.cutover.watching import watch_target
 from sfcutover.emulator import Scenario
 from sfcutover.errors import NetworkError
-from sfcutover.phases import Phase
-from sfcutover.plan import plan_phase
-from sfcutover.rollout import Rollout, RolloutOptions
 from sfcutover.runs.database import Database
-from sfcutover.runs.executors import Executors, Presence, ReplacedError
-from sfcutover.runs.journal import Journal
-from sfcutover.runs.requests import Requests
-from sfcutover.runs.vigil import VigilJournal
-from sfcutover.steps.connections import Connections
-from sfcutover.steps.deployment import JournalObserver, PhaseDeployment, UnknownFateError
-from sfcutover.steps.lists import bring, remove, restore
-from sfcutover.steps.probes import Probes
-from sfcutover.steps.sendings import PROGRESS, SENDING, SENT
-from sfcutover.steps.watching import watch_target
-from sfcutover.steps.work import TargetWork, Work
-
-from ..chaos.world import NEW, OLD, World, world
+from sfcutover.runs.journal import Journal, VigilJournal
+from sfcutover.runs.processes import Executors, Presence, ReplacedError
+from sfcutover.runs.store import Requests
+from tests.chaos.world import NEW, OLD, World, world
 
 REMOVAL = Phase.REMOVE_OLD.value
 

@@ -9,9 +9,8 @@ import pytest
 
 from sfcutover.emulator import Emulator, Fault, Scenario
 from sfcutover.errors import NetworkError
-from sfcutover.loginhistory import SUCCESS
-
-from .verifying import NEW, OLD, Canaries, put_list
+from sfcutover.salesforce.org import SUCCESS
+from tests.unit.verifying import NEW, OLD, Canaries, put_list
 
 
 @pytest.fixture

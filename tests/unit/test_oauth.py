@@ -18,18 +18,25 @@ from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from sfcutover import oauth
 from sfcutover.config.traffic import Verify
-from sfcutover.credentials import Secret
-from sfcutover.egress import Egress
-from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import ConfigError
-from sfcutover.http import new_session
-from sfcutover.oauth import Outcome, Redemption, TokenEndpoint, token_endpoint
-from sfcutover.oauth.answer import MAX_ANSWER_BYTES, MAX_QUOTED, classify, read_answer
-
-from ..support import StartEmulator, StartServer, answer, listening
+from sfcutover.traffic import oauth
+from sfcutover.traffic.egress import Egress
+from sfcutover.traffic.oauth import (
+    MAX_ANSWER_BYTES,
+    MAX_QUOTED,
+    Outcome,
+    Redemption,
+    TokenEndpoint,
+    classify,
+    read_answer,
+    token_endpoint,
+)
+from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.util.http import new_session
+from sfcutover.util.secrets import Secret
+from tests.support import StartEmulator, StartServer, answer, listening
 
 TOKEN = Secret("5Aep861-the-token-of-these-tests")
 CLIENT_SECRET = Secret("client/secret&of=these tests")

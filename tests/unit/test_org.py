@@ -17,10 +17,9 @@ from sfcutover.errors import (
     OperationFailedError,
     SfcutoverError,
 )
-from sfcutover.org import Org
-from sfcutover.sessions import provider_for
-
-from ..support import StartEmulator, StartServer, Token, answer, operations
+from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.sessions import provider_for
+from tests.support import StartEmulator, StartServer, Token, answer, operations
 
 SOQL = "SELECT Id, Name FROM Organization"
 VERSION = "67.0"

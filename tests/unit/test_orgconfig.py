@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.config.org import OrgConfig
-from sfcutover.loopback import is_loopback_url
+from sfcutover.util.http import is_loopback_url
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from sfcutover.carriers import CARRIERS, METADATA_NAMESPACE, OAUTH_POLICIES, Carrier
-from sfcutover.component import Component, Field, parse_component
+from sfcutover.allowlist.carriers import CARRIERS, METADATA_NAMESPACE, OAUTH_POLICIES, Carrier
+from sfcutover.allowlist.component import Component, Field, parse_component
+from sfcutover.allowlist.package import Package, PackageFile, build_package, write_folder, write_zip
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import ConfigError, ExitCode, OperationFailedError
-from sfcutover.ipranges import Allowlist, IpRange
-from sfcutover.package import Package, PackageFile, build_package, write_folder, write_zip
-from sfcutover.templates import Templates
-
-from .strategies import TOKEN_RANGES, TRICKY, any_ranges, components, ranges, xml_text
+from tests.unit.strategies import TOKEN_RANGES, TRICKY, any_ranges, components, ranges, xml_text
 
 BUILTIN = Templates()
 ROUTE = f"{{{METADATA_NAMESPACE}}}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.pasteable import pasteable, use_config, use_default_config
+from sfcutover.util.hints import pasteable, use_config, use_default_config
 
 NAMES = ("run", "rollback", "deployment")
 

@@ -4,11 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sfcutover.allowlist.phases import Change, Phase, apply_phase, check_order, notes_on
+from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.errors import ConfigError, DriftError, ExitCode, LimitError
-from sfcutover.ipranges import Allowlist, IpRange, subtract
-from sfcutover.phases import Change, Phase, apply_phase, check_order, notes_on
-
-from .strategies import Cutover, cutovers, holds, is_subsequence, points, ranges, same_addresses
+from tests.unit.strategies import (
+    Cutover,
+    cutovers,
+    holds,
+    is_subsequence,
+    points,
+    ranges,
+    same_addresses,
+)
 
 OLD, NEW = ranges("203.0.113.10", "203.0.113.11"), ranges("198.51.100.20", "198.51.100.21")
 OFFICE = IpRange.parse("192.0.2.0/28", "office VPN")

@@ -8,11 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sfcutover.config import Cutover, load_config
-from sfcutover.diff import compare
-from sfcutover.documents.base import Document
-from sfcutover.documents.commands import ErrorDocument
-from sfcutover.documents.phases import (
+from sfcutover.allowlist.diff import compare
+from sfcutover.allowlist.documents import (
     ComponentDiffDocument,
     DiffDocument,
     PhaseDocument,
@@ -20,6 +17,19 @@ from sfcutover.documents.phases import (
     RangeDocument,
     TargetDiffDocument,
 )
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.planfile import (
+    TargetPlan,
+    make_plan,
+    make_target_plan,
+    read_plan,
+    write_plan,
+)
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.allowlist.snapshot import Snapshot, read_baseline
+from sfcutover.allowlist.templates import Templates
+from sfcutover.config.cutover import Cutover, load_config
+from sfcutover.documents.commands import ErrorDocument
 from sfcutover.errors import (
     ConfigError,
     DriftError,
@@ -28,11 +38,7 @@ from sfcutover.errors import (
     OperationFailedError,
     SfcutoverError,
 )
-from sfcutover.ipranges import IpRange
-from sfcutover.phases import Phase
-from sfcutover.planfile import TargetPlan, make_plan, make_target_plan, read_plan, write_plan
-from sfcutover.snapshot import Snapshot, read_baseline
-from sfcutover.templates import Templates
+from sfcutover.util.document import Document
 
 URL = "https://acme.my.salesforce.com"
 NAME = "Acme_Connector_oauthSecurity"

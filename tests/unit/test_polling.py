@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.polling import FIRST_SECONDS, LARGEST_SECONDS, Clock, next_interval
+from sfcutover.util.clock import FIRST_SECONDS, LARGEST_SECONDS, Clock, next_interval
 
 
 @given(st.floats(min_value=0, max_value=1e9))

@@ -10,18 +10,17 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from sfcutover.config import parse_config
-from sfcutover.credentials import Secret
-from sfcutover.discovery import discover
-from sfcutover.egress import Egress, EgressTlsError, ProxyRefusedError, ProxyUrl
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.config.cutover import parse_config
+from sfcutover.cutover import probe as families
+from sfcutover.cutover import probe as observation
+from sfcutover.cutover.discovery import discover
+from sfcutover.cutover.probe import Observation, ProbeResult, judge, observe, probe, tries_needed
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import ExitCode, GateError, NetworkError
-from sfcutover.gates import families, observation
-from sfcutover.gates.confidence import tries_needed
-from sfcutover.gates.probe import Observation, ProbeResult, judge, observe, probe
-from sfcutover.ipranges import IpRange
-
-from ..support import StartEmulator, StartServer, answer
+from sfcutover.traffic.egress import Egress, EgressTlsError, ProxyRefusedError, ProxyUrl
+from sfcutover.util.secrets import Secret
+from tests.support import StartEmulator, StartServer, answer
 
 ECHO = "http://192.0.2.1/ip"
 CONFIDENCE = 0.999999

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.processes import MAX_LINE_BYTES, Cause, Ended, child_environment, run_in_group
+from sfcutover.util.processes import MAX_LINE_BYTES, Cause, Ended, child_environment, run_in_group
 
 FOREVER = "import threading; threading.Event().wait()"
 Run = Callable[..., Ended]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.runs.progress import RunProgress
-
-from .journaled import Story, events_of
+from tests.unit.journaled import Story, events_of
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.credentials import Secret, redact
-from sfcutover.egress.proxyurl import ProxyUrl
 from sfcutover.errors import ConfigError
+from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.util.secrets import Secret, redact
 
 WHERE = "cutover.yaml:12"
 

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.carriers import CARRIERS, OAUTH_POLICIES
-from sfcutover.component import Component, Field
-from sfcutover.ipranges import Allowlist, IpRange, subtract
-from sfcutover.readback import ReadBack, read_back
-from sfcutover.snapshot import Snapshot
-
-from .strategies import described_ranges
+from sfcutover.allowlist.carriers import CARRIERS, OAUTH_POLICIES
+from sfcutover.allowlist.component import Component, Field
+from sfcutover.allowlist.diff import ReadBack, read_back
+from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
+from sfcutover.allowlist.snapshot import Snapshot
+from tests.unit.strategies import described_ranges
 
 allowlists = st.lists(described_ranges(), max_size=6).map(lambda found: Allowlist(tuple(found)))
 CARRIER = CARRIERS["token-ip-ranges"]

@@ -9,18 +9,17 @@ from ipaddress import ip_address
 
 import pytest
 
-from sfcutover.connection import Connection
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.cutover.evidence import AddressEvidence, Evidence, Wanted, list_hashes
+from sfcutover.cutover.removal import RemovalGate
+from sfcutover.cutover.verification import TargetVerification
 from sfcutover.emulator import Fault
 from sfcutover.errors import GateError, NetworkError
-from sfcutover.evidence import AddressEvidence, Evidence, Wanted, list_hashes
-from sfcutover.gates.removal import RemovalGate
-from sfcutover.loginhistory import Login
-from sfcutover.phases import Phase
-from sfcutover.snapshot import Snapshot
-from sfcutover.verification import TargetVerification
-
-from ..support import FakeTime, OpenConnection, StartEmulator
-from .verifying import NEW, OLD, put_list, ranges
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.org import Login
+from tests.support import FakeTime, OpenConnection, StartEmulator
+from tests.unit.verifying import NEW, OLD, put_list, ranges
 
 PROVEN = datetime(2026, 11, 23, 12, 0, 0, 700000, tzinfo=UTC)
 ORG = "https://acme.example.com"

@@ -13,8 +13,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from sfcutover.clearance import Clearance
-from sfcutover.connection import Connection
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import plan_phase
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cutover.deployment import NOT_READ_BACK, Rollout, RolloutOptions
+from sfcutover.cutover.refusals import Clearance
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import (
     AuthError,
@@ -25,15 +28,18 @@ from sfcutover.errors import (
     PartialSuccessError,
     StillRunningError,
 )
-from sfcutover.metadata.client import DeployOptions
-from sfcutover.metadata.deployer import LANDS_LATER, InterruptedWaitError, LostAnswerError
-from sfcutover.metadata.results import DeployResult
-from sfcutover.phases import Phase
-from sfcutover.plan import plan_phase
-from sfcutover.rollout import NOT_READ_BACK, Rollout, RolloutOptions
-from sfcutover.templates import Templates
-
-from ..support import SECURITY, SECURITY_NAME, FakeTime, OpenConnection, StartEmulator, operations
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.deployer import LANDS_LATER, InterruptedWaitError, LostAnswerError
+from sfcutover.salesforce.metadata import DeployOptions
+from sfcutover.salesforce.results import DeployResult
+from tests.support import (
+    SECURITY,
+    SECURITY_NAME,
+    FakeTime,
+    OpenConnection,
+    StartEmulator,
+    operations,
+)
 
 NEW = ("127.0.0.21", "127.0.0.22")
 UNCHANGED = {
@@ -302,7 +308,7 @@ def test_a_lost_answer_to_a_validation_is_told_at_once(prepare: Prepare, time_: 
 def test_a_failed_look_says_nothing_and_is_repeated(
     kind: str, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sfcutover.http.MAX_RESPONSE_BYTES", 1_000_000)
+    monkeypatch.setattr("sfcutover.util.http.MAX_RESPONSE_BYTES", 1_000_000)
     case = prepare(deploy_seconds=10)
     case.fault(kind, "checkDeployStatus", count=4, skip=1)
     assert case.rollout.run() is not None
@@ -328,7 +334,7 @@ def test_too_slow_an_answer_is_a_failed_look(
     prepare: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = prepare(deploy_seconds=2)
-    monkeypatch.setattr("sfcutover.http.READ_SECONDS", 0.1)
+    monkeypatch.setattr("sfcutover.util.http.READ_SECONDS", 0.1)
     case.fault("slow", "checkDeployStatus", seconds=3)
     assert case.rollout.run() is not None
     assert "in time" in case.diary.notes[0]

@@ -12,14 +12,13 @@ import pytest
 
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.credentials import Secret
 from sfcutover.errors import ConfigError, NetworkError, OperationFailedError
-from sfcutover.runs import executors
-from sfcutover.runs.configs import differences, fingerprint
+from sfcutover.runs import processes as executors
 from sfcutover.runs.database import Database
-from sfcutover.runs.executors import Presence
-from sfcutover.runs.requests import Requests
-from sfcutover.runs.store import RunOptions, RunStore
+from sfcutover.runs.processes import Presence
+from sfcutover.runs.settings import differences, fingerprint
+from sfcutover.runs.store import Requests, RunOptions, RunStore
+from sfcutover.util.secrets import Secret
 
 ENDING = {"outcome": "done", "exit_code": 0, "message": "m", "tokens": "t", "next": "n"}
 
@@ -164,7 +163,7 @@ def test_a_process_is_alive_while_it_holds_its_lock(store: RunStore, tmp_path: P
     code = (
         "import sys, time\n"
         "from sfcutover.runs.database import Database\n"
-        "from sfcutover.runs.executors import Presence\n"
+        "from sfcutover.runs.processes import Presence\n"
         "from sfcutover.config.traffic import State\n"
         "from sfcutover.config.values import Text\n"
         "database = Database.open(State(url=Text(literal=sys.argv[1])))\n"

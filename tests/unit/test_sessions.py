@@ -21,14 +21,13 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from sfcutover import sessions
 from sfcutover.config.org import OrgConfig
-from sfcutover.credentials import redact
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, NetworkError, SfcutoverError
-from sfcutover.sessions import Session, SessionProvider, provider_for
-
-from ..support import StartEmulator, StartServer, answer, operations
+from sfcutover.salesforce import sessions
+from sfcutover.salesforce.sessions import Session, SessionProvider, provider_for
+from sfcutover.util.secrets import redact
+from tests.support import StartEmulator, StartServer, answer, operations
 
 SECRET = "hunter2-0123456789"
 

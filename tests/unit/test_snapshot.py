@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.carriers import CARRIERS, Carrier
-from sfcutover.component import MAX_COMPONENT_BYTES
+from sfcutover.allowlist.carriers import CARRIERS, Carrier
+from sfcutover.allowlist.component import MAX_COMPONENT_BYTES
+from sfcutover.allowlist.snapshot import Snapshot, read_baseline
 from sfcutover.errors import ConfigError, LimitError, SfcutoverError
-from sfcutover.snapshot import Snapshot, read_baseline
-
-from ..support import NAMESPACE
+from tests.support import NAMESPACE
 
 TOKEN, TRUSTED = CARRIERS["token-ip-ranges"], CARRIERS["trusted-ip-ranges"]
 APP = "Acme_Connector"

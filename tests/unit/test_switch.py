@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.config import load_config
-from sfcutover.config.secretsearch import secret_variables
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import Switch
+from sfcutover.config.values import secret_variables
 from sfcutover.errors import ConfigError, ExitCode, InterruptedRunError, OperationFailedError
-from sfcutover.ipranges import IpRange
-from sfcutover.switch import SwitchFacts, run_switch
+from sfcutover.traffic.switch import SwitchFacts, run_switch
 
 OLD = (IpRange.parse("203.0.113.10"), IpRange.parse("203.0.113.12-203.0.113.14"))
 NEW = (IpRange.parse("198.51.100.20"),)

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from lxml import etree
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import ConfigError, ExitCode
-from sfcutover.templates import Templates
-
-from .strategies import TRICKY, xml_text
+from tests.unit.strategies import TRICKY, xml_text
 
 NAME = "package"
 FILE = "package.xml.j2"

@@ -19,19 +19,18 @@ from pathlib import Path
 import pytest
 import requests
 
-from sfcutover import tokens
 from sfcutover.config.traffic import Verify
-from sfcutover.credentials import Secret
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, OperationFailedError
-from sfcutover.http import new_session
-from sfcutover.oauth import Outcome, TokenEndpoint, token_endpoint
-from sfcutover.tokens import keeper as tokenkeeper
-from sfcutover.tokens import lock as tokenlock
-from sfcutover.tokens import redeem_from
-
-from ..support import StartEmulator, StartServer
-from .rotation import (
+from sfcutover.traffic import redeemer as tokenkeeper
+from sfcutover.traffic import redeemer as tokens
+from sfcutover.traffic.oauth import Outcome, TokenEndpoint, token_endpoint
+from sfcutover.traffic.redeemer import redeem_from
+from sfcutover.util import files as tokenlock
+from sfcutover.util.http import new_session
+from sfcutover.util.secrets import Secret
+from tests.support import StartEmulator, StartServer
+from tests.unit.rotation import (
     FIRST,
     Grant,
     endpoint_at,
@@ -41,7 +40,7 @@ from .rotation import (
     store_of,
     write_token,
 )
-from .test_oauth import closed_port, egress
+from tests.unit.test_oauth import closed_port, egress
 
 WORKERS = multiprocessing.get_context("forkserver")
 WORKERS.set_forkserver_preload(["tests.unit.rotation"])
@@ -348,7 +347,7 @@ def test_a_keeper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) 
     """Its end of a pipe, which it inherits from nobody else, is closed by then."""
     path = write_token(tmp_path / "token")
     code = (
-        "import os, signal, sys; from sfcutover import tokens\n"
+        "import os, signal, sys; from sfcutover.traffic import redeemer as tokens\n"
         "from tests.unit.rotation import *\n"
         "store = store_of(file=sys.argv[1])\n"
         "tokens.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
@@ -365,7 +364,7 @@ def test_a_keeper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) 
     process = Path(f"/proc/{int(done.stdout)}/cmdline")
     gone = threading.Event()
     for _ in range(500):
-        if not process.exists() or b"tokens.keeper" not in process.read_bytes():
+        if not process.exists() or b"traffic.redeemer" not in process.read_bytes():
             return
         gone.wait(0.01)
     pytest.fail("it is still there")
@@ -373,7 +372,7 @@ def test_a_keeper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) 
 
 def test_an_exit_leaves_no_warning_and_no_process(endpoint: TokenEndpoint, tmp_path: Path) -> None:
     code = (
-        "import os, sys; from sfcutover import tokens\n"
+        "import os, sys; from sfcutover.traffic import redeemer as tokens\n"
         "from tests.unit.rotation import *\n"
         "store = store_of(file=sys.argv[1])\n"
         "tokens.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"

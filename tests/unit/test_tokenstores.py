@@ -12,18 +12,17 @@ from pathlib import Path
 import pytest
 import requests
 
-from sfcutover import tokens
-from sfcutover.credentials import Secret
 from sfcutover.errors import ConfigError, ExitCode, OperationFailedError
-from sfcutover.http import new_session
-from sfcutover.oauth import Outcome, TokenEndpoint
-from sfcutover.tokens import TokenStore, redeem_from
-from sfcutover.tokens import command as tokencommand
-from sfcutover.tokens import recovery as tokenrecovery
-from sfcutover.tokens.file import FileStore
-
-from ..support import StartServer
-from .rotation import FIRST, Grant, endpoint_at, store_of, write_token
+from sfcutover.traffic import redeemer as tokens
+from sfcutover.traffic import tokenstores as tokencommand
+from sfcutover.traffic import tokenstores as tokenrecovery
+from sfcutover.traffic.oauth import Outcome, TokenEndpoint
+from sfcutover.traffic.redeemer import TokenStore, redeem_from
+from sfcutover.traffic.tokenstores import FileStore
+from sfcutover.util.http import new_session
+from sfcutover.util.secrets import Secret
+from tests.support import StartServer
+from tests.unit.rotation import FIRST, Grant, endpoint_at, store_of, write_token
 
 NEW = Secret("5Aep861-a-new-token")
 HELPER = """

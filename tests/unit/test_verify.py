@@ -9,13 +9,12 @@ from datetime import timedelta
 
 import pytest
 
+from sfcutover.allowlist.ranges import Allowlist
+from sfcutover.cutover.probe import probe
+from sfcutover.cutover.refusals import UndecidedError
 from sfcutover.emulator import Emulator, Fault, Scenario
 from sfcutover.errors import ExitCode, GateError, NetworkError, SfcutoverError
-from sfcutover.gates.probe import probe
-from sfcutover.gates.refusal import UndecidedError
-from sfcutover.ipranges import Allowlist
-
-from .verifying import NEW, OLD, Canaries, ShiftedClock, put_list, ranges
+from tests.unit.verifying import NEW, OLD, Canaries, ShiftedClock, put_list, ranges
 
 RUNS = 100
 SLOW_RUNS = 20  # each asks the echo some fifty times

@@ -13,9 +13,8 @@ from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.errors import NetworkError
 from sfcutover.runs.database import Database
-from sfcutover.runs.journal import Journal
-from sfcutover.runs.lane import Lane
-from sfcutover.runs.vigil import VigilJournal
+from sfcutover.runs.journal import Journal, VigilJournal
+from sfcutover.runs.threads import Lane
 
 
 @pytest.fixture

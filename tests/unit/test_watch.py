@@ -7,16 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.checks import CheckResult, Verdict
 from sfcutover.config.traffic import Watch
-from sfcutover.credentials import Secret
+from sfcutover.cutover.watch import WatchOutcome, WatchPlan, failure_of, watch
+from sfcutover.cutover.watchstate import CANARY, canary_result
 from sfcutover.errors import ConfigError, ExitCode, GateError, InterruptedRunError
-from sfcutover.gates.watch import WatchOutcome, WatchPlan, failure_of, watch
-from sfcutover.gates.watchstate import CANARY, canary_result
-from sfcutover.oauth.redemption import Outcome, Redemption
-from sfcutover.polling import Clock
-
-from .watching import NOON, Watching
+from sfcutover.traffic.checks import CheckResult, Verdict
+from sfcutover.traffic.oauth import Outcome, Redemption
+from sfcutover.util.clock import Clock
+from sfcutover.util.secrets import Secret
+from tests.unit.watching import NOON, Watching
 
 PASSED, ROLLED_BACK, INCONCLUSIVE = WatchOutcome
 

@@ -8,18 +8,15 @@ from ipaddress import ip_address
 
 import requests
 
-from sfcutover.credentials import Secret
-from sfcutover.egress import Egress
-from sfcutover.egress.proxyurl import ProxyUrl
+from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
+from sfcutover.cutover.verify import Verification
 from sfcutover.emulator import Emulator
-from sfcutover.gates.verify import Verification
-from sfcutover.ipranges import Address, Allowlist, IpRange
-from sfcutover.loginhistory import LoginHistory
-from sfcutover.oauth import TokenEndpoint
-from sfcutover.oauth.redemption import Redemption
-from sfcutover.org import Org
-
-from ..support import SECURITY, SECURITY_NAME, Token
+from sfcutover.salesforce.org import LoginHistory, Org
+from sfcutover.traffic.egress import Egress
+from sfcutover.traffic.oauth import Redemption, TokenEndpoint
+from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.util.secrets import Secret
+from tests.support import SECURITY, SECURITY_NAME, Token
 
 API = "67.0"
 OLD = ("127.0.0.11", "127.0.0.12")

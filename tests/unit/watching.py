@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from sfcutover.checks import CheckResult, Look, Verdict
-from sfcutover.gates.watch import WatchPlan, WatchResult, WatchRound, watch
-from sfcutover.oauth.redemption import Outcome, Redemption
-
-from ..support import FakeTime
+from sfcutover.cutover.watch import WatchPlan, WatchResult, WatchRound, watch
+from sfcutover.traffic.checks import CheckResult, Look, Verdict
+from sfcutover.traffic.oauth import Outcome, Redemption
+from tests.support import FakeTime
 
 T = TypeVar("T")
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -15,10 +15,10 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from sfcutover.documents.base import Document
-from sfcutover.documents.runs import EventDocument
 from sfcutover.errors import ExitCode
+from sfcutover.runs.documents import EventDocument
 from sfcutover.runs.journal import Event
+from sfcutover.util.document import Document
 
 TIMEOUT_SECONDS = 120.0  # then a command is killed; each takes far less
 _GRACE_SECONDS = 1.0

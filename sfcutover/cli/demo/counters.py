@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sfcutover.documents.base import Document
+from sfcutover.util.document import Document
 
 BEFORE = "before"
 

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import yaml
 
-from sfcutover.carriers import SECURITY_SETTINGS
+from sfcutover.allowlist.carriers import SECURITY_SETTINGS
 from sfcutover.cli.demo.application import Application
 from sfcutover.cli.demo.commands import Commands, Display
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.durablefile import write_durably
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.emulator.loss import drop_address
 from sfcutover.runs.database import Database
 from sfcutover.runs.journal import Event
 from sfcutover.runs.store import RunStore
+from sfcutover.util.files import write_durably
 
 DEPLOY_SECONDS = 1.0
 SWITCH_SECONDS = 0.5

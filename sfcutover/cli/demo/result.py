@@ -22,7 +22,7 @@ from sfcutover.cli.demo.counters import (
     outage_seconds,
     phase_at,
 )
-from sfcutover.documents.base import Document
+from sfcutover.util.document import Document
 
 if TYPE_CHECKING:
     from sfcutover.runs.journal import Event
