@@ -22,6 +22,7 @@ from sqlalchemy import make_url
 from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.emulator import Emulator, Scenario
 from tests.emulator.traffic import redeem
+from tests.support import client_credentials
 
 OLD = ("127.0.0.11", "127.0.0.12")
 NEW = ("127.0.0.21", "127.0.0.22")
@@ -219,7 +220,7 @@ def world(
     folder.mkdir(parents=True, exist_ok=True)
     with Emulator(scenario or Scenario(), tls=False) as emulator:
         config = yaml.safe_load(emulator.config_text(str(folder / "canary.token")))
-        config["targets"] = [{"name": "packaging", "org": _renewable(emulator)}]
+        config["targets"] = [{"name": "packaging", "org": client_credentials(emulator)}]
         config["verify"] |= {"settle": "300ms", "patience": "30s"}
         config["watch"] = {"duration": "900ms", "interval": "300ms", "failures": 2}
         script = (
@@ -286,34 +287,22 @@ def fleet(
 
 def _target(name: str, emulator: Emulator, first: World) -> Json:
     """One target: its login and its own canary. Its secrets have their own variables."""
-    prefix = name.upper().replace("-", "_")
+    prefix = name.upper().replace("-", "_") + "_"
     for variable in ("SF_CLIENT_ID", "SF_CLIENT_SECRET"):
-        first.environment[f"{prefix}_{variable}"] = emulator.environment[variable]
+        first.environment[f"{prefix}{variable}"] = emulator.environment[variable]
     token = first.folder / f"{name}.token"
     token.touch(0o600)
     token.write_text(emulator.environment["SF_REFRESH_TOKEN"], encoding="utf-8")
-    client = {"env": f"{prefix}_SF_CLIENT_ID"}
-    secret = {"env": f"{prefix}_SF_CLIENT_SECRET"}
-    login = {"client_id": client, "client_secret": secret, "login_url": emulator.url}
     return {
         "name": name,
-        "org": {"client_credentials": login},
+        "org": client_credentials(emulator, prefix),
         "verify": {
             "token_url": emulator.environment["SFCUTOVER_TOKEN_URL"],
-            "client_id": client,
-            "client_secret": secret,
+            "client_id": {"env": f"{prefix}SF_CLIENT_ID"},
+            "client_secret": {"env": f"{prefix}SF_CLIENT_SECRET"},
             "refresh_token": {"file": str(token)},
         },
     }
-
-
-def _renewable(emulator: Emulator) -> Json:
-    login = {
-        "client_id": {"env": "SF_CLIENT_ID"},
-        "client_secret": {"env": "SF_CLIENT_SECRET"},
-        "login_url": emulator.url,
-    }
-    return {"client_credentials": login}
 
 
 def _environment(emulator: Emulator, folder: Path, state: str) -> dict[str, str]:
