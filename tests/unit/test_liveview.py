@@ -15,7 +15,7 @@ from sfcutover.output.settings import Settings
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
 from sfcutover.util.secrets import Secret
-from tests.unit.journaled import RUN, TARGETS, Story, events_of
+from tests.unit.runs.journaled import RUN, TARGETS, Story, events_of
 from tests.unit.terminal import Terminal
 
 COLORS = "standard"
