@@ -6,8 +6,7 @@ import click
 
 from sfcutover.cli.context import Invocation, global_options, settings_of
 from sfcutover.cutover.discovery import Discovery, discover, load_for_discovery, write_discovered
-from sfcutover.cutover.documents import ProbeDocument
-from sfcutover.cutover.probe import CONFIDENCE, ProbeResult, probe
+from sfcutover.cutover.probe import CONFIDENCE, ProbeDocument, ProbeResult, probe_egress
 from sfcutover.errors import Advice, ExitCode
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
@@ -54,7 +53,6 @@ def _run_for_discovery(ctx: click.Context) -> Invocation:
 
 def _ask(run: Invocation, via: str, write: bool) -> ProbeResult:
     cutover = run.cutover
-    confidence = cutover.verify.confidence if cutover.verify else CONFIDENCE
     egress, echo_url = egress_of(cutover, via), echo_url_of(cutover)
     run.console.note(f"asking {echo_url} through {egress.proxy}, by a new connection each time")
 
@@ -63,8 +61,9 @@ def _ask(run: Invocation, via: str, write: bool) -> ProbeResult:
             run.console.note(f"asked {tries} times")
 
     if write:
+        confidence = cutover.verify.confidence if cutover.verify else CONFIDENCE
         return discover(egress, echo_url, cutover, confidence=confidence, progress=progress)
-    return probe(egress, echo_url, confidence=confidence, progress=progress)
+    return probe_egress(cutover, via, progress)
 
 
 def _finish(run: Invocation, result: ProbeResult, found: Discovery | None) -> int:

@@ -13,15 +13,8 @@ from sfcutover.allowlist.ranges import Address, IpRange, RangeError, subtract
 from sfcutover.config.cutover import Cutover, parse_config
 from sfcutover.config.yamledit import UneditableError, edit_list
 from sfcutover.config.yamlfile import parse_yaml, read_text
-from sfcutover.cutover.probe import (
-    CONFIDENCE,
-    ProbeResult,
-    Progress,
-    family_warnings,
-    judge,
-    probe,
-    single,
-)
+from sfcutover.cutover.observation import Progress, family_warnings, single
+from sfcutover.cutover.probe import CONFIDENCE, ProbeResult, judge, probe
 from sfcutover.errors import ConfigError, LimitError, OperationFailedError
 from sfcutover.traffic.egress import Egress
 from sfcutover.util.files import write_durably

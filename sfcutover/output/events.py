@@ -11,7 +11,7 @@ from sfcutover.errors import Command
 from sfcutover.output.console import Console, Settings, shown
 from sfcutover.output.json import print_document
 from sfcutover.runs.documents import EventDocument
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.summaries import buckets_of, evidence_of, finding, looks_of, rolled_back
 

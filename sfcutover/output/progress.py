@@ -1,15 +1,17 @@
-"""A rollout as it goes: a live line on a terminal, one line an event elsewhere. All on stderr."""
+"""A deployment's progress: a live line on a terminal, one line an event elsewhere. On stderr."""
 
 from __future__ import annotations
 
 import os
 import sys
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from sfcutover.output.console import Settings, presentable, to_stderr
+from sfcutover.runs.events import Event
 from sfcutover.salesforce.results import DeployResult
 
 if TYPE_CHECKING:
@@ -24,13 +26,40 @@ _STAGES = {
 }
 
 
-def stage_of(result: DeployResult) -> str:
-    """The stage a deployment is in. A status nobody knows is shown as it is."""
-    if result.done:
-        return "Done"
-    if result.tests_total and result.components_deployed >= result.components_total:
-        return "Running tests"
-    return _STAGES.get(result.status, result.status)
+@dataclass(frozen=True)
+class Status:
+    """How a deployment stands. tests: how many it has to run."""
+
+    status: str
+    done: bool
+    deployed: int
+    total: int
+    tests: int
+
+    @classmethod
+    def of(cls, result: DeployResult) -> Self:
+        return cls(
+            result.status,
+            result.done,
+            result.components_deployed,
+            result.components_total,
+            result.tests_total,
+        )
+
+    @classmethod
+    def of_event(cls, event: Event) -> Self:
+        """The status in a deployment-progress event."""
+        numbers = (int(event.number(name)) for name in ("deployed", "total", "tests"))
+        return cls(event.text("status"), event.data.get("done") is True, *numbers)
+
+    @property
+    def stage(self) -> str:
+        """The stage the deployment is in. An unknown status is shown as it is."""
+        if self.done:
+            return "Done"
+        if self.tests and self.deployed >= self.total:
+            return "Running tests"
+        return _STAGES.get(self.status, self.status)
 
 
 class LineProgress(AbstractContextManager["LineProgress"]):
@@ -52,18 +81,14 @@ class LineProgress(AbstractContextManager["LineProgress"]):
     def stage(self, name: str) -> None:
         self._line(name)
 
-    def sending(self) -> str | None:
-        """Nothing: the stage says it."""
-        return None
-
     def sent(self, deployment_id: str) -> None:
         self._line(f"deployment {deployment_id}")
 
-    def progress(self, result: DeployResult) -> None:
-        text = stage_of(result)
-        if result.components_total:
-            text += f" ({result.components_deployed} of {result.components_total} components)"
-        self._line(f"{text} [{result.status}]")
+    def progress(self, status: Status) -> None:
+        text = status.stage
+        if status.total:
+            text += f" ({status.deployed} of {status.total} components)"
+        self._line(f"{text} [{status.status}]")
 
     def note(self, text: str) -> None:
         self._line(text)
@@ -110,20 +135,12 @@ class LiveProgress(AbstractContextManager["LiveProgress"]):
     def stage(self, name: str) -> None:
         self._describe(name)
 
-    def sending(self) -> str | None:
-        """Nothing: the stage says it."""
-        return None
-
     def sent(self, deployment_id: str) -> None:
         self.note(f"deployment {deployment_id}")
 
-    def progress(self, result: DeployResult) -> None:
-        self._describe(f"{stage_of(result)} [{result.status}]")
-        self._progress.update(
-            self._task,
-            completed=result.components_deployed,
-            total=max(1, result.components_total),
-        )
+    def progress(self, status: Status) -> None:
+        self._describe(f"{status.stage} [{status.status}]")
+        self._progress.update(self._task, completed=status.deployed, total=max(1, status.total))
 
     def note(self, text: str) -> None:
         self._progress.console.print(presentable(f"{self._target}: {text}"), markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,13 +17,13 @@ from typing import Literal
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.cutover import Cutover
 from sfcutover.config.traffic import Switch
-from sfcutover.errors import ConfigError, InterruptedRunError, OperationFailedError, SfcutoverError
+from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.util.files import try_lock, write_durably
-from sfcutover.util.processes import Cause, Ended, child_environment, run_in_group
+from sfcutover.util.processes import run_in_group
 
 Direction = Literal["apply", "revert"]
 DRAIN_SECONDS = 1.0  # LoginTime has whole seconds: a proof must not share one with old traffic
-_TOKENS = (
+SWITCH_IMPACT = (
     "the allowlist was not changed by this: traffic may leave by any address that stands on it; "
     "some of it may have moved already"
 )
@@ -75,15 +76,6 @@ class SwitchFacts:
         return f"Move the traffic of {self.app} to {to} (away from {away}). Is that done?"
 
 
-@dataclass(frozen=True)
-class SwitchResult:
-    """A switch that was made. seconds: how long the command, or the person, took."""
-
-    direction: Direction
-    manual: bool
-    seconds: float
-
-
 def command_of(config: Switch, direction: Direction) -> tuple[str, ...]:
     """The argv that moves traffic there. Raises ConfigError if cutover.yaml has none."""
     argv = config.apply if direction == "apply" else config.revert
@@ -96,58 +88,6 @@ def command_of(config: Switch, direction: Direction) -> tuple[str, ...]:
     return argv
 
 
-def run_switch(
-    config: Switch,
-    facts: SwitchFacts,
-    secrets_env: frozenset[str],
-    *,
-    timeout: float,
-    output: Callable[[str], None] = lambda _: None,
-    ask: Callable[[str], bool] = lambda _: False,
-) -> SwitchResult:
-    """Run the command of facts.direction, or ask whether a person has moved the traffic.
-
-    secrets_env: variables the command does not get. timeout: seconds for the command.
-    output: gets each line it prints, secrets masked. ask: puts a question to a person.
-    Raises ConfigError, OperationFailedError with the exit status, and
-    InterruptedRunError after Ctrl-C, which the command gets too, or a no.
-    """
-    if config.manual:
-        return _by_a_person(facts, ask)
-    argv = command_of(config, facts.direction)
-    try:
-        environment = child_environment(secrets_env, facts.variables)
-        ended = run_in_group(argv, environment, timeout=timeout, output=output)
-    except OSError as error:
-        raise ConfigError(
-            f"the switch command {argv[0]} can't be run: {error.strerror}",
-            where=config.where,
-            hint="check its name, PATH and permissions; it runs without a shell",
-        ) from None
-    if ended.cut_short or ended.status:
-        raise _failure(ended, argv[0], facts, config.where)
-    return SwitchResult(facts.direction, False, ended.seconds)
-
-
-def _by_a_person(facts: SwitchFacts, ask: Callable[[str], bool]) -> SwitchResult:
-    begun = time.monotonic()
-    if not ask(facts.question):
-        raise InterruptedRunError(
-            "nobody confirmed that the traffic has moved",
-            hint=f"move it, then run this again at a terminal, where it asks: {facts.question}",
-            tokens=_TOKENS,
-        )
-    return SwitchResult(facts.direction, True, time.monotonic() - begun)
-
-
-def _failure(ended: Ended, program: str, facts: SwitchFacts, where: str) -> SfcutoverError:
-    failed = command_failed(str(ended), program, facts.direction, where)
-    if ended.cause is not Cause.INTERRUPTED:
-        return failed
-    message = f"interrupted; the switch command {program} was told and ended: {ended}"
-    return InterruptedRunError(message, where=where, hint=failed.advice, tokens=_TOKENS)
-
-
 def command_failed(
     how: str, program: str, direction: Direction, where: str
 ) -> OperationFailedError:
@@ -157,7 +97,7 @@ def command_failed(
         f"the switch command {program} failed: {how}",
         where=where,
         hint=f"find out where traffic leaves now; then run this again, or the way back: {other}",
-        tokens=_TOKENS,
+        tokens=SWITCH_IMPACT,
     )
 
 
@@ -204,6 +144,7 @@ def run_kept(
 ) -> None:
     """Run the command under a process that outlives this one; returns when it has ended.
 
+    Ctrl-C is passed on to the command, and raised here.
     timeout: seconds for the command. output: gets each line it prints, as it is.
     """
     job = {"path": sys.path, "record": str(record), "argv": list(argv), "timeout": timeout}
@@ -220,8 +161,12 @@ def run_kept(
         if process.stdin is not None and process.stdout is not None:
             process.stdin.write(json.dumps(job))
             process.stdin.close()
-            for line in process.stdout:
-                output(line.rstrip("\n"))
+            try:
+                for line in process.stdout:
+                    output(line.rstrip("\n"))
+            except KeyboardInterrupt:
+                process.send_signal(signal.SIGINT)  # it passes it on, and records the end
+                raise
 
 
 def await_end(path: Path, timeout: float) -> SwitchRecord | None:

@@ -15,7 +15,8 @@ from sfcutover.config.cutover import parse_config
 from sfcutover.cutover import probe as families
 from sfcutover.cutover import probe as observation
 from sfcutover.cutover.discovery import discover
-from sfcutover.cutover.probe import Observation, ProbeResult, judge, observe, probe, tries_needed
+from sfcutover.cutover.observation import Observation, observe, tries_needed
+from sfcutover.cutover.probe import ProbeResult, judge, probe
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import ExitCode, GateError, NetworkError
 from sfcutover.traffic.egress import Egress, EgressTlsError, ProxyRefusedError, ProxyUrl

@@ -16,7 +16,7 @@ from sfcutover.output.events import (
     is_alarming,
     is_redrawn,
 )
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from tests.unit.runs.journaled import RUN, Story, events_of
 
 TIMESTAMPED = re.compile(r"(warning: )?\d\d:\d\d:\d\dZ \S.*")
