@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 if TYPE_CHECKING:
-    from sfcutover.cutover.discovery import Discovery
     from sfcutover.cutover.probe import ProbeResult
     from sfcutover.cutover.watchstate import WatchRound
 from sfcutover.util.document import Document
@@ -21,21 +20,12 @@ class SeenDocument(Document):
     expected: bool
 
 
-class DiscoveredDocument(Document):
-    """What --discover made of cutover.yaml's ``new:``; change is a unified diff or empty."""
-
-    path: str
-    changed: bool
-    new: list[str]
-    change: str
-
-
 class ProbeDocument(Document):
     """Step 1. Without credentials: proxy is ``scheme://host:port``.
 
     tries counts requests, errors says why some failed. hidden_probability: the chance, at
     most, that one of addresses + 1 evenly balanced ones gave none of the answers. problem and
-    next are null where the probe passed. discovered is null without --discover.
+    next are null where the probe passed.
     """
 
     schema_: Literal["sfcutover/probe/1"] = Field("sfcutover/probe/1", alias="schema")
@@ -54,10 +44,9 @@ class ProbeDocument(Document):
     hidden_probability: float
     problem: str | None
     next: str | None
-    discovered: DiscoveredDocument | None
 
     @classmethod
-    def of(cls, cutover: str, result: ProbeResult, found: Discovery | None) -> ProbeDocument:
+    def of(cls, cutover: str, result: ProbeResult) -> ProbeDocument:
         observation, failure = result.observation, result.failure
         return cls(
             cutover=cutover,
@@ -82,14 +71,6 @@ class ProbeDocument(Document):
             hidden_probability=result.hidden_probability,
             problem=failure.message if failure else None,
             next=failure.hint if failure else None,
-            discovered=DiscoveredDocument(
-                path=str(found.path),
-                changed=bool(found.change),
-                new=[str(address) for address in found.addresses],
-                change=found.change,
-            )
-            if found
-            else None,
         )
 
 

@@ -8,6 +8,7 @@ redemptions the allowlist would block.
 from __future__ import annotations
 
 import ipaddress
+import json
 import math
 import socket
 import threading
@@ -300,10 +301,9 @@ def _advice(result: ProbeResult) -> str:
     name = result.egress.name
     if result.unexpected:
         return (
-            f"{first}: redemptions from an address that is not listed are blocked. Correct {name}: "
-            "in cutover.yaml"
-            + (" (sfcutover probe --discover writes what was seen)" if name == "new" else "")
-            + ", or ask the proxy's provider whose address it is; then probe again"
+            f"{first}: redemptions from an address that is not listed are blocked. Ask the proxy's "
+            f"provider whose address it is, and correct {name}: in cutover.yaml{_lines(result)}; "
+            "then probe again"
         )
     if result.missing:
         return (
@@ -311,3 +311,11 @@ def _advice(result: ProbeResult) -> str:
             f"{name}: in cutover.yaml; then probe again"
         )
     return f"{first}: an address behind the proxy may be down; probe again, then ask its provider"
+
+
+def _lines(result: ProbeResult) -> str:
+    """What new: is to list if all addresses seen are the cutover's own, for pasting."""
+    if result.egress.name != "new":
+        return ""
+    # In quotes, as YAML 1.1 reads some IPv6 addresses as numbers.
+    return f". If all are yours, paste: new: {json.dumps([str(each) for each in result.seen])}"

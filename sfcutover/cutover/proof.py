@@ -29,7 +29,7 @@ def prove_egress(work: Work) -> Evidence:
     result.require_passed()
     for target in work.cutover.targets:
         Canary(work.cutover, target).require_token()
-    return ProbeDocument.of(work.cutover.name, result, None).model_dump(mode="json", by_alias=True)
+    return ProbeDocument.of(work.cutover.name, result).model_dump(mode="json", by_alias=True)
 
 
 def verify(work: TargetWork, via: Via, patience: float) -> Evidence:
