@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import escape
 
@@ -71,7 +71,7 @@ class Component:
     def with_allowlist(self, allowlist: Allowlist) -> Component:
         return replace(self, allowlist=allowlist)
 
-    def with_values(self, values: dict[str, str]) -> Component:
+    def with_values(self, values: Mapping[str, str]) -> Component:
         """Set simple fields to a text; every other field stays."""
         kept = [each for each in self.fields if each.name not in values]
         changed = [Field.of_text(name, text) for name, text in values.items()]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from sfcutover.allowlist.ranges import Allowlist, IpRange, PartialOverlapError, subtract
 from sfcutover.errors import ConfigError, DriftError, LimitError
@@ -28,6 +29,9 @@ class Phase(enum.StrEnum):
     def removes(self) -> bool:
         """True if the phase takes addresses off, so that somebody may be locked out."""
         return self in (Phase.REMOVE_OLD, Phase.REMOVE_NEW)
+
+
+PhaseName = Literal["add-new", "remove-old", "restore-old", "remove-new"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.allowlist.plan import PlannedPhase, plan_phase
+from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
     Invocation,
@@ -212,24 +212,21 @@ class Deploy:
         run, live = self.run, connection.read()
         for component in live.carriers:
             check_order(self.phase, component.allowlist, run.cutover.change)
+        planner = run.cutover.planner(self.templates)
         if self.plan_file is None:
-            return plan_phase(self.phase, live, run.cutover, self.templates)
+            return planner.plan(self.phase, live)
         from sfcutover.allowlist.planfile import TargetPlan, read_plan
 
         plan = TargetPlan(
-            read_plan(self.plan_file),
-            self.plan_file,
-            connection.target.name,
-            run.cutover,
-            self.templates,
+            read_plan(self.plan_file), self.plan_file, connection.target.name, planner
         )
         if not self.plan_binds:
-            return plan_phase(self.phase, live, run.cutover, self.templates, plan.baseline)
+            return planner.plan(self.phase, live, plan.baseline)
         planned = plan.planned(self.phase)
         plan.check_live(planned, live, connection.org.instance_url)
         if live.fingerprints == planned.start.fingerprints:
             return planned
-        return plan_phase(self.phase, live, run.cutover, self.templates, plan.baseline)
+        return planner.plan(self.phase, live, plan.baseline)
 
     def _require_unchanged(self, connection: Connection, planned: PlannedPhase) -> None:
         """A person may think, and a gate wait, for minutes; what was shown must still be so."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from sfcutover.allowlist.carriers import CARRIERS
-from sfcutover.allowlist.documents import RangeDocument
+from sfcutover.allowlist.diff import RangeDocument
 from sfcutover.allowlist.ranges import IpRange, RangeError
 from sfcutover.cli.context import global_options, settings_of
 from sfcutover.config.org import OrgConfig
@@ -95,7 +95,7 @@ def command(
     first = f"fill in {missing}, then " if missing else ""
     console.note(f"next: {first}sfcutover doctor")
     if settings.json:
-        ranges = [RangeDocument.of(entry) for entry in live]
+        ranges = [RangeDocument.model_validate(entry) for entry in live]
         print_document(
             InitDocument(path=str(settings.config), app=app, instance_url=url, live=ranges)
         )

@@ -13,7 +13,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from sfcutover.allowlist.documents import DiffDocument, PlanDocument, RenderDocument
+from sfcutover.allowlist.plan import DiffDocument, RenderDocument
+from sfcutover.allowlist.planfile import PlanDocument
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.documents import CaseDocument, ProbeDocument, SwitchDocument, WatchDocument
 from sfcutover.cutover.evidence import EvidenceFile
@@ -27,7 +28,7 @@ from sfcutover.documents.commands import (
 )
 from sfcutover.documents.reports import ReportDocument
 from sfcutover.runs.documents import EventDocument, RunsDocument
-from sfcutover.salesforce.documents import DeployDocument, DeploymentDocument
+from sfcutover.salesforce.results import DeployDocument, DeploymentDocument
 
 SCHEMAS: dict[str, type[BaseModel]] = {
     "cutover": Cutover,

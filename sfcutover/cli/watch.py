@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import plan_phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.rollback import on_every_target
@@ -86,7 +85,7 @@ class Rollback:
     def __init__(self, run: Invocation, canary: Canary, templates: Templates) -> None:
         self._run = run
         self._canary = canary
-        self._templates = templates
+        self._planner = run.cutover.planner(templates)
 
     def get_ready(self) -> None:
         """See that everything a rollback needs is there before it is needed."""
@@ -95,7 +94,7 @@ class Rollback:
         self._canary.require_token()
         for target in self._run.targets:
             with self._run.connection(target) as connection:
-                plan_phase(Phase.RESTORE_OLD, connection.read(), self._run.cutover, self._templates)
+                self._planner.plan(Phase.RESTORE_OLD, connection.read())
 
     def __call__(self) -> None:
         """Raises what deploying raises, and GateError if the old egress can't redeem.
@@ -113,9 +112,7 @@ class Rollback:
             self._run.connection(target) as connection,
             progress_for(target.name, self._run.settings) as progress,
         ):
-            planned = plan_phase(
-                Phase.RESTORE_OLD, connection.read(), self._run.cutover, self._templates
-            )
+            planned = self._planner.plan(Phase.RESTORE_OLD, connection.read())
             if planned.changed:
                 Rollout(connection, planned, RolloutOptions(), progress).run()
             self._run.console.note(f"{target.name}: the old addresses are on the list again")

@@ -23,7 +23,9 @@ from pydantic_core import ErrorDetails
 
 from sfcutover.allowlist.carriers import CARRIERS, Carrier
 from sfcutover.allowlist.phases import Change
+from sfcutover.allowlist.plan import Planner
 from sfcutover.allowlist.ranges import Allowlist, subtract
+from sfcutover.allowlist.templates import Templates
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.traffic import (
     Egress,
@@ -207,10 +209,17 @@ class Cutover(Model):
         order = f"finish the cutover {self.after} first; this one comes after it"
         return ((TRUSTED_RANGES,) if self.is_legacy else ()) + ((order,) if self.after else ())
 
-    @property
-    def policy_values(self) -> dict[str, str]:
-        """The OAuth policies as XML texts: true and false in lower case."""
-        return dict(self.policies)
+    def planner(self, templates: Templates) -> Planner:
+        """What works out this cutover's phases."""
+        return Planner(
+            self.name,
+            self.app,
+            self.change,
+            self.api_version,
+            templates,
+            self.policies,
+            self.notes,
+        )
 
     def select_targets(self, names: tuple[str, ...]) -> tuple[Target, ...]:
         """The targets of these names, or all. Raises ConfigError with close matches."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sfcutover.allowlist.documents import PhaseDocument
 from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.allowlist.plan import live_phase, plan_all_phases, plan_phase
+from sfcutover.allowlist.plan import PhaseDocument, live_phase
 from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.evidence import Evidence as Proof
 from sfcutover.cutover.phase import PhaseDeployment, Sendings
@@ -14,7 +14,6 @@ from sfcutover.cutover.step import BEFORE_LEAVING, Evidence, TargetWork
 from sfcutover.cutover.verification import TargetVerification, via_of
 from sfcutover.errors import GateError, SfcutoverError
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.documents import AllowlistDocument
 
 _PROOFS = 3  # so often a proof is made anew for a list that has changed since
 
@@ -28,7 +27,7 @@ def snapshot(work: TargetWork) -> Evidence:
         live = connection.read()
         for component in live.carriers:
             check_order(Phase.ADD_NEW, component.allowlist, work.cutover.change)
-        phases = plan_all_phases(live, work.cutover, work.templates)
+        phases = work.cutover.planner(work.templates).plan_all(live)
         return {
             "instance_url": connection.org.instance_url,
             "live": _lists(live),
@@ -87,7 +86,8 @@ def remove(
         deployment.baseline = _baseline(live, baseline)
         if not deployment.sendings.sent:  # what was sent is seen through to its end
             work.require_wanted()
-        planned = plan_phase(phase, live, work.cutover, work.templates, deployment.baseline)
+        planner = work.cutover.planner(work.templates)
+        planned = planner.plan(phase, live, deployment.baseline)
         if not planned.changed:
             return deployment.bring(live)  # done, before a crash or by somebody else
         deployment.require_first()

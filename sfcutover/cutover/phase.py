@@ -10,10 +10,9 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sfcutover.allowlist.diff import ReadBack
-from sfcutover.allowlist.documents import PhaseDocument
 from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.allowlist.plan import PlannedPhase, plan_phase
+from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase
+from sfcutover.allowlist.readback import AllowlistDocument, ReadBack
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.deployment import Rollout, RolloutOptions
 from sfcutover.cutover.refusals import Clearance
@@ -30,8 +29,7 @@ from sfcutover.errors import (
 from sfcutover.runs.journal import Event, Journal
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import Watcher
-from sfcutover.salesforce.documents import AllowlistDocument, ResultDocument
-from sfcutover.salesforce.results import DeployResult
+from sfcutover.salesforce.results import DeployResult, ResultDocument
 from sfcutover.util.clock import Clock, next_interval
 
 SENDING = "deployment-sending"
@@ -137,9 +135,8 @@ class PhaseDeployment:
         """
         for component in live.carriers:
             check_order(self.phase, component.allowlist, self.work.cutover.change)
-        planned = plan_phase(
-            self.phase, live, self.work.cutover, self.work.templates, self.baseline
-        )
+        planner = self.work.cutover.planner(self.work.templates)
+        planned = planner.plan(self.phase, live, self.baseline)
         self.work.tell("planned", phase=PhaseDocument.of(planned).model_dump(mode="json"))
         if not planned.changed and not even_if_unchanged:
             return self._evidence(planned, None)
@@ -224,7 +221,8 @@ class PhaseDeployment:
             "phase": self.phase.value,
             "changed": planned.changed,
             "deployments": [
-                ResultDocument.of(each).model_dump(mode="json") for each in deployments or ()
+                ResultDocument.model_validate(each).model_dump(mode="json")
+                for each in deployments or ()
             ],
             "sent": self.sendings.sent,
             "live": [each.model_dump(mode="json") for each in AllowlistDocument.all_of(live)],

@@ -10,7 +10,7 @@ from sfcutover.errors import SfcutoverError
 
 if TYPE_CHECKING:
     pass
-from sfcutover.allowlist.documents import RangeDocument
+from sfcutover.allowlist.diff import RangeDocument
 from sfcutover.util.document import Document
 
 

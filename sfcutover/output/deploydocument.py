@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.allowlist.plan import PhaseDocument
+from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.output.deployed import Deployed
-from sfcutover.salesforce.documents import (
-    AllowlistDocument,
-    DeployDocument,
-    DeployTargetDocument,
-    ResultDocument,
-)
+from sfcutover.salesforce.results import DeployDocument, DeployTargetDocument
 
 
 def deploy_document(cutover: str, targets: Sequence[Deployed]) -> DeployDocument:
@@ -26,7 +22,7 @@ def _target(deployed: Deployed) -> DeployTargetDocument:
         instance_url=deployed.instance_url,
         outcome=deployed.outcome,
         deployment_ids=list(deployed.ids),
-        deployments=[ResultDocument.of(result) for result in deployed.deployments],
+        deployments=deployed.deployments,
         phase=PhaseDocument.of(deployed.planned),
         live=AllowlistDocument.all_of(state.live) if state else [],
         differences=[str(mismatch) for mismatch in state.cosmetic] if state else [],

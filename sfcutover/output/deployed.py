@@ -7,9 +7,9 @@ from typing import Literal
 
 import click
 
-from sfcutover.allowlist.diff import ReadBack
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase
+from sfcutover.allowlist.readback import ReadBack
 from sfcutover.cutover.refusals import Clearance
 from sfcutover.salesforce.results import DeployResult
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.summaries import buckets_of, evidence_of, finding, rolled_back
