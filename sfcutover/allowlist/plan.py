@@ -101,7 +101,7 @@ class Planner:
         try:
             allowlist = apply_phase(phase, component.allowlist, self.change, recorded)
         except ConfigError as error:
-            raise ConfigError(error.message, hint=error.hint, where=component.path) from error
+            raise ConfigError(error.message, hint=error.advice, where=component.path) from error
         return component.with_allowlist(allowlist)
 
     def _notes(self, phase: Phase, start: Snapshot) -> list[str]:

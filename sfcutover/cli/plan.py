@@ -12,8 +12,8 @@ from sfcutover.allowlist.planfile import PlanTargetDocument, make_plan, make_tar
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, global_options, templates_option, templates_words
 from sfcutover.config.cutover import Target
+from sfcutover.output.diffs import phase_text
 from sfcutover.output.json import print_document
-from sfcutover.output.text import phase_text
 
 
 @click.command("plan")

@@ -7,9 +7,9 @@ import click
 from sfcutover.cli.context import Invocation, global_options
 from sfcutover.cutover.documents import ProbeDocument
 from sfcutover.cutover.probe import CONFIDENCE, ProbeResult, probe
-from sfcutover.errors import ExitCode
+from sfcutover.errors import Advice, ExitCode
 from sfcutover.output.json import print_document
-from sfcutover.output.probed import probe_text
+from sfcutover.output.text import probe_text
 from sfcutover.traffic.egress import echo_url_of, egress_of
 
 _NOTE_EVERY = 100  # requests
@@ -55,7 +55,7 @@ def _finish(run: Invocation, result: ProbeResult) -> int:
     if failure := result.failure:
         if not run.settings.json:
             raise failure
-        run.console.warn(f"{failure}; next: {failure.hint}")
+        run.console.warn(Advice(f"{failure}; next: ", failure.advice))
         return failure.exit_code
     if result.egress.name == "new":
         run.console.note(f"next: {run.command_line('deploy', 'add-new')}")

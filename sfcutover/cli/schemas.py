@@ -15,18 +15,16 @@ from pydantic import BaseModel
 
 from sfcutover.allowlist.plan import DiffDocument, RenderDocument
 from sfcutover.allowlist.planfile import PlanDocument
+from sfcutover.cli.demo.result import DemoDocument
+from sfcutover.cli.doctor import DoctorDocument
+from sfcutover.cli.emulator import EmulatorDocument
+from sfcutover.cli.init import InitDocument
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.documents import CaseDocument, ProbeDocument, SwitchDocument, WatchDocument
 from sfcutover.cutover.evidence import EvidenceFile
 from sfcutover.cutover.supportcase import Confirmation
-from sfcutover.documents.commands import (
-    DemoDocument,
-    DoctorDocument,
-    EmulatorDocument,
-    ErrorDocument,
-    InitDocument,
-)
 from sfcutover.documents.reports import ReportDocument
+from sfcutover.output.json import ErrorDocument
 from sfcutover.runs.documents import EventDocument, RunsDocument
 from sfcutover.salesforce.results import DeployDocument, DeploymentDocument
 

@@ -9,7 +9,7 @@ from pydantic import Field
 if TYPE_CHECKING:
     from sfcutover.cutover.probe import ProbeResult
     from sfcutover.cutover.watchstate import WatchRound
-from sfcutover.util.document import Document
+from sfcutover.util.document import Document, DocumentText
 
 
 class SeenDocument(Document):
@@ -43,7 +43,7 @@ class ProbeDocument(Document):
     certainty: str
     hidden_probability: float
     problem: str | None
-    next: str | None
+    next: DocumentText | None
 
     @classmethod
     def of(cls, cutover: str, result: ProbeResult) -> ProbeDocument:
@@ -70,7 +70,7 @@ class ProbeDocument(Document):
             certainty=result.certainty,
             hidden_probability=result.hidden_probability,
             problem=failure.message if failure else None,
-            next=failure.hint if failure else None,
+            next=failure.advice if failure else None,
         )
 
 

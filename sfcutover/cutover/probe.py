@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sfcutover.allowlist.ranges import Address, IpRange, subtract
-from sfcutover.errors import GateError
+from sfcutover.errors import GateError, Text
 from sfcutover.traffic.egress import (
     Egress,
     EgressError,
@@ -292,7 +292,7 @@ def _problem(result: ProbeResult) -> str:
     return f"the {name} egress: {'; '.join(parts)}"
 
 
-def _advice(result: ProbeResult) -> str:
+def _advice(result: ProbeResult) -> Text:
     first = (
         "stop here, before step 2 (deploy add-new)"
         if result.egress.name == "new"

@@ -32,6 +32,11 @@ def _time(value: object) -> str | None:
     return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def _problems(messages: object) -> list[object]:
+    found = messages if isinstance(messages, list) else []
+    return [getattr(each, "problem", None) for each in found]
+
+
 OptionalText = Annotated[str | None, BeforeValidator(_text)]
 Text = Annotated[str, BeforeValidator(lambda value: _text(value) or "")]
 Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
@@ -149,10 +154,6 @@ class DeployResult(Answer):
         return self.details.component_failures + self.details.component_successes
 
 
-class RetrieveMessage(Answer):
-    problem: Text = ""
-
-
 class RetrieveResult(Answer):
     """How a retrieval stands; zip_file once it is done and succeeded.
 
@@ -165,7 +166,7 @@ class RetrieveResult(Answer):
     status: Text = ""
     zip_file: bytes | None = None
     error_message: OptionalText = None
-    messages: Annotated[tuple[RetrieveMessage, ...], _LIST] = ()
+    messages: Annotated[tuple[Text, ...], BeforeValidator(_problems)] = ()
 
 
 class FileProperties(Answer):

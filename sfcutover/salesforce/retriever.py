@@ -142,8 +142,7 @@ class Retriever:
         result = self._wait(self._client.retrieve(members))
         where = f"{self._client.org.instance_url} retrieve {result.id}"
         if not result.success or result.zip_file is None:
-            problems = "; ".join(each.problem for each in result.messages)
-            reason = result.error_message or problems or result.status
+            reason = result.error_message or "; ".join(result.messages) or result.status
             raise OperationFailedError(
                 f"the retrieve failed: {reason}",
                 where=where,

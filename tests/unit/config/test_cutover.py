@@ -104,7 +104,7 @@ def test_the_whole_example_loads(load: Load) -> None:
     assert cutover.name == "2026-11-region-move"
     assert [str(entry) for entry in cutover.change.old] == ["203.0.113.10", "203.0.113.11"]
     assert [entry.description for entry in cutover.change.old] == [None, "proxy b"]
-    assert cutover.policy_values == {"ipRelaxationPolicyType": "Enforce"}
+    assert cutover.policies == {"ipRelaxationPolicyType": "Enforce"}
     assert cutover.verify is not None
     assert (cutover.verify.settle, cutover.verify.confidence) == (60.0, 0.999999)
     assert cutover.watch is not None
@@ -581,7 +581,7 @@ def test_an_app_s_name_may_have_a_namespace(load: Load, app: str) -> None:
 
 def test_policies_become_xml_texts(load: Load) -> None:
     cutover = load(f"{BASE}policies: {{a: true, b: 'True', c: 30, d: Enforce}}\n")
-    assert cutover.policy_values == {"a": "true", "b": "True", "c": "30", "d": "Enforce"}
+    assert cutover.policies == {"a": "true", "b": "True", "c": "30", "d": "Enforce"}
 
 
 def test_two_targets_may_not_have_one_name(refuse: Refuse) -> None:
