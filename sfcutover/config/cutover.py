@@ -84,7 +84,7 @@ def _no_duplicates(entries: tuple[RangeEntry, ...]) -> tuple[RangeEntry, ...]:
     for index, entry in enumerate(entries):
         one = entry.to_range()
         if subtract([one], seen) != (one,):
-            raise PlacedError(f"{entry.range} stands in this list twice, or partly", index)
+            raise PlacedError(f"{entry.range} is in this list twice, or partly", index)
         seen = Allowlist((*seen.ranges, one))
     return entries
 
@@ -92,7 +92,7 @@ def _no_duplicates(entries: tuple[RangeEntry, ...]) -> tuple[RangeEntry, ...]:
 def _no_repetition(names: tuple[CarrierName, ...]) -> tuple[CarrierName, ...]:
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise PlacedError(f"{name} stands in this list twice", index)
+            raise PlacedError(f"{name} is in this list twice", index)
     return names
 
 

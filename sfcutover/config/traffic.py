@@ -117,7 +117,7 @@ class TokenStore(SecretPlace):
     says false, a place that can't be written is refused.
     """
 
-    refusal = "a token never stands in this file; write {file: PATH}, or {get: [argv], put: [argv]}"
+    refusal = "this file never holds a token; write {file: PATH}, or {get: [argv], put: [argv]}"
     env: VariableName | None = None
     file: FilePath | None = None
     get: tuple[Word, ...] = ()
@@ -199,7 +199,7 @@ class Check(Model):
 
     @property
     def title(self) -> str:
-        """The name, or what it looks at."""
+        """The name, or what it checks."""
         if self.name is not None:
             return self.name
         return self.prometheus.query if self.prometheus else (self.command or ("command",))[0]

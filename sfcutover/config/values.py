@@ -73,13 +73,13 @@ class PlacedError(ValueError):
 class Model(BaseModel):
     """Frozen; a key that isn't known is an error; knows its place in the file."""
 
-    # What stands in the file may be a secret, so no error repeats it.
+    # The file's content may be a secret, so no error repeats it.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     _where: str = PrivateAttr("cutover.yaml")
 
     def place(self, file: YamlFile, location: Location = ()) -> None:
-        """Remember where this model, and every one in it, stands in the file."""
+        """Remember the lines of this model and of every one in it."""
         self._where = file.where(location)
         for name in self.model_fields_set:
             _place(getattr(self, name), file, (*location, name))
@@ -138,9 +138,7 @@ class SecretReference(SecretPlace):
     command: argv, run without a shell; its stdout is the secret.
     """
 
-    refusal = (
-        "a secret never stands in this file; write {env: NAME}, {file: PATH} or {command: [argv]}"
-    )
+    refusal = "this file never holds a secret; write {env: NAME}, {file: PATH} or {command: [argv]}"
     env: VariableName | None = None
     file: FilePath | None = None
     command: tuple[Word, ...] | None = None
@@ -197,7 +195,7 @@ class Text(TextOrMapping):
         check_text(self.literal)
         if _has_password(self.literal or ""):
             raise ValueError(
-                "a password never stands in this file; take the whole URL from {env: NAME}"
+                "this file never holds a password; take the whole URL from {env: NAME}"
             )
         return self
 

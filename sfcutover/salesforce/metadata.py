@@ -131,7 +131,7 @@ class StrictTransport(Transport):
 
 
 def _content(envelope: etree._Element) -> str:
-    """The tag of what stands in the body. Raises ValueError if nothing does."""
+    """The tag of the body's content. Raises ValueError without one."""
     body = envelope.find(f"{{{_ENVELOPE}}}Body")
     if envelope.tag != f"{{{_ENVELOPE}}}Envelope" or body is None or not len(body):
         raise ValueError("no SOAP envelope")
@@ -184,7 +184,7 @@ class MetadataClient:
         self._zeep = zeep.Client(
             str(wsdl),
             transport=StrictTransport(org.http),
-            # Not strict: elements that nobody knows yet are passed over.
+            # Not strict: elements that are not known yet are skipped.
             settings=zeep.Settings(strict=False, xsd_ignore_sequence_order=True),
         )
 

@@ -115,10 +115,7 @@ class DeployResult(Answer):
     components_deployed: Count = Field(0, alias="numberComponentsDeployed")
     components_total: Count = Field(0, alias="numberComponentsTotal")
     component_errors: Count = Field(0, alias="numberComponentErrors")
-    tests_completed: Count = Field(0, alias="numberTestsCompleted")
     tests_total: Count = Field(0, alias="numberTestsTotal")
-    test_errors: Count = Field(0, alias="numberTestErrors")
-    state_detail: OptionalText = None
     error_message: OptionalText = None
     canceled_by: OptionalText = Field(None, alias="canceledByName")
     created_by: OptionalText = Field(None, alias="createdByName")
@@ -182,10 +179,9 @@ class MetadataType(Answer):
 
 
 class MetadataTypes(Answer):
-    """What describeMetadata says the org has: type names, and whether tests are required."""
+    """The types of metadata that the org has, by describeMetadata."""
 
     metadata_objects: Annotated[tuple[MetadataType, ...], _LIST] = ()
-    test_required: Flag = False
 
     @property
     def names(self) -> frozenset[str]:
