@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import PlannedPhase, plan_phase
+from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
@@ -43,7 +43,7 @@ from sfcutover.errors import (
 from sfcutover.output.deployed import deployed_text
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import InterruptedWaitError
-from sfcutover.salesforce.documents import DeployTargetDocument
+from sfcutover.salesforce.results import DeployTargetDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,7 +156,7 @@ def show_json(run: Invocation, done: Sequence[DeployTargetDocument]) -> None:
     """The document, if it was asked for."""
     if run.settings.json:
         from sfcutover.output.json import print_document
-        from sfcutover.salesforce.documents import DeployDocument
+        from sfcutover.salesforce.results import DeployDocument
 
         print_document(DeployDocument(cutover=run.cutover.name, targets=list(done)))
 
@@ -281,14 +281,14 @@ class PlanFile:
         """Raises ConfigError for a file that is no plan, DriftError where it no longer fits."""
         from sfcutover.allowlist.planfile import TargetPlan, read_plan
 
-        cutover, templates = context.cutover, context.templates
-        plan = TargetPlan(read_plan(self.path), self.path, context.target.name, cutover, templates)
+        planner = context.planner
+        plan = TargetPlan(read_plan(self.path), self.path, context.target.name, planner)
         if self.binds:
             planned = plan.planned(phase)
             plan.check_live(planned, live, connection.org.instance_url)
             if live.fingerprints == planned.start.fingerprints:
                 return planned
-        return plan_phase(phase, live, cutover, templates, plan.baseline)
+        return planner.plan(phase, live, plan.baseline)
 
 
 def gate_of(

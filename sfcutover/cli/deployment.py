@@ -7,6 +7,7 @@ import re
 import click
 
 from sfcutover.allowlist.plan import live_phase
+from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.cli import Group
 from sfcutover.cli.context import Invocation, global_options
 from sfcutover.config.cutover import Target
@@ -16,8 +17,12 @@ from sfcutover.output.progress import Status, progress_for
 from sfcutover.output.text import result_text
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import InterruptedWaitError, Watcher
-from sfcutover.salesforce.documents import AllowlistDocument, DeploymentDocument, ResultDocument
-from sfcutover.salesforce.results import DeployResult, DeployState
+from sfcutover.salesforce.results import (
+    DeploymentDocument,
+    DeployResult,
+    DeployState,
+    ResultDocument,
+)
 
 _DEPLOYMENT_ID = re.compile(r"0Af[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?")
 _EXIT_CODES = {
@@ -134,7 +139,7 @@ def _show(run: Invocation, connection: Connection, result: DeployResult) -> Exit
             DeploymentDocument(
                 target=connection.target.name,
                 instance_url=connection.org.instance_url,
-                deployment=ResultDocument.of(result),
+                deployment=ResultDocument.model_validate(result),
                 live=phase,
                 allowlists=AllowlistDocument.all_of(live),
             )

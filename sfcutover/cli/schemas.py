@@ -13,7 +13,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from sfcutover.allowlist.documents import DiffDocument, PlanDocument, RenderDocument
+from sfcutover.allowlist.plan import DiffDocument, RenderDocument
+from sfcutover.allowlist.planfile import PlanDocument
 from sfcutover.cli.demo.result import DemoDocument
 from sfcutover.cli.doctor import DoctorDocument
 from sfcutover.cli.emulator import EmulatorDocument
@@ -27,7 +28,7 @@ from sfcutover.cutover.watchstate import WatchDocument
 from sfcutover.documents.reports import ReportDocument
 from sfcutover.output.json import ErrorDocument
 from sfcutover.runs.documents import EventDocument, RunsDocument
-from sfcutover.salesforce.documents import DeployDocument, DeploymentDocument
+from sfcutover.salesforce.results import DeployDocument, DeploymentDocument
 
 SCHEMAS: dict[str, type[BaseModel]] = {
     "cutover": Cutover,

@@ -6,7 +6,6 @@ from __future__ import annotations
 import click
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import plan_phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.rollback import WAIT_SECONDS, on_every_target
@@ -78,7 +77,7 @@ def _require_way_back(run: Invocation, context: StepContext) -> None:
         canary.require_token()
     for target in run.targets:
         with context.at(target).connection() as connection:
-            plan_phase(Phase.RESTORE_OLD, connection.read(), run.cutover, context.templates)
+            context.planner.plan(Phase.RESTORE_OLD, connection.read())
 
 
 def _document(run: Invocation, context: StepContext, evidence: WatchEvidence) -> WatchDocument:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sfcutover.allowlist.documents import PhaseDocument
 from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.allowlist.plan import PlannedPhase, live_phase, plan_all_phases, plan_phase
+from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase, live_phase
 from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.results import StepEvidence
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.documents import AllowlistDocument
 
 
 class SnapshotEvidence(StepEvidence):
@@ -46,7 +45,7 @@ def take_snapshot(context: TargetContext) -> SnapshotEvidence:
         live = connection.read()
         for component in live.carriers:
             check_order(Phase.ADD_NEW, component.allowlist, context.cutover.change)
-        phases = plan_all_phases(live, context.cutover, context.templates)
+        phases = context.planner.plan_all(live)
         return SnapshotEvidence(
             instance_url=connection.org.instance_url,
             live=AllowlistDocument.all_of(live),
@@ -82,7 +81,7 @@ class RecordedBaseline:
         self, context: TargetContext, _connection: Connection, phase: Phase, live: Snapshot
     ) -> PlannedPhase:
         """The phase with regard to the baseline."""
-        return plan_phase(phase, live, context.cutover, context.templates, self._snapshot(live))
+        return context.planner.plan(phase, live, self._snapshot(live))
 
     def _snapshot(self, live: Snapshot) -> Snapshot:
         lists = {

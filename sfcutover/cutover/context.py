@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from sfcutover.allowlist.plan import Planner
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover, Target
 from sfcutover.cutover.results import Canceled, Problem, StepEvidence, StepResult
@@ -119,6 +120,11 @@ class StepContext:
     @property
     def target_name(self) -> str | None:
         return None
+
+    @property
+    def planner(self) -> Planner:
+        """Computes the phases of this cutover."""
+        return self.cutover.planner(self.templates)
 
     def tell(self, kind: str, **data: object) -> int:
         """An event of this step; its number."""

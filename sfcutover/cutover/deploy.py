@@ -12,10 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from sfcutover.allowlist.diff import ReadBack
-from sfcutover.allowlist.documents import PhaseDocument, PhaseName, phase_name
-from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.allowlist.plan import PlannedPhase, plan_phase
+from sfcutover.allowlist.phases import Phase, PhaseName, check_order
+from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase
+from sfcutover.allowlist.readback import AllowlistDocument, ReadBack
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import Memory, TargetContext
 from sfcutover.cutover.deployment import Rollout, RolloutOptions
@@ -35,8 +34,7 @@ from sfcutover.errors import (
 from sfcutover.runs.events import Event
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import Watcher
-from sfcutover.salesforce.documents import AllowlistDocument, ResultDocument
-from sfcutover.salesforce.results import DeployResult
+from sfcutover.salesforce.results import DeployResult, ResultDocument
 from sfcutover.util.clock import Clock, next_interval
 
 SENDING = "deployment-sending"
@@ -100,7 +98,7 @@ def plan_from_live(
     context: TargetContext, _connection: Connection, phase: Phase, live: Snapshot
 ) -> PlannedPhase:
     """The phase as computed from the live list alone."""
-    return plan_phase(phase, live, context.cutover, context.templates)
+    return context.planner.plan(phase, live)
 
 
 @dataclass(frozen=True)
@@ -370,11 +368,11 @@ class PhaseDeployment:
         differences: Sequence[str] = (),
     ) -> DeployEvidence:
         return DeployEvidence(
-            phase=phase_name(self.phase),
+            phase=self.phase.value,
             instance_url=self.connection.org.instance_url,
             outcome=outcome,
             changed=planned.changed,
-            deployments=[ResultDocument.of(each) for each in deployments],
+            deployments=[ResultDocument.model_validate(each) for each in deployments],
             sent=self.sent.ids,
             live=AllowlistDocument.all_of(live) if live else [],
             diff=PhaseDocument.of(planned),

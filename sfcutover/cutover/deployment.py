@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sfcutover.allowlist.diff import ReadBack, read_back
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import PlannedPhase, repeat_phase
+from sfcutover.allowlist.plan import PlannedPhase
+from sfcutover.allowlist.readback import ReadBack, read_back
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cutover.permit import RemovalPermit, require_permit
 from sfcutover.errors import (
@@ -107,9 +107,8 @@ class Rollout:
         state = self._read()
         if not state.taken and _claims_success(result) and len(self.deployments) < MAX_DEPLOYMENTS:
             self.observer.note(f"it did not take ({_problems(state)}); deploying once more")
-            self.planned = repeat_phase(
-                self.planned, state.live, self.connection.cutover, self.templates
-            )
+            planner = self.connection.cutover.planner(self.templates)
+            self.planned = planner.repeat(self.planned, state.live)
             result = self._deploy()
             state = self._read()
         self._judge(result, state)

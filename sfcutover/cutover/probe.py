@@ -7,6 +7,7 @@ redemptions the allowlist would block.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -14,7 +15,6 @@ from pydantic import Field
 
 from sfcutover.allowlist.ranges import Address, IpRange, subtract
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.discovery import Discovery
 from sfcutover.cutover.observation import (
     Observation,
     Progress,
@@ -22,7 +22,7 @@ from sfcutover.cutover.observation import (
     observe,
     single,
 )
-from sfcutover.errors import Advice, Command, GateError, Text
+from sfcutover.errors import GateError, Text
 from sfcutover.traffic.egress import Egress, echo_url_of, egress_of
 from sfcutover.util.document import Document, DocumentText
 
@@ -152,12 +152,10 @@ def _advice(result: ProbeResult) -> Text:
     )
     name = result.egress.name
     if result.unexpected:
-        discover = (" (", Command("probe", "--discover"), " writes what was seen)")
-        return Advice(
-            f"{first}: redemptions from an address that is not listed are blocked. Correct {name}: "
-            "in cutover.yaml",
-            *(discover if name == "new" else ()),
-            ", or ask the proxy's provider whose address it is; then probe again",
+        return (
+            f"{first}: redemptions from an address that is not listed are blocked. Ask the proxy's "
+            f"provider whose address it is, and correct {name}: in cutover.yaml{_lines(result)}; "
+            "then probe again"
         )
     if result.missing:
         return (
@@ -165,6 +163,14 @@ def _advice(result: ProbeResult) -> Text:
             f"{name}: in cutover.yaml; then probe again"
         )
     return f"{first}: an address behind the proxy may be down; probe again, then ask its provider"
+
+
+def _lines(result: ProbeResult) -> str:
+    """What new: is to list if all addresses seen are the cutover's own, for pasting."""
+    if result.egress.name != "new":
+        return ""
+    # In quotes, as YAML 1.1 reads some IPv6 addresses as numbers.
+    return f". If all are yours, paste: new: {json.dumps([str(each) for each in result.seen])}"
 
 
 class SeenDocument(Document):
@@ -175,21 +181,12 @@ class SeenDocument(Document):
     expected: bool
 
 
-class DiscoveredDocument(Document):
-    """What --discover made of cutover.yaml's ``new:``; change is a unified diff or empty."""
-
-    path: str
-    changed: bool
-    new: list[str]
-    change: str
-
-
 class ProbeDocument(Document):
     """Step 1. Without credentials: proxy is ``scheme://host:port``.
 
     tries counts requests, errors says why some failed. hidden_probability: the chance, at
     most, that one of addresses + 1 evenly balanced ones gave none of the answers. problem and
-    next are null where the probe passed. discovered is null without --discover.
+    next are null where the probe passed.
     """
 
     schema_: Literal["sfcutover/probe/1"] = Field("sfcutover/probe/1", alias="schema")
@@ -208,10 +205,9 @@ class ProbeDocument(Document):
     hidden_probability: float
     problem: str | None
     next: DocumentText | None
-    discovered: DiscoveredDocument | None
 
     @classmethod
-    def of(cls, cutover: str, result: ProbeResult, found: Discovery | None) -> Self:
+    def of(cls, cutover: str, result: ProbeResult) -> Self:
         observation, failure = result.observation, result.failure
         return cls(
             cutover=cutover,
@@ -236,12 +232,4 @@ class ProbeDocument(Document):
             hidden_probability=result.hidden_probability,
             problem=failure.message if failure else None,
             next=failure.advice if failure else None,
-            discovered=DiscoveredDocument(
-                path=str(found.path),
-                changed=bool(found.change),
-                new=[str(address) for address in found.addresses],
-                change=found.change,
-            )
-            if found
-            else None,
         )

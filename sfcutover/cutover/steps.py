@@ -152,7 +152,7 @@ def _probe(context: StepContext) -> ProbeEvidence:
     result.require_passed()
     for target in context.cutover.targets:
         Canary(context.cutover, target).require_token()
-    return ProbeEvidence.of(context.cutover.name, result, None)
+    return ProbeEvidence.of(context.cutover.name, result)
 
 
 def _watch(context: TargetContext) -> WatchEvidence:

@@ -6,10 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from sfcutover.allowlist.documents import ComponentDiffDocument, PhaseName, RangeDocument
+from sfcutover.allowlist.diff import ComponentDiffDocument, RangeDocument
+from sfcutover.allowlist.phases import PhaseName
+from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.runs.documents import RunDocument, RunState
-from sfcutover.salesforce.documents import AllowlistDocument
 from sfcutover.util.document import Document
 
 Side = Literal["old", "new", "kept", "other"]

@@ -6,7 +6,7 @@ import click
 
 from sfcutover.errors import Advice, Command, Text
 from sfcutover.output.console import shown
-from sfcutover.salesforce.documents import DeployTargetDocument
+from sfcutover.salesforce.results import DeployTargetDocument
 
 _NEXT: dict[str, Text] = {
     "add-new": (

@@ -10,7 +10,7 @@ from sfcutover.report.facts import Facts
 from sfcutover.report.lists import read_backs
 from sfcutover.runs.documents import moment_text
 from sfcutover.runs.progress import Deployment
-from sfcutover.salesforce.documents import ResultDocument
+from sfcutover.salesforce.results import ResultDocument
 
 
 def deployments(facts: Facts) -> list[ReportDeploymentDocument]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from sfcutover.allowlist.documents import RangeDocument
+from sfcutover.allowlist.diff import RangeDocument
 from sfcutover.documents.reports import ReportDocument, ReportPhaseDocument
 from sfcutover.report.addresstraffic import AddressTraffic, seconds
 from sfcutover.report.boundaries import Boundary, boundaries
@@ -64,8 +64,8 @@ def _document(
         app=rules.app,
         api_version=rules.api_version,
         carriers=list(rules.carriers),
-        old=[RangeDocument.of(each) for each in rules.change.old],
-        new=[RangeDocument.of(each) for each in rules.change.new],
+        old=[RangeDocument.model_validate(each) for each in rules.change.old],
+        new=[RangeDocument.model_validate(each) for each in rules.change.new],
         rules=rules.gates,
         targets=lists,
         steps=steps(facts),

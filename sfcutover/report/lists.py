@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.documents.reports import (
     Holds,
     ReportPhaseDocument,
@@ -16,7 +17,6 @@ from sfcutover.report.rules import holds
 from sfcutover.report.sent import may_be_sent
 from sfcutover.runs.documents import moment_text
 from sfcutover.runs.events import Event
-from sfcutover.salesforce.documents import AllowlistDocument
 
 READERS = ("snapshot", "add-new", "remove-old", "watch", "restore-old", "remove-new", "state")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.cutover.evidence import Evidence as Proof
 from sfcutover.report.durations import clock

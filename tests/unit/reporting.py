@@ -8,13 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypedDict, Unpack
 
-from sfcutover.allowlist.documents import (
-    CapacityDocument,
-    ComponentDiffDocument,
-    PhaseDocument,
-    PhaseName,
-    RangeDocument,
-)
+from sfcutover.allowlist.diff import CapacityDocument, ComponentDiffDocument, RangeDocument
+from sfcutover.allowlist.phases import PhaseName
+from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.cutover.evidence import AddressEvidence, Evidence
 from sfcutover.cutover.watchstate import LookDocument, RoundDocument

@@ -12,7 +12,6 @@ from sfcutover.cutover.lists import bring, remove, restore
 from sfcutover.cutover.watching import watch_target
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import plan_phase
 from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
@@ -119,7 +118,8 @@ def test_a_removal_that_lands_late_is_undone(
         bring(work, Phase.ADD_NEW)
         with work.connection() as connection:
             deployment = PhaseDeployment(work, connection, Phase.REMOVE_OLD)
-            planned = plan_phase(Phase.REMOVE_OLD, connection.read(), work.cutover, work.templates)
+            planner = work.cutover.planner(work.templates)
+            planned = planner.plan(Phase.REMOVE_OLD, connection.read())
             Rollout(
                 connection,
                 planned,
