@@ -23,7 +23,7 @@ from sfcutover.errors import ConfigError, GateError
 from sfcutover.output.json import print_document
 from sfcutover.output.probed import probe_text
 from sfcutover.traffic.canary import Canary
-from sfcutover.traffic.oauth import Outcome
+from sfcutover.traffic.redemption import RedemptionOutcome
 from sfcutover.traffic.switch import DRAIN_SECONDS, Direction, SwitchFacts, run_switch
 from sfcutover.util.clock import Clock
 
@@ -130,6 +130,6 @@ def _probe_new(run: Invocation) -> str:
 
 def _prove_old(run: Invocation) -> str:
     redemption = Canary(run.cutover).redeem("old")
-    if redemption.outcome is not Outcome.REDEEMED:
+    if redemption.outcome is not RedemptionOutcome.REDEEMED:
         raise refused(redemption)
     return "a redemption through the old egress succeeded"

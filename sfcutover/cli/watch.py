@@ -20,8 +20,8 @@ from sfcutover.cutover.watch import WatchPlan, WatchResult, WatchRound, failure_
 from sfcutover.output.json import print_document
 from sfcutover.output.progress import progress_for
 from sfcutover.traffic.canary import Canary
-from sfcutover.traffic.checks import Verdict, check_for
-from sfcutover.traffic.oauth import Outcome
+from sfcutover.traffic.checks import Verdict, checker_for
+from sfcutover.traffic.redemption import RedemptionOutcome
 from sfcutover.util.clock import Clock
 
 _COLORS = {Verdict.PASSED: "green", Verdict.FAILED: "red"}
@@ -40,7 +40,7 @@ def command(ctx: click.Context, templates: Templates) -> int:
     require_self_serve(run.cutover, "watch")
     config = run.cutover.watch or Watch()
     canary = Canary(run.cutover)
-    checks = [check_for(each, secret_variables(run.cutover)) for each in config.checks]
+    checks = [checker_for(each, secret_variables(run.cutover)) for each in config.checks]
     rollback = Rollback(run, canary, templates)
     rollback.get_ready()
     run.console.note(
@@ -104,7 +104,7 @@ class Rollback:
         """
         on_every_target(self._run, self._restore)
         redemption = self._canary.redeem("old")
-        if redemption.outcome is not Outcome.REDEEMED:
+        if redemption.outcome is not RedemptionOutcome.REDEEMED:
             raise refused(redemption)
         self._run.console.note("a redemption through the old egress succeeded")
 

@@ -19,13 +19,8 @@ from urllib.parse import urlsplit
 
 from sfcutover.allowlist.ranges import Address, IpRange, subtract
 from sfcutover.errors import GateError
-from sfcutover.traffic.egress import (
-    Egress,
-    EgressError,
-    EgressTlsError,
-    ProxyRefusedError,
-    ask_echo,
-)
+from sfcutover.traffic.egress import Egress, ask_echo
+from sfcutover.traffic.proxyerrors import EgressError, EgressTlsError, ProxyRefusedError
 
 
 def tries_needed(addresses: int, confidence: float) -> int:

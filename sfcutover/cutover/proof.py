@@ -10,7 +10,7 @@ from sfcutover.cutover.refusals import BlockedError, refused
 from sfcutover.cutover.step import Evidence, TargetWork, Work
 from sfcutover.cutover.verification import TargetVerification, Via
 from sfcutover.traffic.canary import Canary
-from sfcutover.traffic.oauth import Outcome
+from sfcutover.traffic.redemption import RedemptionOutcome
 
 _PROPAGATION_PAUSE = 1.0  # seconds between two looks whether a new address is let in
 
@@ -65,7 +65,7 @@ def redeem_with(work: Work, canary: Canary, via: str) -> Evidence:
     """One redemption through an egress. Raises GateError or NetworkError if it is refused."""
     work.presence.require_soon()
     redemption = canary.redeem(via)
-    if redemption.outcome is not Outcome.REDEEMED:
+    if redemption.outcome is not RedemptionOutcome.REDEEMED:
         raise refused(redemption)
     return {"via": via, "outcome": redemption.outcome.value}
 

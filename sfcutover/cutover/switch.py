@@ -18,7 +18,7 @@ from sfcutover.traffic.switch import (
     command_failed,
     command_of,
     read_record,
-    run_kept,
+    run_in_helper,
 )
 from sfcutover.util.files import fingerprint, state_folder
 from sfcutover.util.processes import child_environment
@@ -40,7 +40,7 @@ def switch(work: Work, direction: Direction) -> Evidence:
         work.tell("switching", direction=direction, place=work.presence.place)
         environment = child_environment(secret_variables(work.cutover), facts.variables)
         work.require_to_act()
-        run_kept(argv, environment, record, timeout=config.timeout, output=work.note)
+        run_in_helper(argv, environment, record, timeout=config.timeout, output=work.note)
     return _ended(work, direction, record)
 
 

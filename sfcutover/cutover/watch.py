@@ -25,15 +25,15 @@ from sfcutover.cutover.watchstate import (
     interrupted_after,
 )
 from sfcutover.errors import SfcutoverError
-from sfcutover.traffic.checks import CheckResult, Look, Verdict
-from sfcutover.traffic.oauth import Redemption
+from sfcutover.traffic.checks import Checker, CheckResult, Verdict
+from sfcutover.traffic.redemption import Redemption
 from sfcutover.util.clock import Clock
 
 
 class Crew(Protocol):
     """Runs looks side by side."""
 
-    def submit(self, look: Look) -> Future[CheckResult]: ...
+    def submit(self, checker: Checker) -> Future[CheckResult]: ...
 
     def wait(self, looks: Collection[Future[CheckResult]], seconds: float) -> None:
         """Return when one of the looks is done, or after so many seconds."""
@@ -48,8 +48,8 @@ class Threads:
     def __init__(self, size: int) -> None:
         self._pool = ThreadPoolExecutor(size, "watch")
 
-    def submit(self, look: Look) -> Future[CheckResult]:
-        return self._pool.submit(look)
+    def submit(self, checker: Checker) -> Future[CheckResult]:
+        return self._pool.submit(checker)
 
     def wait(self, looks: Collection[Future[CheckResult]], seconds: float) -> None:
         wait(looks, seconds, FIRST_COMPLETED)
@@ -88,7 +88,7 @@ def utc_now() -> datetime:
 def watch(
     plan: WatchPlan,
     redeem: Callable[[], Redemption],
-    checks: Sequence[Look],
+    checks: Sequence[Checker],
     roll_back: Callable[[], None],
     observer: WatchObserver,
     clock: Clock,
@@ -123,7 +123,7 @@ class _Watcher:
     def __init__(
         self,
         plan: WatchPlan,
-        looks: Sequence[Look],
+        looks: Sequence[Checker],
         observer: WatchObserver,
         clock: Clock,
         wall: Callable[[], datetime],

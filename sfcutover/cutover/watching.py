@@ -19,8 +19,8 @@ from sfcutover.cutover.step import Evidence, TargetWork
 from sfcutover.cutover.watch import WatchOutcome, WatchPlan, WatchRound, failure_of, watch
 from sfcutover.runs.processes import ReplacedError
 from sfcutover.traffic.canary import Canary
-from sfcutover.traffic.checks import Look, check_for
-from sfcutover.traffic.oauth import Redemption
+from sfcutover.traffic.checks import Checker, checker_for
+from sfcutover.traffic.redemption import Redemption
 from sfcutover.util.clock import Clock
 
 _BEGUN = "watch-begun"
@@ -43,7 +43,7 @@ def watch_target(work: TargetWork) -> Evidence:
     plan = replace(plan, duration=_time_left(work, plan))
     canary = Canary(work.cutover, work.target)
     secrets = secret_variables(work.cutover)
-    checks: list[Look] = [check_for(each, secrets) for each in config.checks]
+    checks: list[Checker] = [checker_for(each, secrets) for each in config.checks]
     rollback = _Rollback(work)
 
     def redeem() -> Redemption:

@@ -18,7 +18,9 @@ from sfcutover.cutover.discovery import discover
 from sfcutover.cutover.probe import Observation, ProbeResult, judge, observe, probe, tries_needed
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import ExitCode, GateError, NetworkError
-from sfcutover.traffic.egress import Egress, EgressTlsError, ProxyRefusedError, ProxyUrl
+from sfcutover.traffic.egress import Egress
+from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.traffic.proxyerrors import EgressTlsError, ProxyRefusedError
 from sfcutover.util.secrets import Secret
 from tests.support import StartEmulator, StartServer, answer
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from sfcutover.config.traffic import TokenStore as Config
-from sfcutover.traffic.oauth import TokenEndpoint
-from sfcutover.traffic.redeemer import TokenStore, redeem_from, token_store
+from sfcutover.traffic.redeemer import redeem_from
+from sfcutover.traffic.tokenendpoint import TokenEndpoint
+from sfcutover.traffic.tokenstores import TokenStore, token_store
 from sfcutover.util.http import new_session
 from tests.support import answer
 

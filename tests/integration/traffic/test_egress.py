@@ -20,19 +20,16 @@ from sfcutover.emulator import Emulator, Fault
 from sfcutover.emulator.certificate import make_tls
 from sfcutover.errors import ConfigError, ExitCode
 from sfcutover.traffic import egress as echo
-from sfcutover.traffic.egress import (
+from sfcutover.traffic.egress import Egress, ask_echo, echo_url_of, egress_of
+from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.traffic.proxyerrors import (
     DestinationUnreachableError,
     EchoAnswerError,
     EchoHttpError,
-    Egress,
     EgressError,
     EgressTlsError,
     ProxyRefusedError,
     ProxyUnreachableError,
-    ProxyUrl,
-    ask_echo,
-    echo_url_of,
-    egress_of,
 )
 from sfcutover.util.secrets import Secret, redact
 from tests.support import StartEmulator, StartServer, Talk, answer, listening

@@ -24,8 +24,9 @@ from sfcutover.emulator.faults import Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, OperationFailedError
 from sfcutover.traffic import redeemer as tokenkeeper
 from sfcutover.traffic import redeemer as tokens
-from sfcutover.traffic.oauth import Outcome, TokenEndpoint, token_endpoint
 from sfcutover.traffic.redeemer import redeem_from
+from sfcutover.traffic.redemption import RedemptionOutcome
+from sfcutover.traffic.tokenendpoint import TokenEndpoint, token_endpoint
 from sfcutover.util import files as tokenlock
 from sfcutover.util.http import new_session
 from sfcutover.util.secrets import Secret
@@ -75,7 +76,7 @@ def test_a_new_token_is_in_the_file_when_the_redemption_counts(
     path = write_token(tmp_path / "token")
     for number in range(1, 6):
         redemption = redeem_from(store_of(file=str(path)), endpoint, session)
-        assert redemption.outcome is Outcome.REDEEMED
+        assert redemption.outcome is RedemptionOutcome.REDEEMED
         assert redemption.new_token == Secret(f"5Aep861-token-{number}-of-the-tests")
         assert path.read_text() == f"5Aep861-token-{number}-of-the-tests\n"
         assert path.stat().st_mode & 0o777 == 0o600
@@ -146,7 +147,7 @@ def test_a_keeper_that_was_killed_while_idle_is_started_again(
 ) -> None:
     store = store_of(file=str(write_token(tmp_path / "token")))
     for _ in range(3):
-        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+        assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
         child = child_of(tokens._keepers[store].keeper)
         child.send_signal(signal.SIGKILL)
         child.wait(10)
@@ -159,7 +160,7 @@ def test_a_keeper_that_is_killed_while_redeeming_leaves_the_answer_open(
     redeem_from(store, endpoint, session)
     grant.before = lambda: os.kill(child_of(tokens._keepers[store].keeper).pid, signal.SIGKILL)
     redemption = redeem_from(store, endpoint, session)
-    assert (redemption.outcome, redemption.answer_lost) == (Outcome.UNKNOWN, True)
+    assert (redemption.outcome, redemption.answer_lost) == (RedemptionOutcome.UNKNOWN, True)
 
 
 def test_a_keeper_is_deaf_to_what_ends_its_parent(
@@ -170,7 +171,7 @@ def test_a_keeper_is_deaf_to_what_ends_its_parent(
     child = child_of(tokens._keepers[store].keeper)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         child.send_signal(number)
-        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+        assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
     assert os.getpgid(child.pid) != os.getpgid(0)
     assert child_of(tokens._keepers[store].keeper) is child
 
@@ -204,7 +205,7 @@ def test_two_threads_redeem_one_token_after_the_other(
     stores = [store_of(file=str(path)), store_of(file=str(path), rotation=False)]
     with ThreadPoolExecutor(4) as pool:
         done = pool.map(lambda n: redeem_from(stores[n % 2], endpoint, session), range(24))
-        assert {each.outcome for each in done} == {Outcome.REDEEMED}
+        assert {each.outcome for each in done} == {RedemptionOutcome.REDEEMED}
     assert (grant.count, grant.overlaps) == (24, 0)
 
 
@@ -321,7 +322,10 @@ def test_the_end_of_a_whole_group_during_a_redemption_loses_no_token(
     with store_of(file=str(path)).locked():  # its keeper has finished
         assert grant.count == 1
         assert path.read_text().strip() == grant.current
-    assert redeem_from(store_of(file=str(path)), endpoint, session).outcome is Outcome.REDEEMED
+    assert (
+        redeem_from(store_of(file=str(path)), endpoint, session).outcome
+        is RedemptionOutcome.REDEEMED
+    )
 
 
 def test_no_kill_in_200_redemptions_loses_the_token(
@@ -338,7 +342,7 @@ def test_no_kill_in_200_redemptions_loses_the_token(
         victim.kill()
         victim.join(20)
         kills += 1
-        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+        assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
         assert path.read_text().strip() == grant.current
     assert grant.overlaps == 0
 
@@ -409,7 +413,7 @@ def test_a_lost_answer_s_token_is_never_redeemed_again(
             redeem_from(store_of(file=str(path)), endpoint, session)
     assert grant.count == 1
     write_token(path, grant.current or "")  # a person brings a token that is good
-    assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+    assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
 
 
 def test_an_answer_that_was_never_possible_blocks_nothing(
@@ -417,8 +421,8 @@ def test_an_answer_that_was_never_possible_blocks_nothing(
 ) -> None:
     store = store_of(file=str(write_token(tmp_path / "token")))
     failed = redeem_from(store, endpoint_at(f"http://{closed_port()}/"), session)
-    assert (failed.outcome, failed.answer_lost) == (Outcome.NETWORK_FAILURE, False)
-    assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+    assert (failed.outcome, failed.answer_lost) == (RedemptionOutcome.NETWORK_FAILURE, False)
+    assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
 
 
 def test_a_token_that_stays_may_be_redeemed_after_a_lost_answer(
@@ -433,7 +437,7 @@ def test_a_token_that_stays_may_be_redeemed_after_a_lost_answer(
     grant.after = fail
     assert redeem_from(store, endpoint, session).answer_lost
     grant.after = lambda: None
-    assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+    assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
 
 
 @pytest.mark.parametrize("rotation", [None, True])
@@ -464,7 +468,7 @@ def test_a_variable_serves_a_token_that_stays(
     grant.rotates = False
     store = store_of(env="A_TOKEN", rotation=False)
     for _ in range(2):
-        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+        assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
 
 
 def test_a_rotation_that_nobody_expected_stops_everything_and_shows_nothing(
@@ -543,11 +547,16 @@ def test_an_org_s_token_is_kept_through_rotation_and_refusal(
     endpoint = token_endpoint(verify, allow_other_hosts=False)
     store = tokens.token_store(verify.refresh_token)
     org.set_fault(Fault(kind="rate_limit", operation="redeem", skip=2))
-    expected = [Outcome.REDEEMED, Outcome.REDEEMED, Outcome.RATE_LIMITED, Outcome.REDEEMED]
+    expected = [
+        RedemptionOutcome.REDEEMED,
+        RedemptionOutcome.REDEEMED,
+        RedemptionOutcome.RATE_LIMITED,
+        RedemptionOutcome.REDEEMED,
+    ]
     with egress(environment["SFCUTOVER_OLD_PROXY_URL"], environment) as old:
         assert [redeem_from(store, endpoint, old).outcome for _ in range(4)] == expected
     with egress(environment["SFCUTOVER_NEW_SOCKS_URL"], environment) as new:
-        assert redeem_from(store, endpoint, new).outcome is Outcome.BLOCKED
+        assert redeem_from(store, endpoint, new).outcome is RedemptionOutcome.BLOCKED
     with egress(environment["SFCUTOVER_OLD_SOCKS_URL"], environment) as old:
-        assert redeem_from(store, endpoint, old).outcome is Outcome.REDEEMED
+        assert redeem_from(store, endpoint, old).outcome is RedemptionOutcome.REDEEMED
     assert path.read_text().strip() == org.environment["SF_REFRESH_TOKEN"]

@@ -16,9 +16,10 @@ from sfcutover.errors import ConfigError, ExitCode, OperationFailedError
 from sfcutover.traffic import redeemer as tokens
 from sfcutover.traffic import tokenstores as tokencommand
 from sfcutover.traffic import tokenstores as tokenrecovery
-from sfcutover.traffic.oauth import Outcome, TokenEndpoint
-from sfcutover.traffic.redeemer import TokenStore, redeem_from
-from sfcutover.traffic.tokenstores import FileStore
+from sfcutover.traffic.redeemer import redeem_from
+from sfcutover.traffic.redemption import RedemptionOutcome
+from sfcutover.traffic.tokenendpoint import TokenEndpoint
+from sfcutover.traffic.tokenstores import FileStore, TokenStore
 from sfcutover.util.http import new_session
 from sfcutover.util.secrets import Secret
 from tests.integration.traffic.rotation import FIRST, Grant, endpoint_at, store_of, write_token
@@ -231,7 +232,7 @@ def test_a_new_token_that_the_file_can_t_take_is_kept_elsewhere(
     (path / "inside").rmdir()
     path.rmdir()
     write_token(path)  # the old token, from a backup perhaps
-    assert redeem_from(file_store(path), endpoint, session).outcome is Outcome.REDEEMED
+    assert redeem_from(file_store(path), endpoint, session).outcome is RedemptionOutcome.REDEEMED
     assert path.read_text().strip() == grant.current
     assert recovery_files(state) == []
 
@@ -242,7 +243,7 @@ def test_commands_get_and_put_the_token(
     store = command_store(kept)
     assert store.writable
     for _ in range(3):
-        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+        assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
         assert kept.read_text().strip() == grant.current
     assert recovery_files(state) == []
 
@@ -282,7 +283,7 @@ def test_a_put_that_keeps_failing_leaves_the_token_in_a_file(
     assert kept.with_name("kept.calls").read_text() == "4"
     assert kept.read_text().strip() == FIRST
 
-    assert redeem_from(command_store(kept), endpoint, session).outcome is Outcome.REDEEMED
+    assert redeem_from(command_store(kept), endpoint, session).outcome is RedemptionOutcome.REDEEMED
     assert kept.read_text().strip() == grant.current
     assert recovery_files(state) == []
 
