@@ -134,9 +134,9 @@ def prove_writable(folder: Path, where: str) -> None:
 def process_lock(path: Path) -> FileLock:
     """A lock that ends with its process, after kill -9 too, and that no child inherits.
 
-    Each call gives a lock of its own, which keeps threads apart as it does processes. The
-    lock file is made if missing and stays. Its acquire raises filelock.Timeout, and OSError
-    where the file system has no such locks.
+    Each call gives a lock of its own, which keeps threads apart as it does processes, and
+    which also ends with the last reference to it. The lock file is made if missing and stays.
+    Its acquire raises filelock.Timeout, and OSError where the file system has no such locks.
     """
     return FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
 

@@ -8,30 +8,23 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from urllib.parse import parse_qs, urlencode
 
 import pytest
 import requests
-from hypothesis import given
-from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from sfcutover.config.traffic import Verify
 from sfcutover.emulator.faults import Fault
-from sfcutover.errors import ConfigError
-from sfcutover.traffic import oauth
+from sfcutover.traffic import tokenendpoint
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl
 from sfcutover.traffic.redemption import (
     MAX_ANSWER_BYTES,
     Redemption,
     RedemptionOutcome,
-    classify,
-    read_answer,
 )
-from sfcutover.traffic.tokenendpoint import TokenEndpoint, token_endpoint
+from sfcutover.traffic.tokenendpoint import TokenEndpoint
 from sfcutover.util.http import new_session
 from sfcutover.util.secrets import MAX_QUOTED, Secret
 from tests.support import StartEmulator, StartServer, answer, listening
@@ -68,103 +61,6 @@ def answering(
 def closed_port() -> str:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"127.0.0.1:{server.getsockname()[1]}"
-
-
-REFUSALS = [
-    ("invalid_grant", "ip restricted", RedemptionOutcome.BLOCKED),
-    ("invalid_grant", "IP restricted or invalid login hours", RedemptionOutcome.BLOCKED),
-    ("invalid_grant", "The IP address is not within an allowed range", RedemptionOutcome.BLOCKED),
-    ("invalid_grant", "not on the Refresh Token IP Allowlist", RedemptionOutcome.BLOCKED),
-    ("access_denied", "IP_RANGE_VIOLATION", RedemptionOutcome.BLOCKED),
-    ("ip_restricted", "", RedemptionOutcome.BLOCKED),
-    ("invalid_request", "restricted ip", RedemptionOutcome.BLOCKED),
-    ("invalid_grant", "expired access/refresh token", RedemptionOutcome.TOKEN_DEAD),
-    ("invalid_grant", "token validity expired", RedemptionOutcome.TOKEN_DEAD),
-    ("invalid_grant", "user hasn't approved this consumer", RedemptionOutcome.TOKEN_DEAD),
-    ("invalid_grant", "inactive user", RedemptionOutcome.INACTIVE),
-    ("inactive_user", "user is inactive", RedemptionOutcome.INACTIVE),
-    ("inactive_org", "organization is inactive", RedemptionOutcome.INACTIVE),
-    ("invalid_client", "invalid client credentials", RedemptionOutcome.CLIENT_REJECTED),
-    ("invalid_client_id", "client identifier invalid", RedemptionOutcome.CLIENT_REJECTED),
-    ("invalid_app_access", "user is not admin approved", RedemptionOutcome.CLIENT_REJECTED),
-    ("unsupported_grant_type", "grant type not supported", RedemptionOutcome.CLIENT_REJECTED),
-    ("invalid_request", "HTTPS required", RedemptionOutcome.CLIENT_REJECTED),
-    ("rate_limit_exceeded", "number of logins exceeded", RedemptionOutcome.RATE_LIMITED),
-    (
-        "rate_limit_exceeded",
-        "too many from this ip, range of 1 hour",
-        RedemptionOutcome.RATE_LIMITED,
-    ),
-    ("invalid_grant", "authentication failure", RedemptionOutcome.UNKNOWN),
-    ("invalid_grant", "", RedemptionOutcome.UNKNOWN),
-    ("invalid_grant", "zip codes are restricted", RedemptionOutcome.UNKNOWN),
-    ("invalid_grant", "Your IP was logged. This is not allowed.", RedemptionOutcome.UNKNOWN),
-    ("unknown_error", "retry your request", RedemptionOutcome.UNKNOWN),
-]
-
-
-@pytest.mark.parametrize(("error", "description", "outcome"), REFUSALS)
-def test_a_refusal_is_told_by_its_words(
-    error: str, description: str, outcome: RedemptionOutcome
-) -> None:
-    assert classify(400, error, description) is outcome
-    assert classify(401, error.upper(), description.upper()) is outcome
-    body = json.dumps({"error": error, "error_description": description}).encode()
-    redemption = read_answer(400, body, NOW)
-    assert (redemption.outcome, redemption.error) == (outcome, error)
-    assert redemption.description == (description or None)
-    assert not redemption.answer_lost
-
-
-@given(st.integers(100, 599), st.binary(max_size=300))
-def test_no_answer_is_too_odd_to_read(status: int, body: bytes) -> None:
-    redemption = read_answer(status, body, NOW)
-    assert redemption.outcome is not RedemptionOutcome.BLOCKED
-    assert redemption.http_status == status
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
-    max_leaves=5,
-)
-KEYS = ("access_token", "refresh_token", "id", "error", "error_description")
-
-
-@given(st.integers(100, 599), JSON | st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON)))
-def test_no_json_is_too_odd_to_read(status: int, body: object) -> None:
-    redemption = read_answer(status, json.dumps(body).encode(), NOW)
-    if redemption.outcome is RedemptionOutcome.REDEEMED:
-        assert status == 200
-    for text in (redemption.error, redemption.description):
-        assert text is None or (text.isprintable() and 0 < len(text) <= MAX_QUOTED)
-
-
-IP_WORDS = ["ip", "IP", "ip.", "IPv4", "zip", "ship", "tip,", "script", "ip-based", "equip"]
-LIMITS = ["restricted", "range", "allowed", "not_allowed", "login", "hours", "expired", ";"]
-WORDS = st.sampled_from([*IP_WORDS, *LIMITS])
-CODES = st.sampled_from(sorted({error for error, _, _ in REFUSALS} - {"ip_restricted"}))
-
-
-@given(CODES, st.lists(WORDS, max_size=8).map(" ".join) | st.text(max_size=60))
-def test_only_words_of_ip_limits_are_a_block(error: str, description: str) -> None:
-    if classify(400, error, description) is RedemptionOutcome.BLOCKED:
-        words = "".join(each if each.isalnum() else " " for each in description.lower()).split()
-        assert {"ip", "ips", "ipv4", "ipv6"} & set(words)
-        assert any(each in description.lower() for each in ("restrict", "range", "allow"))
-
-
-@given(CODES, st.lists(WORDS.filter(lambda word: "ip" not in word.lower())).map(" ".join))
-def test_a_text_without_ip_is_never_a_block(error: str, description: str) -> None:
-    assert classify(400, error, description) is not RedemptionOutcome.BLOCKED
-
-
-def test_every_outcome_says_what_to_do_and_only_a_block_blames_the_list() -> None:
-    for outcome in RedemptionOutcome:
-        assert outcome.advice.endswith(".")
-        assert outcome.advice.count(". ") == 0
-    blaming = [each for each in RedemptionOutcome if "back on the allowlist" in each.advice]
-    assert blaming == [RedemptionOutcome.BLOCKED]
 
 
 def test_a_redemption_brings_the_user_and_a_new_token(
@@ -316,7 +212,7 @@ def test_a_proxy_that_is_not_there_is_a_proxy_s_failure(scheme: str, url: str) -
 
 
 def test_a_proxy_that_says_nothing_has_not_got_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(oauth, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(tokenendpoint, "CONNECT_SECONDS", 0.1)
     ended = threading.Event()
 
     def talk(connection: socket.socket) -> None:
@@ -380,7 +276,7 @@ def receive_form(connection: socket.socket) -> bytes:
 def test_an_answer_that_does_not_come_is_lost(
     session: requests.Session, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oauth, "READ_SECONDS", 0.1)
+    monkeypatch.setattr(tokenendpoint, "READ_SECONDS", 0.1)
     ended = threading.Event()
 
     def wait(_: BaseHTTPRequestHandler) -> None:
@@ -439,76 +335,6 @@ def test_what_an_endpoint_says_is_short_and_masked(
     assert redemption.description is not None
     assert redemption.description.startswith("[2J*** *** xxx")
     assert len(redemption.description) == MAX_QUOTED
-
-
-def test_nothing_secret_is_shown() -> None:
-    endpoint = TokenEndpoint("https://login.salesforce.com", "id", CLIENT_SECRET)
-    redemption = Redemption(RedemptionOutcome.REDEEMED, NOW, new_token=TOKEN)
-    assert CLIENT_SECRET.reveal() not in repr(endpoint)
-    assert TOKEN.reveal() not in repr(redemption) + str(redemption)
-
-
-def verify_config(url: str) -> Verify:
-    return Verify.model_validate(
-        {"token_url": url, "client_id": "id", "refresh_token": {"file": "token"}}
-    )
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://login.salesforce.com/services/oauth2/token",
-        "https://TEST.salesforce.com/services/oauth2/token",
-        "https://acme--uat.sandbox.my.salesforce.com/services/oauth2/token",
-        "https://acme.force.com/services/oauth2/token",
-        "http://127.0.0.1:8080/services/oauth2/token",
-        "https://localhost:8080/services/oauth2/token",
-        "https://[::1]:8080/services/oauth2/token",
-    ],
-)
-def test_a_token_goes_to_salesforce_and_to_this_machine(url: str) -> None:
-    endpoint = token_endpoint(verify_config(url), allow_other_hosts=False)
-    assert (endpoint.url, endpoint.client_id, endpoint.client_secret) == (url, "id", None)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://login.salesforce.com.evil.example/",
-        "https://evilsalesforce.com/",
-        "https://evil.example/login.salesforce.com",
-        "https://evil.example?.salesforce.com",
-        "https://evil.example\\.salesforce.com/",
-        "https://evil.example#.salesforce.com",
-        "https://10.0.0.1/",
-    ],
-)
-def test_a_token_goes_to_no_other_host_unless_allowed(url: str) -> None:
-    with pytest.raises(ConfigError, match="not Salesforce's") as caught:
-        token_endpoint(verify_config(url), allow_other_hosts=False)
-    assert "allow_other_hosts" in caught.value.hint
-    assert token_endpoint(verify_config(url), allow_other_hosts=True).url == url.rstrip("/")
-
-
-@pytest.mark.parametrize("url", ["http://login.salesforce.com/", "ftp://x", "login", "https://["])
-def test_a_token_never_travels_in_the_clear(url: str) -> None:
-    with pytest.raises(ConfigError):
-        token_endpoint(verify_config(url), allow_other_hosts=True)
-
-
-def test_the_client_s_secret_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("A_CLIENT_ID", "the id")
-    (tmp_path / "secret").write_text("hunter2-secret\n")
-    config = Verify.model_validate(
-        {
-            "client_id": {"env": "A_CLIENT_ID"},
-            "client_secret": {"file": str(tmp_path / "secret")},
-            "refresh_token": {"file": "token"},
-        }
-    )
-    endpoint = token_endpoint(config, allow_other_hosts=False)
-    assert (endpoint.client_id, endpoint.client_secret) == ("the id", Secret("hunter2-secret"))
-    assert "hunter2" not in repr(endpoint)
 
 
 def test_an_org_s_answers_are_told_apart(start_emulator: StartEmulator) -> None:
