@@ -13,13 +13,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sfcutover.allowlist.ranges import Address, IpRange, subtract
-from sfcutover.traffic.egress import (
-    Egress,
-    EgressError,
-    EgressTlsError,
-    ProxyRefusedError,
-    ask_echo,
-)
+from sfcutover.traffic.egress import Egress, ask_echo
+from sfcutover.traffic.proxyerrors import EgressError, EgressTlsError, ProxyRefusedError
 
 
 def tries_needed(addresses: int, confidence: float) -> int:

@@ -6,9 +6,13 @@ from collections.abc import Iterable
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.errors import Advice, Command, GateError, NetworkError, SfcutoverError
-from sfcutover.traffic.oauth import Outcome, Redemption
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 
-_INCONCLUSIVE = (Outcome.PROXY_FAILURE, Outcome.NETWORK_FAILURE, Outcome.RATE_LIMITED)
+_INCONCLUSIVE = (
+    RedemptionOutcome.PROXY_FAILURE,
+    RedemptionOutcome.NETWORK_FAILURE,
+    RedemptionOutcome.RATE_LIMITED,
+)
 
 
 class BlockedError(GateError):
@@ -56,5 +60,5 @@ def refused(redemption: Redemption) -> SfcutoverError:
     tokens = "nothing is proven or disproven by it; the list is unchanged"
     if redemption.outcome in _INCONCLUSIVE:
         return NetworkError(what, hint=redemption.outcome.advice, tokens=tokens)
-    kind = GateError if redemption.outcome is Outcome.BLOCKED else UndecidedError
+    kind = GateError if redemption.outcome is RedemptionOutcome.BLOCKED else UndecidedError
     return kind(what, hint=redemption.outcome.advice, tokens=tokens)

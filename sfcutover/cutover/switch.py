@@ -24,7 +24,7 @@ from sfcutover.traffic.switch import (
     command_failed,
     command_of,
     read_record,
-    run_kept,
+    run_in_helper,
 )
 from sfcutover.util.document import Document
 from sfcutover.util.files import fingerprint, state_folder
@@ -72,7 +72,7 @@ def switch(context: StepContext, direction: Direction) -> SwitchEvidence:
         environment = child_environment(secret_variables(context.cutover), facts.variables)
         context.control.require_lock()
         try:
-            run_kept(argv, environment, record, timeout=config.timeout, output=context.note)
+            run_in_helper(argv, environment, record, timeout=config.timeout, output=context.note)
         except KeyboardInterrupt:
             raise _interrupted(record, argv[0], config.where) from None
     return _ended(config, direction, record)

@@ -23,8 +23,9 @@ from sfcutover.cutover.probe import ProbeResult, probe
 from sfcutover.cutover.refusals import blocked, not_listed, refused
 from sfcutover.errors import GateError, NetworkError, SfcutoverError
 from sfcutover.salesforce.org import RESTRICTED, SUCCESS, Login
-from sfcutover.traffic.egress import Egress, EgressError, ask_echo
-from sfcutover.traffic.oauth import Outcome, Redemption
+from sfcutover.traffic.egress import Egress, ask_echo
+from sfcutover.traffic.proxyerrors import EgressError
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 
 _TURNS = 10  # rounds of the echo; addresses at random look like turns less than once in 10**5
 Redeem = Callable[[requests.Session], Redemption]
@@ -123,10 +124,10 @@ class Verification:
 
     def _redeem_once(self, session: requests.Session, certain: Address | None) -> None:
         redemption = self.redeem(session)
-        if redemption.outcome is Outcome.BLOCKED:
+        if redemption.outcome is RedemptionOutcome.BLOCKED:
             address, how = self._blocked_address(session, certain)
             raise blocked(address, how, by_support=self.live is None)
-        if redemption.outcome is not Outcome.REDEEMED:
+        if redemption.outcome is not RedemptionOutcome.REDEEMED:
             raise refused(redemption)
         self._redeemed.append(redemption)
         self.on_redeemed(len(self._redeemed))

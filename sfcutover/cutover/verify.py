@@ -24,7 +24,7 @@ from sfcutover.errors import GateError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.org import LoginHistory
 from sfcutover.traffic.canary import Canary
-from sfcutover.traffic.oauth import Outcome
+from sfcutover.traffic.redemption import RedemptionOutcome
 from sfcutover.util.clock import Clock
 
 _PROPAGATION_PAUSE = 1.0  # seconds between two tries whether a new address is let in
@@ -68,7 +68,7 @@ def redeem_once(context: StepContext, canary: Canary, via: Via) -> RedeemEvidenc
     """One redemption through an egress. Raises GateError or NetworkError if it is refused."""
     context.control.require_lock_soon()
     redemption = canary.redeem(via)
-    if redemption.outcome is not Outcome.REDEEMED:
+    if redemption.outcome is not RedemptionOutcome.REDEEMED:
         raise refused(redemption)
     return RedeemEvidence(via=via, outcome=redemption.outcome.value)
 

@@ -25,8 +25,8 @@ from sfcutover.cutover.watchstate import (
 )
 from sfcutover.errors import LockLostError
 from sfcutover.traffic.canary import Canary
-from sfcutover.traffic.checks import check_for
-from sfcutover.traffic.oauth import Redemption
+from sfcutover.traffic.checks import checker_for
+from sfcutover.traffic.redemption import Redemption
 from sfcutover.util.clock import Clock
 
 _STARTED = "watch-begun"
@@ -60,7 +60,7 @@ def watch(context: StepContext, targets: Sequence[Target]) -> WatchEvidence:
     result = watch_rounds(
         plan,
         {name: recorder.guarded(canary) for name, canary in canaries_of(context, targets).items()},
-        [check_for(each, secrets) for each in config.checks],
+        [checker_for(each, secrets) for each in config.checks],
         recorder,
         Clock(),
     )

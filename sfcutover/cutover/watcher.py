@@ -25,15 +25,15 @@ from sfcutover.cutover.watchstate import (
     interrupted_after,
 )
 from sfcutover.errors import SfcutoverError
-from sfcutover.traffic.checks import CheckResult, Look, Verdict
-from sfcutover.traffic.oauth import Redemption
+from sfcutover.traffic.checks import Checker, CheckResult, Verdict
+from sfcutover.traffic.redemption import Redemption
 from sfcutover.util.clock import Clock
 
 
 class Pool(Protocol):
     """Executes checks in parallel."""
 
-    def submit(self, check: Look) -> Future[CheckResult]: ...
+    def submit(self, check: Checker) -> Future[CheckResult]: ...
 
     def wait(self, running: Collection[Future[CheckResult]], seconds: float) -> None:
         """Return when one of them is done, or after so many seconds."""
@@ -48,7 +48,7 @@ class ThreadPool:
     def __init__(self, size: int) -> None:
         self._pool = ThreadPoolExecutor(size, "watch")
 
-    def submit(self, check: Look) -> Future[CheckResult]:
+    def submit(self, check: Checker) -> Future[CheckResult]:
         return self._pool.submit(check)
 
     def wait(self, running: Collection[Future[CheckResult]], seconds: float) -> None:
@@ -78,7 +78,7 @@ def utc_now() -> datetime:
 def watch(
     plan: WatchPlan,
     canaries: Mapping[str, Callable[[], Redemption]],
-    checks: Sequence[Look],
+    checks: Sequence[Checker],
     observer: WatchObserver,
     clock: Clock,
     *,
@@ -94,7 +94,7 @@ def watch(
     Raises InterruptedRunError after Ctrl-C.
     """
     redeemed = (partial(_redeemed, name, redeem) for name, redeem in canaries.items())
-    sources: list[Look] = [*redeemed, *checks]
+    sources: list[Checker] = [*redeemed, *checks]
     running = pool or ThreadPool(len(sources))
     state = WatchState(plan, tuple(canaries), len(checks))
     watcher = _Watcher(state, sources, observer, clock, wall, running)
@@ -117,7 +117,7 @@ class _Watcher:
     def __init__(
         self,
         state: WatchState,
-        sources: Sequence[Look],
+        sources: Sequence[Checker],
         observer: WatchObserver,
         clock: Clock,
         wall: Callable[[], datetime],

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from sfcutover.errors import Advice, Command, GateError, InterruptedRunError
 from sfcutover.traffic.checks import CheckResult, Verdict
-from sfcutover.traffic.oauth import Outcome, Redemption
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.document import Document
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ GRACE_SECONDS = 2.0  # for the redemption that could still lift a block
 _GRACE_SHARE = 0.2  # of the interval, if that is less
 
 _VERDICTS = {
-    Outcome.REDEEMED: Verdict.PASSED,
-    Outcome.BLOCKED: Verdict.FAILED,
-    Outcome.RATE_LIMITED: Verdict.INCONCLUSIVE,
-    Outcome.UNKNOWN: Verdict.INCONCLUSIVE,
+    RedemptionOutcome.REDEEMED: Verdict.PASSED,
+    RedemptionOutcome.BLOCKED: Verdict.FAILED,
+    RedemptionOutcome.RATE_LIMITED: Verdict.INCONCLUSIVE,
+    RedemptionOutcome.UNKNOWN: Verdict.INCONCLUSIVE,
 }
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sfcutover.errors import Advice, Command, LockLostError, SfcutoverError
 from sfcutover.runs.database import EXECUTORS, Database
 from sfcutover.runs.threads import BackgroundThread
-from sfcutover.util.files import state_folder, try_lock
+from sfcutover.util.files import is_held, process_lock, state_folder
 
 BEAT_SECONDS = 1.0
 LEASE_SECONDS = 15.0  # so long an entry counts that nobody renews
@@ -111,12 +111,12 @@ class ProcessLock:
             "config": config,
         }
         self._lane = BackgroundThread("presence")
-        self._lock: int | None = None
+        self._lock = process_lock(_lock_path(self.id))
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
-        self._lock = try_lock(_lock_path(self.id))
+        self._lock.acquire()
         now = self._database.now()
         values = {**self._row, "started": now, "beat": now}
         self._database.run(lambda c: c.execute(sa.insert(EXECUTORS).values(values)))
@@ -144,8 +144,7 @@ class ProcessLock:
             pass  # its lock stays, free: so everybody here sees that it is gone
         finally:
             self._lane.close()
-            if self._lock is not None:
-                os.close(self._lock)
+            self._lock.release()
 
     @property
     def place(self) -> str:
@@ -190,19 +189,14 @@ def _is_alive(executor: Process, now: float) -> bool:
     if executor.ended is not None:
         return False
     if executor.host == socket.gethostname() and (path := _lock_path(executor.id)).exists():
-        descriptor = try_lock(path)
-        if descriptor is None:
-            return True
-        os.close(descriptor)
-        return False
+        return is_held(path)
     return now - executor.beat < LEASE_SECONDS
 
 
 def _tidy_up(path: Path) -> None:
     """Remove what a dead process has left on this machine."""
-    if path.exists() and (descriptor := try_lock(path)) is not None:
+    if path.exists() and not is_held(path):
         path.unlink(missing_ok=True)
-        os.close(descriptor)
 
 
 def _lock_path(identifier: str) -> Path:

@@ -17,7 +17,9 @@ from sfcutover.cutover.observation import Observation, observe, tries_needed
 from sfcutover.cutover.probe import ProbeResult, judge, probe
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import ExitCode, GateError, NetworkError
-from sfcutover.traffic.egress import Egress, EgressTlsError, ProxyRefusedError, ProxyUrl
+from sfcutover.traffic.egress import Egress
+from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.traffic.proxyerrors import EgressTlsError, ProxyRefusedError
 from sfcutover.util.secrets import Secret
 from tests.support import StartEmulator, StartServer, answer
 
