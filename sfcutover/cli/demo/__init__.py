@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from sfcutover.cli.context import global_options, settings_of
-from sfcutover.documents.commands import DemoFault
+from sfcutover.cli.demo.result import DemoDocument, DemoFault, Order
 from sfcutover.errors import DEFAULT_CONFIG, ExitCode
 from sfcutover.output.console import Console, Settings, use_config
 from sfcutover.output.events import event_line
@@ -20,31 +20,28 @@ if TYPE_CHECKING:
 @click.command("demo")
 @click.option(
     "--order",
-    type=click.Choice(("right", "wrong")),
+    type=click.Choice(get_args(Order)),
     default="right",
     show_default=True,
-    help="wrong: also what comes of taking the old addresses off first.",
+    help="wrong: also show what happens when the old addresses are removed first.",
 )
 @click.option(
     "--fault",
     type=click.Choice(get_args(DemoFault)),
-    help="Let this go wrong, and see what the run makes of it.",
+    help="Let this go wrong, and show how the run catches it.",
 )
 @global_options
 @click.pass_context
-def command(
-    ctx: click.Context, order: Literal["right", "wrong"], fault: DemoFault | None
-) -> ExitCode:
+def command(ctx: click.Context, order: Order, fault: DemoFault | None) -> ExitCode:
     """Watch a cutover on a local org while an application serves its customers.
 
     Runs the real "sfcutover run" with shortened timers, and ends with a table of the
     redemptions by phase and address. Exits 0 if all was as it should be: in the right order
     not one redemption fails.
     """
-    from sfcutover.demo.document import demo_document
-    from sfcutover.demo.orders import Audience
-    from sfcutover.demo.show import Demo
-    from sfcutover.demo.table import shown_text
+    from sfcutover.cli.demo.commands import Display
+    from sfcutover.cli.demo.scenario import show_both_orders, show_fault, show_right_order
+    from sfcutover.cli.demo.text import result_text
 
     if fault and order == "wrong":
         raise click.UsageError("--fault goes with the right order.", ctx=ctx)
@@ -56,15 +53,20 @@ def command(
         if (line := event_line(event)) is not None:
             console.note(line)
 
-    demo = Demo(Audience(console.data, show), _options(settings), settings.json)
-    shown = demo.of_order(order) if fault is None else demo.of_fault(fault)
-    console.data(shown_text(shown))
+    display = Display(console.data, show, _options(settings), settings.json)
+    if fault:
+        result = show_fault(display, fault)
+    elif order == "wrong":
+        result = show_both_orders(display)
+    else:
+        result = show_right_order(display)
+    console.data(result_text(result))
     if settings.json:
-        print_document(demo_document(shown, fault))
-    return ExitCode.DONE if shown.ok else ExitCode.FAILED
+        print_document(DemoDocument.of(result))
+    return ExitCode.DONE if result.ok else ExitCode.FAILED
 
 
 def _options(settings: Settings) -> tuple[str, ...]:
-    """What a person has said about the output goes for every command, too."""
+    """The options for output, for every command of the demo too."""
     chosen = {"--quiet": settings.quiet, "--no-color": settings.no_color}
     return (*(name for name, wanted in chosen.items() if wanted), *["-v"] * settings.verbose)

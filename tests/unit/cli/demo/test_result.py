@@ -1,32 +1,44 @@
-"""What the demo makes of a performance: its verdict, what was caught, and the tables."""
+"""What the demo concludes from a scenario: problems, what was caught, and the tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 import click
 import pytest
 
-from sfcutover.demo.application import Application, TokenUrl
-from sfcutover.demo.faults import FAULTS, ONCE_EACH, WELL
-from sfcutover.demo.performance import Command, Performance, marks_of
-from sfcutover.demo.setuppage import put_on, take_off
-from sfcutover.demo.show import Shown
-from sfcutover.demo.table import shown_text
-from sfcutover.demo.tally import Arrival, Attempt, Mark
-from sfcutover.demo.verdict import problems_of
-from sfcutover.documents.commands import DemoFault
-from sfcutover.emulator import Emulator
+from sfcutover.cli.demo.commands import DemoCommandDocument
+from sfcutover.cli.demo.counters import Arrival, Attempt, Mark
+from sfcutover.cli.demo.faults import FAULTS, NO_FAULT, caught
+from sfcutover.cli.demo.result import DemoDocument, DemoFault, DemoResult, ScenarioResult, marks_of
+from sfcutover.cli.demo.text import result_text
 from sfcutover.runs.journal import Event
-from tests.integration.cli.harness import eventually
+
+
+def ended(exit_code: int) -> DemoCommandDocument:
+    return DemoCommandDocument(
+        command="sfcutover run --yes", exit_code=exit_code, expected_exit_code=0
+    )
+
+
+def phase(name: str, failed: int = 0, old: int = 0, new: int = 0) -> dict[str, object]:
+    """A phase of the document; a negative count was refused."""
+    return {
+        "phase": name,
+        "failed": failed,
+        "addresses": [
+            {"address": address, "redeemed": max(0, seen), "refused": max(0, -seen)}
+            for address, seen in ((OLD, old), (NEW, new))
+            if seen
+        ],
+    }
+
 
 OLD, NEW = "192.0.2.1", "198.51.100.20"
-RIGHT = Performance(
+RIGHT = ScenarioResult(
     order="right",
-    commands=[Command("sfcutover run --yes", 0, 0)],
+    commands=[ended(0)],
     marks=[Mark("add-new", 10.0), Mark("remove-old", 20.0)],
     attempts=[Attempt("one", 5.0, True), Attempt("one", 25.0, True)],
     arrivals=[Arrival(OLD, 5.0, True), Arrival(NEW, 25.0, True)],
@@ -46,15 +58,15 @@ WRONG = replace(
 
 
 def test_all_is_well_when_nothing_failed() -> None:
-    assert list(problems_of(RIGHT, ONCE_EACH)) == []
-    assert list(problems_of(WRONG, {})) == []
+    assert list(RIGHT.problems(NO_FAULT.deployments)) == []
+    assert list(WRONG.problems({})) == []
 
 
 @pytest.mark.parametrize(
-    ("done", "words"),
+    ("result", "words"),
     [
         (
-            replace(RIGHT, commands=[Command("sfcutover run --yes", 5, 0)]),
+            replace(RIGHT, commands=[ended(5)]),
             "sfcutover run --yes ended with exit code 5, not 0",
         ),
         (replace(RIGHT, attempts=[], arrivals=[]), "the application redeemed nothing"),
@@ -79,8 +91,9 @@ def test_all_is_well_when_nothing_failed() -> None:
         ),
     ],
 )
-def test_what_is_not_as_it_should_be_is_named(done: Performance, words: str) -> None:
-    assert list(problems_of(done, ONCE_EACH if done.order == "right" else {})) == [words]
+def test_what_is_not_as_it_should_be_is_named(result: ScenarioResult, words: str) -> None:
+    deployments = NO_FAULT.deployments if result.order == "right" else {}
+    assert list(result.problems(deployments)) == [words]
 
 
 def test_every_fault_of_the_command_is_there_and_no_other() -> None:
@@ -89,11 +102,10 @@ def test_every_fault_of_the_command_is_there_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_not_said_to_be_caught_by_a_run_that_did_not_see_it(name: DemoFault) -> None:
-    assert FAULTS[name].caught(RIGHT) == ""
-    assert WELL.caught(RIGHT)
+    assert caught(name, RIGHT) is None
 
 
-def test_a_phase_begins_when_its_step_first_did() -> None:
+def test_a_phase_starts_when_its_step_first_started() -> None:
     events = [
         Event(1, "r", 1.0, "run-started"),
         Event(2, "r", 2.0, "step-started", "snapshot", "packaging"),
@@ -105,7 +117,7 @@ def test_a_phase_begins_when_its_step_first_did() -> None:
 
 
 def test_the_table_of_the_right_order() -> None:
-    text = click.unstyle(shown_text(Shown([RIGHT], [], Path("/tmp/report.html"))))
+    text = click.unstyle(result_text(DemoResult([RIGHT], [], "/tmp/report.html")))
     assert text.splitlines() == [
         "phase       192.0.2.1  198.51.100.20  failed",
         "before              1              0       0",
@@ -121,7 +133,7 @@ def test_the_table_of_the_right_order() -> None:
 
 
 def test_both_orders_stand_side_by_side() -> None:
-    text = click.unstyle(shown_text(Shown([RIGHT, WRONG], [], Path("/tmp/report.html"))))
+    text = click.unstyle(result_text(DemoResult([RIGHT, WRONG], [], "/tmp/report.html")))
     assert "remove-old  1 refused              1       1" in text
     assert "                   right order  wrong order\n" in text
     assert "failed                       0            1\n" in text
@@ -132,53 +144,51 @@ def test_both_orders_stand_side_by_side() -> None:
 
 
 def test_the_last_line_says_what_was_caught_or_what_was_not_right() -> None:
-    caught = click.unstyle(shown_text(Shown([RIGHT], [], None, "the probe saw it")))
-    assert caught.endswith("\n\ncaught: the probe saw it")
-    not_right = click.unstyle(shown_text(Shown([RIGHT], ["this", "that"], None, "it was seen")))
+    seen = replace(DemoResult([RIGHT]), fault="one-address", caught="the probe saw it")
+    assert click.unstyle(result_text(seen)).endswith("\n\ncaught: the probe saw it")
+    not_right = click.unstyle(result_text(replace(seen, problems=["this", "that"])))
     assert not_right.endswith("\n\nNOT AS IT SHOULD BE: this\nNOT AS IT SHOULD BE: that")
 
 
-@pytest.fixture
-def org() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        yield emulator
-
-
-def test_somebody_in_setup_saves_what_he_likes(org: Emulator) -> None:
-    take_off(org, org.scenario.old)
-    put_on(org, org.scenario.new)
-    before, between, after = org.allowlist_history
-    old, new = org.scenario.old[1], org.scenario.new[1]
-    assert (before.holds(old), between.holds(old), after.holds(old)) == (True, False, False)
-    assert (before.holds(new), between.holds(new), after.holds(new)) == (False, False, True)
-    assert after.holds("192.0.2.64")  # somebody else's
-
-
-def test_the_application_follows_the_proxy_and_keeps_its_tokens(org: Emulator) -> None:
-    values = org.environment
-    token_url = TokenUrl.of(values)
-    sides = iter(["OLD", "NEW", "OLD"])
-    (name, first) = org.customer_tokens[0]
-
-    def redeem(token: str) -> str | None:
-        return token_url.redeem(token, values[f"SFCUTOVER_{next(sides)}_PROXY_URL"])
-
-    second = redeem(first)
-    assert second is not None
-    assert redeem(second) is None  # the new address is not on the list
-    third = redeem(second)  # a refusal has not used it up
-    assert (name, third) in org.customer_tokens
-    assert [each.result for each in org.redemptions] == ["redeemed", "blocked", "redeemed"]
-
-
-def test_the_application_serves_every_customer_until_it_is_stopped(org: Emulator) -> None:
-    proxy = org.environment["SFCUTOVER_OLD_PROXY_URL"]
-    customers = org.customer_tokens
-    application = Application(customers, TokenUrl.of(org.environment), lambda: proxy)
-    with application:
-        eventually(lambda: len({each.customer for each in application.attempts}) == len(customers))
-    served = application.attempts
-    assert all(each.redeemed for each in served)
-    assert len(served) == len(org.redemptions)
-    application.stop()
-    assert application.attempts == served
+def test_the_document_holds_both_orders() -> None:
+    document = DemoDocument.of(DemoResult([RIGHT, WRONG], ["this"], "/tmp/report.html"))
+    assert document.model_dump(by_alias=True) == {
+        "schema": "sfcutover/demo/1",
+        "ok": False,
+        "fault": None,
+        "caught": None,
+        "problems": ["this"],
+        "report": "/tmp/report.html",
+        "performances": [
+            {
+                "order": "right",
+                "commands": [
+                    {"command": "sfcutover run --yes", "exit_code": 0, "expected_exit_code": 0}
+                ],
+                "redemptions": 2,
+                "failed": 0,
+                "outage_seconds": 0.0,
+                "customers": 1,
+                "logged_in": 1,
+                "deployments": {"add-new": 1, "remove-old": 1},
+                "phases": [phase("before", old=1), phase("add-new"), phase("remove-old", new=1)],
+            },
+            {
+                "order": "wrong",
+                "commands": [
+                    {"command": "sfcutover run --yes", "exit_code": 0, "expected_exit_code": 0}
+                ],
+                "redemptions": 2,
+                "failed": 1,
+                "outage_seconds": 3.5,
+                "customers": 1,
+                "logged_in": 1,
+                "deployments": {},
+                "phases": [
+                    phase("before"),
+                    phase("add-new"),
+                    phase("remove-old", failed=1, old=-1, new=1),
+                ],
+            },
+        ],
+    }

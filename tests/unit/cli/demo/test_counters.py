@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.demo.tally import (
+from sfcutover.cli.demo.counters import (
     Arrival,
     Attempt,
-    Count,
+    DemoAddressDocument,
+    DemoPhaseDocument,
     Mark,
-    PhaseTally,
-    all_phases,
-    by_phase,
+    count,
+    count_by_phase,
     outage_seconds,
     phase_at,
 )
 
 MARKS = (Mark("switch", 20.0), Mark("add-new", 10.0))
+ARRIVALS = [
+    Arrival("192.0.2.1", 5.0, True),
+    Arrival("192.0.2.1", 11.0, True),
+    Arrival("192.0.2.1", 12.0, False),
+    Arrival("192.0.2.2", 13.0, True),
+]
+ATTEMPTS = [Attempt("one", 12.1, False), Attempt("one", 13.1, True)]
+
+
+def counters(phase: str, failed: int = 0, **addresses: tuple[int, int]) -> DemoPhaseDocument:
+    """The addresses by their last digit: how many were redeemed, and how many refused."""
+    return DemoPhaseDocument(
+        phase=phase,
+        failed=failed,
+        addresses=[
+            DemoAddressDocument(address=f"192.0.2.{name[-1]}", redeemed=redeemed, refused=refused)
+            for name, (redeemed, refused) in addresses.items()
+        ],
+    )
 
 
 @pytest.mark.parametrize(
@@ -28,33 +47,20 @@ def test_a_phase_lasts_until_the_next_one_begins(time: float, phase: str) -> Non
 
 
 def test_redemptions_are_counted_where_and_when_they_came() -> None:
-    arrivals = [
-        Arrival("192.0.2.1", 5.0, True),
-        Arrival("192.0.2.1", 11.0, True),
-        Arrival("192.0.2.1", 12.0, False),
-        Arrival("192.0.2.2", 13.0, True),
-    ]
-    attempts = [Attempt("one", 12.1, False), Attempt("one", 13.1, True)]
-
-    assert by_phase(MARKS, arrivals, attempts) == [
-        PhaseTally("before", {"192.0.2.1": Count(1, 0)}, 0),
-        PhaseTally("add-new", {"192.0.2.1": Count(1, 1), "192.0.2.2": Count(1, 0)}, 1),
-        PhaseTally("switch", {}, 0),
+    assert count_by_phase(MARKS, ARRIVALS, ATTEMPTS) == [
+        counters("before", _1=(1, 0)),
+        counters("add-new", 1, _1=(1, 1), _2=(1, 0)),
+        counters("switch"),
     ]
 
 
 def test_a_failure_that_never_reached_the_org_counts() -> None:
-    (before,) = by_phase((), (), [Attempt("one", 1.0, False)])
-    assert before == PhaseTally("before", {}, 1)
+    (before,) = count_by_phase((), (), [Attempt("one", 1.0, False)])
+    assert before == counters("before", 1)
 
 
 def test_the_sum_of_all_phases() -> None:
-    phases = [
-        PhaseTally("before", {"192.0.2.1": Count(3, 0)}, 0),
-        PhaseTally("add-new", {"192.0.2.1": Count(1, 2), "192.0.2.2": Count(4, 0)}, 2),
-    ]
-    expected = {"192.0.2.1": Count(4, 2), "192.0.2.2": Count(4, 0)}
-    assert all_phases(phases) == PhaseTally("all", expected, 2)
+    assert count("all", ARRIVALS, ATTEMPTS) == counters("all", 1, _1=(2, 1), _2=(1, 0))
 
 
 @pytest.mark.parametrize(
