@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation
@@ -11,7 +11,7 @@ from sfcutover.cutover.context import CommandControl, StepContext
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.shared import Connections, Probes
 from sfcutover.cutover.watchstate import RoundDocument
-from sfcutover.output.progress import LineProgress, LiveProgress, Status, progress_for
+from sfcutover.output.progress import LineProgress, Status, progress_for
 from sfcutover.output.text import evidence_text, round_text
 from sfcutover.runs.events import CommandLog, Event
 
@@ -46,7 +46,8 @@ class StepView:
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
         self._console = invocation.console
-        self._progress: LineProgress | LiveProgress | None = None
+        self._progress: LineProgress | None = None
+        self._shown = ExitStack()
 
     def show(self, event: Event) -> None:
         match event.kind:
@@ -56,8 +57,6 @@ class StepView:
                 self._progress_of(event).sent(event.text("id"))
             case "deployment-progress":
                 self._progress_of(event).progress(Status.of_event(event))
-            case "deployed":
-                self.close()
             case "note":
                 self._note(event)
             case "proven":
@@ -69,9 +68,8 @@ class StepView:
 
     def close(self) -> None:
         """End the progress that is shown, if there is one."""
-        if self._progress is not None:
-            self._progress.__exit__(None, None, None)
-            self._progress = None
+        self._shown.close()
+        self._progress = None
 
     def _note(self, event: Event) -> None:
         if self._progress is not None:
@@ -80,8 +78,8 @@ class StepView:
             place = f"{event.target}: " if event.target else ""
             self._console.note(f"{place}{event.text('text')}")
 
-    def _progress_of(self, event: Event) -> LineProgress | LiveProgress:
+    def _progress_of(self, event: Event) -> LineProgress:
         if self._progress is None:
             progress = progress_for(event.target or "", self._invocation.settings)
-            self._progress = progress.__enter__()
+            self._progress = self._shown.enter_context(progress)
         return self._progress

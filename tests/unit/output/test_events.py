@@ -7,14 +7,13 @@ import re
 import pytest
 
 from sfcutover.errors import Command
-from sfcutover.output.console import Console, Settings
+from sfcutover.output.console import Console, Settings, is_redrawn
 from sfcutover.output.events import (
     LineView,
     blocked_line,
     event_line,
     event_text,
     is_alarming,
-    is_redrawn,
 )
 from sfcutover.runs.events import Event
 from tests.unit.runs.journaled import RUN, Story, events_of
