@@ -24,10 +24,10 @@ from sfcutover.documents.commands import (
 )
 from sfcutover.documents.deployments import DeployDocument, DeploymentDocument
 from sfcutover.documents.phases import DiffDocument, PlanDocument, RenderDocument
-from sfcutover.documents.reports import ReportDocument
 from sfcutover.documents.runs import EventDocument, RunsDocument
 from sfcutover.documents.traffic import CaseDocument, ProbeDocument, SwitchDocument, WatchDocument
 from sfcutover.evidence import EvidenceFile
+from sfcutover.output.report.report import ReportDocument
 
 SCHEMAS: dict[str, type[BaseModel]] = {
     "cutover": Cutover,

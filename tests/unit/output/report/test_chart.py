@@ -9,30 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.report.bars import rate_text
-from sfcutover.report.chart import Chart, draw
-from sfcutover.report.document import Report
-from sfcutover.report.durations import duration
-from sfcutover.report.labels import CHARACTER, Label, place_labels
-from sfcutover.report.textchart import text_chart
-from sfcutover.report.timeline import Quiet
-from sfcutover.report.timescale import TimeScale, nice_step
+from sfcutover.output.report.chart import CHARACTER, Chart, Label, draw, place_labels, rate_text
+from sfcutover.output.report.render import text_chart
+from sfcutover.output.report.report import Report
+from sfcutover.output.report.timescale import IdleTime, TimeScale, duration, round_step
 
-from .reporting import NEW, NOON, OLD, Story, canary_only, done, removed_by_hand, rolled_back
+from .stories import NEW, NOON, OLD, Story, canary_only, done, removed_by_hand, rolled_back
 
 HOUR = 3600.0
 
 
 def drawn(story: Story, width: float = 1000) -> Chart:
-    return draw(Report.of(story.facts()), "wide", width)
+    return draw(Report.of(story.data()), "wide", width)
 
 
 def scales() -> st.SearchStrategy[TimeScale]:
     """Any run of up to three days, with waits anywhere in it."""
     moment = st.floats(0, 3 * 86400, allow_nan=False)
-    wait = st.tuples(moment, moment).map(lambda pair: Quiet(min(pair), max(pair), "waits"))
+    wait = st.tuples(moment, moment).map(lambda pair: IdleTime(min(pair), max(pair), "waits"))
     waits = st.lists(wait, max_size=4).map(lambda found: sorted(found, key=lambda q: q.start))
-    return st.builds(lambda end, quiet: TimeScale.of(0, end, quiet), moment, waits)
+    return st.builds(lambda end, idle: TimeScale.of(0, end, idle), moment, waits)
 
 
 # Time
@@ -59,13 +55,13 @@ def test_the_bins_cover_all_the_time_once(scale: TimeScale, count: int) -> None:
 
 @given(scales(), st.integers(2, 12))
 def test_ticks_are_apart(scale: TimeScale, count: int) -> None:
-    places = [scale.x(tick) for tick in scale.ticks(count)]
+    places = [scale.x(tick) for tick in scale.round_times(count)]
     assert len(places) <= count + 1
     assert all(after - before >= 1 / count - 1e-9 for before, after in pairwise(places))
 
 
 def test_a_night_does_not_squeeze_the_minutes_around_it() -> None:
-    night = Quiet(600, 600 + 11 * HOUR, "waits for a person")
+    night = IdleTime(600, 600 + 11 * HOUR, "waits for a person")
     scale = TimeScale.of(0, 1200 + 11 * HOUR, [night])
     assert [each.squeezed for each in scale.pieces] == [False, True, False]
     assert scale.x(600) == pytest.approx(5 / 12)
@@ -75,7 +71,7 @@ def test_a_night_does_not_squeeze_the_minutes_around_it() -> None:
 
 
 def test_a_short_wait_is_to_scale() -> None:
-    scale = TimeScale.of(0, 100, [Quiet(40, 60, "waits for a person")])
+    scale = TimeScale.of(0, 100, [IdleTime(40, 60, "waits for a person")])
     assert [each.squeezed for each in scale.pieces] == [False]
     assert scale.x(50) == pytest.approx(0.5)
 
@@ -85,7 +81,7 @@ def test_a_run_of_no_time_can_be_drawn() -> None:
 
 
 def test_steps_are_those_of_a_clock() -> None:
-    assert [nice_step(each) for each in (0.1, 3, 61, 4000, 90000)] == [1, 5, 120, 7200, 172800]
+    assert [round_step(each) for each in (0.1, 3, 61, 4000, 90000)] == [1, 5, 120, 7200, 172800]
 
 
 @pytest.mark.parametrize(
@@ -150,10 +146,10 @@ def test_no_line_crosses_a_text(width: float) -> None:
             for other in chart.lines
             if other is not line and span(other.label)[0] < line.label.x < span(other.label)[1]
         ]
-        for top, foot in line.parts:
+        for top, foot in line.spans:
             assert top < foot <= chart.foot
             assert not any(start < foot and top < end for start, end in [*texts, *crossed])
-        assert sum(foot - top for top, foot in line.parts) > len(texts) * 40
+        assert sum(foot - top for top, foot in line.spans) > len(texts) * 40
 
 
 # Bars
@@ -215,7 +211,7 @@ def test_single_redemptions_do_not_look_like_steady_traffic() -> None:
         sides = re.findall(r"M([\d.]+) .*?H([\d.]+)V", path)
         assert all(float(right) - float(left) <= 12 for left, right in sides)
     assert len(re.findall("M", chart.rows[2].bars.paths["redeemed"])) == 6
-    assert "█" not in "".join(text_chart(Report.of(canary_only().facts())))
+    assert "█" not in "".join(text_chart(Report.of(canary_only().data())))
 
 
 def test_a_removal_that_was_found_is_not_drawn_as_the_runs_own() -> None:
@@ -243,11 +239,11 @@ def test_a_wait_is_a_band_with_its_length() -> None:
     story.tell(62, "approved", "remove-old", pause=1, who="jo", time=NOON + 62, note=None)
     chart = drawn(story)
     assert len(chart.bands) == 1
-    assert not any(line.kind == "quiet" for line in chart.lines)  # too short for words
+    assert not any(line.kind == "idle" for line in chart.lines)  # too short for words
     long = Story()
     long.begin()
     long.tell(60, "paused", "switch", pause=1, reason="pause-before", message="next", next="")
-    chart = draw(Report.of(long.facts(now=HOUR)), "wide", 1000)
+    chart = draw(Report.of(long.data(now=HOUR)), "wide", 1000)
     assert chart.bands[0].squeezed
     assert [line.label.text for line in chart.lines] == ["waits for a person 59 min"]
 
@@ -292,7 +288,7 @@ def test_rates_are_told_in_their_own_unit(rate: float, words: str) -> None:
 
 
 def test_the_text_chart_says_the_same() -> None:
-    lines = text_chart(Report.of(rolled_back().facts()))
+    lines = text_chart(Report.of(rolled_back().data()))
     ruler, *rows = [line[19:] for line in lines]
     assert ruler.split() == ["1", "2", "3", "4", "5", "6"]
     assert [line[:19].strip() for line in lines[1:]] == [

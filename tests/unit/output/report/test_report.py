@@ -9,19 +9,17 @@ import pytest
 
 from sfcutover.carriers import CARRIERS
 from sfcutover.component import Component
-from sfcutover.documents.reports import ReportDocument
 from sfcutover.evidence import list_hashes
 from sfcutover.ipranges import Allowlist, IpRange
-from sfcutover.report.changes import changes, fullest
-from sfcutover.report.document import Report
-from sfcutover.report.facts import names_of
-from sfcutover.report.looks import hashes
-from sfcutover.report.rules import holds
+from sfcutover.output.report.limitations import names_of
+from sfcutover.output.report.lists import hashes, holds
+from sfcutover.output.report.render import changes, fullest
+from sfcutover.output.report.report import Report, ReportDocument
 from sfcutover.runs.requests import Request
 from sfcutover.snapshot import Snapshot
 
-from ..support import SECURITY_NAME, SECURITY_PATH
-from .reporting import (
+from ....support import SECURITY_NAME, SECURITY_PATH
+from .stories import (
     NEW,
     NOON,
     OLD,
@@ -40,7 +38,7 @@ CANCEL = Request("cancel", None, "jo", "wrong window", NOON + 70)
 
 
 def document(story: Story, **given: Unpack[Given]) -> ReportDocument:
-    return Report.of(story.facts(**given)).document
+    return Report.of(story.data(**given)).document
 
 
 def waiting() -> Story:

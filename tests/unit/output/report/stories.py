@@ -18,13 +18,13 @@ from sfcutover.documents.phases import (
 from sfcutover.documents.traffic import LookDocument, RoundDocument
 from sfcutover.evidence import AddressEvidence, Evidence
 from sfcutover.ipranges import Allowlist, IpRange
-from sfcutover.report.facts import Facts
-from sfcutover.report.looks import hashes
+from sfcutover.output.report.lists import hashes
+from sfcutover.output.report.rundata import RunData
 from sfcutover.runs.journal import Event
 from sfcutover.runs.requests import Request
 from sfcutover.runs.store import Run, RunOptions
 
-from ..support import SECURITY, SECURITY_NAME, SECURITY_PATH
+from ....support import SECURITY, SECURITY_NAME, SECURITY_PATH
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC).timestamp()
 OLD, NEW = ("203.0.113.10", "203.0.113.11"), ("198.51.100.20", "198.51.100.21")
@@ -33,7 +33,7 @@ Data = Mapping[str, object]
 
 
 class Given(TypedDict, total=False):
-    """now: seconds since the run began. The others as Facts has them."""
+    """now: seconds since the run began. The others as RunData has them."""
 
     now: float
     place: str | None
@@ -188,7 +188,7 @@ class Story:
             at, "run-ended", outcome=outcome, exit_code=0, message=message, tokens="fine", next="x"
         )
 
-    def facts(self, **given: Unpack[Given]) -> Facts:
+    def data(self, **given: Unpack[Given]) -> RunData:
         """What a report would be made from, an hour after the run began unless said otherwise."""
         config = {
             "app": "Acme_Connector",
@@ -215,7 +215,7 @@ class Story:
             Event(number, each.run, each.time, each.kind, each.step, each.target, each.data)
             for number, each in enumerate(events, 1)
         )
-        return Facts(
+        return RunData(
             run,
             in_order,
             self.started + given.get("now", 3600),

@@ -11,12 +11,11 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from sfcutover.errors import ConfigError
-from sfcutover.report.document import Report
-from sfcutover.report.rendering import html, markdown
-from sfcutover.report.waves import waves_text
+from sfcutover.output.report.render import html, markdown, waves_text
+from sfcutover.output.report.report import Report
 from sfcutover.templates import Templates
 
-from .reporting import (
+from .stories import (
     NEW,
     NOON,
     OLD,
@@ -47,11 +46,11 @@ def hostile() -> Story:
 
 
 def page(story: Story) -> str:
-    return html(Report.of(story.facts()), Templates())
+    return html(Report.of(story.data()), Templates())
 
 
 def text(story: Story) -> str:
-    return markdown(Report.of(story.facts()), Templates())
+    return markdown(Report.of(story.data()), Templates())
 
 
 def tree(story: Story) -> etree._Element:
@@ -293,12 +292,12 @@ def test_no_line_of_markdown_is_left_hanging(story: Story) -> None:
 
 def test_a_template_of_ones_own_takes_the_place_of_the_built_in_one(tmp_path: Path) -> None:
     (tmp_path / "report.md.j2").write_text("{{ report.verdict.title }} at {{ report.app }}\n")
-    report = Report.of(done().facts())
+    report = Report.of(done().data())
     assert markdown(report, Templates(tmp_path)) == "Done at Acme_Connector\n"
 
 
 def test_a_fault_in_a_template_names_its_line(tmp_path: Path) -> None:
     (tmp_path / "report.html.j2").write_text("<p>\n{{ report.verdct }}\n")
     with pytest.raises(ConfigError) as caught:
-        html(Report.of(done().facts()), Templates(tmp_path))
+        html(Report.of(done().data()), Templates(tmp_path))
     assert caught.value.where == f"{tmp_path / 'report.html.j2'}:2"
