@@ -22,6 +22,7 @@ from sfcutover.output.report.timescale import (
     clock,
     duration,
     ticks,
+    timestamp,
 )
 from sfcutover.output.report.traffic import STATUSES, AddressTraffic, total
 
@@ -151,8 +152,8 @@ def _marked_times(report: Report) -> list[tuple[float, str, str]]:
     """Place (0 to 1), text and kind of everything that has a label, in order."""
     x = report.scale.x
     found: list[tuple[float, str, str]] = [
-        (x(each.time), f"{each.name} {clock(each.time)[:-1]}", each.kind)
-        for each in report.boundaries
+        (x(timestamp(each.time)), f"{each.name} {clock(each.time)[:-1]}", each.kind)
+        for each in report.document.boundaries
     ]
     found += [
         (x(each.start), f"{each.reason} {duration(each.end - each.start)}", "idle")

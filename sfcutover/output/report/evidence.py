@@ -12,11 +12,11 @@ from sfcutover.documents.runs import moment_text
 from sfcutover.documents.traffic import RoundDocument
 from sfcutover.evidence import Evidence
 from sfcutover.output.report.lists import read_backs
-from sfcutover.output.report.rundata import RunData, StepEvidence, problem_of
-from sfcutover.output.report.timescale import clock, moment
+from sfcutover.output.report.rundata import RunData
+from sfcutover.output.report.timescale import clock, timestamp
 from sfcutover.phases import Phase
 from sfcutover.runs.journal import Event
-from sfcutover.runs.progress import Deployment, RunProgress, evidence_of
+from sfcutover.runs.progress import Deployment, RunProgress, StepState
 
 _VERIFIERS = ("verify-new", "verify")
 _THROUGH_NEW = ("verify-new", "verify", "check-new", "remove-old", "watch")
@@ -94,7 +94,7 @@ def _results(data: RunData) -> dict[tuple[str, str], ResultDocument]:
         (finding.target, result.id): result
         for phase in Phase
         for finding in read_backs(data, phase)
-        for result in finding.evidence.deployments
+        for result in finding.content.deployments
     }
 
 
@@ -119,7 +119,7 @@ def _deployment(
 def proofs(data: RunData) -> list[ReportProofDocument]:
     """Every proof in the order in which it was made; of a repeated step, the last one."""
     made = {
-        (each.step, each.target): (each.seq, each.time, each.evidence.proof)
+        (each.step, each.target): (each.seq, each.time, each.content.proof)
         for each in (*data.succeeded(*_VERIFIERS), *data.proven)
     }
     return [
@@ -137,20 +137,19 @@ def watches(data: RunData) -> list[ReportWatchDocument]:
 
 
 def _watch(data: RunData, target: str, begun: Event) -> ReportWatchDocument:
-    events = [each for each in data.events if (each.target, each.step) == (target, "watch")]
     rounds = [
         RoundDocument.model_validate(each.data.get("round"))
-        for each in events
-        if each.kind == "watch-round"
+        for each in data.all("watch-round")
+        if each.target == target
     ]
-    ended = data.progress.steps["watch", target].ended
-    times = [begun.time, *(moment(each.time).timestamp() for each in rounds)]
+    state = data.progress.steps["watch", target]
+    times = [begun.time, *(timestamp(each.time) for each in rounds)]
     return ReportWatchDocument(
         target=target,
         begun=moment_text(begun.time),
         until=moment_text(begun.number("until")),
-        ended=None if ended is None else moment_text(ended),
-        outcome=None if ended is None else _outcome(events),
+        ended=None if state.ended is None else moment_text(state.ended),
+        outcome=None if state.ended is None else _outcome(data, state),
         rounds=len(rounds),
         looks=dict(Counter(look.verdict for each in rounds for look in each.looks)),
         interval=begun.number("interval"),
@@ -164,14 +163,14 @@ def _watch(data: RunData, target: str, begun: Event) -> ReportWatchDocument:
     )
 
 
-def _outcome(events: Iterable[Event]) -> str:
-    """What the last end of a watch says; a watch without an end was canceled with the run."""
-    for last in [each for each in events if each.kind == "step-ended"][-1:]:
-        if (problem := problem_of(last)) is not None:
-            return problem
-        if outcome := StepEvidence.model_validate(evidence_of(last)).outcome:
-            return outcome
-    return "canceled"
+def _outcome(data: RunData, watch: StepState) -> str:
+    """What the last end of a watch says; a watch that the run ended was canceled."""
+    found = (
+        each.content.outcome
+        for each in data.succeeded("watch")
+        if (each.target, each.time) == (watch.target, watch.ended)
+    )
+    return next(found, None) or watch.problem or "canceled"
 
 
 def canary(data: RunData, made: Iterable[ReportProofDocument]) -> CanaryDocument:
@@ -179,7 +178,7 @@ def canary(data: RunData, made: Iterable[ReportProofDocument]) -> CanaryDocument
 
     made: the proofs of the run.
     """
-    old = sum(each.evidence.outcome is not None for each in data.succeeded(_THROUGH_OLD))
+    old = sum(each.content.outcome is not None for each in data.succeeded(_THROUGH_OLD))
     return CanaryDocument(
         redeemed=data.progress.redeemed + old, in_login_history=named_by_history(list(made))
     )

@@ -21,7 +21,7 @@ from sfcutover.output.report.lists import (
 )
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timeline import has_rolled_back, traffic_moves
-from sfcutover.output.report.timescale import clock, duration, moment
+from sfcutover.output.report.timescale import clock, duration, timestamp
 from sfcutover.output.report.traffic import (
     AddressTraffic,
     Counts,
@@ -117,7 +117,7 @@ class Limitations:
         for phase in self.phases:
             if phase.phase != "restore-old" or phase.live is None:
                 continue
-            if silent := ", ".join(self._silent(phase, int(moment(phase.live).timestamp()))):
+            if silent := ", ".join(self._silent(phase, int(timestamp(phase.live)))):
                 yield (
                     f"{silent}: restored on the list of {phase.target} at {clock(phase.live)}, "
                     "and no redemption was seen from there since: nothing shows that customers "
@@ -224,7 +224,7 @@ def names_of(targets: Iterable[str]) -> str:
 
 def _of_watch(watch: ReportWatchDocument) -> Iterator[str]:
     where = f"The watch of {watch.target}"
-    planned = (moment(watch.until) - moment(watch.begun)).total_seconds()
+    planned = timestamp(watch.until) - timestamp(watch.begun)
     if watch.outcome is None:
         yield f"{where} has not ended; it is to last until {clock(watch.until)}."
     elif watch.outcome not in ("passed", "rolled-back"):

@@ -11,10 +11,10 @@ from typing import Literal
 
 from sfcutover.documents.base import Document
 from sfcutover.documents.deployments import AllowlistDocument
-from sfcutover.documents.phases import ComponentDiffDocument, PhaseName
+from sfcutover.documents.phases import ComponentDiffDocument, PhaseDocument, PhaseName
 from sfcutover.documents.runs import moment_text
 from sfcutover.ipranges import Allowlist, IpRange, subtract
-from sfcutover.output.report.rundata import Finding, PlannedPhase, RunData
+from sfcutover.output.report.rundata import Entry, RunData, StepEvidence
 from sfcutover.output.report.timescale import clock
 from sfcutover.steps.sendings import SENDING, SENT, UNSEEN
 
@@ -62,38 +62,38 @@ def phases(data: RunData) -> list[ReportPhaseDocument]:
     """
     found: dict[tuple[str, str, str], ReportPhaseDocument] = {}
     for plan in data.planned:
-        key = (plan.target, plan.phase.phase, plan.phase.package_sha256)
+        key = (plan.target, plan.content.phase, plan.content.package_sha256)
         earlier = any(each[:2] == key[:2] for each in found)
-        if plan.phase.changed or not earlier:
+        if plan.content.changed or not earlier:
             found.setdefault(key, _phase(data, plan))
     return list(found.values())
 
 
-def _phase(data: RunData, plan: PlannedPhase) -> ReportPhaseDocument:
+def _phase(data: RunData, plan: Entry[PhaseDocument]) -> ReportPhaseDocument:
     live = (
         each
-        for each in read_backs(data, plan.phase.phase)
+        for each in read_backs(data, plan.content.phase)
         if each.target == plan.target and each.seq > plan.seq
     )
     first = next(live, None)
     return ReportPhaseDocument(
-        **dict(plan.phase),
+        **dict(plan.content),
         target=plan.target,
         step=plan.step,
         planned=moment_text(plan.time),
         live=None if first is None else moment_text(first.time),
         found=first is not None
-        and not may_be_sent(data, plan.target, plan.phase.phase, plan.seq, first.seq),
+        and not may_be_sent(data, plan.target, plan.content.phase, plan.seq, first.seq),
         deployments=_deployments_of(data, plan),
     )
 
 
-def read_backs(data: RunData, phase: str) -> Iterator[Finding]:
+def read_backs(data: RunData, phase: str) -> Iterator[Entry[StepEvidence]]:
     """Where the org was read back with this phase on the list."""
     for each in data.succeeded(*_READERS):
-        evidence = each.evidence.restored or each.evidence
+        evidence = each.content.restored or each.content
         if evidence.phase == phase:
-            yield replace(each, evidence=evidence)
+            yield replace(each, content=evidence)
 
 
 def may_be_sent(data: RunData, target: str, phase: str, after: int, before: int) -> bool:
@@ -109,21 +109,21 @@ def may_be_sent(data: RunData, target: str, phase: str, after: int, before: int)
     return kinds[SENT] > 0 or kinds[SENDING] > kinds[UNSEEN]
 
 
-def _deployments_of(data: RunData, plan: PlannedPhase) -> list[str]:
+def _deployments_of(data: RunData, plan: Entry[PhaseDocument]) -> list[str]:
     """The deployments sent between a plan and the next one that changes something else."""
     following = (
         each.seq
         for each in data.planned
         if each.seq > plan.seq
         and each.target == plan.target
-        and each.phase.changed
-        and each.phase.package_sha256 != plan.phase.package_sha256
+        and each.content.changed
+        and each.content.package_sha256 != plan.content.package_sha256
     )
     end = next(following, data.events[-1].seq + 1)
     return [
         each.text("id")
         for each in data.all(SENT)
-        if (each.target, each.text("phase")) == (plan.target, plan.phase.phase)
+        if (each.target, each.text("phase")) == (plan.target, plan.content.phase)
         and plan.seq < each.seq < end
     ]
 
@@ -145,7 +145,7 @@ def targets(data: RunData) -> list[ReportTargetDocument]:
 
 def _target(data: RunData, name: str) -> ReportTargetDocument:
     findings = [each for each in data.succeeded(*_READERS) if each.target == name]
-    snapshots = [each.evidence for each in findings if each.step == "snapshot"]
+    snapshots = [each.content for each in findings if each.step == "snapshot"]
     read = [(each.time, lists) for each in findings if (lists := _live(each)) is not None]
     time, lists = read[-1] if read else (None, [])
     change = data.settings.change
@@ -160,9 +160,9 @@ def _target(data: RunData, name: str) -> ReportTargetDocument:
     )
 
 
-def _live(finding: Finding) -> list[AllowlistDocument] | None:
+def _live(finding: Entry[StepEvidence]) -> list[AllowlistDocument] | None:
     """The lists as a step read them last; None for a step that reads no list."""
-    return (finding.evidence.restored or finding.evidence).live
+    return (finding.content.restored or finding.content).live
 
 
 def _all_hold(lists: Iterable[AllowlistDocument], wanted: tuple[IpRange, ...]) -> Holds | None:
@@ -246,7 +246,7 @@ def readings(data: RunData, target: str) -> list[Reading]:
     found: list[Reading] = []
     findings = (each for each in (*data.findings, *data.proven) if each.target == target)
     for each in sorted(findings, key=lambda one: one.seq):
-        lists, proof = _live(each), each.evidence.proof
+        lists, proof = _live(each), each.content.proof
         if each.step in _READERS and lists is not None:
             found.append(Reading(each.seq, each.time, {one.path: _allowlist(one) for one in lists}))
         elif proof is not None and found and proof.lists == hashes(found[-1].lists):
@@ -287,6 +287,6 @@ def _removed_by_this_run(
         IpRange.parse(entry.range)
         for plan in data.planned
         if plan.target == target and before.seq < plan.seq < after.seq
-        for component in plan.phase.components
+        for component in plan.content.components
         for entry in component.removed
     ]

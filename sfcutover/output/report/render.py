@@ -14,7 +14,14 @@ from sfcutover.output.report.chart import draw, full_height
 from sfcutover.output.report.evidence import CanaryDocument
 from sfcutover.output.report.lists import ReportPhaseDocument
 from sfcutover.output.report.report import Report, ReportDocument
-from sfcutover.output.report.timescale import Bin, clock, date_and_clock, duration, moment
+from sfcutover.output.report.timescale import (
+    Bin,
+    clock,
+    date_and_clock,
+    duration,
+    moment,
+    timestamp,
+)
 from sfcutover.output.report.traffic import AddressTraffic, total
 from sfcutover.templates import Templates
 
@@ -100,34 +107,24 @@ def _waves(sizes: Sequence[int], left: int) -> Iterator[int]:
 
 @dataclass(frozen=True)
 class ComponentChange:
-    """What a phase does to one component: the same on all these targets.
+    """What a phase does to one component, with the targets on which that is the same."""
 
-    component: of the first target; what it adds, removes and changes holds for all.
-    """
+    targets: list[tuple[ReportPhaseDocument, ComponentDiffDocument]]
 
-    phase: str
-    changed: bool
-    component: ComponentDiffDocument
-    notes: list[str]
-    targets: list[ChangedTarget]
+    @property
+    def phase(self) -> ReportPhaseDocument:
+        """Of the first target; its name, its notes and whether it changes anything hold for all."""
+        return self.targets[0][0]
+
+    @property
+    def component(self) -> ComponentDiffDocument:
+        """Of the first target; what it adds, removes and changes holds for all."""
+        return self.targets[0][1]
 
     @property
     def found(self) -> bool:
         """True if this run changed it nowhere."""
-        return all(each.found for each in self.targets)
-
-
-@dataclass(frozen=True)
-class ChangedTarget:
-    """One target of a change. unchanged: entries that stay as they are. found: this run had
-    sent nothing."""
-
-    name: str
-    live: str | None
-    found: bool
-    deployments: list[str]
-    unchanged: int
-    capacity: CapacityDocument
+        return all(phase.found for phase, _ in self.targets)
 
 
 def changes(document: ReportDocument) -> list[ComponentChange]:
@@ -136,26 +133,12 @@ def changes(document: ReportDocument) -> list[ComponentChange]:
     for phase in document.phases:
         for component in _shown(phase):
             same = component.model_dump_json(exclude={"unchanged", "capacity"})
-            change = found.setdefault(
-                f"{phase.phase} {phase.notes} {same}",
-                ComponentChange(phase.phase, phase.changed, component, phase.notes, []),
-            )
-            change.targets.append(_target(phase, component))
+            change = found.setdefault(f"{phase.phase} {phase.notes} {same}", ComponentChange([]))
+            change.targets.append((phase, component))
     order = {each.name: number for number, each in enumerate(document.targets)}
     for change in found.values():
-        change.targets.sort(key=lambda each: order.get(each.name, len(order)))
+        change.targets.sort(key=lambda one: order.get(one[0].target, len(order)))
     return list(found.values())
-
-
-def _target(phase: ReportPhaseDocument, component: ComponentDiffDocument) -> ChangedTarget:
-    return ChangedTarget(
-        name=phase.target,
-        live=phase.live,
-        found=phase.found,
-        deployments=phase.deployments,
-        unchanged=component.unchanged,
-        capacity=component.capacity,
-    )
 
 
 def _shown(phase: ReportPhaseDocument) -> Iterable[ComponentDiffDocument]:
@@ -198,8 +181,8 @@ def text_chart(report: Report) -> list[str]:
 
 def _ruler(report: Report, bins: Sequence[Bin]) -> str:
     starts, marks = [each.start for each in bins], [" "] * len(bins)
-    for sign, each in zip(_DIGITS, report.boundaries, strict=False):
-        column = max(0, bisect_right(starts, each.time) - 1)
+    for sign, each in zip(_DIGITS, report.document.boundaries, strict=False):
+        column = max(0, bisect_right(starts, timestamp(each.time)) - 1)
         free = (place for place in range(column, len(marks)) if marks[place] == " ")
         marks[next(free, column)] = sign
     return "".join(marks)

@@ -30,7 +30,6 @@ from sfcutover.output.report.lists import (
 )
 from sfcutover.output.report.rundata import RunData, SettingsDocument
 from sfcutover.output.report.timeline import (
-    Boundary,
     BoundaryDocument,
     DecisionDocument,
     ReportEventDocument,
@@ -88,26 +87,23 @@ class Report:
 
     document: ReportDocument
     traffic: tuple[AddressTraffic, ...]
-    boundaries: tuple[Boundary, ...]
     idle: tuple[IdleTime, ...]
     scale: TimeScale
 
     @classmethod
     def of(cls, data: RunData) -> Report:
         rows, changed, idle = traffic(data), phases(data), idle_times(data)
-        marks = boundaries(data, changed)
         counted = [second for row in rows for second in seconds(row.counts)]
         start = min([data.run.started, *counted])
         scale = TimeScale.of(start, max([data.end, *(each + 1 for each in counted)]), idle)
-        document = _document(data, rows, changed, marks, scale)
-        return cls(document, rows, tuple(marks), tuple(idle), scale)
+        document = _document(data, rows, changed, scale)
+        return cls(document, rows, tuple(idle), scale)
 
 
 def _document(
     data: RunData,
     rows: tuple[AddressTraffic, ...],
     changed: list[ReportPhaseDocument],
-    marks: list[Boundary],
     scale: TimeScale,
 ) -> ReportDocument:
     settings, bins = data.settings, scale.bins(_BINS)
@@ -131,7 +127,7 @@ def _document(
         deployments=sent,
         proofs=made,
         watches=watched,
-        boundaries=[each.document() for each in marks],
+        boundaries=boundaries(data, changed),
         traffic=[each.document(bins) for each in rows],
         canary=canary(data, made),
         events=events(data),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -27,6 +27,7 @@ from sfcutover.runs.requests import Request
 from sfcutover.runs.store import Run, RunStore
 
 Side = Literal["old", "new", "kept", "other"]
+Content = TypeVar("Content")
 
 
 class SettingsDocument(Document):
@@ -135,29 +136,18 @@ class StepEvidence(_Recorded):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What a step found, and where the journal says so. time: seconds since 1970."""
+class Entry(Generic[Content]):
+    """An event of the journal, with its data as a model. time: seconds since 1970."""
 
     seq: int
     time: float
     step: str
     target: str
-    evidence: StepEvidence
+    content: Content
 
     @classmethod
-    def of(cls, event: Event, evidence: StepEvidence) -> Finding:
-        return cls(event.seq, event.time, event.step or "", event.target or "", evidence)
-
-
-@dataclass(frozen=True)
-class PlannedPhase:
-    """What a step was about to deploy. time: seconds since 1970."""
-
-    seq: int
-    time: float
-    step: str
-    target: str
-    phase: PhaseDocument
+    def of(cls, event: Event, content: Content) -> Entry[Content]:
+        return cls(event.seq, event.time, event.step or "", event.target or "", content)
 
 
 @dataclass(frozen=True)
@@ -217,47 +207,35 @@ class RunData:
         """Every event of these kinds, the oldest first."""
         return [event for event in self.events if event.kind in kinds]
 
-    def succeeded(self, *steps: str) -> Iterator[Finding]:
+    def succeeded(self, *steps: str) -> Iterator[Entry[StepEvidence]]:
         """Every end of these steps that had no problem, the oldest first."""
         return (each for each in self.findings if each.step in steps)
 
     @cached_property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[Entry[StepEvidence], ...]:
         """What every step found that ended without a problem."""
         ends = (
-            Finding.of(event, StepEvidence.model_validate(evidence_of(event)))
+            Entry.of(event, StepEvidence.model_validate(evidence_of(event)))
             for event in self.all("step-ended")
             if event.data.get("problem") is None
         )
-        return tuple(each for each in ends if not each.evidence.canceled)
+        return tuple(each for each in ends if not each.content.canceled)
 
     @cached_property
-    def proven(self) -> tuple[Finding, ...]:
+    def proven(self) -> tuple[Entry[StepEvidence], ...]:
         """The proofs that a removal made for itself."""
         return tuple(
-            Finding.of(event, StepEvidence(proof=Evidence.model_validate(evidence_of(event))))
+            Entry.of(event, StepEvidence(proof=Evidence.model_validate(evidence_of(event))))
             for event in self.all("proven")
         )
 
     @cached_property
-    def planned(self) -> tuple[PlannedPhase, ...]:
+    def planned(self) -> tuple[Entry[PhaseDocument], ...]:
         """Every phase that was planned, the oldest first."""
         return tuple(
-            PlannedPhase(
-                event.seq,
-                event.time,
-                event.step or "",
-                event.target or "",
-                PhaseDocument.model_validate(event.data.get("phase")),
-            )
+            Entry.of(event, PhaseDocument.model_validate(event.data.get("phase")))
             for event in self.all("planned")
         )
-
-
-def problem_of(event: Event) -> str | None:
-    """Why a step failed, in words."""
-    problem = event.data.get("problem")
-    return str(problem.get("message")) if isinstance(problem, dict) else None
 
 
 def _ranges(entries: tuple[RangeDocument, ...]) -> tuple[IpRange, ...]:

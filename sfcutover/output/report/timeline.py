@@ -11,7 +11,7 @@ from sfcutover.documents.base import Document
 from sfcutover.documents.runs import moment_text
 from sfcutover.output.events import event_text
 from sfcutover.output.report.lists import ReportPhaseDocument, found_phases, read_backs
-from sfcutover.output.report.rundata import Finding, RunData
+from sfcutover.output.report.rundata import Entry, RunData, StepEvidence
 from sfcutover.output.report.timescale import IdleTime
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import TITLES, StepState
@@ -206,19 +206,7 @@ def _gaps(data: RunData) -> Iterator[IdleTime]:
         yield IdleTime(data.events[-1].time, data.now, _NO_PROCESS)
 
 
-@dataclass(frozen=True)
-class Boundary:
-    """A moment at which the purpose of the addresses changes; seconds since 1970."""
-
-    time: float
-    name: str
-    kind: BoundaryKind = "phase"
-
-    def document(self) -> BoundaryDocument:
-        return BoundaryDocument(time=moment_text(self.time), name=self.name, kind=self.kind)
-
-
-def boundaries(data: RunData, phases: Iterable[ReportPhaseDocument]) -> list[Boundary]:
+def boundaries(data: RunData, phases: Iterable[ReportPhaseDocument]) -> list[BoundaryDocument]:
     """In the order of time. phases: of the report; one that the run found is no change."""
     found, added = found_phases(phases), _ends(data.succeeded("add-new"))
     every = [
@@ -247,7 +235,11 @@ def traffic_moves(data: RunData, step: str) -> list[float]:
     return [*(each.time for each in data.succeeded(step)), *by_hand]
 
 
-def _ends(findings: Iterable[Finding]) -> Ends:
+def _boundary(time: float, name: str, kind: BoundaryKind = "phase") -> BoundaryDocument:
+    return BoundaryDocument(time=moment_text(time), name=name, kind=kind)
+
+
+def _ends(findings: Iterable[Entry[StepEvidence]]) -> Ends:
     """The first of each target."""
     ends: Ends = {}
     for each in findings:
@@ -255,21 +247,21 @@ def _ends(findings: Iterable[Finding]) -> Ends:
     return ends
 
 
-def _on_all(data: RunData, name: str, ends: Ends) -> Iterator[Boundary]:
+def _on_all(data: RunData, name: str, ends: Ends) -> Iterator[BoundaryDocument]:
     """When the last target had it."""
     if ends:
         count, total = len(ends), len(data.targets)
         some = f" on {count} of {total}" if count < total else ""
-        yield Boundary(max(ends.values()), f"{name}{some}")
+        yield _boundary(max(ends.values()), f"{name}{some}")
 
 
 def _traffic_moved(
     data: RunData, step: str, name: str, kind: BoundaryKind = "phase"
-) -> Iterator[Boundary]:
-    return (Boundary(time, name, kind) for time in traffic_moves(data, step))
+) -> Iterator[BoundaryDocument]:
+    return (_boundary(time, name, kind) for time in traffic_moves(data, step))
 
 
-def _removals(data: RunData, found: Set[tuple[str, str]]) -> Iterator[Boundary]:
+def _removals(data: RunData, found: Set[tuple[str, str]]) -> Iterator[BoundaryDocument]:
     """One for each wave."""
     ends = _ends(data.succeeded("remove-old"))
     waves = [_wave(event, ends) for event in data.all("wave")]
@@ -277,7 +269,7 @@ def _removals(data: RunData, found: Set[tuple[str, str]]) -> Iterator[Boundary]:
     shown = done if len(done) <= _WAVES_SHOWN else [done[0], done[-1]]
     for number, wave in shown:
         which = f", wave {number}" if len(waves) > 1 else ""
-        yield Boundary(max(wave.values()), f"{_phase_name('remove-old', wave, found)}{which}")
+        yield _boundary(max(wave.values()), f"{_phase_name('remove-old', wave, found)}{which}")
 
 
 def _phase_name(phase: str, targets: Iterable[str], found: Set[tuple[str, str]]) -> str:
@@ -292,17 +284,17 @@ def _wave(event: Event, ends: Ends) -> Ends:
     return {name: time for name, time in ends.items() if name in mine}
 
 
-def _rollback(data: RunData, found: Set[tuple[str, str]]) -> Iterator[Boundary]:
+def _rollback(data: RunData, found: Set[tuple[str, str]]) -> Iterator[BoundaryDocument]:
     for event in data.all(*_ROLLBACK)[:1]:
-        yield Boundary(event.time, "rollback", "rollback")
+        yield _boundary(event.time, "rollback", "rollback")
     for phase, (changed, already) in _RESTORED.items():
         if ends := _ends(read_backs(data, phase)):
             none = all((each, phase) in found for each in ends)
-            yield Boundary(max(ends.values()), already if none else changed, "rollback")
+            yield _boundary(max(ends.values()), already if none else changed, "rollback")
     yield from _traffic_moved(data, "switch-back", "switched back", "rollback")
 
 
-def _canceled(data: RunData) -> Iterator[Boundary]:
+def _canceled(data: RunData) -> Iterator[BoundaryDocument]:
     ended = data.progress.ended
     if ended is not None and ended.text("outcome") == "canceled":
-        yield Boundary(ended.time, "canceled", "rollback")
+        yield _boundary(ended.time, "canceled", "rollback")

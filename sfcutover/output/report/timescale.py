@@ -29,6 +29,11 @@ def moment(time: str | float) -> datetime:
     return datetime.fromtimestamp(time, UTC)
 
 
+def timestamp(time: str) -> float:
+    """A time of a document as seconds since 1970."""
+    return datetime.fromisoformat(time).timestamp()
+
+
 def clock(time: str | float) -> str:
     """``11:51:26Z``."""
     return f"{moment(time):%H:%M:%SZ}"

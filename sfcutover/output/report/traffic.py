@@ -181,7 +181,7 @@ def _orgs(data: RunData) -> dict[str, str]:
     """The URL of each target's org, as the snapshot says; without one, the target's own name."""
     urls = {name: name for name in data.targets}
     for each in data.succeeded("snapshot"):
-        if (url := each.evidence.instance_url) and each.target in urls:
+        if (url := each.content.instance_url) and each.target in urls:
             urls[each.target] = url
     return urls
 

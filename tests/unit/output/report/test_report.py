@@ -223,9 +223,9 @@ def test_the_same_change_on_many_targets_is_told_once() -> None:
     component = found.phases[3].components[0].model_copy(update={"capacity": fuller})
     found.phases[3] = found.phases[3].model_copy(update={"components": [component]})
     add, remove = changes(found)
-    assert [each.capacity.ranges for each in add.targets][2:5] == [5, 90, 5]
-    assert (add.phase, [each.name for each in add.targets]) == ("add-new", names)
-    assert (remove.phase, len(remove.targets)) == ("remove-old", 20)
+    assert [each.capacity.ranges for _, each in add.targets][2:5] == [5, 90, 5]
+    assert (add.phase.phase, [each.target for each, _ in add.targets]) == ("add-new", names)
+    assert (remove.phase.phase, len(remove.targets)) == ("remove-old", 20)
     assert len(found.deployments) == 40
     room = fullest(found)
     assert room is not None
