@@ -1,4 +1,4 @@
-"""Runs that never took place, told event by event, for what makes reports of them."""
+"""Runs made up event by event, for the tests of their reports."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sfcutover.documents.traffic import LookDocument, RoundDocument
 from sfcutover.evidence import AddressEvidence, Evidence
 from sfcutover.ipranges import Allowlist, IpRange
 from sfcutover.output.report.lists import hashes
+from sfcutover.output.report.report import Report, ReportDocument
 from sfcutover.output.report.rundata import RunData
 from sfcutover.runs.journal import Event
 from sfcutover.runs.requests import Request
@@ -33,7 +34,7 @@ Data = Mapping[str, object]
 
 
 class Given(TypedDict, total=False):
-    """now: seconds since the run began. The others as RunData has them."""
+    """now: seconds since the run started. The others as RunData has them."""
 
     now: float
     place: str | None
@@ -43,7 +44,7 @@ class Given(TypedDict, total=False):
 
 @dataclass
 class Story:
-    """A run that began at noon; every time is in seconds since then."""
+    """A run that started at noon; every time is in seconds since then."""
 
     targets: Sequence[str] = (TARGET,)
     pause_before: tuple[str, ...] = ()
@@ -76,7 +77,7 @@ class Story:
         evidence: Data | None = None,
         problem: str | None = None,
     ) -> None:
-        """A step that began, and ended, if it did."""
+        """A step that started, and ended unless end is None."""
         self.tell(start, "step-started", name, target)
         if end is not None:
             self.end_step(name, end, target, evidence, problem)
@@ -131,7 +132,7 @@ class Story:
         self.tell(at + 1, "deployment-progress", name, target, id=identifier, **more)
 
     def find(self, phase: PhaseName, at: float, live: Iterable[str], target: str = TARGET) -> None:
-        """A step that has nothing to send: the list is so already."""
+        """A step that has nothing to send: the list is in this phase already."""
         self.tell(at, "step-started", phase, target)
         self.plan(phase, at + 1, target, changed=False)
         self.end_step(
@@ -189,7 +190,7 @@ class Story:
         )
 
     def data(self, **given: Unpack[Given]) -> RunData:
-        """What a report would be made from, an hour after the run began unless said otherwise."""
+        """The data of the run, an hour after it started unless now says otherwise."""
         config = {
             "app": "Acme_Connector",
             "name": "move",
@@ -250,7 +251,7 @@ def done(targets: Sequence[str] = (TARGET,)) -> Story:
 
 
 def rolled_back() -> Story:
-    """A run whose watch saw a new address refused, and put the old ones back."""
+    """A run whose watch saw a new address refused, and restored the old ones."""
     story = Story()
     story.begin()
     story.snapshot(3)
@@ -276,7 +277,7 @@ def rolled_back() -> Story:
 
 
 def removed_by_hand() -> Story:
-    """A run that waited before remove-old, and then found that somebody else had done it."""
+    """A run that waited before remove-old, and then found that someone else had done it."""
     story = Story(pause_before=("remove-old",))
     story.begin()
     story.snapshot(3)
@@ -306,13 +307,37 @@ def failed() -> Story:
 
 
 def canary_only() -> Story:
-    """A run that went well while nobody but its own canary redeemed: no customer moved."""
+    """A run that went well while only its own canary redeemed: no customer moved."""
     story = done()
     story.events = [each for each in story.events if each.kind != "traffic"]
     story.traffic([2, 9], OLD[0], count=1)
     story.traffic([13, 26, 70, 90, 110, 130], NEW[0], count=1)
     story.traffic([13, 26, 80, 100, 120], NEW[1], count=1)
     return story
+
+
+def waiting() -> Story:
+    story = Story(pause_before=("switch",))
+    story.begin()
+    story.snapshot(3)
+    story.deploy("add-new", 5, OLD + NEW)
+    story.prove("verify-new", 12)
+    story.tell(
+        20,
+        "paused",
+        "switch",
+        pause=4,
+        reason="pause-before",
+        message="the next is switch",
+        next="",
+    )
+    story.traffic(range(0, 18), OLD[0])
+    return story
+
+
+def document(story: Story, **given: Unpack[Given]) -> ReportDocument:
+    """The report's document of a run."""
+    return Report.of(story.data(**given)).document
 
 
 def phase_document(

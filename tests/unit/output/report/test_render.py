@@ -11,7 +11,14 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from sfcutover.errors import ConfigError
-from sfcutover.output.report.render import html, markdown, waves_text
+from sfcutover.output.report.render import (
+    changes,
+    fullest,
+    html,
+    markdown,
+    text_chart,
+    waves_text,
+)
 from sfcutover.output.report.report import Report
 from sfcutover.templates import Templates
 
@@ -21,6 +28,7 @@ from .stories import (
     OLD,
     Story,
     canary_only,
+    document,
     done,
     failed,
     removed_by_hand,
@@ -175,7 +183,7 @@ def test_evidence_and_capacity_and_ids_are_there() -> None:
         "5 of 128",
         "12 of 256",
         "LoginHistory names the address",
-        "Nothing of this run in particular.",
+        "Nothing in particular about this run.",
         *OLD,
         *NEW,
     ):
@@ -197,13 +205,13 @@ def test_times_of_a_run_past_midnight_have_their_date() -> None:
 def test_a_removal_that_was_found_does_not_say_live(render: Callable[[Story], str]) -> None:
     found = render(removed_by_hand())
     assert "this run changed nothing" in found
-    assert re.search(r"[Ff]ound so at", found)
+    assert re.search(r"Found at|\| found at", found)
     assert len(re.findall(r"[Ll]ive since", found)) == 1  # add-new's
     assert len(re.findall(r"[Ll]ive since", render(done()))) == 2
 
 
 @pytest.mark.parametrize("render", [lambda story: words(tree(story)), lambda story: text(story)])
-def test_it_is_told_how_many_redemptions_are_the_canarys(render: Callable[[Story], str]) -> None:
+def test_the_canarys_share_of_the_redemptions_is_shown(render: Callable[[Story], str]) -> None:
     assert "11 of them by this run's own canary" in render(canary_only())
     story = done()
     story.events = [each for each in story.events if each.step not in ("verify", "verify-new")]
@@ -219,7 +227,7 @@ def test_nothing_unproven_is_green_where_the_run_is_not_done(name: str) -> None:
 
 def test_a_run_that_failed_at_once_changed_nothing() -> None:
     for found in (words(tree(failed())), text(failed())):
-        assert "Nothing was changed: the run did not come that far." in found
+        assert "Nothing was changed: the run did not get that far." in found
 
 
 def test_a_deployment_whose_user_is_not_known_says_so() -> None:
@@ -266,7 +274,7 @@ def test_markdown_keeps_what_people_write_in_a_code_span() -> None:
     assert all("`" in line for line in found.splitlines() if "evil.example" in line)
 
 
-def test_markdown_tells_the_same_as_the_page() -> None:
+def test_markdown_shows_the_same_as_the_page() -> None:
     found = text(rolled_back())
     assert found.startswith("# Rolled back: move.1\n\n")
     for part in (
@@ -287,10 +295,48 @@ def test_no_line_of_markdown_is_left_hanging(story: Story) -> None:
     assert found.endswith("from the journal of the run.\n")
 
 
+# What both are made from
+
+
+def test_the_same_change_on_many_targets_is_listed_once() -> None:
+    names = [f"org-{number}" for number in range(20)]
+    found = document(done(names))
+    fuller = found.phases[3].components[0].capacity.model_copy(update={"ranges": 90})
+    component = found.phases[3].components[0].model_copy(update={"capacity": fuller})
+    found.phases[3] = found.phases[3].model_copy(update={"components": [component]})
+    add, remove = changes(found)
+    assert [each.capacity.ranges for _, each in add.targets][2:5] == [5, 90, 5]
+    assert (add.phase.phase, [each.target for each, _ in add.targets]) == ("add-new", names)
+    assert (remove.phase.phase, len(remove.targets)) == ("remove-old", 20)
+    assert len(found.deployments) == 40
+    room = fullest(found)
+    assert room is not None
+    assert (room.ranges, room.addresses) == (90, 12)
+    assert [each.targets for each in found.steps if each.step == "add-new"] == [20]
+
+
+def test_the_text_chart_says_the_same() -> None:
+    lines = text_chart(Report.of(rolled_back().data()))
+    ruler, *rows = [line[19:] for line in lines]
+    assert ruler.split() == ["1", "2", "3", "4", "5", "6"]
+    assert [line[:19].strip() for line in lines[1:]] == [
+        f"{OLD[0]} old",
+        f"{OLD[1]} old",
+        f"{NEW[0]} new",
+        f"{NEW[1]} new",
+        "blocked",
+    ]
+    assert rows[0].startswith("█████")
+    assert set(rows[1].split()[0]) == {"·"}
+    blocked = rows[4].index("x")
+    assert rows[4].endswith("150 blocked")
+    assert ruler.index("4") < blocked < ruler.index("5")
+
+
 # Templates
 
 
-def test_a_template_of_ones_own_takes_the_place_of_the_built_in_one(tmp_path: Path) -> None:
+def test_a_template_of_the_user_overrides_the_built_in_one(tmp_path: Path) -> None:
     (tmp_path / "report.md.j2").write_text("{{ report.verdict.title }} at {{ report.app }}\n")
     report = Report.of(done().data())
     assert markdown(report, Templates(tmp_path)) == "Done at Acme_Connector\n"
