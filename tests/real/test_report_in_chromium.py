@@ -11,7 +11,8 @@ from sfcutover.output.report.render import html
 from sfcutover.output.report.report import Report
 from sfcutover.templates import Templates
 
-from ..unit.output.report.stories import NEW, NOON, Story, done, rolled_back
+from ..unit.output.report.stories import done, rolled_back
+from ..unit.output.report.story import NEW, NOON, Story
 from . import chromium
 
 if REASON := chromium.missing():  # one line for all, or a failure where SFCUTOVER_REQUIRE_REAL is 1

@@ -127,12 +127,13 @@ class Limitations:
     def _silent(self, phase: ReportPhaseDocument, since: int) -> Iterator[str]:
         """The addresses that a phase added, and from which no redemption came afterwards."""
         counting = counting_targets(self.data).get(phase.target, "")
+        rows = [row for row in self.traffic if row.side != "other" and counting in row.by_target]
         added = (IpRange.parse(entry.range) for each in phase.components for entry in each.added)
         for text in dict.fromkeys(text for each in added for text in texts_of(each)):
             late = (
                 second
-                for row in self.traffic
-                if counting in row.by_target and _lies_in(row.address, text)
+                for row in rows
+                if IpRange.parse(text).contains(IpRange.parse(row.address))
                 for second in seconds(row.by_target[counting], "redeemed")
                 if second >= since
             )
@@ -269,11 +270,3 @@ def _blocked(where: str, counts: Counts) -> str:
     count = total(counts, "blocked")
     many = "redemptions" if count != 1 else "redemption"
     return f"{count:,} {many} {where} {'were' if count != 1 else 'was'} blocked"
-
-
-def _lies_in(address: str, text: str) -> bool:
-    """False for a row of several addresses: none of them is of the cutover."""
-    try:
-        return IpRange.parse(text).contains(IpRange.parse(address))
-    except ValueError:
-        return False

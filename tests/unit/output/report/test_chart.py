@@ -13,7 +13,8 @@ from sfcutover.output.report.chart import CHARACTER, Chart, Label, draw, place_l
 from sfcutover.output.report.render import text_chart
 from sfcutover.output.report.report import Report
 
-from .stories import NEW, NOON, OLD, Story, canary_only, done, removed_by_hand, rolled_back
+from .stories import canary_only, done, removed_by_hand, rolled_back
+from .story import NEW, NOON, OLD, Story
 
 HOUR = 3600.0
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from .stories import (
-    Story,
-    document,
-    rolled_back,
-)
+from .stories import document, rolled_back
+from .story import Story
 
 
 def test_equal_ids_of_two_targets_are_distinguished() -> None:

@@ -8,18 +8,8 @@ import pytest
 
 from sfcutover.output.report.limitations import names_of
 
-from .stories import (
-    NEW,
-    NOON,
-    OLD,
-    Story,
-    canary_only,
-    document,
-    done,
-    failed,
-    rolled_back,
-    waiting,
-)
+from .stories import canary_only, document, done, failed, rolled_back, waiting
+from .story import NEW, NOON, OLD, Story
 
 
 def with_blocked_new(story: Story) -> None:

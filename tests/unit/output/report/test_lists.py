@@ -13,19 +13,8 @@ from sfcutover.output.report.render import changes
 from sfcutover.snapshot import Snapshot
 
 from ....support import SECURITY_NAME, SECURITY_PATH
-from .stories import (
-    NEW,
-    NOON,
-    OLD,
-    TARGET,
-    Story,
-    document,
-    done,
-    hashed,
-    proof,
-    removed_by_hand,
-    rolled_back,
-)
+from .stories import document, done, removed_by_hand, rolled_back
+from .story import NEW, NOON, OLD, TARGET, Story, hashed, proof
 
 
 def test_each_phase_is_listed_once_with_when_it_was_live() -> None:

@@ -22,18 +22,8 @@ from sfcutover.output.report.render import (
 from sfcutover.output.report.report import Report
 from sfcutover.templates import Templates
 
-from .stories import (
-    NEW,
-    NOON,
-    OLD,
-    Story,
-    canary_only,
-    document,
-    done,
-    failed,
-    removed_by_hand,
-    rolled_back,
-)
+from .stories import canary_only, document, done, failed, removed_by_hand, rolled_back
+from .story import NEW, NOON, OLD, Story
 
 HOSTILE = "<img src=http://evil.example/x onerror=alert(1)> | `a` *b* </script>\n# c"
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from .stories import (
-    Story,
-    document,
-    done,
-)
+from .stories import document, done
+from .story import Story
 
 
 def test_the_settings_include_the_defaults() -> None:

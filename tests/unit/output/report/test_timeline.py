@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from sfcutover.runs.requests import Request
 
-from .stories import (
-    NEW,
-    NOON,
-    OLD,
-    TARGET,
-    Story,
-    document,
-    done,
-    waiting,
-)
+from .stories import document, done, waiting
+from .story import NEW, NOON, OLD, TARGET, Story
 
 CANCEL = Request("cancel", None, "jo", "wrong window", NOON + 70)
 

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from sfcutover.runs.requests import Request
 
-from .stories import (
-    NOON,
-    TARGET,
-    Story,
-    document,
-    done,
-    rolled_back,
-    waiting,
-)
+from .stories import document, done, rolled_back, waiting
+from .story import NOON, TARGET, Story
 
 
 def test_a_run_that_is_done_says_so() -> None:
