@@ -7,12 +7,12 @@ import json
 from pydantic import BaseModel, ValidationError
 from werkzeug.wrappers import Response
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator.clock import soap_time
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.oauth import TokenEndpoint
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.people import People
-from sfcutover.ipranges import IpRange
 
 
 class _Ranges(BaseModel):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator.allowlists import ListVersion
 from sfcutover.emulator.network import Network
 from sfcutover.emulator.oauth import TokenEndpoint
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.people import People
 from sfcutover.emulator.redemption import Redemption
-from sfcutover.ipranges import IpRange
 
 
 class TrafficControl:

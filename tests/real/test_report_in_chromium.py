@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.output.report.render import html
 from sfcutover.output.report.report import Report
-from sfcutover.templates import Templates
-
-from ..unit.output.report.stories import done, rolled_back
-from ..unit.output.report.story import NEW, NOON, Story
-from . import chromium
+from tests.real import chromium
+from tests.unit.output.report.stories import done, rolled_back
+from tests.unit.output.report.story import NEW, NOON, Story
 
 if REASON := chromium.missing():  # one line for all, or a failure where SFCUTOVER_REQUIRE_REAL is 1
     if os.environ.get("SFCUTOVER_REQUIRE_REAL") == "1":

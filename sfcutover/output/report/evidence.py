@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 
-from sfcutover.documents.base import Document
-from sfcutover.documents.deployments import ResultDocument
-from sfcutover.documents.runs import moment_text
-from sfcutover.documents.traffic import RoundDocument
-from sfcutover.evidence import Evidence
+from sfcutover.allowlist.phases import Phase
+from sfcutover.cutover.documents import RoundDocument
+from sfcutover.cutover.evidence import Evidence
 from sfcutover.output.report.lists import read_backs
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timescale import clock, timestamp
-from sfcutover.phases import Phase
+from sfcutover.runs.documents import moment_text
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import Deployment, RunProgress, StepState
+from sfcutover.salesforce.documents import ResultDocument
+from sfcutover.util.document import Document
 
 _VERIFIERS = ("verify-new", "verify")
 _THROUGH_NEW = ("verify-new", "verify", "check-new", "remove-old", "watch")

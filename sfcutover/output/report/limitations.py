@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf
 
-from sfcutover.ipranges import IpRange
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.output.report.evidence import (
     ReportDeploymentDocument,
     ReportProofDocument,

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from sfcutover.documents.base import Document
-from sfcutover.documents.deployments import AllowlistDocument
-from sfcutover.documents.phases import ComponentDiffDocument, PhaseDocument, PhaseName
-from sfcutover.documents.runs import moment_text
-from sfcutover.ipranges import Allowlist, IpRange, subtract
+from sfcutover.allowlist.documents import ComponentDiffDocument, PhaseDocument, PhaseName
+from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
+from sfcutover.cutover.phase import SENDING, SENT, UNSEEN
 from sfcutover.output.report.rundata import Entry, RunData, StepEvidence
 from sfcutover.output.report.timescale import clock
-from sfcutover.steps.sendings import SENDING, SENT, UNSEEN
+from sfcutover.runs.documents import moment_text
+from sfcutover.salesforce.documents import AllowlistDocument
+from sfcutover.util.document import Document
 
 Holds = Literal["all", "some", "none"]
 Lists = Mapping[str, Allowlist]  # by the path of each carrier's component
@@ -255,7 +255,7 @@ def readings(data: RunData, target: str) -> list[Reading]:
 
 
 def hashes(lists: Lists) -> dict[str, str]:
-    """What a proof says of lists, as list_hashes in sfcutover.evidence makes it."""
+    """What a proof says of lists, as list_hashes in sfcutover.cutover.evidence makes it."""
     texts = {path: "\n".join(sorted(map(str, entries))) for path, entries in lists.items()}
     return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in texts.items()}
 

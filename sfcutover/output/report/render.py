@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 
-from sfcutover.documents.phases import CapacityDocument, ComponentDiffDocument
+from sfcutover.allowlist.documents import CapacityDocument, ComponentDiffDocument
+from sfcutover.allowlist.templates import Templates
 from sfcutover.output.report.chart import draw, full_height
 from sfcutover.output.report.evidence import CanaryDocument
 from sfcutover.output.report.lists import ReportPhaseDocument
@@ -23,7 +24,6 @@ from sfcutover.output.report.timescale import (
     timestamp,
 )
 from sfcutover.output.report.traffic import AddressTraffic, total
-from sfcutover.templates import Templates
 
 # The page shows the one that fits: a chart that is scaled down has illegible letters.
 _WIDTHS = {"wide": 1000.0, "middle": 640.0, "narrow": 340.0}

@@ -8,9 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from sfcutover.documents.base import Document
-from sfcutover.documents.phases import RangeDocument
-from sfcutover.documents.runs import RunDocument, moment_text
+from sfcutover.allowlist.documents import RangeDocument
 from sfcutover.output.report.evidence import (
     CanaryDocument,
     ReportDeploymentDocument,
@@ -43,6 +41,8 @@ from sfcutover.output.report.timeline import (
 from sfcutover.output.report.timescale import IdleTime, TimeScale
 from sfcutover.output.report.traffic import AddressDocument, AddressTraffic, seconds, traffic
 from sfcutover.output.report.verdict import VerdictDocument, verdict
+from sfcutover.runs.documents import RunDocument, moment_text
+from sfcutover.util.document import Document
 
 _BINS = 200  # of the document; a chart has its own
 

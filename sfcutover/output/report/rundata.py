@@ -12,19 +12,18 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from sfcutover.config import Cutover
+from sfcutover.allowlist.documents import PhaseDocument, RangeDocument
+from sfcutover.allowlist.phases import Change
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.config.cutover import Cutover
 from sfcutover.config.traffic import Verify, Watch
-from sfcutover.documents.base import Document
-from sfcutover.documents.deployments import AllowlistDocument, ResultDocument
-from sfcutover.documents.phases import PhaseDocument, RangeDocument
-from sfcutover.documents.runs import RunState, run_state
-from sfcutover.evidence import Evidence
-from sfcutover.ipranges import IpRange
-from sfcutover.phases import Change
+from sfcutover.cutover.evidence import Evidence
+from sfcutover.runs.documents import RunState, run_state
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress, evidence_of
-from sfcutover.runs.requests import Request
-from sfcutover.runs.store import Run, RunStore
+from sfcutover.runs.store import Request, Run, RunStore
+from sfcutover.salesforce.documents import AllowlistDocument, ResultDocument
+from sfcutover.util.document import Document
 
 Side = Literal["old", "new", "kept", "other"]
 Content = TypeVar("Content")

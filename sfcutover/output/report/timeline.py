@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from sfcutover.documents.base import Document
-from sfcutover.documents.runs import moment_text
 from sfcutover.output.events import event_text
 from sfcutover.output.report.lists import ReportPhaseDocument, found_phases, read_backs
 from sfcutover.output.report.rundata import Entry, RunData, StepEvidence
 from sfcutover.output.report.timescale import IdleTime
+from sfcutover.runs.documents import moment_text
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import TITLES, StepState
-from sfcutover.runs.requests import Request
+from sfcutover.runs.store import Request
+from sfcutover.util.document import Document
 
 BoundaryKind = Literal["phase", "rollback"]
 Ends = dict[str, float]  # by target, in seconds since 1970

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sfcutover.documents.base import Document
-from sfcutover.documents.runs import moment_text
-from sfcutover.gates.verify import each_address
-from sfcutover.ipranges import IpRange
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.verify import each_address
 from sfcutover.output.report.rundata import RunData, Side
 from sfcutover.output.report.timescale import Bin
+from sfcutover.runs.documents import moment_text
 from sfcutover.runs.progress import buckets_of
+from sfcutover.util.document import Document
 
 STATUSES = ("redeemed", "blocked", "other")
 Counts = Counter[tuple[int, str]]  # by second since 1970 and status

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sfcutover.documents.base import Document
-from sfcutover.documents.runs import RunState, moment_text
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timeline import has_rolled_back
+from sfcutover.runs.documents import RunState, moment_text
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import Pause, RunProgress
+from sfcutover.util.document import Document
 
 TITLES: dict[RunState, str] = {
     "done": "Done",

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from sfcutover.output.report.report import Report, ReportDocument
-
-from .story import NEW, NOON, OLD, TARGET, Given, Story, hashed, lists
+from tests.unit.output.report.story import NEW, NOON, OLD, TARGET, Given, Story, hashed, lists
 
 
 def done(targets: Sequence[str] = (TARGET,)) -> Story:

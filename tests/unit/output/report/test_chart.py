@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from sfcutover.output.report.chart import CHARACTER, Chart, Label, draw, place_labels, rate_text
 from sfcutover.output.report.render import text_chart
 from sfcutover.output.report.report import Report
-
-from .stories import canary_only, done, removed_by_hand, rolled_back
-from .story import NEW, NOON, OLD, Story
+from tests.unit.output.report.stories import canary_only, done, removed_by_hand, rolled_back
+from tests.unit.output.report.story import NEW, NOON, OLD, Story
 
 HOUR = 3600.0
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .stories import document, rolled_back
-from .story import Story
+from tests.unit.output.report.stories import document, rolled_back
+from tests.unit.output.report.story import Story
 
 
 def test_equal_ids_of_two_targets_are_distinguished() -> None:

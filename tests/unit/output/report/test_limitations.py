@@ -7,9 +7,15 @@ from collections.abc import Callable
 import pytest
 
 from sfcutover.output.report.limitations import names_of
-
-from .stories import canary_only, document, done, failed, rolled_back, waiting
-from .story import NEW, NOON, OLD, Story
+from tests.unit.output.report.stories import (
+    canary_only,
+    document,
+    done,
+    failed,
+    rolled_back,
+    waiting,
+)
+from tests.unit.output.report.story import NEW, NOON, OLD, Story
 
 
 def with_blocked_new(story: Story) -> None:

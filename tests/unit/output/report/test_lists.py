@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.carriers import CARRIERS
-from sfcutover.component import Component
-from sfcutover.evidence import list_hashes
-from sfcutover.ipranges import Allowlist, IpRange
+from sfcutover.allowlist.carriers import CARRIERS
+from sfcutover.allowlist.component import Component
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.cutover.evidence import list_hashes
 from sfcutover.output.report.lists import hashes, holds
 from sfcutover.output.report.render import changes
-from sfcutover.snapshot import Snapshot
-
-from ....support import SECURITY_NAME, SECURITY_PATH
-from .stories import document, done, removed_by_hand, rolled_back
-from .story import NEW, NOON, OLD, TARGET, Story, hashed, proof
+from tests.support import SECURITY_NAME, SECURITY_PATH
+from tests.unit.output.report.stories import document, done, removed_by_hand, rolled_back
+from tests.unit.output.report.story import NEW, NOON, OLD, TARGET, Story, hashed, proof
 
 
 def test_each_phase_is_listed_once_with_when_it_was_live() -> None:

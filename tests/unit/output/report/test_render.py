@@ -10,6 +10,7 @@ import pytest
 from lxml import etree
 from lxml import html as lxml_html
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import ConfigError
 from sfcutover.output.report.render import (
     changes,
@@ -20,10 +21,15 @@ from sfcutover.output.report.render import (
     waves_text,
 )
 from sfcutover.output.report.report import Report
-from sfcutover.templates import Templates
-
-from .stories import canary_only, document, done, failed, removed_by_hand, rolled_back
-from .story import NEW, NOON, OLD, Story
+from tests.unit.output.report.stories import (
+    canary_only,
+    document,
+    done,
+    failed,
+    removed_by_hand,
+    rolled_back,
+)
+from tests.unit.output.report.story import NEW, NOON, OLD, Story
 
 HOSTILE = "<img src=http://evil.example/x onerror=alert(1)> | `a` *b* </script>\n# c"
 

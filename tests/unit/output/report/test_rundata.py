@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .stories import document, done
-from .story import Story
+from tests.unit.output.report.stories import document, done
+from tests.unit.output.report.story import Story
 
 
 def test_the_settings_include_the_defaults() -> None:

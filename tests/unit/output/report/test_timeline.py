@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sfcutover.runs.requests import Request
-
-from .stories import document, done, waiting
-from .story import NEW, NOON, OLD, TARGET, Story
+from sfcutover.runs.store import Request
+from tests.unit.output.report.stories import document, done, waiting
+from tests.unit.output.report.story import NEW, NOON, OLD, TARGET, Story
 
 CANCEL = Request("cancel", None, "jo", "wrong window", NOON + 70)
 

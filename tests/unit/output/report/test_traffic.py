@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .stories import document, done
+from tests.unit.output.report.stories import document, done
 
 
 def test_an_org_with_two_targets_is_counted_once() -> None:

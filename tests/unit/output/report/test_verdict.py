@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sfcutover.runs.requests import Request
-
-from .stories import document, done, rolled_back, waiting
-from .story import NOON, TARGET, Story
+from sfcutover.runs.store import Request
+from tests.unit.output.report.stories import document, done, rolled_back, waiting
+from tests.unit.output.report.story import NOON, TARGET, Story
 
 
 def test_a_run_that_is_done_says_so() -> None:
