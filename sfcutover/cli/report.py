@@ -11,11 +11,11 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.runs import open_store
 from sfcutover.errors import OperationFailedError
+from sfcutover.output.console import presentable, to_stdout
 from sfcutover.output.json import document_text, print_document
 from sfcutover.output.report.render import html, markdown
 from sfcutover.output.report.report import Report
 from sfcutover.output.report.rundata import RunData
-from sfcutover.output.streams import presentable, to_stdout
 from sfcutover.util.files import write_new
 
 FORMATS = ("md", "html", "json")
