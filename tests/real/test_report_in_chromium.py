@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sfcutover.allowlist.templates import Templates
+from sfcutover.errors import Command
 from sfcutover.output.report.render import html
 from sfcutover.output.report.report import Report
 from tests.real import chromium
@@ -117,7 +118,7 @@ def busy() -> Story:
     story.tell(58, "approved", "remove-old", pause=1, who="ann", time=NOON + 58, note=note)
     story.traffic(range(50, 60), "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff")
     story.traffic(range(70, 75), "192.0.2.9", "other")
-    story.tell(111, "page", "page", message=note, commands=["sfcutover rollback --yes"])
+    story.tell(111, "page", "page", message=note, commands=[Command("rollback", "--yes")])
     return story
 
 

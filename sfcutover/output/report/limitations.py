@@ -1,4 +1,4 @@
-"""The limitations of a report: what a run leaves unproven, and what no run proves. Pure."""
+"""The limitations of a report: what a run leaves unproven, and what no run proves."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import inf
 
 from sfcutover.allowlist.ranges import IpRange
+from sfcutover.errors import Command
+from sfcutover.output.console import shown
 from sfcutover.output.report.evidence import (
     ReportDeploymentDocument,
     ReportProofDocument,
@@ -179,9 +181,10 @@ class Limitations:
     def _of_deployments(self) -> Iterator[str]:
         for each in self.deployments:
             if not each.done:
+                ask = shown(Command("deployment", "report", each.id))
                 yield (
                     f"How the deployment {each.id} ({each.phase} on {each.target}) ended was not "
-                    f"seen; ask the org: sfcutover deployment report {each.id}"
+                    f"seen; ask the org: {ask}"
                 )
 
     def _of_watches(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The whole report of a run, put together from its data. Pure."""
+"""The whole report of a run, put together from its data."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""How a run stands, for the top of its report. Pure."""
+"""How a run stands, for the top of its report."""
 
 from __future__ import annotations
 
+from sfcutover.errors import Advice, Command
+from sfcutover.output.console import shown
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timeline import has_rolled_back
 from sfcutover.runs.documents import RunState, moment_text
@@ -26,7 +28,7 @@ _ROLLING_BACK = (
     "a rollback is in progress: until it is complete, old addresses may be missing from a list, "
     "and customers may be locked out"
 )
-_CONTINUE = "continue it: sfcutover run"
+_CONTINUE = Advice("continue it: ", Command("run"))
 
 
 class PageDocument(Document):
@@ -65,11 +67,10 @@ def verdict(data: RunData) -> VerdictDocument:
 def _page(event: Event | None) -> PageDocument | None:
     if event is None:
         return None
-    commands = event.data.get("commands")
     return PageDocument(
         time=moment_text(event.time),
         message=event.text("message"),
-        commands=list(map(str, commands)) if isinstance(commands, list) else [],
+        commands=list(map(shown, event.commands)),
     )
 
 
@@ -78,26 +79,25 @@ def _words(data: RunData) -> tuple[str, str, str]:
     progress = data.progress
     if (ended := progress.ended) is not None:
         done = ended.text("outcome") == "done"
-        next_ = "keep this report with the change record" if done else ended.text("next")
+        next_ = "keep this report with the change record" if done else shown(ended.advice("next"))
         return ended.text("message"), ended.text("tokens"), next_
     if progress.pause is not None:
         return _waiting(data, progress.pause)
     tokens = _ROLLING_BACK if has_rolled_back(data) else _UNFINISHED
     if data.place is None:
-        return f"it stopped at: {_running(progress)}", tokens, _CONTINUE
-    message = f"{_running(progress)}, at {data.place}"
-    return message, tokens, f"follow it: sfcutover runs {data.run.id} --follow"
+        return f"it stopped at: {_running(progress)}", tokens, shown(_CONTINUE)
+    follow = shown(Command("runs", data.run.id, "--follow"))
+    return f"{_running(progress)}, at {data.place}", tokens, f"follow it: {follow}"
 
 
 def _waiting(data: RunData, pause: Pause) -> tuple[str, str, str]:
-    run = data.run.id
-    where = f"{pause.step}: " if pause.step else ""
+    message = f"{pause.step}: {pause.message}" if pause.step else pause.message
     tokens = "the lists stay as they are while it waits"
     if data.approval is not None:
-        return f"{where}{pause.message}; {data.approval.who} has approved it", tokens, _CONTINUE
-    commands = f"continue: sfcutover approve {run}; end it: sfcutover cancel {run}"
-    next_ = f"{pause.next}; {commands}" if pause.next else commands
-    return f"{where}{pause.message}", tokens, next_
+        return f"{message}; {data.approval.who} has approved it", tokens, shown(_CONTINUE)
+    approve, cancel = (shown(Command(word, data.run.id)) for word in ("approve", "cancel"))
+    first = f"{shown(pause.next)}; " if pause.next else ""
+    return message, tokens, f"{first}continue: {approve}; end it: {cancel}"
 
 
 def _running(progress: RunProgress) -> str:

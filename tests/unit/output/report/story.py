@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TypedDict, Unpack
 
@@ -283,7 +283,7 @@ def hashed(ranges: Iterable[str]) -> dict[str, str]:
 
 def json_of(data: Data) -> dict[str, object]:
     """As the journal gives it back."""
-    found: dict[str, object] = json.loads(json.dumps(dict(data)))
+    found: dict[str, object] = json.loads(json.dumps(dict(data), default=asdict))
     return found
 
 

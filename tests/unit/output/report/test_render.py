@@ -11,7 +11,7 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.errors import ConfigError
+from sfcutover.errors import Command, ConfigError
 from sfcutover.output.report.render import (
     changes,
     fullest,
@@ -44,7 +44,7 @@ def hostile() -> Story:
     story.step("add-new", 8, 9, "packaging", problem=HOSTILE)
     story.watch(9, (0, 1), outcome=None)
     story.end_step("watch", 10, "packaging", problem=HOSTILE)
-    story.tell(10, "page", "page", message=HOSTILE, commands=[HOSTILE])
+    story.tell(10, "page", "page", message=HOSTILE, commands=[Command(HOSTILE)])
     story.end(11, "rolled-back", HOSTILE)
     return story
 

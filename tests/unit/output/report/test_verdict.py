@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
+from sfcutover.errors import DEFAULT_CONFIG, Advice, Command
+from sfcutover.output.console import use_config
 from sfcutover.runs.store import Request
 from tests.unit.output.report.stories import document, done, rolled_back, waiting
 from tests.unit.output.report.story import NOON, TARGET, Story
+
+COMMANDS = [Command("rollback", "--yes"), Command("switch", "--revert")]
 
 
 def test_a_run_that_is_done_says_so() -> None:
@@ -66,11 +72,28 @@ def test_a_rollback_in_progress_is_said_to_be_dangerous() -> None:
 
 def test_an_alert_for_a_person_is_at_the_top() -> None:
     story = rolled_back()
-    story.tell(111, "page", "page", message="traffic must be switched back", commands=["a b", "c"])
+    story.tell(111, "page", "page", message="traffic must be switched back", commands=COMMANDS)
     page = document(story).verdict.page
     assert page is not None
-    assert (page.message, page.commands) == ("traffic must be switched back", ["a b", "c"])
+    assert page.message == "traffic must be switched back"
+    assert page.commands == ["sfcutover rollback --yes", "sfcutover switch --revert"]
     assert document(rolled_back()).verdict.page is None
+
+
+def test_commands_name_the_cutover_file_that_was_given() -> None:
+    story = waiting()
+    use_config("eu.yaml")
+    try:
+        next_ = document(story).verdict.next
+    finally:
+        use_config(DEFAULT_CONFIG)
+    assert "sfcutover --config eu.yaml approve move.1" in next_
+
+
+def test_what_stopped_a_run_says_what_to_do_next() -> None:
+    story = rolled_back()
+    story.events[-1].data["next"] = asdict(Advice("correct it, then ", Command("run")))
+    assert document(story).verdict.next == "correct it, then sfcutover run"
 
 
 def test_a_run_without_a_single_event_has_a_report() -> None:
