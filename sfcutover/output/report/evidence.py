@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from sfcutover.allowlist.phases import Phase
@@ -118,14 +118,13 @@ def _deployment(
 
 def proofs(data: RunData) -> list[ReportProofDocument]:
     """Every proof in the order in which it was made; of a repeated step, the last one."""
-    made = {
-        (each.step, each.target): (each.seq, each.time, each.content.proof)
-        for each in (*data.succeeded(*_VERIFIERS), *data.proven)
-    }
+    last = {(each.step, each.target): each for each in (*data.succeeded(*_VERIFIERS), *data.proven)}
     return [
-        ReportProofDocument(step=step, target=target, recorded=moment_text(time), evidence=evidence)
-        for (step, target), (_, time, evidence) in sorted(made.items(), key=lambda one: one[1][0])
-        if evidence is not None
+        ReportProofDocument(
+            step=each.step, target=each.target, recorded=moment_text(each.time), evidence=proof
+        )
+        for each in sorted(last.values(), key=lambda one: one.seq)
+        if (proof := each.content.proof) is not None
     ]
 
 
@@ -173,18 +172,18 @@ def _outcome(data: RunData, watch: StepState) -> str:
     return next(found, None) or watch.problem or "canceled"
 
 
-def canary(data: RunData, made: Iterable[ReportProofDocument]) -> CanaryDocument:
+def canary(data: RunData, made: Sequence[ReportProofDocument]) -> CanaryDocument:
     """All redemptions of the canary, without those that a process did not record before it died.
 
     made: the proofs of the run.
     """
     old = sum(each.content.outcome is not None for each in data.succeeded(_THROUGH_OLD))
     return CanaryDocument(
-        redeemed=data.progress.redeemed + old, in_login_history=named_by_history(list(made))
+        redeemed=data.progress.redeemed + old, in_login_history=named_by_history(made)
     )
 
 
-def named_by_history(made: list[ReportProofDocument]) -> bool:
+def named_by_history(made: Sequence[ReportProofDocument]) -> bool:
     """True if LoginHistory of these targets' orgs is known to name the canary's redemptions."""
     return bool(made) and all(each.evidence.proof == "login-history" for each in made)
 
