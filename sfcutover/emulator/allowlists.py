@@ -30,12 +30,17 @@ class ListVersion:
 
     def holds(self, address: str) -> bool:
         """True if the address is on the list."""
-        wanted = ipaddress.ip_address(address)
-        number = int(wanted)
-        return any(
-            version == wanted.version and low <= number <= high
-            for version, low, high in (one.span for one in self.allowlist)
-        )
+        return holds(self.allowlist, address)
+
+
+def holds(ranges: Iterable[IpRange], address: str) -> bool:
+    """True if one of the ranges holds the address."""
+    wanted = ipaddress.ip_address(address)
+    number = int(wanted)
+    return any(
+        version == wanted.version and low <= number <= high
+        for version, low, high in (one.span for one in ranges)
+    )
 
 
 class KnowsVersions(Protocol):

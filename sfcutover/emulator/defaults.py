@@ -14,7 +14,8 @@ from sfcutover.carriers import (
     OAUTH_SETTINGS,
     SECURITY_SETTINGS,
 )
-from sfcutover.emulator.scenario import Entry, Scenario
+from sfcutover.emulator.edits import Entry
+from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import APP_ELEMENT, APP_POLICIES, GLOBAL_SETTINGS, LISTS
 from sfcutover.emulator.xml import metadata_child, metadata_fragment, metadata_root, write_xml
 

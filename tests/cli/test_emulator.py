@@ -106,6 +106,15 @@ def test_a_file_that_cannot_be_written(desk: Desk, option: str) -> None:
     assert not os.path.lexists("nowhere")
 
 
+@pytest.mark.parametrize("option", ["--env-file", "--config-file"])
+def test_a_file_of_somebody_else_is_not_overwritten(desk: Desk, option: str) -> None:
+    desk.write("mine", "name: mine\n")
+    result = desk.run("emulator", "--no-tls", option, "mine")
+    result.refused(1, "mine: the emulator did not write this file, or it was changed since")
+    assert "move the file away" in result.hint
+    assert (desk.folder / "mine").read_text(encoding="utf-8") == "name: mine\n"
+
+
 def test_errors_as_json(desk: Desk) -> None:
     result = desk.run("--json", "emulator", "--scenario", "missing.yaml")
     assert result.json("error")["exit_code"] == 2

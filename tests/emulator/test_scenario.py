@@ -136,7 +136,7 @@ def test_the_config_holds_no_secrets(start_org: StartOrg) -> None:
     words = ("TOKEN", "SECRET", "PROXY", "SOCKS")
     secrets = [environment[name] for name in environment if any(word in name for word in words)]
     secrets.remove(environment["SFCUTOVER_TOKEN_URL"])
-    assert len(secrets) == 9
+    assert len(secrets) == 10
     assert not [one for one in secrets if one in emulator.config_text()]
 
 
@@ -152,6 +152,7 @@ def test_the_environment_is_complete(start_org: StartOrg) -> None:
         "SF_LEGACY_CLIENT_ID",
         "SF_LEGACY_CLIENT_SECRET",
         "SF_LEGACY_REFRESH_TOKEN",
+        "SFCUTOVER_ADMIN_TOKEN",
         "SFCUTOVER_TOKEN_URL",
         "SFCUTOVER_ECHO_URL",
         "SFCUTOVER_OLD_PROXY_URL",
