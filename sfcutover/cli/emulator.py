@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sfcutover.cli.options import global_options, settings_of
+from sfcutover.cli.context import global_options, settings_of
 from sfcutover.documents.commands import EmulatorDocument
 from sfcutover.errors import ConfigError, OperationFailedError
-from sfcutover.logs import log_to_stderr
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
+from sfcutover.util.secrets import log_to_stderr
 
 if TYPE_CHECKING:
     from sfcutover.emulator import Emulator

@@ -10,13 +10,13 @@ from typing import Protocol
 
 from lxml import etree
 
-from sfcutover.carriers import SECURITY_SETTINGS
+from sfcutover.allowlist.carriers import SECURITY_SETTINGS
+from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.emulator.clock import Clock
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import APP_ELEMENT, LISTS
 from sfcutover.emulator.store import Store
 from sfcutover.emulator.xml import child_text, local_name, parse_xml
-from sfcutover.ipranges import Allowlist, IpRange
 
 _TYPE = SECURITY_SETTINGS.metadata_type
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from sfcutover.carriers import (
+from sfcutover.allowlist.carriers import (
     APP,
     CONNECTED_APP,
     OAUTH_POLICIES,

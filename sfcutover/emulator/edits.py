@@ -9,11 +9,11 @@ from typing import Literal, Self
 from lxml import etree
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from sfcutover.carriers import SECURITY_SETTINGS
+from sfcutover.allowlist.carriers import SECURITY_SETTINGS
+from sfcutover.allowlist.ranges import IpRange, RangeError
 from sfcutover.emulator.faults import OPERATIONS
 from sfcutover.emulator.schema import LISTS
 from sfcutover.emulator.xml import child_text, local_name, metadata_child, parse_xml, write_xml
-from sfcutover.ipranges import IpRange, RangeError
 
 Side = Literal["before", "after"]
 DEPLOYMENT = "deployment"

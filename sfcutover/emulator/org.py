@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 
-from sfcutover.carriers import CONNECTED_APP, OAUTH_SETTINGS, SECURITY_SETTINGS
+from sfcutover.allowlist.carriers import CONNECTED_APP, OAUTH_SETTINGS, SECURITY_SETTINGS
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator.archive import MANIFEST, write_manifest, write_zip
 from sfcutover.emulator.clock import Clock, OrgClock
 from sfcutover.emulator.defaults import Credentials, default_components
@@ -20,7 +21,6 @@ from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import SCHEMAS
 from sfcutover.emulator.sessions import Sessions, make_secret
 from sfcutover.emulator.store import Store
-from sfcutover.ipranges import IpRange
 
 _CLIENT_ID_LENGTH = 80  # consumer keys begin with 3MVG9
 _CLIENT_SECRET_LENGTH = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import datetime
 
-from sfcutover.carriers import ComponentType
+from sfcutover.allowlist.carriers import ComponentType
 from sfcutover.emulator.deployment import Deployment, Status
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.outcome import Message

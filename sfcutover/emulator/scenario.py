@@ -8,12 +8,12 @@ from typing import Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from sfcutover.allowlist.ranges import MAX_ADDRESSES, IpRange
 from sfcutover.emulator.edits import Edit, Entry
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.schema import SCHEMAS
 from sfcutover.emulator.traffic_scenario import Frozen, TrafficScenario
 from sfcutover.emulator.xml import metadata_fragment
-from sfcutover.ipranges import MAX_ADDRESSES, IpRange
 
 NEWEST_VERSION = 68.0  # Winter '27
 

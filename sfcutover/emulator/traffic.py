@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator.allowlists import ListVersion
 from sfcutover.emulator.deployment import Deployment
 from sfcutover.emulator.edits import Edit
@@ -15,7 +16,6 @@ from sfcutover.emulator.people import People
 from sfcutover.emulator.redemption import Redemption
 from sfcutover.emulator.store import Stored
 from sfcutover.emulator.tenants import Tenants
-from sfcutover.ipranges import IpRange
 
 
 class TrafficControl:

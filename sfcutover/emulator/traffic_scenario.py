@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from sfcutover.ipranges import IpRange
+from sfcutover.allowlist.ranges import IpRange
 
 
 class Frozen(BaseModel):

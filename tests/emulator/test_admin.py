@@ -6,9 +6,8 @@ import pytest
 import requests
 
 from sfcutover.emulator import Emulator
-
-from .client import SECURITY, SECURITY_NAME, Client, admin_headers, security_package
-from .traffic import redeem, send
+from tests.emulator.client import SECURITY, SECURITY_NAME, Client, admin_headers, security_package
+from tests.emulator.traffic import redeem, send
 
 Org = tuple[Emulator, Client]
 

@@ -9,10 +9,9 @@ import pytest
 
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.emulator.clock import OrgClock
-
-from .client import SECURITY, Client, Result, SteppedClock, security_package
-from .conftest import StartOrg
-from .traffic import redeem
+from tests.emulator.client import SECURITY, Client, Result, SteppedClock, security_package
+from tests.emulator.conftest import StartOrg
+from tests.emulator.traffic import redeem
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 

@@ -8,8 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from sfcutover.emulator import Edit, Emulator
-
-from .client import (
+from tests.emulator.client import (
     SECURITY,
     SECURITY_NAME,
     SECURITY_PATH,
@@ -19,8 +18,8 @@ from .client import (
     security_package,
     security_xml,
 )
-from .conftest import StartOrg
-from .traffic import redeem
+from tests.emulator.conftest import StartOrg
+from tests.emulator.traffic import redeem
 
 Org = tuple[Emulator, Client]
 PARTNER = {"range": "192.0.2.1", "description": "partner"}

@@ -8,8 +8,7 @@ from pydantic import ValidationError
 
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.emulator.faults import FaultBoard
-
-from .client import SECURITY, SECURITY_NAME, Client, FaultAnswer, security_package
+from tests.emulator.client import SECURITY, SECURITY_NAME, Client, FaultAnswer, security_package
 
 Org = tuple[Emulator, Client]
 

@@ -7,9 +7,8 @@ import pytest
 import requests
 
 from sfcutover.emulator import Emulator
-
-from .client import Client
-from .conftest import StartOrg
+from tests.emulator.client import Client
+from tests.emulator.conftest import StartOrg
 
 Org = tuple[Emulator, Client]
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"

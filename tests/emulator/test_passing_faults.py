@@ -6,10 +6,16 @@ import pytest
 from pydantic import ValidationError
 
 from sfcutover.emulator import Emulator, Fault
-
-from .client import SECURITY, SECURITY_NAME, Client, FaultAnswer, problems, security_package
-from .conftest import StartOrg
-from .traffic import new_proxy, redeem
+from tests.emulator.client import (
+    SECURITY,
+    SECURITY_NAME,
+    Client,
+    FaultAnswer,
+    problems,
+    security_package,
+)
+from tests.emulator.conftest import StartOrg
+from tests.emulator.traffic import new_proxy, redeem
 
 Org = tuple[Emulator, Client]
 CODES = (

@@ -14,10 +14,9 @@ import pytest
 import requests
 
 from sfcutover.emulator import Emulator, Scenario
-
-from .client import Client, admin_headers
-from .conftest import StartOrg
-from .traffic import echo, new_proxy, old_proxy, redeem, send
+from tests.emulator.client import Client, admin_headers
+from tests.emulator.conftest import StartOrg
+from tests.emulator.traffic import echo, new_proxy, old_proxy, redeem, send
 
 Org = tuple[Emulator, Client]
 

@@ -6,10 +6,9 @@ from itertools import pairwise
 import pytest
 
 from sfcutover.emulator import Emulator
-
-from .client import Client, SteppedClock, security_package, security_xml
-from .conftest import StartOrg
-from .traffic import legacy, new_proxy, old_proxy, redeem, results, works
+from tests.emulator.client import Client, SteppedClock, security_package, security_xml
+from tests.emulator.conftest import StartOrg
+from tests.emulator.traffic import legacy, new_proxy, old_proxy, redeem, results, works
 
 Org = tuple[Emulator, Client]
 BLOCKED = {"error": "invalid_grant", "error_description": "ip restricted by app developer"}

@@ -6,13 +6,12 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from sfcutover.config import load_config
+from sfcutover.config.cutover import load_config
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.emulator.scenario import ScenarioError
-
-from .client import SECURITY, Client
-from .conftest import StartOrg
-from .traffic import new_proxy, redeem
+from tests.emulator.client import SECURITY, Client
+from tests.emulator.conftest import StartOrg
+from tests.emulator.traffic import new_proxy, redeem
 
 
 def test_a_file_sets_what_it_names(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ import requests
 
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.emulator.app import MAX_BODY
-
-from .client import Client
+from tests.emulator.client import Client
 
 Org = tuple[Emulator, Client]
 

@@ -8,9 +8,8 @@ import pytest
 import requests
 
 from sfcutover.emulator import Emulator, Fault
-
-from .client import Client
-from .traffic import echo, redeem, results, send
+from tests.emulator.client import Client
+from tests.emulator.traffic import echo, redeem, results, send
 
 Org = tuple[Emulator, Client]
 GREETING = b"\x05\x02\x00\x02"

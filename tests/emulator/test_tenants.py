@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.emulator import Emulator, Fault
-
-from .client import SECURITY, SECURITY_NAME, Client, FaultAnswer, security_package
-from .conftest import StartOrg
-from .traffic import new_proxy, redeem
+from tests.emulator.client import SECURITY, SECURITY_NAME, Client, FaultAnswer, security_package
+from tests.emulator.conftest import StartOrg
+from tests.emulator.traffic import new_proxy, redeem
 
 Org = tuple[Emulator, Client]
 IDENTITY = ("SF_ACCESS_TOKEN", "SF_CLIENT_ID", "SF_CLIENT_SECRET", "SF_REFRESH_TOKEN")
