@@ -142,4 +142,7 @@ def test_it_shares_only_data_and_ranges_with_the_client() -> None:
         "and not name.startswith('sfcutover.emulator')))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert shown.stdout == "['sfcutover.allowlist.carriers', 'sfcutover.allowlist.ranges']\n"
+    assert (
+        shown.stdout
+        == "['sfcutover.allowlist', 'sfcutover.allowlist.carriers', 'sfcutover.allowlist.ranges']\n"
+    )
