@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sfcutover.allowlist.carriers import SECURITY_SETTINGS
 from sfcutover.emulator import Emulator
-from sfcutover.emulator.loss import drop_address
+from sfcutover.emulator.components import drop_address
 
 _TYPE = SECURITY_SETTINGS.metadata_type
 

@@ -11,10 +11,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from sfcutover.emulator.app import MAX_BODY
-from sfcutover.emulator.clock import soap_time
 from sfcutover.emulator.edits import Edit
 from sfcutover.emulator.faults import Fault
-from sfcutover.emulator.sessions import is_same_secret
+from sfcutover.emulator.formats import is_same_secret, soap_time
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -68,7 +67,7 @@ class Admin:
         self._views: dict[str, Callable[[], object]] = {
             "faults": self._faults,
             "edits": self._edits,
-            "log": emulator.log.snapshot,
+            "log": lambda: emulator.log,
             "state": self._state,
             "redemptions": self._redemptions,
             "allowlist": self._allowlist,

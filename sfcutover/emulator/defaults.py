@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from lxml import etree
 
@@ -15,26 +14,18 @@ from sfcutover.allowlist.carriers import (
     SECURITY_SETTINGS,
 )
 from sfcutover.emulator.edits import Entry
+from sfcutover.emulator.formats import metadata_child, metadata_fragment, metadata_root, write_xml
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import APP_ELEMENT, APP_POLICIES, GLOBAL_SETTINGS, LISTS
-from sfcutover.emulator.xml import metadata_child, metadata_fragment, metadata_root, write_xml
 
 Fields = list[tuple[str, "str | Fields"]]
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """What the app's OAuth client logs in with."""
-
-    client_id: str
-    client_secret: str
-
-
 def default_components(
-    scenario: Scenario, credentials: Credentials
+    scenario: Scenario, client_id: str, client_secret: str
 ) -> Iterator[tuple[str, str, bytes]]:
     """Metadata type, full name and file of each; secret are only the global settings'."""
-    for metadata_type, name, fields in _components(scenario, credentials):
+    for metadata_type, name, fields in _components(scenario, client_id, client_secret):
         if metadata_type not in scenario.leave_out:
             root = metadata_root(metadata_type)
             _append(root, fields)
@@ -45,7 +36,9 @@ def default_components(
         yield extra.type, extra.full_name, extra.xml.strip().encode()
 
 
-def _components(scenario: Scenario, credentials: Credentials) -> Iterator[tuple[str, str, Fields]]:
+def _components(
+    scenario: Scenario, client_id: str, client_secret: str
+) -> Iterator[tuple[str, str, Fields]]:
     app: Fields = [(APP_ELEMENT, scenario.app_name)]
     label: Fields = [("label", scenario.app.replace("_", " "))]
     yield APP.metadata_type, scenario.app, _app_fields() + label
@@ -66,7 +59,7 @@ def _components(scenario: Scenario, credentials: Credentials) -> Iterator[tuple[
     yield (
         GLOBAL_SETTINGS.metadata_type,
         scenario.global_settings_name,
-        app + label + _global_settings(credentials),
+        app + label + _global_settings(client_id, client_secret),
     )
     yield (
         APP_POLICIES.metadata_type,
@@ -97,11 +90,11 @@ def _policies() -> Fields:
     ]
 
 
-def _global_settings(credentials: Credentials) -> Fields:
+def _global_settings(client_id: str, client_secret: str) -> Fields:
     return [
         ("callbackUrl", "https://connector.acme.example/oauth/callback"),
-        ("consumerKey", credentials.client_id),
-        ("consumerSecret", credentials.client_secret),
+        ("consumerKey", client_id),
+        ("consumerSecret", client_secret),
         ("isConsumerSecretOptional", "false"),
         ("isPkceRequired", "true"),
         ("isRefreshTokenRotationEnabled", "true"),

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from sfcutover.allowlist.carriers import SECURITY_SETTINGS
 from sfcutover.allowlist.ranges import IpRange, RangeError
 from sfcutover.emulator.faults import OPERATIONS
+from sfcutover.emulator.formats import child_text, local_name, metadata_child, parse_xml, write_xml
 from sfcutover.emulator.schema import LISTS
-from sfcutover.emulator.xml import child_text, local_name, metadata_child, parse_xml, write_xml
 
 Side = Literal["before", "after"]
 DEPLOYMENT = "deployment"

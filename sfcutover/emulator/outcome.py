@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sfcutover.allowlist.carriers import APP, SECURITY_SETTINGS
-from sfcutover.emulator.archive import (
+from sfcutover.emulator.components import Store
+from sfcutover.emulator.packages import (
     MANIFEST,
     ArchiveError,
     Manifest,
@@ -17,7 +18,6 @@ from sfcutover.emulator.archive import (
 )
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import ANYTHING, SCHEMAS, FieldType, TypeSchema
-from sfcutover.emulator.store import Store
 from sfcutover.emulator.validation import Problem, Rules, validate
 
 

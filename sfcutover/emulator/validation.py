@@ -14,8 +14,8 @@ from lxml import etree
 
 from sfcutover.allowlist.carriers import METADATA_NAMESPACE
 from sfcutover.allowlist.ranges import MAX_ADDRESSES, MAX_RANGES, IpRange, RangeError
+from sfcutover.emulator.formats import XmlError, child_text, local_name, parse_xml, source_line
 from sfcutover.emulator.schema import ANYTHING, APP_ELEMENT, LISTS, FieldType, TypeSchema
-from sfcutover.emulator.xml import XmlError, child_text, local_name, parse_xml, source_line
 
 FULL_NAME = FieldType("fullName")
 _BOOLEANS = ("true", "false", "1", "0")

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from sfcutover.cli import cli
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.errors import GateError
-from tests.emulator.traffic import redeem
+from tests.integration.emulator.traffic import redeem
 
 CUTOVER = (
     ("probe", "--via", "old"),

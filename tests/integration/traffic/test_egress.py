@@ -17,7 +17,7 @@ import requests
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.cutover import parse_config
 from sfcutover.emulator import Emulator, Fault
-from sfcutover.emulator.certificate import make_tls
+from sfcutover.emulator.network import make_tls
 from sfcutover.errors import ConfigError, ExitCode
 from sfcutover.traffic import egress as echo
 from sfcutover.traffic.egress import (
