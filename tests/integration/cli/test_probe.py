@@ -185,9 +185,8 @@ def test_no_output_holds_the_proxys_password(kind: str | None, desk: Desk) -> No
     proxy = values["SFCUTOVER_NEW_PROXY_URL"]
     if kind:
         desk.emulator.set_fault(Fault.model_validate({"kind": kind, "count": None}))
-    for url in (
-        proxy.replace("http:", scheme) for scheme in ("http:", "https:", "socks5h:", "ftp:")
-    ):
+    for scheme in ("http:", "https:", "ftp:"):
+        url = proxy.replace("http:", scheme)
         desk.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", url)
         for options in (("-vv",), ("-vv", "--json"), ("-vv", "--discover")):
             result = desk.run("probe", *options)
