@@ -8,7 +8,8 @@ from sfcutover.emulator.edits import Edit
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.grants import Redemption
+from sfcutover.emulator.lists import Entry
 from sfcutover.emulator.logins import ListVersion
 from sfcutover.emulator.scenario import Scenario
 
-__all__ = ["Edit", "Emulator", "Fault", "ListVersion", "Redemption", "Scenario"]
+__all__ = ["Edit", "Emulator", "Entry", "Fault", "ListVersion", "Redemption", "Scenario"]

@@ -13,12 +13,12 @@ from sfcutover.emulator.formats import (
     Clock,
     IdSequence,
     User,
-    child_text,
     local_name,
     metadata_root,
     parse_xml,
     write_xml,
 )
+from sfcutover.emulator.lists import entries, range_of
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import LISTS, SCHEMAS
 
@@ -154,16 +154,13 @@ class Store:
                 new.append(child)
 
     def _rewrite_ranges(self, metadata_type: str, root: etree._Element) -> None:
-        if metadata_type not in LISTS:
-            return
-        entry, start, end = LISTS[metadata_type]
-        ranges = [child for child in root if local_name(child) == entry]
-        for one in ranges:
-            for name in (start, end):
-                _rewrite_address(one, name, self._scenario.ipv6_form)
+        found = entries(root, metadata_type)
+        for one in found:
+            for child in one:
+                if local_name(child) in LISTS[metadata_type][1:]:
+                    child.text = _rewritten(child.text or "", self._scenario.ipv6_form)
         if self._scenario.reorder_ranges:
-            for one in sorted(ranges, key=lambda one: _sort_key(one, start)):
-                root.append(one)
+            root.extend(sorted(found, key=lambda one: range_of(one, metadata_type).span))
 
 
 def write_component(root: etree._Element) -> bytes:
@@ -192,39 +189,9 @@ def _content(element: etree._Element) -> bytes:
     return etree.tostring(_sorted_copy(element), method="c14n")
 
 
-def _rewrite_address(entry: etree._Element, name: str, form: str) -> None:
-    for child in entry:
-        if local_name(child) == name and child.text and form != "as_sent":
-            address = ipaddress.ip_address(child.text.strip())
-            if address.version == 6:  # noqa: PLR2004
-                child.text = (
-                    address.compressed if form == "compressed" else address.exploded.upper()
-                )
-
-
-def _sort_key(entry: etree._Element, start: str) -> tuple[int, int]:
-    address = ipaddress.ip_address((child_text(entry, start) or "0.0.0.0").strip())  # noqa: S104
-    return address.version, int(address)
-
-
-def drop_address(metadata_type: str, xml: bytes, address: str | None) -> bytes:
-    """The file without the ranges that hold address, or without its last range for None."""
-    if metadata_type not in LISTS:
-        return xml
-    entry, start, end = LISTS[metadata_type]
-    root = parse_xml(xml)
-    ranges = [child for child in root if local_name(child) == entry]
-    lost = ranges[-1:]
-    if address is not None:
-        lost = [one for one in ranges if _holds(one, start, end, address)]
-    for one in lost:
-        root.remove(one)
-    return write_xml(root)
-
-
-def _holds(entry: etree._Element, start: str, end: str, address: str) -> bool:
-    first, last, wanted = (
-        ipaddress.ip_address(text.strip())
-        for text in (child_text(entry, start) or "", child_text(entry, end) or "", address)
-    )
-    return first.version == wanted.version and int(first) <= int(wanted) <= int(last)
+def _rewritten(text: str, form: str) -> str:
+    """An address in the form in which the org keeps it."""
+    address = ipaddress.ip_address(text.strip())
+    if form == "as_sent" or address.version == 4:  # noqa: PLR2004
+        return text
+    return address.compressed if form == "compressed" else address.exploded.upper()

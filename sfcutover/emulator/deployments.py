@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sfcutover.emulator.components import Store, drop_address
+from sfcutover.emulator.components import Store
 from sfcutover.emulator.edits import DEPLOYMENT, Edits
 from sfcutover.emulator.faults import Fault, Kind
 from sfcutover.emulator.formats import Clock, IdSequence, User, is_same
+from sfcutover.emulator.lists import drop_address
 from sfcutover.emulator.outcome import Checker, Message, Outcome
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.validation import Problem

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -11,19 +11,19 @@ from typing import Protocol
 from lxml import etree
 
 from sfcutover.allowlist.carriers import SECURITY_SETTINGS
-from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.ranges import Allowlist, IpRange, RangeError
 from sfcutover.emulator.components import Store
 from sfcutover.emulator.formats import (
     Clock,
     IdSequence,
     OrgClock,
     child_text,
-    local_name,
     parse_xml,
     rest_time,
 )
+from sfcutover.emulator.lists import entries, holds, range_of
 from sfcutover.emulator.scenario import Scenario
-from sfcutover.emulator.schema import APP_ELEMENT, LISTS
+from sfcutover.emulator.schema import APP_ELEMENT
 from sfcutover.emulator.soql import Filter, Query, QueryError, Record
 
 _TYPE = SECURITY_SETTINGS.metadata_type
@@ -39,16 +39,6 @@ class ListVersion:
     def holds(self, address: str) -> bool:
         """True if the address is on the list."""
         return holds(self.allowlist, address)
-
-
-def holds(ranges: Iterable[IpRange], address: str) -> bool:
-    """True if one of the ranges holds the address."""
-    wanted = ipaddress.ip_address(address)
-    number = int(wanted)
-    return any(
-        version == wanted.version and low <= number <= high
-        for version, low, high in (one.span for one in ranges)
-    )
 
 
 class KnowsVersions(Protocol):
@@ -139,18 +129,9 @@ class Enforcement:
 
 
 def _read_ranges(root: etree._Element) -> Iterable[IpRange]:
-    entry, start, end = LISTS[_TYPE]
-    for element in root:
-        if local_name(element) == entry:
-            try:
-                first, last = (child_text(element, name) or "" for name in (start, end))
-                yield IpRange(_address(first), _address(last))
-            except ValueError:
-                continue  # put there unchecked by a test; it opens the list to nobody
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    return ipaddress.ip_address(text.strip())
+    for element in entries(root, _TYPE):
+        with suppress(RangeError):  # put there unchecked by a test: it lets no address in
+            yield range_of(element, _TYPE)
 
 
 SUCCESS = "Success"

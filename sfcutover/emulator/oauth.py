@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.grants import Client, Grant, Redemption
+from sfcutover.emulator.lists import holds
 from sfcutover.emulator.log import Event
-from sfcutover.emulator.logins import RESTRICTED, SUCCESS, holds
+from sfcutover.emulator.logins import RESTRICTED, SUCCESS
 from sfcutover.emulator.org import Org
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from sfcutover.allowlist.ranges import MAX_ADDRESSES, IpRange
-from sfcutover.emulator.edits import Edit, Entry
+from sfcutover.emulator.edits import Edit
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.formats import metadata_fragment
+from sfcutover.emulator.lists import Entry
 from sfcutover.emulator.schema import SCHEMAS
 
 
