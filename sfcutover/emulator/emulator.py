@@ -185,10 +185,10 @@ class Emulator:
         """Seconds that the org's clock is ahead of the true time."""
         return self._org.clock.offset_seconds
 
-    def set_clock_offset(self, seconds: float) -> None:
+    def set_clock_offset(self, offset_seconds: float) -> None:
         """Set the org's clock; what has its date keeps it."""
         with self._present() as org:
-            org.clock.offset_seconds = seconds
+            org.clock.offset_seconds = offset_seconds
 
     @property
     def edits(self) -> list[Edit]:
