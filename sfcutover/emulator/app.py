@@ -133,7 +133,7 @@ class _Exchange:
         token: str,
         effect: Callable[[Event, Fault | None], Response],
     ) -> Response:
-        """Log the request, let its fault have its way, and take its effect under the lock."""
+        """Log the request, apply its fault, and take its effect under the lock."""
         fault = self._surface.faults.strike(operation)
         event = self._surface.log.add(
             kind, operation, fault.kind if fault else None, self._request.remote_addr

@@ -1,4 +1,4 @@
-"""The components that stand in the org when it starts."""
+"""The components that the org has when it starts."""
 
 from __future__ import annotations
 

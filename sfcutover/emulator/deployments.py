@@ -1,7 +1,7 @@
 """Deployments: a queue that moves by the clock, not by the number of polls.
 
 One deployment runs at a time; the others wait as Pending (Metadata API). There is no
-thread behind it: whoever looks first brings the queue up to the present.
+thread behind it: each look at it brings the queue up to the present.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from sfcutover.emulator.validation import Problem
 
 PENDING_SHARE = 0.1  # of a deployment's time
 FINALIZING_SHARE = 0.8  # from here on; between the two it is in progress
+_UNEXPECTED = "UNKNOWN_EXCEPTION: An unexpected error occurred. Please try again later."
+NO_CANCEL_WHILE_FINALIZING = 65.0  # from this API version on
 
 
 class Status(StrEnum):
@@ -115,10 +117,6 @@ class Plan:
         """From 0 to 1 while it is in progress."""
         whole = self.finalizing_at - self.in_progress_at
         return min(1.0, (now - self.in_progress_at) / whole) if whole else 1.0
-
-
-_UNEXPECTED = "UNKNOWN_EXCEPTION: An unexpected error occurred. Please try again later."
-NO_CANCEL_WHILE_FINALIZING = 65.0  # from this API version on
 
 
 class CancelRefusedError(Exception):
@@ -306,7 +304,7 @@ class Queue:
 
 
 def _without_address(metadata_type: str, xml: bytes, fault: Fault | None) -> bytes:
-    """The file, or what a fault lets a save make of it: a range lost, and nobody told."""
+    """The file, or what a fault lets a save make of it: a range lost without a word."""
     if fault is None or fault.kind != "save_drops_address":
         return xml
     return drop_address(metadata_type, xml, fault.address)

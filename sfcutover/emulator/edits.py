@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Literal, Self
 
 from lxml import etree
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sfcutover.allowlist.carriers import SECURITY_SETTINGS
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator.faults import OPERATIONS
 from sfcutover.emulator.formats import parse_xml, write_xml
-from sfcutover.emulator.lists import Entry, append, describe, entries, range_of
+from sfcutover.emulator.lists import Entry, RangeText, append, describe, entries, range_of
 from sfcutover.emulator.schema import LISTS
 
 Side = Literal["before", "after"]
@@ -46,18 +46,11 @@ class Edit(BaseModel):
     type: str = SECURITY_SETTINGS.metadata_type
     full_name: str | None = None
     restore: int | None = None
-    remove: tuple[str, ...] = ()
+    remove: tuple[RangeText, ...] = ()
     describe: tuple[Entry, ...] = ()
     add: tuple[Entry, ...] = ()
     by: Literal["setup", "deploy"] = "setup"
     seconds: float = Field(default=0, ge=0, le=3600)
-
-    @field_validator("remove")
-    @classmethod
-    def _check_ranges(cls, ranges: tuple[str, ...]) -> tuple[str, ...]:
-        for text in ranges:
-            Entry(range=text)
-        return ranges
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -19,6 +19,15 @@ from lxml import etree
 
 from sfcutover.allowlist.carriers import METADATA_NAMESPACE
 
+SHORT_LENGTH = 15
+LONG_LENGTH = 18
+_ALPHABET = string.ascii_letters + string.digits + "._"  # 64: every byte is as good
+_DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_CHECKSUM = string.ascii_uppercase + "012345"
+_CHUNK = 5
+_FIRST_NUMBER = 916_132  # above 62**3, so that ids mix digits with letters of both cases
+Clock = Callable[[], datetime]
+
 
 def metadata_root(name: str) -> etree._Element:
     """A new element in the Metadata API's namespace, which it makes the default."""
@@ -94,15 +103,6 @@ def parse_xml(data: bytes, *, huge: bool = False) -> etree._Element:
     return root
 
 
-SHORT_LENGTH = 15
-LONG_LENGTH = 18
-_ALPHABET = string.ascii_letters + string.digits + "._"  # 64: every byte is as good
-_DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_CHECKSUM = string.ascii_uppercase + "012345"
-_CHUNK = 5
-_FIRST_NUMBER = 916_132  # above 62**3, so that ids mix digits with letters of both cases
-
-
 def lengthen(short: str) -> str:
     """The 18-character form of a 15-character id; ValueError for any other length."""
     if len(short) != SHORT_LENGTH:
@@ -154,9 +154,6 @@ def _in_base_62(number: int) -> str:
         number, digit = divmod(number, len(_DIGITS))
         text = _DIGITS[digit] + text
     return text
-
-
-Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:

@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from typing import Annotated
 
 from lxml import etree
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from sfcutover.allowlist.ranges import IpRange, RangeError
 from sfcutover.emulator.formats import child_text, local_name, metadata_child, parse_xml, write_xml
 from sfcutover.emulator.schema import LISTS
 
 
+def _range_text(text: str) -> str:
+    IpRange.parse(text)
+    return text
+
+
+RangeText = Annotated[str, AfterValidator(_range_text)]
+"""An address, a CIDR block or first-last."""
+
+
 class Entry(BaseModel):
-    """One entry of an allowlist: ``range`` as an address, a CIDR block or first-last."""
+    """One entry of an allowlist."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    range: str
+    range: RangeText
     description: str | None = None
-
-    @field_validator("range")
-    @classmethod
-    def _check_range(cls, text: str) -> str:
-        try:
-            IpRange.parse(text)
-        except RangeError as error:
-            raise ValueError(str(error)) from error
-        return text
 
     def parsed(self) -> IpRange:
         return IpRange.parse(self.range, self.description)

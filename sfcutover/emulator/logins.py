@@ -27,6 +27,9 @@ from sfcutover.emulator.schema import APP_ELEMENT
 from sfcutover.emulator.soql import Filter, Query, QueryError, Record
 
 _TYPE = SECURITY_SETTINGS.metadata_type
+SUCCESS = "Success"
+RESTRICTED = "Restricted IP"
+_FILTERABLE = ("id", "logintime", "userid")
 
 
 @dataclass(frozen=True)
@@ -110,18 +113,18 @@ class Enforcement:
         self._clock = clock
 
     def allows(self, address: str) -> bool:
-        """True if enforcement is off, or the address is on the list that is in force."""
+        """True if enforcement is off, or the address is on the list that is enforced now."""
         if not self._scenario.enforcement:
             return True
-        version = self._in_force()
+        version = self._enforced()
         if not version.allowlist.ranges:
             return self._scenario.empty_list == "open"
         return version.holds(address)
 
-    def _in_force(self) -> ListVersion:
+    def _enforced(self) -> ListVersion:
         versions = self._source.versions()
         limit = self._clock() - self._lag
-        found = versions[0]  # it has been in force since before the org started
+        found = versions[0]  # it was enforced before the org started
         for version in versions[1:]:
             if version.time <= limit:
                 found = version
@@ -134,11 +137,6 @@ def _read_ranges(root: etree._Element) -> Iterable[IpRange]:
             yield range_of(element, _TYPE)
 
 
-SUCCESS = "Success"
-RESTRICTED = "Restricted IP"
-_FILTERABLE = ("id", "logintime", "userid")
-
-
 @dataclass(frozen=True)
 class _Login:
     time: datetime
@@ -146,7 +144,7 @@ class _Login:
 
 
 class Logins:
-    """The LoginHistory of one org, which stands for its customers' too.
+    """The LoginHistory of one org, which shows its customers' logins, too.
 
     LoginTime has whole seconds (assumed). The caller holds the org's lock.
     """

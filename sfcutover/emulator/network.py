@@ -1,4 +1,4 @@
-"""All the sockets of an emulator: the org, the echo, and the old and the new way out."""
+"""All the sockets of an emulator: the org, the echo, and the old and the new proxy."""
 
 from __future__ import annotations
 

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 _KEY_BITS = 2048
 _PUBLIC_EXPONENT = 65537
 _LEEWAY_SECONDS = 180
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+REFRESH = "refresh_token"
+CODE = "authorization_code"
+_SUBTYPES = {REFRESH: "OauthRefreshToken", CODE: "OauthWebServer"}  # the second is assumed
+UNKNOWN = "unknown"  # the name of a grant for a token that no grant ever had
+_DEAD_TOKEN = "expired access/refresh token"  # noqa: S105 - a message
 
 
 class TokenError(Exception):
@@ -99,13 +105,6 @@ class TokenRequest:
     def client(self) -> tuple[str, str]:
         """Client id and secret."""
         return self.basic or (self.form.get("client_id", ""), self.form.get("client_secret", ""))
-
-
-JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-REFRESH = "refresh_token"
-CODE = "authorization_code"
-_SUBTYPES = {REFRESH: "OauthRefreshToken", CODE: "OauthWebServer"}  # the second is assumed
-UNKNOWN = "unknown"  # the name of a grant for a token that no grant ever had
 
 
 class TokenEndpoint:
@@ -253,6 +252,3 @@ class TokenEndpoint:
 
 def _dead(request: TokenRequest) -> str:
     return "invalid authorization code" if request.grant_type == CODE else _DEAD_TOKEN
-
-
-_DEAD_TOKEN = "expired access/refresh token"  # noqa: S105 - a message

@@ -51,7 +51,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Package:
-    """A deployed package. root is the folder it stands in, ``""`` at the top of the zip."""
+    """A deployed package. root is its folder, ``""`` at the top of the zip."""
 
     root: str
     manifest: Manifest
@@ -63,7 +63,7 @@ class Package:
 def read_package(data: bytes, *, single_package: bool) -> Package:
     """Open a deployed zip.
 
-    With singlePackage the package stands at the top or in the only top folder (the
+    With singlePackage the package is at the top or in the only top folder (the
     official CLI sends ``zip/package.xml``); without, in a top folder. ArchiveError otherwise.
     """
     files = _unzip(data)

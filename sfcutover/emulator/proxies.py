@@ -1,4 +1,4 @@
-"""The old and the new way out: forward proxies over HTTP whose traffic leaves by a pair.
+"""The old and the new egress: forward proxies over HTTP whose traffic leaves by a pair.
 
 They open CONNECT tunnels and fetch plain http URLs, and reach only the emulator itself.
 """
@@ -56,7 +56,7 @@ class Surroundings:
 
 
 class Proxy(TrackingMixIn, socketserver.TCPServer):
-    """One way out, on a port of its own. operation: its name for faults.
+    """One egress, on a port of its own. operation: its name for faults.
 
     Its addresses take turns. A client that gives the user name with ``-`` and an address
     behind it leaves by that one. IPv4 addresses are those of 127.0.0.0/8; of IPv6, loopback

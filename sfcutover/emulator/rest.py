@@ -13,6 +13,10 @@ _NOT_HERE = (
     "sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure "
     "to append the '__c' after the entity name."
 )
+_SEASONS = ("Spring", "Summer", "Winter")
+_SPRING_26 = 66
+_DAILY_CALLS = 15_000
+STATUSES = {"REQUEST_LIMIT_EXCEEDED": 403, "SERVER_UNAVAILABLE": 503, "UNKNOWN_EXCEPTION": 500}
 
 
 def records_of(org: Org, query: Query, *, tooling: bool) -> list[Record]:
@@ -101,12 +105,6 @@ def _deploy_request(org: Org, deployment: Deployment) -> Record:
         "RollbackOnError": deployment.options.rollback_on_error,
         "StateDetail": None,
     }
-
-
-_SEASONS = ("Spring", "Summer", "Winter")
-_SPRING_26 = 66
-_DAILY_CALLS = 15_000
-STATUSES = {"REQUEST_LIMIT_EXCEEDED": 403, "SERVER_UNAVAILABLE": 503, "UNKNOWN_EXCEPTION": 500}
 
 
 class RestError(Exception):

@@ -15,6 +15,11 @@ from werkzeug.wrappers import Response
 
 BACKLOG = 128
 _STOP_SECONDS = 5.0
+HOST = "127.0.0.1"
+HOST_6 = "::1"
+_TOO_LARGE = 413  # its request was not read to the end
+_IDLE_SECONDS = 60.0
+_TRIES = 20  # a port that is free on 127.0.0.1 may be taken on ::1
 
 
 class Connections:
@@ -33,7 +38,7 @@ class Connections:
             thread.start()
 
     def close(self) -> None:
-        """Hang up on everybody and wait for the threads, also for those about to end."""
+        """Close all and wait for the threads, also for those about to end."""
         with self._lock:
             live = list(self._live.items())
         for connection, _ in live:
@@ -101,18 +106,11 @@ class Acceptor:
 
 
 def hang_up(connection: socket.socket) -> None:
-    """End a connection in both directions, so that whoever reads from it wakes up."""
+    """End a connection in both directions, so that its reader wakes up."""
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
         return  # it was closed already
-
-
-HOST = "127.0.0.1"
-HOST_6 = "::1"
-_TOO_LARGE = 413  # its request was not read to the end
-_IDLE_SECONDS = 60.0
-_TRIES = 20  # a port that is free on 127.0.0.1 may be taken on ::1
 
 
 class Handler(WSGIRequestHandler):

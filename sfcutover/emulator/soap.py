@@ -22,6 +22,12 @@ XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _SPACES = {"e": ENVELOPE, "m": METADATA_NAMESPACE}
 
 Tree = Sequence[tuple[str, "str | bool | int | float | Tree | None"]]
+_SIZES_SINCE = 64.0  # numberFiles, zipSize: not in the v63.0 WSDL, in @salesforce/types 1.7.1
+_NO_DATE = "1970-01-01T00:00:00.000Z"
+_LONG_SPELLING = {
+    Status.FINALIZING: "FinalizingDeploy",
+    Status.FINALIZING_FAILED: "FinalizingDeployFailed",
+}
 
 
 class SoapFaultError(Exception):
@@ -124,14 +130,6 @@ def _append(
 def _bytes(root: etree._Element) -> bytes:
     head = b'<?xml version="1.0" encoding="UTF-8"?>'
     return head + etree.tostring(root, encoding="UTF-8", xml_declaration=False)
-
-
-_SIZES_SINCE = 64.0  # numberFiles, zipSize: not in the v63.0 WSDL, in @salesforce/types 1.7.1
-_NO_DATE = "1970-01-01T00:00:00.000Z"
-_LONG_SPELLING = {
-    Status.FINALIZING: "FinalizingDeploy",
-    Status.FINALIZING_FAILED: "FinalizingDeployFailed",
-}
 
 
 def async_result(job_id: str, *, is_done: bool = False) -> Tree:

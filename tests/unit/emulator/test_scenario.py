@@ -40,7 +40,7 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ("faults: [{kind: gremlins}]\n", "faults.0.kind"),
         ("unknown_fields: {a: '<b>'}\n", "unknown_fields: Value error"),
         ("min_api_version: 69\n", "min_api_version is above max_api_version"),
-        ("old_egress: []\n", "at least one address"),
+        ("old_egress: []\n", "old_egress: Tuple should have at least 1 item"),
         ("new_egress: [here]\n", "'here' does not appear to be an IPv4 or IPv6 address"),
         ("enforcement: maybe\n", "enforcement: Input should be a valid boolean"),
         ("login_history: never\n", "login_history: Input should be 'available'"),
