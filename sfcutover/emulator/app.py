@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 
 from sfcutover.emulator.edits import RETRIEVE
 from sfcutover.emulator.faults import Fault, FaultBoard
+from sfcutover.emulator.formats import version_of
 from sfcutover.emulator.log import Event, EventLog
 from sfcutover.emulator.metadata import Asked, MetadataApi
 from sfcutover.emulator.oauth import JwtKey, TokenEndpoint, TokenError, TokenRequest
@@ -202,7 +203,7 @@ class _Exchange:
             "soap",
             call.operation,
             call.session_id,
-            lambda event, fault: self._call(Asked(call, _number(version), fault, event)),
+            lambda event, fault: self._call(Asked(call, version_of(version) or 0, fault, event)),
         )
 
     def _call(self, asked: Asked) -> Response:
@@ -291,13 +292,6 @@ def _blocks(size: int) -> Iterator[bytes]:
 def _bearer(request: Request) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() in ("bearer", "oauth") else ""
-
-
-def _number(version: str) -> float:
-    try:
-        return float(version)
-    except ValueError:
-        return 0.0
 
 
 def _soap_response(body: bytes, status: int) -> Response:

@@ -1,4 +1,4 @@
-"""How Salesforce writes ids, times, secrets and XML files.
+"""How Salesforce writes ids, times, versions, secrets and XML files.
 
 XML that others wrote is read without document type, entities and network.
 """
@@ -209,6 +209,14 @@ def soap_time(moment: datetime) -> str:
 def rest_time(moment: datetime) -> str:
     """As REST and SOQL results write times: ``2026-11-23T21:54:00.000+0000``."""
     return soap_time(moment).replace("Z", "+0000")
+
+
+def version_of(text: str | None) -> float | None:
+    """An API version as a number, ``67.0``; None if the text is none."""
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
 
 
 def make_secret(length: int) -> str:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from sfcutover.emulator.deployments import CancelRefusedError, Deployment, Options
 from sfcutover.emulator.faults import Fault
+from sfcutover.emulator.formats import version_of
 from sfcutover.emulator.log import Event
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.packages import Retrieval, RetrieveRequest, manifest_of
@@ -145,7 +146,7 @@ class MetadataApi:
         if not unpackaged and not names:
             raise SoapFaultError("INVALID_OPERATION", "retrieve names neither files nor packages")
         manifest = manifest_of(unpackaged[0] if unpackaged else asked.call.element)
-        shape = manifest.version or _number(asked.call.text("*/apiVersion")) or asked.version
+        shape = manifest.version or version_of(asked.call.text("*/apiVersion")) or asked.version
         if not self._org.supports(shape):
             raise SoapFaultError("UNSUPPORTED_API_VERSION", f"Invalid Api version: {shape:.1f}")
         single = asked.call.flag("*/singlePackage")
@@ -172,7 +173,7 @@ class MetadataApi:
         types = asked.call.texts("queries/type")
         if len(types) > MAX_LIST_QUERIES:
             raise SoapFaultError("LIMIT_EXCEEDED", f"at most {MAX_LIST_QUERIES} queries a call")
-        shape = _number(asked.call.text("asOfVersion")) or asked.version
+        shape = version_of(asked.call.text("asOfVersion")) or asked.version
         results: Results = []
         for name in types:
             schema = SCHEMAS.get(name)
@@ -184,7 +185,7 @@ class MetadataApi:
         return results
 
     def _describe_metadata(self, asked: Asked) -> Results:
-        shape = _number(asked.call.text("asOfVersion")) or asked.version
+        shape = version_of(asked.call.text("asOfVersion")) or asked.version
         known = [schema for schema in SCHEMAS.values() if schema.exists_in(shape)]
         return [
             [
@@ -219,10 +220,3 @@ def _decode(text: str) -> bytes:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise SoapFaultError("UNKNOWN_EXCEPTION", "ZipFile is not base64") from error
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

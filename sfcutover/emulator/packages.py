@@ -22,6 +22,7 @@ from sfcutover.emulator.formats import (
     metadata_child,
     metadata_root,
     parse_xml,
+    version_of,
     write_xml,
 )
 from sfcutover.emulator.scenario import Scenario
@@ -94,7 +95,7 @@ def manifest_of(root: etree._Element) -> Manifest:
         name = (types.findtext("{*}name") or "").strip()
         named = [(one.text or "").strip() for one in types.iterfind("{*}members")]
         members.setdefault(name, []).extend(named)
-    return Manifest(_version(root.findtext("{*}version")), members)
+    return Manifest(version_of(root.findtext("{*}version")), members)
 
 
 def write_manifest(members: Mapping[str, list[str]], version: float) -> bytes:
@@ -141,13 +142,6 @@ def _find_root(files: Mapping[str, bytes], single_package: bool) -> str:
     if not roots:
         raise ManifestError("No package.xml found")
     return roots[0]
-
-
-def _version(text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True)

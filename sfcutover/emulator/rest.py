@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sfcutover.emulator.deployments import Deployment
-from sfcutover.emulator.formats import User, is_same
+from sfcutover.emulator.formats import User, is_same, version_of
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.soql import Query, QueryError, Record, parse_query, run_query
 
@@ -133,11 +133,7 @@ class RestApi:
 
     def check_version(self, text: str) -> None:
         """Raises RestError with 404 for a version that the org doesn't have."""
-        try:
-            is_supported = self._org.supports(float(text))
-        except ValueError:
-            is_supported = False
-        if not is_supported:
+        if not self._org.supports(version_of(text) or 0):
             raise RestError(404, "NOT_FOUND", "The requested resource does not exist")
 
     def versions(self) -> list[dict[str, object]]:

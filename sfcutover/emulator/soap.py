@@ -220,18 +220,11 @@ def file_properties(org: Org, path: str, stored: Stored) -> Tree:
 def _manifest_properties(org: Org, retrieval: Retrieval) -> Tree:
     """A retrieve also tells of its package.xml, of no id and of no date."""
     path = f"{retrieval.root}package.xml"
+    manifest = Stored("Package", path, b"", "", org.started, org.user, org.started, org.user)
     return [
-        ("createdById", org.user.id),
-        ("createdByName", org.user.name),
-        ("createdDate", _NO_DATE),
-        ("fileName", path),
-        ("fullName", path),
-        ("id", ""),
-        ("lastModifiedById", org.user.id),
-        ("lastModifiedByName", org.user.name),
-        ("lastModifiedDate", _NO_DATE),
-        ("manageableState", "unmanaged"),
-        ("type", "Package"),
+        (name, _NO_DATE if name.endswith("Date") else value)
+        for name, value in file_properties(org, path, manifest)
+        if name != "namespacePrefix"
     ]
 
 
