@@ -64,3 +64,27 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_scenario_does_not_change() -> None:
     with pytest.raises(ValidationError):
         Scenario().app = "Other"  # type: ignore[misc]
+
+
+def test_faults_edits_and_a_second_org_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "scenario.yaml"
+    path.write_text(
+        "clock_offset_seconds: -120\n"
+        "faults:\n"
+        "  - {kind: refuse, operation: checkDeployStatus, code: REQUEST_LIMIT_EXCEEDED, count: 2}\n"
+        "edits: [{of: deployment, when: before, add: [{range: 192.0.2.1}]}]\n"
+        "second_org: {org_name: Other, deploy_seconds: 3}\n"
+    )
+    scenario = Scenario.from_file(path)
+    assert scenario.faults[0].code == "REQUEST_LIMIT_EXCEEDED"
+    assert scenario.edits[0].add[0].range == "192.0.2.1"
+    second = scenario.second()
+    assert (second.org_name, second.deploy_seconds, second.clock_offset_seconds) == (
+        *("Other", 3, -120),
+    )
+    assert (second.faults, second.edits) == ((), ())
+
+
+def test_the_settings_of_a_second_org_are_checked() -> None:
+    with pytest.raises(ValidationError, match=r"second_org\.colour|second_org"):
+        Scenario(second_org={"colour": "red"})
