@@ -81,12 +81,6 @@ def test_a_pair_that_is_as_expected_passes(emulator: Emulator) -> None:
     assert (result.missing, result.unexpected, result.warnings) == ((), (), ())
 
 
-def test_it_passes_by_socks_too(emulator: Emulator) -> None:
-    values = emulator.environment
-    egress = egress_by(values["SFCUTOVER_NEW_SOCKS_URL"], *emulator.scenario.new)
-    assert probe(egress, values["SFCUTOVER_ECHO_URL"]).passed
-
-
 def test_a_missing_address_is_named_and_step_2_forbidden(start_emulator: StartEmulator) -> None:
     emulator = start_emulator(new_egress=["127.0.0.21"])
     result = emulated(emulator)
