@@ -99,9 +99,6 @@ def test_lists_of_components_and_types_are_read() -> None:
     one = SimpleNamespace(type="T", fullName="a", fileName="t/a.t")
     found = FileProperties.model_validate(one)
     assert (found.metadata_type, found.full_name, found.file_name) == ("T", "a", "t/a.t")
-    types = MetadataTypes.model_validate(
-        SimpleNamespace(
-            metadataObjects=[SimpleNamespace(xmlName="T"), SimpleNamespace(xmlName="U")]
-        )
-    )
+    objects = [SimpleNamespace(xmlName="T"), SimpleNamespace(xmlName="U")]
+    types = MetadataTypes.model_validate(SimpleNamespace(metadataObjects=objects))
     assert types.names == {"T", "U"}
