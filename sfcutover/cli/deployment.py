@@ -13,7 +13,7 @@ from sfcutover.cli.context import Invocation, global_options
 from sfcutover.config.cutover import Target
 from sfcutover.errors import Advice, ConfigError, ExitCode, InterruptedRunError, StillRunningError
 from sfcutover.output.json import print_document
-from sfcutover.output.progress import progress_for
+from sfcutover.output.progress import Status, progress_for
 from sfcutover.output.text import result_text
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import InterruptedWaitError, Watcher
@@ -80,7 +80,10 @@ def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
         name = connection.target.name
         again = Advice("to go on: ", run.command("deployment", "wait", deployment_id, target=name))
         with progress_for(name, run.settings) as progress:
-            watcher = Watcher(progress.progress, lambda error: progress.note(str(error)))
+            watcher = Watcher(
+                lambda result: progress.progress(Status.of(result)),
+                lambda error: progress.note(str(error)),
+            )
             try:
                 result = connection.deployer.wait(deployment_id, minutes * 60, watcher)
             except InterruptedWaitError as error:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from sfcutover.cli.context import Invocation, global_options
-from sfcutover.cutover.documents import ProbeDocument
-from sfcutover.cutover.probe import CONFIDENCE, ProbeResult, probe
+from sfcutover.cutover.probe import ProbeDocument, ProbeResult, probe_egress
 from sfcutover.errors import Advice, ExitCode
 from sfcutover.output.json import print_document
 from sfcutover.output.text import probe_text
@@ -38,7 +37,6 @@ def command(ctx: click.Context, via: str) -> int:
 
 def _ask(run: Invocation, via: str) -> ProbeResult:
     cutover = run.cutover
-    confidence = cutover.verify.confidence if cutover.verify else CONFIDENCE
     egress, echo_url = egress_of(cutover, via), echo_url_of(cutover)
     run.console.note(f"asking {echo_url} through {egress.proxy}, by a new connection each time")
 
@@ -46,7 +44,7 @@ def _ask(run: Invocation, via: str) -> ProbeResult:
         if tries % _NOTE_EVERY == 0:
             run.console.note(f"asked {tries} times")
 
-    return probe(egress, echo_url, confidence=confidence, progress=progress)
+    return probe_egress(cutover, via, progress)
 
 
 def _finish(run: Invocation, result: ProbeResult) -> int:

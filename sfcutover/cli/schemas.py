@@ -20,9 +20,11 @@ from sfcutover.cli.doctor import DoctorDocument
 from sfcutover.cli.emulator import EmulatorDocument
 from sfcutover.cli.init import InitDocument
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.documents import CaseDocument, ProbeDocument, SwitchDocument, WatchDocument
 from sfcutover.cutover.evidence import EvidenceFile
-from sfcutover.cutover.supportcase import Confirmation
+from sfcutover.cutover.probe import ProbeDocument
+from sfcutover.cutover.supportcase import CaseDocument, Confirmation
+from sfcutover.cutover.switch import SwitchDocument
+from sfcutover.cutover.watchstate import WatchDocument
 from sfcutover.documents.reports import ReportDocument
 from sfcutover.output.json import ErrorDocument
 from sfcutover.runs.documents import EventDocument, RunsDocument

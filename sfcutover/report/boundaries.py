@@ -10,7 +10,7 @@ from sfcutover.report.facts import Facts
 from sfcutover.report.lists import found_so, read_backs
 from sfcutover.report.people import switched_by_hand
 from sfcutover.runs.documents import moment_text
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 
 _WAVES_SHOWN = 4  # of more, the first and the last
 _BACK = {  # where the run changed something, and where it had nothing to change

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from sfcutover.report.rules import Rules
 from sfcutover.runs.documents import RunState, run_state
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.progress import RunProgress, evidence_of
 from sfcutover.runs.store import Request, Run, RunStore
 

@@ -16,7 +16,7 @@ from sfcutover.report.facts import Evidence, Facts
 from sfcutover.report.rules import holds
 from sfcutover.report.sent import may_be_sent
 from sfcutover.runs.documents import moment_text
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 
 READERS = ("snapshot", "add-new", "remove-old", "watch", "restore-old", "remove-new", "state")
 

@@ -14,7 +14,7 @@ from sfcutover.report.durations import clock
 from sfcutover.report.facts import Facts
 from sfcutover.report.lists import READERS, live_lists
 from sfcutover.report.sent import may_be_sent
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.progress import evidence_of
 
 _PHASE = "remove-old"

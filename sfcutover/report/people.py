@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sfcutover.documents.reports import DecisionDocument
 from sfcutover.report.facts import Facts
 from sfcutover.runs.documents import moment_text
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.store import Request
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
 
-from sfcutover.cutover.documents import LookDocument, RoundDocument
 from sfcutover.cutover.evidence import Evidence
+from sfcutover.cutover.watchstate import LookDocument, RoundDocument
 from sfcutover.documents.reports import ReportProofDocument, ReportWatchDocument
 from sfcutover.report.facts import Facts, problem_of
 from sfcutover.runs.documents import moment_text
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.progress import evidence_of
 
 _VERIFIERS = ("verify-new", "verify")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sfcutover.cutover.phase import SENDING, SENT, UNSEEN
+from sfcutover.cutover.deploy import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.report.facts import Facts
 
 
@@ -13,7 +13,7 @@ def may_be_sent(facts: Facts, target: str, phase: str, after: int, before: int) 
     a package of which nobody knows whether the org has it."""
     kinds = Counter(
         each.kind
-        for each in facts.all(SENDING, SENT, UNSEEN)
+        for each in facts.all(SENDING, SENT, NEVER_RECEIVED)
         if (each.target, each.text("phase")) == (target, phase) and after < each.seq < before
     )
-    return kinds[SENT] > 0 or kinds[SENDING] > kinds[UNSEEN]
+    return kinds[SENT] > 0 or kinds[SENDING] > kinds[NEVER_RECEIVED]

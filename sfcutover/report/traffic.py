@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.cutover.verify import each_address
+from sfcutover.cutover.verification import each_address
 from sfcutover.documents.reports import Side
 from sfcutover.report.addresstraffic import AddressTraffic, Counts
 from sfcutover.report.facts import Facts

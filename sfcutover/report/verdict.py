@@ -5,7 +5,7 @@ from __future__ import annotations
 from sfcutover.documents.reports import PageDocument, VerdictDocument
 from sfcutover.report.facts import Facts
 from sfcutover.runs.documents import RunState, moment_text
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.progress import Pause, RunProgress
 
 TITLES: dict[RunState, str] = {

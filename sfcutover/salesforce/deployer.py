@@ -125,6 +125,14 @@ class Deployer:
         self._client.cancel_deploy(deployment_id)
         return self.report(deployment_id)
 
+    def is_idle(self) -> bool:
+        """True if the org is known to work on no deployment: it works on one after the other, and
+        the newest is done. Raises NetworkError, and OperationFailedError."""
+        found = self._identifiers(_LATEST_DEPLOYMENT)
+        if found is None:
+            return False
+        return not found or self.report(found[0]).done
+
     def find_latest(self) -> str | None:
         """The id of the org's newest deployment, or None where the org doesn't say."""
         found = self._identifiers(_LATEST_DEPLOYMENT)

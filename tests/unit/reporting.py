@@ -12,11 +12,11 @@ from sfcutover.allowlist.diff import CapacityDocument, ComponentDiffDocument, Ra
 from sfcutover.allowlist.phases import PhaseName
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange
-from sfcutover.cutover.documents import LookDocument, RoundDocument
 from sfcutover.cutover.evidence import AddressEvidence, Evidence
+from sfcutover.cutover.watchstate import LookDocument, RoundDocument
 from sfcutover.report.facts import Facts
 from sfcutover.report.looks import hashes
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.store import Request, Run, RunOptions
 from tests.support import SECURITY, SECURITY_NAME, SECURITY_PATH
 

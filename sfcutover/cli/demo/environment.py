@@ -19,7 +19,7 @@ from sfcutover.config.values import Text
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.emulator.loss import drop_address
 from sfcutover.runs.database import Database
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.store import RunStore
 from sfcutover.util.files import write_durably
 

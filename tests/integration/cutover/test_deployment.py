@@ -16,7 +16,7 @@ import pytest
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cutover.deployment import NOT_READ_BACK, Rollout, RolloutOptions
-from sfcutover.cutover.refusals import Clearance
+from sfcutover.cutover.permit import RemovalPermit as Clearance
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import (
     AuthError,

@@ -13,10 +13,13 @@ import pytest
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.cutover import probe as families
 from sfcutover.cutover import probe as observation
-from sfcutover.cutover.probe import Observation, ProbeResult, judge, observe, probe, tries_needed
+from sfcutover.cutover.observation import Observation, observe, tries_needed
+from sfcutover.cutover.probe import ProbeResult, judge, probe
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.errors import ExitCode, GateError, NetworkError
-from sfcutover.traffic.egress import Egress, EgressTlsError, ProxyRefusedError, ProxyUrl
+from sfcutover.traffic.egress import Egress
+from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.traffic.proxyerrors import EgressTlsError, ProxyRefusedError
 from sfcutover.util.secrets import Secret
 from tests.support import StartEmulator, StartServer, answer
 

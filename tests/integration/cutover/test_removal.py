@@ -12,7 +12,7 @@ import pytest
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.evidence import AddressEvidence, Evidence, Wanted, list_hashes
-from sfcutover.cutover.removal import RemovalGate
+from sfcutover.cutover.permit import RemovalGate
 from sfcutover.cutover.verification import TargetVerification
 from sfcutover.emulator import Fault
 from sfcutover.errors import GateError, NetworkError

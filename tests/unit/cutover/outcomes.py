@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sfcutover.cutover.outcome import Outcome, Problem
+from sfcutover.cutover.results import Outcome, Problem
 
 
 def problem(kind: str = "failed", code: int = 5) -> Outcome:

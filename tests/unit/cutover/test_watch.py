@@ -12,7 +12,7 @@ from sfcutover.cutover.watch import WatchOutcome, WatchPlan, failure_of, watch
 from sfcutover.cutover.watchstate import CANARY, canary_result
 from sfcutover.errors import ConfigError, ExitCode, GateError, InterruptedRunError
 from sfcutover.traffic.checks import CheckResult, Verdict
-from sfcutover.traffic.oauth import Outcome, Redemption
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
 from sfcutover.util.secrets import Secret
 from tests.unit.cutover.watching import NOON, Watching
@@ -345,7 +345,7 @@ def test_what_a_look_raises_is_an_error_of_that_look() -> None:
             raise ConfigError("the store is gone", hint="h", where="cutover.yaml:7")
         if watching.time.seconds == 30:
             raise ValueError("hunter2-token")
-        return Redemption(Outcome.REDEEMED, NOON)
+        return Redemption(RedemptionOutcome.REDEEMED, NOON)
 
     watching.redeem = redeem
     result = watching.run()
@@ -355,18 +355,23 @@ def test_what_a_look_raises_is_an_error_of_that_look() -> None:
     assert result.rounds[2].results == (CheckResult(CANARY, Verdict.ERROR, "ValueError"),)
 
 
-@pytest.mark.parametrize("outcome", Outcome)
-def test_only_a_block_is_a_failure_of_the_canary(outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", RedemptionOutcome)
+def test_only_a_block_is_a_failure_of_the_canary(outcome: RedemptionOutcome) -> None:
     verdict = canary_result(Redemption(outcome, NOON)).verdict
-    unclear = {Outcome.UNKNOWN, Outcome.RATE_LIMITED}
-    assert (verdict is Verdict.PASSED) == (outcome is Outcome.REDEEMED)
-    assert (verdict is Verdict.FAILED) == (outcome is Outcome.BLOCKED)
+    unclear = {RedemptionOutcome.UNKNOWN, RedemptionOutcome.RATE_LIMITED}
+    assert (verdict is Verdict.PASSED) == (outcome is RedemptionOutcome.REDEEMED)
+    assert (verdict is Verdict.FAILED) == (outcome is RedemptionOutcome.BLOCKED)
     assert (verdict is Verdict.INCONCLUSIVE) == (outcome in unclear)
 
 
 def test_a_canary_s_words_are_kept_and_its_token_is_not() -> None:
     redemption = Redemption(
-        Outcome.BLOCKED, NOON, 400, "invalid_grant", "ip restricted", Secret("hunter2-token")
+        RedemptionOutcome.BLOCKED,
+        NOON,
+        400,
+        "invalid_grant",
+        "ip restricted",
+        Secret("hunter2-token"),
     )
     result = canary_result(redemption)
     assert result.detail == "blocked: invalid_grant: ip restricted"
@@ -382,7 +387,7 @@ def test_looks_run_side_by_side_in_real_time() -> None:
 
     def redeem() -> Redemption:
         meet.wait(30)
-        return Redemption(Outcome.REDEEMED, NOON)
+        return Redemption(RedemptionOutcome.REDEEMED, NOON)
 
     def look() -> CheckResult:
         meet.wait(30)
@@ -405,7 +410,7 @@ def test_a_check_that_hangs_holds_up_neither_the_rollback_nor_the_end() -> None:
 
     def redeem() -> Redemption:
         assert begun.wait(20)
-        return Redemption(Outcome.BLOCKED, NOON)
+        return Redemption(RedemptionOutcome.BLOCKED, NOON)
 
     try:
         plan = WatchPlan(60, 60, 1)

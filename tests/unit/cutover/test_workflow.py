@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from sfcutover.config.cutover import Cutover, load_config
-from sfcutover.cutover.flow import Ending, Flow, Outcomes
-from sfcutover.cutover.notify import TRIES_A_PAGE
-from sfcutover.cutover.outcome import Outcome
+from sfcutover.cutover.alerts import TRIES_A_PAGE
+from sfcutover.cutover.results import Outcome
+from sfcutover.cutover.steprunner import Ending, Flow, Outcomes
 from sfcutover.cutover.workflow import CutoverFlow
 from sfcutover.errors import Text
 from sfcutover.traffic.switch import DRAIN_SECONDS

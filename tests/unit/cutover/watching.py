@@ -9,14 +9,22 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from sfcutover.cutover.watch import WatchPlan, WatchResult, WatchRound, watch
-from sfcutover.traffic.checks import CheckResult, Look, Verdict
-from sfcutover.traffic.oauth import Outcome, Redemption
+from sfcutover.traffic.checks import Checker, CheckResult, Verdict
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from tests.support import FakeTime
 
 T = TypeVar("T")
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-LETTERS = {"R": Outcome.REDEEMED, "B": Outcome.BLOCKED, "U": Outcome.UNKNOWN}
-LETTERS |= {"N": Outcome.NETWORK_FAILURE, "L": Outcome.RATE_LIMITED, "D": Outcome.TOKEN_DEAD}
+LETTERS = {
+    "R": RedemptionOutcome.REDEEMED,
+    "B": RedemptionOutcome.BLOCKED,
+    "U": RedemptionOutcome.UNKNOWN,
+}
+LETTERS |= {
+    "N": RedemptionOutcome.NETWORK_FAILURE,
+    "L": RedemptionOutcome.RATE_LIMITED,
+    "D": RedemptionOutcome.TOKEN_DEAD,
+}
 VERDICTS = {"P": Verdict.PASSED, "F": Verdict.FAILED}
 VERDICTS |= {"I": Verdict.INCONCLUSIVE, "E": Verdict.ERROR}
 
@@ -32,11 +40,11 @@ class FakeCrew:
         self.dismissed = False
         time.on_pause = self._settle
 
-    def submit(self, look: Look) -> Future[CheckResult]:
+    def submit(self, checker: Checker) -> Future[CheckResult]:
         future: Future[CheckResult] = Future()
         self.takes = 0.0
         try:
-            result = look()
+            result = checker()
         except Exception as error:  # noqa: BLE001 - what a thread does, too
             raised = error
             self._outcomes[future] = lambda: future.set_exception(raised)
@@ -103,7 +111,7 @@ class Watching:
     def __post_init__(self) -> None:
         self.crew = FakeCrew(self.time)
         self.canary = self.script("R")
-        self.checks: list[Look] = []
+        self.checks: list[Checker] = []
         self.redeem: Callable[[], Redemption] = self._redeem
         self.roll_back: Callable[[], None] = lambda: self.rolled_back.append(self.time.seconds)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import enum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import SerializeAsAny
 
-from sfcutover.cutover.refusals import BlockedError, UndecidedError
-from sfcutover.cutover.removal import StillInUseError
+from sfcutover.cutover.refusals import BlockedError, StillInUseError, UndecidedError
 from sfcutover.errors import (
     Advice,
     AuthError,
@@ -28,9 +27,9 @@ from sfcutover.util.secrets import redact
 class ProblemKind(enum.StrEnum):
     """What a problem asks for.
 
-    failed: the step can't be, or was disproven: go back. blocked: failed, and it was an
-    address that was refused. inconclusive: nobody can say; try again, then ask. person: only a
-    person can help (a session, a token, a file). later: it goes on in the org; look again.
+    failed: the step is impossible, or was disproven: roll back. blocked: failed, and an address
+    was refused. inconclusive: unknown; try again, then ask. person: only the operator can
+    help (a session, a token, a file). later: it continues in the org; look again.
     """
 
     FAILED = "failed"
@@ -49,7 +48,7 @@ _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
 
 
 class Problem(Document):
-    """An error as a person is told it, and what it asks for."""
+    """An error as the operator reads it, and what it asks for."""
 
     kind: Literal["failed", "blocked", "inconclusive", "person", "later"]
     message: str
@@ -74,6 +73,11 @@ class Problem(Document):
     def text(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message
 
+    @property
+    def is_failure(self) -> bool:
+        """True if the step is known not to hold."""
+        return self.kind in ("failed", "blocked")
+
 
 def _masked(text: Text) -> Text:
     if isinstance(text, str):
@@ -81,12 +85,44 @@ def _masked(text: Text) -> Text:
     return Advice(*(redact(each) if isinstance(each, str) else each for each in text.advice))
 
 
-class Outcome(Document):
-    """evidence: what the step found, JSON values only. problem: None if it did what it should."""
+class StepEvidence(Document):
+    """Base of what the steps find. Each step's own is beside it."""
 
-    evidence: dict[str, object] = Field(default_factory=dict)
+    @property
+    def is_canceled(self) -> bool:
+        """True if the step ended because the run is to be canceled."""
+        return False
+
+    @property
+    def is_rolled_back(self) -> bool:
+        """True if the old addresses were restored: the run must not continue."""
+        return False
+
+
+class Canceled(StepEvidence):
+    """The step ended, with nothing half done, as the run is to be canceled."""
+
+    canceled: Literal[True] = True
+
+    @property
+    def is_canceled(self) -> bool:
+        return True
+
+
+class StepResult(Document):
+    """evidence: what the step found. problem: None if it did what it should."""
+
+    evidence: SerializeAsAny[StepEvidence] | None = None
     problem: Problem | None = None
 
     @property
     def ok(self) -> bool:
         return self.problem is None
+
+    @property
+    def is_canceled(self) -> bool:
+        return self.evidence is not None and self.evidence.is_canceled
+
+    @property
+    def is_rolled_back(self) -> bool:
+        return self.evidence is not None and self.evidence.is_rolled_back
