@@ -25,8 +25,8 @@ from sfcutover.cutover.probe import ProbeDocument
 from sfcutover.cutover.supportcase import CaseDocument, Confirmation
 from sfcutover.cutover.switch import SwitchDocument
 from sfcutover.cutover.watchstate import WatchDocument
-from sfcutover.documents.reports import ReportDocument
 from sfcutover.output.json import ErrorDocument
+from sfcutover.output.report.report import ReportDocument
 from sfcutover.runs.documents import EventDocument, RunsDocument
 from sfcutover.salesforce.results import DeployDocument, DeploymentDocument
 

@@ -13,8 +13,8 @@ import yaml
 
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.emulator import Scenario
 from sfcutover.emulator.faults import Fault
+from sfcutover.emulator.scenario import Scenario
 from sfcutover.runs.database import Database
 from sfcutover.runs.events import Event
 from sfcutover.runs.store import RunStore

@@ -20,7 +20,8 @@ import yaml
 from sqlalchemy import make_url
 
 from sfcutover.allowlist.ranges import Allowlist
-from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.scenario import Scenario
 from tests.emulator.traffic import redeem
 from tests.support import client_credentials
 

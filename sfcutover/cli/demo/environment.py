@@ -16,8 +16,9 @@ from sfcutover.cli.demo.application import Application
 from sfcutover.cli.demo.commands import Commands, Display
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.loss import drop_address
+from sfcutover.emulator.scenario import Scenario
 from sfcutover.runs.database import Database
 from sfcutover.runs.events import Event
 from sfcutover.runs.store import RunStore

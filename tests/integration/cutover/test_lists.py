@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sfcutover.cutover.lists import bring, remove, restore
+from sfcutover.cutover.lists import bring, remove
 from sfcutover.cutover.watching import watch_target
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.cutover.context import Connections, Probes, TargetWork, Work
+from sfcutover.cutover.context import Connections, TargetWork, Work
 from sfcutover.cutover.deploy import (
     PROGRESS,
     SENDING,
@@ -26,7 +26,9 @@ from sfcutover.cutover.deploy import (
 )
 from sfcutover.cutover.deployment import Rollout, RolloutOptions
 from sfcutover.cutover.permit import RemovalPermit as Clearance
-from sfcutover.emulator import Scenario
+from sfcutover.cutover.rollback import restore
+from sfcutover.cutover.shared import Probes
+from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import LockLostError, NetworkError
 from sfcutover.runs.database import Database
 from sfcutover.runs.journal import BufferedJournal, Journal

@@ -15,7 +15,8 @@ from sfcutover.cutover import probe as families
 from sfcutover.cutover import probe as observation
 from sfcutover.cutover.observation import Observation, observe, tries_needed
 from sfcutover.cutover.probe import ProbeResult, judge, probe
-from sfcutover.emulator import Emulator, Fault
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
 from sfcutover.errors import ExitCode, GateError, NetworkError
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl

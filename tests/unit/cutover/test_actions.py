@@ -12,9 +12,11 @@ import yaml
 from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.cutover.context import Connections, Probes, TargetWork, Work
-from sfcutover.cutover.results import Outcome
-from sfcutover.cutover.steps import REMOVE_TRIES, retire
+from sfcutover.cutover.context import Connections, TargetWork, Work
+from sfcutover.cutover.removal import REMOVE_TRIES
+from sfcutover.cutover.shared import Probes
+from sfcutover.cutover.steps import retire
+from sfcutover.emulator.outcome import Outcome
 from sfcutover.runs.database import Database
 from sfcutover.runs.journal import Journal
 from sfcutover.runs.processes import ProcessLock

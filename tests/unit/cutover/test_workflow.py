@@ -11,9 +11,9 @@ import yaml
 
 from sfcutover.config.cutover import Cutover, load_config
 from sfcutover.cutover.alerts import TRIES_A_PAGE
-from sfcutover.cutover.results import Outcome
 from sfcutover.cutover.steprunner import Ending, Flow, Outcomes
 from sfcutover.cutover.workflow import CutoverFlow
+from sfcutover.emulator.outcome import Outcome
 from sfcutover.errors import Text
 from sfcutover.traffic.switch import DRAIN_SECONDS
 from tests.unit.cutover.outcomes import problem
