@@ -19,7 +19,8 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.salesforce.metadata import DeployOptions, MetadataClient, UnknownIdError
+from sfcutover.salesforce.faults import UnknownIdError
+from sfcutover.salesforce.metadata import DeployOptions, MetadataClient
 from sfcutover.salesforce.results import DeployResult
 from sfcutover.util.clock import Clock, next_interval
 
