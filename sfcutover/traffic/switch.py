@@ -1,4 +1,4 @@
-"""Step 3, moving application traffic: a command does it, or a person says that they did."""
+"""Step 3, moving application traffic: a command does it, or a person confirms that it is done."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sfcutover.util.processes import Cause, Ended, child_environment, python_cal
 Direction = Literal["apply", "revert"]
 DRAIN_SECONDS = 1.0  # LoginTime has whole seconds: a proof must not share one with old traffic
 _TOKENS = (
-    "the allowlist was not changed by this: traffic may leave by any address that stands on it; "
+    "the allowlist was not changed by this: traffic may leave by any address on it; "
     "some of it may have moved already"
 )
 
@@ -59,7 +59,7 @@ class SwitchFacts:
 
     @property
     def question(self) -> str:
-        """What a person is asked who moves the traffic by hand."""
+        """The question to a person who moves the traffic by hand."""
         to, away = (self.new, self.old) if self.direction == "apply" else (self.old, self.new)
         return f"Move the traffic of {self.app} to {to} (away from {away}). Is that done?"
 
@@ -119,14 +119,14 @@ def run_switch(
 
 
 def _by_a_person(facts: SwitchFacts, ask: Callable[[str], bool]) -> SwitchResult:
-    begun = time.monotonic()
+    started = time.monotonic()
     if not ask(facts.question):
         raise InterruptedRunError(
-            "nobody confirmed that the traffic has moved",
+            "the traffic move was not confirmed",
             hint=f"move it, then run this again at a terminal, where it asks: {facts.question}",
             tokens=_TOKENS,
         )
-    return SwitchResult(facts.direction, True, time.monotonic() - begun)
+    return SwitchResult(facts.direction, True, time.monotonic() - started)
 
 
 def _failure(ended: Ended, program: str, facts: SwitchFacts, where: str) -> SfcutoverError:
@@ -155,12 +155,13 @@ _NOT_RUN = 127  # as a shell says it
 
 @dataclass(frozen=True)
 class SwitchRecord:
-    """begun: seconds since 1970. status: the exit status, None until it has ended.
+    """What a helper records of the command it runs.
 
-    words: how it ended, for a person. cut_short: ended by its time limit or a signal.
+    started: seconds since 1970. status: the exit status, None until it has ended. words: how it
+    ended, for a person. cut_short: ended by its time limit or a signal.
     """
 
-    begun: float
+    started: float
     status: int | None = None
     seconds: float = 0.0
     cut_short: bool = False
@@ -223,15 +224,17 @@ def serve(record: str, timeout: str, *argv: str) -> None:
 
 
 def _run(path: Path, argv: Sequence[str], timeout: float) -> None:
-    begun = time.time()
-    _write(path, SwitchRecord(begun))
+    started = time.time()
+    _write(path, SwitchRecord(started))
     try:
         ended = run_in_group(argv, os.environ, timeout=timeout, output=_pass_on)
     except OSError as error:
         reason = f"can't be run: {error.strerror}; check its name, PATH and permissions"
-        _write(path, SwitchRecord(begun, _NOT_RUN, words=reason))
+        _write(path, SwitchRecord(started, _NOT_RUN, words=reason))
     else:
-        _write(path, SwitchRecord(begun, ended.status, ended.seconds, ended.cut_short, str(ended)))
+        _write(
+            path, SwitchRecord(started, ended.status, ended.seconds, ended.cut_short, str(ended))
+        )
 
 
 def _pass_on(line: str) -> None:

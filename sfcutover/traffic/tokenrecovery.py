@@ -48,7 +48,7 @@ class RecoveryFile:
     def recover(self, current: Secret, write: Write) -> Secret:
         """The token that is valid now; one that the store should hold is written to it first.
 
-        current: the token in the store. Raises ConfigError if it can't be told which token is
+        current: the token in the store. Raises ConfigError if it is unclear which token is
         valid, and what write_or_save raises.
         """
         pending = self._pending(current)

@@ -58,7 +58,7 @@ class TokenStore(Protocol):
         """
 
     def locked(self) -> AbstractContextManager[None]:
-        """Only one process at a time, and one thread of it, holds the lock of this token."""
+        """Hold the lock of this token, which one thread of one process has at a time."""
 
 
 def token_store(config: traffic.TokenStore) -> TokenStore:
@@ -136,7 +136,7 @@ class FileStore:
             raise self._unfit("has a second name (a hard link), which would keep a void token")
         folder = self.path.parent.stat().st_mode
         if folder & stat.S_IWOTH and not folder & stat.S_ISVTX:
-            raise self._unfit("lies in a folder where everybody may replace it")
+            raise self._unfit("lies in a folder where any user may replace it")
 
     def _unfit(self, reason: str, hint: str | None = None) -> ConfigError:
         default = "the file holds the refresh token and nothing else, mode 0600, and is yours"
@@ -204,7 +204,7 @@ class CommandStore:
 
     def _run_put(self, token: Secret) -> None:
         try:
-            done = subprocess.run(  # noqa: S603 - the argv is the person's own, no shell
+            done = subprocess.run(  # noqa: S603 - the configured argv, no shell
                 self.put,
                 input=token.reveal().encode() + b"\n",
                 stdout=subprocess.DEVNULL,

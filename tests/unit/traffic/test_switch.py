@@ -44,5 +44,5 @@ def test_a_person_says_that_the_traffic_has_moved() -> None:
 
 
 def test_no_answer_is_no() -> None:
-    with pytest.raises(InterruptedRunError, match="nobody confirmed"):
+    with pytest.raises(InterruptedRunError, match="was not confirmed"):
         run_switch(Switch(manual=True), APPLY, frozenset(), timeout=60)

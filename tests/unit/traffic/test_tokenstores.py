@@ -95,7 +95,7 @@ def test_a_file_in_a_folder_that_everybody_can_write_is_refused(tmp_path: Path) 
     (tmp_path / "open").mkdir()
     path = write_token(tmp_path / "open" / "token")
     path.parent.chmod(0o777)
-    with pytest.raises(ConfigError, match="everybody may replace it"):
+    with pytest.raises(ConfigError, match="any user may replace it"):
         file_store(path).read()
     path.parent.chmod(0o1777)  # as /tmp is
     assert file_store(path).read() == Secret(FIRST)
