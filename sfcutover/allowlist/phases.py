@@ -11,9 +11,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from sfcutover.allowlist.ranges import Allowlist, IpRange, PartialOverlapError, subtract
-from sfcutover.errors import ConfigError, DriftError, LimitError
+from sfcutover.errors import Advice, Command, ConfigError, DriftError, LimitError, Text
 
 
 class Phase(enum.StrEnum):
@@ -26,8 +27,11 @@ class Phase(enum.StrEnum):
 
     @property
     def removes(self) -> bool:
-        """True if the phase takes addresses off, so that somebody may be locked out."""
+        """True if the phase removes addresses, so that clients may be locked out."""
         return self in (Phase.REMOVE_OLD, Phase.REMOVE_NEW)
+
+
+PhaseName = Literal["add-new", "remove-old", "restore-old", "remove-new"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def apply_phase(
         case Phase.REMOVE_OLD:
             overlap = apply_phase(Phase.ADD_NEW, start, change)
             result = _remove(overlap, subtract(change.old, change.new), change.old, change)
-            if result != overlap:  # what is taken off must fit back on, also after a split
+            if result != overlap:  # what is removed must fit again, also after a split
                 apply_phase(Phase.RESTORE_OLD, result, change, start)
         case Phase.REMOVE_NEW:
             kept = (*change.old, *(baseline or ()))
@@ -90,14 +94,14 @@ def check_order(phase: Phase, live: Allowlist, change: Change) -> None:
                 live,
                 change.new,
                 "the new {} not on the live list; traffic from there would be refused",
-                hint="deploy add-new first: sfcutover deploy add-new",
+                hint=Advice("deploy add-new first: ", Command("deploy", "add-new")),
             )
         case Phase.REMOVE_NEW:
             _require(
                 live,
                 change.old,
                 "the old {} not on the live list; without the new ones nothing is left",
-                hint="put the old addresses back first: sfcutover deploy restore-old",
+                hint=Advice("restore the old addresses first: ", Command("deploy", "restore-old")),
             )
         case Phase.RESTORE_OLD:
             return  # adding is always safe
@@ -127,7 +131,7 @@ def _require_old(live: Allowlist, change: Change) -> None:
     )
 
 
-def _require(live: Allowlist, ranges: Iterable[IpRange], message: str, *, hint: str) -> None:
+def _require(live: Allowlist, ranges: Iterable[IpRange], message: str, *, hint: Text) -> None:
     missing = live.uncovered(ranges)
     if missing:
         are = "address {} is" if len(missing) == 1 else "addresses {} are"
@@ -137,7 +141,7 @@ def _require(live: Allowlist, ranges: Iterable[IpRange], message: str, *, hint: 
 def _remove(
     start: Allowlist, removed: tuple[IpRange, ...], owned: tuple[IpRange, ...], change: Change
 ) -> Allowlist:
-    """Take removed off. An entry wholly inside owned is the cutover's own and may shrink."""
+    """Remove the addresses. An entry wholly inside owned is the cutover's own and may shrink."""
     owned_list = Allowlist(owned)
 
     def may_split(entry: IpRange) -> bool:
@@ -164,7 +168,7 @@ def _check_limits(phase: Phase, allowlist: Allowlist) -> None:
     if problem:
         raise LimitError(
             f"{phase}: {problem}, old and new together",
-            hint="free room first (remove entries nobody uses, or join neighbours into one range), "
+            hint="free room first (remove unused entries, or join neighbours into one range), "
             "or move in smaller cutovers",
         )
 

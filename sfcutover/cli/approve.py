@@ -9,8 +9,8 @@ from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.run import perform
 from sfcutover.cli.runs import open_store
-from sfcutover.cutover.controller import FasterError, Performing
-from sfcutover.errors import ConfigError, GateError
+from sfcutover.cutover.controller import AlreadyClaimedError, RunController
+from sfcutover.errors import Advice, Command, ConfigError, GateError
 from sfcutover.runs.progress import FORWARDS, Pause, RunProgress
 from sfcutover.runs.store import Run, RunStore
 from sfcutover.util.processes import current_actor
@@ -43,7 +43,7 @@ def command(
     invocation = Invocation.of(ctx)
     store = open_store(invocation, create=False)
     run = store.find(run_id or invocation.cutover.name)
-    performing = Performing(invocation.cutover, store, templates=templates)
+    performing = RunController(invocation.cutover, store, templates=templates)
     performing.require_mine(run)
     pause = _pause_of(store, run)
     _require_step(run, pause, step)
@@ -60,7 +60,7 @@ def command(
         return
     try:
         perform(invocation, performing, run, run.options, wait=None)
-    except FasterError as error:
+    except AlreadyClaimedError as error:
         error.tokens = "the approval is recorded, and the run goes on with it"
         raise
 
@@ -70,8 +70,11 @@ def _require_step(run: Run, pause: Pause, step: str | None) -> None:
         raise GateError(
             f"the run {run.id} waits at {pause.step}, not at {step}: {pause.message}",
             where=run.id,
-            hint=f"see how it stands: sfcutover runs {run.id}; to approve what it waits for: "
-            f"--step {pause.step}",
+            hint=Advice(
+                "see how it stands: ",
+                Command("runs", run.id),
+                f"; to approve what it waits for: --step {pause.step}",
+            ),
             tokens="nothing was approved; the lists stay as they are while it waits",
         )
 
@@ -82,7 +85,7 @@ def _pause_of(store: RunStore, run: Run) -> Pause:
         raise ConfigError(
             f"the run {run.id} waits for nobody",
             where=run.id,
-            hint=f"see how it stands: sfcutover runs {run.id}",
+            hint=Advice("see how it stands: ", Command("runs", run.id)),
         )
     if store.requests(run.id).approval_of(pause.seq) is not None:
         pause.message += " (approved already)"

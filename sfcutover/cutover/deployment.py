@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sfcutover.allowlist.diff import ReadBack, read_back
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import PlannedPhase, repeat_phase
+from sfcutover.allowlist.plan import PlannedPhase
+from sfcutover.allowlist.readback import ReadBack, read_back
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cutover.refusals import Clearance, require_clearance
+from sfcutover.cutover.permit import RemovalPermit, require_permit
 from sfcutover.errors import (
+    Advice,
+    Command,
     NetworkError,
     OperationFailedError,
     PartialSuccessError,
@@ -70,7 +72,7 @@ class RolloutOptions:
 class Rollout:
     """One phase on its way into one target.
 
-    clearance: needed by a phase that removes addresses; without it nothing is sent.
+    permit: needed by a phase that removes addresses; without it nothing is sent.
     deployments: every deployment that was waited for, with its last known result.
     """
 
@@ -80,7 +82,7 @@ class Rollout:
     observer: Observer
     clock: Clock = field(default_factory=Clock)
     templates: Templates = field(default_factory=Templates)
-    clearance: Clearance | None = None
+    permit: RemovalPermit | None = None
     deployments: list[DeployResult] = field(default_factory=list)
     _sent: str | None = field(default=None, init=False)
     _before: str | None = field(default=None, init=False)
@@ -105,9 +107,8 @@ class Rollout:
         state = self._read()
         if not state.taken and _claims_success(result) and len(self.deployments) < MAX_DEPLOYMENTS:
             self.observer.note(f"it did not take ({_problems(state)}); deploying once more")
-            self.planned = repeat_phase(
-                self.planned, state.live, self.connection.cutover, self.templates
-            )
+            planner = self.connection.cutover.planner(self.templates)
+            self.planned = planner.repeat(self.planned, state.live)
             result = self._deploy()
             state = self._read()
         self._judge(result, state)
@@ -129,7 +130,7 @@ class Rollout:
 
     def _send(self) -> str:
         if not self.options.check_only:
-            require_clearance(self.planned.phase, self.clearance)
+            require_permit(self.planned.phase, self.permit)
         options = DeployOptions(check_only=self.options.check_only)
         self._before = self.observer.sending()
         deployment_id = self.connection.deployer.start(self.planned.package.to_zip(), options)
@@ -224,7 +225,10 @@ class Rollout:
         if result is not None and result.state is DeployState.PARTIAL:
             raise PartialSuccessError(
                 f"deployment {result.id} kept only a part: {_problems(state)}",
-                hint="sfcutover diff shows what is missing; run the deploy again",
+                hint=Advice(
+                    Command("diff", self.planned.phase.value),
+                    " shows what is missing; run the deploy again",
+                ),
                 tokens=_meaning(self.planned.phase, state),
             )
         raise _failure(result, _meaning(self.planned.phase, state), state)
@@ -247,8 +251,11 @@ def _failure(
         )
     return OperationFailedError(
         f"deployment {result.id} ended as {result.status}{_reasons(result)}",
-        hint="correct what the org names, then run this again; "
-        f"sfcutover deployment report {result.id} shows it all",
+        hint=Advice(
+            "correct what the org names, then run this again; ",
+            Command("deployment", "report", result.id),
+            " shows it all",
+        ),
         tokens=tokens,
     )
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.errors import GateError, NetworkError, SfcutoverError
+from sfcutover.errors import Advice, Command, GateError, NetworkError, SfcutoverError
 from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 
 _INCONCLUSIVE = (
@@ -25,12 +23,16 @@ class UndecidedError(GateError):
     """A redemption was refused for a reason that says nothing about the allowlist."""
 
 
+class StillInUseError(GateError):
+    """Redemptions still come from an address that is to be removed. It is still on the list."""
+
+
 def not_listed(missing: Iterable[IpRange]) -> BlockedError:
     """An address that is not even on the live list, so nothing need be redeemed."""
     return BlockedError(
         f"{', '.join(map(str, missing))} is not on the live list: redemptions from there are "
         "blocked",
-        hint="put it on the list: sfcutover deploy add-new; then verify again",
+        hint=Advice("put it on the list: ", Command("deploy", "add-new"), "; then verify again"),
         tokens="traffic that leaves from there is refused now; the old addresses still work",
     )
 
@@ -40,12 +42,12 @@ def blocked(address: str, how: str, *, by_support: bool = False) -> BlockedError
 
     by_support: only Salesforce's support can put it on the list.
     """
-    look = "see that it stands on the list of the right app (sfcutover diff add-new)"
+    look = Advice("check that the list of the right app holds it: ", Command("diff", "add-new"))
     if by_support:
-        look = "ask support in your case whether it stands on the list (sfcutover case add-new)"
+        look = Advice("ask support whether the list holds it: ", Command("case", "add-new"))
     return BlockedError(
         f"a redemption from {address} was blocked ({how})",
-        hint=f"{look}, give the org a minute, and verify again",
+        hint=Advice(look, "; give the org a minute, and verify again"),
         tokens="redemptions that leave from there are refused now; while the old addresses stand "
         "on the list, traffic can be switched back",
     )
@@ -60,26 +62,3 @@ def refused(redemption: Redemption) -> SfcutoverError:
         return NetworkError(what, hint=redemption.outcome.advice, tokens=tokens)
     kind = GateError if redemption.outcome is RedemptionOutcome.BLOCKED else UndecidedError
     return kind(what, hint=redemption.outcome.advice, tokens=tokens)
-
-
-@dataclass(frozen=True)
-class Clearance:
-    """A gate's word that this phase may remove what it removes. reason: what was proven."""
-
-    phase: Phase
-    reason: str
-
-
-def require_clearance(phase: Phase, clearance: Clearance | None) -> None:
-    """Raise GateError for a phase that removes addresses and was not cleared.
-
-    Adding never needs a clearance.
-    """
-    if not phase.removes or (clearance is not None and clearance.phase is phase):
-        return
-    proof = "each new address" if phase is Phase.REMOVE_OLD else "the old egress"
-    raise GateError(
-        f"{phase} is refused: no redemption has proven {proof}",
-        hint="configure verify: and egress: in cutover.yaml, then run this again, or make "
-        "evidence first: sfcutover verify --out evidence.json",
-    )

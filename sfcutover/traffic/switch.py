@@ -1,9 +1,13 @@
-"""Step 3, moving application traffic: a command does it, or a person confirms that it is done."""
+"""Step 3, moving application traffic: what the switch command learns, and running it once.
+
+A helper process that outlives this one runs the command, and records its end in a file.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +20,15 @@ from filelock import Timeout
 
 from sfcutover.config.cutover import Cutover
 from sfcutover.config.traffic import Switch
-from sfcutover.errors import ConfigError, InterruptedRunError, OperationFailedError, SfcutoverError
+from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.util.files import process_lock, write_durably
-from sfcutover.util.processes import Cause, Ended, child_environment, python_call, run_in_group
+from sfcutover.util.processes import python_call, run_in_group
+from sfcutover.util.secrets import redact
 
 Direction = Literal["apply", "revert"]
 DRAIN_SECONDS = 1.0  # LoginTime has whole seconds: a proof must not share one with old traffic
-_TOKENS = (
+_NOT_RUN = 127  # the exit status by which a shell says it
+SWITCH_IMPACT = (
     "the allowlist was not changed by this: traffic may leave by any address on it; "
     "some of it may have moved already"
 )
@@ -64,15 +70,6 @@ class SwitchFacts:
         return f"Move the traffic of {self.app} to {to} (away from {away}). Is that done?"
 
 
-@dataclass(frozen=True)
-class SwitchResult:
-    """A switch that was made. seconds: how long the command, or the person, took."""
-
-    direction: Direction
-    manual: bool
-    seconds: float
-
-
 def command_of(config: Switch, direction: Direction) -> tuple[str, ...]:
     """The argv that moves traffic there. Raises ConfigError if cutover.yaml has none."""
     argv = config.apply if direction == "apply" else config.revert
@@ -85,58 +82,6 @@ def command_of(config: Switch, direction: Direction) -> tuple[str, ...]:
     return argv
 
 
-def run_switch(
-    config: Switch,
-    facts: SwitchFacts,
-    secrets_env: frozenset[str],
-    *,
-    timeout: float,
-    output: Callable[[str], None] = lambda _: None,
-    ask: Callable[[str], bool] = lambda _: False,
-) -> SwitchResult:
-    """Run the command of facts.direction, or ask whether a person has moved the traffic.
-
-    secrets_env: variables the command does not get. timeout: seconds for the command.
-    output: gets each line it prints, secrets masked. ask: puts a question to a person.
-    Raises ConfigError, OperationFailedError with the exit status, and
-    InterruptedRunError after Ctrl-C, which the command gets too, or a no.
-    """
-    if config.manual:
-        return _by_a_person(facts, ask)
-    argv = command_of(config, facts.direction)
-    try:
-        environment = child_environment(secrets_env, facts.variables)
-        ended = run_in_group(argv, environment, timeout=timeout, output=output)
-    except OSError as error:
-        raise ConfigError(
-            f"the switch command {argv[0]} can't be run: {error.strerror}",
-            where=config.where,
-            hint="check its name, PATH and permissions; it runs without a shell",
-        ) from None
-    if ended.cut_short or ended.status:
-        raise _failure(ended, argv[0], facts, config.where)
-    return SwitchResult(facts.direction, False, ended.seconds)
-
-
-def _by_a_person(facts: SwitchFacts, ask: Callable[[str], bool]) -> SwitchResult:
-    started = time.monotonic()
-    if not ask(facts.question):
-        raise InterruptedRunError(
-            "the traffic move was not confirmed",
-            hint=f"move it, then run this again at a terminal, where it asks: {facts.question}",
-            tokens=_TOKENS,
-        )
-    return SwitchResult(facts.direction, True, time.monotonic() - started)
-
-
-def _failure(ended: Ended, program: str, facts: SwitchFacts, where: str) -> SfcutoverError:
-    failed = command_failed(str(ended), program, facts.direction, where)
-    if ended.cause is not Cause.INTERRUPTED:
-        return failed
-    message = f"interrupted; the switch command {program} was told and ended: {ended}"
-    return InterruptedRunError(message, where=where, hint=failed.hint, tokens=_TOKENS)
-
-
 def command_failed(
     how: str, program: str, direction: Direction, where: str
 ) -> OperationFailedError:
@@ -146,11 +91,8 @@ def command_failed(
         f"the switch command {program} failed: {how}",
         where=where,
         hint=f"find out where traffic leaves now; then run this again, or the way back: {other}",
-        tokens=_TOKENS,
+        tokens=SWITCH_IMPACT,
     )
-
-
-_NOT_RUN = 127  # as a shell says it
 
 
 @dataclass(frozen=True)
@@ -189,7 +131,8 @@ def run_in_helper(
 ) -> None:
     """Run the command in a helper process that outlives this one; returns when it has ended.
 
-    timeout: seconds for the command. output: gets each line it prints, as it is.
+    Ctrl-C is passed on to the command, and raised here. timeout: seconds for the command.
+    output: gets each line it prints, secrets masked.
     """
     with subprocess.Popen(  # noqa: S603 - this Python, no shell
         python_call(f"{__name__}:serve", str(record), str(timeout), *argv),
@@ -201,8 +144,18 @@ def run_in_helper(
         encoding="utf-8",
         errors="replace",
     ) as process:
-        for line in process.stdout or ():
-            output(line.rstrip("\n"))
+        try:
+            _show_lines(process, output)
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)  # the helper passes it on, and records the end
+            _show_lines(process, output)
+            process.wait()
+            raise
+
+
+def _show_lines(process: subprocess.Popen[str], output: Callable[[str], None]) -> None:
+    for line in process.stdout or ():
+        output(redact(line.rstrip("\n")))
 
 
 def await_end(path: Path, timeout: float) -> SwitchRecord | None:
@@ -232,9 +185,8 @@ def _run(path: Path, argv: Sequence[str], timeout: float) -> None:
         reason = f"can't be run: {error.strerror}; check its name, PATH and permissions"
         _write(path, SwitchRecord(started, _NOT_RUN, words=reason))
     else:
-        _write(
-            path, SwitchRecord(started, ended.status, ended.seconds, ended.cut_short, str(ended))
-        )
+        record = SwitchRecord(started, ended.status, ended.seconds, ended.cut_short, str(ended))
+        _write(path, record)
 
 
 def _pass_on(line: str) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 import requests
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.scenario import Scenario
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl
 from sfcutover.traffic.redemption import RedemptionOutcome

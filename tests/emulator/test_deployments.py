@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.emulator import Emulator, Fault
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
 from tests.emulator.client import (
     SECURITY,
     SECURITY_NAME,

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.emulator import Emulator, Fault, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
+from sfcutover.emulator.scenario import Scenario
 from tests.emulator.client import Client
 from tests.emulator.conftest import StartOrg
 from tests.emulator.traffic import echo, redeem, results, send

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.scenario import Scenario
 from tests.emulator.client import (
     SECURITY,
     SECURITY_NAME,

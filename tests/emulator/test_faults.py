@@ -6,8 +6,8 @@ import pytest
 import requests
 from pydantic import ValidationError
 
-from sfcutover.emulator import Emulator, Fault
-from sfcutover.emulator.faults import FaultBoard
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault, FaultBoard
 from tests.emulator.client import SECURITY, SECURITY_NAME, Client, FaultAnswer, security_package
 
 Org = tuple[Emulator, Client]

@@ -9,7 +9,7 @@ import requests
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceMalformedRequest
 
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 from tests.emulator.client import Client, SteppedClock
 from tests.emulator.conftest import StartOrg
 from tests.emulator.traffic import legacy, new_proxy, redeem

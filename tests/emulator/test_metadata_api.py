@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 from tests.emulator.client import (
     SECURITY,
     SECURITY_NAME,

@@ -6,7 +6,7 @@ import jwt
 import pytest
 import requests
 
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 from tests.emulator.client import Client
 from tests.emulator.conftest import StartOrg
 

@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import requests
 
-from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.scenario import Scenario
 from tests.emulator.client import Client
 from tests.emulator.conftest import StartOrg
 from tests.emulator.traffic import echo, new_proxy, old_proxy, redeem, send

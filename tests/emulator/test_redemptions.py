@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 from tests.emulator.client import Client, SteppedClock, security_package, security_xml
 from tests.emulator.conftest import StartOrg
 from tests.emulator.traffic import legacy, new_proxy, old_proxy, redeem, results, works

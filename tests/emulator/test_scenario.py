@@ -7,8 +7,8 @@ import yaml
 from pydantic import ValidationError
 
 from sfcutover.config.cutover import load_config
-from sfcutover.emulator import Emulator, Scenario
-from sfcutover.emulator.scenario import ScenarioError
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.scenario import Scenario, ScenarioError
 from tests.emulator.client import SECURITY, Client
 from tests.emulator.conftest import StartOrg
 from tests.emulator.traffic import new_proxy, redeem

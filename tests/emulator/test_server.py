@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from sfcutover.emulator import Emulator, Fault
 from sfcutover.emulator.app import MAX_BODY
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
 from tests.emulator.client import Client
 
 Org = tuple[Emulator, Client]

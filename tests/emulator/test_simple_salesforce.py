@@ -14,7 +14,7 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceExpiredSession
 from simple_salesforce.login import SalesforceLogin
 
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 from tests.emulator.client import (
     SECURITY,
     SECURITY_NAME,

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from sfcutover.emulator import Emulator, Fault
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
 from tests.emulator.client import Client
 from tests.emulator.traffic import echo, redeem, results, send
 

@@ -9,8 +9,9 @@ import pytest
 import requests
 from pydantic import ValidationError
 
-from sfcutover.emulator import Emulator, Fault, Scenario
-from sfcutover.emulator.faults import OF_A_REDEMPTION, FaultBoard, Kind
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import OF_A_REDEMPTION, Fault, FaultBoard, Kind
+from sfcutover.emulator.scenario import Scenario
 from tests.emulator.client import SECURITY, SECURITY_NAME, Client, security_package, security_xml
 from tests.emulator.traffic import echo, new_proxy, redeem, results, send, works
 

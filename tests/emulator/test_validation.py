@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 from tests.emulator.client import (
     NAMESPACE,
     SECURITY,

@@ -10,7 +10,7 @@ import pytest
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.cutover.probe import probe
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 from sfcutover.traffic.egress import Egress, ask_echo
 from sfcutover.traffic.proxy import ProxyUrl
 from sfcutover.traffic.proxyerrors import (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk, StartOrg
 from tests.integration.cli.harness import SECURITY_NAME, Desk, Result, range_xml, with_entry
 

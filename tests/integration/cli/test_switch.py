@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.harness import Desk
 from tests.integration.cli.traffic import NEW, OLD, at_terminal, blocked_sources, keep_token
 from tests.integration.cutover.verifying import put_list

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 import pytest
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import plan_phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cutover.deployment import NOT_READ_BACK, Rollout, RolloutOptions
-from sfcutover.cutover.refusals import Clearance
-from sfcutover.emulator import Emulator, Fault
+from sfcutover.cutover.permit import RemovalPermit as Clearance
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
 from sfcutover.errors import (
     AuthError,
     ExitCode,
@@ -131,7 +131,7 @@ def prepare(
     ) -> tuple[Rollout, Diary]:
         diary = Diary()
         live, cutover = connection.read(), connection.cutover
-        planned = plan_phase(phase, live, cutover, Templates())
+        planned = cutover.planner(Templates()).plan(phase, live)
         options = RolloutOptions(wait=wait, check_only=check_only)
         rollout = Rollout(connection, planned, options, diary, time_.clock)
         rollout.clearance = Clearance(phase, "a test")

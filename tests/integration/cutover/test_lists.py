@@ -8,15 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sfcutover.cutover.lists import bring, remove
+from sfcutover.cutover.watching import watch_target
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import plan_phase
 from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.cutover.deployment import Rollout, RolloutOptions
-from sfcutover.cutover.lists import bring, remove, restore
-from sfcutover.cutover.phase import (
+from sfcutover.cutover.context import Connections, TargetWork, Work
+from sfcutover.cutover.deploy import (
     PROGRESS,
     SENDING,
     SENT,
@@ -24,14 +24,15 @@ from sfcutover.cutover.phase import (
     PhaseDeployment,
     UnknownFateError,
 )
-from sfcutover.cutover.refusals import Clearance
-from sfcutover.cutover.step import Connections, Probes, TargetWork, Work
-from sfcutover.cutover.watching import watch_target
-from sfcutover.emulator import Scenario
-from sfcutover.errors import NetworkError
+from sfcutover.cutover.deployment import Rollout, RolloutOptions
+from sfcutover.cutover.permit import RemovalPermit as Clearance
+from sfcutover.cutover.rollback import restore
+from sfcutover.cutover.shared import Probes
+from sfcutover.emulator.scenario import Scenario
+from sfcutover.errors import LockLostError, NetworkError
 from sfcutover.runs.database import Database
-from sfcutover.runs.journal import Journal, VigilJournal
-from sfcutover.runs.processes import Executors, Presence, ReplacedError
+from sfcutover.runs.journal import BufferedJournal, Journal
+from sfcutover.runs.processes import Processes, ProcessLock
 from sfcutover.runs.store import Requests
 from tests.chaos.world import NEW, OLD, World, world
 
@@ -48,7 +49,7 @@ def at_work(
     monkeypatch.chdir(here.folder)
     cutover = load_config(here.folder / "cutover.yaml")
     database = Database.open(State(url=Text(literal=f"sqlite:///{tmp_path}/state.db")))
-    with Presence(database, cutover.name, "run", "config") as presence:
+    with ProcessLock(database, cutover.name, "run", "config") as presence:
         journal = Journal(database, "move.1")
         yield (
             Work(
@@ -119,7 +120,8 @@ def test_a_removal_that_lands_late_is_undone(
         bring(work, Phase.ADD_NEW)
         with work.connection() as connection:
             deployment = PhaseDeployment(work, connection, Phase.REMOVE_OLD)
-            planned = plan_phase(Phase.REMOVE_OLD, connection.read(), work.cutover, work.templates)
+            planner = work.cutover.planner(work.templates)
+            planned = planner.plan(Phase.REMOVE_OLD, connection.read())
             Rollout(
                 connection,
                 planned,
@@ -155,7 +157,7 @@ def test_who_was_taken_for_dead_sends_nothing_but_old_addresses(
 ) -> None:
     """A process that was frozen until another one took over, and wakes up."""
     with at_work(here, tmp_path, monkeypatch) as (work, database):
-        Executors(database).mark_ended(work.presence.id)
+        Processes(database).mark_ended(work.presence.id)
         with pytest.raises(NetworkError, match="taken for dead"):
             bring(work, Phase.ADD_NEW)
         assert here.phases == []
@@ -169,7 +171,7 @@ def test_a_removal_is_on_disk_before_it_is_sent_also_on_vigil(
 ) -> None:
     """Whoever takes over has to know of it."""
     bring(work, Phase.ADD_NEW)
-    journal = VigilJournal(work.journal, work.target.name, work.journal.read())
+    journal = BufferedJournal(work.journal, work.target.name, work.journal.read())
     with work.connection() as connection:
         deployment = PhaseDeployment(replace(work, journal=journal), connection, Phase.REMOVE_OLD)
         deployment.note_sending()
@@ -184,10 +186,10 @@ def test_who_was_replaced_watches_no_more_and_redeems_nothing(
     """Two that redeem one rotating token kill it."""
     with at_work(here, tmp_path, monkeypatch) as (work, database):
         bring(work, Phase.ADD_NEW)
-        Executors(database).mark_ended(work.presence.id)
-        with pytest.raises(ReplacedError):
+        Processes(database).mark_ended(work.presence.id)
+        with pytest.raises(LockLostError):
             watch_target(work)
-        with pytest.raises(ReplacedError):
+        with pytest.raises(LockLostError):
             work.perform(lambda: watch_target(work))
         assert here.emulator.redemptions == []
         assert work.journal.all("step-ended") == []

@@ -12,9 +12,9 @@ import pytest
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.evidence import AddressEvidence, Evidence, Wanted, list_hashes
-from sfcutover.cutover.removal import RemovalGate
-from sfcutover.cutover.verification import TargetVerification
-from sfcutover.emulator import Fault
+from sfcutover.cutover.permit import RemovalGate
+from sfcutover.cutover.verify import TargetVerification
+from sfcutover.emulator.faults import Fault
 from sfcutover.errors import GateError, NetworkError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.org import Login

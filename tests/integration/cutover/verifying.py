@@ -9,8 +9,8 @@ from ipaddress import ip_address
 import requests
 
 from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
-from sfcutover.cutover.verify import Verification
-from sfcutover.emulator import Emulator
+from sfcutover.cutover.verification import Verification
+from sfcutover.emulator.emulator import Emulator
 from sfcutover.salesforce.org import LoginHistory, Org
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl

@@ -15,8 +15,9 @@ import pytest
 import requests
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.emulator import Emulator, Fault
 from sfcutover.emulator.certificate import make_tls
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
 from sfcutover.errors import ConfigError, ExitCode
 from sfcutover.traffic import egress as echo
 from sfcutover.traffic.egress import Egress, ask_echo

@@ -1,40 +1,71 @@
+"""The switch command in a helper process: what it learns, and how its end is recorded."""
+
 from __future__ import annotations
 
 import json
 import os
 import signal
 import sys
-import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import Switch
-from sfcutover.config.values import secret_variables
-from sfcutover.errors import ConfigError, ExitCode, InterruptedRunError, OperationFailedError
-from sfcutover.traffic.switch import SwitchFacts, run_switch
+from sfcutover.traffic.switch import (
+    SwitchFacts,
+    SwitchRecord,
+    await_end,
+    command_of,
+    read_record,
+    run_in_helper,
+)
+from sfcutover.util.processes import child_environment
 
 OLD, NEW = "203.0.113.10,203.0.113.12-203.0.113.14", "198.51.100.20"
 APPLY = SwitchFacts("move", "Acme_Connector", "apply", OLD, NEW)
 REVERT = SwitchFacts("move", "Acme_Connector", "revert", OLD, NEW)
 SECRETS = frozenset({"PROXY_URL", "CLIENT_SECRET"})
+Run = Callable[..., SwitchRecord]
 
 
-def python(code: str) -> Switch:
-    return Switch(apply=(sys.executable, "-uc", code))
+@pytest.fixture
+def lines() -> list[str]:
+    """What the command has printed."""
+    return []
 
 
-def test_the_command_learns_the_facts_and_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    return tmp_path / "switch.json"
+
+
+@pytest.fixture
+def run(record: Path, lines: list[str]) -> Run:
+    def run(argv: tuple[str, ...], facts: SwitchFacts = APPLY, timeout: float = 60) -> SwitchRecord:
+        environment = child_environment(SECRETS, facts.variables)
+        run_in_helper(argv, environment, record, timeout=timeout, output=lines.append)
+        ended = await_end(record, 30)
+        assert ended is not None
+        return ended
+
+    return run
+
+
+def python(code: str) -> tuple[str, ...]:
+    return (sys.executable, "-uc", code)
+
+
+def test_the_command_learns_the_facts_and_no_secret(
+    run: Run, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in [each for each in os.environ if each.startswith("SFCUTOVER_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PROXY_URL", "http://me:hunter2-pw@proxy.example.com")
     monkeypatch.setenv("CLIENT_SECRET", "hunter2-secret")
     monkeypatch.setenv("HEROKU_REGION", "eu")
     monkeypatch.setenv("SFCUTOVER_NEW", "something old")
-    lines: list[str] = []
-    code = "import json, os, sys; print(json.dumps([dict(os.environ), sys.argv]))"
-    result = run_switch(python(code), APPLY, SECRETS, timeout=60, output=lines.append)
+    ended = run(python("import json, os, sys; print(json.dumps([dict(os.environ), sys.argv]))"))
     environment, arguments = json.loads(lines[0])
     assert {name: environment[name] for name in environment if name.startswith("SFCUTOVER_")} == {
         "SFCUTOVER_CUTOVER": "move",
@@ -46,57 +77,43 @@ def test_the_command_learns_the_facts_and_no_secret(monkeypatch: pytest.MonkeyPa
     assert environment["HEROKU_REGION"] == "eu"
     assert not SECRETS & environment.keys()
     assert arguments == ["-c"]
-    assert (result.direction, result.manual) == ("apply", False)
-    assert result.seconds > 0
+    assert ended.succeeded
+    assert ended.seconds > 0
 
 
-def test_a_secret_it_prints_all_the_same_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_it_prints_all_the_same_is_masked(
+    run: Run, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CLIENT_SECRET", "hunter2-secret")
-    lines: list[str] = []
-    code = "print('CLIENT_SECRET: hunter2-sec' + 'ret')"
-    run_switch(python(code), APPLY, SECRETS, timeout=60, output=lines.append)
+    run(python("print('CLIENT_SECRET: hunter2-sec' + 'ret')"))
     assert lines == ["CLIENT_SECRET: ***"]
 
 
-def test_the_way_back_is_the_other_command() -> None:
-    lines: list[str] = []
-    config = Switch(
-        apply=("/no/such/program",),
-        revert=(sys.executable, "-c", "import os; print(os.environ['SFCUTOVER_DIRECTION'])"),
-    )
-    result = run_switch(config, REVERT, SECRETS, timeout=60, output=lines.append)
-    assert (lines, result.direction) == (["revert"], "revert")
+def test_to_revert_is_the_other_command(run: Run, lines: list[str]) -> None:
+    revert = python("import os; print(os.environ['SFCUTOVER_DIRECTION'])")
+    config = Switch(apply=("/no/such/program",), revert=revert)
+    assert run(command_of(config, "revert"), REVERT).succeeded
+    assert lines == ["revert"]
 
 
-def test_no_shell_reads_the_arguments() -> None:
-    lines: list[str] = []
-    config = Switch(
-        apply=(sys.executable, "-c", "import sys; print(sys.argv[1:])", "$HOME;*", "a b")
-    )
-    run_switch(config, APPLY, SECRETS, timeout=60, output=lines.append)
+def test_no_shell_reads_the_arguments(run: Run, lines: list[str]) -> None:
+    run((sys.executable, "-c", "import sys; print(sys.argv[1:])", "$HOME;*", "a b"))
     assert lines == ["['$HOME;*', 'a b']"]
 
 
-def test_a_command_that_fails_says_how() -> None:
-    with pytest.raises(OperationFailedError, match="failed: exit status 3") as caught:
-        run_switch(python("raise SystemExit(3)"), APPLY, SECRETS, timeout=60)
-    assert caught.value.exit_code is ExitCode.FAILED
-    assert "--revert" in caught.value.hint
-    assert "some of it may have moved" in caught.value.tokens
-    config = Switch(apply=("a",), revert=(sys.executable, "-c", "raise SystemExit(1)"))
-    with pytest.raises(OperationFailedError) as caught:
-        run_switch(config, REVERT, SECRETS, timeout=60)
-    assert caught.value.hint.endswith("the way back: without --revert")
+def test_a_command_that_fails_says_how(run: Run) -> None:
+    ended = run(python("raise SystemExit(3)"))
+    assert (ended.status, ended.words, ended.cut_short) == (3, "exit status 3", False)
+    assert not ended.succeeded
 
 
-def test_a_command_that_takes_too_long_failed() -> None:
-    with pytest.raises(OperationFailedError, match="ended after its time limit"):
-        run_switch(
-            python("import threading; threading.Event().wait()"), APPLY, SECRETS, timeout=0.5
-        )
+def test_a_command_that_takes_too_long_failed(run: Run) -> None:
+    ended = run(python("import threading; threading.Event().wait()"), timeout=0.5)
+    assert "ended after its time limit" in ended.words
+    assert not ended.succeeded
 
 
-def test_a_command_that_was_told_of_ctrl_c_and_ended_well_was_interrupted() -> None:
+def test_a_command_that_ended_well_after_ctrl_c_was_interrupted(record: Path) -> None:
     code = (
         "import signal, sys, threading\n"
         "signal.signal(signal.SIGINT, lambda *_: sys.exit(0))\n"
@@ -106,10 +123,12 @@ def test_a_command_that_was_told_of_ctrl_c_and_ended_well_was_interrupted() -> N
     def interrupt(_: str) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(InterruptedRunError, match="was told and ended: exit status 0") as caught:
-        run_switch(python(code), APPLY, SECRETS, timeout=60, output=interrupt)
-    assert caught.value.exit_code is ExitCode.INTERRUPTED
-    assert "some of it may have moved" in caught.value.tokens
+    with pytest.raises(KeyboardInterrupt):
+        run_in_helper(python(code), os.environ, record, timeout=60, output=interrupt)
+    ended = await_end(record, 30)
+    assert ended is not None
+    assert (ended.status, ended.words) == (0, "exit status 0")
+    assert not ended.succeeded
 
 
 @pytest.mark.parametrize(
@@ -120,51 +139,25 @@ def test_a_command_that_was_told_of_ctrl_c_and_ended_well_was_interrupted() -> N
         ("text", "Exec format"),
     ],
 )
-def test_a_program_that_can_t_be_run_is_the_config_s_fault(
-    tmp_path: Path, program: str, why: str, monkeypatch: pytest.MonkeyPatch
+def test_a_program_that_can_t_be_run_has_failed(
+    tmp_path: Path, program: str, why: str, run: Run
 ) -> None:
-    monkeypatch.setenv("CLIENT_SECRET", "hunter2-secret")
     (tmp_path / "data").write_text("no program")
     (tmp_path / "text").write_text("no program")
     (tmp_path / "text").chmod(0o755)
-    path = str(tmp_path / program)
-    with pytest.raises(ConfigError, match=why) as caught:
-        run_switch(Switch(apply=(path, "x")), APPLY, SECRETS, timeout=60)
-    assert caught.value.where == "cutover.yaml"
-    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+    ended = run((str(tmp_path / program), "x"))
+    assert why in ended.words
+    assert ended.status == 127
 
 
-def test_the_variables_with_secrets_are_found_wherever_they_stand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "cutover.yaml"
-    file.write_text(
-        """\
-version: 1
-name: move
-app: Acme_Connector
-old: [203.0.113.10]
-new: [198.51.100.20]
-targets:
-  - name: packaging
-    org: {access_token: {env: SF_TOKEN}, instance_url: {env: SF_URL}}
-egress:
-  new: {proxy: {env: NEW_PROXY}, per_address: {198.51.100.20: {env: SINGLE_PROXY}}}
-  echo_url: {env: ECHO}
-verify:
-  client_id: {env: CLIENT_ID}
-  client_secret: {env: CLIENT_SECRET}
-  refresh_token: {env: CANARY}
-watch:
-  checks: [{prometheus: {url: {env: PROM}, query: up, condition: "== 1", token: {env: BEARER}}}]
-state: {url: {env: STATE}}
-"""
-    )
-    monkeypatch.setenv("STATE", "postgresql+psycopg://me:hunter2@db.example.com/x")
-    monkeypatch.setenv("ECHO", "http://[::1")
-    monkeypatch.setenv("SF_URL", "https://me@example.com")
-    assert secret_variables(load_config(file)) == {
-        *("SF_TOKEN", "NEW_PROXY", "SINGLE_PROXY", "CLIENT_SECRET"),
-        *("CANARY", "BEARER", "STATE"),
-    }
-    assert "CLIENT_ID" not in os.environ
+def test_a_command_that_was_started_is_not_run_again(run: Run, lines: list[str]) -> None:
+    """A second helper for the same record does nothing."""
+    first = run(python("print('moved')"))
+    assert run(python("print('moved again')")) == first
+    assert lines == ["moved"]
+
+
+def test_without_a_record_nothing_was_started(record: Path) -> None:
+    assert await_end(record, 0) is None
+    record.write_text("{")
+    assert read_record(record) is None

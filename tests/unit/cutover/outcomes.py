@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sfcutover.cutover.outcome import Outcome, Problem
+from sfcutover.cutover.results import Problem
+from sfcutover.emulator.outcome import Outcome
 
 
 def problem(kind: str = "failed", code: int = 5) -> Outcome:

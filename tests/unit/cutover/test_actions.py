@@ -12,12 +12,14 @@ import yaml
 from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.cutover.actions import REMOVE_TRIES, retire
-from sfcutover.cutover.outcome import Outcome
-from sfcutover.cutover.step import Connections, Probes, TargetWork, Work
+from sfcutover.cutover.context import Connections, TargetWork, Work
+from sfcutover.cutover.removal import REMOVE_TRIES
+from sfcutover.cutover.shared import Probes
+from sfcutover.cutover.steps import retire
+from sfcutover.emulator.outcome import Outcome
 from sfcutover.runs.database import Database
 from sfcutover.runs.journal import Journal
-from sfcutover.runs.processes import Presence
+from sfcutover.runs.processes import ProcessLock
 from sfcutover.runs.store import Requests
 from tests.unit.cutover.outcomes import problem
 
@@ -59,7 +61,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TargetWork
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     cutover = load_config(path)
     database = Database.open(State(url=Text(literal=f"sqlite:///{tmp_path}/state.db")))
-    with Presence(database, "move", "run", "config") as presence:
+    with ProcessLock(database, "move", "run", "config") as presence:
         yield Work(
             cutover,
             Journal(database, "move.1"),

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfcutover.config.traffic import Watch
-from sfcutover.cutover.watch import WatchOutcome, WatchPlan, failure_of, watch
-from sfcutover.cutover.watchstate import CANARY, canary_result
+from sfcutover.cutover.watch import failure_of, watch
+from sfcutover.cutover.watchstate import CANARY, WatchOutcome, WatchPlan, canary_result
 from sfcutover.errors import ConfigError, ExitCode, GateError, InterruptedRunError
 from sfcutover.traffic.checks import CheckResult, Verdict
 from sfcutover.traffic.redemption import Redemption, RedemptionOutcome

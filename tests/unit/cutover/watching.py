@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from sfcutover.cutover.watch import WatchPlan, WatchResult, WatchRound, watch
+from sfcutover.cutover.watch import watch
+from sfcutover.cutover.watchstate import WatchPlan, WatchResult, WatchRound
 from sfcutover.traffic.checks import Checker, CheckResult, Verdict
 from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from tests.support import FakeTime

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.progress import RunProgress
 
 JOURNALS = Path(__file__).parent / "journals"
@@ -55,7 +56,8 @@ class Story:
     def tell(
         self, kind: str, step: str | None = None, target: str | None = None, **data: object
     ) -> Event:
-        event = Event(next(self._numbers), RUN, self.now, kind, step, target, data)
+        kept = json.loads(json.dumps(data, default=asdict))
+        event = Event(next(self._numbers), RUN, self.now, kind, step, target, kept)
         self.events.append(event)
         self.progress.apply(event)
         self.now += 1
