@@ -51,7 +51,7 @@ def blocked_line(event: Event, progress: RunProgress) -> str:
 
 
 def is_alarming(event: Event) -> bool:
-    """True for what a person must see, whatever else they want to be shown."""
+    """True for what a person must see, also with --quiet."""
     match event.kind:
         case "step-ended":
             problem = event.data.get("problem")
@@ -199,7 +199,7 @@ class LineView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: dict[object, tuple[float, object]] = {}  # by what it is about: when, and what
+        self._told: dict[object, tuple[float, object]] = {}  # by subject: when, and what
 
     def show(self, event: Event, progress: RunProgress) -> None:
         match event.kind:
@@ -224,7 +224,7 @@ class LineView:
             write(line)
 
     def _is_news(self, event: Event, about: object, seen: object) -> bool:
-        """False for what was told a moment ago: a line for each look helps no reader."""
+        """False for what a line said within the last minute."""
         told, before = self._told.get(about, (0.0, None))
         if seen == before and event.time < told + _REPEAT_SECONDS:
             return False
