@@ -12,7 +12,14 @@ from sfcutover.output.json import print_document
 from sfcutover.runs.documents import EventDocument
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.summaries import buckets_of, evidence_of, finding, looks_of, rolled_back
+from sfcutover.runs.summaries import (
+    buckets_of,
+    evidence_of,
+    finding,
+    looks_of,
+    rolled_back,
+    texts_of,
+)
 
 _QUIET = {"deployment-sending", "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all
@@ -188,8 +195,7 @@ def _time(moment: float) -> str:
 
 
 def _list(event: Event, name: str) -> str:
-    value = event.data.get(name)
-    return ", ".join(map(str, value)) if isinstance(value, list) else ""
+    return ", ".join(texts_of(event, name))
 
 
 class LineView:

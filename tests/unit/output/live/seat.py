@@ -8,8 +8,8 @@ from sfcutover.output.console import Settings
 from sfcutover.output.live.view import LiveView
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
+from tests.unit.output.terminal import Terminal
 from tests.unit.runs.journaled import Story, events_of
-from tests.unit.terminal import Terminal
 
 
 class Seat:

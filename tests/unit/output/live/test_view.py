@@ -14,8 +14,8 @@ from sfcutover.output.live.view import LiveView
 from sfcutover.runs.progress import RunProgress
 from sfcutover.util.secrets import Secret
 from tests.unit.output.live.seat import Seat, line_with, paused_late, recorded, seat
+from tests.unit.output.terminal import Terminal
 from tests.unit.runs.journaled import RUN, Story
-from tests.unit.terminal import Terminal
 
 COLORS = "standard"
 
