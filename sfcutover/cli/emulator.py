@@ -21,7 +21,7 @@ from sfcutover.util.document import Document
 from sfcutover.util.secrets import log_to_stderr
 
 if TYPE_CHECKING:
-    from sfcutover.emulator import Emulator
+    from sfcutover.emulator.emulator import Emulator
 
 _NO_ORG = "no org was asked for anything"
 

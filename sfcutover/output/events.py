@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.errors import Command
-from sfcutover.output.console import Console, Settings, shown
+from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
 from sfcutover.runs.documents import EventDocument
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.summaries import buckets_of, evidence_of, finding, looks_of, rolled_back
 
@@ -243,13 +242,3 @@ class JsonView:
 
     def tick(self, progress: RunProgress) -> None:
         """Nothing: only events are shown."""
-
-
-def is_redrawn(settings: Settings, environment: Mapping[str, str]) -> bool:
-    """True for a terminal that can be redrawn. Not with -v, whose lines would stand in between;
-    not in CI, where a terminal is only simulated and every redrawn line is kept."""
-    if settings.quiet or settings.verbose or environment.get("CI"):
-        return False
-    if environment.get("TERM", "dumb") in ("", "dumb", "unknown"):
-        return False
-    return sys.stderr is not None and sys.stderr.isatty()

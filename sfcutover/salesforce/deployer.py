@@ -1,6 +1,6 @@
 """Deploying a package and waiting for it, through whatever happens on the way.
 
-A poll that fails says nothing about the deployment, so waiting goes on until its
+A poll that fails says nothing about the deployment, so the wait continues until its
 own deadline. A deploy request whose answer was lost is never sent again: it is
 looked up, and the org is read back.
 """
@@ -25,10 +25,10 @@ from sfcutover.salesforce.results import DeployResult
 from sfcutover.util.clock import Clock, next_interval
 
 LANDS_LATER = (
-    "the deployment goes on in the org and may still land; the list is as it was or as planned, "
+    "the deployment continues in the org and may still land; the list is as it was or as planned, "
     "and customers' tokens keep working either way while only addresses are added"
 )
-UNKNOWN_ID_SECONDS = 30.0  # so long an id may be unknown before it is a wrong one
+UNKNOWN_ID_SECONDS = 30.0  # an id may be unknown for this time before it counts as wrong
 # Seen by users in the Tooling API; not in Salesforce's reference, so its absence is no error.
 _LATEST_DEPLOYMENT = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 1"
 _LATEST_DEPLOYMENTS = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 50"
@@ -38,17 +38,17 @@ OnProblem = Callable[[NetworkError], None]
 
 
 class LostAnswerError(NetworkError):
-    """A deploy request was sent and its answer lost: the org may have begun, or not."""
+    """A deploy request was sent and its answer lost: the org may have started, or not."""
 
 
 class InterruptedWaitError(InterruptedRunError):
-    """Somebody stopped the wait; id names the deployment, which goes on, or is None."""
+    """A signal ended the wait; deployment_id names what continues in the org, or is None."""
 
     def __init__(self, deployment_id: str | None) -> None:
         name = f"deployment {deployment_id}" if deployment_id else "a deployment being sent"
         super().__init__(
             f"interrupted while waiting for {name}; the org was not told to stop",
-            hint="look at what the org did before starting anything again",
+            hint="check what the org did before starting anything again",
             tokens=LANDS_LATER,
         )
         self.deployment_id = deployment_id
@@ -56,7 +56,7 @@ class InterruptedWaitError(InterruptedRunError):
 
 @dataclass(frozen=True)
 class Watcher:
-    """Who is told while waiting: progress with each answer, problems with each failed look."""
+    """What is called while waiting: progress with each answer, problems with each failed poll."""
 
     on_progress: OnProgress = lambda _: None
     on_problem: OnProblem = lambda _: None
@@ -87,7 +87,7 @@ class Deployer:
             raise InterruptedWaitError(None) from None
 
     def wait(self, deployment_id: str, seconds: float, watcher: Watcher) -> DeployResult:
-        """Look until the deployment is done, at most so many seconds.
+        """Poll until the deployment is done, for at most this many seconds.
 
         Raises StillRunningError at the deadline, InterruptedWaitError on Ctrl-C,
         OperationFailedError for an id that the org doesn't know.
@@ -98,7 +98,7 @@ class Deployer:
             while True:
                 elapsed = self._clock.now() - started
                 self._clock.pause(min(next_interval(elapsed), max(0.0, seconds - elapsed)))
-                answer = self._look(deployment_id, watcher)
+                answer = self._poll(deployment_id, watcher)
                 if isinstance(answer, DeployResult) and answer.done:
                     return answer
                 elapsed = self._clock.now() - started
@@ -125,6 +125,14 @@ class Deployer:
         self._client.cancel_deploy(deployment_id)
         return self.report(deployment_id)
 
+    def is_idle(self) -> bool:
+        """True if the org is known to work on no deployment: it works on one after the other, and
+        the newest is done. Raises NetworkError, and OperationFailedError."""
+        found = self._identifiers(_LATEST_DEPLOYMENT)
+        if found is None:
+            return False
+        return not found or self.report(found[0]).done
+
     def find_latest(self) -> str | None:
         """The id of the org's newest deployment, or None where the org doesn't say."""
         found = self._identifiers(_LATEST_DEPLOYMENT)
@@ -148,7 +156,7 @@ class Deployer:
             return None
         return [str(record["Id"]) for record in records if isinstance(record.get("Id"), str)]
 
-    def _look(self, deployment_id: str, watcher: Watcher) -> DeployResult | NetworkError:
+    def _poll(self, deployment_id: str, watcher: Watcher) -> DeployResult | NetworkError:
         try:
             result = self._client.check_deploy_status(deployment_id)
         except NetworkError as error:
@@ -166,7 +174,7 @@ def _still_running(
     deployment_id: str, seconds: float, answer: DeployResult | NetworkError
 ) -> StillRunningError:
     if isinstance(answer, NetworkError):
-        status = f"the last look at it failed ({answer.message})"
+        status = f"the last poll failed ({answer.message})"
     else:
         status = f"its status is {answer.status}"
     return StillRunningError(

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 import requests
 
 from sfcutover.allowlist.ranges import Address
-from sfcutover.errors import AuthError, NetworkError, OperationFailedError
+from sfcutover.errors import UNCHANGED, AuthError, NetworkError, OperationFailedError
 from sfcutover.salesforce.sessions import Session, SessionProvider
 from sfcutover.util.http import check_url, network_error, new_session
 
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
 
-
+SUCCESS = "Success"
+RESTRICTED = "Restricted IP"
+_REFRESH = "OauthRefreshToken"
+_USER_ID = re.compile(r"005[A-Za-z0-9]{12,15}")
+_CLOCK_SKEW = timedelta(seconds=5)
 _CHECK_URL = "check the instance URL: it is the org's My Domain, without a path"
 _SERVER_ERROR = 500
-_READ_ONLY = "nothing was changed in the org; customers' refresh tokens keep working"
 
 
 class Org:
@@ -66,14 +69,13 @@ class Org:
             raise NetworkError(
                 f"{url} answered HTTP {response.status_code} and no JSON",
                 hint=_CHECK_URL,
-                tokens=_READ_ONLY,
             ) from error
         except requests.RequestException as error:
-            raise network_error(error, url, _READ_ONLY) from error
+            raise network_error(error, url, UNCHANGED) from error
         except (KeyError, TypeError, ValueError):
             versions = []
         if not versions:
-            raise NetworkError(f"{url} lists no API versions", hint=_CHECK_URL, tokens=_READ_ONLY)
+            raise NetworkError(f"{url} lists no API versions", hint=_CHECK_URL)
         return versions
 
     def query(
@@ -100,7 +102,6 @@ class Org:
                     f"the org could not answer a query (HTTP {error.status})",
                     where=self.instance_url,
                     hint="see whether the org is down for maintenance, then run this again",
-                    tokens=_READ_ONLY,
                 ) from error
             raise OperationFailedError(
                 f"the org refused a query (HTTP {error.status})",
@@ -108,7 +109,7 @@ class Org:
                 where=self.instance_url,
             ) from error
         except requests.RequestException as error:
-            raise network_error(error, self.instance_url, _READ_ONLY) from error
+            raise network_error(error, self.instance_url, UNCHANGED) from error
 
     def _query(self, soql: str, api_version: str, tooling: bool) -> list[dict[str, object]]:
         salesforce = self._rest(api_version)
@@ -122,7 +123,6 @@ class Org:
                 "the answer to a query holds no records",
                 where=self.instance_url,
                 hint=_CHECK_URL,
-                tokens=_READ_ONLY,
             )
         return records
 
@@ -153,13 +153,6 @@ def expired_session(instance_url: str) -> AuthError:
         hint="get a new access token, or give the org a way in that renews itself: "
         "alias, jwt, client_credentials",
     )
-
-
-SUCCESS = "Success"
-RESTRICTED = "Restricted IP"
-_REFRESH = "OauthRefreshToken"
-_USER_ID = re.compile(r"005[A-Za-z0-9]{12,15}")
-_CLOCK_SKEW = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)

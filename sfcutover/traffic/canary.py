@@ -12,9 +12,11 @@ from sfcutover.config.cutover import Cutover, Target
 from sfcutover.config.traffic import Verify
 from sfcutover.errors import ConfigError
 from sfcutover.traffic.egress import Egress, echo_url_of, egress_of
-from sfcutover.traffic.oauth import Redemption, TokenEndpoint, token_endpoint
 from sfcutover.traffic.proxy import ProxyUrl
-from sfcutover.traffic.redeemer import TokenStore, redeem_from, token_store
+from sfcutover.traffic.redeemer import redeem_from
+from sfcutover.traffic.redemption import Redemption
+from sfcutover.traffic.tokenendpoint import TokenEndpoint, token_endpoint
+from sfcutover.traffic.tokenstores import TokenStore, token_store
 
 
 class Canary:

@@ -13,6 +13,7 @@ import re
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -198,6 +199,20 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def python_call(function: str, *arguments: str) -> list[str]:
+    """The argv of a Python process that imports what this one can, and calls a function.
+
+    function: ``module:name``; it gets the arguments as texts.
+    """
+    module, _, name = function.partition(":")
+    end = 1 + len(arguments)
+    code = (
+        f"import sys; arguments, sys.path[:] = sys.argv[1:{end}], sys.argv[{end}:]; "
+        f"from {module} import {name}; {name}(*arguments)"
+    )
+    return [sys.executable, "-P", "-c", code, *arguments, *sys.path]
 
 
 # In the order they are asked. Each is documented by its CI system as who started the run.

@@ -7,20 +7,21 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
+from sfcutover.traffic.oauth import Redemption, TokenEndpoint
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.cutover.probe import probe
 from sfcutover.emulator import Emulator
-from sfcutover.traffic.egress import (
+from sfcutover.traffic.egress import Egress, ask_echo
+from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.traffic.proxyerrors import (
     DestinationUnreachableError,
-    Egress,
     EgressError,
     EgressTlsError,
     ProxyRefusedError,
-    ProxyUrl,
-    ask_echo,
 )
-from sfcutover.traffic.oauth import Outcome, Redemption, TokenEndpoint
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenendpoint import TokenEndpoint
 from sfcutover.util.secrets import Secret
 from tests.real import dante
 from tests.support import StartEmulator
@@ -95,8 +96,8 @@ def test_a_name_is_looked_up_by_the_proxy(port: int, emulator: Emulator) -> None
 def test_redemptions_are_told_apart_by_the_address(
     port: int, other_port: int, emulator: Emulator
 ) -> None:
-    assert redeem(emulator, egress_by(other_port)).outcome is Outcome.BLOCKED
-    assert redeem(emulator, egress_by(port)).outcome is Outcome.REDEEMED
+    assert redeem(emulator, egress_by(other_port)).outcome is RedemptionOutcome.BLOCKED
+    assert redeem(emulator, egress_by(port)).outcome is RedemptionOutcome.REDEEMED
     assert [one.source for one in emulator.redemptions] == [NOT_LISTED, LISTED]
 
 
@@ -107,7 +108,7 @@ def test_a_wrong_password_is_told_apart(
     egress = egress_by(port, password=password)
     assert type(failure(egress, f"{emulator.url}/ip")) is ProxyRefusedError
     redemption = redeem(emulator, egress)
-    assert redemption.outcome is Outcome.PROXY_FAILURE
+    assert redemption.outcome is RedemptionOutcome.PROXY_FAILURE
     assert not redemption.answer_lost
     assert "sesame" not in str(redemption)
     assert emulator.redemptions == []

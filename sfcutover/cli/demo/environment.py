@@ -17,7 +17,7 @@ from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.emulator import Edit, Emulator, Entry, Scenario
 from sfcutover.runs.database import Database
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.store import RunStore
 from sfcutover.util.files import write_durably
 

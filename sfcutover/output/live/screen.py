@@ -13,7 +13,7 @@ from sfcutover.output.console import shown
 from sfcutover.output.live.lines import SPACE, Line, Picture, Span, Style, Weight
 from sfcutover.output.live.steps import step_lines
 from sfcutover.output.text import clock
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.progress import BACK, Pause, RunProgress
 
 Side = Literal["old", "kept", "new", "other"]

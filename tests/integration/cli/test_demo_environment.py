@@ -8,7 +8,7 @@ import pytest
 
 from sfcutover.cli.demo.application import Application, redeem
 from sfcutover.cli.demo.environment import add_by_hand, remove_by_hand
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 from tests.integration.cli.harness import eventually
 
 

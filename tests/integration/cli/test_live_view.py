@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import pytest
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk
 from tests.integration.cli.harness import PROCESS_SECONDS, Desk, HeldClock, Process, environment
 from tests.integration.cli.traffic import RunningClock, keep_token, verify_with

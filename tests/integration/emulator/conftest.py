@@ -7,7 +7,8 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.server import has_ipv6
 from tests.integration.emulator.client import Client, SteppedClock
 

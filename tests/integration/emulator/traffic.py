@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import requests
 
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 
 TIMEOUT = 10.0
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from sfcutover.errors import (
     AuthError,
     ConfigError,

@@ -8,7 +8,7 @@ import pytest
 
 from sfcutover.allowlist.package import build_package
 from sfcutover.allowlist.templates import Templates
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 from sfcutover.errors import NetworkError, OperationFailedError, StillRunningError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import Watcher

@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from sfcutover.config.org import OrgConfig
-from sfcutover.emulator import Emulator, Fault
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
 from sfcutover.errors import (
     AuthError,
     ExitCode,

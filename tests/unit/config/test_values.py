@@ -63,7 +63,7 @@ def test_a_text_of_an_unset_variable_says_which(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("url", ["https://me:pw@example.com", "postgresql+psycopg://me:@db/x"])
 def test_a_url_with_a_password_is_no_plain_text(url: str) -> None:
-    with pytest.raises(ValidationError, match="a password never stands in this file"):
+    with pytest.raises(ValidationError, match="this file never holds a password"):
         Text.model_validate(url)
 
 

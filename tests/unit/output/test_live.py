@@ -13,7 +13,7 @@ from sfcutover.errors import DEFAULT_CONFIG, Command
 from sfcutover.output.console import Settings, use_config
 from sfcutover.output.live.lines import ASCII, Marks, marks_for
 from sfcutover.output.live.view import LiveView
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.progress import RunProgress
 from sfcutover.util.secrets import Secret
 from tests.unit.runs.journaled import RUN, TARGETS, Story, events_of
