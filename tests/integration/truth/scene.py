@@ -93,5 +93,3 @@ def blocked_customers(emulator: Emulator) -> list[str]:
         for one in emulator.redemptions
         if one.result == "blocked" and one.grant.startswith("customer")
     ]
-
-
