@@ -51,10 +51,10 @@ killpoints: setup  ## kill -9 at every point of a run: make killpoints ONLY=boun
 	$(BIN)/python -m tests.chaos.killpoints $(ONLY)
 
 record: setup  ## record cassettes/ anew (cassettes/README.md says from where)
-	$(PYTEST) tests/metadata/test_cassettes.py --record-mode=rewrite
+	$(PYTEST) tests/integration/salesforce/test_cassettes.py --record-mode=rewrite
 
 schemas: setup  ## write schemas/ anew from the models
-	$(BIN)/python -m sfcutover.schemas schemas
+	$(BIN)/python -m sfcutover.cli.schemas schemas
 
 clean:  ## remove everything that was made
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -18,17 +18,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sfcutover.config import Cutover, load_config
-    from sfcutover.connection import Connection, connect
-    from sfcutover.diff import ComponentDiff, compare
+    from sfcutover.allowlist.diff import ComponentDiff, compare
+    from sfcutover.allowlist.package import Package
+    from sfcutover.allowlist.phases import Change, Phase, apply_phase, check_order
+    from sfcutover.allowlist.plan import PlannedPhase, plan_phase
+    from sfcutover.allowlist.ranges import Allowlist, IpRange
+    from sfcutover.allowlist.snapshot import Snapshot, read_baseline
+    from sfcutover.allowlist.templates import Templates
+    from sfcutover.config.cutover import Cutover, load_config
+    from sfcutover.cutover.deployment import Rollout, RolloutOptions
     from sfcutover.errors import ExitCode, SfcutoverError
-    from sfcutover.ipranges import Allowlist, IpRange
-    from sfcutover.package import Package
-    from sfcutover.phases import Change, Phase, apply_phase, check_order
-    from sfcutover.plan import PlannedPhase, plan_phase
-    from sfcutover.rollout import Rollout, RolloutOptions
-    from sfcutover.snapshot import Snapshot, read_baseline
-    from sfcutover.templates import Templates
+    from sfcutover.salesforce.connection import Connection, connect
 
 __all__ = [
     "Allowlist",

@@ -28,7 +28,7 @@ def main() -> None:
         os._exit(code)  # the reader left; nothing is lost that anybody waits for
     except OSError:
         os._exit(code or ExitCode.FAILED)
-    if "sfcutover.durable" in sys.modules:
+    if "sfcutover.cutover.engine" in sys.modules:
         os._exit(code)  # a run's threads wait for nothing more; what they did is on disk
     sys.exit(int(code))
 
@@ -74,7 +74,7 @@ def _show_defect(
         tokens=DONE_SO_FAR,
     )
     code = _failed(defect, sys.argv[1:])
-    if "sfcutover.durable" in sys.modules:
+    if "sfcutover.cutover.engine" in sys.modules:
         os._exit(code)  # as above: its threads would keep the process
 
 

@@ -10,12 +10,19 @@ import pytest
 import yaml
 from hypothesis import settings
 
-from sfcutover import credentials
-from sfcutover.config import load_config
-from sfcutover.connection import Connection, connect
+from sfcutover.config.cutover import load_config
 from sfcutover.emulator import Emulator, Scenario
-
-from .support import LOOPBACK, FakeTime, Handle, OpenConnection, StartEmulator, StartServer, serving
+from sfcutover.salesforce.connection import Connection, connect
+from sfcutover.util import secrets as credentials
+from tests.support import (
+    LOOPBACK,
+    FakeTime,
+    Handle,
+    OpenConnection,
+    StartEmulator,
+    StartServer,
+    serving,
+)
 
 settings.register_profile("patient", deadline=None)  # a busy machine is no failure
 settings.load_profile("patient")

@@ -9,11 +9,11 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from sfcutover.connection import Connection
-from sfcutover.credentials import Secret
 from sfcutover.emulator import Emulator
-from sfcutover.polling import Clock
-from sfcutover.sessions import Session
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.sessions import Session
+from sfcutover.util.clock import Clock
+from sfcutover.util.secrets import Secret
 
 LOOPBACK = [r"127\.", r"localhost$", r"::1$", r"/"]  # addresses, and Unix sockets
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"

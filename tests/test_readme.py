@@ -10,7 +10,7 @@ import pytest
 
 import sfcutover
 from sfcutover.cli import cli
-from sfcutover.config import load_config
+from sfcutover.config.cutover import load_config
 from sfcutover.errors import EXIT_CODE_MEANINGS
 from sfcutover.output.settings import Settings
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from sfcutover.cli.schemas import SCHEMAS, schema_text, write_schemas
 from sfcutover.emulator import Emulator
-from sfcutover.schemas import SCHEMAS, schema_text, write_schemas
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.actor import current_actor
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import templates_option
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.run import perform
 from sfcutover.cli.runs import open_store
+from sfcutover.cutover.controller import FasterError, Performing
 from sfcutover.errors import ConfigError, GateError
-from sfcutover.runs.performing import FasterError, Performing
 from sfcutover.runs.progress import FORWARDS, Pause, RunProgress
 from sfcutover.runs.store import Run, RunStore
-from sfcutover.templates import Templates
+from sfcutover.util.processes import current_actor
 
 
 @click.command("approve")

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.actor import current_actor
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import templates_option
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.runs import open_store, view_for
+from sfcutover.cutover.controller import Performing, Permissions
 from sfcutover.errors import ConfigError
-from sfcutover.runs.endings import failure_of_run
 from sfcutover.runs.following import follow
-from sfcutover.runs.performing import Performing, Permissions
 from sfcutover.runs.progress import RunProgress
-from sfcutover.templates import Templates
+from sfcutover.runs.results import failure_of_run
+from sfcutover.util.processes import current_actor
 
 
 @click.command("cancel")

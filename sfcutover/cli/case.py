@@ -7,21 +7,25 @@ from pathlib import Path
 
 import click
 
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import templates_option
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.removal import Removal
-from sfcutover.config import Target
-from sfcutover.confirmations import PHASES, CasePhase, Confirmations
-from sfcutover.connection import Connection
-from sfcutover.credentials import redact
-from sfcutover.documents.traffic import CaseDocument, CaseTargetDocument
-from sfcutover.durablefile import write_durably
+from sfcutover.config.cutover import Target
+from sfcutover.cutover.documents import CaseDocument, CaseTargetDocument
+from sfcutover.cutover.supportcase import (
+    PHASES,
+    CasePhase,
+    Confirmations,
+    SupportCase,
+    read_organization,
+    require_legacy,
+)
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.output.json import print_document
-from sfcutover.phases import Phase
-from sfcutover.supportcase import SupportCase, read_organization, require_legacy
-from sfcutover.templates import Templates
+from sfcutover.salesforce.connection import Connection
+from sfcutover.util.files import write_durably
+from sfcutover.util.secrets import redact
 
 
 @click.command("case")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
-from sfcutover.cli.options import global_options, settings_of
+from sfcutover.cli.context import global_options, settings_of
 from sfcutover.documents.commands import DemoFault
 from sfcutover.errors import ExitCode
 from sfcutover.output.console import Console
 from sfcutover.output.events import event_line
 from sfcutover.output.json import print_document
 from sfcutover.output.settings import Settings
-from sfcutover.pasteable import use_default_config
+from sfcutover.util.hints import use_default_config
 
 if TYPE_CHECKING:
     from sfcutover.runs.journal import Event

@@ -9,13 +9,21 @@ from pathlib import Path
 
 import click
 
-from sfcutover.clearance import Clearance
-from sfcutover.cli.besiderun import outside_run_option, require_no_open_run
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import phase_argument, templates_option
-from sfcutover.config import Target
-from sfcutover.connection import Connection
+from sfcutover.allowlist.phases import Phase, check_order
+from sfcutover.allowlist.plan import PlannedPhase, plan_phase
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import (
+    Invocation,
+    global_options,
+    outside_run_option,
+    phase_argument,
+    require_no_open_run,
+    templates_option,
+)
+from sfcutover.config.cutover import Target
+from sfcutover.cutover.deployment import Rollout, RolloutOptions
+from sfcutover.cutover.refusals import Clearance
+from sfcutover.cutover.supportcase import require_deployable
 from sfcutover.errors import (
     ConfigError,
     DriftError,
@@ -23,15 +31,11 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.metadata.deployer import InterruptedWaitError
 from sfcutover.output.deployed import Deployed, Outcome, deployed_text
 from sfcutover.output.progress import progress_for
 from sfcutover.output.text import phase_text
-from sfcutover.phases import Phase, check_order
-from sfcutover.plan import PlannedPhase, plan_phase
-from sfcutover.rollout import Rollout, RolloutOptions
-from sfcutover.supportcase import require_deployable
-from sfcutover.templates import Templates
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.deployer import InterruptedWaitError
 
 _OUTCOMES: dict[Outcome, str] = {
     "deployed": "holds the phase",
@@ -210,7 +214,7 @@ class Deploy:
             check_order(self.phase, component.allowlist, run.cutover.change)
         if self.plan_file is None:
             return plan_phase(self.phase, live, run.cutover, self.templates)
-        from sfcutover.planfile import TargetPlan, read_plan
+        from sfcutover.allowlist.planfile import TargetPlan, read_plan
 
         plan = TargetPlan(
             read_plan(self.plan_file),

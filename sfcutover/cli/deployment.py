@@ -6,24 +6,23 @@ import re
 
 import click
 
-from sfcutover.cli.group import Group
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.config import Target
-from sfcutover.connection import Connection
-from sfcutover.documents.deployments import AllowlistDocument, DeploymentDocument, ResultDocument
+from sfcutover.allowlist.plan import live_phase
+from sfcutover.cli import Group
+from sfcutover.cli.context import Invocation, global_options
+from sfcutover.config.cutover import Target
 from sfcutover.errors import (
     ConfigError,
     ExitCode,
     InterruptedRunError,
     StillRunningError,
 )
-from sfcutover.metadata.deployer import InterruptedWaitError, Watcher
-from sfcutover.metadata.results import DeployResult, DeployState
 from sfcutover.output.json import print_document
 from sfcutover.output.progress import progress_for
 from sfcutover.output.text import result_text
-from sfcutover.plan import live_phase
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.deployer import InterruptedWaitError, Watcher
+from sfcutover.salesforce.documents import AllowlistDocument, DeploymentDocument, ResultDocument
+from sfcutover.salesforce.results import DeployResult, DeployState
 
 _DEPLOYMENT_ID = re.compile(r"0Af[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?")
 _EXIT_CODES = {

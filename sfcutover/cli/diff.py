@@ -8,18 +8,23 @@ from pathlib import Path
 
 import click
 
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import baseline_from, baseline_option, phase_argument, templates_option
-from sfcutover.documents.phases import DiffDocument, PhaseDocument, TargetDiffDocument
+from sfcutover.allowlist.documents import DiffDocument, PhaseDocument, TargetDiffDocument
+from sfcutover.allowlist.package import build_package
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import PlannedPhase, plan_phase
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import (
+    Invocation,
+    baseline_from,
+    baseline_option,
+    global_options,
+    phase_argument,
+    templates_option,
+)
 from sfcutover.errors import ExitCode
 from sfcutover.output.json import print_document
 from sfcutover.output.markdown import phase_markdown
 from sfcutover.output.text import phase_text
-from sfcutover.package import build_package
-from sfcutover.phases import Phase
-from sfcutover.plan import PlannedPhase, plan_phase
-from sfcutover.templates import Templates
 
 Planned = tuple[str, str | None, PlannedPhase]
 

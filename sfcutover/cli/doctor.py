@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import templates_option
-from sfcutover.doctor import examine
-from sfcutover.doctor.checkup import Check
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import Invocation, global_options, templates_option
+from sfcutover.cutover.preflight import Check, examine
 from sfcutover.documents.commands import CheckDocument, DoctorDocument
 from sfcutover.errors import ExitCode
 from sfcutover.output.json import print_document
-from sfcutover.templates import Templates
 
 _MARKS = {
     "ok": ("ok     ", "green"),

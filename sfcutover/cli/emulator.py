@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sfcutover.cli.options import global_options, settings_of
+from sfcutover.cli.context import global_options, settings_of
 from sfcutover.documents.commands import EmulatorDocument
 from sfcutover.errors import ConfigError, OperationFailedError
-from sfcutover.logs import log_to_stderr
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
+from sfcutover.util.secrets import log_to_stderr
 
 if TYPE_CHECKING:
     from sfcutover.emulator import Emulator
@@ -58,7 +58,8 @@ def command(
 ) -> None:
     """Run a local Salesforce org, on loopback only, until Ctrl-C or SIGTERM.
 
-    Prints "ready" once both files are written. For example:
+    Prints "ready" once both files are written. It replaces only files that it wrote itself and
+    that are unchanged since. For example:
 
     \b
       sfcutover emulator --env-file org.env --config-file cutover.yaml &
@@ -67,7 +68,7 @@ def command(
       sfcutover plan
     """
     from sfcutover.emulator.scenario import ScenarioError
-    from sfcutover.emulator.serve import serve
+    from sfcutover.emulator.serve import ForeignFileError, serve
 
     settings = settings_of(ctx)
     log_to_stderr(settings.verbose)
@@ -83,6 +84,13 @@ def command(
     except ScenarioError as error:
         raise ConfigError(
             str(error), hint="correct the scenario, then start it again", tokens=_NO_ORG
+        ) from error
+    except ForeignFileError as error:
+        raise OperationFailedError(
+            "the emulator did not write this file, or it was changed since: it stays as it is",
+            where=str(error.path),
+            hint="move the file away, or choose other --env-file and --config-file paths",
+            tokens=_NO_ORG,
         ) from error
     except OSError as error:
         raise _not_started(error, port) from error

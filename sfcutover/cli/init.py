@@ -9,22 +9,22 @@ from pathlib import Path
 
 import click
 
-from sfcutover.carriers import CARRIERS
-from sfcutover.cli.options import global_options, settings_of
+from sfcutover.allowlist.carriers import CARRIERS
+from sfcutover.allowlist.documents import RangeDocument
+from sfcutover.allowlist.ranges import IpRange, RangeError
+from sfcutover.cli.context import global_options, settings_of
 from sfcutover.config.org import OrgConfig
+from sfcutover.config.starter import Starter
 from sfcutover.documents.commands import InitDocument
-from sfcutover.documents.phases import RangeDocument
-from sfcutover.durablefile import write_new
 from sfcutover.errors import ConfigError, OperationFailedError
-from sfcutover.ipranges import IpRange, RangeError
-from sfcutover.logs import log_to_stderr
-from sfcutover.metadata.client import MetadataClient
-from sfcutover.metadata.retriever import Retriever
-from sfcutover.org import Org
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
-from sfcutover.sessions import provider_for
-from sfcutover.starter import Starter
+from sfcutover.salesforce.metadata import MetadataClient
+from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.retriever import Retriever
+from sfcutover.salesforce.sessions import provider_for
+from sfcutover.util.files import write_new
+from sfcutover.util.secrets import log_to_stderr
 
 API_VERSION = "67.0"
 

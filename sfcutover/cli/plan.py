@@ -6,17 +6,15 @@ from pathlib import Path
 
 import click
 
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import templates_option, templates_words
-from sfcutover.config import Target
-from sfcutover.documents.phases import PlanTargetDocument
+from sfcutover.allowlist.documents import PlanTargetDocument
+from sfcutover.allowlist.phases import Phase, check_order
+from sfcutover.allowlist.plan import live_phase, plan_all_phases
+from sfcutover.allowlist.planfile import make_plan, make_target_plan, write_plan
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import Invocation, global_options, templates_option, templates_words
+from sfcutover.config.cutover import Target
 from sfcutover.output.json import print_document
 from sfcutover.output.text import phase_text
-from sfcutover.phases import Phase, check_order
-from sfcutover.plan import live_phase, plan_all_phases
-from sfcutover.planfile import make_plan, make_target_plan, write_plan
-from sfcutover.templates import Templates
 
 
 @click.command("plan")

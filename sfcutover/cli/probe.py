@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options, settings_of
-from sfcutover.discovery import Discovery, discover, load_for_discovery, write_discovered
-from sfcutover.documents.traffic import ProbeDocument
-from sfcutover.egress import echo_url_of, egress_of
+from sfcutover.cli.context import Invocation, global_options, settings_of
+from sfcutover.cutover.discovery import Discovery, discover, load_for_discovery, write_discovered
+from sfcutover.cutover.documents import ProbeDocument
+from sfcutover.cutover.probe import CONFIDENCE, ProbeResult, probe
 from sfcutover.errors import ExitCode
-from sfcutover.gates.probe import CONFIDENCE, ProbeResult, probe
-from sfcutover.logs import log_to_stderr
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
 from sfcutover.output.probed import probe_text
+from sfcutover.traffic.egress import echo_url_of, egress_of
+from sfcutover.util.secrets import log_to_stderr
 
 _NOTE_EVERY = 100  # requests
 

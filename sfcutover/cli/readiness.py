@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sfcutover.canary import Canary
-from sfcutover.cli.invocation import Invocation
-from sfcutover.config import Cutover
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import live_phase, plan_phase
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import Invocation
+from sfcutover.config.cutover import Cutover
+from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.errors import ConfigError, DriftError
-from sfcutover.phases import Phase
-from sfcutover.plan import live_phase, plan_phase
 from sfcutover.runs.store import Run
-from sfcutover.supportcase import require_self_serve
-from sfcutover.switch import command_of
-from sfcutover.templates import Templates
+from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.switch import command_of
 
 
 def require_runnable(invocation: Invocation) -> None:

@@ -6,15 +6,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sfcutover.clearance import Clearance, require_clearance
-from sfcutover.cli.invocation import Invocation
-from sfcutover.connection import Connection
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.cli.context import Invocation
+from sfcutover.cutover.evidence import Evidence, read_evidence
+from sfcutover.cutover.refusals import Clearance, require_clearance
+from sfcutover.cutover.verification import TargetVerification, via_of
 from sfcutover.errors import ConfigError, GateError
-from sfcutover.evidence import Evidence, read_evidence
 from sfcutover.output.verified import evidence_text
-from sfcutover.phases import Phase
-from sfcutover.snapshot import Snapshot
-from sfcutover.verification import TargetVerification, via_of
+from sfcutover.salesforce.connection import Connection
 
 
 @dataclass(frozen=True)

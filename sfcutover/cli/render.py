@@ -6,16 +6,21 @@ from pathlib import Path
 
 import click
 
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import PHASE_NAMES, baseline_from, baseline_option, templates_option
-from sfcutover.documents.phases import RenderDocument, WrittenDocument, phase_name
+from sfcutover.allowlist.documents import RenderDocument, WrittenDocument, phase_name
+from sfcutover.allowlist.package import write_folder, write_zip
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import PlannedPhase, plan_all_phases
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import (
+    PHASE_NAMES,
+    Invocation,
+    baseline_from,
+    baseline_option,
+    global_options,
+    templates_option,
+)
 from sfcutover.output.json import print_document
-from sfcutover.package import write_folder, write_zip
-from sfcutover.phases import Phase
-from sfcutover.plan import PlannedPhase, plan_all_phases
-from sfcutover.snapshot import Snapshot
-from sfcutover.templates import Templates
 
 
 @click.command("render")

@@ -7,18 +7,16 @@ from pathlib import Path
 
 import click
 
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import templates_option
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.runs import open_store
-from sfcutover.durablefile import write_new
 from sfcutover.errors import OperationFailedError
 from sfcutover.output.json import document_text, print_document
 from sfcutover.output.streams import presentable, to_stdout
 from sfcutover.report.document import Report
 from sfcutover.report.facts import Facts
 from sfcutover.report.rendering import html, markdown
-from sfcutover.templates import Templates
+from sfcutover.util.files import write_new
 
 FORMATS = ("md", "html", "json")
 

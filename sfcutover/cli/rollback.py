@@ -9,17 +9,20 @@ from typing import TypeVar
 
 import click
 
-from sfcutover.cli.besiderun import outside_run_option, require_no_open_run
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import (
+    Invocation,
+    global_options,
+    outside_run_option,
+    require_no_open_run,
+    templates_option,
+)
 from sfcutover.cli.deploy import Deploy, show_json
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import templates_option
-from sfcutover.config import Target
+from sfcutover.config.cutover import Target
+from sfcutover.cutover.deployment import RolloutOptions
+from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.errors import InterruptedRunError, SfcutoverError
-from sfcutover.phases import Phase
-from sfcutover.rollout import RolloutOptions
-from sfcutover.supportcase import require_self_serve
-from sfcutover.templates import Templates
 
 T = TypeVar("T")
 

@@ -7,22 +7,20 @@ from contextlib import suppress
 
 import click
 
-from sfcutover.announcement import announcement
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import templates_option
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.readiness import require_runnable, require_secrets, require_still_done
 from sfcutover.cli.runs import open_store, view_for
-from sfcutover.cutover import PAUSES
+from sfcutover.cutover.controller import LEAVING_SECONDS, Performing, Permissions
+from sfcutover.cutover.notify import announcement
+from sfcutover.cutover.step import BEFORE_LEAVING
+from sfcutover.cutover.workflow import PAUSES
 from sfcutover.errors import ConfigError, InterruptedRunError
 from sfcutover.output.runview import JsonView
-from sfcutover.runs.endings import failure_of_run, interruption_of_run
-from sfcutover.runs.lane import Lane
-from sfcutover.runs.performing import LEAVING_SECONDS, Performing, Permissions
 from sfcutover.runs.progress import RunProgress
+from sfcutover.runs.results import failure_of_run, interruption_of_run
 from sfcutover.runs.store import Run, RunOptions, RunStore
-from sfcutover.steps.underway import BEFORE_LEAVING
-from sfcutover.templates import Templates
+from sfcutover.runs.threads import Lane
 
 
 @click.command("run")

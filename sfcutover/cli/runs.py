@@ -8,17 +8,16 @@ from contextlib import contextmanager
 
 import click
 
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.documents.runs import RunDocument, RunsDocument
+from sfcutover.cli.context import Invocation, global_options
 from sfcutover.errors import InterruptedRunError
 from sfcutover.output.json import print_document
 from sfcutover.output.runtext import run_text, runs_text
 from sfcutover.output.runview import JsonView, LineView, is_redrawn
 from sfcutover.runs.database import Database
-from sfcutover.runs.endings import failure_of_run
+from sfcutover.runs.documents import RunDocument, RunsDocument
 from sfcutover.runs.following import View, follow
 from sfcutover.runs.progress import RunProgress
+from sfcutover.runs.results import failure_of_run
 from sfcutover.runs.store import Run, RunStore
 
 

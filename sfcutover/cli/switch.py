@@ -6,23 +6,26 @@ import sys
 
 import click
 
-from sfcutover.canary import Canary
-from sfcutover.cli.besiderun import outside_run_option, require_no_open_run
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.config.secretsearch import secret_variables
+from sfcutover.allowlist.phases import Phase, check_order
+from sfcutover.cli.context import (
+    Invocation,
+    global_options,
+    outside_run_option,
+    require_no_open_run,
+)
 from sfcutover.config.traffic import Switch
-from sfcutover.confirmations import Confirmations
-from sfcutover.documents.traffic import SwitchDocument
+from sfcutover.config.values import secret_variables
+from sfcutover.cutover.documents import SwitchDocument
+from sfcutover.cutover.probe import CONFIDENCE, probe
+from sfcutover.cutover.refusals import refused
+from sfcutover.cutover.supportcase import Confirmations
 from sfcutover.errors import ConfigError, GateError
-from sfcutover.gates.probe import CONFIDENCE, probe
-from sfcutover.gates.refusal import refused
-from sfcutover.oauth.redemption import Outcome
 from sfcutover.output.json import print_document
 from sfcutover.output.probed import probe_text
-from sfcutover.phases import Phase, check_order
-from sfcutover.polling import Clock
-from sfcutover.switch import DRAIN_SECONDS, Direction, SwitchFacts, run_switch
+from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.oauth import Outcome
+from sfcutover.traffic.switch import DRAIN_SECONDS, Direction, SwitchFacts, run_switch
+from sfcutover.util.clock import Clock
 
 
 @click.command("switch")

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.config import Target
-from sfcutover.evidence import Evidence, EvidenceFile, write_evidence
+from sfcutover.cli.context import Invocation, global_options
+from sfcutover.config.cutover import Target
+from sfcutover.cutover.evidence import Evidence, EvidenceFile, write_evidence
+from sfcutover.cutover.verification import TargetVerification, Via
 from sfcutover.output.json import print_document
 from sfcutover.output.verified import evidence_text
-from sfcutover.verification import TargetVerification, Via
 
 
 @click.command("verify")

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.canary import Canary
-from sfcutover.checks import Verdict, check_for
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import templates_option
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import plan_phase
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.rollback import on_every_target
-from sfcutover.config import Target
-from sfcutover.config.secretsearch import secret_variables
+from sfcutover.config.cutover import Target
 from sfcutover.config.traffic import Watch
-from sfcutover.documents.traffic import RoundDocument, WatchDocument
-from sfcutover.gates.refusal import refused
-from sfcutover.gates.watch import WatchPlan, WatchResult, WatchRound, failure_of, watch
-from sfcutover.oauth.redemption import Outcome
+from sfcutover.config.values import secret_variables
+from sfcutover.cutover.deployment import Rollout, RolloutOptions
+from sfcutover.cutover.documents import RoundDocument, WatchDocument
+from sfcutover.cutover.refusals import refused
+from sfcutover.cutover.supportcase import require_self_serve
+from sfcutover.cutover.watch import WatchPlan, WatchResult, WatchRound, failure_of, watch
 from sfcutover.output.json import print_document
 from sfcutover.output.progress import progress_for
-from sfcutover.phases import Phase
-from sfcutover.plan import plan_phase
-from sfcutover.polling import Clock
-from sfcutover.rollout import Rollout, RolloutOptions
-from sfcutover.supportcase import require_self_serve
-from sfcutover.templates import Templates
+from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.checks import Verdict, check_for
+from sfcutover.traffic.oauth import Outcome
+from sfcutover.util.clock import Clock
 
 _COLORS = {Verdict.PASSED: "green", Verdict.FAILED: "red"}
 

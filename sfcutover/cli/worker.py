@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.cli.invocation import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.phase import templates_option
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.runs import open_store
+from sfcutover.cutover.controller import Performing
 from sfcutover.errors import ConfigError
-from sfcutover.runs.performing import Performing
-from sfcutover.templates import Templates
 
 
 @click.command("worker")

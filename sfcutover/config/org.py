@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import model_validator
 
 from sfcutover.config.values import Model, PlacedError, SecretReference, Text, Word
-from sfcutover.loopback import is_loopback_url
+from sfcutover.util.http import is_loopback_url
 
 LOGIN_URL = "https://login.salesforce.com"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sfcutover.carriers import SECURITY_SETTINGS
+from sfcutover.allowlist.carriers import SECURITY_SETTINGS
 from sfcutover.emulator import Emulator
 from sfcutover.emulator.loss import drop_address
 

@@ -16,11 +16,11 @@ from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.demo.application import Application, TokenUrl
 from sfcutover.demo.tool import Tool
-from sfcutover.durablefile import write_durably
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.runs.database import Database
 from sfcutover.runs.journal import Event
 from sfcutover.runs.store import RunStore
+from sfcutover.util.files import write_durably
 
 DEPLOY_SECONDS = 1.0
 SWITCH_SECONDS = 0.5

@@ -15,7 +15,7 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from sfcutover.documents.runs import EventDocument
+from sfcutover.runs.documents import EventDocument
 from sfcutover.runs.journal import Event
 
 LONGEST_SECONDS = 120.0  # no command takes as long

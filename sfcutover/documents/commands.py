@@ -10,8 +10,8 @@ from sfcutover.errors import SfcutoverError
 
 if TYPE_CHECKING:
     pass
-from sfcutover.documents.base import Document
-from sfcutover.documents.phases import RangeDocument
+from sfcutover.allowlist.documents import RangeDocument
+from sfcutover.util.document import Document
 
 
 class CheckDocument(Document):

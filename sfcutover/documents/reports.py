@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from sfcutover.documents.base import Document
-from sfcutover.documents.deployments import AllowlistDocument
-from sfcutover.documents.phases import ComponentDiffDocument, PhaseName, RangeDocument
-from sfcutover.documents.runs import RunDocument, RunState
-from sfcutover.evidence import Evidence
+from sfcutover.allowlist.documents import ComponentDiffDocument, PhaseName, RangeDocument
+from sfcutover.cutover.evidence import Evidence
+from sfcutover.runs.documents import RunDocument, RunState
+from sfcutover.salesforce.documents import AllowlistDocument
+from sfcutover.util.document import Document
 
 Side = Literal["old", "new", "kept", "other"]
 Holds = Literal["all", "some", "none"]

@@ -5,9 +5,10 @@ the client's mistakes.
 """
 
 from sfcutover.emulator.allowlists import ListVersion
+from sfcutover.emulator.edits import Edit
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.redemption import Redemption
 from sfcutover.emulator.scenario import Scenario
 
-__all__ = ["Emulator", "Fault", "ListVersion", "Redemption", "Scenario"]
+__all__ = ["Edit", "Emulator", "Fault", "ListVersion", "Redemption", "Scenario"]

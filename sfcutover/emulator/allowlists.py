@@ -10,13 +10,13 @@ from typing import Protocol
 
 from lxml import etree
 
-from sfcutover.carriers import SECURITY_SETTINGS
+from sfcutover.allowlist.carriers import SECURITY_SETTINGS
+from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.emulator.clock import Clock
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import APP_ELEMENT, LISTS
 from sfcutover.emulator.store import Store
 from sfcutover.emulator.xml import child_text, local_name, parse_xml
-from sfcutover.ipranges import Allowlist, IpRange
 
 _TYPE = SECURITY_SETTINGS.metadata_type
 
@@ -30,12 +30,17 @@ class ListVersion:
 
     def holds(self, address: str) -> bool:
         """True if the address is on the list."""
-        wanted = ipaddress.ip_address(address)
-        number = int(wanted)
-        return any(
-            version == wanted.version and low <= number <= high
-            for version, low, high in (one.span for one in self.allowlist)
-        )
+        return holds(self.allowlist, address)
+
+
+def holds(ranges: Iterable[IpRange], address: str) -> bool:
+    """True if one of the ranges holds the address."""
+    wanted = ipaddress.ip_address(address)
+    number = int(wanted)
+    return any(
+        version == wanted.version and low <= number <= high
+        for version, low, high in (one.span for one in ranges)
+    )
 
 
 class KnowsVersions(Protocol):

@@ -10,15 +10,15 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from sfcutover.emulator.admin import Admin
 from sfcutover.emulator.echo import Echo
+from sfcutover.emulator.edits import RETRIEVE
 from sfcutover.emulator.events import Event
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.metadata_api import Asked, MetadataApi
 from sfcutover.emulator.oauth import TokenEndpoint
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.redemption import TokenError, TokenRequest
-from sfcutover.emulator.rest import RestApi, RestError
+from sfcutover.emulator.rest import STATUSES, RestApi, RestError
 from sfcutover.emulator.soap import SoapFaultError, read_call, write_answer, write_fault
 from sfcutover.emulator.wire import Waiter, interfere_after, interfere_before
 
@@ -42,7 +42,6 @@ ROUTES = Map(
         Rule("/id/<org_id>/<user_id>", endpoint="userinfo"),
         Rule("/services/oauth2/token", endpoint="token"),
         Rule("/ip", endpoint="echo"),
-        Rule("/emulator/<what>", endpoint="admin"),
     ],
     merge_slashes=False,
 )
@@ -52,15 +51,12 @@ ROUTES = Map(
 class App:
     """A WSGI application around one org."""
 
-    def __init__(
-        self, org: Org, url: str, tokens: TokenEndpoint, admin: Admin, wait: Waiter
-    ) -> None:
+    def __init__(self, org: Org, url: str, tokens: TokenEndpoint, wait: Waiter) -> None:
         self._org = org
         self._wait = wait
         self._metadata = MetadataApi(org)
         self._rest = RestApi(org, url)
         self._tokens = tokens
-        self._admin = admin
         self._echo = Echo(org.scenario)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -72,15 +68,13 @@ class App:
             self._org.log.add("rest", "unknown")["status"] = error.code
             code = error.name.upper().replace(" ", "_")  # NOT_FOUND, as Salesforce has it
             response = _rest_error(error.code or 500, code, error.name)
+        response.date = self._org.clock.shown(self._org.clock())
         return response(environ, start_response)
 
     def _route(self, request: Request) -> Response:
         body = request.get_data()  # all of it: the next request comes behind it
         path = request.path.rstrip("/")
         endpoint, values = ROUTES.bind_to_environ(request.environ).match(path)
-        if endpoint == "admin":
-            with self._org.lock:
-                return self._admin.answer(request.method, str(values["what"]), body)
         if endpoint == "soap":
             return self._soap(request, body, str(values["version"]))
         if endpoint == "token":
@@ -94,7 +88,7 @@ class App:
             endpoint,
             request,
             _bearer(request),
-            lambda event, _: self._read_rest(endpoint, request, values, event),
+            lambda event, fault: self._read_rest(endpoint, request, values, event, fault),
         )
 
     def _exchange(
@@ -114,9 +108,19 @@ class App:
             with self._org.lock:
                 if fault and fault.kind == "expired_session":
                     self._org.sessions.end(token)
-                response = answer(event, fault)
+                response = self._take_effect(operation, lambda: answer(event, fault))
         event["status"] = response.status_code
         return interfere_after(fault, request, response)
+
+    def _take_effect(self, operation: str, answer: Callable[[], Response]) -> Response:
+        """Answer, with the edits that are due at this operation before and behind it."""
+        org = self._org
+        if operation == RETRIEVE:  # its edits are due when the content is read
+            return answer()
+        org.edits.reach(operation, "before", org.clock())
+        response = answer()
+        org.edits.reach(operation, "after", org.clock())
+        return response
 
     def _soap(self, request: Request, body: bytes, version: str) -> Response:
         try:
@@ -135,7 +139,8 @@ class App:
 
     def _call(self, asked: Asked) -> Response:
         try:
-            _raise_soap_fault(asked.fault)
+            if asked.fault and asked.fault.refusal and asked.fault.kind != "failed":
+                raise SoapFaultError(*asked.fault.refusal)
             results = self._metadata.answer(asked)
         except SoapFaultError as error:
             asked.event["code"] = error.code
@@ -165,9 +170,17 @@ class App:
             return _json_response(body, error.status)
 
     def _read_rest(
-        self, endpoint: str, request: Request, values: Mapping[str, object], event: Event
+        self,
+        endpoint: str,
+        request: Request,
+        values: Mapping[str, object],
+        event: Event,
+        fault: Fault | None,
     ) -> Response:
         try:
+            if fault and fault.refusal:
+                code, message = fault.refusal
+                raise RestError(STATUSES.get(code, 400), code, message)
             return _json_response(self._resource(endpoint, request, values))
         except RestError as error:
             event["code"] = error.code
@@ -191,14 +204,6 @@ class App:
             return self._rest.user(version, str(values["record_id"]))
         text = request.args.get("q", "")
         return self._rest.query(version, text, tooling=endpoint == "tooling_query")
-
-
-def _raise_soap_fault(fault: Fault | None) -> None:
-    if fault and fault.kind == "org_locked":
-        text = "The organization is locked by another administrative operation"
-        raise SoapFaultError("ORG_LOCKED", text)
-    if fault and fault.kind == "cross_reference_500":
-        raise SoapFaultError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
 
 
 def _bearer(request: Request) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator.allowlists import DeployedList, Enforcement, KnowsVersions, SupportList
 from sfcutover.emulator.defaults import Credentials
 from sfcutover.emulator.grants import Client
 from sfcutover.emulator.org import Org
-from sfcutover.ipranges import IpRange
 
 CLI_CLIENT_ID = "PlatformCLI"  # the official CLI's own client; it has no secret
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from sfcutover.carriers import (
+from sfcutover.allowlist.carriers import (
     APP,
     CONNECTED_APP,
     OAUTH_POLICIES,
     OAUTH_SETTINGS,
     SECURITY_SETTINGS,
 )
-from sfcutover.emulator.scenario import Entry, Scenario
+from sfcutover.emulator.edits import Entry
+from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import APP_ELEMENT, APP_POLICIES, GLOBAL_SETTINGS, LISTS
 from sfcutover.emulator.xml import metadata_child, metadata_fragment, metadata_root, write_xml
 

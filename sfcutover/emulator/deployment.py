@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sfcutover.emulator.faults import Fault, Kind
+from sfcutover.emulator.ids import User
 from sfcutover.emulator.outcome import Message, Outcome
 
 PENDING_SHARE = 0.1  # of a deployment's time
@@ -39,13 +40,18 @@ class Options:
 
 @dataclass
 class Deployment:
-    """One deploy request and how it goes. Public fields are for tests to look at."""
+    """One deploy request and how it goes. Public fields are for tests to look at.
+
+    seconds: what it takes once it is its turn.
+    """
 
     id: str
     zip_bytes: bytes = field(repr=False)
     options: Options
     created: datetime
+    by: User
     fault: Fault | None = None
+    seconds: float = 0
     status: Status = Status.PENDING
     started: datetime | None = None
     ended: datetime | None = None

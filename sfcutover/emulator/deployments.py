@@ -12,14 +12,16 @@ from datetime import datetime, timedelta
 
 from sfcutover.emulator.clock import Clock
 from sfcutover.emulator.deployment import Deployment, Options, Plan, Status
+from sfcutover.emulator.edits import DEPLOYMENT, Edits
 from sfcutover.emulator.faults import Fault
-from sfcutover.emulator.ids import IdSequence, is_same
+from sfcutover.emulator.ids import IdSequence, User, is_same
 from sfcutover.emulator.loss import drop_address
 from sfcutover.emulator.outcome import Checker, Outcome
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.store import Store
 from sfcutover.emulator.validation import Problem
 
+_UNEXPECTED = "UNKNOWN_EXCEPTION: An unexpected error occurred. Please try again later."
 NO_CANCEL_WHILE_FINALIZING = 65.0  # from this API version on
 
 
@@ -30,12 +32,22 @@ class CancelRefusedError(Exception):
 class Queue:
     """All deployments of one org. The caller holds the org's lock."""
 
-    def __init__(self, scenario: Scenario, store: Store, ids: IdSequence, clock: Clock) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        store: Store,
+        ids: IdSequence,
+        clock: Clock,
+        edits: Edits,
+        owner: User,
+    ) -> None:
         self._scenario = scenario
         self._store = store
         self._checker = Checker(scenario, store)
         self._ids = ids
         self._clock = clock
+        self._edits = edits
+        self._owner = owner
         self._deployments: list[Deployment] = []
 
     def __iter__(self) -> Iterator[Deployment]:
@@ -43,7 +55,21 @@ class Queue:
 
     def add(self, zip_bytes: bytes, options: Options, fault: Fault | None) -> Deployment:
         """Line a deployment up."""
-        deployment = Deployment(self._ids.make("0Af"), zip_bytes, options, self._clock(), fault)
+        deployment = self._new(zip_bytes, options, self._clock(), self._owner)
+        deployment.fault = fault
+        deployment.seconds = self._scenario.deploy_seconds
+        return deployment
+
+    def add_foreign(self, zip_bytes: bytes, moment: datetime, by: User, seconds: float) -> None:
+        """Line up another user's deployment; without seconds it has just been done."""
+        deployment = self._new(zip_bytes, Options(single_package=True), moment, by)
+        deployment.seconds = seconds
+        if not seconds:
+            self._begin(deployment, moment)
+            self._finish(deployment, moment, partial=False)
+
+    def _new(self, zip_bytes: bytes, options: Options, moment: datetime, by: User) -> Deployment:
+        deployment = Deployment(self._ids.make("0Af"), zip_bytes, options, moment, by)
         deployment.zip_size = len(zip_bytes)
         self._deployments.append(deployment)
         return deployment
@@ -88,7 +114,7 @@ class Queue:
         if deployment.cancel_requested is not None:
             self._move_canceled(deployment, deployment.cancel_requested, now)
             return
-        plan = Plan(start, self._scenario.deploy_seconds, deployment.fault)
+        plan = Plan(start, deployment.seconds, deployment.fault)
         if now < plan.in_progress_at:
             return
         self._begin(deployment, plan.in_progress_at)
@@ -158,15 +184,24 @@ class Queue:
             self._end(deployment, Status.CANCELED, gone)
 
     def _commit(self, deployment: Deployment, moment: datetime) -> None:
-        if deployment.check_only or deployment.affliction == "save_does_not_take":
+        if deployment.check_only:
             return
+        is_own = deployment.by == self._owner
+        if is_own:
+            self._edits.reach(DEPLOYMENT, "before", moment)
+        if deployment.affliction != "save_does_not_take":
+            self._save(deployment, moment)
+        if is_own:
+            self._edits.reach(DEPLOYMENT, "after", moment)
+
+    def _save(self, deployment: Deployment, moment: datetime) -> None:
         for change in deployment.outcome.changes:
             place = (change.metadata_type, change.full_name)
             if change.xml is None:
                 self._store.delete(*place, moment)
             else:
                 xml = _without_address(change.metadata_type, change.xml, deployment.fault)
-                self._store.save(*place, xml, moment)
+                self._store.save(*place, xml, moment, deployment.by)
 
     def _end(self, deployment: Deployment, status: Status, moment: datetime) -> None:
         deployment.status = status
@@ -185,9 +220,12 @@ def _afflicted(outcome: Outcome, fault: Fault | None) -> Outcome:
     """The outcome with the failure that a fault asks for."""
     if fault is None or fault.kind not in ("failed", "succeeded_partial"):
         return outcome
+    if fault.refusal:
+        code, message = fault.refusal
+        return Outcome(error=f"{code}: {message}", total=outcome.total)
     struck = [one for one in outcome.successes if one.component_type][:1]
     names = {(one.component_type, one.full_name) for one in struck}
-    problem = Problem("UNKNOWN_EXCEPTION: An unexpected error occurred. Please try again later.")
+    problem = Problem(fault.message or _UNEXPECTED)
     failures = (replace(one, problem=problem, is_changed=False) for one in struck)
     changes = (one for one in outcome.changes if (one.metadata_type, one.full_name) not in names)
     return replace(

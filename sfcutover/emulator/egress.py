@@ -20,7 +20,7 @@ _CONNECT_SECONDS = 10.0
 
 
 class ForbiddenError(Exception):
-    """The destination is not on loopback."""
+    """The destination is not the emulator."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Egress:
     Whoever gives the user name with ``-`` and an address behind it leaves by that one.
     IPv4 addresses are those of 127.0.0.0/8. Of IPv6, loopback has only ::1: it can stand
     alone or beside IPv4 ones, but there is no pair of two. Nothing can leave by any other
-    address; the proxy then says so.
+    address; the proxy then says so. ports: those of the emulator, the only ones to reach.
     """
 
     def __init__(
@@ -60,11 +60,13 @@ class Egress:
         user: str,
         password: str,
         surroundings: Surroundings,
+        ports: frozenset[int],
     ) -> None:
         self._operation = operation
         self._user = user
         self._password = password
         self._surroundings = surroundings
+        self._ports = ports
         self._exits: Mapping[str, Exits] = {
             user: Exits(addresses),
             **{self._user_for(one): Exits((one,)) for one in addresses},
@@ -96,11 +98,11 @@ class Egress:
         return self._surroundings.untrusted()
 
     def connect(self, host: str, port: int, source: str) -> socket.socket:
-        """A connection from source to a loopback host; ForbiddenError for any other.
+        """A connection from source to the emulator; ForbiddenError for any other server.
 
         A host of the other IP family stands for the same server on source's family.
         """
-        if not _is_loopback(host):
+        if port not in self._ports or not _is_loopback(host):
             raise ForbiddenError(host)
         is_6 = ipaddress.ip_address(source).version == 6  # noqa: PLR2004
         there = HOST_6 if is_6 else host if _version(host) == 4 else HOST  # noqa: PLR2004

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from sfcutover.emulator.admin import Admin
-from sfcutover.emulator.app import App
 from sfcutover.emulator.certificate import make_tls, untrusted_tls
 from sfcutover.emulator.clients import CLI_CLIENT_ID
 from sfcutover.emulator.clock import Clock, utc_now
-from sfcutover.emulator.deployment import Deployment
 from sfcutover.emulator.egress import Surroundings
 from sfcutover.emulator.events import EventLog
-from sfcutover.emulator.faults import Fault
-from sfcutover.emulator.jwt_bearer import JwtKey
+from sfcutover.emulator.faults import Fault, FaultBoard
 from sfcutover.emulator.network import Network
-from sfcutover.emulator.oauth import TokenEndpoint
-from sfcutover.emulator.org import Org
-from sfcutover.emulator.people import People
 from sfcutover.emulator.sample_config import write_config
 from sfcutover.emulator.scenario import Scenario
+from sfcutover.emulator.sessions import make_secret
+from sfcutover.emulator.tenants import Tenants
 from sfcutover.emulator.traffic import TrafficControl
+
+_ADMIN_TOKEN_LENGTH = 48
 
 
 class Emulator(TrafficControl):
@@ -36,6 +33,8 @@ class Emulator(TrafficControl):
     authority stands in ``environment["REQUESTS_CA_BUNDLE"]``. clock: the org's time, for
     tests that walk through a deployment without waiting. The address is taken at once;
     requests are answered between start and stop. OSError if the port is in use.
+
+    What is read and changed is that of the org which answers, see use_org.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class Emulator(TrafficControl):
     ) -> None:
         self.scenario = scenario or Scenario()
         self._stopping = threading.Event()
-        self._org = Org(self.scenario, clock)
+        self._faults = FaultBoard(self.scenario.faults)
         self._folder = tempfile.TemporaryDirectory(prefix="sfcutover-emulator-")
         self._ca_bundle: Path | None = None
         try:
@@ -56,22 +55,19 @@ class Emulator(TrafficControl):
             self._folder.cleanup()
             raise
         self.url = self._network.url
-        self._key = JwtKey()
-        self._tokens = TokenEndpoint(self._org, self.url, self._key)
-        self._people = People(self._org, self._tokens)
-        self._access_token = self._org.sessions.start()
+        self._tenants = Tenants(self.scenario, clock, self._faults, self.url, self._stopping.wait)
+        self._admin_token = make_secret(_ADMIN_TOKEN_LENGTH)
 
     def _listen(self, port: int, tls: bool) -> Network:
         context = None
         if tls:
             context, self._ca_bundle = make_tls(self._path)
-        surroundings = Surroundings(self._org.faults, self._stopping.wait, untrusted_tls)
+        surroundings = Surroundings(self._faults, self._stopping.wait, untrusted_tls)
         return Network(self.scenario, port, context, surroundings)
 
     def start(self) -> Self:
         """Answer requests from now on."""
-        admin = Admin(self._org, self._tokens, self._people)
-        self._network.start(App(self._org, self.url, self._tokens, admin, self._stopping.wait))
+        self._network.start(Admin(self, self._admin_token, self._tenants))
         return self
 
     def stop(self) -> None:
@@ -99,7 +95,7 @@ class Emulator(TrafficControl):
         """
         values = {
             "SF_INSTANCE_URL": self.url,
-            "SF_ACCESS_TOKEN": self._access_token,
+            "SF_ACCESS_TOKEN": self._tenants.current.access_token,
             "SF_CLIENT_ID": self._org.credentials.client_id,
             "SF_CLIENT_SECRET": self._org.credentials.client_secret,
             "SF_REFRESH_TOKEN": self._people.canary.refresh_token or "",
@@ -107,6 +103,7 @@ class Emulator(TrafficControl):
             "SF_LEGACY_CLIENT_SECRET": self._org.legacy_credentials.client_secret,
             "SF_LEGACY_REFRESH_TOKEN": self._people.legacy_canary.refresh_token or "",
             "SFCUTOVER_TOKEN_URL": f"{self.url}/services/oauth2/token",
+            "SFCUTOVER_ADMIN_TOKEN": self._admin_token,
             **self._network.environment,
             "SFCUTOVER_OLD_IPS": ",".join(self.scenario.old),
             "SFCUTOVER_NEW_IPS": ",".join(self.scenario.new),
@@ -133,43 +130,35 @@ class Emulator(TrafficControl):
         """A file with the private key for the JWT bearer flow; gone after stop."""
         path = self._path / "jwt.pem"
         path.touch(mode=0o600)
-        path.write_bytes(self._key.private_pem())
+        path.write_bytes(self._tenants.key.private_pem())
         return path
 
     @property
     def log(self) -> EventLog:
         """What was asked of the org so far; no secrets in it."""
-        return self._org.log
+        return self._tenants.log
+
+    @property
+    def faults(self) -> list[Fault]:
+        """The faults that may still hit."""
+        return self._faults.active()
 
     def set_fault(self, fault: Fault) -> None:
         """Switch a fault on, behind those that are."""
-        self._org.faults.set(fault)
+        self._faults.set(fault)
 
     def clear_faults(self) -> None:
         """Switch all faults off."""
-        self._org.faults.clear()
-
-    def component_xml(self, metadata_type: str, full_name: str) -> bytes:
-        """A component's file as the org would give it back now; KeyError without one."""
-        with self._org.lock:
-            self._org.queue.advance()
-            stored = self._org.store.get(metadata_type, full_name)
-        if stored is None:
-            raise KeyError(f"{metadata_type} {full_name}")
-        return stored.xml
-
-    def put_component(self, metadata_type: str, full_name: str, xml: bytes) -> None:
-        """Change a component behind the client's back, unchecked."""
-        with self._org.lock:
-            self._org.queue.advance()
-            self._org.store.put(metadata_type, full_name, xml)
+        self._faults.clear()
 
     @property
-    def deployments(self) -> list[Deployment]:
-        """Copies of all deployments as they are now, the oldest first."""
-        with self._org.lock:
-            self._org.queue.advance()
-            return [replace(deployment) for deployment in self._org.queue]
+    def org_number(self) -> int:
+        """1, or 2 while the second org answers."""
+        return self._tenants.number
+
+    def use_org(self, number: int) -> None:
+        """Have org 1 or 2 answer at the URL from now on; ValueError for any other number."""
+        self._tenants.use(number)
 
     @property
     def _path(self) -> Path:

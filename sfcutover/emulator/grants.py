@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sfcutover.emulator.allowlists import Enforcement
 from sfcutover.emulator.sessions import Sessions, is_same_secret, make_secret
 
-_TOKEN_HEAD = "5Aep861"  # noqa: S105 - how Salesforce's refresh tokens begin
+TOKEN_HEAD = "5Aep861.emulated."  # noqa: S105 - as Salesforce's begin, and no real one does
 _TOKEN_LENGTH = 80
 _CODE_HEAD = "aPrx"
 _CODE_LENGTH = 48
@@ -102,6 +102,6 @@ class Grants:
             self.revoke(live[0])
 
     def _give_token(self, grant: Grant) -> str:
-        grant.refresh_token = _TOKEN_HEAD + make_secret(_TOKEN_LENGTH)
+        grant.refresh_token = TOKEN_HEAD + make_secret(_TOKEN_LENGTH)
         self._by_token[grant.refresh_token] = grant
         return grant.refresh_token

@@ -9,12 +9,12 @@ from __future__ import annotations
 import itertools
 import string
 import threading
+from dataclasses import dataclass
 
 SHORT_LENGTH = 15
 LONG_LENGTH = 18
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _CHECKSUM = string.ascii_uppercase + "012345"
-_POD = "Em0"
 _CHUNK = 5
 _FIRST_NUMBER = 916_132  # above 62**3, so that ids mix digits with letters of both cases
 
@@ -32,10 +32,23 @@ def is_same(one: str, other: str) -> bool:
     return len(one) in (SHORT_LENGTH, LONG_LENGTH) and one[:SHORT_LENGTH] == other[:SHORT_LENGTH]
 
 
-class IdSequence:
-    """Gives every record of one org an id of its own. Thread-safe."""
+@dataclass(frozen=True)
+class User:
+    """A user who changes components; name is shown with them."""
 
-    def __init__(self) -> None:
+    id: str
+    name: str
+    username: str
+
+
+class IdSequence:
+    """Gives every record of one org an id of its own. Thread-safe.
+
+    pod: the digit that the ids of one org share, so that no two orgs have one in common.
+    """
+
+    def __init__(self, pod: int = 0) -> None:
+        self._pod = f"Em{pod}"
         self._numbers = itertools.count(_FIRST_NUMBER)
         self._lock = threading.Lock()
 
@@ -43,7 +56,7 @@ class IdSequence:
         """A new 18-character id; key_prefix is the record type's three characters."""
         with self._lock:
             number = next(self._numbers)
-        head = key_prefix + _POD
+        head = key_prefix + self._pod
         return lengthen(head + _in_base_62(number).rjust(SHORT_LENGTH - len(head), "0"))
 
 

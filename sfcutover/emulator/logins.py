@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sfcutover.emulator.clock import Clock, rest_time
+from sfcutover.emulator.clock import OrgClock, rest_time
 from sfcutover.emulator.ids import IdSequence
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.soql import Filter, Query, QueryError, Record
@@ -30,7 +30,7 @@ class Logins:
     LoginTime has whole seconds (assumed). The caller holds the org's lock.
     """
 
-    def __init__(self, scenario: Scenario, ids: IdSequence, clock: Clock) -> None:
+    def __init__(self, scenario: Scenario, ids: IdSequence, clock: OrgClock) -> None:
         self._scenario = scenario
         self._ids = ids
         self._clock = clock
@@ -45,7 +45,7 @@ class Logins:
         record: Record = {
             "Id": self._ids.make("0Ya"),
             "UserId": user_id,
-            "LoginTime": rest_time(now.replace(microsecond=0)),
+            "LoginTime": rest_time(self._clock.shown(now).replace(microsecond=0)),
             "LoginType": "Remote Access 2.0",
             "LoginSubType": subtype,
             "SourceIp": self._scenario.first_proxy_address if hidden else source,

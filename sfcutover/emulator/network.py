@@ -55,9 +55,10 @@ class Network:
             self._echo = self._org
             if tls:
                 self._echo = _take(stack, listen(0, None, ipv6=scenario.uses_ipv6))
+            ports = frozenset(server.port for server in (*self._org, *self._echo))
             user, password = scenario.proxy_user, scenario.proxy_password
-            old = Egress("old_proxy", scenario.old_exits, user, password, surroundings)
-            new = Egress("new_proxy", scenario.new_exits, user, password, surroundings)
+            old = Egress("old_proxy", scenario.old_exits, user, password, surroundings, ports)
+            new = Egress("new_proxy", scenario.new_exits, user, password, surroundings, ports)
             self.old, self.new = WayOut(old), WayOut(new)
             stack.pop_all()
         self.url = f"{'https' if tls else 'http'}://{HOST}:{self._org[0].port}"

@@ -10,9 +10,10 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
+from sfcutover.emulator.allowlists import holds
 from sfcutover.emulator.clients import Clients
 from sfcutover.emulator.events import Event
-from sfcutover.emulator.faults import OF_A_REDEMPTION, Fault
+from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.grants import Client, Grant, Grants
 from sfcutover.emulator.jwt_bearer import BadAssertionError, JwtKey
 from sfcutover.emulator.logins import RESTRICTED, SUCCESS
@@ -71,14 +72,13 @@ class TokenEndpoint:
     def _answer(
         self, request: TokenRequest, grant: Grant | None, fault: Fault | None
     ) -> dict[str, str]:
-        if fault and fault.kind in OF_A_REDEMPTION:
-            error, description = OF_A_REDEMPTION[fault.kind]
-            raise TokenError(error, description)
+        if fault and fault.refusal:
+            raise TokenError(*fault.refusal)
         if request.grant_type in _SUBTYPES:
             return self._redeem(request, grant)
         if request.grant_type == "client_credentials":
             self._client(request)
-            return self._success(self._org.user_id)
+            return self._success(self._org.user.id)
         if request.grant_type == JWT_BEARER:
             return self._jwt_bearer(request.form)
         raise TokenError("unsupported_grant_type", "grant type not supported")
@@ -113,14 +113,21 @@ class TokenEndpoint:
         if client.gate is None:
             return
         self._org.queue.advance()
-        if client.gate.allows(request.source):
+        scenario = self._org.scenario
+        if not client.gate.allows(request.source):
+            description, result = scenario.block_description, "blocked"
+        elif grant is not None and not self._user_rule_allows(grant, request.source):
+            description, result = scenario.login_block_description, "blocked_by_user_rule"
+        else:
             return
         if grant is not None:
             self._log_in(request, client, grant, RESTRICTED)
-        scenario = self._org.scenario
-        raise TokenError(
-            scenario.block_error, scenario.block_description, "blocked", scenario.block_status
-        )
+        raise TokenError(scenario.block_error, description, result, scenario.block_status)
+
+    def _user_rule_allows(self, grant: Grant, source: str) -> bool:
+        """True unless the profile or the org of the grant's user has a rule against it."""
+        rule = self._org.login_ranges.get(grant.name)
+        return rule is None or holds(rule, source)
 
     def _log_in(self, request: TokenRequest, client: Client, grant: Grant, status: str) -> None:
         self._org.logins.add(
@@ -141,7 +148,7 @@ class TokenEndpoint:
             raise TokenError("invalid_client_id", "client identifier invalid")
         if claims.get("sub") != self._org.scenario.username:
             raise TokenError("invalid_grant", "user hasn't approved this consumer")
-        return self._success(self._org.user_id)
+        return self._success(self._org.user.id)
 
     def _client(self, request: TokenRequest) -> Client:
         client_id, secret = request.client
@@ -154,7 +161,8 @@ class TokenEndpoint:
 
     def _success(self, user_id: str) -> dict[str, str]:
         identity = f"{self._url}/id/{self._org.id}/{user_id}"
-        issued_at = str(int(self._org.clock().timestamp() * 1000))
+        now = self._org.clock.shown(self._org.clock())
+        issued_at = str(int(now.timestamp() * 1000))
         key = self._org.credentials.client_secret.encode()
         digest = hmac.new(key, (identity + issued_at).encode(), hashlib.sha256).digest()
         return {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from sfcutover.carriers import APP, SECURITY_SETTINGS
+from sfcutover.allowlist.carriers import APP, SECURITY_SETTINGS
 from sfcutover.emulator.archive import (
     MANIFEST,
     ArchiveError,

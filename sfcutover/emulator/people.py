@@ -17,12 +17,12 @@ class People:
         self._org = org
         self._grants = tokens.grants
         self._clients = tokens.clients
-        self._users = {CANARY: org.user_id, LEGACY_CANARY: org.user_id}
+        self._users = {CANARY: org.user.id, LEGACY_CANARY: org.user.id}
         self.customers: list[Grant] = []
         self.cli = self._grants.issue(
             "cli",
             self._clients.cli,
-            org.user_id,
+            org.user.id,
             rotates=org.scenario.rotate_auth_url_token,
         )
         self.canary = self.issue(CANARY)

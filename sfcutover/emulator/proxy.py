@@ -127,7 +127,7 @@ class HttpProxy(BaseHTTPRequestHandler):
         try:
             return self._egress.connect(host, int(port), source)
         except ForbiddenError:
-            self._refuse(403, "only loopback destinations are allowed")
+            self._refuse(403, "this proxy reaches only the emulator that it belongs to")
         except ValueError:
             self._refuse(400, "not a host and a port")
         except OSError as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sfcutover.emulator.clock import rest_time
 from sfcutover.emulator.deployment import Deployment
+from sfcutover.emulator.ids import User
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.soql import Query, QueryError, Record
 
@@ -28,7 +28,7 @@ def records_of(org: Org, query: Query, *, tooling: bool) -> list[Record]:
     elif name == "organization":
         return [organization(org)]
     elif name == "user":
-        return [user(org)]
+        return [user(org, one) for one in org.users]
     elif name == "userpermissionaccess":
         return [permissions(org)]
     raise QueryError("INVALID_TYPE", _NOT_HERE.format(name=query.source))
@@ -46,26 +46,26 @@ def organization(org: Org) -> Record:
         "NamespacePrefix": scenario.namespace,
         "TrialExpirationDate": None,
         "LanguageLocaleKey": "en_US",
-        "CreatedDate": rest_time(org.started),
+        "CreatedDate": org.clock.rest(org.started),
     }
 
 
-def user(org: Org) -> Record:
-    """The User record of the one user."""
-    first, _, last = org.scenario.user_name.rpartition(" ")
+def user(org: Org, one: User) -> Record:
+    """The User record of a user."""
+    first, _, last = one.name.rpartition(" ")
     return {
-        "Id": org.user_id,
-        "Username": org.scenario.username,
-        "Name": org.scenario.user_name,
+        "Id": one.id,
+        "Username": one.username,
+        "Name": one.name,
         "FirstName": first or None,
         "LastName": last,
-        "Email": org.scenario.username,
+        "Email": one.username,
         "IsActive": True,
         "UserType": "Standard",
         "ProfileId": org.profile_id,
         "LanguageLocaleKey": "en_US",
         "TimeZoneSidKey": "GMT",
-        "CreatedDate": rest_time(org.started),
+        "CreatedDate": org.clock.rest(org.started),
     }
 
 
@@ -74,7 +74,7 @@ def permissions(org: Org) -> Record:
     may = org.scenario.can_modify_metadata
     return {
         "Id": "000000000000000AAA",
-        "LastCacheUpdate": rest_time(org.clock()),
+        "LastCacheUpdate": org.clock.rest(org.clock()),
         "PermissionsApiEnabled": True,
         "PermissionsModifyAllData": False,
         "PermissionsModifyMetadata": may,
@@ -86,10 +86,11 @@ def _deploy_request(org: Org, deployment: Deployment) -> Record:
         "Id": deployment.id,
         "Status": deployment.status.value,
         "CheckOnly": deployment.check_only,
-        "CreatedById": org.user_id,
-        "CreatedDate": rest_time(deployment.created),
-        "StartDate": rest_time(deployment.started) if deployment.started else None,
-        "CompletedDate": rest_time(deployment.ended) if deployment.ended else None,
+        "CreatedById": deployment.by.id,
+        "CreatedBy.Name": deployment.by.name,
+        "CreatedDate": org.clock.rest(deployment.created),
+        "StartDate": org.clock.rest(deployment.started) if deployment.started else None,
+        "CompletedDate": org.clock.rest(deployment.ended) if deployment.ended else None,
         "ErrorMessage": deployment.error_message,
         "ErrorStatusCode": deployment.error_code,
         "NumberComponentErrors": len(deployment.failures),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sfcutover.emulator.ids import is_same
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.records import records_of, user
 from sfcutover.emulator.soql import QueryError, parse_query, run_query
@@ -11,10 +12,14 @@ from sfcutover.emulator.soql import QueryError, parse_query, run_query
 _SEASONS = ("Spring", "Summer", "Winter")
 _SPRING_26 = 66
 _DAILY_CALLS = 15_000
+STATUSES = {"REQUEST_LIMIT_EXCEEDED": 403, "SERVER_UNAVAILABLE": 503, "UNKNOWN_EXCEPTION": 500}
 
 
 class RestError(Exception):
-    """Answered as ``[{"errorCode": …, "message": …}]`` with an HTTP status."""
+    """Answered as ``[{"errorCode": …, "message": …}]`` with an HTTP status.
+
+    The status of a code that a fault asks for is that of STATUSES, or 400.
+    """
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -64,14 +69,14 @@ class RestApi:
 
     @property
     def identity_url(self) -> str:
-        return f"{self._url}/id/{self._org.id}/{self._org.user_id}"
+        return f"{self._url}/id/{self._org.id}/{self._org.user.id}"
 
     def identity(self) -> dict[str, object]:
         """``/services/oauth2/userinfo``, and the identity URL."""
         scenario = self._org.scenario
         return {
             "sub": self.identity_url,
-            "user_id": self._org.user_id,
+            "user_id": self._org.user.id,
             "organization_id": self._org.id,
             "preferred_username": scenario.username,
             "username": scenario.username,
@@ -90,10 +95,11 @@ class RestApi:
 
     def user(self, version: str, record_id: str) -> dict[str, object]:
         """``/services/data/vXX.0/sobjects/User/<id>``."""
-        if record_id[:15] != self._org.user_id[:15]:
-            raise RestError(404, "NOT_FOUND", "The requested resource does not exist")
-        url = f"/services/data/v{version}/sobjects/User/{self._org.user_id}"
-        return {"attributes": {"type": "User", "url": url}, **user(self._org)}
+        for one in self._org.users:
+            if is_same(record_id, one.id):
+                url = f"/services/data/v{version}/sobjects/User/{one.id}"
+                return {"attributes": {"type": "User", "url": url}, **user(self._org, one)}
+        raise RestError(404, "NOT_FOUND", "The requested resource does not exist")
 
     def query(self, version: str, text: str, *, tooling: bool) -> dict[str, object]:
         """``/services/data/vXX.0/query?q=…`` and the same below ``tooling/``."""
@@ -105,7 +111,7 @@ class RestApi:
             raise RestError(400, error.code, str(error)) from error
         base = f"/services/data/v{version}/{'tooling/' if tooling else ''}sobjects/{query.source}"
         records = [
-            {"attributes": {"type": query.source, "url": f"{base}/{_id(row)}"}, **row}
+            {"attributes": {"type": query.source, "url": f"{base}/{_id(row)}"}, **_nested(row)}
             for row in rows
         ]
         return {"totalSize": len(records), "done": True, "records": records}
@@ -121,6 +127,18 @@ def _season(number: int) -> str:
     years, season = divmod(number - _SPRING_26, len(_SEASONS))
     year = 26 + years + (_SEASONS[season] == "Winter")
     return f"{_SEASONS[season]} '{year:02d}"
+
+
+def _nested(row: Mapping[str, str | bool | int | None]) -> dict[str, object]:
+    """A row with its fields of related records, ``CreatedBy.Name``, in objects of their own."""
+    fields: dict[str, object] = {}
+    for name, value in row.items():
+        relation, _, field = name.rpartition(".")
+        if relation:
+            fields[relation] = {"attributes": {"type": "User"}, field: value}
+        else:
+            fields[name] = value
+    return fields
 
 
 def _id(row: Mapping[str, str | bool | int | None]) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import datetime
 
-from sfcutover.carriers import ComponentType
-from sfcutover.emulator.clock import soap_time
+from sfcutover.allowlist.carriers import ComponentType
 from sfcutover.emulator.deployment import Deployment, Status
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.outcome import Message
@@ -32,23 +31,22 @@ def deploy_result(
 ) -> Tree:
     """A DeployResult as an API version has it; component messages only with include_details."""
     sizes = version >= _SIZES_SINCE
-    user = org.scenario.user_name
     canceled = deployment.status in (Status.CANCELED, Status.CANCELING)
     return [
-        ("canceledBy", org.user_id if canceled else None),
-        ("canceledByName", user if canceled else None),
+        ("canceledBy", org.user.id if canceled else None),
+        ("canceledByName", org.user.name if canceled else None),
         ("checkOnly", deployment.check_only),
-        ("completedDate", _time(deployment.ended)),
-        ("createdBy", org.user_id),
-        ("createdByName", user),
-        ("createdDate", soap_time(deployment.created)),
-        ("details", _details(deployment) if include_details else None),
+        ("completedDate", _time(org, deployment.ended)),
+        ("createdBy", deployment.by.id),
+        ("createdByName", deployment.by.name),
+        ("createdDate", org.clock.soap(deployment.created)),
+        ("details", _details(org, deployment) if include_details else None),
         ("done", deployment.done),
         ("errorMessage", deployment.error_message),
         ("errorStatusCode", deployment.error_code),
         ("id", deployment.id),
         ("ignoreWarnings", deployment.options.ignore_warnings),
-        ("lastModifiedDate", _time(deployment.modified or deployment.created)),
+        ("lastModifiedDate", _time(org, deployment.modified or deployment.created)),
         ("numberComponentErrors", len(deployment.failures)),
         ("numberComponentsDeployed", deployment.components_deployed),
         ("numberComponentsTotal", deployment.components_total),
@@ -58,7 +56,7 @@ def deploy_result(
         ("numberTestsTotal", 0),
         ("rollbackOnError", deployment.options.rollback_on_error),
         ("runTestsEnabled", deployment.options.test_level not in ("", "NoTestRun")),
-        ("startDate", _time(deployment.started)),
+        ("startDate", _time(org, deployment.started)),
         ("stateDetail", _state_detail(deployment)),
         ("status", _spelling(org, deployment.status)),
         ("success", deployment.success),
@@ -93,15 +91,15 @@ def retrieve_result(org: Org, retrieval: Retrieval, *, include_zip: bool) -> Tre
 def file_properties(org: Org, path: str, stored: Stored) -> Tree:
     """FileProperties of a component."""
     return [
-        ("createdById", org.user_id),
-        ("createdByName", org.scenario.user_name),
-        ("createdDate", soap_time(stored.created)),
+        ("createdById", stored.created_by.id),
+        ("createdByName", stored.created_by.name),
+        ("createdDate", org.clock.soap(stored.created)),
         ("fileName", path),
         ("fullName", stored.full_name),
         ("id", stored.id),
-        ("lastModifiedById", org.user_id),
-        ("lastModifiedByName", org.scenario.user_name),
-        ("lastModifiedDate", soap_time(stored.modified)),
+        ("lastModifiedById", stored.modified_by.id),
+        ("lastModifiedByName", stored.modified_by.name),
+        ("lastModifiedDate", org.clock.soap(stored.modified)),
         ("manageableState", "unmanaged"),
         ("namespacePrefix", org.scenario.namespace),
         ("type", stored.metadata_type),
@@ -112,14 +110,14 @@ def _manifest_properties(org: Org, retrieval: Retrieval) -> Tree:
     """A retrieve also tells of its package.xml, of no id and of no date."""
     path = f"{retrieval.root}package.xml"
     return [
-        ("createdById", org.user_id),
-        ("createdByName", org.scenario.user_name),
+        ("createdById", org.user.id),
+        ("createdByName", org.user.name),
         ("createdDate", _NO_DATE),
         ("fileName", path),
         ("fullName", path),
         ("id", ""),
-        ("lastModifiedById", org.user_id),
-        ("lastModifiedByName", org.scenario.user_name),
+        ("lastModifiedById", org.user.id),
+        ("lastModifiedByName", org.user.name),
         ("lastModifiedDate", _NO_DATE),
         ("manageableState", "unmanaged"),
         ("type", "Package"),
@@ -137,8 +135,8 @@ def describe_object(component_type: ComponentType) -> Tree:
     ]
 
 
-def _details(deployment: Deployment) -> Tree:
-    moment = soap_time(deployment.ended or deployment.created)
+def _details(org: Org, deployment: Deployment) -> Tree:
+    moment = org.clock.soap(deployment.ended or deployment.created)
     return [
         *(("componentFailures", _message(one, moment)) for one in deployment.failures),
         *(("componentSuccesses", _message(one, moment)) for one in deployment.successes),
@@ -179,5 +177,5 @@ def _spelling(org: Org, status: Status) -> str:
     return status.value
 
 
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else soap_time(moment)
+def _time(org: Org, moment: datetime | None) -> str | None:
+    return None if moment is None else org.clock.soap(moment)

@@ -10,6 +10,7 @@ from lxml import etree
 
 from sfcutover.emulator.archive import MANIFEST, Manifest, write_manifest, write_zip
 from sfcutover.emulator.clock import Clock
+from sfcutover.emulator.edits import RETRIEVE, Edits
 from sfcutover.emulator.ids import IdSequence, is_same
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import SCHEMAS, TypeSchema
@@ -47,11 +48,14 @@ class Retrieval:
 class Retriever:
     """All retrieves of one org. The caller holds the org's lock."""
 
-    def __init__(self, scenario: Scenario, store: Store, ids: IdSequence, clock: Clock) -> None:
+    def __init__(
+        self, scenario: Scenario, store: Store, ids: IdSequence, clock: Clock, edits: Edits
+    ) -> None:
         self._scenario = scenario
         self._store = store
         self._ids = ids
         self._clock = clock
+        self._edits = edits
         self._retrievals: list[Retrieval] = []
 
     def add(self, request: RetrieveRequest) -> Retrieval:
@@ -65,7 +69,9 @@ class Retriever:
         """By its 15- or 18-character id, filled if it is ready by now."""
         found = next((one for one in self._retrievals if is_same(one.id, retrieval_id)), None)
         if found and found.zip_bytes is None and self._clock() >= found.ready_at:
+            self._edits.reach(RETRIEVE, "before", found.ready_at)
             self._fill(found)
+            self._edits.reach(RETRIEVE, "after", found.ready_at)
         return found
 
     def _fill(self, retrieval: Retrieval) -> None:

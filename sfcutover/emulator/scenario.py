@@ -8,36 +8,18 @@ from typing import Literal, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from sfcutover.allowlist.ranges import MAX_ADDRESSES, IpRange
+from sfcutover.emulator.edits import Edit, Entry
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.schema import SCHEMAS
 from sfcutover.emulator.traffic_scenario import Frozen, TrafficScenario
 from sfcutover.emulator.xml import metadata_fragment
-from sfcutover.ipranges import MAX_ADDRESSES, IpRange, RangeError
 
 NEWEST_VERSION = 68.0  # Winter '27
 
 
 class ScenarioError(ValueError):
     """The file is no scenario; the message names the file and what is wrong in it."""
-
-
-class Entry(Frozen):
-    """One entry of an allowlist: ``range`` as an address, a CIDR block or first-last."""
-
-    range: str
-    description: str | None = None
-
-    @field_validator("range")
-    @classmethod
-    def _check_range(cls, text: str) -> str:
-        try:
-            IpRange.parse(text)
-        except RangeError as error:
-            raise ValueError(str(error)) from error
-        return text
-
-    def parsed(self) -> IpRange:
-        return IpRange.parse(self.range, self.description)
 
 
 class Component(Frozen):
@@ -107,7 +89,14 @@ class Scenario(TrafficScenario):
     # How statuses are spelt: Finalizing or FinalizingDeploy.
     long_finalizing_status: bool = False
 
+    clock_offset_seconds: float = Field(default=0, ge=-86400, le=86400)
+
     faults: tuple[Fault, ...] = ()
+    edits: tuple[Edit, ...] = ()  # what a colleague changes meanwhile
+    colleague_name: str = "Casey Colleague"
+
+    # Settings of a second org, where they differ, that can be made to answer at the same URL.
+    second_org: dict[str, object] = Field({})
 
     @field_validator("old", "new")
     @classmethod
@@ -136,6 +125,18 @@ class Scenario(TrafficScenario):
         if self.min_api_version > self.max_api_version:
             raise ValueError("min_api_version is above max_api_version")
         return self
+
+    @field_validator("second_org")
+    @classmethod
+    def _check_second_org(cls, settings: dict[str, object]) -> dict[str, object]:
+        cls.model_validate(settings)
+        return settings
+
+    def second(self) -> Self:
+        """The second org: this one with settings of its own, without its faults and edits."""
+        settings = self.model_dump(exclude={"second_org", "faults", "edits"})
+        named = {"org_name": "Beta Packaging", "username": "release@beta.example"}
+        return self.model_validate(settings | named | self.second_org)
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from sfcutover.carriers import (
+from sfcutover.allowlist.carriers import (
     APP,
     CARRIERS,
     CONNECTED_APP,

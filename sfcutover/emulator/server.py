@@ -38,7 +38,8 @@ class Handler(WSGIRequestHandler):
         response.close()
 
     def _send_head(self, response: Response) -> None:
-        self.send_response(response.status_code)
+        self.send_response_only(response.status_code)
+        self.send_header("Server", self.version_string())
         for name, value in response.headers:
             self.send_header(name, value)
         if response.content_length is None or response.status_code == _TOO_LARGE:

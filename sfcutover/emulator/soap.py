@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from sfcutover.carriers import METADATA_NAMESPACE
+from sfcutover.allowlist.carriers import METADATA_NAMESPACE
 from sfcutover.emulator.xml import XmlError, metadata_child, parse_xml
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lxml import etree
 
 from sfcutover.emulator.clock import Clock
-from sfcutover.emulator.ids import IdSequence
+from sfcutover.emulator.ids import IdSequence, User
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import LISTS, SCHEMAS
 from sfcutover.emulator.xml import child_text, local_name, metadata_root, parse_xml, write_xml
@@ -27,7 +27,9 @@ class Stored:
     xml: bytes
     id: str
     created: datetime
+    created_by: User
     modified: datetime
+    modified_by: User
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,18 @@ class Saved:
 class Store:
     """Components by type and name. The caller holds the org's lock.
 
-    timeline: every save so far, the oldest first. A moment that is not given is now.
+    timeline: every save so far, the oldest first. A moment that is not given is now, a user
+    that is not given is the owner. A save that changes nothing leaves the date of the last
+    change (assumed).
     """
 
-    def __init__(self, scenario: Scenario, ids: IdSequence, clock: Clock) -> None:
+    def __init__(self, scenario: Scenario, ids: IdSequence, clock: Clock, owner: User) -> None:
         self._scenario = scenario
         self._merges = scenario.replace_or_merge == "merge"
         self._keeps_omitted = scenario.omitted_fields == "keep"
         self._ids = ids
         self._clock = clock
+        self._owner = owner
         self._components: dict[Key, Stored] = {}
         self.timeline: list[Saved] = []
 
@@ -66,12 +71,24 @@ class Store:
     def __iter__(self) -> Iterator[Stored]:
         return iter(list(self._components.values()))
 
-    def put(self, metadata_type: str, full_name: str, xml: bytes) -> Stored:
+    def put(
+        self,
+        metadata_type: str,
+        full_name: str,
+        xml: bytes,
+        moment: datetime | None = None,
+        by: User | None = None,
+    ) -> Stored:
         """Save a file as it is, apart from its layout; XmlError if it is not well-formed."""
-        return self._keep(metadata_type, full_name, parse_xml(xml), self._clock())
+        return self._keep(metadata_type, full_name, parse_xml(xml), moment, by)
 
     def save(
-        self, metadata_type: str, full_name: str, xml: bytes, moment: datetime | None = None
+        self,
+        metadata_type: str,
+        full_name: str,
+        xml: bytes,
+        moment: datetime | None = None,
+        by: User | None = None,
     ) -> bool:
         """Save a deployed file as the scenario's org does; True if that changed the component."""
         before = self.get(metadata_type, full_name)
@@ -79,7 +96,7 @@ class Store:
         if before is not None:
             self._carry_over(metadata_type, parse_xml(before.xml), root)
         self._rewrite_ranges(metadata_type, root)
-        after = self._keep(metadata_type, full_name, root, moment or self._clock())
+        after = self._keep(metadata_type, full_name, root, moment, by)
         return before is None or before.xml != after.xml
 
     def delete(self, metadata_type: str, full_name: str, moment: datetime | None = None) -> bool:
@@ -87,20 +104,33 @@ class Store:
         self.timeline.append(Saved(moment or self._clock(), metadata_type, full_name, None))
         return self._components.pop((metadata_type, full_name), None) is not None
 
+    def states(self, metadata_type: str, full_name: str) -> list[bytes]:
+        """A component's files so far, each change a new one, the oldest first."""
+        return [
+            one.xml
+            for one in self.timeline
+            if (one.metadata_type, one.full_name) == (metadata_type, full_name) and one.xml
+        ]
+
     def _keep(
-        self, metadata_type: str, full_name: str, root: etree._Element, moment: datetime
+        self,
+        metadata_type: str,
+        full_name: str,
+        root: etree._Element,
+        moment: datetime | None,
+        by: User | None,
     ) -> Stored:
+        xml, when, who = write_component(root), moment or self._clock(), by or self._owner
         before = self.get(metadata_type, full_name)
-        stored = Stored(
-            metadata_type,
-            full_name,
-            write_component(root),
-            before.id if before else self._ids.make(SCHEMAS[metadata_type].key_prefix),
-            before.created if before else moment,
-            moment,
-        )
+        if before is None:
+            new_id = self._ids.make(SCHEMAS[metadata_type].key_prefix)
+            stored = Stored(metadata_type, full_name, xml, new_id, when, who, when, who)
+        elif before.xml == xml:
+            return before
+        else:
+            stored = replace(before, xml=xml, modified=when, modified_by=who)
         self._components[metadata_type, full_name] = stored
-        self.timeline.append(Saved(moment, metadata_type, full_name, stored.xml))
+        self.timeline.append(Saved(when, metadata_type, full_name, xml))
         return stored
 
     def _carry_over(self, metadata_type: str, old: etree._Element, new: etree._Element) -> None:

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from sfcutover.allowlist.ranges import IpRange
+
 
 class Frozen(BaseModel):
     """A part of a scenario: it does not change, and a key that isn't known is an error."""
@@ -24,7 +26,10 @@ class TrafficScenario(Frozen):
     empty_list: Literal["closed", "open"] = "closed"  # whom a list without a range lets in
     block_status: int = Field(default=400, ge=400, le=599)
     block_error: str = "invalid_grant"
-    block_description: str = "ip restricted"
+    block_description: str = "ip restricted by app developer"
+    # A rule of a user's own (profile or org), by the name of the grant: the ranges it lets in.
+    login_ranges: dict[str, tuple[str, ...]] = Field({})
+    login_block_description: str = "ip restricted"
     grants_per_user: int = Field(default=5, ge=1)  # one more pushes the oldest out
     customers: tuple[str, ...] = ("customer-1", "customer-2", "customer-3")
 
@@ -44,6 +49,13 @@ class TrafficScenario(Frozen):
     new_egress: tuple[str, ...] | None = None
     proxy_user: str = "acme"
     proxy_password: str = "open@sesame:21"  # noqa: S105 - no secret: only loopback has it
+
+    @field_validator("login_ranges")
+    @classmethod
+    def _check_login_ranges(cls, rules: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for text in (one for ranges in rules.values() for one in ranges):
+            IpRange.parse(text)
+        return rules
 
     @field_validator("old_egress", "new_egress")
     @classmethod

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from sfcutover.carriers import METADATA_NAMESPACE
+from sfcutover.allowlist.carriers import METADATA_NAMESPACE
+from sfcutover.allowlist.ranges import MAX_ADDRESSES, MAX_RANGES, IpRange, RangeError
 from sfcutover.emulator.schema import ANYTHING, APP_ELEMENT, LISTS, FieldType, TypeSchema
 from sfcutover.emulator.xml import XmlError, child_text, local_name, parse_xml, source_line
-from sfcutover.ipranges import MAX_ADDRESSES, MAX_RANGES, IpRange, RangeError
 
 FULL_NAME = FieldType("fullName")
 _BOOLEANS = ("true", "false", "1", "0")

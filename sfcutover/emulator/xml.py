@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lxml import etree
 
-from sfcutover.carriers import METADATA_NAMESPACE
+from sfcutover.allowlist.carriers import METADATA_NAMESPACE
 
 
 def metadata_root(name: str) -> etree._Element:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sfcutover.documents.deployments import (
+from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.output.deployed import Deployed
+from sfcutover.salesforce.documents import (
     AllowlistDocument,
     DeployDocument,
     DeployTargetDocument,
     ResultDocument,
 )
-from sfcutover.documents.phases import PhaseDocument
-from sfcutover.output.deployed import Deployed
 
 
 def deploy_document(cutover: str, targets: Sequence[Deployed]) -> DeployDocument:

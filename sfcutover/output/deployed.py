@@ -7,11 +7,11 @@ from typing import Literal
 
 import click
 
-from sfcutover.clearance import Clearance
-from sfcutover.metadata.results import DeployResult
-from sfcutover.phases import Phase
-from sfcutover.plan import PlannedPhase
-from sfcutover.readback import ReadBack
+from sfcutover.allowlist.diff import ReadBack
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import PlannedPhase
+from sfcutover.cutover.refusals import Clearance
+from sfcutover.salesforce.results import DeployResult
 
 Outcome = Literal["deployed", "no-change", "validated", "started"]
 

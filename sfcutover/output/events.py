@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from sfcutover.documents.phases import PhaseDocument
-from sfcutover.runs.eventdata import buckets_of, evidence_of
-from sfcutover.runs.findings import finding, rolled_back
+from sfcutover.allowlist.documents import PhaseDocument
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
+from sfcutover.runs.summaries import buckets_of, evidence_of, finding, rolled_back
 
 _QUIET = {"deployment-sending", "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from sfcutover.credentials import redact
-from sfcutover.documents.base import Document
 from sfcutover.output.streams import to_stdout
-from sfcutover.pasteable import pasteable
+from sfcutover.util.document import Document
+from sfcutover.util.hints import pasteable
+from sfcutover.util.secrets import redact
 
 
 def print_document(document: Document, *, one_line: bool = False) -> None:

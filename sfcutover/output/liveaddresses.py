@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
-from sfcutover.ipranges import IpRange
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.output.livelines import Line, Style, Weight
 from sfcutover.runs.progress import RunProgress
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sfcutover.diff import ComponentDiff
+from sfcutover.allowlist.diff import ComponentDiff
+from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.output.text import capacity_text, counts_text
-from sfcutover.plan import PlannedPhase
 
 
 def phase_markdown(target: str, planned: PlannedPhase) -> str:

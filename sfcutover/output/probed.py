@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.gates.probe import ProbeResult
+from sfcutover.cutover.probe import ProbeResult
 
 
 def probe_text(result: ProbeResult) -> str:

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from sfcutover.metadata.results import DeployResult
 from sfcutover.output.settings import Settings
 from sfcutover.output.streams import presentable, to_stderr
+from sfcutover.salesforce.results import DeployResult
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

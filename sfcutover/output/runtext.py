@@ -7,8 +7,8 @@ from datetime import datetime
 
 import click
 
-from sfcutover.documents.runs import RunDocument, RunStepDocument
 from sfcutover.output.livelines import duration
+from sfcutover.runs.documents import RunDocument, RunStepDocument
 
 _COLORS = {"done": "green", "failed": "red", "rolled-back": "red", "canceled": "yellow"}
 _MARKS = {"done": "ok", "failed": "NOT DONE", "running": "running"}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from sfcutover.documents.runs import EventDocument
 from sfcutover.output.console import Console
 from sfcutover.output.events import blocked_line, event_line, is_alarming
 from sfcutover.output.json import print_document
 from sfcutover.output.settings import Settings
-from sfcutover.runs.eventdata import looks_of
+from sfcutover.runs.documents import EventDocument
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
+from sfcutover.runs.summaries import looks_of
 
 _STILL_SECONDS = 60.0  # so long what is seen again and again is not told of
 

@@ -13,9 +13,9 @@ from typing import TextIO
 
 import click
 
-from sfcutover.credentials import redact
 from sfcutover.errors import OperationFailedError
-from sfcutover.pasteable import pasteable
+from sfcutover.util.hints import pasteable
+from sfcutover.util.secrets import redact
 
 # All control and direction characters but tab, line feed and the colours click adds.
 _OBEYED = re.compile(

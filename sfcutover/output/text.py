@@ -7,9 +7,9 @@ from itertools import groupby
 
 import click
 
-from sfcutover.diff import Capacity, ComponentDiff, FieldChange, RangeLine
-from sfcutover.metadata.results import DeployResult
-from sfcutover.plan import PlannedPhase
+from sfcutover.allowlist.diff import Capacity, ComponentDiff, FieldChange, RangeLine
+from sfcutover.allowlist.plan import PlannedPhase
+from sfcutover.salesforce.results import DeployResult
 
 _LONGEST_RUN = 12
 _RUN_END = 3

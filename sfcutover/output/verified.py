@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.evidence import Evidence
+from sfcutover.cutover.evidence import Evidence
 
 _PROOFS = {
     "login-history": "the org's own LoginHistory",

@@ -15,8 +15,8 @@ from sfcutover.documents.reports import (
     Side,
     TotalsDocument,
 )
-from sfcutover.documents.runs import moment_text
 from sfcutover.report.timescale import Bin
+from sfcutover.runs.documents import moment_text
 
 STATUSES = ("redeemed", "blocked", "other")
 Counts = Counter[tuple[int, str]]  # by second since 1970 and status

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
 from sfcutover.documents.reports import BoundaryDocument, BoundaryKind, ReportPhaseDocument
-from sfcutover.documents.runs import moment_text
 from sfcutover.report.facts import Facts
 from sfcutover.report.lists import found_so, read_backs
 from sfcutover.report.people import switched_by_hand
+from sfcutover.runs.documents import moment_text
 from sfcutover.runs.journal import Event
 
 _WAVES_SHOWN = 4  # of more, the first and the last

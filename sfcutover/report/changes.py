@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sfcutover.documents.phases import CapacityDocument, ComponentDiffDocument
+from sfcutover.allowlist.documents import CapacityDocument, ComponentDiffDocument
 from sfcutover.documents.reports import ReportDocument, ReportPhaseDocument
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sfcutover.documents.deployments import ResultDocument
+from sfcutover.allowlist.phases import Phase
 from sfcutover.documents.reports import ReportDeploymentDocument
-from sfcutover.documents.runs import moment_text
-from sfcutover.phases import Phase
 from sfcutover.report.facts import Facts
 from sfcutover.report.lists import read_backs
+from sfcutover.runs.documents import moment_text
 from sfcutover.runs.progress import Deployment
+from sfcutover.salesforce.documents import ResultDocument
 
 
 def deployments(facts: Facts) -> list[ReportDeploymentDocument]:

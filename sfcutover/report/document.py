@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from sfcutover.documents.phases import RangeDocument
+from sfcutover.allowlist.documents import RangeDocument
 from sfcutover.documents.reports import ReportDocument, ReportPhaseDocument
-from sfcutover.documents.runs import RunDocument, moment_text
 from sfcutover.report.addresstraffic import AddressTraffic, seconds
 from sfcutover.report.boundaries import Boundary, boundaries
 from sfcutover.report.deployments import deployments
@@ -21,6 +20,7 @@ from sfcutover.report.timeline import Quiet, events, quiet_times, steps
 from sfcutover.report.timescale import TimeScale
 from sfcutover.report.traffic import traffic
 from sfcutover.report.verdict import verdict
+from sfcutover.runs.documents import RunDocument, moment_text
 
 BINS = 200  # of the document; a chart has its own
 

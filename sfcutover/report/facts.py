@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from sfcutover.documents.runs import RunState, run_state
 from sfcutover.report.rules import Rules
+from sfcutover.runs.documents import RunState, run_state
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress, evidence_of
-from sfcutover.runs.requests import Request
-from sfcutover.runs.store import Run, RunStore
+from sfcutover.runs.store import Request, Run, RunStore
 
 _NAMED = 5  # of many targets, so many are named
 Evidence = dict[str, object]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sfcutover.documents.deployments import AllowlistDocument
-from sfcutover.documents.phases import PhaseDocument
+from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.documents.reports import (
     Holds,
     ReportPhaseDocument,
     ReportTargetDocument,
 )
-from sfcutover.documents.runs import moment_text
-from sfcutover.ipranges import Allowlist, IpRange
 from sfcutover.report.facts import Evidence, Facts
 from sfcutover.report.rules import holds
 from sfcutover.report.sent import may_be_sent
+from sfcutover.runs.documents import moment_text
 from sfcutover.runs.journal import Event
+from sfcutover.salesforce.documents import AllowlistDocument
 
 READERS = ("snapshot", "add-new", "remove-old", "watch", "restore-old", "remove-new", "state")
 

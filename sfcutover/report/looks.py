@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sfcutover.documents.phases import PhaseDocument
-from sfcutover.evidence import Evidence as Proof
-from sfcutover.ipranges import Allowlist, IpRange, subtract
+from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
+from sfcutover.cutover.evidence import Evidence as Proof
 from sfcutover.report.durations import clock
 from sfcutover.report.facts import Facts
 from sfcutover.report.lists import READERS, live_lists
@@ -76,7 +76,7 @@ def looks(facts: Facts, target: str) -> list[Look]:
 
 
 def hashes(lists: Lists) -> dict[str, str]:
-    """What a proof says of lists, as list_hashes in sfcutover.evidence makes it."""
+    """What a proof says of lists, as list_hashes in sfcutover.cutover.evidence makes it."""
     texts = {path: "\n".join(sorted(map(str, entries))) for path, entries in lists.items()}
     return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in texts.items()}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.documents.reports import ReportPhaseDocument, ReportProofDocument
-from sfcutover.ipranges import IpRange
 from sfcutover.report.addresstraffic import AddressTraffic, seconds, total
 from sfcutover.report.durations import clock, moment
 from sfcutover.report.facts import Facts, names_of

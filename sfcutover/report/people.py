@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sfcutover.documents.reports import DecisionDocument
-from sfcutover.documents.runs import moment_text
 from sfcutover.report.facts import Facts
+from sfcutover.runs.documents import moment_text
 from sfcutover.runs.journal import Event
-from sfcutover.runs.requests import Request
+from sfcutover.runs.store import Request
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import pairwise
 
+from sfcutover.cutover.documents import LookDocument, RoundDocument
+from sfcutover.cutover.evidence import Evidence
 from sfcutover.documents.reports import ReportProofDocument, ReportWatchDocument
-from sfcutover.documents.runs import moment_text
-from sfcutover.documents.traffic import LookDocument, RoundDocument
-from sfcutover.evidence import Evidence
 from sfcutover.report.facts import Facts, problem_of
+from sfcutover.runs.documents import moment_text
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import evidence_of
 

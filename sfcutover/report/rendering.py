@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.report.changes import changes, fullest
 from sfcutover.report.chart import draw
 from sfcutover.report.document import Report
@@ -12,7 +13,6 @@ from sfcutover.report.durations import clock, date_and_clock, duration, moment
 from sfcutover.report.own import canary_text
 from sfcutover.report.textchart import text_chart
 from sfcutover.report.waves import waves_text
-from sfcutover.templates import Templates
 
 # The page shows the one that fits: a chart that is scaled has letters nobody can read.
 _WIDTHS = {"wide": 1000.0, "middle": 640.0, "narrow": 340.0}

@@ -10,11 +10,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sfcutover.config import Cutover
+from sfcutover.allowlist.phases import Change
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.config.cutover import Cutover
 from sfcutover.config.traffic import Check, Verify, Watch
 from sfcutover.documents.reports import Holds, RulesDocument, Side
-from sfcutover.ipranges import Allowlist, IpRange
-from sfcutover.phases import Change
 from sfcutover.runs.store import Run
 
 Json = Mapping[str, object]

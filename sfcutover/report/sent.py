@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from sfcutover.cutover.phase import SENDING, SENT, UNSEEN
 from sfcutover.report.facts import Facts
-from sfcutover.steps.sendings import SENDING, SENT, UNSEEN
 
 
 def may_be_sent(facts: Facts, target: str, phase: str, after: int, before: int) -> bool:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from sfcutover.documents.reports import ReportEventDocument, ReportStepDocument
-from sfcutover.documents.runs import moment_text
 from sfcutover.output.events import event_text
 from sfcutover.report.facts import Facts
 from sfcutover.report.people import pauses
+from sfcutover.runs.documents import moment_text
 from sfcutover.runs.progress import TITLES, StepState
 
 _MORE_TITLES = {

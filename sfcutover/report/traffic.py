@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.verify import each_address
 from sfcutover.documents.reports import Side
-from sfcutover.gates.verify import each_address
-from sfcutover.ipranges import IpRange
 from sfcutover.report.addresstraffic import AddressTraffic, Counts
 from sfcutover.report.facts import Facts
 from sfcutover.runs.progress import buckets_of

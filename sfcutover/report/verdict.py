@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sfcutover.documents.reports import PageDocument, VerdictDocument
-from sfcutover.documents.runs import RunState, moment_text
 from sfcutover.report.facts import Facts
+from sfcutover.runs.documents import RunState, moment_text
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import Pause, RunProgress
 

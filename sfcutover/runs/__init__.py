@@ -1,1 +1,1 @@
-"""What is kept of runs: who performs them, what happened, what people have said."""
+"""What is kept of a run: database, journal, store and progress."""

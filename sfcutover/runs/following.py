@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sfcutover.runs.journal import Event, Journal
-from sfcutover.runs.lane import Lane
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.store import RunStore
+from sfcutover.runs.threads import Lane
 
 GIVE_UP_SECONDS = 600.0  # so long a process keeps trying to put addresses back
 _LOOK_SECONDS = 0.1

@@ -7,15 +7,66 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
+from pathlib import Path
+from typing import Literal
 
 import sqlalchemy as sa
 
+from sfcutover.config.cutover import Cutover
 from sfcutover.errors import ConfigError
-from sfcutover.runs.database import Database
-from sfcutover.runs.executors import Executors
+from sfcutover.runs.database import JOURNAL, REQUESTS, RUNS, Database
 from sfcutover.runs.journal import Journal, journal_row
-from sfcutover.runs.requests import Requests
-from sfcutover.runs.tables import JOURNAL, RUNS
+from sfcutover.runs.processes import Executors
+from sfcutover.util.secrets import redact
+
+Kind = Literal["approve", "cancel"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """pause: the journal's number of the pause that an approval answers."""
+
+    kind: str
+    pause: int | None
+    who: str
+    note: str | None
+    time: float
+
+
+class Requests:
+    """The requests to one run."""
+
+    def __init__(self, database: Database, run: str) -> None:
+        self._database = database
+        self._run = run
+
+    def add(self, kind: Kind, who: str, note: str | None = None, pause: int | None = None) -> None:
+        row = {
+            "run": self._run,
+            "kind": kind,
+            "pause": pause,
+            "who": redact(who),
+            "note": None if note is None else redact(note),
+            "time": time.time(),
+        }
+        self._database.run(lambda c: c.execute(sa.insert(REQUESTS).values(row)))
+
+    def approval_of(self, pause: int) -> Request | None:
+        """The first approval of a pause."""
+        return self._first(REQUESTS.c.kind == "approve", REQUESTS.c.pause == pause)
+
+    def cancellation(self) -> Request | None:
+        """The first request to cancel."""
+        return self._first(REQUESTS.c.kind == "cancel")
+
+    def _first(self, *conditions: sa.ColumnElement[bool]) -> Request | None:
+        columns = [REQUESTS.c[name] for name in ("kind", "pause", "who", "note", "time")]
+        query = sa.select(*columns).where(REQUESTS.c.run == self._run, *conditions)
+        row = self._database.read(
+            lambda c: c.execute(query.order_by(REQUESTS.c.seq).limit(1)).mappings().first()
+        )
+        return None if row is None else Request(**row)
+
 
 WORKFLOW_VERSION = "2"  # of the flow: a run goes on only with the one it was begun with
 ROLLED_BACK = "rolled-back"
@@ -176,3 +227,34 @@ class RunStore:
         return [
             Run(**{**row, "options": RunOptions.from_text(str(row["options"]))}) for row in rows
         ]
+
+
+_SECONDS = 5.0
+
+
+def missing_file(database: Database) -> Path | None:
+    """The SQLite file that the first run is going to make; None where there is a database."""
+    path = None if database.is_shared else Path(database.url.database or "")
+    return path if path is not None and not path.exists() else None
+
+
+def open_run(cutover: Cutover) -> str | None:
+    """The id of the cutover's run that has not ended. Raises what Database.at and run raise."""
+    database = Database.at(cutover.state)
+    try:
+        return None if missing_file(database) else find_open(database, cutover.name)
+    finally:
+        database.close()
+
+
+def find_open(database: Database, cutover: str) -> str | None:
+    """As open_run, in a database that is there."""
+
+    def look(connection: sa.Connection) -> str | None:
+        if not sa.inspect(connection).has_table(RUNS.name):
+            return None
+        open_ = sa.select(RUNS.c.id).where(RUNS.c.cutover == cutover, RUNS.c.ended.is_(None))
+        found: str | None = connection.scalar(open_)
+        return found
+
+    return database.run(look, seconds=_SECONDS, reads=True)

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sfcutover.carriers import CARRIERS
-from sfcutover.component import Component, Field
+from sfcutover.allowlist.carriers import CARRIERS
+from sfcutover.allowlist.component import Component, Field
+from sfcutover.allowlist.package import build_package
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.templates import Templates
 from sfcutover.emulator import Emulator, Scenario
-from sfcutover.ipranges import Allowlist, IpRange
-from sfcutover.package import build_package
-from sfcutover.templates import Templates
 from tests.bench.measure import Command, Sample, in_turn, median_memory, median_wall
 from tests.bench.runs import run_overhead
 from tests.bench.traffic import redemption_rate, rollback_latency

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from sfcutover.switch import DRAIN_SECONDS
-
-from ..chaos.world import fleet
+from sfcutover.traffic.switch import DRAIN_SECONDS
+from tests.chaos.world import fleet
 
 Event = dict[str, object]
 Row = tuple[str, str, str]

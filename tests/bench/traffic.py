@@ -14,13 +14,12 @@ from pathlib import Path
 import requests
 import yaml
 
-from sfcutover.credentials import Secret
-from sfcutover.egress import Egress
-from sfcutover.egress.proxyurl import ProxyUrl
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator import Emulator, Scenario
-from sfcutover.ipranges import IpRange
-from sfcutover.oauth import TokenEndpoint
-from sfcutover.oauth.redemption import Outcome
+from sfcutover.traffic.egress import Egress
+from sfcutover.traffic.oauth import Outcome, TokenEndpoint
+from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.util.secrets import Secret
 
 AT_ONCE = 32
 BLOCKS = 4

@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from ..real import postgres
-from .faults import TROUBLES
-from .trial import Trial, perform
+from tests.chaos.faults import TROUBLES
+from tests.chaos.trial import Trial, perform
+from tests.real import postgres
 
 AT_ONCE = 2
 

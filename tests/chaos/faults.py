@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sfcutover.emulator.faults import Fault, Kind
-
-from .world import NEW, OLD
+from tests.chaos.world import NEW, OLD
 
 ASKED = ("deploy", "checkDeployStatus", "retrieve", "checkRetrieveStatus", "listMetadata")
 Make = Callable[[random.Random], list[Fault]]

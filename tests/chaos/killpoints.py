@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sfcutover.emulator import Scenario
-
-from .world import NEW, World, world
+from tests.chaos.world import NEW, World, world
 
 AT_ONCE = 4  # they wait most of the time
 _SCENARIO = Scenario(deploy_seconds=0.3)

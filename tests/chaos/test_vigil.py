@@ -17,9 +17,8 @@ from sqlalchemy import make_url
 
 from sfcutover.emulator import Scenario
 from sfcutover.emulator.faults import Fault
-
-from ..real import postgres
-from .world import NEW, OLD, World, world
+from tests.chaos.world import NEW, OLD, World, world
+from tests.real import postgres
 
 SECONDS = 60.0
 WATCH = {"duration": "20s", "interval": "300ms", "failures": 2}

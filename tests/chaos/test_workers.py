@@ -20,9 +20,8 @@ from sfcutover.emulator.faults import Fault
 from sfcutover.runs.database import Database
 from sfcutover.runs.journal import Event
 from sfcutover.runs.store import RunStore
-
-from ..real import postgres
-from .world import NEW, OLD, Fleet, World, fleet, world
+from tests.chaos.world import NEW, OLD, Fleet, World, fleet, world
+from tests.real import postgres
 
 SECONDS = 120.0
 OpenStore = Callable[[World], RunStore]

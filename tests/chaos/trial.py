@@ -12,9 +12,8 @@ from pathlib import Path
 
 from sfcutover.emulator import Scenario
 from sfcutover.emulator.deployment import Deployment, Status
-
-from .faults import TROUBLES, Trouble
-from .world import NEW, OLD, Customers, World, world
+from tests.chaos.faults import TROUBLES, Trouble
+from tests.chaos.world import NEW, OLD, Customers, World, world
 
 LATEST_KILL_SECONDS = 7.0
 APPROVALS = 3  # a person who looks, finds the trouble gone, and lets the run go on

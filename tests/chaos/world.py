@@ -19,10 +19,9 @@ import requests
 import yaml
 from sqlalchemy import make_url
 
+from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.emulator import Emulator, Scenario
-from sfcutover.ipranges import Allowlist
-
-from ..emulator.traffic import redeem
+from tests.emulator.traffic import redeem
 
 OLD = ("127.0.0.11", "127.0.0.12")
 NEW = ("127.0.0.21", "127.0.0.22")

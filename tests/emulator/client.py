@@ -7,10 +7,13 @@ import io
 import zipfile
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from xml.sax.saxutils import escape
 
 import requests
 from lxml import etree
+
+from sfcutover.emulator import Emulator
 
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 SECURITY = "ExtlClntAppOauthSecuritySettings"
@@ -130,6 +133,18 @@ class Client:
     def get(self, path: str) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.token}"}
         return self.http.get(f"{self.url}{path}", headers=headers, timeout=_TIMEOUT)
+
+    def admin(self, emulator: Emulator, method: str, what: str, json: object = None) -> Any:
+        """What the admin endpoint answers; it must accept the request."""
+        url = f"{self.url}/emulator/{what}"
+        headers = admin_headers(emulator)
+        answer = self.http.request(method, url, json=json, headers=headers, timeout=_TIMEOUT)
+        assert answer.ok, answer.text
+        return answer.json()
+
+
+def admin_headers(emulator: Emulator) -> dict[str, str]:
+    return {"Authorization": f"Bearer {emulator.environment['SFCUTOVER_ADMIN_TOKEN']}"}
 
 
 class SteppedClock:

@@ -9,8 +9,7 @@ import pytest
 
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.emulator.server import has_ipv6
-
-from .client import Client, SteppedClock
+from tests.emulator.client import Client, SteppedClock
 
 StartOrg = Callable[..., tuple[Emulator, Client]]
 

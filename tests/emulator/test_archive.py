@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.emulator import Emulator
-
-from .client import (
+from tests.emulator.client import (
     SECURITY,
     SECURITY_NAME,
     SECURITY_PATH,

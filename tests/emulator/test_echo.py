@@ -3,10 +3,9 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.emulator import Emulator, Fault, Scenario
-
-from .client import Client
-from .conftest import StartOrg
-from .traffic import echo, redeem, results, send
+from tests.emulator.client import Client
+from tests.emulator.conftest import StartOrg
+from tests.emulator.traffic import echo, redeem, results, send
 
 Org = tuple[Emulator, Client]
 

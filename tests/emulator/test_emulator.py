@@ -7,8 +7,14 @@ from itertools import pairwise
 import pytest
 
 from sfcutover.emulator import Emulator, Scenario
-
-from .client import SECURITY, SECURITY_NAME, Client, problems, security_package, security_xml
+from tests.emulator.client import (
+    SECURITY,
+    SECURITY_NAME,
+    Client,
+    problems,
+    security_package,
+    security_xml,
+)
 
 _CLIENTS = 8
 

@@ -8,8 +8,7 @@ from pydantic import ValidationError
 
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.emulator.faults import FaultBoard
-
-from .client import SECURITY, SECURITY_NAME, Client, FaultAnswer, security_package
+from tests.emulator.client import SECURITY, SECURITY_NAME, Client, FaultAnswer, security_package
 
 Org = tuple[Emulator, Client]
 
@@ -155,36 +154,3 @@ def test_a_kind_nobody_knows_is_refused() -> None:
 def test_an_operation_nobody_knows_is_refused() -> None:
     with pytest.raises(ValidationError, match="unknown operation 'deploys'; known: any, cancel"):
         fault("slow", "deploys")
-
-
-def test_the_admin_endpoint_switches_faults_on_and_off(org: Org) -> None:
-    emulator, client = org
-    url = f"{emulator.url}/emulator/faults"
-    body = {"kind": "http_503", "operation": "query", "count": None}
-    assert client.http.post(url, json=body, timeout=10).status_code == 201
-    query = "/services/data/v67.0/query?q=SELECT Id FROM User"
-    assert client.get(query).status_code == 503
-    assert client.http.get(url, timeout=10).json()[0]["kind"] == "http_503"
-    assert client.http.delete(url, timeout=10).json() == []
-    assert client.get(query).status_code == 200
-
-
-def test_the_admin_endpoint_names_what_is_wrong_with_a_fault(org: Org) -> None:
-    emulator, client = org
-    url = f"{emulator.url}/emulator/faults"
-    answer = client.http.post(url, json={"kind": "slow", "colour": 1}, timeout=10)
-    assert answer.status_code == 400
-    assert answer.json()["error"][0]["loc"] == ["colour"]
-
-
-def test_the_admin_endpoint_shows_log_and_state(org: Org) -> None:
-    _, client = org
-    deployment = client.deploy(security_package())
-    log = client.get("/emulator/log").json()
-    assert log[-1]["deployment"] == deployment
-    state = client.get("/emulator/state").json()
-    assert state["deployments"][0]["status"] == "Succeeded"
-    assert {"type": SECURITY, "fullName": SECURITY_NAME}.items() <= next(
-        one for one in state["components"] if one["type"] == SECURITY
-    ).items()
-    assert client.get("/emulator/nonsense").status_code == 404

@@ -10,10 +10,9 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceMalformedRequest
 
 from sfcutover.emulator import Emulator
-
-from .client import Client, SteppedClock
-from .conftest import StartOrg
-from .traffic import legacy, new_proxy, redeem
+from tests.emulator.client import Client, SteppedClock
+from tests.emulator.conftest import StartOrg
+from tests.emulator.traffic import legacy, new_proxy, redeem
 
 Org = tuple[Emulator, Client]
 FIELDS = "SourceIp, Status, LoginTime, Application, LoginType, LoginSubType, UserId"

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.emulator import Emulator
-
-from .client import (
+from tests.emulator.client import (
     SECURITY,
     SECURITY_NAME,
     SECURITY_PATH,
@@ -14,7 +13,7 @@ from .client import (
     security_package,
     security_xml,
 )
-from .conftest import StartOrg
+from tests.emulator.conftest import StartOrg
 
 Org = tuple[Emulator, Client]
 ALL_TYPES = {

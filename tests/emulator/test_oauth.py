@@ -7,9 +7,8 @@ import pytest
 import requests
 
 from sfcutover.emulator import Emulator
-
-from .client import Client
-from .conftest import StartOrg
+from tests.emulator.client import Client
+from tests.emulator.conftest import StartOrg
 
 Org = tuple[Emulator, Client]
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -177,9 +176,7 @@ def test_no_secret_gets_into_the_log(org: Org) -> None:
     refresh(org, emulator.auth_url)
     client.get("/services/oauth2/userinfo")
     client.call("describeMetadata")
-    text = (
-        repr(emulator.log) + client.get("/emulator/log").text + client.get("/emulator/state").text
-    )
+    text = repr([emulator.log, *(client.admin(emulator, "GET", view) for view in ("log", "state"))])
     secrets = [issued["access_token"], issued["signature"], *emulator.auth_url.split(":")[3:]]
     environment = emulator.environment
     names = ("SF_ACCESS_TOKEN", "SF_CLIENT_SECRET", "SF_REFRESH_TOKEN")

@@ -14,10 +14,9 @@ import pytest
 import requests
 
 from sfcutover.emulator import Emulator, Scenario
-
-from .client import Client
-from .conftest import StartOrg
-from .traffic import echo, new_proxy, old_proxy, redeem, send
+from tests.emulator.client import Client, admin_headers
+from tests.emulator.conftest import StartOrg
+from tests.emulator.traffic import echo, new_proxy, old_proxy, redeem, send
 
 Org = tuple[Emulator, Client]
 
@@ -94,7 +93,8 @@ def test_a_form_and_a_large_body_come_through_whole(org: Org) -> None:
     emulator, _ = org
     url = f"{emulator.url}/emulator/support"
     ranges = {"ranges": ["127.0.0.1"] * 20_000}
-    answer = send(emulator, "POST", url, new_proxy(emulator), json=ranges)
+    headers = admin_headers(emulator)
+    answer = send(emulator, "POST", url, new_proxy(emulator), json=ranges, headers=headers)
     assert (answer.status_code, answer.json()) == (201, ranges)
 
 
@@ -161,13 +161,15 @@ def test_a_body_of_unknown_length_is_refused(org: Org) -> None:
     assert ask(new_proxy(emulator), "GET", f"{emulator.url}/ip", **headers).status == 411
 
 
-def test_nobody_at_home_is_502(org: Org) -> None:
+def test_it_reaches_only_the_emulator_that_it_belongs_to(org: Org) -> None:
     emulator, _ = org
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))  # nobody else takes the port, and nobody listens
-        port = silent.getsockname()[1]
-        assert ask(new_proxy(emulator), "CONNECT", f"127.0.0.1:{port}").status == 502
-        assert ask(new_proxy(emulator), "GET", f"http://127.0.0.1:{port}/").status == 502
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        place = f"127.0.0.1:{other.getsockname()[1]}"
+        for method, target in (("CONNECT", place), ("GET", f"http://{place}/")):
+            assert ask(new_proxy(emulator), method, target).status == 403
+        other.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            other.accept()
 
 
 def test_an_address_this_machine_has_not_is_502(start_org: StartOrg) -> None:

@@ -6,13 +6,12 @@ from itertools import pairwise
 import pytest
 
 from sfcutover.emulator import Emulator
-
-from .client import Client, SteppedClock, security_package, security_xml
-from .conftest import StartOrg
-from .traffic import legacy, new_proxy, old_proxy, redeem, results, works
+from tests.emulator.client import Client, SteppedClock, security_package, security_xml
+from tests.emulator.conftest import StartOrg
+from tests.emulator.traffic import legacy, new_proxy, old_proxy, redeem, results, works
 
 Org = tuple[Emulator, Client]
-BLOCKED = {"error": "invalid_grant", "error_description": "ip restricted"}
+BLOCKED = {"error": "invalid_grant", "error_description": "ip restricted by app developer"}
 DEAD = {"error": "invalid_grant", "error_description": "expired access/refresh token"}
 
 
@@ -206,8 +205,9 @@ def test_the_log_has_the_same_and_no_secret(org: Org) -> None:
         ["oauth", "canary", "127.0.0.11", "redeemed"],
         ["oauth", "canary", "127.0.0.21", "blocked"],
     ]
-    text = repr(emulator.log) + repr(emulator.redemptions) + client.get("/emulator/state").text
-    text += client.get("/emulator/redemptions").text + client.get("/emulator/log").text
+    text = repr(emulator.log) + repr(emulator.redemptions)
+    for view in ("state", "redemptions", "log"):
+        text += repr(client.admin(emulator, "GET", view))
     secrets = [used, body["refresh_token"], body["access_token"]]
     assert not [one for one in [*secrets, emulator.environment["SF_CLIENT_SECRET"]] if one in text]
 
@@ -226,20 +226,16 @@ def test_the_history_shows_a_gap(org: Org, clock: SteppedClock) -> None:
 
 def test_the_admin_endpoint_does_the_same(org: Org) -> None:
     emulator, client = org
-    url = f"{emulator.url}/emulator"
-    token = client.http.post(f"{url}/grants", json={"name": "c"}, timeout=10).json()
+    token = client.admin(emulator, "POST", "grants", {"name": "c"})
     assert redeem(emulator, token["refresh_token"]).status_code == 200
-    code = client.http.post(f"{url}/codes", json={"name": "c"}, timeout=10).json()["code"]
+    code = client.admin(emulator, "POST", "codes", {"name": "c"})["code"]
     assert redeem(emulator, grant_type="authorization_code", code=code).status_code == 200
-    support = client.http.post(f"{url}/support", json={"ranges": ["127.0.0.1"]}, timeout=10)
-    assert support.status_code == 201
+    client.admin(emulator, "POST", "support", {"ranges": ["127.0.0.1"]})
     assert redeem(emulator, **legacy(emulator)).json() == BLOCKED
-    bad = client.http.post(f"{url}/support", json={"ranges": ["x"]}, timeout=10)
-    assert bad.status_code == 400
-    assert [one["result"] for one in client.get("/emulator/redemptions").json()] == [
+    assert [one["result"] for one in client.admin(emulator, "GET", "redemptions")] == [
         *("redeemed", "blocked")
     ]
-    assert client.get("/emulator/allowlist").json()[0]["ranges"][0] == "127.0.0.11"
+    assert client.admin(emulator, "GET", "allowlist")[0]["ranges"][0] == "127.0.0.11"
 
 
 def test_many_grants_are_redeemed_at_once(org: Org) -> None:

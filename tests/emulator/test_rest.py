@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.emulator import Emulator
-
-from .client import Client, security_package
-from .conftest import StartOrg
+from tests.emulator.client import Client, security_package
+from tests.emulator.conftest import StartOrg
 
 Org = tuple[Emulator, Client]
 DATA = "/services/data/v67.0"

@@ -6,13 +6,12 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from sfcutover.config import load_config
+from sfcutover.config.cutover import load_config
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.emulator.scenario import ScenarioError
-
-from .client import SECURITY, Client
-from .conftest import StartOrg
-from .traffic import new_proxy, redeem
+from tests.emulator.client import SECURITY, Client
+from tests.emulator.conftest import StartOrg
+from tests.emulator.traffic import new_proxy, redeem
 
 
 def test_a_file_sets_what_it_names(tmp_path: Path) -> None:
@@ -136,7 +135,7 @@ def test_the_config_holds_no_secrets(start_org: StartOrg) -> None:
     words = ("TOKEN", "SECRET", "PROXY", "SOCKS")
     secrets = [environment[name] for name in environment if any(word in name for word in words)]
     secrets.remove(environment["SFCUTOVER_TOKEN_URL"])
-    assert len(secrets) == 9
+    assert len(secrets) == 10
     assert not [one for one in secrets if one in emulator.config_text()]
 
 
@@ -152,6 +151,7 @@ def test_the_environment_is_complete(start_org: StartOrg) -> None:
         "SF_LEGACY_CLIENT_ID",
         "SF_LEGACY_CLIENT_SECRET",
         "SF_LEGACY_REFRESH_TOKEN",
+        "SFCUTOVER_ADMIN_TOKEN",
         "SFCUTOVER_TOKEN_URL",
         "SFCUTOVER_ECHO_URL",
         "SFCUTOVER_OLD_PROXY_URL",

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from sfcutover.emulator import Emulator
+from sfcutover.emulator.serve import ForeignFileError, write_files
+
 _CODE = """
 import sys
 from pathlib import Path
@@ -43,9 +46,8 @@ def read_env(path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_a_signal(tmp_path: Path, number: int) -> None:
     env_file, config_file = tmp_path / "env", tmp_path / "cutover.yaml"
-    env_file.write_text("old")
-    env_file.chmod(0o644)
-    (tmp_path / "canary.token").write_text("of an earlier emulator")
+    env_file.touch(0o644)
+    (tmp_path / "canary.token").write_text("5Aep861.emulated.earlier")
     process = start(0, "plain", "", env_file, config_file)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -85,6 +87,32 @@ def test_a_shell_can_read_the_env_file(tmp_path: Path) -> None:
     assert not Path(bundle).exists()
 
 
+def test_it_replaces_what_it_wrote_and_nothing_else(tmp_path: Path) -> None:
+    env_file, config_file = tmp_path / "env", tmp_path / "cutover.yaml"
+    with Emulator(tls=False) as first:
+        write_files(first, env_file, config_file)
+        before = config_file.read_text()
+    with Emulator(tls=False) as second:
+        write_files(second, env_file, config_file)
+        assert config_file.read_text() != before
+        assert second.url in config_file.read_text()
+        config_file.write_text(config_file.read_text() + "# a note\n")
+        changed = config_file.read_text()
+        with pytest.raises(ForeignFileError, match=r"cutover\.yaml"):
+            write_files(second, env_file, config_file)
+    assert config_file.read_text() == changed
+
+
+@pytest.mark.parametrize("name", ["env", "cutover.yaml", "canary.token"])
+def test_a_file_that_it_did_not_write_stays(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("5Aep861 of a real org\n")
+    with Emulator(tls=False) as emulator, pytest.raises(ForeignFileError, match=name):
+        write_files(emulator, tmp_path / "env", tmp_path / "cutover.yaml")
+    assert path.read_text() == "5Aep861 of a real org\n"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_bad_scenario_is_an_error(tmp_path: Path) -> None:
     scenario = tmp_path / "scenario.yaml"
     scenario.write_text("colour: red\n")
@@ -114,4 +142,4 @@ def test_it_shares_only_data_and_ranges_with_the_client() -> None:
         "and not name.startswith('sfcutover.emulator')))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert shown.stdout == "['sfcutover.carriers', 'sfcutover.ipranges']\n"
+    assert shown.stdout == "['sfcutover.allowlist.carriers', 'sfcutover.allowlist.ranges']\n"

@@ -10,8 +10,7 @@ import requests
 
 from sfcutover.emulator import Emulator, Fault
 from sfcutover.emulator.app import MAX_BODY
-
-from .client import Client
+from tests.emulator.client import Client
 
 Org = tuple[Emulator, Client]
 
@@ -35,11 +34,7 @@ def test_a_connection_is_kept_alive(org: Org) -> None:
 def test_a_body_nobody_asked_for_does_not_spoil_the_next_request(org: Org) -> None:
     emulator, client = org
     connection = connect(emulator)
-    client.http.post(
-        f"{emulator.url}/emulator/faults",
-        json={"kind": "http_503", "operation": "token"},
-        timeout=10,
-    )
+    client.admin(emulator, "POST", "faults", {"kind": "http_503", "operation": "token"})
     statuses = []
     for path in ("/services/oauth2/token", "/nonsense", "/services/data"):
         connection.request("POST" if "token" in path else "GET", path, body="grant_type=a")

@@ -15,8 +15,14 @@ from simple_salesforce.exceptions import SalesforceAuthenticationFailed, Salesfo
 from simple_salesforce.login import SalesforceLogin
 
 from sfcutover.emulator import Emulator
-
-from .client import SECURITY, SECURITY_NAME, SECURITY_PATH, security_package, security_xml, unzip
+from tests.emulator.client import (
+    SECURITY,
+    SECURITY_NAME,
+    SECURITY_PATH,
+    security_package,
+    security_xml,
+    unzip,
+)
 
 Api = Any  # zeep and mdapi make their methods at run time
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.emulator import Emulator
-
-from .client import SECURITY, SECURITY_NAME, Client, security_package, security_xml
-from .conftest import StartOrg
+from tests.emulator.client import SECURITY, SECURITY_NAME, Client, security_package, security_xml
+from tests.emulator.conftest import StartOrg
 
 Org = tuple[Emulator, Client]
 

@@ -11,9 +11,8 @@ from pydantic import ValidationError
 
 from sfcutover.emulator import Emulator, Fault, Scenario
 from sfcutover.emulator.faults import OF_A_REDEMPTION, FaultBoard, Kind
-
-from .client import SECURITY, SECURITY_NAME, Client, security_package, security_xml
-from .traffic import echo, new_proxy, redeem, results, send, works
+from tests.emulator.client import SECURITY, SECURITY_NAME, Client, security_package, security_xml
+from tests.emulator.traffic import echo, new_proxy, redeem, results, send, works
 
 Org = tuple[Emulator, Client]
 

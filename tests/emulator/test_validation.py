@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.emulator import Emulator
-
-from .client import (
+from tests.emulator.client import (
     NAMESPACE,
     SECURITY,
     SECURITY_NAME,
@@ -18,7 +17,7 @@ from .client import (
     security_package,
     security_xml,
 )
-from .conftest import StartOrg
+from tests.emulator.conftest import StartOrg
 
 Org = tuple[Emulator, Client]
 GOOD = security_xml("127.0.0.21")

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from sfcutover.emulator import Emulator
-
-from . import install
+from tests.interop import install
 
 _TIMEOUT = 120.0  # seconds; a command takes one or two
 ALIAS = "emu"

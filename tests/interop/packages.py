@@ -9,7 +9,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from sfcutover.carriers import CARRIERS, OAUTH_POLICIES
+from sfcutover.allowlist.carriers import CARRIERS, OAUTH_POLICIES
 from sfcutover.cli import cli
 from sfcutover.emulator import Emulator, Scenario
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.carriers import CARRIERS
+from sfcutover.allowlist.carriers import CARRIERS
 from sfcutover.emulator import Emulator, Fault, Scenario
-
-from .conftest import ALIAS, Cli, log_in
-from .packages import (
+from tests.interop.conftest import ALIAS, Cli, log_in
+from tests.interop.packages import (
     FULL_NAMES,
     PHASES,
     POLICIES_NAME,

@@ -17,10 +17,9 @@ import pytest
 import requests
 import yaml
 
-from sfcutover.checks import CheckResult, Verdict, check_for
 from sfcutover.config.traffic import Check
-
-from ..support import answer, serving
+from sfcutover.traffic.checks import CheckResult, Verdict, check_for
+from tests.support import answer, serving
 
 PASSED, FAILED, INCONCLUSIVE, ERROR = Verdict
 _PROGRAM = shutil.which("prometheus")

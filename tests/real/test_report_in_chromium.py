@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.report.document import Report
 from sfcutover.report.rendering import html
-from sfcutover.templates import Templates
-
-from ..unit.reporting import NEW, NOON, Story, done, rolled_back
-from . import chromium
+from tests.real import chromium
+from tests.unit.reporting import NEW, NOON, Story, done, rolled_back
 
 if REASON := chromium.missing():  # one line for all, or a failure where SFCUTOVER_REQUIRE_REAL is 1
     if os.environ.get("SFCUTOVER_REQUIRE_REAL") == "1":

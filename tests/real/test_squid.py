@@ -8,8 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
-from sfcutover.credentials import Secret
-from sfcutover.egress import (
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.probe import probe
+from sfcutover.emulator import Emulator
+from sfcutover.traffic.egress import (
     DestinationUnreachableError,
     EchoHttpError,
     Egress,
@@ -18,12 +20,9 @@ from sfcutover.egress import (
     ProxyUrl,
     ask_echo,
 )
-from sfcutover.emulator import Emulator
-from sfcutover.gates.probe import probe
-from sfcutover.ipranges import IpRange
-
-from ..support import StartEmulator
-from . import squid
+from sfcutover.util.secrets import Secret
+from tests.real import squid
+from tests.support import StartEmulator
 
 if REASON := squid.missing():  # one line for all, or a failure where SFCUTOVER_REQUIRE_REAL is 1
     if os.environ.get("SFCUTOVER_REQUIRE_REAL") == "1":

@@ -8,23 +8,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypedDict, Unpack
 
-from sfcutover.documents.phases import (
+from sfcutover.allowlist.documents import (
     CapacityDocument,
     ComponentDiffDocument,
     PhaseDocument,
     PhaseName,
     RangeDocument,
 )
-from sfcutover.documents.traffic import LookDocument, RoundDocument
-from sfcutover.evidence import AddressEvidence, Evidence
-from sfcutover.ipranges import Allowlist, IpRange
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.cutover.documents import LookDocument, RoundDocument
+from sfcutover.cutover.evidence import AddressEvidence, Evidence
 from sfcutover.report.facts import Facts
 from sfcutover.report.looks import hashes
 from sfcutover.runs.journal import Event
-from sfcutover.runs.requests import Request
-from sfcutover.runs.store import Run, RunOptions
-
-from ..support import SECURITY, SECURITY_NAME, SECURITY_PATH
+from sfcutover.runs.store import Request, Run, RunOptions
+from tests.support import SECURITY, SECURITY_NAME, SECURITY_PATH
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC).timestamp()
 OLD, NEW = ("203.0.113.10", "203.0.113.11"), ("198.51.100.20", "198.51.100.21")

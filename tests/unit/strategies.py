@@ -15,10 +15,10 @@ from xml.sax.saxutils import escape, quoteattr
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from sfcutover.carriers import CARRIERS, METADATA_NAMESPACE, Carrier
-from sfcutover.component import Component, parse_component
-from sfcutover.ipranges import Address, Allowlist, IpRange
-from sfcutover.phases import Change
+from sfcutover.allowlist.carriers import CARRIERS, METADATA_NAMESPACE, Carrier
+from sfcutover.allowlist.component import Component, parse_component
+from sfcutover.allowlist.phases import Change
+from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
 
 # No deadline: a busy machine is no bug. HYPOTHESIS_PROFILE=deep looks longer.
 settings.register_profile("unit", deadline=None, max_examples=60)

@@ -21,8 +21,7 @@ from sfcutover.demo.verdict import problems_of
 from sfcutover.documents.commands import DemoFault
 from sfcutover.emulator import Emulator
 from sfcutover.runs.journal import Event
-
-from ..cli.harness import eventually
+from tests.integration.cli.harness import eventually
 
 OLD, NEW = "192.0.2.1", "198.51.100.20"
 RIGHT = Performance(

@@ -11,8 +11,7 @@ from sfcutover.output.events import blocked_line, event_line, event_text, is_ala
 from sfcutover.output.runview import LineView, is_redrawn
 from sfcutover.output.settings import Settings
 from sfcutover.runs.journal import Event
-
-from .journaled import RUN, Story, events_of
+from tests.unit.runs.journaled import RUN, Story, events_of
 
 TIMESTAMPED = re.compile(r"(warning: )?\d\d:\d\d:\d\dZ \S.*")
 Capture = pytest.CaptureFixture[str]

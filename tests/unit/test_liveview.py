@@ -9,15 +9,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from sfcutover.credentials import Secret
 from sfcutover.output.livelook import ASCII, Marks, marks_for
 from sfcutover.output.liveview import LiveView
 from sfcutover.output.settings import Settings
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
-
-from .journaled import RUN, TARGETS, Story, events_of
-from .terminal import Terminal
+from sfcutover.util.secrets import Secret
+from tests.unit.runs.journaled import RUN, TARGETS, Story, events_of
+from tests.unit.terminal import Terminal
 
 COLORS = "standard"
 

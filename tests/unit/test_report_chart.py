@@ -17,8 +17,16 @@ from sfcutover.report.labels import CHARACTER, Label, place_labels
 from sfcutover.report.textchart import text_chart
 from sfcutover.report.timeline import Quiet
 from sfcutover.report.timescale import TimeScale, nice_step
-
-from .reporting import NEW, NOON, OLD, Story, canary_only, done, removed_by_hand, rolled_back
+from tests.unit.reporting import (
+    NEW,
+    NOON,
+    OLD,
+    Story,
+    canary_only,
+    done,
+    removed_by_hand,
+    rolled_back,
+)
 
 HOUR = 3600.0
 

@@ -7,21 +7,20 @@ from typing import Unpack
 
 import pytest
 
-from sfcutover.carriers import CARRIERS
-from sfcutover.component import Component
+from sfcutover.allowlist.carriers import CARRIERS
+from sfcutover.allowlist.component import Component
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.cutover.evidence import list_hashes
 from sfcutover.documents.reports import ReportDocument
-from sfcutover.evidence import list_hashes
-from sfcutover.ipranges import Allowlist, IpRange
 from sfcutover.report.changes import changes, fullest
 from sfcutover.report.document import Report
 from sfcutover.report.facts import names_of
 from sfcutover.report.looks import hashes
 from sfcutover.report.rules import holds
-from sfcutover.runs.requests import Request
-from sfcutover.snapshot import Snapshot
-
-from ..support import SECURITY_NAME, SECURITY_PATH
-from .reporting import (
+from sfcutover.runs.store import Request
+from tests.support import SECURITY_NAME, SECURITY_PATH
+from tests.unit.reporting import (
     NEW,
     NOON,
     OLD,

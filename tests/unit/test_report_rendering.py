@@ -10,13 +10,12 @@ import pytest
 from lxml import etree
 from lxml import html as lxml_html
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import ConfigError
 from sfcutover.report.document import Report
 from sfcutover.report.rendering import html, markdown
 from sfcutover.report.waves import waves_text
-from sfcutover.templates import Templates
-
-from .reporting import (
+from tests.unit.reporting import (
     NEW,
     NOON,
     OLD,

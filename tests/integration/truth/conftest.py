@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from sfcutover.emulator import Scenario
-
-from ...chaos.world import World, world
+from tests.chaos.world import World, world
 
 OpenWorld = Callable[..., World]
 

@@ -9,9 +9,8 @@ import yaml
 from lxml import etree
 
 from sfcutover.emulator import Emulator
-
-from ...chaos.world import NEW, World
-from ...cli.harness import NAMESPACE, SECURITY, SECURITY_NAME, range_xml
+from tests.chaos.world import NEW, World
+from tests.integration.cli.harness import NAMESPACE, SECURITY, SECURITY_NAME, range_xml
 
 POLICIES = ("ExtlClntAppOauthConfigurablePolicies", "Acme_Connector_oauthPlcy")
 PARTNER = "partner team, do not touch"

@@ -5,11 +5,18 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.emulator import Fault
-
-from ...chaos.world import NEW, OLD, World
-from ...cli.harness import range_xml, with_entry
-from .conftest import OpenWorld
-from .scene import PARTNER, change_list, configure, describe, entries, entry, policy
+from tests.chaos.world import NEW, OLD, World
+from tests.integration.cli.harness import range_xml, with_entry
+from tests.integration.truth.conftest import OpenWorld
+from tests.integration.truth.scene import (
+    PARTNER,
+    change_list,
+    configure,
+    describe,
+    entries,
+    entry,
+    policy,
+)
 
 DESCRIBED = {OLD[0]: "proxy a", OLD[1]: "proxy b"}
 TO_BASELINE = ("rollback", "--to", "baseline", "--yes")

@@ -7,8 +7,8 @@ import re
 import pytest
 import yaml
 
-from ...chaos.world import NEW, OLD, ROOT, World
-from .scene import OFFICE, WAITING, configure
+from tests.chaos.world import NEW, OLD, ROOT, World
+from tests.integration.truth.scene import OFFICE, WAITING, configure
 
 PAUSED = ("run", "--yes", "--pause-before", "remove-old")
 RECORD = ("approve", "--record-only")

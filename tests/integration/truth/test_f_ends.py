@@ -12,11 +12,10 @@ from itertools import cycle
 import pytest
 
 from sfcutover.emulator import Emulator
-
-from ...chaos.world import NEW, OLD, World
-from ...cli.harness import eventually
-from .conftest import OpenWorld
-from .scene import configure
+from tests.chaos.world import NEW, OLD, World
+from tests.integration.cli.harness import eventually
+from tests.integration.truth.conftest import OpenWorld
+from tests.integration.truth.scene import configure
 
 UNTRUE = "nothing was changed in the org"
 

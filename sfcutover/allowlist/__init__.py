@@ -1,0 +1,1 @@
+"""The allowlist in metadata: ranges, components, phases, packages and plans. No network."""

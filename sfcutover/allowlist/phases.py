@@ -1,0 +1,182 @@
+"""The phases of a cutover and what must hold for each list that gets deployed. Pure.
+
+The order decides: a list that loses an address which traffic still uses logs
+customers out, because a refused redemption has no grace. So every function here
+either returns a list that keeps the rules or raises the error that names the one
+it would break.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sfcutover.allowlist.ranges import Allowlist, IpRange, PartialOverlapError, subtract
+from sfcutover.errors import ConfigError, DriftError, LimitError
+
+
+class Phase(enum.StrEnum):
+    """A state of the allowlist that gets deployed."""
+
+    ADD_NEW = "add-new"
+    REMOVE_OLD = "remove-old"
+    RESTORE_OLD = "restore-old"
+    REMOVE_NEW = "remove-new"
+
+    @property
+    def removes(self) -> bool:
+        """True if the phase takes addresses off, so that somebody may be locked out."""
+        return self in (Phase.REMOVE_OLD, Phase.REMOVE_NEW)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a cutover does to a list.
+
+    old, new: the ranges traffic leaves and the ranges it moves to.
+    split_ranges: an entry of which only a part is removed may be split.
+    """
+
+    old: tuple[IpRange, ...]
+    new: tuple[IpRange, ...]
+    split_ranges: bool = False
+
+    @property
+    def added(self) -> tuple[IpRange, ...]:
+        """What is new and not old."""
+        return subtract(self.new, self.old)
+
+    @property
+    def removed(self) -> tuple[IpRange, ...]:
+        """What is old and not new."""
+        return subtract(self.old, self.new)
+
+
+def apply_phase(
+    phase: Phase, start: Allowlist, change: Change, baseline: Allowlist | None = None
+) -> Allowlist:
+    """The list after the phase, computed from start (the live list, or a baseline).
+
+    baseline: the list before anything changed, if known; remove-new then keeps the
+    new addresses that were on it already.
+    Raises LimitError for an empty or over-full list, ConfigError for an entry that
+    would have to be split.
+    """
+    match phase:
+        case Phase.ADD_NEW:
+            result = start.add(change.new)
+        case Phase.RESTORE_OLD:
+            result = start.add(_with_descriptions(change.old, baseline))
+        case Phase.REMOVE_OLD:
+            overlap = apply_phase(Phase.ADD_NEW, start, change)
+            result = _remove(overlap, subtract(change.old, change.new), change.old, change)
+            if result != overlap:  # what is taken off must fit back on, also after a split
+                apply_phase(Phase.RESTORE_OLD, result, change, start)
+        case Phase.REMOVE_NEW:
+            kept = (*change.old, *(baseline or ()))
+            result = _remove(start, subtract(change.new, kept), change.new, change)
+    _check_limits(phase, result)
+    return result
+
+
+def check_order(phase: Phase, live: Allowlist, change: Change) -> None:
+    """Refuse a phase that the live list is not ready for. Raises DriftError."""
+    match phase:
+        case Phase.ADD_NEW:
+            _require_old(live, change)
+        case Phase.REMOVE_OLD:
+            _require(
+                live,
+                change.new,
+                "the new {} not on the live list; traffic from there would be refused",
+                hint="deploy add-new first: sfcutover deploy add-new",
+            )
+        case Phase.REMOVE_NEW:
+            _require(
+                live,
+                change.old,
+                "the old {} not on the live list; without the new ones nothing is left",
+                hint="put the old addresses back first: sfcutover deploy restore-old",
+            )
+        case Phase.RESTORE_OLD:
+            return  # adding is always safe
+
+
+def notes_on(phase: Phase, live: Allowlist, change: Change) -> list[str]:
+    """What a person should know about this phase on this list, one sentence each."""
+    notes = []
+    if phase is Phase.ADD_NEW:
+        notes += [f"{entry} is already on the list" for entry in change.new if live.covers([entry])]
+    if phase is Phase.REMOVE_OLD and not live.covers(change.new):
+        notes.append("add-new is not live yet: deploying remove-old now would be refused")
+    if phase in (Phase.REMOVE_OLD, Phase.REMOVE_NEW):
+        both = subtract(change.old, subtract(change.old, change.new))
+        notes += [f"{entry} is both old and new and stays" for entry in both]
+    return notes
+
+
+def _require_old(live: Allowlist, change: Change) -> None:
+    if live.covers(change.new):
+        return  # add-new is live already, whatever has happened to the old ones since
+    _require(
+        live,
+        change.old,
+        "the old {} not on the live list",
+        hint="correct old: in cutover.yaml, or check that this is the right app and org",
+    )
+
+
+def _require(live: Allowlist, ranges: Iterable[IpRange], message: str, *, hint: str) -> None:
+    missing = live.uncovered(ranges)
+    if missing:
+        are = "address {} is" if len(missing) == 1 else "addresses {} are"
+        raise DriftError(message.format(are.format(", ".join(map(str, missing)))), hint=hint)
+
+
+def _remove(
+    start: Allowlist, removed: tuple[IpRange, ...], owned: tuple[IpRange, ...], change: Change
+) -> Allowlist:
+    """Take removed off. An entry wholly inside owned is the cutover's own and may shrink."""
+    owned_list = Allowlist(owned)
+
+    def may_split(entry: IpRange) -> bool:
+        return change.split_ranges or owned_list.covers([entry])
+
+    try:
+        return start.subtract(removed, may_split)
+    except PartialOverlapError as error:
+        parts = ", ".join(map(str, error.remainder))
+        raise ConfigError(
+            f"only a part of the live range {_named(error.entry)} would be removed; "
+            f"it would have to be split into {parts}",
+            hint="if the rest should stay as these parts, set split_ranges: true in cutover.yaml",
+        ) from error
+
+
+def _check_limits(phase: Phase, allowlist: Allowlist) -> None:
+    problem = allowlist.limit_problem()
+    if problem and not allowlist.ranges:
+        raise LimitError(
+            f"{phase}: {problem}; an empty list is never deployed",
+            hint="keep at least one address on the list that traffic uses",
+        )
+    if problem:
+        raise LimitError(
+            f"{phase}: {problem}, old and new together",
+            hint="free room first (remove entries nobody uses, or join neighbours into one range), "
+            "or move in smaller cutovers",
+        )
+
+
+def _with_descriptions(
+    ranges: tuple[IpRange, ...], baseline: Allowlist | None
+) -> tuple[IpRange, ...]:
+    """The baseline's own entries for these ranges where it has them, descriptions and all."""
+    owned = Allowlist(ranges)
+    entries = tuple(entry for entry in baseline or () if owned.covers([entry]))
+    return (*entries, *subtract(ranges, entries))
+
+
+def _named(entry: IpRange) -> str:
+    return f"{entry} ({entry.description})" if entry.description else str(entry)

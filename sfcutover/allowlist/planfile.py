@@ -1,0 +1,192 @@
+"""The plan file: what a reviewer saw, bound to the baseline and the packages it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sfcutover.allowlist.carriers import CARRIERS, OAUTH_POLICIES
+from sfcutover.allowlist.component import Component, parse_component
+from sfcutover.allowlist.documents import (
+    BaselineDocument,
+    PhaseDocument,
+    PlanDocument,
+    PlanTargetDocument,
+    RangeDocument,
+)
+from sfcutover.allowlist.package import build_package
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import PlannedPhase, live_phase, plan_all_phases
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.allowlist.templates import Templates
+from sfcutover.config.cutover import Cutover
+from sfcutover.errors import ConfigError, DriftError, LimitError, OperationFailedError
+from sfcutover.util.files import write_durably
+
+MAX_PLAN_BYTES = 64 * 1024 * 1024
+_NEW_PLAN = "make a new plan and have it reviewed: sfcutover plan --out {}"
+
+
+def make_target_plan(
+    name: str, instance_url: str, baseline: Snapshot, cutover: Cutover, templates: Templates
+) -> PlanTargetDocument:
+    """One target's part of a plan. Raises what plan_all_phases raises."""
+    phases = plan_all_phases(baseline, cutover, templates)
+    # The built-in templates add nothing to what the org holds.
+    files = {
+        file.path: file.data.decode()
+        for file in build_package(baseline.components, cutover.api_version, Templates()).files
+    }
+    return PlanTargetDocument(
+        name=name,
+        instance_url=instance_url,
+        live=live_phase(baseline, cutover.change),
+        baseline=[_baseline_document(each, files[each.path]) for each in baseline.components],
+        phases=[PhaseDocument.of(planned) for planned in phases.values()],
+    )
+
+
+def make_plan(cutover: Cutover, targets: Sequence[PlanTargetDocument]) -> PlanDocument:
+    """The whole plan, dated now."""
+    return PlanDocument(
+        schema_="sfcutover/plan/1",
+        cutover=cutover.name,
+        app=cutover.app,
+        api_version=cutover.api_version,
+        created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        old=[RangeDocument.of(entry) for entry in cutover.change.old],
+        new=[RangeDocument.of(entry) for entry in cutover.change.new],
+        targets=list(targets),
+    )
+
+
+def write_plan(plan: PlanDocument, path: Path) -> None:
+    """Write the plan, whole or not at all. Raises OperationFailedError."""
+    try:
+        write_durably(path, plan.model_dump_json(by_alias=True, indent=2) + "\n")
+    except OSError as error:
+        raise OperationFailedError(
+            f"the plan was not written: {error.strerror}",
+            where=str(path),
+            hint="free space or choose another --out file, then run this again",
+        ) from error
+
+
+def read_plan(path: Path) -> PlanDocument:
+    """Read a plan file. Raises ConfigError if it is none, LimitError over 64 MiB."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_PLAN_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"can't be read: {error.strerror}", where=str(path), hint="check --plan"
+        ) from error
+    if len(data) > MAX_PLAN_BYTES:
+        raise LimitError(
+            f"the file is larger than {MAX_PLAN_BYTES:,} bytes",
+            where=str(path),
+            hint="check --plan",
+        )
+    try:
+        return PlanDocument.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(
+            f"not a plan of this version: {'.'.join(map(str, first['loc']))} {first['msg']}",
+            where=str(path),
+            hint=_NEW_PLAN.format(path),
+        ) from error
+
+
+class TargetPlan:
+    """One target's part of a plan file, worked out again and held against what was recorded.
+
+    Raises DriftError if the file doesn't hold the target, belongs to another cutover
+    or org, or if cutover.yaml, the templates or this tool now make other packages.
+    """
+
+    def __init__(
+        self, plan: PlanDocument, path: Path, name: str, cutover: Cutover, templates: Templates
+    ) -> None:
+        self._path = path
+        if (plan.cutover, plan.app) != (cutover.name, cutover.app):
+            raise self._drift(f"the plan is for {plan.cutover} of {plan.app}")
+        recorded = next((each for each in plan.targets if each.name == name), None)
+        if recorded is None:
+            raise self._drift(f"the plan has no target {name!r}")
+        self._recorded = recorded
+        self.baseline = _baseline(recorded, path)
+        self._phases = plan_all_phases(self.baseline, cutover, templates)
+
+    def planned(self, phase: Phase) -> PlannedPhase:
+        """The phase as it was planned. Raises DriftError if it would be another package now."""
+        planned = self._phases[phase]
+        recorded = next((each for each in self._recorded.phases if each.phase == phase.value), None)
+        if recorded is None or recorded.package_sha256 != planned.package.sha256:
+            raise self._drift(
+                f"the package of {phase} is no longer the one that was planned; cutover.yaml, "
+                "a template or sfcutover itself has changed since"
+            )
+        if recorded != PhaseDocument.of(planned):
+            raise self._drift(f"what the plan shows of {phase} is not what its package does")
+        return planned
+
+    def check_live(self, planned: PlannedPhase, live: Snapshot, instance_url: str) -> None:
+        """Raise DriftError unless the org is where the phase starts, or already where it ends."""
+        if instance_url != self._recorded.instance_url:
+            raise self._drift(f"the plan was made for {self._recorded.instance_url}")
+        if planned.phase is Phase.RESTORE_OLD:
+            return  # putting addresses back is never held up
+        now = live.fingerprints
+        if now in (planned.start.fingerprints, planned.after.fingerprints):
+            return
+        changed = _changed(planned.start.fingerprints, now)
+        raise self._drift(f"the org has changed since the plan was made: {', '.join(changed)}")
+
+    def _drift(self, message: str) -> DriftError:
+        return DriftError(message, where=str(self._path), hint=_NEW_PLAN.format(self._path))
+
+
+def _changed(planned: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return sorted(
+        path for path in planned.keys() | now.keys() if planned.get(path) != now.get(path)
+    )
+
+
+def _baseline_document(component: Component, xml: str) -> BaselineDocument:
+    return BaselineDocument(
+        path=component.path,
+        type=component.component_type.metadata_type,
+        full_name=component.full_name,
+        carrier=component.carrier.name if component.carrier else None,
+        fingerprint=component.fingerprint,
+        xml=xml,
+    )
+
+
+def _baseline(recorded: PlanTargetDocument, path: Path) -> Snapshot:
+    components = [_component(each, path) for each in recorded.baseline]
+    carriers = tuple(each for each in components if each.carrier is not None)
+    policies = next((each for each in components if each.carrier is None), None)
+    return Snapshot(carriers, policies)
+
+
+def _component(recorded: BaselineDocument, path: Path) -> Component:
+    carrier = CARRIERS.get(recorded.carrier or "")
+    component = parse_component(
+        recorded.xml.encode(),
+        carrier.component_type if carrier else OAUTH_POLICIES,
+        recorded.full_name,
+        carrier=carrier,
+        where=f"{path} {recorded.path}",
+    )
+    if component.fingerprint != recorded.fingerprint:
+        raise ConfigError(
+            f"the baseline of {recorded.path} was edited after the plan was made",
+            where=str(path),
+            hint=_NEW_PLAN.format(path),
+        )
+    return component

@@ -1,0 +1,377 @@
+"""cutover.yaml as frozen models. Every complaint carries file and line.
+
+Secrets never stand in the file: a secret is ``{env: NAME}``, ``{file: PATH}`` or
+``{command: [argv]}``, and is read only when it is needed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from sfcutover.allowlist.carriers import CARRIERS, Carrier
+from sfcutover.allowlist.phases import Change
+from sfcutover.allowlist.ranges import Allowlist, subtract
+from sfcutover.config.org import OrgConfig
+from sfcutover.config.traffic import (
+    Egress,
+    State,
+    Switch,
+    TargetVerify,
+    TokenStore,
+    Verify,
+    Watch,
+)
+from sfcutover.config.values import (
+    Model,
+    PlacedError,
+    RangeEntry,
+    SecretReference,
+    TooManyAddressesError,
+    Word,
+    check_text,
+)
+from sfcutover.config.yamlfile import Location, YamlFile, parse_yaml, read_text
+from sfcutover.errors import ConfigError, LimitError, SfcutoverError
+
+CarrierName = Literal["token-ip-ranges", "trusted-ip-ranges", "connected-app"]
+TRUSTED_RANGES = (
+    "ConnectedApp.ipRanges are trusted ranges, not the allowlist; that is changed by "
+    "Salesforce's support: sfcutover case add-new"
+)
+_HINT = "correct it in the file, then run this again; sfcutover doctor checks it without a change"
+
+
+_API_VERSION = re.compile(r"[1-9][0-9]{1,2}\.0")
+# pydantic's complaints in the words of somebody who writes YAML.
+_COMPLAINTS = {
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "dict_type": "this must be a mapping",
+    "float_parsing": "write a number",
+    "int_from_float": "write a whole number",
+    "int_parsing": "write a whole number",
+    "int_type": "write a whole number",
+    "model_type": "this must be a mapping",
+    "string_type": "this must be a text; put it in quotes",
+    "too_short": "the list is empty",
+    "tuple_type": "this must be a list",
+}
+_SECRETS = (SecretReference, TokenStore)
+_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+def _check_version(value: object) -> object:
+    if type(value) is not int:  # 1 is also 1.0 and true
+        raise ValueError("write version: 1")
+    return value
+
+
+def _check_api_version(value: object) -> object:
+    text = str(value) if isinstance(value, float) else value
+    if not isinstance(text, str) or not _API_VERSION.fullmatch(text):
+        raise ValueError('not an API version; write "67.0"')
+    return text
+
+
+def _check_policy(value: object) -> object:
+    """An OAuth policy as its XML text: true and false in lower case."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return check_text(str(value) if isinstance(value, int) else value)
+
+
+def _no_duplicates(entries: tuple[RangeEntry, ...]) -> tuple[RangeEntry, ...]:
+    seen = Allowlist()
+    for index, entry in enumerate(entries):
+        one = entry.to_range()
+        if subtract([one], seen) != (one,):
+            raise PlacedError(f"{entry.range} stands in this list twice, or partly", index)
+        seen = Allowlist((*seen.ranges, one))
+    return entries
+
+
+def _no_repetition(names: tuple[CarrierName, ...]) -> tuple[CarrierName, ...]:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise PlacedError(f"{name} stands in this list twice", index)
+    return names
+
+
+ApiVersion = Annotated[str, BeforeValidator(_check_api_version)]
+Carriers = Annotated[tuple[CarrierName, ...], Field(min_length=1), AfterValidator(_no_repetition)]
+PolicyName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
+PolicyText = Annotated[
+    str,
+    BeforeValidator(_check_policy),
+    WithJsonSchema({"type": ["string", "boolean", "integer"]}),
+]
+Waves = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
+Ranges = Annotated[tuple[RangeEntry, ...], Field(min_length=1), AfterValidator(_no_duplicates)]
+
+
+class Target(Model):
+    """An org whose allowlist the cutover changes.
+
+    verify: a canary of this org, where it isn't the one of the cutover.
+    """
+
+    name: str = Field(pattern=_NAME_PATTERN)
+    org: OrgConfig
+    verify: TargetVerify | None = None
+
+
+class Cutover(Model):
+    """One change of addresses.
+
+    after: for a legacy connected app, the cutover that is to be finished first.
+    waves: how many targets remove-old takes at once in a run: first, second, ...; the last
+    number goes for all that follow. max_rollbacks: automatic rollbacks in a row after which
+    a run is not started again without a word. notify: a command (argv, no shell) that a run
+    calls when it needs a person or has ended.
+    """
+
+    version: Annotated[Literal[1], BeforeValidator(_check_version)]
+    name: str = Field(pattern=_NAME_PATTERN)
+    after: str | None = Field(None, pattern=_NAME_PATTERN)
+    app: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    carriers: Carriers = ("token-ip-ranges",)
+    api_version: ApiVersion = "67.0"
+    old: Ranges
+    new: Ranges
+    split_ranges: bool = False
+    allow_private: bool = False
+    allow_other_hosts: bool = False
+    policies: dict[PolicyName, PolicyText] = Field(default_factory=dict)
+    targets: tuple[Target, ...] = Field(min_length=1)
+    egress: Egress | None = None
+    switch: Switch | None = None
+    verify: Verify | None = None
+    watch: Watch | None = None
+    waves: Waves = (1, 5)
+    max_rollbacks: int = Field(3, ge=1)
+    notify: tuple[Word, ...] | None = Field(None, min_length=1)
+    state: State = Field(default_factory=State)
+
+    def place(self, file: YamlFile, location: Location = ()) -> None:
+        super().place(file, location)
+        if "state" not in self.model_fields_set:
+            self.state.place(file, location)
+
+    def verify_of(self, target: Target) -> Verify | None:
+        """How a redemption is made for this target: the cutover's way, with its own canary."""
+        if self.verify is None or target.verify is None:
+            return self.verify
+        own = {name: getattr(target.verify, name) for name in target.verify.model_fields_set}
+        return self.verify.model_copy(update=own)
+
+    @property
+    def missing_for_run(self) -> tuple[str, ...]:
+        """What a whole run needs, and isn't configured."""
+        wanted = {"egress": self.egress, "switch": self.switch, "verify": self.verify}
+        return tuple(name for name, value in wanted.items() if value is None)
+
+    @property
+    def change(self) -> Change:
+        """What the cutover does to a list."""
+        return Change(
+            tuple(entry.to_range() for entry in self.old),
+            tuple(entry.to_range() for entry in self.new),
+            self.split_ranges,
+        )
+
+    @property
+    def carrier_rows(self) -> tuple[Carrier, ...]:
+        return tuple(CARRIERS[name] for name in self.carriers)
+
+    @property
+    def is_legacy(self) -> bool:
+        """True for a legacy connected app, whose allowlist only Salesforce's support changes."""
+        return "connected-app" in self.carriers
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of the cutover as a whole, one sentence each."""
+        order = f"finish the cutover {self.after} first; this one comes after it"
+        return ((TRUSTED_RANGES,) if self.is_legacy else ()) + ((order,) if self.after else ())
+
+    @property
+    def policy_values(self) -> dict[str, str]:
+        """The OAuth policies as XML texts: true and false in lower case."""
+        return dict(self.policies)
+
+    def select_targets(self, names: tuple[str, ...]) -> tuple[Target, ...]:
+        """The targets of these names, or all. Raises ConfigError with close matches."""
+        known = {target.name: target for target in self.targets}
+        for name in names:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                raise ConfigError(
+                    f"there is no target {name!r}",
+                    where=self.where,
+                    hint=f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}",
+                )
+        return tuple(known[name] for name in names) or self.targets
+
+    @model_validator(mode="after")
+    def _check_change(self) -> Self:
+        change = self.change
+        if not subtract(change.old, change.new) and not subtract(change.new, change.old):
+            raise PlacedError("old and new are the same addresses; nothing would change", "new")
+        return self
+
+    @model_validator(mode="after")
+    def _check_carriers(self) -> Self:
+        for carrier in self.carrier_rows:
+            if float(self.api_version) < carrier.component_type.since:
+                raise PlacedError(
+                    f"{carrier.component_type.metadata_type} needs API version "
+                    f"{carrier.component_type.since} or later, not {self.api_version}",
+                    "api_version",
+                )
+        if "connected-app" in self.carriers and len(self.carriers) > 1:
+            raise PlacedError(
+                "connected-app can't be mixed with an External Client App's carriers; "
+                "finish the External Client App first, in a cutover of its own",
+                "carriers",
+            )
+        if self.after is not None and not self.is_legacy:
+            raise PlacedError("only a connected-app cutover comes after another one", "after")
+        if self.after == self.name:
+            raise PlacedError("a cutover can't come after itself", "after")
+        return self
+
+    @model_validator(mode="after")
+    def _check_targets(self) -> Self:
+        names = [target.name for target in self.targets]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise PlacedError("two targets have the same name", "targets", index, "name")
+        if not self.allow_private and not all(target.org.on_loopback for target in self.targets):
+            self._check_public("old", self.old)
+            self._check_public("new", self.new)
+        return self
+
+    def _check_public(self, key: str, entries: tuple[RangeEntry, ...]) -> None:
+        for index, entry in enumerate(entries):
+            if entry.is_private:
+                raise PlacedError(
+                    f"{entry.range} is a private or loopback address, which Salesforce never "
+                    "sees; list the public address, or set allow_private: true",
+                    key,
+                    index,
+                )
+
+
+def load_config(path: Path) -> Cutover:
+    """Read cutover.yaml. Raises ConfigError or LimitError with file and line."""
+    return parse_config(read_text(path), str(path))
+
+
+def parse_config(text: str, name: str) -> Cutover:
+    """A cutover from a text that is, or is to become, the file of this name."""
+    file = parse_yaml(text, name)
+    if file.data is None:
+        raise ConfigError("the file is empty", where=file.where(()), hint="sfcutover init fills it")
+    try:
+        cutover = Cutover.model_validate(file.data)
+    except ValidationError as error:
+        # Not from error: it names keys, and a key may be a secret written in braces.
+        raise _first_problem(error, file) from None
+    cutover.place(file)
+    return cutover
+
+
+def _first_problem(error: ValidationError, file: YamlFile) -> SfcutoverError:
+    """The first in the file; a missing key, whose line is its mapping's, behind all others."""
+    details = [each for each in error.errors() if not _is_echo(each, error)]
+    first = min(
+        details, key=lambda each: (each["type"] == "missing", file.line_of(_location(each)))
+    )
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    kind = LimitError if isinstance(_cause(first), TooManyAddressesError) else ConfigError
+    return kind(
+        f"{_describe(first)}{more}", where=file.where(_location(first)), hint=_hint_for(first)
+    )
+
+
+def _is_echo(detail: ErrorDetails, error: ValidationError) -> bool:
+    """True for a list called too short only because its items were refused."""
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > len(detail["loc"])
+        and other["loc"][: len(detail["loc"])] == detail["loc"]
+        for other in error.errors()
+    )
+
+
+def _cause(detail: ErrorDetails) -> object:
+    return detail.get("ctx", {}).get("error")
+
+
+def _location(detail: ErrorDetails) -> Location:
+    cause = _cause(detail)
+    inner = cause.location if isinstance(cause, PlacedError) else ()
+    return (*(step for step in detail["loc"] if step != "[key]"), *inner)
+
+
+def _describe(detail: ErrorDetails) -> str:
+    location = _location(detail)
+    match detail["type"]:
+        case "extra_forbidden":
+            # Below a secret the key may be the secret itself, written in braces.
+            shown = location[:-1] if _model_at(location[:-1]) in _SECRETS else location
+            return f"{_path(shown)}: unknown key"
+        case "missing":
+            return f"{_path(location)} is missing"
+        case "value_error":
+            message = str(detail["ctx"]["error"])
+        case "tuple_type" if detail["input"] is None:
+            message = _COMPLAINTS["too_short"]
+        case kind:
+            message = _COMPLAINTS.get(kind, f"{detail['msg'][0].lower()}{detail['msg'][1:]}")
+    path = _path(location)
+    return f"{path}: {message}" if path else message
+
+
+def _hint_for(detail: ErrorDetails) -> str:
+    if detail["type"] != "extra_forbidden":
+        return _HINT
+    key = str(detail["loc"][-1])
+    close = difflib.get_close_matches(key, _model_at(detail["loc"][:-1]).model_fields, n=1)
+    return f"did you mean {close[0]}?" if close else _HINT
+
+
+def _model_at(location: Location) -> type[Model]:
+    """The model of the mapping at this location."""
+    model: type[Model] = Cutover
+    for step in location:
+        inner = (
+            _models_in(model.model_fields[step].annotation) if step in model.model_fields else []
+        )
+        model = inner[0] if inner else model
+    return model
+
+
+def _models_in(annotation: object) -> list[type[Model]]:
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
+
+
+def _path(location: Location) -> str:
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.lstrip(".")

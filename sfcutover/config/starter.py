@@ -1,0 +1,96 @@
+"""The cutover.yaml that ``init`` writes: filled in from the org, commented for a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+
+
+@dataclass(frozen=True)
+class Starter:
+    """What is known when the file is first written. org: the YAML of the target's org."""
+
+    name: str
+    app: str
+    api_version: str
+    org: str
+    live: Allowlist
+    old: Sequence[str]
+    new: Sequence[str]
+
+    def render(self) -> str:
+        """The file's text. Without old or new it holds the live list, commented out: which of
+        its entries the cutover may remove is for a person to say."""
+        return _TEXT.format(
+            name=self.name,
+            app=self.app,
+            api_version=self.api_version,
+            org=self.org,
+            hint="" if self.old else _CHOOSE,
+            old=_entries(self.old) or "\n".join(map(_candidate, self.live)),
+            new=_entries(self.new) or "  # - 198.51.100.20",
+        )
+
+
+def _entries(ranges: Sequence[str]) -> str:
+    return "\n".join(f"  - {json.dumps(text)}" for text in ranges)
+
+
+def _candidate(entry: IpRange) -> str:
+    description = f", description: {json.dumps(entry.description)}" if entry.description else ""
+    return f"  # - {{range: {json.dumps(str(entry))}{description}}}"
+
+
+_CHOOSE = """
+# These are on the list now: take the # off those only that are yours and go."""
+_TEXT = """\
+# One change of addresses on a Refresh Token IP Allowlist. Next: sfcutover doctor
+version: 1
+name: {name}
+app: {app}                   # full name of the External Client App
+carriers: [token-ip-ranges]   # add trusted-ip-ranges to keep both lists in step
+api_version: "{api_version}"
+
+# The addresses that traffic leaves now and will leave no more. Only these are ever taken
+# off; every other entry of the live list belongs to somebody else and stays.{hint}
+old:
+{old}
+
+# The addresses that traffic will leave in future: single, CIDR, first-last, IPv4 or IPv6.
+new:
+{new}
+
+# OAuth policies to deploy with each phase; all others stay as they are.
+# policies:
+#   ipRelaxationPolicyType: Enforce
+
+targets:
+  - name: packaging
+    org: {org}
+
+# What follows is for probe, switch, verify, watch and run; deploy add-new does without it.
+# Secrets never stand here: {{env: NAME}}, {{file: PATH}} or {{command: [argv]}}.
+
+# How traffic leaves, now and in future.
+# egress:
+#   old: {{proxy: {{env: OLD_PROXY_URL}}}}
+#   new: {{proxy: {{env: NEW_PROXY_URL}}}}
+#   echo_url: http://ip.quotaguard.com   # a page that answers with the address it sees
+
+# What moves the application's traffic: argv, no shell. Or {{manual: true}}: a person does.
+# switch:
+#   apply: ["heroku", "config:set", "PROXY=new"]
+#   revert: ["heroku", "config:set", "PROXY=old"]
+
+# A canary: a grant of your own, whose refresh token is redeemed to prove each address.
+# verify:
+#   client_id: {{env: SF_CLIENT_ID}}
+#   client_secret: {{env: SF_CLIENT_SECRET}}
+#   refresh_token: {{file: .secrets/canary}}   # rewritten when the org rotates it
+
+# How long redemptions are watched after the old addresses are off.
+# watch: {{duration: 15m, interval: 15s, failures: 2}}
+"""

@@ -1,0 +1,1 @@
+"""The steps of a cutover and their order."""

@@ -1,0 +1,234 @@
+"""A run in this process: begun or gone on with, followed, and left where it can be gone on with."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sfcutover.allowlist.templates import Templates
+from sfcutover.config.cutover import Cutover
+from sfcutover.cutover.step import BEFORE_LEAVING
+from sfcutover.errors import ConfigError, GateError, StillRunningError
+from sfcutover.runs.following import View, follow
+from sfcutover.runs.processes import Presence, Role
+from sfcutover.runs.settings import (
+    config_text,
+    differences,
+    fingerprint,
+    fixed,
+    is_of_a_template,
+    share_a_list,
+)
+from sfcutover.runs.store import DONE, WORKFLOW_VERSION, Run, RunOptions, RunStore
+from sfcutover.util.processes import current_actor
+
+_LOOK_SECONDS = 0.1
+LEAVING_SECONDS = 20.0  # so long a process that leaves finishes what must not be cut off
+_UNTOUCHED = "this command changed nothing; the run goes on as it did"
+_WAITS = "the run waits; the lists are as it left them"
+
+
+class FasterError(StillRunningError):
+    """Two wanted to go on with a run at once."""
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """What a person has said beforehand.
+
+    accept_changes: go on with another cutover.yaml. again: start anew, although the cutover is
+    done, or runs were rolled back in a row.
+    """
+
+    accept_changes: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Performing:
+    """The runs of one cutover, as this process may perform them."""
+
+    cutover: Cutover
+    store: RunStore
+    permissions: Permissions = field(default_factory=Permissions)
+    templates: Templates = field(default_factory=Templates)
+
+    @property
+    def _config(self) -> str:
+        return config_text(self.cutover, self.templates)
+
+    def open_run(self) -> Run | None:
+        """The run that has not ended, if this process may go on with it, or the one that is done;
+        None for a new one.
+
+        Raises StillRunningError where another process performs it, ConfigError where
+        cutover.yaml has changed, GateError after too many rollbacks in a row.
+        """
+        run = self.store.active(self.cutover.name)
+        if run is None:
+            self._require_alone()
+            return self._done()
+        self.require_free(run)
+        self.require_fit(run)
+        return run
+
+    def perform(self, run: Run | None, options: RunOptions, view: View, leave: bool) -> Run:
+        """Perform it until it ends, or waits for a person and leave is set; as it is then.
+
+        run: None begins a new one. Raises StillRunningError where another process was faster.
+        """
+        with self.presence("run") as presence:
+            before = 0 if run is None else self.store.journal(run.id).newest()
+            mine = self._claimed(run, options, presence)
+            check = self._take_part(presence, mine)
+            follow(self.store, mine.id, view, leave=leave, check=check, since=before)
+            BEFORE_LEAVING.wait(LEAVING_SECONDS)
+        return self.store.find(mine.id)
+
+    def require_mine(self, run: Run) -> None:
+        """Raises ConfigError for a run of another cutover."""
+        if run.cutover != self.cutover.name:
+            raise ConfigError(
+                f"{run.id} is a run of {run.cutover}, and this is {self.cutover.name}",
+                where=self.cutover.where,
+                hint="name its cutover.yaml: --config FILE",
+            )
+
+    def require_free(self, run: Run) -> None:
+        """Raises StillRunningError where another process performs it."""
+        if run.owner is None or not self.store.executors.is_alive(run.owner):
+            return
+        alive = {each.id: each for each in self.store.executors.alive(self.cutover.name)}
+        place = alive[run.owner].place if run.owner in alive else "another process"
+        raise StillRunningError(
+            f"the run {run.id} is under way at {place}",
+            hint=f"follow it: sfcutover runs {run.id} --follow; end it: sfcutover cancel {run.id}",
+            tokens=_UNTOUCHED,
+        )
+
+    def require_fit(self, run: Run) -> None:
+        """Raises ConfigError for a run that was begun with another cutover.yaml or another
+        version of sfcutover, and StillRunningError where others still have that file."""
+        if run.version != WORKFLOW_VERSION:
+            raise ConfigError(
+                f"the run {run.id} was begun with another version of sfcutover (its runs are of "
+                f"version {run.version}, these of {WORKFLOW_VERSION})",
+                where=run.id,
+                hint="go on with it, or cancel it, with the version it was begun with",
+                tokens=_WAITS,
+            )
+        text = self._config
+        changed = differences(run.config, text)
+        lasting = fixed(run.config, text)
+        if lasting or (changed and not self.permissions.accept_changes):
+            raise _another_config(run, self.cutover.where, lasting, changed)
+        others = [each for each in self.store.executors.alive(self.cutover.name) if changed]
+        if others:
+            places = ", ".join(each.place for each in others)
+            raise StillRunningError(
+                f"processes with the cutover.yaml of before are at work: {places}",
+                hint="stop these workers first; start them again with the new file",
+                tokens=_WAITS,
+            )
+
+    @contextmanager
+    def presence(self, role: Role) -> Iterator[Presence]:
+        """This process among those of the cutover."""
+        config = fingerprint(self._config)
+        with Presence(self.store.database, self.cutover.name, role, config) as presence:
+            yield presence
+
+    def require_fit_for_active(self) -> None:
+        """As require_fit, for the run that is under way, if there is one."""
+        if (run := self.store.active(self.cutover.name)) is not None:
+            self.require_fit(run)
+
+    def serve(self, presence: Presence, ready: Callable[[], None]) -> None:
+        """Take part in the runs there are and will be. Raises why it can't go on."""
+        check = self._take_part(presence, None)
+        ready()
+        while True:
+            check()
+            time.sleep(_LOOK_SECONDS)
+
+    def _take_part(self, presence: Presence, run: Run | None) -> Callable[[], None]:
+        """A function that raises why this process can't go on, once it can't."""
+        from sfcutover.cutover.engine import Engine  # heavy; only what performs needs it
+
+        engine = Engine(self.cutover, self.store, presence, self.templates)
+        engine.launch()
+        if run is not None:
+            engine.adopt(run)
+            engine.start(run)
+        engine.take_over()
+        return engine.check
+
+    def _claimed(self, run: Run | None, options: RunOptions, presence: Presence) -> Run:
+        if run is None:
+            begun = self.store.begin(self.cutover.name, self._config, options, presence.id)
+            if begun is not None:
+                return begun
+            run = self.store.active(self.cutover.name)
+        if run is None or not self.store.claim(run, presence.id):
+            raise FasterError(
+                "another process was faster to go on with this run",
+                hint="follow it: sfcutover runs --follow",
+                tokens=_UNTOUCHED,
+            )
+        self.store.accept(run, self._config, options)
+        journal = self.store.journal(run.id)
+        said = {"place": presence.place, "by": current_actor()}
+        journal.write("run-resumed", None, None, said)
+        return self.store.find(run.id)
+
+    def _require_alone(self) -> None:
+        """Two cutovers at once would bypass each other's gates. Raises StillRunningError."""
+        for other in self.store.under_way():
+            if other.cutover != self.cutover.name and share_a_list(other.config, self._config):
+                raise StillRunningError(
+                    f"the run {other.id} of {other.cutover} has not ended, and it changes the "
+                    "same list",
+                    where=other.id,
+                    hint=f"let it come to its end, or end it: sfcutover cancel {other.id}",
+                    tokens=_UNTOUCHED,
+                )
+
+    def _done(self) -> Run | None:
+        """The newest run, if all it did was what this one would do."""
+        if self.permissions.again:
+            return None
+        newest = self.store.newest(self.cutover.name)
+        if newest and newest.outcome == DONE and newest.config == self._config:
+            return newest
+        self._require_not_too_often()
+        return None
+
+    def _require_not_too_often(self) -> None:
+        count = self.store.rollbacks_in_a_row(self.cutover.name)
+        if count < self.cutover.max_rollbacks:
+            return
+        raise GateError(
+            f"the last {count} runs of {self.cutover.name} were rolled back",
+            hint="find out why: sfcutover runs; then say that it may go on: sfcutover run --again",
+        )
+
+
+def _another_config(run: Run, where: str, lasting: list[str], changed: list[str]) -> ConfigError:
+    what = "cutover.yaml"
+    hint = "put the file back, or go on with the new one: sfcutover run --accept-changes"
+    if lasting:
+        hint = "put that back: a run can't go on with it"
+    elif all(map(is_of_a_template, changed)):
+        what = "--templates folder"
+        hint = (
+            "give the folder that it was begun with, or go on with this: "
+            "sfcutover run --accept-changes"
+        )
+    return ConfigError(
+        f"the run {run.id} was begun with another {what}: {'; '.join(lasting or changed)}",
+        where=where,
+        hint=hint,
+        tokens=_WAITS,
+    )

@@ -1,0 +1,278 @@
+"""One phase brought into one org: deploy, wait, read back, and only then say that it took.
+
+The deployment's own answer is never the last word. Whatever it was (Succeeded,
+Canceled, lost on the way), the org is read back and that decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sfcutover.allowlist.diff import ReadBack, read_back
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import PlannedPhase, repeat_phase
+from sfcutover.allowlist.templates import Templates
+from sfcutover.cutover.refusals import Clearance, require_clearance
+from sfcutover.errors import (
+    NetworkError,
+    OperationFailedError,
+    PartialSuccessError,
+    SfcutoverError,
+)
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.deployer import InterruptedWaitError, LostAnswerError, Watcher
+from sfcutover.salesforce.metadata import DeployOptions
+from sfcutover.salesforce.results import DeployResult, DeployState
+from sfcutover.util.clock import Clock, next_interval
+
+LOST_ANSWER_SECONDS = 30.0
+NONE_BEGAN_SECONDS = 5.0  # where the org names no newer deployment: it may still be on its way
+READ_BACK_SECONDS = 30.0  # so long an org that doesn't answer is asked for its list again
+MAX_DEPLOYMENTS = 2  # a list that did not take is deployed once more, never more often
+NOT_READ_BACK = (
+    "the list could not be read back: it is as it was or as planned; look at it before moving "
+    "any traffic"
+)
+
+
+class Observer(Protocol):
+    """Who is told how a rollout goes on."""
+
+    def stage(self, name: str) -> None:
+        """A new stage: Preparing, Waiting for the org, Deploying, Reading back, Done."""
+
+    def sending(self) -> str | None:
+        """The package is about to be sent. What this raises keeps it from being sent.
+
+        May give the org's newest deployment before it, so that a lost one is told from that.
+        """
+
+    def sent(self, deployment_id: str) -> None:
+        """The org has taken the package and given this id."""
+
+    def progress(self, result: DeployResult) -> None:
+        """How the deployment stands."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+
+
+@dataclass(frozen=True)
+class RolloutOptions:
+    """wait: seconds until the wait for one deployment ends. check_only: validate only."""
+
+    wait: float = 1800.0
+    check_only: bool = False
+
+
+@dataclass
+class Rollout:
+    """One phase on its way into one target.
+
+    clearance: needed by a phase that removes addresses; without it nothing is sent.
+    deployments: every deployment that was waited for, with its last known result.
+    """
+
+    connection: Connection
+    planned: PlannedPhase
+    options: RolloutOptions
+    observer: Observer
+    clock: Clock = field(default_factory=Clock)
+    templates: Templates = field(default_factory=Templates)
+    clearance: Clearance | None = None
+    deployments: list[DeployResult] = field(default_factory=list)
+    _sent: str | None = field(default=None, init=False)
+    _before: str | None = field(default=None, init=False)
+
+    def run(self) -> ReadBack | None:
+        """Deploy and read back; None after a validation, which changes nothing.
+
+        Raises OperationFailedError, PartialSuccessError, LostAnswerError, and whatever
+        sending, waiting and reading raise; InterruptedWaitError on Ctrl-C at any time.
+        """
+        try:
+            return self._run()
+        except KeyboardInterrupt:
+            raise InterruptedWaitError(self._sent) from None
+
+    def _run(self) -> ReadBack | None:
+        self.observer.stage("Preparing")
+        result = self._deploy()
+        if self.options.check_only:
+            self._require_valid(result)
+            return None
+        state = self._read()
+        if not state.taken and _claims_success(result) and len(self.deployments) < MAX_DEPLOYMENTS:
+            self.observer.note(f"it did not take ({_problems(state)}); deploying once more")
+            self.planned = repeat_phase(
+                self.planned, state.live, self.connection.cutover, self.templates
+            )
+            result = self._deploy()
+            state = self._read()
+        self._judge(result, state)
+        return state
+
+    def start(self) -> str:
+        """Send the package and don't wait; the deployment's id."""
+        return self._send()
+
+    def _deploy(self) -> DeployResult | None:
+        """The finished deployment, or None if its answer was lost and the org can't name it."""
+        try:
+            deployment_id = self._send()
+        except LostAnswerError as error:
+            return self._recover(error)
+        result = self._wait(deployment_id)
+        self.deployments.append(result)
+        return result
+
+    def _send(self) -> str:
+        if not self.options.check_only:
+            require_clearance(self.planned.phase, self.clearance)
+        options = DeployOptions(check_only=self.options.check_only)
+        self._before = self.observer.sending()
+        deployment_id = self.connection.deployer.start(self.planned.package.to_zip(), options)
+        self._sent = deployment_id
+        self.observer.sent(deployment_id)
+        self.observer.stage("Waiting for the org")
+        return deployment_id
+
+    def _wait(self, deployment_id: str) -> DeployResult:
+        watcher = Watcher(
+            on_progress=self.observer.progress,
+            on_problem=lambda error: self.observer.note(f"{error}; looking again"),
+        )
+        return self.connection.deployer.wait(deployment_id, self.options.wait, watcher)
+
+    def _recover(self, error: LostAnswerError) -> DeployResult | None:
+        """After a lost answer: look the deployment up, and read back until it shows."""
+        self.observer.note(f"{error.message}; nothing is sent again, the org is read back")
+        if self.options.check_only:
+            raise error
+        latest = self.connection.deployer.find_latest()
+        is_new = latest is not None and latest != self._before
+        if latest is not None and is_new:
+            self.observer.sent(latest)
+            result = self._wait(latest)
+            if self._read().taken:
+                self.deployments.append(result)
+                return result
+            self.observer.note(
+                f"the org's newest deployment {latest} ended as {result.status}{_reasons(result)}"
+            )
+        none_began = latest is not None and self._before is not None and not is_new
+        self._read_until_taken(error, NONE_BEGAN_SECONDS if none_began else LOST_ANSWER_SECONDS)
+        return None
+
+    def _read_until_taken(self, error: LostAnswerError, seconds: float) -> None:
+        started = self.clock.now()
+        while True:
+            state = self._try_to_read()
+            if isinstance(state, ReadBack) and state.taken:
+                return
+            elapsed = self.clock.now() - started
+            if elapsed > seconds:
+                seen = (
+                    "the list is still as it was"
+                    if isinstance(state, ReadBack)
+                    else f"the list can't be read ({state})"
+                )
+                raise LostAnswerError(
+                    f"{error.message}, and after {elapsed:.0f} s {seen}",
+                    hint="run this again: it reads the org first and sends only what is missing",
+                    tokens=error.tokens,
+                ) from error
+            self.clock.pause(next_interval(elapsed))
+
+    def _read(self) -> ReadBack:
+        """Reading changes nothing, so an org that doesn't answer is asked again for a while."""
+        started = self.clock.now()
+        while isinstance(state := self._try_to_read(), NetworkError):
+            elapsed = self.clock.now() - started
+            if elapsed > READ_BACK_SECONDS:
+                raise state
+            self.clock.pause(next_interval(elapsed))
+        return state
+
+    def _try_to_read(self) -> ReadBack | NetworkError:
+        self.observer.stage("Reading back")
+        try:
+            live = self.connection.read()
+        except NetworkError as error:
+            error.tokens = NOT_READ_BACK
+            self.observer.note(f"{error}; reading again")
+            return error
+        except SfcutoverError as error:
+            error.tokens = NOT_READ_BACK
+            raise
+        set_fields = frozenset(self.connection.cutover.policies)
+        return read_back(self.planned.start, self.planned.after, live, set_fields)
+
+    def _require_valid(self, result: DeployResult | None) -> None:
+        if result is None or result.state is not DeployState.SUCCEEDED:
+            raise _failure(result, "the org would refuse this package; nothing was changed")
+
+    def _judge(self, result: DeployResult | None, state: ReadBack) -> None:
+        """Raise unless the phase is live. The org's list decides, not the status."""
+        for mismatch in state.cosmetic:
+            self.observer.note(f"reads back different: {mismatch}")
+        if state.taken:
+            if result is not None and not _claims_success(result):
+                self.observer.note(f"the status is {result.status}, but the org holds the phase")
+            return
+        if result is not None and result.state is DeployState.PARTIAL:
+            raise PartialSuccessError(
+                f"deployment {result.id} kept only a part: {_problems(state)}",
+                hint="sfcutover diff shows what is missing; run the deploy again",
+                tokens=_meaning(self.planned.phase, state),
+            )
+        raise _failure(result, _meaning(self.planned.phase, state), state)
+
+
+def _claims_success(result: DeployResult | None) -> bool:
+    return result is None or result.state is DeployState.SUCCEEDED
+
+
+def _failure(
+    result: DeployResult | None, tokens: str, state: ReadBack | None = None
+) -> SfcutoverError:
+    if result is None:
+        return NetworkError("the deployment can't be found", hint="run this again", tokens=tokens)
+    if result.state is DeployState.SUCCEEDED and state is not None:
+        return OperationFailedError(
+            f"deployment {result.id} says Succeeded, but it did not take: {_problems(state)}",
+            hint="look at the allowlist in Setup; the org may lock it or change it on saving",
+            tokens=tokens,
+        )
+    return OperationFailedError(
+        f"deployment {result.id} ended as {result.status}{_reasons(result)}",
+        hint="correct what the org names, then run this again; "
+        f"sfcutover deployment report {result.id} shows it all",
+        tokens=tokens,
+    )
+
+
+def _reasons(result: DeployResult) -> str:
+    reasons = [str(each) for each in result.failures]
+    reasons += [f"{each.name}.{each.method}: {each.message}" for each in result.test_failures]
+    reasons += [result.error_message] if result.error_message else []
+    reasons += [f"canceled by {result.canceled_by}"] if result.canceled_by else []
+    return f": {'; '.join(reasons)}" if reasons else ""
+
+
+def _problems(state: ReadBack) -> str:
+    return "; ".join(map(str, state.blocking))
+
+
+def _meaning(phase: Phase, state: ReadBack) -> str:
+    """What the list, as it was read back, means for the customers' tokens."""
+    removed = [str(entry) for mismatch in state.blocking for entry in mismatch.missing]
+    if phase.removes and removed:
+        return f"{', '.join(removed)} should be on the list and isn't: redemptions from there fail"
+    return (
+        "the list was read back; every address that traffic uses now is still on it as before, "
+        "so do not move traffic to the new ones yet"
+        if phase is Phase.ADD_NEW
+        else "the list was read back and is not as planned; do not move traffic now"
+    )

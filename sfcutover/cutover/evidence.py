@@ -1,0 +1,172 @@
+"""What a gate proved, as a document that can be kept, shown and checked again. No secrets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import AwareDatetime, Field, ValidationError
+
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.cutover.probe import tries_needed
+from sfcutover.errors import ConfigError, GateError, OperationFailedError
+from sfcutover.util.document import Document
+from sfcutover.util.files import write_durably
+
+if TYPE_CHECKING:
+    from sfcutover.allowlist.ranges import Address
+
+MAX_EVIDENCE_BYTES = 1024 * 1024
+Proof = Literal["login-history", "proxy-per-address", "confidence"]
+
+
+class AddressEvidence(Document):
+    """One address. redeemed: redemptions known to have left by it, 0 where the kind of proof
+    can't tell. seen_by_echo: requests that the echo saw from it."""
+
+    address: str
+    redeemed: int
+    seen_by_echo: int
+
+
+class Evidence(Document):
+    """One verification against one target. Times are UTC, ISO 8601.
+
+    lists: SHA-256 of each carrier's live list when it was proven, or of each confirmed
+    support case where the list can't be read; the evidence is stale as soon as one differs.
+    deployment_id: the org's newest deployment at that time, null where it doesn't say; for
+    people, as any other deployment of the org counts. uncertain: what the kind of proof
+    leaves open, in sentences.
+    """
+
+    target: str
+    app: str
+    instance_url: str
+    deployment_id: str | None = None
+    via: Literal["old", "new"]
+    proof: Proof
+    redemptions: int
+    confidence: float
+    lists: dict[str, str]
+    started: AwareDatetime
+    last_proof: AwareDatetime
+    addresses: list[AddressEvidence]
+    uncertain: list[str]
+
+
+class EvidenceFile(Document):
+    """What ``verify`` writes: the evidence of every target of one cutover."""
+
+    schema_: Literal["sfcutover/evidence/1"] = Field("sfcutover/evidence/1", alias="schema")
+    cutover: str
+    targets: list[Evidence]
+
+
+def list_hashes(live: Snapshot) -> dict[str, str]:
+    """SHA-256 of each carrier's list by path: its ranges, whatever their order and description."""
+    return {
+        component.path: hashlib.sha256(
+            "\n".join(sorted(map(str, component.allowlist))).encode()
+        ).hexdigest()
+        for component in live.carriers
+    }
+
+
+def evidence_lists(live: Snapshot, confirmed: Mapping[str, str] | None) -> dict[str, str]:
+    """What evidence is bound to: the live lists, or the confirmations that stand for one."""
+    return list_hashes(live) if confirmed is None else dict(confirmed)
+
+
+def write_evidence(evidence: EvidenceFile, path: Path) -> None:
+    """Write the evidence, whole or not at all. Raises OperationFailedError."""
+    try:
+        write_durably(path, evidence.model_dump_json(by_alias=True, indent=2) + "\n")
+    except OSError as error:
+        raise OperationFailedError(
+            f"the evidence was not written: {error.strerror}",
+            where=str(path),
+            hint="free space or choose another --out file, then verify again",
+        ) from error
+
+
+def read_evidence(path: Path) -> EvidenceFile:
+    """Read an evidence file. Raises ConfigError if it is none."""
+    try:
+        if path.stat().st_size > MAX_EVIDENCE_BYTES:
+            raise ConfigError("the file is too large", where=str(path), hint="check --evidence")
+        return EvidenceFile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(
+            f"can't be read: {error.strerror}", where=str(path), hint="check --evidence"
+        ) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(
+            f"not evidence of this version: {'.'.join(map(str, first['loc']))} {first['msg']}",
+            where=str(path),
+            hint="make it anew: sfcutover verify --out FILE",
+        ) from error
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What evidence must be about to count.
+
+    addresses: each must be proven. confidence: that a run of successes must have reached.
+    confirmed: hashes of the confirmed support cases, which stand for a list that can't be read.
+    """
+
+    app: str
+    instance_url: str
+    via: str
+    addresses: tuple[Address, ...]
+    confidence: float
+    max_age: timedelta
+    confirmed: Mapping[str, str] | None = None
+
+
+def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: datetime) -> None:
+    """Raise GateError unless the evidence is what is wanted, for the live list, and fresh."""
+    age = now - evidence.last_proof
+    unproven = ", ".join(str(each) for each in wanted.addresses if not _proves(evidence, each))
+    reasons = {
+        f"it is for the app {evidence.app}": evidence.app != wanted.app,
+        f"it is for the org {evidence.instance_url}": evidence.instance_url != wanted.instance_url,
+        f"it proves the {evidence.via} egress": evidence.via != wanted.via,
+        _changed(wanted): evidence.lists != evidence_lists(live, wanted.confirmed),
+        f"it does not prove {unproven}": bool(unproven),
+        f"its run of redemptions is too short for {wanted.confidence}": (
+            evidence.proof == "confidence" and not _long_enough(evidence, wanted)
+        ),
+        f"it is older than {wanted.max_age}": age > wanted.max_age,
+        "it is from the future; check the clocks": age < -_CLOCK_SKEW,
+    }
+    for reason, applies in reasons.items():
+        if applies:
+            raise GateError(
+                f"the evidence does not count: {reason}", hint="verify again: sfcutover verify"
+            )
+
+
+def _changed(wanted: Wanted) -> str:
+    if wanted.confirmed is None:
+        return "the live list has changed since"
+    return "a support case was confirmed since, or elsewhere"
+
+
+def _proves(evidence: Evidence, address: Address) -> bool:
+    """A run of redemptions proves what the echo saw, the other kinds what redeemed."""
+    found = [each for each in evidence.addresses if each.address == str(address)]
+    by_run = evidence.proof == "confidence"
+    return any((each.seen_by_echo if by_run else each.redeemed) > 0 for each in found)
+
+
+def _long_enough(evidence: Evidence, wanted: Wanted) -> bool:
+    return evidence.redemptions >= tries_needed(len(wanted.addresses), wanted.confidence)
+
+
+_CLOCK_SKEW = timedelta(minutes=1)

@@ -1,0 +1,88 @@
+"""Everybody's redemptions while a run goes on, as the orgs' LoginHistory has them.
+
+For people only: the live view and the report show them; no decision depends on them. An org
+that doesn't answer, or doesn't show its LoginHistory, is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from sfcutover.config.traffic import Watch
+from sfcutover.cutover.step import TargetWork
+from sfcutover.errors import SfcutoverError
+from sfcutover.salesforce.org import RESTRICTED, SUCCESS, Login, LoginHistory
+
+_WORDS = {SUCCESS: "redeemed", RESTRICTED: "blocked"}
+_LARGEST_INTERVAL = 5.0  # seconds
+_LATE_SECONDS = 2.0  # LoginTime has whole seconds; one is counted when it is over
+
+
+class TrafficSampler:
+    """Looks at the targets in turn, in a thread; each look is an event with its counts.
+
+    An event's ``buckets`` are rows of second (since 1970), address, status (redeemed, blocked,
+    other) and count; ``through`` is the last second that was counted.
+    """
+
+    def __init__(self, works: Sequence[TargetWork]) -> None:
+        self._works = works
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._go_on, name="traffic", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Count what is left, and end."""
+        self._stopping.set()
+        self._thread.join(_LARGEST_INTERVAL)
+        for work in self._works:
+            self._look(work, time.time() + 1)
+
+    def _go_on(self) -> None:
+        watch = self._works[0].cutover.watch or Watch()
+        interval = max(1.0, min(_LARGEST_INTERVAL, watch.interval))
+        while not self._stopping.wait(interval):
+            for work in self._works:
+                self._look(work, time.time() - _LATE_SECONDS)
+
+    def _look(self, work: TargetWork, now: float) -> None:
+        through = int(now)
+        try:
+            after = self._counted(work)
+            rows = self._rows(work, after)
+            counts = Counter(map(_key, (row for row in rows if after < _second(row) <= through)))
+            if counts:
+                buckets = [[*key, count] for key, count in sorted(counts.items())]
+                work.tell("traffic", through=through, buckets=buckets)
+        except (SfcutoverError, SQLAlchemyError) as error:
+            logging.getLogger(__name__).info("no traffic of %s: %s", work.target.name, error)
+
+    def _rows(self, work: TargetWork, after: int) -> list[Login]:
+        with work.connection() as connection:
+            history = LoginHistory(connection.org, work.cutover.api_version)
+            return history.redemptions(datetime.fromtimestamp(after, UTC)) or []
+
+    def _counted(self, work: TargetWork) -> int:
+        """The last second that was counted, also by a process that is gone."""
+        last = work.journal.last("traffic", target=work.target.name)
+        if last is not None:
+            return int(last.number("through"))
+        started = work.journal.last("run-started")
+        return int(started.time) - 1 if started else int(time.time())
+
+
+def _second(login: Login) -> int:
+    return int(login.time.timestamp())
+
+
+def _key(login: Login) -> tuple[int, str, str]:
+    return _second(login), str(login.source), _WORDS.get(login.status, "other")

@@ -1,0 +1,273 @@
+"""The support case by which Salesforce changes the allowlist of a legacy connected app.
+
+``ConnectedApp.ipRanges`` are trusted ranges, not the allowlist. A legacy app's allowlist
+may have to be registered by a support case (assumed: the facts say no more); what it
+holds besides this cutover's ranges is then not known here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from sfcutover.allowlist.phases import Phase, apply_phase
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.templates import Templates
+from sfcutover.config.cutover import Cutover
+from sfcutover.errors import ConfigError, GateError, NetworkError, OperationFailedError
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.org import Org
+from sfcutover.util.document import Document
+from sfcutover.util.files import make_folders_durably, write_durably
+from sfcutover.util.processes import current_actor
+
+CasePhase = Literal["add-new", "remove-old"]
+PHASES: tuple[CasePhase, ...] = ("add-new", "remove-old")
+_NAMES = {"instance_url": "instance URL", "ranges": "set of ranges"}
+_STALE = "that confirmation does not count; nothing was changed in the org"
+
+
+class Confirmation(Document):
+    """Support has acted. ranges: those that were to be added or removed. confirmed: UTC."""
+
+    schema_: Literal["sfcutover/confirmation/1"] = Field("sfcutover/confirmation/1", alias="schema")
+    cutover: str
+    target: str
+    app: str
+    instance_url: str
+    phase: CasePhase
+    ranges: list[str]
+    confirmed: datetime
+    confirmed_by: str
+
+    @property
+    def sha256(self) -> str:
+        """Differs for every confirmation, as their times do."""
+        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Confirmations:
+    """The confirmations of one target. Every method raises ConfigError for a broken file."""
+
+    cutover: Cutover
+    target: str
+    instance_url: str
+
+    @classmethod
+    def of(cls, connection: Connection) -> Confirmations:
+        return cls(connection.cutover, connection.target.name, connection.org.instance_url)
+
+    def record(self, phase: CasePhase) -> Confirmation:
+        """Keep that support has acted now, in place of an earlier confirmation.
+
+        Raises OperationFailedError if it can't be written.
+        """
+        confirmation = Confirmation(
+            cutover=self.cutover.name,
+            target=self.target,
+            app=self.cutover.app,
+            instance_url=self.instance_url,
+            phase=phase,
+            ranges=self._ranges(phase),
+            confirmed=datetime.now(UTC),
+            confirmed_by=current_actor(),
+        )
+        path = self.path(phase)
+        try:
+            make_folders_durably(path.parent)
+            write_durably(path, confirmation.model_dump_json(by_alias=True, indent=2) + "\n")
+        except OSError as error:
+            raise OperationFailedError(
+                f"the confirmation was not written: {error.strerror}",
+                where=str(path),
+                hint="make room or allow writing there, then confirm again",
+            ) from error
+        return confirmation
+
+    def find(self, phase: CasePhase) -> Confirmation | None:
+        """The confirmation of this phase, or None if nobody gave one."""
+        path = self.path(phase)
+        try:
+            return Confirmation.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            problem = f"can't be read: {error.strerror}"
+        except ValidationError as error:
+            first = error.errors()[0]
+            problem = f"no confirmation: {'.'.join(map(str, first['loc']))} {first['msg']}"
+        raise ConfigError(problem, where=str(path), hint=self._confirm_hint(phase))
+
+    def require(self, phase: CasePhase) -> Confirmation:
+        """The confirmation of this phase. Raises GateError if none counts for this cutover."""
+        found = self.find(phase)
+        if found is None:
+            raise GateError(
+                f"nobody has confirmed that Salesforce's support has acted on {phase} "
+                f"for {self.target}",
+                hint=f"open the case (sfcutover case {phase}); {self._confirm_hint(phase)}",
+            )
+        for name, wanted in self._expected(phase).items():
+            if getattr(found, name) != wanted:
+                raise GateError(
+                    f"support's {phase} was confirmed with another {_NAMES.get(name, name)}",
+                    where=str(self.path(phase)),
+                    hint=self._confirm_hint(phase),
+                    tokens=_STALE,
+                )
+        return found
+
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of each confirmation by what it is of: any new one makes evidence stale."""
+        found = ((phase, self.find(phase)) for phase in PHASES)
+        return {f"case {phase}": each.sha256 for phase, each in found if each is not None}
+
+    def path(self, phase: CasePhase) -> Path:
+        """``.sfcutover/cases/<cutover>/<target>.<phase>.json`` beside cutover.yaml."""
+        folder = Path(re.sub(r":\d+$", "", self.cutover.where)).parent
+        return folder / ".sfcutover" / "cases" / self.cutover.name / f"{self.target}.{phase}.json"
+
+    def _expected(self, phase: CasePhase) -> dict[str, object]:
+        return {
+            "cutover": self.cutover.name,
+            "target": self.target,
+            "app": self.cutover.app,
+            "instance_url": self.instance_url,
+            "phase": phase,
+            "ranges": self._ranges(phase),
+        }
+
+    def _ranges(self, phase: CasePhase) -> list[str]:
+        change = self.cutover.change
+        moved = change.added if phase == "add-new" else change.removed
+        return [str(entry) for entry in moved]
+
+    def _confirm_hint(self, phase: CasePhase) -> str:
+        return f"once support has acted: sfcutover case {phase} --confirmed"
+
+
+# No WSDL-documented field says more of an org; all four are described for Organization.
+_SOQL = "SELECT Id, Name, InstanceName, IsSandbox FROM Organization LIMIT 1"
+_TEMPLATE = "support-case"
+
+
+@dataclass(frozen=True)
+class Organization:
+    """An org as support knows it."""
+
+    id: str
+    name: str
+    instance: str
+    kind: str  # sandbox or production
+    url: str
+
+
+@dataclass(frozen=True)
+class SupportCase:
+    """What is asked of support for one target.
+
+    window, contact: as the person gave them. proof: for remove-old, what cleared it.
+    """
+
+    cutover: Cutover
+    phase: CasePhase
+    organization: Organization
+    window: str | None = None
+    contact: str | None = None
+    proof: str | None = None
+
+    @property
+    def moved(self) -> tuple[IpRange, ...]:
+        """The ranges to add, or to remove."""
+        change = self.cutover.change
+        return change.added if self.phase == "add-new" else change.removed
+
+    @property
+    def afterwards(self) -> Allowlist:
+        """The list that should stand afterwards, as far as it is known. Raises LimitError."""
+        change = self.cutover.change
+        return apply_phase(Phase(self.phase), Allowlist(change.old), change)
+
+    def text(self, templates: Templates) -> str:
+        """The case's text. Raises ConfigError for a faulty template, and LimitError."""
+        return templates.render_text(_TEMPLATE, self._variables())
+
+    def _variables(self) -> dict[str, object]:
+        change = self.cutover.change
+        return {
+            "app": self.cutover.app,
+            "organization": self.organization,
+            "phase": self.phase,
+            "moved": self.moved,
+            "afterwards": self.afterwards.ranges,
+            "old": change.old,
+            "new": change.new,
+            "window": self.window,
+            "contact": self.contact,
+            "proof": self.proof,
+            "cutover": self.cutover.name,
+            "after": self.cutover.after,
+        }
+
+
+def read_organization(org: Org, api_version: str) -> Organization:
+    """Ask the org who it is. Raises NetworkError for an answer without an id."""
+    records = org.query(_SOQL, api_version)
+    record: Mapping[str, object] = records[0] if records else {}
+    if not record.get("Id"):
+        raise NetworkError(
+            "the org did not say which one it is (SOQL Organization gave no Id)",
+            where=org.instance_url,
+            hint="check that the user may read Organization, then run this again",
+        )
+    return Organization(
+        id=str(record["Id"]),
+        name=str(record.get("Name") or "unnamed"),
+        instance=str(record.get("InstanceName") or "unknown"),
+        kind="sandbox" if record.get("IsSandbox") else "production",
+        url=org.instance_url,
+    )
+
+
+def require_legacy(cutover: Cutover) -> None:
+    """Raise ConfigError for a cutover whose list its owner changes himself."""
+    if not cutover.is_legacy:
+        raise ConfigError(
+            "no support case is needed: this cutover's list is deployed, not asked for",
+            where=cutover.where,
+            hint="sfcutover deploy add-new; a case is for carriers: [connected-app]",
+        )
+
+
+def require_deployable(cutover: Cutover, phase: Phase) -> None:
+    """Raise GateError for a removal that only support can make."""
+    if not cutover.is_legacy or not phase.removes:
+        return
+    hint = "ask for it by a support case: sfcutover case remove-old"
+    if phase is Phase.REMOVE_NEW:
+        hint = "new addresses that stay on harm nobody; if they must go, ask support by a case"
+    raise GateError(
+        f"{phase} is refused: ConnectedApp.ipRanges are trusted ranges, not the allowlist, "
+        "so no deploy takes an address off that",
+        hint=hint,
+    )
+
+
+def require_self_serve(cutover: Cutover, command: str) -> None:
+    """Raise ConfigError where only support can put addresses back."""
+    if cutover.is_legacy:
+        raise ConfigError(
+            f"{command} can't put addresses back for a legacy connected app: its list is support's",
+            where=cutover.where,
+            hint="ask support, in the case of remove-old, to put the old addresses back; meanwhile "
+            "sfcutover verify shows whether redemptions succeed",
+            tokens="nothing was changed; what support has put on the list stays there",
+        )

@@ -1,1 +1,0 @@
-"""The checks that must pass before the next phase."""

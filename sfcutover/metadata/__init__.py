@@ -1,1 +1,0 @@
-"""The Metadata API: a SOAP client, the retriever and the deployer."""

@@ -1,0 +1,1 @@
+"""The org: sessions, REST and SOQL, the Metadata API."""

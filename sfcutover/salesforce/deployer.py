@@ -1,0 +1,182 @@
+"""Deploying a package and waiting for it, through whatever happens on the way.
+
+A poll that fails says nothing about the deployment, so waiting goes on until its
+own deadline. A deploy request whose answer was lost is never sent again: it is
+looked up, and the org is read back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import takewhile
+
+from sfcutover.errors import (
+    InterruptedRunError,
+    NetworkError,
+    OperationFailedError,
+    SfcutoverError,
+    StillRunningError,
+)
+from sfcutover.salesforce.metadata import DeployOptions, MetadataClient, UnknownIdError
+from sfcutover.salesforce.results import DeployResult
+from sfcutover.util.clock import Clock, next_interval
+
+LANDS_LATER = (
+    "the deployment goes on in the org and may still land; the list is as it was or as planned, "
+    "and customers' tokens keep working either way while only addresses are added"
+)
+UNKNOWN_ID_SECONDS = 30.0  # so long an id may be unknown before it is a wrong one
+# Seen by users in the Tooling API; not in Salesforce's reference, so its absence is no error.
+_LATEST_DEPLOYMENT = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 1"
+_LATEST_DEPLOYMENTS = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 50"
+
+OnProgress = Callable[[DeployResult], None]
+OnProblem = Callable[[NetworkError], None]
+
+
+class LostAnswerError(NetworkError):
+    """A deploy request was sent and its answer lost: the org may have begun, or not."""
+
+
+class InterruptedWaitError(InterruptedRunError):
+    """Somebody stopped the wait; id names the deployment, which goes on, or is None."""
+
+    def __init__(self, deployment_id: str | None) -> None:
+        name = f"deployment {deployment_id}" if deployment_id else "a deployment being sent"
+        super().__init__(
+            f"interrupted while waiting for {name}; the org was not told to stop",
+            hint="look at what the org did before starting anything again",
+            tokens=LANDS_LATER,
+        )
+        self.deployment_id = deployment_id
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told while waiting: progress with each answer, problems with each failed look."""
+
+    on_progress: OnProgress = lambda _: None
+    on_problem: OnProblem = lambda _: None
+
+
+class Deployer:
+    """Deploys through one org's Metadata API."""
+
+    def __init__(self, client: MetadataClient, clock: Clock | None = None) -> None:
+        self._client = client
+        self._clock = clock or Clock()
+
+    def start(self, zip_file: bytes, options: DeployOptions) -> str:
+        """Send the package; the deployment's id.
+
+        Raises LostAnswerError when no answer came, InterruptedWaitError on Ctrl-C,
+        and the error of whatever the org refused.
+        """
+        try:
+            return self._client.deploy(zip_file, options)
+        except NetworkError as error:
+            raise LostAnswerError(
+                f"the answer to the deploy request was lost ({error})",
+                hint="read the org back before sending anything again",
+                tokens=LANDS_LATER,
+            ) from error
+        except KeyboardInterrupt:
+            raise InterruptedWaitError(None) from None
+
+    def wait(self, deployment_id: str, seconds: float, watcher: Watcher) -> DeployResult:
+        """Look until the deployment is done, at most so many seconds.
+
+        Raises StillRunningError at the deadline, InterruptedWaitError on Ctrl-C,
+        OperationFailedError for an id that the org doesn't know.
+        """
+        started = self._clock.now()
+        is_known = False
+        try:
+            while True:
+                elapsed = self._clock.now() - started
+                self._clock.pause(min(next_interval(elapsed), max(0.0, seconds - elapsed)))
+                answer = self._look(deployment_id, watcher)
+                if isinstance(answer, DeployResult) and answer.done:
+                    return answer
+                elapsed = self._clock.now() - started
+                is_known = is_known or not isinstance(answer, UnknownIdError)
+                if not is_known and elapsed >= min(UNKNOWN_ID_SECONDS, seconds):
+                    raise _unknown(deployment_id)
+                if elapsed >= seconds:
+                    raise _still_running(deployment_id, seconds, answer)
+        except KeyboardInterrupt:
+            raise InterruptedWaitError(deployment_id) from None
+
+    def report(self, deployment_id: str) -> DeployResult:
+        """How the deployment stands now. Raises OperationFailedError for an unknown id."""
+        try:
+            return self._client.check_deploy_status(deployment_id)
+        except UnknownIdError as error:
+            raise _unknown(deployment_id) from error
+
+    def cancel(self, deployment_id: str) -> DeployResult:
+        """Ask the org to cancel, unless the deployment is done; how it stands then."""
+        result = self.report(deployment_id)
+        if result.done:
+            return result
+        self._client.cancel_deploy(deployment_id)
+        return self.report(deployment_id)
+
+    def find_latest(self) -> str | None:
+        """The id of the org's newest deployment, or None where the org doesn't say."""
+        found = self._identifiers(_LATEST_DEPLOYMENT)
+        return found[0] if found else None
+
+    def find_newer(self, before: str | None) -> list[str] | None:
+        """The ids of all deployments that are newer than this one, the oldest first.
+
+        before: None if there was none, or the org didn't say: then only the newest counts. The
+        result is None where the org doesn't say now.
+        """
+        found = self._identifiers(_LATEST_DEPLOYMENTS)
+        if found is None or before is None:
+            return found and found[:1]
+        return list(takewhile(lambda each: each != before, found))[::-1]
+
+    def _identifiers(self, soql: str) -> list[str] | None:
+        try:
+            records = self._client.org.query(soql, self._client.api_version, tooling=True)
+        except (NetworkError, OperationFailedError):
+            return None
+        return [str(record["Id"]) for record in records if isinstance(record.get("Id"), str)]
+
+    def _look(self, deployment_id: str, watcher: Watcher) -> DeployResult | NetworkError:
+        try:
+            result = self._client.check_deploy_status(deployment_id)
+        except NetworkError as error:
+            watcher.on_problem(error)
+            return error
+        except SfcutoverError as error:
+            error.tokens = LANDS_LATER
+            error.hint += f"; then go on: sfcutover deployment wait {deployment_id}"
+            raise
+        watcher.on_progress(result)
+        return result
+
+
+def _still_running(
+    deployment_id: str, seconds: float, answer: DeployResult | NetworkError
+) -> StillRunningError:
+    if isinstance(answer, NetworkError):
+        status = f"the last look at it failed ({answer.message})"
+    else:
+        status = f"its status is {answer.status}"
+    return StillRunningError(
+        f"deployment {deployment_id} is not done after {seconds:.0f} s; {status}",
+        hint=f"sfcutover deployment wait {deployment_id}",
+        tokens=LANDS_LATER,
+    )
+
+
+def _unknown(deployment_id: str) -> OperationFailedError:
+    return OperationFailedError(
+        f"the org knows no deployment {deployment_id}",
+        hint="check the id and --target; an org keeps deployments for 30 days",
+        tokens="this command changed nothing in the org",
+    )

@@ -1,0 +1,343 @@
+"""The Metadata API's operations over SOAP, one method each.
+
+zeep does the envelope, from a WSDL of just these operations; the transport is our
+own, so every request has time limits and every answer a largest size.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+import zeep
+import zeep.exceptions
+import zeep.xsd
+from lxml import etree
+from zeep.transports import Transport
+
+from sfcutover.errors import (
+    UNCHANGED,
+    AuthError,
+    ConfigError,
+    LimitError,
+    NetworkError,
+    OperationFailedError,
+    SfcutoverError,
+)
+from sfcutover.salesforce.org import Org, expired_session
+from sfcutover.salesforce.results import (
+    DeployResult,
+    FileProperties,
+    MetadataTypes,
+    RetrieveResult,
+    read_deploy_result,
+    read_file_properties,
+    read_metadata_types,
+    read_retrieve_result,
+)
+from sfcutover.util.http import network_error
+
+INVALID_SESSION = "INVALID_SESSION_ID"
+UNKNOWN_ID = "INVALID_CROSS_REFERENCE_KEY"
+
+# Passing conditions of the org; SDR's list and the Metadata API Developer Guide.
+TRANSIENT_CODES = frozenset(
+    {
+        "SERVER_UNAVAILABLE",
+        "REQUEST_RUNNING_TOO_LONG",
+        "UNABLE_TO_LOCK_ROW",
+        "UNKNOWN_EXCEPTION",
+    }
+)
+_PERMISSION_CODES = frozenset(
+    {"INSUFFICIENT_ACCESS", "API_CURRENTLY_DISABLED", "API_DISABLED_FOR_ORG"}
+)
+_LIMIT_CODES = frozenset({"LIMIT_EXCEEDED", "REQUEST_LIMIT_EXCEEDED"})
+
+
+class UnknownIdError(NetworkError):
+    """The org knows no such id: a wrong one, or a right one that just leaves Pending (SDR)."""
+
+
+class OrgLockedError(OperationFailedError):
+    """Another deployment or an upgrade holds the org; nothing was begun."""
+
+
+def local_code(fault_code: str) -> str:
+    """``INVALID_SESSION_ID`` of ``sf:INVALID_SESSION_ID``."""
+    return fault_code.rpartition(":")[2].rpartition("}")[2]
+
+
+def fault_error(code: str, message: str, where: str) -> SfcutoverError:
+    """The error that a fault means. where: the org and the operation."""
+    text = f"{code}: {_without_code(code, message)}"
+    if code in _PERMISSION_CODES:
+        return AuthError(
+            text,
+            where=where,
+            hint="the user needs 'Modify Metadata Through Metadata API Functions' "
+            "(or 'Modify All Data') and the API enabled",
+        )
+    if code == "UNSUPPORTED_API_VERSION":
+        return ConfigError(
+            text, where=where, hint="set api_version: to one that the org has (67.0 or later)"
+        )
+    if code in _LIMIT_CODES:
+        return LimitError(
+            text, where=where, hint="wait until the org has room again, then run this again"
+        )
+    if code == UNKNOWN_ID:
+        return UnknownIdError(text, where=where, hint="run this again in a moment; check the id")
+    if code in TRANSIENT_CODES:
+        return NetworkError(text, where=where, hint="run this again in a moment")
+    if code == "ORG_LOCKED":
+        return OrgLockedError(
+            text, where=where, hint="another deployment or upgrade holds the org; try again later"
+        )
+    return OperationFailedError(
+        text, where=where, hint="see the code in the Metadata API Developer Guide"
+    )
+
+
+def _without_code(code: str, message: str) -> str:
+    return " ".join(message.removeprefix(f"{code}:").split())[:500]
+
+
+_ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
+_FAULT = f"{{{_ENVELOPE}}}Fault"
+_OK = 200
+
+
+class UnusableAnswerError(Exception):
+    """Something else than the Metadata API answered; the message completes "answered with"."""
+
+
+class StrictTransport(Transport):
+    """Lets only well-formed answers through: a fault, or the response to the operation sent."""
+
+    def __init__(self, session: requests.Session) -> None:
+        Transport.__init__(self, session=session)
+
+    def post_xml(
+        self, address: str, envelope: etree._Element, headers: Mapping[str, str]
+    ) -> requests.Response:
+        """Send the envelope. Raises UnusableAnswerError for any other answer."""
+        response: requests.Response = Transport.post_xml(self, address, envelope, headers)
+        expected = f"{_content(envelope)}Response"
+        try:
+            found = _content(_parse(response.content))
+        except (etree.XMLSyntaxError, ValueError) as error:
+            raise UnusableAnswerError(_described(response)) from error
+        if found != _FAULT and (found != expected or response.status_code != _OK):
+            raise UnusableAnswerError(_described(response))
+        return response
+
+
+def _parse(content: bytes) -> etree._Element:
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True
+    )
+    root = etree.fromstring(content, parser)
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise ValueError("an envelope has no DTD")
+    return root
+
+
+def _content(envelope: etree._Element) -> str:
+    """The tag of what stands in the body. Raises ValueError if nothing does."""
+    body = envelope.find(f"{{{_ENVELOPE}}}Body")
+    if envelope.tag != f"{{{_ENVELOPE}}}Envelope" or body is None or not len(body):
+        raise ValueError("no SOAP envelope")
+    return str(body[0].tag)
+
+
+def _described(response: requests.Response) -> str:
+    if response.status_code != _OK:
+        return f"HTTP {response.status_code}"
+    return "something that is no Metadata API answer"
+
+
+WSDL = Path(__file__).with_name("metadata.wsdl")
+CLIENT_NAME = "sfcutover"
+MAX_LIST_QUERIES = 3  # listMetadata's limit (Metadata API Developer Guide)
+_BINDING = "{http://soap.sforce.com/2006/04/metadata}MetadataBinding"
+_CHANGING = frozenset({"deploy", "deployRecentValidation", "cancelDeploy"})
+_UNKNOWN = "no answer says what the org did; it is read back before anything is decided"
+
+# zeep at DEBUG logs whole envelopes, the session id included, and at ERROR a traceback
+# for each value it can't read.
+logging.getLogger("zeep").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True)
+class DeployOptions:
+    """DeployOptions in the WSDL's order. rollbackOnError is always true: all or nothing.
+
+    check_only: validate and change nothing.
+    test_level: None leaves it to the org; metadata without code needs no tests.
+    """
+
+    check_only: bool = False
+    test_level: str | None = None
+
+    def as_request(self) -> dict[str, object]:
+        return {
+            "allowMissingFiles": False,
+            "autoUpdatePackage": False,
+            "checkOnly": self.check_only,
+            "ignoreWarnings": True,
+            "performRetrieve": False,
+            "purgeOnDelete": False,
+            "rollbackOnError": True,
+            "singlePackage": True,
+            # Required by Salesforce's WSDL, not by its API: the official CLI leaves it out.
+            "testLevel": self.test_level or zeep.xsd.SkipValue,
+        }
+
+
+class MetadataClient:
+    """One org's Metadata API at one version.
+
+    Every method raises NetworkError when no usable answer came (what the org did is
+    then unknown), AuthError, or the error of the fault. An expired session is renewed
+    once, and the request, which the org has refused, is sent again.
+    """
+
+    def __init__(self, org: Org, api_version: str, wsdl: Path = WSDL) -> None:
+        self._org = org
+        self._version = api_version
+        self._zeep = zeep.Client(
+            str(wsdl),
+            transport=StrictTransport(org.http),
+            # Not strict: elements that nobody knows yet are passed over.
+            settings=zeep.Settings(strict=False, xsd_ignore_sequence_order=True),
+        )
+
+    @property
+    def org(self) -> Org:
+        return self._org
+
+    @property
+    def api_version(self) -> str:
+        return self._version
+
+    def deploy(self, zip_file: bytes, options: DeployOptions) -> str:
+        """Start a deployment; its 18-character id."""
+        answer = self._call("deploy", ZipFile=zip_file, DeployOptions=options.as_request())
+        return _identifier(answer, "deploy")
+
+    def check_deploy_status(self, deployment_id: str, *, details: bool = True) -> DeployResult:
+        answer = self._call(
+            "checkDeployStatus", asyncProcessId=deployment_id, includeDetails=details
+        )
+        return read_deploy_result(answer)
+
+    def cancel_deploy(self, deployment_id: str) -> bool:
+        """Ask for a cancellation; True if it is done already. It is asynchronous."""
+        answer = self._call("cancelDeploy", String=deployment_id)
+        return bool(getattr(answer, "done", False))
+
+    def deploy_recent_validation(self, validation_id: str) -> str:
+        """Deploy what a validation checked; the id of the new deployment."""
+        answer = self._call("deployRecentValidation", validationId=validation_id)
+        return _known_id(answer, "deployRecentValidation")
+
+    def retrieve(self, members: Mapping[str, Sequence[str]]) -> str:
+        """Start retrieving components by type; the retrieval's id."""
+        types = [{"name": name, "members": list(members[name])} for name in sorted(members)]
+        request = {
+            "apiVersion": float(self._version),
+            "singlePackage": True,
+            "unpackaged": {"types": types, "version": self._version},
+        }
+        return _identifier(self._call("retrieve", retrieveRequest=request), "retrieve")
+
+    def check_retrieve_status(self, retrieval_id: str) -> RetrieveResult:
+        answer = self._call("checkRetrieveStatus", asyncProcessId=retrieval_id, includeZip=True)
+        return read_retrieve_result(answer)
+
+    def list_metadata(self, types: Iterable[str]) -> list[FileProperties]:
+        """All components of these types, asked for three types at a time."""
+        queries = [{"type": name} for name in types]
+        found: list[FileProperties] = []
+        for start in range(0, len(queries), MAX_LIST_QUERIES):
+            answer = self._call(
+                "listMetadata",
+                queries=queries[start : start + MAX_LIST_QUERIES],
+                asOfVersion=float(self._version),
+            )
+            found += read_file_properties(answer)
+        return found
+
+    def describe_metadata(self) -> MetadataTypes:
+        return read_metadata_types(self._call("describeMetadata", asOfVersion=float(self._version)))
+
+    def _call(self, operation: str, **arguments: object) -> object:
+        try:
+            return self._send(operation, arguments)
+        except zeep.exceptions.Fault as fault:
+            if local_code(fault.code or "") != INVALID_SESSION:
+                raise self._fault(operation, fault) from fault
+        if not self._org.renew_session():
+            raise expired_session(self._org.instance_url)
+        try:
+            return self._send(operation, arguments)
+        except zeep.exceptions.Fault as fault:
+            raise self._fault(operation, fault) from fault
+
+    def _send(self, operation: str, arguments: Mapping[str, object]) -> object:
+        session = self._org.session
+        address = f"{session.instance_url}/services/Soap/m/{self._version}"
+        service = self._zeep.create_service(_BINDING, address)
+        headers = {
+            "SessionHeader": {"sessionId": session.access_token.reveal()},
+            "CallOptions": {"client": CLIENT_NAME},
+        }
+        try:
+            answer: object = service[operation](_soapheaders=headers, **arguments)
+        except requests.RequestException as error:
+            raise network_error(error, address, _tokens(operation)) from error
+        except zeep.exceptions.Fault:
+            raise
+        except UnusableAnswerError as error:
+            raise self._unusable_answer(operation, str(error)) from error
+        except (zeep.exceptions.Error, etree.LxmlError, ValueError) as error:
+            raise self._unusable_answer(operation, "values that can't be read") from error
+        return answer
+
+    def _unusable_answer(self, operation: str, what: str) -> NetworkError:
+        return NetworkError(
+            f"{operation} was answered with {what}",
+            where=self._org.instance_url,
+            hint="a proxy or a maintenance page may have answered; run this again in a moment",
+            tokens=_tokens(operation),
+        )
+
+    def _fault(self, operation: str, fault: zeep.exceptions.Fault) -> SfcutoverError:
+        code = local_code(fault.code or "")
+        if code == INVALID_SESSION:
+            return expired_session(self._org.instance_url)
+        where = f"{self._org.instance_url} {operation}"
+        return fault_error(code or "UNKNOWN", str(fault.message or ""), where)
+
+
+def _identifier(answer: object, operation: str) -> str:
+    return _known_id(getattr(answer, "id", None), operation)
+
+
+def _known_id(identifier: object, operation: str) -> str:
+    if not isinstance(identifier, str) or not identifier:
+        raise NetworkError(
+            f"{operation} was answered without an id",
+            hint="read the org back before sending anything again",
+            tokens=_tokens(operation),
+        )
+    return identifier
+
+
+def _tokens(operation: str) -> str:
+    """What it means for the customers' tokens that this operation was not answered."""
+    return _UNKNOWN if operation in _CHANGING else UNCHANGED

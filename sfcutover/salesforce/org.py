@@ -1,0 +1,216 @@
+"""One org: its session, renewed once when it expires, and its REST API."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import requests
+
+from sfcutover.allowlist.ranges import Address
+from sfcutover.errors import AuthError, NetworkError, OperationFailedError
+from sfcutover.salesforce.sessions import Session, SessionProvider
+from sfcutover.util.http import check_url, network_error, new_session
+
+if TYPE_CHECKING:
+    from simple_salesforce.api import Salesforce
+
+
+_CHECK_URL = "check the instance URL: it is the org's My Domain, without a path"
+_SERVER_ERROR = 500
+_READ_ONLY = "nothing was changed in the org; customers' refresh tokens keep working"
+
+
+class Org:
+    """An org, opened when it is first needed.
+
+    provider: where sessions come from. Every method raises AuthError for a session
+    that can't be had and NetworkError for an org that can't be reached.
+    """
+
+    def __init__(self, provider: SessionProvider) -> None:
+        self._provider = provider
+        self._session: Session | None = None
+        self.http = new_session()
+
+    @property
+    def session(self) -> Session:
+        """The current session, opened now if there is none."""
+        if self._session is None:
+            self._session = self._provider.open_session()
+        return self._session
+
+    @property
+    def instance_url(self) -> str:
+        return self.session.instance_url
+
+    def renew_session(self) -> bool:
+        """Get another session in place of an expired one; False if the provider can't."""
+        if not self._provider.can_renew:
+            return False
+        self._session = self._provider.open_session()
+        return True
+
+    def api_versions(self) -> list[float]:
+        """The API versions the org offers, oldest first (``GET /services/data``, no login)."""
+        url = f"{check_url(self.instance_url, 'instance_url')}/services/data"
+        try:
+            response = self.http.get(url, headers={"Accept": "application/json"})
+            answer = response.json()
+            versions = sorted(float(each["version"]) for each in answer)
+        except requests.exceptions.JSONDecodeError as error:
+            raise NetworkError(
+                f"{url} answered HTTP {response.status_code} and no JSON",
+                hint=_CHECK_URL,
+                tokens=_READ_ONLY,
+            ) from error
+        except requests.RequestException as error:
+            raise network_error(error, url, _READ_ONLY) from error
+        except (KeyError, TypeError, ValueError):
+            versions = []
+        if not versions:
+            raise NetworkError(f"{url} lists no API versions", hint=_CHECK_URL, tokens=_READ_ONLY)
+        return versions
+
+    def query(
+        self, soql: str, api_version: str, *, tooling: bool = False
+    ) -> list[dict[str, object]]:
+        """The records of a SOQL query, at most one page. Raises OperationFailedError if refused."""
+        from simple_salesforce.exceptions import (
+            SalesforceError,
+            SalesforceExpiredSession,
+        )
+
+        try:
+            try:
+                return self._query(soql, api_version, tooling)
+            except SalesforceExpiredSession:
+                if not self.renew_session():
+                    raise
+                return self._query(soql, api_version, tooling)
+        except SalesforceExpiredSession as error:
+            raise expired_session(self.instance_url) from error
+        except SalesforceError as error:
+            if error.status >= _SERVER_ERROR:
+                raise NetworkError(
+                    f"the org could not answer a query (HTTP {error.status})",
+                    where=self.instance_url,
+                    hint="see whether the org is down for maintenance, then run this again",
+                    tokens=_READ_ONLY,
+                ) from error
+            raise OperationFailedError(
+                f"the org refused a query (HTTP {error.status})",
+                hint="check that the user may use the API and read this object",
+                where=self.instance_url,
+            ) from error
+        except requests.RequestException as error:
+            raise network_error(error, self.instance_url, _READ_ONLY) from error
+
+    def _query(self, soql: str, api_version: str, tooling: bool) -> list[dict[str, object]]:
+        salesforce = self._rest(api_version)
+        if tooling:
+            answer = salesforce.toolingexecute("query", params={"q": soql})
+        else:
+            answer = salesforce.query(soql)
+        records = answer.get("records") if isinstance(answer, dict) else None
+        if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
+            raise NetworkError(
+                "the answer to a query holds no records",
+                where=self.instance_url,
+                hint=_CHECK_URL,
+                tokens=_READ_ONLY,
+            )
+        return records
+
+    def _rest(self, api_version: str) -> Salesforce:
+        from simple_salesforce.api import Salesforce
+
+        session = self.session
+        salesforce = Salesforce(
+            instance_url=session.instance_url,
+            session_id=session.access_token.reveal(),
+            version=api_version,
+            session=self.http,
+        )
+        # It writes https:// in front of every host; an emulated org on loopback may have http.
+        salesforce.base_url = f"{session.instance_url}/services/data/v{api_version}/"
+        salesforce.tooling_url = f"{salesforce.base_url}tooling/"
+        return salesforce
+
+    def close(self) -> None:
+        self.http.close()
+
+
+def expired_session(instance_url: str) -> AuthError:
+    """The error for a session the org no longer knows and that can't be renewed."""
+    return AuthError(
+        "the session is expired or invalid (INVALID_SESSION_ID)",
+        where=instance_url,
+        hint="get a new access token, or give the org a way in that renews itself: "
+        "alias, jwt, client_credentials",
+    )
+
+
+SUCCESS = "Success"
+RESTRICTED = "Restricted IP"
+_REFRESH = "OauthRefreshToken"
+_USER_ID = re.compile(r"005[A-Za-z0-9]{12,15}")
+_CLOCK_SKEW = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Login:
+    """One row: a redemption by refresh token."""
+
+    id: str
+    time: datetime
+    source: Address
+    status: str
+    user_id: str
+
+
+class LoginHistory:
+    """Reads an org's LoginHistory. An org that doesn't show it gives no rows."""
+
+    def __init__(self, org: Org, api_version: str) -> None:
+        self._org = org
+        self._api_version = api_version
+
+    def redemptions(self, since: datetime, user_id: str | None = None) -> list[Login] | None:
+        """Redemptions since a time, the newest first; None where the org doesn't say.
+
+        Raises NetworkError for an org that can't be asked.
+        """
+        start = (since - _CLOCK_SKEW).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        conditions = f"LoginTime >= {start}"
+        if user_id is not None and _USER_ID.fullmatch(user_id):
+            conditions += f" AND UserId = '{user_id}'"
+        columns = "Id, SourceIp, Status, LoginTime, LoginSubType, UserId"
+        soql = (  # conditions: a time, and an id that was checked
+            f"SELECT {columns} FROM LoginHistory "  # noqa: S608
+            f"WHERE {conditions} ORDER BY LoginTime DESC LIMIT 2000"
+        )
+        try:
+            records = self._org.query(soql, self._api_version)
+        except OperationFailedError:
+            return None
+        return [login for record in records if (login := _read(record)) is not None]
+
+
+def _read(record: Mapping[str, object]) -> Login | None:
+    if record.get("LoginSubType") not in (_REFRESH, None):
+        return None
+    try:
+        return Login(
+            str(record["Id"]),
+            datetime.fromisoformat(str(record["LoginTime"]).replace("+0000", "+00:00")),
+            ipaddress.ip_address(str(record["SourceIp"])),
+            str(record["Status"]),
+            str(record.get("UserId") or ""),
+        )
+    except (KeyError, ValueError):
+        return None

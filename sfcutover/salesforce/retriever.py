@@ -1,0 +1,252 @@
+"""Reading components out of an org: found by listMetadata, matched by the app they name.
+
+A child component's full name can't be guessed from the app's (seen: ``<App>``,
+``<App>_oauthSecurity``, ``<App>_oauthPlcy``, ``<Settings>_defaultPolicy``, with a
+namespace in front), so each candidate is read and its ``<externalClientApplication>``
+compared.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import lzma
+import stat
+import struct
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+from sfcutover.allowlist.carriers import APP, OAUTH_POLICIES, Carrier, ComponentType
+from sfcutover.allowlist.component import Component, app_of, parse_component
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.errors import (
+    ConfigError,
+    DriftError,
+    LimitError,
+    NetworkError,
+    OperationFailedError,
+    StillRunningError,
+)
+from sfcutover.salesforce.metadata import MetadataClient
+from sfcutover.salesforce.results import FileProperties, RetrieveResult
+from sfcutover.util.clock import Clock, next_interval
+
+MAX_FILES = 10_000  # of a deploy or retrieve (Metadata API Developer Guide)
+MAX_UNZIPPED_BYTES = 64 * 1024 * 1024
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,  # encrypted; NotImplementedError: a compression nobody knows
+    ValueError,  # names that are no UTF-8, offsets outside the file
+)
+_HINT = "nothing of it was used; retrieve again, and if it stays so, look at what is in the way"
+
+
+def read_zip(data: bytes, where: str) -> dict[str, bytes]:
+    """The files by path. Raises OperationFailedError for a zip that is broken or that
+    would leave its folder, LimitError for one that is too large."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
+            _check_size(entries, where)
+            paths = [_safe_path(entry, where) for entry in entries]
+            _check_unique(paths, where)
+            return {
+                path: _read(archive, entry, where)
+                for path, entry in zip(paths, entries, strict=True)
+            }
+    except _DAMAGED as error:
+        raise OperationFailedError(
+            f"not a readable zip: {error}", where=where, hint=_HINT
+        ) from error
+
+
+def _check_size(entries: list[zipfile.ZipInfo], where: str) -> None:
+    if len(entries) > MAX_FILES:
+        raise LimitError(
+            f"the zip holds {len(entries):,} files; the limit is {MAX_FILES:,}",
+            where=where,
+            hint=_HINT,
+        )
+    if sum(entry.file_size for entry in entries) > MAX_UNZIPPED_BYTES:
+        raise _too_large(where)
+
+
+def _safe_path(entry: zipfile.ZipInfo, where: str) -> str:
+    path = PurePosixPath(entry.filename.replace("\\", "/"))
+    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in entry.filename:
+        raise OperationFailedError(
+            f"the zip holds a path that leads out of it: {entry.filename!r}",
+            where=where,
+            hint=_HINT,
+        )
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise OperationFailedError(
+            f"the zip holds a link: {entry.filename!r}", where=where, hint=_HINT
+        )
+    return str(path)
+
+
+def _check_unique(paths: list[str], where: str) -> None:
+    twice = [path for path, count in Counter(paths).items() if count > 1]
+    if twice:
+        raise OperationFailedError(f"the zip holds {twice[0]!r} twice", where=where, hint=_HINT)
+
+
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> bytes:
+    with archive.open(entry) as file:
+        data = file.read(MAX_UNZIPPED_BYTES + 1)
+    if len(data) > MAX_UNZIPPED_BYTES:
+        raise _too_large(where)
+    return data
+
+
+def _too_large(where: str) -> LimitError:
+    return LimitError(
+        f"the zip unpacks to more than {MAX_UNZIPPED_BYTES:,} bytes", where=where, hint=_HINT
+    )
+
+
+RETRIEVE_SECONDS = 300.0
+
+
+class Retriever:
+    """Retrieves components through one org's Metadata API. Changes nothing in the org."""
+
+    def __init__(self, client: MetadataClient, clock: Clock | None = None) -> None:
+        self._client = client
+        self._clock = clock or Clock()
+
+    def snapshot(
+        self, app: str, carriers: Sequence[Carrier], *, policies: bool = False
+    ) -> Snapshot:
+        """The app's components. Raises ConfigError for an app that isn't there, DriftError
+        for a component that is missing or there twice."""
+        types = [carrier.component_type for carrier in carriers]
+        types += [OAUTH_POLICIES] if policies else []
+        files = self.retrieve(self._members(types))
+        found = tuple(
+            self._only(files, carrier.component_type, carrier, app) for carrier in carriers
+        )
+        return Snapshot(found, self._only(files, OAUTH_POLICIES, None, app) if policies else None)
+
+    def retrieve(self, members: Mapping[str, Sequence[str]]) -> dict[str, bytes]:
+        """The files of these components by path (``<folder>/<fullName>.<suffix>``)."""
+        result = self._wait(self._client.retrieve(members))
+        where = f"{self._client.org.instance_url} retrieve {result.id}"
+        if not result.success or result.zip_file is None:
+            reason = result.error_message or "; ".join(result.messages) or result.status
+            raise OperationFailedError(
+                f"the retrieve failed: {reason}",
+                where=where,
+                hint="correct it, then run this again",
+            )
+        return read_zip(result.zip_file, where)
+
+    def apps(self) -> list[str]:
+        """The full names of the org's External Client Apps."""
+        return sorted(each.full_name for each in self._client.list_metadata([APP.metadata_type]))
+
+    def _members(self, types: Sequence[ComponentType]) -> dict[str, list[str]]:
+        """What to retrieve: the names listMetadata gives, and a wildcard where it gives none."""
+        listed = self._client.list_metadata([each.metadata_type for each in types])
+        return {each.metadata_type: _names(listed, each.metadata_type) or ["*"] for each in types}
+
+    def _wait(self, retrieval_id: str) -> RetrieveResult:
+        started = self._clock.now()
+        while True:
+            elapsed = self._clock.now() - started
+            try:
+                result = self._client.check_retrieve_status(retrieval_id)
+            except NetworkError:
+                if elapsed > RETRIEVE_SECONDS:
+                    raise
+            else:
+                if result.done:
+                    return result
+            if elapsed > RETRIEVE_SECONDS:
+                raise StillRunningError(
+                    f"the retrieve is not done after {elapsed:.0f} s",
+                    where=retrieval_id,
+                    hint="run this again; reading changes nothing",
+                )
+            self._clock.pause(next_interval(elapsed))
+
+    def _only(
+        self,
+        files: Mapping[str, bytes],
+        component_type: ComponentType,
+        carrier: Carrier | None,
+        app: str,
+    ) -> Component:
+        candidates = _matching(files, component_type, app)
+        if len(candidates) == 1:
+            full_name, data = candidates[0]
+            where = component_type.path(full_name)
+            return parse_component(data, component_type, full_name, carrier=carrier, where=where)
+        if not candidates:
+            raise self._missing(component_type, app)
+        names = ", ".join(name for name, _ in candidates)
+        raise DriftError(
+            f"{len(candidates)} components of type {component_type.metadata_type} name the app "
+            f"{app}: {names}",
+            where=self._client.org.instance_url,
+            hint="give app: its full name with the namespace, or remove the wrong component",
+        )
+
+    def _missing(self, component_type: ComponentType, app: str) -> Exception:
+        where = self._client.org.instance_url
+        known = self._app_names(component_type)
+        if not any(_is_app(name, app) for name in known):
+            close = difflib.get_close_matches(app, known, n=3, cutoff=0.5)
+            return ConfigError(
+                f"the org has no app {app!r}",
+                where=where,
+                hint=f"did you mean {' or '.join(close)}? (app: in cutover.yaml)"
+                if close
+                else "check app: in cutover.yaml and that this is the right org",
+            )
+        return DriftError(
+            f"the app {app} has no {component_type.metadata_type}",
+            where=where,
+            hint="save the allowlist once in Setup (External Client App Manager, the app's OAuth "
+            "settings), then run this again; check too that the user may see the app",
+        )
+
+    def _app_names(self, component_type: ComponentType) -> list[str]:
+        own = component_type.metadata_type if component_type.app_element is None else None
+        listed = self._client.list_metadata([own or APP.metadata_type])
+        return sorted(each.full_name for each in listed)
+
+
+def _names(listed: Sequence[FileProperties], metadata_type: str) -> list[str]:
+    return sorted(each.full_name for each in listed if each.metadata_type == metadata_type)
+
+
+def _matching(
+    files: Mapping[str, bytes], component_type: ComponentType, app: str
+) -> list[tuple[str, bytes]]:
+    """The files that name the app, by full name; an exact name beats one under a namespace."""
+    prefix, suffix = f"{component_type.folder}/", f".{component_type.suffix}"
+    exact, namespaced = [], []
+    for path, data in sorted(files.items()):
+        if path.startswith(prefix) and path.endswith(suffix):
+            full_name = path[len(prefix) : -len(suffix)]
+            named = app_of(data, component_type, full_name, path)
+            if named == app:
+                exact.append((full_name, data))
+            elif _is_app(named, app):
+                namespaced.append((full_name, data))
+    return exact or namespaced
+
+
+def _is_app(name: str | None, app: str) -> bool:
+    """True for the app itself, also under the org's namespace (``ns__App``)."""
+    return name is not None and (name == app or name.partition("__")[2] == app)

@@ -1,0 +1,329 @@
+"""Where a session comes from: five providers, each able or unable to get another one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+import requests
+
+from sfcutover.config.org import ClientCredentialsConfig, JwtConfig, OrgConfig
+from sfcutover.config.values import SecretReference, Text
+from sfcutover.errors import AuthError, ConfigError, NetworkError
+from sfcutover.util.files import write_durably
+from sfcutover.util.http import check_url, network_error, new_session
+from sfcutover.util.secrets import Secret, redact
+
+CLI_TIMEOUT_SECONDS = 60
+_MAX_QUOTED = 200
+_SERVER_ERROR = 500
+_JWT_LIFETIME = timedelta(minutes=3)
+_AUTH_URL = re.compile(
+    r"force://(?P<id>[^:@\s]+):(?P<secret>[^:@\s]*):(?P<token>[^:@\s]+)"
+    r"@(?P<host>(?:https?://)?[A-Za-z0-9._-]+(?::[0-9]+)?)/?"
+)
+_UNTOUCHED = "the org was not reached, nothing was changed; customers' refresh tokens keep working"
+
+
+@dataclass(frozen=True)
+class Session:
+    """An open session: the org's URL without a trailing slash, and its access token."""
+
+    instance_url: str
+    access_token: Secret
+
+
+class SessionProvider(Protocol):
+    """Opens a session; asked again after INVALID_SESSION_ID if it can renew."""
+
+    @property
+    def can_renew(self) -> bool:
+        """True if another call of open_session may give a fresh token."""
+
+    def open_session(self) -> Session:
+        """Raises AuthError, ConfigError or NetworkError."""
+
+
+def provider_for(config: OrgConfig) -> SessionProvider:
+    """The provider for a target's org."""
+    if config.alias is not None:
+        return SalesforceCliProvider(config.alias)
+    if config.jwt is not None:
+        return JwtProvider(config.jwt)
+    if config.client_credentials is not None:
+        return ClientCredentialsProvider(config.client_credentials)
+    if config.auth_url is not None:
+        return AuthUrlProvider(config.auth_url)
+    if config.access_token is not None and config.instance_url is not None:
+        return AccessTokenProvider(config.access_token, config.instance_url)
+    raise ConfigError(
+        "no way into the org is given", where=config.where, hint="see org: in the README"
+    )
+
+
+class AccessTokenProvider:
+    """An access token that somebody else got; there is no way to renew it."""
+
+    can_renew = False
+
+    def __init__(self, access_token: SecretReference, instance_url: Text) -> None:
+        self._access_token = access_token
+        self._instance_url = instance_url
+
+    def open_session(self) -> Session:
+        url = check_url(self._instance_url.read(), self._instance_url.where)
+        return Session(url, self._access_token.read())
+
+
+class SalesforceCliProvider:
+    """An org the Salesforce CLI is logged in to. The CLI renews its own tokens.
+
+    ``sf org display --json`` printed the token until 2026-05-27; since then
+    ``sf org auth show-access-token`` does (release notes of the CLI).
+    """
+
+    can_renew = True
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+
+    def open_session(self) -> Session:
+        shown = self._run("org", "display")
+        url = check_url(_text(shown, "instanceUrl"), f"sf org display {self._alias}")
+        token = _text(shown, "accessToken")
+        if not _looks_like_token(token):
+            token = _text(self._run("org", "auth", "show-access-token"), "accessToken")
+        if not _looks_like_token(token):
+            raise AuthError(
+                f"the Salesforce CLI shows no access token for {self._alias!r}",
+                hint="update it (npm install -g @salesforce/cli) or log in again: "
+                f"sf org login web --alias {self._alias}",
+            )
+        return Session(url, Secret(token))
+
+    def _run(self, *words: str) -> Mapping[str, object]:
+        command = ["sf", *words, "--target-org", self._alias, "--json"]
+        try:
+            done = subprocess.run(  # noqa: S603 - a fixed command, no shell
+                command,
+                capture_output=True,
+                timeout=CLI_TIMEOUT_SECONDS,
+                check=False,
+                env={**os.environ, "SF_DISABLE_TELEMETRY": "true", "SF_AUTOUPDATE_DISABLE": "true"},
+            )
+        except OSError as error:
+            raise AuthError(
+                f"the Salesforce CLI (sf) can't be run: {error.strerror}",
+                hint="install it (npm install -g @salesforce/cli), or give the org another way in",
+            ) from error
+        except subprocess.TimeoutExpired as error:
+            raise NetworkError(
+                f"sf {' '.join(words)} took longer than {CLI_TIMEOUT_SECONDS} s",
+                hint="run it by hand and see what it waits for",
+                tokens=_UNTOUCHED,
+            ) from error
+        return self._result(done.stdout, done.returncode)
+
+    def _result(self, output: bytes, exit_code: int) -> Mapping[str, object]:
+        try:
+            document = json.loads(output)
+        except ValueError:
+            document = None
+        result = document.get("result") if isinstance(document, dict) else None
+        if exit_code == 0 and isinstance(result, dict):
+            return result
+        reason = document.get("message") if isinstance(document, dict) else "no JSON answer"
+        raise AuthError(
+            f"the Salesforce CLI has no session for {self._alias!r}: {_one_line(reason)}",
+            hint=f"sf org login web --alias {self._alias}",
+        )
+
+
+class JwtProvider:
+    """JWT bearer flow: an assertion signed with the app's key (RFC 7523)."""
+
+    can_renew = True
+
+    def __init__(self, config: JwtConfig) -> None:
+        self._config = config
+
+    def open_session(self) -> Session:
+        login_url = check_url(self._config.login_url.read(), self._config.where)
+        data = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "assertion": self._assertion(login_url),
+        }
+        return _login(login_url, data)
+
+    def _assertion(self, login_url: str) -> str:
+        import jwt
+
+        claims = {
+            "iss": self._config.client_id.read(),
+            "sub": self._config.username.read(),
+            "aud": login_url,
+            "exp": int((datetime.now(UTC) + _JWT_LIFETIME).timestamp()),
+        }
+        try:
+            return jwt.encode(claims, self._config.private_key.read().reveal(), algorithm="RS256")
+        except (AttributeError, ValueError, TypeError, jwt.PyJWTError) as error:
+            raise ConfigError(
+                "the private key can't sign: it is not an RSA private key in PEM form without "
+                "a password",
+                where=self._config.private_key.where,
+                hint="give the PEM file whose certificate the app holds",
+            ) from error
+
+
+class ClientCredentialsProvider:
+    """Client credentials flow; its endpoint is the org's My Domain (Salesforce Help)."""
+
+    can_renew = True
+
+    def __init__(self, config: ClientCredentialsConfig) -> None:
+        self._config = config
+
+    def open_session(self) -> Session:
+        login_url = check_url(self._config.login_url.read(), self._config.where)
+        data = {
+            "grant_type": "client_credentials",
+            "client_id": self._config.client_id.read(),
+            "client_secret": self._config.client_secret.read().reveal(),
+        }
+        return _login(login_url, data)
+
+
+class AuthUrlProvider:
+    """An SFDX auth URL: ``force://clientId:clientSecret:refreshToken@host``.
+
+    Using it redeems its refresh token. Should the org rotate that token, the new one
+    is written back where the URL was read from a file, before anything else happens;
+    elsewhere it can't be kept: this provider goes on with it, a warning says that the
+    URL is used up.
+    """
+
+    can_renew = True
+
+    def __init__(self, reference: SecretReference) -> None:
+        self._reference = reference
+        self._renewed: Secret | None = None
+
+    def open_session(self) -> Session:
+        secret = self._renewed or self._reference.read()
+        match = _AUTH_URL.fullmatch(secret.reveal())
+        if match is None:
+            raise ConfigError(
+                "this is no SFDX auth URL",
+                where=self._reference.where,
+                hint="sf org display --verbose --json shows one as sfdxAuthUrl",
+            )
+        host = match["host"]
+        login_url = check_url(host if "://" in host else f"https://{host}", self._reference.where)
+        data = {
+            "grant_type": "refresh_token",
+            "client_id": unquote(match["id"]),
+            "refresh_token": Secret(unquote(match["token"])).reveal(),
+        }
+        if match["secret"]:
+            data["client_secret"] = Secret(unquote(match["secret"])).reveal()
+        return _login(login_url, data, on_rotation=lambda token: self._keep(match, token))
+
+    def _keep(self, match: re.Match[str], token: str) -> None:
+        self._renewed = Secret(f"force://{match['id']}:{match['secret']}:{token}@{match['host']}")
+        if self._reference.file is None:
+            problem = "has nowhere to be kept. Keep the next one in a file"
+        else:
+            try:
+                write_durably(self._reference.file, self._renewed.reveal() + "\n")
+                return
+            except OSError as error:
+                problem = f"can't be written to {self._reference.file}: {error.strerror}"
+        warnings.warn(
+            f"{self._reference.where}: the org rotated this auth URL's refresh token, so the URL "
+            f"is used up, and the new one {problem}",
+            stacklevel=2,
+        )
+
+
+def _login(
+    login_url: str, data: dict[str, str], on_rotation: Callable[[str], None] | None = None
+) -> Session:
+    """Ask the token endpoint. on_rotation gets a new refresh token before anything else."""
+    from simple_salesforce.exceptions import SalesforceAuthenticationFailed
+    from simple_salesforce.login import token_login
+
+    http = new_session()
+    url = f"{login_url}/services/oauth2/token"
+
+    def read_answer(response: requests.Response, **_: object) -> None:
+        if response.is_redirect:
+            return  # refused by the session
+        token = _answer_of(response, url).get("refresh_token")
+        if on_rotation and token and isinstance(token, str) and token != data["refresh_token"]:
+            on_rotation(token)
+
+    http.hooks["response"].append(read_answer)
+    try:
+        with warnings.catch_warnings():
+            # It names a URL to visit; the error below says more.
+            warnings.filterwarnings("ignore", r"\s*If your connected app")
+            token, host = token_login(url, data, "", data.get("client_id", ""), None, None, http)
+    except SalesforceAuthenticationFailed as error:
+        raise _refused(login_url, error.code, error.auth_message) from error
+    except requests.RequestException as error:
+        raise network_error(error, url, _UNTOUCHED) from error
+    except AttributeError as error:
+        raise _refused(login_url, "HTTP 200", "the answer holds no instance URL") from error
+    finally:
+        http.close()
+    if not token or not isinstance(token, str):
+        raise _refused(login_url, "HTTP 200", "the answer holds no access token")
+    scheme = urlsplit(login_url).scheme
+    return Session(check_url(f"{scheme}://{host}", login_url), Secret(token))
+
+
+def _answer_of(response: requests.Response, url: str) -> Mapping[str, object]:
+    """The token endpoint's answer. Raises NetworkError if something else answered."""
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if isinstance(answer, dict) and response.status_code < _SERVER_ERROR:
+        return answer
+    problem = "" if isinstance(answer, dict) else " and no JSON object"
+    raise NetworkError(
+        f"{url} answered HTTP {response.status_code}{problem}",
+        hint="check the login URL and the network, then run this again",
+        tokens=_UNTOUCHED,
+    )
+
+
+def _refused(login_url: str, code: object, description: object) -> AuthError:
+    return AuthError(
+        f"{login_url} refused the login: {_one_line(code)}: {_one_line(description)}",
+        hint="check the app's client id and secret or key, its flow settings, and the user",
+        tokens=_UNTOUCHED,
+    )
+
+
+def _one_line(text: object) -> str:
+    """What a server or the CLI said, short, and masked before a cut could halve a secret."""
+    return " ".join(redact(str(text or "")).split())[:_MAX_QUOTED]
+
+
+def _text(document: Mapping[str, object], key: str) -> str:
+    value = document.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _looks_like_token(text: str) -> bool:
+    """The CLI prints a sentence in place of a token that it hides."""
+    return bool(text) and not re.search(r"\s", text)

@@ -1,0 +1,1 @@
+"""How traffic leaves and redeems: egress, tokens, the switch command and checks."""

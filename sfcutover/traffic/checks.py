@@ -1,0 +1,285 @@
+"""What must hold while watching, beside the canary: a Prometheus query, or a command.
+
+A check says one of four things, which are never mixed: that it holds, that it does not,
+that nobody can tell from what was seen, or that it could not look at all.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import math
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests
+
+from sfcutover.config.traffic import Check, Condition, PrometheusCheck
+from sfcutover.config.values import SecretReference
+from sfcutover.errors import ConfigError, SfcutoverError
+from sfcutover.util.http import is_loopback_url, network_error, new_session
+from sfcutover.util.processes import Ended, child_environment, run_in_group
+from sfcutover.util.secrets import redact
+
+if TYPE_CHECKING:
+    from sfcutover.config.traffic import Check
+
+
+class Verdict(enum.StrEnum):
+    """What one look at a check says."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One look. detail: one line for people; it may quote what was seen."""
+
+    name: str
+    verdict: Verdict
+    detail: str
+
+
+Look = Callable[[], CheckResult]
+
+
+def check_for(config: Check, secrets_env: frozenset[str] = frozenset()) -> Look:
+    """The check as something to call again and again; a call never raises.
+
+    secrets_env: variables that a check's command does not get.
+    Raises ConfigError for what can't work at all: an unset variable, a URL that is
+    none, a program that is not there.
+    """
+    if config.prometheus is not None:
+        pass
+
+        return prometheus_check(config.prometheus, config.title, config.timeout)
+    pass
+
+    return command_check(config, secrets_env)
+
+
+_OK = 200
+_SHOWN_SERIES = 3
+_LONGEST_TEXT = 200  # characters of the server's own words
+_NO_SERIES = (
+    "the query found no series (they are stale or never were; a comparison belongs in condition)"
+)
+
+
+class NoAnswerError(Exception):
+    """Why there is no result of a query."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The result of an instant query: a value per series, and what the server remarked."""
+
+    values: tuple[tuple[str, float], ...]
+    warnings: tuple[str, ...]
+
+
+def judge(answer: Answer, condition: Condition) -> tuple[Verdict, str]:
+    """The verdict on an answer, and why."""
+    failed = [each for each in answer.values if not _holds(each[1], condition)]
+    unknown = [each for each in answer.values if math.isnan(each[1])]
+    if failed:
+        verdict, detail = Verdict.FAILED, f"{_shown(failed)} is not {condition}"
+    elif unknown:
+        verdict, detail = Verdict.INCONCLUSIVE, f"{_shown(unknown)} is no number"
+    elif not answer.values:
+        verdict, detail = Verdict.INCONCLUSIVE, _NO_SERIES
+    else:
+        verdict, detail = Verdict.PASSED, f"{_shown(answer.values)} is {condition}"
+    return verdict, "; warning: ".join([detail, *answer.warnings])
+
+
+def read_answer(status: int, body: bytes) -> Answer:
+    """The answer in an HTTP body. Raises NoAnswerError for everything else."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise NoAnswerError(f"HTTP {status} with something that is no answer of Prometheus")
+    if status != _OK or document.get("status") != "success":
+        kind, words = _text(document.get("errorType")), _text(document.get("error"))
+        raise NoAnswerError(f"HTTP {status}: {kind}: {words}")
+    warnings = document.get("warnings")
+    return Answer(
+        _values_in(document.get("data")),
+        tuple(_text(each) for each in warnings) if isinstance(warnings, list) else (),
+    )
+
+
+def _values_in(data: object) -> tuple[tuple[str, float], ...]:
+    try:
+        match data:
+            case {"resultType": "vector", "result": list(series)}:
+                return tuple((_labels(each["metric"]), _number(each["value"])) for each in series)
+            case {"resultType": "scalar", "result": sample}:
+                return (("the value", _number(sample)),)
+            case {"resultType": str(kind)}:
+                raise NoAnswerError(f"the query gives a {_text(kind)}, not one number a series")
+    except (KeyError, TypeError, ValueError, AttributeError):
+        pass
+    raise NoAnswerError("the answer holds something that is not one number a series")
+
+
+def _number(sample: object) -> float:
+    """Of ``[time, "text"]``: JSON has no NaN, so numbers come as texts."""
+    match sample:
+        case [int() | float(), str(text)]:
+            return float(text)
+    raise ValueError
+
+
+def _labels(metric: Mapping[str, str]) -> str:
+    labels = ", ".join(f'{name}="{value}"' for name, value in metric.items() if name != "__name__")
+    return _text(metric.get("__name__", "") + (f"{{{labels}}}" if labels else "")) or "the value"
+
+
+def _holds(value: float, condition: Condition) -> bool:
+    return math.isnan(value) or condition.holds(value)
+
+
+def _shown(values: Sequence[tuple[str, float]]) -> str:
+    shown = ", ".join(f"{name} = {value:.12g}" for name, value in values[:_SHOWN_SERIES])
+    more = len(values) - _SHOWN_SERIES
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _text(value: object) -> str:
+    """The server's words on one line, masked before a cut could halve a secret."""
+    return " ".join(redact(str(value)).split())[:_LONGEST_TEXT] if value is not None else ""
+
+
+_VERDICTS = {0: Verdict.PASSED, 1: Verdict.FAILED, 2: Verdict.INCONCLUSIVE}
+_COMMAND_LONGEST_TEXT = 200  # characters of the command's last line
+
+
+def command_check(config: Check, secrets_env: frozenset[str]) -> Look:
+    """The check: exit status 0 passed, 1 failed, 2 inconclusive, anything else an error.
+
+    The command gets no variable of secrets_env; config.timeout (seconds) ends it and all
+    it has started. Raises ConfigError if there is no such program.
+    """
+    argv = config.command or ()
+    if not argv or shutil.which(argv[0]) is None:
+        raise ConfigError(
+            f"there is no program {argv[0] if argv else ''}",
+            where=config.where,
+            hint="check the name and PATH; a command runs without a shell",
+        )
+
+    def look() -> CheckResult:
+        last = _LastLine()
+        try:
+            environment = child_environment(secrets_env)
+            ended = run_in_group(argv, environment, timeout=config.timeout, output=last.take)
+        except OSError as error:
+            detail = f"it can't be run: {error.strerror}"
+            return CheckResult(config.title, Verdict.ERROR, detail)
+        detail = f"{ended}: {last.text}" if last.text else str(ended)
+        return CheckResult(config.title, _verdict(ended), detail)
+
+    return look
+
+
+class _LastLine:
+    """Keeps the last line that is not blank."""
+
+    text = ""
+
+    def take(self, line: str) -> None:
+        self.text = " ".join(line.split())[:_COMMAND_LONGEST_TEXT] or self.text
+
+
+def _verdict(ended: Ended) -> Verdict:
+    if ended.cut_short:
+        return Verdict.ERROR
+    return _VERDICTS.get(ended.status, Verdict.ERROR)
+
+
+def prometheus_check(config: PrometheusCheck, name: str, timeout: float) -> Look:
+    """The check. timeout: seconds, to connect and between two reads, and for the query itself.
+
+    The token is read at every look, as it may be renewed in between.
+    Raises ConfigError if the URL or the token can't be used.
+    """
+    url = _base_url(config)
+    condition = Condition.parse(config.condition)
+    if config.token is not None:
+        _bearer(config.token)
+
+    def look() -> CheckResult:
+        try:
+            answer = _ask(url, config, timeout)
+            verdict, detail = judge(answer, condition)
+        except (SfcutoverError, NoAnswerError) as error:
+            verdict, detail = Verdict.ERROR, str(error)
+        except requests.RequestException as error:
+            verdict, detail = Verdict.ERROR, network_error(error, url, "").message
+        return CheckResult(name, verdict, detail)
+
+    return look
+
+
+def _ask(url: str, config: PrometheusCheck, timeout: float) -> Answer:
+    headers = {"Authorization": _bearer(config.token)} if config.token else {}
+    with new_session() as session:
+        response = session.get(
+            f"{url}/api/v1/query",
+            params={"query": config.query, "timeout": f"{max(1, round(timeout * 1000))}ms"},
+            headers=headers,
+            timeout=(timeout, timeout),
+        )
+    if response.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
+        words = "the token was not accepted" if config.token else "it asks for a token"
+        raise NoAnswerError(f"HTTP {response.status_code}: {words}")
+    return read_answer(response.status_code, response.content)
+
+
+def _base_url(config: PrometheusCheck) -> str:
+    """The server's URL, which may have a path. An error never quotes it."""
+    url = config.url.read().rstrip("/")
+    if not _is_plain_url(url):
+        raise ConfigError(
+            "the URL of prometheus is not an http or https URL of a server",
+            where=config.url.where,
+            hint="write https://host or https://host/path, without a user; token: holds the token",
+        )
+    if config.token and urlsplit(url).scheme == "http" and not is_loopback_url(url):
+        raise ConfigError(
+            "the token would be sent without encryption",
+            where=config.url.where,
+            hint="write https://…, or leave token: out",
+        )
+    return url
+
+
+def _is_plain_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port_is_one = parts.port != 0
+    except ValueError:
+        return False
+    extra = "@" in parts.netloc or parts.query or parts.fragment
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_one and not extra
+
+
+def _bearer(token: SecretReference) -> str:
+    value = token.read().reveal()
+    if not (value.isascii() and value.isprintable() and " " not in value):
+        raise ConfigError(
+            "the token of prometheus holds a blank or a character that no header can",
+            where=token.where,
+            hint="the secret is the token alone, without 'Bearer'",
+        )
+    return f"Bearer {value}"

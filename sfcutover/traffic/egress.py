@@ -1,0 +1,237 @@
+"""The ways out, and which address the world sees behind one.
+
+Every request takes a connection of its own: a balanced pair alternates by connection, and
+a connection that stays open would show one address only.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter
+
+from sfcutover.allowlist.ranges import Address, IpRange
+from sfcutover.config.cutover import Cutover
+from sfcutover.errors import ConfigError
+from sfcutover.traffic.proxy import (
+    PROXY_AUTHENTICATION_REQUIRED,
+    DestinationUnreachableError,
+    EchoAnswerError,
+    EchoHttpError,
+    EgressError,
+    EgressTlsError,
+    ProxyRefusedError,
+    ProxyUnreachableError,
+    ProxyUrl,
+    egress_error,
+    http_status_error,
+    proxy_refused,
+)
+from sfcutover.util.http import CONNECT_SECONDS, BoundedAdapter
+
+ECHO_READ_SECONDS = 20.0
+_ECHO_HEADERS = {"Accept": "text/plain, */*;q=0.5", "Cache-Control": "no-cache, no-store"}
+_MAX_ECHO_BYTES = 4096
+_SHOWN = 60  # characters of an answer that is no address
+
+
+def echo_url_of(cutover: Cutover) -> str:
+    """The page that answers with the address it sees. Raises ConfigError with file and line."""
+    if cutover.egress is None:
+        raise ConfigError(
+            "egress is not configured", where=cutover.where, hint="add egress: with old and new"
+        )
+    text = cutover.egress.echo_url
+    return _check_echo_url(text.read(), text.where)
+
+
+def ask_echo(egress_session: requests.Session, echo_url: str) -> Address:
+    """The address the echo sees: plain text or ``{"ip": "…"}``. Raises an EgressError."""
+    url = _check_echo_url(echo_url, None)
+    proxy: ProxyUrl | str = getattr(egress_session, "proxy", "in between")
+    host = urlsplit(url).netloc
+    try:
+        response = egress_session.get(
+            url,
+            headers=_ECHO_HEADERS,
+            timeout=(CONNECT_SECONDS, ECHO_READ_SECONDS),
+            allow_redirects=False,
+        )
+    except requests.RequestException as error:
+        raise egress_error(error, proxy, url) from error
+    if response.status_code == PROXY_AUTHENTICATION_REQUIRED:
+        raise proxy_refused(proxy)
+    if not response.ok or response.is_redirect:
+        raise http_status_error(response, proxy, host)
+    return _address_in(response.content, host)
+
+
+def _check_echo_url(url: str, where: str | None) -> str:
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.username is None
+        parts.port  # noqa: B018 - raises ValueError for one that is none
+    except ValueError:
+        fits = None
+    if not fits:
+        raise ConfigError(
+            "echo_url is no http or https URL without a user",
+            where=where,
+            hint="name a page that answers with the address it sees, as http://ip.quotaguard.com",
+        )
+    return url
+
+
+def _address_in(body: bytes, host: str) -> Address:
+    """An IPv4 address in IPv6 form is what a server for both families calls an IPv4 peer."""
+    text = body[: _MAX_ECHO_BYTES + 1].decode(errors="replace").strip()
+    try:
+        if len(body) > _MAX_ECHO_BYTES:
+            raise ValueError
+        address = ipaddress.ip_address(_json_ip(text) if text.startswith("{") else text)
+        if isinstance(address, ipaddress.IPv4Address):
+            return address
+        if address.scope_id:
+            raise ValueError
+        return address.ipv4_mapped or address
+    except (ValueError, RecursionError):
+        shown = f"{text[:_SHOWN]}…" if len(text) > _SHOWN else text
+        raise EchoAnswerError(
+            f"{host} answered something that is no IP address: {shown!r}",
+            hint="a page of the proxy's or of a network's login may have come instead; "
+            "or name another page as egress.echo_url",
+        ) from None
+
+
+def _json_ip(text: str) -> str:
+    document = json.loads(text)
+    ip = document.get("ip") if isinstance(document, dict) else None
+    if not isinstance(ip, str):
+        raise ValueError
+    return ip.strip()
+
+
+__all__ = [
+    "DestinationUnreachableError",
+    "EchoAnswerError",
+    "EchoHttpError",
+    "Egress",
+    "EgressError",
+    "EgressSession",
+    "EgressTlsError",
+    "ProxyRefusedError",
+    "ProxyUnreachableError",
+    "ProxyUrl",
+    "ask_echo",
+    "echo_url_of",
+    "egress_error",
+    "egress_of",
+]
+
+
+class EgressSession(requests.Session):
+    """Knows nothing but its proxy: the environment's proxies and ~/.netrc are ignored."""
+
+    def __init__(self, proxy: ProxyUrl) -> None:
+        super().__init__()
+        self.proxy = proxy
+        self.trust_env = False
+        self.max_redirects = 0
+        bundles = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
+        self.verify = next(filter(None, bundles), True)
+        self.mount("https://", _OneConnection(proxy))
+        self.mount("http://", _OneConnection(proxy))
+
+
+@dataclass(frozen=True)
+class Egress:
+    """The way traffic leaves. name: old or new. expected: the addresses seen behind it."""
+
+    name: str
+    proxy: ProxyUrl
+    expected: tuple[IpRange, ...]
+
+    def session(self) -> requests.Session:
+        """A session through this proxy and no other way: bounded, TLS verified, no redirects,
+        never a second try, a new connection a request. Threads may share it."""
+        return EgressSession(self.proxy)
+
+
+def egress_of(cutover: Cutover, name: str) -> Egress:
+    """The old or new egress, its secret read. Raises ConfigError with file and line."""
+    configured = cutover.egress
+    proxy = getattr(configured, name) if configured and name in ("old", "new") else None
+    if proxy is None:
+        raise ConfigError(
+            f"egress.{name} is not configured",
+            where=configured.where if configured else cutover.where,
+            hint=f"add egress: {{{name}: {{proxy: {{env: NAME}}}}}}, where NAME is the variable "
+            "that holds the proxy's URL",
+        )
+    entries = cutover.new if name == "new" else cutover.old
+    return Egress(
+        name,
+        ProxyUrl.parse(proxy.proxy.read(), proxy.proxy.where),
+        tuple(entry.to_range() for entry in entries),
+    )
+
+
+class _OneConnection(BaseAdapter):
+    """Makes an adapter, with its connection, for each request, and closes it."""
+
+    def __init__(self, proxy: ProxyUrl) -> None:
+        super().__init__()
+        self._proxy = proxy
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
+        verify: bool | str = True,
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        with closing(_ProxyAdapter(self._proxy)) as adapter:
+            url = str(self._proxy)
+            return adapter.send(request, stream, timeout, verify, cert, {"http": url, "https": url})
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+class _ProxyAdapter(BoundedAdapter):
+    """Hands the password over apart from the URL, which stands in logs and errors."""
+
+    def __init__(self, proxy: ProxyUrl) -> None:
+        self._proxy = proxy
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        value = self._proxy.basic_auth
+        return {} if value is None else {"Proxy-Authorization": value.reveal()}
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        if not self._proxy.is_socks:
+            return super().proxy_manager_for(proxy, **proxy_kwargs)
+        from urllib3.contrib.socks import SOCKSProxyManager
+
+        user, password = self._proxy.user, self._proxy.password
+        self.proxy_manager[proxy] = SOCKSProxyManager(
+            proxy,
+            username=user if user else None,
+            password=password.reveal() if password else None,
+        )
+        return self.proxy_manager[proxy]
+
+    def cert_verify(self, conn: Any, url: str, verify: bool | str, cert: Any) -> None:
+        """Also where only the proxy speaks TLS, which requests does not verify by itself."""
+        super().cert_verify(conn, "https://", verify, cert)  # type: ignore[no-untyped-call]

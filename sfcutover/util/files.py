@@ -1,0 +1,189 @@
+"""Writing a file so that it survives a crash: whole, on disk, and readable by its owner only."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sfcutover.errors import ConfigError, OperationFailedError
+
+
+def write_durably(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace the file by text (UTF-8, mode 0600 unless said otherwise); of a link, the file
+    behind it.
+
+    The text is written beside it, synced and renamed, and the folder is synced:
+    at any instant the path holds the old text or the new one. Raises OSError.
+    """
+    path = Path(os.path.realpath(path))
+    descriptor, name = tempfile.mkstemp(prefix=".sfcutover-", dir=path.parent)
+    staging = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        staging.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def make_folders_durably(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for their owner only; each is synced.
+
+    Raises OSError.
+    """
+    if not folder.is_dir():
+        make_folders_durably(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def write_new(path: Path, text: str, *, force: bool) -> None:
+    """Write a file a person will edit (UTF-8, mode 0644 less the umask), whole or not at all.
+
+    Raises FileExistsError if it is there and force is not set, and OSError.
+    """
+    staging = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        staging.write_text(text, encoding="utf-8")
+        if force:
+            staging.replace(path)
+        else:
+            os.link(staging, path)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def resource_folder(name: str) -> Path:
+    """The folder ``templates`` or ``schemas``."""
+    inside = _PACKAGE / name
+    return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+LOCK_SECONDS = 300.0  # one redemption and its storing take less
+_PAUSE_SECONDS = 0.01
+_SPARE_BYTES = 32 * 1024  # twice the longest token
+
+
+def fingerprint(text: str) -> str:
+    """A name for a text that doesn't give it away; of a token, 128 bits of SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def state_folder() -> Path:
+    """``$XDG_STATE_HOME/sfcutover``, else ``~/.local/state/sfcutover``; made if missing.
+
+    Raises ConfigError if it can't be made, or others can write it: it keeps locks, and
+    tokens that no store took.
+    """
+    base = os.environ.get("XDG_STATE_HOME", "")
+    try:
+        home = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
+        folder = home / "sfcutover"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+    except (OSError, RuntimeError) as error:
+        raise _no_folder(str(error)) from None
+    if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise _no_folder(f"others own or can write {folder}")
+    return folder
+
+
+def prove_writable(folder: Path, where: str) -> None:
+    """Write a file of a token's size there, and remove it, before a token is used up.
+
+    Raises ConfigError.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_SPARE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {folder} takes no new token: {error.strerror}",
+            where=where,
+            hint="make room, or make it yours to write: a token that is replaced must be kept",
+        ) from None
+
+
+@contextmanager
+def file_lock(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock file (made if missing, never removed). what: names it in an error.
+
+    Raises OperationFailedError after LOCK_SECONDS, and ConfigError if it can't be opened.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS
+    while (descriptor := try_lock(path)) is None:
+        if time.monotonic() > deadline:
+            raise OperationFailedError(
+                f"{what} is in use: another process has held {path} for {LOCK_SECONDS:.0f} s",
+                hint="see which (fuser shows it), wait for it to end, then run this again",
+            )
+        time.sleep(_PAUSE_SECONDS)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def try_lock(path: Path) -> int | None:
+    """The lock's descriptor, or None while somebody has it. Raises ConfigError."""
+    descriptor = _open(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _same_file(descriptor, path):
+            return descriptor
+    except BlockingIOError:
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"the lock file {path} can't be opened: {error.strerror}",
+            hint="the folder must be yours to write, and the file no link",
+        ) from None
+
+
+def _same_file(descriptor: int, path: Path) -> bool:
+    """False if somebody removed the file between opening and locking."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _no_folder(reason: str) -> ConfigError:
+    return ConfigError(
+        f"there is no folder for this tool's state: {reason}",
+        hint="set XDG_STATE_HOME to a folder that is yours alone and survives a restart",
+    )

@@ -1,0 +1,168 @@
+"""HTTP with bounds: every request has time limits, every answer a largest size.
+
+TLS is always verified; ``REQUESTS_CA_BUNDLE`` names a private authority.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
+
+import requests
+import urllib3.exceptions
+from requests.adapters import HTTPAdapter
+
+from sfcutover.errors import ConfigError, NetworkError
+
+
+def is_loopback_url(url: str) -> bool:
+    """True for a URL whose host is localhost or a loopback address."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name, or no URL at all
+        return False
+
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+TOTAL_SECONDS = 180.0
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+_CHUNK_BYTES = 64 * 1024
+
+
+class ResponseTooLargeError(requests.RequestException):
+    """The answer is larger than MAX_RESPONSE_BYTES, or comes slower than TOTAL_SECONDS."""
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Reads the whole answer at once, within the limits."""
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
+        verify: bool | str = True,
+        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        limit = timeout or (CONNECT_SECONDS, READ_SECONDS)
+        try:
+            response = super().send(request, True, limit, verify, cert, proxies)
+        except requests.RequestException:
+            raise
+        except OSError as error:  # requests' way to say that the authorities' file is missing
+            raise _no_authorities(error) from error
+        response._content = _read_bounded(response)
+        response._content_consumed = True  # type: ignore[attr-defined]  # as requests marks it
+        return response
+
+
+class NoCredentials(requests.auth.AuthBase):
+    """Keeps requests from adding a password of its own from ~/.netrc."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
+def new_session() -> requests.Session:
+    """A session for one org: bounded, verified, without redirects or ~/.netrc."""
+    session = requests.Session()
+    session.auth = NoCredentials()
+    session.max_redirects = 0
+    session.mount("https://", BoundedAdapter())
+    session.mount("http://", BoundedAdapter())
+    return session
+
+
+def check_url(url: str, where: str) -> str:
+    """The URL without a trailing slash. Raises ConfigError unless it is https, or http to
+    loopback, and without a password; the message never repeats one."""
+    try:
+        parts = urlsplit(url)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback_url(url))
+        if secure and parts.hostname and "@" not in parts.netloc:
+            return url.rstrip("/")
+        _, credentials, host = parts.netloc.rpartition("@")
+        shown = parts._replace(netloc=host, query="").geturl()
+        problem = "holds credentials" if secure and credentials else "is not an https URL"
+    except ValueError:
+        shown, problem = "this text", "is no URL"
+    raise ConfigError(
+        f"{shown} {problem}",
+        where=where,
+        hint="write https://…; plain http is accepted only for an org on this machine",
+    )
+
+
+def network_error(error: requests.RequestException, url: str, tokens: str) -> NetworkError:
+    """What a failed request means, in words. tokens: what it means for the customers."""
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    message, hint = _explain(error)
+    return NetworkError(f"{host}: {message}", hint=hint, tokens=tokens)
+
+
+def _explain(error: requests.RequestException) -> tuple[str, str]:
+    again = "check the network from here to the org, then run this again"
+    match error:
+        case requests.exceptions.SSLError():
+            return (
+                "its TLS certificate could not be verified",
+                "if a private authority signed it, set REQUESTS_CA_BUNDLE to its PEM file",
+            )
+        case requests.exceptions.ProxyError():
+            return "the proxy in the way refused or failed", "check HTTPS_PROXY and NO_PROXY"
+        case requests.exceptions.TooManyRedirects():
+            return "it answered with a redirect", "use the org's My Domain URL itself"
+        case requests.exceptions.Timeout():
+            return "it did not answer in time", again
+        case ResponseTooLargeError():
+            return str(error), "run this again; if it stays so, report it"
+        case requests.exceptions.ConnectionError() | requests.exceptions.ChunkedEncodingError():
+            return "the connection failed or broke", again
+        case _:
+            return f"the request failed ({type(error).__name__})", again
+
+
+def _no_authorities(error: OSError) -> ConfigError:
+    return ConfigError(
+        f"the file of TLS authorities can't be used: {error}",
+        hint="set REQUESTS_CA_BUNDLE to a PEM file that is there, or unset it",
+    )
+
+
+def _read_bounded(response: requests.Response) -> bytes:
+    deadline = time.monotonic() + TOTAL_SECONDS
+    body = bytearray()
+    for chunk in _arriving(response):
+        body += chunk
+        if len(body) > MAX_RESPONSE_BYTES:
+            response.close()
+            raise ResponseTooLargeError(f"its answer is larger than {MAX_RESPONSE_BYTES:,} bytes")
+        if time.monotonic() > deadline:
+            response.close()
+            raise ResponseTooLargeError(f"its answer took longer than {TOTAL_SECONDS:.0f} s")
+    return bytes(body)
+
+
+def _arriving(response: requests.Response) -> Iterator[bytes]:
+    """The body as it comes, one read of the socket at a time.
+
+    iter_content waits for whole chunks, so that a body of single bytes would never
+    meet its deadline.
+    """
+    response.raw.decode_content = True
+    try:
+        while chunk := response.raw.read1(_CHUNK_BYTES):
+            yield chunk
+    except urllib3.exceptions.ProtocolError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+    except urllib3.exceptions.DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(error) from error
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.exceptions.ReadTimeout(error) from error
+    except urllib3.exceptions.SSLError as error:
+        raise requests.exceptions.SSLError(error) from error

@@ -1,0 +1,223 @@
+"""Running a person's command: no shell, no secrets, a time limit, and nothing left behind.
+
+The command leads a process group of its own, so that all it has started can be ended
+with it.
+"""
+
+from __future__ import annotations
+
+import enum
+import getpass
+import os
+import re
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from sfcutover.util.secrets import redact, remember
+
+MAX_LINE_BYTES = 64 * 1024
+GRACE_SECONDS = 5.0  # between asking a group to end and ending it
+_LOOK_SECONDS = 0.1
+_CHUNK_BYTES = 64 * 1024
+
+
+class Cause(enum.Enum):
+    """Why a command ended."""
+
+    ITSELF = "itself"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """status: the exit status, or minus the signal. seconds: how long it ran."""
+
+    status: int
+    seconds: float
+    cause: Cause
+
+    @property
+    def cut_short(self) -> bool:
+        return self.cause is not Cause.ITSELF
+
+    def __str__(self) -> str:
+        if self.cause is Cause.TIMEOUT:
+            return f"ended after its time limit ({self.seconds:.1f} s)"
+        if self.status < 0:
+            return f"ended by {_signal_name(-self.status)}"
+        return f"exit status {self.status}"
+
+
+def child_environment(
+    without: frozenset[str], facts: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """This process's variables but those that hold secrets, and the facts.
+
+    The secrets' values are taken out of all later output: the command may know them
+    from elsewhere and print them.
+    """
+    for name in without & os.environ.keys():
+        remember(_parts_of(os.environ[name]))
+    kept = {name: value for name, value in os.environ.items() if name not in without}
+    return kept | dict(facts or {})
+
+
+def run_in_group(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    timeout: float,
+    output: Callable[[str], None],
+    grace: float = GRACE_SECONDS,
+) -> Ended:
+    """Run a command and hand every line it prints to output, secrets masked.
+
+    timeout: seconds, after which its whole group is ended. Ctrl-C is passed on to the
+    group. grace: seconds it is then given to end by itself. Raises OSError if it
+    can't be started.
+    """
+    begun = time.monotonic()
+    with subprocess.Popen(  # noqa: S603 - the argv is the person's own, no shell
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
+    ) as process:
+        command = _Command(process, output, grace)
+        cause = command.run(begun + timeout)
+    return Ended(process.returncode, time.monotonic() - begun, cause)
+
+
+class _Command:
+    """A running command and the lines it prints."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], output: Callable[[str], None], grace: float
+    ) -> None:
+        self._process = process
+        self._grace = grace
+        self._lines = _Lines(output)
+
+    def run(self, deadline: float) -> Cause:
+        """Follow it to its end, or bring that about."""
+        finished = False
+        try:
+            finished = self._follow(deadline)
+            if not finished:
+                self._stop(signal.SIGTERM)
+            return Cause.ITSELF if finished else Cause.TIMEOUT
+        except KeyboardInterrupt:
+            self._stop(signal.SIGINT)
+            return Cause.INTERRUPTED
+        finally:
+            if not finished:
+                self._signal(signal.SIGKILL)  # also what its leader has left behind
+            self._lines.end()
+
+    def _stop(self, number: signal.Signals) -> None:
+        self._signal(number)
+        self._follow(time.monotonic() + self._grace)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS says the latter
+            os.killpg(self._process.pid, number)
+
+    def _follow(self, deadline: float) -> bool:
+        """Read what it prints until it has ended (True) or the deadline has come.
+
+        A child that outlives the command may hold its output open for ever.
+        """
+        stream = self._process.stdout
+        with selectors.DefaultSelector() as selector:
+            if stream is not None:
+                selector.register(stream, selectors.EVENT_READ)
+            while (left := deadline - time.monotonic()) > 0:
+                if stream is None or not selector.select(min(left, _LOOK_SECONDS)):
+                    if self._process.poll() is not None:
+                        return True
+                elif part := os.read(stream.fileno(), _CHUNK_BYTES):
+                    self._lines.feed(part)
+                else:
+                    return self._wait(left)
+        return self._process.poll() is not None
+
+    def _wait(self, seconds: float) -> bool:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self._process.poll() is not None
+
+
+class _Lines:
+    """Bytes in, whole lines out: half a line could hold half a secret."""
+
+    def __init__(self, output: Callable[[str], None]) -> None:
+        self._output = output
+        self._rest = b""
+        self._too_long = False
+
+    def feed(self, part: bytes) -> None:
+        *whole, self._rest = re.split(rb"\r\n|[\r\n]", self._rest + part)
+        for line in whole:
+            self._show(line)
+        if len(self._rest) > MAX_LINE_BYTES:
+            self._too_long, self._rest = True, b""
+
+    def end(self) -> None:
+        if self._rest or self._too_long:
+            self._show(self._rest)
+        self._rest = b""
+
+    def _show(self, line: bytes) -> None:
+        if self._too_long or len(line) > MAX_LINE_BYTES:
+            self._output(f"(a line of more than {MAX_LINE_BYTES:,} bytes is left out)")
+        else:
+            self._output(redact(line.decode("utf-8", "replace")))
+        self._too_long = False
+
+
+def _parts_of(value: str) -> list[str]:
+    """The value, and the password where it is a URL with one."""
+    try:
+        password = urlsplit(value.strip()).password or ""
+    except ValueError:  # no URL at all
+        password = ""
+    return [each for each in (value.strip(), password, unquote(password)) if each]
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+# In the order they are asked. Each is documented by its CI system as who started the run.
+_CI_VARIABLES = (
+    "GITHUB_ACTOR",
+    "GITLAB_USER_LOGIN",
+    "BUILDKITE_BUILD_CREATOR",
+    "CIRCLE_USERNAME",
+    "BUILD_REQUESTEDFOR",  # Azure Pipelines
+    "BUILD_USER_ID",  # Jenkins, with the build user vars plugin
+)
+
+
+def current_actor(environment: Mapping[str, str] = os.environ) -> str:
+    """A name; it proves nothing, as anybody can set a variable."""
+    for variable in _CI_VARIABLES:
+        name = " ".join(environment.get(variable, "").split())
+        if name:
+            return f"{name} ({variable})"
+    try:
+        return getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container's user without a name
+        return f"user id {os.getuid()}"

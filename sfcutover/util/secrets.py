@@ -1,0 +1,256 @@
+"""Secret values: from the environment, a file or a command, and never into any output.
+
+Every value that passes through here is remembered, and ``redact`` takes it out of
+whatever is about to be shown.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import selectors
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, NoReturn, Self
+from urllib.parse import quote, quote_plus
+from xml.sax.saxutils import escape
+
+from sfcutover.errors import ConfigError
+
+MASK = "***"
+COMMAND_TIMEOUT_SECONDS = 30
+MAX_SECRET_BYTES = 64 * 1024
+_SHORTEST_REDACTED = 4  # anything shorter would blank out ordinary words
+_SHORTEST_LINE = 16  # of a secret of several lines, such as a key
+
+_known: set[str] = set()
+
+
+_PLAIN_PROXY = re.compile(r"(?:https?|socks5h?)://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d+/?")
+
+
+class Secret:
+    """A value that doesn't show itself: not in repr, str, logs, tracebacks or pickles."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        remember([value])
+
+    def reveal(self) -> str:
+        """The value itself, for the one call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is never pickled")
+
+
+def remember(values: Iterable[str]) -> None:
+    """Take these values, as they are and as they get encoded, out of all later output.
+
+    A proxy's URL may hold a password. One that is a scheme, a host and a port holds none, and
+    an error that hid it would be of no use.
+    """
+    for value in values:
+        if _PLAIN_PROXY.fullmatch(value):
+            continue
+        lines = [line for line in value.splitlines() if len(line) >= _SHORTEST_LINE]
+        for each in {value, *lines}:
+            _known.update(form for form in _forms(each) if len(form) >= _SHORTEST_REDACTED)
+
+
+def redact(text: str) -> str:
+    """The text with every known secret masked, also where one overlaps another."""
+    parts, end = [], 0
+    for start, stop in _merged(span for value in tuple(_known) for span in _spans(text, value)):
+        parts += [text[end:start], MASK]
+        end = stop
+    return "".join(parts) + text[end:]
+
+
+def _forms(value: str) -> Iterator[str]:
+    """The value as a URL, a form, JSON, XML or a repr shows it."""
+    yield value
+    for encoded in (
+        quote(value, safe="", errors="surrogatepass"),
+        quote(value, errors="surrogatepass"),
+        quote_plus(value, errors="surrogatepass"),
+    ):
+        yield encoded
+        yield re.sub("%..", lambda match: match[0].lower(), encoded)
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield escape(value)
+    yield escape(value, {'"': "&quot;", "'": "&apos;"})
+    yield escape(value, {'"': "&#34;", "'": "&#39;"})  # as Jinja escapes
+    yield repr(value)[1:-1]
+
+
+def _spans(text: str, value: str) -> Iterator[tuple[int, int]]:
+    start = text.find(value)
+    while start >= 0:
+        yield start, start + len(value)
+        start = text.find(value, start + 1)
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, stop in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return merged
+
+
+def environment_value(name: str, where: str) -> str:
+    """An environment variable that is no secret, without blanks around it.
+
+    Raises ConfigError if it is unset, empty or no text.
+    """
+    value = os.environ.get(name, "").strip()
+    if value and _is_text(value):
+        return value
+    state = "is not set" if name not in os.environ else "is not UTF-8" if value else "is empty"
+    raise ConfigError(
+        f"the environment variable {name} {state}",
+        where=where,
+        hint=f"export {name}=… in this shell, or add it to the CI job's secrets",
+    )
+
+
+def secret_from_environment(name: str, where: str) -> Secret:
+    """Read an environment variable, as environment_value does."""
+    return Secret(environment_value(name, where))
+
+
+def secret_from_file(path: Path, where: str) -> Secret:
+    """Read a small text file, without blanks around its text. Raises ConfigError."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_SECRET_BYTES + 1)
+        if len(data) > MAX_SECRET_BYTES:
+            raise _NoSecretError(f"it is larger than {MAX_SECRET_BYTES:,} bytes")
+        return Secret(_text_of(data))
+    except (OSError, ValueError, _NoSecretError) as error:
+        raise ConfigError(
+            f"the secret's file {path} can't be read: {_reason(error)}",
+            where=where,
+            hint="check the path and its permissions; the file holds the secret and nothing else",
+        ) from None
+
+
+def secret_from_command(argv: list[str], where: str) -> Secret:
+    """Run a command (no shell, at most 30 seconds); its stdout is the secret.
+
+    Raises ConfigError; the command's own output is never part of the message.
+    """
+    try:
+        return Secret(_text_of(_output_of(argv)))
+    except (OSError, ValueError, _NoSecretError) as error:
+        raise ConfigError(
+            f"the command {argv[0]} gave no secret: {_reason(error)}",
+            where=where,
+            hint="run it by hand and check that it prints the secret and exits 0",
+        ) from None
+
+
+class _NoSecretError(Exception):
+    """Why there is no secret; never quotes what was found."""
+
+
+def _text_of(data: bytes) -> str:
+    try:
+        text = data.decode().strip()
+    except UnicodeDecodeError:
+        raise _NoSecretError("it is not UTF-8") from None
+    if not text:
+        raise _NoSecretError("it is empty")
+    return text
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
+def _output_of(argv: list[str]) -> bytes:
+    deadline = time.monotonic() + COMMAND_TIMEOUT_SECONDS
+    with subprocess.Popen(  # noqa: S603 - the argv is the person's own, no shell
+        argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            output = _read_until(deadline, process.stdout) if process.stdout else b""
+            code = process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise _NoSecretError(f"it took longer than {COMMAND_TIMEOUT_SECONDS} s") from None
+        finally:
+            process.kill()  # of a process that has ended, this is nothing
+    if code:
+        raise _NoSecretError(f"exit code {code}")
+    return output
+
+
+def _read_until(deadline: float, stream: IO[bytes]) -> bytes:
+    """All of the stream. Not as subprocess does: bounded, and not past the deadline."""
+    output = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while selector.select(max(0.0, deadline - time.monotonic())):
+            part = os.read(stream.fileno(), MAX_SECRET_BYTES)
+            if not part:
+                return output
+            output += part
+            if len(output) > MAX_SECRET_BYTES:
+                raise _NoSecretError(f"its output is larger than {MAX_SECRET_BYTES:,} bytes")
+    raise subprocess.TimeoutExpired([], 0)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class RedactingFormatter(logging.Formatter):
+    """Masks known secrets in the finished line, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def log_to_stderr(verbosity: int) -> None:
+    """Log at INFO with -v, at DEBUG with -vv; nothing without.
+
+    zeep stays at WARNING whatever is asked for: at DEBUG it logs whole envelopes.
+    """
+    if verbosity <= 0:
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
+    logging.getLogger("zeep").setLevel(logging.WARNING)

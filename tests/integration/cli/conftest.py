@@ -1,0 +1,86 @@
+"""Fixtures of the command line's tests: an org, a folder with its cutover.yaml, and commands."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from sfcutover.emulator import Emulator, Scenario
+from sfcutover.util import secrets as credentials
+from tests.integration.cli.harness import Desk, HeldClock
+
+StartOrg = Callable[..., Emulator]
+OpenDesk = Callable[..., Desk]
+
+
+@pytest.fixture(autouse=True)
+def untouched_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Gives back what a command changes in its process: logging, signals, known secrets."""
+    for name in [name for name in os.environ if name.startswith(("SFCUTOVER_", "SF_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(credentials, "_known", set())
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    term = signal.getsignal(signal.SIGTERM)
+    yield
+    root.handlers[:], root.level = handlers, level
+    signal.signal(signal.SIGTERM, term)
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return HeldClock()
+
+
+@pytest.fixture
+def start_org(clock: HeldClock) -> Iterator[StartOrg]:
+    """Starts orgs whose time stands still; keywords are the scenario's settings."""
+    with ExitStack() as stack:
+
+        def start(*, tls: bool = False, **settings: object) -> Emulator:
+            scenario = Scenario.model_validate(settings)
+            return stack.enter_context(Emulator(scenario, tls=tls, clock=clock))
+
+        yield start
+
+
+@pytest.fixture
+def open_desk(
+    start_org: StartOrg,
+    clock: HeldClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[OpenDesk]:
+    """Opens the desk of somebody who works on an org; keywords are the scenario's settings."""
+    desks: list[Desk] = []
+
+    def open_(**settings: object) -> Desk:
+        emulator = start_org(**settings)
+        for name, value in emulator.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        desk = Desk(emulator, tmp_path, clock, monkeypatch, capsys)
+        desk.config.write_text(emulator.config_text(), encoding="utf-8")
+        desks.append(desk)
+        return desk
+
+    yield open_
+    for desk in desks:
+        for process in desk.processes:
+            process.end()
+
+
+@pytest.fixture
+def desk(open_desk: OpenDesk) -> Desk:
+    """The default org's."""
+    return open_desk()

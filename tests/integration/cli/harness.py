@@ -1,0 +1,249 @@
+"""A person at the command line: commands in this process or in one of their own, and the org."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from lxml import etree
+
+from sfcutover.__main__ import main
+from sfcutover.emulator import Emulator
+
+SCHEMAS = Path(__file__).parents[3] / "schemas"
+SECURITY = "ExtlClntAppOauthSecuritySettings"
+SECURITY_NAME = "Acme_Connector_oauthSecurity"
+SECURITY_PATH = f"extlClntAppOauthSecuritySettings/{SECURITY_NAME}.ecaOauthSecurity"
+NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
+PROCESS_SECONDS = 120.0  # the demo, on a busy machine
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The first line of the error, without ``error: ``."""
+        lines = [line for line in self.err.splitlines() if line.startswith("error: ")]
+        assert lines, f"no error on stderr:\n{self.err}"
+        return lines[0].removeprefix("error: ")
+
+    @property
+    def hint(self) -> str:
+        return self._field("next:")
+
+    @property
+    def tokens(self) -> str:
+        return self._field("tokens:")
+
+    def _field(self, name: str) -> str:
+        found = [line.strip() for line in self.err.splitlines() if line.strip().startswith(name)]
+        assert found, f"no {name} on stderr:\n{self.err}"
+        return found[-1].removeprefix(name).strip()
+
+    def json(self, name: str) -> Json:
+        """The one document on stdout, held against the schema of this name."""
+        document: Json = json.loads(self.out)
+        assert document["schema"] == f"sfcutover/{name}/1"
+        schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+        Draft202012Validator(schema).validate(document)
+        return document
+
+    def refused(self, code: int, *parts: str) -> None:
+        """Assert an error in full: its code, these parts in its first line, and the rest of it."""
+        assert self.code == code, f"{self.out}\n{self.err}"
+        for part in parts:
+            assert part in self.error
+        assert self.tokens
+        assert self.hint
+        assert f"  exit:   {code}\n" in self.err
+        assert "Traceback" not in self.err
+
+
+class HeldClock:
+    """The org's time, which stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> datetime:
+        return datetime(2026, 11, 23, 12, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+
+class Process:
+    """sfcutover in a process of its own. Its lines can be waited for; it never outlives a test.
+
+    module: False if the words are Python's own arguments.
+    """
+
+    def __init__(self, words: tuple[str, ...], *, module: bool = True, **options: Any) -> None:
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        command = [sys.executable, *(["-m", "sfcutover"] if module else []), *words]
+        self._process = subprocess.Popen(command, text=True, **{**pipes, **options})
+        self._seen = ""
+        self._watchdog = threading.Timer(PROCESS_SECONDS, self._process.kill)
+        self._watchdog.start()
+
+    def wait_for(self, text: str, stream: str = "stderr") -> str:
+        """Read the stream up to the line that holds the text; that line."""
+        source = getattr(self._process, stream)
+        for line in source:
+            self._seen += line if stream == "stderr" else ""
+            if text in line:
+                return str(line)
+        raise AssertionError(f"the process ended without {text!r}:\n{self._seen}")
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def result(self) -> Result:
+        """Wait for the end."""
+        out, err = self._process.communicate(timeout=PROCESS_SECONDS)
+        return Result(self._process.returncode, out or "", self._seen + (err or ""))
+
+    def end(self) -> None:
+        self._watchdog.cancel()
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()
+
+
+@dataclass
+class Desk:
+    """A folder with a cutover.yaml for an emulated org, and commands run in it."""
+
+    emulator: Emulator
+    folder: Path
+    clock: HeldClock
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+    processes: list[Process] = field(default_factory=list)
+
+    def run(self, *words: str) -> Result:
+        """The command in this process, exactly as the console script runs it."""
+        self.monkeypatch.setattr(sys, "argv", ["sfcutover", *words])
+        self.capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = self.capsys.readouterr()
+        return Result(int(stop.value.code or 0), out, err)
+
+    def start(self, *words: str, **options: Any) -> Process:
+        """The command in a process of its own."""
+        process = Process(words, cwd=self.folder, **options)
+        self.processes.append(process)
+        return process
+
+    def call(self, *words: str, **options: Any) -> Result:
+        """The command in a process of its own, to its end."""
+        return self.start(*words, **options).result()
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "cutover.yaml"
+
+    def configure(self, **keys: object) -> None:
+        """Change keys of cutover.yaml; None takes one out."""
+        data = yaml.safe_load(self.config.read_text(encoding="utf-8")) | keys
+        kept = {key: value for key, value in data.items() if value is not None}
+        self.config.write_text(yaml.safe_dump(kept, sort_keys=False), encoding="utf-8")
+
+    def add_target(self, name: str, emulator: Emulator) -> None:
+        """A second org in cutover.yaml, with its token in a variable of its own."""
+        variable = f"TOKEN_OF_{name.upper()}"
+        self.monkeypatch.setenv(variable, emulator.environment["SF_ACCESS_TOKEN"])
+        org = {"access_token": {"env": variable}, "instance_url": emulator.url}
+        targets = yaml.safe_load(self.config.read_text(encoding="utf-8"))["targets"]
+        self.configure(targets=[*targets, {"name": name, "org": org}])
+
+    def replace(self, old: str, new: str) -> int:
+        """Replace text in cutover.yaml; the number of the first changed line."""
+        text = self.config.read_text(encoding="utf-8")
+        assert old in text
+        self.config.write_text(text.replace(old, new), encoding="utf-8")
+        return text[: text.index(old)].count("\n") + 1
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def baseline(self, name: str = f"{SECURITY_NAME}.ecaOauthSecurity") -> Path:
+        """The live security settings in a file."""
+        path = self.folder / name
+        path.write_bytes(self.emulator.component_xml(SECURITY, SECURITY_NAME))
+        return path
+
+    def asked(self, operation: str) -> int:
+        """How often the org was asked for this, whatever came of it."""
+        return sum(event["operation"] == operation for event in self.emulator.log)
+
+    def live(self) -> list[str]:
+        """The live list: first address, last address and description of each entry."""
+        root = etree.fromstring(self.emulator.component_xml(SECURITY, SECURITY_NAME))
+        return [_entry(each) for each in root.iterfind(f"{{{NAMESPACE}}}tokenIpRanges")]
+
+    def put_live(self, change: Callable[[bytes], bytes]) -> None:
+        """Change the live component behind everybody's back."""
+        xml = self.emulator.component_xml(SECURITY, SECURITY_NAME)
+        self.emulator.put_component(SECURITY, SECURITY_NAME, change(xml))
+
+
+def _entry(element: etree._Element) -> str:
+    texts = [
+        element.findtext(f"{{{NAMESPACE}}}{name}")
+        for name in ("startIpAddress", "endIpAddress", "description")
+    ]
+    return " ".join(text for text in texts if text is not None)
+
+
+def range_xml(start: str, end: str, description: str | None = None) -> bytes:
+    """One entry of a list as the org holds it."""
+    text = f"<description>{description}</description>" if description else ""
+    addresses = f"<endIpAddress>{end}</endIpAddress><startIpAddress>{start}</startIpAddress>"
+    return f"<tokenIpRanges>{text}{addresses}</tokenIpRanges>".encode()
+
+
+def with_entry(entry: bytes) -> Callable[[bytes], bytes]:
+    """A change that appends an entry."""
+
+    def change(xml: bytes) -> bytes:
+        end = xml.rindex(b"</")
+        return xml[:end] + entry + xml[end:]
+
+    return change
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Block until it holds, for as long as a process may take."""
+    pause = threading.Event()
+    for _ in range(int(PROCESS_SECONDS * 100)):
+        if holds():
+            return
+        pause.wait(0.01)
+    raise AssertionError("it never came to hold")
+
+
+def environment(**more: str) -> Mapping[str, str]:
+    """This process's environment and more."""
+    return {**os.environ, **more}

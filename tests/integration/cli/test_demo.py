@@ -1,0 +1,232 @@
+"""The demo shows what the README says it shows, leaves its report and nothing else."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from sfcutover.documents.commands import DemoFault
+from tests.integration.cli.harness import Desk, Process, Result, environment
+
+README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+AT_ONCE = 3  # they mostly wait; more would be slowed down by each other
+_EXAMPLE = re.compile(
+    r"^\$ sfcutover (demo.*)\n((?:(?!\$ ).*\n)+)\$ echo \$\?\n(\d+)\n", re.MULTILINE
+)
+_VARIABLE = re.compile(
+    r"(?P<address>\d+(?:\.\d+){3})|(?P<decimal>\d+\.\d)|(?P<number>\d+)"
+    r"|(?P<folder>/tmp/sfcutover-demo-\w+)|(?P<spaces> +)"
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A command of the README, its last lines and its exit code there."""
+
+    words: tuple[str, ...]
+    last: tuple[str, ...]
+    code: int
+
+
+def _examples() -> list[Example]:
+    blocks = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    return [
+        Example(
+            tuple(words.split()),
+            tuple(line for line in shown.splitlines() if line != "…"),
+            int(code),
+        )
+        for block in blocks
+        for words, shown, code in _EXAMPLE.findall(block)
+    ]
+
+
+EXAMPLES = _examples()
+
+
+def pattern_of(line: str) -> str:
+    """The line with other counts, seconds and folders. Nought stays nought, what is not nought
+    doesn't become it, and an address stays as it is."""
+    parts, end = [], 0
+    for found in _VARIABLE.finditer(line):
+        parts += [re.escape(line[end : found.start()]), _any_like(found)]
+        end = found.end()
+    return "".join([*parts, re.escape(line[end:])])
+
+
+def _any_like(found: re.Match[str]) -> str:
+    text = found[0]
+    match found.lastgroup:
+        case "address":
+            return re.escape(text)
+        case "decimal" | "number" if float(text) == 0:
+            return re.escape(text)
+        case "decimal":
+            return r"(?!0\.0)\d+\.\d"
+        case "number":
+            return r"[1-9]\d*"
+        case "folder":
+            return r"/\S+/sfcutover-demo-\w+"
+        case _:
+            return " +"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a demo wrote, and what it left behind in its home and among temporary files."""
+
+    result: Result
+    home: list[Path]
+    temporary: list[Path]
+
+
+class Demos:
+    """Runs demos, a few at a time, each with a home and a folder for temporary files."""
+
+    def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
+        self._folder = folder
+        self._pool = pool
+        self._shown: dict[tuple[str, ...], Future[Shown]] = {}
+
+    def begin(self, words: tuple[str, ...]) -> None:
+        folder = self._folder / str(len(self._shown))
+        self._shown[words] = self._pool.submit(_show, words, folder)
+
+    def shown(self, *words: str) -> Shown:
+        return self._shown[words].result()
+
+
+def _show(words: tuple[str, ...], folder: Path) -> Shown:
+    process = _started(words, folder)
+    try:
+        result = process.result()
+    finally:
+        process.end()
+    return Shown(result, _left(folder / "home"), _left(folder / "tmp"))
+
+
+def _started(words: tuple[str, ...], folder: Path) -> Process:
+    for name in ("home", "tmp", "work"):
+        (folder / name).mkdir(parents=True)
+    variables = environment(
+        HOME=str(folder / "home"),
+        TMPDIR=str(folder / "tmp"),
+        SFCUTOVER_CONFIG="not-for-the-demo.yaml",
+        HTTPS_PROXY="http://127.0.0.1:9",
+    )
+    return Process(words, cwd=folder / "work", env=variables)
+
+
+def _left(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+JSON = ("demo", "--order", "wrong", "--json")
+
+
+@pytest.fixture(scope="module")
+def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demos]:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        demos = Demos(tmp_path_factory.mktemp("demos"), pool)
+        for words in (JSON, *(example.words for example in EXAMPLES)):
+            demos.begin(words)
+        yield demos
+
+
+def test_the_readme_shows_every_variant() -> None:
+    faults = [("demo", "--fault", name) for name in get_args(DemoFault)]
+    shown = [example.words for example in EXAMPLES]
+    assert shown == [("demo",), ("demo", "--order", "wrong"), *faults]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: " ".join(example.words))
+def test_each_ends_as_the_readme_says(demos: Demos, example: Example) -> None:
+    result = demos.shown(*example.words).result
+    assert result.code == example.code, result.out + result.err
+    lines = result.out.splitlines()[-len(example.last) :]
+    for line, expected in zip(lines, example.last, strict=True):
+        assert re.fullmatch(pattern_of(expected), line), (line, expected)
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: " ".join(example.words))
+def test_each_leaves_its_report_and_nothing_else(demos: Demos, example: Example) -> None:
+    shown = demos.shown(*example.words)
+    assert shown.home == []
+    (report,) = shown.temporary
+    assert f"\nreport: {report}\n" in shown.result.out
+    assert "<html" in report.read_text(encoding="utf-8")
+
+
+def test_it_says_that_timers_are_shortened(demos: Demos) -> None:
+    assert "Timers are shortened: settle 2 s (else 60 s)" in demos.shown("demo").result.out
+
+
+def test_the_refusal_of_the_wrong_order_is_shown(demos: Demos) -> None:
+    result = demos.shown("demo", "--order", "wrong").result
+    assert "$ sfcutover deploy remove-old --yes\n(exit code 4)\n" in result.out
+    assert "error: the new addresses 127.0.0.21, 127.0.0.22 are not on the live list" in result.err
+
+
+def test_programs_get_both_orders_as_one_document(demos: Demos) -> None:
+    result = demos.shown(*JSON).result
+    document = result.json("demo")
+    assert (result.code, document["ok"], document["problems"]) == (0, True, [])
+    assert Path(document["report"]).exists()
+    right, wrong = document["performances"]
+    assert (right["order"], right["failed"], right["outage_seconds"]) == ("right", 0, 0)
+    assert right["deployments"] == {"add-new": 1, "remove-old": 1}
+    assert wrong["failed"] > 0
+    assert wrong["outage_seconds"] > 0  # how long depends on the machine, too
+    failed = {each["phase"]: each["failed"] for each in wrong["phases"]}
+    assert failed["before"] == 0
+    assert min(failed["remove-old"], failed["add-new"]) > 0  # until the traffic moves
+    assert (wrong["commands"][0]["exit_code"], wrong["deployments"]) == (4, {})
+    last = right["phases"][-1]
+    assert last["phase"] == "watch"
+    assert {each["address"] for each in last["addresses"]} == {"127.0.0.21", "127.0.0.22"}
+    assert "done: run emulated-cutover.1" in result.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_in_the_middle_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    process = _started(("demo",), tmp_path)
+    try:
+        process.wait_for("probe: done")
+        process.send(number)
+        result = process.result()  # the run inside holds stderr, so it is gone, too
+    finally:
+        process.end()
+    result.refused(9, "interrupted")
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list((tmp_path / "home").iterdir()) == []
+
+
+def test_a_fault_goes_with_the_right_order(desk: Desk) -> None:
+    result = desk.run("demo", "--order", "wrong", "--fault", "crash")
+    result.refused(2, "--fault goes with the right order")
+
+
+@pytest.mark.parametrize(
+    ("written", "shown", "fits"),
+    [
+        ("0 of 303 failed", "0 of 7 failed", True),
+        ("0 of 303 failed", "1 of 303 failed", False),
+        ("9 refused", "0 refused", False),
+        ("outage 4.1 s", "outage 12.0 s", True),
+        ("outage 4.1 s", "outage 0.0 s", False),
+        ("saw 127.0.0.22", "saw 127.0.0.21", False),
+        ("all      10   0", "all     103   0", True),
+        ("report: /tmp/sfcutover-demo-a1/r", "report: /var/x/sfcutover-demo-b_2/r", True),
+        ("done", "DONE", False),
+    ],
+)
+def test_only_counts_seconds_and_folders_may_differ(written: str, shown: str, fits: bool) -> None:
+    assert bool(re.fullmatch(pattern_of(written), shown)) == fits

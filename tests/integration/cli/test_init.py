@@ -1,0 +1,133 @@
+"""The first step: a cutover.yaml filled in from the org."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from sfcutover.config.cutover import load_config
+from tests.integration.cli.conftest import OpenDesk
+from tests.integration.cli.harness import Desk
+from tests.integration.cli.test_deploy import follow_up
+
+RANGES = ("--old", "127.0.0.11", "--old", "127.0.0.12", "--new", "127.0.0.21")
+
+
+@pytest.fixture
+def empty_desk(desk: Desk) -> Desk:
+    desk.config.unlink()
+    return desk
+
+
+def test_it_writes_a_file_that_plans_at_once(empty_desk: Desk) -> None:
+    result = empty_desk.run("init", *RANGES)
+    assert result.code == 0
+    assert "wrote cutover.yaml for Acme_Connector" in result.out
+    assert "its list has 3 entries" in result.out
+    assert empty_desk.run(*follow_up(result.err)).code == 0
+    assert empty_desk.run("plan").code == 0
+
+
+def test_without_addresses_the_live_list_stands_there_to_choose_from(empty_desk: Desk) -> None:
+    result = empty_desk.run("init")
+    assert result.err == "next: fill in old: and new:, then sfcutover doctor\n"
+    text = empty_desk.config.read_text()
+    assert '# - {range: "192.0.2.64-192.0.2.71", description: "office VPN"}' in text
+    empty_desk.run("plan").refused(2, "cutover.yaml:")
+    assert yaml.safe_load(text)["app"] == "Acme_Connector"
+
+
+def test_the_token_is_named_and_not_written(empty_desk: Desk) -> None:
+    empty_desk.run("init", *RANGES)
+    text = empty_desk.config.read_text()
+    assert '{"env": "SF_ACCESS_TOKEN"}' in text
+    assert empty_desk.emulator.environment["SF_ACCESS_TOKEN"] not in text
+
+
+def test_json_names_the_file_and_the_list(empty_desk: Desk) -> None:
+    document = empty_desk.run("init", *RANGES, "--json").json("init")
+    assert (document["path"], document["app"]) == ("cutover.yaml", "Acme_Connector")
+    assert [each["range"] for each in document["live"]][-1] == "192.0.2.64-192.0.2.71"
+
+
+def test_another_file_is_named_in_what_comes_next(empty_desk: Desk) -> None:
+    result = empty_desk.run("init", *RANGES, "--config", "mine.yaml")
+    assert follow_up(result.err) == ["--config", "mine.yaml", "doctor"]
+    assert not empty_desk.config.exists()
+
+
+def test_a_file_that_is_there_is_kept(desk: Desk) -> None:
+    before = desk.config.read_text()
+    desk.run("init", *RANGES).refused(2, "cutover.yaml: the file is there already")
+    assert desk.config.read_text() == before
+    assert len(desk.emulator.log) == 0
+    assert desk.run("init", *RANGES, "--force").code == 0
+    assert desk.config.read_text() != before
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("--new", "300.1.1.1"), "--new: '300.1.1.1' is not an IP address"),
+        (("--old", "127.0.0.9-127.0.0.1"), "--old: 127.0.0.9-127.0.0.1 is reversed"),
+        (("--name", "a: b"), "'--name': letters, digits, dots"),
+    ],
+)
+def test_what_would_not_load_is_not_written(
+    empty_desk: Desk, words: tuple[str, ...], error: str
+) -> None:
+    empty_desk.run("init", *words).refused(2, error)
+    assert not empty_desk.config.exists()
+
+
+def test_an_org_must_be_named(empty_desk: Desk) -> None:
+    empty_desk.monkeypatch.delenv("SF_INSTANCE_URL")
+    result = empty_desk.run("init")
+    result.refused(2, "no org was named")
+    assert "--alias" in result.hint
+
+
+def test_a_missing_token(empty_desk: Desk) -> None:
+    empty_desk.monkeypatch.delenv("SF_ACCESS_TOKEN")
+    empty_desk.run("init").refused(2, "the environment variable SF_ACCESS_TOKEN is not set")
+
+
+def test_a_wrong_app_is_told_the_right_one(empty_desk: Desk) -> None:
+    result = empty_desk.run("init", "--app", "Acme_Conector")
+    result.refused(2, "no app 'Acme_Conector'")
+    assert "Acme_Connector" in result.hint
+
+
+def test_an_org_with_two_apps(open_desk: OpenDesk) -> None:
+    xml = (
+        '<ExternalClientApplication xmlns="http://soap.sforce.com/2006/04/metadata">'
+        "<contactEmail>a@acme.example</contactEmail><distributionState>Local</distributionState>"
+        "<isProtected>false</isProtected><label>Other</label></ExternalClientApplication>"
+    )
+    extra = {"type": "ExternalClientApplication", "full_name": "Other_App", "xml": xml}
+    desk = open_desk(extra_components=[extra])
+    desk.config.unlink()
+    result = desk.run("init", *RANGES)
+    result.refused(2, "the org has 2 External Client Apps: Acme_Connector, Other_App")
+    assert "--app" in result.hint
+    assert desk.run("init", *RANGES, "--app", "Acme_Connector").code == 0
+
+
+def test_a_place_that_takes_no_file(empty_desk: Desk) -> None:
+    result = empty_desk.run("init", *RANGES, "--config", "nowhere/cutover.yaml")
+    result.refused(1, "nowhere/cutover.yaml: the file was not written: No such file")
+
+
+def test_what_is_commented_out_is_a_config_too(empty_desk: Desk) -> None:
+    """Whoever takes all the comments off has a cutover that a run takes."""
+    empty_desk.run("init", *RANGES)
+    lines = empty_desk.config.read_text().splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("# What follows"))
+    keys = re.compile(r"# ((\w+:|  +\w+:).*)")
+    opened = [keys.sub(r"\1", line) for line in lines[start + 2 :]]
+    empty_desk.config.write_text("\n".join([*lines[:start], *opened, ""]))
+    cutover = load_config(empty_desk.config)
+    assert cutover.missing_for_run == ()
+    assert cutover.watch is not None

@@ -1,0 +1,224 @@
+"""Stopping a deployment's wait, and answering its question, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from sfcutover.emulator import Fault
+from tests.integration.cli.conftest import OpenDesk, StartOrg
+from tests.integration.cli.harness import (
+    Desk,
+    Process,
+    Result,
+    environment,
+    eventually,
+    range_xml,
+    with_entry,
+)
+from tests.integration.cli.test_deploy import OVERLAP, YES, follow_up
+
+
+@pytest.fixture
+def slow_desk(open_desk: OpenDesk) -> Desk:
+    """An org whose deployments go on until the test moves its clock."""
+    return open_desk(deploy_seconds=20)
+
+
+def _interrupted_wait(desk: Desk, *words: str, by: signal.Signals = signal.SIGINT) -> Process:
+    process = desk.start(*YES, *words)
+    process.wait_for("[Pending]")
+    process.send(by)
+    return process
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_wait_and_names_the_command_that_goes_on(
+    slow_desk: Desk, by: signal.Signals
+) -> None:
+    result = _interrupted_wait(slow_desk, by=by).result()
+    identifier = slow_desk.emulator.deployments[0].id
+    result.refused(9, f"interrupted while waiting for deployment {identifier}")
+    assert "may still land" in result.tokens
+    assert slow_desk.asked("cancelDeploy") == 0
+    slow_desk.clock.seconds = 30
+    assert slow_desk.run(*follow_up(result.hint)).code == 0
+    assert slow_desk.live() == OVERLAP
+
+
+def test_a_signal_as_json(slow_desk: Desk) -> None:
+    result = _interrupted_wait(slow_desk, "--json").result()
+    document = result.json("error")
+    assert document["exit_code"] == result.code == 9
+    assert slow_desk.emulator.deployments[0].id in document["next"]
+
+
+def test_cancel_on_interrupt_asks_once(slow_desk: Desk) -> None:
+    result = _interrupted_wait(slow_desk, "--cancel-on-interrupt").result()
+    identifier = slow_desk.emulator.deployments[0].id
+    result.refused(9, f"after the request to cancel, deployment {identifier} is Cancel")
+    assert slow_desk.asked("cancelDeploy") == 1
+    slow_desk.clock.seconds = 30
+    continued = slow_desk.run(*follow_up(result.hint))
+    assert continued.code == 1
+    assert "Canceled" in continued.out
+    assert slow_desk.live() == OVERLAP[:3]
+
+
+def test_a_cancel_that_the_org_does_not_take_still_names_the_command(slow_desk: Desk) -> None:
+    slow_desk.emulator.set_fault(Fault(kind="org_locked", operation="cancelDeploy"))
+    result = _interrupted_wait(slow_desk, "--cancel-on-interrupt").result()
+    result.refused(9, "could not be canceled")
+    assert slow_desk.emulator.deployments[0].id in result.hint
+
+
+def test_interrupted_while_reading_back_nothing_is_claimed(desk: Desk) -> None:
+    desk.emulator.set_fault(Fault(kind="slow", operation="retrieve", skip=1, seconds=60))
+    process = desk.start(*YES)
+    process.wait_for("Reading back")
+    process.send(signal.SIGINT)
+    result = process.result()
+    result.refused(9, desk.emulator.deployments[0].id)
+    assert "nothing was changed" not in result.tokens
+
+
+def test_interrupted_while_sending_it_says_where_to_look(desk: Desk) -> None:
+    desk.emulator.set_fault(Fault(kind="slow", operation="deploy", seconds=60))
+    process = desk.start(*YES)
+    process.wait_for("Preparing")
+    eventually(lambda: desk.asked("deploy") == 1)
+    process.send(signal.SIGINT)
+    result = process.result()
+    result.refused(9, "a deployment being sent")
+    assert "nothing was changed" not in result.tokens
+    assert follow_up(result.hint)[:2] == ["diff", "add-new"]
+
+
+def test_interrupted_on_the_second_target_the_first_is_named(
+    desk: Desk, start_org: StartOrg
+) -> None:
+    second = start_org(deploy_seconds=20)
+    desk.add_target("second", second)
+    process = desk.start(*YES)
+    process.wait_for("second: Waiting for the org [Pending]")
+    process.send(signal.SIGTERM)
+    result = process.result()
+    result.refused(9, second.deployments[0].id)
+    assert "packaging holds the phase" in result.tokens
+    assert follow_up(result.hint)[-2:] == ["--target", "second"]
+
+
+def test_interrupted_while_it_reads_nothing_was_sent(desk: Desk) -> None:
+    desk.emulator.set_fault(Fault(kind="slow", operation="listMetadata", seconds=60))
+    process = desk.start("plan")
+    eventually(lambda: desk.asked("listMetadata") == 1)
+    process.send(signal.SIGINT)
+    result = process.result()
+    result.refused(9, "interrupted")
+    assert "nothing was changed" in result.tokens
+
+
+def test_deployment_wait_can_be_interrupted_and_continued(slow_desk: Desk) -> None:
+    started = slow_desk.run(*YES, "--async")
+    process = slow_desk.start(*follow_up(started.out))
+    process.wait_for("[Pending]")
+    process.send(signal.SIGINT)
+    result = process.result()
+    result.refused(9, "interrupted while waiting for deployment")
+    assert follow_up(result.hint) == follow_up(started.out)
+
+
+@contextmanager
+def _terminal() -> Iterator[tuple[int, int]]:
+    """The two ends of a pseudo-terminal: the person's and the process's."""
+    person, process = pty.openpty()
+    try:
+        yield person, process
+    finally:
+        for end in (person, process):
+            with suppress(OSError):
+                os.close(end)
+
+
+def _answer(desk: Desk, answer: bytes) -> Result:
+    with _terminal() as (person, process):
+        os.write(person, answer)
+        return desk.start("deploy", "add-new", stdin=process).result()
+
+
+def test_a_person_may_say_yes(desk: Desk) -> None:
+    result = _answer(desk, b"y\n")
+    assert result.code == 0, result.err
+    assert "Deploy add-new to packaging? [y/N]:" in result.err
+    assert desk.asked("deploy") == 1
+
+
+@pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04"], ids=["n", "return", "end"])
+def test_anything_else_is_a_no(desk: Desk, answer: bytes) -> None:
+    result = _answer(desk, answer)
+    assert result.code == 9
+    assert "nothing was changed" in result.tokens
+    assert desk.asked("deploy") == 0
+
+
+def test_a_change_while_a_person_thinks_is_drift(desk: Desk) -> None:
+    with _terminal() as (person, process):
+        started = desk.start("deploy", "add-new", stdin=process)
+        started.wait_for("of 256 addresses", "stdout")
+        desk.put_live(with_entry(range_xml("192.0.2.200", "192.0.2.200", "added in Setup")))
+        os.write(person, b"y\n")
+        result = started.result()
+    assert result.code == 4
+    assert "changed by somebody else" in result.err
+    assert desk.asked("deploy") == 0
+
+
+def _screen(desk: Desk, *words: str, **variables: str) -> tuple[int, str]:
+    """What a person sees on a terminal, and the exit code."""
+    with _terminal() as (person, process):
+        streams = {"stdin": process, "stdout": process, "stderr": process}
+        variables = {"TERM": "xterm", "COLUMNS": "120", **variables}
+        started = desk.start(*words, env=environment(**variables), **streams)
+        os.close(process)
+        parts = []
+        with suppress(OSError):  # Linux: the other end is closed
+            while part := os.read(person, 65536):
+                parts.append(part)
+        return started.result().code, b"".join(parts).decode()
+
+
+def test_on_a_terminal_there_are_colours_and_a_live_line(desk: Desk) -> None:
+    code, text = _screen(desk, *YES)
+    assert code == 0
+    assert "\x1b[32m    + 127.0.0.21" in text
+    assert f"packaging: deployment {desk.emulator.deployments[0].id}" in text
+    assert "\x1b[?25l" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "variables"),
+    [
+        ((*YES, "--no-color"), {}),
+        (YES, {"NO_COLOR": "1"}),
+        (("plan", "--config", "missing.yaml"), {"NO_COLOR": "1"}),
+        (("plan", "--config", "missing.yaml"), {"SFCUTOVER_NO_COLOR": "1"}),
+    ],
+)
+def test_colours_can_be_switched_off(
+    desk: Desk, words: tuple[str, ...], variables: dict[str, str]
+) -> None:
+    _, text = _screen(desk, *words, **variables)
+    assert "\x1b[3" not in text
+    assert "\x1b[1m" not in text
+
+
+def test_in_ci_lines_are_never_redrawn(desk: Desk) -> None:
+    code, text = _screen(desk, *YES, CI="true")
+    assert code == 0
+    assert "packaging: Reading back" in text
+    assert "\x1b[?25l" not in text

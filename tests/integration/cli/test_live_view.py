@@ -1,0 +1,183 @@
+"""A run at a terminal, in processes of their own: what a person sees, and what stays."""
+
+from __future__ import annotations
+
+import codecs
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import termios
+import threading
+from contextlib import suppress
+
+import pytest
+
+from sfcutover.emulator import Fault
+from tests.integration.cli.conftest import OpenDesk
+from tests.integration.cli.harness import PROCESS_SECONDS, Desk, HeldClock, Process, environment
+from tests.integration.cli.traffic import RunningClock, keep_token, verify_with
+from tests.unit.terminal import Terminal
+
+RUN = "emulated-cutover.1"
+TIMESTAMPED = re.compile(r"(warning: )?\d\d:\d\d:\d\dZ .*")
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return RunningClock()
+
+
+@pytest.fixture(autouse=True)
+def _no_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LANG", "LC_CTYPE", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def ready(open_desk: OpenDesk) -> Desk:
+    """An org whose run takes a few seconds."""
+    return _quick(open_desk())
+
+
+def _quick(desk: Desk) -> Desk:
+    keep_token(desk)
+    verify_with(desk, settle="0s")
+    desk.configure(watch={"duration": "400ms", "interval": "200ms", "failures": 2})
+    return desk
+
+
+class Seat:
+    """A process at a terminal of its own; what it writes there is shown as it comes."""
+
+    def __init__(self, desk: Desk, *words: str, size: tuple[int, int] = (80, 24), **more: str):
+        self.terminal = Terminal(*size, wraps=True)
+        self._changed = threading.Condition()
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self.modes = termios.tcgetattr(theirs)
+        variables = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "NO_COLOR": "1", **more}
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        self.process: Process = desk.start(*words, env=environment(**variables), **streams)
+        self._theirs = theirs
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        with suppress(OSError):  # Linux: the other end is closed
+            while part := os.read(self._ours, 65536):
+                with self._changed:
+                    self.terminal.write(decoder.decode(part))
+                    self._changed.notify_all()
+
+    def wait_for(self, *words: str) -> str:
+        """The screen, once all the words are on it."""
+
+        def seen() -> bool:
+            return all(word in "\n".join(self.terminal.screen) for word in words)
+
+        with self._changed:
+            assert self._changed.wait_for(seen, PROCESS_SECONDS), self.terminal.text
+            return "\n".join(self.terminal.screen)
+
+    def result(self) -> tuple[int, str]:
+        """The exit code, and everything that stays. The terminal is as it was."""
+        code = self.process.result().code
+        assert termios.tcgetattr(self._theirs) == self.modes
+        os.close(self._theirs)
+        self._reader.join(PROCESS_SECONDS)
+        os.close(self._ours)
+        assert self.terminal.cursor_shown
+        return code, self.terminal.text
+
+
+def test_a_run_to_its_end(ready: Desk) -> None:
+    code, text = Seat(ready, "run", "--yes").result()
+    assert code == 0, text
+    lines = text.splitlines()
+    assert lines[0].startswith(f"{RUN}  done  ")
+    assert "Acme_Connector on packaging" in lines[0]
+    assert sum(line.startswith(" ✓") for line in lines) == 9
+    for deployment in ready.emulator.deployments:
+        assert deployment.id in text
+    assert re.search(r"127\.0\.0\.22  new +\d+ +0$", text, re.MULTILINE)
+    assert "done: run emulated-cutover.1" in text
+    assert text.count("2 deploy add-new") == 1  # nothing of an earlier picture is left
+
+
+def test_interrupted_in_a_deployment_the_error_stands_below(open_desk: OpenDesk) -> None:
+    desk = _quick(open_desk(deploy_seconds=60))
+    seat = Seat(desk, "run", "--yes")
+    seat.wait_for("InProgress")
+    seat.process.send(signal.SIGINT)
+    code, text = seat.result()
+    assert code == 9, text
+    assert f"{RUN}  left under way" in text.splitlines()[0]
+    assert desk.emulator.deployments[0].id in text
+    error = text[text.index("\nerror: ") :]
+    assert [
+        line.split()[0] for line in error.splitlines() if re.match(r"error:|  \w+: ", line)
+    ] == [
+        "error:",
+        "tokens:",
+        "next:",
+        "exit:",
+    ]
+    assert " ✓ " not in error
+
+
+def test_a_pause_is_seen_from_a_second_terminal(ready: Desk) -> None:
+    seat = Seat(ready, "run", "--yes", "--pause-before", "switch")
+    seat.wait_for("WAITS FOR A PERSON at switch", f"sfcutover approve {RUN}")
+    other = Seat(ready, "runs", "--follow", size=(100, 40))
+    other.wait_for("WAITS FOR A PERSON at switch", f"sfcutover cancel {RUN}")
+    assert ready.call("approve", "--note", "it is quiet", "--record-only").code == 0
+    for each in (seat, other):
+        code, text = each.result()
+        assert code == 0, text
+        assert "approved by" in text
+        assert "it is quiet" in text
+        assert "━━ WAITS" not in text
+
+
+def test_a_failure_is_seen_and_stays(ready: Desk) -> None:
+    fault = Fault(kind="save_drops_address", operation="deploy", count=2, address="127.0.0.22")
+    ready.emulator.set_fault(fault)
+    code, text = Seat(ready, "run", "--yes").result()
+    assert code == 1, text
+    assert f"{RUN}  ROLLED BACK" in text
+    assert "✗ packaging: NOT DONE: deployment" in text
+    assert "– not reached: verify-new, switch" in text
+    assert "back: deploy remove-new" in text
+
+
+def test_on_a_dumb_terminal_it_is_lines(ready: Desk) -> None:
+    code, text = Seat(ready, "run", "--yes", size=(400, 200), TERM="dumb").result()
+    assert code == 0, text
+    assert "Z packaging add-new: done in" in text
+    assert "\n ✓ " not in text
+
+
+def test_in_a_pipe_every_line_has_its_time(ready: Desk) -> None:
+    result = ready.call("run", "--yes")
+    assert result.code == 0, result.err
+    lines = result.err.splitlines()
+    assert all(TIMESTAMPED.fullmatch(line) for line in lines[:-1])
+    assert lines[-1].startswith("next: ")
+
+
+def test_in_the_c_locale_all_is_ascii(ready: Desk) -> None:
+    code, text = Seat(ready, "run", "--yes", LC_ALL="C").result()
+    assert code == 0, text
+    assert text.isascii()
+    assert "[ok] 2 deploy add-new" in text
+
+
+def test_without_colours(ready: Desk) -> None:
+    seat = Seat(ready, "run", "--yes", "--no-color", NO_COLOR="")
+    code, text = seat.result()
+    assert code == 0, text
+    assert not seat.terminal.styles

@@ -1,0 +1,193 @@
+"""Step 1 at the command line: what it shows, what it writes, and what it exits with."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from sfcutover.emulator import Fault
+from tests.integration.cli.conftest import OpenDesk
+from tests.integration.cli.harness import Desk
+
+PASSWORD = "open@sesame:21"
+
+
+def _new(desk: Desk) -> list[str]:
+    config = yaml.safe_load(desk.config.read_text(encoding="utf-8"))
+    return [str(each) for each in config["new"]]
+
+
+def test_it_passes_where_traffic_leaves_as_expected(desk: Desk) -> None:
+    result = desk.run("probe")
+    assert result.code == 0
+    lines = [line.split() for line in result.out.splitlines()]
+    assert lines[1][:2] == ["ok", "127.0.0.21"]
+    assert lines[2][:2] == ["ok", "127.0.0.22"]
+    assert "= passed; 37 answers: of 3 evenly balanced addresses" in result.out
+    assert "a probability of at most 9.2e-07" in result.out
+    assert "next: sfcutover deploy add-new" in result.err
+    assert "deploy" not in [event["operation"] for event in desk.emulator.log]
+
+
+def test_the_way_back_is_probed_on_request(desk: Desk) -> None:
+    result = desk.run("probe", "--via", "old", "--json")
+    assert result.code == 0
+    document = result.json("probe")
+    assert document["via"] == "old"
+    assert [each["address"] for each in document["seen"]] == ["127.0.0.11", "127.0.0.12"]
+
+
+def test_json_holds_what_was_seen(desk: Desk) -> None:
+    document = desk.run("probe", "--json").json("probe")
+    assert document["passed"] is True
+    assert document["tries"] == 37 == sum(each["answers"] for each in document["seen"])
+    assert document["proxy"].startswith("http://127.0.0.1:")
+    assert document["hidden_probability"] == pytest.approx(9.157e-07, rel=1e-3)
+    assert (document["problem"], document["next"], document["discovered"]) == (None, None, None)
+
+
+def test_a_missing_address_ends_with_5_before_step_2(open_desk: OpenDesk) -> None:
+    desk = open_desk(new_egress=["127.0.0.21"])
+    result = desk.run("probe")
+    result.refused(5, "127.0.0.22 was never seen in 37 answers")
+    assert "stop here, before step 2" in result.hint
+    assert "MISSING     127.0.0.22" in result.out
+    assert "= not passed;" in result.out
+
+
+def test_an_unexpected_address_ends_with_5_in_one_json_document(open_desk: OpenDesk) -> None:
+    desk = open_desk(new_egress=["127.0.0.21", "127.0.0.22", "127.0.0.23"])
+    result = desk.run("probe", "--json")
+    assert result.code == 5
+    document = result.json("probe")
+    assert (document["passed"], document["unexpected"]) == (False, ["127.0.0.23"])
+    assert "127.0.0.23 was seen" in document["problem"]
+    assert "stop here, before step 2" in document["next"]
+    assert [each["expected"] for each in document["seen"]] == [True, True, False]
+    assert "127.0.0.23 was seen" in result.err
+
+
+def test_confidence_is_that_of_the_verification(desk: Desk) -> None:
+    desk.replace("  settle:", "  confidence: 0.9\n  settle:")
+    assert desk.run("probe", "--json").json("probe")["tries"] == 9
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "part"),
+    [
+        ("proxy_refuses", 6, "refused the user or password"),
+        ("proxy_down", 7, "the connection broke"),
+    ],
+)
+def test_a_proxy_that_fails_is_told_apart(kind: str, code: int, part: str, desk: Desk) -> None:
+    desk.emulator.set_fault(Fault.model_validate({"kind": kind, "count": None}))
+    desk.run("probe").refused(code, part)
+    assert desk.run("probe", "--json").json("error")["exit_code"] == code
+
+
+@pytest.mark.parametrize(
+    ("echo", "part"),
+    [("html", "answered something that is no IP address: '<html>"), ("error_500", "HTTP 500")],
+)
+def test_an_echo_that_is_none_is_told_apart(echo: str, part: str, open_desk: OpenDesk) -> None:
+    open_desk(echo=echo).run("probe").refused(7, part)
+
+
+def test_a_dead_proxy_is_told_apart(desk: Desk) -> None:
+    desk.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", "http://acme:hunter2@127.0.0.1:1")
+    desk.run("probe").refused(7, "http://127.0.0.1:1 can't be reached")
+
+
+@pytest.mark.parametrize(
+    ("url", "part"),
+    [
+        ("acme:hunter2@127.0.0.1:1", "no scheme"),
+        ("http://acme:hunter2@x:y@127.0.0.1:1", "must be percent-encoded"),
+    ],
+)
+def test_a_proxy_url_that_is_none_is_refused_with_its_place(
+    url: str, part: str, desk: Desk
+) -> None:
+    line = desk.replace("{env: SFCUTOVER_NEW_PROXY_URL}", "{env: SFCUTOVER_NEW_PROXY_URL}")
+    desk.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", url)
+    result = desk.run("-vv", "probe")
+    assert result.code == 2
+    assert f"cutover.yaml:{line}: " in result.error
+    assert part in result.error
+    assert "hunter2" not in result.out + result.err
+
+
+def test_without_egress_it_says_what_to_add(desk: Desk) -> None:
+    desk.configure(egress=None)
+    result = desk.run("probe")
+    result.refused(2, "egress.new is not configured")
+    assert "proxy: {env: NAME}" in result.hint
+
+
+# Discovery.
+
+
+def test_discovery_writes_new_and_shows_the_change(open_desk: OpenDesk) -> None:
+    desk = open_desk(new_egress=["127.0.0.22", "127.0.0.31"])
+    before = desk.config.read_text(encoding="utf-8").splitlines()
+    result = desk.run("probe", "--discover")
+    assert result.code == 0, result.err
+    after = desk.config.read_text(encoding="utf-8").splitlines()
+    assert _new(desk) == ["127.0.0.22", "127.0.0.31"]
+    changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+    assert changed == [('new: ["127.0.0.21", "127.0.0.22"]', 'new: ["127.0.0.22", "127.0.0.31"]')]
+    assert '+new: ["127.0.0.22", "127.0.0.31"]' in result.out
+    assert desk.run("probe").code == 0
+    again = desk.run("probe", "--discover")
+    assert "says so already" in again.out
+    assert desk.config.read_text(encoding="utf-8").splitlines() == after
+
+
+def test_discovery_fills_a_file_without_new(desk: Desk) -> None:
+    desk.replace('new: ["127.0.0.21", "127.0.0.22"]', "new:\n  # to come")
+    assert desk.run("probe").code == 2
+    result = desk.run("probe", "--discover", "--json")
+    assert result.code == 0, result.err
+    document = result.json("probe")
+    assert document["discovered"]["changed"] is True
+    assert document["discovered"]["new"] == ["127.0.0.21", "127.0.0.22"] == _new(desk)
+    assert "  # to come" in desk.config.read_text(encoding="utf-8")
+
+
+def test_discovery_writes_nothing_that_would_not_load(open_desk: OpenDesk) -> None:
+    desk = open_desk(new_egress=["127.0.0.11", "127.0.0.12"])  # the old ones
+    before = desk.config.read_text(encoding="utf-8")
+    result = desk.run("probe", "--discover")
+    result.refused(2, "nothing was written", "same addresses")
+    assert "127.0.0.11 is one of the old addresses" in result.err
+    assert desk.config.read_text(encoding="utf-8") == before
+
+
+def test_discovery_writes_nothing_after_a_failure(desk: Desk) -> None:
+    desk.emulator.set_fault(Fault(kind="address_reset", address="127.0.0.22", count=None))
+    before = desk.config.read_text(encoding="utf-8")
+    desk.run("probe", "--discover").refused(5, "requests failed")
+    assert desk.config.read_text(encoding="utf-8") == before
+
+
+def test_discovery_is_of_the_new_addresses_only(desk: Desk) -> None:
+    desk.run("probe", "--discover", "--via", "old").refused(2, "--discover writes new:")
+
+
+# Secrets.
+
+
+@pytest.mark.parametrize(
+    "kind", [None, "proxy_refuses", "proxy_down", "address_reset", "proxy_breaks_tls"]
+)
+def test_no_output_holds_the_proxys_password(kind: str | None, desk: Desk) -> None:
+    values = desk.emulator.environment
+    urls = [values["SFCUTOVER_NEW_PROXY_URL"], values["SFCUTOVER_NEW_SOCKS_URL"]]
+    if kind:
+        desk.emulator.set_fault(Fault.model_validate({"kind": kind, "count": None}))
+    for url in (*urls, urls[0].replace("http:", "https:"), urls[1].replace("socks5h", "ftp")):
+        desk.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", url)
+        for options in (("-vv",), ("-vv", "--json"), ("-vv", "--discover")):
+            result = desk.run("probe", *options)
+            for secret in (PASSWORD, url, "open%40sesame", "sesame", "YWNtZTpvcGVuQHNlc2FtZTo"):
+                assert secret not in result.out + result.err, (kind, url, options)

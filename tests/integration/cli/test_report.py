@@ -1,0 +1,225 @@
+"""sfcutover report: of runs that took place, made from their journal alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from sfcutover.emulator import Scenario
+from sfcutover.emulator.faults import Fault
+from tests.chaos.world import NEW, OLD, ROOT, Customers, world
+from tests.integration.cli.harness import SCHEMAS, Json
+
+NOTE = "CHG-4711: graphs looked at"
+SECONDS = 60
+SMALL = 34_000  # bytes: less than a report, more than what reading the state writes
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """A person with the state of runs whose org is gone, and without any secret."""
+
+    folder: Path
+
+    def __call__(
+        self, *words: str, before: Callable[[], None] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        kept = {name: value for name, value in os.environ.items() if name[:3] not in ("SFC", "SF_")}
+        own = {
+            "STATE_URL": f"sqlite:///{self.folder}/.sfcutover/state.db",
+            "XDG_STATE_HOME": str(self.folder / "xdg"),
+            "PYTHONPATH": str(ROOT),
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "sfcutover", *words],
+            cwd=self.folder,
+            env={**kept, **own},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            preexec_fn=before,
+        )
+
+    def document(self, *words: str) -> Json:
+        """The JSON on stdout, which fits its schema."""
+        done = self("report", "--json", *words)
+        assert done.returncode == 0, done.stderr
+        found: Json = json.loads(done.stdout)
+        schema = json.loads((SCHEMAS / "report.schema.json").read_text(encoding="utf-8"))
+        Draft202012Validator(schema).validate(found)
+        return found
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Reporter:
+    """Of three runs: canceled, rolled back, and done with an approval, under live traffic."""
+    folder = tmp_path_factory.mktemp("reported") / "world"
+    lost = Fault(kind="save_drops_address", operation="deploy", count=2, address=NEW[1])
+    with world(folder, Scenario(deploy_seconds=0.3)) as here:
+        with Customers(here.emulator, folder).at_work():
+            here.call("run", "--yes", "--no-wait", "--pause-before", "switch")
+            here.call("cancel", "--note", "the wrong window")
+            here.call("rollback", "--to", "baseline", "--yes")
+            here.emulator.set_fault(lost)
+            here.call("run", "--yes")
+            process = here.start("run", "--yes", "--wait", "--pause-before", "remove-old")
+            here.wait_for("paused", 2)
+            here.call("approve", "--note", NOTE)
+            out, _ = process.communicate(timeout=SECONDS)
+            assert process.returncode == 0, out
+        here.end()
+    return Reporter(folder)
+
+
+def test_the_newest_run_is_reported_as_markdown(report: Reporter) -> None:
+    done = report("report")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.startswith("# Done: emulated-cutover.3\n")
+    for part in (NOTE, "remove-old live", "of 128", "LoginHistory names the address", *OLD, *NEW):
+        assert part in done.stdout
+
+
+def test_it_has_what_the_org_and_the_person_did(report: Reporter) -> None:
+    found = report.document()
+    assert found["verdict"]["state"] == found["run"]["state"] == "done"
+    assert [each["phase"] for each in found["phases"] if each["live"]] == ["add-new", "remove-old"]
+    ids = [each["id"] for each in found["deployments"]]
+    assert [id_ for each in found["phases"] for id_ in each["deployments"]] == ids
+    assert all(each["created_by"] for each in found["deployments"])
+    (decision,) = found["decisions"]
+    assert (decision["decision"], decision["note"]) == ("approved", NOTE)
+    assert decision["who"]
+    proven = {
+        each["address"] for proof in found["proofs"] for each in proof["evidence"]["addresses"]
+    }
+    assert proven == set(NEW)
+    assert [each["old"] for each in found["targets"]] == ["none"]
+
+
+def test_the_traffic_moves_from_the_old_rows_to_the_new(report: Reporter) -> None:
+    found = report.document()
+    rows = {each["address"]: each for each in found["traffic"]}
+    assert list(rows) == [*OLD, *NEW]
+    assert all(each["redeemed"] and not each["blocked"] for each in rows.values())
+    removed = next(each["time"] for each in found["boundaries"] if "remove-old" in each["name"])
+    assert all(rows[each]["last"] < removed for each in OLD)
+    assert all(rows[each]["last"][:19] >= removed[:19] for each in NEW)
+    for row in rows.values():
+        assert sum(each["redeemed"] for each in row["bins"]) == row["redeemed"]
+
+
+def test_a_run_that_was_rolled_back_is_reported_by_its_id(report: Reporter) -> None:
+    done = report("report", "emulated-cutover.2")
+    assert done.stdout.startswith("# Rolled back: emulated-cutover.2\n")
+    assert "did not take" in done.stdout
+    assert "### remove-new" in done.stdout
+
+
+def test_a_run_that_was_canceled_says_who_and_where_it_stands(report: Reporter) -> None:
+    found = report.document("emulated-cutover.1")
+    assert found["verdict"]["state"] == "canceled"
+    assert "old and new addresses are on the list" in found["verdict"]["message"]
+    (decision,) = found["decisions"]
+    assert (decision["decision"], decision["step"]) == ("canceled", "switch")
+
+
+@pytest.mark.parametrize("form", ["md", "html", "json"])
+def test_a_file_holds_the_whole_report(report: Reporter, form: str, tmp_path: Path) -> None:
+    out = tmp_path / f"report.{form}"
+    out.write_text("an older one")
+    done = report("report", "--format", form, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert done.stderr == f"report of emulated-cutover.3 written to {out}\n"
+    ends = {"md": "journal of the run.\n", "html": "</html>\n", "json": "\n}\n"}
+    assert out.read_text(encoding="utf-8").endswith(ends[form])
+    assert out.stat().st_mode & 0o777 == 0o644
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "start"),
+    [
+        ("x.html", (), "<!DOCTYPE html>"),
+        ("x.HTML", (), "<!DOCTYPE html>"),
+        ("x.json", (), "{"),
+        ("x.md", (), "# Done"),
+        ("x.txt", (), "# Done"),
+        ("x", (), "# Done"),
+        ("x.html", ("--format", "md"), "# Done"),
+        ("x.md", ("--json",), "# Done"),
+        ("x.txt", ("--json",), "{"),
+    ],
+)
+def test_a_file_has_the_format_that_its_name_ends_with(
+    report: Reporter, tmp_path: Path, name: str, words: tuple[str, ...], start: str
+) -> None:
+    """Unless --format says another."""
+    done = report("report", "--out", str(tmp_path / name), *words)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
+
+
+def test_with_json_the_file_is_written_and_one_document_printed(
+    report: Reporter, tmp_path: Path
+) -> None:
+    out = tmp_path / "report.html"
+    done = report("report", "--json", "--format", "html", "--out", str(out))
+    assert json.loads(done.stdout)["schema"] == "sfcutover/report/1"
+    assert out.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    alone = report("report", "--json", "--format", "html")
+    assert alone.returncode == 2
+    assert "needs --out" in alone.stderr
+
+
+def test_a_full_disk_leaves_the_older_report(report: Reporter, tmp_path: Path) -> None:
+    def no_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL, SMALL))
+
+    out = tmp_path / "report.html"
+    out.write_text("an older one")
+    done = report("report", "--format", "html", "--out", str(out), before=no_room)
+    assert done.returncode == 1
+    assert "error: " in done.stderr
+    assert "the report was not written: File too large" in done.stderr
+    assert "a report changes nothing in the org" in done.stderr
+    assert out.read_text() == "an older one"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_folder_that_is_missing_is_named(report: Reporter, tmp_path: Path) -> None:
+    done = report("report", "--out", str(tmp_path / "missing" / "report.md"))
+    assert done.returncode == 1
+    assert "missing/report.md: the report was not written: No such file or directory" in done.stderr
+
+
+def test_a_run_that_is_not_there_is_an_error(report: Reporter) -> None:
+    done = report("report", "emulated-cutover.9")
+    assert done.returncode == 2
+    assert "there is no run 'emulated-cutover.9'" in done.stderr
+
+
+def test_without_any_run_nothing_is_made(report: Reporter, tmp_path: Path) -> None:
+    (tmp_path / "cutover.yaml").write_text((report.folder / "cutover.yaml").read_text())
+    done = Reporter(tmp_path)("report")
+    assert done.returncode == 2
+    assert "there is no run yet" in done.stderr
+    assert not (tmp_path / ".sfcutover").exists()
+
+
+def test_templates_of_ones_own_are_taken(report: Reporter, tmp_path: Path) -> None:
+    (tmp_path / "report.md.j2").write_text("{{ report.run.id }} is {{ report.verdict.state }}\n")
+    done = report("report", "--templates", str(tmp_path))
+    assert done.stdout == "emulated-cutover.3 is done\n"

@@ -1,0 +1,123 @@
+"""The way back at the command line: at once, from the live list and cutover.yaml alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from sfcutover.emulator import Fault
+from tests.integration.cli.conftest import StartOrg
+from tests.integration.cli.harness import Desk, HeldClock
+from tests.integration.cli.traffic import (
+    NEW,
+    OLD,
+    RunningClock,
+    application,
+    keep_token,
+    lists_held,
+    verify_with,
+)
+from tests.integration.cutover.verifying import put_list
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return RunningClock()
+
+
+@pytest.fixture
+def removed(desk: Desk) -> Desk:
+    """After step 5: the old addresses are off the list."""
+    keep_token(desk)
+    verify_with(desk, settle="0s")
+    put_list(desk.emulator, *NEW)
+    return desk
+
+
+def on_list(desk: Desk, *addresses: str) -> bool:
+    version = desk.emulator.allowlist_history[-1]
+    return all(version.holds(address) for address in addresses)
+
+
+def test_it_puts_the_old_addresses_back_without_any_gate(removed: Desk) -> None:
+    removed.configure(verify=None)
+    (removed.folder / "canary.token").unlink()
+    with application(removed, "new"):
+        result = removed.run("rollback", "--yes", "--json")
+    assert result.code == 0
+    assert result.json("deploy")["targets"][0]["phase"]["phase"] == "restore-old"
+    assert "sfcutover switch --revert" in result.err
+    assert on_list(removed, *OLD, *NEW)
+    assert {one.result for one in removed.emulator.redemptions} == {"redeemed"}
+    assert sorted(path.name for path in removed.folder.iterdir()) == ["cutover.yaml"]
+
+
+def test_where_nothing_is_to_undo_nothing_is_deployed(desk: Desk) -> None:
+    result = desk.run("rollback", "--yes", "--json")
+    assert result.code == 0
+    assert result.json("deploy")["targets"][0]["outcome"] == "no-change"
+    assert desk.asked("deploy") == 0
+
+
+def test_the_plan_gives_the_descriptions_back(desk: Desk) -> None:
+    keep_token(desk)
+    verify_with(desk, settle="0s")
+    before = desk.live()
+    assert desk.run("plan", "--out", "plan.json").code == 0
+    put_list(desk.emulator, *NEW)
+    assert desk.run("rollback", "--plan", "plan.json", "--yes").code == 0
+    described = [entry for entry in before if entry.startswith(OLD)]
+    assert set(described) <= set(desk.live())
+
+
+def test_the_baseline_comes_back_once_the_old_way_is_proven(removed: Desk) -> None:
+    result = removed.run("rollback", "--to", "baseline", "--yes", "--json")
+    assert result.code == 0, result.err
+    phases = [each["phase"]["phase"] for each in result.json("deploy")["targets"]]
+    assert phases == ["restore-old", "remove-new"]
+    assert on_list(removed, *OLD)
+    assert not on_list(removed, NEW[0])
+    assert {one.source for one in removed.emulator.redemptions} == set(OLD)
+
+
+def test_the_new_addresses_stay_while_the_old_way_cannot_redeem(removed: Desk) -> None:
+    fault = Fault(kind="proxy_refuses", operation="old_proxy", count=None)
+    removed.emulator.set_fault(fault)
+    result = removed.run("rollback", "--to", "baseline", "--yes")
+    assert result.code != 0
+    assert on_list(removed, *OLD, *NEW)
+
+
+def test_the_new_addresses_stay_while_the_old_ones_are_blocked(removed: Desk) -> None:
+    fault = Fault(kind="ip_restricted", operation="redeem", count=None)
+    removed.emulator.set_fault(fault)
+    result = removed.run("rollback", "--to", "baseline", "--yes")
+    result.refused(5, "was blocked")
+    assert on_list(removed, *OLD, *NEW)
+
+
+def test_the_new_addresses_stay_while_traffic_uses_them(removed: Desk) -> None:
+    verify_with(removed, settle="2s")
+    with application(removed, "new"):
+        result = removed.run("rollback", "--to", "baseline", "--yes")
+    result.refused(5, f"redemptions still come from {NEW[0]}, {NEW[1]}")
+    assert lists_held(removed, *OLD) is False
+    assert on_list(removed, *OLD, *NEW)
+    assert {one.result for one in removed.emulator.redemptions} == {"redeemed"}
+
+
+def test_one_org_that_fails_keeps_no_other_from_its_way_back(
+    removed: Desk, start_org: StartOrg
+) -> None:
+    second = start_org()
+    put_list(second, *NEW)
+    removed.add_target("second", second)
+    removed.emulator.set_fault(Fault(kind="failed", operation="deploy", count=None))
+    result = removed.run("rollback", "--yes")
+    result.refused(1, "packaging: deployment")
+    assert all(second.allowlist_history[-1].holds(address) for address in (*OLD, *NEW))
+
+
+def test_nobody_to_ask_is_said(removed: Desk) -> None:
+    result = removed.call("rollback")
+    result.refused(2, "nobody can be asked here")
+    assert removed.asked("deploy") == 0

@@ -1,0 +1,106 @@
+"""Step 3 at the command line: the switch, the way back, and what each has to prove."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from sfcutover.emulator import Fault
+from tests.integration.cli.harness import Desk
+from tests.integration.cli.traffic import NEW, OLD, at_terminal, blocked_sources, keep_token
+from tests.integration.cutover.verifying import put_list
+
+SAY = "import os; print(os.environ['SFCUTOVER_DIRECTION'], 'to', os.environ['SFCUTOVER_NEW'])"
+
+
+@pytest.fixture
+def ready(desk: Desk) -> Desk:
+    """Old and new are on the list, and a command switches."""
+    keep_token(desk)
+    put_list(desk.emulator, *OLD, *NEW)
+    desk.configure(switch=command(SAY))
+    return desk
+
+
+def command(code: str) -> dict[str, object]:
+    argv = [sys.executable, "-c", code]
+    return {"apply": argv, "revert": argv}
+
+
+def test_it_runs_the_command_and_proves_the_new_way(ready: Desk) -> None:
+    result = ready.run("switch", "--json")
+    assert result.code == 0
+    document = result.json("switch")
+    assert (document["direction"], document["manual"]) == ("apply", False)
+    assert document["proof"] == "the new egress shows exactly the new addresses"
+    assert f"apply to {NEW[0]},{NEW[1]}" in result.err
+    assert "next: sfcutover verify" in result.err
+    assert ready.asked("deploy") == 0
+
+
+def test_the_way_back_is_proven_by_a_redemption(ready: Desk) -> None:
+    result = ready.run("switch", "--revert", "--json")
+    assert result.code == 0
+    assert result.json("switch")["direction"] == "revert"
+    assert [one.source in OLD for one in ready.emulator.redemptions] == [True]
+
+
+def test_a_way_back_that_is_blocked_ends_with_5(ready: Desk) -> None:
+    ready.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem"))
+    ready.run("switch", "--revert").refused(5, "did not succeed (blocked")
+
+
+def test_traffic_that_arrives_from_elsewhere_ends_with_5(ready: Desk) -> None:
+    ready.configure(new=[NEW[0]])
+    ready.run("switch").refused(5, f"{NEW[1]} was seen")
+
+
+@pytest.mark.parametrize(
+    ("words", "on_the_list", "part"),
+    [
+        (("switch",), (*OLD, NEW[0]), f"the new address {NEW[1]} is not on the live list"),
+        (("switch", "--revert"), (OLD[0], *NEW), f"the old address {OLD[1]} is not on the live"),
+    ],
+)
+def test_no_traffic_moves_to_an_address_off_the_list(
+    words: tuple[str, ...], on_the_list: tuple[str, ...], part: str, ready: Desk
+) -> None:
+    put_list(ready.emulator, *on_the_list)
+    ready.configure(switch=command("open('moved', 'w')"))
+    ready.run(*words).refused(4, part)
+    assert not (ready.folder / "moved").exists()
+
+
+def test_without_a_way_to_prove_it_nothing_moves(ready: Desk) -> None:
+    ready.configure(switch=command("open('moved', 'w')"), egress=None)
+    ready.run("switch").refused(2, "egress.new is not configured")
+    assert not (ready.folder / "moved").exists()
+
+
+def test_a_command_that_fails_ends_with_1(ready: Desk) -> None:
+    ready.configure(switch=command("raise SystemExit(3)"))
+    result = ready.run("switch")
+    result.refused(1, "failed", "3")
+    assert "--revert" in result.hint
+
+
+def test_without_switch_it_says_what_to_configure(ready: Desk) -> None:
+    ready.configure(switch=None)
+    ready.run("switch").refused(2, "switch is not configured")
+
+
+@pytest.mark.parametrize(("typed", "code"), [("y\n", 0), ("n\n", 9)])
+def test_a_person_says_whether_it_is_done(typed: str, code: int, ready: Desk) -> None:
+    ready.configure(switch={"manual": True})
+    result = at_terminal(ready, typed, "switch", "--json")
+    assert result.code == code, result.err
+    assert "Move the traffic of Acme_Connector to 127.0.0.21" in result.err
+    if code == 0:
+        assert result.json("switch")["manual"] is True
+
+
+def test_without_a_terminal_nobody_has_confirmed(ready: Desk) -> None:
+    ready.configure(switch={"manual": True})
+    ready.call("switch").refused(9, "nobody confirmed")
+    assert blocked_sources(ready) == set()

@@ -1,0 +1,178 @@
+"""Help, options and their places, variables, and what was meant by a typo."""
+
+from __future__ import annotations
+
+import click
+import pytest
+
+from sfcutover.cli import cli
+from sfcutover.errors import EXIT_CODE_MEANINGS, ExitCode
+from tests.integration.cli.harness import Desk
+
+GLOBAL_OPTIONS = {"--config", "--target", "--json", "--verbose", "--quiet", "--no-color"}
+
+
+def _commands(words: tuple[str, ...], command: click.Command) -> dict[str, click.Command]:
+    """The command and everything below it, by their words."""
+    found = {" ".join(words): command}
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            found |= _commands((*words, name), inner)
+    return found
+
+
+COMMANDS = _commands((), cli)
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_help_names_every_option_and_says_what_it_does(desk: Desk, words: str) -> None:
+    result = desk.run(*words.split(), "--help")
+    assert (result.code, result.err) == (0, "")
+    options = [one for one in COMMANDS[words].params if isinstance(one, click.Option)]
+    names = {name for option in options for name in option.opts}
+    assert names >= GLOBAL_OPTIONS
+    for name in names:
+        assert name in result.out
+    for option in options:
+        assert option.help, option.opts
+
+
+def test_every_command_of_the_design_is_there() -> None:
+    first = {"init", "doctor", "plan", "render", "diff", "deploy", "deployment", "emulator", "demo"}
+    assert {*first, "deployment report", "deployment wait", "deployment cancel"} <= set(COMMANDS)
+
+
+def test_the_help_ends_with_the_exit_codes_of_the_errors(desk: Desk) -> None:
+    table = desk.run("--help").out.split("Exit codes:\n")[1]
+    rows = dict(line.strip().split("  ", 1) for line in table.strip().splitlines())
+    assert rows == {str(int(code)): text for code, text in EXIT_CODE_MEANINGS.items()}
+    assert set(EXIT_CODE_MEANINGS) == set(ExitCode)
+
+
+def test_the_version(desk: Desk) -> None:
+    assert desk.run("--version").out.startswith("sfcutover 0.")
+
+
+@pytest.mark.parametrize("words", [(), ("deployment",)], ids=" ".join)
+def test_without_a_command_it_shows_the_help_on_stderr(desk: Desk, words: tuple[str, ...]) -> None:
+    result = desk.run(*words)
+    result.refused(2, "no command was given")
+    assert "Commands:" in result.err
+    assert result.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("deplo",), "'deplo'. Did you mean 'deploy'?"),
+        (("deployment", "canel"), "'canel'. Did you mean 'cancel'?"),
+        (("zzz",), "There are init, doctor,"),
+        (("deploy", "add-new", "--dryrun"), "Did you mean '--dry-run'?"),
+        (("diff", "add-old"), "'add-old' is not one of 'add-new', 'remove-old',"),
+        (("deploy",), "Missing argument 'PHASE'. Choose from: add-new, remove-old,"),
+        (("render",), "Missing option '--out'"),
+        (("render", "--out"), "'--out' requires an argument"),
+        (("render", "--out", "x", "--zip", "--format", "source"), "never zipped"),
+        (("deploy", "add-new", "--wait", "soon"), "'soon' is not a valid"),
+        (("deploy", "add-new", "--wait", "-1"), "is not in the range 0<=x<=1440"),
+        (("--target", "packagin", "diff", "add-new"), "no target 'packagin'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_a_typo_is_answered_in_one_line(desk: Desk, words: tuple[str, ...], error: str) -> None:
+    desk.run(*words).refused(2, error)
+    assert len(desk.emulator.log) == 0
+
+
+def test_a_wrong_target_is_told_the_right_one(desk: Desk) -> None:
+    assert desk.run("diff", "add-new", "--target", "packagin").hint == "did you mean packaging?"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--json", "diff", "add-new"),
+        ("diff", "--json", "add-new"),
+        ("diff", "add-new", "--json"),
+        ("diff", "add-new", "--format", "json"),
+    ],
+    ids=" ".join,
+)
+def test_options_stand_before_and_after_the_command(desk: Desk, words: tuple[str, ...]) -> None:
+    result = desk.run(*words)
+    assert (result.code, result.err) == (0, "")
+    assert result.json("diff")["changed"] is True
+
+
+def test_options_stand_between_deployment_and_its_command(desk: Desk) -> None:
+    result = desk.run("deployment", "--json", "report", "0Af000000000001")
+    assert result.json("error")["exit_code"] == result.code == 1
+
+
+def test_variables_are_options(desk: Desk) -> None:
+    desk.config.rename(desk.folder / "other.yaml")
+    desk.monkeypatch.setenv("SFCUTOVER_CONFIG", "other.yaml")
+    desk.monkeypatch.setenv("SFCUTOVER_JSON", "1")
+    desk.monkeypatch.setenv("SFCUTOVER_TARGET", "packaging")
+    assert desk.run("plan").json("plan")["targets"][0]["name"] == "packaging"
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_an_option_beats_its_variable(desk: Desk, before: bool) -> None:
+    desk.monkeypatch.setenv("SFCUTOVER_CONFIG", "missing.yaml")
+    option = ("--config", "cutover.yaml")
+    words = (*option, "diff", "add-new") if before else ("diff", "add-new", *option)
+    assert desk.run(*words).code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--json", "diff", "add-old"),
+        ("diff", "add-old", "--json"),
+        ("diff", "add-old", "--format=json"),
+        ("--json", "nothing"),
+        ("--json", "--nothing"),
+        ("--json",),
+        ("--json", "--config", "missing.yaml", "plan"),
+    ],
+    ids=" ".join,
+)
+def test_errors_are_documents_too(desk: Desk, words: tuple[str, ...]) -> None:
+    result = desk.run(*words)
+    document = result.json("error")
+    assert document["exit_code"] == result.code == 2
+    assert document["error"] in result.err
+    assert document["next"] == result.hint
+
+
+def test_a_variable_asks_for_error_documents_too(desk: Desk) -> None:
+    desk.monkeypatch.setenv("SFCUTOVER_JSON", "true")
+    assert desk.run("diff").json("error")["exit_code"] == 2
+
+
+def test_quiet_shows_errors_and_data_only(desk: Desk) -> None:
+    result = desk.run("-q", "deploy", "add-new", "--yes")
+    assert (result.code, result.err) == (0, "")
+    assert "done: add-new is live" in result.out
+    desk.run("-q", "--config", "missing.yaml", "plan").refused(2, "no such file")
+
+
+def test_verbose_shows_the_traceback_of_an_error(desk: Desk) -> None:
+    result = desk.run("-v", "--config", "missing.yaml", "plan")
+    assert "Traceback" in result.err
+    assert result.err.rstrip().endswith("exit:   2")
+
+
+def test_verbose_twice_shows_requests_on_stderr(desk: Desk) -> None:
+    result = desk.run("-vv", "diff", "add-new")
+    assert "POST /services/Soap/m/67.0" in result.err
+    assert "DEBUG" not in result.out
+
+
+def test_no_colours_where_nobody_looks(desk: Desk) -> None:
+    result = desk.run("deploy", "add-new", "--yes")
+    assert "\x1b" not in result.out + result.err

@@ -1,0 +1,155 @@
+"""The watch after step 5 at the command line, on real sockets and in real time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from sfcutover.emulator import Fault
+from tests.integration.cli.conftest import OpenDesk, StartOrg
+from tests.integration.cli.harness import Desk, HeldClock, eventually
+from tests.integration.cli.traffic import (
+    NEW,
+    OLD,
+    RunningClock,
+    application,
+    blocked_sources,
+    keep_token,
+)
+from tests.integration.cutover.verifying import put_list
+
+INTERVAL, FAILURES, DEPLOY_SECONDS = 0.2, 2, 1.0
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return RunningClock()
+
+
+def watching(desk: Desk, **settings: object) -> Desk:
+    keep_token(desk)
+    put_list(desk.emulator, *NEW)
+    quick = {"duration": "1s", "interval": f"{INTERVAL}s", "failures": FAILURES}
+    desk.configure(watch=quick | settings)
+    return desk
+
+
+@pytest.fixture
+def removed(desk: Desk) -> Desk:
+    """After step 5, with a quick watch."""
+    return watching(desk)
+
+
+@contextmanager
+def somebody_takes_off(desk: Desk, address: str) -> Iterator[None]:
+    """As soon as the watch has redeemed once, an entry is deleted in Setup."""
+
+    def act() -> None:
+        eventually(lambda: bool(desk.emulator.redemptions))
+        put_list(desk.emulator, *(each for each in NEW if each != address))
+
+    thread = threading.Thread(target=act)
+    thread.start()
+    yield
+    thread.join()
+
+
+def holds_old(desk: Desk) -> bool:
+    return all(desk.emulator.allowlist_history[-1].holds(address) for address in OLD)
+
+
+def test_it_passes_where_redemptions_succeed(removed: Desk) -> None:
+    with application(removed, "new"):
+        result = removed.run("watch", "--json")
+    assert result.code == 0
+    document = result.json("watch")
+    assert document["outcome"] == "passed"
+    assert document["counts"]["failed"] == 0
+    assert removed.asked("deploy") == 0
+    assert not holds_old(removed)
+    assert blocked_sources(removed) == set()
+
+
+def test_blocked_redemptions_put_the_old_addresses_back_in_time(open_desk: OpenDesk) -> None:
+    desk = watching(open_desk(deploy_seconds=DEPLOY_SECONDS), duration="20s", failures=1)
+    with somebody_takes_off(desk, NEW[1]):
+        result = desk.run("watch")
+    result.refused(5, "the watch rolled back")
+    assert "the old addresses are on the list again" in result.tokens
+    assert "a redemption through the old egress succeeded" in result.err
+    first = next(one.time for one in desk.emulator.redemptions if one.result == "blocked")
+    live = next(
+        one.time
+        for one in desk.emulator.allowlist_history
+        if one.holds(OLD[0]) and one.time > first
+    )
+    assert (live - first).total_seconds() <= INTERVAL + 5 + DEPLOY_SECONDS
+    last = desk.emulator.redemptions[-1]
+    assert (last.source in OLD, last.result) == (True, "redeemed")
+    assert holds_old(desk)
+
+
+def test_a_rollback_is_one_document_too(removed: Desk) -> None:
+    removed.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=2, skip=1))
+    result = removed.run("watch", "--json")
+    assert result.code == 5
+    document = result.json("watch")
+    assert document["outcome"] == "rolled-back"
+    assert document["counts"]["failed"] == FAILURES
+    assert holds_old(removed)
+
+
+def test_a_second_watch_passes_after_the_rollback(removed: Desk) -> None:
+    removed.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=2))
+    assert removed.run("watch").code == 5
+    assert removed.run("watch").code == 0
+    assert removed.asked("deploy") == 1
+
+
+def test_one_block_alone_rolls_nothing_back(removed: Desk) -> None:
+    watching(removed, duration="6s", interval="1500ms")  # a busy machine redeems slowly
+    removed.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", skip=1))
+    assert removed.run("watch").code == 0
+    assert not holds_old(removed)
+
+
+def test_a_check_that_fails_rolls_back_as_well(desk: Desk) -> None:
+    watching(desk, checks=[{"command": ["false"], "name": "error rate"}])
+    desk.run("watch").refused(5, "error rate failed, 2 times")
+    assert holds_old(desk)
+
+
+def test_an_old_way_that_cannot_redeem_is_said(removed: Desk) -> None:
+    removed.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=None))
+    removed.run("watch").refused(5, "did not succeed (blocked")
+    assert holds_old(removed)
+
+
+def test_one_org_that_fails_keeps_no_other_from_its_way_back(
+    removed: Desk, start_org: StartOrg
+) -> None:
+    second = start_org()
+    put_list(second, *NEW)
+    removed.add_target("second", second)
+    removed.emulator.set_fault(Fault(kind="failed", operation="deploy", count=None))
+    removed.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=2))
+    assert removed.run("watch").code == 1
+    assert all(second.allowlist_history[-1].holds(address) for address in OLD)
+
+
+@pytest.mark.parametrize(
+    ("key", "part"),
+    [("verify", "verify is not configured"), ("egress", "egress.new is not configured")],
+)
+def test_what_is_not_configured_shows_before_the_watch(key: str, part: str, removed: Desk) -> None:
+    removed.configure(**{key: None})
+    removed.run("watch").refused(2, part)
+    assert removed.emulator.redemptions == []
+
+
+def test_a_token_that_is_not_there_shows_before_the_watch(removed: Desk) -> None:
+    (removed.folder / "canary.token").unlink()
+    removed.run("watch").refused(2, "can't be read")

@@ -1,0 +1,97 @@
+"""People who redeem, for the tests of the commands that look at traffic."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import yaml
+
+from tests.emulator.traffic import redeem
+from tests.integration.cli.harness import PROCESS_SECONDS, Desk, HeldClock, Result
+
+OLD = ("127.0.0.11", "127.0.0.12")
+NEW = ("127.0.0.21", "127.0.0.22")
+
+
+class RunningClock(HeldClock):
+    """The org's time is the present, as LoginHistory is asked for what is new."""
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def keep_token(desk: Desk) -> None:
+    """Put the canary's token where cutover.yaml says it is."""
+    path = desk.folder / "canary.token"
+    path.touch(mode=0o600)
+    path.write_text(desk.emulator.environment["SF_REFRESH_TOKEN"] + "\n", encoding="utf-8")
+
+
+def verify_with(desk: Desk, **keys: object) -> None:
+    """Change keys of verify: in cutover.yaml."""
+    verify = yaml.safe_load(desk.config.read_text(encoding="utf-8"))["verify"]
+    desk.configure(verify=verify | keys)
+
+
+@contextmanager
+def application(desk: Desk, via: str) -> Iterator[None]:
+    """An application that goes on redeeming a customer's token through the old or new way."""
+    proxy = desk.emulator.environment[f"SFCUTOVER_{via.upper()}_PROXY_URL"]
+    ends, first = threading.Event(), threading.Event()
+
+    def go_on() -> None:
+        while not ends.is_set():
+            _, token = desk.emulator.customer_tokens[0]
+            redeem(desk.emulator, token, proxy)
+            first.set()
+            ends.wait(0.05)
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        assert first.wait(PROCESS_SECONDS)
+        yield
+    finally:
+        ends.set()
+        thread.join()
+
+
+def at_terminal(desk: Desk, typed: str, *words: str) -> Result:
+    """The command with a terminal for its standard input, into which a person types."""
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, typed.encode())
+        done = subprocess.run(
+            [sys.executable, "-m", "sfcutover", *words],
+            cwd=desk.folder,
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            timeout=PROCESS_SECONDS,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def blocked_sources(desk: Desk) -> set[str]:
+    """Addresses from which a redemption was blocked."""
+    return {one.source for one in desk.emulator.redemptions if one.result == "blocked"}
+
+
+def lists_held(desk: Desk, *addresses: str) -> bool:
+    """True if these addresses were on every list that the org ever had."""
+    return all(
+        version.holds(address)
+        for version in desk.emulator.allowlist_history
+        for address in addresses
+    )

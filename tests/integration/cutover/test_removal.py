@@ -1,0 +1,237 @@
+"""The gate before addresses leave the list: what evidence counts, the wait, and the quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+import pytest
+
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.cutover.evidence import AddressEvidence, Evidence, Wanted, list_hashes
+from sfcutover.cutover.removal import RemovalGate
+from sfcutover.cutover.verification import TargetVerification
+from sfcutover.emulator import Fault
+from sfcutover.errors import GateError, NetworkError
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.org import Login
+from tests.integration.cutover.verifying import NEW, OLD, put_list, ranges
+from tests.support import FakeTime, OpenConnection, StartEmulator
+
+PROVEN = datetime(2026, 11, 23, 12, 0, 0, 700000, tzinfo=UTC)
+ORG = "https://acme.example.com"
+WANTED = Wanted(
+    "Acme_Connector", ORG, "new", tuple(map(ip_address, NEW)), 0.999999, timedelta(hours=24)
+)
+
+
+@dataclass
+class Rows:
+    """A LoginHistory with these rows: seconds after the proof's whole second, and an address."""
+
+    rows: Iterable[tuple[float, str]] | None = ()
+
+    def redemptions(self, since: datetime, user_id: str | None = None) -> list[Login] | None:
+        if self.rows is None:
+            return None
+        start = PROVEN.replace(microsecond=0)
+        return [
+            Login(str(n), start + timedelta(seconds=at), ip_address(source), "Success", "005")
+            for n, (at, source) in enumerate(self.rows)
+        ]
+
+
+@dataclass
+class Waiting:
+    """A gate, whose clocks a test moves."""
+
+    settle: float = 60.0
+    passed: float = 0.0  # of wall time since the proof
+    history: Rows = field(default_factory=Rows)
+    time: FakeTime = field(default_factory=FakeTime)
+    left: list[float] = field(default_factory=list)
+
+    def clear(self, evidence: Evidence | None = None, proven_at: float | None = None) -> str:
+        gate = RemovalGate(
+            Phase.REMOVE_OLD,
+            WANTED,
+            removed=ranges(*OLD),
+            settle=self.settle,
+            history=self.history,
+            clock=self.time.clock,
+            countdown=self.left.append,
+            wall=lambda: PROVEN + timedelta(seconds=self.passed),
+        )
+        return gate.clear(evidence or evidence_with(), Snapshot(()), proven_at).reason
+
+
+def evidence_with(**changes: object) -> Evidence:
+    made = Evidence(
+        target="packaging",
+        app="Acme_Connector",
+        instance_url=ORG,
+        via="new",
+        proof="login-history",
+        redemptions=2,
+        confidence=0.999999,
+        lists={},
+        started=PROVEN,
+        last_proof=PROVEN,
+        addresses=[AddressEvidence(address=one, redeemed=1, seen_by_echo=1) for one in NEW],
+        uncertain=[],
+    )
+    return made.model_copy(update=changes)
+
+
+# The wait
+
+
+def test_it_waits_for_settle_and_counts_every_second() -> None:
+    waiting = Waiting(settle=3)
+    assert waiting.clear() == "2 addresses proven by login-history"
+    assert waiting.left == [3, 2, 1]
+    assert waiting.time.seconds == 3
+
+
+@pytest.mark.parametrize(("passed", "waits"), [(0, 60), (18.5, 41.5), (60, 0), (3600, 0)])
+def test_it_waits_for_the_rest_only(passed: float, waits: float) -> None:
+    waiting = Waiting(passed=passed)
+    waiting.clear()
+    assert waiting.time.seconds == pytest.approx(waits)
+
+
+@pytest.mark.parametrize("jump", [-86400.0, 86000.0])
+def test_a_wall_clock_that_jumps_while_it_waits_changes_nothing(jump: float) -> None:
+    waiting = Waiting()
+    waiting.time.on_pause = lambda: setattr(waiting, "passed", jump)
+    waiting.clear()
+    assert waiting.time.seconds == 60
+
+
+@pytest.mark.parametrize("jump", [-59.0, 86000.0])
+def test_a_wall_clock_that_jumped_does_not_shorten_the_wait_for_our_own_proof(jump: float) -> None:
+    waiting = Waiting(passed=jump)
+    waiting.time.seconds = 110
+    waiting.clear(proven_at=100)
+    assert waiting.time.seconds == 160
+
+
+def test_a_wall_clock_that_is_behind_makes_nobody_wait_longer_than_settle() -> None:
+    waiting = Waiting(passed=-59)
+    waiting.clear()
+    assert waiting.time.seconds == 60
+
+
+# What doesn't count
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"app": "Other"}, "it is for the app Other"),
+        ({"instance_url": "https://other.example.com"}, "it is for the org https://other"),
+        ({"via": "old"}, "it proves the old egress"),
+        ({"lists": {"a list": "another hash"}}, "the live list has changed since"),
+        ({"addresses": []}, f"it does not prove {NEW[0]}, {NEW[1]}"),
+        ({"addresses": evidence_with().addresses[:1]}, f"it does not prove {NEW[1]}"),
+        (
+            {
+                "addresses": [
+                    AddressEvidence(address=one, redeemed=0, seen_by_echo=9) for one in NEW
+                ]
+            },
+            "it does not prove",
+        ),
+        (
+            {"proof": "confidence", "redemptions": 20},
+            "its run of redemptions is too short for 0.999999",
+        ),
+    ],
+)
+def test_other_evidence_does_not_count(changes: dict[str, object], part: str) -> None:
+    waiting = Waiting()
+    with pytest.raises(GateError, match=f"does not count: {part}") as caught:
+        waiting.clear(evidence_with(**changes))
+    assert caught.value.exit_code == 5
+    assert waiting.left == []
+
+
+@pytest.mark.parametrize(
+    ("passed", "part"), [(86401, "older than 1 day"), (-61, "from the future")]
+)
+def test_evidence_has_its_time(passed: float, part: str) -> None:
+    with pytest.raises(GateError, match=part):
+        Waiting(passed=passed).clear()
+
+
+def test_a_long_run_counts() -> None:
+    seen = [AddressEvidence(address=one, redeemed=0, seen_by_echo=18) for one in NEW]
+    evidence = evidence_with(proof="confidence", redemptions=21, addresses=seen)
+    assert Waiting().clear(evidence) == "2 addresses proven by confidence"
+
+
+# The quiet
+
+
+@pytest.mark.parametrize("at", [0, 1, 59])
+def test_redemptions_from_old_addresses_after_the_proof_are_named(at: float) -> None:
+    waiting = Waiting(history=Rows([(at, OLD[1]), (at, OLD[0]), (at, NEW[0])]))
+    with pytest.raises(GateError, match=f"still come from {OLD[0]}, {OLD[1]}$"):
+        waiting.clear()
+
+
+def test_what_was_redeemed_before_the_proof_is_past() -> None:
+    assert Waiting(history=Rows([(-1, OLD[0]), (5, NEW[0]), (5, "192.0.2.64")])).clear()
+
+
+def test_an_org_that_does_not_say_is_no_obstacle() -> None:
+    assert Waiting(history=Rows(None)).clear()
+
+
+# Against an org
+
+
+@pytest.fixture
+def connection(start_emulator: StartEmulator, open_connection: OpenConnection) -> Connection:
+    emulator = start_emulator()
+    put_list(emulator, *OLD, *NEW)
+    return open_connection(emulator)
+
+
+def own(connection: Connection, live: Snapshot, **changes: object) -> Evidence:
+    about = {"instance_url": connection.org.instance_url, "lists": list_hashes(live)}
+    now = datetime.now(UTC)
+    return evidence_with(**(about | {"started": now, "last_proof": now} | changes))
+
+
+def test_a_target_clears_with_its_own_clock(connection: Connection, time_: FakeTime) -> None:
+    left: list[float] = []
+    verification = TargetVerification(connection, countdown=left.append, clock=time_.clock)
+    live = connection.read()
+    clearance = verification.clear(Phase.REMOVE_OLD, own(connection, live), live)
+    assert clearance.phase is Phase.REMOVE_OLD
+    assert 1.5 < time_.seconds <= 2.0
+    assert left[0] == pytest.approx(time_.seconds)
+
+
+def test_a_list_that_changed_since_makes_it_stale(connection: Connection, time_: FakeTime) -> None:
+    evidence = own(connection, connection.read())
+    component = connection.read().carriers[0]
+    other = Snapshot((component.with_allowlist(component.allowlist.add(ranges("192.0.2.1"))),))
+    with pytest.raises(GateError, match="the live list has changed since"):
+        TargetVerification(connection, clock=time_.clock).clear(Phase.REMOVE_OLD, evidence, other)
+
+
+def test_an_org_that_cannot_be_asked_is_not_taken_for_quiet(
+    start_emulator: StartEmulator, open_connection: OpenConnection, time_: FakeTime
+) -> None:
+    emulator = start_emulator()
+    connection = open_connection(emulator)
+    live = connection.read()
+    emulator.set_fault(Fault(kind="http_503", operation="query", count=None))
+    verification = TargetVerification(connection, clock=time_.clock)
+    with pytest.raises(NetworkError):
+        verification.clear(Phase.REMOVE_OLD, own(connection, live), live)

@@ -1,0 +1,165 @@
+"""Waiting for deployments, looking them up and canceling them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from sfcutover.allowlist.package import build_package
+from sfcutover.allowlist.templates import Templates
+from sfcutover.emulator import Emulator
+from sfcutover.errors import NetworkError, OperationFailedError, StillRunningError
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.deployer import Watcher
+from sfcutover.salesforce.metadata import DeployOptions
+from sfcutover.salesforce.results import DeployState
+from tests.support import FakeTime, OpenConnection, StartEmulator, operations
+
+UNKNOWN = "0Af000000000001AAA"
+Started = tuple[Emulator, Connection, str]
+
+
+@pytest.fixture
+def started(
+    start_emulator: StartEmulator, open_connection: OpenConnection
+) -> Callable[..., Started]:
+    """An org with a deployment under way; keywords are the scenario's settings."""
+
+    def start(**scenario: object) -> Started:
+        emulator = start_emulator(**scenario)
+        connection = open_connection(emulator)
+        package = build_package(connection.read().components, "67.0", Templates())
+        return emulator, connection, connection.deployer.start(package.to_zip(), DeployOptions())
+
+    return start
+
+
+def test_the_first_look_is_soon_and_none_is_far_from_the_next(
+    started: Callable[..., Started], time_: FakeTime
+) -> None:
+    emulator, connection, deployment = started(deploy_seconds=600)
+    time_.pauses.clear()
+    connection.deployer.wait(deployment, 1800, Watcher())
+    assert time_.pauses[0] == 0.25
+    assert max(time_.pauses) == 5.0
+    assert time_.pauses == sorted(time_.pauses)
+    assert time_.seconds - 600 <= 5
+    assert len(operations(emulator, "checkDeployStatus")) < 200
+
+
+def test_the_end_of_ten_seconds_is_seen_within_one(
+    started: Callable[..., Started], time_: FakeTime
+) -> None:
+    _, connection, deployment = started(deploy_seconds=10)
+    connection.deployer.wait(deployment, 1800, Watcher())
+    assert 10 <= time_.seconds <= 11
+
+
+def test_a_wait_of_no_time_looks_once(started: Callable[..., Started], time_: FakeTime) -> None:
+    emulator, connection, deployment = started(deploy_seconds=10)
+    with pytest.raises(StillRunningError, match="Pending"):
+        connection.deployer.wait(deployment, 0, Watcher())
+    assert len(operations(emulator, "checkDeployStatus")) == 1
+    assert time_.seconds == 0
+
+
+def test_a_wait_never_passes_its_deadline(started: Callable[..., Started], time_: FakeTime) -> None:
+    _, connection, deployment = started(deploy_seconds=3600)
+    with pytest.raises(StillRunningError):
+        connection.deployer.wait(deployment, 100, Watcher())
+    assert time_.seconds == pytest.approx(100)
+
+
+def test_a_short_id_is_as_good_as_a_long_one(started: Callable[..., Started]) -> None:
+    _, connection, deployment = started()
+    assert connection.deployer.report(deployment[:15]).id == deployment
+    assert connection.deployer.wait(deployment[:15], 60, Watcher()).state is DeployState.SUCCEEDED
+
+
+def test_an_unknown_id_is_reported_as_one(started: Callable[..., Started]) -> None:
+    _, connection, _ = started()
+    for ask in (connection.deployer.report, connection.deployer.cancel):
+        with pytest.raises(OperationFailedError, match=f"no deployment {UNKNOWN}"):
+            ask(UNKNOWN)
+
+
+def test_a_wait_for_an_unknown_id_ends_early(
+    started: Callable[..., Started], time_: FakeTime
+) -> None:
+    _, connection, _ = started()
+    problems: list[NetworkError] = []
+    with pytest.raises(OperationFailedError, match=f"no deployment {UNKNOWN}"):
+        connection.deployer.wait(UNKNOWN, 1800, Watcher(on_problem=problems.append))
+    assert 30 <= time_.seconds < 35
+    assert problems
+
+
+def test_an_id_that_was_known_once_is_waited_for(
+    started: Callable[..., Started], time_: FakeTime
+) -> None:
+    """The stray answer of an org whose deployment leaves Pending, and a long one."""
+    stray = {
+        "kind": "cross_reference_500",
+        "operation": "checkDeployStatus",
+        "count": 60,
+        "skip": 1,
+    }
+    _, connection, deployment = started(deploy_seconds=200, faults=[stray])
+    assert connection.deployer.wait(deployment, 1800, Watcher()).state is DeployState.SUCCEEDED
+    assert time_.seconds > 60
+
+
+def test_a_cancel_is_asked_for_and_awaited(started: Callable[..., Started]) -> None:
+    emulator, connection, deployment = started(deploy_seconds=60, cancel_seconds=5)
+    connection.deployer.cancel(deployment)
+    result = connection.deployer.wait(deployment, 60, Watcher())
+    assert result.state is DeployState.CANCELED
+    assert len(operations(emulator, "cancelDeploy")) == 1
+
+
+def test_a_finished_deployment_is_not_canceled(started: Callable[..., Started]) -> None:
+    emulator, connection, deployment = started()
+    assert connection.deployer.cancel(deployment).state is DeployState.SUCCEEDED
+    assert operations(emulator, "cancelDeploy") == []
+
+
+def test_a_cancel_that_comes_too_late_is_refused_by_the_org(
+    started: Callable[..., Started], time_: FakeTime
+) -> None:
+    _, connection, deployment = started(deploy_seconds=10)
+    time_.pause(9)
+    with pytest.raises(OperationFailedError, match="finalized"):
+        connection.deployer.cancel(deployment)
+
+
+def test_the_newest_deployment_is_found(started: Callable[..., Started]) -> None:
+    _, connection, first = started()
+    assert connection.deployer.find_latest() == first
+    second = connection.deployer.start(b"no zip", DeployOptions())
+    assert connection.deployer.find_latest() == second
+
+
+@pytest.mark.parametrize("kind", ["http_503", "drop_before", "html_body"])
+def test_an_org_that_can_not_be_asked_names_no_deployment(
+    kind: str, started: Callable[..., Started]
+) -> None:
+    fault = {"kind": kind, "operation": "tooling_query"}
+    _, connection, _ = started(faults=[fault])
+    assert connection.deployer.find_latest() is None
+
+
+def test_an_org_without_the_object_names_no_deployment(started: Callable[..., Started]) -> None:
+    _, connection, _ = started(deploy_request_query=False)
+    assert connection.deployer.find_latest() is None
+
+
+def test_a_validation_that_ran_tests_is_deployed(started: Callable[..., Started]) -> None:
+    emulator, connection, _ = started()
+    package = build_package(connection.read().components, "67.0", Templates())
+    options = DeployOptions(check_only=True, test_level="RunLocalTests")
+    validation = connection.deployer.start(package.to_zip(), options)
+    deployment = connection.client.deploy_recent_validation(validation)
+    assert deployment != validation
+    assert connection.deployer.report(deployment).state is DeployState.SUCCEEDED
+    assert [each.check_only for each in emulator.deployments] == [False, True, False]

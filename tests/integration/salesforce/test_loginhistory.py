@@ -1,0 +1,67 @@
+"""LoginHistory as an org shows it, and as one may not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sfcutover.emulator import Emulator, Fault, Scenario
+from sfcutover.errors import NetworkError
+from sfcutover.salesforce.org import SUCCESS
+from tests.integration.cutover.verifying import NEW, OLD, Canaries, put_list
+
+
+@pytest.fixture
+def begun() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def canaries(begun: datetime) -> Iterator[Canaries]:
+    with Emulator(Scenario(), tls=False) as emulator:
+        put_list(emulator, *OLD)
+        canaries = Canaries(emulator)
+        for via in ("old", "new"):
+            with canaries.egress(via).session() as session:
+                canaries.redeem(session)
+        yield canaries
+        canaries.org.close()
+
+
+def test_redemptions_and_blocks_show_their_address(canaries: Canaries, begun: datetime) -> None:
+    rows = canaries.history.redemptions(begun)
+    assert rows is not None
+    assert [(str(one.source), one.status) for one in rows] == [
+        (NEW[0], "Restricted IP"),
+        (OLD[0], SUCCESS),
+    ]
+    assert {one.user_id for one in rows} == {canaries.redeemed[0].user_id}
+    assert len({one.id for one in rows}) == 2
+
+
+def test_only_the_user_asked_for_is_shown(canaries: Canaries, begun: datetime) -> None:
+    assert len(canaries.history.redemptions(begun, canaries.redeemed[0].user_id) or ()) == 2
+    assert canaries.history.redemptions(begun, "005000000000zzz") == []
+
+
+def test_an_id_that_is_none_gets_into_no_query(canaries: Canaries, begun: datetime) -> None:
+    assert len(canaries.history.redemptions(begun, "' OR Id != '") or ()) == 2
+
+
+def test_what_is_past_is_not_shown(canaries: Canaries, begun: datetime) -> None:
+    assert canaries.history.redemptions(begun + timedelta(minutes=1)) == []
+
+
+def test_an_org_that_refuses_says_nothing() -> None:
+    with Emulator(Scenario(login_history="unavailable"), tls=False) as emulator:
+        canaries = Canaries(emulator)
+        assert canaries.history.redemptions(datetime.now(UTC)) is None
+        canaries.org.close()
+
+
+def test_an_org_that_is_down_is_an_error(canaries: Canaries, begun: datetime) -> None:
+    canaries.emulator.set_fault(Fault(kind="http_503", operation="query", count=None))
+    with pytest.raises(NetworkError):
+        canaries.history.redemptions(begun)

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from sfcutover.config.org import OrgConfig
+from sfcutover.emulator import Emulator, Fault
+from sfcutover.errors import (
+    AuthError,
+    ExitCode,
+    NetworkError,
+    OperationFailedError,
+    SfcutoverError,
+)
+from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.sessions import provider_for
+from tests.support import StartEmulator, StartServer, Token, answer, operations
+
+SOQL = "SELECT Id, Name FROM Organization"
+VERSION = "67.0"
+HTML = b"<html><body>hunter2</body></html>"
+
+OpenOrg = Callable[..., Org]
+Handle = Callable[[BaseHTTPRequestHandler], None]
+
+
+@pytest.fixture
+def open_org(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenOrg]:
+    """Opens an org by its access token, or renewable by client credentials."""
+    with ExitStack() as stack:
+
+        def open_(emulator: Emulator, *, renewable: bool = False) -> Org:
+            for name, value in emulator.environment.items():
+                monkeypatch.setenv(name, value)
+            login = {"client_id": {"env": "SF_CLIENT_ID"}, "login_url": emulator.url}
+            ways = {
+                False: {"access_token": {"env": "SF_ACCESS_TOKEN"}, "instance_url": emulator.url},
+                True: {
+                    "client_credentials": {**login, "client_secret": {"env": "SF_CLIENT_SECRET"}}
+                },
+            }
+            org = Org(provider_for(OrgConfig.model_validate(ways[renewable])))
+            stack.callback(org.close)
+            return org
+
+        yield open_
+
+
+@pytest.fixture
+def org_at(start_server: StartServer) -> Iterator[Callable[[Handle], Org]]:
+    """An org that answers every request by a handler."""
+    with ExitStack() as stack:
+
+        def org_at_(handle: Handle) -> Org:
+            org = Org(Token(start_server(handle)))
+            stack.callback(org.close)
+            return org
+
+        yield org_at_
+
+
+def reply(body: object, status: int = 200, **headers: str) -> Handle:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return lambda request: answer(request, data, status, **headers)
+
+
+def hang_up(request: BaseHTTPRequestHandler) -> None:
+    request.connection.shutdown(socket.SHUT_RDWR)
+
+
+def test_nothing_is_asked_before_it_is_needed(emulator: Emulator, open_org: OpenOrg) -> None:
+    org = open_org(emulator, renewable=True)
+    assert not emulator.log
+    assert org.instance_url == emulator.url
+    assert org.session is org.session
+    assert len(operations(emulator, "token")) == 1
+
+
+def test_a_query_gives_its_records(emulator: Emulator, open_org: OpenOrg) -> None:
+    (record,) = open_org(emulator).query(SOQL, VERSION)
+    assert record["Name"] == "Acme Packaging"
+
+
+def test_a_tooling_query_asks_the_tooling_api(emulator: Emulator, open_org: OpenOrg) -> None:
+    open_org(emulator).query("SELECT Id, Status FROM DeployRequest", VERSION, tooling=True)
+    assert len(operations(emulator, "tooling_query")) == 1
+
+
+def test_an_expired_session_is_renewed_once_and_the_query_asked_once_more(
+    emulator: Emulator, open_org: OpenOrg
+) -> None:
+    org = open_org(emulator, renewable=True)
+    first = org.session
+    emulator.set_fault(Fault(kind="expired_session", operation="query"))
+    (record,) = org.query(SOQL, VERSION)
+    assert record["Name"] == "Acme Packaging"
+    assert org.session != first
+    assert len(operations(emulator, "query")) == 2
+    assert len(operations(emulator, "token")) == 2
+
+
+def test_a_session_that_expires_again_at_once_is_given_up(
+    emulator: Emulator, open_org: OpenOrg
+) -> None:
+    emulator.set_fault(Fault(kind="expired_session", operation="query", count=2))
+    with pytest.raises(AuthError, match="INVALID_SESSION_ID") as caught:
+        open_org(emulator, renewable=True).query(SOQL, VERSION)
+    assert caught.value.exit_code == ExitCode.AUTH
+    assert len(operations(emulator, "query")) == 2
+    assert len(operations(emulator, "token")) == 2
+
+
+def test_a_session_that_can_t_be_renewed_is_given_up_at_once(
+    emulator: Emulator, open_org: OpenOrg
+) -> None:
+    emulator.set_fault(Fault(kind="expired_session", operation="query"))
+    with pytest.raises(AuthError, match="INVALID_SESSION_ID") as caught:
+        open_org(emulator).query(SOQL, VERSION)
+    assert caught.value.where == emulator.url
+    assert "a new access token" in caught.value.hint
+    assert len(operations(emulator, "query")) == 1
+
+
+def test_a_renewal_that_is_refused_is_told_as_what_it_is(
+    emulator: Emulator, open_org: OpenOrg, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org = open_org(emulator, renewable=True)
+    assert org.session
+    monkeypatch.setenv("SF_CLIENT_SECRET", "hunter2")
+    emulator.set_fault(Fault(kind="expired_session", operation="query"))
+    with pytest.raises(AuthError, match="invalid client credentials"):
+        org.query(SOQL, VERSION)
+
+
+def test_a_retried_query_may_fail_in_its_own_way(emulator: Emulator, open_org: OpenOrg) -> None:
+    emulator.set_fault(Fault(kind="expired_session", operation="query"))
+    emulator.set_fault(Fault(kind="http_503", operation="query"))
+    with pytest.raises(NetworkError, match="HTTP 503"):
+        open_org(emulator, renewable=True).query(SOQL, VERSION)
+
+
+def test_a_refused_query_is_a_failure(emulator: Emulator, open_org: OpenOrg) -> None:
+    with pytest.raises(OperationFailedError, match=r"refused a query \(HTTP 400\)") as caught:
+        open_org(emulator).query("SELECT Nothing FROM Nowhere", VERSION)
+    assert (caught.value.where, caught.value.exit_code) == (emulator.url, ExitCode.FAILED)
+
+
+def test_a_version_the_org_lacks_is_a_failure(emulator: Emulator, open_org: OpenOrg) -> None:
+    with pytest.raises(OperationFailedError, match="HTTP 404"):
+        open_org(emulator).query(SOQL, "99.0")
+
+
+@pytest.mark.parametrize("tooling", [False, True])
+@pytest.mark.parametrize(
+    ("handle", "message"),
+    [
+        (reply(HTML), "(the request failed|holds no records)"),
+        (reply(b""), "(the request failed|holds no records)"),
+        (reply([]), "holds no records"),
+        (reply(None), "holds no records"),
+        (reply({"done": True}), "holds no records"),
+        (reply({"records": None}), "holds no records"),
+        (reply({"records": {}}), "holds no records"),
+        (reply({"records": [1]}), "holds no records"),
+        (reply(HTML, 503), "could not answer a query .HTTP 503"),
+        (reply([{"errorCode": "SERVER_UNAVAILABLE"}], 500), "could not answer a query .HTTP 500"),
+        (reply(b"", 302, Location="http://example.com"), "answered with a redirect"),
+        (hang_up, "the connection failed or broke"),
+    ],
+)
+def test_an_answer_without_records_is_a_network_error_and_never_an_empty_result(
+    org_at: Callable[[Handle], Org], handle: Handle, message: str, tooling: bool
+) -> None:
+    with pytest.raises(NetworkError, match=message) as caught:
+        org_at(handle).query(SOQL, VERSION, tooling=tooling)
+    assert caught.value.exit_code == ExitCode.NETWORK
+    assert "hunter2" not in str(caught.value)
+
+
+def test_no_records_are_an_empty_result(org_at: Callable[[Handle], Org]) -> None:
+    assert org_at(reply({"totalSize": 0, "done": True, "records": []})).query(SOQL, VERSION) == []
+
+
+def test_the_versions_are_told_oldest_first(
+    start_emulator: StartEmulator, open_org: OpenOrg
+) -> None:
+    emulator = start_emulator(min_api_version=65.0, max_api_version=67.0)
+    assert open_org(emulator).api_versions() == [65.0, 66.0, 67.0]
+
+
+@pytest.mark.parametrize(
+    ("handle", "message"),
+    [
+        (reply(HTML), "answered HTTP 200 and no JSON"),
+        (reply(HTML, 503), "answered HTTP 503 and no JSON"),
+        (reply([]), "lists no API versions"),
+        (reply({}), "lists no API versions"),
+        (reply({"versions": []}), "lists no API versions"),
+        (reply([{"label": "x"}]), "lists no API versions"),
+        (reply([{"version": "x"}]), "lists no API versions"),
+        (reply([5]), "lists no API versions"),
+        (reply(None), "lists no API versions"),
+        (reply(b"", 301, Location="http://example.com"), "answered with a redirect"),
+        (hang_up, "the connection failed or broke"),
+    ],
+)
+def test_what_is_no_list_of_versions_is_explained(
+    org_at: Callable[[Handle], Org], handle: Handle, message: str
+) -> None:
+    with pytest.raises(SfcutoverError, match=message) as caught:
+        org_at(handle).api_versions()
+    assert caught.value.exit_code == ExitCode.NETWORK
+    assert "hunter2" not in str(caught.value)
+
+
+def test_nobody_at_home_is_a_network_error() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        org = Org(Token(f"http://127.0.0.1:{unused.getsockname()[1]}"))
+        with pytest.raises(NetworkError, match="the connection failed"):
+            org.api_versions()
+        org.close()

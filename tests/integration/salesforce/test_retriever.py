@@ -1,0 +1,387 @@
+"""Finding an app's components in an org, and reading zips that may be hostile."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+from lxml import etree
+
+from sfcutover.allowlist.carriers import CARRIERS
+from sfcutover.errors import (
+    ConfigError,
+    DriftError,
+    ExitCode,
+    LimitError,
+    NetworkError,
+    OperationFailedError,
+    SfcutoverError,
+    StillRunningError,
+)
+from sfcutover.salesforce import retriever as archive
+from sfcutover.salesforce.metadata import MetadataClient
+from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.retriever import Retriever
+from tests.support import (
+    NAMESPACE,
+    SECURITY,
+    SECURITY_NAME,
+    SECURITY_PATH,
+    FakeTime,
+    OpenConnection,
+    Request,
+    StartEmulator,
+    StartServer,
+    Token,
+    answer,
+    envelope,
+    operations,
+)
+
+TOKEN_RANGES = CARRIERS["token-ip-ranges"]
+APP = "Acme_Connector"
+
+
+def component(app: str = APP, address: str = "203.0.113.10") -> str:
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<{SECURITY} xmlns="{NAMESPACE}">\n'
+        f"    <externalClientApplication>{app}</externalClientApplication>\n"
+        f"    <tokenIpRanges><endIpAddress>{address}</endIpAddress>"
+        f"<startIpAddress>{address}</startIpAddress></tokenIpRanges>\n</{SECURITY}>\n"
+    )
+
+
+def zipped(files: Mapping[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        for path, content in files.items():
+            file.writestr(path, content)
+    return buffer.getvalue()
+
+
+class CannedOrg:
+    """An org that answers each operation with a text of its own."""
+
+    def __init__(self, data: bytes, listed: Mapping[str, str]) -> None:
+        found = "".join(
+            f"<result><fileName>x</fileName><fullName>{name}</fullName><type>{type_}</type></result>"
+            for name, type_ in listed.items()
+        )
+        zip_file = base64.b64encode(data).decode()
+        self.asked: list[etree._Element] = []
+        self.answers = {
+            "listMetadata": f"<listMetadataResponse>{found}</listMetadataResponse>",
+            "retrieve": "<retrieveResponse><result><done>false</done><id>09S000000000001AAA</id>"
+            "</result></retrieveResponse>",
+            "checkRetrieveStatus": "<checkRetrieveStatusResponse><result><done>true</done>"
+            "<id>09S000000000001AAA</id><success>true</success>"
+            f"<zipFile>{zip_file}</zipFile></result></checkRetrieveStatusResponse>",
+        }
+
+    def handle(self, request: Request) -> None:
+        operation = etree.fromstring(request.body).find("{*}Body/*")
+        assert operation is not None
+        self.asked.append(operation)
+        answer(request, envelope(self.answers[etree.QName(operation).localname]))
+
+    def members(self) -> list[str]:
+        """The names that the last retrieve asked for."""
+        last = [each for each in self.asked if each.tag.endswith("}retrieve")][-1]
+        return [each.text or "" for each in last.iter("{*}members")]
+
+
+OrgWith = Callable[..., tuple[Retriever, CannedOrg]]
+
+
+@pytest.fixture
+def org_with(start_server: StartServer, time_: FakeTime) -> Iterator[OrgWith]:
+    """A retriever of an org that gives this zip, whatever is asked for."""
+    orgs: list[Org] = []
+
+    def open_(
+        data: bytes | Mapping[str, str], listed: Mapping[str, str] | None = None
+    ) -> tuple[Retriever, CannedOrg]:
+        zip_file = data if isinstance(data, bytes) else zipped(data)
+        canned = CannedOrg(zip_file, listed or {})
+        orgs.append(Org(Token(start_server(canned.handle))))
+        return Retriever(MetadataClient(orgs[-1], "67.0"), time_.clock), canned
+
+    yield open_
+    for org in orgs:
+        org.close()
+
+
+def extra(name: str, app: str = APP) -> dict[str, str]:
+    return {"type": SECURITY, "full_name": name, "xml": component(app)}
+
+
+# Which component
+
+
+def test_the_component_is_the_one_that_names_the_app(
+    start_emulator: StartEmulator, open_connection: OpenConnection
+) -> None:
+    emulator = start_emulator(
+        security_settings_name="Named_As_Nobody_Would_Guess",
+        extra_components=[extra(APP, "Other_App"), extra("Acme", "Another_App")],
+    )
+    snapshot = open_connection(emulator).read()
+    assert [each.full_name for each in snapshot.components] == ["Named_As_Nobody_Would_Guess"]
+
+
+def test_all_carriers_and_the_policies_come_in_one_retrieve(
+    start_emulator: StartEmulator, open_connection: OpenConnection
+) -> None:
+    emulator = start_emulator()
+    connection = open_connection(
+        emulator,
+        carriers=["trusted-ip-ranges", "token-ip-ranges"],
+        policies={"ipRelaxationPolicyType": "Enforce"},
+    )
+    snapshot = connection.read()
+    assert [each.full_name for each in snapshot.components] == [
+        "Acme_Connector_oauth",
+        "Acme_Connector_oauthSecurity",
+        "Acme_Connector_oauthPlcy",
+    ]
+    assert len(operations(emulator, "retrieve")) == 1
+
+
+def test_a_connected_app_is_found_by_its_own_name(
+    start_emulator: StartEmulator, open_connection: OpenConnection
+) -> None:
+    connection = open_connection(start_emulator(), app="Acme_Legacy", carriers=["connected-app"])
+    (found,) = connection.read().carriers
+    assert found.full_name == "Acme_Legacy"
+    assert [str(each) for each in found.allowlist][-1] == "192.0.2.64-192.0.2.71"
+
+
+def test_two_components_of_one_app_are_an_error_that_names_both(
+    start_emulator: StartEmulator, open_connection: OpenConnection
+) -> None:
+    emulator = start_emulator(extra_components=[extra("Second")])
+    with pytest.raises(DriftError, match="2 components") as caught:
+        open_connection(emulator).read()
+    assert f"{SECURITY_NAME}, Second" in caught.value.message
+    assert caught.value.exit_code is ExitCode.DRIFT
+
+
+def test_an_app_without_the_component_is_told_how_to_get_one(
+    start_emulator: StartEmulator, open_connection: OpenConnection
+) -> None:
+    emulator = start_emulator(leave_out=[SECURITY])
+    with pytest.raises(DriftError, match=f"{APP} has no {SECURITY}") as caught:
+        open_connection(emulator).read()
+    assert "Setup" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "typed", ["Acme_Conector", "acme_connector", "Acme_Connector2", "AcmeConn"]
+)
+def test_a_wrong_app_name_is_met_with_close_ones(
+    typed: str, start_emulator: StartEmulator, open_connection: OpenConnection
+) -> None:
+    connection = open_connection(start_emulator(), app=typed)
+    with pytest.raises(ConfigError, match=f"no app '{typed}'") as caught:
+        connection.read()
+    assert "did you mean Acme_Connector?" in caught.value.hint
+    assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_a_name_close_to_nothing_gets_no_suggestion(
+    start_emulator: StartEmulator, open_connection: OpenConnection
+) -> None:
+    connection = open_connection(start_emulator(), app="Zzzyx")
+    with pytest.raises(ConfigError) as caught:
+        connection.read()
+    assert "did you mean" not in caught.value.hint
+    assert "app: in cutover.yaml" in caught.value.hint
+
+
+def test_a_wrong_connected_app_is_met_with_close_ones(
+    start_emulator: StartEmulator, open_connection: OpenConnection
+) -> None:
+    connection = open_connection(start_emulator(), app="Acme_Legazy", carriers=["connected-app"])
+    with pytest.raises(ConfigError) as caught:
+        connection.read()
+    assert "did you mean Acme_Legacy?" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["Acme_Connector", "acme__Acme_Connector"])
+def test_a_namespace_may_be_left_out(
+    name: str, start_emulator: StartEmulator, open_connection: OpenConnection
+) -> None:
+    emulator = start_emulator(namespace="acme")
+    (found,) = open_connection(emulator, app=name).read().components
+    assert found.full_name == "acme__Acme_Connector_oauthSecurity"
+    assert found.text("externalClientApplication") == "acme__Acme_Connector"
+
+
+def test_an_app_of_the_exact_name_beats_one_in_a_namespace(
+    start_emulator: StartEmulator, open_connection: OpenConnection
+) -> None:
+    emulator = start_emulator(extra_components=[extra("ns__Theirs", f"ns__{APP}")])
+    (found,) = open_connection(emulator).read().components
+    assert found.full_name == SECURITY_NAME
+
+
+def test_two_namespaces_with_the_app_are_an_error(org_with: OrgWith) -> None:
+    folder = SECURITY_PATH.partition("/")[0]
+    files = {f"{folder}/{ns}.ecaOauthSecurity": component(f"{ns}__{APP}") for ns in ("a", "b")}
+    with pytest.raises(DriftError, match="2 components"):
+        org_with(files)[0].snapshot(APP, [TOKEN_RANGES])
+
+
+def test_a_name_that_only_ends_alike_is_another_app(org_with: OrgWith) -> None:
+    retriever, _ = org_with({SECURITY_PATH: component("Not_Acme_Connector")})
+    with pytest.raises(ConfigError, match="no app"):
+        retriever.snapshot(APP, [TOKEN_RANGES])
+
+
+# What is asked for
+
+
+def test_the_names_that_are_listed_are_retrieved(org_with: OrgWith) -> None:
+    retriever, org = org_with(
+        {SECURITY_PATH: component()}, {SECURITY_NAME: SECURITY, "B": SECURITY}
+    )
+    retriever.snapshot(APP, [TOKEN_RANGES])
+    assert org.members() == ["Acme_Connector_oauthSecurity", "B"]
+
+
+def test_without_a_listed_name_everything_of_the_type_is_retrieved(org_with: OrgWith) -> None:
+    retriever, org = org_with({SECURITY_PATH: component()})
+    (found,) = retriever.snapshot(APP, [TOKEN_RANGES]).components
+    assert found.full_name == SECURITY_NAME
+    assert org.members() == ["*"]
+
+
+def test_names_of_other_types_do_not_count(org_with: OrgWith) -> None:
+    retriever, org = org_with({SECURITY_PATH: component()}, {"Elsewhere": "ConnectedApp"})
+    retriever.snapshot(APP, [TOKEN_RANGES])
+    assert org.members() == ["*"]
+
+
+# Waiting
+
+
+def test_a_retrieve_is_waited_for(
+    start_emulator: StartEmulator, open_connection: OpenConnection, time_: FakeTime
+) -> None:
+    emulator = start_emulator(retrieve_seconds=20)
+    open_connection(emulator).read()
+    assert 20 <= time_.seconds < 22
+    assert max(time_.pauses) < 2
+
+
+@pytest.mark.parametrize("kind", ["http_502", "html_body", "bad_xml", "drop_before", "drop_after"])
+def test_a_failed_look_at_a_retrieve_is_repeated(
+    kind: str, start_emulator: StartEmulator, open_connection: OpenConnection
+) -> None:
+    fault = {"kind": kind, "operation": "checkRetrieveStatus", "count": 5}
+    assert open_connection(start_emulator(faults=[fault])).read().components
+
+
+def test_a_retrieve_without_end_is_given_up(
+    start_emulator: StartEmulator, open_connection: OpenConnection, time_: FakeTime
+) -> None:
+    connection = open_connection(start_emulator(retrieve_seconds=3600))
+    with pytest.raises(StillRunningError, match="not done"):
+        connection.read()
+    assert 300 <= time_.seconds < 310
+
+
+def test_an_outage_without_end_is_given_up(
+    start_emulator: StartEmulator, open_connection: OpenConnection, time_: FakeTime
+) -> None:
+    fault = {"kind": "http_503", "operation": "checkRetrieveStatus", "count": None}
+    with pytest.raises(NetworkError, match="HTTP 503"):
+        open_connection(start_emulator(faults=[fault])).read()
+    assert 300 <= time_.seconds < 310
+
+
+def test_a_retrieve_that_fails_says_why(org_with: OrgWith) -> None:
+    retriever, org = org_with({})
+    org.answers["checkRetrieveStatus"] = (
+        "<checkRetrieveStatusResponse><result><done>true</done><errorMessage>no room"
+        "</errorMessage><id>09S</id><success>false</success></result></checkRetrieveStatusResponse>"
+    )
+    with pytest.raises(OperationFailedError, match="no room"):
+        retriever.snapshot(APP, [TOKEN_RANGES])
+
+
+def test_a_retrieve_without_a_zip_says_what_the_org_could_not_give(org_with: OrgWith) -> None:
+    retriever, org = org_with({})
+    org.answers["checkRetrieveStatus"] = (
+        "<checkRetrieveStatusResponse><result><done>true</done><id>09S</id><messages>"
+        "<problem>Entity is unknown</problem></messages><success>true</success></result>"
+        "</checkRetrieveStatusResponse>"
+    )
+    with pytest.raises(OperationFailedError, match="Entity is unknown"):
+        retriever.snapshot(APP, [TOKEN_RANGES])
+
+
+# Hostile zips
+
+
+def bomb() -> bytes:
+    return zipped({f"{n}/bomb": "0" * 300_000 for n in range(5)})
+
+
+HOSTILE: dict[str, tuple[bytes, type[SfcutoverError]]] = {
+    "path out of the zip": (zipped({"../../evil": ""}), OperationFailedError),
+    "absolute path": (zipped({"/evil": ""}), OperationFailedError),
+    "drive letter": (zipped({"c:/evil": ""}), OperationFailedError),
+    "bomb": (bomb(), LimitError),
+    "no zip": (b"<html>maintenance</html>", OperationFailedError),
+    "half a zip": (zipped({SECURITY_PATH: component()})[:-30], OperationFailedError),
+}
+
+
+@pytest.mark.parametrize(("data", "kind"), HOSTILE.values(), ids=HOSTILE)
+def test_nothing_of_a_hostile_zip_is_used(
+    data: bytes,
+    kind: type[SfcutoverError],
+    org_with: OrgWith,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(archive, "MAX_UNZIPPED_BYTES", 1_000_000)
+    with pytest.raises(kind) as caught:
+        org_with(data)[0].snapshot(APP, [TOKEN_RANGES])
+    assert type(caught.value) is kind
+    assert "retrieve 09S000000000001AAA" in (caught.value.where or "")
+
+
+ENTITIES = '<!DOCTYPE x [<!ENTITY e "203.0.113.66">]>'
+EXTERNAL = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/hostname">]>'
+LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY e "&a;&a;&a;&a;&a;&a;">]>'
+
+
+@pytest.mark.parametrize("doctype", [ENTITIES, EXTERNAL, LAUGHS, "<!DOCTYPE x>"])
+def test_a_component_with_a_dtd_is_refused(doctype: str, org_with: OrgWith) -> None:
+    text = component(address="&e;" if "ENTITY" in doctype else "203.0.113.10")
+    evil = text.replace(f"<{SECURITY} ", f"{doctype}\n<{SECURITY} ", 1)
+    with pytest.raises(ConfigError, match=r"DTD|not well-formed") as caught:
+        org_with({SECURITY_PATH: evil})[0].snapshot(APP, [TOKEN_RANGES])
+    assert (caught.value.where or "").startswith(f"{SECURITY_PATH}:")
+
+
+def test_a_component_that_is_no_xml_is_refused_by_name(org_with: OrgWith) -> None:
+    with pytest.raises(ConfigError, match="not well-formed") as caught:
+        org_with({SECURITY_PATH: "<half"})[0].snapshot(APP, [TOKEN_RANGES])
+    assert (caught.value.where or "").startswith(SECURITY_PATH)
+
+
+def test_a_component_of_another_type_is_refused(org_with: OrgWith) -> None:
+    wrong = component().replace(SECURITY, "ConnectedApp")
+    with pytest.raises(ConfigError, match="root element"):
+        org_with({SECURITY_PATH: wrong})[0].snapshot(APP, [TOKEN_RANGES])
+
+
+def test_a_component_of_another_folder_is_not_looked_at(org_with: OrgWith) -> None:
+    files = {f"evil/{SECURITY_PATH}": component(), "package.xml": "<half"}
+    with pytest.raises(ConfigError, match="no app"):
+        org_with(files)[0].snapshot(APP, [TOKEN_RANGES])

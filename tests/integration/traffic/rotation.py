@@ -1,0 +1,93 @@
+"""A token endpoint that rotates and punishes reuse, and processes to kill while they use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from sfcutover.config.traffic import TokenStore as Config
+from sfcutover.traffic.oauth import TokenEndpoint
+from sfcutover.traffic.redeemer import TokenStore, redeem_from, token_store
+from sfcutover.util.http import new_session
+from tests.support import answer
+
+FIRST = "5Aep861-token-0-of-the-tests"
+
+
+@dataclass
+class Grant:
+    """One grant. before and after are called around the rotation; any of it may raise."""
+
+    current: str | None = FIRST
+    count: int = 0
+    overlaps: int = 0
+    before: Callable[[], None] = lambda: None
+    after: Callable[[], None] = lambda: None
+    rotates: bool = True
+    _used: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _busy: int = 0
+
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        token = parse_qs(request.body.decode())["refresh_token"][0]  # type: ignore[attr-defined]
+        with self._lock:
+            self._busy += 1
+            self.overlaps += self._busy > 1
+        self.before()
+        status, body = self._redeem(token)
+        self.after()
+        with self._lock:
+            self._busy -= 1
+        answer(request, json.dumps(body).encode(), status)
+
+    def _redeem(self, token: str) -> tuple[int, dict[str, str]]:
+        with self._lock:
+            if token != self.current:
+                self.current = None  # reuse deletes the grant
+                description = "expired access/refresh token"
+                return 400, {"error": "invalid_grant", "error_description": description}
+            self.count += 1
+            body = {"access_token": f"an-access-token-{self.count}"}
+            if self.rotates:
+                self._used.add(token)
+                self.current = body["refresh_token"] = f"5Aep861-token-{self.count}-of-the-tests"
+            return 200, body
+
+
+def endpoint_at(url: str) -> TokenEndpoint:
+    return TokenEndpoint(url, "a client", None)
+
+
+def store_of(**config: object) -> TokenStore:
+    return token_store(Config.model_validate(config))
+
+
+def write_token(path: Path, token: str = FIRST) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(token + "\n")
+    return path
+
+
+def redeem_for_ever(path: str, url: str) -> None:
+    """What a process does until it is killed."""
+    store, endpoint = store_of(file=path), endpoint_at(url)
+    with new_session() as session:
+        while True:
+            redeem_from(store, endpoint, session)
+
+
+def redeem_once(path: str, url: str) -> None:
+    with new_session() as session:
+        redeem_from(store_of(file=path), endpoint_at(url), session)
+
+
+def redeem_in_a_group(path: str, url: str) -> None:
+    """As a command at a terminal: the leader of a process group of its own."""
+    os.setpgid(0, 0)
+    redeem_once(path, url)

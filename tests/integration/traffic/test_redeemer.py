@@ -1,0 +1,553 @@
+"""Redeeming from a store: rotation, locks, and who may be killed when."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+import requests
+
+from sfcutover.config.traffic import Verify
+from sfcutover.emulator.faults import Fault
+from sfcutover.errors import AuthError, ConfigError, ExitCode, OperationFailedError
+from sfcutover.traffic import redeemer as tokenkeeper
+from sfcutover.traffic import redeemer as tokens
+from sfcutover.traffic.oauth import Outcome, TokenEndpoint, token_endpoint
+from sfcutover.traffic.redeemer import redeem_from
+from sfcutover.util import files as tokenlock
+from sfcutover.util.http import new_session
+from sfcutover.util.secrets import Secret
+from tests.integration.traffic.rotation import (
+    FIRST,
+    Grant,
+    endpoint_at,
+    redeem_for_ever,
+    redeem_in_a_group,
+    redeem_once,
+    store_of,
+    write_token,
+)
+from tests.integration.traffic.test_oauth import closed_port, egress
+from tests.support import StartEmulator, StartServer
+
+WORKERS = multiprocessing.get_context("forkserver")
+WORKERS.set_forkserver_preload(["tests.integration.traffic.rotation"])
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    yield
+    tokens._close_all()
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with new_session() as session:
+        yield session
+
+
+@pytest.fixture
+def grant() -> Grant:
+    return Grant()
+
+
+@pytest.fixture
+def endpoint(grant: Grant, start_server: StartServer) -> TokenEndpoint:
+    return endpoint_at(start_server(grant.handle))
+
+
+def test_a_new_token_is_in_the_file_when_the_redemption_counts(
+    grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
+) -> None:
+    path = write_token(tmp_path / "token")
+    for number in range(1, 6):
+        redemption = redeem_from(store_of(file=str(path)), endpoint, session)
+        assert redemption.outcome is Outcome.REDEEMED
+        assert redemption.new_token == Secret(f"5Aep861-token-{number}-of-the-tests")
+        assert path.read_text() == f"5Aep861-token-{number}-of-the-tests\n"
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert grant.current == path.read_text().strip()
+
+
+def test_a_token_that_stays_is_not_written(
+    grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
+) -> None:
+    grant.rotates = False
+    path = write_token(tmp_path / "token")
+    before = path.stat()
+    for rotation in (None, False):
+        store = store_of(file=str(path), rotation=rotation)
+        assert redeem_from(store, endpoint, session).new_token is None
+    assert path.stat().st_ino == before.st_ino
+
+
+def test_one_process_keeps_a_store_s_token(
+    endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
+) -> None:
+    path = write_token(tmp_path / "token")
+    (tmp_path / "link").symlink_to(path)
+    for name in ("token", "link", "token"):
+        redeem_from(store_of(file=str(tmp_path / name)), endpoint, session)
+    assert len(tokens._keepers) == 1
+
+
+def test_an_idle_process_serves_the_next_store(
+    session: requests.Session, start_server: StartServer, tmp_path: Path
+) -> None:
+    children = []
+    for number in range(4):
+        path = write_token(tmp_path / f"token-{number}")
+        endpoint = endpoint_at(start_server(Grant().handle))
+        redeem_from(store_of(file=str(path)), endpoint, session)
+        children.append(child_of(tokens._keepers[store_of(file=str(path))].keeper))
+    assert len(tokens._keepers) == 1
+    assert len({child.pid for child in children}) == 1
+
+
+def test_no_more_processes_wait_than_needed(
+    session: requests.Session,
+    start_server: StartServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tokens, "MAX_IDLE_KEEPERS", 2)
+    stores = [store_of(file=str(write_token(tmp_path / f"token-{each}"))) for each in range(4)]
+    endpoint = endpoint_at(start_server(Grant().handle))
+    with ExitStack() as stack:  # all in use at once, so that each has a process of its own
+        children = []
+        for store in stores:
+            keeper = stack.enter_context(tokens._keeper_of(store))
+            keeper.redeem(store, endpoint, session)
+            children.append(child_of(keeper))
+    assert len(tokens._keepers) == 2
+    assert sum(child.poll() is None for child in children) == 2
+
+
+def child_of(keeper: tokenkeeper.Keeper) -> subprocess.Popen[bytes]:
+    assert keeper._child is not None
+    return keeper._child[0]
+
+
+def test_a_keeper_that_was_killed_while_idle_is_started_again(
+    endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
+) -> None:
+    store = store_of(file=str(write_token(tmp_path / "token")))
+    for _ in range(3):
+        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+        child = child_of(tokens._keepers[store].keeper)
+        child.send_signal(signal.SIGKILL)
+        child.wait(10)
+
+
+def test_a_keeper_that_is_killed_while_redeeming_leaves_the_answer_open(
+    grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
+) -> None:
+    store = store_of(file=str(write_token(tmp_path / "token")))
+    redeem_from(store, endpoint, session)
+    grant.before = lambda: os.kill(child_of(tokens._keepers[store].keeper).pid, signal.SIGKILL)
+    redemption = redeem_from(store, endpoint, session)
+    assert (redemption.outcome, redemption.answer_lost) == (Outcome.UNKNOWN, True)
+
+
+def test_a_keeper_is_deaf_to_what_ends_its_parent(
+    endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
+) -> None:
+    store = store_of(file=str(write_token(tmp_path / "token")))
+    redeem_from(store, endpoint, session)
+    child = child_of(tokens._keepers[store].keeper)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        child.send_signal(number)
+        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+    assert os.getpgid(child.pid) != os.getpgid(0)
+    assert child_of(tokens._keepers[store].keeper) is child
+
+
+def test_nothing_secret_stands_in_the_keeper_s_arguments(
+    session: requests.Session, start_server: StartServer, tmp_path: Path
+) -> None:
+    store = store_of(file=str(write_token(tmp_path / "token")))
+    endpoint = TokenEndpoint(start_server(Grant().handle), "id", Secret("hunter2-client-secret"))
+    new = redeem_from(store, endpoint, session).new_token
+    assert new is not None
+    process = Path(f"/proc/{child_of(tokens._keepers[store].keeper).pid}")
+    if not process.exists():
+        pytest.skip("needs /proc")
+    seen = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+    for value in (FIRST, new.reveal(), "hunter2"):
+        assert value.encode() not in seen
+
+
+def test_secrets_are_pickled_for_a_keeper_only() -> None:
+    packed = tokenkeeper._packed(Secret("hunter2"))
+    assert tokenkeeper._unpacked(packed) == Secret("hunter2")
+    with pytest.raises(TypeError):
+        pickle.dumps(Secret("hunter2"))
+
+
+def test_two_threads_redeem_one_token_after_the_other(
+    grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
+) -> None:
+    path = write_token(tmp_path / "token")
+    stores = [store_of(file=str(path)), store_of(file=str(path), rotation=False)]
+    with ThreadPoolExecutor(4) as pool:
+        done = pool.map(lambda n: redeem_from(stores[n % 2], endpoint, session), range(24))
+        assert {each.outcome for each in done} == {Outcome.REDEEMED}
+    assert (grant.count, grant.overlaps) == (24, 0)
+
+
+def test_two_processes_redeem_one_token_after_the_other(
+    grant: Grant, endpoint: TokenEndpoint, tmp_path: Path
+) -> None:
+    """The first is held up in the middle of its redemption until the second waits."""
+    path = write_token(tmp_path / "token")
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        inside.set()
+        go_on.wait(20)
+
+    grant.before = hold
+    first = start(redeem_once, path, endpoint)
+    assert inside.wait(20)
+    second = start(redeem_once, path, endpoint)
+    second.join(1)
+    assert second.is_alive()
+    assert (grant.count, grant.overlaps) == (0, 0)
+    go_on.set()
+    for process in (first, second):
+        process.join(20)
+        assert process.exitcode == 0
+    assert (grant.count, grant.overlaps) == (2, 0)
+    assert path.read_text().strip() == grant.current
+
+
+def test_who_waits_too_long_for_a_lock_hears_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokenlock, "LOCK_SECONDS", 0.05)
+    path = write_token(tmp_path / "token")
+    with (
+        store_of(file=str(path)).locked(),
+        pytest.raises(OperationFailedError, match="another process"),
+        store_of(file=str(path)).locked(),
+    ):
+        pytest.fail("two are in")
+    with store_of(file=str(path)).locked():
+        assert True
+
+
+def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
+    path = write_token(tmp_path / "token")
+    code = (
+        "import sys; from tests.integration.traffic.rotation import store_of\n"
+        "with store_of(file=sys.argv[1]).locked():\n    print('in', flush=True)\n    input()"
+    )
+    command = [sys.executable, "-c", code, str(path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"in\n"
+        holder.kill()
+    with store_of(file=str(path)).locked():
+        assert True
+
+
+def test_a_lock_file_that_is_removed_holds_nobody_up(tmp_path: Path) -> None:
+    path = write_token(tmp_path / "token")
+    with store_of(file=str(path)).locked():
+        (tmp_path / ".token.lock").unlink()
+        with store_of(file=str(path)).locked():
+            assert (tmp_path / ".token.lock").exists()
+
+
+def test_a_lock_on_a_file_that_was_removed_is_none(tmp_path: Path) -> None:
+    """As between one process's opening it and locking it."""
+    path = tmp_path / "lock"
+    with path.open("w") as file:
+        assert tokenlock._same_file(file.fileno(), path)
+        path.unlink()
+        assert not tokenlock._same_file(file.fileno(), path)
+        path.touch()
+        assert not tokenlock._same_file(file.fileno(), path)
+
+
+def start(target: object, path: Path, endpoint: TokenEndpoint) -> BaseProcess:
+    process = WORKERS.Process(target=target, args=(str(path), endpoint.url))  # type: ignore[arg-type]
+    process.start()
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("instant", ["before", "after"])
+def test_the_end_of_a_whole_group_during_a_redemption_loses_no_token(
+    instant: str,
+    number: signal.Signals,
+    grant: Grant,
+    endpoint: TokenEndpoint,
+    session: requests.Session,
+    tmp_path: Path,
+) -> None:
+    """The endpoint itself ends the client, before or after it rotates the token."""
+    path = write_token(tmp_path / "token")
+    started = threading.Event()
+    victims: list[BaseProcess] = []
+
+    def end() -> None:
+        started.wait(20)
+        if victims:
+            pid = victims.pop().pid
+            assert pid is not None
+            os.killpg(pid, number)
+
+    setattr(grant, instant, end)
+    victim = start(redeem_in_a_group, path, endpoint)
+    victims.append(victim)
+    started.set()
+    victim.join(20)
+    assert victim.exitcode == (1 if number == signal.SIGINT else -number)
+    with store_of(file=str(path)).locked():  # its keeper has finished
+        assert grant.count == 1
+        assert path.read_text().strip() == grant.current
+    assert redeem_from(store_of(file=str(path)), endpoint, session).outcome is Outcome.REDEEMED
+
+
+def test_no_kill_in_200_redemptions_loses_the_token(
+    grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
+) -> None:
+    path = write_token(tmp_path / "token")
+    store = store_of(file=str(path))
+    instants = random.Random(5)
+    kills = 0
+    while grant.count < 200 or kills < 12:
+        victim = start(redeem_for_ever, path, endpoint)
+        victim.join(instants.uniform(0, 1.2))
+        assert victim.exitcode is None
+        victim.kill()
+        victim.join(20)
+        kills += 1
+        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+        assert path.read_text().strip() == grant.current
+    assert grant.overlaps == 0
+
+
+def test_a_keeper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) -> None:
+    """Its end of a pipe, which it inherits from nobody else, is closed by then."""
+    path = write_token(tmp_path / "token")
+    code = (
+        "import os, signal, sys; from sfcutover.traffic import redeemer as tokens\n"
+        "from tests.integration.traffic.rotation import *\n"
+        "store = store_of(file=sys.argv[1])\n"
+        "tokens.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
+        "print(tokens._keepers[store].keeper._child[0].pid, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path), endpoint.url],
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    process = Path(f"/proc/{int(done.stdout)}/cmdline")
+    gone = threading.Event()
+    for _ in range(500):
+        if not process.exists() or b"traffic.redeemer" not in process.read_bytes():
+            return
+        gone.wait(0.01)
+    pytest.fail("it is still there")
+
+
+def test_an_exit_leaves_no_warning_and_no_process(endpoint: TokenEndpoint, tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from sfcutover.traffic import redeemer as tokens\n"
+        "from tests.integration.traffic.rotation import *\n"
+        "store = store_of(file=sys.argv[1])\n"
+        "tokens.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
+        "print(tokens._keepers[store].keeper._child[0].pid)\n"
+        "if not os.fork(): sys.exit()\n"
+        "os.wait()\n"
+        "tokens.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, str(write_token(tmp_path / "t")), endpoint.url],
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(done.stdout.split()[0]), 0)
+
+
+def test_a_lost_answer_s_token_is_never_redeemed_again(
+    grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
+) -> None:
+    path = write_token(tmp_path / "token")
+    store = store_of(file=str(path))
+
+    def fail() -> None:
+        raise ConnectionError
+
+    grant.after = fail
+    assert redeem_from(store, endpoint, session).answer_lost
+    grant.after = lambda: None
+    for _ in range(2):
+        with pytest.raises(AuthError, match="never redeemed again"):
+            redeem_from(store_of(file=str(path)), endpoint, session)
+    assert grant.count == 1
+    write_token(path, grant.current or "")  # a person brings a token that is good
+    assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+
+
+def test_an_answer_that_was_never_possible_blocks_nothing(
+    endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
+) -> None:
+    store = store_of(file=str(write_token(tmp_path / "token")))
+    failed = redeem_from(store, endpoint_at(f"http://{closed_port()}/"), session)
+    assert (failed.outcome, failed.answer_lost) == (Outcome.NETWORK_FAILURE, False)
+    assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+
+
+def test_a_token_that_stays_may_be_redeemed_after_a_lost_answer(
+    grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
+) -> None:
+    grant.rotates = False
+    store = store_of(file=str(write_token(tmp_path / "token")), rotation=False)
+
+    def fail() -> None:
+        raise ConnectionError
+
+    grant.after = fail
+    assert redeem_from(store, endpoint, session).answer_lost
+    grant.after = lambda: None
+    assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+
+
+@pytest.mark.parametrize("rotation", [None, True])
+@pytest.mark.parametrize("config", [{"env": "A_TOKEN"}, {"get": ["echo", "a-token"]}])
+def test_nothing_is_redeemed_that_could_not_be_kept(
+    config: dict[str, object],
+    rotation: bool | None,
+    grant: Grant,
+    endpoint: TokenEndpoint,
+    session: requests.Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("A_TOKEN", FIRST)
+    with pytest.raises(ConfigError, match="not redeemed") as caught:
+        redeem_from(store_of(rotation=rotation, **config), endpoint, session)
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert "rotation: false" in caught.value.hint
+    assert grant.count == 0
+
+
+def test_a_variable_serves_a_token_that_stays(
+    grant: Grant,
+    endpoint: TokenEndpoint,
+    session: requests.Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("A_TOKEN", f" {FIRST}\n")
+    grant.rotates = False
+    store = store_of(env="A_TOKEN", rotation=False)
+    for _ in range(2):
+        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+
+
+def test_a_rotation_that_nobody_expected_stops_everything_and_shows_nothing(
+    endpoint: TokenEndpoint,
+    session: requests.Session,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("A_TOKEN", FIRST)
+    with pytest.raises(OperationFailedError, match="can't be kept") as caught:
+        redeem_from(store_of(env="A_TOKEN", rotation=False), endpoint, session)
+    assert "old refresh token is void" in caught.value.tokens
+    told = str(caught.value) + caught.value.hint + repr(caught.value) + "".join(capfd.readouterr())
+    assert "5Aep861" not in told
+
+
+def test_two_processes_take_turns_with_a_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokenlock, "LOCK_SECONDS", 0.05)
+    monkeypatch.setenv("A_TOKEN", FIRST)
+    monkeypatch.setenv("B_TOKEN", FIRST)
+    with (
+        store_of(env="A_TOKEN").locked(),
+        pytest.raises(OperationFailedError),
+        store_of(env="B_TOKEN").locked(),  # another name for the same token
+    ):
+        pytest.fail("two are in")
+
+
+@pytest.mark.parametrize("value", ["", "two words", "Grüße"])
+def test_a_variable_without_a_token_is_refused(
+    value: str,
+    endpoint: TokenEndpoint,
+    session: requests.Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("A_TOKEN", value)
+    with pytest.raises(ConfigError, match="A_TOKEN") as caught:
+        redeem_from(store_of(env="A_TOKEN", rotation=False), endpoint, session)
+    assert not value or value not in str(caught.value)
+
+
+def test_without_a_folder_for_state_nothing_is_redeemed(
+    grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
+) -> None:
+    (tmp_path / "state").write_text("in the way")
+    with pytest.raises(ConfigError, match="no folder for this tool's state") as caught:
+        redeem_from(store_of(file=str(write_token(tmp_path / "token"))), endpoint, session)
+    assert "XDG_STATE_HOME" in caught.value.hint
+    assert grant.count == 0
+
+
+def test_a_folder_that_others_can_write_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "sfcutover"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    with pytest.raises(ConfigError, match="others own or can write"):
+        tokenlock.state_folder()
+
+
+def test_an_org_s_token_is_kept_through_rotation_and_refusal(
+    start_emulator: StartEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org = start_emulator(tls=True)
+    environment = org.environment
+    path = write_token(tmp_path / "token", environment["SF_REFRESH_TOKEN"])
+    config = {
+        "token_url": environment["SFCUTOVER_TOKEN_URL"],
+        "client_id": environment["SF_CLIENT_ID"],
+        "client_secret": {"env": "A_SECRET"},
+        "refresh_token": {"file": str(path)},
+    }
+    monkeypatch.setenv("A_SECRET", environment["SF_CLIENT_SECRET"])
+    verify = Verify.model_validate(config)
+    endpoint = token_endpoint(verify, allow_other_hosts=False)
+    store = tokens.token_store(verify.refresh_token)
+    org.set_fault(Fault(kind="rate_limit", operation="redeem", skip=2))
+    expected = [Outcome.REDEEMED, Outcome.REDEEMED, Outcome.RATE_LIMITED, Outcome.REDEEMED]
+    with egress(environment["SFCUTOVER_OLD_PROXY_URL"], environment) as old:
+        assert [redeem_from(store, endpoint, old).outcome for _ in range(4)] == expected
+    with egress(environment["SFCUTOVER_NEW_SOCKS_URL"], environment) as new:
+        assert redeem_from(store, endpoint, new).outcome is Outcome.BLOCKED
+    with egress(environment["SFCUTOVER_OLD_SOCKS_URL"], environment) as old:
+        assert redeem_from(store, endpoint, old).outcome is Outcome.REDEEMED
+    assert path.read_text().strip() == org.environment["SF_REFRESH_TOKEN"]

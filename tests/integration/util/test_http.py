@@ -1,0 +1,297 @@
+"""The bounds of every request, on real sockets."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+import requests
+
+from sfcutover.errors import ConfigError, ExitCode, NetworkError
+from sfcutover.util import http
+from sfcutover.util.http import ResponseTooLargeError, check_url, network_error, new_session
+from tests.support import StartEmulator, StartServer, Talk, answer, listening
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with new_session() as session:
+        yield session
+
+
+@contextmanager
+def raw_server(talk: Talk) -> Iterator[str]:
+    """A server that reads a request and has talk write the answer; its URL."""
+
+    def answer_one(connection: socket.socket) -> None:
+        connection.recv(65536)
+        talk(connection)
+
+    with listening(answer_one) as place:
+        yield f"http://{place}"
+
+
+def drip(connection: socket.socket) -> None:
+    """A byte every 20 ms, for at most 4 s."""
+    for _ in range(200):
+        connection.sendall(b"x")
+        threading.Event().wait(0.02)
+
+
+def drip_body(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    drip(connection)
+
+
+def drip_chunks(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n")
+    drip(connection)
+
+
+def error_of(session: requests.Session, url: str) -> requests.RequestException:
+    with pytest.raises(requests.RequestException) as caught:
+        session.get(url)
+    return caught.value
+
+
+def test_an_answer_is_read_whole(session: requests.Session, start_server: StartServer) -> None:
+    body = b"0123456789" * 100_000
+    url = start_server(lambda request: answer(request, body))
+    assert session.get(url).content == body
+    assert session.get(url).content == body  # over the same connection
+
+
+def test_a_compressed_answer_is_read_whole(
+    session: requests.Session, start_server: StartServer
+) -> None:
+    body = b"0123456789" * 100_000
+    packed = gzip.compress(body)
+    url = start_server(lambda request: answer(request, packed, Content_Encoding="gzip"))
+    assert session.get(url).content == body
+
+
+def test_a_huge_answer_is_cut_off(
+    session: requests.Session, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "MAX_RESPONSE_BYTES", 100_000)
+    url = start_server(lambda request: answer(request, bytes(100_001)))
+    assert isinstance(error_of(session, url), ResponseTooLargeError)
+    fits = start_server(lambda request: answer(request, bytes(100_000)))
+    assert len(session.get(fits).content) == 100_000
+
+
+def test_a_compressed_bomb_is_cut_off(
+    session: requests.Session, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "MAX_RESPONSE_BYTES", 1_000_000)
+    bomb = gzip.compress(bytes(50_000_000))
+    assert len(bomb) < 100_000
+    url = start_server(lambda request: answer(request, bomb, Content_Encoding="gzip"))
+    assert isinstance(error_of(session, url), ResponseTooLargeError)
+
+
+@pytest.mark.parametrize("talk", [drip_body, drip_chunks])
+def test_a_slow_drip_is_cut_off(
+    talk: Callable[[socket.socket], None],
+    session: requests.Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http, "TOTAL_SECONDS", 0.1)
+    started = time.monotonic()
+    with raw_server(talk) as url:
+        assert isinstance(error_of(session, url), ResponseTooLargeError)
+        assert time.monotonic() - started < 2
+
+
+def test_silence_is_cut_off(
+    session: requests.Session, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "READ_SECONDS", 0.1)
+    done = threading.Event()
+    url = start_server(lambda _: _wait(done))
+    error = error_of(session, url)
+    done.set()
+    assert isinstance(error, requests.Timeout)
+    assert "in time" in network_error(error, url, "").message
+
+
+def test_silence_in_the_middle_is_cut_off(
+    session: requests.Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "READ_SECONDS", 0.1)
+    done = threading.Event()
+
+    def stop_halfway(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        done.wait(5)
+
+    with raw_server(stop_halfway) as url:
+        error = error_of(session, url)
+        done.set()
+    assert isinstance(error, requests.Timeout)
+
+
+@pytest.mark.parametrize(
+    "head", [b"Content-Length: 100\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n64\r\n"]
+)
+def test_half_an_answer_is_an_error(head: bytes, session: requests.Session) -> None:
+    with raw_server(lambda peer: peer.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"half")) as url:
+        error = error_of(session, url)
+    assert "broke" in network_error(error, url, "").message
+
+
+def test_a_redirect_is_refused(session: requests.Session, start_server: StartServer) -> None:
+    seen: list[str] = []
+    elsewhere = start_server(lambda request: _note(request, seen))
+    url = start_server(lambda request: answer(request, b"", 302, Location=f"{elsewhere}/stolen"))
+    error = error_of(session, url)
+    assert isinstance(error, requests.TooManyRedirects)
+    assert "redirect" in network_error(error, url, "").message
+    assert seen == []
+
+
+def test_a_password_in_netrc_is_never_sent(
+    session: requests.Session,
+    start_server: StartServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password hunter2\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    seen: list[str | None] = []
+
+    def note(request: BaseHTTPRequestHandler) -> None:
+        seen.append(request.headers["Authorization"])
+        answer(request, b"")
+
+    url = start_server(note)
+    session.get(url)
+    session.get(url, headers={"Authorization": "Bearer mine"})
+    assert seen == [None, "Bearer mine"]
+    requests.get(url, timeout=5)  # what requests does when nobody stops it
+    assert (seen[2] or "").startswith("Basic ")
+
+
+def test_an_unknown_certificate_is_refused(
+    session: requests.Session, start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    emulator = start_emulator(tls=True)
+    explained = network_error(error_of(session, f"{emulator.url}/services/data"), emulator.url, "")
+    assert "certificate" in explained.message
+    assert "REQUESTS_CA_BUNDLE" in explained.hint
+    assert explained.exit_code is ExitCode.NETWORK
+    assert len(emulator.log) == 0
+
+
+def test_a_private_authority_is_taken_from_the_environment(
+    session: requests.Session, start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator = start_emulator(tls=True)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", emulator.environment["REQUESTS_CA_BUNDLE"])
+    assert session.get(f"{emulator.url}/services/data").ok
+
+
+def test_a_missing_file_of_authorities_fails_closed(
+    session: requests.Session, start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator = start_emulator(tls=True)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/authorities.pem")
+    with pytest.raises(ConfigError, match=r"/nowhere/authorities\.pem") as caught:
+        session.get(f"{emulator.url}/services/data")
+    assert "REQUESTS_CA_BUNDLE" in caught.value.hint
+
+
+def test_a_file_that_holds_no_authority_fails_closed(
+    session: requests.Session,
+    start_emulator: StartEmulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    emulator = start_emulator(tls=True)
+    bundle = tmp_path / "authorities.pem"
+    bundle.write_text("not a certificate")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with pytest.raises((ConfigError, requests.RequestException)):
+        session.get(f"{emulator.url}/services/data")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://acme.my.salesforce.com",
+        "ftp://127.0.0.1",
+        "acme.my.salesforce.com",
+        "https://",
+        "http://127.0.0.1.example.com",
+        "http://localhost.example.com",
+        "",
+    ],
+)
+def test_an_unprotected_url_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="not an https URL"):
+        check_url(url, "cutover.yaml:7")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://acme.my.salesforce.com/", "http://127.0.0.1:8080", "http://localhost/"]
+)
+def test_https_and_loopback_are_accepted(url: str) -> None:
+    assert check_url(url, "cutover.yaml:7") == url.rstrip("/")
+
+
+def test_an_explanation_names_the_host_and_no_password() -> None:
+    error = network_error(
+        requests.ConnectionError("boom hunter2"), "https://me:hunter2@acme.example/x", "safe"
+    )
+    assert isinstance(error, NetworkError)
+    assert "acme.example" in error.message
+    assert "hunter2" not in str(error)
+    assert error.tokens == "safe"
+
+
+def test_a_request_is_never_sent_twice(
+    session: requests.Session, start_server: StartServer
+) -> None:
+    seen: list[str] = []
+
+    def hang_up(request: BaseHTTPRequestHandler) -> None:
+        seen.append(request.path)
+        request.connection.shutdown(socket.SHUT_RDWR)
+        request.close_connection = True
+
+    url = start_server(hang_up)
+    with pytest.raises(requests.ConnectionError):
+        session.post(url, data=b"once")
+    assert len(seen) == 1
+
+
+def _wait(done: threading.Event) -> None:
+    done.wait(5)
+
+
+def _note(request: BaseHTTPRequestHandler, seen: list[str]) -> None:
+    seen.append(request.path)
+    answer(request, b"")
+
+
+@pytest.mark.parametrize("url", ["https://[", "http://[::1", "https://", "", "ftp://127.0.0.1"])
+def test_what_is_no_url_is_refused_without_a_traceback(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_url(url, "cutover.yaml:9")
+    assert caught.value.where == "cutover.yaml:9"
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_a_password_in_a_url_is_refused_and_never_shown(scheme: str) -> None:
+    with pytest.raises(ConfigError, match="holds credentials") as caught:
+        check_url(f"{scheme}://somebody:hunter2@127.0.0.1", "cutover.yaml:9")
+    assert "hunter2" not in str(caught.value)

@@ -1,0 +1,343 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfcutover.allowlist.phases import Change, Phase, apply_phase, check_order, notes_on
+from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
+from sfcutover.errors import ConfigError, DriftError, ExitCode, LimitError
+from tests.unit.strategies import (
+    Cutover,
+    cutovers,
+    holds,
+    is_subsequence,
+    points,
+    ranges,
+    same_addresses,
+)
+
+OLD, NEW = ranges("203.0.113.10", "203.0.113.11"), ranges("198.51.100.20", "198.51.100.21")
+OFFICE = IpRange.parse("192.0.2.0/28", "office VPN")
+BASELINE = Allowlist((OLD[0], OFFICE, OLD[1]))
+CHANGE = Change(OLD, NEW)
+
+
+def texts(allowlist: Allowlist) -> list[str]:
+    return [str(entry) for entry in allowlist]
+
+
+def listed(*texts_: str) -> Allowlist:
+    return Allowlist(ranges(*texts_))
+
+
+# What must hold for every cutover
+
+
+@given(cutovers())
+def test_add_new_covers_the_baseline_and_the_new_and_nothing_else(cutover: Cutover) -> None:
+    after = apply_phase(Phase.ADD_NEW, cutover.baseline, cutover.change)
+    assert after.covers(cutover.baseline)
+    assert after.covers(cutover.change.new)
+    assert same_addresses(after, [*cutover.baseline, *cutover.change.new])
+
+
+@given(cutovers())
+def test_add_new_leaves_every_entry_as_it_was_in_place(cutover: Cutover) -> None:
+    after = apply_phase(Phase.ADD_NEW, cutover.baseline, cutover.change)
+    assert after.ranges[: len(cutover.baseline)] == cutover.baseline.ranges
+
+
+@given(cutovers(), st.booleans())
+def test_remove_old_covers_the_new_and_everything_that_was_neither(
+    cutover: Cutover, already_added: bool
+) -> None:
+    baseline, change = cutover.baseline, cutover.change
+    start = apply_phase(Phase.ADD_NEW, baseline, change) if already_added else baseline
+    after = apply_phase(Phase.REMOVE_OLD, start, change)
+    assert after.covers(change.new)
+    for point in points(baseline, change.old, change.new, after):
+        kept = holds(baseline, point) and not holds(change.old, point)
+        assert holds(after, point) == (kept or holds(change.new, point))
+
+
+@given(cutovers())
+def test_remove_old_leaves_the_entries_of_others_as_they_were_in_order(cutover: Cutover) -> None:
+    after = apply_phase(Phase.REMOVE_OLD, cutover.baseline, cutover.change)
+    unrelated = [
+        entry
+        for entry in cutover.baseline
+        if not any(entry.overlaps(each) for each in cutover.change.old)
+    ]
+    assert is_subsequence(unrelated, after)
+
+
+@given(cutovers(split=False))
+def test_an_entry_that_is_not_all_old_is_never_split_unasked(cutover: Cutover) -> None:
+    baseline, change = cutover.baseline, cutover.change
+    gone = subtract(change.old, change.new)
+    must_split = [
+        entry
+        for entry in apply_phase(Phase.ADD_NEW, baseline, change)
+        if subtract([entry], gone) not in ((), (entry,)) and subtract([entry], change.old)
+    ]
+    if must_split:
+        with pytest.raises(ConfigError, match=str(must_split[0])):
+            apply_phase(Phase.REMOVE_OLD, baseline, change)
+    else:
+        allowed = Change(change.old, change.new, split_ranges=True)
+        assert apply_phase(Phase.REMOVE_OLD, baseline, change) == apply_phase(
+            Phase.REMOVE_OLD, baseline, allowed
+        )
+
+
+@given(cutovers(), st.booleans())
+def test_restore_old_after_remove_old_covers_the_baseline_and_the_new(
+    cutover: Cutover, baseline_known: bool
+) -> None:
+    baseline, change = cutover.baseline, cutover.change
+    removed = apply_phase(Phase.REMOVE_OLD, baseline, change)
+    restored = apply_phase(Phase.RESTORE_OLD, removed, change, baseline if baseline_known else None)
+    assert restored.covers(baseline)
+    assert restored.covers(change.old)
+    assert restored.covers(change.new)
+    assert restored.ranges[: len(removed)] == removed.ranges
+
+
+@given(cutovers())
+def test_restore_old_is_allowed_on_any_list_and_takes_nothing_off(cutover: Cutover) -> None:
+    check_order(Phase.RESTORE_OLD, cutover.baseline, cutover.change)
+    restored = apply_phase(Phase.RESTORE_OLD, cutover.baseline, cutover.change)
+    assert restored.ranges[: len(cutover.baseline)] == cutover.baseline.ranges
+    assert same_addresses(restored, [*cutover.baseline, *cutover.change.old])
+
+
+@given(cutovers(split=False, old_is_live=True))
+def test_remove_new_after_add_new_gives_back_the_very_baseline(cutover: Cutover) -> None:
+    baseline, change = cutover.baseline, cutover.change
+    added = apply_phase(Phase.ADD_NEW, baseline, change)
+    check_order(Phase.REMOVE_NEW, added, change)
+    assert apply_phase(Phase.REMOVE_NEW, added, change, baseline) == baseline
+
+
+@given(cutovers(old_is_live=True))
+def test_the_whole_way_there_and_back_ends_with_the_baseline_s_addresses(
+    cutover: Cutover,
+) -> None:
+    baseline, change = cutover.baseline, cutover.change
+    live = baseline
+    for phase in (Phase.ADD_NEW, Phase.REMOVE_OLD, Phase.RESTORE_OLD, Phase.REMOVE_NEW):
+        check_order(phase, live, change)
+        live = apply_phase(phase, live, change, baseline)
+    assert same_addresses(live, baseline)
+
+
+@given(cutovers(old_is_live=True), st.sampled_from(Phase))
+def test_a_phase_that_is_live_already_changes_nothing(cutover: Cutover, phase: Phase) -> None:
+    baseline, change = cutover.baseline, cutover.change
+    added = apply_phase(Phase.ADD_NEW, baseline, change)
+    once = apply_phase(phase, added, change, baseline)
+    assert apply_phase(phase, once, change, baseline) == once
+
+
+@given(cutovers())
+def test_an_address_that_is_both_old_and_new_is_never_off_the_list(cutover: Cutover) -> None:
+    change = cutover.change
+    both = [
+        point
+        for point in points(change.old, change.new)
+        if holds(change.old, point) and holds(change.new, point)
+    ]
+    added = apply_phase(Phase.ADD_NEW, cutover.baseline, change)
+    for phase in Phase:
+        after = apply_phase(phase, added, change, cutover.baseline)
+        assert all(holds(after, point) for point in both)
+
+
+# Examples
+
+
+def test_the_phases_of_an_ordinary_cutover() -> None:
+    added = apply_phase(Phase.ADD_NEW, BASELINE, CHANGE)
+    removed = apply_phase(Phase.REMOVE_OLD, added, CHANGE)
+    restored = apply_phase(Phase.RESTORE_OLD, removed, CHANGE, BASELINE)
+    assert texts(added) == [*texts(BASELINE), "198.51.100.20", "198.51.100.21"]
+    assert texts(removed) == ["192.0.2.0-192.0.2.15", "198.51.100.20", "198.51.100.21"]
+    assert texts(restored) == [*texts(removed), "203.0.113.10", "203.0.113.11"]
+    assert removed.ranges[0] == OFFICE
+    assert apply_phase(Phase.REMOVE_NEW, added, CHANGE, BASELINE) == BASELINE
+
+
+def test_restore_old_brings_back_the_baseline_s_descriptions_and_unknown_elements() -> None:
+    extra = (("note", "<note>x</note>"),)
+    entry = IpRange(OLD[0].start, OLD[1].end, "proxies", extra)
+    baseline = Allowlist((entry, OFFICE))
+    removed = apply_phase(Phase.REMOVE_OLD, baseline, CHANGE)
+    assert entry not in removed.ranges
+    restored = apply_phase(Phase.RESTORE_OLD, removed, CHANGE, baseline)
+    assert restored.ranges[-1] == entry
+
+
+def test_remove_new_keeps_new_addresses_that_were_on_the_baseline() -> None:
+    baseline = Allowlist((*BASELINE, NEW[0]))
+    added = apply_phase(Phase.ADD_NEW, baseline, CHANGE)
+    assert texts(apply_phase(Phase.REMOVE_NEW, added, CHANGE, baseline)) == texts(baseline)
+    assert texts(apply_phase(Phase.REMOVE_NEW, added, CHANGE)) == texts(BASELINE)
+
+
+def test_an_own_entry_may_shrink_to_what_is_also_new() -> None:
+    change = Change(ranges("203.0.113.0/30"), ranges("203.0.113.2-203.0.113.5"))
+    removed = apply_phase(Phase.REMOVE_OLD, listed("203.0.113.0/30"), change)
+    assert texts(removed) == ["203.0.113.2-203.0.113.3", "203.0.113.4-203.0.113.5"]
+
+
+def test_an_old_address_inside_a_wider_range_is_refused_with_the_parts() -> None:
+    live = Allowlist((IpRange.parse("203.0.113.8/29", "both proxies"),))
+    with pytest.raises(ConfigError) as caught:
+        apply_phase(Phase.REMOVE_OLD, live, CHANGE)
+    assert caught.value.message == (
+        "only a part of the live range 203.0.113.8-203.0.113.15 (both proxies) would be removed; "
+        "it would have to be split into 203.0.113.8-203.0.113.9, 203.0.113.12-203.0.113.15"
+    )
+    assert "split_ranges: true" in caught.value.hint
+    assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_with_split_ranges_the_rest_of_a_wider_range_stays_with_its_description() -> None:
+    live = Allowlist((IpRange.parse("203.0.113.8/29", "both proxies"), OFFICE))
+    removed = apply_phase(Phase.REMOVE_OLD, live, Change(OLD, NEW, split_ranges=True))
+    assert texts(removed)[:2] == ["203.0.113.8-203.0.113.9", "203.0.113.12-203.0.113.15"]
+    assert [entry.description for entry in removed][:3] == ["both proxies"] * 2 + ["office VPN"]
+
+
+def test_new_addresses_inside_a_wider_range_are_not_torn_out_of_it_unasked() -> None:
+    live = Allowlist((*BASELINE, IpRange.parse("198.51.100.0/27", "a partner")))
+    with pytest.raises(ConfigError, match="a partner"):
+        apply_phase(Phase.REMOVE_NEW, live, CHANGE)
+    assert apply_phase(Phase.REMOVE_NEW, live, CHANGE, live) == live
+
+
+def test_only_the_phases_that_take_addresses_off_say_so() -> None:
+    assert {phase for phase in Phase if phase.removes} == {Phase.REMOVE_OLD, Phase.REMOVE_NEW}
+
+
+# Limits
+
+
+def full_of(count: int) -> Allowlist:
+    return listed(*(f"203.0.{number}.1" for number in range(count)))
+
+
+def test_the_overlap_may_hold_128_ranges_and_not_129() -> None:
+    change = Change(ranges("203.0.0.1"), NEW)
+    assert len(apply_phase(Phase.ADD_NEW, full_of(126), change)) == 128
+    with pytest.raises(LimitError) as caught:
+        apply_phase(Phase.ADD_NEW, full_of(127), change)
+    assert caught.value.message.startswith("add-new: the list would hold 129 ranges")
+    assert caught.value.exit_code is ExitCode.LIMIT
+    assert "smaller cutovers" in caught.value.hint
+
+
+def test_the_overlap_may_hold_256_addresses_and_not_257() -> None:
+    live = listed("203.0.113.0/25", "192.0.2.0-192.0.2.125")
+    assert apply_phase(Phase.ADD_NEW, live, Change(OLD, NEW)).address_count == 256
+    with pytest.raises(LimitError, match="257 addresses; the limit is 256, old and new together"):
+        apply_phase(Phase.ADD_NEW, live.add(ranges("192.0.2.200")), Change(OLD, NEW))
+
+
+def test_remove_old_is_refused_as_well_when_the_overlap_would_not_fit() -> None:
+    with pytest.raises(LimitError, match="add-new"):
+        apply_phase(Phase.REMOVE_OLD, full_of(127), Change(ranges("203.0.0.1"), NEW))
+
+
+@pytest.mark.parametrize(("others", "fits"), [(124, True), (125, False)])
+def test_remove_old_is_refused_when_restore_old_would_not_fit(others: int, fits: bool) -> None:
+    (wide,) = ranges("192.0.2.0-192.0.2.2")
+    live = Allowlist((wide, *full_of(others)))
+    change = Change(ranges("192.0.2.1"), NEW[:1], split_ranges=True)
+    if fits:
+        removed = apply_phase(Phase.REMOVE_OLD, live, change)
+        assert len(apply_phase(Phase.RESTORE_OLD, removed, change)) == 128
+    else:
+        with pytest.raises(LimitError, match="restore-old: the list would hold 129 ranges"):
+            apply_phase(Phase.REMOVE_OLD, live, change)
+
+
+def test_a_full_list_that_nothing_is_taken_from_is_not_refused() -> None:
+    live = Allowlist((*full_of(127), NEW[0]))
+    assert apply_phase(Phase.REMOVE_OLD, live, Change(OLD, NEW[:1])) == live
+
+
+@pytest.mark.parametrize("phase", [Phase.REMOVE_OLD, Phase.REMOVE_NEW])
+def test_the_last_address_is_never_removed(phase: Phase) -> None:
+    change = Change(OLD, ()) if phase is Phase.REMOVE_OLD else Change((), NEW)
+    live = Allowlist(OLD if phase is Phase.REMOVE_OLD else NEW)
+    with pytest.raises(LimitError) as caught:
+        apply_phase(phase, live, change)
+    assert caught.value.message == (
+        f"{phase}: the list would be empty; an empty list is never deployed"
+    )
+    assert caught.value.exit_code is ExitCode.LIMIT
+
+
+# Order
+
+
+def test_add_new_is_refused_when_an_old_address_is_not_live() -> None:
+    with pytest.raises(DriftError) as caught:
+        check_order(Phase.ADD_NEW, listed("203.0.113.10"), CHANGE)
+    assert caught.value.message == "the old address 203.0.113.11 is not on the live list"
+    assert "cutover.yaml" in caught.value.hint
+    assert caught.value.exit_code is ExitCode.DRIFT
+
+
+def test_add_new_again_is_fine_whatever_has_become_of_the_old() -> None:
+    check_order(Phase.ADD_NEW, BASELINE, CHANGE)
+    check_order(Phase.ADD_NEW, Allowlist(NEW), CHANGE)
+
+
+def test_remove_old_is_refused_until_every_new_address_is_live() -> None:
+    with pytest.raises(DriftError) as caught:
+        check_order(Phase.REMOVE_OLD, Allowlist((*OLD, NEW[0])), CHANGE)
+    assert "198.51.100.21 is not on the live list" in caught.value.message
+    assert caught.value.hint == "deploy add-new first: sfcutover deploy add-new"
+    check_order(Phase.REMOVE_OLD, Allowlist((*OLD, *NEW)), CHANGE)
+
+
+def test_remove_new_is_refused_until_every_old_address_is_live() -> None:
+    with pytest.raises(DriftError) as caught:
+        check_order(Phase.REMOVE_NEW, Allowlist((*NEW, OLD[0])), CHANGE)
+    assert "203.0.113.11 is not on the live list" in caught.value.message
+    assert caught.value.hint.endswith("sfcutover deploy restore-old")
+    check_order(Phase.REMOVE_NEW, Allowlist((*OLD, *NEW)), CHANGE)
+
+
+def test_a_part_of_a_range_that_is_missing_counts_as_missing() -> None:
+    change = Change(ranges("203.0.113.8/30"), NEW)
+    with pytest.raises(DriftError, match=r"203\.0\.113\.11 is not on the live list"):
+        check_order(Phase.ADD_NEW, listed("203.0.113.8-203.0.113.10"), change)
+
+
+# Notes
+
+
+def test_a_note_says_which_new_addresses_are_on_the_list_already() -> None:
+    live = Allowlist((*BASELINE, NEW[1]))
+    assert notes_on(Phase.ADD_NEW, live, CHANGE) == ["198.51.100.21 is already on the list"]
+    assert notes_on(Phase.ADD_NEW, BASELINE, CHANGE) == []
+
+
+@pytest.mark.parametrize("phase", [Phase.REMOVE_OLD, Phase.REMOVE_NEW])
+def test_a_note_says_which_addresses_are_old_and_new(phase: Phase) -> None:
+    change = Change(ranges("203.0.113.8/30"), ranges("203.0.113.10-203.0.113.20"))
+    live = apply_phase(Phase.ADD_NEW, listed("203.0.113.8/30"), change)
+    assert notes_on(phase, live, change) == [
+        "203.0.113.10-203.0.113.11 is both old and new and stays"
+    ]
+
+
+def test_a_note_says_that_remove_old_would_be_refused() -> None:
+    assert notes_on(Phase.REMOVE_OLD, BASELINE, CHANGE) == [
+        "add-new is not live yet: deploying remove-old now would be refused"
+    ]
+    assert notes_on(Phase.RESTORE_OLD, BASELINE, CHANGE) == []

@@ -1,0 +1,524 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from sfcutover.allowlist.diff import compare
+from sfcutover.allowlist.documents import (
+    ComponentDiffDocument,
+    DiffDocument,
+    PhaseDocument,
+    PlanDocument,
+    RangeDocument,
+    TargetDiffDocument,
+)
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.planfile import (
+    TargetPlan,
+    make_plan,
+    make_target_plan,
+    read_plan,
+    write_plan,
+)
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.allowlist.snapshot import Snapshot, read_baseline
+from sfcutover.allowlist.templates import Templates
+from sfcutover.config.cutover import Cutover, load_config
+from sfcutover.documents.commands import ErrorDocument
+from sfcutover.errors import (
+    ConfigError,
+    DriftError,
+    ExitCode,
+    LimitError,
+    OperationFailedError,
+    SfcutoverError,
+)
+from sfcutover.util.document import Document
+
+URL = "https://acme.my.salesforce.com"
+NAME = "Acme_Connector_oauthSecurity"
+SETTINGS = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<ExtlClntAppOauthSecuritySettings xmlns="http://soap.sforce.com/2006/04/metadata">
+    <externalClientApplication>Acme_Connector</externalClientApplication>
+    <label>Müller &amp; "Söhne" &lt;eu></label>
+    <tokenIpRanges>
+        <description>office VPN</description>
+        <endIpAddress>192.0.2.71</endIpAddress>
+        <startIpAddress>192.0.2.64</startIpAddress>
+    </tokenIpRanges>
+    <tokenIpRanges>
+        <endIpAddress>203.0.113.10</endIpAddress>
+        <startIpAddress>203.0.113.10</startIpAddress>
+    </tokenIpRanges>
+    <unknownField><nested>kept</nested></unknownField>
+</ExtlClntAppOauthSecuritySettings>
+"""
+POLICIES = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<ExtlClntAppOauthConfigurablePolicies xmlns="http://soap.sforce.com/2006/04/metadata">
+    <externalClientApplication>Acme_Connector</externalClientApplication>
+    <ipRelaxationPolicyType>Bypass</ipRelaxationPolicyType>
+</ExtlClntAppOauthConfigurablePolicies>
+"""
+CONFIG = """\
+version: 1
+name: move
+app: Acme_Connector
+old: [203.0.113.10]
+new: [198.51.100.20, 198.51.100.21]
+policies: {ipRelaxationPolicyType: Enforce}
+targets:
+  - {name: packaging, org: {alias: acme}}
+"""
+
+Edit = Callable[[Any], None]
+
+
+class Desk:
+    """A folder with a cutover.yaml and a plan made from it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "plan.json"
+        self.templates = Templates()
+        self.cutover = self.configure(CONFIG)
+        self.live = self.snapshot(SETTINGS)
+        self.write()
+
+    def configure(self, text: str) -> Cutover:
+        path = self.folder / "cutover.yaml"
+        path.write_text(text, encoding="utf-8")
+        return load_config(path)
+
+    def snapshot(self, settings: str, policies: str = POLICIES) -> Snapshot:
+        files = {f"{NAME}.ecaOauthSecurity": settings, "Acme_Connector_plcy.ecaOauthPlcy": policies}
+        for name, text in files.items():
+            (self.folder / name).write_text(text, encoding="utf-8")
+        paths = [self.folder / name for name in files]
+        return read_baseline(
+            paths, "Acme_Connector", self.cutover.carrier_rows, policies=bool(self.cutover.policies)
+        )
+
+    def plan(self) -> PlanDocument:
+        target = make_target_plan("packaging", URL, self.live, self.cutover, self.templates)
+        return make_plan(self.cutover, [target])
+
+    def write(self) -> None:
+        write_plan(self.plan(), self.path)
+
+    def edit(self, change: Edit) -> None:
+        content = json.loads(self.path.read_text(encoding="utf-8"))
+        change(content)
+        self.path.write_text(json.dumps(content), encoding="utf-8")
+
+    def open(self, name: str = "packaging") -> TargetPlan:
+        return TargetPlan(read_plan(self.path), self.path, name, self.cutover, self.templates)
+
+    def refuses(self, kind: type[SfcutoverError], phase: Phase = Phase.ADD_NEW) -> SfcutoverError:
+        """Open the plan for a phase; the place and the way out are always the same."""
+        with pytest.raises(kind) as caught:
+            self.open().planned(phase)
+        error = caught.value
+        assert str(error.where).startswith(str(self.path))
+        assert len(str(error).splitlines()) == 1
+        assert error.hint
+        return error
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def target(content: Any) -> Any:
+    return content["targets"][0]
+
+
+# What was written is what is read
+
+
+def test_a_plan_is_read_as_it_was_written(desk: Desk) -> None:
+    plan = desk.plan().model_copy(update={"created": "2026-11-23T12:00:00Z"})
+    write_plan(plan, desk.path)
+    assert read_plan(desk.path) == plan
+    assert desk.path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_every_phase_of_a_plan_is_the_one_that_was_shown(desk: Desk, phase: Phase) -> None:
+    planned = desk.open().planned(phase)
+    shown = next(each for each in desk.plan().targets[0].phases if each.phase == phase)
+    assert PhaseDocument.of(planned) == shown
+
+
+def test_a_plan_holds_the_baseline_whole(desk: Desk) -> None:
+    assert desk.open().baseline == desk.live
+
+
+def test_a_plan_made_with_a_template_that_adds_something_can_be_used(desk: Desk) -> None:
+    folder = desk.folder / "templates"
+    folder.mkdir()
+    built_in = Path(desk.templates.origin("token-ip-ranges")).read_text(encoding="utf-8")
+    name, _, rest = built_in.partition("\n</")
+    added = f"{name}\n    <zzzAdded>x</zzzAdded>\n</{rest}"
+    (folder / "token-ip-ranges.xml.j2").write_text(added, encoding="utf-8")
+    desk.templates = Templates(folder)
+    desk.write()
+    planned = desk.open().planned(Phase.ADD_NEW)
+    assert any(b"<zzzAdded>x" in file.data for file in planned.package.files)
+    desk.open().check_live(planned, desk.live, URL)
+
+
+def test_a_plan_that_can_t_be_written_says_so(desk: Desk) -> None:
+    with pytest.raises(OperationFailedError, match="the plan was not written") as caught:
+        write_plan(desk.plan(), desk.folder / "missing" / "plan.json")
+    assert caught.value.where == str(desk.folder / "missing" / "plan.json")
+
+
+# What is not what was planned
+
+
+def set_(name: str, value: object) -> Edit:
+    return lambda content: content.update({name: value})
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (set_("cutover", "another"), "the plan is for another of Acme_Connector"),
+        (set_("app", "Acme_Other"), "the plan is for move of Acme_Other"),
+        (lambda content: target(content).update(name="other"), "the plan has no target 'packagi"),
+        (set_("targets", []), "the plan has no target 'packaging'"),
+    ],
+)
+def test_a_plan_for_something_else_is_drift(desk: Desk, edit: Edit, message: str) -> None:
+    desk.edit(edit)
+    error = desk.refuses(DriftError)
+    assert error.message.startswith(message)
+    assert error.exit_code == ExitCode.DRIFT
+    assert error.hint == (f"make a new plan and have it reviewed: sfcutover plan --out {desk.path}")
+
+
+def tamper_hash(content: Any) -> None:
+    phase = target(content)["phases"][0]
+    phase["package_sha256"] = phase["package_sha256"][::-1]
+
+
+def tamper_diff(content: Any) -> None:
+    """Show the reviewer one address less than is deployed."""
+    target(content)["phases"][0]["components"][0]["added"].pop()
+
+
+def tamper_notes(content: Any) -> None:
+    target(content)["phases"][0]["notes"].append("approved by everybody")
+
+
+def drop_phase(content: Any) -> None:
+    target(content)["phases"].pop(0)
+
+
+def swap_hashes(content: Any) -> None:
+    one, other = target(content)["phases"][:2]
+    one["package_sha256"], other["package_sha256"] = other["package_sha256"], one["package_sha256"]
+
+
+def rename_component(content: Any) -> None:
+    target(content)["baseline"][0]["full_name"] = "Another"
+
+
+@pytest.mark.parametrize("edit", [tamper_hash, tamper_diff, tamper_notes, drop_phase, swap_hashes])
+def test_a_plan_that_shows_another_package_is_drift(desk: Desk, edit: Edit) -> None:
+    desk.edit(edit)
+    assert desk.refuses(DriftError).exit_code == ExitCode.DRIFT
+
+
+def edit_xml(old: str, new: str) -> Edit:
+    def edit(content: Any) -> None:
+        first = target(content)["baseline"][0]
+        assert old in first["xml"]
+        first["xml"] = first["xml"].replace(old, new)
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (edit_xml("192.0.2.71", "192.0.2.72"), "was edited after the plan was made"),
+        (edit_xml("office VPN", "office"), "was edited after the plan was made"),
+        (edit_xml("kept", "lost"), "was edited after the plan was made"),
+        (edit_xml("</tokenIpRanges>", ""), "not well-formed"),
+        (edit_xml("ExtlClntAppOauthSecuritySettings", "ConnectedApp"), "ConnectedApp"),
+        (edit_xml("192.0.2.71", "192.0.2.300"), "192.0.2.300"),
+        (edit_xml("<?xml", "<!DOCTYPE x><?xml"), ""),
+        (lambda content: target(content)["baseline"][0].update(carrier=None), ""),
+        (lambda content: target(content)["baseline"][0].update(carrier="unheard-of"), ""),
+        (lambda content: target(content)["baseline"][0].update(fingerprint=""), "was edited"),
+        (rename_component, "was edited after the plan was made"),
+    ],
+)
+def test_an_edited_baseline_is_refused(desk: Desk, edit: Edit, message: str) -> None:
+    desk.edit(edit)
+    error = desk.refuses(ConfigError)
+    assert message in error.message
+    assert error.exit_code == ExitCode.USAGE
+
+
+def test_a_baseline_without_its_policies_is_drift(desk: Desk) -> None:
+    desk.edit(lambda content: target(content)["baseline"].pop())
+    desk.refuses(DriftError)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "phase"),
+    [
+        ("198.51.100.21", "198.51.100.22", Phase.ADD_NEW),
+        ("[203.0.113.10]", "[192.0.2.64-192.0.2.71]", Phase.REMOVE_OLD),
+        ("Enforce", "Bypass", Phase.ADD_NEW),
+        ("version: 1\n", 'version: 1\napi_version: "68.0"\n', Phase.ADD_NEW),
+        ("[198.51.100.20,", "[{range: 198.51.100.20, description: new},", Phase.ADD_NEW),
+    ],
+)
+def test_an_edited_cutover_is_drift(desk: Desk, old: str, new: str, phase: Phase) -> None:
+    assert old in CONFIG
+    desk.cutover = desk.configure(CONFIG.replace(old, new))
+    error = desk.refuses(DriftError, phase)
+    assert error.message.startswith(f"the package of {phase} is no longer the one")
+
+
+@pytest.mark.parametrize(("old", "new"), [("name: move", "name: other"), ("Acme_", "Other_")])
+def test_a_plan_is_not_for_another_cutover(desk: Desk, old: str, new: str) -> None:
+    desk.cutover = desk.configure(CONFIG.replace(old, new))
+    assert desk.refuses(DriftError).message == "the plan is for move of Acme_Connector"
+
+
+@pytest.mark.parametrize("name", ["package", "token-ip-ranges", "oauth-policies"])
+def test_a_changed_template_is_drift(desk: Desk, name: str) -> None:
+    folder = desk.folder / "templates"
+    folder.mkdir()
+    built_in = Path(desk.templates.origin(name)).read_text(encoding="utf-8")
+    (folder / f"{name}.xml.j2").write_text(built_in + "\n", encoding="utf-8")
+    desk.templates = Templates(folder)
+    assert "is no longer the one that was planned" in desk.refuses(DriftError).message
+
+
+# What is live
+
+
+def test_the_org_where_the_plan_starts_or_where_it_ends_is_accepted(desk: Desk) -> None:
+    plan = desk.open()
+    for phase in Phase:
+        planned = plan.planned(phase)
+        plan.check_live(planned, planned.start, URL)
+        plan.check_live(planned, planned.after, URL)
+
+
+DRIFTED = [
+    SETTINGS.replace("192.0.2.71", "192.0.2.72"),
+    SETTINGS.replace("office VPN", "office"),
+    SETTINGS.replace("kept", "lost"),
+    SETTINGS.replace("<label>", "<label>New "),
+]
+
+
+@pytest.mark.parametrize("settings", DRIFTED)
+def test_an_org_that_changed_since_is_drift(desk: Desk, settings: str) -> None:
+    plan = desk.open()
+    with pytest.raises(DriftError, match="the org has changed since the plan was made") as caught:
+        plan.check_live(plan.planned(Phase.ADD_NEW), desk.snapshot(settings), URL)
+    assert caught.value.exit_code == ExitCode.DRIFT
+    assert f"{NAME}.ecaOauthSecurity" in caught.value.message
+    assert "ecaOauthPlcy" not in caught.value.message
+
+
+@pytest.mark.parametrize("phase", [Phase.ADD_NEW, Phase.REMOVE_OLD, Phase.REMOVE_NEW])
+def test_drift_is_seen_before_every_phase_that_starts_elsewhere(desk: Desk, phase: Phase) -> None:
+    plan = desk.open()
+    planned = plan.planned(phase)
+    changed = planned.start.carriers[0].with_values({"label": "another"})
+    with pytest.raises(DriftError, match=f"since the plan was made: {changed.path}$"):
+        plan.check_live(planned, Snapshot((changed,), planned.start.policies), URL)
+
+
+def test_changed_policies_are_drift(desk: Desk) -> None:
+    plan = desk.open()
+    live = desk.snapshot(SETTINGS, POLICIES.replace("Bypass", "Bypass_2factor"))
+    with pytest.raises(DriftError, match="ecaOauthPlcy"):
+        plan.check_live(plan.planned(Phase.ADD_NEW), live, URL)
+
+
+def test_a_missing_component_is_drift(desk: Desk) -> None:
+    plan = desk.open()
+    with pytest.raises(DriftError, match="ecaOauthPlcy"):
+        plan.check_live(plan.planned(Phase.ADD_NEW), Snapshot(desk.live.carriers), URL)
+
+
+def test_a_phase_is_not_deployed_out_of_turn(desk: Desk) -> None:
+    plan = desk.open()
+    with pytest.raises(DriftError):
+        plan.check_live(plan.planned(Phase.REMOVE_OLD), desk.live, URL)
+
+
+def test_a_mere_change_of_order_is_no_drift(desk: Desk) -> None:
+    plan = desk.open()
+    first, second = desk.live.carriers[0].allowlist.ranges
+    turned = desk.live.carriers[0].allowlist.__class__((second, first))
+    live = Snapshot((desk.live.carriers[0].with_allowlist(turned),), desk.live.policies)
+    plan.check_live(plan.planned(Phase.ADD_NEW), live, URL)
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, *DRIFTED])
+def test_putting_old_addresses_back_is_never_held_up(desk: Desk, settings: str) -> None:
+    plan = desk.open()
+    plan.check_live(plan.planned(Phase.RESTORE_OLD), desk.snapshot(settings), URL)
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_plan_for_another_org_is_drift_in_every_phase(desk: Desk, phase: Phase) -> None:
+    plan = desk.open()
+    planned = plan.planned(phase)
+    with pytest.raises(DriftError, match=f"the plan was made for {URL}") as caught:
+        plan.check_live(planned, planned.start, "https://other.my.salesforce.com")
+    assert caught.value.exit_code == ExitCode.DRIFT
+
+
+# What is no plan
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b'"plan"',
+        b"{}",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"schema": "sfcutover/plan/1"}',
+        b'{"schema": "\\ud800"}',
+        b"version: 1\n",
+    ],
+)
+def test_what_is_no_plan_is_refused(desk: Desk, content: bytes) -> None:
+    desk.path.write_bytes(content)
+    error = desk.refuses(ConfigError)
+    assert error.message.startswith("not a plan of this version: ")
+    assert error.exit_code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        set_("schema", "sfcutover/plan/2"),
+        set_("schema", "sfcutover/diff/1"),
+        set_("later", True),
+        lambda content: target(content).update(later=True),
+        lambda content: target(content)["phases"][0].update(phase="add-more"),
+        lambda content: content.pop("schema"),
+    ],
+)
+def test_a_plan_of_another_version_is_refused(desk: Desk, edit: Edit) -> None:
+    desk.edit(edit)
+    error = desk.refuses(ConfigError)
+    assert error.message.startswith("not a plan of this version: ")
+
+
+@pytest.mark.parametrize("name", [".", "missing.json", "x" * 300])
+def test_a_plan_that_can_t_be_read_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"can't be read: [A-Z]") as caught:
+        read_plan(tmp_path / name)
+    assert caught.value.where == str(tmp_path / name)
+
+
+def test_a_plan_without_end_is_refused_as_too_large() -> None:
+    with pytest.raises(LimitError, match="larger than 67,108,864 bytes"):
+        read_plan(Path("/dev/zero"))
+
+
+# The documents are what their schemas say
+
+
+def valid(document: Document) -> Any:
+    """The document as JSON, checked by its schema, which may not allow anything else."""
+    content = json.loads(document.model_dump_json(by_alias=True))
+    schema = type(document).model_json_schema(by_alias=True, mode="serialization")
+    checker = jsonschema.Draft202012Validator(schema)
+    checker.check_schema(schema)
+    checker.validate(content)
+    assert not checker.is_valid({**content, "later": 1})
+    for key in content:
+        assert not checker.is_valid({name: content[name] for name in content if name != key}), key
+    return content
+
+
+def test_a_plan_is_what_its_schema_says(desk: Desk) -> None:
+    content = valid(desk.plan())
+    assert content["schema"] == "sfcutover/plan/1"
+    assert content["old"] == [{"range": "203.0.113.10", "description": None}]
+    assert [phase["phase"] for phase in target(content)["phases"]] == [
+        "add-new",
+        "remove-old",
+        "restore-old",
+        "remove-new",
+    ]
+    assert target(content)["live"].startswith("before add-new")
+
+
+def test_a_plan_counts_and_shows_what_a_phase_does(desk: Desk) -> None:
+    security, policies = target(valid(desk.plan()))["phases"][0]["components"]
+    assert [each["range"] for each in security["added"]] == ["198.51.100.20", "198.51.100.21"]
+    assert (security["removed"], security["unchanged"], security["fields"]) == ([], 2, [])
+    assert security["capacity"] == {
+        "ranges": 4,
+        "addresses": 11,
+        "max_ranges": 128,
+        "max_addresses": 256,
+    }
+    assert policies["carrier"] is None
+    assert policies["fields"] == [
+        {"name": "ipRelaxationPolicyType", "before": "Bypass", "after": "Enforce"}
+    ]
+
+
+def test_a_diff_is_what_its_schema_says(desk: Desk) -> None:
+    planned = desk.open().planned(Phase.REMOVE_OLD)
+    phase = PhaseDocument.of(planned)
+    one = TargetDiffDocument(target="packaging", instance_url=None, phase=phase)
+    content = valid(DiffDocument(cutover="move", changed=planned.changed, targets=[one]))
+    assert content["changed"] is True
+
+
+def test_an_unchanged_component_s_diff_is_empty(desk: Desk) -> None:
+    one = desk.live.carriers[0]
+    document = ComponentDiffDocument.of(compare(one, one))
+    assert document.unchanged == 2
+    assert (document.added, document.removed, document.fields) == ([], [], [])
+
+
+@pytest.mark.parametrize("where", [None, "cutover.yaml:7"])
+def test_an_error_is_what_its_schema_says(where: str | None) -> None:
+    content = valid(ErrorDocument.of(DriftError("it changed", hint="look", where=where)))
+    assert content == {
+        "schema": "sfcutover/error/1",
+        "error": "it changed",
+        "where": where,
+        "tokens": DriftError.tokens_default,
+        "next": "look",
+        "exit_code": 4,
+    }
+
+
+def test_a_document_can_t_be_changed_or_extended() -> None:
+    document = RangeDocument.of(IpRange.parse("203.0.113.10"))
+    with pytest.raises(ValueError, match="frozen"):
+        document.range = "203.0.113.11"  # type: ignore[misc]
+    with pytest.raises(ValueError, match="Extra inputs"):
+        RangeDocument.model_validate({"range": "203.0.113.10", "later": 1})

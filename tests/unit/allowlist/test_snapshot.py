@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sfcutover.allowlist.carriers import CARRIERS, Carrier
+from sfcutover.allowlist.component import MAX_COMPONENT_BYTES
+from sfcutover.allowlist.snapshot import Snapshot, read_baseline
+from sfcutover.errors import ConfigError, LimitError, SfcutoverError
+from tests.support import NAMESPACE
+
+TOKEN, TRUSTED = CARRIERS["token-ip-ranges"], CARRIERS["trusted-ip-ranges"]
+APP = "Acme_Connector"
+
+
+def xml(carrier: Carrier = TOKEN, app: str = APP, address: str = "203.0.113.10") -> str:
+    root, entry = carrier.component_type.metadata_type, carrier.list_element
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{NAMESPACE}">\n'
+        f"    <externalClientApplication>{app}</externalClientApplication>\n"
+        f"    <{entry}><endIpAddress>{address}</endIpAddress>"
+        f"<startIpAddress>{address}</startIpAddress></{entry}>\n</{root}>\n"
+    )
+
+
+POLICIES = xml(TOKEN).partition("<tokenIpRanges>")[0].replace(
+    "ExtlClntAppOauthSecuritySettings", "ExtlClntAppOauthConfigurablePolicies"
+) + (
+    "<ipRelaxationPolicyType>Enforce</ipRelaxationPolicyType></ExtlClntAppOauthConfigurablePolicies>"
+)
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def read(
+    *paths: Path, carriers: tuple[Carrier, ...] = (TOKEN,), policies: bool = False
+) -> Snapshot:
+    return read_baseline(paths, APP, carriers, policies=policies)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Acme_sec.ecaOauthSecurity", "Acme_sec.ecaOauthSecurity-meta.xml", "Acme_sec.xml", "Acme_sec"],
+)
+def test_a_baseline_is_known_by_its_name_or_its_content(name: str, tmp_path: Path) -> None:
+    snapshot = read(write(tmp_path, name, xml()))
+    (component,) = snapshot.components
+    assert component.full_name == "Acme_sec"
+    assert component.path == "extlClntAppOauthSecuritySettings/Acme_sec.ecaOauthSecurity"
+    assert [str(each) for each in component.allowlist] == ["203.0.113.10"]
+
+
+def test_files_come_in_any_order_and_stand_in_the_cutovers(tmp_path: Path) -> None:
+    files = [
+        write(tmp_path, "a.ecaOauthPlcy", POLICIES),
+        write(tmp_path, "a.ecaOauth", xml(TRUSTED)),
+        write(tmp_path, "a.ecaOauthSecurity", xml(TOKEN)),
+    ]
+    snapshot = read(*files, carriers=(TOKEN, TRUSTED), policies=True)
+    assert [each.carrier for each in snapshot.components] == [TOKEN, TRUSTED, None]
+    assert snapshot.policies is not None
+    assert snapshot.policies.text("ipRelaxationPolicyType") == "Enforce"
+    assert set(snapshot.fingerprints) == {each.path for each in snapshot.components}
+
+
+def test_the_same_component_of_another_snapshot_is_found_by_its_path(tmp_path: Path) -> None:
+    one = read(write(tmp_path, "a.ecaOauthSecurity", xml()))
+    same = read(write(tmp_path, "a.ecaOauthSecurity", xml(address="203.0.113.11")))
+    other = read(write(tmp_path, "b.ecaOauthSecurity", xml()))
+    assert one.same_as(same.components[0]) is one.components[0]
+    assert one.same_as(other.components[0]) is None
+
+
+WRONG = {
+    "of another app": (xml(app="Other"), "belongs to the app 'Other'", ConfigError),
+    "of another type": (xml(TRUSTED), "root element", ConfigError),
+    "half a file": (xml()[:100], "not well-formed", ConfigError),
+    "with a DTD": (xml().replace("<Extl", "<!DOCTYPE x>\n<Extl", 1), "DTD", ConfigError),
+    "empty": ("", "not well-formed", ConfigError),
+    "a bad address": (xml(address="300.1.1.1"), "300.1.1.1", ConfigError),
+    "without an app": (
+        xml().replace("<externalClientApplication>Acme_Connector</externalClientApplication>", ""),
+        "belongs to the app None",
+        ConfigError,
+    ),
+    "too large": (xml() + " " * MAX_COMPONENT_BYTES, "a component has at most", LimitError),
+}
+
+
+@pytest.mark.parametrize(("text", "message", "kind"), WRONG.values(), ids=WRONG)
+def test_a_wrong_baseline_is_refused_by_file(
+    text: str, message: str, kind: type[SfcutoverError], tmp_path: Path
+) -> None:
+    path = write(tmp_path, "a.ecaOauthSecurity", text)
+    with pytest.raises(kind) as caught:
+        read(path)
+    assert message in caught.value.message
+    assert (caught.value.where or "").startswith(str(path))
+    assert caught.value.hint
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="can't be read") as caught:
+        read(tmp_path / "nowhere.ecaOauthSecurity")
+    assert "nowhere.ecaOauthSecurity" in str(caught.value)
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="can't be read"):
+        read(tmp_path)
+
+
+def test_a_component_without_a_file_is_asked_for(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.ecaOauthSecurity", xml())
+    with pytest.raises(ConfigError, match="ExtlClntAppOauthSettings") as caught:
+        read(path, carriers=(TOKEN, TRUSTED))
+    assert "*.ecaOauth file" in caught.value.hint
+
+
+def test_a_file_of_no_use_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.xml", xml(TRUSTED))
+    with pytest.raises(ConfigError, match="none of the cutover's components"):
+        read(path)

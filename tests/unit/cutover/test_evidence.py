@@ -1,0 +1,110 @@
+"""Evidence as a file: what is written is read again, and nothing else is taken for it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sfcutover.cutover.evidence import (
+    MAX_EVIDENCE_BYTES,
+    AddressEvidence,
+    Evidence,
+    EvidenceFile,
+    read_evidence,
+    write_evidence,
+)
+from sfcutover.errors import ConfigError, OperationFailedError
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+EVIDENCE = EvidenceFile(
+    cutover="move",
+    targets=[
+        Evidence(
+            target="packaging",
+            app="Acme_Connector",
+            instance_url="https://acme.example.com",
+            via="new",
+            proof="confidence",
+            redemptions=21,
+            confidence=0.999999,
+            lists={"path": "hash"},
+            started=NOON,
+            last_proof=NOON,
+            addresses=[AddressEvidence(address="127.0.0.21", redeemed=0, seen_by_echo=18)],
+            uncertain=["something"],
+        )
+    ],
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "evidence.json"
+    write_evidence(EVIDENCE, path)
+    return path
+
+
+def test_what_was_written_is_read(file: Path) -> None:
+    assert read_evidence(file) == EVIDENCE
+    assert json.loads(file.read_text())["schema"] == "sfcutover/evidence/1"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": "sfcutover/evidence/2"},
+        {"targets": [{"target": "packaging"}]},
+        {"targets": None},
+        {"another": "key"},
+    ],
+)
+def test_another_document_is_refused(change: dict[str, object], file: Path) -> None:
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(ConfigError, match="not evidence of this version"):
+        read_evidence(file)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("last_proof", "2026-11-23T12:00:00"),
+        ("last_proof", "yesterday"),
+        ("proof", "trust me"),
+        ("via", "neither"),
+        ("redemptions", "many"),
+        ("skipped", True),
+    ],
+)
+def test_a_value_that_is_none_is_refused(key: str, value: object, file: Path) -> None:
+    document = json.loads(file.read_text())
+    document["targets"][0][key] = value
+    file.write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match=f"targets.0.{key}"):
+        read_evidence(file)
+
+
+@pytest.mark.parametrize("content", [b"", b"no json", b"\xff\xfe\x00", b"[" * 100000, b"[]"])
+def test_what_is_no_json_is_refused(content: bytes, file: Path) -> None:
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match="not evidence"):
+        read_evidence(file)
+
+
+def test_a_huge_file_is_refused(file: Path) -> None:
+    file.write_bytes(b" " * (MAX_EVIDENCE_BYTES + 1))
+    with pytest.raises(ConfigError, match="too large"):
+        read_evidence(file)
+
+
+def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.json"):
+        with pytest.raises(ConfigError, match="can't be read"):
+            read_evidence(path)
+
+
+def test_a_file_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    with pytest.raises(OperationFailedError, match="the evidence was not written"):
+        write_evidence(EVIDENCE, tmp_path / "no" / "such" / "folder.json")

@@ -1,0 +1,311 @@
+"""The support case's text, who confirmed it, and the confirmation as a file."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.templates import Templates
+from sfcutover.config.cutover import Cutover, parse_config
+from sfcutover.cutover.supportcase import (
+    CasePhase,
+    Confirmation,
+    Confirmations,
+    Organization,
+    SupportCase,
+    require_deployable,
+    require_legacy,
+)
+from sfcutover.errors import ConfigError, GateError, OperationFailedError
+from sfcutover.util.processes import current_actor
+
+CONFIG = """\
+version: 1
+name: legacy-move
+after: app-move
+app: Acme_Legacy
+carriers: [connected-app]
+old: [203.0.113.10, 203.0.113.11-203.0.113.12]
+new: [198.51.100.20, 203.0.113.10]
+targets: [{name: packaging, org: {alias: acme}}]
+"""
+ORG = Organization(
+    "00D000000000001AAA", "Acme", "CS999", "production", "https://acme.my.salesforce.com"
+)
+Make = Callable[..., Cutover]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    def make_(*replaced: tuple[str, str]) -> Cutover:
+        text = CONFIG
+        for old, new in replaced:
+            assert old in text
+            text = text.replace(old, new)
+        return parse_config(text, str(tmp_path / "cutover.yaml"))
+
+    return make_
+
+
+def case_text(cutover: Cutover, phase: CasePhase, **details: str) -> str:
+    return SupportCase(cutover, phase, ORG, **details).text(Templates())
+
+
+def section(text: str, heading: str) -> list[str]:
+    body = text.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return [line for line in body.splitlines() if line.startswith("- ")]
+
+
+# The text
+
+
+def test_add_new_asks_for_what_is_new_and_names_the_whole_list(make: Make) -> None:
+    text = case_text(make(), "add-new", window="Sunday 02:00-04:00 UTC", contact="jo@acme.example")
+    assert section(text, "Ranges to add") == ["- 198.51.100.20"]
+    assert section(text, "The list afterwards, as far as we know it") == [
+        "- 203.0.113.10",
+        "- 203.0.113.11 - 203.0.113.12",
+        "- 198.51.100.20",
+    ]
+    for line in (
+        "- Connected app: Acme_Legacy",
+        "- Org id: 00D000000000001AAA",
+        "- Instance URL: https://acme.my.salesforce.com",
+        "- Window: Sunday 02:00-04:00 UTC",
+        "- Contact: jo@acme.example",
+        "- Our reference: legacy-move (follows app-move)",
+    ):
+        assert line in text.splitlines()
+    assert text.startswith("Subject: ")
+    assert "Please remove nothing: the old ranges carry our traffic" in text
+
+
+def test_remove_old_keeps_what_is_both_old_and_new(make: Make) -> None:
+    text = case_text(make(), "remove-old", proof="2 addresses proven by login-history")
+    assert section(text, "Ranges to remove") == ["- 203.0.113.11 - 203.0.113.12"]
+    afterwards = section(text, "The list afterwards, as far as we know it")
+    assert afterwards == ["- 203.0.113.10", "- 198.51.100.20"]
+    assert "proven them (2 addresses proven by login-history)" in text
+    assert "Please remove nothing else" in text
+
+
+@pytest.mark.parametrize("phase", ["add-new", "remove-old"])
+def test_without_details_it_says_what_holds_instead(make: Make, phase: CasePhase) -> None:
+    text = case_text(make(("after: app-move\n", "")), phase)
+    assert "- Window: any time" in text
+    assert "- Contact: whoever opened this case" in text
+    assert "- Our reference: legacy-move\n" in text
+    assert "None" not in text
+
+
+def test_no_line_of_a_value_can_become_one_of_the_case(make: Make) -> None:
+    text = case_text(make(), "add-new", contact="jo\n\n## Ranges to add\n- 0.0.0.0/0\r\x1b[2J")
+    assert section(text, "Ranges to add") == ["- 198.51.100.20"]
+    assert "- Contact: `jo ## Ranges to add - 0.0.0.0/0 [2J`" in text
+    assert "\x1b" not in text
+
+
+@given(st.text(min_size=1))
+def test_a_text_value_keeps_to_one_line_and_every_visible_character(text: str) -> None:
+    # One template object for all would be faster; this one shows what a command does.
+    shown = TEMPLATES.render_text("support-case", VARIABLES | {"contact": f"x{text}"})
+    line = next(line for line in shown.split("\n") if line.startswith("- Contact: "))
+    visible = [char for char in text if char.isprintable() and not char.isspace()]
+    for char in visible:
+        assert char in line
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("Tom & Jerry", "`Tom & Jerry`"),
+        ("O'Brien", "O'Brien"),
+        ("jo_smith@acme.example", "jo_smith@acme.example"),
+        ("_jo_", "`_jo_`"),
+        ("a `tick`", "`` a `tick` ``"),
+        ("<b>", "`<b>`"),
+        ("Müller", "Müller"),
+    ],
+)
+def test_a_value_reads_the_same_as_plain_text_and_as_markdown(value: str, shown: str) -> None:
+    text = TEMPLATES.render_text("support-case", VARIABLES | {"contact": value})
+    assert f"- Contact: {shown}\n" in text
+
+
+def test_a_template_of_ones_own_overrides_it(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "support-case.md.j2").write_text("{{ app }} in {{ organization.id }}: {{ window }}")
+    case = SupportCase(make(), "add-new", ORG, window="now & then")
+    text = case.text(Templates(tmp_path))
+    assert text == "Acme_Legacy in 00D000000000001AAA: `now & then`"
+
+
+def test_a_fault_in_it_has_template_and_line(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "support-case.md.j2"
+    path.write_text("one\n{{ nope }}\n")
+    with pytest.raises(ConfigError) as caught:
+        SupportCase(make(), "add-new", ORG).text(Templates(tmp_path))
+    assert caught.value.where == f"{path}:2"
+    assert caught.value.message == "'nope' is undefined"
+
+
+# Which cutover needs one
+
+
+def test_a_list_that_can_be_deployed_needs_no_case(make: Make) -> None:
+    legacy = make()
+    require_legacy(legacy)
+    require_deployable(legacy, Phase.ADD_NEW)
+    other = make(("[connected-app]", "[token-ip-ranges]"), ("after: app-move\n", ""))
+    require_deployable(other, Phase.REMOVE_OLD)
+    assert other.notes == ()
+    with pytest.raises(ConfigError, match="no support case is needed"):
+        require_legacy(other)
+
+
+@pytest.mark.parametrize(
+    ("phase", "hint"),
+    [(Phase.REMOVE_OLD, "sfcutover case remove-old"), (Phase.REMOVE_NEW, "harm nobody")],
+)
+def test_no_deploy_removes_from_a_legacy_list(make: Make, phase: Phase, hint: str) -> None:
+    with pytest.raises(GateError, match="trusted ranges, not the allowlist") as caught:
+        require_deployable(make(), phase)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[connected-app]", "[token-ip-ranges]", "after: only a connected-app cutover"),
+        ("app-move", "legacy-move", "after: a cutover can't come after itself"),
+        ("app-move", "'../x'", "after: string should match pattern"),
+    ],
+)
+def test_after_names_another_cutover(make: Make, old: str, new: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        make((old, new))
+    assert str(caught.value.where).endswith("cutover.yaml:3")
+
+
+def test_the_notes_name_the_cutover_it_comes_after(make: Make) -> None:
+    trusted, order = make().notes
+    assert "trusted ranges, not the allowlist" in trusted
+    assert "finish the cutover app-move first" in order
+
+
+# Confirmations
+
+
+def confirmations(cutover: Cutover, url: str = ORG.url) -> Confirmations:
+    return Confirmations(cutover, "packaging", url)
+
+
+def test_a_confirmation_is_kept_beside_cutover_yaml(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTOR", "jo")
+    recorded = confirmations(make()).record("add-new")
+    path = tmp_path / ".sfcutover" / "cases" / "legacy-move" / "packaging.add-new.json"
+    assert json.loads(path.read_text()) == recorded.model_dump(mode="json", by_alias=True)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / ".sfcutover").stat().st_mode) == 0o700
+    assert recorded.ranges == ["198.51.100.20"]
+    assert recorded.confirmed_by == "jo (GITHUB_ACTOR)"
+    assert confirmations(make()).require("add-new") == recorded
+    assert confirmations(make()).find("remove-old") is None
+
+
+def test_every_confirmation_makes_another_hash(make: Make) -> None:
+    kept = confirmations(make())
+    assert kept.hashes() == {}
+    kept.record("add-new")
+    first = kept.hashes()
+    kept.record("add-new")
+    second = kept.hashes()
+    kept.record("remove-old")
+    assert first.keys() == second.keys() == {"case add-new"}
+    assert first != second
+    assert kept.hashes() == second | {"case remove-old": kept.hashes()["case remove-old"]}
+
+
+def test_what_nobody_confirmed_is_refused(make: Make) -> None:
+    with pytest.raises(GateError, match="nobody has confirmed") as caught:
+        confirmations(make()).require("add-new")
+    assert "sfcutover case add-new --confirmed" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("replaced", "url", "what"),
+    [
+        (("Acme_Legacy", "Other_Legacy"), ORG.url, "app"),
+        (("198.51.100.20", "198.51.100.21"), ORG.url, "set of ranges"),
+        (("version: 1", "version: 1"), "https://other.my.salesforce.com", "instance URL"),
+    ],
+)
+def test_a_confirmation_of_something_else_does_not_count(
+    make: Make, replaced: tuple[str, str], url: str, what: str
+) -> None:
+    confirmations(make()).record("add-new")
+    with pytest.raises(GateError, match=f"confirmed with another {what}"):
+        confirmations(make(replaced), url).require("add-new")
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"schema": "sfcutover/confirmation/2"}'])
+def test_a_broken_confirmation_is_an_error_with_its_place(make: Make, text: str) -> None:
+    kept = confirmations(make())
+    kept.record("add-new")
+    kept.path("add-new").write_text(text)
+    with pytest.raises(ConfigError, match="no confirmation: ") as caught:
+        kept.find("add-new")
+    assert caught.value.where == str(kept.path("add-new"))
+
+
+def test_a_confirmation_that_can_t_be_read_or_written_is_an_error(make: Make) -> None:
+    kept = confirmations(make())
+    kept.path("add-new").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="can't be read"):
+        kept.find("add-new")
+    with pytest.raises(OperationFailedError, match="was not written"):
+        kept.record("add-new")
+
+
+def test_a_confirmation_names_its_phase_of_two(make: Make) -> None:
+    data = confirmations(make()).record("add-new").model_dump(by_alias=True)
+    with pytest.raises(ValueError, match="phase"):
+        Confirmation.model_validate(data | {"phase": "restore-old"})
+
+
+# Who
+
+
+def test_the_person_a_ci_system_names_comes_first() -> None:
+    assert current_actor({"GITLAB_USER_LOGIN": " jo \n"}) == "jo (GITLAB_USER_LOGIN)"
+    assert current_actor({"GITHUB_ACTOR": "  ", "BUILD_USER_ID": "x"}) == "x (BUILD_USER_ID)"
+
+
+def test_elsewhere_it_is_the_user_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "sam")
+    assert current_actor({}) == "sam"
+
+
+TEMPLATES = Templates()
+VARIABLES: dict[str, object] = {
+    "app": "Acme_Legacy",
+    "organization": ORG,
+    "phase": "add-new",
+    "moved": (),
+    "afterwards": (),
+    "old": (),
+    "new": (),
+    "window": None,
+    "contact": None,
+    "proof": None,
+    "cutover": "legacy-move",
+    "after": None,
+}

@@ -1,0 +1,417 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfcutover.config.traffic import Watch
+from sfcutover.cutover.watch import WatchOutcome, WatchPlan, failure_of, watch
+from sfcutover.cutover.watchstate import CANARY, canary_result
+from sfcutover.errors import ConfigError, ExitCode, GateError, InterruptedRunError
+from sfcutover.traffic.checks import CheckResult, Verdict
+from sfcutover.traffic.oauth import Outcome, Redemption
+from sfcutover.util.clock import Clock
+from sfcutover.util.secrets import Secret
+from tests.unit.cutover.watching import NOON, Watching
+
+PASSED, ROLLED_BACK, INCONCLUSIVE = WatchOutcome
+
+
+# Time
+
+
+def test_rounds_start_on_the_grid_from_the_beginning_to_the_end() -> None:
+    watching = Watching()
+    result = watching.run()
+    assert result.outcome is PASSED
+    assert watching.canary.asked == [15.0 * number for number in range(61)]
+    assert [each.number for each in result.rounds] == list(range(61))
+    assert [each.elapsed for each in result.rounds] == watching.canary.asked
+    assert result.rounds[4].time == NOON + timedelta(minutes=1)
+    assert watching.rounds == list(result.rounds)
+    assert watching.crew.dismissed
+
+
+@given(st.lists(st.floats(min_value=0, max_value=14.9), min_size=1, max_size=61))
+def test_what_a_redemption_takes_adds_up_to_no_drift(takes: list[float]) -> None:
+    watching = Watching()
+    watching.run(takes=takes)
+    assert watching.canary.asked == pytest.approx([15.0 * number for number in range(61)], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("duration", "interval", "rounds"), [(0.3, 0.1, 4), (10, 15, 1), (0, 1, 1), (29.9, 10, 3)]
+)
+def test_the_last_round_is_not_behind_the_end(
+    duration: float, interval: float, rounds: int
+) -> None:
+    watching = Watching(WatchPlan(duration, interval, 2))
+    assert len(watching.run().rounds) == rounds
+
+
+def test_a_slow_check_delays_no_canary_and_is_not_asked_twice() -> None:
+    watching = Watching(WatchPlan(90, 15, 2))
+    slow = watching.check("P", takes=[40])
+    result = watching.run()
+    assert watching.canary.asked == [0, 15, 30, 45, 60, 75, 90]
+    assert slow.asked == [0, 45, 90]
+    verdicts = [each.results[1].verdict for each in result.rounds]
+    late, there = Verdict.ERROR, Verdict.PASSED
+    assert verdicts == [late, late, there, late, late, there, late]
+    assert result.rounds[0].results[1].detail == "no answer within 15 s"
+
+
+def test_a_redemption_that_hangs_is_waited_for_and_never_doubled() -> None:
+    watching = Watching(WatchPlan(90, 15, 2))
+    quick = watching.check("P")
+    result = watching.run("R", takes=[0, 40, 0])
+    assert watching.canary.asked == [0, 15, 60, 75, 90]
+    assert quick.asked == [0, 15, 30, 45, 60, 75, 90]
+    assert result.counts[Verdict.ERROR] == 2
+    assert result.outcome is PASSED
+
+
+def test_a_wall_clock_that_jumps_moves_only_the_records() -> None:
+    watching = Watching(WatchPlan(60, 15, 2), wall_jumps={2: -86400, 3: 864000})
+    result = watching.run()
+    assert watching.canary.asked == [0, 15, 30, 45, 60]
+    assert result.rounds[2].time < result.rounds[0].time
+    assert [each.elapsed for each in result.rounds] == [0, 15, 30, 45, 60]
+    assert result.outcome is PASSED
+
+
+def test_a_machine_that_slept_looks_once_more_and_does_not_call_it_passed() -> None:
+    watching = Watching()
+    watching.check("P")
+    settle = watching.time.on_pause
+
+    def sleep() -> None:
+        if len(watching.time.pauses) == 4:
+            watching.time.seconds += 3600
+        settle()
+
+    watching.time.on_pause = sleep
+    result = watching.run()
+    assert [each.number for each in result.rounds] == [0, 1, 2, 3, 4, 60]
+    assert result.outcome is INCONCLUSIVE
+    assert result.reasons == (f"{CANARY}: inconclusive 4 times in a row",)
+
+
+# Failures
+
+
+def test_blocks_in_a_row_roll_back_once_and_end_the_watch() -> None:
+    watching = Watching()
+    result = watching.run("RRB")
+    assert watching.rolled_back == [45]
+    assert result.outcome is ROLLED_BACK
+    assert result.reasons == (f"{CANARY} failed, 2 times: blocked",)
+    assert watching.reasons == list(result.reasons)
+    assert len(result.rounds) == len(watching.rounds) == 4
+
+
+def test_the_first_block_can_be_enough() -> None:
+    watching = Watching(WatchPlan(900, 15, 1))
+    assert watching.run("RB").outcome is ROLLED_BACK
+    assert watching.rolled_back == [15]
+
+
+def test_a_block_rolls_back_without_waiting_for_a_check() -> None:
+    watching = Watching()
+    watching.check("P", takes=[9])
+    watching.run("B", takes=[1])
+    assert watching.rolled_back == [16]
+
+
+def test_one_refused_address_of_a_pair_is_seen_though_every_other_redemption_succeeds() -> None:
+    watching = Watching()
+    assert watching.run("RBRBRBRB").outcome is ROLLED_BACK
+    assert watching.rolled_back == [45]
+
+
+def test_a_block_that_is_refuted_is_none() -> None:
+    watching = Watching()
+    assert watching.run("RBRR").outcome is PASSED
+    assert watching.rolled_back == []
+    assert watching.reasons == []
+
+
+@pytest.mark.parametrize("then", ["N", "U", "L", "D", "NNU", "RN", "RU"])
+def test_a_block_that_nobody_can_refute_rolls_back_in_time(then: str) -> None:
+    watching = Watching()
+    result = watching.run(f"B{then}")
+    assert watching.rolled_back == [32.0]  # 2 x 15, and 2 s for the last redemption to come
+    assert result.reasons == (f"{CANARY} was blocked, and no 2 in a row succeeded since",)
+
+
+def test_a_hanging_redemption_does_not_put_off_the_rollback() -> None:
+    watching = Watching()
+    watching.run("BR", takes=[0, 300])
+    assert watching.rolled_back == [32.0]
+
+
+def test_a_slow_redemption_can_still_lift_a_block() -> None:
+    watching = Watching()
+    assert watching.run("BR", takes=[0, 1.9]).outcome is PASSED
+
+
+@given(
+    st.integers(1, 4),
+    st.text("RBUN", min_size=1, max_size=30),
+    st.lists(st.floats(min_value=0, max_value=100), min_size=1, max_size=30),
+)
+def test_from_the_first_block_to_the_rollback_it_is_never_longer_than_promised(
+    failures: int, text: str, takes: list[float]
+) -> None:
+    watching = Watching(WatchPlan(300, 15, failures))
+    result = watching.run(text, takes)
+    assert len(watching.rolled_back) == (result.outcome is ROLLED_BACK)
+    for begin in first_standing_blocks(watching.canary.answered, failures):
+        if begin <= watching.time.seconds:
+            assert watching.rolled_back[0] <= begin + failures * 15 + 2 + 1e-3
+
+
+def first_standing_blocks(answered: list[tuple[float, str]], failures: int) -> list[float]:
+    """The time of each block that nothing lifts later; written apart from the state."""
+    blocks = [index for index, (_, letter) in enumerate(answered) if letter == "B"]
+    runs = ["".join(each for _, each in answered[index + 1 :]) for index in blocks]
+    lifted = ["R" * failures in run.replace("U", "").replace("N", "") for run in runs]
+    return [answered[index][0] for index, done in zip(blocks, lifted, strict=True) if not done]
+
+
+@given(st.text("RUNLD", min_size=1, max_size=70), st.text("PIE", min_size=1, max_size=70))
+def test_nothing_but_a_failure_rolls_back(canary: str, check: str) -> None:
+    watching = Watching()
+    watching.check(check)
+    assert watching.run(canary).outcome is not ROLLED_BACK
+    assert watching.rolled_back == []
+
+
+@pytest.mark.parametrize(
+    ("looks", "rolled_back"),
+    [("FF", [15]), ("FPF", []), ("FIF", [30]), ("FEEEF", [60]), ("PFPFP", [])],
+)
+def test_a_check_fails_in_a_row_whatever_nobody_could_tell_between(
+    looks: str, rolled_back: list[float]
+) -> None:
+    watching = Watching()
+    watching.check(f"{looks}P")
+    watching.run()
+    assert watching.rolled_back == rolled_back
+
+
+def test_each_check_is_counted_by_itself() -> None:
+    watching = Watching()
+    watching.check("FP", name="one")
+    watching.check("PFP", name="two")
+    assert watching.run().outcome is PASSED
+    watching = Watching()
+    watching.check("P", name="one")
+    watching.check("PFF", name="two")
+    assert watching.run().reasons == ("two failed, 2 times: as scripted",)
+
+
+# The end
+
+
+def test_the_watch_does_not_end_on_a_failure_that_may_be_the_first() -> None:
+    plan = WatchPlan(60, 15, 2)
+    assert (ended := Watching(plan)).run("RRRRB").outcome is ROLLED_BACK
+    assert ended.rolled_back == [75]
+    assert (lifted := Watching(plan)).run("RRRRBR").outcome is PASSED
+    assert lifted.canary.asked[-1] == 90
+    assert (never := Watching(plan)).run("RRRRBU").outcome is ROLLED_BACK
+    assert never.rolled_back == [92]
+    unclear = Watching(plan)
+    unclear.check("PPPPFI")
+    result = unclear.run()
+    assert len(result.rounds) == 7
+    assert (result.outcome, result.reasons) == (INCONCLUSIVE, ("errors: failed at the end",))
+
+
+@pytest.mark.parametrize(
+    ("canary", "reason"),
+    [
+        ("RNNNNR", "error 4 times in a row"),
+        ("RUUUUR", "inconclusive 4 times in a row"),
+        ("RLULUR", "inconclusive 4 times in a row"),
+    ],
+)
+def test_a_watch_that_was_blind_did_not_pass(canary: str, reason: str) -> None:
+    watching = Watching()
+    result = watching.run(canary)
+    assert (result.outcome, result.reasons) == (INCONCLUSIVE, (f"{CANARY}: {reason}",))
+    assert len(result.rounds) == 61
+    assert watching.rolled_back == []
+
+
+def test_what_nobody_could_tell_now_and_then_is_counted_apart() -> None:
+    watching = Watching()
+    result = watching.run("UUURNNNRUUUNNNRBRR")
+    assert result.outcome is PASSED
+    counts = result.counts
+    assert (counts[Verdict.INCONCLUSIVE], counts[Verdict.ERROR]) == (6, 6)
+    assert (counts[Verdict.FAILED], counts[Verdict.PASSED]) == (1, 48)
+
+
+def test_what_never_passed_did_not_pass() -> None:
+    watching = Watching(WatchPlan(30, 15, 2))
+    watching.check("I")
+    assert watching.run().reasons == ("errors: never passed",)
+
+
+def test_the_limits_of_not_knowing_are_configurable() -> None:
+    watching = Watching(WatchPlan(900, 15, 2, inconclusive=2, errors=6))
+    watching.check("PEEEEEP")
+    assert watching.run("RUUR").reasons == (f"{CANARY}: inconclusive 2 times in a row",)
+    watching = Watching(WatchPlan(900, 15, 2, errors=3, roll_back_when_blind=True))
+    assert watching.run("RNNNNN").reasons == (f"{CANARY}: error 3 times in a row",)
+    assert watching.rolled_back == [45]
+
+
+def test_the_plan_is_cutover_yaml_s() -> None:
+    config = Watch.model_validate({"duration": "5m", "interval": "10s", "failures": 3, "errors": 9})
+    assert WatchPlan.of(config) == WatchPlan(300.0, 10.0, 3, 4, 9, False)
+    assert WatchPlan.of(Watch()) == WatchPlan(900.0, 15.0, 2)
+    blind = Watch.model_validate({"inconclusive": 7, "roll_back_when_blind": True})
+    assert WatchPlan.of(blind) == WatchPlan(900.0, 15.0, 2, 7, 4, True)
+
+
+def test_what_did_not_pass_is_a_gate_that_did_not() -> None:
+    assert failure_of(Watching().run()) is None
+    rolled_back, unclear = failure_of(Watching().run("B")), failure_of(Watching().run("N"))
+    assert rolled_back is not None
+    assert unclear is not None
+    assert rolled_back.exit_code is unclear.exit_code is ExitCode.GATE
+    assert rolled_back.message == f"the watch rolled back: {CANARY} failed, 2 times: blocked"
+    assert "error 4 times in a row; " in unclear.message
+    assert unclear.message.startswith(f"the watch could not tell: {CANARY}: ")
+    assert "nothing was rolled back" in unclear.tokens
+
+
+# What goes wrong on the way
+
+
+def test_a_rollback_that_fails_is_not_tried_again() -> None:
+    watching, tries = Watching(), []
+
+    def fail() -> None:
+        tries.append(watching.time.seconds)
+        raise GateError("refused", hint="h")
+
+    watching.roll_back = fail
+    with pytest.raises(GateError, match="refused"):
+        watching.run("B")
+    assert tries == [15]
+
+
+def test_an_observer_that_fails_keeps_no_rollback_from_happening(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watching = Watching(WatchPlan(900, 15, 1))
+
+    def fail(_: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(watching, "looked", fail)
+    with pytest.raises(OSError, match="no room"):
+        watching.run("B")
+    assert watching.rolled_back == [0]
+
+
+def test_ctrl_c_ends_the_watch_without_a_rollback() -> None:
+    watching = Watching()
+
+    def interrupt() -> None:
+        if watching.time.seconds == 30:
+            raise KeyboardInterrupt
+
+    watching.time.on_pause = interrupt
+    with pytest.raises(InterruptedRunError, match="the watch ended after 2 rounds") as caught:
+        watching.run()
+    assert "sfcutover rollback" in caught.value.hint
+    assert watching.rolled_back == []
+    assert watching.crew.dismissed
+
+
+def test_what_a_look_raises_is_an_error_of_that_look() -> None:
+    watching = Watching(WatchPlan(30, 15, 2))
+
+    def redeem() -> Redemption:
+        if watching.time.seconds == 15:
+            raise ConfigError("the store is gone", hint="h", where="cutover.yaml:7")
+        if watching.time.seconds == 30:
+            raise ValueError("hunter2-token")
+        return Redemption(Outcome.REDEEMED, NOON)
+
+    watching.redeem = redeem
+    result = watching.run()
+    assert result.rounds[1].results == (
+        CheckResult(CANARY, Verdict.ERROR, "cutover.yaml:7: the store is gone"),
+    )
+    assert result.rounds[2].results == (CheckResult(CANARY, Verdict.ERROR, "ValueError"),)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_only_a_block_is_a_failure_of_the_canary(outcome: Outcome) -> None:
+    verdict = canary_result(Redemption(outcome, NOON)).verdict
+    unclear = {Outcome.UNKNOWN, Outcome.RATE_LIMITED}
+    assert (verdict is Verdict.PASSED) == (outcome is Outcome.REDEEMED)
+    assert (verdict is Verdict.FAILED) == (outcome is Outcome.BLOCKED)
+    assert (verdict is Verdict.INCONCLUSIVE) == (outcome in unclear)
+
+
+def test_a_canary_s_words_are_kept_and_its_token_is_not() -> None:
+    redemption = Redemption(
+        Outcome.BLOCKED, NOON, 400, "invalid_grant", "ip restricted", Secret("hunter2-token")
+    )
+    result = canary_result(redemption)
+    assert result.detail == "blocked: invalid_grant: ip restricted"
+    assert "hunter2" not in repr(result)
+
+
+# Threads
+
+
+def test_looks_run_side_by_side_in_real_time() -> None:
+    """The check can only pass while the redemption is under way, and the other way round."""
+    meet, watching = threading.Barrier(2), Watching()
+
+    def redeem() -> Redemption:
+        meet.wait(30)
+        return Redemption(Outcome.REDEEMED, NOON)
+
+    def look() -> CheckResult:
+        meet.wait(30)
+        return CheckResult("met", Verdict.PASSED, "")
+
+    plan = WatchPlan(0, 60, 2)
+    result = watch(plan, redeem, [look], watching.roll_back, watching, Clock())
+    assert result.outcome is PASSED
+
+
+def test_a_check_that_hangs_holds_up_neither_the_rollback_nor_the_end() -> None:
+    begun, release, ended = threading.Event(), threading.Event(), threading.Event()
+    watching = Watching()
+
+    def hang() -> CheckResult:
+        begun.set()
+        release.wait(20)
+        ended.set()
+        return CheckResult("hung", Verdict.PASSED, "")
+
+    def redeem() -> Redemption:
+        assert begun.wait(20)
+        return Redemption(Outcome.BLOCKED, NOON)
+
+    try:
+        plan = WatchPlan(60, 60, 1)
+        result = watch(plan, redeem, [hang], watching.roll_back, watching, Clock())
+        assert not ended.is_set()
+    finally:
+        release.set()
+    assert [each.name for each in result.rounds[0].results] == [CANARY]
+    assert len(watching.rolled_back) == 1

@@ -1,0 +1,144 @@
+"""A watch whose time passes only on request: looks that take so many seconds, and a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from sfcutover.cutover.watch import WatchPlan, WatchResult, WatchRound, watch
+from sfcutover.traffic.checks import CheckResult, Look, Verdict
+from sfcutover.traffic.oauth import Outcome, Redemption
+from tests.support import FakeTime
+
+T = TypeVar("T")
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+LETTERS = {"R": Outcome.REDEEMED, "B": Outcome.BLOCKED, "U": Outcome.UNKNOWN}
+LETTERS |= {"N": Outcome.NETWORK_FAILURE, "L": Outcome.RATE_LIMITED, "D": Outcome.TOKEN_DEAD}
+VERDICTS = {"P": Verdict.PASSED, "F": Verdict.FAILED}
+VERDICTS |= {"I": Verdict.INCONCLUSIVE, "E": Verdict.ERROR}
+
+
+class FakeCrew:
+    """Looks that end when their time has come; each says itself how long it takes."""
+
+    def __init__(self, time: FakeTime) -> None:
+        self._time = time
+        self._ends: dict[Future[CheckResult], float] = {}
+        self._outcomes: dict[Future[CheckResult], Callable[[], None]] = {}
+        self.takes = 0.0
+        self.dismissed = False
+        time.on_pause = self._settle
+
+    def submit(self, look: Look) -> Future[CheckResult]:
+        future: Future[CheckResult] = Future()
+        self.takes = 0.0
+        try:
+            result = look()
+        except Exception as error:  # noqa: BLE001 - what a thread does, too
+            raised = error
+            self._outcomes[future] = lambda: future.set_exception(raised)
+        else:
+            self._outcomes[future] = lambda: future.set_result(result)
+        self._ends[future] = self._time.seconds + self.takes
+        self._settle()
+        return future
+
+    def wait(self, looks: Collection[Future[CheckResult]], seconds: float) -> None:
+        assert seconds > 0
+        if any(look.done() for look in looks):
+            return
+        first = min(self._ends[look] for look in looks)
+        self._time.pause(min(seconds, max(0.0, first - self._time.seconds)))
+
+    def dismiss(self) -> None:
+        self.dismissed = True
+
+    def _settle(self) -> None:
+        for future, end in list(self._ends.items()):
+            if end <= self._time.seconds + 1e-9 and not future.done():
+                self._outcomes[future]()
+
+
+class Script:
+    """Results one after the other, the last one for ever; remembers when it was asked.
+
+    takes: seconds for each answer, in the same way.
+    """
+
+    def __init__(self, crew: FakeCrew, time: FakeTime, text: str, takes: Iterable[float]) -> None:
+        self._crew, self._time = crew, time
+        self._letters, self._takes = _lasting(text), _lasting(takes)
+        self.asked: list[float] = []
+        self.answered: list[tuple[float, str]] = []
+
+    def next(self) -> str:
+        letter, self._crew.takes = next(self._letters), next(self._takes)
+        self.asked.append(self._time.seconds)
+        self.answered.append((self._time.seconds + self._crew.takes, letter))
+        return letter
+
+
+def _lasting(values: Iterable[T]) -> Iterator[T]:
+    first, *others = values
+    yield first
+    yield from others
+    while True:
+        yield others[-1] if others else first
+
+
+@dataclass
+class Watching:
+    """A watch to be run, and all that was seen of it."""
+
+    plan: WatchPlan = field(default_factory=lambda: WatchPlan(900, 15, 2))
+    time: FakeTime = field(default_factory=FakeTime)
+    rounds: list[WatchRound] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    rolled_back: list[float] = field(default_factory=list)
+    wall_jumps: dict[int, float] = field(default_factory=dict)  # by round, seconds
+
+    def __post_init__(self) -> None:
+        self.crew = FakeCrew(self.time)
+        self.canary = self.script("R")
+        self.checks: list[Look] = []
+        self.redeem: Callable[[], Redemption] = self._redeem
+        self.roll_back: Callable[[], None] = lambda: self.rolled_back.append(self.time.seconds)
+
+    def script(self, text: str, takes: Iterable[float] = (0.0,)) -> Script:
+        return Script(self.crew, self.time, text, takes)
+
+    def check(self, text: str, takes: Iterable[float] = (0.0,), name: str = "errors") -> Script:
+        """Add a check that answers by this script."""
+        script = self.script(text, takes)
+        self.checks.append(lambda: CheckResult(name, VERDICTS[script.next()], "as scripted"))
+        return script
+
+    def run(self, text: str = "R", takes: Iterable[float] = (0.0,)) -> WatchResult:
+        """Watch with a canary that answers by this script."""
+        self.canary = self.script(text, takes)
+        return watch(
+            self.plan,
+            lambda: self.redeem(),
+            self.checks,
+            lambda: self.roll_back(),
+            self,
+            self.time.clock,
+            wall=self._wall,
+            crew=self.crew,
+        )
+
+    def looked(self, done: WatchRound) -> None:
+        self.rounds.append(done)
+
+    def rolling_back(self, reason: str) -> None:
+        self.reasons.append(reason)
+
+    def _redeem(self) -> Redemption:
+        return Redemption(LETTERS[self.canary.next()], NOON)
+
+    def _wall(self) -> datetime:
+        jump = sum(by for number, by in self.wall_jumps.items() if number <= len(self.rounds))
+        return NOON + timedelta(seconds=self.time.seconds + jump)

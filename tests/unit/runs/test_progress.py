@@ -1,0 +1,220 @@
+"""How a run stands, worked out from its events."""
+
+from __future__ import annotations
+
+import pytest
+
+from sfcutover.runs.progress import RunProgress
+from tests.unit.runs.journaled import Story, events_of
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story("eu", "us")
+
+
+def test_a_run_that_went_well() -> None:
+    progress = RunProgress.of(events_of("done"))
+    assert progress.app == "Acme_Connector"
+    assert progress.targets == ("packaging",)
+    assert progress.old == ("127.0.0.11", "127.0.0.12")
+    assert progress.new == ("127.0.0.21", "127.0.0.22")
+    assert {state.mark for state in progress.steps.values()} == {"done"}
+    assert [(each.step, each.status) for each in progress.deployments.values()] == [
+        ("add-new", "Succeeded"),
+        ("remove-old", "Succeeded"),
+    ]
+    assert progress.looks == {"canary redemption": {"passed": 4}}
+    assert progress.redeemed == 2 + 2 + 2 + 4  # verify-new, verify, remove-old, watch
+    assert not progress.wakes
+    assert progress.ended is not None
+
+
+def test_what_was_found_is_the_detail() -> None:
+    steps = RunProgress.of(events_of("done")).steps
+    proven = "127.0.0.21, 127.0.0.22 proven by the org's LoginHistory; 2 redemptions"
+    assert steps["probe", None].detail.endswith("answers of the echo, from 127.0.0.21, 127.0.0.22")
+    assert steps["verify", "packaging"].detail == proven
+    assert steps["add-new", "packaging"].detail == "read back: 5 entries"
+    assert steps["watch", "packaging"].detail == "passed after 4 rounds"
+
+
+def test_a_watch_that_rolled_back_is_not_done() -> None:
+    """It ends without a problem of its own, as it did what it is there for."""
+    progress = RunProgress.of(events_of("rolled-back"))
+    watch = progress.steps["watch", "packaging"]
+    assert watch.mark == "failed"
+    assert watch.problem is not None
+    assert watch.problem.startswith("rolled back: canary redemption failed")
+    assert not watch.undecided
+    assert progress.blocked_on == {"127.0.0.22": {"packaging"}}
+    assert progress.rollback is not None
+    assert not progress.steps["restore-old", "packaging"].needed
+
+
+def test_folding_on_is_folding_all() -> None:
+    events = events_of("rolled-back")
+    for cut in range(len(events)):
+        progress = RunProgress.of(events[:cut])
+        for event in events[cut:]:
+            progress.apply(event)
+        assert progress == RunProgress.of(events)
+
+
+def test_a_step_that_is_begun_again(story: Story) -> None:
+    story.begin("add-new", "eu")
+    story.fail("add-new", "eu", kind="inconclusive", message="the org is locked")
+    state = story.progress.steps["add-new", "eu"]
+    assert (state.mark, state.undecided, state.problem) == ("failed", True, "the org is locked")
+    story.begin("add-new", "eu")
+    again = story.progress.steps["add-new", "eu"]
+    assert (again.mark, again.tries, again.undecided) == ("running", 2, False)
+    assert again.started == state.started
+    assert again.begun > again.started
+
+
+@pytest.mark.parametrize(
+    ("kind", "undecided"),
+    [
+        ("failed", False),
+        ("blocked", False),
+        ("inconclusive", True),
+        ("later", True),
+        ("person", True),
+    ],
+)
+def test_which_problems_may_still_go_away(story: Story, kind: str, undecided: bool) -> None:
+    story.begin("verify", "eu")
+    story.fail("verify", "eu", kind=kind)
+    assert story.progress.steps["verify", "eu"].undecided is undecided
+
+
+def test_what_was_there_already_was_not_needed(story: Story) -> None:
+    story.begin("add-new", "eu")
+    story.end("add-new", "eu", phase="add-new", changed=False, live=[])
+    assert not story.progress.steps["add-new", "eu"].needed
+
+
+def test_a_canceled_step_is_not_done(story: Story) -> None:
+    story.begin("settle")
+    story.tell("settling", "settle", until=story.now + 60)
+    assert story.progress.wakes
+    story.end("settle", canceled=True)
+    state = story.progress.steps["settle", None]
+    assert (state.mark, state.problem) == ("failed", "canceled")
+    assert not story.progress.wakes
+
+
+def test_a_switch_by_hand_is_a_step(story: Story) -> None:
+    story.pause("switch", reason="switch", message="move the traffic")
+    assert story.progress.steps["switch", None].mark == "running"
+    assert story.progress.pause is not None
+    story.tell("approved", "switch", who="ada", note=None)
+    assert story.progress.steps["switch", None].mark == "done"
+    assert story.progress.pause is None
+
+
+def test_a_pause_before_a_step_is_none(story: Story) -> None:
+    story.pause("verify")
+    assert not story.progress.steps
+    story.tell("approved", "verify", who="ada", note=None)
+    assert not story.progress.steps
+
+
+def test_approving_does_not_make_a_failed_step_done(story: Story) -> None:
+    story.begin("verify")
+    failed = story.fail("verify", kind="person")
+    story.pause("verify", reason="person")
+    story.tell("approved", "verify", who="ada", note=None)
+    state = story.progress.steps["verify", None]
+    assert (state.mark, state.ended) == ("failed", failed.time)
+
+
+def test_nothing_is_under_way_in_a_run_that_has_ended(story: Story) -> None:
+    story.pause("switch", reason="switch")
+    story.tell("run-ended", outcome="canceled", exit_code=9, message="m", tokens="t", next="n")
+    assert not story.progress.running()
+    assert story.progress.steps["switch", None].problem == "canceled"
+    assert story.progress.pause is None
+
+
+def test_a_rollback_begins_with_the_first_step_back(story: Story) -> None:
+    """A removal that fails is put back before the whole run turns round."""
+    story.begin("remove-old", "eu")
+    story.fail("remove-old", "eu", message="the list did not take")
+    assert story.progress.rollback is None
+    story.begin("restore-old", "eu")
+    assert story.progress.rollback == "the list did not take"
+    story.tell("rollback-started", reason="eu: the list did not take")
+    assert story.progress.rollback == "eu: the list did not take"
+
+
+def test_a_watch_that_rolls_back_has_no_end_to_wait_for(story: Story) -> None:
+    story.begin("watch", "eu")
+    story.tell("watch-begun", "watch", "eu", until=story.now + 900, interval=15.0)
+    story.tell("rolling-back", "watch", "eu", reason="blocked")
+    assert not story.progress.wakes
+    assert story.progress.rollback == "blocked"
+
+
+def test_a_call_for_a_person_is_answered_when_it_is_done(story: Story) -> None:
+    story.begin("restore-old", "eu")
+    story.fail("restore-old", "eu")
+    page = story.tell("page", "page", message="not back", commands=["sfcutover rollback --yes"])
+    assert story.progress.page == page
+    story.begin("restore-old", "eu")
+    assert story.progress.page == page
+    story.end("restore-old", "eu")
+    assert story.progress.page is None
+    assert story.progress.pages == [page]
+
+
+def test_a_call_about_nothing_that_is_tried_again_stands(story: Story) -> None:
+    page = story.tell("page", "page", message="look at this", commands=[])
+    story.do("restore-old")
+    assert story.progress.page == page
+
+
+def test_the_canary_is_counted_over_all_tries(story: Story) -> None:
+    story.begin("verify", "eu")
+    story.tell("redeemed", "verify", "eu", count=1)
+    story.tell("redeemed", "verify", "eu", count=10)
+    story.fail("verify", "eu", kind="inconclusive")
+    story.begin("verify", "eu")
+    story.tell("redeemed", "verify", "eu", count=2)
+    story.end("verify", "eu", proof={"proof": "confidence", "redemptions": 21, "addresses": []})
+    assert story.progress.redeemed == 10 + 21
+    assert story.progress.steps["verify", "eu"].redeemed == 21
+
+
+def test_a_watch_counts_its_looks_by_name(story: Story) -> None:
+    for target in ("eu", "us"):
+        story.begin("watch", target)
+        story.look(target, ("canary redemption", "passed"), ("health", "error"))
+    story.look("eu", ("canary redemption", "failed"), ("health", "passed"))
+    assert story.progress.looks == {
+        "canary redemption": {"passed": 2, "failed": 1},
+        "health": {"error": 2, "passed": 1},
+    }
+    assert story.progress.redeemed == 2
+
+
+def test_blocked_redemptions_are_known_by_address_and_target(story: Story) -> None:
+    story.traffic("eu", ("198.51.100.20", "blocked", 2), ("198.51.100.21", "redeemed", 5))
+    story.traffic("us", ("198.51.100.20", "blocked", 1), ("198.51.100.20", "other", 4))
+    assert story.progress.traffic == {
+        "198.51.100.20": {"blocked": 3, "other": 4},
+        "198.51.100.21": {"redeemed": 5},
+    }
+    assert story.progress.blocked_on == {"198.51.100.20": {"eu", "us"}}
+
+
+def test_two_orgs_may_give_the_same_deployment_id(story: Story) -> None:
+    """A sandbox is a copy of its org."""
+    for target in ("eu", "us"):
+        story.begin("add-new", target)
+        story.tell("deployment-sent", "add-new", target, phase="add-new", id="0Af1")
+    seen = {"status": "Succeeded", "done": True, "deployed": 1, "total": 1}
+    story.tell("deployment-progress", "add-new", "us", id="0Af1", **seen)
+    found = {each.target: each.done for each in story.progress.deployments.values()}
+    assert found == {"eu": False, "us": True}

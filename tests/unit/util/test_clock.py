@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfcutover.util.clock import FIRST_SECONDS, LARGEST_SECONDS, Clock, next_interval
+
+
+@given(st.floats(min_value=0, max_value=1e9))
+def test_an_interval_is_between_the_first_and_the_largest(elapsed: float) -> None:
+    assert FIRST_SECONDS <= next_interval(elapsed) <= LARGEST_SECONDS
+
+
+@given(st.floats(min_value=0, max_value=1e6), st.floats(min_value=0, max_value=1e6))
+def test_intervals_never_shrink(one: float, other: float) -> None:
+    early, late = sorted((one, other))
+    assert next_interval(early) <= next_interval(late)
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "interval"), [(0, 0.25), (4, 0.25), (10, 0.6), (50, 3), (84, 5), (1e6, 5)]
+)
+def test_an_interval_grows_with_what_has_passed(elapsed: float, interval: float) -> None:
+    assert next_interval(elapsed) == pytest.approx(interval, abs=0.05)
+
+
+def looks(total: float) -> list[float]:
+    """The moments of all looks until something of so many seconds is seen to be done."""
+    moments = [0.0]
+    while moments[-1] < total:
+        moments.append(moments[-1] + next_interval(moments[-1]))
+    return moments
+
+
+@given(st.floats(min_value=0.01, max_value=10))
+def test_the_end_of_ten_seconds_is_seen_within_one(total: float) -> None:
+    assert looks(total)[-1] - total <= 1
+
+
+@given(st.floats(min_value=0.01, max_value=3600))
+def test_an_end_is_seen_in_a_share_of_the_time_or_soon(total: float) -> None:
+    assert looks(total)[-1] - total <= max(FIRST_SECONDS, 0.06 * total) + 1e-9
+
+
+def test_an_hour_costs_few_requests() -> None:
+    assert len(looks(3600)) < 800
+
+
+def test_the_clock_is_the_systems_own() -> None:
+    clock = Clock()
+    assert clock.now is time.monotonic
+    assert clock.pause is time.sleep

@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+import sys
+import traceback
+from pathlib import Path
+from urllib.parse import quote, quote_plus, urlencode
+from xml.sax.saxutils import escape as xml_escape
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from markupsafe import escape as jinja_escape
+
+from sfcutover.errors import ConfigError, ExitCode
+from sfcutover.util import secrets as credentials
+from sfcutover.util.secrets import (
+    MAX_SECRET_BYTES,
+    Secret,
+    environment_value,
+    redact,
+    remember,
+    secret_from_command,
+    secret_from_environment,
+    secret_from_file,
+)
+
+WHERE = "cutover.yaml:7"
+VALUE = "hunter2/with+odd=parts"
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets of other tests would hide what these look for."""
+    monkeypatch.setattr(credentials, "_known", set())
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+# A secret doesn't show itself
+
+
+def test_a_secret_shows_itself_in_no_way_of_printing() -> None:
+    secret = Secret(VALUE)
+    shown = [
+        str(secret),
+        repr(secret),
+        f"{secret}",
+        f"{secret!r:>40}",
+        f"{[secret]}",
+        "{}".format(*[secret]),
+    ]
+    assert not [text for text in shown if "hunter2" in text]
+    assert secret.reveal() == VALUE
+
+
+def test_a_secret_has_no_dictionary_to_look_into() -> None:
+    assert not hasattr(Secret(VALUE), "__dict__")
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_secret_is_never_pickled(protocol: int) -> None:
+    with pytest.raises(TypeError, match="never pickled"):
+        pickle.dumps({"token": Secret(VALUE)}, protocol)
+
+
+def test_a_secret_is_no_json() -> None:
+    with pytest.raises(TypeError):
+        json.dumps(Secret(VALUE))
+
+
+def test_a_copy_of_a_secret_is_the_secret() -> None:
+    secret = Secret(VALUE)
+    assert copy.copy(secret) is secret
+    assert copy.deepcopy([secret])[0] is secret
+
+
+def test_secrets_are_equal_by_value() -> None:
+    assert Secret("abcd") == Secret("abcd")
+    assert Secret("abcd") != Secret("abce")
+    assert Secret("abcd") != "abcd"
+    assert len({Secret("abcd"), Secret("abcd")}) == 1
+
+
+# Redaction
+
+
+def test_whatever_became_a_secret_is_masked() -> None:
+    Secret(VALUE)
+    assert redact(f"a {VALUE} b {VALUE}") == "a *** b ***"
+
+
+@pytest.mark.parametrize(
+    "value", [VALUE, 'p"w\\x\n', "Müller & <Söhne>", "it's 100%", "tab\there", "a b+c%2F", "€uro🔑"]
+)
+@pytest.mark.parametrize(
+    "encode",
+    [
+        str,
+        quote,
+        quote_plus,
+        lambda value: quote(value, safe=""),
+        lambda value: quote(value, safe="").lower(),
+        lambda value: urlencode({"client_secret": value}),
+        json.dumps,
+        lambda value: json.dumps(value, ensure_ascii=False),
+        xml_escape,
+        jinja_escape,
+        repr,
+        lambda value: repr({"Authorization": value}),
+    ],
+)
+def test_a_secret_is_masked_however_it_is_encoded(value: str, encode: object) -> None:
+    remember([value.lower()])
+    shown = redact(str(encode(value.lower())))  # type: ignore[operator]
+    assert shown.replace('"', "").replace("'", "") in (
+        "***",
+        "client_secret=***",
+        "{Authorization: ***}",
+    )
+
+
+def test_a_longer_secret_is_masked_before_one_that_begins_it() -> None:
+    remember(["hunter", "hunter2-and-more"])
+    assert redact("x hunter2-and-more y hunter z") == "x *** y *** z"
+
+
+def test_of_two_overlapping_secrets_nothing_is_left() -> None:
+    remember(["abcdefgh", "efghijkl", "ijklmnop"])
+    assert redact("<abcdefghijklmnop>") == "<***>"
+    assert redact("<abcdefghijkl efghijklmnop>") == "<*** ***>"
+
+
+def test_a_secret_that_overlaps_itself_leaves_nothing() -> None:
+    remember(["abab"])
+    assert redact("<ababab>") == "<***>"
+
+
+def test_each_line_of_a_key_is_masked() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQ\nEFAASCBKcwggSjAgEAAoIBAQ\n"
+    remember([key])
+    assert redact("near MIIEvQIBADANBgkqhkiG9w0BAQ here") == "near *** here"
+
+
+@pytest.mark.parametrize("short", ["", "a", "abc"])
+def test_a_very_short_secret_doesn_t_blank_out_ordinary_words(short: str) -> None:
+    remember([short])
+    assert redact("abc and a") == "abc and a"
+
+
+def test_a_lone_surrogate_breaks_nothing() -> None:
+    remember(["tok\ud800en"])
+    assert redact("a tok\ud800en") == "a ***"
+
+
+@settings(deadline=None)
+@given(
+    secrets=st.lists(st.text("abcXY/+ ", min_size=4, max_size=8), min_size=1, max_size=4),
+    picks=st.lists(st.tuples(st.integers(0, 3), st.text("abcXY", max_size=3)), max_size=6),
+)
+@example(secrets=["aaaa", "aaaaa"], picks=[(0, ""), (1, "")])
+def test_no_secret_is_ever_left_in_a_text(secrets: list[str], picks: list[tuple[int, str]]) -> None:
+    credentials._known.clear()
+    remember(secrets)
+    text = "".join(secrets[number % len(secrets)] + rest for number, rest in picks)
+    shown = redact(text)
+    assert not [secret for secret in secrets if secret in shown]
+    assert redact(shown) == shown
+
+
+# From the environment
+
+
+def test_a_variable_is_read_without_blanks_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SF_TOKEN", f" {VALUE}\r\n")
+    assert secret_from_environment("SF_TOKEN", WHERE).reveal() == VALUE
+
+
+@pytest.mark.parametrize(
+    ("value", "state"), [(None, "is not set"), ("", "is empty"), (" \n", "is empty")]
+)
+def test_a_variable_without_a_value_is_named(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, state: str
+) -> None:
+    monkeypatch.delenv("SF_TOKEN", raising=False)
+    if value is not None:
+        monkeypatch.setenv("SF_TOKEN", value)
+    for read in (secret_from_environment, environment_value):
+        with pytest.raises(ConfigError) as caught:
+            read("SF_TOKEN", WHERE)
+        assert caught.value.message == f"the environment variable SF_TOKEN {state}"
+        assert (caught.value.where, caught.value.exit_code) == (WHERE, ExitCode.USAGE)
+        assert "export SF_TOKEN=" in caught.value.hint
+
+
+def test_a_binary_variable_is_refused_without_its_content(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environb, b"SF_TOKEN", b"hunter2\xff")
+    with pytest.raises(ConfigError) as caught:
+        secret_from_environment("SF_TOKEN", WHERE)
+    assert caught.value.message == "the environment variable SF_TOKEN is not UTF-8"
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+# From a file
+
+
+def test_a_file_is_read_without_blanks_around_it(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(f"{VALUE}\r\n".encode())
+    assert secret_from_file(tmp_path / "token", WHERE).reveal() == VALUE
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file or directory"),
+        (b"", "it is empty"),
+        (b" \n\t\n", "it is empty"),
+        (b"hunter2\xff\xfe", "it is not UTF-8"),
+        (b"hunter2" * 10_000, "it is larger than 65,536 bytes"),
+        ("ü".encode() * MAX_SECRET_BYTES, "it is larger than 65,536 bytes"),
+    ],
+    ids=["missing", "empty", "blank", "binary", "huge", "huge-text"],
+)
+def test_a_bad_file_is_refused_without_its_content(
+    tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    path = tmp_path / "token"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        secret_from_file(path, WHERE)
+    assert caught.value.message == f"the secret's file {path} can't be read: {reason}"
+    assert (caught.value.where, caught.value.exit_code) == (WHERE, ExitCode.USAGE)
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("path", [Path("/dev/zero"), Path("/"), Path("a\0b"), Path("x" * 300)])
+def test_what_is_no_file_is_refused(path: Path) -> None:
+    with pytest.raises(ConfigError, match="can't be read"):
+        secret_from_file(path, WHERE)
+
+
+def test_a_file_of_the_largest_size_is_read(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("x" * MAX_SECRET_BYTES)
+    assert len(secret_from_file(tmp_path / "token", WHERE).reveal()) == MAX_SECRET_BYTES
+
+
+# From a command
+
+
+def test_a_command_s_output_is_the_secret_and_its_other_output_is_not() -> None:
+    code = f"import sys; print({VALUE!r}); print('note', file=sys.stderr)"
+    assert secret_from_command(python(code), WHERE).reveal() == VALUE
+
+
+def test_a_command_is_run_without_a_shell() -> None:
+    code = "import sys; print(sys.argv[1])"
+    command = [*python(code), "$HOME; `id` && 'x'"]
+    assert secret_from_command(command, WHERE).reveal() == "$HOME; `id` && 'x'"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("print('hunter2'); raise SystemExit(3)", "exit code 3"),
+        ("print('hunter2'); import os, sys; sys.stdout.flush(); os.abort()", "exit code -6"),
+        ("raise ValueError('hunter2')", "exit code 1"),
+        ("import sys; print('hunter2', file=sys.stderr)", "it is empty"),
+        ("print(' \\n')", "it is empty"),
+        ("import sys; sys.stdout.buffer.write(b'hunter2\\xff')", "it is not UTF-8"),
+        ("while True: print('hunter2' * 1000)", "its output is larger than 65,536 bytes"),
+    ],
+)
+def test_a_failing_command_is_refused_without_its_output(
+    capfd: pytest.CaptureFixture[str], code: str, reason: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        secret_from_command(python(code), WHERE)
+    error = caught.value
+    assert error.message == f"the command {sys.executable} gave no secret: {reason}"
+    assert (error.where, error.exit_code) == (WHERE, ExitCode.USAGE)
+    assert "hunter2" not in error.message + error.hint + str(error.__cause__ or "")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import time; print('hunter2', flush=True); time.sleep(60)",
+        "import os, time; print('hunter2', flush=True); os.close(1); time.sleep(60)",
+        "import os, time; os.fork() and os._exit(0); time.sleep(3)",
+    ],
+    ids=["silent", "closed", "left-behind"],
+)
+def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    monkeypatch.setattr(credentials, "COMMAND_TIMEOUT_SECONDS", 0.3)
+    with pytest.raises(ConfigError, match=r"gave no secret: it took longer than 0\.3 s"):
+        secret_from_command(python(code), WHERE)
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (["no-such-command-anywhere"], "No such file or directory"),
+        (["/"], "Permission denied"),
+        (["a\0b"], "embedded null byte"),
+    ],
+)
+def test_a_command_that_can_t_be_run_is_refused(argv: list[str], reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        secret_from_command(argv, WHERE)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://proxy.example.com:3128", True),
+        ("socks5h://[::1]:1080", True),
+        ("http://user:pass@proxy.example.com:3128", False),
+        ("http://user@proxy.example.com:3128", False),
+        ("https://proxy.example.com:3128/token", False),
+    ],
+)
+def test_a_proxy_without_a_password_is_no_secret(url: str, shown: bool) -> None:
+    """Whoever reads that it can't be reached has to know which one."""
+    Secret(url)
+    assert (url in redact(f"the proxy {url} can't be reached")) is shown
