@@ -95,8 +95,8 @@ def test_no_phase_is_sent_while_a_colleagues_deployment_is_pending(here: World) 
     reason="A5: a run sends a phase behind a colleague's pending deployment, and undoes it",
 )
 def test_a_run_sends_no_removal_while_a_colleagues_deployment_is_pending(here: World) -> None:
-    code, out = here.call("run", "--yes", "--pause-before", "remove-old")
+    _, out = here.call("run", "--yes", "--pause-before", "remove-old")
     assert here.live == {*OLD, *NEW}, out
     set_edit(here, of="retrieve", when="after", add=ADD, by="deploy", seconds=3)
-    code, out = here.call("approve")
+    _, out = here.call("approve")
     assert entry(ADDED, DESCRIBED) in entries(here.emulator), out
