@@ -9,7 +9,7 @@ import yaml
 from lxml import etree
 
 from sfcutover.emulator import Emulator
-from tests.chaos.world import NEW, World
+from tests.chaos.world import NEW, OLD, World
 from tests.integration.cli.harness import NAMESPACE, SECURITY, SECURITY_NAME, range_xml
 
 POLICIES = ("ExtlClntAppOauthConfigurablePolicies", "Acme_Connector_oauthPlcy")
@@ -81,8 +81,10 @@ def proven_between(here: World, start: datetime, end: datetime) -> bool:
 
 
 def removed_at(here: World) -> datetime:
-    """When the first old address left the list."""
-    return next(one.time for one in here.emulator.allowlist_history if not one.holds("127.0.0.11"))
+    """When an old address left the list."""
+    times = [one.time for one in here.emulator.allowlist_history if not one.holds(OLD[0])]
+    assert times, "no old address has left the list"
+    return times[0]
 
 
 def blocked_customers(emulator: Emulator) -> list[str]:

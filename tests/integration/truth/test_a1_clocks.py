@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -93,18 +94,21 @@ def test_customers_who_have_left_are_no_obstacle_to_a_clock_ahead(open_world: Op
     assert customers.failures == []
 
 
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
 @pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
     reason="A1: settle is counted from another machine's clock",
 )
-def test_settle_is_not_shortened_by_a_machine_whose_clock_is_ahead(here: World) -> None:
+def test_settle_is_not_shortened_by_a_machine_whose_clock_is_behind(here: World) -> None:
+    """The evidence comes from there, and is four seconds old when it says 59."""
     configure_part(here, "verify", settle="4s")
-    for words in (("deploy", "add-new", "--yes"), ("verify", "--out", "evidence.json")):
-        code, out = here.call(*words)
-        assert code == 0, out
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    code, out = call_at(here, "-55s", "verify", "--out", "evidence.json")
+    assert code == 0, out
     proven = here.emulator.redemptions[-1].time
-    code, out = call_at(here, "+55s", *REMOVE, "--evidence", "evidence.json")
+    code, out = here.call(*REMOVE, "--evidence", "evidence.json")
     assert code == 0, out
     assert removed_at(here) - proven >= timedelta(seconds=4)
 
