@@ -9,7 +9,17 @@ import sys
 import traceback
 from types import TracebackType
 
-from sfcutover.errors import ExitCode, InterruptedRunError, OperationFailedError, SfcutoverError
+from sfcutover.errors import (
+    Advice,
+    Command,
+    ExitCode,
+    InterruptedRunError,
+    OperationFailedError,
+    SfcutoverError,
+)
+
+_LINES = {"run", "approve", "cancel", "--follow"}  # they print one document a line
+_LIVE_LIST = Command("diff", "add-new")
 
 
 def main() -> None:
@@ -53,7 +63,7 @@ def _invoke(arguments: list[str]) -> int:
     try:
         result = cli.main(args=arguments, prog_name="sfcutover", standalone_mode=False)
     except click.ClickException as error:
-        from sfcutover.output.failure import usage_error
+        from sfcutover.output.console import usage_error
 
         raise usage_error(error) from None
     except click.Abort:
@@ -65,12 +75,12 @@ def _show_defect(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """An error nobody foresaw: its traceback, secrets masked, and what to do about it."""
-    from sfcutover.output.streams import DONE_SO_FAR, to_stderr
+    from sfcutover.output.console import DONE_SO_FAR, to_stderr
 
     to_stderr("".join(traceback.format_exception(kind, error, trace)))
     defect = OperationFailedError(
         "a defect in sfcutover stopped it",
-        hint="sfcutover diff add-new shows the live list; please report the text above",
+        hint=Advice(_LIVE_LIST, " shows the live list; please report the text above"),
         tokens=DONE_SO_FAR,
     )
     code = _failed(defect, sys.argv[1:])
@@ -79,9 +89,13 @@ def _show_defect(
 
 
 def _failed(error: SfcutoverError, arguments: list[str]) -> int:
-    from sfcutover.output.failure import show_error
+    from sfcutover.output.console import asked_for_json, show_error
 
     show_error(error, arguments)
+    if asked_for_json(arguments):
+        from sfcutover.output.json import print_error
+
+        print_error(error, one_line=not _LINES.isdisjoint(arguments))
     return error.exit_code
 
 
@@ -90,12 +104,16 @@ def _interrupted() -> InterruptedRunError:
 
 
 def _from_system(error: OSError) -> SfcutoverError:
-    from sfcutover.output.streams import DONE_SO_FAR
+    from sfcutover.output.console import DONE_SO_FAR
 
     return OperationFailedError(
         error.strerror or str(error),
         where=str(error.filename) if error.filename else None,
-        hint="make room or correct the permissions, then run the same command again",
+        hint=Advice(
+            "make room or correct the permissions, then run the same command again; ",
+            _LIVE_LIST,
+            " shows the live list",
+        ),
         tokens=DONE_SO_FAR,
     )
 

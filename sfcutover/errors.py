@@ -7,8 +7,12 @@ customers' tokens, what to do next, and with which code the process ends.
 from __future__ import annotations
 
 import enum
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
+DEFAULT_CONFIG = "cutover.yaml"
 UNCHANGED = "nothing was changed in the org; customers' refresh tokens keep working"
 
 
@@ -45,11 +49,52 @@ EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
 }
 
 
+@dataclass(frozen=True, init=False)
+class Command:
+    """A command of this tool that a text suggests: its words, without the option --config."""
+
+    command: tuple[str, ...]
+
+    def __init__(self, *words: str) -> None:
+        object.__setattr__(self, "command", words)
+
+    def line(self, config: str = DEFAULT_CONFIG) -> str:
+        """The command as a shell takes it, with --config unless the file has its usual name."""
+        option = () if config == DEFAULT_CONFIG else ("--config", config)
+        return shlex.join(("sfcutover", *option, *self.command))
+
+
+@dataclass(frozen=True, init=False)
+class Advice:
+    """A text that suggests commands. They stay data until output/ shows the text."""
+
+    advice: tuple[str | Command, ...]
+
+    def __init__(self, *parts: str | Command | Advice) -> None:
+        inner = (part.advice if isinstance(part, Advice) else (part,) for part in parts)
+        object.__setattr__(self, "advice", tuple(each for some in inner for each in some))
+
+
+Text = str | Advice
+
+
+def written(text: Text | Command, config: str = DEFAULT_CONFIG) -> str:
+    """The text with its commands written out. config: the cutover's file, as it was given."""
+    parts: Sequence[str | Command] = text.advice if isinstance(text, Advice) else (text,)
+    return "".join(part if isinstance(part, str) else part.line(config) for part in parts)
+
+
+def commands_in(text: Text) -> list[Command]:
+    """The commands that the text suggests, in order."""
+    parts = () if isinstance(text, str) else text.advice
+    return [part for part in parts if isinstance(part, Command)]
+
+
 class SfcutoverError(Exception):
     """Base of every error this tool raises on purpose.
 
     message: what happened, in one line.
-    hint: what to do next.
+    advice: what to do next; hint is the same as a plain text.
     where: file and line (``cutover.yaml:7``), template and line, or an id.
     tokens: what it means for the customers' refresh tokens.
     """
@@ -58,13 +103,18 @@ class SfcutoverError(Exception):
     tokens_default: ClassVar[str] = UNCHANGED
 
     def __init__(
-        self, message: str, *, hint: str, where: str | None = None, tokens: str | None = None
+        self, message: str, *, hint: Text, where: str | None = None, tokens: str | None = None
     ) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.advice = hint
         self.where = where
         self.tokens = tokens if tokens is not None else self.tokens_default
+
+    @property
+    def hint(self) -> str:
+        """What to do next, with commands for a cutover.yaml in this folder."""
+        return written(self.advice)
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message

@@ -21,6 +21,7 @@ from tests.support import (
     OpenConnection,
     StartEmulator,
     StartServer,
+    client_credentials,
     serving,
 )
 
@@ -37,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _state_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test leaves locks or tokens in the person's own state folder."""
+    """No test leaves locks or tokens in the user's state folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
@@ -45,7 +46,7 @@ def _state_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _secrets_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one test has to mask is no secret in the next; constants of modules stay."""
+    """The secrets of one test are unknown to the next; those known at import stay."""
     monkeypatch.setattr(credentials, "_known", set(credentials._known))
 
 
@@ -88,12 +89,7 @@ def open_connection(
                 monkeypatch.setenv(name, value)
             config = yaml.safe_load(emulator.config_text()) | keys
             if renewable:
-                login = {
-                    "client_id": {"env": "SF_CLIENT_ID"},
-                    "client_secret": {"env": "SF_CLIENT_SECRET"},
-                    "login_url": emulator.url,
-                }
-                config["targets"] = [{"name": "packaging", "org": {"client_credentials": login}}]
+                config["targets"] = [{"name": "packaging", "org": client_credentials(emulator)}]
             file = tmp_path / "cutover.yaml"
             file.write_text(yaml.safe_dump(config), encoding="utf-8")
             cutover = load_config(file)

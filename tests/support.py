@@ -1,4 +1,4 @@
-"""What several test packages share: time that passes only on request, and small servers."""
+"""Shared by test packages: time that passes only on request, small servers, and logins."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Talk = Callable[[socket.socket], None]
 
 
 class FakeTime:
-    """Time for the client and its org alike: a pause moves it on and takes none."""
+    """One time for the client and its org: a pause advances it and takes no time."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -67,7 +67,7 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: a test that cuts a connection off means to."""
+        """Print nothing: a test closes connections on purpose."""
 
 
 class Request(BaseHTTPRequestHandler):
@@ -90,7 +90,7 @@ class Request(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(handle: Handle) -> Iterator[str]:
-    """A server on a loopback socket that has handle answer every request; its URL."""
+    """A server on a loopback socket; ``handle`` answers every request. Yields its URL."""
 
     class Handler(Request):
         handle_request = staticmethod(handle)
@@ -108,9 +108,9 @@ def serving(handle: Handle) -> Iterator[str]:
 
 @contextmanager
 def listening(talk: Talk) -> Iterator[str]:
-    """A server that gives each connection to talk, then closes it; its host and port.
+    """A server that passes each connection to ``talk``, then closes it. Yields its host and port.
 
-    It ends at a connection of its own, so whoever connected before that has been heard.
+    It ends when it accepts its own last connection, after all that came before.
     """
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as last:
         last.bind(("127.0.0.1", 0))
@@ -154,5 +154,16 @@ def envelope(content: str) -> bytes:
 
 
 def operations(emulator: Emulator, name: str) -> list[dict[str, object]]:
-    """What the org logged of one operation."""
+    """The org's log of one operation."""
     return [dict(event) for event in emulator.log if event["operation"] == name]
+
+
+def client_credentials(emulator: Emulator, prefix: str = "") -> dict[str, object]:
+    """A target's ``org:`` that logs in by client credentials, so that an expired session can be
+    renewed. prefix: of the environment variables that hold the client's id and secret."""
+    login = {
+        "client_id": {"env": f"{prefix}SF_CLIENT_ID"},
+        "client_secret": {"env": f"{prefix}SF_CLIENT_SECRET"},
+        "login_url": emulator.url,
+    }
+    return {"client_credentials": login}

@@ -12,7 +12,7 @@ import sfcutover
 from sfcutover.cli import cli
 from sfcutover.config.cutover import load_config
 from sfcutover.errors import EXIT_CODE_MEANINGS
-from sfcutover.output.settings import Settings
+from sfcutover.output.console import Settings
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sfcutover.allowlist.ranges import Allowlist, IpRange, PartialOverlapError, subtract
-from sfcutover.errors import ConfigError, DriftError, LimitError
+from sfcutover.errors import Advice, Command, ConfigError, DriftError, LimitError, Text
 
 
 class Phase(enum.StrEnum):
@@ -90,14 +90,14 @@ def check_order(phase: Phase, live: Allowlist, change: Change) -> None:
                 live,
                 change.new,
                 "the new {} not on the live list; traffic from there would be refused",
-                hint="deploy add-new first: sfcutover deploy add-new",
+                hint=Advice("deploy add-new first: ", Command("deploy", "add-new")),
             )
         case Phase.REMOVE_NEW:
             _require(
                 live,
                 change.old,
                 "the old {} not on the live list; without the new ones nothing is left",
-                hint="put the old addresses back first: sfcutover deploy restore-old",
+                hint=Advice("restore the old addresses first: ", Command("deploy", "restore-old")),
             )
         case Phase.RESTORE_OLD:
             return  # adding is always safe
@@ -127,7 +127,7 @@ def _require_old(live: Allowlist, change: Change) -> None:
     )
 
 
-def _require(live: Allowlist, ranges: Iterable[IpRange], message: str, *, hint: str) -> None:
+def _require(live: Allowlist, ranges: Iterable[IpRange], message: str, *, hint: Text) -> None:
     missing = live.uncovered(ranges)
     if missing:
         are = "address {} is" if len(missing) == 1 else "addresses {} are"

@@ -131,7 +131,7 @@ def _apply(
             phase, component.allowlist, change, before.allowlist if before else None
         )
     except ConfigError as error:
-        raise ConfigError(error.message, hint=error.hint, where=component.path) from error
+        raise ConfigError(error.message, hint=error.advice, where=component.path) from error
     return component.with_allowlist(allowlist)
 
 

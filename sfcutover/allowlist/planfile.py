@@ -23,11 +23,22 @@ from sfcutover.allowlist.plan import PlannedPhase, live_phase, plan_all_phases
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
-from sfcutover.errors import ConfigError, DriftError, LimitError, OperationFailedError
+from sfcutover.errors import (
+    Advice,
+    Command,
+    ConfigError,
+    DriftError,
+    LimitError,
+    OperationFailedError,
+)
 from sfcutover.util.files import write_durably
 
 MAX_PLAN_BYTES = 64 * 1024 * 1024
-_NEW_PLAN = "make a new plan and have it reviewed: sfcutover plan --out {}"
+
+
+def _new_plan(path: Path) -> Advice:
+    command = Command("plan", "--out", str(path))
+    return Advice("make a new plan and have it reviewed: ", command)
 
 
 def make_target_plan(
@@ -97,7 +108,7 @@ def read_plan(path: Path) -> PlanDocument:
         raise ConfigError(
             f"not a plan of this version: {'.'.join(map(str, first['loc']))} {first['msg']}",
             where=str(path),
-            hint=_NEW_PLAN.format(path),
+            hint=_new_plan(path),
         ) from error
 
 
@@ -147,7 +158,7 @@ class TargetPlan:
         raise self._drift(f"the org has changed since the plan was made: {', '.join(changed)}")
 
     def _drift(self, message: str) -> DriftError:
-        return DriftError(message, where=str(self._path), hint=_NEW_PLAN.format(self._path))
+        return DriftError(message, where=str(self._path), hint=_new_plan(self._path))
 
 
 def _changed(planned: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -187,6 +198,6 @@ def _component(recorded: BaselineDocument, path: Path) -> Component:
         raise ConfigError(
             f"the baseline of {recorded.path} was edited after the plan was made",
             where=str(path),
-            hint=_NEW_PLAN.format(path),
+            hint=_new_plan(path),
         )
     return component

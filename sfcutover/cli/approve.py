@@ -10,7 +10,7 @@ from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.run import perform
 from sfcutover.cli.runs import open_store
 from sfcutover.cutover.controller import FasterError, Performing
-from sfcutover.errors import ConfigError, GateError
+from sfcutover.errors import Advice, Command, ConfigError, GateError
 from sfcutover.runs.progress import FORWARDS, Pause, RunProgress
 from sfcutover.runs.store import Run, RunStore
 from sfcutover.util.processes import current_actor
@@ -70,8 +70,11 @@ def _require_step(run: Run, pause: Pause, step: str | None) -> None:
         raise GateError(
             f"the run {run.id} waits at {pause.step}, not at {step}: {pause.message}",
             where=run.id,
-            hint=f"see how it stands: sfcutover runs {run.id}; to approve what it waits for: "
-            f"--step {pause.step}",
+            hint=Advice(
+                "see how it stands: ",
+                Command("runs", run.id),
+                f"; to approve what it waits for: --step {pause.step}",
+            ),
             tokens="nothing was approved; the lists stay as they are while it waits",
         )
 
@@ -82,7 +85,7 @@ def _pause_of(store: RunStore, run: Run) -> Pause:
         raise ConfigError(
             f"the run {run.id} waits for nobody",
             where=run.id,
-            hint=f"see how it stands: sfcutover runs {run.id}",
+            hint=Advice("see how it stands: ", Command("runs", run.id)),
         )
     if store.requests(run.id).approval_of(pause.seq) is not None:
         pause.message += " (approved already)"

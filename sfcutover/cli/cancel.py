@@ -9,7 +9,7 @@ from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.cutover.controller import Performing, Permissions
-from sfcutover.errors import ConfigError
+from sfcutover.errors import Advice, Command, ConfigError
 from sfcutover.runs.following import follow
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.results import failure_of_run
@@ -35,7 +35,7 @@ def command(ctx: click.Context, run_id: str | None, note: str | None, templates:
         raise ConfigError(
             f"the run {run.id} has ended already ({run.outcome})",
             where=run.id,
-            hint=f"see how: sfcutover runs {run.id}",
+            hint=Advice("see how: ", Command("runs", run.id)),
         )
     performing = Performing(invocation.cutover, store, Permissions(accept_changes=True), templates)
     performing.require_mine(run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,11 +15,9 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot, read_baseline
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover, Target, load_config
-from sfcutover.errors import SfcutoverError, StillRunningError
-from sfcutover.output.console import Console
-from sfcutover.output.settings import Settings
+from sfcutover.errors import Advice, Command, SfcutoverError, StillRunningError
+from sfcutover.output.console import Console, Settings, shown, use_config
 from sfcutover.salesforce.connection import Connection, connect
-from sfcutover.util.hints import use_config
 from sfcutover.util.secrets import log_to_stderr
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -51,9 +48,7 @@ def _store(name: str) -> Callable[[click.Context, click.Parameter, object], None
 
 def _store_config(ctx: click.Context, param: click.Parameter, value: object) -> None:
     _store("config")(ctx, param, value)
-    root = ctx.find_root()
-    if isinstance(root.command, click.Group):
-        use_config(settings_of(ctx).config, root.command.list_commands(root))
+    use_config(settings_of(ctx).config)
 
 
 _OPTIONS = [
@@ -139,13 +134,15 @@ class Invocation:
         finally:
             connection.org.close()
 
-    def command_line(self, *words: str, target: str | None = None) -> str:
-        """A command for this target, or this run's; its config goes in where it is shown."""
-        parts = ["sfcutover", *words]
+    def command(self, *words: str, target: str | None = None) -> Command:
+        """A command for this target, or for those of this invocation."""
         chosen = self.settings.targets if target is None else (target,)
-        if len(self.cutover.targets) > 1:
-            parts += [word for name in chosen for word in ("--target", name)]
-        return shlex.join(parts)
+        options = [word for name in chosen for word in ("--target", name)]
+        return Command(*words, *(options if len(self.cutover.targets) > 1 else ()))
+
+    def command_line(self, *words: str, target: str | None = None) -> str:
+        """The same as it is shown."""
+        return shown(self.command(*words, target=target))
 
 
 _FOLDER = f"{__name__}.templates"
@@ -222,14 +219,21 @@ def require_no_open_run(invocation: Invocation, what: str) -> None:
     try:
         run = open_run(invocation.cutover)
     except SfcutoverError as error:
-        error.hint += f"; if no run is under way, {_OUTSIDE}"
+        error.advice = Advice(error.advice, f"; if no run is under way, {_OUTSIDE}")
         raise
     if run is None:
         return
     raise StillRunningError(
         f"the run {run} of this cutover has not ended; {what} beside it",
         where=run,
-        hint=f"see how it stands: sfcutover runs {run}; let it go on: sfcutover approve {run}; "
-        f"end it: sfcutover cancel {run}; {_OUTSIDE}",
+        hint=Advice(
+            "see how it stands: ",
+            Command("runs", run),
+            "; let it go on: ",
+            Command("approve", run),
+            "; end it: ",
+            Command("cancel", run),
+            f"; {_OUTSIDE}",
+        ),
         tokens="this command changed nothing",
     )

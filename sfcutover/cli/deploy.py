@@ -25,15 +25,17 @@ from sfcutover.cutover.deployment import Rollout, RolloutOptions
 from sfcutover.cutover.refusals import Clearance
 from sfcutover.cutover.supportcase import require_deployable
 from sfcutover.errors import (
+    Advice,
     ConfigError,
     DriftError,
     InterruptedRunError,
     SfcutoverError,
     StillRunningError,
+    commands_in,
 )
 from sfcutover.output.deployed import Deployed, Outcome, deployed_text
+from sfcutover.output.diffs import phase_text
 from sfcutover.output.progress import progress_for
-from sfcutover.output.text import phase_text
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import InterruptedWaitError
 
@@ -141,7 +143,7 @@ def command(
 def show_json(run: Invocation, done: Sequence[Deployed]) -> None:
     """The document, if it was asked for."""
     if run.settings.json:
-        from sfcutover.output.deploydocument import deploy_document
+        from sfcutover.output.deployed import deploy_document
         from sfcutover.output.json import print_document
 
         print_document(deploy_document(run.cutover.name, done))
@@ -305,12 +307,12 @@ class Deploy:
         message = error.message
         if self.cancel_on_interrupt and error.deployment_id is not None:
             message = _cancel(connection, error.deployment_id)
-        hint = f"to go on: {self.run.command_line(*words, target=name)}"
+        hint = Advice("to go on: ", self.run.command(*words, target=name))
         return InterruptedRunError(message, hint=hint, tokens=error.tokens)
 
     def _with_command(self, error: StillRunningError, target: str) -> StillRunningError:
-        words = error.hint.split()[1:]
-        hint = f"to go on: {self.run.command_line(*words, target=target)}"
+        words = [word for each in commands_in(error.advice) for word in each.command]
+        hint = Advice("to go on: ", self.run.command(*words, target=target))
         return StillRunningError(error.message, hint=hint, tokens=error.tokens)
 
     def _say(self, deployed: Deployed) -> Deployed:

@@ -10,12 +10,7 @@ from sfcutover.allowlist.plan import live_phase
 from sfcutover.cli import Group
 from sfcutover.cli.context import Invocation, global_options
 from sfcutover.config.cutover import Target
-from sfcutover.errors import (
-    ConfigError,
-    ExitCode,
-    InterruptedRunError,
-    StillRunningError,
-)
+from sfcutover.errors import Advice, ConfigError, ExitCode, InterruptedRunError, StillRunningError
 from sfcutover.output.json import print_document
 from sfcutover.output.progress import progress_for
 from sfcutover.output.text import result_text
@@ -78,19 +73,15 @@ def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
     run = Invocation.of(ctx)
     with run.connection(_one_target(run)) as connection:
         name = connection.target.name
-        again = run.command_line("deployment", "wait", deployment_id, target=name)
+        again = Advice("to go on: ", run.command("deployment", "wait", deployment_id, target=name))
         with progress_for(name, run.settings) as progress:
             watcher = Watcher(progress.progress, lambda error: progress.note(str(error)))
             try:
                 result = connection.deployer.wait(deployment_id, minutes * 60, watcher)
             except InterruptedWaitError as error:
-                raise InterruptedRunError(
-                    error.message, hint=f"to go on: {again}", tokens=error.tokens
-                ) from None
+                raise InterruptedRunError(error.message, hint=again, tokens=error.tokens) from None
             except StillRunningError as error:
-                raise StillRunningError(
-                    error.message, hint=f"to go on: {again}", tokens=error.tokens
-                ) from error
+                raise StillRunningError(error.message, hint=again, tokens=error.tokens) from error
         return _show(run, connection, result)
 
 

@@ -22,9 +22,8 @@ from sfcutover.cli.context import (
     templates_option,
 )
 from sfcutover.errors import ExitCode
+from sfcutover.output.diffs import phase_markdown, phase_text
 from sfcutover.output.json import print_document
-from sfcutover.output.markdown import phase_markdown
-from sfcutover.output.text import phase_text
 
 Planned = tuple[str, str | None, PlannedPhase]
 

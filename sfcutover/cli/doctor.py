@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import click
+from pydantic import Field
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cutover.preflight import Check, examine
-from sfcutover.documents.commands import CheckDocument, DoctorDocument
 from sfcutover.errors import ExitCode
+from sfcutover.output.console import shown
 from sfcutover.output.json import print_document
+from sfcutover.util.document import Document, DocumentText
 
 _MARKS = {
     "ok": ("ok     ", "green"),
@@ -17,6 +21,22 @@ _MARKS = {
     "failed": ("FAILED ", "red"),
     "skipped": ("skipped", "cyan"),
 }
+
+
+class CheckDocument(Document):
+    """One line of the doctor. fix is what to do where the check did not pass."""
+
+    target: str | None
+    check: str
+    status: Literal["ok", "warning", "failed", "skipped"]
+    detail: DocumentText
+    fix: DocumentText | None = None
+
+
+class DoctorDocument(Document):
+    schema_: Literal["sfcutover/doctor/1"] = Field("sfcutover/doctor/1", alias="schema")
+    ok: bool
+    checks: list[CheckDocument]
 
 
 @click.command("doctor")
@@ -45,17 +65,15 @@ def command(ctx: click.Context, templates: Templates) -> int:
 def _line(check: Check) -> str:
     mark, color = _MARKS[check.status]
     name = f"{check.target}: {check.name}" if check.target else check.name
-    line = f"{click.style(mark, fg=color)}  {name}: {check.detail}"
-    return f"{line}\n         fix: {check.fix}" if check.fix else line
+    line = f"{click.style(mark, fg=color)}  {name}: {shown(check.detail)}"
+    return f"{line}\n         fix: {shown(check.fix)}" if check.fix else line
 
 
 def _document(check: Check) -> CheckDocument:
-    return CheckDocument.model_validate(
-        {
-            "target": check.target,
-            "check": check.name,
-            "status": check.status,
-            "detail": check.detail,
-            "fix": check.fix,
-        }
+    return CheckDocument(
+        target=check.target,
+        check=check.name,
+        status=check.status,
+        detail=check.detail,
+        fix=check.fix,
     )

@@ -5,21 +5,31 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
+from pydantic import Field
 
 from sfcutover.cli.context import global_options, settings_of
-from sfcutover.documents.commands import EmulatorDocument
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
+from sfcutover.util.document import Document
 from sfcutover.util.secrets import log_to_stderr
 
 if TYPE_CHECKING:
     from sfcutover.emulator import Emulator
 
 _NO_ORG = "no org was asked for anything"
+
+
+class EmulatorDocument(Document):
+    """Printed once the emulator is ready."""
+
+    schema_: Literal["sfcutover/emulator/1"] = Field("sfcutover/emulator/1", alias="schema")
+    instance_url: str
+    env_file: str | None
+    config_file: str | None
 
 
 @click.command("emulator")

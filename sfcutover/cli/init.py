@@ -6,8 +6,10 @@ import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import click
+from pydantic import Field
 
 from sfcutover.allowlist.carriers import CARRIERS
 from sfcutover.allowlist.documents import RangeDocument
@@ -15,14 +17,14 @@ from sfcutover.allowlist.ranges import IpRange, RangeError
 from sfcutover.cli.context import global_options, settings_of
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.starter import Starter
-from sfcutover.documents.commands import InitDocument
-from sfcutover.errors import ConfigError, OperationFailedError
+from sfcutover.errors import Advice, Command, ConfigError, OperationFailedError
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
 from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.retriever import Retriever
 from sfcutover.salesforce.sessions import provider_for
+from sfcutover.util.document import Document
 from sfcutover.util.files import write_new
 from sfcutover.util.secrets import log_to_stderr
 
@@ -35,6 +37,14 @@ def _check_name(_ctx: click.Context, _param: click.Parameter, value: str | None)
     if value is not None and not _NAME.fullmatch(value):
         raise click.BadParameter("letters, digits, dots, dashes and underscores only.")
     return value
+
+
+class InitDocument(Document):
+    schema_: Literal["sfcutover/init/1"] = Field("sfcutover/init/1", alias="schema")
+    path: str
+    app: str
+    instance_url: str
+    live: list[RangeDocument]
 
 
 @click.command("init")
@@ -93,7 +103,7 @@ def command(
     console.data(f"wrote {settings.config} for {app} on {url}; its list has {len(live)} entries")
     missing = " and ".join(key for key, given in (("old:", old), ("new:", new)) if not given)
     first = f"fill in {missing}, then " if missing else ""
-    console.note(f"next: {first}sfcutover doctor")
+    console.note(Advice(f"next: {first}", Command("doctor")))
     if settings.json:
         ranges = [RangeDocument.of(entry) for entry in live]
         print_document(

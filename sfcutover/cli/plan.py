@@ -13,8 +13,8 @@ from sfcutover.allowlist.planfile import make_plan, make_target_plan, write_plan
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, global_options, templates_option, templates_words
 from sfcutover.config.cutover import Target
+from sfcutover.output.diffs import phase_text
 from sfcutover.output.json import print_document
-from sfcutover.output.text import phase_text
 
 
 @click.command("plan")

@@ -8,10 +8,10 @@ from sfcutover.cli.context import Invocation, global_options, settings_of
 from sfcutover.cutover.discovery import Discovery, discover, load_for_discovery, write_discovered
 from sfcutover.cutover.documents import ProbeDocument
 from sfcutover.cutover.probe import CONFIDENCE, ProbeResult, probe
-from sfcutover.errors import ExitCode
+from sfcutover.errors import Advice, ExitCode
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
-from sfcutover.output.probed import probe_text
+from sfcutover.output.text import probe_text
 from sfcutover.traffic.egress import echo_url_of, egress_of
 from sfcutover.util.secrets import log_to_stderr
 
@@ -73,7 +73,7 @@ def _finish(run: Invocation, result: ProbeResult, found: Discovery | None) -> in
     if failure := result.failure:
         if not run.settings.json:
             raise failure
-        run.console.warn(f"{failure}; next: {failure.hint}")
+        run.console.warn(Advice(f"{failure}; next: ", failure.advice))
         return failure.exit_code
     step = ("doctor",) if found else ("deploy", "add-new")
     if result.egress.name == "new":

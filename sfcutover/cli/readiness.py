@@ -8,7 +8,7 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.supportcase import require_self_serve
-from sfcutover.errors import ConfigError, DriftError
+from sfcutover.errors import Advice, Command, ConfigError, DriftError
 from sfcutover.runs.store import Run
 from sfcutover.traffic.canary import Canary
 from sfcutover.traffic.switch import command_of
@@ -22,7 +22,10 @@ def require_runnable(invocation: Invocation) -> None:
         raise ConfigError(
             "a run takes all targets: one switch moves the traffic of all of them",
             where="--target",
-            hint="leave --target out; single steps take it: sfcutover deploy add-new --target NAME",
+            hint=Advice(
+                "leave --target out; single steps take it: ",
+                Command("deploy", "add-new", "--target", "NAME"),
+            ),
         )
     if missing := cutover.missing_for_run:
         raise ConfigError(
@@ -62,6 +65,10 @@ def require_still_done(invocation: Invocation, run: Run, templates: Templates) -
                     f"the run {run.id} has done this, but since then the list of {target.name} "
                     f"has changed; it is now {live_phase(live, invocation.cutover.change)}",
                     where=run.id,
-                    hint="sfcutover diff remove-old shows the live list; sfcutover run --again "
-                    "starts anew",
+                    hint=Advice(
+                        Command("diff", "remove-old"),
+                        " shows the live list; ",
+                        Command("run", "--again"),
+                        " starts anew",
+                    ),
                 )

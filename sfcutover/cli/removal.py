@@ -12,8 +12,8 @@ from sfcutover.cli.context import Invocation
 from sfcutover.cutover.evidence import Evidence, read_evidence
 from sfcutover.cutover.refusals import Clearance, require_clearance
 from sfcutover.cutover.verification import TargetVerification, via_of
-from sfcutover.errors import ConfigError, GateError
-from sfcutover.output.verified import evidence_text
+from sfcutover.errors import Advice, Command, ConfigError, GateError
+from sfcutover.output.text import evidence_text
 from sfcutover.salesforce.connection import Connection
 
 
@@ -60,7 +60,7 @@ class Removal:
             raise GateError(
                 f"the evidence holds nothing about {name} in {self.run.cutover.name}",
                 where=str(self.evidence_file),
-                hint="verify again: sfcutover verify --out FILE",
+                hint=Advice("verify again: ", Command("verify", "--out", "FILE")),
             )
         return found
 
@@ -70,14 +70,16 @@ class Removal:
         if sys.stdin is None or not sys.stdin.isatty():
             raise ConfigError(
                 "--skip-verification needs a person at a terminal who types the app's name",
-                hint="verify instead: sfcutover verify --out evidence.json",
+                hint=Advice("verify instead: ", Command("verify", "--out", "evidence.json")),
             )
         self.run.console.warn(
             f"{self.phase} without proof: whoever redeems from a removed address is locked out"
         )
         typed = self.run.console.ask("Type the app's name to go on")
         if typed.strip() != app:
-            raise GateError("the app's name was not typed", hint="verify instead: sfcutover verify")
+            raise GateError(
+                "the app's name was not typed", hint=Advice("verify instead: ", Command("verify"))
+            )
         return Clearance(self.phase, f"verification skipped: {reason}")
 
     def _countdown(self, seconds: float) -> None:

@@ -11,8 +11,8 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.runs import open_store
 from sfcutover.errors import OperationFailedError
+from sfcutover.output.console import presentable, to_stdout
 from sfcutover.output.json import document_text, print_document
-from sfcutover.output.streams import presentable, to_stdout
 from sfcutover.report.document import Report
 from sfcutover.report.facts import Facts
 from sfcutover.report.rendering import html, markdown

@@ -15,8 +15,8 @@ from sfcutover.cutover.controller import LEAVING_SECONDS, Performing, Permission
 from sfcutover.cutover.notify import announcement
 from sfcutover.cutover.step import BEFORE_LEAVING
 from sfcutover.cutover.workflow import PAUSES
-from sfcutover.errors import ConfigError, InterruptedRunError
-from sfcutover.output.runview import JsonView
+from sfcutover.errors import Advice, Command, ConfigError, InterruptedRunError
+from sfcutover.output.events import JsonView
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.results import failure_of_run, interruption_of_run
 from sfcutover.runs.store import Run, RunOptions, RunStore
@@ -139,7 +139,11 @@ def _confirm(invocation: Invocation, pause_before: tuple[str, ...]) -> None:
     if not _at_terminal():
         raise ConfigError(
             "nobody can be asked here: standard input is no terminal",
-            hint="look at sfcutover diff add-new first, then run this again with --yes",
+            hint=Advice(
+                "look at the change first: ",
+                Command("diff", "add-new"),
+                "; then run this again with --yes",
+            ),
         )
     names = [target.name for target in invocation.targets]
     steps = "".join(

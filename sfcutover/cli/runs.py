@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import click
 
 from sfcutover.cli.context import Invocation, global_options
-from sfcutover.errors import InterruptedRunError
+from sfcutover.errors import Advice, InterruptedRunError
+from sfcutover.output.events import JsonView, LineView, is_redrawn
 from sfcutover.output.json import print_document
-from sfcutover.output.runtext import run_text, runs_text
-from sfcutover.output.runview import JsonView, LineView, is_redrawn
+from sfcutover.output.text import run_text, runs_text
 from sfcutover.runs.database import Database
 from sfcutover.runs.documents import RunDocument, RunsDocument
 from sfcutover.runs.following import View, follow
@@ -66,9 +66,9 @@ def view_for(invocation: Invocation) -> Iterator[View]:
     if settings.json:
         yield JsonView()
     elif is_redrawn(settings, os.environ):
-        from sfcutover.output.liveview import LiveView
+        from sfcutover.output.live.view import LiveView
 
-        with LiveView(settings, invocation.command_line) as view:
+        with LiveView(settings) as view:
             yield view
     else:
         yield LineView(invocation.console)
@@ -86,7 +86,7 @@ def _follow(invocation: Invocation, store: RunStore, run: Run) -> None:
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"interrupted; {run.id} is followed no longer, and goes on as it did",
-            hint=f"follow it again: {invocation.command_line('runs', run.id, '--follow')}",
+            hint=Advice("follow it again: ", invocation.command("runs", run.id, "--follow")),
             tokens="this command changes nothing",
         ) from None
     if failure := failure_of_run(store.find(run.id), progress):

@@ -14,18 +14,16 @@ from typing import Literal
 from pydantic import BaseModel
 
 from sfcutover.allowlist.documents import DiffDocument, PlanDocument, RenderDocument
+from sfcutover.cli.demo.result import DemoDocument
+from sfcutover.cli.doctor import DoctorDocument
+from sfcutover.cli.emulator import EmulatorDocument
+from sfcutover.cli.init import InitDocument
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.documents import CaseDocument, ProbeDocument, SwitchDocument, WatchDocument
 from sfcutover.cutover.evidence import EvidenceFile
 from sfcutover.cutover.supportcase import Confirmation
-from sfcutover.documents.commands import (
-    DemoDocument,
-    DoctorDocument,
-    EmulatorDocument,
-    ErrorDocument,
-    InitDocument,
-)
 from sfcutover.documents.reports import ReportDocument
+from sfcutover.output.json import ErrorDocument
 from sfcutover.runs.documents import EventDocument, RunsDocument
 from sfcutover.salesforce.documents import DeployDocument, DeploymentDocument
 

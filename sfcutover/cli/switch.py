@@ -21,7 +21,7 @@ from sfcutover.cutover.refusals import refused
 from sfcutover.cutover.supportcase import Confirmations
 from sfcutover.errors import ConfigError, GateError
 from sfcutover.output.json import print_document
-from sfcutover.output.probed import probe_text
+from sfcutover.output.text import probe_text
 from sfcutover.traffic.canary import Canary
 from sfcutover.traffic.oauth import Outcome
 from sfcutover.traffic.switch import DRAIN_SECONDS, Direction, SwitchFacts, run_switch

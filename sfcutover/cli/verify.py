@@ -11,7 +11,7 @@ from sfcutover.config.cutover import Target
 from sfcutover.cutover.evidence import Evidence, EvidenceFile, write_evidence
 from sfcutover.cutover.verification import TargetVerification, Via
 from sfcutover.output.json import print_document
-from sfcutover.output.verified import evidence_text
+from sfcutover.output.text import evidence_text
 
 
 @click.command("verify")

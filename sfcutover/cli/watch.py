@@ -17,6 +17,7 @@ from sfcutover.cutover.documents import RoundDocument, WatchDocument
 from sfcutover.cutover.refusals import refused
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.watch import WatchPlan, WatchResult, WatchRound, failure_of, watch
+from sfcutover.errors import Advice
 from sfcutover.output.json import print_document
 from sfcutover.output.progress import progress_for
 from sfcutover.traffic.canary import Canary
@@ -54,7 +55,7 @@ def command(ctx: click.Context, templates: Templates) -> int:
     if run.settings.json:
         print_document(_document(run, result))
         if failure:
-            run.console.warn(f"{failure}; next: {failure.hint}")
+            run.console.warn(Advice(f"{failure}; next: ", failure.advice))
             return failure.exit_code
     if failure:
         raise failure

@@ -44,14 +44,26 @@ from sfcutover.config.values import (
     check_text,
 )
 from sfcutover.config.yamlfile import Location, YamlFile, parse_yaml, read_text
-from sfcutover.errors import ConfigError, LimitError, SfcutoverError
+from sfcutover.errors import (
+    DEFAULT_CONFIG,
+    Advice,
+    Command,
+    ConfigError,
+    LimitError,
+    SfcutoverError,
+    Text,
+)
 
 CarrierName = Literal["token-ip-ranges", "trusted-ip-ranges", "connected-app"]
 TRUSTED_RANGES = (
-    "ConnectedApp.ipRanges are trusted ranges, not the allowlist; that is changed by "
-    "Salesforce's support: sfcutover case add-new"
+    "ConnectedApp.ipRanges are trusted ranges, not the allowlist; only Salesforce's support "
+    "changes that: the command case writes what to ask for"
 )
-_HINT = "correct it in the file, then run this again; sfcutover doctor checks it without a change"
+_HINT = Advice(
+    "correct it in the file, then run this again; ",
+    Command("doctor"),
+    " checks it without a change",
+)
 
 
 _API_VERSION = re.compile(r"[1-9][0-9]{1,2}\.0")
@@ -164,11 +176,18 @@ class Cutover(Model):
     max_rollbacks: int = Field(3, ge=1)
     notify: tuple[Word, ...] | None = Field(None, min_length=1)
     state: State = Field(default_factory=State)
+    _file: str = DEFAULT_CONFIG
 
     def place(self, file: YamlFile, location: Location = ()) -> None:
         super().place(file, location)
+        self._file = file.name
         if "state" not in self.model_fields_set:
             self.state.place(file, location)
+
+    @property
+    def file(self) -> str:
+        """The file that it was read from, as it was named."""
+        return self._file
 
     def verify_of(self, target: Target) -> Verify | None:
         """How a redemption is made for this target: the cutover's way, with its own canary."""
@@ -284,7 +303,9 @@ def parse_config(text: str, name: str) -> Cutover:
     """A cutover from a text that is, or is to become, the file of this name."""
     file = parse_yaml(text, name)
     if file.data is None:
-        raise ConfigError("the file is empty", where=file.where(()), hint="sfcutover init fills it")
+        raise ConfigError(
+            "the file is empty", where=file.where(()), hint=Advice(Command("init"), " fills it")
+        )
     try:
         cutover = Cutover.model_validate(file.data)
     except ValidationError as error:
@@ -345,7 +366,7 @@ def _describe(detail: ErrorDetails) -> str:
     return f"{path}: {message}" if path else message
 
 
-def _hint_for(detail: ErrorDetails) -> str:
+def _hint_for(detail: ErrorDetails) -> Text:
     if detail["type"] != "extra_forbidden":
         return _HINT
     key = str(detail["loc"][-1])

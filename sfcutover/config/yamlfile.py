@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from sfcutover.errors import ConfigError, LimitError
+from sfcutover.errors import Advice, Command, ConfigError, LimitError
 
 MAX_BYTES = 1024 * 1024
 _MAX_DEPTH = 20
@@ -91,7 +91,7 @@ def read_text(path: Path) -> str:
         raise ConfigError(
             "there is no such file",
             where=name,
-            hint="sfcutover init writes one; --config names another",
+            hint=Advice(Command("init"), " writes one; --config names another"),
         ) from error
     except OSError as error:
         raise ConfigError(

@@ -15,7 +15,7 @@ from sfcutover.cutover.outcome import Outcome, Problem
 from sfcutover.cutover.phase import Sendings
 from sfcutover.cutover.step import Evidence, TargetWork, Work
 from sfcutover.cutover.watchstate import WatchOutcome
-from sfcutover.errors import ExitCode
+from sfcutover.errors import Advice, Command, ExitCode
 from sfcutover.traffic.canary import Canary
 
 Arguments = Mapping[str, object]
@@ -38,6 +38,11 @@ def _texts(arguments: Arguments, name: str) -> list[str]:
     return [str(each) for each in value] if isinstance(value, list | tuple) else []
 
 
+def _commands(arguments: Arguments) -> list[Command]:
+    value = arguments.get("commands")
+    return [each for each in value if isinstance(each, Command)] if isinstance(value, list) else []
+
+
 def _settle(work: Work, arguments: Arguments) -> Evidence:
     until = _number(arguments, "until")
     work.tell("settling", until=until)
@@ -51,7 +56,7 @@ STEPS: dict[str, Callable[[Work, Arguments], Evidence]] = {
     "switch-back": lambda work, _: switching.switch(work, "revert"),
     "prove-old": lambda work, _: proof.redeem_with(work, Canary(work.cutover), "old"),
     "settle": _settle,
-    "page": lambda work, given: page(work, str(given["message"]), _texts(given, "commands")),
+    "page": lambda work, given: page(work, str(given["message"]), _commands(given)),
 }
 
 TARGET_STEPS: dict[str, Callable[[TargetWork, Arguments], Evidence]] = {
@@ -68,7 +73,7 @@ TARGET_STEPS: dict[str, Callable[[TargetWork, Arguments], Evidence]] = {
         work, Phase.REMOVE_NEW, None, given.get("baseline")
     ),
     "state": lambda work, _: lists.state(work),
-    "page": lambda work, given: page(work, str(given["message"]), _texts(given, "commands")),
+    "page": lambda work, given: page(work, str(given["message"]), _commands(given)),
 }
 
 
@@ -154,7 +159,7 @@ def _gone_back(problem: Problem, work: TargetWork, perform: Perform, sleep: Slee
                 "page",
                 message=f"the old addresses are not back on the list of {work.target.name}: "
                 f"{failed.text}; customers may be locked out",
-                commands=["sfcutover rollback --yes", "sfcutover switch --revert"],
+                commands=[Command("rollback", "--yes"), Command("switch", "--revert")],
             )
         sleep(pause_after(tries))
         tries += 1
@@ -193,7 +198,10 @@ def _rolled_back(reason: str) -> Problem:
         where=None,
         tokens="the old addresses are on the list again; logins refused meanwhile may have to be "
         "made again",
-        next="find out what failed; sfcutover verify --via new shows whether each new address "
-        "redeems",
+        next=Advice(
+            "find out what failed; ",
+            Command("verify", "--via", "new"),
+            " shows whether each new address redeems",
+        ),
         exit_code=int(ExitCode.GATE),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.step import BEFORE_LEAVING
-from sfcutover.errors import ConfigError, GateError, StillRunningError
+from sfcutover.errors import Advice, Command, ConfigError, GateError, StillRunningError, Text
 from sfcutover.runs.following import View, follow
 from sfcutover.runs.processes import Presence, Role
 from sfcutover.runs.settings import (
@@ -104,7 +104,12 @@ class Performing:
         place = alive[run.owner].place if run.owner in alive else "another process"
         raise StillRunningError(
             f"the run {run.id} is under way at {place}",
-            hint=f"follow it: sfcutover runs {run.id} --follow; end it: sfcutover cancel {run.id}",
+            hint=Advice(
+                "follow it: ",
+                Command("runs", run.id, "--follow"),
+                "; end it: ",
+                Command("cancel", run.id),
+            ),
             tokens=_UNTOUCHED,
         )
 
@@ -174,7 +179,7 @@ class Performing:
         if run is None or not self.store.claim(run, presence.id):
             raise FasterError(
                 "another process was faster to go on with this run",
-                hint="follow it: sfcutover runs --follow",
+                hint=Advice("follow it: ", Command("runs", "--follow")),
                 tokens=_UNTOUCHED,
             )
         self.store.accept(run, self._config, options)
@@ -191,7 +196,7 @@ class Performing:
                     f"the run {other.id} of {other.cutover} has not ended, and it changes the "
                     "same list",
                     where=other.id,
-                    hint=f"let it come to its end, or end it: sfcutover cancel {other.id}",
+                    hint=Advice("let it end, or end it: ", Command("cancel", other.id)),
                     tokens=_UNTOUCHED,
                 )
 
@@ -211,21 +216,24 @@ class Performing:
             return
         raise GateError(
             f"the last {count} runs of {self.cutover.name} were rolled back",
-            hint="find out why: sfcutover runs; then say that it may go on: sfcutover run --again",
+            hint=Advice(
+                "find out why: ",
+                Command("runs"),
+                "; then say that it may go on: ",
+                Command("run", "--again"),
+            ),
         )
 
 
 def _another_config(run: Run, where: str, lasting: list[str], changed: list[str]) -> ConfigError:
     what = "cutover.yaml"
-    hint = "put the file back, or go on with the new one: sfcutover run --accept-changes"
+    accept = Command("run", "--accept-changes")
+    hint: Text = Advice("restore the file, or continue with the new one: ", accept)
     if lasting:
         hint = "put that back: a run can't go on with it"
     elif all(map(is_of_a_template, changed)):
         what = "--templates folder"
-        hint = (
-            "give the folder that it was begun with, or go on with this: "
-            "sfcutover run --accept-changes"
-        )
+        hint = Advice("give the folder that it started with, or continue with this: ", accept)
     return ConfigError(
         f"the run {run.id} was begun with another {what}: {'; '.join(lasting or changed)}",
         where=where,

@@ -15,6 +15,8 @@ from sfcutover.allowlist.plan import PlannedPhase, repeat_phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cutover.refusals import Clearance, require_clearance
 from sfcutover.errors import (
+    Advice,
+    Command,
     NetworkError,
     OperationFailedError,
     PartialSuccessError,
@@ -224,7 +226,10 @@ class Rollout:
         if result is not None and result.state is DeployState.PARTIAL:
             raise PartialSuccessError(
                 f"deployment {result.id} kept only a part: {_problems(state)}",
-                hint="sfcutover diff shows what is missing; run the deploy again",
+                hint=Advice(
+                    Command("diff", self.planned.phase.value),
+                    " shows what is missing; run the deploy again",
+                ),
                 tokens=_meaning(self.planned.phase, state),
             )
         raise _failure(result, _meaning(self.planned.phase, state), state)
@@ -247,8 +252,11 @@ def _failure(
         )
     return OperationFailedError(
         f"deployment {result.id} ended as {result.status}{_reasons(result)}",
-        hint="correct what the org names, then run this again; "
-        f"sfcutover deployment report {result.id} shows it all",
+        hint=Advice(
+            "correct what the org names, then run this again; ",
+            Command("deployment", "report", result.id),
+            " shows it all",
+        ),
         tokens=tokens,
     )
 

@@ -112,7 +112,7 @@ def _loadable(path: Path, before: str, seen: tuple[Address, ...]) -> tuple[str, 
         raise type(error)(
             f"nothing was written, as the file would not load: {error.message}",
             where=error.where,
-            hint=error.hint,
+            hint=error.advice,
         ) from None
     wanted = [single(address) for address in seen]
     if subtract(cutover.change.new, wanted) or subtract(wanted, cutover.change.new):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from sfcutover.cutover.discovery import Discovery
     from sfcutover.cutover.probe import ProbeResult
     from sfcutover.cutover.watchstate import WatchRound
-from sfcutover.util.document import Document
+from sfcutover.util.document import Document, DocumentText
 
 
 class SeenDocument(Document):
@@ -53,7 +53,7 @@ class ProbeDocument(Document):
     certainty: str
     hidden_probability: float
     problem: str | None
-    next: str | None
+    next: DocumentText | None
     discovered: DiscoveredDocument | None
 
     @classmethod
@@ -81,7 +81,7 @@ class ProbeDocument(Document):
             certainty=result.certainty,
             hidden_probability=result.hidden_probability,
             problem=failure.message if failure else None,
-            next=failure.hint if failure else None,
+            next=failure.advice if failure else None,
             discovered=DiscoveredDocument(
                 path=str(found.path),
                 changed=bool(found.change),

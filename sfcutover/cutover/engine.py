@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -31,11 +31,12 @@ from sfcutover.cutover.sampler import TrafficSampler
 from sfcutover.cutover.step import BEFORE_LEAVING, Connections, Probes, TargetWork, Work
 from sfcutover.cutover.switch import forget_switches
 from sfcutover.cutover.workflow import CutoverFlow
-from sfcutover.errors import SfcutoverError
+from sfcutover.errors import SfcutoverError, Text
 from sfcutover.runs.journal import VigilJournal
 from sfcutover.runs.processes import Presence
 from sfcutover.runs.settings import config_text, fingerprint
 from sfcutover.runs.store import WORKFLOW_VERSION, Run, RunStore
+from sfcutover.util.document import text_of
 from sfcutover.util.processes import current_actor
 
 TARGETS_AT_ONCE = 10  # by one process: the others take the rest
@@ -250,8 +251,9 @@ def perform_run(run: str) -> Json:
     sampler.start()
     ending = flow.run()
     sampler.finish()
-    DBOS.run_step({"name": "end"}, _end, run, vars(ending))
-    return vars(ending)
+    kept = asdict(ending)
+    DBOS.run_step({"name": "end"}, _end, run, kept)
+    return kept
 
 
 @DBOS.workflow(name="target", max_recovery_attempts=None)
@@ -295,7 +297,7 @@ class DurableSteps:
             for name, handle in handles.items()
         }
 
-    def pause(self, step: str, reason: str, message: str, next_: str) -> bool:
+    def pause(self, step: str, reason: str, message: str, next_: Text) -> bool:
         self._calls += 1
         done = DBOS.run_step(
             {"name": "pause"}, _pause, self.run, step, self._calls, reason, message, next_
@@ -350,7 +352,7 @@ def _retire(run: str, action: str, target: str, arguments: Json) -> Json:
 
 
 @left_open
-def _pause(run: str, step: str, number: int, reason: str, message: str, next_: str) -> Json:
+def _pause(run: str, step: str, number: int, reason: str, message: str, next_: Text) -> Json:
     return wait_for_approval(_engine().work(run, step), number, reason, message, next_)
 
 
@@ -375,7 +377,7 @@ def _end(run: str, ending: Json) -> None:
     engine = _engine()
     with BEFORE_LEAVING:
         if engine.store.end(run, ending):
-            outcome, message, next_ = (str(ending[key]) for key in ("outcome", "message", "next"))
             work = engine.work(run, "end")
-            notify(work, outcome, message, next_)
+            next_ = text_of(ending["next"])
+            notify(work, str(ending["outcome"]), str(ending["message"]), next_)
             forget_switches(work)

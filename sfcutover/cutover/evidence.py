@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.probe import tries_needed
-from sfcutover.errors import ConfigError, GateError, OperationFailedError
+from sfcutover.errors import Advice, Command, ConfigError, GateError, OperationFailedError
 from sfcutover.util.document import Document
 from sfcutover.util.files import write_durably
 
@@ -108,7 +108,7 @@ def read_evidence(path: Path) -> EvidenceFile:
         raise ConfigError(
             f"not evidence of this version: {'.'.join(map(str, first['loc']))} {first['msg']}",
             where=str(path),
-            hint="make it anew: sfcutover verify --out FILE",
+            hint=Advice("make it anew: ", Command("verify", "--out", "FILE")),
         ) from error
 
 
@@ -148,7 +148,8 @@ def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: date
     for reason, applies in reasons.items():
         if applies:
             raise GateError(
-                f"the evidence does not count: {reason}", hint="verify again: sfcutover verify"
+                f"the evidence does not count: {reason}",
+                hint=Advice("verify again: ", Command("verify")),
             )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sfcutover.cutover.outcome import Outcome, Problem
+from sfcutover.errors import Command, Text
 
 Outcomes = Mapping[str, Outcome]
 RETRY_SECONDS = (1.0, 3.0, 9.0)  # before what nobody can say for certain is looked at again
@@ -28,7 +29,7 @@ class Durable(Protocol):
     ) -> Outcomes:
         """One action on several targets, side by side; arguments by target."""
 
-    def pause(self, step: str, reason: str, message: str, next_: str) -> bool:
+    def pause(self, step: str, reason: str, message: str, next_: Text) -> bool:
         """Wait for a person; True if they approved, False if they cancel the run."""
 
     def is_to_wait(self, step: str) -> bool:
@@ -52,7 +53,7 @@ class Ending:
     exit_code: int
     message: str
     tokens: str
-    next: str
+    next: Text
 
 
 class FailedError(Exception):
@@ -141,7 +142,7 @@ class Flow:
         place = f"{name}: " if name else ""
         self.ask(step, problem.kind, f"{place}{problem.text}", problem.next)
 
-    def ask(self, step: str, reason: str, message: str, next_: str) -> None:
+    def ask(self, step: str, reason: str, message: str, next_: Text) -> None:
         if not self.durable.pause(step, reason, message, next_):
             raise CanceledError
 
@@ -153,7 +154,7 @@ class Flow:
         if any(outcome.evidence.get("canceled") for outcome in outcomes):
             raise CanceledError
 
-    def page(self, message: str, commands: Sequence[str]) -> None:
+    def page(self, message: str, commands: Sequence[Command]) -> None:
         """Call a person, with the exact commands."""
         self.durable.step("page", message=message, commands=list(commands))
 

@@ -12,7 +12,7 @@ from sfcutover.cutover.phase import PhaseDeployment, Sendings
 from sfcutover.cutover.refusals import Clearance
 from sfcutover.cutover.step import BEFORE_LEAVING, Evidence, TargetWork
 from sfcutover.cutover.verification import TargetVerification, via_of
-from sfcutover.errors import GateError, SfcutoverError
+from sfcutover.errors import Advice, Command, GateError, SfcutoverError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.documents import AllowlistDocument
 
@@ -126,7 +126,9 @@ def _clear(
         except GateError as error:
             work.note(f"{error.message}; proving it once more")
             problem, proof, live = error, None, connection.read()
-    raise problem or GateError("nothing was proven", hint="verify again: sfcutover verify")
+    raise problem or GateError(
+        "nothing was proven", hint=Advice("verify again: ", Command("verify"))
+    )
 
 
 def _redeemed(work: TargetWork, count: int) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.cutover import Cutover
 from sfcutover.config.values import secret_variables
 from sfcutover.cutover.step import BEFORE_LEAVING, CanceledError, Evidence, Work
-from sfcutover.util.hints import pasteable
+from sfcutover.errors import Advice, Command, Text, written
 from sfcutover.util.processes import child_environment, run_in_group
 
 NOTIFY_SECONDS = 10.0
@@ -22,15 +23,16 @@ def pause_after(tries: int) -> float:
     return min(LARGEST_PAUSE_SECONDS, 2.0 ** min(tries, 6))
 
 
-def page(work: Work, message: str, commands: Sequence[str]) -> Evidence:
+def page(work: Work, message: str, commands: Sequence[Command]) -> Evidence:
     """Say what is wrong and give the exact commands."""
+    parts = [part for command in commands for part in ("; ", command)]
     with BEFORE_LEAVING:
         work.tell("page", message=message, commands=list(commands))
-        notify(work, "page", message, "; ".join(commands))
-    return {"message": message, "commands": list(commands)}
+        notify(work, "page", message, Advice(*parts[1:]))
+    return {"message": message, "commands": list(map(asdict, commands))}
 
 
-def notify(work: Work, event: str, message: str, next_: str) -> None:
+def notify(work: Work, event: str, message: str, next_: Text) -> None:
     """Run cutover.yaml's notify command; that it fails is worth a note, and stops nothing."""
     argv = work.cutover.notify
     if argv is None:
@@ -39,7 +41,7 @@ def notify(work: Work, event: str, message: str, next_: str) -> None:
         "SFCUTOVER_RUN": work.journal.run,
         "SFCUTOVER_EVENT": event,
         "SFCUTOVER_MESSAGE": message,
-        "SFCUTOVER_NEXT": pasteable(next_),
+        "SFCUTOVER_NEXT": written(next_, work.cutover.file),
     }
     try:
         environment = child_environment(secret_variables(work.cutover), facts)
@@ -51,7 +53,7 @@ def notify(work: Work, event: str, message: str, next_: str) -> None:
         work.note(f"the notify command {shlex.join(argv[:1])} failed: {failed}")
 
 
-def wait_for_approval(work: Work, number: int, reason: str, message: str, next_: str) -> Evidence:
+def wait_for_approval(work: Work, number: int, reason: str, message: str, next_: Text) -> Evidence:
     """approved: True, with who, when and their note; False for a run that is canceled.
 
     number: of the pause within the run, so that one that is begun again is the same pause.
@@ -61,7 +63,7 @@ def wait_for_approval(work: Work, number: int, reason: str, message: str, next_:
     if not earlier:
         with BEFORE_LEAVING:
             seq = work.tell("paused", pause=number, reason=reason, message=message, next=next_)
-            notify(work, "paused", message, f"sfcutover approve {work.journal.run}")
+            notify(work, "paused", message, Advice(Command("approve", work.journal.run)))
     while True:
         if (approval := work.requests.approval_of(seq)) is not None:
             said = {"who": approval.who, "time": approval.time, "note": approval.note}

@@ -10,12 +10,14 @@ from pydantic import Field
 from sfcutover.cutover.refusals import BlockedError, UndecidedError
 from sfcutover.cutover.removal import StillInUseError
 from sfcutover.errors import (
+    Advice,
     AuthError,
     ConfigError,
     InterruptedRunError,
     NetworkError,
     SfcutoverError,
     StillRunningError,
+    Text,
 )
 from sfcutover.salesforce.deployer import InterruptedWaitError
 from sfcutover.salesforce.metadata import OrgLockedError
@@ -53,7 +55,7 @@ class Problem(Document):
     message: str
     where: str | None
     tokens: str
-    next: str
+    next: Text
     exit_code: int
 
     @classmethod
@@ -64,13 +66,19 @@ class Problem(Document):
             message=redact(error.message),
             where=None if error.where is None else redact(error.where),
             tokens=redact(error.tokens),
-            next=redact(error.hint),
+            next=_masked(error.advice),
             exit_code=int(error.exit_code),
         )
 
     @property
     def text(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message
+
+
+def _masked(text: Text) -> Text:
+    if isinstance(text, str):
+        return redact(text)
+    return Advice(*(redact(each) if isinstance(each, str) else each for each in text.advice))
 
 
 class Outcome(Document):

@@ -19,6 +19,8 @@ from sfcutover.cutover.deployment import Rollout, RolloutOptions
 from sfcutover.cutover.refusals import Clearance
 from sfcutover.cutover.step import Evidence, TargetWork
 from sfcutover.errors import (
+    Advice,
+    Command,
     DriftError,
     GateError,
     InterruptedRunError,
@@ -124,7 +126,7 @@ class PhaseDeployment:
         raise DriftError(
             f"{self.phase} was deployed to this list by {sent[-1]}, and the addresses are on it: "
             "the deployment failed, or somebody has put them back since",
-            hint=f"sfcutover deployment report {sent[-1]}",
+            hint=Advice(Command("deployment", "report", sent[-1])),
             tokens="the addresses stay on the list, and this run takes them off no more",
         )
 

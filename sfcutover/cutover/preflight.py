@@ -19,7 +19,16 @@ from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover, Target
 from sfcutover.config.values import secret_references
-from sfcutover.errors import AuthError, ConfigError, DriftError, ExitCode, SfcutoverError
+from sfcutover.errors import (
+    Advice,
+    AuthError,
+    Command,
+    ConfigError,
+    DriftError,
+    ExitCode,
+    SfcutoverError,
+    Text,
+)
 from sfcutover.runs.database import Database
 from sfcutover.runs.store import find_open, missing_file
 from sfcutover.salesforce.connection import Connection, connect
@@ -36,19 +45,19 @@ class Check:
     target: str | None
     name: str
     status: Status
-    detail: str
-    fix: str | None = None
+    detail: Text
+    fix: Text | None = None
     exit_code: ExitCode = ExitCode.DONE
 
 
-def check(name: str, look: Callable[[], str]) -> Check:
+def check(name: str, look: Callable[[], Text]) -> Check:
     """What a look at what all targets share returns, or raises. Raises nothing of ours."""
     try:
         return Check(None, name, "ok", look())
     except ConfigError as error:  # a secret that another machine has is no failure here
-        return Check(None, name, "warning", str(error), error.hint)
+        return Check(None, name, "warning", str(error), error.advice)
     except SfcutoverError as error:
-        return Check(None, name, "failed", str(error), error.hint, error.exit_code)
+        return Check(None, name, "failed", str(error), error.advice, error.exit_code)
 
 
 def examine_state(cutover: Cutover) -> Check:
@@ -56,7 +65,7 @@ def examine_state(cutover: Cutover) -> Check:
     return check("state", lambda: _look(cutover))
 
 
-def _look(cutover: Cutover) -> str:
+def _look(cutover: Cutover) -> Text:
     database = Database.at(cutover.state)
     try:
         if path := missing_file(database):
@@ -64,8 +73,9 @@ def _look(cutover: Cutover) -> str:
         run = find_open(database, cutover.name)
     finally:
         database.close()
-    said = f"the run {run} has not ended: sfcutover runs {run}" if run else "no run is under way"
-    return f"{database}; {said}"
+    if run is None:
+        return f"{database}; no run is under way"
+    return Advice(f"{database}; the run {run} has not ended: ", Command("runs", run))
 
 
 def _could_be_made(path: Path, where: str) -> str:
@@ -101,7 +111,11 @@ def _egress(canary: Canary, name: str) -> str:
     if not Allowlist(egress.expected).covers([IpRange(seen, seen)]):
         raise DriftError(
             f"traffic leaves from {seen}, which is none of the {name} addresses",
-            hint=f"correct {name}: or egress.{name} in cutover.yaml; sfcutover probe shows all",
+            hint=Advice(
+                f"correct {name}: or egress.{name} in cutover.yaml; ",
+                Command("probe"),
+                " shows all",
+            ),
         )
     return f"{egress.proxy} leaves from {seen}"
 
@@ -160,7 +174,7 @@ class TargetDoctor:
             try:
                 yield Check(name, step, "ok", look())
             except SfcutoverError as error:
-                yield Check(name, step, "failed", str(error), error.hint, error.exit_code)
+                yield Check(name, step, "failed", str(error), error.advice, error.exit_code)
                 for skipped, _ in steps[number + 1 :]:
                     yield Check(name, skipped, "skipped", f"needs {step}")
                 return
@@ -230,7 +244,7 @@ def _run_check(cutover: Cutover) -> Iterator[Check]:
             None,
             "run",
             "warning",
-            f"not configured: {', '.join(missing)}; sfcutover run is refused, single steps work",
+            f"not configured: {', '.join(missing)}; a run is refused, single steps work",
             "add what is missing; the README shows each",
         )
 
@@ -243,6 +257,6 @@ def _secret_checks(cutover: Cutover) -> Iterator[Check]:
         try:
             reference.read()
         except SfcutoverError as error:
-            yield Check(None, path, "warning", str(error), error.hint)
+            yield Check(None, path, "warning", str(error), error.advice)
         else:
             yield Check(None, path, "ok", "can be read")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sfcutover.allowlist.ranges import Address, IpRange, subtract
-from sfcutover.errors import GateError
+from sfcutover.errors import Advice, Command, GateError, Text
 from sfcutover.traffic.egress import (
     Egress,
     EgressError,
@@ -291,7 +291,7 @@ def _problem(result: ProbeResult) -> str:
     return f"the {name} egress: {'; '.join(parts)}"
 
 
-def _advice(result: ProbeResult) -> str:
+def _advice(result: ProbeResult) -> Text:
     first = (
         "stop here, before step 2 (deploy add-new)"
         if result.egress.name == "new"
@@ -299,11 +299,12 @@ def _advice(result: ProbeResult) -> str:
     )
     name = result.egress.name
     if result.unexpected:
-        return (
+        discover = (" (", Command("probe", "--discover"), " writes what was seen)")
+        return Advice(
             f"{first}: redemptions from an address that is not listed are blocked. Correct {name}: "
-            "in cutover.yaml"
-            + (" (sfcutover probe --discover writes what was seen)" if name == "new" else "")
-            + ", or ask the proxy's provider whose address it is; then probe again"
+            "in cutover.yaml",
+            *(discover if name == "new" else ()),
+            ", or ask the proxy's provider whose address it is; then probe again",
         )
     if result.missing:
         return (

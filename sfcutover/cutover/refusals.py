@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.errors import GateError, NetworkError, SfcutoverError
+from sfcutover.errors import Advice, Command, GateError, NetworkError, SfcutoverError
 from sfcutover.traffic.oauth import Outcome, Redemption
 
 _INCONCLUSIVE = (Outcome.PROXY_FAILURE, Outcome.NETWORK_FAILURE, Outcome.RATE_LIMITED)
@@ -26,7 +26,7 @@ def not_listed(missing: Iterable[IpRange]) -> BlockedError:
     return BlockedError(
         f"{', '.join(map(str, missing))} is not on the live list: redemptions from there are "
         "blocked",
-        hint="put it on the list: sfcutover deploy add-new; then verify again",
+        hint=Advice("put it on the list: ", Command("deploy", "add-new"), "; then verify again"),
         tokens="traffic that leaves from there is refused now; the old addresses still work",
     )
 
@@ -36,12 +36,12 @@ def blocked(address: str, how: str, *, by_support: bool = False) -> BlockedError
 
     by_support: only Salesforce's support can put it on the list.
     """
-    look = "see that it stands on the list of the right app (sfcutover diff add-new)"
+    look = Advice("check that the list of the right app holds it: ", Command("diff", "add-new"))
     if by_support:
-        look = "ask support in your case whether it stands on the list (sfcutover case add-new)"
+        look = Advice("ask support whether the list holds it: ", Command("case", "add-new"))
     return BlockedError(
         f"a redemption from {address} was blocked ({how})",
-        hint=f"{look}, give the org a minute, and verify again",
+        hint=Advice(look, "; give the org a minute, and verify again"),
         tokens="redemptions that leave from there are refused now; while the old addresses stand "
         "on the list, traffic can be switched back",
     )
@@ -76,6 +76,9 @@ def require_clearance(phase: Phase, clearance: Clearance | None) -> None:
     proof = "each new address" if phase is Phase.REMOVE_OLD else "the old egress"
     raise GateError(
         f"{phase} is refused: no redemption has proven {proof}",
-        hint="configure verify: and egress: in cutover.yaml, then run this again, or make "
-        "evidence first: sfcutover verify --out evidence.json",
+        hint=Advice(
+            "configure verify: and egress: in cutover.yaml, then run this again, or make evidence "
+            "first: ",
+            Command("verify", "--out", "evidence.json"),
+        ),
     )

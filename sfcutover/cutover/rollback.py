@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.flow import RETRY_SECONDS, Ending, FailedError, Flow, Outcomes
 from sfcutover.cutover.notify import TRIES_A_PAGE, pause_after
-from sfcutover.errors import ExitCode
+from sfcutover.errors import Advice, Command, ExitCode, Text
+
+_REVERT = Command("switch", "--revert")
+_TO_BASELINE = Command("rollback", "--to", "baseline")
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,11 @@ class WayBack:
         return _rolled_back(
             error,
             f"no traffic was moved; {rest}",
-            "correct what is named, then start again: sfcutover run"
-            + ("; sfcutover rollback --to baseline takes them off" if left else ""),
+            Advice(
+                "correct what is named, then start again: ",
+                Command("run"),
+                *(("; ", _TO_BASELINE, " removes them") if left else ()),
+            ),
         )
 
     def to_old(self, error: FailedError) -> Ending:
@@ -51,8 +57,13 @@ class WayBack:
         return _rolled_back(
             error,
             f"{where}; old and new addresses are on the lists",
-            "correct what is named, then start again: sfcutover run; sfcutover rollback --to "
-            "baseline takes the new addresses off",
+            Advice(
+                "correct what is named, then start again: ",
+                Command("run"),
+                "; ",
+                _TO_BASELINE,
+                " removes the new addresses",
+            ),
         )
 
     def after_removal(self, error: FailedError) -> Ending:
@@ -70,8 +81,12 @@ class WayBack:
         return _rolled_back(
             error,
             f"the old addresses are back on the list of {', '.join(error.targets)}; {where}",
-            "find out what failed; sfcutover verify --via new shows whether each new address "
-            "redeems; then start again: sfcutover run",
+            Advice(
+                "find out what failed; ",
+                Command("verify", "--via", "new"),
+                " shows whether each new address redeems; then start again: ",
+                Command("run"),
+            ),
         )
 
     def _refused(self, names: Sequence[str]) -> tuple[str, ...]:
@@ -99,7 +114,7 @@ class WayBack:
                     self.flow.page(
                         f"the old addresses are not back on the list of {', '.join(waiting)}: "
                         f"{problem.text}; customers may be locked out",
-                        ["sfcutover rollback --yes", "sfcutover switch --revert"],
+                        [Command("rollback", "--yes"), _REVERT],
                     )
                 self.flow.durable.sleep(pause_after(tries))
                 tries += 1
@@ -108,7 +123,7 @@ class WayBack:
         """Traffic back to the old addresses, once every list holds them; where it leaves then."""
         self._restore(self.targets)
         if not self._switch_back():
-            self.flow.page("traffic was not moved back", ["sfcutover switch --revert"])
+            self.flow.page("traffic was not moved back", [_REVERT])
             return "traffic may still leave by the new addresses: nobody has moved it back"
         proof = self.flow.durable.step("prove-old")
         for seconds in RETRY_SECONDS:  # what was put back may take a while to reach every server
@@ -118,7 +133,7 @@ class WayBack:
             proof = self.flow.durable.step("prove-old")
         if proof.problem is None:
             return "traffic is back on the old addresses"
-        self.flow.page(proof.problem.text, ["sfcutover verify --via old"])
+        self.flow.page(proof.problem.text, [Command("verify", "--via", "old")])
         return "traffic was moved back, but a redemption through the old addresses does not succeed"
 
     def _switch_back(self) -> bool:
@@ -129,13 +144,13 @@ class WayBack:
             message = f"move the traffic back to {old}"
             return self.flow.durable.pause("switch-back", "switch", message, "")
         while (problem := self.flow.durable.step("switch-back").problem) is not None:
-            self.flow.page(problem.text, ["sfcutover switch --revert"])
+            self.flow.page(problem.text, [_REVERT])
             again = "approve runs the command again"
             if not self.flow.durable.pause("switch-back", "failed", problem.text, again):
                 return False
         return True
 
 
-def _rolled_back(error: FailedError, tokens: str, next_: str) -> Ending:
+def _rolled_back(error: FailedError, tokens: str, next_: Text) -> Ending:
     code = error.problem.exit_code or ExitCode.FAILED
     return Ending("rolled-back", code, f"{error.step}: {error.problem.text}", tokens, next_)

@@ -15,7 +15,7 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover, Target
 from sfcutover.cutover.outcome import Outcome, Problem
 from sfcutover.cutover.probe import CONFIDENCE, ProbeResult, probe
-from sfcutover.errors import OperationFailedError, SfcutoverError
+from sfcutover.errors import Advice, Command, OperationFailedError, SfcutoverError
 from sfcutover.runs.journal import Journal, VigilJournal
 from sfcutover.runs.processes import Presence, ReplacedError
 from sfcutover.runs.store import Requests
@@ -138,7 +138,7 @@ class Work:
         if self.journal.last("run-ended") is not None:
             raise ReplacedError(
                 "the run has ended without this process",
-                hint="see how: sfcutover runs",
+                hint=Advice("see how: ", Command("runs")),
                 tokens="nothing more is done from here",
             )
 

@@ -8,7 +8,6 @@ holds besides this cutover's ranges is then not known here.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +20,15 @@ from sfcutover.allowlist.phases import Phase, apply_phase
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
-from sfcutover.errors import ConfigError, GateError, NetworkError, OperationFailedError
+from sfcutover.errors import (
+    Advice,
+    Command,
+    ConfigError,
+    GateError,
+    NetworkError,
+    OperationFailedError,
+    Text,
+)
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.org import Org
 from sfcutover.util.document import Document
@@ -104,7 +111,7 @@ class Confirmations:
         except ValidationError as error:
             first = error.errors()[0]
             problem = f"no confirmation: {'.'.join(map(str, first['loc']))} {first['msg']}"
-        raise ConfigError(problem, where=str(path), hint=self._confirm_hint(phase))
+        raise ConfigError(problem, where=str(path), hint=_confirm_hint(phase))
 
     def require(self, phase: CasePhase) -> Confirmation:
         """The confirmation of this phase. Raises GateError if none counts for this cutover."""
@@ -113,14 +120,14 @@ class Confirmations:
             raise GateError(
                 f"nobody has confirmed that Salesforce's support has acted on {phase} "
                 f"for {self.target}",
-                hint=f"open the case (sfcutover case {phase}); {self._confirm_hint(phase)}",
+                hint=Advice("open the case: ", Command("case", phase), "; ", _confirm_hint(phase)),
             )
         for name, wanted in self._expected(phase).items():
             if getattr(found, name) != wanted:
                 raise GateError(
                     f"support's {phase} was confirmed with another {_NAMES.get(name, name)}",
                     where=str(self.path(phase)),
-                    hint=self._confirm_hint(phase),
+                    hint=_confirm_hint(phase),
                     tokens=_STALE,
                 )
         return found
@@ -132,7 +139,7 @@ class Confirmations:
 
     def path(self, phase: CasePhase) -> Path:
         """``.sfcutover/cases/<cutover>/<target>.<phase>.json`` beside cutover.yaml."""
-        folder = Path(re.sub(r":\d+$", "", self.cutover.where)).parent
+        folder = Path(self.cutover.file).parent
         return folder / ".sfcutover" / "cases" / self.cutover.name / f"{self.target}.{phase}.json"
 
     def _expected(self, phase: CasePhase) -> dict[str, object]:
@@ -150,8 +157,9 @@ class Confirmations:
         moved = change.added if phase == "add-new" else change.removed
         return [str(entry) for entry in moved]
 
-    def _confirm_hint(self, phase: CasePhase) -> str:
-        return f"once support has acted: sfcutover case {phase} --confirmed"
+
+def _confirm_hint(phase: CasePhase) -> Advice:
+    return Advice("once support has acted: ", Command("case", phase, "--confirmed"))
 
 
 # No WSDL-documented field says more of an org; all four are described for Organization.
@@ -243,7 +251,7 @@ def require_legacy(cutover: Cutover) -> None:
         raise ConfigError(
             "no support case is needed: this cutover's list is deployed, not asked for",
             where=cutover.where,
-            hint="sfcutover deploy add-new; a case is for carriers: [connected-app]",
+            hint=Advice(Command("deploy", "add-new"), "; a case is for carriers: [connected-app]"),
         )
 
 
@@ -251,7 +259,7 @@ def require_deployable(cutover: Cutover, phase: Phase) -> None:
     """Raise GateError for a removal that only support can make."""
     if not cutover.is_legacy or not phase.removes:
         return
-    hint = "ask for it by a support case: sfcutover case remove-old"
+    hint: Text = Advice("ask for it by a support case: ", Command("case", "remove-old"))
     if phase is Phase.REMOVE_NEW:
         hint = "new addresses that stay on harm nobody; if they must go, ask support by a case"
     raise GateError(
@@ -267,7 +275,10 @@ def require_self_serve(cutover: Cutover, command: str) -> None:
         raise ConfigError(
             f"{command} can't put addresses back for a legacy connected app: its list is support's",
             where=cutover.where,
-            hint="ask support, in the case of remove-old, to put the old addresses back; meanwhile "
-            "sfcutover verify shows whether redemptions succeed",
+            hint=Advice(
+                "ask support, in the case of remove-old, to restore the old addresses; meanwhile ",
+                Command("verify"),
+                " shows whether redemptions succeed",
+            ),
             tokens="nothing was changed; what support has put on the list stays there",
         )

@@ -60,7 +60,7 @@ def watch_target(work: TargetWork) -> Evidence:
     if result.outcome is WatchOutcome.ROLLED_BACK:
         return found | rollback.evidence
     if failure := failure_of(result):
-        raise UndecidedError(failure.message, hint=failure.hint, tokens=failure.tokens)
+        raise UndecidedError(failure.message, hint=failure.advice, tokens=failure.tokens)
     return found
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sfcutover.errors import GateError, InterruptedRunError
+from sfcutover.errors import Advice, Command, GateError, InterruptedRunError
 from sfcutover.traffic.checks import CheckResult, Verdict
 from sfcutover.traffic.oauth import Outcome, Redemption
 
@@ -240,23 +240,35 @@ def failure_of(result: WatchResult) -> GateError | None:
         case WatchOutcome.ROLLED_BACK:
             return GateError(
                 f"the watch rolled back: {reasons}",
-                hint="find out what failed; sfcutover verify --via new shows whether each new "
-                "address redeems",
+                hint=Advice(
+                    "find out what failed; ",
+                    Command("verify", "--via", "new"),
+                    " shows whether each new address redeems",
+                ),
                 tokens="the old addresses are on the list again; logins refused meanwhile may "
                 "have to be made again",
             )
         case WatchOutcome.INCONCLUSIVE:
             return GateError(
                 f"the watch could not tell: {reasons}",
-                hint="correct what kept it from looking, then run sfcutover watch again; "
-                "sfcutover rollback puts the old addresses back",
+                hint=Advice(
+                    "correct what kept it from looking, then watch again: ", *_WATCH_OR_ROLLBACK
+                ),
                 tokens="no redemption was seen to be refused for good; nothing was rolled back",
             )
+
+
+_WATCH_OR_ROLLBACK = (
+    Command("watch"),
+    "; ",
+    Command("rollback"),
+    " restores the old addresses",
+)
 
 
 def interrupted_after(rounds: Sequence[WatchRound]) -> InterruptedRunError:
     return InterruptedRunError(
         f"interrupted: the watch ended after {len(rounds)} rounds",
-        hint="run sfcutover watch again; sfcutover rollback puts the old addresses back",
+        hint=Advice("watch again: ", *_WATCH_OR_ROLLBACK),
         tokens="the list stays as it was; from now on nobody looks whether redemptions succeed",
     )

@@ -25,7 +25,7 @@ from sfcutover.cutover.flow import (
 from sfcutover.cutover.notify import announcement
 from sfcutover.cutover.outcome import Outcome
 from sfcutover.cutover.rollback import WayBack
-from sfcutover.errors import ExitCode
+from sfcutover.errors import Advice, Command, ExitCode
 from sfcutover.traffic.switch import DRAIN_SECONDS
 
 PAUSES = ("add-new", "switch", "verify", "remove-old")
@@ -123,7 +123,7 @@ class CutoverFlow:
             ExitCode.DONE,
             "the cutover is done: every target's list holds the new addresses and not the old",
             "customers redeem through the new addresses",
-            "sfcutover report --format html --out report.html",
+            Advice(Command("report", "--format", "html", "--out", "report.html")),
         )
 
     def _settle(self, proofs: Outcomes) -> None:
@@ -148,15 +148,19 @@ class CutoverFlow:
         known = [f"{name}: {one.evidence.get('state', 'unknown')}" for name, one in states.items()]
         holds_old = all(one.evidence.get("holds_old") for one in states.values())
         traffic = "traffic leaves by the new addresses, or is on its way there"
+        revert = Command("switch", "--revert")
         return Ending(
             "canceled",
             ExitCode.INTERRUPTED,
             f"it ended at a safe point; {'; '.join(known)}",
             "nothing was half done: each list is as said; "
             + (traffic if self._moved else "no traffic was moved"),
-            "sfcutover run starts anew from there"
-            + ("" if holds_old else "; sfcutover rollback puts the old addresses back")
-            + ("; sfcutover switch --revert moves the traffic back" if self._moved else ""),
+            Advice(
+                Command("run"),
+                " starts anew from there",
+                *(() if holds_old else ("; ", Command("rollback"), " restores the old addresses")),
+                *(("; ", revert, " moves the traffic back") if self._moved else ()),
+            ),
         )
 
 

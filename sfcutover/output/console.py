@@ -1,13 +1,60 @@
-"""Data to stdout, progress and notes to stderr, secrets to neither."""
+"""The terminal: how a person wants to be shown things, and the last step before the streams.
+
+Secrets are masked, and nothing that a terminal would obey is written. A reader who leaves, or a
+full disk behind stderr, must not stop a command halfway through a deployment.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import sys
+import traceback
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TextIO
 
 import click
 
-from sfcutover.output.settings import Settings
-from sfcutover.output.streams import presentable, to_stderr, to_stdout
+from sfcutover.errors import (
+    DEFAULT_CONFIG,
+    Advice,
+    Command,
+    ConfigError,
+    OperationFailedError,
+    SfcutoverError,
+    Text,
+    written,
+)
+from sfcutover.util.secrets import redact
+
+DONE_SO_FAR = "what the command had done in the org by then stays done"
+_SHORT = {"verbose": "v", "quiet": "q"}
+# All control and direction characters but tab, line feed and the colours click adds.
+_OBEYED = re.compile(
+    r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+@dataclass
+class Settings:
+    """The global options, filled in while the command line is read.
+
+    verbose: 0, 1 (-v: debug lines, tracebacks) or 2 (-vv).
+    """
+
+    config: Path = Path(DEFAULT_CONFIG)
+    targets: tuple[str, ...] = ()
+    json: bool = False
+    verbose: int = 0
+    quiet: bool = False
+    no_color: bool = False
+
+    @property
+    def color(self) -> bool | None:
+        """False if colours are unwanted, None to let the terminal decide."""
+        return False if self.no_color or os.environ.get("NO_COLOR") else None
 
 
 class Console:
@@ -19,20 +66,20 @@ class Console:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def data(self, text: str) -> None:
+    def data(self, text: Text) -> None:
         """What the command was asked for."""
         write = to_stderr if self._settings.json else to_stdout
         write(text, self._settings.color)
 
-    def note(self, text: str) -> None:
+    def note(self, text: Text) -> None:
         """Something worth knowing; not shown with --quiet."""
         if not self._settings.quiet:
             to_stderr(text, self._settings.color)
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: Text) -> None:
         """Something a person must see, also with --quiet."""
         head = click.style("warning:", fg="yellow", bold=True)
-        to_stderr(f"{head} {text}", self._settings.color)
+        to_stderr(Advice(f"{head} ", text), self._settings.color)
 
     def confirm(self, question: str) -> bool:
         """Ask on stderr; no answer is no."""
@@ -47,3 +94,106 @@ class Console:
         """A line that the next text writes over, on a terminal; nothing elsewhere."""
         if not self._settings.quiet and sys.stderr is not None and sys.stderr.isatty():
             click.echo(f"\r{presentable(text)}\x1b[K\r", err=True, nl=False, color=True)
+
+
+@dataclass
+class _Given:
+    """What this process was called with."""
+
+    config: str = DEFAULT_CONFIG
+
+
+_given = _Given()
+
+
+def use_config(config: Path | str) -> None:
+    """From now on, show commands with this cutover file."""
+    _given.config = str(config)
+
+
+def shown(text: Text | Command) -> str:
+    """The text with its commands as a person can paste them."""
+    return written(text, _given.config)
+
+
+def presentable(text: Text) -> str:
+    """The text as it may be shown: commands in full, secrets masked, control characters dots."""
+    return _OBEYED.sub("·", redact(shown(text)))
+
+
+def to_stdout(text: Text, color: bool | None = None) -> None:
+    """Print data. A reader who left (``| head``) is no error: the rest is dropped.
+
+    Raises OperationFailedError if it can't be written, as on a full disk.
+    """
+    try:
+        click.echo(presentable(text), color=color)
+    except BrokenPipeError:
+        _discard(sys.stdout)
+    except OSError as error:
+        _discard(sys.stdout)
+        raise OperationFailedError(
+            f"the output can't be written: {error.strerror}",
+            where="standard output",
+            hint=Advice(
+                "make room, or send it elsewhere, then run the same command again; ",
+                Command("diff", "add-new"),
+                " shows the live list",
+            ),
+            tokens=DONE_SO_FAR,
+        ) from error
+
+
+def to_stderr(text: Text, color: bool | None = None) -> None:
+    """Print a note or an error; what can't be written is dropped."""
+    try:
+        click.echo(presentable(text), err=True, color=color)
+    except OSError:
+        _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
+    """Send everything the stream still holds, and all that follows, nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def asked_for(option: str, arguments: list[str]) -> bool:
+    """True if a flag is set, also where the command line could not be read to its end."""
+    variable = os.environ.get(f"SFCUTOVER_{option.upper().replace('-', '_')}", "")
+    if variable.lower() not in ("", "0", "false", "no", "off"):
+        return True
+    words = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    letter = _SHORT.get(option)
+    return f"--{option}" in words or any(
+        letter is not None and word[:1] == "-" and word[:2] != "--" and letter in word
+        for word in words
+    )
+
+
+def asked_for_json(arguments: list[str]) -> bool:
+    """True for --json and for diff's --format json."""
+    return (
+        asked_for("json", arguments)
+        or "--format=json" in arguments
+        or ("--format", "json") in pairwise(arguments)
+    )
+
+
+def show_error(error: SfcutoverError, arguments: list[str]) -> None:
+    """Print what happened, what it means for the tokens, what comes next, and the exit code."""
+    color = Settings(no_color=asked_for("no-color", arguments)).color
+    if asked_for("verbose", arguments):
+        to_stderr("".join(traceback.format_exception(error)), color)
+    head = click.style("error:", fg="red", bold=True)
+    before = f"{head} {error}\n  tokens: {error.tokens}\n  next:   "
+    to_stderr(Advice(before, error.advice, f"\n  exit:   {int(error.exit_code)}"), color)
+
+
+def usage_error(error: click.ClickException) -> SfcutoverError:
+    """click's own complaint as one of ours."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "sfcutover"
+    message = " ".join(error.format_message().split())
+    return ConfigError(message, hint=f"{path} --help shows what it takes")

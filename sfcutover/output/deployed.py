@@ -1,16 +1,26 @@
-"""What came of a deploy, and the last lines a person reads."""
+"""What came of a deploy, as the last lines of its output and as JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import click
 
 from sfcutover.allowlist.diff import ReadBack
+from sfcutover.allowlist.documents import PhaseDocument
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.cutover.refusals import Clearance
+from sfcutover.errors import Advice, Command, Text
+from sfcutover.output.console import shown
+from sfcutover.salesforce.documents import (
+    AllowlistDocument,
+    DeployDocument,
+    DeployTargetDocument,
+    ResultDocument,
+)
 from sfcutover.salesforce.results import DeployResult
 
 Outcome = Literal["deployed", "no-change", "validated", "started"]
@@ -20,7 +30,7 @@ Outcome = Literal["deployed", "no-change", "validated", "started"]
 class Deployed:
     """One phase in one target. ids: of every deployment that was sent.
 
-    state: the org as it was read back. follow_up: the command to go on, where nothing was
+    state: the org as it was read back. follow_up: the command that continues, where nothing was
     waited for. clearance: what let the phase remove addresses.
     """
 
@@ -35,13 +45,13 @@ class Deployed:
     clearance: Clearance | None = None
 
 
-_NEXT = {
+_NEXT: dict[Phase, Text] = {
     Phase.ADD_NEW: (
         "move your traffic to the new addresses and prove each by a redemption. Old and new are "
-        "both on the list now; do not take the old ones off before that"
+        "both on the list now; do not remove the old ones before that"
     ),
-    Phase.REMOVE_OLD: (
-        "watch your redemptions: sfcutover watch; sfcutover rollback puts the old ones back"
+    Phase.REMOVE_OLD: Advice(
+        "watch your redemptions: ", Command("watch"), "; ", Command("rollback"), " restores the old"
     ),
     Phase.RESTORE_OLD: "the old addresses are allowed again; traffic may go back to them",
     Phase.REMOVE_NEW: "the list holds what it held before the cutover",
@@ -72,4 +82,25 @@ def _live(deployed: Deployed, done: str, ids: str) -> str:
     for component in state.live.carriers if state else ():
         entries = ", ".join(map(str, component.allowlist))
         lines.append(f"  {component.carrier.name if component.carrier else ''}: {entries}")
-    return "\n".join([*lines, f"next: {_NEXT[phase]}"])
+    return "\n".join([*lines, f"next: {shown(_NEXT[phase])}"])
+
+
+def deploy_document(cutover: str, targets: Sequence[Deployed]) -> DeployDocument:
+    """The document of a whole deploy."""
+    return DeployDocument(cutover=cutover, targets=[_target(each) for each in targets])
+
+
+def _target(deployed: Deployed) -> DeployTargetDocument:
+    state = deployed.state
+    return DeployTargetDocument(
+        target=deployed.target,
+        instance_url=deployed.instance_url,
+        outcome=deployed.outcome,
+        deployment_ids=list(deployed.ids),
+        deployments=[ResultDocument.of(result) for result in deployed.deployments],
+        phase=PhaseDocument.of(deployed.planned),
+        live=AllowlistDocument.all_of(state.live) if state else [],
+        differences=[str(mismatch) for mismatch in state.cosmetic] if state else [],
+        follow_up=deployed.follow_up,
+        clearance=deployed.clearance.reason if deployed.clearance else None,
+    )

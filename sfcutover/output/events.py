@@ -1,14 +1,19 @@
-"""An event of a run's journal as one line for a person."""
+"""The words of a run's events, and its views without a screen: a line or a document an event."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.errors import Command
+from sfcutover.output.console import Console, Settings, shown
+from sfcutover.output.json import print_document
+from sfcutover.runs.documents import EventDocument
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.summaries import buckets_of, evidence_of, finding, rolled_back
+from sfcutover.runs.summaries import buckets_of, evidence_of, finding, looks_of, rolled_back
 
 _QUIET = {"deployment-sending", "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all
@@ -17,6 +22,7 @@ _ANNOUNCED = (  # steps that say nothing else for a while
 )
 _ALARMING = ("page", "paused", "rollback-started", "rolling-back")
 _FAILED = ("failed", "blocked")
+_REPEAT_SECONDS = 60.0  # the shortest time between two lines that say the same
 
 
 def event_line(event: Event) -> str | None:
@@ -84,17 +90,17 @@ def _text(event: Event) -> str | None:
 def _decision(event: Event) -> str:
     match event.kind:
         case "paused":
-            after = f"; {event.text('next')}" if event.text("next") else ""
+            after = f"; {shown(next_)}" if (next_ := event.advice("next")) else ""
+            approve, cancel = (shown(Command(word, event.run)) for word in ("approve", "cancel"))
             return (
                 f"WAITS FOR A PERSON ({event.text('reason')}): {event.text('message')}{after}; "
-                f"go on: sfcutover approve {event.run}; end it: sfcutover cancel {event.run}"
+                f"go on: {approve}; end it: {cancel}"
             )
         case "approved":
             note = f": {event.text('note')}" if event.text("note") else ""
             return f"approved by {event.text('who')}{note}"
         case "page":
-            commands = event.data.get("commands")
-            listed = "; ".join(map(str, commands)) if isinstance(commands, list) else ""
+            listed = "; ".join(map(shown, event.commands))
             return f"A PERSON IS NEEDED: {event.text('message')}; run: {listed}"
         case "rollback-started":
             return f"ROLLING BACK: {event.text('reason')}"
@@ -185,3 +191,65 @@ def _time(moment: float) -> str:
 def _list(event: Event, name: str) -> str:
     value = event.data.get(name)
     return ", ".join(map(str, value)) if isinstance(value, list) else ""
+
+
+class LineView:
+    """For logs, pipes and CI: a line each on stderr."""
+
+    whole = False
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told: dict[object, tuple[float, object]] = {}  # by what it is about: when, and what
+
+    def show(self, event: Event, progress: RunProgress) -> None:
+        match event.kind:
+            case "watch-round":
+                if self._is_news(event, event.target, looks_of(event)):
+                    self._tell(event, event_line(event))
+            case "traffic":
+                if is_alarming(event) and self._is_news(event, "blocked", set(progress.blocked_on)):
+                    self._tell(event, blocked_line(event, progress))
+            case "run-ended" if progress.blocked_on:
+                self._console.warn(blocked_line(event, progress))
+                self._tell(event, event_line(event))
+            case _:
+                self._tell(event, event_line(event))
+
+    def tick(self, progress: RunProgress) -> None:
+        """Nothing: only events are shown."""
+
+    def _tell(self, event: Event, line: str | None) -> None:
+        if line is not None:
+            write = self._console.warn if is_alarming(event) else self._console.note
+            write(line)
+
+    def _is_news(self, event: Event, about: object, seen: object) -> bool:
+        """False for what was told a moment ago: a line for each look helps no reader."""
+        told, before = self._told.get(about, (0.0, None))
+        if seen == before and event.time < told + _REPEAT_SECONDS:
+            return False
+        self._told[about] = (event.time, seen)
+        return True
+
+
+class JsonView:
+    """For programs: a document each on stdout, one a line."""
+
+    whole = False
+
+    def show(self, event: Event, progress: RunProgress) -> None:
+        print_document(EventDocument.of(event), one_line=True)
+
+    def tick(self, progress: RunProgress) -> None:
+        """Nothing: only events are shown."""
+
+
+def is_redrawn(settings: Settings, environment: Mapping[str, str]) -> bool:
+    """True for a terminal that can be redrawn. Not with -v, whose lines would stand in between;
+    not in CI, where a terminal is only simulated and every redrawn line is kept."""
+    if settings.quiet or settings.verbose or environment.get("CI"):
+        return False
+    if environment.get("TERM", "dumb") in ("", "dumb", "unknown"):
+        return False
+    return sys.stderr is not None and sys.stderr.isatty()

@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from typing import Literal
 
-from sfcutover.output.streams import to_stdout
-from sfcutover.util.document import Document
-from sfcutover.util.hints import pasteable
+from pydantic import Field
+
+from sfcutover.errors import Command, OperationFailedError, SfcutoverError
+from sfcutover.output.console import shown, to_stdout
+from sfcutover.util.document import Document, DocumentText
 from sfcutover.util.secrets import redact
+
+
+class ErrorDocument(Document):
+    """What every command prints with --json when it fails."""
+
+    schema_: Literal["sfcutover/error/1"] = Field("sfcutover/error/1", alias="schema")
+    error: str
+    where: str | None
+    tokens: str
+    next: DocumentText
+    exit_code: int
+
+    @classmethod
+    def of(cls, error: SfcutoverError) -> ErrorDocument:
+        return cls(
+            error=error.message,
+            where=error.where,
+            tokens=error.tokens,
+            next=error.advice,
+            exit_code=int(error.exit_code),
+        )
 
 
 def print_document(document: Document, *, one_line: bool = False) -> None:
@@ -24,10 +49,20 @@ def document_text(document: Document, indent: int | None = 2) -> str:
     return json.dumps(_presentable(document.model_dump(mode="json", by_alias=True)), indent=indent)
 
 
+def print_error(error: SfcutoverError, *, one_line: bool) -> None:
+    """The error as a document; its text is on stderr already."""
+    with suppress(OperationFailedError):
+        print_document(ErrorDocument.of(error), one_line=one_line)
+
+
 def _presentable(value: object) -> object:
     match value:
         case str():
-            return pasteable(redact(value))
+            return redact(value)
+        case {"advice": [*parts]}:
+            return "".join(str(_presentable(part)) for part in parts)
+        case {"command": [*words]}:
+            return redact(shown(Command(*map(str, words))))
         case list():
             return [_presentable(each) for each in value]
         case dict():

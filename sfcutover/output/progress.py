@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from sfcutover.output.settings import Settings
-from sfcutover.output.streams import presentable, to_stderr
+from sfcutover.output.console import Settings, presentable, to_stderr
 from sfcutover.salesforce.results import DeployResult
 
 if TYPE_CHECKING:

@@ -1,44 +1,29 @@
-"""Diffs and deployments as text for a terminal."""
+"""Results as text for a terminal: deployments, proofs and runs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import groupby
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from sfcutover.allowlist.diff import Capacity, ComponentDiff, FieldChange, RangeLine
-from sfcutover.allowlist.plan import PlannedPhase
-from sfcutover.salesforce.results import DeployResult
+from sfcutover.errors import Command
+from sfcutover.output.console import shown
 
-_LONGEST_RUN = 12
-_RUN_END = 3
-_COLORS = {"+": "green", "-": "red", " ": None}
+if TYPE_CHECKING:
+    from sfcutover.cutover.evidence import Evidence
+    from sfcutover.cutover.probe import ProbeResult
+    from sfcutover.runs.documents import RunDocument, RunStepDocument
+    from sfcutover.salesforce.results import DeployResult
 
-
-def phase_text(target: str, planned: PlannedPhase) -> str:
-    """One phase on one target: every entry of every list, and what it adds up to."""
-    blocks = [_component_text(diff) for diff in planned.diffs]
-    notes = [f"  note: {note}" for note in planned.notes]
-    head = click.style(f"{target}: {planned.phase}", bold=True)
-    return "\n".join([head, *blocks, *notes])
-
-
-def capacity_text(capacity: Capacity) -> str:
-    return (
-        f"{capacity.ranges} of {capacity.max_ranges} ranges, "
-        f"{capacity.addresses} of {capacity.max_addresses} addresses"
-    )
-
-
-def counts_text(diff: ComponentDiff) -> str:
-    """``2 added, 0 removed, 3 unchanged``, or ``no change``."""
-    if not diff.changed:
-        return "no change"
-    if diff.after.carrier is None:
-        return f"{len(diff.fields)} changed"
-    kept = sum(line.sign == " " for line in diff.lines)
-    return f"{len(diff.added)} added, {len(diff.removed)} removed, {kept} unchanged"
+_RUN_COLORS = {"done": "green", "failed": "red", "rolled-back": "red", "canceled": "yellow"}
+_MARKS = {"done": "ok", "failed": "NOT DONE", "running": "running"}
+_PROOFS = {
+    "login-history": "the org's own LoginHistory",
+    "proxy-per-address": "a proxy URL for each address",
+    "confidence": "a long run of successes",
+}
 
 
 def result_text(result: DeployResult) -> str:
@@ -60,43 +45,100 @@ def result_text(result: DeployResult) -> str:
     return "\n".join(lines)
 
 
-def _component_text(diff: ComponentDiff) -> str:
-    lines = [f"  {diff.after.path}"]
-    width = max((len(str(line.entry)) for line in diff.lines), default=0)
-    lines += _range_texts(diff.lines, width)
-    lines += list(_field_texts(diff.fields))
-    total = counts_text(diff)
-    if diff.after.carrier is not None:
-        total += f"; {capacity_text(diff.capacity)}"
-    return "\n".join([*lines, f"    = {total}"])
+def probe_text(result: ProbeResult) -> str:
+    """Every address, seen or missing, and what remains uncertain."""
+    counts = result.observation.counts
+    width = max((len(str(each)) for each in (*counts, *result.missing)), default=0)
+    lines = [click.style(f"{result.egress.name}: {result.egress.proxy}", bold=True)]
+    for address in result.seen:
+        unexpected = address in result.unexpected
+        mark, color = ("UNEXPECTED", "red") if unexpected else ("ok        ", "green")
+        answers = f"{counts[address]} answer{'s' if counts[address] > 1 else ''}"
+        lines.append(f"  {click.style(mark, fg=color)}  {address!s:<{width}}  {answers}")
+    for entry in result.missing:
+        lines.append(f"  {click.style('MISSING   ', fg='red')}  {entry!s:<{width}}  never seen")
+    if result.observation.errors:
+        failed = click.style("FAILED    ", fg="red")
+        lines.append(f"  {failed}  {len(result.observation.errors)} of {result.observation.tries}")
+    verdict = "passed" if result.passed else "not passed"
+    lines.append(f"  = {verdict}; {result.certainty}")
+    return "\n".join(lines)
 
 
-def _range_texts(lines: Sequence[RangeLine], width: int) -> list[str]:
-    """Every changed entry; of a long run of unchanged ones only its ends."""
-    texts: list[str] = []
-    for unchanged, run in groupby(lines, key=lambda line: line.sign == " "):
-        entries = [_range_text(line, width) for line in run]
-        if unchanged and len(entries) > _LONGEST_RUN:
-            left_out = len(entries) - 2 * _RUN_END
-            entries[_RUN_END:-_RUN_END] = [f"      … {left_out} more, unchanged"]
-        texts += entries
-    return texts
+def evidence_text(evidence: Evidence) -> str:
+    """One line an address, then the kind of proof and what it leaves open."""
+    head = click.style(f"{evidence.target}: {evidence.via} egress proven", bold=True)
+    width = max(len(each.address) for each in evidence.addresses)
+    lines = [head]
+    for each in evidence.addresses:
+        known = f"{each.redeemed} redeemed, " if each.redeemed else ""
+        ok = click.style("ok", fg="green")
+        lines.append(
+            f"  {ok}  {each.address:<{width}}  {known}{each.seen_by_echo} seen by the echo"
+        )
+    lines.append(f"  = {evidence.redemptions} redemptions; proof: {_PROOFS[evidence.proof]}")
+    lines += [f"  open: {sentence}" for sentence in evidence.uncertain]
+    return "\n".join(lines)
 
 
-def _range_text(line: RangeLine, width: int) -> str:
-    description = f"  {_one_line(line.entry.description)}" if line.entry.description else ""
-    text = f"    {line.sign} {line.entry!s:<{width if description else 0}}{description}"
-    return click.style(text, fg=_COLORS[line.sign])
+def runs_text(runs: Sequence[RunDocument]) -> str:
+    """The newest first."""
+    if not runs:
+        return "there are no runs"
+    width = max(len(run.id) for run in runs)
+    return "\n".join(_run_line(run, width) for run in runs)
 
 
-def _field_texts(changes: Iterable[FieldChange]) -> Iterable[str]:
-    for change in changes:
-        if change.before is not None:
-            yield click.style(f"    - {change.name}: {change.before}", fg="red")
-        if change.after is not None:
-            yield click.style(f"    + {change.name}: {change.after}", fg="green")
+def run_text(run: RunDocument) -> str:
+    """One run: its state, its steps with times, what comes next."""
+    lines = [_run_line(run, len(run.id)), *map(_step_line, run.steps)]
+    if run.deployments:
+        lines.append(f"  deployments: {', '.join(run.deployments)}")
+    if run.message:
+        lines.append(f"  {run.message}")
+    return "\n".join(lines)
 
 
-def _one_line(text: str) -> str:
-    """The org's text without anything that could move a terminal's cursor."""
-    return "".join(char if char.isprintable() else "·" for char in text)
+def _run_line(run: RunDocument, width: int) -> str:
+    state = click.style(run.state, fg=_RUN_COLORS.get(run.state))
+    parts = [f"{run.id:<{width}}  {run.started[:19]}Z  {state}"]
+    if run.ended is not None:
+        parts.append(f"after {duration(_seconds(run.started, run.ended))}")
+    if run.exit_code:
+        parts.append(f"exit {run.exit_code}")
+    if run.place:
+        parts.append(f"at {run.place}")
+    if run.waits_for:
+        parts.append(f"waits for a person: {run.waits_for}; {shown(Command('approve', run.id))}")
+    if run.state == "left":
+        parts.append(f"no process performs it now; go on: {shown(Command('run'))}")
+    return "  ".join(parts)
+
+
+def _step_line(step: RunStepDocument) -> str:
+    took = duration(_seconds(step.started, step.ended)) if step.ended else ""
+    name = f"{step.step}{f' {step.target}' if step.target else ''}"
+    again = f"  ({step.tries} tries)" if step.tries > 1 else ""
+    problem = f"  {step.problem}" if step.problem else ""
+    time = f"{step.started[11:19]}Z"
+    return f"  {time}  {took:>7}  {_MARKS[step.state]:<8}  {name}{again}{problem}"
+
+
+def _seconds(started: str, ended: str) -> float:
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
+
+
+def duration(seconds: float) -> str:
+    """``0.3 s``, ``42 s``, ``1:05``, ``2:01:05``."""
+    if seconds < 10:  # noqa: PLR2004 - below, a tenth of a second tells something
+        return f"{max(0.0, seconds):.1f} s"
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{int(seconds)} s"
+    return clock(seconds)
+
+
+def clock(seconds: float) -> str:
+    """``0:42``, ``12:31``, ``2:01:05``: the time of what still runs."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

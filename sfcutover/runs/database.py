@@ -24,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from sfcutover.config.traffic import State
-from sfcutover.errors import ConfigError, NetworkError, OperationFailedError
+from sfcutover.errors import Advice, Command, ConfigError, NetworkError, OperationFailedError
 from sfcutover.util.files import make_folders_durably
 from sfcutover.util.secrets import remember
 
@@ -100,7 +100,7 @@ RETRY_SECONDS = 90.0  # a PostgreSQL that restarts is back by then
 _KINDS = ("sqlite", "postgresql")
 _NOTHING_DONE = (
     "this command has done nothing; where a run was under way, an old address may be off a list "
-    "that nobody watches: sfcutover diff remove-old shows the live list"
+    "that no process watches"
 )
 _TOKENS = (
     "what the run had done in the org by then stays done; a list that lost addresses was watched "
@@ -136,6 +136,8 @@ class Database:
             database.run(database._make_tables, seconds=15.0 if create else 5.0)
         except (NetworkError, OperationFailedError) as error:
             error.tokens = _NOTHING_DONE
+            live = (Command("diff", "remove-old"), " shows the live list")
+            error.advice = Advice(error.advice, "; ", *live)
             raise
         return database
 
@@ -284,7 +286,9 @@ def _make_folder(url: sa.URL, where: str, create: bool) -> None:
         raise ConfigError(
             f"there is no run yet: {path} is missing",
             where=where,
-            hint="start one: sfcutover run; or look in the folder where it was started",
+            hint=Advice(
+                "start one: ", Command("run"), "; or look in the folder where it was started"
+            ),
         )
     try:
         make_folders_durably(path.parent)

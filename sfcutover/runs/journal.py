@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from sfcutover.errors import Command, Text
 from sfcutover.runs.database import JOURNAL, RETRY_SECONDS, Database
 from sfcutover.runs.threads import Lane
+from sfcutover.util.document import commands_of, text_of
 from sfcutover.util.secrets import redact
 
 Data = dict[str, object]
@@ -44,6 +46,15 @@ class Event:
         """A value of data as text, empty if it isn't there."""
         value = self.data.get(key)
         return "" if value is None else str(value)
+
+    def advice(self, key: str) -> Text:
+        """A text of data that may suggest commands, empty if it isn't there."""
+        return text_of(self.data.get(key) or "")
+
+    @property
+    def commands(self) -> list[Command]:
+        """The commands that data suggests."""
+        return commands_of(self.data.get("commands") or [])
 
     def number(self, key: str) -> float:
         """A value of data as a number, 0 if it is none."""
@@ -119,7 +130,7 @@ def journal_row(
         "kind": kind,
         "step": step,
         "target": target,
-        "data": redact(json.dumps(dict(data), ensure_ascii=False)),
+        "data": redact(json.dumps(dict(data), ensure_ascii=False, default=asdict)),
     }
 
 

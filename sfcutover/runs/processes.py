@@ -19,7 +19,7 @@ from typing import Literal, Self
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from sfcutover.errors import NetworkError, SfcutoverError
+from sfcutover.errors import Advice, Command, NetworkError, SfcutoverError
 from sfcutover.runs.database import EXECUTORS, Database
 from sfcutover.runs.threads import Lane
 from sfcutover.util.files import state_folder, try_lock
@@ -185,7 +185,7 @@ class Presence:
 def _replaced() -> ReplacedError:
     return ReplacedError(
         "this process was taken for dead, and another one goes on with the run",
-        hint="see which: sfcutover runs",
+        hint=Advice("see which: ", Command("runs")),
         tokens="nothing more is done from here",
     )
 

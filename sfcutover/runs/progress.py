@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from sfcutover.errors import Text
 from sfcutover.runs.journal import Event
 from sfcutover.runs.summaries import (
     CANCELED,
@@ -80,7 +81,7 @@ class Pause:
     since: float
     reason: str
     message: str
-    next: str
+    next: Text
 
 
 __all__ = [
@@ -247,7 +248,8 @@ class RunProgress:
         self.wakes.pop(_key(event), None)
 
     def _pause(self, event: Event) -> None:
-        reason, message, next_ = (event.text(name) for name in ("reason", "message", "next"))
+        reason, message = event.text("reason"), event.text("message")
+        next_ = event.advice("next")
         self.pause = Pause(event.seq, event.step or "", event.time, reason, message, next_)
         if reason == "switch":
             self._start(event)  # the step is what a person does

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sfcutover.errors import (
+    Advice,
+    Command,
     ExitCode,
     InterruptedRunError,
     OperationFailedError,
     SfcutoverError,
     StillRunningError,
+    Text,
 )
 from sfcutover.runs.journal import Event
 from sfcutover.runs.progress import RunProgress
@@ -19,7 +24,7 @@ _ENDED = {ROLLED_BACK: "was rolled back", "canceled": "was canceled"}
 class RunEndedError(SfcutoverError):
     """A run that ended otherwise than done, with the exit code of what stopped it."""
 
-    def __init__(self, code: int, message: str, *, hint: str, tokens: str) -> None:
+    def __init__(self, code: int, message: str, *, hint: Text, tokens: str) -> None:
         super().__init__(message, hint=hint, tokens=tokens)
         self.exit_code = ExitCode(code)
 
@@ -32,19 +37,31 @@ def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
         pause = progress.pause
         return StillRunningError(
             f"the run {run.id} waits for a person ({pause.step}): {pause.message}",
-            hint=(f"{pause.next}; " if pause.next else "")
-            + f"go on: sfcutover approve {run.id}; end it: sfcutover cancel {run.id}",
+            hint=Advice(
+                *((pause.next, "; ") if pause.next else ()),
+                "go on: ",
+                Command("approve", run.id),
+                "; end it: ",
+                Command("cancel", run.id),
+                *_if_at_risk(progress),
+            ),
             tokens=_meanwhile(progress),
         )
     if not progress.pages:
         return StillRunningError(
             f"nobody performs the run {run.id} now",
-            hint="go on: sfcutover run",
+            hint=Advice("go on: ", Command("run"), *_if_at_risk(progress)),
             tokens=_meanwhile(progress),
         )
     return OperationFailedError(
         f"the run {run.id} was left while it rolls back: putting the old addresses back fails",
-        hint="sfcutover rollback --yes; sfcutover switch --revert; or go on trying: sfcutover run",
+        hint=Advice(
+            Command("rollback", "--yes"),
+            "; ",
+            Command("switch", "--revert"),
+            "; or go on trying: ",
+            Command("run"),
+        ),
         tokens="the old addresses may be missing from a list: customers may be locked out",
     )
 
@@ -64,9 +81,14 @@ def _meanwhile(progress: RunProgress) -> str:
     if not unwatched:
         return "the lists stay as they are while it waits"
     return (
-        f"the old addresses may be off the list of {', '.join(unwatched)}, and nobody watches "
-        "while the run waits; sfcutover rollback puts them back"
+        f"the old addresses may be off the list of {', '.join(unwatched)}, and no process watches "
+        "while the run waits"
     )
+
+
+def _if_at_risk(progress: RunProgress) -> Sequence[str | Command]:
+    back = ("; ", Command("rollback"), " restores the old addresses")
+    return back if lists_at_risk(progress) else ()
 
 
 def _ended(run: Run, event: Event) -> SfcutoverError | None:
@@ -77,7 +99,7 @@ def _ended(run: Run, event: Event) -> SfcutoverError | None:
     return RunEndedError(
         code,
         f"the run {run.id} {_ENDED.get(outcome, outcome)}: {event.text('message')}",
-        hint=event.text("next"),
+        hint=event.advice("next"),
         tokens=event.text("tokens"),
     )
 
@@ -88,15 +110,19 @@ def interruption_of_run(progress: RunProgress | None) -> InterruptedRunError:
     if not at_risk:
         return InterruptedRunError(
             "interrupted; the run is kept, and nothing of it is lost",
-            hint="go on: sfcutover run; end it: sfcutover cancel",
+            hint=Advice("go on: ", Command("run"), "; end it: ", Command("cancel")),
             tokens="each list is as the last finished step left it; a deployment that is under "
             "way goes on in the org",
         )
     return InterruptedRunError(
         f"interrupted while the old addresses come off the list of {', '.join(at_risk)}, or are "
         "off it; the run is kept",
-        hint="go on at once, to watch: sfcutover run; or put the old addresses back: "
-        "sfcutover rollback --yes",
+        hint=Advice(
+            "go on at once, to watch: ",
+            Command("run"),
+            "; or restore the old addresses: ",
+            Command("rollback", "--yes"),
+        ),
         tokens="nobody watches now: if a new address is refused, its customers are locked out "
         "until somebody goes on",
     )

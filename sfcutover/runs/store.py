@@ -13,7 +13,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from sfcutover.config.cutover import Cutover
-from sfcutover.errors import ConfigError
+from sfcutover.errors import Advice, Command, ConfigError
 from sfcutover.runs.database import JOURNAL, REQUESTS, RUNS, Database
 from sfcutover.runs.journal import Journal, journal_row
 from sfcutover.runs.processes import Executors
@@ -136,7 +136,7 @@ class RunStore:
             raise ConfigError(
                 f"there is no run {identifier!r}",
                 where=self.database.url.render_as_string(),
-                hint="sfcutover runs lists those that there are",
+                hint=Advice(Command("runs"), " lists those that there are"),
             )
         return (exact or found)[0]
 

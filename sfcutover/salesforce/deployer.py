@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from sfcutover.errors import (
+    Advice,
+    Command,
     InterruptedRunError,
     NetworkError,
     OperationFailedError,
@@ -154,7 +156,7 @@ class Deployer:
             return error
         except SfcutoverError as error:
             error.tokens = LANDS_LATER
-            error.hint += f"; then go on: sfcutover deployment wait {deployment_id}"
+            error.advice = Advice(error.advice, "; then continue: ", _wait_for(deployment_id))
             raise
         watcher.on_progress(result)
         return result
@@ -169,9 +171,13 @@ def _still_running(
         status = f"its status is {answer.status}"
     return StillRunningError(
         f"deployment {deployment_id} is not done after {seconds:.0f} s; {status}",
-        hint=f"sfcutover deployment wait {deployment_id}",
+        hint=Advice(_wait_for(deployment_id)),
         tokens=LANDS_LATER,
     )
+
+
+def _wait_for(deployment_id: str) -> Command:
+    return Command("deployment", "wait", deployment_id)
 
 
 def _unknown(deployment_id: str) -> OperationFailedError:

@@ -145,7 +145,7 @@ def _failure(ended: Ended, program: str, facts: SwitchFacts, where: str) -> Sfcu
     if ended.cause is not Cause.INTERRUPTED:
         return failed
     message = f"interrupted; the switch command {program} was told and ended: {ended}"
-    return InterruptedRunError(message, where=where, hint=failed.hint, tokens=_TOKENS)
+    return InterruptedRunError(message, where=where, hint=failed.advice, tokens=_TOKENS)
 
 
 def command_failed(

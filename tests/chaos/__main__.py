@@ -1,7 +1,7 @@
 """``make chaos``: whole cutovers under live traffic, each with something going wrong.
 
-Prints its seed; the same seed brings the same troubles. PostgreSQL keeps the state of every
-second one where it is installed.
+Prints its seed; the same seed repeats the same troubles. PostgreSQL, where it is installed, keeps
+the state of every second run.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.chaos.faults import TROUBLES
-from tests.chaos.trial import Trial, perform
+from tests.chaos.trial import Trial, run_trial
 from tests.real import postgres
 
 AT_ONCE = 2
@@ -42,20 +42,20 @@ def main() -> None:
 
 
 def run_all(runs: int, seed: int, only: int | None = None) -> list[Trial]:
-    """All trials, a few at once; each is printed when it is over."""
+    """Run all trials, a few at once, and print each when it has ended."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sfcutover-chaos-")))
         cluster = None if postgres.missing() else stack.enter_context(postgres.running())
         if cluster is None:
             print(f"without PostgreSQL: {postgres.missing()}", flush=True)
-        alone = threading.Lock()  # a cluster that restarts is there for one trial at a time
+        alone = threading.Lock()  # only one trial at a time uses a cluster that it may restart
 
         def trial(number: int) -> Trial:
             state, restart = "", None
             if cluster is not None and _is_shared(number):
                 state, restart = cluster.url(f"run{number}"), cluster.restart
             with alone if restart else ExitStack():
-                done = perform(number, seed, folder / str(number), state, restart)
+                done = run_trial(number, seed, folder / str(number), state, restart)
             print(done, *done.problems, sep="\n     ", flush=True)
             return done
 
@@ -65,7 +65,7 @@ def run_all(runs: int, seed: int, only: int | None = None) -> list[Trial]:
 
 
 def _is_shared(number: int) -> bool:
-    """Every second one, each trouble with either database in turn."""
+    """True for every second one, so that each trouble meets both databases."""
     lap, kind = divmod(number, len(TROUBLES))
     return TROUBLES[kind].restart or (lap + kind) % 2 == 0
 

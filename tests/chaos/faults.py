@@ -1,4 +1,4 @@
-"""What may go wrong in a run of the chaos: every fault that the emulator's design lists."""
+"""What may go wrong in a chaos run."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Make = Callable[[random.Random], list[Fault]]
 class Trouble:
     """One kind of trouble.
 
-    faults: switched on before the run. kill: the runner is killed at a random instant, then
-    started again. restart: PostgreSQL is, if the state is there. own: the fault is on the
-    application's own side, so that its redemptions may fail.
+    faults: switched on before the run. kill: the run's process is killed at a random instant,
+    then started again. restart: PostgreSQL restarts, where it keeps the state. at_application:
+    the fault is at the application's egress, so that its redemptions may fail.
     """
 
     name: str
     faults: Make = lambda _: []
     kill: bool = False
     restart: bool = False
-    own: bool = False
+    at_application: bool = False
 
 
 def _at_the_org(kind: Kind) -> Make:
@@ -85,7 +85,7 @@ TROUBLES = (
     Trouble("Canceling", _at_a_deployment("canceling")),
     Trouble("SucceededPartial", _at_a_deployment("succeeded_partial")),
     Trouble("org locked", _at_the_org("org_locked")),
-    Trouble("one proxy address dead", _address_dead, own=True),
+    Trouble("one proxy address dead", _address_dead, at_application=True),
     Trouble("one address missing from the list", _address_missing),
     Trouble("kill -9 of the runner", kill=True),
     Trouble("kill -9 and a dropped answer", _at_the_org("drop_after"), kill=True),

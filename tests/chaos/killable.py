@@ -1,8 +1,8 @@
-"""The command line in a process that kills itself, as if by kill -9, at one point of a run.
+"""The command line in a process that kills itself with SIGKILL at one point of a run.
 
 ``python -m tests.chaos.killable POINT WORDS...``. A point is a durable write that is about to
 be made, or a request to the org that is about to be sent or has just been answered; the
-hooks sit in the libraries, not in the program. With ``record:FILE`` as the point, nothing is
+hooks are in the libraries, not in the program. With ``record:FILE`` as the point, nothing is
 killed and every point is written to the file.
 """
 
@@ -25,7 +25,7 @@ from sfcutover.__main__ import main
 
 _WRITES = re.compile(r"\s*(?:INSERT INTO|UPDATE) \S*?(journal|runs|operation_outputs)")
 _OPERATION = re.compile(rb"<(?:[\w-]+:)?Body[^>]*>\s*<(?:[\w-]+:)?(\w+)")
-_WHENEVER = ("", "traffic")  # written by the clock, not by the flow
+_TIMED = ("", "traffic")  # written by the clock, not by the order of steps
 _ECHOES = (1, 20)  # of the many requests to the echo, which change nothing
 
 
@@ -52,7 +52,7 @@ def install(points: Points) -> None:
         _c: object, _cursor: object, statement: str, parameters: object, *_: object
     ) -> None:
         found = _WRITES.match(statement)
-        if found and (what := _what(parameters)) not in _WHENEVER:
+        if found and (what := _what(parameters)) not in _TIMED:
             points.pass_(f"write {found[1]} {what}")
 
     sa.event.listen(sa.Engine, "before_cursor_execute", before_write)
@@ -66,7 +66,7 @@ def install(points: Points) -> None:
         **options: object,
     ) -> BaseHTTPResponse:
         name = _request(method, url, options.get("body"))
-        if name.startswith("GET /services"):  # the sampler's, whenever it comes
+        if name.startswith("GET /services"):  # the sampler's, at any time
             return original(pool, method, url, *args, **options)  # type: ignore[arg-type]
         points.pass_(f"before {name}")
         response: BaseHTTPResponse = original(pool, method, url, *args, **options)  # type: ignore[arg-type]
@@ -103,7 +103,7 @@ def kill() -> None:
 
 
 def run(point: str, words: list[str]) -> None:
-    """Run the command; at the point, be gone."""
+    """Run the command up to the point."""
     if point.startswith("record:"):
         file = Path(point.removeprefix("record:"))
 

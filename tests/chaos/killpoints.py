@@ -1,8 +1,7 @@
-"""kill -9 at every point of a run, then ``run`` again: it completes, and each effect came once.
+"""kill -9 at every point of a run, then ``run`` again: it completes, and each effect occurs once.
 
-``python -m tests.chaos.killpoints`` goes through all of them; with ``boundaries``, through
-those between two steps and those next to an effect; with any other word, through those that
-have it in their name.
+``python -m tests.chaos.killpoints`` takes all points; with ``boundaries``, those between two steps
+and those next to an effect; with any other word, those that have it in their name.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _SCENARIO = Scenario(deploy_seconds=0.3)
 
 @dataclass(frozen=True)
 class Killed:
-    """What came of one point. reached: False if the run ended before it."""
+    """The result of one point. reached: False if the run ended before it."""
 
     point: str
     reached: bool
@@ -53,15 +52,15 @@ def between_steps(points: Sequence[str]) -> list[str]:
 
 
 def kill_at(point: str, folder: Path) -> Killed:
-    """One run that is killed there, and its going on."""
-    begun = time.monotonic()
+    """Kill one run there, and resume it."""
+    started = time.monotonic()
     with world(folder, _SCENARIO) as here:
         code, first = here.call("run", "--yes", point=point)
         again, second = here.call("run", "--yes") if code else (0, "")
         problems = tuple(_problems(here, again))
         if problems:
             problems += (first[-2000:], second[-3000:])
-    return Killed(point, code != 0, time.monotonic() - begun, problems)
+    return Killed(point, code != 0, time.monotonic() - started, problems)
 
 
 def _problems(here: World, code: int) -> Iterator[str]:
@@ -81,7 +80,7 @@ def _problems(here: World, code: int) -> Iterator[str]:
 
 
 def kill_at_each(points: Sequence[str], folder: Path) -> Iterator[Killed]:
-    """One after the other, a few at once."""
+    """Kill a run at each point, a few at once."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = ((each, folder / f"killed-{number}") for number, each in enumerate(points))
         yield from pool.map(lambda job: kill_at(*job), jobs)
@@ -108,7 +107,7 @@ def main() -> None:
             for problem in killed.problems:
                 print(problem, flush=True)
             bad += bool(killed.problems)
-        print(f"{len(wanted) - bad} of {len(wanted)} went on and did everything once")
+        print(f"{len(wanted) - bad} of {len(wanted)} resumed and did everything once")
     sys.exit(bool(bad))
 
 

@@ -1,4 +1,4 @@
-"""One whole cutover under live traffic with one trouble, and whether it ended as it must."""
+"""One whole cutover under live traffic while one thing goes wrong, and its verdict."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.chaos.faults import TROUBLES, Trouble
 from tests.chaos.world import NEW, OLD, Customers, World, world
 
 LATEST_KILL_SECONDS = 7.0
-APPROVALS = 3  # a person who looks, finds the trouble gone, and lets the run go on
+APPROVALS = 3  # each time, the fault is cleared before
 _WAITS = 69
 _ENDS = ("done", "rolled-back", "failed")
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of it. problems: empty if all is well. outcome: of the run."""
+    """The result of one cutover. problems: empty if all is well. outcome: of the run."""
 
     number: int
     trouble: str
@@ -43,13 +43,13 @@ class Trial:
         )
 
 
-def perform(
+def run_trial(
     number: int, seed: int, folder: Path, state: str, restart: Callable[[], None] | None
 ) -> Trial:
-    """The trial of this number; the seed makes it the same again. restart: PostgreSQL's."""
+    """Run the trial of this number; the same seed repeats it. restart: restarts PostgreSQL."""
     chance = random.Random(f"{seed}/{number}")
     trouble = TROUBLES[number % len(TROUBLES)]
-    begun = time.monotonic()
+    started = time.monotonic()
     scenario = Scenario(deploy_seconds=chance.choice((0.0, 0.3, 1.0)))
     with world(folder, scenario, state) as here:
         customers = Customers(here.emulator, folder)
@@ -57,12 +57,12 @@ def perform(
             for fault in trouble.faults(chance):
                 here.emulator.set_fault(fault)
             out, approvals = _run(here, trouble, chance, restart)
-            time.sleep(0.5)  # customers must still be served when it is over
+            time.sleep(0.5)  # customers must still be served after the run
         outcome = _outcome(here)
         problems = tuple(_problems(here, customers, trouble, outcome))
         if problems:
             problems += (out[-6000:],)
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - started
     failed = len(customers.failures)
     return Trial(
         number, trouble.name, outcome, seconds, customers.redeemed, failed, approvals, problems
@@ -72,7 +72,8 @@ def perform(
 def _run(
     here: World, trouble: Trouble, chance: random.Random, restart: Callable[[], None] | None
 ) -> tuple[str, int]:
-    """The run, killed and gone on with as the trouble wants, until it has ended."""
+    """Run to the end, with a kill and approvals where the trouble needs them; return all output
+    and the number of approvals."""
     process = here.start("run", "--yes")
     said = ""
     if trouble.restart and restart is not None:
@@ -116,10 +117,10 @@ def _problems(here: World, customers: Customers, trouble: Trouble, outcome: str)
     side = (here.folder / "egress").read_text(encoding="utf-8").strip()
     if not set(NEW if side == "new" else OLD) <= here.live:
         yield f"traffic leaves by {side}, and the list holds {here.live}"
-    if customers.failures and not trouble.own:
+    if customers.failures and not trouble.at_application:
         yield f"customers failed: {customers.failures[:3]}"
     blocked = [one for one in here.emulator.redemptions if one.result == "blocked"]
-    if trouble.own and any(one.grant.startswith("customer") for one in blocked):
+    if trouble.at_application and any(one.grant.startswith("customer") for one in blocked):
         yield f"customers were blocked: {blocked[:3]}"
     if twice := _sent_twice(here.emulator.deployments):
         yield f"sent twice: {twice}"

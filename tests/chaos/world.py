@@ -22,12 +22,21 @@ from sqlalchemy import make_url
 from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.emulator import Emulator, Scenario
 from tests.emulator.traffic import redeem
+from tests.support import client_credentials
 
 OLD = ("127.0.0.11", "127.0.0.12")
 NEW = ("127.0.0.21", "127.0.0.22")
 ROOT = Path(__file__).parents[2]
 RUN_SECONDS = 180.0
 Json = dict[str, object]
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Return once it holds, and fail where a whole run would have ended by then."""
+    deadline = time.monotonic() + RUN_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"did not hold within {RUN_SECONDS} s"
+        time.sleep(0.05)
 
 
 @dataclass
@@ -40,7 +49,7 @@ class Failure:
 
 @dataclass
 class Customers:
-    """An application with three customers, whose redemptions leave by the egress of the moment.
+    """An application with three customers, whose redemptions leave by the current egress.
 
     pause: seconds between two redemptions of a customer.
     """
@@ -83,7 +92,10 @@ class Customers:
 
 @dataclass
 class World:
-    """One org and what stands around it. state: the URL of the runs' database."""
+    """One org, the folder of its cutover, and the processes of its runs.
+
+    state: the URL of the runs' database.
+    """
 
     folder: Path
     emulator: Emulator
@@ -93,13 +105,13 @@ class World:
 
     @property
     def switches(self) -> list[str]:
-        """Every switch that was made: apply or revert."""
+        """Every call of the switch command: apply or revert."""
         file = self.folder / "switches"
         return file.read_text(encoding="utf-8").split() if file.exists() else []
 
     @property
     def phases(self) -> list[str]:
-        """Of every deployment that the org was sent: what it did to the list, in order."""
+        """The status of every deployment that the org was sent, in order."""
         return [str(one.status.value) for one in self.emulator.deployments]
 
     @property
@@ -118,7 +130,7 @@ class World:
         point: str | None = None,
         before: Callable[[], None] | None = None,
     ) -> subprocess.Popen[str]:
-        """The command in a process of its own; with a point, one that is killed there.
+        """Start a command in its own process, which is killed at the point if one is given.
 
         before: called in that process, before the command.
         """
@@ -145,7 +157,7 @@ class World:
                 process.communicate()
 
     def call(self, *words: str, point: str | None = None) -> tuple[int, str]:
-        """The command to its end: its exit code and all it said."""
+        """Run a command to its end; return its exit code and all its output."""
         process = self.start(*words, point=point)
         try:
             out, _ = process.communicate(timeout=RUN_SECONDS)
@@ -156,7 +168,7 @@ class World:
         return process.returncode, out
 
     def call_with_file_limit(self, size: int, *words: str) -> tuple[int, str]:
-        """The command where no file may become larger than so many bytes."""
+        """Run a command that may make no file larger than this many bytes."""
 
         def limit() -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
@@ -167,12 +179,7 @@ class World:
 
     def wait_for(self, kind: str, count: int = 1) -> None:
         """Until the newest run's journal has so many events of a kind."""
-        deadline = time.monotonic() + RUN_SECONDS
-        while time.monotonic() < deadline:
-            if self._count(kind) >= count:
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"no {count} events {kind}")
+        wait_until(lambda: self._count(kind) >= count)
 
     def _count(self, kind: str) -> int:
         path = make_url(self.state).database or ""
@@ -183,10 +190,10 @@ class World:
             try:
                 return int(connection.execute(query, (kind,)).fetchone()[0])
             except sqlite3.OperationalError:
-                return 0  # the table is yet to be made
+                return 0  # the table does not exist yet
 
     def runs(self) -> list[Json]:
-        """What ``runs --json`` says."""
+        """The runs that ``runs --json`` prints."""
         code, out = self.call("runs", "--json", "-q")
         assert code == 0, out
         runs: list[Json] = json.loads(out)["runs"]
@@ -213,7 +220,7 @@ def world(
     folder.mkdir(parents=True, exist_ok=True)
     with Emulator(scenario or Scenario(), tls=False) as emulator:
         config = yaml.safe_load(emulator.config_text(str(folder / "canary.token")))
-        config["targets"] = [{"name": "packaging", "org": _renewable(emulator)}]
+        config["targets"] = [{"name": "packaging", "org": client_credentials(emulator)}]
         config["verify"] |= {"settle": "300ms", "patience": "30s"}
         config["watch"] = {"duration": "900ms", "interval": "300ms", "failures": 2}
         script = (
@@ -230,16 +237,16 @@ def world(
         token = folder / "canary.token"
         token.touch(0o600)
         token.write_text(emulator.environment["SF_REFRESH_TOKEN"], encoding="utf-8")
-        here = World(folder, emulator, url, _environment(emulator, folder, url))
+        opened = World(folder, emulator, url, _environment(emulator, folder, url))
         try:
-            yield here
+            yield opened
         finally:
-            here.end()
+            opened.end()
 
 
 @dataclass
 class Fleet:
-    """A world whose cutover has several orgs, each with a list and a canary of its own.
+    """A world whose cutover has several orgs, each with its own list and canary.
 
     The application and the egress are those of the first.
     """
@@ -260,7 +267,7 @@ class Fleet:
 def fleet(
     folder: Path, size: int, scenario: Scenario | None = None, state: str = "", **keys: object
 ) -> Iterator[Fleet]:
-    """So many orgs, targets of one cutover."""
+    """Start this many orgs, the targets of one cutover."""
     with ExitStack() as stack:
         others = [
             stack.enter_context(Emulator(scenario or Scenario(), tls=False))
@@ -279,35 +286,23 @@ def fleet(
 
 
 def _target(name: str, emulator: Emulator, first: World) -> Json:
-    """One org: its way in, and its own canary. Its secrets go into variables of its own."""
-    prefix = name.upper().replace("-", "_")
+    """One target: its login and its own canary. Its secrets have their own variables."""
+    prefix = name.upper().replace("-", "_") + "_"
     for variable in ("SF_CLIENT_ID", "SF_CLIENT_SECRET"):
-        first.environment[f"{prefix}_{variable}"] = emulator.environment[variable]
+        first.environment[f"{prefix}{variable}"] = emulator.environment[variable]
     token = first.folder / f"{name}.token"
     token.touch(0o600)
     token.write_text(emulator.environment["SF_REFRESH_TOKEN"], encoding="utf-8")
-    client = {"env": f"{prefix}_SF_CLIENT_ID"}
-    secret = {"env": f"{prefix}_SF_CLIENT_SECRET"}
-    login = {"client_id": client, "client_secret": secret, "login_url": emulator.url}
     return {
         "name": name,
-        "org": {"client_credentials": login},
+        "org": client_credentials(emulator, prefix),
         "verify": {
             "token_url": emulator.environment["SFCUTOVER_TOKEN_URL"],
-            "client_id": client,
-            "client_secret": secret,
+            "client_id": {"env": f"{prefix}SF_CLIENT_ID"},
+            "client_secret": {"env": f"{prefix}SF_CLIENT_SECRET"},
             "refresh_token": {"file": str(token)},
         },
     }
-
-
-def _renewable(emulator: Emulator) -> Json:
-    login = {
-        "client_id": {"env": "SF_CLIENT_ID"},
-        "client_secret": {"env": "SF_CLIENT_SECRET"},
-        "login_url": emulator.url,
-    }
-    return {"client_credentials": login}
 
 
 def _environment(emulator: Emulator, folder: Path, state: str) -> dict[str, str]:
@@ -316,5 +311,5 @@ def _environment(emulator: Emulator, folder: Path, state: str) -> dict[str, str]
         for name, value in os.environ.items()
         if not name.startswith(("SFCUTOVER_", "SF_", "GITHUB_"))
     }
-    own = {"XDG_STATE_HOME": str(folder / "xdg"), "STATE_URL": state, "CI": "true"}
-    return {**kept, **emulator.environment, **own}
+    added = {"XDG_STATE_HOME": str(folder / "xdg"), "STATE_URL": state, "CI": "true"}
+    return {**kept, **emulator.environment, **added}

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 _PLACES = Path("/usr/lib/postgresql")
 _USER = "postgres"
 _SECONDS = 60
@@ -23,6 +25,14 @@ _SECONDS = 60
 def missing() -> str | None:
     """What would have to be installed, or None."""
     return None if _programs() else "PostgreSQL is not installed: apt-get install postgresql"
+
+
+def require() -> None:
+    """Skip the test where PostgreSQL is missing; fail where SFCUTOVER_REQUIRE_REAL is set."""
+    if reason := missing():
+        if os.environ.get("SFCUTOVER_REQUIRE_REAL"):
+            pytest.fail(reason)
+        pytest.skip(reason)
 
 
 @dataclass(frozen=True)

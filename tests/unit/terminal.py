@@ -1,21 +1,36 @@
 """A terminal for tests: what a person would see of what was written to it.
 
 It knows what the live view uses and fails at anything else. When it is made narrower it wraps
-what stands there, and when it is made higher it fetches back what has scrolled away, as terminals
-of today do.
+what its normal screen holds, and when it is made higher it fetches back what has scrolled away, as
+terminals of today do. Its alternate screen is cut instead, and keeps nothing that scrolls away.
 """
 
 from __future__ import annotations
 
 import io
 import re
+from dataclasses import dataclass, field
 
-_SEQUENCE = re.compile(r"\x1b\[(\?25[lh]|[0-9;]*[A-Za-z])")
+_SEQUENCE = re.compile(r"\x1b\[(\?(?:25|1049)[lh]|[0-9;]*[A-Za-z])")
 _BEGUN = re.compile(r"\x1b(\[[?0-9;]*)?")
 
 
+@dataclass
+class Screen:
+    """Lines and the cursor. row, and top of what is in sight, count from the first line."""
+
+    lines: list[str] = field(default_factory=lambda: [""])
+    row: int = 0
+    column: int = 0
+    top: int = 0
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self.lines).rstrip("\n")
+
+
 class Terminal(io.StringIO):
-    """A file that shows its text. row, and top of the screen, count from the first line written.
+    """A file that shows its text.
 
     wraps: too wide a row goes on in the next one, and is no failure.
     """
@@ -25,9 +40,10 @@ class Terminal(io.StringIO):
     ) -> None:
         super().__init__()
         self.width, self.height, self.wraps = width, height, wraps
-        self.lines: list[str] = [""]
-        self.row = self.column = self.top = 0
+        self.normal = Screen()
+        self.alternate: Screen | None = None
         self.cursor_shown = True
+        self.lost = 0  # rows that have scrolled off the alternate screen
         self.pictures = 0
         self.styles: set[str] = set()
         self._encoding = encoding
@@ -39,13 +55,18 @@ class Terminal(io.StringIO):
 
     @property
     def screen(self) -> list[str]:
-        """The rows in sight, without what is blank at their ends."""
-        return [line.rstrip() for line in self.lines[self.top :]]
+        """The rows in sight, without what is blank at their ends and below them."""
+        shown = self._shown
+        return Screen(shown.lines[shown.top :]).text.split("\n")
 
     @property
     def text(self) -> str:
-        """Everything, with what has scrolled away."""
-        return "\n".join(line.rstrip() for line in self.lines).rstrip("\n")
+        """Everything on the normal screen, with what has scrolled away."""
+        return self.normal.text
+
+    @property
+    def _shown(self) -> Screen:
+        return self.alternate or self.normal
 
     def write(self, text: str) -> int:
         self.pictures += 1
@@ -62,54 +83,63 @@ class Terminal(io.StringIO):
 
     def resize(self, width: int, height: int) -> None:
         """Wrap what stands there to a smaller width; the cursor stays in sight."""
+        self._wrap(self.normal, width, height)
+        if self.alternate is not None:
+            lines = [line[:width] for line in self.alternate.lines[:height]]
+            self.alternate = Screen(lines, min(self.alternate.row, height - 1))
+        self.width, self.height = width, height
+
+    def _wrap(self, screen: Screen, width: int, height: int) -> None:
         at = 0
         wrapped: list[str] = []
-        for number, line in enumerate(self.lines):
-            if number == self.row:
+        for number, line in enumerate(screen.lines):
+            if number == screen.row:
                 at = len(wrapped)
             filled = line.rstrip() or " "
             wrapped += [filled[i : i + width] for i in range(0, len(filled), width)]
         fetched = max(0, height - self.height)
-        self.lines, self.row = wrapped, at
-        self.width, self.height = width, height
-        self.top = max(0, self.top - fetched, len(wrapped) - height)
+        screen.lines, screen.row = wrapped, at
+        screen.top = max(0, screen.top - fetched, len(wrapped) - height)
 
     def press_return(self) -> None:
         """What a person types is echoed where the cursor is."""
         self.write("\n")
 
     def _put(self, char: str) -> None:
+        at = self._shown
         match char:
             case "\n":  # as the terminal's driver has it, with a carriage return
-                self.row, self.column = self.row + 1, 0
-                self.lines += [""] * (self.row + 1 - len(self.lines))
-                self.top = max(self.top, self.row + 1 - self.height)
+                at.row, at.column = at.row + 1, 0
+                at.lines += [""] * (at.row + 1 - len(at.lines))
+                at.top = max(at.top, at.row + 1 - self.height)
+                if at is self.alternate:
+                    self.lost += at.top
+                    del at.lines[: at.top]
+                    at.row, at.top = at.row - at.top, 0
             case "\r":
-                self.column = 0
+                at.column = 0
             case _:
                 assert char.isprintable(), f"a terminal would obey {char!r}"
-                if self.column == self.width:
-                    assert self.wraps, f"too wide: {self.lines[self.row]!r}"
+                if at.column == self.width:
+                    assert self.wraps, f"too wide: {at.lines[at.row]!r}"
                     self._put("\n")
-                line = self.lines[self.row].ljust(self.column)
-                self.lines[self.row] = line[: self.column] + char + line[self.column + 1 :]
-                self.column += 1
+                line = at.lines[at.row].ljust(at.column)
+                at.lines[at.row] = line[: at.column] + char + line[at.column + 1 :]
+                at.column += 1
 
     def _obey(self, sequence: str) -> None:
-        match sequence[-1]:
-            case "A":
-                self.row = max(self.top, self.row - int(sequence[:-1]))
+        at = self._shown
+        match sequence:
             case "H":
-                assert sequence == "H", f"to the top only: {sequence!r}"
-                self.row, self.column = self.top, 0
+                at.row, at.column = at.top, 0
             case "K":
-                self.lines[self.row] = self.lines[self.row][: self.column]
-            case "J":
-                self.lines[self.row] = self.lines[self.row][: self.column]
-                del self.lines[self.row + 1 :]
-            case "h" | "l":
-                self.cursor_shown = sequence[-1] == "h"
-            case "m":
-                self.styles.add(sequence)
+                at.lines[at.row] = at.lines[at.row][: at.column]
+            case "?25h" | "?25l":
+                self.cursor_shown = sequence == "?25h"
+            case "?1049h":
+                self.alternate = Screen()
+            case "?1049l":
+                self.alternate = None
             case _:
-                raise AssertionError(f"an unknown sequence: {sequence!r}")
+                assert sequence.endswith("m"), f"an unknown sequence: {sequence!r}"
+                self.styles.add(sequence)

@@ -12,7 +12,7 @@ from typing import get_args
 
 import pytest
 
-from sfcutover.documents.commands import DemoFault
+from sfcutover.cli.demo.result import DemoFault
 from tests.integration.cli.harness import Desk, Process, Result, environment
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")

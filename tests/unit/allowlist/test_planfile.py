@@ -29,7 +29,6 @@ from sfcutover.allowlist.ranges import IpRange
 from sfcutover.allowlist.snapshot import Snapshot, read_baseline
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover, load_config
-from sfcutover.documents.commands import ErrorDocument
 from sfcutover.errors import (
     ConfigError,
     DriftError,
@@ -38,6 +37,7 @@ from sfcutover.errors import (
     OperationFailedError,
     SfcutoverError,
 )
+from sfcutover.output.json import ErrorDocument
 from sfcutover.util.document import Document
 
 URL = "https://acme.my.salesforce.com"

@@ -14,6 +14,7 @@ from sfcutover.cutover.flow import Ending, Flow, Outcomes
 from sfcutover.cutover.notify import TRIES_A_PAGE
 from sfcutover.cutover.outcome import Outcome
 from sfcutover.cutover.workflow import CutoverFlow
+from sfcutover.errors import Text
 from sfcutover.traffic.switch import DRAIN_SECONDS
 from tests.unit.cutover.outcomes import problem
 
@@ -48,7 +49,7 @@ class Recorded:
         self.done.append(f"{action} {' '.join(targets)}")
         return {name: self._answer(f"{action} {name}") for name in targets}
 
-    def pause(self, step: str, reason: str, message: str, next_: str) -> bool:
+    def pause(self, step: str, reason: str, message: str, next_: Text) -> bool:
         self.pauses.append((step, reason))
         return self.approves.pop(0) if self.approves else False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -55,7 +56,8 @@ class Story:
     def tell(
         self, kind: str, step: str | None = None, target: str | None = None, **data: object
     ) -> Event:
-        event = Event(next(self._numbers), RUN, self.now, kind, step, target, data)
+        kept = json.loads(json.dumps(data, default=asdict))
+        event = Event(next(self._numbers), RUN, self.now, kind, step, target, kept)
         self.events.append(event)
         self.progress.apply(event)
         self.now += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sfcutover.errors import Command
 from sfcutover.runs.progress import RunProgress
 from tests.unit.runs.journaled import Story, events_of
 
@@ -160,7 +161,7 @@ def test_a_watch_that_rolls_back_has_no_end_to_wait_for(story: Story) -> None:
 def test_a_call_for_a_person_is_answered_when_it_is_done(story: Story) -> None:
     story.begin("restore-old", "eu")
     story.fail("restore-old", "eu")
-    page = story.tell("page", "page", message="not back", commands=["sfcutover rollback --yes"])
+    page = story.tell("page", "page", message="not back", commands=[Command("rollback", "--yes")])
     assert story.progress.page == page
     story.begin("restore-old", "eu")
     assert story.progress.page == page

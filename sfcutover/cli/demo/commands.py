@@ -1,0 +1,131 @@
+"""sfcutover as an operator starts it: in its own process, which ends before the demo does."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from pydantic import ValidationError
+
+from sfcutover.errors import ExitCode
+from sfcutover.runs.documents import EventDocument
+from sfcutover.runs.journal import Event
+from sfcutover.util.document import Document
+
+TIMEOUT_SECONDS = 120.0  # then a command is killed; each takes far less
+_GRACE_SECONDS = 1.0
+# Popen.wait with a limit polls. Without a limit it may miss a Ctrl-C that comes as it starts to
+# wait, and see it only at the end of the command.
+_WAIT_SECONDS = 2 * TIMEOUT_SECONDS
+_ACTIVITIES = {"deployment-sent": "the org deploys", "switching": "traffic moves"}
+
+
+class DemoCommandDocument(Document):
+    """One command of the demo. A command that was killed has minus the signal's number."""
+
+    command: str
+    exit_code: int
+    expected_exit_code: int
+
+
+@dataclass(frozen=True)
+class Display:
+    """How the demo is shown.
+
+    say: shows a line. show: shows an event of a run that will be killed. options: global options
+    of every command. on_stderr: the commands' own output goes to stderr, as stdout is in use.
+    """
+
+    say: Callable[[str], None]
+    show: Callable[[Event], None]
+    options: tuple[str, ...] = ()
+    on_stderr: bool = False
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Runs commands in a folder, with these environment variables."""
+
+    folder: Path
+    variables: Mapping[str, str]
+    display: Display
+
+    def run(self, *words: str, expected: ExitCode = ExitCode.DONE) -> DemoCommandDocument:
+        """Run a command to its end."""
+        line = self._announce(words)
+        with self._process(words, sys.stderr if self.display.on_stderr else None) as process:
+            code = process.wait(_WAIT_SECONDS)
+        self.display.say(f"(exit code {code})\n")
+        return DemoCommandDocument(command=line, exit_code=code, expected_exit_code=int(expected))
+
+    def run_and_kill(self, *words: str, at: str, after: int = 0) -> DemoCommandDocument:
+        """Run a command and kill it at its first event of the kind ``at``.
+
+        after: the number of the journal's event behind which events are shown.
+        """
+        line = self._announce(words)
+        with self._process((*words, "--json"), subprocess.PIPE) as process:
+            for event in _events(process.stdout or ()):
+                if event.seq > after:
+                    self.display.show(event)
+                if event.kind == at:
+                    process.kill()
+                    break
+            code = process.wait(_WAIT_SECONDS)
+        self.display.say(f"(killed while {_ACTIVITIES[at]})\n")
+        return DemoCommandDocument(command=line, exit_code=code, expected_exit_code=-signal.SIGKILL)
+
+    def _announce(self, words: Iterable[str]) -> str:
+        line = f"sfcutover {' '.join(words)}"
+        self.display.say(f"$ {line}")
+        return line
+
+    @contextmanager
+    def _process(
+        self, words: Iterable[str], out: int | IO[str] | None
+    ) -> Iterator[subprocess.Popen[str]]:
+        command = [sys.executable, "-m", "sfcutover", *self.display.options, *words]
+        with subprocess.Popen(  # noqa: S603 - this program itself
+            command,
+            cwd=self.folder,
+            env=dict(self.variables),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            text=True,
+        ) as process:
+            watchdog = threading.Timer(TIMEOUT_SECONDS, process.kill)
+            watchdog.daemon = True
+            try:
+                watchdog.start()
+                yield process
+            finally:
+                watchdog.cancel()
+                _end(process)
+
+
+def _events(lines: Iterable[str]) -> Iterator[Event]:
+    """The events that --json prints; other lines, such as an error, are left out."""
+    for line in lines:
+        with suppress(ValidationError):
+            found = EventDocument.model_validate_json(line)
+            moment = datetime.fromisoformat(found.time).timestamp()
+            yield Event(
+                found.seq, found.run, moment, found.kind, found.step, found.target, found.data
+            )
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Make sure that it has ended. The terminal sends Ctrl-C to it as well, but not SIGTERM."""
+    for signal_it in (process.poll, process.terminate, process.kill):
+        signal_it()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_SECONDS)
+            return

@@ -1,1 +1,0 @@
-"""A whole cutover against a local org, under the live traffic of an application."""

@@ -1,0 +1,108 @@
+"""What a phase changes, as text for a terminal or as Markdown for a change record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+import click
+
+from sfcutover.allowlist.diff import ComponentDiff, FieldChange, RangeLine
+from sfcutover.allowlist.plan import PlannedPhase
+
+_LONGEST_RUN = 12
+_RUN_END = 3
+_COLORS = {"+": "green", "-": "red", " ": None}
+
+
+def phase_text(target: str, planned: PlannedPhase) -> str:
+    """One phase on one target: every entry of every list, and what it adds up to."""
+    blocks = [_component_text(diff) for diff in planned.diffs]
+    notes = [f"  note: {note}" for note in planned.notes]
+    head = click.style(f"{target}: {planned.phase}", bold=True)
+    return "\n".join([head, *blocks, *notes])
+
+
+def phase_markdown(target: str, planned: PlannedPhase) -> str:
+    """One phase on one target: a heading, and a diff block per component."""
+    lines = [f"### {target}: {planned.phase}", ""]
+    for diff in planned.diffs:
+        lines += [f"`{diff.after.path}`: {_summary(diff)}", "", *_block(diff), ""]
+    lines += [f"- {note}" for note in planned.notes]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _summary(diff: ComponentDiff) -> str:
+    """``2 added, 0 removed, 3 unchanged; 5 of 128 ranges, ...``, or ``no change; ...``."""
+    if diff.after.carrier is None:
+        return f"{len(diff.fields)} changed" if diff.changed else "no change"
+    kept = sum(line.sign == " " for line in diff.lines)
+    counts = f"{len(diff.added)} added, {len(diff.removed)} removed, {kept} unchanged"
+    capacity = diff.capacity
+    return (
+        f"{counts if diff.changed else 'no change'}; "
+        f"{capacity.ranges} of {capacity.max_ranges} ranges, "
+        f"{capacity.addresses} of {capacity.max_addresses} addresses"
+    )
+
+
+def _component_text(diff: ComponentDiff) -> str:
+    lines = [f"  {diff.after.path}"]
+    width = max((len(str(line.entry)) for line in diff.lines), default=0)
+    lines += _range_texts(diff.lines, width)
+    lines += list(_field_texts(diff.fields))
+    return "\n".join([*lines, f"    = {_summary(diff)}"])
+
+
+def _range_texts(lines: Sequence[RangeLine], width: int) -> list[str]:
+    """Every changed entry; of a long run of unchanged ones only its ends."""
+    texts: list[str] = []
+    for unchanged, run in groupby(lines, key=lambda line: line.sign == " "):
+        entries = [_range_text(line, width) for line in run]
+        if unchanged and len(entries) > _LONGEST_RUN:
+            left_out = len(entries) - 2 * _RUN_END
+            entries[_RUN_END:-_RUN_END] = [f"      … {left_out} more, unchanged"]
+        texts += entries
+    return texts
+
+
+def _range_text(line: RangeLine, width: int) -> str:
+    description = f"  {_one_line(line.entry.description)}" if line.entry.description else ""
+    text = f"    {line.sign} {line.entry!s:<{width if description else 0}}{description}"
+    return click.style(text, fg=_COLORS[line.sign])
+
+
+def _field_texts(changes: Iterable[FieldChange]) -> Iterable[str]:
+    for change in changes:
+        if change.before is not None:
+            yield click.style(f"    - {change.name}: {change.before}", fg="red")
+        if change.after is not None:
+            yield click.style(f"    + {change.name}: {change.after}", fg="green")
+
+
+def _one_line(text: str) -> str:
+    """The org's text without anything that could move a terminal's cursor."""
+    return "".join(char if char.isprintable() else "·" for char in text)
+
+
+def _block(diff: ComponentDiff) -> list[str]:
+    body = [
+        f"{line.sign} {line.entry}{_description(line.entry.description)}" for line in diff.lines
+    ]
+    for change in diff.fields:
+        body += [f"- {change.name}: {change.before}"] if change.before is not None else []
+        body += [f"+ {change.name}: {change.after}"] if change.after is not None else []
+    fence = "`" * max(3, _longest_fence(body) + 1)
+    return [f"{fence}diff", *body, fence]
+
+
+def _description(description: str | None) -> str:
+    return f"  # {' '.join(description.split())}" if description else ""
+
+
+def _longest_fence(lines: list[str]) -> int:
+    return max((len(run) for line in lines for run in _backtick_runs(line)), default=0)
+
+
+def _backtick_runs(text: str) -> list[str]:
+    return [run for run in "".join(c if c == "`" else " " for c in text).split() if run]

@@ -1,0 +1,1 @@
+"""A run as a live screen on a terminal, drawn by rich."""

@@ -1,0 +1,221 @@
+"""A run as the lines of a screen: title, steps, addresses, notes, what needs a person. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Literal
+
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.errors import Command
+from sfcutover.output.console import shown
+from sfcutover.output.live.lines import SPACE, Line, Picture, Span, Style, Weight
+from sfcutover.output.live.steps import step_lines
+from sfcutover.output.text import clock
+from sfcutover.runs.journal import Event
+from sfcutover.runs.progress import BACK, Pause, RunProgress
+
+Side = Literal["old", "kept", "new", "other"]
+NOTES = 4
+_SIDES: tuple[Side, ...] = ("old", "kept", "new", "other")
+_LISTED = 8  # addresses of the old and new ranges that have a line before anyone redeems
+_MOST = 12  # addresses with a line
+_BEFORE_TRAFFIC = ("probe", "snapshot", "add-new")
+_WIDEST_RULE = 78
+_OUTCOMES: dict[str, tuple[str, Style]] = {
+    "done": ("done", "good"),
+    "canceled": ("canceled", "warn"),
+    "rolled-back": ("ROLLED BACK", "bad"),
+    "failed": ("FAILED", "bad"),
+}
+
+
+def screen(run: str, picture: Picture, notes: Iterable[str]) -> list[Line]:
+    """Every line there is to show, from the top."""
+    parts = (
+        list(step_lines(picture)),
+        list(_address_lines(picture.progress)),
+        [Line.of(note, "dim", Weight.NOTE, whole=True) for note in notes],
+        list(_boxes(run, picture)),
+    )
+    lines = [_title(run, picture)]
+    for part in filter(None, parts):
+        lines += part if picture.left else [SPACE, *part]
+    return lines
+
+
+def _title(run: str, picture: Picture) -> Line:
+    progress = picture.progress
+    end = progress.ended.time if progress.ended else picture.now
+    targets = progress.targets
+    where = ", ".join(targets) if len(targets) == 1 else f"{len(targets)} targets"
+    word, style = _state(picture)
+    about = f"  {progress.app} on {where}" if targets else ""
+    elapsed = clock(end - progress.started)
+    spans: tuple[Span, ...] = ((f"{run}  ", "bold"), (word, style), (f"  {elapsed}", "bold"))
+    return Line((*spans, (about, "")), Weight.ALARM)
+
+
+def _state(picture: Picture) -> tuple[str, Style]:
+    progress = picture.progress
+    if progress.ended is not None:
+        outcome = progress.ended.text("outcome")
+        return _OUTCOMES.get(outcome, (outcome, "bold"))
+    if progress.pause is not None:
+        return "WAITS FOR A PERSON", "alarm" if _goes_back(progress) else "warn"
+    if _goes_back(progress):
+        return "ROLLING BACK", "alarm"
+    return ("left under way", "warn") if picture.left else ("running", "good")
+
+
+def _goes_back(progress: RunProgress) -> bool:
+    return progress.rollback is not None or any(name in BACK for name, _ in progress.steps)
+
+
+def _boxes(run: str, picture: Picture) -> Iterator[Line]:
+    progress = picture.progress
+    if (page := progress.page) is not None:
+        yield from _page(picture, page)
+    elif _goes_back(progress) and progress.ended is None and progress.pause is None:
+        words = [progress.rollback or "", "it goes back by itself: leave it running"]
+        inside = [*_words(words), *_commands("if it stops:", [Command("run")])]
+        yield from _box(picture, "ROLLING BACK", inside)
+    if progress.pause is not None:
+        yield from _pause(run, picture, progress.pause)
+
+
+def _page(picture: Picture, page: Event) -> Iterator[Line]:
+    calls = len(picture.progress.pages)
+    times = f", called {calls} times" if calls > 1 else ""
+    inside = [*_words([page.text("message")]), *_commands("", page.commands)]
+    yield from _box(picture, f"A PERSON IS NEEDED{times}", inside)
+
+
+def _pause(run: str, picture: Picture, pause: Pause) -> Iterator[Line]:
+    back = _goes_back(picture.progress)
+    since = clock(picture.now - pause.since)
+    title = f"{'ROLLBACK ' if back else ''}WAITS FOR A PERSON at {pause.step}, {since}"
+    calm = "" if back else "the lists stay as they are meanwhile; "
+    commands = [Command("approve", run), Command("cancel", run)]
+    advice = _commands(f"{calm}go on, or end it:", commands)
+    inside = [*_words([pause.message, shown(pause.next)]), *advice]
+    yield from _box(picture, title, inside, "alarm" if back else "warn")
+
+
+def _words(texts: Iterable[str], weight: Weight = Weight.ALARM) -> Iterator[Line]:
+    yield from (Line.of(text, "bold", weight, 2, whole=True) for text in texts if text)
+
+
+def _commands(advice: str, commands: Iterable[Command]) -> Iterator[Line]:
+    yield from _words([advice], Weight.ADVICE)
+    for command in commands:
+        yield Line(((shown(command), "good"),), Weight.ALARM, 6, whole=True, command=True)
+
+
+def _box(
+    picture: Picture, title: str, inside: Iterable[Line], style: Style = "alarm"
+) -> Iterator[Line]:
+    """Rules above and below only, so that a command can be copied."""
+    rule, width = picture.marks.rule, min(picture.width, _WIDEST_RULE)
+    yield Line.of(f"{rule * 2} {title} ".ljust(width, rule), style, Weight.ALARM)
+    yield from inside
+    yield Line.of(rule * width, style, Weight.EDGE)
+
+
+def _address_lines(progress: RunProgress) -> Iterator[Line]:
+    """Nothing before it matters: from the first verify on, or where somebody redeems."""
+    begun = any(name not in _BEFORE_TRAFFIC for name, _ in progress.steps)
+    if not begun and not progress.traffic:
+        return
+    addresses = _addresses(progress)
+    width = max(map(len, addresses), default=0)
+    head = f"{'in LoginHistory':<{width + 11}}  {'redeemed':>8}  {'blocked':>8}"
+    yield Line(((head, "bold"), (f"  {_canary(progress)}", "dim")), Weight.DETAIL)
+    for address in addresses[:_MOST]:
+        yield _line(progress, address, width)
+    if rest := addresses[_MOST:]:
+        redeemed = sum(_count(progress, address, "redeemed") for address in rest)
+        yield Line.of(f"and {len(rest)} more: {redeemed} redeemed", "dim", Weight.DETAIL, 4)
+    yield from _looks(progress)
+
+
+def _canary(progress: RunProgress) -> str:
+    """The run tells its own redemptions at once; LoginHistory has them later, or never."""
+    shown = sum(counts.get("redeemed", 0) for counts in progress.traffic.values())
+    if shown < progress.redeemed:
+        return f"without all of the canary's {progress.redeemed}"
+    return f"the canary's {progress.redeemed} may be among them" if progress.redeemed else ""
+
+
+@lru_cache(maxsize=1024)
+def _side_of(address: str, old: tuple[str, ...], new: tuple[str, ...]) -> Side:
+    """Where an address stands in the cutover; kept if it is both old and new."""
+    match _holds(old, address), _holds(new, address):
+        case True, True:
+            return "kept"
+        case True, False:
+            return "old"
+        case False, True:
+            return "new"
+        case _:
+            return "other"
+
+
+def _addresses(progress: RunProgress) -> list[str]:
+    """Blocked ones first; the old, then the new, then others'."""
+    every = dict.fromkeys([*_each(progress.old), *_each(progress.new), *progress.traffic])
+
+    def place(address: str) -> tuple[bool, int]:
+        blocked = _count(progress, address, "blocked")
+        return not blocked, _SIDES.index(_side_of(address, progress.old, progress.new))
+
+    return sorted(every, key=place)
+
+
+def _line(progress: RunProgress, address: str, width: int) -> Line:
+    side = _side_of(address, progress.old, progress.new)
+    redeemed, blocked, other = (
+        _count(progress, address, status) for status in ("redeemed", "blocked", "other")
+    )
+    refused = f"  {other} refused otherwise" if other else ""
+    if not blocked:
+        text = f"{address:<{width}}  {side:<5}  {redeemed:>8}  {blocked:>8}{refused}"
+        return Line.of(text, "", Weight.ADDRESS, 4)
+    alarm = f"!! {blocked} BLOCKED !!"  # in front, where no narrow terminal cuts it off
+    targets = ", ".join(sorted(progress.blocked_on[address]))
+    text = f"  {address}  {side}, {redeemed} redeemed{refused}, on {targets}"
+    return Line(((alarm, "alarm"), (text, "bad")), Weight.ALARM, 1)
+
+
+def _looks(progress: RunProgress) -> Iterator[Line]:
+    """What the watch has seen, by what looked."""
+    for name, verdicts in progress.looks.items():
+        bad = {verdict: count for verdict, count in verdicts.items() if verdict != "passed"}
+        words = [f"{verdicts.get('passed', 0)} passed"]
+        words += [f"{count} {verdict.upper()}" for verdict, count in bad.items()]
+        failed = "failed" in bad
+        mark = "!! " if failed else ""
+        style: Style = "bad" if failed else "warn" if bad else ""
+        weight = Weight.ALARM if failed else Weight.DETAIL
+        yield Line.of(f"{mark}watch: {name}: {', '.join(words)}", style, weight, 4 - len(mark))
+
+
+def _count(progress: RunProgress, address: str, status: str) -> int:
+    return progress.traffic.get(address, {}).get(status, 0)
+
+
+def _each(ranges: tuple[str, ...]) -> Iterator[str]:
+    """The addresses one by one, if they are few."""
+    parsed = [IpRange.parse(text) for text in ranges]
+    if sum(each.size for each in parsed) <= _LISTED:
+        for each in parsed:
+            yield from (str(each.start + place) for place in range(each.size))
+
+
+def _holds(ranges: tuple[str, ...], address: str) -> bool:
+    try:
+        one = IpRange.parse(str(ipaddress.ip_address(address)))
+    except ValueError:
+        return False
+    return any(IpRange.parse(each).contains(one) for each in ranges)

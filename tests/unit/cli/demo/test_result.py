@@ -1,0 +1,194 @@
+"""What the demo concludes from a scenario: problems, what was caught, and the tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import click
+import pytest
+
+from sfcutover.cli.demo.commands import DemoCommandDocument
+from sfcutover.cli.demo.counters import Arrival, Attempt, Mark
+from sfcutover.cli.demo.faults import FAULTS, NO_FAULT, caught
+from sfcutover.cli.demo.result import DemoDocument, DemoFault, DemoResult, ScenarioResult, marks_of
+from sfcutover.cli.demo.text import result_text
+from sfcutover.runs.journal import Event
+
+
+def ended(exit_code: int) -> DemoCommandDocument:
+    return DemoCommandDocument(
+        command="sfcutover run --yes", exit_code=exit_code, expected_exit_code=0
+    )
+
+
+def phase(name: str, failed: int = 0, old: int = 0, new: int = 0) -> dict[str, object]:
+    """A phase of the document; a negative count was refused."""
+    return {
+        "phase": name,
+        "failed": failed,
+        "addresses": [
+            {"address": address, "redeemed": max(0, seen), "refused": max(0, -seen)}
+            for address, seen in ((OLD, old), (NEW, new))
+            if seen
+        ],
+    }
+
+
+OLD, NEW = "192.0.2.1", "198.51.100.20"
+RIGHT = ScenarioResult(
+    order="right",
+    commands=[ended(0)],
+    marks=[Mark("add-new", 10.0), Mark("remove-old", 20.0)],
+    attempts=[Attempt("one", 5.0, True), Attempt("one", 25.0, True)],
+    arrivals=[Arrival(OLD, 5.0, True), Arrival(NEW, 25.0, True)],
+    deployments_sent=[11.0, 21.0],
+    customers=1,
+    logged_in=1,
+    report="<html>",
+)
+WRONG = replace(
+    RIGHT,
+    order="wrong",
+    attempts=[Attempt("one", 21.0, False), Attempt("one", 24.5, True)],
+    arrivals=[Arrival(OLD, 21.0, False), Arrival(NEW, 24.5, True)],
+    deployments_sent=[],
+    report="",
+)
+
+
+def test_all_is_well_when_nothing_failed() -> None:
+    assert list(RIGHT.problems(NO_FAULT.deployments)) == []
+    assert list(WRONG.problems({})) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (
+            replace(RIGHT, commands=[ended(5)]),
+            "sfcutover run --yes ended with exit code 5, not 0",
+        ),
+        (replace(RIGHT, attempts=[], arrivals=[]), "the application redeemed nothing"),
+        (
+            replace(RIGHT, deployments_sent=[11.0, 12.0, 21.0]),
+            "the org was sent {'add-new': 2, 'remove-old': 1}, not {'add-new': 1, 'remove-old': 1}",
+        ),
+        (replace(RIGHT, logged_in=0), "only 0 of 1 customers are still logged in"),
+        (replace(RIGHT, arrivals=[]), "the application counts 2 successes, and the org 0"),
+        (
+            replace(RIGHT, attempts=[*RIGHT.attempts, Attempt("one", 26.0, False)]),
+            "1 redemptions failed",
+        ),
+        (replace(RIGHT, report=""), "there is no report"),
+        (
+            replace(RIGHT, order="wrong", deployments_sent=[]),
+            "the wrong order showed no outage",
+        ),
+        (
+            replace(WRONG, deployments_sent=[21.0]),
+            "the org was sent {'remove-old': 1}, not nothing",
+        ),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_named(result: ScenarioResult, words: str) -> None:
+    deployments = NO_FAULT.deployments if result.order == "right" else {}
+    assert list(result.problems(deployments)) == [words]
+
+
+def test_every_fault_of_the_command_is_there_and_no_other() -> None:
+    assert list(FAULTS) == list(get_args(DemoFault))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_not_said_to_be_caught_by_a_run_that_did_not_see_it(name: DemoFault) -> None:
+    assert caught(name, RIGHT) is None
+
+
+def test_a_phase_starts_when_its_step_first_started() -> None:
+    events = [
+        Event(1, "r", 1.0, "run-started"),
+        Event(2, "r", 2.0, "step-started", "snapshot", "packaging"),
+        Event(3, "r", 3.0, "step-started", "add-new", "packaging"),
+        Event(4, "r", 4.0, "step-started", "add-new", "packaging"),
+        Event(5, "r", 5.0, "step-ended", "switch"),
+    ]
+    assert marks_of(events) == [Mark("add-new", 3.0)]
+
+
+def test_the_table_of_the_right_order() -> None:
+    text = click.unstyle(result_text(DemoResult([RIGHT], [], "/tmp/report.html")))
+    assert text.splitlines() == [
+        "phase       192.0.2.1  198.51.100.20  failed",
+        "before              1              0       0",
+        "add-new             0              0       0",
+        "remove-old          0              1       0",
+        "all                 1              1       0",
+        "2 redemptions, 0 failed; 1 of 1 customers still logged in; deployments: add-new 1, "
+        "remove-old 1",
+        "",
+        "report: /tmp/report.html",
+        "done: 0 of 2 redemptions failed",
+    ]
+
+
+def test_both_orders_stand_side_by_side() -> None:
+    text = click.unstyle(result_text(DemoResult([RIGHT, WRONG], [], "/tmp/report.html")))
+    assert "remove-old  1 refused              1       1" in text
+    assert "                   right order  wrong order\n" in text
+    assert "failed                       0            1\n" in text
+    assert "seconds of outage          0.0          3.5\n" in text
+    assert text.endswith(
+        "done: 0 of 2 redemptions failed; in the wrong order 1 of 2, an outage of 3.5 s"
+    )
+
+
+def test_the_last_line_says_what_was_caught_or_what_was_not_right() -> None:
+    seen = replace(DemoResult([RIGHT]), fault="one-address", caught="the probe saw it")
+    assert click.unstyle(result_text(seen)).endswith("\n\ncaught: the probe saw it")
+    not_right = click.unstyle(result_text(replace(seen, problems=["this", "that"])))
+    assert not_right.endswith("\n\nNOT AS IT SHOULD BE: this\nNOT AS IT SHOULD BE: that")
+
+
+def test_the_document_holds_both_orders() -> None:
+    document = DemoDocument.of(DemoResult([RIGHT, WRONG], ["this"], "/tmp/report.html"))
+    assert document.model_dump(by_alias=True) == {
+        "schema": "sfcutover/demo/1",
+        "ok": False,
+        "fault": None,
+        "caught": None,
+        "problems": ["this"],
+        "report": "/tmp/report.html",
+        "performances": [
+            {
+                "order": "right",
+                "commands": [
+                    {"command": "sfcutover run --yes", "exit_code": 0, "expected_exit_code": 0}
+                ],
+                "redemptions": 2,
+                "failed": 0,
+                "outage_seconds": 0.0,
+                "customers": 1,
+                "logged_in": 1,
+                "deployments": {"add-new": 1, "remove-old": 1},
+                "phases": [phase("before", old=1), phase("add-new"), phase("remove-old", new=1)],
+            },
+            {
+                "order": "wrong",
+                "commands": [
+                    {"command": "sfcutover run --yes", "exit_code": 0, "expected_exit_code": 0}
+                ],
+                "redemptions": 2,
+                "failed": 1,
+                "outage_seconds": 3.5,
+                "customers": 1,
+                "logged_in": 1,
+                "deployments": {},
+                "phases": [
+                    phase("before"),
+                    phase("add-new"),
+                    phase("remove-old", failed=1, old=-1, new=1),
+                ],
+            },
+        ],
+    }

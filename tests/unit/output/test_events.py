@@ -1,0 +1,233 @@
+"""Events as lines for people, and which of them a log gets to see."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from sfcutover.errors import Command
+from sfcutover.output.console import Console, Settings
+from sfcutover.output.events import (
+    LineView,
+    blocked_line,
+    event_line,
+    event_text,
+    is_alarming,
+    is_redrawn,
+)
+from sfcutover.runs.journal import Event
+from tests.unit.runs.journaled import RUN, Story, events_of
+
+TIMESTAMPED = re.compile(r"(warning: )?\d\d:\d\d:\d\dZ \S.*")
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story("eu", "us")
+
+
+def _shown(story: Story, capsys: Capture, *, quiet: bool = False) -> list[str]:
+    view = LineView(Console(Settings(quiet=quiet)))
+    capsys.readouterr()
+    for event, progress in story.stages():
+        view.show(event, progress)
+        view.tick(progress)
+    out, err = capsys.readouterr()
+    assert not out
+    return err.splitlines()
+
+
+def _after_start(lines: list[str]) -> list[str]:
+    return lines[1:]
+
+
+@pytest.mark.parametrize("name", ["done", "rolled-back"])
+def test_a_real_run_is_one_timestamped_line_an_event(name: str, capsys: Capture) -> None:
+    story = Story()
+    story.events = events_of(name)
+    lines = _shown(story, capsys)
+    assert lines
+    assert all(TIMESTAMPED.fullmatch(line) for line in lines)
+
+
+def test_a_run_that_went_well_as_a_log(capsys: Capture) -> None:
+    story = Story()
+    story.events = events_of("done")
+    lines = [re.sub(r"^\S+Z |\d+\.\d s|\S+Z,|0Af\w+", "", line) for line in _shown(story, capsys)]
+    assert lines[0] == (
+        "run emulated-cutover.1 begins: Acme_Connector on packaging; "
+        "old 127.0.0.11, 127.0.0.12; new 127.0.0.21, 127.0.0.22"
+    )
+    assert "packaging add-new: to deploy: + 127.0.0.21, 127.0.0.22" in lines
+    assert "packaging add-new: done in : read back: 5 entries" in lines
+    assert "packaging remove-old: to deploy: - 127.0.0.11, 127.0.0.12" in lines
+    assert "packaging watch: canary redemption passed" in lines
+    assert lines[-1].startswith("done: the cutover is done")
+    assert not any("warning" in line for line in lines)
+
+
+def test_a_rollback_as_a_log(capsys: Capture) -> None:
+    story = Story()
+    story.events = events_of("rolled-back")
+    text = "\n".join(_shown(story, capsys))
+    assert re.search(
+        r"warning: \S+Z BLOCKED redemptions so far.*from 127.0.0.22 on packaging", text
+    )
+    assert re.search(r"warning: \S+Z packaging watch: ROLLING BACK, the old addresses first", text)
+    assert re.search(
+        r"warning: \S+Z packaging watch: NOT DONE: rolled back: .* on the list again", text
+    )
+    assert "packaging watch: done" not in text
+
+
+def test_a_failure_names_its_kind_and_place(story: Story) -> None:
+    problem = {"kind": "blocked", "message": "refused", "where": "198.51.100.20"}
+    event = story.tell("step-ended", "verify", "eu", seconds=1, evidence={}, problem=problem)
+    assert event_text(event) == "NOT DONE (blocked): 198.51.100.20: refused"
+    assert is_alarming(event)
+
+
+def test_what_nobody_knows_yet_is_no_alarm(story: Story) -> None:
+    assert not is_alarming(story.fail("verify", "eu", kind="inconclusive"))
+
+
+def test_a_pause_says_the_exact_commands(story: Story) -> None:
+    event = story.pause("switch", message="the next step is switch")
+    text = event_text(event)
+    assert text is not None
+    assert "WAITS FOR A PERSON (pause-before): the next step is switch" in text
+    assert f"go on: sfcutover approve {RUN}; end it: sfcutover cancel {RUN}" in text
+    assert is_alarming(event)
+
+
+def test_a_call_for_a_person_says_the_exact_commands(story: Story) -> None:
+    commands = [Command("rollback", "--yes"), Command("switch", "--revert")]
+    story.begin("page")
+    event = story.tell("page", "page", message="not back", commands=commands)
+    text = event_text(event)
+    listed = "sfcutover rollback --yes; sfcutover switch --revert"
+    assert text == f"A PERSON IS NEEDED: not back; run: {listed}"
+    assert event_line(story.end("page", message="not back")) is None  # it would say it twice
+
+
+def test_a_text_with_several_lines_stays_one(story: Story) -> None:
+    event = story.tell("note", "switch", text="first\nsecond\r\nthird")
+    line = event_line(event)
+    assert line is not None
+    assert line.endswith("switch: first second third")
+
+
+def test_a_failed_look_says_why(story: Story) -> None:
+    event = story.look("eu", ("canary redemption", "passed"), ("health", "failed"))
+    assert event_text(event) == "canary redemption passed, health failed (d)"
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "text"),
+    [
+        ("approved", {"who": "ada", "note": "looks good"}, "approved by ada: looks good"),
+        ("approved", {"who": "ada", "note": None}, "approved by ada"),
+        ("wave", {"number": 2, "targets": ["eu", "us"]}, "wave 2: eu, us"),
+        ("run-resumed", {"place": "ci, process 7"}, "the run goes on at ci, process 7"),
+        ("deployment-sent", {"id": "0Af1", "phase": "add-new"}, "deployment 0Af1 (add-new) is on"),
+        ("deployment-progress", {"id": "0Af1", "status": "Pending", "total": 0}, "0Af1: Pending"),
+        ("settling", {"until": 1_800_000_060.0}, "waits until 08:01:00Z"),
+        ("of-tomorrow", {}, "of tomorrow"),
+        ("of-tomorrow", {"message": "told"}, "told"),
+    ],
+)
+def test_other_events(story: Story, kind: str, data: dict[str, object], text: str) -> None:
+    assert text in str(event_text(Event(1, RUN, story.now, kind, data=data)))
+
+
+@pytest.mark.parametrize("kind", ["stage", "probed", "redeemed", "deployment-sending", "traffic"])
+def test_what_is_for_programs_only(story: Story, kind: str) -> None:
+    assert event_line(story.tell(kind, "verify", "eu", name="n", count=1)) is None
+
+
+def test_a_watch_that_sees_the_same_is_told_once_a_minute(story: Story, capsys: Capture) -> None:
+    for _ in range(150):
+        story.look("eu", ("canary redemption", "passed"))
+    assert len(_after_start(_shown(story, capsys))) == 3
+
+
+def test_a_watch_that_sees_something_new_is_told_at_once(story: Story, capsys: Capture) -> None:
+    for verdict in ("passed", "passed", "failed", "failed", "passed"):
+        story.look("eu", ("canary redemption", verdict))
+    story.look("us", ("canary redemption", "passed"))
+    told = [line.split("canary redemption ")[1] for line in _after_start(_shown(story, capsys))]
+    assert told == ["passed", "failed (d)", "passed", "passed"]
+
+
+def test_blocked_redemptions_are_told_at_once_and_in_total(story: Story, capsys: Capture) -> None:
+    story.traffic("eu", ("198.51.100.20", "redeemed", 9))
+    for _ in range(5):
+        story.traffic("eu", ("198.51.100.20", "blocked", 2))
+    story.traffic("us", ("198.51.100.21", "blocked", 1))
+    story.traffic("us", ("198.51.100.21", "blocked", 1))
+    story.tell("run-ended", outcome="failed", exit_code=1, message="m", tokens="t", next="n")
+    lines = _after_start(_shown(story, capsys))
+    told = [line.split(": ", 2)[-1] for line in lines if "BLOCKED" in line]
+    assert told == [
+        "2 from 198.51.100.20 on eu",
+        "10 from 198.51.100.20 on eu, 1 from 198.51.100.21 on us",
+        "10 from 198.51.100.20 on eu, 2 from 198.51.100.21 on us",
+    ]
+    assert lines[-1].endswith("failed: m")
+
+
+def test_blocked_line_adds_up(story: Story) -> None:
+    story.traffic("us", ("198.51.100.20", "blocked", 1))
+    event = story.traffic("eu", ("198.51.100.20", "blocked", 2))
+    assert blocked_line(event, story.progress).endswith("3 from 198.51.100.20 on eu, us")
+
+
+def test_with_quiet_only_alarms_are_told(story: Story, capsys: Capture) -> None:
+    story.do("probe", "snapshot")
+    story.pause("add-new")
+    story.fail("add-new", "eu")
+    story.tell("rollback-started", reason="broken")
+    lines = _shown(story, capsys, quiet=True)
+    assert [line.split(" ")[0] for line in lines] == ["warning:"] * 3
+
+
+def _looks_like_a_terminal(monkeypatch: pytest.MonkeyPatch, answer: bool = True) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: answer, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "terminal", "redrawn"),
+    [
+        (Settings(), {"TERM": "xterm"}, True, True),
+        (Settings(no_color=True), {"TERM": "xterm"}, True, True),
+        (Settings(), {"TERM": "xterm"}, False, False),
+        (Settings(), {"TERM": "dumb"}, True, False),
+        (Settings(), {}, True, False),
+        (Settings(), {"TERM": "xterm", "CI": "true"}, True, False),
+        (Settings(quiet=True), {"TERM": "xterm"}, True, False),
+        (Settings(verbose=1), {"TERM": "xterm"}, True, False),
+    ],
+)
+def test_where_a_screen_is_redrawn(
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    environment: dict[str, str],
+    terminal: bool,
+    redrawn: bool,
+) -> None:
+    _looks_like_a_terminal(monkeypatch, terminal)
+    assert is_redrawn(settings, environment) is redrawn
+
+
+def test_without_a_stderr_nothing_is_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    assert not is_redrawn(Settings(), {"TERM": "xterm"})
+
+
+def test_every_kind_that_a_run_tells_has_words() -> None:
+    """What falls through to its bare name was forgotten."""
+    events: list[Event] = [*events_of("done"), *events_of("rolled-back")]
+    bare = {event.kind for event in events if event_text(event) == event.kind.replace("-", " ")}
+    assert not bare
