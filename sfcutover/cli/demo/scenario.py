@@ -18,8 +18,7 @@ from sfcutover.cli.demo.environment import (
 )
 from sfcutover.cli.demo.faults import FAULTS, NO_FAULT, Case, caught
 from sfcutover.cli.demo.result import DemoFault, DemoResult, Order, ScenarioResult, marks_of
-from sfcutover.emulator import Edit, Emulator, Scenario
-from sfcutover.emulator.edits import Entry
+from sfcutover.emulator import Edit, Emulator, Entry, Scenario
 from sfcutover.errors import ExitCode
 
 STEP_SECONDS = 2.0  # how long each step of the wrong order takes an operator
