@@ -17,7 +17,6 @@ MAX_RANGES = 128
 MAX_ADDRESSES = 256
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Span = tuple[int, int, int]  # IP version, first and last address as integers
 
 
 class RangeError(ValueError):
@@ -63,7 +62,8 @@ class IpRange:
         return cls(start, end, description)
 
     @property
-    def span(self) -> Span:
+    def span(self) -> tuple[int, int, int]:
+        """IP version, first and last address as integers: what ranges are sorted by."""
         return (self.start.version, int(self.start), int(self.end))
 
     @property
@@ -73,11 +73,13 @@ class IpRange:
 
     def contains(self, other: IpRange) -> bool:
         """True if every address of other is in this range."""
-        return _inside(other.span, self.span)
+        version, first, last = self.span
+        return other.start.version == version and first <= other.span[1] and other.span[2] <= last
 
     def overlaps(self, other: IpRange) -> bool:
         """True if at least one address is in both."""
-        return _touches(self.span, other.span)
+        version, first, last = self.span
+        return other.start.version == version and other.span[1] <= last and first <= other.span[2]
 
     def __str__(self) -> str:
         """The canonical text: ``first`` or ``first-last``, IPv6 compressed."""
@@ -148,12 +150,20 @@ class Allowlist:
 
 def subtract(ranges: Iterable[IpRange], removed: Iterable[IpRange]) -> tuple[IpRange, ...]:
     """The parts of ranges that removed doesn't hold, in order, descriptions kept."""
-    holes = _merge(entry.span for entry in removed)
-    return tuple(
-        entry if span == entry.span else _resized(entry, span)
-        for entry in ranges
-        for span in _without(entry.span, holes)
-    )
+    parts = list(ranges)
+    for hole in removed:
+        parts = [part for entry in parts for part in _outside(entry, hole)]
+    return tuple(parts)
+
+
+def _outside(entry: IpRange, hole: IpRange) -> Iterator[IpRange]:
+    if not entry.overlaps(hole):
+        yield entry
+        return
+    if int(entry.start) < int(hole.start):
+        yield replace(entry, end=hole.start - 1)
+    if int(hole.end) < int(entry.end):
+        yield replace(entry, start=hole.end + 1)
 
 
 def _cut(
@@ -191,38 +201,3 @@ def _parse_address(text: str, whole: str) -> Address:
 def _refuse_zone(address: Address, text: str) -> None:
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id:
         raise RangeError(f"{text!r} has a zone ({address.scope_id}); an allowlist has none")
-
-
-def _inside(inner: Span, outer: Span) -> bool:
-    return inner[0] == outer[0] and outer[1] <= inner[1] and inner[2] <= outer[2]
-
-
-def _touches(one: Span, other: Span) -> bool:
-    return one[0] == other[0] and one[1] <= other[2] and other[1] <= one[2]
-
-
-def _merge(spans: Iterable[Span]) -> list[Span]:
-    merged: list[Span] = []
-    for version, low, high in sorted(spans):
-        if merged and merged[-1][0] == version and low <= merged[-1][2] + 1:
-            merged[-1] = (version, merged[-1][1], max(high, merged[-1][2]))
-        else:
-            merged.append((version, low, high))
-    return merged
-
-
-def _without(span: Span, holes: list[Span]) -> Iterator[Span]:
-    version, low, high = span
-    for hole in holes:
-        if _touches((version, low, high), hole):
-            if low < hole[1]:
-                yield (version, low, hole[1] - 1)
-            low = hole[2] + 1
-            if low > high:
-                return
-    yield (version, low, high)
-
-
-def _resized(entry: IpRange, span: Span) -> IpRange:
-    kind = type(entry.start)
-    return replace(entry, start=kind(span[1]), end=kind(span[2]))
