@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from sfcutover.allowlist.component import Component, Field
-from sfcutover.allowlist.ranges import MAX_ADDRESSES, MAX_RANGES, Allowlist, IpRange
+from sfcutover.allowlist.ranges import MAX_ADDRESSES, MAX_RANGES, IpRange
 from sfcutover.util.document import Document
 
 Sign = Literal["+", "-", " "]
@@ -24,27 +24,19 @@ class RangeLine:
     entry: IpRange
 
 
-@dataclass(frozen=True)
-class FieldChange:
-    """A field's content as XML text, of a repeated one its elements; None where it is absent."""
+class FieldDocument(Document):
+    """A field's content as XML text; null where it is absent."""
 
     name: str
     before: str | None
     after: str | None
 
 
-@dataclass(frozen=True)
-class Capacity:
-    """How full a list is, of 128 ranges and 256 addresses."""
-
+class CapacityDocument(Document):
     ranges: int
     addresses: int
-    max_ranges: int = MAX_RANGES
-    max_addresses: int = MAX_ADDRESSES
-
-    @classmethod
-    def of(cls, allowlist: Allowlist) -> Capacity:
-        return cls(len(allowlist), allowlist.address_count)
+    max_ranges: int
+    max_addresses: int
 
 
 @dataclass(frozen=True)
@@ -54,7 +46,7 @@ class ComponentDiff:
     before: Component
     after: Component
     lines: tuple[RangeLine, ...]
-    fields: tuple[FieldChange, ...]
+    fields: tuple[FieldDocument, ...]
 
     @property
     def added(self) -> tuple[IpRange, ...]:
@@ -69,8 +61,14 @@ class ComponentDiff:
         return bool(self.added or self.removed or self.fields)
 
     @property
-    def capacity(self) -> Capacity:
-        return Capacity.of(self.after.allowlist)
+    def capacity(self) -> CapacityDocument:
+        allowlist = self.after.allowlist
+        return CapacityDocument(
+            ranges=len(allowlist),
+            addresses=allowlist.address_count,
+            max_ranges=MAX_RANGES,
+            max_addresses=MAX_ADDRESSES,
+        )
 
 
 def compare(before: Component, after: Component) -> ComponentDiff:
@@ -110,32 +108,26 @@ def _take(entry: IpRange, left: Counter[IpRange]) -> bool:
     return True
 
 
-def _compare_fields(before: Component, after: Component) -> list[FieldChange]:
-    old, new = _by_name(before), _by_name(after)
+def _compare_fields(before: Component, after: Component) -> list[FieldDocument]:
+    names = sorted({field.name for field in (*before.fields, *after.fields)})
+    every = ((name, _named(before, name), _named(after, name)) for name in names)
     return [
-        FieldChange(name, _shown(old.get(name)), _shown(new.get(name)))
-        for name in sorted(old.keys() | new.keys())
-        if _meaning(old.get(name)) != _meaning(new.get(name))
+        FieldDocument(name=name, before=_shown(old), after=_shown(new))
+        for name, old, new in every
+        if [field.content for field in old] != [field.content for field in new]
     ]
 
 
-def _by_name(component: Component) -> dict[str, list[Field]]:
-    """The fields by name; a repeated field's in their order, as it has meaning."""
-    fields: dict[str, list[Field]] = {}
-    for field in component.fields:
-        fields.setdefault(field.name, []).append(field)
-    return fields
+def _named(component: Component, name: str) -> list[Field]:
+    """The fields of that name; a repeated field's in their order, as it has meaning."""
+    return [field for field in component.fields if field.name == name]
 
 
-def _meaning(fields: list[Field] | None) -> list[str]:
-    return [field.content for field in fields or ()]
-
-
-def _shown(fields: list[Field] | None) -> str | None:
+def _shown(fields: list[Field]) -> str | None:
     """The content, or the elements themselves where there are several."""
-    if not fields:
-        return None
-    return fields[0].content if len(fields) == 1 else "".join(field.xml for field in fields)
+    if len(fields) == 1:
+        return fields[0].content
+    return "".join(field.xml for field in fields) if fields else None
 
 
 class RangeDocument(Document):
@@ -148,21 +140,6 @@ class RangeDocument(Document):
         if isinstance(data, IpRange):
             return {"range": str(data), "description": data.description}
         return data
-
-
-class FieldDocument(Document):
-    """A field's content as XML text; null where it is absent."""
-
-    name: str
-    before: str | None
-    after: str | None
-
-
-class CapacityDocument(Document):
-    ranges: int
-    addresses: int
-    max_ranges: int
-    max_addresses: int
 
 
 class ComponentDiffDocument(Document):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sfcutover.allowlist.component import Component
-from sfcutover.allowlist.diff import FieldChange, RangeDocument, compare
+from sfcutover.allowlist.diff import FieldDocument, RangeDocument, compare
 from sfcutover.allowlist.ranges import IpRange, subtract
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.util.document import Document
@@ -26,7 +26,7 @@ class Mismatch:
     left_over: tuple[IpRange, ...] = ()
     foreign: tuple[IpRange, ...] = ()
     descriptions: tuple[IpRange, ...] = ()
-    fields: tuple[FieldChange, ...] = ()
+    fields: tuple[FieldDocument, ...] = ()
 
     def __str__(self) -> str:
         parts = []

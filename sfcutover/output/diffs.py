@@ -7,7 +7,7 @@ from itertools import groupby
 
 import click
 
-from sfcutover.allowlist.diff import ComponentDiff, FieldChange, RangeLine
+from sfcutover.allowlist.diff import ComponentDiff, FieldDocument, RangeLine
 from sfcutover.allowlist.plan import PlannedPhase
 
 _LONGEST_RUN = 12
@@ -72,7 +72,7 @@ def _range_text(line: RangeLine, width: int) -> str:
     return click.style(text, fg=_COLORS[line.sign])
 
 
-def _field_texts(changes: Iterable[FieldChange]) -> Iterable[str]:
+def _field_texts(changes: Iterable[FieldDocument]) -> Iterable[str]:
     for change in changes:
         if change.before is not None:
             yield click.style(f"    - {change.name}: {change.before}", fg="red")
