@@ -6,8 +6,8 @@ import re
 
 import click
 
+from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.plan import live_phase
-from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.cli import Group
 from sfcutover.cli.context import Invocation, global_options
 from sfcutover.config.cutover import Target

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase, live_phase
 from sfcutover.allowlist.ranges import Allowlist, IpRange
-from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.results import StepEvidence

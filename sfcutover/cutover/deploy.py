@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from sfcutover.allowlist.diff import AllowlistDocument, ReadBack
 from sfcutover.allowlist.phases import Phase, PhaseName, check_order
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase
-from sfcutover.allowlist.readback import AllowlistDocument, ReadBack
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import Memory, TargetContext
 from sfcutover.cutover.deployment import Rollout, RolloutOptions

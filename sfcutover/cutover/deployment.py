@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sfcutover.allowlist.diff import ReadBack, read_back
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase
-from sfcutover.allowlist.readback import ReadBack, read_back
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cutover.permit import RemovalPermit, require_permit
 from sfcutover.errors import (

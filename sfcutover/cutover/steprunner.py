@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sfcutover.allowlist.readback import AllowlistDocument
+from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.results import Problem, StepResult
 from sfcutover.errors import Command, Text

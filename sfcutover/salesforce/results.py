@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.plan import PhaseDocument
-from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.util.document import Document
 
 

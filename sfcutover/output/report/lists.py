@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from sfcutover.allowlist.diff import ComponentDiffDocument
+from sfcutover.allowlist.diff import AllowlistDocument, ComponentDiffDocument
 from sfcutover.allowlist.phases import PhaseName
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
-from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.cutover.deploy import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.output.report.rundata import Entry, RunData, StepEvidence
 from sfcutover.output.report.timescale import clock

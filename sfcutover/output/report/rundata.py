@@ -12,11 +12,10 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from sfcutover.allowlist.diff import RangeDocument
+from sfcutover.allowlist.diff import AllowlistDocument, RangeDocument
 from sfcutover.allowlist.phases import Change
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.config.cutover import Cutover
 from sfcutover.config.traffic import Verify, Watch
 from sfcutover.cutover.evidence import Evidence

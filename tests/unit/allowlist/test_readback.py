@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from sfcutover.allowlist.carriers import CARRIERS, OAUTH_POLICIES
 from sfcutover.allowlist.component import Component, Field
+from sfcutover.allowlist.diff import ReadBack, read_back
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
-from sfcutover.allowlist.readback import ReadBack, read_back
 from sfcutover.allowlist.snapshot import Snapshot
 from tests.unit.strategies import described_ranges
 
