@@ -24,6 +24,7 @@ from sfcutover.cutover.refusals import blocked, not_listed, refused
 from sfcutover.errors import GateError, NetworkError, SfcutoverError
 from sfcutover.salesforce.org import RESTRICTED, SUCCESS, Login
 from sfcutover.traffic.egress import Egress, ask_echo
+from sfcutover.traffic.proxy import ProxySession
 from sfcutover.traffic.proxyerrors import EgressError
 from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 
@@ -122,7 +123,7 @@ class Verification:
     def _probe(self) -> ProbeResult:
         return probe(self.egress, self.echo_url, confidence=self.confidence)
 
-    def _redeem_once(self, session: requests.Session, certain: Address | None) -> None:
+    def _redeem_once(self, session: ProxySession, certain: Address | None) -> None:
         redemption = self.redeem(session)
         if redemption.outcome is RedemptionOutcome.BLOCKED:
             address, how = self._blocked_address(session, certain)
@@ -133,7 +134,7 @@ class Verification:
         self.on_redeemed(len(self._redeemed))
 
     def _blocked_address(
-        self, session: requests.Session, certain: Address | None
+        self, session: ProxySession, certain: Address | None
     ) -> tuple[str, str]:
         """The address a blocked redemption came from, and how that is known."""
         if certain is not None:
@@ -144,7 +145,7 @@ class Verification:
                     return str(login.source), "LoginHistory"
         return self._guess(session)
 
-    def _guess(self, session: requests.Session) -> tuple[str, str]:
+    def _guess(self, session: ProxySession) -> tuple[str, str]:
         """Addresses that take turns tell whose turn it was; else it may have been any."""
         size = len(self.wanted)
         if size == 1:

@@ -36,7 +36,7 @@ class Egress:
     proxy: ProxyUrl
     expected: tuple[IpRange, ...]
 
-    def session(self) -> requests.Session:
+    def session(self) -> ProxySession:
         """A session through this proxy and no other way, with a new connection for each request."""
         return ProxySession(self.proxy)
 
@@ -66,39 +66,34 @@ def echo_url_of(cutover: Cutover) -> str:
         raise ConfigError(
             "egress is not configured", where=cutover.where, hint="add egress: with old and new"
         )
-    text = cutover.egress.echo_url
-    return _check_echo_url(text.read(), text.where)
+    configured = cutover.egress.echo_url
+    url = configured.read()
+    if not is_http_url(url):
+        raise ConfigError(
+            "echo_url is no http or https URL without a user",
+            where=configured.where,
+            hint="name a page that answers with the address it sees, as http://ip.quotaguard.com",
+        )
+    return url
 
 
-def ask_echo(egress_session: requests.Session, echo_url: str) -> Address:
+def ask_echo(session: ProxySession, url: str) -> Address:
     """The address the echo sees: plain text or ``{"ip": "…"}``. Raises an EgressError."""
-    url = _check_echo_url(echo_url, None)
-    proxy: ProxyUrl | str = getattr(egress_session, "proxy", "in between")
     host = urlsplit(url).netloc
     try:
-        response = egress_session.get(
+        response = session.get(
             url,
             headers=_ECHO_HEADERS,
             timeout=(CONNECT_SECONDS, ECHO_READ_SECONDS),
             allow_redirects=False,
         )
     except requests.RequestException as error:
-        raise egress_error(error, proxy, url) from error
+        raise egress_error(error, session.proxy, url) from error
     if response.status_code == PROXY_AUTHENTICATION_REQUIRED:
-        raise proxy_refused(proxy)
+        raise proxy_refused(session.proxy)
     if not response.ok or response.is_redirect:
-        raise http_status_error(response, proxy, host)
+        raise http_status_error(response, session.proxy, host)
     return _address_in(response.content, host)
-
-
-def _check_echo_url(url: str, where: str | None) -> str:
-    if not is_http_url(url):
-        raise ConfigError(
-            "echo_url is no http or https URL without a user",
-            where=where,
-            hint="name a page that answers with the address it sees, as http://ip.quotaguard.com",
-        )
-    return url
 
 
 def _address_in(body: bytes, host: str) -> Address:

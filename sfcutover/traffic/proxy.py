@@ -11,14 +11,12 @@ import base64
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
 import requests
-from requests.adapters import BaseAdapter
 
 from sfcutover.errors import ConfigError
 from sfcutover.util.http import BoundedAdapter
@@ -145,6 +143,8 @@ class ProxySession(requests.Session):
     connection, and a connection that stays open would show one address only.
     """
 
+    __attrs__ = [*requests.Session.__attrs__, "proxy"]  # noqa: RUF012 - what a pickle of it holds
+
     def __init__(self, proxy: ProxyUrl) -> None:
         super().__init__()
         self.proxy = proxy
@@ -152,40 +152,27 @@ class ProxySession(requests.Session):
         self.max_redirects = 0
         bundles = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
         self.verify = next(filter(None, bundles), True)
-        self.mount("https://", _OneConnection(proxy))
-        self.mount("http://", _OneConnection(proxy))
+
+    def get_adapter(self, url: str | bytes) -> _OneConnection:
+        return _OneConnection(self.proxy)
 
 
-class _OneConnection(BaseAdapter):
-    """Makes an adapter, with its connection, for each request, and closes it."""
+class _OneConnection(BoundedAdapter):
+    """Makes one request through the proxy, and closes the connection.
 
-    def __init__(self, proxy: ProxyUrl) -> None:
-        super().__init__()
-        self._proxy = proxy
-
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
-        verify: bool | str = True,
-        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
-        with closing(_ProxyAdapter(self._proxy)) as adapter:
-            url = str(self._proxy)
-            return adapter.send(request, stream, timeout, verify, cert, {"http": url, "https": url})
-
-    def close(self) -> None:
-        """Nothing stays open."""
-
-
-class _ProxyAdapter(BoundedAdapter):
-    """Passes the password apart from the URL, which appears in logs and errors."""
+    It passes the password apart from the URL, which appears in logs and errors.
+    """
 
     def __init__(self, proxy: ProxyUrl) -> None:
         self._proxy = proxy
         super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
+    ) -> requests.Response:
+        options["proxies"] = dict.fromkeys(("http", "https"), str(self._proxy))
+        with closing(self):
+            return super().send(request, *args, **options)
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
         value = self._proxy.basic_auth

@@ -51,7 +51,7 @@ class EchoAnswerError(EgressError):
     """The echo answered something that is no IP address."""
 
 
-def egress_error(error: requests.RequestException, proxy: ProxyUrl | str, url: str) -> EgressError:
+def egress_error(error: requests.RequestException, proxy: ProxyUrl, url: str) -> EgressError:
     """What a failed request through a proxy means."""
     host = urlsplit(url).netloc.rpartition("@")[2]
     chain = _causes(error)
@@ -61,7 +61,7 @@ def egress_error(error: requests.RequestException, proxy: ProxyUrl | str, url: s
     return found or _tunnel(chain, proxy, host) or _connection(chain, proxy, host)
 
 
-def proxy_refused(proxy: ProxyUrl | str) -> ProxyRefusedError:
+def proxy_refused(proxy: ProxyUrl) -> ProxyRefusedError:
     return ProxyRefusedError(
         f"the proxy {proxy} refused the user or password",
         hint="check both in the proxy's URL, percent-encoded; the provider's page shows them",
@@ -69,7 +69,7 @@ def proxy_refused(proxy: ProxyUrl | str) -> ProxyRefusedError:
 
 
 def http_status_error(
-    response: requests.Response | None, proxy: ProxyUrl | str, host: str
+    response: requests.Response | None, proxy: ProxyUrl, host: str
 ) -> EchoHttpError:
     status = "a redirect" if response is None else f"HTTP {response.status_code}"
     return EchoHttpError(
@@ -127,12 +127,12 @@ def _in_tunnel(error: BaseException) -> bool:
     return any(frame.f_code.co_name == "_tunnel" for frame, _ in walk_tb(error.__traceback__))
 
 
-def _authentication(chain: list[BaseException], proxy: ProxyUrl | str) -> ProxyRefusedError | None:
+def _authentication(chain: list[BaseException], proxy: ProxyUrl) -> ProxyRefusedError | None:
     refused = _tunnel_status(chain) == PROXY_AUTHENTICATION_REQUIRED
     return proxy_refused(proxy) if refused or _named(chain, "SOCKS5AuthError") else None
 
 
-def _tls(chain: list[BaseException], proxy: ProxyUrl | str, host: str) -> EgressError | None:
+def _tls(chain: list[BaseException], proxy: ProxyUrl, host: str) -> EgressError | None:
     if not _any(chain, requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError):
         return None
     if _any(chain, ssl.SSLEOFError, ssl.SSLZeroReturnError):  # it broke, and nothing was wrong
@@ -148,7 +148,7 @@ def _tls(chain: list[BaseException], proxy: ProxyUrl | str, host: str) -> Egress
     )
 
 
-def _tunnel(chain: list[BaseException], proxy: ProxyUrl | str, host: str) -> EgressError | None:
+def _tunnel(chain: list[BaseException], proxy: ProxyUrl, host: str) -> EgressError | None:
     """The proxy has answered, and did not connect."""
     status = _tunnel_status(chain)
     if status is None and not _named(chain, "SOCKS5Error"):
@@ -160,7 +160,7 @@ def _tunnel(chain: list[BaseException], proxy: ProxyUrl | str, host: str) -> Egr
     )
 
 
-def _connection(chain: list[BaseException], proxy: ProxyUrl | str, host: str) -> EgressError:
+def _connection(chain: list[BaseException], proxy: ProxyUrl, host: str) -> EgressError:
     """A connection that failed before the proxy had answered, or broke later."""
     general = next((each for each in chain if type(each).__name__ == "GeneralProxyError"), None)
     if general and "invalid data" in str(general):

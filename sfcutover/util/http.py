@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -41,17 +42,13 @@ class BoundedAdapter(HTTPAdapter):
     """Reads the whole answer at once, within the limits."""
 
     def send(
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
-        verify: bool | str = True,
-        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
-        proxies: Mapping[str, str] | None = None,
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
     ) -> requests.Response:
-        limit = timeout or (CONNECT_SECONDS, READ_SECONDS)
+        """A session passes every option by its name."""
+        options["stream"] = True
+        options["timeout"] = options.get("timeout") or (CONNECT_SECONDS, READ_SECONDS)
         try:
-            response = super().send(request, True, limit, verify, cert, proxies)
+            response = super().send(request, *args, **options)
         except requests.RequestException:
             raise
         except OSError as error:  # requests' way to say that the authorities' file is missing
