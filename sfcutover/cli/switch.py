@@ -29,7 +29,7 @@ from sfcutover.errors import GateError, InterruptedRunError
 from sfcutover.output.json import print_document
 from sfcutover.output.text import probe_text
 from sfcutover.traffic.canary import Canary
-from sfcutover.traffic.switch import DRAIN_SECONDS, SWITCH_IMPACT, Direction, SwitchFacts
+from sfcutover.traffic.switch import DRAIN_SECONDS, SWITCH_IMPACT, Direction, question_of
 from sfcutover.util.clock import Clock
 
 
@@ -85,7 +85,7 @@ def _switched(context: StepContext, direction: Direction) -> float:
 def _switched_by_hand(run: Invocation, direction: Direction) -> float:
     """Ask whether the operator has moved the traffic; how many seconds that took."""
     started = time.monotonic()
-    question = SwitchFacts.of_cutover(run.cutover, direction).question
+    question = question_of(run.cutover, direction)
     if not (_at_terminal() and run.console.confirm(question)):
         raise InterruptedRunError(
             "it was not confirmed that the traffic has moved",

@@ -19,11 +19,11 @@ from sfcutover.errors import ConfigError, InterruptedRunError
 from sfcutover.traffic.switch import (
     SWITCH_IMPACT,
     Direction,
-    SwitchFacts,
     SwitchNotRunError,
     await_end,
     command_failed,
     command_of,
+    facts_of,
     read_record,
     run_in_helper,
 )
@@ -69,8 +69,8 @@ def switch(context: StepContext, direction: Direction) -> SwitchEvidence:
     if read_record(record) is None:
         _require_not_begun_elsewhere(context, direction)
         context.tell("switching", direction=direction, place=context.control.place)
-        facts = SwitchFacts.of_cutover(context.cutover, direction)
-        environment = child_environment(secret_variables(context.cutover), facts.variables)
+        facts = facts_of(context.cutover, direction)
+        environment = child_environment(secret_variables(context.cutover), facts)
         context.control.require_lock()
         try:
             run_in_helper(argv, environment, record, timeout=config.timeout, output=context.note)

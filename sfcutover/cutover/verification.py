@@ -133,9 +133,7 @@ class Verification:
         self._redeemed.append(redemption)
         self.on_redeemed(len(self._redeemed))
 
-    def _blocked_address(
-        self, session: ProxySession, certain: Address | None
-    ) -> tuple[str, str]:
+    def _blocked_address(self, session: ProxySession, certain: Address | None) -> tuple[str, str]:
         """The address a blocked redemption came from, and how that is known."""
         if certain is not None:
             return str(certain), "its own proxy was used"

@@ -1,22 +1,42 @@
-"""The canary: a grant of the ISV's own, redeemed through an egress to prove an address."""
+"""The canary: a grant of the ISV's own, redeemed through an egress to prove an address.
+
+A token that may be rotated is redeemed in a helper process, which stores the new token even if
+this process is killed. A token whose answer was lost is never redeemed again.
+"""
 
 from __future__ import annotations
 
+import atexit
 import ipaddress
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 
 import requests
 
 from sfcutover.allowlist.ranges import Address
 from sfcutover.config.cutover import Cutover, Target
 from sfcutover.config.traffic import Verify
-from sfcutover.errors import ConfigError
+from sfcutover.errors import AuthError, ConfigError, InterruptedRunError
 from sfcutover.traffic.egress import Egress, echo_url_of, egress_of
+from sfcutover.traffic.helperprocess import HelperKilledError, HelperPool
 from sfcutover.traffic.proxy import ProxyUrl
-from sfcutover.traffic.redeemer import redeem_from
-from sfcutover.traffic.redemption import Redemption
-from sfcutover.traffic.tokenendpoint import TokenEndpoint, token_endpoint
+from sfcutover.traffic.redemption import (
+    Redemption,
+    RedemptionOutcome,
+    TokenEndpoint,
+    token_endpoint,
+)
 from sfcutover.traffic.tokenstores import TokenStore, token_store
+from sfcutover.util.files import fingerprint, state_folder, write_durably
+from sfcutover.util.secrets import Secret
+
+_GRANT_IN_DOUBT = "this grant may be lost; other customers' tokens are untouched"
+_helpers = HelperPool()
+atexit.register(_helpers.close_idle)
+os.register_at_fork(after_in_child=_helpers.forget)
 
 
 class Canary:
@@ -83,3 +103,95 @@ class Canary:
     def redeem_in(self, session: requests.Session) -> Redemption:
         """One redemption through a session that is open."""
         return redeem_from(self.store, self.endpoint, session)
+
+
+def redeem_from(
+    store: TokenStore, endpoint: TokenEndpoint, session: requests.Session
+) -> Redemption:
+    """Redeem the store's token; a new one is in the store, durably, when this returns.
+
+    Store, endpoint and session must be picklable. Raises ConfigError, before anything is
+    redeemed, if the store can't be read, or if the token may be rotated and the store can't
+    take a new one; AuthError for a token whose answer was lost before; OperationFailedError if
+    the store did not take the new token.
+    """
+    if not store.may_rotate:
+        return redeem_and_store(store, endpoint, session)
+    if not store.writable:
+        raise ConfigError(
+            "the refresh token is not redeemed: the org may replace it, and a new one could not "
+            "be stored here",
+            where=store.where,
+            hint="keep it in {file: PATH} or {get: [argv], put: [argv]}; or write rotation: false "
+            "beside it if the app does not rotate refresh tokens",
+        )
+    try:
+        return _helpers.call(_redeem_and_close, store, endpoint, session)
+    except HelperKilledError:
+        words = "the helper process that redeems was killed"
+        time = datetime.now(UTC)
+        return Redemption(RedemptionOutcome.UNKNOWN, time, description=words, answer_lost=True)
+
+
+def redeem_and_store(
+    store: TokenStore,
+    endpoint: TokenEndpoint,
+    session: requests.Session,
+    is_wanted: Callable[[], bool] = lambda: True,
+) -> Redemption:
+    """Lock, read, redeem, and store a new token before the redemption is reported.
+
+    is_wanted: asked once the lock is held. Raises what the store raises.
+    """
+    with store.locked():
+        token = store.read()
+        mark = _mark_of_lost_answer(token)
+        if store.may_rotate:
+            _refuse_lost(mark, store.where)
+        if not is_wanted():
+            raise InterruptedRunError("no process waits for the redemption", hint="redeem again")
+        redemption = endpoint.redeem(token, session)
+        if redemption.new_token is not None:
+            store.write(redemption.new_token, replaced=token)
+        elif redemption.answer_lost and store.may_rotate:
+            _note(mark, redemption.time)
+    return redemption
+
+
+def _redeem_and_close(
+    store: TokenStore,
+    endpoint: TokenEndpoint,
+    session: requests.Session,
+    is_wanted: Callable[[], bool],
+) -> Redemption:
+    """In the helper process, with a session of its own."""
+    with session:
+        return redeem_and_store(store, endpoint, session, is_wanted)
+
+
+def _mark_of_lost_answer(token: Secret) -> Path:
+    """The file that exists if this token must not be redeemed again."""
+    return state_folder() / f"answer-lost-{fingerprint(token.reveal())}"
+
+
+def _refuse_lost(mark: Path, where: str) -> None:
+    if mark.exists():
+        raise AuthError(
+            "this refresh token was redeemed and the answer was lost, so it may be used up; "
+            "it is never redeemed again",
+            where=where,
+            hint="authorize the app again and put the new token into the store; or, if "
+            f"LoginHistory has no redemption of that time, delete {mark}",
+            tokens=_GRANT_IN_DOUBT,
+        )
+
+
+def _note(mark: Path, time: datetime) -> None:
+    try:
+        write_durably(mark, f"{time.isoformat()}\n")
+    except OSError as error:
+        raise ConfigError(
+            f"the answer to a redemption was lost, and {mark} can't be written: {error.strerror}",
+            hint="treat this token as used up: authorize the app again",
+            tokens=_GRANT_IN_DOUBT,
+        ) from None

@@ -18,6 +18,7 @@ from typing import Literal
 
 from filelock import Timeout
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.cutover import Cutover
 from sfcutover.config.traffic import Switch
 from sfcutover.errors import ConfigError, OperationFailedError
@@ -34,40 +35,30 @@ SWITCH_IMPACT = (
 )
 
 
-@dataclass(frozen=True)
-class SwitchFacts:
-    """What the command learns as SFCUTOVER_* variables; none of it is secret.
+def facts_of(cutover: Cutover, direction: Direction) -> dict[str, str]:
+    """What the command learns; none of it is secret. The ranges are separated by commas.
 
-    direction: apply (traffic goes to new) or revert (back to old). old, new: ranges,
-    separated by commas.
+    direction: apply (traffic goes to new) or revert (back to old).
     """
+    return {
+        "SFCUTOVER_CUTOVER": cutover.name,
+        "SFCUTOVER_APP": cutover.app,
+        "SFCUTOVER_DIRECTION": direction,
+        "SFCUTOVER_OLD": _joined(cutover.change.old),
+        "SFCUTOVER_NEW": _joined(cutover.change.new),
+    }
 
-    cutover: str
-    app: str
-    direction: Direction
-    old: str
-    new: str
 
-    @classmethod
-    def of_cutover(cls, cutover: Cutover, direction: Direction) -> SwitchFacts:
-        old, new = (",".join(map(str, each)) for each in (cutover.change.old, cutover.change.new))
-        return cls(cutover.name, cutover.app, direction, old, new)
+def question_of(cutover: Cutover, direction: Direction) -> str:
+    """The question to a person who moves the traffic by hand."""
+    away, to = _joined(cutover.change.old), _joined(cutover.change.new)
+    if direction == "revert":
+        away, to = to, away
+    return f"Move the traffic of {cutover.app} to {to} (away from {away}). Is that done?"
 
-    @property
-    def variables(self) -> dict[str, str]:
-        return {
-            "SFCUTOVER_CUTOVER": self.cutover,
-            "SFCUTOVER_APP": self.app,
-            "SFCUTOVER_DIRECTION": self.direction,
-            "SFCUTOVER_OLD": self.old,
-            "SFCUTOVER_NEW": self.new,
-        }
 
-    @property
-    def question(self) -> str:
-        """The question to a person who moves the traffic by hand."""
-        to, away = (self.new, self.old) if self.direction == "apply" else (self.old, self.new)
-        return f"Move the traffic of {self.app} to {to} (away from {away}). Is that done?"
+def _joined(ranges: Sequence[IpRange]) -> str:
+    return ",".join(map(str, ranges))
 
 
 def command_of(config: Switch, direction: Direction) -> tuple[str, ...]:

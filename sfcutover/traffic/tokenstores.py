@@ -1,20 +1,28 @@
-"""The stores of a refresh token: a file, a pair of commands, or an environment variable."""
+"""The stores of a refresh token: a file, a pair of commands, or an environment variable; and
+where a new token is saved while, or because, its store does not take it."""
 
 from __future__ import annotations
 
 import os
 import stat
 import subprocess
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_chain,
+    wait_fixed,
+)
 
 from sfcutover.config import traffic
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.traffic.redemption import is_token
-from sfcutover.traffic.tokenrecovery import NotWrittenError, RecoveryFile
 from sfcutover.util.files import (
     fingerprint,
     prove_writable,
@@ -33,32 +41,52 @@ from sfcutover.util.secrets import (
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-class TokenStore(Protocol):
-    """The store of one refresh token."""
+RETRY_SECONDS = (0.2, 0.8, 2.0)  # pauses between the tries to write to a store
+Write = Callable[[Secret], None]  # raises NotWrittenError
+
+
+@dataclass(frozen=True)
+class TokenStore(ABC):
+    """The store of one refresh token.
+
+    where: ``file:line`` of cutover.yaml. may_rotate: True unless cutover.yaml says that a
+    redemption brings no new token.
+    """
+
+    where: str
+    may_rotate: bool
 
     @property
     def writable(self) -> bool:
         """True if a new token can be stored."""
+        return True
 
-    @property
-    def may_rotate(self) -> bool:
-        """True unless cutover.yaml says that a redemption brings no new token."""
-
-    @property
-    def where(self) -> str:
-        """``file:line`` of cutover.yaml."""
-
+    @abstractmethod
     def read(self) -> Secret:
         """The token that is valid now. Raises ConfigError."""
 
+    @abstractmethod
     def write(self, token: Secret, replaced: Secret) -> None:
         """Store a new token in place of the one read; durable when it returns.
 
         Raises OperationFailedError saying where the token is.
         """
 
-    def locked(self) -> AbstractContextManager[None]:
-        """Hold the lock of this token, which one thread of one process has at a time."""
+    @abstractmethod
+    def _lock(self) -> tuple[Path, str]:
+        """The lock's file, and the token's name for people."""
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock of this token, which one thread of one process has at a time.
+
+        Raises ConfigError if its folder, where a new token is written, takes no new file.
+        """
+        path, name = self._lock()
+        with token_lock(path, name):
+            if self.may_rotate and self.writable:
+                prove_writable(path.parent, self.where)
+            yield
 
 
 def token_store(config: traffic.TokenStore) -> TokenStore:
@@ -72,29 +100,20 @@ def token_store(config: traffic.TokenStore) -> TokenStore:
 
 
 @dataclass(frozen=True)
-class FileStore:
+class FileStore(TokenStore):
     """A file that only its owner can read. path: the real one; a link is followed once."""
 
-    where: str
-    may_rotate: bool
     path: Path
-    writable: bool = field(default=True, init=False)
 
     def read(self) -> Secret:
         """Raises ConfigError unless the file is the owner's alone and holds one token."""
         return self._recovery().recover(self._read_file(), self._write_file)
 
     def write(self, token: Secret, replaced: Secret) -> None:
-        """Raises OperationFailedError saying where the token is if the file can't be written."""
         self._recovery().write_or_save(self._write_file, token, replaced)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """The lock lies beside the file. Raises ConfigError if the folder takes no new file."""
-        with token_lock(self.path.with_name(f".{self.path.name}.lock"), f"the token {self.path}"):
-            if self.may_rotate:
-                prove_writable(self.path.parent, self.where)
-            yield
+    def _lock(self) -> tuple[Path, str]:
+        return self.path.with_name(f".{self.path.name}.lock"), f"the token {self.path}"
 
     def _recovery(self) -> RecoveryFile:
         return RecoveryFile(f"file {self.path}", str(self.path))
@@ -146,14 +165,12 @@ class FileStore:
 
 
 @dataclass(frozen=True)
-class CommandStore:
+class CommandStore(TokenStore):
     """get prints the token; put reads a new one from its stdin. Both run without a shell.
 
     The lock and the recovery file are this machine's: use the token on no other machine.
     """
 
-    where: str
-    may_rotate: bool
     get: tuple[str, ...]
     put: tuple[str, ...]
 
@@ -185,15 +202,9 @@ class CommandStore:
         recovery.write_or_save(self._run_put, token, replaced)
         recovery.drop()
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Raises ConfigError if the folder of the recovery file takes no new file."""
-        folder = state_folder()
-        path = folder / f"command-{fingerprint(self._identity)}.lock"
-        with token_lock(path, f"the token of {self.get[0]}"):
-            if self.may_rotate:
-                prove_writable(folder, self.where)
-            yield
+    def _lock(self) -> tuple[Path, str]:
+        name = f"command-{fingerprint(self._identity)}.lock"
+        return state_folder() / name, f"the token of {self.get[0]}"
 
     @property
     def _identity(self) -> str:
@@ -221,13 +232,14 @@ class CommandStore:
 
 
 @dataclass(frozen=True)
-class EnvironmentStore:
+class EnvironmentStore(TokenStore):
     """An environment variable, which can't take a new token."""
 
-    where: str
-    may_rotate: bool
     name: str
-    writable: bool = field(default=False, init=False)
+
+    @property
+    def writable(self) -> bool:
+        return False
 
     def read(self) -> Secret:
         """Raises ConfigError."""
@@ -244,11 +256,9 @@ class EnvironmentStore:
         """Always raises OperationFailedError; the token is shown nowhere."""
         raise _no_store(f"the environment variable {self.name} can't be written", self.where)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        path = state_folder() / f"environment-{fingerprint(self.read().reveal())}.lock"
-        with token_lock(path, f"the token in {self.name}"):
-            yield
+    def _lock(self) -> tuple[Path, str]:
+        name = f"environment-{fingerprint(self.read().reveal())}.lock"
+        return state_folder() / name, f"the token in {self.name}"
 
 
 def _no_store(reason: str, where: str) -> OperationFailedError:
@@ -259,3 +269,99 @@ def _no_store(reason: str, where: str) -> OperationFailedError:
         tokens="the grant's old refresh token is void and its new one is gone: this grant is "
         "lost. Other customers' tokens are untouched",
     )
+
+
+class NotWrittenError(Exception):
+    """Why a store did not take a token; never quotes one."""
+
+
+class RecoveryFile:
+    """The recovery file of one store.
+
+    identity: what tells the store from others; label: its name for people.
+    """
+
+    def __init__(self, identity: str, label: str) -> None:
+        self.path: Path = state_folder() / f"recovery-{fingerprint(identity)}.token"
+        self._label = label
+
+    def save(self, token: Secret, replaced: Secret) -> None:
+        """Durable and 0600 when it returns. Raises OSError."""
+        write_durably(self.path, f"{token.reveal()}\n{fingerprint(replaced.reveal())}\n")
+
+    def drop(self) -> None:
+        """Remove the file; if that fails, the next read finds its token in the store."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+    def recover(self, current: Secret, write: Write) -> Secret:
+        """The token that is valid now; one that the store should hold is written to it first.
+
+        current: the token in the store. Raises ConfigError if it is unclear which token is
+        valid, and what write_or_save raises.
+        """
+        pending = self._pending(current)
+        if pending is None:
+            return current
+        self.write_or_save(write, pending, current)
+        self.drop()
+        return pending
+
+    def write_or_save(self, write: Write, token: Secret, replaced: Secret) -> None:
+        """Call write until it succeeds, with growing pauses; at last save the token here.
+
+        Raises OperationFailedError saying where the token is.
+        """
+        tries = Retrying(
+            retry=retry_if_exception_type(NotWrittenError),
+            stop=stop_after_attempt(len(RETRY_SECONDS) + 1),
+            wait=wait_chain(*map(wait_fixed, RETRY_SECONDS)),
+            reraise=True,
+        )
+        try:
+            tries(write, token)
+        except NotWrittenError as error:
+            raise self._saved(str(error), token, replaced) from None
+
+    def _pending(self, current: Secret) -> Secret | None:
+        """The token that the store should hold in place of its current one, if any."""
+        try:
+            token, mark = self.path.read_text(encoding="utf-8").split()
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            raise self._unclear("it can't be read") from None
+        if token == current.reveal():
+            self.drop()
+            return None
+        if mark != fingerprint(current.reveal()):
+            raise self._unclear(f"{self._label} has changed since")
+        return Secret(token)
+
+    def _saved(self, reason: str, token: Secret, replaced: Secret) -> OperationFailedError:
+        try:
+            self.save(token, replaced)
+        except OSError as error:
+            return self._lost(f"{reason}; {self.path}: {error.strerror}")
+        return OperationFailedError(
+            f"{self._label} did not take the new refresh token ({reason}); the token is in "
+            f"{self.path}",
+            hint="repair the store, then run this again: it puts that token there first",
+            tokens="the old refresh token is void; the new one works, and exists only in that "
+            "file. Other customers' tokens are untouched",
+        )
+
+    def _lost(self, reason: str) -> OperationFailedError:
+        return OperationFailedError(
+            f"the new refresh token could be stored nowhere ({reason})",
+            hint="repair the store, authorize the app again, and put the new refresh token there",
+            tokens="this grant is lost: its old token is void. Other customers' tokens are "
+            "untouched",
+        )
+
+    def _unclear(self, reason: str) -> ConfigError:
+        return ConfigError(
+            f"{self.path} holds a newer refresh token for {self._label}, but {reason}",
+            hint="find out which token works: put the file's first line into the store, or trust "
+            "the store; then delete the file",
+        )

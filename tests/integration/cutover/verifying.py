@@ -14,8 +14,7 @@ from sfcutover.emulator.emulator import Emulator
 from sfcutover.salesforce.org import LoginHistory, Org
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl
-from sfcutover.traffic.redemption import Redemption
-from sfcutover.traffic.tokenendpoint import TokenEndpoint
+from sfcutover.traffic.redemption import Redemption, TokenEndpoint
 from sfcutover.util.secrets import Secret
 from tests.support import SECURITY, SECURITY_NAME, Token
 

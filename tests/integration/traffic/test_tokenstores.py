@@ -12,10 +12,9 @@ import pytest
 import requests
 
 from sfcutover.errors import ConfigError, OperationFailedError
-from sfcutover.traffic import redeemer, tokenrecovery, tokenstores
-from sfcutover.traffic.redeemer import redeem_from
-from sfcutover.traffic.redemption import RedemptionOutcome
-from sfcutover.traffic.tokenendpoint import TokenEndpoint
+from sfcutover.traffic import canary, tokenstores
+from sfcutover.traffic.canary import redeem_from
+from sfcutover.traffic.redemption import RedemptionOutcome, TokenEndpoint
 from sfcutover.traffic.tokenstores import FileStore, TokenStore
 from sfcutover.util.http import new_session
 from sfcutover.util.secrets import Secret
@@ -44,9 +43,9 @@ else:
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(tokenrecovery, "RETRY_SECONDS", (0.0, 0.001, 0.002))
+    monkeypatch.setattr(tokenstores, "RETRY_SECONDS", (0.0, 0.001, 0.002))
     yield tmp_path / "state" / "sfcutover"
-    redeemer._helpers.close_idle()
+    canary._helpers.close_idle()
 
 
 @pytest.fixture
@@ -241,7 +240,7 @@ def test_a_put_that_takes_too_long_has_failed(
     kept: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokenstores, "COMMAND_TIMEOUT_SECONDS", 0.05)
-    monkeypatch.setattr(tokenrecovery, "RETRY_SECONDS", (0.0,))
+    monkeypatch.setattr(tokenstores, "RETRY_SECONDS", (0.0,))
     store = command_store(kept, put=["sleep", "30"])
     with pytest.raises(OperationFailedError, match="took longer than"):
         store.write(NEW, replaced=Secret(FIRST))
@@ -264,7 +263,7 @@ def test_a_token_that_can_be_kept_nowhere_is_called_lost(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tokenrecovery, "write_durably", full)
+    monkeypatch.setattr(tokenstores, "write_durably", full)
     with pytest.raises(OperationFailedError, match="stored nowhere") as caught:
         store.write(NEW, replaced=Secret(FIRST))
     assert "No space left" in str(caught.value)

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from sfcutover.config.cutover import parse_config
 from sfcutover.config.traffic import Switch
 from sfcutover.errors import ConfigError
-from sfcutover.traffic.switch import Direction, SwitchFacts, command_of
+from sfcutover.traffic.switch import Direction, command_of, facts_of, question_of
 
 OLD, NEW = "203.0.113.10,203.0.113.12-203.0.113.14", "198.51.100.20"
+CUTOVER = parse_config(
+    f"""\
+version: 1
+name: move
+app: Acme_Connector
+old: [{OLD}]
+new: [{NEW}]
+targets: [{{name: packaging, org: {{alias: acme}}}}]
+""",
+    "cutover.yaml",
+)
 
 
 def test_without_a_command_for_the_way_back_the_operator_moves_it() -> None:
@@ -18,7 +30,16 @@ def test_without_a_command_for_the_way_back_the_operator_moves_it() -> None:
 
 @pytest.mark.parametrize(("direction", "to", "away"), [("apply", NEW, OLD), ("revert", OLD, NEW)])
 def test_the_operator_is_asked_for_one_direction(direction: Direction, to: str, away: str) -> None:
-    facts = SwitchFacts("move", "Acme_Connector", direction, OLD, NEW)
-    assert facts.question == (
+    assert question_of(CUTOVER, direction) == (
         f"Move the traffic of Acme_Connector to {to} (away from {away}). Is that done?"
     )
+
+
+def test_the_command_learns_the_cutover_and_the_direction() -> None:
+    assert facts_of(CUTOVER, "revert") == {
+        "SFCUTOVER_CUTOVER": "move",
+        "SFCUTOVER_APP": "Acme_Connector",
+        "SFCUTOVER_DIRECTION": "revert",
+        "SFCUTOVER_OLD": OLD,
+        "SFCUTOVER_NEW": NEW,
+    }

@@ -16,15 +16,14 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from sfcutover.emulator.faults import Fault
-from sfcutover.traffic import tokenendpoint
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl
 from sfcutover.traffic.redemption import (
     MAX_ANSWER_BYTES,
     Redemption,
     RedemptionOutcome,
+    TokenEndpoint,
 )
-from sfcutover.traffic.tokenendpoint import TokenEndpoint
 from sfcutover.util.http import new_session
 from sfcutover.util.secrets import MAX_QUOTED, Secret
 from tests.support import StartEmulator, StartServer, answer, listening
@@ -212,7 +211,7 @@ def test_a_proxy_that_is_not_there_is_a_proxy_s_failure(scheme: str, url: str) -
 
 
 def test_a_proxy_that_says_nothing_has_not_got_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenendpoint, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("sfcutover.traffic.redemption.CONNECT_SECONDS", 0.1)
     ended = threading.Event()
 
     def talk(connection: socket.socket) -> None:
@@ -276,7 +275,7 @@ def receive_form(connection: socket.socket) -> bytes:
 def test_an_answer_that_does_not_come_is_lost(
     session: requests.Session, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokenendpoint, "READ_SECONDS", 0.1)
+    monkeypatch.setattr("sfcutover.traffic.redemption.READ_SECONDS", 0.1)
     ended = threading.Event()
 
     def wait(_: BaseHTTPRequestHandler) -> None:

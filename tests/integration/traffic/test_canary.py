@@ -21,10 +21,9 @@ import requests
 from sfcutover.config.traffic import Verify
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, OperationFailedError
-from sfcutover.traffic import helperprocess, redeemer
-from sfcutover.traffic.redeemer import redeem_from
-from sfcutover.traffic.redemption import RedemptionOutcome
-from sfcutover.traffic.tokenendpoint import TokenEndpoint, token_endpoint
+from sfcutover.traffic import canary, helperprocess
+from sfcutover.traffic.canary import redeem_from
+from sfcutover.traffic.redemption import RedemptionOutcome, TokenEndpoint, token_endpoint
 from sfcutover.traffic.tokenstores import token_store
 from sfcutover.util import files
 from sfcutover.util.http import new_session
@@ -36,7 +35,7 @@ from tests.integration.traffic.rotation import (
     redeem_in_a_group,
     redeem_once,
 )
-from tests.integration.traffic.test_tokenendpoint import closed_port, egress
+from tests.integration.traffic.test_redemption import closed_port, egress
 from tests.support import StartEmulator, StartServer
 from tests.unit.traffic.stores import FIRST, store_of, write_token
 
@@ -48,7 +47,7 @@ WORKERS.set_forkserver_preload(["tests.integration.traffic.rotation"])
 def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     yield
-    redeemer._helpers.close_idle()
+    canary._helpers.close_idle()
 
 
 @pytest.fixture
@@ -99,7 +98,7 @@ def test_one_helper_serves_one_redemption_after_the_other(
     (tmp_path / "link").symlink_to(path)
     for name in ("token", "link", "token"):
         redeem_from(store_of(file=str(tmp_path / name)), endpoint, session)
-    assert len(redeemer._helpers._idle) == 1
+    assert len(canary._helpers._idle) == 1
 
 
 def test_an_idle_helper_serves_the_next_store(
@@ -133,11 +132,11 @@ def test_no_more_helpers_wait_than_needed(
     stores = [store_of(file=str(write_token(tmp_path / f"token-{each}"))) for each in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda store: redeem_from(store, endpoint, session), stores))
-    assert len(redeemer._helpers._idle) == 2
+    assert len(canary._helpers._idle) == 2
 
 
 def idle_child() -> subprocess.Popen[bytes]:
-    (helper,) = redeemer._helpers._idle
+    (helper,) = canary._helpers._idle
     return helper.process
 
 
@@ -340,11 +339,11 @@ def test_a_helper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) 
     """Its end of a pipe, which it inherits from nobody else, is closed by then."""
     path = write_token(tmp_path / "token")
     code = (
-        "import os, signal, sys; from sfcutover.traffic import redeemer\n"
+        "import os, signal, sys; from sfcutover.traffic import canary\n"
         "from tests.integration.traffic.rotation import *\n"
         "store = store_of(file=sys.argv[1])\n"
-        "redeemer.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
-        "print(redeemer._helpers._idle[0].process.pid, flush=True)\n"
+        "canary.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
+        "print(canary._helpers._idle[0].process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run(
@@ -365,14 +364,14 @@ def test_a_helper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) 
 
 def test_an_exit_leaves_no_warning_and_no_process(endpoint: TokenEndpoint, tmp_path: Path) -> None:
     code = (
-        "import os, sys; from sfcutover.traffic import redeemer\n"
+        "import os, sys; from sfcutover.traffic import canary\n"
         "from tests.integration.traffic.rotation import *\n"
         "store = store_of(file=sys.argv[1])\n"
-        "redeemer.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
-        "print(redeemer._helpers._idle[0].process.pid)\n"
+        "canary.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
+        "print(canary._helpers._idle[0].process.pid)\n"
         "if not os.fork(): sys.exit()\n"
         "os.wait()\n"
-        "redeemer.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
+        "canary.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, str(write_token(tmp_path / "t")), endpoint.url],
