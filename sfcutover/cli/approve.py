@@ -10,8 +10,8 @@ from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.run import perform
 from sfcutover.cli.runs import open_store
 from sfcutover.cutover.controller import AlreadyClaimedError, RunController
+from sfcutover.cutover.progress import FORWARDS, Pause, RunProgress
 from sfcutover.errors import Advice, Command, ConfigError, GateError
-from sfcutover.runs.progress import FORWARDS, Pause, RunProgress
 from sfcutover.runs.store import Run, RunStore
 from sfcutover.util.processes import current_actor
 

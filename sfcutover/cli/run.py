@@ -13,14 +13,14 @@ from sfcutover.cli.readiness import require_runnable, require_secrets, require_s
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.cutover.alerts import announcement
 from sfcutover.cutover.controller import LEAVING_SECONDS, Permissions, RunController
+from sfcutover.cutover.following import failure_of_run, interruption_of_run
+from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.shared import SHUTDOWN_GUARD
 from sfcutover.cutover.workflow import PAUSES
 from sfcutover.errors import Advice, Command, ConfigError, InterruptedRunError
 from sfcutover.output.events import JsonView
-from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.results import failure_of_run, interruption_of_run
+from sfcutover.runs.database import BackgroundThread
 from sfcutover.runs.store import Run, RunOptions, RunStore
-from sfcutover.runs.threads import BackgroundThread
 
 
 @click.command("run")
