@@ -68,7 +68,7 @@ def make_folders_durably(folder: Path) -> None:
 
 
 def write_new(path: Path, text: str, *, force: bool) -> None:
-    """Write a file a person will edit (UTF-8, mode 0644 less the umask), whole or not at all.
+    """Write a file for a person to edit (UTF-8, mode 0644 less the umask), whole or not at all.
 
     Raises FileExistsError if it is there and force is not set, and OSError.
     """
