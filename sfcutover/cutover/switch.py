@@ -20,6 +20,7 @@ from sfcutover.traffic.switch import (
     SWITCH_IMPACT,
     Direction,
     SwitchFacts,
+    SwitchNotRunError,
     await_end,
     command_failed,
     command_of,
@@ -130,7 +131,14 @@ def _ended(config: Switch, direction: Direction, path: Path) -> SwitchEvidence:
             hint="find out where traffic leaves now; approve runs the command again",
             tokens=_UNKNOWN,
         )
-    raise command_failed(record.words, command_of(config, direction)[0], direction, config.where)
+    program = command_of(config, direction)[0]
+    if record.could_not_run:
+        raise SwitchNotRunError(
+            f"the switch command {program} {record.words}",
+            where=config.where,
+            hint="check its name, PATH and permissions; it runs without a shell",
+        )
+    raise command_failed(record.words, program, direction, config.where)
 
 
 def _interrupted(path: Path, program: str, where: str) -> InterruptedRunError:

@@ -3,84 +3,122 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
-from werkzeug.wrappers import Response
+from pydantic import ValidationError, validate_call
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Request, Response
 
-from sfcutover.allowlist.ranges import IpRange
-from sfcutover.emulator.clock import soap_time
+from sfcutover.emulator.app import MAX_BODY
+from sfcutover.emulator.edits import Edit
 from sfcutover.emulator.faults import Fault
-from sfcutover.emulator.oauth import TokenEndpoint
-from sfcutover.emulator.org import Org
-from sfcutover.emulator.people import People
+from sfcutover.emulator.formats import is_same_secret, soap_time
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-class _Ranges(BaseModel):
-    ranges: list[str]
+    from sfcutover.emulator.emulator import Emulator
 
-
-class _Person(BaseModel):
-    name: str
-    legacy: bool = False
+_PREFIX = "/emulator/"
+_RESULTS = {"grants": "refresh_token", "codes": "code"}  # what a new one is called
 
 
 class Admin:
-    """``/emulator/faults`` (GET, POST, DELETE); to look at: log, state, redemptions, allowlist.
+    """``/emulator/…`` before another WSGI application, which answers all other paths.
 
-    POST ``support`` with ``{"ranges": […]}`` changes the legacy app's list; POST
-    ``grants`` or ``codes`` with ``{"name": …, "legacy": false}`` answers with a new
-    refresh token or authorization code, the only secrets here. The server listens on
-    loopback only. The caller holds the org's lock.
+    A request needs ``Authorization: Bearer`` with the token, a Host of this server, and no
+    Origin but its own, so that no web page can use it. About the org that answers:
+
+    - GET: faults, edits, log, state, redemptions, allowlist, clock, org, environment
+      (the variables of this org, secrets among them)
+    - POST faults and edits: a Fault, an Edit; DELETE faults: all of them
+    - POST clock ``{"offset_seconds": …}``; org ``{"number": 1 or 2}``
+    - POST support ``{"ranges": […]}``: the legacy app's list; login-ranges ``{"name": …,
+      "ranges": […] or null}``: a rule of the user's own
+    - POST grants or codes ``{"name": …, "legacy": false}``: a new refresh token or code
     """
 
-    def __init__(self, org: Org, tokens: TokenEndpoint, people: People) -> None:
-        self._org = org
-        self._tokens = tokens
-        self._people = people
-
-    def answer(self, method: str, what: str, body: bytes) -> Response:
-        """The answer as JSON; 404 for anything else."""
-        if (method, what) == ("POST", "faults"):
-            return self._set_fault(body)
-        if (method, what) == ("DELETE", "faults"):
-            self._org.faults.clear()
-            return _json([])
-        views = {
-            "faults": self._faults,
-            "log": self._org.log.snapshot,
+    def __init__(self, emulator: Emulator, token: str, other: WSGIApplication) -> None:
+        self._emulator = emulator
+        self._token = token
+        self._other = other
+        self._views: Mapping[str, Callable[[], object]] = {
+            "faults": lambda: [one.model_dump(mode="json") for one in emulator.faults],
+            "edits": lambda: [one.model_dump(mode="json") for one in emulator.edits],
+            "log": lambda: emulator.log,
             "state": self._state,
             "redemptions": self._redemptions,
             "allowlist": self._allowlist,
+            "clock": lambda: {"offset_seconds": emulator.clock_offset},
+            "org": self._org,
+            "environment": lambda: emulator.environment,
         }
-        if method == "GET" and what in views:
-            return _json(views[what]())
-        if method == "POST" and what in ("support", "grants", "codes"):
-            return self._act(what, body)
-        return _json({"error": f"{method} {what} is not known here"}, 404)
+        self._actions: Mapping[str, Callable[..., object]] = {
+            "clock": emulator.set_clock_offset,
+            "org": emulator.use_org,
+            "support": emulator.support_sets_allowlist,
+            "login-ranges": emulator.set_login_ranges,
+            "grants": emulator.issue_grant,
+            "codes": emulator.issue_code,
+        }
 
-    def _set_fault(self, body: bytes) -> Response:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        request = Request(environ)
+        if not request.path.startswith(_PREFIX):
+            return self._other(environ, start_response)
+        request.max_content_length = MAX_BODY
         try:
-            fault = Fault.model_validate_json(body)
+            body = request.get_data()  # all of it: the next request comes behind it
+            response = self._refusal(request) or self._answer(request, body)
+        except HTTPException as error:
+            response = _json({"error": error.name}, error.code or 500)
+        return response(environ, start_response)
+
+    def _refusal(self, request: Request) -> Response | None:
+        port = request.environ["SERVER_PORT"]
+        own = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        origin = request.headers.get("Origin")
+        if request.host not in own or origin not in (None, request.host_url.rstrip("/")):
+            return _json({"error": "only for this machine, and for no web page"}, 403)
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not is_same_secret(token.strip(), self._token):
+            text = "Authorization: Bearer with SFCUTOVER_ADMIN_TOKEN of the env file is needed"
+            return _json({"error": text}, 401)
+        return None
+
+    def _answer(self, request: Request, body: bytes) -> Response:
+        what = request.path.removeprefix(_PREFIX).rstrip("/")
+        try:
+            if request.method == "POST" and what in (*self._actions, "faults", "edits"):
+                return _json(self._act(what, body), 201)
+            if (request.method, what) == ("DELETE", "faults"):
+                self._emulator.clear_faults()
+                return _json([])
+            if request.method == "GET" and what in self._views:
+                return _json(self._views[what]())
         except ValidationError as error:
             problems = error.errors(include_url=False, include_input=False, include_context=False)
             return _json({"error": problems}, 400)
-        self._org.faults.set(fault)
-        return _json(self._faults(), 201)
-
-    def _act(self, what: str, body: bytes) -> Response:
-        try:
-            if what == "support":
-                ranges = _Ranges.model_validate_json(body).ranges
-                self._tokens.clients.support.set([IpRange.parse(text) for text in ranges])
-                return _json({"ranges": ranges}, 201)
-            person = _Person.model_validate_json(body)
-        except ValueError as error:  # also a RangeError and a ValidationError
+        except (TypeError, ValueError) as error:
             return _json({"error": str(error)}, 400)
-        if what == "codes":
-            code = self._people.issue_code(person.name, legacy=person.legacy)
-            return _json({"code": code}, 201)
-        grant = self._people.add_customer(person.name, legacy=person.legacy)
-        return _json({"refresh_token": grant.refresh_token}, 201)
+        return _json({"error": f"{request.method} {what} is not known here"}, 404)
+
+    def _act(self, what: str, body: bytes) -> object:
+        """Do it, and answer with what came of it, or with what was asked for."""
+        if what == "faults":
+            self._emulator.set_fault(Fault.model_validate_json(body))
+        elif what == "edits":
+            self._emulator.set_edit(Edit.model_validate_json(body))
+        else:
+            asked = json.loads(body)
+            result = validate_call(self._actions[what])(**asked)
+            return asked if result is None else {_RESULTS[what]: result}
+        return self._views[what]()
+
+    def _org(self) -> object:
+        emulator = self._emulator
+        return {"number": emulator.org_number, "organization_id": emulator.organization_id}
 
     def _redemptions(self) -> object:
         return [
@@ -90,25 +128,20 @@ class Admin:
                 "grant": one.grant,
                 "result": one.result,
             }
-            for one in self._tokens.redemptions
+            for one in self._emulator.redemptions
         ]
 
     def _allowlist(self) -> object:
-        self._org.queue.advance()
         return [
             {"time": soap_time(one.time), "ranges": [str(entry) for entry in one.allowlist]}
-            for one in self._tokens.clients.deployed.versions()
+            for one in self._emulator.allowlist_history
         ]
 
-    def _faults(self) -> object:
-        return [fault.model_dump(mode="json") for fault in self._org.faults.active()]
-
     def _state(self) -> object:
-        self._org.queue.advance()
         return {
             "components": [
                 {"type": one.metadata_type, "fullName": one.full_name, "id": one.id}
-                for one in self._org.store
+                for one in self._emulator.components
             ],
             "deployments": [
                 {
@@ -117,9 +150,9 @@ class Admin:
                     "done": one.done,
                     "checkOnly": one.check_only,
                 }
-                for one in self._org.queue
+                for one in self._emulator.deployments
             ],
-            "faults": self._faults(),
+            "faults": self._views["faults"](),
         }
 
 

@@ -1,26 +1,122 @@
 """Deployments: a queue that moves by the clock, not by the number of polls.
 
 One deployment runs at a time; the others wait as Pending (Metadata API). There is no
-thread behind it: whoever looks first brings the queue up to the present.
+thread behind it: each look at it brings the queue up to the present.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from sfcutover.emulator.clock import Clock
-from sfcutover.emulator.deployment import Deployment, Options, Plan, Status
-from sfcutover.emulator.faults import Fault
-from sfcutover.emulator.ids import IdSequence, is_same
-from sfcutover.emulator.loss import drop_address
-from sfcutover.emulator.outcome import Checker, Outcome
+from sfcutover.emulator.components import Store
+from sfcutover.emulator.edits import DEPLOYMENT, Edits
+from sfcutover.emulator.faults import Fault, Kind
+from sfcutover.emulator.formats import Clock, IdSequence, User, is_same
+from sfcutover.emulator.lists import drop_address
+from sfcutover.emulator.outcome import Checker, Message, Outcome
 from sfcutover.emulator.scenario import Scenario
-from sfcutover.emulator.store import Store
 from sfcutover.emulator.validation import Problem
 
+PENDING_SHARE = 0.1  # of a deployment's time
+FINALIZING_SHARE = 0.8  # from here on; between the two it is in progress
+_UNEXPECTED = "UNKNOWN_EXCEPTION: An unexpected error occurred. Please try again later."
 NO_CANCEL_WHILE_FINALIZING = 65.0  # from this API version on
+
+
+class Status(StrEnum):
+    PENDING = "Pending"
+    IN_PROGRESS = "InProgress"
+    FINALIZING = "Finalizing"
+    FINALIZING_FAILED = "FinalizingFailed"
+    SUCCEEDED = "Succeeded"
+    SUCCEEDED_PARTIAL = "SucceededPartial"
+    FAILED = "Failed"
+    CANCELING = "Canceling"
+    CANCELED = "Canceled"
+    UNKNOWN = "Reconciling"  # not one of Salesforce's; the fault unknown_status shows it
+
+
+@dataclass(frozen=True)
+class Options:
+    """The DeployOptions that make a difference here."""
+
+    check_only: bool = False
+    ignore_warnings: bool = False
+    rollback_on_error: bool = False
+    single_package: bool = False
+    test_level: str = ""
+
+
+@dataclass
+class Deployment:
+    """One deploy request and how it goes. Public fields are for tests to look at.
+
+    seconds: what it takes once it is its turn.
+    """
+
+    id: str
+    zip_bytes: bytes = field(repr=False)
+    options: Options
+    created: datetime
+    by: User
+    fault: Fault | None = None
+    seconds: float = 0
+    status: Status = Status.PENDING
+    started: datetime | None = None
+    ended: datetime | None = None
+    modified: datetime | None = None
+    cancel_requested: datetime | None = None
+    outcome: Outcome = field(default_factory=Outcome)
+    components_total: int = 0
+    components_deployed: int = 0
+    error_code: str | None = None
+    error_message: str | None = None
+    zip_size: int = 0
+    file_count: int | None = None
+
+    @property
+    def affliction(self) -> Kind | None:
+        """The kind of fault that happens to it."""
+        return self.fault.kind if self.fault else None
+
+    @property
+    def check_only(self) -> bool:
+        return self.options.check_only
+
+    @property
+    def done(self) -> bool:
+        return self.ended is not None
+
+    @property
+    def success(self) -> bool:
+        return self.status in (Status.SUCCEEDED, Status.SUCCEEDED_PARTIAL)
+
+    @property
+    def failures(self) -> tuple[Message, ...]:
+        return self.outcome.failures if self.done else ()
+
+    @property
+    def successes(self) -> tuple[Message, ...]:
+        return self.outcome.successes if self.done else ()
+
+
+class Plan:
+    """When a deployment that starts at a moment reaches which status; seconds is its time."""
+
+    def __init__(self, start: datetime, seconds: float, fault: Fault | None) -> None:
+        unknown = fault.seconds if fault and fault.kind == "unknown_status" else 0.0
+        self.in_progress_at = start + timedelta(seconds=seconds * PENDING_SHARE)
+        self.finalizing_at = start + timedelta(seconds=seconds * FINALIZING_SHARE)
+        self.known_at = self.finalizing_at + timedelta(seconds=unknown)
+        self.ends_at = start + timedelta(seconds=seconds + unknown)
+
+    def progress(self, now: datetime) -> float:
+        """From 0 to 1 while it is in progress."""
+        whole = self.finalizing_at - self.in_progress_at
+        return min(1.0, (now - self.in_progress_at) / whole) if whole else 1.0
 
 
 class CancelRefusedError(Exception):
@@ -30,12 +126,22 @@ class CancelRefusedError(Exception):
 class Queue:
     """All deployments of one org. The caller holds the org's lock."""
 
-    def __init__(self, scenario: Scenario, store: Store, ids: IdSequence, clock: Clock) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        store: Store,
+        ids: IdSequence,
+        clock: Clock,
+        edits: Edits,
+        owner: User,
+    ) -> None:
         self._scenario = scenario
         self._store = store
         self._checker = Checker(scenario, store)
         self._ids = ids
         self._clock = clock
+        self._edits = edits
+        self._owner = owner
         self._deployments: list[Deployment] = []
 
     def __iter__(self) -> Iterator[Deployment]:
@@ -43,7 +149,21 @@ class Queue:
 
     def add(self, zip_bytes: bytes, options: Options, fault: Fault | None) -> Deployment:
         """Line a deployment up."""
-        deployment = Deployment(self._ids.make("0Af"), zip_bytes, options, self._clock(), fault)
+        deployment = self._new(zip_bytes, options, self._clock(), self._owner)
+        deployment.fault = fault
+        deployment.seconds = self._scenario.deploy_seconds
+        return deployment
+
+    def add_foreign(self, zip_bytes: bytes, moment: datetime, by: User, seconds: float) -> None:
+        """Line up another user's deployment; without seconds it has just been done."""
+        deployment = self._new(zip_bytes, Options(single_package=True), moment, by)
+        deployment.seconds = seconds
+        if not seconds:
+            self._begin(deployment, moment)
+            self._finish(deployment, moment, partial=False)
+
+    def _new(self, zip_bytes: bytes, options: Options, moment: datetime, by: User) -> Deployment:
+        deployment = Deployment(self._ids.make("0Af"), zip_bytes, options, moment, by)
         deployment.zip_size = len(zip_bytes)
         self._deployments.append(deployment)
         return deployment
@@ -88,7 +208,7 @@ class Queue:
         if deployment.cancel_requested is not None:
             self._move_canceled(deployment, deployment.cancel_requested, now)
             return
-        plan = Plan(start, self._scenario.deploy_seconds, deployment.fault)
+        plan = Plan(start, deployment.seconds, deployment.fault)
         if now < plan.in_progress_at:
             return
         self._begin(deployment, plan.in_progress_at)
@@ -158,15 +278,24 @@ class Queue:
             self._end(deployment, Status.CANCELED, gone)
 
     def _commit(self, deployment: Deployment, moment: datetime) -> None:
-        if deployment.check_only or deployment.affliction == "save_does_not_take":
+        if deployment.check_only:
             return
+        is_own = deployment.by == self._owner
+        if is_own:
+            self._edits.reach(DEPLOYMENT, "before", moment)
+        if deployment.affliction != "save_does_not_take":
+            self._save(deployment, moment)
+        if is_own:
+            self._edits.reach(DEPLOYMENT, "after", moment)
+
+    def _save(self, deployment: Deployment, moment: datetime) -> None:
         for change in deployment.outcome.changes:
             place = (change.metadata_type, change.full_name)
             if change.xml is None:
                 self._store.delete(*place, moment)
             else:
                 xml = _without_address(change.metadata_type, change.xml, deployment.fault)
-                self._store.save(*place, xml, moment)
+                self._store.save(*place, xml, moment, deployment.by)
 
     def _end(self, deployment: Deployment, status: Status, moment: datetime) -> None:
         deployment.status = status
@@ -175,7 +304,7 @@ class Queue:
 
 
 def _without_address(metadata_type: str, xml: bytes, fault: Fault | None) -> bytes:
-    """The file, or what a fault lets a save make of it: a range lost, and nobody told."""
+    """The file, or what a fault lets a save make of it: a range lost without a word."""
     if fault is None or fault.kind != "save_drops_address":
         return xml
     return drop_address(metadata_type, xml, fault.address)
@@ -185,9 +314,12 @@ def _afflicted(outcome: Outcome, fault: Fault | None) -> Outcome:
     """The outcome with the failure that a fault asks for."""
     if fault is None or fault.kind not in ("failed", "succeeded_partial"):
         return outcome
+    if fault.refusal:
+        code, message = fault.refusal
+        return Outcome(error=f"{code}: {message}", total=outcome.total)
     struck = [one for one in outcome.successes if one.component_type][:1]
     names = {(one.component_type, one.full_name) for one in struck}
-    problem = Problem("UNKNOWN_EXCEPTION: An unexpected error occurred. Please try again later.")
+    problem = Problem(fault.message or _UNEXPECTED)
     failures = (replace(one, problem=problem, is_changed=False) for one in struck)
     changes = (one for one in outcome.changes if (one.metadata_type, one.full_name) not in names)
     return replace(

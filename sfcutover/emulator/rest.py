@@ -4,17 +4,114 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sfcutover.emulator.deployments import Deployment
+from sfcutover.emulator.formats import User, is_same, version_of
 from sfcutover.emulator.org import Org
-from sfcutover.emulator.records import records_of, user
-from sfcutover.emulator.soql import QueryError, parse_query, run_query
+from sfcutover.emulator.soql import Query, QueryError, Record, parse_query, run_query
 
+_NOT_HERE = (
+    "sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure "
+    "to append the '__c' after the entity name."
+)
 _SEASONS = ("Spring", "Summer", "Winter")
 _SPRING_26 = 66
 _DAILY_CALLS = 15_000
+STATUSES = {"REQUEST_LIMIT_EXCEEDED": 403, "SERVER_UNAVAILABLE": 503, "UNKNOWN_EXCEPTION": 500}
+
+
+def records_of(org: Org, query: Query, *, tooling: bool) -> list[Record]:
+    """All records of the object that a query names, the newest first.
+
+    Raises QueryError with INVALID_TYPE for an object that the org doesn't have;
+    ScratchOrgInfo is one, for it is no Dev Hub.
+    """
+    name = query.source.lower()
+    if tooling:
+        if name == "deployrequest" and org.scenario.deploy_request_query:
+            return [_deploy_request(org, one) for one in reversed(list(org.queue))]
+    elif name == "loginhistory":
+        return org.logins.records(query)
+    elif name == "organization":
+        return [organization(org)]
+    elif name == "user":
+        return [user(org, one) for one in org.users]
+    elif name == "userpermissionaccess":
+        return [permissions(org)]
+    raise QueryError("INVALID_TYPE", _NOT_HERE.format(name=query.source))
+
+
+def organization(org: Org) -> Record:
+    """The Organization record."""
+    scenario = org.scenario
+    return {
+        "Id": org.id,
+        "Name": scenario.org_name,
+        "OrganizationType": scenario.organization_type,
+        "InstanceName": scenario.instance_name,
+        "IsSandbox": scenario.is_sandbox,
+        "NamespacePrefix": scenario.namespace,
+        "TrialExpirationDate": None,
+        "LanguageLocaleKey": "en_US",
+        "CreatedDate": org.clock.rest(org.started),
+    }
+
+
+def user(org: Org, one: User) -> Record:
+    """The User record of a user."""
+    first, _, last = one.name.rpartition(" ")
+    return {
+        "Id": one.id,
+        "Username": one.username,
+        "Name": one.name,
+        "FirstName": first or None,
+        "LastName": last,
+        "Email": one.username,
+        "IsActive": True,
+        "UserType": "Standard",
+        "ProfileId": org.profile_id,
+        "LanguageLocaleKey": "en_US",
+        "TimeZoneSidKey": "GMT",
+        "CreatedDate": org.clock.rest(org.started),
+    }
+
+
+def permissions(org: Org) -> Record:
+    """The UserPermissionAccess record: what the calling user may do."""
+    may = org.scenario.can_modify_metadata
+    return {
+        "Id": "000000000000000AAA",
+        "LastCacheUpdate": org.clock.rest(org.clock()),
+        "PermissionsApiEnabled": True,
+        "PermissionsModifyAllData": False,
+        "PermissionsModifyMetadata": may,
+    }
+
+
+def _deploy_request(org: Org, deployment: Deployment) -> Record:
+    return {
+        "Id": deployment.id,
+        "Status": deployment.status.value,
+        "CheckOnly": deployment.check_only,
+        "CreatedById": deployment.by.id,
+        "CreatedBy.Name": deployment.by.name,
+        "CreatedDate": org.clock.rest(deployment.created),
+        "StartDate": org.clock.rest(deployment.started) if deployment.started else None,
+        "CompletedDate": org.clock.rest(deployment.ended) if deployment.ended else None,
+        "ErrorMessage": deployment.error_message,
+        "ErrorStatusCode": deployment.error_code,
+        "NumberComponentErrors": len(deployment.failures),
+        "NumberComponentsDeployed": deployment.components_deployed,
+        "NumberComponentsTotal": deployment.components_total,
+        "RollbackOnError": deployment.options.rollback_on_error,
+        "StateDetail": None,
+    }
 
 
 class RestError(Exception):
-    """Answered as ``[{"errorCode": …, "message": …}]`` with an HTTP status."""
+    """Answered as ``[{"errorCode": …, "message": …}]`` with an HTTP status.
+
+    The status of a code that a fault asks for is that of STATUSES, or 400.
+    """
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -36,11 +133,7 @@ class RestApi:
 
     def check_version(self, text: str) -> None:
         """Raises RestError with 404 for a version that the org doesn't have."""
-        try:
-            is_supported = self._org.supports(float(text))
-        except ValueError:
-            is_supported = False
-        if not is_supported:
+        if not self._org.supports(version_of(text) or 0):
             raise RestError(404, "NOT_FOUND", "The requested resource does not exist")
 
     def versions(self) -> list[dict[str, object]]:
@@ -64,14 +157,14 @@ class RestApi:
 
     @property
     def identity_url(self) -> str:
-        return f"{self._url}/id/{self._org.id}/{self._org.user_id}"
+        return f"{self._url}/id/{self._org.id}/{self._org.user.id}"
 
     def identity(self) -> dict[str, object]:
         """``/services/oauth2/userinfo``, and the identity URL."""
         scenario = self._org.scenario
         return {
             "sub": self.identity_url,
-            "user_id": self._org.user_id,
+            "user_id": self._org.user.id,
             "organization_id": self._org.id,
             "preferred_username": scenario.username,
             "username": scenario.username,
@@ -90,10 +183,11 @@ class RestApi:
 
     def user(self, version: str, record_id: str) -> dict[str, object]:
         """``/services/data/vXX.0/sobjects/User/<id>``."""
-        if record_id[:15] != self._org.user_id[:15]:
-            raise RestError(404, "NOT_FOUND", "The requested resource does not exist")
-        url = f"/services/data/v{version}/sobjects/User/{self._org.user_id}"
-        return {"attributes": {"type": "User", "url": url}, **user(self._org)}
+        for one in self._org.users:
+            if is_same(record_id, one.id):
+                url = f"/services/data/v{version}/sobjects/User/{one.id}"
+                return {"attributes": {"type": "User", "url": url}, **user(self._org, one)}
+        raise RestError(404, "NOT_FOUND", "The requested resource does not exist")
 
     def query(self, version: str, text: str, *, tooling: bool) -> dict[str, object]:
         """``/services/data/vXX.0/query?q=…`` and the same below ``tooling/``."""
@@ -105,14 +199,14 @@ class RestApi:
             raise RestError(400, error.code, str(error)) from error
         base = f"/services/data/v{version}/{'tooling/' if tooling else ''}sobjects/{query.source}"
         records = [
-            {"attributes": {"type": query.source, "url": f"{base}/{_id(row)}"}, **row}
+            {"attributes": {"type": query.source, "url": f"{base}/{_id(row)}"}, **_nested(row)}
             for row in rows
         ]
         return {"totalSize": len(records), "done": True, "records": records}
 
-    def limits(self) -> dict[str, object]:
-        """``/services/data/vXX.0/limits``, only the daily calls."""
-        left = max(0, _DAILY_CALLS - len(self._org.log))
+    def limits(self, calls: int) -> dict[str, object]:
+        """``/services/data/vXX.0/limits``, only the daily calls, after so many of them."""
+        left = max(0, _DAILY_CALLS - calls)
         return {"DailyApiRequests": {"Max": _DAILY_CALLS, "Remaining": left}}
 
 
@@ -121,6 +215,18 @@ def _season(number: int) -> str:
     years, season = divmod(number - _SPRING_26, len(_SEASONS))
     year = 26 + years + (_SEASONS[season] == "Winter")
     return f"{_SEASONS[season]} '{year:02d}"
+
+
+def _nested(row: Mapping[str, str | bool | int | None]) -> dict[str, object]:
+    """A row with its fields of related records, ``CreatedBy.Name``, in objects of their own."""
+    fields: dict[str, object] = {}
+    for name, value in row.items():
+        relation, _, field = name.rpartition(".")
+        if relation:
+            fields[relation] = {"attributes": {"type": "User"}, field: value}
+        else:
+            fields[name] = value
+    return fields
 
 
 def _id(row: Mapping[str, str | bool | int | None]) -> str:

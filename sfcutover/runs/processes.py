@@ -179,7 +179,7 @@ class ProcessLock:
 
 def _lost() -> LockLostError:
     return LockLostError(
-        "this process was taken for dead, and another one goes on with the run",
+        "this process lost its lock, and another one continues the run",
         hint=Advice("see which: ", Command("runs")),
         tokens="nothing more is done from here",
     )

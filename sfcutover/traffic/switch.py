@@ -82,6 +82,10 @@ def command_of(config: Switch, direction: Direction) -> tuple[str, ...]:
     return argv
 
 
+class SwitchNotRunError(ConfigError):
+    """The switch command can't be started: no traffic was moved by it."""
+
+
 def command_failed(
     how: str, program: str, direction: Direction, where: str
 ) -> OperationFailedError:
@@ -112,6 +116,11 @@ class SwitchRecord:
     @property
     def succeeded(self) -> bool:
         return self.status == 0 and not self.cut_short
+
+    @property
+    def could_not_run(self) -> bool:
+        """True if the command was not even started."""
+        return self.status == _NOT_RUN and not self.seconds
 
 
 def read_record(path: Path) -> SwitchRecord | None:
@@ -182,7 +191,7 @@ def _run(path: Path, argv: Sequence[str], timeout: float) -> None:
     try:
         ended = run_in_group(argv, os.environ, timeout=timeout, output=_pass_on)
     except OSError as error:
-        reason = f"can't be run: {error.strerror}; check its name, PATH and permissions"
+        reason = f"can't be run: {error.strerror}"
         _write(path, SwitchRecord(started, _NOT_RUN, words=reason))
     else:
         record = SwitchRecord(started, ended.status, ended.seconds, ended.cut_short, str(ended))

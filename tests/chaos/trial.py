@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from sfcutover.emulator.deployment import Deployment, Status
-from sfcutover.emulator.scenario import Scenario
+from sfcutover.emulator import Scenario
+from sfcutover.emulator.deployments import Deployment, Status
 from tests.chaos.faults import TROUBLES, Trouble
 from tests.chaos.world import NEW, OLD, Customers, World, world
 

@@ -20,9 +20,8 @@ import yaml
 from sqlalchemy import make_url
 
 from sfcutover.allowlist.ranges import Allowlist
-from sfcutover.emulator.emulator import Emulator
-from sfcutover.emulator.scenario import Scenario
-from tests.emulator.traffic import redeem
+from sfcutover.emulator import Emulator, Scenario
+from tests.integration.emulator.traffic import redeem
 from tests.support import client_credentials
 
 OLD = ("127.0.0.11", "127.0.0.12")

@@ -11,14 +11,11 @@ from pathlib import Path
 
 import yaml
 
-from sfcutover.allowlist.carriers import SECURITY_SETTINGS
 from sfcutover.cli.demo.application import Application
 from sfcutover.cli.demo.commands import Commands, Display
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.emulator.emulator import Emulator
-from sfcutover.emulator.loss import drop_address
-from sfcutover.emulator.scenario import Scenario
+from sfcutover.emulator import Edit, Emulator, Entry, Scenario
 from sfcutover.runs.database import Database
 from sfcutover.runs.events import Event
 from sfcutover.runs.store import RunStore
@@ -89,28 +86,12 @@ def open_environment(scenario: Scenario, display: Display) -> Iterator[Environme
 
 def remove_by_hand(emulator: Emulator, addresses: Iterable[str]) -> None:
     """Save the list without the addresses, as the Setup page does: no gate, no order."""
-    metadata_type, name = _allowlist(emulator)
-    xml = emulator.component_xml(metadata_type, name)
-    for address in addresses:
-        xml = drop_address(metadata_type, xml, address)
-    emulator.put_component(metadata_type, name, xml)
+    emulator.set_edit(Edit(remove=tuple(addresses)))
 
 
 def add_by_hand(emulator: Emulator, addresses: Iterable[str]) -> None:
     """Save the list with the addresses added, as the Setup page does."""
-    metadata_type, name = _allowlist(emulator)
-    head, end, tag = emulator.component_xml(metadata_type, name).rpartition(b"</")
-    entries = "".join(
-        f"<tokenIpRanges><endIpAddress>{each}</endIpAddress>"
-        f"<startIpAddress>{each}</startIpAddress></tokenIpRanges>"
-        for each in addresses
-    )
-    emulator.put_component(metadata_type, name, head + entries.encode() + end + tag)
-
-
-def _allowlist(emulator: Emulator) -> tuple[str, str]:
-    scenario = emulator.scenario
-    return SECURITY_SETTINGS.metadata_type, scenario.qualified(scenario.security_settings_name)
+    emulator.set_edit(Edit(add=tuple(Entry(range=each) for each in addresses)))
 
 
 def _write_files(folder: Path, emulator: Emulator) -> None:

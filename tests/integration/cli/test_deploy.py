@@ -73,7 +73,7 @@ def test_nothing_is_sent_where_nothing_would_change(desk: Desk) -> None:
 
 def test_without_a_terminal_nobody_is_asked_and_nothing_sent(desk: Desk) -> None:
     result = desk.call("deploy", "add-new")
-    result.refused(2, "nobody can be asked here")
+    result.refused(2, "confirmation is required")
     assert "--yes" in result.hint
     assert "+ 127.0.0.21" in result.out
     assert desk.asked("deploy") == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,33 @@ def test_json_names_the_org_and_the_files(desk: Desk) -> None:
     assert process.result().code == 0
 
 
+def test_the_config_works_from_every_folder(desk: Desk) -> None:
+    process = desk.start("emulator", "--no-tls", *FILES)
+    process.wait_for("ready", "stdout")
+    token_file = desk.folder.resolve() / "canary.token"
+    assert f'"{token_file}"' in (desk.folder / "new.yaml").read_text(encoding="utf-8")
+    process.send(signal.SIGTERM)
+    assert process.result().code == 0
+
+
+def test_a_shell_can_read_the_env_file(desk: Desk) -> None:
+    process = desk.start("emulator", *FILES)
+    process.wait_for("ready", "stdout")
+    names = "$SF_ACCESS_TOKEN $REQUESTS_CA_BUNDLE $SFCUTOVER_NEW_PROXY_URL"
+    script = f'. ./new.env; printf %s "{names}"'
+    shown = subprocess.run(
+        ["sh", "-c", script], capture_output=True, text=True, check=True, cwd=desk.folder
+    )
+    token, bundle, proxy = shown.stdout.split()
+    assert proxy == _variables(desk.folder / "new.env")["SFCUTOVER_NEW_PROXY_URL"]
+    assert token.startswith("00D")
+    assert "!" in token
+    assert Path(bundle).exists()
+    process.send(signal.SIGTERM)
+    assert process.result().code == 0
+    assert not Path(bundle).exists()
+
+
 def test_it_listens_on_loopback_only(desk: Desk) -> None:
     process = desk.start("--json", "emulator", "--no-tls")
     port = int(_announced(process)["instance_url"].rpartition(":")[2])
@@ -104,6 +132,15 @@ def test_a_file_that_cannot_be_written(desk: Desk, option: str) -> None:
     result = desk.run("emulator", "--no-tls", option, "nowhere/file")
     result.refused(1, "nowhere/", "the emulator can't start: No such file or directory")
     assert not os.path.lexists("nowhere")
+
+
+@pytest.mark.parametrize("option", ["--env-file", "--config-file"])
+def test_a_file_of_somebody_else_is_not_overwritten(desk: Desk, option: str) -> None:
+    desk.write("mine", "name: mine\n")
+    result = desk.run("emulator", "--no-tls", option, "mine")
+    result.refused(1, "mine: the emulator did not write this file, or it was changed since")
+    assert "move the file away" in result.hint
+    assert (desk.folder / "mine").read_text(encoding="utf-8") == "name: mine\n"
 
 
 def test_errors_as_json(desk: Desk) -> None:

@@ -15,7 +15,7 @@ from sfcutover.cli import cli
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import GateError
-from tests.emulator.traffic import redeem
+from tests.integration.emulator.traffic import redeem
 
 CUTOVER = (
     ("probe", "--via", "old"),

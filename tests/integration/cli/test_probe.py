@@ -127,10 +127,11 @@ def test_without_egress_it_says_what_to_add(desk: Desk) -> None:
 )
 def test_no_output_holds_the_proxys_password(kind: str | None, desk: Desk) -> None:
     values = desk.emulator.environment
-    urls = [values["SFCUTOVER_NEW_PROXY_URL"], values["SFCUTOVER_NEW_SOCKS_URL"]]
+    proxy = values["SFCUTOVER_NEW_PROXY_URL"]
     if kind:
         desk.emulator.set_fault(Fault.model_validate({"kind": kind, "count": None}))
-    for url in (*urls, urls[0].replace("http:", "https:"), urls[1].replace("socks5h", "ftp")):
+    for scheme in ("http:", "https:", "ftp:"):
+        url = proxy.replace("http:", scheme)
         desk.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", url)
         for options in (("-vv",), ("-vv", "--json")):
             result = desk.run("probe", *options)

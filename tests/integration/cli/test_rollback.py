@@ -119,5 +119,5 @@ def test_one_org_that_fails_keeps_no_other_from_its_way_back(
 
 def test_nobody_to_ask_is_said(removed: Desk) -> None:
     result = removed.call("rollback")
-    result.refused(2, "nobody can be asked here")
+    result.refused(2, "confirmation is required")
     assert removed.asked("deploy") == 0

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.cutover import probe as families
-from sfcutover.cutover import probe as observation
+from sfcutover.cutover import observation
+from sfcutover.cutover import observation as families
 from sfcutover.cutover.observation import Observation, observe, tries_needed
 from sfcutover.cutover.probe import ProbeResult, judge, probe
 from sfcutover.emulator.emulator import Emulator
@@ -79,12 +79,6 @@ def test_a_pair_that_is_as_expected_passes(emulator: Emulator) -> None:
     result.require_passed()
     assert texts(result.seen) == ["127.0.0.21", "127.0.0.22"]
     assert (result.missing, result.unexpected, result.warnings) == ((), (), ())
-
-
-def test_it_passes_by_socks_too(emulator: Emulator) -> None:
-    values = emulator.environment
-    egress = egress_by(values["SFCUTOVER_NEW_SOCKS_URL"], *emulator.scenario.new)
-    assert probe(egress, values["SFCUTOVER_ECHO_URL"]).passed
 
 
 def test_a_missing_address_is_named_and_step_2_forbidden(start_emulator: StartEmulator) -> None:

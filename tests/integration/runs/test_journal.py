@@ -54,7 +54,7 @@ def test_a_database_that_is_locked_is_waited_for_once_and_gets_everything(
         assert len(on_vigil.all("round", target="one")) == 50
         assert on_vigil.last("round", target="one") == on_vigil.all("round", target="one")[-1]
     done = threading.Event()
-    on_vigil._lane.do(done.set)
+    on_vigil._thread.do(done.set)
     assert done.wait(30)
     assert [each.number("number") for each in journal.all("round")] == list(range(50))
 

@@ -200,7 +200,7 @@ def test_a_process_that_was_taken_for_dead_stops_acting(
 ) -> None:
     presence.require()
     store.executors.mark_ended(presence.id)
-    with pytest.raises(NetworkError, match="taken for dead"):
+    with pytest.raises(NetworkError, match="lost its lock"):
         presence.require()
 
 

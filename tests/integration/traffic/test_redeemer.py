@@ -536,8 +536,8 @@ def test_an_org_s_token_is_kept_through_rotation_and_refusal(
     ]
     with egress(environment["SFCUTOVER_OLD_PROXY_URL"], environment) as old:
         assert [redeem_from(store, endpoint, old).outcome for _ in range(4)] == expected
-    with egress(environment["SFCUTOVER_NEW_SOCKS_URL"], environment) as new:
+    with egress(environment["SFCUTOVER_NEW_PROXY_URL"], environment) as new:
         assert redeem_from(store, endpoint, new).outcome is RedemptionOutcome.BLOCKED
-    with egress(environment["SFCUTOVER_OLD_SOCKS_URL"], environment) as old:
+    with egress(environment["SFCUTOVER_OLD_PROXY_URL"], environment) as old:
         assert redeem_from(store, endpoint, old).outcome is RedemptionOutcome.REDEEMED
     assert path.read_text().strip() == org.environment["SF_REFRESH_TOKEN"]

@@ -345,7 +345,7 @@ def test_an_org_s_answers_are_told_apart(start_emulator: StartEmulator) -> None:
     first = Secret(environment["SF_REFRESH_TOKEN"])
     with (
         egress(environment["SFCUTOVER_OLD_PROXY_URL"], environment) as old,
-        egress(environment["SFCUTOVER_NEW_SOCKS_URL"], environment) as new,
+        egress(environment["SFCUTOVER_NEW_PROXY_URL"], environment) as new,
     ):
         assert endpoint.redeem(first, new).outcome is RedemptionOutcome.BLOCKED
         redeemed = endpoint.redeem(first, old)
@@ -409,12 +409,9 @@ def egress(proxy: str, environment: dict[str, str]) -> requests.Session:
 def test_an_org_is_asked_with_the_proxy_s_password_only(start_emulator: StartEmulator) -> None:
     environment = start_emulator().environment
     endpoint = TokenEndpoint(environment["SFCUTOVER_TOKEN_URL"], "id", None)
-    for name in ("SFCUTOVER_OLD_PROXY_URL", "SFCUTOVER_OLD_SOCKS_URL"):
-        head, _, place = environment[name].partition("://")[2].rpartition("@")
-        assert head
-        scheme = environment[name].partition("://")[0]
-        with egress(f"{scheme}://acme:wrong-password@{place}", environment) as session:
-            redemption = endpoint.redeem(TOKEN, session)
-        assert redemption.outcome is RedemptionOutcome.PROXY_FAILURE
-        assert not redemption.answer_lost
-        assert "wrong-password" not in str(redemption)
+    place = environment["SFCUTOVER_OLD_PROXY_URL"].rpartition("@")[2]
+    with egress(f"http://acme:wrong-password@{place}", environment) as session:
+        redemption = endpoint.redeem(TOKEN, session)
+    assert redemption.outcome is RedemptionOutcome.PROXY_FAILURE
+    assert not redemption.answer_lost
+    assert "wrong-password" not in str(redemption)
