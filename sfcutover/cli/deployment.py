@@ -16,7 +16,7 @@ from sfcutover.output.json import print_document
 from sfcutover.output.progress import Status, progress_for
 from sfcutover.output.text import result_text
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.deployer import InterruptedWaitError, Watcher
+from sfcutover.salesforce.deployer import InterruptedWaitError
 from sfcutover.salesforce.results import (
     DeploymentDocument,
     DeployResult,
@@ -80,12 +80,13 @@ def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
         name = connection.target.name
         again = Advice("to go on: ", run.command("deployment", "wait", deployment_id, target=name))
         with progress_for(name, run.settings) as progress:
-            watcher = Watcher(
-                lambda result: progress.progress(Status.of(result)),
-                lambda error: progress.note(str(error)),
-            )
             try:
-                result = connection.deployer.wait(deployment_id, minutes * 60, watcher)
+                result = connection.deployer.wait(
+                    deployment_id,
+                    minutes * 60,
+                    on_progress=lambda result: progress.progress(Status.of(result)),
+                    on_problem=lambda error: progress.note(str(error)),
+                )
             except InterruptedWaitError as error:
                 raise InterruptedRunError(error.message, hint=again, tokens=error.tokens) from None
             except StillRunningError as error:

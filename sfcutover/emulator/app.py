@@ -152,6 +152,7 @@ class _Exchange:
         """Take effect, with the edits that are due at this operation before and behind it."""
         if operation == RETRIEVE:  # its edits are due when the content is read
             return effect()
+        self._org.queue.advance()
         self._org.edits.reach(operation, "before", self._org.clock())
         response = effect()
         self._org.edits.reach(operation, "after", self._org.clock())

@@ -31,7 +31,7 @@ class Edit(BaseModel):
 
     type and full_name: the component, by default the app's security settings. restore: the
     state of the list to return to first: 0 is the first one that it had, -2 the one before
-    the last change. Then ``remove`` takes entries off, ``describe`` sets the description of
+    the last change. Then ``remove`` removes entries, ``describe`` sets the description of
     entries, and ``add`` appends entries or replaces those of the same range.
 
     by: setup saves at once; deploy leaves a deployment of the colleague behind, which waits

@@ -185,8 +185,8 @@ class OrgClock:
 
     @offset_seconds.setter
     def offset_seconds(self, seconds: float) -> None:
+        self._offsets.append(timedelta(seconds=seconds))  # first: others may be reading
         self._since.append(self._now())
-        self._offsets.append(timedelta(seconds=seconds))
 
     def shown(self, moment: datetime) -> datetime:
         """A moment of true time as the org dates it."""

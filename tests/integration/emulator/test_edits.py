@@ -141,6 +141,17 @@ def test_it_comes_at_any_other_operation(org: Org) -> None:
     assert properties(client).text("lastModifiedByName") == "Casey Colleague"
 
 
+def test_it_comes_behind_what_was_committed_by_then(
+    start_org: StartOrg, clock: SteppedClock
+) -> None:
+    emulator, client = start_org(deploy_seconds=10)
+    emulator.set_edit(edit(of="checkDeployStatus", when="before", add=[PARTNER]))
+    deployment = client.deploy(security_package())
+    clock.forward(20)
+    client.status(deployment)
+    assert listed(emulator) == ["127.0.0.21", "192.0.2.1"]
+
+
 def test_by_a_deployment_it_leaves_that_behind(org: Org) -> None:
     emulator, client = org
     emulator.set_edit(edit(of="deployment", when="before", by="deploy", add=[PARTNER]))
