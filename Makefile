@@ -24,9 +24,10 @@ test: setup  ## run the tests
 demo: setup  ## watch a cutover against the emulated org
 	@$(BIN)/sfcutover demo
 
-lint: setup  ## ruff
+lint: setup  ## ruff, and which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 types: setup  ## mypy --strict
 	$(BIN)/mypy --strict
@@ -57,4 +58,4 @@ schemas: setup  ## write schemas/ anew from the models
 	$(BIN)/python -m sfcutover.cli.schemas schemas
 
 clean:  ## remove everything that was made
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

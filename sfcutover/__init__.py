@@ -4,11 +4,11 @@ The public API. A name is imported when it is first used, so that importing the
 package costs nothing. A phase, from Python::
 
     from pathlib import Path
-    from sfcutover import Phase, Templates, connect, load_config, plan_phase
+    from sfcutover import Phase, Templates, connect, load_config
 
     cutover = load_config(Path("cutover.yaml"))
     connection = connect(cutover.targets[0], cutover)
-    planned = plan_phase(Phase.ADD_NEW, connection.read(), cutover, Templates())
+    planned = cutover.planner(Templates()).plan(Phase.ADD_NEW, connection.read())
     planned.package.to_zip()
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sfcutover.allowlist.diff import ComponentDiff, compare
     from sfcutover.allowlist.package import Package
     from sfcutover.allowlist.phases import Change, Phase, apply_phase, check_order
-    from sfcutover.allowlist.plan import PlannedPhase, plan_phase
+    from sfcutover.allowlist.plan import PlannedPhase, Planner
     from sfcutover.allowlist.ranges import Allowlist, IpRange
     from sfcutover.allowlist.snapshot import Snapshot, read_baseline
     from sfcutover.allowlist.templates import Templates
@@ -41,6 +41,7 @@ __all__ = [
     "Package",
     "Phase",
     "PlannedPhase",
+    "Planner",
     "Rollout",
     "RolloutOptions",
     "SfcutoverError",
@@ -51,28 +52,27 @@ __all__ = [
     "compare",
     "connect",
     "load_config",
-    "plan_phase",
     "read_baseline",
 ]
 
-_HOMES = {
-    "config": ("Cutover", "load_config"),
-    "connection": ("Connection", "connect"),
-    "diff": ("ComponentDiff", "compare"),
+_MODULES = {
+    "allowlist.diff": ("ComponentDiff", "compare"),
+    "allowlist.package": ("Package",),
+    "allowlist.phases": ("Change", "Phase", "apply_phase", "check_order"),
+    "allowlist.plan": ("PlannedPhase", "Planner"),
+    "allowlist.ranges": ("Allowlist", "IpRange"),
+    "allowlist.snapshot": ("Snapshot", "read_baseline"),
+    "allowlist.templates": ("Templates",),
+    "config.cutover": ("Cutover", "load_config"),
+    "cutover.deployment": ("Rollout", "RolloutOptions"),
     "errors": ("ExitCode", "SfcutoverError"),
-    "ipranges": ("Allowlist", "IpRange"),
-    "package": ("Package",),
-    "phases": ("Change", "Phase", "apply_phase", "check_order"),
-    "plan": ("PlannedPhase", "plan_phase"),
-    "rollout": ("Rollout", "RolloutOptions"),
-    "snapshot": ("Snapshot", "read_baseline"),
-    "templates": ("Templates",),
+    "salesforce.connection": ("Connection", "connect"),
 }
 
 
 def __getattr__(name: str) -> object:
-    for home, names in _HOMES.items():
+    for module, names in _MODULES.items():
         if name in names:
-            value: object = getattr(import_module(f"sfcutover.{home}"), name)
+            value: object = getattr(import_module(f"sfcutover.{module}"), name)
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

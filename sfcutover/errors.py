@@ -9,8 +9,9 @@ from __future__ import annotations
 import enum
 import shlex
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 DEFAULT_CONFIG = "cutover.yaml"
 UNCHANGED = "nothing was changed in the org; customers' refresh tokens keep working"
@@ -116,6 +117,16 @@ class SfcutoverError(Exception):
         """What to do next, with commands for a cutover.yaml in this folder."""
         return written(self.advice)
 
+    def replaced(
+        self, *, message: str | None = None, tokens: str | None = None, hint: Text | None = None
+    ) -> Self:
+        """The same error with other words; this one stays as it is."""
+        error = copy(self)
+        error.message = self.message if message is None else message
+        error.tokens = self.tokens if tokens is None else tokens
+        error.advice = self.advice if hint is None else hint
+        return error
+
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message
 
@@ -170,6 +181,10 @@ class LimitError(SfcutoverError):
     """A list or a file is larger (or emptier) than what is allowed."""
 
     exit_code = ExitCode.LIMIT
+
+
+class LockLostError(NetworkError):
+    """This process lost its lock, or the run ended without it: it does nothing more."""
 
 
 class InterruptedRunError(SfcutoverError):

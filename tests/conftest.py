@@ -11,7 +11,8 @@ import yaml
 from hypothesis import settings
 
 from sfcutover.config.cutover import load_config
-from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.scenario import Scenario
 from sfcutover.salesforce.connection import Connection, connect
 from sfcutover.util import secrets as credentials
 from tests.support import (

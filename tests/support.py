@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.sessions import Session
 from sfcutover.util.clock import Clock

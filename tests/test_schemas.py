@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from sfcutover.cli.schemas import SCHEMAS, schema_text, write_schemas
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 
 FOLDER = Path(__file__).parents[1] / "schemas"
 

@@ -1,6 +1,6 @@
-"""A component's XML, taken apart into its fields and its allowlist, and nothing lost.
+"""A component's XML as its fields and its allowlist, with nothing lost.
 
-Fields are kept as the XML text they came as, known or not, because a full write
+Fields, known or not, are kept as the XML text of the file, because a full write
 may reset a field that is left out (reported by users). They are held in schema
 order: alphabetical for every type handled here (WSDL v63 and the packages
 ``@salesforce/types`` 1.7.3 to 1.9.0), with ``fullName`` first.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from xml.sax.saxutils import escape
 
@@ -40,7 +40,7 @@ class Field:
 
     @property
     def content(self) -> str:
-        """What stands between the tags, as XML text; "" for an empty element."""
+        """The XML text between the tags; "" for an empty element."""
         _, _, inner = self.xml.partition(">")
         return inner.rpartition("</")[0]
 
@@ -71,7 +71,7 @@ class Component:
     def with_allowlist(self, allowlist: Allowlist) -> Component:
         return replace(self, allowlist=allowlist)
 
-    def with_values(self, values: dict[str, str]) -> Component:
+    def with_values(self, values: Mapping[str, str]) -> Component:
         """Set simple fields to a text; every other field stays."""
         kept = [each for each in self.fields if each.name not in values]
         changed = [Field.of_text(name, text) for name, text in values.items()]
@@ -179,7 +179,7 @@ def _parse_entry(element: etree._Element, carrier: Carrier, where: str) -> IpRan
         if name not in known:
             extra.append((name, _xml_of(child)))
         elif name in values:
-            raise _bad_entry(f"<{name}> stands twice in a range", child, where)
+            raise _bad_entry(f"<{name}> is twice in a range", child, where)
         elif len(child):
             raise _bad_entry(f"<{name}> holds elements; it should hold text only", child, where)
         elif child.get(_NIL) not in ("true", "1"):

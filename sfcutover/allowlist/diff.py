@@ -1,4 +1,4 @@
-"""What differs between a component as it is and as a phase makes it, as data. Pure."""
+"""What differs between a component as it is and as a phase makes it, as data and as JSON."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import model_validator
+
 from sfcutover.allowlist.component import Component, Field
-from sfcutover.allowlist.ranges import MAX_ADDRESSES, MAX_RANGES, Allowlist, IpRange, subtract
-from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.allowlist.ranges import MAX_ADDRESSES, MAX_RANGES, Allowlist, IpRange
+from sfcutover.util.document import Document
 
 Sign = Literal["+", "-", " "]
 
@@ -136,90 +138,57 @@ def _shown(fields: list[Field] | None) -> str | None:
     return fields[0].content if len(fields) == 1 else "".join(field.xml for field in fields)
 
 
-@dataclass(frozen=True)
-class Mismatch:
-    """How a component reads back different from what was deployed.
+class RangeDocument(Document):
+    range: str
+    description: str | None = None
 
-    missing: addresses that should be on the list and aren't. left_over: addresses that
-    should have come off and didn't. foreign: addresses that were neither there before nor
-    deployed, so somebody else has put them on meanwhile. descriptions: entries whose
-    description is another one. fields: everything else, before = wanted, after = live.
-    """
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_entry(cls, data: object) -> object:
+        if isinstance(data, IpRange):
+            return {"range": str(data), "description": data.description}
+        return data
+
+
+class FieldDocument(Document):
+    """A field's content as XML text; null where it is absent."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+class CapacityDocument(Document):
+    ranges: int
+    addresses: int
+    max_ranges: int
+    max_addresses: int
+
+
+class ComponentDiffDocument(Document):
+    """carrier is null for the OAuth policies. unchanged counts entries."""
 
     path: str
-    missing: tuple[IpRange, ...] = ()
-    left_over: tuple[IpRange, ...] = ()
-    foreign: tuple[IpRange, ...] = ()
-    descriptions: tuple[IpRange, ...] = ()
-    fields: tuple[FieldChange, ...] = ()
+    type: str
+    full_name: str
+    carrier: str | None
+    added: list[RangeDocument]
+    removed: list[RangeDocument]
+    unchanged: int
+    fields: list[FieldDocument]
+    capacity: CapacityDocument
 
-    def __str__(self) -> str:
-        parts = []
-        if self.missing:
-            parts.append(f"missing {_join(self.missing)}")
-        if self.left_over:
-            parts.append(f"still there {_join(self.left_over)}")
-        if self.foreign:
-            parts.append(f"added by somebody else meanwhile {_join(self.foreign)}")
-        parts += [f"<{each.name}> is {each.after!r}, not {each.before!r}" for each in self.fields]
-        parts += [f"{each} has another description" for each in self.descriptions]
-        return f"{self.path}: {'; '.join(parts)}"
-
-
-@dataclass(frozen=True)
-class ReadBack:
-    """The org after a deployment. blocking: the phase is not live. cosmetic: it is, but."""
-
-    live: Snapshot
-    blocking: tuple[Mismatch, ...]
-    cosmetic: tuple[Mismatch, ...]
-
-    @property
-    def taken(self) -> bool:
-        return not self.blocking
-
-
-def read_back(
-    start: Snapshot, wanted: Snapshot, live: Snapshot, set_fields: frozenset[str]
-) -> ReadBack:
-    """Hold the live components against the wanted ones.
-
-    start: what was there before. set_fields: the policy fields the cutover sets; these
-    must have taken. Any other field was sent as it had been retrieved, so a difference is
-    the org's own doing.
-    """
-    blocking: list[Mismatch] = []
-    cosmetic: list[Mismatch] = []
-    for component in wanted.components:
-        now = live.same_as(component)
-        before = start.same_as(component) or component
-        if now is None:
-            blocking.append(Mismatch(component.path, missing=component.allowlist.ranges))
-        elif mismatch := _mismatch(before, component, now):
-            lost = mismatch.missing or mismatch.left_over or _lost_policy(mismatch, set_fields)
-            (blocking if lost else cosmetic).append(mismatch)
-    return ReadBack(live, tuple(blocking), tuple(cosmetic))
-
-
-def _mismatch(start: Component, wanted: Component, live: Component) -> Mismatch | None:
-    unexpected = wanted.allowlist.uncovered(live.allowlist)
-    foreign = start.allowlist.uncovered(unexpected)
-    missing = live.allowlist.uncovered(wanted.allowlist)
-    difference = compare(wanted, live)
-    mismatch = Mismatch(
-        wanted.path,
-        missing=missing,
-        left_over=subtract(unexpected, foreign),
-        foreign=foreign,
-        descriptions=() if missing or unexpected else difference.removed,
-        fields=difference.fields,
-    )
-    return None if mismatch == Mismatch(wanted.path) else mismatch
-
-
-def _lost_policy(mismatch: Mismatch, set_fields: frozenset[str]) -> bool:
-    return any(each.name in set_fields for each in mismatch.fields)
-
-
-def _join(ranges: tuple[IpRange, ...]) -> str:
-    return ", ".join(map(str, ranges))
+    @classmethod
+    def of(cls, diff: ComponentDiff) -> ComponentDiffDocument:
+        after = diff.after
+        return cls(
+            path=after.path,
+            type=after.component_type.metadata_type,
+            full_name=after.full_name,
+            carrier=after.carrier.name if after.carrier else None,
+            added=diff.added,
+            removed=diff.removed,
+            unchanged=sum(line.sign == " " for line in diff.lines),
+            fields=diff.fields,
+            capacity=diff.capacity,
+        )

@@ -204,7 +204,7 @@ def _named(fields: tuple[Field, ...], name: str) -> list[str]:
 
 
 def _holds(rendered: list[str], wanted: list[str]) -> bool:
-    """True if all of wanted stands in rendered, in that order."""
+    """True if rendered holds all of wanted, in that order."""
     rest = iter(rendered)
     return all(each in rest for each in wanted)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from sfcutover.allowlist.ranges import Allowlist, IpRange, PartialOverlapError, subtract
 from sfcutover.errors import Advice, Command, ConfigError, DriftError, LimitError, Text
@@ -26,8 +27,11 @@ class Phase(enum.StrEnum):
 
     @property
     def removes(self) -> bool:
-        """True if the phase takes addresses off, so that somebody may be locked out."""
+        """True if the phase removes addresses, so that clients may be locked out."""
         return self in (Phase.REMOVE_OLD, Phase.REMOVE_NEW)
+
+
+PhaseName = Literal["add-new", "remove-old", "restore-old", "remove-new"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def apply_phase(
         case Phase.REMOVE_OLD:
             overlap = apply_phase(Phase.ADD_NEW, start, change)
             result = _remove(overlap, subtract(change.old, change.new), change.old, change)
-            if result != overlap:  # what is taken off must fit back on, also after a split
+            if result != overlap:  # what is removed must fit again, also after a split
                 apply_phase(Phase.RESTORE_OLD, result, change, start)
         case Phase.REMOVE_NEW:
             kept = (*change.old, *(baseline or ()))
@@ -137,7 +141,7 @@ def _require(live: Allowlist, ranges: Iterable[IpRange], message: str, *, hint: 
 def _remove(
     start: Allowlist, removed: tuple[IpRange, ...], owned: tuple[IpRange, ...], change: Change
 ) -> Allowlist:
-    """Take removed off. An entry wholly inside owned is the cutover's own and may shrink."""
+    """Remove the addresses. An entry wholly inside owned is the cutover's own and may shrink."""
     owned_list = Allowlist(owned)
 
     def may_split(entry: IpRange) -> bool:
@@ -164,7 +168,7 @@ def _check_limits(phase: Phase, allowlist: Allowlist) -> None:
     if problem:
         raise LimitError(
             f"{phase}: {problem}, old and new together",
-            hint="free room first (remove entries nobody uses, or join neighbours into one range), "
+            hint="free room first (remove unused entries, or join neighbours into one range), "
             "or move in smaller cutovers",
         )
 

@@ -1,19 +1,23 @@
-"""One phase worked out for one app: the components after it, the diff, the package. Pure
-but for the templates, which are read from disk."""
+"""The phases of one cutover worked out for one app: the components afterwards, the differences
+and the package, as data and as JSON. Pure but for the templates, which are read from disk."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import Field
 
 from sfcutover.allowlist.component import Component
-from sfcutover.allowlist.diff import ComponentDiff, compare
+from sfcutover.allowlist.diff import ComponentDiff, ComponentDiffDocument, compare
 from sfcutover.allowlist.package import Package, build_package
-from sfcutover.allowlist.phases import Change, Phase, apply_phase, notes_on
+from sfcutover.allowlist.phases import Change, Phase, PhaseName, apply_phase, notes_on
 from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
-from sfcutover.config.cutover import Cutover
 from sfcutover.errors import ConfigError
+from sfcutover.util.document import Document
 
 
 @dataclass(frozen=True)
@@ -36,55 +40,84 @@ class PlannedPhase:
         return any(diff.changed for diff in self.diffs)
 
 
-def plan_phase(
-    phase: Phase,
-    start: Snapshot,
-    cutover: Cutover,
-    templates: Templates,
-    baseline: Snapshot | None = None,
-) -> PlannedPhase:
-    """Work the phase out from start: what is live, or a baseline.
+@dataclass(frozen=True)
+class Planner:
+    """Works out the phases of one cutover. Every method raises ConfigError for a faulty template.
 
-    baseline: the components before anything changed, where known.
-    Raises what apply_phase raises, and ConfigError for a faulty template.
+    cutover, app: their names. api_version: of the packages, as ``67.0``. policies: the OAuth
+    policies that every phase sets, as XML text by field. notes: what every phase says first.
     """
-    carriers = tuple(
-        _apply(phase, component, cutover.change, baseline) for component in start.carriers
-    )
-    policies = start.policies and start.policies.with_values(cutover.policy_values)
-    after = Snapshot(carriers, policies)
-    return _planned(
-        phase,
-        start,
-        after,
-        cutover,
-        templates,
-        (*cutover.notes, *_notes(phase, start, cutover.change)),
-    )
+
+    cutover: str
+    app: str
+    change: Change
+    api_version: str
+    templates: Templates
+    policies: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def plan(self, phase: Phase, start: Snapshot, baseline: Snapshot | None = None) -> PlannedPhase:
+        """The phase on top of start: what is live, or a baseline.
+
+        baseline: the components before anything changed, where known.
+        Raises what apply_phase raises.
+        """
+        carriers = tuple(self._apply(phase, component, baseline) for component in start.carriers)
+        notes = (*self.notes, *self._notes(phase, start))
+        return self._planned(phase, start, carriers, notes)
+
+    def repeat(self, planned: PlannedPhase, live: Snapshot) -> PlannedPhase:
+        """The phase once more, for a list on which it did not take effect.
+
+        What the phase wants, on top of what is live now. An entry that others have added
+        meanwhile stays.
+        """
+        carriers = tuple(_repeated(planned, component) for component in live.carriers)
+        return self._planned(planned.phase, live, carriers, ())
+
+    def plan_all(self, baseline: Snapshot) -> dict[Phase, PlannedPhase]:
+        """Every phase in the state it is meant for: remove-old after add-new, and each undone."""
+        add_new = self.plan(Phase.ADD_NEW, baseline, baseline)
+        remove_old = self.plan(Phase.REMOVE_OLD, add_new.after, baseline)
+        restore_old = self.plan(Phase.RESTORE_OLD, remove_old.after, baseline)
+        remove_new = self.plan(Phase.REMOVE_NEW, add_new.after, baseline)
+        return {each.phase: each for each in (add_new, remove_old, restore_old, remove_new)}
+
+    def _planned(
+        self,
+        phase: Phase,
+        start: Snapshot,
+        carriers: tuple[Component, ...],
+        notes: tuple[str, ...],
+    ) -> PlannedPhase:
+        after = Snapshot(carriers, start.policies and start.policies.with_values(self.policies))
+        diffs = tuple(map(compare, start.components, after.components))
+        package = build_package(after.components, self.api_version, self.templates)
+        return PlannedPhase(phase, start, after, diffs, package, notes)
+
+    def _apply(self, phase: Phase, component: Component, baseline: Snapshot | None) -> Component:
+        before = baseline.same_as(component) if baseline else None
+        recorded = before.allowlist if before else None
+        try:
+            allowlist = apply_phase(phase, component.allowlist, self.change, recorded)
+        except ConfigError as error:
+            raise ConfigError(error.message, hint=error.advice, where=component.path) from error
+        return component.with_allowlist(allowlist)
+
+    def _notes(self, phase: Phase, start: Snapshot) -> list[str]:
+        several = len(start.carriers) > 1
+        return [
+            f"{component.path}: {note}" if several else note
+            for component in start.carriers
+            for note in notes_on(phase, component.allowlist, self.change)
+        ]
 
 
-def repeat_phase(
-    planned: PlannedPhase, live: Snapshot, cutover: Cutover, templates: Templates
-) -> PlannedPhase:
-    """The phase once more, for a list on which it did not take.
-
-    Retrieved, changed, deployed again: what the phase wants, on top of what is live now.
-    An entry that somebody else has put on meanwhile stays.
-    """
-    carriers = tuple(_once_more(planned, component) for component in live.carriers)
-    policies = live.policies and live.policies.with_values(cutover.policy_values)
-    return _planned(planned.phase, live, Snapshot(carriers, policies), cutover, templates, ())
-
-
-def plan_all_phases(
-    baseline: Snapshot, cutover: Cutover, templates: Templates
-) -> dict[Phase, PlannedPhase]:
-    """Every phase in the state it is meant for: remove-old on top of add-new, and each undone."""
-    add_new = plan_phase(Phase.ADD_NEW, baseline, cutover, templates, baseline)
-    remove_old = plan_phase(Phase.REMOVE_OLD, add_new.after, cutover, templates, baseline)
-    restore_old = plan_phase(Phase.RESTORE_OLD, remove_old.after, cutover, templates, baseline)
-    remove_new = plan_phase(Phase.REMOVE_NEW, add_new.after, cutover, templates, baseline)
-    return {each.phase: each for each in (add_new, remove_old, restore_old, remove_new)}
+def _repeated(planned: PlannedPhase, live: Component) -> Component:
+    before = planned.start.same_as(live) or live
+    wanted = planned.after.same_as(live) or live
+    known = Allowlist((*before.allowlist, *wanted.allowlist))
+    return live.with_allowlist(wanted.allowlist.add(known.uncovered(live.allowlist)))
 
 
 def live_phase(live: Snapshot, change: Change) -> str:
@@ -102,43 +135,51 @@ def live_phase(live: Snapshot, change: Change) -> str:
             return "neither all old nor all new addresses are on the list"
 
 
-def _planned(
-    phase: Phase,
-    start: Snapshot,
-    after: Snapshot,
-    cutover: Cutover,
-    templates: Templates,
-    notes: tuple[str, ...],
-) -> PlannedPhase:
-    diffs = tuple(map(compare, start.components, after.components))
-    package = build_package(after.components, cutover.api_version, templates)
-    return PlannedPhase(phase, start, after, diffs, package, notes)
+class PhaseDocument(Document):
+    """One phase on one target. package_sha256 covers every path and content."""
 
+    phase: PhaseName
+    changed: bool
+    package_sha256: str
+    components: list[ComponentDiffDocument]
+    notes: list[str]
 
-def _once_more(planned: PlannedPhase, live: Component) -> Component:
-    before = planned.start.same_as(live) or live
-    wanted = planned.after.same_as(live) or live
-    known = Allowlist((*before.allowlist, *wanted.allowlist))
-    return live.with_allowlist(wanted.allowlist.add(known.uncovered(live.allowlist)))
-
-
-def _apply(
-    phase: Phase, component: Component, change: Change, baseline: Snapshot | None
-) -> Component:
-    before = baseline.same_as(component) if baseline else None
-    try:
-        allowlist = apply_phase(
-            phase, component.allowlist, change, before.allowlist if before else None
+    @classmethod
+    def of(cls, planned: PlannedPhase) -> PhaseDocument:
+        return cls(
+            phase=planned.phase,
+            changed=planned.changed,
+            package_sha256=planned.package.sha256,
+            components=[ComponentDiffDocument.of(diff) for diff in planned.diffs],
+            notes=planned.notes,
         )
-    except ConfigError as error:
-        raise ConfigError(error.message, hint=error.advice, where=component.path) from error
-    return component.with_allowlist(allowlist)
 
 
-def _notes(phase: Phase, start: Snapshot, change: Change) -> tuple[str, ...]:
-    several = len(start.carriers) > 1
-    return tuple(
-        f"{component.path}: {note}" if several else note
-        for component in start.carriers
-        for note in notes_on(phase, component.allowlist, change)
-    )
+class TargetDiffDocument(Document):
+    target: str
+    instance_url: str | None
+    phase: PhaseDocument
+
+
+class DiffDocument(Document):
+    schema_: Literal["sfcutover/diff/1"] = Field("sfcutover/diff/1", alias="schema")
+    cutover: str
+    changed: bool
+    targets: list[TargetDiffDocument]
+
+
+class WrittenDocument(Document):
+    """One package on disk; files are paths inside it."""
+
+    target: str
+    phase: PhaseName
+    path: str
+    package_sha256: str
+    files: list[str]
+
+
+class RenderDocument(Document):
+    schema_: Literal["sfcutover/render/1"] = Field("sfcutover/render/1", alias="schema")
+    cutover: str
+    format: Literal["mdapi", "source"]
+    packages: list[WrittenDocument]

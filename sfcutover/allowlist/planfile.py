@@ -1,28 +1,22 @@
-"""The plan file: what a reviewer saw, bound to the baseline and the packages it was made from."""
+"""The plan file: what a reviewer saw, bound to the baseline and the packages made from it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from sfcutover.allowlist.carriers import CARRIERS, OAUTH_POLICIES
 from sfcutover.allowlist.component import Component, parse_component
-from sfcutover.allowlist.documents import (
-    BaselineDocument,
-    PhaseDocument,
-    PlanDocument,
-    PlanTargetDocument,
-    RangeDocument,
-)
+from sfcutover.allowlist.diff import RangeDocument
 from sfcutover.allowlist.package import build_package
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import PlannedPhase, live_phase, plan_all_phases
+from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase, Planner, live_phase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
-from sfcutover.config.cutover import Cutover
 from sfcutover.errors import (
     Advice,
     Command,
@@ -31,6 +25,7 @@ from sfcutover.errors import (
     LimitError,
     OperationFailedError,
 )
+from sfcutover.util.document import Document
 from sfcutover.util.files import write_durably
 
 MAX_PLAN_BYTES = 64 * 1024 * 1024
@@ -41,36 +36,68 @@ def _new_plan(path: Path) -> Advice:
     return Advice("make a new plan and have it reviewed: ", command)
 
 
+class BaselineDocument(Document):
+    """A component before anything changed: the file as rendered, and its fingerprint."""
+
+    path: str
+    type: str
+    full_name: str
+    carrier: str | None
+    fingerprint: str
+    xml: str
+
+
+class PlanTargetDocument(Document):
+    name: str
+    instance_url: str
+    live: str
+    baseline: list[BaselineDocument]
+    phases: list[PhaseDocument]
+
+
+class PlanDocument(Document):
+    """A plan binds a baseline and the packages made from it. created is UTC, ISO 8601."""
+
+    schema_: Literal["sfcutover/plan/1"] = Field(alias="schema")  # read again, so no default
+    cutover: str
+    app: str
+    api_version: str
+    created: str
+    old: list[RangeDocument]
+    new: list[RangeDocument]
+    targets: list[PlanTargetDocument]
+
+
 def make_target_plan(
-    name: str, instance_url: str, baseline: Snapshot, cutover: Cutover, templates: Templates
+    name: str, instance_url: str, baseline: Snapshot, planner: Planner
 ) -> PlanTargetDocument:
-    """One target's part of a plan. Raises what plan_all_phases raises."""
-    phases = plan_all_phases(baseline, cutover, templates)
+    """One target's part of a plan. Raises what Planner.plan_all raises."""
+    phases = planner.plan_all(baseline)
     # The built-in templates add nothing to what the org holds.
     files = {
         file.path: file.data.decode()
-        for file in build_package(baseline.components, cutover.api_version, Templates()).files
+        for file in build_package(baseline.components, planner.api_version, Templates()).files
     }
     return PlanTargetDocument(
         name=name,
         instance_url=instance_url,
-        live=live_phase(baseline, cutover.change),
+        live=live_phase(baseline, planner.change),
         baseline=[_baseline_document(each, files[each.path]) for each in baseline.components],
         phases=[PhaseDocument.of(planned) for planned in phases.values()],
     )
 
 
-def make_plan(cutover: Cutover, targets: Sequence[PlanTargetDocument]) -> PlanDocument:
+def make_plan(planner: Planner, targets: Sequence[PlanTargetDocument]) -> PlanDocument:
     """The whole plan, dated now."""
     return PlanDocument(
         schema_="sfcutover/plan/1",
-        cutover=cutover.name,
-        app=cutover.app,
-        api_version=cutover.api_version,
+        cutover=planner.cutover,
+        app=planner.app,
+        api_version=planner.api_version,
         created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        old=[RangeDocument.of(entry) for entry in cutover.change.old],
-        new=[RangeDocument.of(entry) for entry in cutover.change.new],
-        targets=list(targets),
+        old=planner.change.old,
+        new=planner.change.new,
+        targets=targets,
     )
 
 
@@ -119,18 +146,16 @@ class TargetPlan:
     or org, or if cutover.yaml, the templates or this tool now make other packages.
     """
 
-    def __init__(
-        self, plan: PlanDocument, path: Path, name: str, cutover: Cutover, templates: Templates
-    ) -> None:
+    def __init__(self, plan: PlanDocument, path: Path, name: str, planner: Planner) -> None:
         self._path = path
-        if (plan.cutover, plan.app) != (cutover.name, cutover.app):
+        if (plan.cutover, plan.app) != (planner.cutover, planner.app):
             raise self._drift(f"the plan is for {plan.cutover} of {plan.app}")
         recorded = next((each for each in plan.targets if each.name == name), None)
         if recorded is None:
             raise self._drift(f"the plan has no target {name!r}")
         self._recorded = recorded
         self.baseline = _baseline(recorded, path)
-        self._phases = plan_all_phases(self.baseline, cutover, templates)
+        self._phases = planner.plan_all(self.baseline)
 
     def planned(self, phase: Phase) -> PlannedPhase:
         """The phase as it was planned. Raises DriftError if it would be another package now."""
@@ -150,7 +175,7 @@ class TargetPlan:
         if instance_url != self._recorded.instance_url:
             raise self._drift(f"the plan was made for {self._recorded.instance_url}")
         if planned.phase is Phase.RESTORE_OLD:
-            return  # putting addresses back is never held up
+            return  # restoring addresses is never held up
         now = live.fingerprints
         if now in (planned.start.fingerprints, planned.after.fingerprints):
             return

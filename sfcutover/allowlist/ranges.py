@@ -21,7 +21,7 @@ Span = tuple[int, int, int]  # IP version, first and last address as integers
 
 
 class RangeError(ValueError):
-    """The text is no range; the message says why and quotes it."""
+    """The text is not a range; the message says why and quotes it."""
 
 
 class PartialOverlapError(ValueError):
@@ -123,7 +123,7 @@ class Allowlist:
     def subtract(
         self, ranges: Iterable[IpRange], may_split: Callable[[IpRange], bool]
     ) -> Allowlist:
-        """Take the ranges' addresses off; untouched entries stay as they are, in place.
+        """Remove the ranges' addresses; other entries stay as they are, in place.
 
         Raises PartialOverlapError for an entry of which a part would remain, unless
         may_split(entry) allows it; the remaining parts then keep its description.

@@ -18,7 +18,7 @@ from sfcutover.errors import ConfigError
 from sfcutover.util.files import resource_folder
 
 _SUFFIX = ".j2"
-_HINT = "correct the template, or take it out of the --templates folder to use the built-in one"
+_HINT = "correct the template, or remove it from the --templates folder to use the built-in one"
 # What a template's own code may raise: names, filters, arithmetic, calls, includes without end.
 _FAULTS = (
     jinja2.TemplateError,
@@ -39,7 +39,7 @@ _MARK = re.compile(r"\0(\d+):([^\0]*)\0")
 class Templates:
     """The built-in templates, single ones overridden by files of the same name in a folder.
 
-    overrides: SHA-256 of every template in that folder, by its name, as it was in the beginning.
+    overrides: SHA-256 of every template in that folder, by its name, as it was when this was made.
     Raises ConfigError when the folder is missing, or holds a template that overrides nothing
     or can't be read.
     """

@@ -9,7 +9,7 @@ from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.run import perform
 from sfcutover.cli.runs import open_store
-from sfcutover.cutover.controller import FasterError, Performing
+from sfcutover.cutover.controller import AlreadyClaimedError, RunController
 from sfcutover.errors import Advice, Command, ConfigError, GateError
 from sfcutover.runs.progress import FORWARDS, Pause, RunProgress
 from sfcutover.runs.store import Run, RunStore
@@ -43,7 +43,7 @@ def command(
     invocation = Invocation.of(ctx)
     store = open_store(invocation, create=False)
     run = store.find(run_id or invocation.cutover.name)
-    performing = Performing(invocation.cutover, store, templates=templates)
+    performing = RunController(invocation.cutover, store, templates=templates)
     performing.require_mine(run)
     pause = _pause_of(store, run)
     _require_step(run, pause, step)
@@ -60,7 +60,7 @@ def command(
         return
     try:
         perform(invocation, performing, run, run.options, wait=None)
-    except FasterError as error:
+    except AlreadyClaimedError as error:
         error.tokens = "the approval is recorded, and the run goes on with it"
         raise
 

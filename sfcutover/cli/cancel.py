@@ -8,7 +8,7 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.runs import open_store, view_for
-from sfcutover.cutover.controller import Performing, Permissions
+from sfcutover.cutover.controller import Permissions, RunController
 from sfcutover.errors import Advice, Command, ConfigError
 from sfcutover.runs.following import follow
 from sfcutover.runs.progress import RunProgress
@@ -37,7 +37,9 @@ def command(ctx: click.Context, run_id: str | None, note: str | None, templates:
             where=run.id,
             hint=Advice("see how: ", Command("runs", run.id)),
         )
-    performing = Performing(invocation.cutover, store, Permissions(accept_changes=True), templates)
+    performing = RunController(
+        invocation.cutover, store, Permissions(accept_changes=True), templates
+    )
     performing.require_mine(run)
     alive = run.owner is not None and store.executors.is_alive(run.owner)
     if not alive:

@@ -10,12 +10,14 @@ import click
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, global_options, templates_option
-from sfcutover.cli.removal import Removal
+from sfcutover.cli.deploy import gate_of
+from sfcutover.cli.steps import command_step
 from sfcutover.config.cutover import Target
-from sfcutover.cutover.documents import CaseDocument, CaseTargetDocument
 from sfcutover.cutover.supportcase import (
     PHASES,
+    CaseDocument,
     CasePhase,
+    CaseTargetDocument,
     Confirmations,
     SupportCase,
     read_organization,
@@ -147,12 +149,14 @@ class Case:
         )
 
     def _proof(self, connection: Connection) -> str | None:
-        """What cleared remove-old; None for add-new, which needs no gate."""
-        removal = Removal(self.run, Phase(self.phase), self.evidence_file, None)
-        if not removal.phase.removes:
+        """What permits remove-old; None for add-new, which needs no gate."""
+        gate = gate_of(self.run, Phase(self.phase), self.evidence_file, None)
+        if gate is None:
             return None
-        clearance = removal.clear(connection, connection.read())
-        return clearance.reason if clearance else None
+        with command_step(self.run, self.phase, self.templates) as step:
+            context = step.at(connection.target)
+            live = connection.read()
+            return gate.permit(context, connection, Phase(self.phase), live).reason
 
     def _give_out(self, text: str) -> None:
         if self.out is None:

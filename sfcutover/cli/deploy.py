@@ -6,11 +6,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.allowlist.plan import PlannedPhase, plan_phase
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import PlannedPhase
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
     Invocation,
@@ -20,26 +22,33 @@ from sfcutover.cli.context import (
     require_no_open_run,
     templates_option,
 )
+from sfcutover.cli.steps import command_step
 from sfcutover.config.cutover import Target
-from sfcutover.cutover.deployment import Rollout, RolloutOptions
-from sfcutover.cutover.refusals import Clearance
+from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy, plan_from_live
+from sfcutover.cutover.evidence import Evidence, read_evidence
+from sfcutover.cutover.permit import Gate, RemovalPermit, require_permit
 from sfcutover.cutover.supportcase import require_deployable
+from sfcutover.cutover.verify import ProofGate
 from sfcutover.errors import (
     Advice,
+    Command,
     ConfigError,
-    DriftError,
+    GateError,
     InterruptedRunError,
     SfcutoverError,
     StillRunningError,
     commands_in,
 )
-from sfcutover.output.deployed import Deployed, Outcome, deployed_text
-from sfcutover.output.diffs import phase_text
-from sfcutover.output.progress import progress_for
+from sfcutover.output.deployed import deployed_text
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import InterruptedWaitError
+from sfcutover.salesforce.results import DeployTargetDocument
 
-_OUTCOMES: dict[Outcome, str] = {
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_OUTCOMES = {
     "deployed": "holds the phase",
     "no-change": "held it already",
     "validated": "would accept it",
@@ -116,22 +125,25 @@ def command(
     run = Invocation.of(ctx)
     if phase.removes and not (outside_run or dry_run):
         require_no_open_run(run, f"{phase} was not deployed")
-    deploy = Deploy(
+    command = DeployCommand(
         run,
         phase,
         templates,
-        plan_file=plan_file,
-        options=RolloutOptions(wait=minutes * 60, check_only=dry_run),
-        no_wait=no_wait,
-        ask=not (yes or dry_run),
-        cancel_on_interrupt=cancel_on_interrupt,
-        evidence_file=evidence_file,
-        skip_reason=reason,
+        DeployOptions(
+            wait=minutes * 60,
+            check_only=dry_run,
+            no_wait=no_wait,
+            gate=gate_of(run, phase, evidence_file, reason),
+            plan=plan_from_live if plan_file is None else PlanFile(plan_file, binds=True).plan,
+            operator=Terminal(run, ask=not (yes or dry_run)),
+            binding=True,
+        ),
+        cancel_on_interrupt,
     )
-    done: list[Deployed] = []
+    done: list[DeployTargetDocument] = []
     for target in run.targets:
         try:
-            done.append(deploy.target(target))
+            done.append(command.deploy(target))
         except SfcutoverError as error:
             raise _on_target(error, target, done, run) from error
         except (KeyboardInterrupt, click.Abort):
@@ -140,184 +152,221 @@ def command(
     show_json(run, done)
 
 
-def show_json(run: Invocation, done: Sequence[Deployed]) -> None:
+def show_json(run: Invocation, done: Sequence[DeployTargetDocument]) -> None:
     """The document, if it was asked for."""
     if run.settings.json:
-        from sfcutover.output.deployed import deploy_document
         from sfcutover.output.json import print_document
+        from sfcutover.salesforce.results import DeployDocument
 
-        print_document(deploy_document(run.cutover.name, done))
+        print_document(DeployDocument(cutover=run.cutover.name, targets=list(done)))
 
 
 def _on_target(
-    error: SfcutoverError, target: Target, done: Sequence[Deployed], run: Invocation
+    error: SfcutoverError, target: Target, done: Sequence[DeployTargetDocument], run: Invocation
 ) -> SfcutoverError:
     """The error, saying which of several targets it is about and what the others hold by now."""
-    if len(run.targets) > 1:
-        error.message = f"{target.name}: {error.message}"
-        others = [f"{each.target} {_OUTCOMES[each.outcome]}" for each in done]
-        error.tokens += f" (on {target.name}; before it: {', '.join(others) or 'no target'})"
-    return error
+    if len(run.targets) == 1:
+        return error
+    others = [f"{each.target} {_OUTCOMES[each.outcome]}" for each in done]
+    return error.replaced(
+        message=f"{target.name}: {error.message}",
+        tokens=f"{error.tokens} (on {target.name}; before it: {', '.join(others) or 'no target'})",
+    )
 
 
 @dataclass(frozen=True)
-class Deploy:
-    """One phase for the targets of one run.
-
-    evidence_file, skip_reason: for a phase that removes: what clears it.
-    plan_binds: only what the plan file holds may be deployed; otherwise it is used for its
-    baseline alone.
-    """
+class DeployCommand:
+    """One phase for the targets of one command."""
 
     run: Invocation
     phase: Phase
     templates: Templates
-    plan_file: Path | None
-    options: RolloutOptions
-    no_wait: bool
-    ask: bool
-    cancel_on_interrupt: bool
-    evidence_file: Path | None = None
-    skip_reason: str | None = None
-    plan_binds: bool = True
+    options: DeployOptions
+    cancel_on_interrupt: bool = False
+    execute: Callable[[TargetContext, Phase, DeployOptions], DeployEvidence] = deploy
 
-    def target(self, target: Target) -> Deployed:
+    def deploy(self, target: Target) -> DeployTargetDocument:
         """Bring the phase into one target and say what came of it."""
         require_deployable(self.run.cutover, self.phase)
         for note in self.run.cutover.notes:
             self.run.console.warn(note)
-        with self.run.connection(target) as connection:
-            planned = self._planned(connection)
-            url = connection.org.instance_url
-            self.run.console.data(phase_text(f"{target.name} ({url})", planned))
-            if not planned.changed:
-                return self._say(Deployed(target.name, url, "no-change", planned))
-            clearance = None
-            if not self.options.check_only:
-                clearance = self._clear(connection, planned)
-            if self.ask:
-                self._confirm(target)
-            if self.ask or clearance:
-                self._require_unchanged(connection, planned)
-            return self._roll_out(connection, planned, clearance)
-
-    def _clear(self, connection: Connection, planned: PlannedPhase) -> Clearance | None:
-        """The permission that a phase needs which removes addresses."""
-        if not self.phase.removes:
-            return None
-        from sfcutover.cli.removal import Removal
-
-        removal = Removal(self.run, self.phase, self.evidence_file, self.skip_reason)
-        return removal.clear(connection, planned.start)
-
-    def _planned(self, connection: Connection) -> PlannedPhase:
-        run, live = self.run, connection.read()
-        for component in live.carriers:
-            check_order(self.phase, component.allowlist, run.cutover.change)
-        if self.plan_file is None:
-            return plan_phase(self.phase, live, run.cutover, self.templates)
-        from sfcutover.allowlist.planfile import TargetPlan, read_plan
-
-        plan = TargetPlan(
-            read_plan(self.plan_file),
-            self.plan_file,
-            connection.target.name,
-            run.cutover,
-            self.templates,
-        )
-        if not self.plan_binds:
-            return plan_phase(self.phase, live, run.cutover, self.templates, plan.baseline)
-        planned = plan.planned(self.phase)
-        plan.check_live(planned, live, connection.org.instance_url)
-        if live.fingerprints == planned.start.fingerprints:
-            return planned
-        return plan_phase(self.phase, live, run.cutover, self.templates, plan.baseline)
-
-    def _require_unchanged(self, connection: Connection, planned: PlannedPhase) -> None:
-        """A person may think, and a gate wait, for minutes; what was shown must still be so."""
-        if connection.read().fingerprints != planned.start.fingerprints:
-            raise DriftError(
-                "the list was changed by somebody else in the meantime",
-                hint="look at the diff again: run the same command once more",
-            )
-
-    def _confirm(self, target: Target) -> None:
-        if sys.stdin is None or not sys.stdin.isatty():
-            raise ConfigError(
-                "nobody can be asked here: standard input is no terminal",
-                hint="look at the diff above, then run this again with --yes",
-            )
-        if not self.run.console.confirm(f"Deploy {self.phase} to {target.name}?"):
-            raise InterruptedRunError("not confirmed", hint="run it again when you are ready")
-
-    def _roll_out(
-        self, connection: Connection, planned: PlannedPhase, clearance: Clearance | None
-    ) -> Deployed:
-        name = connection.target.name
-        with progress_for(name, self.run.settings) as progress:
-            rollout = Rollout(
-                connection,
-                planned,
-                self.options,
-                progress,
-                templates=self.templates,
-                clearance=clearance,
-            )
+        with command_step(self.run, self.phase.value, self.templates) as step:
+            context = step.at(target)
             try:
-                deployed = self._started(rollout) if self.no_wait else self._finished(rollout)
+                evidence = self.execute(context, self.phase, self.options)
             except InterruptedWaitError as error:
-                raise self._interrupted(connection, error) from None
+                raise self._interrupted(context, error) from None
             except StillRunningError as error:
-                raise self._with_command(error, name) from error
-        return self._say(deployed)
+                raise self._with_command(error, target.name) from error
+        document = self._document(target.name, evidence)
+        self.run.console.data(deployed_text(document))
+        return document
 
-    def _finished(self, rollout: Rollout) -> Deployed:
-        state = rollout.run()
-        return Deployed(
-            rollout.connection.target.name,
-            rollout.connection.org.instance_url,
-            "deployed" if state else "validated",
-            rollout.planned,
-            tuple(result.id for result in rollout.deployments),
-            tuple(rollout.deployments),
-            state,
-            clearance=rollout.clearance,
-        )
-
-    def _started(self, rollout: Rollout) -> Deployed:
-        name, deployment_id = rollout.connection.target.name, rollout.start()
-        return Deployed(
-            name,
-            rollout.connection.org.instance_url,
-            "started",
-            rollout.planned,
-            (deployment_id,),
-            follow_up=self.run.command_line("deployment", "wait", deployment_id, target=name),
-            clearance=rollout.clearance,
+    def _document(self, target: str, evidence: DeployEvidence) -> DeployTargetDocument:
+        is_started = evidence.outcome == "started"
+        ids = evidence.sent[-1:] if is_started else [each.id for each in evidence.deployments]
+        wait = self.run.command_line("deployment", "wait", *ids, target=target)
+        return DeployTargetDocument(
+            target=target,
+            instance_url=evidence.instance_url,
+            outcome=evidence.outcome,
+            deployment_ids=ids,
+            deployments=evidence.deployments,
+            phase=evidence.diff,
+            live=evidence.live if evidence.outcome == "deployed" else [],
+            differences=evidence.differences,
+            follow_up=wait if is_started else None,
+            clearance=evidence.clearance,
         )
 
     def _interrupted(
-        self, connection: Connection, error: InterruptedWaitError
+        self, context: TargetContext, error: InterruptedWaitError
     ) -> InterruptedRunError:
-        name = connection.target.name
-        if error.deployment_id is None:
-            words = ["diff", self.phase.value]
-        else:
-            words = ["deployment", "wait", error.deployment_id]
+        name = context.target.name
+        words = ["diff", self.phase.value]
         message = error.message
-        if self.cancel_on_interrupt and error.deployment_id is not None:
-            message = _cancel(connection, error.deployment_id)
-        hint = Advice("to go on: ", self.run.command(*words, target=name))
+        if error.deployment_id is not None:
+            words = ["deployment", "wait", error.deployment_id]
+            if self.cancel_on_interrupt:
+                with context.connection() as connection:
+                    message = _cancel(connection, error.deployment_id)
+        hint = Advice("to continue: ", self.run.command(*words, target=name))
         return InterruptedRunError(message, hint=hint, tokens=error.tokens)
 
     def _with_command(self, error: StillRunningError, target: str) -> StillRunningError:
         words = [word for each in commands_in(error.advice) for word in each.command]
-        hint = Advice("to go on: ", self.run.command(*words, target=target))
-        return StillRunningError(error.message, hint=hint, tokens=error.tokens)
+        return error.replaced(hint=Advice("to continue: ", self.run.command(*words, target=target)))
 
-    def _say(self, deployed: Deployed) -> Deployed:
-        self.run.console.data(deployed_text(deployed))
-        return deployed
+
+@dataclass(frozen=True)
+class Terminal:
+    """The person who started the command. ask: False with --yes."""
+
+    run: Invocation
+    ask: bool
+
+    def show(self, connection: Connection, planned: PlannedPhase) -> None:
+        """The diff."""
+        from sfcutover.output.diffs import phase_text
+
+        where = f"{connection.target.name} ({connection.org.instance_url})"
+        self.run.console.data(phase_text(where, planned))
+
+    def confirm(self, target: str, phase: Phase) -> bool:
+        """Raises ConfigError where standard input is not a terminal, InterruptedRunError for a
+        no."""
+        if not self.ask:
+            return False
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise ConfigError(
+                "confirmation is required, but standard input is not a terminal",
+                hint="look at the diff above, then run this again with --yes",
+            )
+        if not self.run.console.confirm(f"Deploy {phase} to {target}?"):
+            raise InterruptedRunError("not confirmed", hint="run it again when you are ready")
+        return True
+
+
+@dataclass(frozen=True)
+class PlanFile:
+    """A plan that was written before. binds: only what it holds may be deployed; otherwise it is
+    used for its baseline alone."""
+
+    path: Path
+    binds: bool
+
+    def plan(
+        self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
+    ) -> PlannedPhase:
+        """Raises ConfigError for a file that is no plan, DriftError where it no longer fits."""
+        from sfcutover.allowlist.planfile import TargetPlan, read_plan
+
+        planner = context.planner
+        plan = TargetPlan(read_plan(self.path), self.path, context.target.name, planner)
+        if self.binds:
+            planned = plan.planned(phase)
+            plan.check_live(planned, live, connection.org.instance_url)
+            if live.fingerprints == planned.start.fingerprints:
+                return planned
+        return planner.plan(phase, live, plan.baseline)
+
+
+def gate_of(
+    run: Invocation, phase: Phase, evidence_file: Path | None, skip_reason: str | None
+) -> Gate | None:
+    """What permits a phase that removes: evidence of now or of a file, or a person."""
+    if not phase.removes:
+        return None
+    if skip_reason is not None:
+        return SkippedGate(run, skip_reason)
+    return CommandGate(run, evidence_file)
+
+
+@dataclass(frozen=True)
+class CommandGate:
+    """Permits by evidence, and shows it. evidence_file: of an earlier verify."""
+
+    run: Invocation
+    evidence_file: Path | None
+
+    def permit(
+        self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
+    ) -> RemovalPermit:
+        """Raises GateError, and what verifying raises."""
+        if context.cutover.verify is None:
+            require_permit(phase, None)
+        proof = self._proof(context.target.name)
+        if proof is None:
+            context.note("verifying before anything is removed")
+        gate = ProofGate(proof, tries=1, countdown=self._countdown)
+        permit = gate.permit(context, connection, phase, live)
+        context.note(f"permitted: {permit.reason}")
+        return permit
+
+    def _proof(self, target: str) -> Evidence | None:
+        if self.evidence_file is None:
+            return None
+        file = read_evidence(self.evidence_file)
+        found = next((each for each in file.targets if each.target == target), None)
+        if found is None or file.cutover != self.run.cutover.name:
+            raise GateError(
+                f"the evidence holds nothing about {target} in {self.run.cutover.name}",
+                where=str(self.evidence_file),
+                hint=Advice("verify again: ", Command("verify", "--out", "FILE")),
+            )
+        return found
+
+    def _countdown(self, seconds: float) -> None:
+        self.run.console.countdown(f"settling: {seconds:.0f} s left")
+
+
+@dataclass(frozen=True)
+class SkippedGate:
+    """Permits without proof: only for a person at a terminal who types the app's name."""
+
+    run: Invocation
+    reason: str
+
+    def permit(
+        self, context: TargetContext, _connection: Connection, phase: Phase, _live: Snapshot
+    ) -> RemovalPermit:
+        """Raises ConfigError without a terminal, GateError for another name."""
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise ConfigError(
+                "--skip-verification needs a person at a terminal who types the app's name",
+                hint=Advice("verify instead: ", Command("verify", "--out", "evidence.json")),
+            )
+        self.run.console.warn(
+            f"{phase} without proof: customers that redeem from a removed address are locked out"
+        )
+        typed = self.run.console.ask("Type the app's name to continue")
+        if typed.strip() != self.run.cutover.app:
+            raise GateError(
+                "the app's name was not typed", hint=Advice("verify instead: ", Command("verify"))
+            )
+        permit = RemovalPermit(phase, f"verification skipped: {self.reason}")
+        self.run.console.warn(f"{context.target.name}: {permit.reason}")
+        return permit
 
 
 def _cancel(connection: Connection, deployment_id: str) -> str:

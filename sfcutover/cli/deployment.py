@@ -7,17 +7,22 @@ import re
 import click
 
 from sfcutover.allowlist.plan import live_phase
+from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.cli import Group
 from sfcutover.cli.context import Invocation, global_options
 from sfcutover.config.cutover import Target
 from sfcutover.errors import Advice, ConfigError, ExitCode, InterruptedRunError, StillRunningError
 from sfcutover.output.json import print_document
-from sfcutover.output.progress import progress_for
+from sfcutover.output.progress import Status, progress_for
 from sfcutover.output.text import result_text
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.deployer import InterruptedWaitError, Watcher
-from sfcutover.salesforce.documents import AllowlistDocument, DeploymentDocument, ResultDocument
-from sfcutover.salesforce.results import DeployResult, DeployState
+from sfcutover.salesforce.deployer import InterruptedWaitError
+from sfcutover.salesforce.results import (
+    DeploymentDocument,
+    DeployResult,
+    DeployState,
+    ResultDocument,
+)
 
 _DEPLOYMENT_ID = re.compile(r"0Af[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?")
 _EXIT_CODES = {
@@ -75,9 +80,13 @@ def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
         name = connection.target.name
         again = Advice("to go on: ", run.command("deployment", "wait", deployment_id, target=name))
         with progress_for(name, run.settings) as progress:
-            watcher = Watcher(progress.progress, lambda error: progress.note(str(error)))
             try:
-                result = connection.deployer.wait(deployment_id, minutes * 60, watcher)
+                result = connection.deployer.wait(
+                    deployment_id,
+                    minutes * 60,
+                    on_progress=lambda result: progress.progress(Status.of(result)),
+                    on_problem=lambda error: progress.note(str(error)),
+                )
             except InterruptedWaitError as error:
                 raise InterruptedRunError(error.message, hint=again, tokens=error.tokens) from None
             except StillRunningError as error:
@@ -131,7 +140,7 @@ def _show(run: Invocation, connection: Connection, result: DeployResult) -> Exit
             DeploymentDocument(
                 target=connection.target.name,
                 instance_url=connection.org.instance_url,
-                deployment=ResultDocument.of(result),
+                deployment=ResultDocument.model_validate(result),
                 live=phase,
                 allowlists=AllowlistDocument.all_of(live),
             )

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import click
 
-from sfcutover.allowlist.documents import DiffDocument, PhaseDocument, TargetDiffDocument
 from sfcutover.allowlist.package import build_package
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import PlannedPhase, plan_phase
+from sfcutover.allowlist.plan import DiffDocument, PhaseDocument, PlannedPhase, TargetDiffDocument
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
     Invocation,
@@ -71,9 +70,10 @@ def command(
 def _planned(
     run: Invocation, phase: Phase, files: tuple[Path, ...], templates: Templates
 ) -> Iterator[Planned]:
+    planner = run.cutover.planner(templates)
     if files:
         baseline = baseline_from(files, run.cutover)
-        yield "baseline", None, plan_phase(phase, baseline, run.cutover, templates)
+        yield "baseline", None, planner.plan(phase, baseline)
         return
     for target in run.targets:
         with run.connection(target) as connection:
@@ -81,7 +81,7 @@ def _planned(
             yield (
                 target.name,
                 connection.org.instance_url,
-                plan_phase(phase, live, run.cutover, templates),
+                planner.plan(phase, live),
             )
 
 

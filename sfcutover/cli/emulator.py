@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,13 +15,13 @@ from pydantic import Field
 
 from sfcutover.cli.context import global_options, settings_of
 from sfcutover.errors import ConfigError, OperationFailedError
-from sfcutover.output.console import Console
+from sfcutover.output.console import Console, Settings
 from sfcutover.output.json import print_document
 from sfcutover.util.document import Document
 from sfcutover.util.secrets import log_to_stderr
 
 if TYPE_CHECKING:
-    from sfcutover.emulator import Emulator
+    from sfcutover.emulator.emulator import Emulator
 
 _NO_ORG = "no org was asked for anything"
 
@@ -77,20 +80,19 @@ def command(
       set -a; . ./org.env; set +a
       sfcutover plan
     """
+    from sfcutover.emulator import Emulator, Scenario
+    from sfcutover.emulator.files import ForeignFileError, check_files, write_files
     from sfcutover.emulator.scenario import ScenarioError
-    from sfcutover.emulator.serve import ForeignFileError, serve
 
     settings = settings_of(ctx)
     log_to_stderr(settings.verbose)
-
-    def announce(emulator: Emulator) -> None:
-        if settings.json:
-            print_document(_document(emulator, env_file, config_file))
-        else:
-            Console(settings).data("ready")
-
     try:
-        serve(port, tls, scenario, env_file, config_file, announce)
+        wanted = Scenario.from_file(scenario) if scenario else Scenario()
+        check_files(env_file, config_file)
+        with _ending_signals() as ending, Emulator(wanted, port, tls) as emulator:
+            write_files(emulator.environment, emulator.config_text, env_file, config_file)
+            _announce(settings, emulator, env_file, config_file)
+            signal.sigwait(ending)
     except ScenarioError as error:
         raise ConfigError(
             str(error), hint="correct the scenario, then start it again", tokens=_NO_ORG
@@ -106,14 +108,29 @@ def command(
         raise _not_started(error, port) from error
 
 
-def _document(
-    emulator: Emulator, env_file: Path | None, config_file: Path | None
-) -> EmulatorDocument:
-    return EmulatorDocument(
+@contextmanager
+def _ending_signals() -> Iterator[set[signal.Signals]]:
+    """SIGTERM and SIGINT, which wait for sigwait while the block runs."""
+    ending = {signal.SIGTERM, signal.SIGINT}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+    try:
+        yield ending
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _announce(
+    settings: Settings, emulator: Emulator, env_file: Path | None, config_file: Path | None
+) -> None:
+    if not settings.json:
+        Console(settings).data("ready")
+        return
+    document = EmulatorDocument(
         instance_url=emulator.url,
         env_file=str(env_file) if env_file else None,
         config_file=str(config_file) if config_file else None,
     )
+    print_document(document)
 
 
 def _not_started(error: OSError, port: int) -> OperationFailedError:

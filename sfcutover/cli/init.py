@@ -12,7 +12,7 @@ import click
 from pydantic import Field
 
 from sfcutover.allowlist.carriers import CARRIERS
-from sfcutover.allowlist.documents import RangeDocument
+from sfcutover.allowlist.diff import RangeDocument
 from sfcutover.allowlist.ranges import IpRange, RangeError
 from sfcutover.cli.context import global_options, settings_of
 from sfcutover.config.org import OrgConfig
@@ -105,7 +105,7 @@ def command(
     first = f"fill in {missing}, then " if missing else ""
     console.note(Advice(f"next: {first}", Command("doctor")))
     if settings.json:
-        ranges = [RangeDocument.of(entry) for entry in live]
+        ranges = [RangeDocument.model_validate(entry) for entry in live]
         print_document(
             InitDocument(path=str(settings.config), app=app, instance_url=url, live=ranges)
         )

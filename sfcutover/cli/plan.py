@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from sfcutover.allowlist.documents import PlanTargetDocument
 from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.allowlist.plan import live_phase, plan_all_phases
-from sfcutover.allowlist.planfile import make_plan, make_target_plan, write_plan
+from sfcutover.allowlist.plan import Planner, live_phase
+from sfcutover.allowlist.planfile import PlanTargetDocument, make_plan, make_target_plan, write_plan
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, global_options, templates_option, templates_words
 from sfcutover.config.cutover import Target
@@ -34,7 +33,8 @@ def command(ctx: click.Context, out: Path | None, templates: Templates) -> None:
     cutover.yaml or a template has changed since.
     """
     run = Invocation.of(ctx)
-    plan = make_plan(run.cutover, [_plan_target(run, target, templates) for target in run.targets])
+    planner = run.cutover.planner(templates)
+    plan = make_plan(planner, [_plan_target(run, target, planner) for target in run.targets])
     if out is not None:
         write_plan(plan, out)
         words = ["deploy", "add-new", "--plan", str(out)]
@@ -44,16 +44,16 @@ def command(ctx: click.Context, out: Path | None, templates: Templates) -> None:
         print_document(plan)
 
 
-def _plan_target(run: Invocation, target: Target, templates: Templates) -> PlanTargetDocument:
+def _plan_target(run: Invocation, target: Target, planner: Planner) -> PlanTargetDocument:
     with run.connection(target) as connection:
         live = connection.read()
         url = connection.org.instance_url
     for component in live.carriers:
         check_order(Phase.ADD_NEW, component.allowlist, run.cutover.change)
-    phases = plan_all_phases(live, run.cutover, templates)
+    phases = planner.plan_all(live)
     if not run.settings.json:
         run.console.data(f"{target.name} ({url})")
         run.console.data(f"  live now: {live_phase(live, run.cutover.change)}\n")
         for planned in phases.values():
             run.console.data(phase_text(target.name, planned) + "\n")
-    return make_target_plan(target.name, url, live, run.cutover, templates)
+    return make_target_plan(target.name, url, live, planner)

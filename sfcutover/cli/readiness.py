@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import live_phase, plan_phase
+from sfcutover.allowlist.plan import live_phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation
 from sfcutover.config.cutover import Cutover
@@ -51,13 +51,12 @@ def require_secrets(cutover: Cutover) -> None:
 
 def require_still_done(invocation: Invocation, run: Run, templates: Templates) -> None:
     """Raises DriftError where a list is no longer as the run left it."""
+    planner = invocation.cutover.planner(templates)
     for target in invocation.targets:
         with invocation.connection(target) as connection:
             live = connection.read()
             try:
-                is_done = not plan_phase(
-                    Phase.REMOVE_OLD, live, invocation.cutover, templates
-                ).changed
+                is_done = not planner.plan(Phase.REMOVE_OLD, live).changed
             except DriftError:
                 is_done = False
             if not is_done:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from sfcutover.allowlist.documents import RenderDocument, WrittenDocument, phase_name
 from sfcutover.allowlist.package import write_folder, write_zip
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import PlannedPhase, plan_all_phases
+from sfcutover.allowlist.plan import PlannedPhase, RenderDocument, WrittenDocument
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
@@ -66,7 +65,7 @@ def command(
     chosen = tuple(Phase(name) for name in phases) or tuple(Phase)
     written = []
     for target, folder, start in _starts(run, baseline_files, out):
-        planned = plan_all_phases(start, run.cutover, templates)
+        planned = run.cutover.planner(templates).plan_all(start)
         written += [
             _write(planned[phase], folder / phase.value, target, form, as_zip) for phase in chosen
         ]
@@ -107,7 +106,7 @@ def _write(
         write_folder(package, path)
     return WrittenDocument(
         target=target,
-        phase=phase_name(planned.phase),
+        phase=planned.phase,
         path=str(path),
         package_sha256=planned.package.sha256,
         files=[file.path for file in package.files],

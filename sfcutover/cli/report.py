@@ -13,9 +13,9 @@ from sfcutover.cli.runs import open_store
 from sfcutover.errors import OperationFailedError
 from sfcutover.output.console import presentable, to_stdout
 from sfcutover.output.json import document_text, print_document
-from sfcutover.report.document import Report
-from sfcutover.report.facts import Facts
-from sfcutover.report.rendering import html, markdown
+from sfcutover.output.report.render import html, markdown
+from sfcutover.output.report.report import Report
+from sfcutover.output.report.rundata import RunData
 from sfcutover.util.files import write_new
 
 FORMATS = ("md", "html", "json")
@@ -59,12 +59,12 @@ def command(
     if as_json and out is None and chosen != "json":
         raise click.UsageError(f"--json prints JSON; --format {chosen} needs --out.", ctx=ctx)
     store = open_store(invocation, create=False)
-    facts = Facts.read(store, store.find(run_id or invocation.cutover.name), time.time())
-    report = Report.of(facts)
+    data = RunData.read(store, store.find(run_id or invocation.cutover.name), time.time())
+    report = Report.of(data)
     text = _text(report, chosen, templates)
     if out is not None:
         _write(out, text)
-        invocation.console.note(f"report of {facts.run.id} written to {out}")
+        invocation.console.note(f"report of {data.run.id} written to {out}")
     if as_json:
         print_document(report.document)
     elif out is None:

@@ -18,13 +18,15 @@ from sfcutover.cli.context import (
     require_no_open_run,
     templates_option,
 )
-from sfcutover.cli.deploy import Deploy, show_json
+from sfcutover.cli.deploy import DeployCommand, PlanFile, Terminal, gate_of, show_json
 from sfcutover.config.cutover import Target
-from sfcutover.cutover.deployment import RolloutOptions
+from sfcutover.cutover.deploy import DeployOptions, deploy, plan_from_live
+from sfcutover.cutover.rollback import restore
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.errors import InterruptedRunError, SfcutoverError
 
 T = TypeVar("T")
+WAIT_SECONDS = 1800.0  # for one deployment
 
 
 @click.command("rollback")
@@ -58,28 +60,31 @@ def command(
 ) -> None:
     """Undo the last phase in the only safe order. Needs no state of an earlier run.
 
-    Puts the old addresses back at once: adding needs no gate. --to baseline then proves that
-    traffic is back on the old egress, and only after that takes the new addresses off.
+    Restores the old addresses at once: adding needs no gate. --to baseline then proves that
+    traffic is back on the old egress, and only after that removes the new addresses.
     """
     run = Invocation.of(ctx)
     require_self_serve(run.cutover, "rollback")
     if state == "baseline" and not outside_run:
         require_no_open_run(run, "nothing was rolled back")
-    restore = Deploy(
+    command = DeployCommand(
         run,
         Phase.RESTORE_OLD,
         templates,
-        plan_file=plan_file,
-        options=RolloutOptions(),
-        no_wait=False,
-        ask=not yes,
-        cancel_on_interrupt=False,
-        plan_binds=False,
+        DeployOptions(
+            wait=WAIT_SECONDS,
+            plan=plan_from_live if plan_file is None else PlanFile(plan_file, binds=False).plan,
+            operator=Terminal(run, ask=not yes),
+            binding=True,
+        ),
+        execute=lambda context, _phase, options: restore(context, options),
     )
-    done = on_every_target(run, restore.target)
+    done = on_every_target(run, command.deploy)
     if state == "baseline":
-        remove = replace(restore, phase=Phase.REMOVE_NEW)
-        done += [remove.target(target) for target in run.targets]
+        gate = gate_of(run, Phase.REMOVE_NEW, None, None)
+        options = replace(command.options, gate=gate)
+        remove = replace(command, phase=Phase.REMOVE_NEW, options=options, execute=deploy)
+        done += [remove.deploy(target) for target in run.targets]
     else:
         run.console.note(
             f"if traffic is not back on the old egress: {run.command_line('switch', '--revert')}"
@@ -90,8 +95,8 @@ def command(
 def on_every_target(run: Invocation, restore: Callable[[Target], T]) -> list[T]:
     """Call restore for every target, whatever came of the others; then raise the first failure.
 
-    Adding addresses back is safe anywhere, so one org that fails must not keep another
-    without them. A person who says no, or Ctrl-C, ends it at once.
+    Adding addresses is safe anywhere, so one org that fails must not keep another
+    without them. A no to the question, or Ctrl-C, ends it at once.
     """
     done: list[T] = []
     failures: list[SfcutoverError] = []
@@ -101,10 +106,10 @@ def on_every_target(run: Invocation, restore: Callable[[Target], T]) -> list[T]:
         except InterruptedRunError:
             raise
         except SfcutoverError as error:
-            if len(run.targets) > 1:
-                error.message = f"{target.name}: {error.message}"
-                run.console.warn(f"not rolled back: {error}")
             failures.append(error)
+            if len(run.targets) > 1:
+                failures[-1] = error.replaced(message=f"{target.name}: {error.message}")
+                run.console.warn(f"not rolled back: {failures[-1]}")
     if failures:
         raise failures[0]
     return done

@@ -11,16 +11,16 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.readiness import require_runnable, require_secrets, require_still_done
 from sfcutover.cli.runs import open_store, view_for
-from sfcutover.cutover.controller import LEAVING_SECONDS, Performing, Permissions
-from sfcutover.cutover.notify import announcement
-from sfcutover.cutover.step import BEFORE_LEAVING
+from sfcutover.cutover.alerts import announcement
+from sfcutover.cutover.controller import LEAVING_SECONDS, Permissions, RunController
+from sfcutover.cutover.shared import SHUTDOWN_GUARD
 from sfcutover.cutover.workflow import PAUSES
 from sfcutover.errors import Advice, Command, ConfigError, InterruptedRunError
 from sfcutover.output.events import JsonView
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.results import failure_of_run, interruption_of_run
 from sfcutover.runs.store import Run, RunOptions, RunStore
-from sfcutover.runs.threads import Lane
+from sfcutover.runs.threads import BackgroundThread
 
 
 @click.command("run")
@@ -62,7 +62,7 @@ def command(
     require_runnable(invocation)
     store = open_store(invocation)
     permissions = Permissions(accept_changes, again)
-    performing = Performing(invocation.cutover, store, permissions, templates)
+    performing = RunController(invocation.cutover, store, permissions, templates)
     run = performing.open_run()
     if run is not None and run.ended is not None:
         require_still_done(invocation, run, templates)
@@ -78,7 +78,7 @@ def command(
 
 def perform(
     invocation: Invocation,
-    performing: Performing,
+    performing: RunController,
     run: Run | None,
     options: RunOptions,
     *,
@@ -92,7 +92,7 @@ def perform(
     except KeyboardInterrupt:
         with suppress(KeyboardInterrupt):
             _finish(invocation)
-        progress = Lane("last look").do(lambda: _progress_of(performing))
+        progress = BackgroundThread("last look").do(lambda: _progress_of(performing))
         raise interruption_of_run(progress) from None
     journal = performing.store.journal(run.id)
     progress = RunProgress.of(journal.read())
@@ -107,12 +107,12 @@ def perform(
 
 
 def _finish(invocation: Invocation) -> None:
-    if BEFORE_LEAVING:
+    if SHUTDOWN_GUARD:
         invocation.console.warn("finishing what must not be cut off; Ctrl-C again leaves now")
-        BEFORE_LEAVING.wait(LEAVING_SECONDS)
+        SHUTDOWN_GUARD.wait(LEAVING_SECONDS)
 
 
-def _progress_of(performing: Performing) -> RunProgress:
+def _progress_of(performing: RunController) -> RunProgress:
     """How the run stands that has not ended; of none, nothing."""
     run = performing.store.active(performing.cutover.name)
     return RunProgress.of(performing.store.journal(run.id).read() if run else ())
@@ -138,7 +138,7 @@ def _confirm(invocation: Invocation, pause_before: tuple[str, ...]) -> None:
     cutover = invocation.cutover
     if not _at_terminal():
         raise ConfigError(
-            "nobody can be asked here: standard input is no terminal",
+            "confirmation is required, but standard input is not a terminal",
             hint=Advice(
                 "look at the change first: ",
                 Command("diff", "add-new"),

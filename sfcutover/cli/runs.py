@@ -10,7 +10,8 @@ import click
 
 from sfcutover.cli.context import Invocation, global_options
 from sfcutover.errors import Advice, InterruptedRunError
-from sfcutover.output.events import JsonView, LineView, is_redrawn
+from sfcutover.output.console import is_redrawn
+from sfcutover.output.events import JsonView, LineView
 from sfcutover.output.json import print_document
 from sfcutover.output.text import run_text, runs_text
 from sfcutover.runs.database import Database

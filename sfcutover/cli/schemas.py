@@ -13,19 +13,22 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from sfcutover.allowlist.documents import DiffDocument, PlanDocument, RenderDocument
+from sfcutover.allowlist.plan import DiffDocument, RenderDocument
+from sfcutover.allowlist.planfile import PlanDocument
 from sfcutover.cli.demo.result import DemoDocument
 from sfcutover.cli.doctor import DoctorDocument
 from sfcutover.cli.emulator import EmulatorDocument
 from sfcutover.cli.init import InitDocument
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.documents import CaseDocument, ProbeDocument, SwitchDocument, WatchDocument
 from sfcutover.cutover.evidence import EvidenceFile
-from sfcutover.cutover.supportcase import Confirmation
-from sfcutover.documents.reports import ReportDocument
+from sfcutover.cutover.probe import ProbeDocument
+from sfcutover.cutover.supportcase import CaseDocument, Confirmation
+from sfcutover.cutover.switch import SwitchDocument
+from sfcutover.cutover.watchstate import WatchDocument
 from sfcutover.output.json import ErrorDocument
+from sfcutover.output.report.report import ReportDocument
 from sfcutover.runs.documents import EventDocument, RunsDocument
-from sfcutover.salesforce.documents import DeployDocument, DeploymentDocument
+from sfcutover.salesforce.results import DeployDocument, DeploymentDocument
 
 SCHEMAS: dict[str, type[BaseModel]] = {
     "cutover": Cutover,

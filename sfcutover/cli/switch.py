@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import click
 
@@ -13,18 +14,22 @@ from sfcutover.cli.context import (
     outside_run_option,
     require_no_open_run,
 )
-from sfcutover.config.traffic import Switch
-from sfcutover.config.values import secret_variables
-from sfcutover.cutover.documents import SwitchDocument
-from sfcutover.cutover.probe import CONFIDENCE, probe
-from sfcutover.cutover.refusals import refused
+from sfcutover.cli.steps import command_step
+from sfcutover.cutover.context import StepContext
+from sfcutover.cutover.probe import probe_egress
 from sfcutover.cutover.supportcase import Confirmations
-from sfcutover.errors import ConfigError, GateError
+from sfcutover.cutover.switch import (
+    SwitchDocument,
+    configured_switch,
+    forget_switches,
+    switch,
+)
+from sfcutover.cutover.verify import redeem_once
+from sfcutover.errors import GateError, InterruptedRunError
 from sfcutover.output.json import print_document
 from sfcutover.output.text import probe_text
 from sfcutover.traffic.canary import Canary
-from sfcutover.traffic.oauth import Outcome
-from sfcutover.traffic.switch import DRAIN_SECONDS, Direction, SwitchFacts, run_switch
+from sfcutover.traffic.switch import DRAIN_SECONDS, SWITCH_IMPACT, Direction, SwitchFacts
 from sfcutover.util.clock import Clock
 
 
@@ -40,26 +45,21 @@ def command(ctx: click.Context, revert: bool, outside_run: bool) -> None:
     back and proves the old path by a redemption.
     """
     run = Invocation.of(ctx)
-    config = _config(run)
     direction: Direction = "revert" if revert else "apply"
-    if not revert:
-        if not outside_run:
-            require_no_open_run(run, "no traffic was moved")
-        _require_probe(run)
-    _require_listed(run, direction)
-    facts = SwitchFacts.of_cutover(run.cutover, direction)
-    result = run_switch(
-        config,
-        facts,
-        secret_variables(run.cutover),
-        timeout=config.timeout,
-        output=run.console.note,
-        ask=lambda question: _at_terminal() and run.console.confirm(question),
-    )
-    if not revert:
-        Clock().pause(DRAIN_SECONDS)  # what is under way may still leave by the old addresses
-    proof = _prove_old(run) if revert else _probe_new(run)
-    run.console.data(f"done: {direction} took {result.seconds:.0f} s; {proof}")
+    with command_step(run, "switch") as context:
+        config = configured_switch(context)
+        if not revert:
+            if not outside_run:
+                require_no_open_run(run, "no traffic was moved")
+            _require_probe(run)
+        _require_listed(run, context, direction)
+        seconds = (
+            _switched_by_hand(run, direction) if config.manual else _switched(context, direction)
+        )
+        if not revert:
+            Clock().pause(DRAIN_SECONDS)  # running requests may still leave by the old addresses
+        proof = _prove_old(context) if revert else _probe_new(run)
+    run.console.data(f"done: {direction} took {seconds:.0f} s; {proof}")
     if not revert:
         run.console.note(f"next: {run.command_line('verify', '--out', 'evidence.json')}")
     if run.settings.json:
@@ -67,21 +67,32 @@ def command(ctx: click.Context, revert: bool, outside_run: bool) -> None:
             SwitchDocument(
                 cutover=run.cutover.name,
                 direction=direction,
-                manual=result.manual,
-                seconds=round(result.seconds, 3),
+                manual=config.manual,
+                seconds=round(seconds, 3),
                 proof=proof,
             )
         )
 
 
-def _config(run: Invocation) -> Switch:
-    if run.cutover.switch is None:
-        raise ConfigError(
-            "switch is not configured",
-            where=run.cutover.where,
-            hint="add switch: with apply: and revert: [argv], or manual: true",
+def _switched(context: StepContext, direction: Direction) -> float:
+    """Run the command; how many seconds it took."""
+    try:
+        return switch(context, direction).seconds
+    finally:
+        forget_switches(context)
+
+
+def _switched_by_hand(run: Invocation, direction: Direction) -> float:
+    """Ask whether the operator has moved the traffic; how many seconds that took."""
+    started = time.monotonic()
+    question = SwitchFacts.of_cutover(run.cutover, direction).question
+    if not (_at_terminal() and run.console.confirm(question)):
+        raise InterruptedRunError(
+            "it was not confirmed that the traffic has moved",
+            hint=f"move it, then run this again at a terminal, where it asks: {question}",
+            tokens=SWITCH_IMPACT,
         )
-    return run.cutover.switch
+    return time.monotonic() - started
 
 
 def _at_terminal() -> bool:
@@ -93,12 +104,12 @@ def _require_probe(run: Invocation) -> None:
     Canary(run.cutover).egress("new")
 
 
-def _require_listed(run: Invocation, direction: Direction) -> None:
+def _require_listed(run: Invocation, context: StepContext, direction: Direction) -> None:
     """Traffic goes only where every target's list allows it. Raises DriftError, or GateError
     where only a confirmed support case can say so."""
     needed = Phase.REMOVE_OLD if direction == "apply" else Phase.REMOVE_NEW
     for target in run.targets:
-        with run.connection(target) as connection:
+        with context.at(target).connection() as connection:
             if run.cutover.is_legacy:
                 _require_confirmed(Confirmations.of(connection), direction)
                 continue
@@ -120,16 +131,12 @@ def _require_confirmed(confirmations: Confirmations, direction: Direction) -> No
 
 
 def _probe_new(run: Invocation) -> str:
-    confidence = run.cutover.verify.confidence if run.cutover.verify else CONFIDENCE
-    canary = Canary(run.cutover)
-    result = probe(canary.egress("new"), canary.echo_url, confidence=confidence)
+    result = probe_egress(run.cutover, "new")
     run.console.note(probe_text(result))
     result.require_passed()
     return "the new egress shows exactly the new addresses"
 
 
-def _prove_old(run: Invocation) -> str:
-    redemption = Canary(run.cutover).redeem("old")
-    if redemption.outcome is not Outcome.REDEEMED:
-        raise refused(redemption)
+def _prove_old(context: StepContext) -> str:
+    redeem_once(context, Canary(context.cutover), "old")
     return "a redemption through the old egress succeeded"

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from sfcutover.cli.context import Invocation, global_options
+from sfcutover.cli.steps import command_step
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.evidence import Evidence, EvidenceFile, write_evidence
-from sfcutover.cutover.verification import TargetVerification, Via
+from sfcutover.cutover.verify import Via, verify
 from sfcutover.output.json import print_document
 from sfcutover.output.text import evidence_text
 
@@ -51,9 +52,9 @@ def command(ctx: click.Context, via: str, out: Path | None) -> None:
 
 
 def _verify(run: Invocation, target: Target, via: Via) -> Evidence:
-    with run.connection(target) as connection:
+    with command_step(run, "verify") as step:
         run.console.note(f"{target.name}: redeeming through the {via} egress")
-        evidence = TargetVerification(connection).verify(via, connection.read())
+        evidence = verify(step.at(target), via).proof
     if not run.settings.json:
         run.console.data(evidence_text(evidence))
     return evidence

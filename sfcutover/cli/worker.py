@@ -8,7 +8,7 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, global_options, templates_option
 from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.runs import open_store
-from sfcutover.cutover.controller import Performing
+from sfcutover.cutover.controller import RunController
 from sfcutover.errors import ConfigError
 
 
@@ -31,13 +31,13 @@ def command(ctx: click.Context, templates: Templates) -> None:
             where=invocation.cutover.state.where,
             hint="set state.url to a PostgreSQL: postgresql+psycopg://host/database",
         )
-    performing = Performing(invocation.cutover, store, templates=templates)
+    performing = RunController(invocation.cutover, store, templates=templates)
     try:
-        with performing.presence("worker") as presence:
+        with performing.lock("worker") as lock:
             performing.require_fit_for_active()
-            place, name = presence.place, invocation.cutover.name
+            place, name = lock.place, invocation.cutover.name
             performing.serve(
-                presence, lambda: invocation.console.data(f"ready: {place} works for {name}")
+                lock, lambda: invocation.console.data(f"ready: {place} works for {name}")
             )
     except KeyboardInterrupt:
         invocation.console.note("stopped; what was under way is taken over by the others")

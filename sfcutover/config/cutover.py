@@ -19,69 +19,25 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from sfcutover.allowlist.carriers import CARRIERS, Carrier
 from sfcutover.allowlist.phases import Change
+from sfcutover.allowlist.plan import Planner
 from sfcutover.allowlist.ranges import Allowlist, subtract
+from sfcutover.allowlist.templates import Templates
 from sfcutover.config.org import OrgConfig
-from sfcutover.config.traffic import (
-    Egress,
-    State,
-    Switch,
-    TargetVerify,
-    TokenStore,
-    Verify,
-    Watch,
-)
-from sfcutover.config.values import (
-    Model,
-    PlacedError,
-    RangeEntry,
-    SecretReference,
-    TooManyAddressesError,
-    Word,
-    check_text,
-)
+from sfcutover.config.problems import first_problem
+from sfcutover.config.traffic import Egress, State, Switch, TargetVerify, Verify, Watch
+from sfcutover.config.values import Model, PlacedError, RangeEntry, Word, check_text
 from sfcutover.config.yamlfile import Location, YamlFile, parse_yaml, read_text
-from sfcutover.errors import (
-    DEFAULT_CONFIG,
-    Advice,
-    Command,
-    ConfigError,
-    LimitError,
-    SfcutoverError,
-    Text,
-)
+from sfcutover.errors import DEFAULT_CONFIG, Advice, Command, ConfigError
 
 CarrierName = Literal["token-ip-ranges", "trusted-ip-ranges", "connected-app"]
 TRUSTED_RANGES = (
     "ConnectedApp.ipRanges are trusted ranges, not the allowlist; only Salesforce's support "
     "changes that: the command case writes what to ask for"
 )
-_HINT = Advice(
-    "correct it in the file, then run this again; ",
-    Command("doctor"),
-    " checks it without a change",
-)
-
-
 _API_VERSION = re.compile(r"[1-9][0-9]{1,2}\.0")
-# pydantic's complaints in the words of somebody who writes YAML.
-_COMPLAINTS = {
-    "bool_type": "write true or false",
-    "bool_parsing": "write true or false",
-    "dict_type": "this must be a mapping",
-    "float_parsing": "write a number",
-    "int_from_float": "write a whole number",
-    "int_parsing": "write a whole number",
-    "int_type": "write a whole number",
-    "model_type": "this must be a mapping",
-    "string_type": "this must be a text; put it in quotes",
-    "too_short": "the list is empty",
-    "tuple_type": "this must be a list",
-}
-_SECRETS = (SecretReference, TokenStore)
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
@@ -110,7 +66,7 @@ def _no_duplicates(entries: tuple[RangeEntry, ...]) -> tuple[RangeEntry, ...]:
     for index, entry in enumerate(entries):
         one = entry.to_range()
         if subtract([one], seen) != (one,):
-            raise PlacedError(f"{entry.range} stands in this list twice, or partly", index)
+            raise PlacedError(f"{entry.range} is in this list twice, or partly", index)
         seen = Allowlist((*seen.ranges, one))
     return entries
 
@@ -118,7 +74,7 @@ def _no_duplicates(entries: tuple[RangeEntry, ...]) -> tuple[RangeEntry, ...]:
 def _no_repetition(names: tuple[CarrierName, ...]) -> tuple[CarrierName, ...]:
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise PlacedError(f"{name} stands in this list twice", index)
+            raise PlacedError(f"{name} is in this list twice", index)
     return names
 
 
@@ -226,10 +182,17 @@ class Cutover(Model):
         order = f"finish the cutover {self.after} first; this one comes after it"
         return ((TRUSTED_RANGES,) if self.is_legacy else ()) + ((order,) if self.after else ())
 
-    @property
-    def policy_values(self) -> dict[str, str]:
-        """The OAuth policies as XML texts: true and false in lower case."""
-        return dict(self.policies)
+    def planner(self, templates: Templates) -> Planner:
+        """What works out this cutover's phases."""
+        return Planner(
+            self.name,
+            self.app,
+            self.change,
+            self.api_version,
+            templates,
+            self.policies,
+            self.notes,
+        )
 
     def select_targets(self, names: tuple[str, ...]) -> tuple[Target, ...]:
         """The targets of these names, or all. Raises ConfigError with close matches."""
@@ -310,89 +273,6 @@ def parse_config(text: str, name: str) -> Cutover:
         cutover = Cutover.model_validate(file.data)
     except ValidationError as error:
         # Not from error: it names keys, and a key may be a secret written in braces.
-        raise _first_problem(error, file) from None
+        raise first_problem(error, file, Cutover) from None
     cutover.place(file)
     return cutover
-
-
-def _first_problem(error: ValidationError, file: YamlFile) -> SfcutoverError:
-    """The first in the file; a missing key, whose line is its mapping's, behind all others."""
-    details = [each for each in error.errors() if not _is_echo(each, error)]
-    first = min(
-        details, key=lambda each: (each["type"] == "missing", file.line_of(_location(each)))
-    )
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    kind = LimitError if isinstance(_cause(first), TooManyAddressesError) else ConfigError
-    return kind(
-        f"{_describe(first)}{more}", where=file.where(_location(first)), hint=_hint_for(first)
-    )
-
-
-def _is_echo(detail: ErrorDetails, error: ValidationError) -> bool:
-    """True for a list called too short only because its items were refused."""
-    return detail["type"] == "too_short" and any(
-        len(other["loc"]) > len(detail["loc"])
-        and other["loc"][: len(detail["loc"])] == detail["loc"]
-        for other in error.errors()
-    )
-
-
-def _cause(detail: ErrorDetails) -> object:
-    return detail.get("ctx", {}).get("error")
-
-
-def _location(detail: ErrorDetails) -> Location:
-    cause = _cause(detail)
-    inner = cause.location if isinstance(cause, PlacedError) else ()
-    return (*(step for step in detail["loc"] if step != "[key]"), *inner)
-
-
-def _describe(detail: ErrorDetails) -> str:
-    location = _location(detail)
-    match detail["type"]:
-        case "extra_forbidden":
-            # Below a secret the key may be the secret itself, written in braces.
-            shown = location[:-1] if _model_at(location[:-1]) in _SECRETS else location
-            return f"{_path(shown)}: unknown key"
-        case "missing":
-            return f"{_path(location)} is missing"
-        case "value_error":
-            message = str(detail["ctx"]["error"])
-        case "tuple_type" if detail["input"] is None:
-            message = _COMPLAINTS["too_short"]
-        case kind:
-            message = _COMPLAINTS.get(kind, f"{detail['msg'][0].lower()}{detail['msg'][1:]}")
-    path = _path(location)
-    return f"{path}: {message}" if path else message
-
-
-def _hint_for(detail: ErrorDetails) -> Text:
-    if detail["type"] != "extra_forbidden":
-        return _HINT
-    key = str(detail["loc"][-1])
-    close = difflib.get_close_matches(key, _model_at(detail["loc"][:-1]).model_fields, n=1)
-    return f"did you mean {close[0]}?" if close else _HINT
-
-
-def _model_at(location: Location) -> type[Model]:
-    """The model of the mapping at this location."""
-    model: type[Model] = Cutover
-    for step in location:
-        inner = (
-            _models_in(model.model_fields[step].annotation) if step in model.model_fields else []
-        )
-        model = inner[0] if inner else model
-    return model
-
-
-def _models_in(annotation: object) -> list[type[Model]]:
-    if isinstance(annotation, type) and issubclass(annotation, Model):
-        return [annotation]
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
-
-
-def _path(location: Location) -> str:
-    text = ""
-    for step in location:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}"
-    return text.lstrip(".")

@@ -45,7 +45,7 @@ def _candidate(entry: IpRange) -> str:
 
 
 _CHOOSE = """
-# These are on the list now: take the # off those only that are yours and go."""
+# These are on the list now: remove the # from those that are yours and are to go."""
 _TEXT = """\
 # One change of addresses on a Refresh Token IP Allowlist. Next: sfcutover doctor
 version: 1
@@ -54,8 +54,8 @@ app: {app}                   # full name of the External Client App
 carriers: [token-ip-ranges]   # add trusted-ip-ranges to keep both lists in step
 api_version: "{api_version}"
 
-# The addresses that traffic leaves now and will leave no more. Only these are ever taken
-# off; every other entry of the live list belongs to somebody else and stays.{hint}
+# The addresses that traffic leaves now and in future no more. The cutover removes only
+# these; every other entry of the live list belongs to others and stays.{hint}
 old:
 {old}
 
@@ -72,7 +72,7 @@ targets:
     org: {org}
 
 # What follows is for probe, switch, verify, watch and run; deploy add-new does without it.
-# Secrets never stand here: {{env: NAME}}, {{file: PATH}} or {{command: [argv]}}.
+# This file never holds secrets: {{env: NAME}}, {{file: PATH}} or {{command: [argv]}}.
 
 # How traffic leaves, now and in future.
 # egress:
@@ -91,6 +91,6 @@ targets:
 #   client_secret: {{env: SF_CLIENT_SECRET}}
 #   refresh_token: {{file: .secrets/canary}}   # rewritten when the org rotates it
 
-# How long redemptions are watched after the old addresses are off.
+# How long redemptions are watched after the old addresses are removed.
 # watch: {{duration: 15m, interval: 15s, failures: 2}}
 """

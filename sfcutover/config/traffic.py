@@ -21,6 +21,7 @@ from sfcutover.config.values import (
     Model,
     PlacedError,
     Seconds,
+    SecretPlace,
     SecretReference,
     Text,
     VariableName,
@@ -109,27 +110,19 @@ class Switch(Model):
         return self
 
 
-class TokenStore(Model):
+class TokenStore(SecretPlace):
     """Where a canary's refresh token is kept: env, file, or a get and a put command.
 
     rotation: whether a redemption brings a new token and voids the old one; unless this
     says false, a place that can't be written is refused.
     """
 
+    refusal = "this file never holds a token; write {file: PATH}, or {get: [argv], put: [argv]}"
     env: VariableName | None = None
     file: FilePath | None = None
     get: tuple[Word, ...] = ()
     put: tuple[Word, ...] = ()
     rotation: bool | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_literals(cls, data: object) -> object:
-        if isinstance(data, dict):
-            return data
-        raise ValueError(
-            "a token never stands in this file; write {file: PATH}, or {get: [argv], put: [argv]}"
-        )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -206,7 +199,7 @@ class Check(Model):
 
     @property
     def title(self) -> str:
-        """The name, or what it looks at."""
+        """The name, or what it checks."""
         if self.name is not None:
             return self.name
         return self.prometheus.query if self.prometheus else (self.command or ("command",))[0]

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from sfcutover.allowlist.ranges import MAX_ADDRESSES, Address, IpRange
+from sfcutover.allowlist.ranges import MAX_ADDRESSES, IpRange
 from sfcutover.config.yamlfile import Location, YamlFile
 from sfcutover.util.secrets import (
     Secret,
@@ -39,11 +39,14 @@ _MAX_RANGE = 100  # characters; two IPv6 addresses need 79
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-# RFC 1122 and 1112: no source address at all.
-_UNUSABLE = [ipaddress.ip_network(block) for block in ("0.0.0.0/8", "240.0.0.0/4")]
+# RFC 1122, 1112, 4291, 5771: no source address at all.
+_UNUSABLE = [
+    IpRange.parse(block)
+    for block in ("0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/128", "ff00::/8")
+]
 # RFC 1918, 6598, 1122, 3927, 4193, 4291: never seen by Salesforce as a source address.
 _PRIVATE = [
-    ipaddress.ip_network(block)
+    IpRange.parse(block)
     for block in (
         "10.0.0.0/8",
         "172.16.0.0/12",
@@ -73,13 +76,13 @@ class PlacedError(ValueError):
 class Model(BaseModel):
     """Frozen; a key that isn't known is an error; knows its place in the file."""
 
-    # What stands in the file may be a secret, so no error repeats it.
+    # The file's content may be a secret, so no error repeats it.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     _where: str = PrivateAttr("cutover.yaml")
 
     def place(self, file: YamlFile, location: Location = ()) -> None:
-        """Remember where this model, and every one in it, stands in the file."""
+        """Remember the lines of this model and of every one in it."""
         self._where = file.where(location)
         for name in self.model_fields_set:
             _place(getattr(self, name), file, (*location, name))
@@ -118,26 +121,30 @@ Word = Annotated[str, BeforeValidator(check_text)]
 FilePath = Annotated[Path, BeforeValidator(check_text)]
 
 
-class SecretReference(Model):
-    """Where a secret is read from; exactly one of the three.
+class SecretPlace(Model):
+    """Says where a secret is kept: always a mapping, as the secret itself never is in the file."""
 
-    env: an environment variable. file: a path, relative to the working folder.
-    command: argv, run without a shell; its stdout is the secret.
-    """
-
-    env: VariableName | None = None
-    file: FilePath | None = None
-    command: tuple[Word, ...] | None = None
+    refusal: ClassVar[str]
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_literals(cls, data: object) -> object:
         if isinstance(data, dict):
             return data
-        raise ValueError(
-            "a secret never stands in this file; write {env: NAME}, {file: PATH} "
-            "or {command: [argv]}"
-        )
+        raise ValueError(cls.refusal)
+
+
+class SecretReference(SecretPlace):
+    """Where a secret is read from; exactly one of the three.
+
+    env: an environment variable. file: a path, relative to the working folder.
+    command: argv, run without a shell; its stdout is the secret.
+    """
+
+    refusal = "this file never holds a secret; write {env: NAME}, {file: PATH} or {command: [argv]}"
+    env: VariableName | None = None
+    file: FilePath | None = None
+    command: tuple[Word, ...] | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -157,7 +164,18 @@ class SecretReference(Model):
 
 
 class TextOrMapping(Model):
-    """A model that may also be written as one text."""
+    """A model that may also be written as one text: the value of its first field."""
+
+    refusal: ClassVar[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_text(cls, data: object) -> object:
+        if isinstance(data, str):
+            return {next(iter(cls.model_fields)): data}
+        if isinstance(data, dict):
+            return data
+        raise ValueError(cls.refusal)
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -169,17 +187,9 @@ class TextOrMapping(Model):
 class Text(TextOrMapping):
     """A value that is no secret: written out, or taken from an environment variable."""
 
+    refusal = "write the text itself, in quotes, or {env: NAME}"
     literal: str | None = None
     env: VariableName | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _accept_literals(cls, data: object) -> object:
-        if isinstance(data, dict):
-            return data
-        if isinstance(data, str):
-            return {"literal": data}
-        raise ValueError("write the text itself, in quotes, or {env: NAME}")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -188,7 +198,7 @@ class Text(TextOrMapping):
         check_text(self.literal)
         if _has_password(self.literal or ""):
             raise ValueError(
-                "a password never stands in this file; take the whole URL from {env: NAME}"
+                "this file never holds a password; take the whole URL from {env: NAME}"
             )
         return self
 
@@ -209,17 +219,9 @@ def _has_password(text: str) -> bool:
 class RangeEntry(TextOrMapping):
     """One of the old or new ranges: an address, a CIDR block or first-last, and a description."""
 
+    refusal = "write the address as a text, in quotes"
     range: str = Field(max_length=_MAX_RANGE)
     description: str | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _accept_text(cls, data: object) -> object:
-        if isinstance(data, dict):
-            return data
-        if isinstance(data, str):
-            return {"range": data}
-        raise ValueError("write the address as a text, in quotes")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -234,12 +236,7 @@ class RangeEntry(TextOrMapping):
     @property
     def is_private(self) -> bool:
         """True if Salesforce can never see a request from these addresses."""
-        entry = self.to_range()
-        return any(
-            entry.overlaps(IpRange(block[0], block[-1]))
-            for block in _PRIVATE
-            if block.version == entry.start.version
-        )
+        return _overlaps(self.to_range(), _PRIVATE)
 
 
 def _check_range(entry: IpRange, text: str) -> None:
@@ -250,14 +247,14 @@ def _check_range(entry: IpRange, text: str) -> None:
             f"{text} holds {entry.size:,} addresses; a whole list holds at most {MAX_ADDRESSES}"
         )
     for address in (entry.start, entry.end):
-        if address.is_multicast or address.is_unspecified or _is_unusable(address):
+        if _overlaps(IpRange(address, address), _UNUSABLE):
             raise ValueError(f"nothing can send from {address}")
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
             raise ValueError(f"{text} is an IPv4 address in IPv6 form; write {address.ipv4_mapped}")
 
 
-def _is_unusable(address: Address) -> bool:
-    return any(address in block for block in _UNUSABLE)
+def _overlaps(entry: IpRange, blocks: list[IpRange]) -> bool:
+    return any(entry.overlaps(block) for block in blocks)
 
 
 def _parse_duration(value: object) -> float:
@@ -274,19 +271,11 @@ Seconds = Annotated[
 ]
 
 
-def secret_references(value: object, path: str = "") -> Iterator[tuple[str, SecretReference]]:
+def secret_references(value: object) -> Iterator[tuple[str, SecretReference]]:
     """The references below a model, each with its path (``egress.new.proxy``)."""
-    if isinstance(value, SecretReference):
-        yield path, value
-    elif isinstance(value, Model):
-        for name in type(value).model_fields:
-            yield from secret_references(getattr(value, name), f"{path}.{name}".lstrip("."))
-    elif isinstance(value, tuple):
-        for index, item in enumerate(value):
-            yield from secret_references(item, f"{path}[{index}]")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from secret_references(item, f"{path}[{key}]")
+    for path, model in _models_in(value, ""):
+        if isinstance(model, SecretReference):
+            yield path, model
 
 
 def secret_variables(value: object) -> frozenset[str]:
@@ -294,21 +283,22 @@ def secret_variables(value: object) -> frozenset[str]:
 
     A text's variable counts if it now holds a URL with a password.
     """
-    found: set[str] = set()
-    if isinstance(value, Model):
-        name = getattr(value, "env", None)
-        if isinstance(name, str) and not (isinstance(value, Text) and not _holds_password(name)):
+    found = set()
+    for _, model in _models_in(value, ""):
+        name = getattr(model, "env", None)
+        is_plain = isinstance(model, Text) and not _has_password(os.environ.get(name or "", ""))
+        if isinstance(name, str) and not is_plain:
             found.add(name)
-        for each in type(value).model_fields:
-            found |= secret_variables(getattr(value, each))
-    elif isinstance(value, tuple | dict):
-        inner = value.values() if isinstance(value, dict) else value
-        found = found.union(*map(secret_variables, inner))
     return frozenset(found)
 
 
-def _holds_password(variable: str) -> bool:
-    try:
-        return urlsplit(os.environ.get(variable, "")).password is not None
-    except ValueError:  # no URL at all
-        return False
+def _models_in(value: object, path: str) -> Iterator[tuple[str, Model]]:
+    """The value, if it is a model, and every model below it, each with its path."""
+    if isinstance(value, Model):
+        yield path, value
+        for name in type(value).model_fields:
+            yield from _models_in(getattr(value, name), f"{path}.{name}".lstrip("."))
+    elif isinstance(value, tuple | dict):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            yield from _models_in(item, f"{path}[{key}]")

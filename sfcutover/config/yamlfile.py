@@ -2,7 +2,7 @@
 
 Only plain data is built: mappings, lists and scalars. Size, depth and the number
 of values are bounded, so a file can't be made to grow while it is read. No message,
-and no error behind it, quotes a value: it may be a secret that somebody wrote down.
+and no error behind it, quotes a value: it may be a secret.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Value = object
 
 @dataclass
 class YamlFile:
-    """A file's content and where each of its values stands.
+    """A file's content and the line of each of its values.
 
     name: as the person gave it. data: the content. lines: 1-based, by location
     (``("old", 0, "range")``), of the key or of the list item.
@@ -52,13 +52,8 @@ class YamlFile:
         return f"{self.name}:{self.line_of(location)}"
 
 
-def read_yaml(path: Path) -> YamlFile:
-    """Read a YAML file. Raises ConfigError with file and line, LimitError over 1 MiB."""
-    return parse_yaml(read_text(path), str(path))
-
-
 def parse_yaml(text: str, name: str) -> YamlFile:
-    """Read YAML that is, or is to become, the content of a file of this name."""
+    """Read YAML. name: the file's, for errors. Raises ConfigError with file and line."""
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -71,9 +66,9 @@ def parse_yaml(text: str, name: str) -> YamlFile:
         ) from None
     except yaml.reader.ReaderError as error:
         raise ConfigError(
-            "not valid YAML: a control character stands here",
+            "not valid YAML: the file holds a control character",
             where=f"{name}:{_line_at(text, error.position)}",
-            hint="take it out; in double quotes it may be written as an escape",
+            hint="remove it; in double quotes it may be written as an escape",
         ) from None
     result = YamlFile(name)
     if node is not None:
@@ -167,7 +162,7 @@ class _Builder:
             if not key or len(key) > _MAX_KEY or not key.isprintable():
                 raise self._error(line, "a key must be a plain word")
             if key in mapping:
-                raise self._error(line, f"{key}: stands here twice")
+                raise self._error(line, f"{key}: is here twice")
             self._result.lines[(*location, key)] = line
             mapping[key] = self.build(value_node, (*location, key))
         return mapping

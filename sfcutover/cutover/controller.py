@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.step import BEFORE_LEAVING
+from sfcutover.cutover.shared import SHUTDOWN_GUARD
 from sfcutover.errors import Advice, Command, ConfigError, GateError, StillRunningError, Text
 from sfcutover.runs.following import View, follow
-from sfcutover.runs.processes import Presence, Role
+from sfcutover.runs.processes import ProcessLock, Role
 from sfcutover.runs.settings import (
     config_text,
     differences,
@@ -30,7 +30,7 @@ _UNTOUCHED = "this command changed nothing; the run goes on as it did"
 _WAITS = "the run waits; the lists are as it left them"
 
 
-class FasterError(StillRunningError):
+class AlreadyClaimedError(StillRunningError):
     """Two wanted to go on with a run at once."""
 
 
@@ -47,7 +47,7 @@ class Permissions:
 
 
 @dataclass(frozen=True)
-class Performing:
+class RunController:
     """The runs of one cutover, as this process may perform them."""
 
     cutover: Cutover
@@ -79,12 +79,12 @@ class Performing:
 
         run: None begins a new one. Raises StillRunningError where another process was faster.
         """
-        with self.presence("run") as presence:
+        with self.lock("run") as lock:
             before = 0 if run is None else self.store.journal(run.id).newest()
-            mine = self._claimed(run, options, presence)
-            check = self._take_part(presence, mine)
+            mine = self._claimed(run, options, lock)
+            check = self._take_part(lock, mine)
             follow(self.store, mine.id, view, leave=leave, check=check, since=before)
-            BEFORE_LEAVING.wait(LEAVING_SECONDS)
+            SHUTDOWN_GUARD.wait(LEAVING_SECONDS)
         return self.store.find(mine.id)
 
     def require_mine(self, run: Run) -> None:
@@ -139,30 +139,30 @@ class Performing:
             )
 
     @contextmanager
-    def presence(self, role: Role) -> Iterator[Presence]:
+    def lock(self, role: Role) -> Iterator[ProcessLock]:
         """This process among those of the cutover."""
         config = fingerprint(self._config)
-        with Presence(self.store.database, self.cutover.name, role, config) as presence:
-            yield presence
+        with ProcessLock(self.store.database, self.cutover.name, role, config) as lock:
+            yield lock
 
     def require_fit_for_active(self) -> None:
         """As require_fit, for the run that is under way, if there is one."""
         if (run := self.store.active(self.cutover.name)) is not None:
             self.require_fit(run)
 
-    def serve(self, presence: Presence, ready: Callable[[], None]) -> None:
+    def serve(self, lock: ProcessLock, ready: Callable[[], None]) -> None:
         """Take part in the runs there are and will be. Raises why it can't go on."""
-        check = self._take_part(presence, None)
+        check = self._take_part(lock, None)
         ready()
         while True:
             check()
             time.sleep(_LOOK_SECONDS)
 
-    def _take_part(self, presence: Presence, run: Run | None) -> Callable[[], None]:
+    def _take_part(self, lock: ProcessLock, run: Run | None) -> Callable[[], None]:
         """A function that raises why this process can't go on, once it can't."""
         from sfcutover.cutover.engine import Engine  # heavy; only what performs needs it
 
-        engine = Engine(self.cutover, self.store, presence, self.templates)
+        engine = Engine(self.cutover, self.store, lock, self.templates)
         engine.launch()
         if run is not None:
             engine.adopt(run)
@@ -170,21 +170,21 @@ class Performing:
         engine.take_over()
         return engine.check
 
-    def _claimed(self, run: Run | None, options: RunOptions, presence: Presence) -> Run:
+    def _claimed(self, run: Run | None, options: RunOptions, lock: ProcessLock) -> Run:
         if run is None:
-            begun = self.store.begin(self.cutover.name, self._config, options, presence.id)
+            begun = self.store.begin(self.cutover.name, self._config, options, lock.id)
             if begun is not None:
                 return begun
             run = self.store.active(self.cutover.name)
-        if run is None or not self.store.claim(run, presence.id):
-            raise FasterError(
+        if run is None or not self.store.claim(run, lock.id):
+            raise AlreadyClaimedError(
                 "another process was faster to go on with this run",
                 hint=Advice("follow it: ", Command("runs", "--follow")),
                 tokens=_UNTOUCHED,
             )
         self.store.accept(run, self._config, options)
         journal = self.store.journal(run.id)
-        said = {"place": presence.place, "by": current_actor()}
+        said = {"place": lock.place, "by": current_actor()}
         journal.write("run-resumed", None, None, said)
         return self.store.find(run.id)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sfcutover.allowlist.diff import ReadBack, read_back
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import PlannedPhase, repeat_phase
+from sfcutover.allowlist.plan import PlannedPhase
+from sfcutover.allowlist.readback import ReadBack, read_back
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cutover.refusals import Clearance, require_clearance
+from sfcutover.cutover.permit import RemovalPermit, require_permit
 from sfcutover.errors import (
     Advice,
     Command,
@@ -23,7 +23,7 @@ from sfcutover.errors import (
     SfcutoverError,
 )
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.deployer import InterruptedWaitError, LostAnswerError, Watcher
+from sfcutover.salesforce.deployer import InterruptedWaitError, LostAnswerError
 from sfcutover.salesforce.metadata import DeployOptions
 from sfcutover.salesforce.results import DeployResult, DeployState
 from sfcutover.util.clock import Clock, next_interval
@@ -72,7 +72,7 @@ class RolloutOptions:
 class Rollout:
     """One phase on its way into one target.
 
-    clearance: needed by a phase that removes addresses; without it nothing is sent.
+    permit: needed by a phase that removes addresses; without it nothing is sent.
     deployments: every deployment that was waited for, with its last known result.
     """
 
@@ -82,7 +82,7 @@ class Rollout:
     observer: Observer
     clock: Clock = field(default_factory=Clock)
     templates: Templates = field(default_factory=Templates)
-    clearance: Clearance | None = None
+    permit: RemovalPermit | None = None
     deployments: list[DeployResult] = field(default_factory=list)
     _sent: str | None = field(default=None, init=False)
     _before: str | None = field(default=None, init=False)
@@ -107,9 +107,8 @@ class Rollout:
         state = self._read()
         if not state.taken and _claims_success(result) and len(self.deployments) < MAX_DEPLOYMENTS:
             self.observer.note(f"it did not take ({_problems(state)}); deploying once more")
-            self.planned = repeat_phase(
-                self.planned, state.live, self.connection.cutover, self.templates
-            )
+            planner = self.connection.cutover.planner(self.templates)
+            self.planned = planner.repeat(self.planned, state.live)
             result = self._deploy()
             state = self._read()
         self._judge(result, state)
@@ -131,7 +130,7 @@ class Rollout:
 
     def _send(self) -> str:
         if not self.options.check_only:
-            require_clearance(self.planned.phase, self.clearance)
+            require_permit(self.planned.phase, self.permit)
         options = DeployOptions(check_only=self.options.check_only)
         self._before = self.observer.sending()
         deployment_id = self.connection.deployer.start(self.planned.package.to_zip(), options)
@@ -141,11 +140,12 @@ class Rollout:
         return deployment_id
 
     def _wait(self, deployment_id: str) -> DeployResult:
-        watcher = Watcher(
+        return self.connection.deployer.wait(
+            deployment_id,
+            self.options.wait,
             on_progress=self.observer.progress,
             on_problem=lambda error: self.observer.note(f"{error}; looking again"),
         )
-        return self.connection.deployer.wait(deployment_id, self.options.wait, watcher)
 
     def _recover(self, error: LostAnswerError) -> DeployResult | None:
         """After a lost answer: look the deployment up, and read back until it shows."""

@@ -1,8 +1,8 @@
-"""Durable execution: DBOS keeps what each step returned, and every step is done once.
+"""Durable execution: DBOS keeps what each step returned, and every step is executed once.
 
 The whole run is one workflow, and what happens on a target is a workflow of its own, which
 any process of the cutover may take from the queue. A process that dies leaves its workflows
-behind; the others, or the next one, take them over and go on behind the last step that ended.
+behind; the others, or the next one, take them over and continue behind the last step that ended.
 """
 
 from __future__ import annotations
@@ -23,46 +23,83 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.actions import STEPS, TARGET_STEPS, retire
-from sfcutover.cutover.flow import Flow, Outcomes
-from sfcutover.cutover.notify import notify, wait_for_approval
-from sfcutover.cutover.outcome import Outcome
+from sfcutover.cutover.alerts import notify, wait_for_approval
+from sfcutover.cutover.context import StepContext
+from sfcutover.cutover.results import StepResult
 from sfcutover.cutover.sampler import TrafficSampler
-from sfcutover.cutover.step import BEFORE_LEAVING, Connections, Probes, TargetWork, Work
+from sfcutover.cutover.shared import SHUTDOWN_GUARD, Connections, Probes
+from sfcutover.cutover.steprunner import NO_ARGUMENTS, Flow, StepArguments, StepResults
+from sfcutover.cutover.steps import (
+    ACTIONS,
+    RESTORE,
+    execute_action,
+    execute_on_target,
+    execute_step,
+    parse_result,
+)
 from sfcutover.cutover.switch import forget_switches
-from sfcutover.cutover.workflow import CutoverFlow
-from sfcutover.errors import SfcutoverError, Text
-from sfcutover.runs.journal import VigilJournal
-from sfcutover.runs.processes import Presence
+from sfcutover.cutover.workflow import Workflow
+from sfcutover.errors import Advice, Command, LockLostError, SfcutoverError, Text
+from sfcutover.runs.journal import BufferedJournal, Journal
+from sfcutover.runs.processes import ProcessLock
 from sfcutover.runs.settings import config_text, fingerprint
-from sfcutover.runs.store import WORKFLOW_VERSION, Run, RunStore
-from sfcutover.util.document import text_of
+from sfcutover.runs.store import WORKFLOW_VERSION, Requests, Run, RunStore
+from sfcutover.util.document import Document, text_of
 from sfcutover.util.processes import current_actor
 
 TARGETS_AT_ONCE = 10  # by one process: the others take the rest
 _POLL_SECONDS = 0.1
 _TAKE_OVER_SECONDS = 1.0
-_VIGILS = ("retire", "restore-old")
 Json = dict[str, object]
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class RunControl:
+    """Whether a step of a run may continue: the lock is held, and the run not canceled."""
+
+    lock: ProcessLock
+    requests: Requests
+    journal: Journal
+
+    @property
+    def place(self) -> str:
+        return self.lock.place
+
+    def is_canceled(self) -> bool:
+        return self.requests.cancellation() is not None
+
+    def require_lock(self) -> None:
+        """Directly before an effect. Raises LockLostError if this process lost its lock, or the
+        run has ended without it."""
+        self.lock.require()
+        if self.journal.last("run-ended") is not None:
+            raise LockLostError(
+                "the run has ended without this process",
+                hint=Advice("see how: ", Command("runs")),
+                tokens="nothing more is done from here",
+            )
+
+    def require_lock_soon(self) -> None:
+        self.lock.require_lock_soon()
 
 
 @dataclass
 class Engine:
     """This process's part in the runs of one cutover. There is one in a process.
 
-    presence: entered already. failure: why this process can't go on with what it had begun.
+    lock: held already. failure: why this process can't continue what it had started.
     """
 
     cutover: Cutover
     store: RunStore
-    presence: Presence
+    lock: ProcessLock
     templates: Templates = field(default_factory=Templates)
     failure: Exception | None = field(default=None, init=False)
     _probes: Probes = field(init=False)
     _connections: Connections = field(init=False)
-    _vigils: set[object] = field(default_factory=set, init=False)
+    _unfinished: set[object] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self._probes = Probes(self.cutover)
@@ -81,7 +118,7 @@ class Engine:
             config={
                 "name": "sfcutover",
                 "system_database_url": self.store.database.engine_url,
-                "executor_id": self.presence.id,
+                "executor_id": self.lock.id,
                 "application_version": f"{WORKFLOW_VERSION}:{self.cutover.name}",
                 "log_level": "CRITICAL",
                 "use_listen_notify": False,
@@ -108,26 +145,25 @@ class Engine:
     def start(self, run: Run) -> None:
         """Begin a run; one that was begun already is left to its owner, or taken over."""
         with SetWorkflowID(run.id):
-            DBOS.start_workflow(perform_run, run.id)
+            DBOS.start_workflow(execute_run, run.id)
 
     def check(self) -> None:
-        """Raise the failure, if there is one and no list is watched here or put back."""
-        if self.failure is None or self._vigils:
+        """Raise the failure, if there is one and no list is watched or restored here."""
+        if self.failure is None or self._unfinished:
             return
         if isinstance(self.failure, DBAPIError | PoolTimeoutError):
             raise self.store.database.unavailable(self.failure)
         raise self.failure
 
     @contextmanager
-    def vigil(self, step: str) -> Iterator[None]:
-        """While a list loses addresses and is watched, or gets them back, this process stays."""
-        vigil = object()
-        if step in _VIGILS:
-            self._vigils.add(vigil)
+    def unfinished(self) -> Iterator[None]:
+        """While a list loses addresses and is watched, or is restored, this process stays."""
+        marker = object()
+        self._unfinished.add(marker)
         try:
             yield
         finally:
-            self._vigils.discard(vigil)
+            self._unfinished.discard(marker)
 
     @property
     def runs(self) -> str:
@@ -144,12 +180,13 @@ class Engine:
         """Who has another cutover.yaml has no part in it."""
         return f"{self.cutover.name} {fingerprint(config_text(self.cutover, self.templates))[:12]}"
 
-    def work(self, run: str, step: str) -> Work:
-        return Work(
+    def context(self, run: str, step: str) -> StepContext:
+        """What a step of a run is given."""
+        journal, requests = self.store.journal(run), self.store.requests(run)
+        return StepContext(
             self.cutover,
-            self.store.journal(run),
-            self.store.requests(run),
-            self.presence,
+            journal,
+            RunControl(self.lock, requests, journal),
             step,
             f"{run} {self.store.find(run).started!r}",
             self._probes,
@@ -171,11 +208,11 @@ class Engine:
         if run is None or run.config != config_text(self.cutover, self.templates):
             return
         left = self._left_behind(run)
-        owners = {one.executor_id or "" for one in left} - {self.presence.id}
+        owners = {one.executor_id or "" for one in left} - {self.lock.id}
         executors = self.store.executors
         gone = {each for each in owners if not executors.is_alive(each)}
-        taken = {each for each in gone if executors.take(each, self.presence.id)}
-        if run.owner in taken and self.store.claim(run, self.presence.id):
+        taken = {each for each in gone if executors.take(each, self.lock.id)}
+        if run.owner in taken and self.store.claim(run, self.lock.id):
             self.store.journal(run.id).write("taken-over", None, None, {})
         for one in left:
             if one.executor_id in taken:
@@ -231,69 +268,68 @@ def left_open(function: Callable[P, R]) -> Callable[P, R]:
 
 @DBOS.workflow(name="cutover", max_recovery_attempts=None)
 @left_open
-def perform_run(run: str) -> Json:
+def execute_run(run: str) -> Json:
     """The whole of one run."""
     engine = _engine()
-    names = tuple(each.name for each in engine.cutover.targets)
-    durable = DurableSteps(engine, run)
-    flow = CutoverFlow(Flow(durable), engine.cutover, names)
-    change = engine.cutover.change
-    old, new = (list(map(str, ranges)) for ranges in (change.old, change.new))
-    durable.tell(
+    cutover, runner = engine.cutover, DurableStepRunner(engine, run)
+    names = tuple(each.name for each in cutover.targets)
+    runner.tell(
         "run-started",
         targets=list(names),
-        app=engine.cutover.app,
-        old=old,
-        new=new,
+        app=cutover.app,
+        old=list(map(str, cutover.change.old)),
+        new=list(map(str, cutover.change.new)),
         by=current_actor(),
     )
-    sampler = TrafficSampler([engine.work(run, "").at(name) for name in names])
+    sampler = TrafficSampler([engine.context(run, "").at(each) for each in cutover.targets])
     sampler.start()
-    ending = flow.run()
+    result = Workflow(Flow(runner), cutover, names).run()
     sampler.finish()
-    kept = asdict(ending)
+    kept = asdict(result)
     DBOS.run_step({"name": "end"}, _end, run, kept)
     return kept
 
 
 @DBOS.workflow(name="target", max_recovery_attempts=None)
 @left_open
-def perform_on_target(run: str, action: str, target: str, arguments: Json) -> Json:
+def execute_target(run: str, action: str, target: str, arguments: Json) -> Json:
     """One action on one target."""
-    step = _retire if action == "retire" else _on_target
-    done: Json = DBOS.run_step({"name": action}, step, run, action, target, arguments)
+    execute = _execute_action if action in ACTIONS else _execute_on_target
+    done: Json = DBOS.run_step({"name": action}, execute, run, action, target, arguments)
     return done
 
 
 @dataclass
-class DurableSteps:
-    """What the flow calls: every call is a step, or a workflow, that is recorded."""
+class DurableStepRunner:
+    """What the workflow calls: every call is a step, or a workflow, whose result is kept."""
 
     engine: Engine
     run: str
     _calls: int = 0
 
-    def step(self, name: str, **arguments: object) -> Outcome:
-        done = DBOS.run_step({"name": name}, _step, self.run, name, dict(arguments))
-        return Outcome.model_validate(done)
+    def step(self, name: str, arguments: StepArguments = NO_ARGUMENTS) -> StepResult:
+        done = DBOS.run_step({"name": name}, _execute_step, self.run, name, _as_json(arguments))
+        return parse_result(name, done)
 
     def on_targets(
-        self, action: str, targets: Sequence[str], arguments: Mapping[str, Mapping[str, object]]
-    ) -> Outcomes:
+        self,
+        action: str,
+        targets: Sequence[str],
+        arguments: Mapping[str, StepArguments] | None = None,
+    ) -> StepResults:
         self._calls += 1
         handles = {}
         for name in targets:
-            given = dict(arguments.get(name, {}))
-            org = self._org_of(name)
+            given = _as_json((arguments or {}).get(name, NO_ARGUMENTS))
             with (
                 SetWorkflowID(f"{self.run}/{self._calls}/{action}/{name}"),
-                SetEnqueueOptions(queue_partition_key=org),
+                SetEnqueueOptions(queue_partition_key=self._org_of(name)),
             ):
                 handles[name] = DBOS.enqueue_workflow(
-                    self.engine.targets, perform_on_target, self.run, action, name, given
+                    self.engine.targets, execute_target, self.run, action, name, given
                 )
         return {
-            name: Outcome.model_validate(handle.get_result(polling_interval_sec=_POLL_SECONDS))
+            name: parse_result(action, handle.get_result(polling_interval_sec=_POLL_SECONDS))
             for name, handle in handles.items()
         }
 
@@ -304,10 +340,10 @@ class DurableSteps:
         )
         return bool(done["approved"])
 
-    def is_to_wait(self, step: str) -> bool:
-        return bool(DBOS.run_step({"name": "is-to-wait"}, _is_to_wait, self.run, step))
+    def pauses_before(self, step: str) -> bool:
+        return bool(DBOS.run_step({"name": "pauses-before"}, _pauses_before, self.run, step))
 
-    def canceled(self) -> bool:
+    def is_canceled(self) -> bool:
         return bool(DBOS.run_step({"name": "canceled"}, _is_canceled, self.run))
 
     def sleep(self, seconds: float) -> None:
@@ -323,41 +359,51 @@ class DurableSteps:
 
 
 @left_open
-def _step(run: str, name: str, arguments: Json) -> Json:
-    work = _engine().work(run, name)
-    return work.perform(lambda: STEPS[name](work, arguments)).model_dump(mode="json")
+def _execute_step(run: str, name: str, arguments: Json) -> Json:
+    context, given = _engine().context(run, name), StepArguments.model_validate(arguments)
+    return _as_json(context.execute(lambda: execute_step(context, given)))
 
 
 @left_open
-def _on_target(run: str, step: str, target: str, arguments: Json) -> Json:
-    work: TargetWork = _engine().work(run, step).at(target)
-    with _engine().vigil(step):
-        return work.perform(lambda: TARGET_STEPS[step](work, arguments)).model_dump(mode="json")
+def _execute_on_target(run: str, step: str, target: str, arguments: Json) -> Json:
+    engine, given = _engine(), StepArguments.model_validate(arguments)
+    (found,) = engine.cutover.select_targets((target,))
+    context = engine.context(run, step).at(found)
+    return _as_json(context.execute(lambda: execute_on_target(context, given)))
 
 
 @left_open
-def _retire(run: str, action: str, target: str, arguments: Json) -> Json:
-    """A removal and its watch are one step to DBOS: between the two, nobody may be kept by a
-    database that is away. How far it has come stands in the journal."""
-    work = _engine().work(run, action).at(target)
-    journal = VigilJournal(work.journal, target, work.journal.read())
+def _execute_action(run: str, action: str, target: str, arguments: Json) -> Json:
+    """Steps that are one step to DBOS: between a removal and its watch, or before a list is
+    restored, a database that is away must delay nothing. The journal says how far they are."""
+    engine, given = _engine(), StepArguments.model_validate(arguments)
+    (found,) = engine.cutover.select_targets((target,))
+    context = engine.context(run, action).at(found)
+    journal = engine.store.journal(run)
+    buffered = (
+        journal.buffered(target)
+        if action == RESTORE
+        else BufferedJournal(journal, target, journal.read())  # what was sent must be known
+    )
+    context = replace(context, memory=buffered)
 
-    def perform(step: str, **more: object) -> Outcome:
-        one = replace(work, step=step, journal=journal)
-        return one.perform(lambda: TARGET_STEPS[step](one, {**arguments, **more}))
+    def execute(step: str, arguments: StepArguments = NO_ARGUMENTS) -> StepResult:
+        one = replace(context, step=step)
+        return one.execute(lambda: execute_on_target(one, arguments))
 
-    with _engine().vigil(action), closing(journal):
-        outcome = retire(replace(work, journal=journal), perform, time.sleep)
-    return outcome.model_dump(mode="json")
+    with engine.unfinished(), closing(buffered):
+        return _as_json(execute_action(context, action, given, execute, time.sleep))
 
 
 @left_open
 def _pause(run: str, step: str, number: int, reason: str, message: str, next_: Text) -> Json:
-    return wait_for_approval(_engine().work(run, step), number, reason, message, next_)
+    engine = _engine()
+    context, requests = engine.context(run, step), engine.store.requests(run)
+    return _as_json(wait_for_approval(context, requests, number, reason, message, next_))
 
 
 @left_open
-def _is_to_wait(run: str, step: str) -> bool:
+def _pauses_before(run: str, step: str) -> bool:
     return step in _engine().store.find(run).options.pause_before
 
 
@@ -372,12 +418,15 @@ def _tell(run: str, kind: str, data: Json) -> None:
 
 
 @left_open
-def _end(run: str, ending: Json) -> None:
+def _end(run: str, result: Json) -> None:
     """The last word of a run; said again after a crash, the first time counts."""
     engine = _engine()
-    with BEFORE_LEAVING:
-        if engine.store.end(run, ending):
-            work = engine.work(run, "end")
-            next_ = text_of(ending["next"])
-            notify(work, str(ending["outcome"]), str(ending["message"]), next_)
-            forget_switches(work)
+    with SHUTDOWN_GUARD:
+        if engine.store.end(run, result):
+            context, next_ = engine.context(run, "end"), text_of(result["next"])
+            notify(context, str(result["outcome"]), str(result["message"]), next_)
+            forget_switches(context)
+
+
+def _as_json(document: Document) -> Json:
+    return document.model_dump(mode="json")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import AwareDatetime, Field, ValidationError
 
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.cutover.probe import tries_needed
+from sfcutover.cutover.observation import tries_needed
 from sfcutover.errors import Advice, Command, ConfigError, GateError, OperationFailedError
 from sfcutover.util.document import Document
 from sfcutover.util.files import write_durably

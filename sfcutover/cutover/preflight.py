@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.allowlist.plan import live_phase, plan_phase
+from sfcutover.allowlist.plan import live_phase
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
@@ -215,7 +215,8 @@ class TargetDoctor:
         return live_phase(live, self._cutover.change)
 
     def _capacity(self) -> str:
-        planned = plan_phase(Phase.ADD_NEW, self._snapshot(), self._cutover, self._templates)
+        planner = self._cutover.planner(self._templates)
+        planned = planner.plan(Phase.ADD_NEW, self._snapshot())
         capacities = [diff.capacity for diff in planned.diffs if diff.after.carrier]
         return "; ".join(
             f"old and new together: {each.ranges} of {each.max_ranges} ranges, "

@@ -7,181 +7,26 @@ redemptions the allowlist would block.
 
 from __future__ import annotations
 
-import ipaddress
-import math
-import socket
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable
+import json
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import Literal, Self
+
+from pydantic import Field
 
 from sfcutover.allowlist.ranges import Address, IpRange, subtract
-from sfcutover.errors import Advice, Command, GateError, Text
-from sfcutover.traffic.egress import (
-    Egress,
-    EgressError,
-    EgressTlsError,
-    ProxyRefusedError,
-    ask_echo,
+from sfcutover.config.cutover import Cutover
+from sfcutover.cutover.observation import (
+    Observation,
+    Progress,
+    family_warnings,
+    observe,
+    single,
 )
-
-
-def tries_needed(addresses: int, confidence: float) -> int:
-    """Successes in a row after which every address was used, with this probability.
-
-    Each try leaves by one of the addresses, evenly and independently: the chance that at
-    least one was never used is at most ``n * (1 - 1/n) ** tries``. A pair at 0.999999
-    needs 21.
-    """
-    if addresses <= 1:
-        return 1
-    return math.ceil(math.log((1 - confidence) / addresses) / math.log(1 - 1 / addresses))
-
-
-def hidden_probability(addresses: int, tries: int) -> float:
-    """The chance that so many tries missed at least one address, at most 1."""
-    if addresses <= 1:
-        return 0.0 if tries else 1.0
-    return float(min(1.0, addresses * (1 - 1 / addresses) ** tries))
-
-
-PATIENCE_SECONDS = 60.0  # once a request has failed, which shuts the gate anyway
-_FAILURES = 3  # in a row from the start: asking on would show nothing
-Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Observation:
-    """counts: answers by address. tries: requests, also those that failed. errors: of each
-    that failed, why."""
-
-    counts: dict[Address, int]
-    tries: int
-    errors: tuple[str, ...] = ()
-
-    @property
-    def answers(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def seen(self) -> tuple[Address, ...]:
-        """IPv4 first, each in the order of numbers."""
-        return tuple(sorted(self.counts, key=lambda each: (each.version, int(each))))
-
-    def hidden_probability(self, pool: int) -> float:
-        """The chance that one of so many evenly balanced addresses gave none of the answers."""
-        return hidden_probability(pool, self.answers)
-
-
-def observe(
-    egress: Egress,
-    echo_url: str,
-    *,
-    pair_size: int,
-    confidence: float,
-    look_for_more: bool = False,
-    progress: Progress = lambda _: None,
-) -> Observation:
-    """Ask the echo through the proxy, by a new connection each time.
-
-    Ends when every expected address was seen, or when a healthy, evenly balanced pair of
-    pair_size would have hidden one only with a probability below 1 - confidence (21 requests
-    for a pair at 0.999999). look_for_more: ends only when one address more than were expected
-    or seen would have shown itself with that probability (37 for a pair). Where requests
-    fail, by timeouts perhaps, it ends after a minute in any case.
-
-    Raises the EgressError itself where the proxy refuses the password, TLS fails, or the
-    first three requests fail.
-    """
-    counts: Counter[Address] = Counter()
-    errors: list[str] = []
-    tries = 0
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    with egress.session() as session:
-        while not _enough(egress, counts, tries, pair_size, confidence, look_for_more):
-            tries += 1
-            progress(tries)
-            try:
-                counts[ask_echo(session, echo_url)] += 1
-            except (ProxyRefusedError, EgressTlsError):
-                raise
-            except EgressError as error:
-                errors.append(error.message)
-                if len(errors) == tries == _FAILURES:
-                    raise
-            if errors and time.monotonic() > deadline:
-                break
-    return Observation(dict(counts), tries, tuple(errors))
-
-
-def _enough(
-    egress: Egress,
-    counts: Counter[Address],
-    tries: int,
-    pair_size: int,
-    confidence: float,
-    look_for_more: bool,
-) -> bool:
-    if look_for_more:
-        return tries >= tries_needed(max(pair_size, len(counts)) + 1, confidence)
-    all_seen = not subtract(egress.expected, map(single, counts))
-    return bool(tries) and (all_seen or tries >= tries_needed(pair_size, confidence))
-
-
-def single(address: Address) -> IpRange:
-    """The range of one address."""
-    return IpRange(address, address)
-
-
-_LOOKUP_SECONDS = 3.0
-
-
-def family_warnings(
-    expected: tuple[IpRange, ...], observation: Observation, echo_url: str
-) -> list[str]:
-    """What a person should know where the families of cutover and echo differ."""
-    wanted = {entry.start.version for entry in expected}
-    warnings = [
-        f"the echo saw IPv{version} ({address}), the cutover expects only "
-        f"{' and '.join(f'IPv{each}' for each in sorted(wanted))}: have the proxy leave by that "
-        "family, or list the other one, too"
-        for version, address in {each.version: each for each in observation.seen}.items()
-        if version not in wanted
-    ]
-    host = urlsplit(echo_url).hostname or ""
-    if len(wanted) == 1 and len(families_of(host)) > 1:
-        warnings.append(
-            f"{host} has an IPv4 and an IPv6 address, the cutover expects only IPv{wanted.pop()}: "
-            "what the echo shows depends on which one the proxy takes, and so may redemptions"
-        )
-    return warnings
-
-
-def families_of(host: str) -> frozenset[int]:
-    """The IP versions (4, 6) a name resolves to from here; none if that fails or takes 3 s."""
-    found: set[int] = set()
-
-    def look_up() -> None:
-        try:
-            for family, *_ in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM):
-                found.add(6 if family == socket.AF_INET6 else 4)
-        except (OSError, UnicodeError):
-            return  # the proxy may know the name; from here it says nothing
-
-    try:
-        return frozenset({ipaddress.ip_address(host).version})
-    except ValueError:
-        thread = threading.Thread(target=look_up, daemon=True)
-        thread.start()
-        thread.join(_LOOKUP_SECONDS)
-        return frozenset(found)
-
+from sfcutover.errors import GateError, Text
+from sfcutover.traffic.egress import Egress, echo_url_of, egress_of
+from sfcutover.util.document import Document, DocumentText
 
 CONFIDENCE = 0.999999  # unless verify.confidence says otherwise
-
-__all__ = ["CONFIDENCE", "Observation", "ProbeResult", "judge", "observe", "probe", "size_of"]
 
 
 @dataclass(frozen=True)
@@ -256,6 +101,14 @@ def probe(
     return judge(egress, echo_url, observation)
 
 
+def probe_egress(cutover: Cutover, name: str, progress: Progress = lambda _: None) -> ProbeResult:
+    """Probe one of a cutover's egresses. Raises ConfigError for one that is not configured, and
+    EgressError."""
+    confidence = cutover.verify.confidence if cutover.verify else CONFIDENCE
+    egress, echo_url = egress_of(cutover, name), echo_url_of(cutover)
+    return probe(egress, echo_url, confidence=confidence, progress=progress)
+
+
 def judge(egress: Egress, echo_url: str, observation: Observation) -> ProbeResult:
     """Hold what was seen against what is expected."""
     seen = [single(address) for address in observation.seen]
@@ -299,12 +152,10 @@ def _advice(result: ProbeResult) -> Text:
     )
     name = result.egress.name
     if result.unexpected:
-        discover = (" (", Command("probe", "--discover"), " writes what was seen)")
-        return Advice(
-            f"{first}: redemptions from an address that is not listed are blocked. Correct {name}: "
-            "in cutover.yaml",
-            *(discover if name == "new" else ()),
-            ", or ask the proxy's provider whose address it is; then probe again",
+        return (
+            f"{first}: redemptions from an address that is not listed are blocked. Ask the proxy's "
+            f"provider whose address it is, and correct {name}: in cutover.yaml{_lines(result)}; "
+            "then probe again"
         )
     if result.missing:
         return (
@@ -312,3 +163,73 @@ def _advice(result: ProbeResult) -> Text:
             f"{name}: in cutover.yaml; then probe again"
         )
     return f"{first}: an address behind the proxy may be down; probe again, then ask its provider"
+
+
+def _lines(result: ProbeResult) -> str:
+    """What new: is to list if all addresses seen are the cutover's own, for pasting."""
+    if result.egress.name != "new":
+        return ""
+    # In quotes, as YAML 1.1 reads some IPv6 addresses as numbers.
+    return f". If all are yours, paste: new: {json.dumps([str(each) for each in result.seen])}"
+
+
+class SeenDocument(Document):
+    """An address the echo saw, and in how many answers."""
+
+    address: str
+    answers: int
+    expected: bool
+
+
+class ProbeDocument(Document):
+    """Step 1. Without credentials: proxy is ``scheme://host:port``.
+
+    tries counts requests, errors says why some failed. hidden_probability: the chance, at
+    most, that one of addresses + 1 evenly balanced ones gave none of the answers. problem and
+    next are null where the probe passed.
+    """
+
+    schema_: Literal["sfcutover/probe/1"] = Field("sfcutover/probe/1", alias="schema")
+    cutover: str
+    via: Literal["old", "new"]
+    proxy: str
+    echo_url: str
+    passed: bool
+    tries: int
+    errors: list[str]
+    seen: list[SeenDocument]
+    missing: list[str]
+    unexpected: list[str]
+    warnings: list[str]
+    certainty: str
+    hidden_probability: float
+    problem: str | None
+    next: DocumentText | None
+
+    @classmethod
+    def of(cls, cutover: str, result: ProbeResult) -> Self:
+        observation, failure = result.observation, result.failure
+        return cls(
+            cutover=cutover,
+            via="new" if result.egress.name == "new" else "old",
+            proxy=str(result.egress.proxy),
+            echo_url=result.echo_url,
+            passed=result.passed,
+            tries=observation.tries,
+            errors=list(observation.errors),
+            seen=[
+                SeenDocument(
+                    address=str(address),
+                    answers=observation.counts[address],
+                    expected=address not in result.unexpected,
+                )
+                for address in result.seen
+            ],
+            missing=[str(entry) for entry in result.missing],
+            unexpected=[str(address) for address in result.unexpected],
+            warnings=list(result.warnings),
+            certainty=result.certainty,
+            hidden_probability=result.hidden_probability,
+            problem=failure.message if failure else None,
+            next=failure.advice if failure else None,
+        )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.errors import Advice, Command, GateError, NetworkError, SfcutoverError
-from sfcutover.traffic.oauth import Outcome, Redemption
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 
-_INCONCLUSIVE = (Outcome.PROXY_FAILURE, Outcome.NETWORK_FAILURE, Outcome.RATE_LIMITED)
+_INCONCLUSIVE = (
+    RedemptionOutcome.PROXY_FAILURE,
+    RedemptionOutcome.NETWORK_FAILURE,
+    RedemptionOutcome.RATE_LIMITED,
+)
 
 
 class BlockedError(GateError):
@@ -19,6 +21,10 @@ class BlockedError(GateError):
 
 class UndecidedError(GateError):
     """A redemption was refused for a reason that says nothing about the allowlist."""
+
+
+class StillInUseError(GateError):
+    """Redemptions still come from an address that is to be removed. It is still on the list."""
 
 
 def not_listed(missing: Iterable[IpRange]) -> BlockedError:
@@ -54,31 +60,5 @@ def refused(redemption: Redemption) -> SfcutoverError:
     tokens = "nothing is proven or disproven by it; the list is unchanged"
     if redemption.outcome in _INCONCLUSIVE:
         return NetworkError(what, hint=redemption.outcome.advice, tokens=tokens)
-    kind = GateError if redemption.outcome is Outcome.BLOCKED else UndecidedError
+    kind = GateError if redemption.outcome is RedemptionOutcome.BLOCKED else UndecidedError
     return kind(what, hint=redemption.outcome.advice, tokens=tokens)
-
-
-@dataclass(frozen=True)
-class Clearance:
-    """A gate's word that this phase may remove what it removes. reason: what was proven."""
-
-    phase: Phase
-    reason: str
-
-
-def require_clearance(phase: Phase, clearance: Clearance | None) -> None:
-    """Raise GateError for a phase that removes addresses and was not cleared.
-
-    Adding never needs a clearance.
-    """
-    if not phase.removes or (clearance is not None and clearance.phase is phase):
-        return
-    proof = "each new address" if phase is Phase.REMOVE_OLD else "the old egress"
-    raise GateError(
-        f"{phase} is refused: no redemption has proven {proof}",
-        hint=Advice(
-            "configure verify: and egress: in cutover.yaml, then run this again, or make evidence "
-            "first: ",
-            Command("verify", "--out", "evidence.json"),
-        ),
-    )

@@ -1,85 +1,140 @@
-"""The gate before a phase that takes addresses off: fresh evidence, settled, and quiet."""
+"""Step 5 of a run: remove the old addresses from one list and watch it; restore if that fails.
+
+Started again after a crash, it continues a rollback that was begun, and does not watch twice.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.ranges import IpRange
-from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.cutover.evidence import Evidence, Wanted, check_evidence
-from sfcutover.cutover.refusals import Clearance
-from sfcutover.cutover.verify import History
-from sfcutover.errors import GateError
-from sfcutover.util.clock import Clock
+from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.deploy import DeployEvidence, SentDeployments
+from sfcutover.cutover.results import Problem, StepEvidence, StepResult
+from sfcutover.cutover.rollback import restore_until_done
+from sfcutover.cutover.steprunner import Execute, StepArguments
+from sfcutover.cutover.verify import RedeemEvidence
+from sfcutover.cutover.watch import WatchEvidence
+from sfcutover.cutover.watchstate import WatchOutcome, watch_failure
+from sfcutover.runs.events import Event
 
-_COUNTDOWN_STEP = 1.0  # seconds
+REMOVE_TRIES = 3
+PROVE_OLD_SECONDS = (1.0, 3.0, 9.0)  # a restored list may take a while to reach every server
+Sleep = Callable[[float], None]
 
 
-class StillInUseError(GateError):
-    """Somebody redeems from an address that is to come off. It is still on the list."""
+class RestoredEvidence(StepEvidence):
+    """The old addresses are on the list again. old: a redemption through them, null if none
+    succeeded. unsure: whatever the problem's kind, the run must not continue."""
+
+    restored: DeployEvidence
+    old: RedeemEvidence | None
+    unsure: bool = True
+
+    @property
+    def is_rolled_back(self) -> bool:
+        return True
 
 
-@dataclass(frozen=True)
-class RemovalGate:
-    """What must hold before a phase may remove addresses from one target's list.
+def remove_and_watch(
+    context: TargetContext, arguments: StepArguments, execute: Execute, sleep: Sleep
+) -> StepResult:
+    """The watch's result; or the problem of what failed, with RestoredEvidence.
 
-    removed: the ranges it takes off. wanted: what the evidence must prove. settle: how long
-    ago the last proof must lie, in seconds. clock: for all waiting. wall: what evidence from
-    elsewhere is dated by. countdown: told the seconds that are left.
+    execute: executes a step on the target by its name. sleep: waits, in seconds.
     """
+    problem = _begun_rollback(context)
+    if problem is None:
+        if (watched := _passed_watch(context)) is not None:
+            return watched
+        removed = _removed(execute, arguments)
+        if not _is_removed(context, removed):
+            return removed
+        if (problem := removed.problem) is None:
+            watched = execute("watch")
+            if (problem := _watch_problem(context, watched)) is None:
+                return watched
+        _note_rollback(context, problem)
+    restored = restore_until_done(context, execute, sleep).evidence
+    if not isinstance(restored, DeployEvidence):
+        raise TypeError("restore-old ends with what it deployed")
+    evidence = RestoredEvidence(restored=restored, old=_prove_old(execute, sleep))
+    return StepResult(evidence=evidence, problem=problem)
 
-    phase: Phase
-    wanted: Wanted
-    removed: tuple[IpRange, ...]
-    settle: float
-    history: History
-    clock: Clock
-    countdown: Callable[[float], None] = lambda _: None
-    wall: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def clear(
-        self, evidence: Evidence, live: Snapshot, proven_at: float | None = None
-    ) -> Clearance:
-        """Raises GateError naming what does not hold; waits for what is left of settle.
+def _removed(execute: Execute, arguments: StepArguments) -> StepResult:
+    """Again where the result is unknown: the step reads the org first."""
+    for _ in range(REMOVE_TRIES):
+        removed = execute("remove-old", arguments)
+        if removed.problem is None or removed.problem.kind not in ("inconclusive", "later"):
+            break
+    return removed
 
-        proven_at: the clock's time of the proof, where it was made by this process.
-        Raises NetworkError if nobody can say whether removed addresses are in use.
-        """
-        check_evidence(evidence, self.wanted, live, self.wall())
-        self._wait_until_settled(evidence, proven_at)
-        self._require_quiet(evidence)
-        count = len(evidence.addresses)
-        return Clearance(self.phase, f"{count} addresses proven by {evidence.proof}")
 
-    def _wait_until_settled(self, evidence: Evidence, proven_at: float | None) -> None:
-        """By the monotonic clock, so that a wall clock that jumps can't shorten the wait."""
-        if proven_at is None:
-            passed = max(0.0, (self.wall() - evidence.last_proof).total_seconds())
-            proven_at = self.clock.now() - passed
-        end = proven_at + self.settle
-        while (left := end - self.clock.now()) > 0:
-            self.countdown(left)
-            self.clock.pause(min(left, _COUNTDOWN_STEP))
+def _is_removed(context: TargetContext, removed: StepResult) -> bool:
+    """False if the list still holds the old addresses for certain, and nothing has failed."""
+    if removed.problem is None and not removed.is_canceled:
+        return True
+    sent = SentDeployments(context.memory, context.target.name, Phase.REMOVE_OLD)
+    failed = removed.problem is not None and removed.problem.is_failure
+    return sent.may_exist or failed
 
-    def _require_quiet(self, evidence: Evidence) -> None:
-        """No redemption may have come from a removed address since the last proof.
 
-        LoginTime has whole seconds, so the one of the last proof counts as a whole.
-        """
-        since = evidence.last_proof.replace(microsecond=0)
-        rows = self.history.redemptions(since)
-        busy = {
-            str(login.source)
-            for login in rows or ()
-            if login.time >= since
-            and any(entry.contains(IpRange(login.source, login.source)) for entry in self.removed)
-        }
-        if busy:
-            raise StillInUseError(
-                f"redemptions still come from {', '.join(sorted(busy))}",
-                hint="find what still leaves from there and switch it over, then verify again",
-                tokens="nothing was removed; those redemptions still work",
-            )
+def _watch_problem(context: TargetContext, watched: StepResult) -> Problem | None:
+    """What the watch failed with, if it did. Its own word counts, and the memory's, which may
+    lack it if the database was away."""
+    if isinstance(watched.evidence, WatchEvidence) and watched.evidence.is_failed:
+        return _watch_failed("; ".join(watched.evidence.reasons))
+    if (event := context.memory.last("rolling-back", "watch", context.target.name)) is not None:
+        return _watch_failed(event.text("reason"))
+    is_failure = watched.problem is not None and watched.problem.is_failure
+    return watched.problem if is_failure else None
+
+
+def _note_rollback(context: TargetContext, problem: Problem) -> None:
+    if _rollback_event(context) is None:
+        removal = replace(context, step="remove-old")
+        removal.tell("rolling-back", reason=problem.text, problem=problem.model_dump(mode="json"))
+
+
+def _begun_rollback(context: TargetContext) -> Problem | None:
+    """Why this target's rollback was begun, if it was: it is completed in any case."""
+    event = _rollback_event(context)
+    if event is None:
+        return None
+    problem = event.data.get("problem")
+    if isinstance(problem, dict):
+        return Problem.model_validate(problem)
+    return _watch_failed(event.text("reason"))
+
+
+def _rollback_event(context: TargetContext) -> Event | None:
+    return context.memory.last("rolling-back", target=context.target.name)
+
+
+def _passed_watch(context: TargetContext) -> StepResult | None:
+    """The result of the newest removal's watch, if it has passed."""
+    ended = context.memory.last("step-ended", "watch", context.target.name)
+    removal = context.memory.last("step-started", "remove-old", context.target.name)
+    if ended is None or removal is None or ended.seq < removal.seq or ended.data.get("problem"):
+        return None
+    evidence = WatchEvidence.model_validate(ended.data.get("evidence"))
+    return StepResult(evidence=evidence) if evidence.outcome is WatchOutcome.PASSED else None
+
+
+def _prove_old(execute: Execute, sleep: Sleep) -> RedeemEvidence | None:
+    """A redemption through the old addresses."""
+    for seconds in PROVE_OLD_SECONDS:
+        proof = execute("prove-old").evidence
+        if isinstance(proof, RedeemEvidence):
+            return proof
+        sleep(seconds)
+    return None
+
+
+def _watch_failed(reason: str) -> Problem:
+    failure = watch_failure(WatchOutcome.ROLLED_BACK, [reason])
+    if failure is None:
+        raise TypeError("a watch that rolls back is a failure")
+    return Problem.of(failure)

@@ -1,42 +1,120 @@
-"""The ways back of a cutover: each undoes as much as is needed, and removes only what is proven.
+"""Rolling back: the one place that restores old addresses, and how a run undoes its steps.
 
-Putting addresses back is always safe, so it is tried for ever, and before traffic moves.
+Adding is always safe: it needs no permit, waits for no database, and is tried until it
+succeeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sfcutover.allowlist.phases import Phase
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.flow import RETRY_SECONDS, Ending, FailedError, Flow, Outcomes
-from sfcutover.cutover.notify import TRIES_A_PAGE, pause_after
-from sfcutover.errors import Advice, Command, ExitCode, Text
+from sfcutover.cutover.baseline import SnapshotEvidence
+from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.deploy import (
+    DeployEvidence,
+    DeployOptions,
+    PhaseDeployment,
+    SentDeployments,
+)
+from sfcutover.cutover.results import StepResult
+from sfcutover.cutover.shared import SHUTDOWN_GUARD
+from sfcutover.cutover.steprunner import (
+    NO_ARGUMENTS,
+    RETRY_SECONDS,
+    Execute,
+    Flow,
+    RunResult,
+    StepArguments,
+    StepFailedError,
+    StepResults,
+)
+from sfcutover.errors import Advice, Command, ExitCode, SfcutoverError, Text
+from sfcutover.salesforce.connection import Connection
 
+TRIES_PER_ALERT = 10  # of restoring; then the operator is alerted again
+LARGEST_PAUSE_SECONDS = 60.0  # between two tries
+_RESTORE = Command("rollback", "--yes")
 _REVERT = Command("switch", "--revert")
 _TO_BASELINE = Command("rollback", "--to", "baseline")
 
 
+def restore(context: TargetContext, options: DeployOptions | None = None) -> DeployEvidence:
+    """Deploy restore-old, behind a removal that may still land: an org takes deployments in order.
+
+    What an earlier try has sent is looked for, but does not keep this one from being sent, nor
+    does a database that is away. Raises what deploying raises.
+    """
+    context = context.buffered()
+    with SHUTDOWN_GUARD, context.connection() as connection:
+        deployment = PhaseDeployment(
+            context, connection, Phase.RESTORE_OLD, options or DeployOptions()
+        )
+        try:
+            deployment.find_earlier()
+        except SfcutoverError as error:
+            context.note(f"{error}; the old addresses are restored all the same")
+        return deployment.run(even_if_unchanged=_may_a_removal_land(context, connection))
+
+
+def restore_until_done(
+    context: TargetContext, execute: Execute, sleep: Callable[[float], None]
+) -> StepResult:
+    """Restore, tried until it succeeds; the operator is alerted meanwhile.
+
+    execute: executes a step on the target by its name. sleep: waits, in seconds.
+    """
+    tries = 0
+    while (problem := (restored := execute("restore-old")).problem) is not None:
+        if tries % TRIES_PER_ALERT == 0:
+            message = (
+                f"the old addresses are not back on the list of {context.target.name}: "
+                f"{problem.text}; customers may be locked out"
+            )
+            execute("page", StepArguments(message=message, commands=(_RESTORE, _REVERT)))
+        sleep(min(LARGEST_PAUSE_SECONDS, 2.0 ** min(tries, 6)))
+        tries += 1
+    return restored
+
+
+def _may_a_removal_land(context: TargetContext, connection: Connection) -> bool:
+    """By the memory of this cutover; where that knows of none, by the org's newest deployment.
+
+    Sending what is live already changes nothing, so it is sent, too, where the org does not say.
+    """
+    removal = SentDeployments(context.memory, context.target.name, Phase.REMOVE_OLD)
+    if removal.may_exist:
+        return removal.may_still_land
+    try:
+        return not connection.deployer.is_idle()
+    except SfcutoverError:
+        return True
+
+
 @dataclass(frozen=True)
-class WayBack:
-    """targets: all of the run, in order."""
+class Rollback:
+    """How a run undoes its steps; it removes only what is proven to be out of use.
+
+    targets: all of the run, in order.
+    """
 
     flow: Flow
     cutover: Cutover
     targets: tuple[str, ...]
 
-    def before_the_switch(self, error: FailedError, snapshots: Outcomes) -> Ending:
-        """No traffic has moved: take the new addresses off where this run has put them on."""
-        self._start_rollback(error)
-        baselines = {
-            name: {"baseline": one.evidence.get("live")} for name, one in snapshots.items()
-        }
-        outcomes = self.flow.durable.on_targets("remove-new", self.targets, baselines)
-        left = [
-            name for name, one in outcomes.items() if not one.ok or one.evidence.get("canceled")
-        ]
+    def before_the_switch(self, error: StepFailedError, snapshots: StepResults) -> RunResult:
+        """No traffic has moved: remove the new addresses where this run has added them."""
+        self._start(error)
+        results = self.flow.runner.on_targets(
+            "remove-new",
+            self.targets,
+            {name: _with_baseline(one) for name, one in snapshots.items()},
+        )
+        left = [name for name, one in results.items() if not one.ok or one.is_canceled]
         rest = (
-            f"the new addresses may still be on the list of {', '.join(left)}, which harms nobody"
+            f"the new addresses may still be on the list of {', '.join(left)}, which does no harm"
             if left
             else "the lists are as they were before the run"
         )
@@ -50,9 +128,9 @@ class WayBack:
             ),
         )
 
-    def to_old(self, error: FailedError) -> Ending:
-        """Traffic goes back; the lists hold the old addresses, and keep the new ones."""
-        self._start_rollback(error)
+    def to_old(self, error: StepFailedError) -> RunResult:
+        """Traffic moves back; the lists hold the old addresses, and keep the new ones."""
+        self._start(error)
         where = self._revert()
         return _rolled_back(
             error,
@@ -66,14 +144,14 @@ class WayBack:
             ),
         )
 
-    def after_removal(self, error: FailedError) -> Ending:
-        """The old addresses come back on the lists of the targets that failed; on all, with the
+    def after_removal(self, error: StepFailedError) -> RunResult:
+        """Restore the old addresses on the lists of the targets that failed; on all, with the
         traffic, only where a new one is still refused then."""
-        self._start_rollback(error)
+        self._start(error)
         self._restore(error.targets)
         refused = self._refused(error.targets)
         if refused:  # an address may have been lost from the list; adding is always safe
-            self.flow.durable.on_targets("add-new", refused, {})
+            self.flow.runner.on_targets("add-new", refused)
             refused = self._refused(refused)
         where = "each new address still redeems, so this run moves no traffic"
         if refused:
@@ -91,11 +169,11 @@ class WayBack:
 
     def _refused(self, names: Sequence[str]) -> tuple[str, ...]:
         """The targets at which a redemption through a new address fails."""
-        proofs = self.flow.durable.on_targets("check-new", names, {})
+        proofs = self.flow.runner.on_targets("check-new", names)
         return tuple(name for name, one in proofs.items() if not one.ok)
 
-    def _start_rollback(self, error: FailedError) -> None:
-        self.flow.durable.tell(
+    def _start(self, error: StepFailedError) -> None:
+        self.flow.runner.tell(
             "rollback-started",
             reason=error.problem.text,
             failed_step=error.step,
@@ -103,54 +181,46 @@ class WayBack:
         )
 
     def _restore(self, names: Sequence[str]) -> None:
-        """Until the old addresses are back. Adding is always safe, so it is tried for ever."""
-        waiting, tries = tuple(names), 0
-        while waiting:
-            outcomes = self.flow.durable.on_targets("restore-old", waiting, {})
-            waiting = tuple(name for name, one in outcomes.items() if not one.ok)
-            if waiting:
-                problem = next(one.problem for one in outcomes.values() if one.problem)
-                if tries % TRIES_A_PAGE == 0:
-                    self.flow.page(
-                        f"the old addresses are not back on the list of {', '.join(waiting)}: "
-                        f"{problem.text}; customers may be locked out",
-                        [Command("rollback", "--yes"), _REVERT],
-                    )
-                self.flow.durable.sleep(pause_after(tries))
-                tries += 1
+        self.flow.runner.on_targets("restore", names)
 
     def _revert(self) -> str:
         """Traffic back to the old addresses, once every list holds them; where it leaves then."""
         self._restore(self.targets)
         if not self._switch_back():
-            self.flow.page("traffic was not moved back", [_REVERT])
-            return "traffic may still leave by the new addresses: nobody has moved it back"
-        proof = self.flow.durable.step("prove-old")
-        for seconds in RETRY_SECONDS:  # what was put back may take a while to reach every server
+            self.flow.alert("traffic was not moved back", _REVERT)
+            return "traffic may still leave by the new addresses: it was not moved back"
+        proof = self.flow.runner.step("prove-old")
+        for seconds in RETRY_SECONDS:  # a restored list may take a while to reach every server
             if proof.problem is None:
                 break
-            self.flow.durable.sleep(seconds)
-            proof = self.flow.durable.step("prove-old")
+            self.flow.runner.sleep(seconds)
+            proof = self.flow.runner.step("prove-old")
         if proof.problem is None:
             return "traffic is back on the old addresses"
-        self.flow.page(proof.problem.text, [Command("verify", "--via", "old")])
+        self.flow.alert(proof.problem.text, Command("verify", "--via", "old"))
         return "traffic was moved back, but a redemption through the old addresses does not succeed"
 
     def _switch_back(self) -> bool:
-        """False if a person has said that it is left."""
+        """False if the operator leaves it."""
         switch = self.cutover.switch
         old = ", ".join(map(str, self.cutover.change.old))
         if switch is None or switch.manual:
             message = f"move the traffic back to {old}"
-            return self.flow.durable.pause("switch-back", "switch", message, "")
-        while (problem := self.flow.durable.step("switch-back").problem) is not None:
-            self.flow.page(problem.text, [_REVERT])
+            return self.flow.runner.pause("switch-back", "switch", message, "")
+        while (problem := self.flow.runner.step("switch-back").problem) is not None:
+            self.flow.alert(problem.text, _REVERT)
             again = "approve runs the command again"
-            if not self.flow.durable.pause("switch-back", "failed", problem.text, again):
+            if not self.flow.runner.pause("switch-back", "failed", problem.text, again):
                 return False
         return True
 
 
-def _rolled_back(error: FailedError, tokens: str, next_: Text) -> Ending:
+def _with_baseline(snapshot: StepResult) -> StepArguments:
+    if isinstance(snapshot.evidence, SnapshotEvidence):
+        return StepArguments(baseline=snapshot.evidence.live)
+    return NO_ARGUMENTS
+
+
+def _rolled_back(error: StepFailedError, tokens: str, next_: Text) -> RunResult:
     code = error.problem.exit_code or ExitCode.FAILED
-    return Ending("rolled-back", code, f"{error.step}: {error.problem.text}", tokens, next_)
+    return RunResult("rolled-back", code, f"{error.step}: {error.problem.text}", tokens, next_)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from sfcutover.config.traffic import Watch
-from sfcutover.cutover.step import TargetWork
+from sfcutover.cutover.context import TargetContext
 from sfcutover.errors import SfcutoverError
 from sfcutover.salesforce.org import RESTRICTED, SUCCESS, Login, LoginHistory
 
@@ -32,10 +32,12 @@ class TrafficSampler:
     other) and count; ``through`` is the last second that was counted.
     """
 
-    def __init__(self, works: Sequence[TargetWork]) -> None:
-        self._works = works
+    def __init__(self, contexts: Sequence[TargetContext]) -> None:
+        self._contexts = contexts
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._go_on, name="traffic", daemon=True)
+        self._thread = threading.Thread(
+            target=self._sample_until_finished, name="traffic", daemon=True
+        )
 
     def start(self) -> None:
         self._thread.start()
@@ -44,39 +46,39 @@ class TrafficSampler:
         """Count what is left, and end."""
         self._stopping.set()
         self._thread.join(_LARGEST_INTERVAL)
-        for work in self._works:
-            self._look(work, time.time() + 1)
+        for context in self._contexts:
+            self._sample(context, time.time() + 1)
 
-    def _go_on(self) -> None:
-        watch = self._works[0].cutover.watch or Watch()
+    def _sample_until_finished(self) -> None:
+        watch = self._contexts[0].cutover.watch or Watch()
         interval = max(1.0, min(_LARGEST_INTERVAL, watch.interval))
         while not self._stopping.wait(interval):
-            for work in self._works:
-                self._look(work, time.time() - _LATE_SECONDS)
+            for context in self._contexts:
+                self._sample(context, time.time() - _LATE_SECONDS)
 
-    def _look(self, work: TargetWork, now: float) -> None:
+    def _sample(self, context: TargetContext, now: float) -> None:
         through = int(now)
         try:
-            after = self._counted(work)
-            rows = self._rows(work, after)
+            after = self._counted(context)
+            rows = self._rows(context, after)
             counts = Counter(map(_key, (row for row in rows if after < _second(row) <= through)))
             if counts:
                 buckets = [[*key, count] for key, count in sorted(counts.items())]
-                work.tell("traffic", through=through, buckets=buckets)
+                context.tell("traffic", through=through, buckets=buckets)
         except (SfcutoverError, SQLAlchemyError) as error:
-            logging.getLogger(__name__).info("no traffic of %s: %s", work.target.name, error)
+            logging.getLogger(__name__).info("no traffic of %s: %s", context.target.name, error)
 
-    def _rows(self, work: TargetWork, after: int) -> list[Login]:
-        with work.connection() as connection:
-            history = LoginHistory(connection.org, work.cutover.api_version)
+    def _rows(self, context: TargetContext, after: int) -> list[Login]:
+        with context.connection() as connection:
+            history = LoginHistory(connection.org, context.cutover.api_version)
             return history.redemptions(datetime.fromtimestamp(after, UTC)) or []
 
-    def _counted(self, work: TargetWork) -> int:
+    def _counted(self, context: TargetContext) -> int:
         """The last second that was counted, also by a process that is gone."""
-        last = work.journal.last("traffic", target=work.target.name)
+        last = context.memory.last("traffic", target=context.target.name)
         if last is not None:
             return int(last.number("through"))
-        started = work.journal.last("run-started")
+        started = context.memory.last("run-started")
         return int(started.time) - 1 if started else int(time.time())
 
 

@@ -282,3 +282,28 @@ def require_self_serve(cutover: Cutover, command: str) -> None:
             ),
             tokens="nothing was changed; what support has put on the list stays there",
         )
+
+
+class CaseTargetDocument(Document):
+    """One target's support case, or its confirmation; what is of the other is null or empty.
+
+    ranges: those to add or remove. afterwards: the list as far as it is known.
+    """
+
+    target: str
+    instance_url: str
+    organization_id: str | None
+    ranges: list[str]
+    afterwards: list[str]
+    proof: str | None
+    text: str | None
+    confirmed: str | None
+    confirmed_by: str | None
+    next: str
+
+
+class CaseDocument(Document):
+    schema_: Literal["sfcutover/case/1"] = Field("sfcutover/case/1", alias="schema")
+    cutover: str
+    phase: Literal["add-new", "remove-old"]
+    targets: list[CaseTargetDocument]

@@ -1,88 +1,153 @@
-"""Step 3 of a run: the switch command, run once, whatever happens to the process that wants it.
+"""Step 3: the switch command, run once, whatever happens to the process that wants it.
 
-Begun again on the same machine, the step finds how the command ended. On another machine
-nobody can know, and a person is asked before it is run again.
+Started again on the same machine, the step finds how the command ended. On another machine
+that is not known, and the operator is asked before it is run again.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
+from pydantic import Field
+
+from sfcutover.config.traffic import Switch
 from sfcutover.config.values import secret_variables
-from sfcutover.cutover.step import Evidence, Work
+from sfcutover.cutover.context import StepContext
+from sfcutover.cutover.results import StepEvidence
 from sfcutover.errors import ConfigError, InterruptedRunError
 from sfcutover.traffic.switch import (
+    SWITCH_IMPACT,
     Direction,
     SwitchFacts,
+    SwitchNotRunError,
     await_end,
     command_failed,
     command_of,
     read_record,
-    run_kept,
+    run_in_helper,
 )
+from sfcutover.util.document import Document
 from sfcutover.util.files import fingerprint, state_folder
 from sfcutover.util.processes import child_environment
 
 _GRACE_SECONDS = 30.0
+_DIRECTIONS: tuple[Direction, ...] = ("apply", "revert")
+_UNKNOWN = "old and new addresses are on the list: traffic may leave by either"
 
 
-def switch(work: Work, direction: Direction) -> Evidence:
-    """Move the traffic by the command. Raises ConfigError, OperationFailedError if it fails, and
-    InterruptedRunError where nobody knows whether it has ended."""
-    config = work.cutover.switch
-    if config is None:
-        raise ConfigError("switch is not configured", where=work.cutover.where, hint="add switch:")
-    argv = command_of(config, direction)
-    facts = SwitchFacts.of_cutover(work.cutover, direction)
-    record = _record(work, direction)
-    if read_record(record) is None:
-        _require_not_begun_elsewhere(work, direction)
-        work.tell("switching", direction=direction, place=work.presence.place)
-        environment = child_environment(secret_variables(work.cutover), facts.variables)
-        work.require_to_act()
-        run_kept(argv, environment, record, timeout=config.timeout, output=work.note)
-    return _ended(work, direction, record)
+class SwitchDocument(Document):
+    """A switch that was made. seconds: how long the command, or the person, took."""
+
+    schema_: Literal["sfcutover/switch/1"] = Field("sfcutover/switch/1", alias="schema")
+    cutover: str
+    direction: Literal["apply", "revert"]
+    manual: bool
+    seconds: float
+    proof: str
 
 
-def forget_switches(work: Work) -> None:
-    """Remove the records of a run that has ended."""
-    for direction in ("apply", "revert"):
-        record = _record(work, direction)
-        record.unlink(missing_ok=True)
-        record.with_suffix(".lock").unlink(missing_ok=True)
+class SwitchEvidence(StepEvidence):
+    """The command has succeeded. seconds: how long it took."""
+
+    direction: Direction
+    seconds: float
 
 
-def _record(work: Work, direction: str) -> Path:
-    return state_folder() / f"switch-{fingerprint(work.key)}-{direction}.json"
+def switch(context: StepContext, direction: Direction) -> SwitchEvidence:
+    """Move the traffic by the command.
 
-
-def _require_not_begun_elsewhere(work: Work, direction: Direction) -> None:
-    """Where the record is on another machine, a person says whether the command may run again.
-
-    Raises InterruptedRunError until they have approved.
+    Raises ConfigError, OperationFailedError if it fails, and InterruptedRunError after Ctrl-C,
+    which the command gets too, or where it is not known whether it has ended.
     """
-    begun = [e for e in work.journal.all("switching") if e.text("direction") == direction]
-    approved = work.journal.last("approved", work.step)
+    config = configured_switch(context)
+    argv = command_of(config, direction)
+    for other in _DIRECTIONS:
+        if other != direction:
+            _forget(_record(context, other))
+    record = _record(context, direction)
+    if read_record(record) is None:
+        _require_not_begun_elsewhere(context, direction)
+        context.tell("switching", direction=direction, place=context.control.place)
+        facts = SwitchFacts.of_cutover(context.cutover, direction)
+        environment = child_environment(secret_variables(context.cutover), facts.variables)
+        context.control.require_lock()
+        try:
+            run_in_helper(argv, environment, record, timeout=config.timeout, output=context.note)
+        except KeyboardInterrupt:
+            raise _interrupted(record, argv[0], config.where) from None
+    return _ended(config, direction, record)
+
+
+def configured_switch(context: StepContext) -> Switch:
+    """What cutover.yaml says of the switch. Raises ConfigError if it says nothing."""
+    if context.cutover.switch is None:
+        raise ConfigError(
+            "switch is not configured",
+            where=context.cutover.where,
+            hint="add switch: with apply: and revert: [argv], or manual: true",
+        )
+    return context.cutover.switch
+
+
+def forget_switches(context: StepContext) -> None:
+    """Remove the records of a run, or a command, that has ended."""
+    for direction in _DIRECTIONS:
+        _forget(_record(context, direction))
+
+
+def _record(context: StepContext, direction: str) -> Path:
+    return state_folder() / f"switch-{fingerprint(context.key)}-{direction}.json"
+
+
+def _forget(record: Path) -> None:
+    record.unlink(missing_ok=True)
+    record.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _require_not_begun_elsewhere(context: StepContext, direction: Direction) -> None:
+    """Where the record is on another machine, the operator says whether the command may run
+    again. Raises InterruptedRunError until they have approved."""
+    begun = [e for e in context.memory.all("switching") if e.text("direction") == direction]
+    approved = context.memory.last("approved", context.step)
     if not begun or (approved is not None and approved.seq > begun[-1].seq):
         return
     raise InterruptedRunError(
-        f"the switch command ({direction}) was begun at {begun[-1].text('place')}, and how it "
+        f"the switch command ({direction}) was started at {begun[-1].text('place')}, and how it "
         "ended is not known here",
         hint="find out where traffic leaves now; approve runs the command again, here",
-        tokens="old and new addresses are on the list: traffic may leave by either",
+        tokens=_UNKNOWN,
     )
 
 
-def _ended(work: Work, direction: Direction, path: Path) -> Evidence:
-    config = work.cutover.switch
-    record = await_end(path, _GRACE_SECONDS + (config.timeout if config else 0))
+def _ended(config: Switch, direction: Direction, path: Path) -> SwitchEvidence:
+    record = await_end(path, _GRACE_SECONDS + config.timeout)
     if record is not None and record.succeeded:
-        return {"direction": direction, "seconds": round(record.seconds, 3)}
-    path.unlink(missing_ok=True)  # whoever tries again means to run it again
-    if record is None or record.status is None or config is None:
+        return SwitchEvidence(direction=direction, seconds=round(record.seconds, 3))
+    path.unlink(missing_ok=True)  # the next try is meant to run it again
+    if record is None or record.status is None:
         raise InterruptedRunError(
-            f"the switch command ({direction}) was begun, and nobody knows how it ended",
+            f"the switch command ({direction}) was started, and how it ended is not known",
             hint="find out where traffic leaves now; approve runs the command again",
-            tokens="old and new addresses are on the list: traffic may leave by either",
+            tokens=_UNKNOWN,
         )
-    raise command_failed(record.words, command_of(config, direction)[0], direction, config.where)
+    program = command_of(config, direction)[0]
+    if record.could_not_run:
+        raise SwitchNotRunError(
+            f"the switch command {program} {record.words}",
+            where=config.where,
+            hint="check its name, PATH and permissions; it runs without a shell",
+        )
+    raise command_failed(record.words, program, direction, config.where)
+
+
+def _interrupted(path: Path, program: str, where: str) -> InterruptedRunError:
+    record = await_end(path, _GRACE_SECONDS)
+    path.unlink(missing_ok=True)  # the next try is meant to run it again
+    words = record.words if record else "how is not known"
+    return InterruptedRunError(
+        f"interrupted; the switch command {program} was told and ended: {words}",
+        where=where,
+        hint="find out where traffic leaves now; then run this again, or move it back",
+        tokens=SWITCH_IMPACT,
+    )

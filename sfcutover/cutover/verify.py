@@ -1,213 +1,255 @@
-"""Step 4: redeem through an egress until each of its addresses is proven.
-
-The kinds of proof, best first: the org's own LoginHistory rows of these redemptions; a
-proxy URL for each address; else a run of successes so long that a healthy pair can't have
-hidden an address, while the echo has shown them all.
-"""
+"""Step 4, verify: redeem through each address of an egress, for one target."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import timedelta
+from functools import partial
+from typing import Literal
 
-import requests
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.ranges import Allowlist, subtract
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.cutover.context import StepContext, TargetContext
+from sfcutover.cutover.evidence import Evidence, Wanted, evidence_lists
+from sfcutover.cutover.permit import RemovalGate, RemovalPermit
+from sfcutover.cutover.probe import ProbeResult
+from sfcutover.cutover.refusals import BlockedError, refused
+from sfcutover.cutover.results import StepEvidence
+from sfcutover.cutover.supportcase import Confirmations
+from sfcutover.cutover.verification import Verification, Verified, each_address
+from sfcutover.errors import GateError
+from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.org import LoginHistory
+from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.redemption import RedemptionOutcome
+from sfcutover.util.clock import Clock
 
-from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
-from sfcutover.cutover.evidence import AddressEvidence, Proof
-from sfcutover.cutover.probe import ProbeResult, hidden_probability, probe, tries_needed
-from sfcutover.cutover.refusals import blocked, not_listed, refused
-from sfcutover.errors import GateError, NetworkError, SfcutoverError
-from sfcutover.salesforce.org import RESTRICTED, SUCCESS, Login
-from sfcutover.traffic.egress import Egress, EgressError, ask_echo
-from sfcutover.traffic.oauth import Outcome, Redemption
-
-_TURNS = 10  # rounds of the echo; addresses at random look like turns less than once in 10**5
-Redeem = Callable[[requests.Session], Redemption]
+_PROPAGATION_PAUSE = 1.0  # seconds between two tries whether a new address is let in
+_REPORTED_COUNTS = 2  # the first redemptions, then every tenth: the journal stays readable
+Via = Literal["old", "new"]
 
 
-class History(Protocol):
-    """Where the org says which address a redemption came from."""
+class VerifyEvidence(StepEvidence):
+    """What verify found."""
 
-    def redemptions(self, since: datetime, user_id: str | None = None) -> list[Login] | None:
-        """Redemptions since a time, the newest first; None where the org doesn't say.
+    proof: Evidence
 
-        Raises NetworkError for an org that can't be asked.
-        """
+
+class RedeemEvidence(StepEvidence):
+    """One redemption that succeeded. via: old or new."""
+
+    via: str
+    outcome: str
+
+
+def verify(context: TargetContext, via: Via, patience: float = 0.0) -> VerifyEvidence:
+    """Redeem through each address until it is proven.
+
+    patience: seconds from the first try, over all restarts, in which a blocked address may
+    mean that the org has not taken the list to all its servers yet. Raises GateError naming
+    the address that is blocked, NetworkError where nothing can be concluded, ConfigError, and
+    what the token's store raises.
+    """
+    started = _first_start(context)
+    while True:
+        try:
+            return _verify_once(context, via)
+        except BlockedError as error:
+            if time.time() > started + patience:
+                raise
+            context.note(f"{error.message}; the list may not have reached every server, again")
+            context.clock.pause(_PROPAGATION_PAUSE)
+
+
+def redeem_once(context: StepContext, canary: Canary, via: Via) -> RedeemEvidence:
+    """One redemption through an egress. Raises GateError or NetworkError if it is refused."""
+    context.control.require_lock_soon()
+    redemption = canary.redeem(via)
+    if redemption.outcome is not RedemptionOutcome.REDEEMED:
+        raise refused(redemption)
+    return RedeemEvidence(via=via, outcome=redemption.outcome.value)
+
+
+def report_count(context: StepContext, kind: str, count: int) -> None:
+    """An event for the first tries and every tenth."""
+    if count <= _REPORTED_COUNTS or count % 10 == 0:
+        context.tell(kind, count=count)
+
+
+def _first_start(context: TargetContext) -> float:
+    starts = context.memory.all("step-started", context.step, context.target.name)
+    return starts[0].time if starts else time.time()
+
+
+def _verify_once(context: TargetContext, via: Via) -> VerifyEvidence:
+    with context.connection() as connection:
+        context.control.require_lock()
+        verification = TargetVerification(
+            connection,
+            on_redeemed=lambda count: _redeemed(context, count),
+            probe=context.probes.of,
+        )
+        return VerifyEvidence(proof=verification.verify(via, connection.read()))
+
+
+def _redeemed(context: TargetContext, count: int) -> None:
+    """After one redemption; the next one needs the lock."""
+    report_count(context, "redeemed", count)
+    context.control.require_lock()
 
 
 @dataclass(frozen=True)
-class Verified:
-    """What was proven and how. last_proof: when the last redemption succeeded, UTC."""
+class ProofGate:
+    """Permits a removal by evidence: the one given, or a new one where that does not count.
 
-    proof: Proof
-    started: datetime
-    last_proof: datetime
-    redemptions: int
-    addresses: tuple[AddressEvidence, ...]
-    uncertain: tuple[str, ...]
-
-
-@dataclass
-class Verification:
-    """One verification of one egress against one live list.
-
-    per_address: an egress for each single address, where proxy URLs for them exist.
-    redeem: one redemption through a session, its rotated token stored.
-    look: a probe of the egress, where it need not be one of its own.
-    live: None where nobody but Salesforce's support can see the list.
+    proof: of an earlier verify, if there is one. tries: how often evidence is checked, made
+    anew each time after the first; 1 takes the given one as it is, or makes one. countdown:
+    told the seconds left of settle.
     """
 
-    egress: Egress
-    per_address: Mapping[Address, Egress]
-    echo_url: str
-    live: Allowlist | None
-    redeem: Redeem
-    history: History
-    confidence: float
+    proof: Evidence | None = None
+    tries: int = 3
+    countdown: Callable[[float], None] = lambda _: None
+
+    def permit(
+        self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
+    ) -> RemovalPermit:
+        """Raises GateError where no proof holds, StillInUseError for addresses in use, and
+        what verifying raises."""
+        verification = TargetVerification(
+            connection,
+            on_redeemed=lambda count: _redeemed(context, count),
+            countdown=self.countdown,
+            clock=context.clock,
+            probe=context.probes.of,
+        )
+        proof, tries_left = self.proof, self.tries
+        while True:
+            if proof is None:
+                proof = verification.verify(via_of(phase), live)
+                context.tell("proven", evidence=proof.model_dump(mode="json"))
+            try:
+                return verification.permit(phase, proof, live)
+            except GateError as error:
+                tries_left -= 1
+                if not tries_left:
+                    raise
+                context.note(f"{error.message}; proving it once more")
+                proof, live = None, connection.read()
+
+
+@dataclass(frozen=True)
+class TargetVerification:
+    """Verifies one target, and permits what its evidence allows.
+
+    on_redeemed: told the number of redemptions so far. countdown: the seconds left of settle.
+    probe: a probe of an egress by its name, where several targets share one.
+    """
+
+    connection: Connection
     on_redeemed: Callable[[int], None] = lambda _: None
-    look: Callable[[], ProbeResult] | None = None
-    _started: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
-    _redeemed: list[Redemption] = field(default_factory=list, init=False)
-    _known: frozenset[str] = field(default=frozenset(), init=False)
+    countdown: Callable[[float], None] = lambda _: None
+    clock: Clock = field(default_factory=Clock)
+    probe: Callable[[Via], ProbeResult] | None = None
+    _proven: dict[Via, tuple[Evidence, float]] = field(default_factory=dict, init=False)
 
-    def run(self) -> Verified:
-        """Raises GateError naming the address that is blocked or was not proven, NetworkError
-        where nothing can be concluded, and an EgressError where the proxy fails."""
-        missing = self.live.uncovered(self.egress.expected) if self.live is not None else ()
-        if missing:
-            raise not_listed(missing)
-        self._known = frozenset(login.id for login in self._logins())
-        if set(self.wanted) <= set(self.per_address):
-            return self._by_single_proxies()
-        return self._by_run()
+    def verify(self, via: Via, live: Snapshot) -> Evidence:
+        """Redeem through the egress until each of its addresses is proven.
 
-    @property
-    def wanted(self) -> tuple[Address, ...]:
-        """Every address that must be proven."""
-        return tuple(address for entry in self.egress.expected for address in each_address(entry))
+        Raises GateError, EgressError, NetworkError, ConfigError, and what the token's store
+        raises.
+        """
+        cutover = self.connection.cutover
+        if cutover.is_legacy and via == "new":
+            Confirmations.of(self.connection).require("add-new")
+        lists = evidence_lists(live, self._confirmed)  # as it is before the redemptions
+        canary = self._canary
+        verified = Verification(
+            egress=canary.egress(via),
+            per_address=canary.egress_per_address(via),
+            echo_url=canary.echo_url,
+            live=None if cutover.is_legacy else _allowlist(live),
+            redeem=canary.redeem_in,
+            history=self._history,
+            confidence=canary.settings.confidence,
+            on_redeemed=self.on_redeemed,
+            probe=None if self.probe is None else partial(self.probe, via),
+        ).run()
+        evidence = self._evidence(via, lists, verified)
+        self._proven[via] = (evidence, self.clock.now())
+        return evidence
 
-    def _by_single_proxies(self) -> Verified:
-        for address in self.wanted:
-            with self.per_address[address].session() as session:
-                seen = ask_echo(session, self.echo_url)
-                if seen != address:
-                    raise GateError(
-                        f"the proxy URL for {address} leaves from {seen}",
-                        hint="correct per_address: in cutover.yaml",
-                    )
-                self._redeem_once(session, address)
-        echoed = dict.fromkeys(self.wanted, 1)
-        return self._verified("proxy-per-address", echoed, echoed, ())
+    def permit(self, phase: Phase, evidence: Evidence, live: Snapshot) -> RemovalPermit:
+        """Wait for what is left of settle, and let the phase remove addresses.
 
-    def _by_run(self) -> Verified:
-        """The echo first, then nothing but redemptions: a balancer that takes turns would
-        otherwise give all the one to one address and all the other to the other."""
-        seen = self.look() if self.look else self._probe()
-        seen.require_passed()
-        echoed = seen.observation.counts
-        needed = tries_needed(len(self.wanted), self.confidence)
-        with self.egress.session() as session:
-            while len(self._redeemed) < needed:
-                self._redeem_once(session, None)
-                if len(self._redeemed) % len(self.wanted) == 0 and (good := self._by_history()):
-                    return self._verified("login-history", good, echoed, ())
-        return self._verified("confidence", {}, echoed, self._uncertain())
-
-    def _probe(self) -> ProbeResult:
-        return probe(self.egress, self.echo_url, confidence=self.confidence)
-
-    def _redeem_once(self, session: requests.Session, certain: Address | None) -> None:
-        redemption = self.redeem(session)
-        if redemption.outcome is Outcome.BLOCKED:
-            address, how = self._blocked_address(session, certain)
-            raise blocked(address, how, by_support=self.live is None)
-        if redemption.outcome is not Outcome.REDEEMED:
-            raise refused(redemption)
-        self._redeemed.append(redemption)
-        self.on_redeemed(len(self._redeemed))
-
-    def _blocked_address(
-        self, session: requests.Session, certain: Address | None
-    ) -> tuple[str, str]:
-        """The address a blocked redemption came from, and how that is known."""
-        if certain is not None:
-            return str(certain), "its own proxy was used"
-        with suppress(SfcutoverError):  # a block is a block, whoever can't be asked about it
-            for login in self._new_logins():
-                if login.status == RESTRICTED and login.source in self.wanted:
-                    return str(login.source), "LoginHistory"
-        return self._guess(session)
-
-    def _guess(self, session: requests.Session) -> tuple[str, str]:
-        """Addresses that take turns tell whose turn it was; else it may have been any."""
-        size = len(self.wanted)
-        if size == 1:
-            return str(self.wanted[0]), "the only address of this egress"
-        try:
-            turns = [ask_echo(session, self.echo_url) for _ in range(_TURNS * size)]
-        except EgressError as error:
-            return self._any, f"one of them, and the echo can't tell: {error.message}"
-        if set(turns[:size]) == set(self.wanted) and turns[size:] == turns[:-size]:
-            return str(turns[size - 1]), f"most likely: it was its turn before {turns[0]}"
-        return self._any, "one of them: they take no turns, so the echo can't tell which"
+        Raises GateError for evidence that doesn't count and for addresses still in use, and
+        NetworkError if the org can't be asked for these.
+        """
+        change = self.connection.cutover.change
+        via = via_of(phase)
+        stay = change.new if via == "new" else change.old
+        settings = self._canary.settings
+        gate = RemovalGate(
+            phase,
+            wanted=Wanted(
+                app=self.connection.cutover.app,
+                instance_url=self.connection.org.instance_url,
+                via=via,
+                addresses=tuple(each for entry in stay for each in each_address(entry)),
+                confidence=settings.confidence,
+                max_age=timedelta(seconds=settings.max_age),
+                confirmed=self._confirmed,
+            ),
+            removed=subtract(change.old if via == "new" else change.new, stay),
+            settle=settings.settle,
+            history=self._history,
+            clock=self.clock,
+            countdown=self.countdown,
+        )
+        own, proven_at = self._proven.get(via, (None, None))
+        return gate.permit(evidence, live, proven_at if evidence is own else None)
 
     @property
-    def _any(self) -> str:
-        return " or ".join(map(str, self.wanted))
+    def _canary(self) -> Canary:
+        return Canary(self.connection.cutover, self.connection.target)
 
-    def _by_history(self) -> dict[Address, int] | None:
-        """Redemptions by address as the org's own rows have them, once all are among them."""
-        good = Counter(login.source for login in self._new_logins() if login.status == SUCCESS)
-        if good.total() != len(self._redeemed) or self._user is None:
-            return None  # rows are late, or others redeem as this user
-        return dict(good) if all(good[address] for address in self.wanted) else None
+    @property
+    def _confirmed(self) -> dict[str, str] | None:
+        """What stands for the list of a legacy app, which only support can read."""
+        if not self.connection.cutover.is_legacy:
+            return None
+        return Confirmations.of(self.connection).hashes()
 
-    def _uncertain(self) -> tuple[str, ...]:
-        tries = len(self._redeemed)
-        chance = hidden_probability(len(self.wanted), tries)
-        return (
-            "no redemption can be tied to its address, as LoginHistory did not show just these",
-            f"{tries} succeeded in a row: the chance that one of {len(self.wanted)} evenly "
-            f"balanced addresses was never used is at most {chance:.1e}",
+    @property
+    def _history(self) -> LoginHistory:
+        return LoginHistory(self.connection.org, self.connection.cutover.api_version)
+
+    def _evidence(self, via: Via, lists: dict[str, str], verified: Verified) -> Evidence:
+        return Evidence(
+            target=self.connection.target.name,
+            app=self.connection.cutover.app,
+            instance_url=self.connection.org.instance_url,
+            deployment_id=self.connection.deployer.find_latest(),
+            via=via,
+            proof=verified.proof,
+            redemptions=verified.redemptions,
+            confidence=self._canary.settings.confidence,
+            lists=lists,
+            started=verified.started,
+            last_proof=verified.last_proof,
+            addresses=list(verified.addresses),
+            uncertain=list(verified.uncertain),
         )
 
-    def _new_logins(self) -> list[Login]:
-        return [login for login in self._logins() if login.id not in self._known]
 
-    def _logins(self) -> list[Login]:
-        try:
-            return self.history.redemptions(self._started, self._user) or []
-        except NetworkError:
-            return []  # another kind of proof has to do
-
-    @property
-    def _user(self) -> str | None:
-        return self._redeemed[-1].user_id if self._redeemed else None
-
-    def _verified(
-        self,
-        proof: Proof,
-        redeemed: Mapping[Address, int],
-        echoed: Mapping[Address, int],
-        uncertain: tuple[str, ...],
-    ) -> Verified:
-        addresses = tuple(
-            AddressEvidence(
-                address=str(address),
-                redeemed=redeemed.get(address, 0),
-                seen_by_echo=echoed.get(address, 0),
-            )
-            for address in self.wanted
-        )
-        last = self._redeemed[-1].time
-        return Verified(proof, self._started, last, len(self._redeemed), addresses, uncertain)
+def via_of(phase: Phase) -> Via:
+    """The egress that must be proven before a phase removes the other one's addresses."""
+    return "new" if phase is Phase.REMOVE_OLD else "old"
 
 
-def each_address(entry: IpRange) -> Iterator[Address]:
-    """Every address of a range; a list's limit keeps this to 256."""
-    kind = type(entry.start)
-    return (kind(number) for number in range(int(entry.start), int(entry.end) + 1))
+def _allowlist(live: Snapshot) -> Allowlist:
+    """The list that gates redemptions: the first carrier's, the allowlist itself."""
+    return live.carriers[0].allowlist

@@ -1,7 +1,7 @@
 """What a watch has seen so far, and whether that is enough to roll back. Pure.
 
-Each source (the canary, every check) is counted by itself, and failed, inconclusive and
-error apart, as Flagger and Argo Rollouts do: only failures roll back. A look that was
+Each source (every canary, every check) is counted by itself, and failed, inconclusive and
+error apart, as Flagger and Argo Rollouts do: only failures roll back. A result that was
 inconclusive or an error neither adds to the failures in a row nor ends them.
 """
 
@@ -11,11 +11,14 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
 
 from sfcutover.errors import Advice, Command, GateError, InterruptedRunError
 from sfcutover.traffic.checks import CheckResult, Verdict
-from sfcutover.traffic.oauth import Outcome, Redemption
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
+from sfcutover.util.document import Document
 
 if TYPE_CHECKING:
     from sfcutover.config.traffic import Watch
@@ -26,10 +29,10 @@ GRACE_SECONDS = 2.0  # for the redemption that could still lift a block
 _GRACE_SHARE = 0.2  # of the interval, if that is less
 
 _VERDICTS = {
-    Outcome.REDEEMED: Verdict.PASSED,
-    Outcome.BLOCKED: Verdict.FAILED,
-    Outcome.RATE_LIMITED: Verdict.INCONCLUSIVE,
-    Outcome.UNKNOWN: Verdict.INCONCLUSIVE,
+    RedemptionOutcome.REDEEMED: Verdict.PASSED,
+    RedemptionOutcome.BLOCKED: Verdict.FAILED,
+    RedemptionOutcome.RATE_LIMITED: Verdict.INCONCLUSIVE,
+    RedemptionOutcome.UNKNOWN: Verdict.INCONCLUSIVE,
 }
 
 
@@ -73,18 +76,18 @@ class WatchPlan:
 
 
 @dataclass
-class Tally:
-    """The looks at one source. failing: failures that no success has lifted yet."""
+class SourceCounts:
+    """The results of one source. failing: failures that no success has lifted yet."""
 
     name: str
     counts: dict[Verdict, int] = field(default_factory=lambda: dict.fromkeys(Verdict, 0))
     failing: int = 0
     passed_in_row: int = 0
     blind_in_row: dict[Verdict, int] = field(default_factory=dict)
-    blind: str | None = None  # why nobody can say that it passed
+    blind: str | None = None  # why it can't be said to have passed
 
     def add(self, verdict: Verdict, plan: WatchPlan, passes_to_lift: int) -> None:
-        """Count one look."""
+        """Count one result."""
         self.counts[verdict] += 1
         match verdict:
             case Verdict.PASSED:
@@ -107,17 +110,19 @@ class Tally:
 
 
 class WatchState:
-    """Source 0 is the canary, the others are the checks in their order.
+    """The canaries are the first sources, the checks follow in their order.
 
-    A blocked redemption stands until ``failures`` redemptions in a row have succeeded
-    after it: behind a pair of addresses of which one is refused, every other one does.
+    A blocked redemption stands until ``failures`` redemptions of that canary in a row have
+    succeeded after it: behind a pair of addresses of which one is refused, every other one does.
     """
 
-    def __init__(self, plan: WatchPlan, checks: int = 0) -> None:
+    def __init__(self, plan: WatchPlan, canaries: Sequence[str] = (CANARY,), checks: int = 0):
         self.plan = plan
-        self.tallies = [Tally(CANARY), *(Tally(f"check {each + 1}") for each in range(checks))]
+        names = [*canaries, *(f"check {each + 1}" for each in range(checks))]
+        self.sources = [SourceCounts(name) for name in names]
+        self._canaries = len(canaries)
         self._trigger: str | None = None
-        self._blocked_since: float | None = None  # seconds of the watch's clock
+        self._blocked_since: dict[int, float] = {}  # by source, seconds of the watch's clock
 
     @property
     def trigger(self) -> str | None:
@@ -127,76 +132,78 @@ class WatchState:
     @property
     def deadline(self) -> float | None:
         """When (seconds of the watch's clock) a standing block rolls back by itself."""
-        if self._blocked_since is None:
+        if not self._blocked_since:
             return None
-        return self._blocked_since + self.plan.time_to_roll_back
+        return min(self._blocked_since.values()) + self.plan.time_to_roll_back
 
     @property
     def unsettled(self) -> bool:
         """True while a failure stands that neither a success nor a rollback has ended."""
-        return any(tally.failing for tally in self.tallies)
+        return any(source.failing for source in self.sources)
 
     @property
     def counts(self) -> dict[Verdict, int]:
-        """Looks of all sources by verdict."""
-        return {each: sum(tally.counts[each] for tally in self.tallies) for each in Verdict}
+        """Results of all sources by verdict."""
+        return {each: sum(source.counts[each] for source in self.sources) for each in Verdict}
 
     @property
-    def doubts(self) -> tuple[str, ...]:
+    def inconclusive_reasons(self) -> tuple[str, ...]:
         """Why the watch can't be said to have passed, one sentence for each reason."""
-        found = [tally.blind for tally in self.tallies if tally.blind]
-        found += [f"{each.name}: never passed" for each in self.tallies if not _has_passed(each)]
-        found += [f"{each.name}: failed at the end" for each in self.tallies if each.failing]
+        found = [each.blind for each in self.sources if each.blind]
+        found += [f"{each.name}: never passed" for each in self.sources if not _has_passed(each)]
+        found += [f"{each.name}: failed at the end" for each in self.sources if each.failing]
         return tuple(found)
 
     def name_of(self, source: int) -> str:
-        return self.tallies[source].name
+        return self.sources[source].name
 
     def record(self, source: int, result: CheckResult, now: float) -> None:
-        """Take one look into account. now: seconds of the watch's clock."""
-        tally = self.tallies[source]
-        tally.name = result.name
-        tally.add(result.verdict, self.plan, self.plan.failures if source == 0 else 1)
-        if source == 0:
-            self._mind_the_block(tally, now)
-        if tally.failing >= self.plan.failures:
-            times = "" if self.plan.failures == 1 else f", {tally.failing} times"
-            self._pull(f"{tally.name} failed{times}: {result.detail}")
-        elif tally.blind and self.plan.roll_back_when_blind:
-            self._pull(tally.blind)
+        """Take one result into account. now: seconds of the watch's clock."""
+        counts, is_canary = self.sources[source], source < self._canaries
+        if not is_canary:
+            counts.name = result.name
+        counts.add(result.verdict, self.plan, self.plan.failures if is_canary else 1)
+        if is_canary:
+            self._mind_the_block(source, now)
+        if counts.failing >= self.plan.failures:
+            times = "" if self.plan.failures == 1 else f", {counts.failing} times"
+            self._pull(f"{counts.name} failed{times}: {result.detail}")
+        elif counts.blind and self.plan.roll_back_when_blind:
+            self._pull(counts.blind)
 
     def miss(self, rounds: int) -> None:
-        """Rounds in which nobody looked, as the machine slept; the canary can't tell."""
+        """Rounds without a redemption, as the machine slept: the canaries can't tell."""
         for _ in range(rounds):
-            self.tallies[0].add(Verdict.INCONCLUSIVE, self.plan, self.plan.failures)
+            for canary in self.sources[: self._canaries]:
+                canary.add(Verdict.INCONCLUSIVE, self.plan, self.plan.failures)
 
     def pass_time(self, now: float) -> None:
         """Roll back if a block has stood until its deadline."""
         if self.deadline is not None and now >= self.deadline:
-            self._pull(
-                f"{CANARY} was blocked, and no {self.plan.failures} in a row succeeded since"
-            )
+            first = min(self._blocked_since, key=lambda each: self._blocked_since[each])
+            name = self.sources[first].name
+            self._pull(f"{name} was blocked, and no {self.plan.failures} in a row succeeded since")
 
-    def _mind_the_block(self, canary: Tally, now: float) -> None:
-        if not canary.failing:
-            self._blocked_since = None
-        elif self._blocked_since is None:
-            self._blocked_since = now
+    def _mind_the_block(self, canary: int, now: float) -> None:
+        if not self.sources[canary].failing:
+            self._blocked_since.pop(canary, None)
+        else:
+            self._blocked_since.setdefault(canary, now)
 
     def _pull(self, reason: str) -> None:
         self._trigger = self._trigger or reason
 
 
-def canary_result(redemption: Redemption) -> CheckResult:
-    """What a redemption says about the allowlist. Only a block is a failure."""
+def canary_result(name: str, redemption: Redemption) -> CheckResult:
+    """What a canary's redemption says about the allowlist. Only a block is a failure."""
     verdict = _VERDICTS.get(redemption.outcome, Verdict.ERROR)
     words = (redemption.error, redemption.description)
     detail = ": ".join([redemption.outcome, *(each for each in words if each)])
-    return CheckResult(CANARY, verdict, detail)
+    return CheckResult(name, verdict, detail)
 
 
-def _has_passed(tally: Tally) -> bool:
-    return tally.counts[Verdict.PASSED] > 0
+def _has_passed(source: SourceCounts) -> bool:
+    return source.counts[Verdict.PASSED] > 0
 
 
 class WatchOutcome(enum.StrEnum):
@@ -211,7 +218,7 @@ class WatchOutcome(enum.StrEnum):
 class WatchRound:
     """One round. number: its place on the grid, from 0. time: UTC, this machine's clock.
 
-    elapsed: seconds since the watch began, by a clock nobody sets. results: what had
+    elapsed: seconds since the watch began, by the monotonic clock. results: what had
     been answered, the canary first.
     """
 
@@ -223,7 +230,7 @@ class WatchRound:
 
 @dataclass(frozen=True)
 class WatchResult:
-    """reasons: of a rollback, or of the doubts. counts: looks of all sources by verdict."""
+    """reasons: of a rollback, or why it is inconclusive. counts: results by verdict."""
 
     outcome: WatchOutcome
     reasons: tuple[str, ...]
@@ -231,10 +238,10 @@ class WatchResult:
     counts: dict[Verdict, int]
 
 
-def failure_of(result: WatchResult) -> GateError | None:
+def watch_failure(outcome: WatchOutcome, given: Sequence[str]) -> GateError | None:
     """What a watch that did not pass ends with; nothing for one that did."""
-    reasons = "; ".join(result.reasons)
-    match result.outcome:
+    reasons = "; ".join(given)
+    match outcome:
         case WatchOutcome.PASSED:
             return None
         case WatchOutcome.ROLLED_BACK:
@@ -252,7 +259,7 @@ def failure_of(result: WatchResult) -> GateError | None:
             return GateError(
                 f"the watch could not tell: {reasons}",
                 hint=Advice(
-                    "correct what kept it from looking, then watch again: ", *_WATCH_OR_ROLLBACK
+                    "correct what kept it from telling, then watch again: ", *_WATCH_OR_ROLLBACK
                 ),
                 tokens="no redemption was seen to be refused for good; nothing was rolled back",
             )
@@ -270,5 +277,43 @@ def interrupted_after(rounds: Sequence[WatchRound]) -> InterruptedRunError:
     return InterruptedRunError(
         f"interrupted: the watch ended after {len(rounds)} rounds",
         hint=Advice("watch again: ", *_WATCH_OR_ROLLBACK),
-        tokens="the list stays as it was; from now on nobody looks whether redemptions succeed",
+        tokens="the list stays as it was; no process watches redemptions from now on",
     )
+
+
+class LookDocument(Document):
+    """One look of a round: the canary's redemption, or a check."""
+
+    name: str
+    verdict: Literal["passed", "failed", "inconclusive", "error"]
+    detail: str
+
+
+class RoundDocument(Document):
+    """time is UTC, ISO 8601; elapsed is in seconds since the watch began."""
+
+    number: int
+    time: str
+    elapsed: float
+    looks: list[LookDocument]
+
+    @classmethod
+    def of(cls, done: WatchRound) -> RoundDocument:
+        return cls(
+            number=done.number,
+            time=done.time.isoformat().replace("+00:00", "Z"),
+            elapsed=round(done.elapsed, 3),
+            looks=[
+                LookDocument(name=look.name, verdict=look.verdict.value, detail=look.detail)
+                for look in done.results
+            ],
+        )
+
+
+class WatchDocument(Document):
+    schema_: Literal["sfcutover/watch/1"] = Field("sfcutover/watch/1", alias="schema")
+    cutover: str
+    outcome: Literal["passed", "rolled-back", "inconclusive"]
+    reasons: list[str]
+    counts: dict[str, int]
+    rounds: list[RoundDocument]

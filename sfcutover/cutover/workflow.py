@@ -1,30 +1,31 @@
-"""The five steps of a cutover as one durable flow, forwards.
+"""The five steps of a cutover in their order.
 
-Only the order stands here. What a step does is in ``steps``; that it is done once, and gone
-on with after a crash, is the business of ``durable``; what happens where one fails, that of
-``wayback``.
+Only the order is here. ``steps`` says what a step does; ``engine`` executes each once and
+continues after a crash; ``rollback`` undoes what failed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import chain, islice, repeat
 
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.flow import (
-    CanceledError,
-    Ending,
-    FailedError,
+from sfcutover.cutover.alerts import announcement
+from sfcutover.cutover.baseline import StateEvidence
+from sfcutover.cutover.results import StepResult
+from sfcutover.cutover.rollback import Rollback
+from sfcutover.cutover.steprunner import (
     Flow,
-    Outcomes,
+    RunCanceledError,
+    RunResult,
+    StepArguments,
+    StepFailedError,
+    StepResults,
     failure,
-    must_go_back,
+    must_roll_back,
 )
-from sfcutover.cutover.notify import announcement
-from sfcutover.cutover.outcome import Outcome
-from sfcutover.cutover.rollback import WayBack
+from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.errors import Advice, Command, ExitCode
 from sfcutover.traffic.switch import DRAIN_SECONDS
 
@@ -32,40 +33,40 @@ PAUSES = ("add-new", "switch", "verify", "remove-old")
 
 
 @dataclass
-class CutoverFlow:
+class Workflow:
     """One run. targets: names, in order."""
 
     flow: Flow
     cutover: Cutover
     targets: tuple[str, ...]
     _moved: bool = field(default=False, init=False)  # traffic may leave by the new addresses
-    _snapshots: Outcomes = field(default_factory=dict, init=False)
+    _snapshots: StepResults = field(default_factory=dict, init=False)
 
     @property
-    def _back(self) -> WayBack:
-        return WayBack(self.flow, self.cutover, self.targets)
+    def _rollback(self) -> Rollback:
+        return Rollback(self.flow, self.cutover, self.targets)
 
-    def run(self) -> Ending:
-        """Forwards, or back as far as is needed."""
+    def run(self) -> RunResult:
+        """All steps, or back as far as is needed."""
         try:
             return self._forwards()
-        except CanceledError:
+        except RunCanceledError:
             return self._canceled()
 
-    def _forwards(self) -> Ending:
+    def _forwards(self) -> RunResult:
         try:
             self._prepare()
-        except FailedError as error:
+        except StepFailedError as error:
             return _nothing_changed(error)
         try:
             self._add()
-        except FailedError as error:
-            return self._back.before_the_switch(error, self._snapshots)
+        except StepFailedError as error:
+            return self._rollback.before_the_switch(error, self._snapshots)
         try:
             self._switch()
             proofs = self._verify()
-        except FailedError as error:
-            return self._back.to_old(error)
+        except StepFailedError as error:
+            return self._rollback.to_old(error)
         return self._remove_in_waves(proofs)
 
     def _prepare(self) -> None:
@@ -73,14 +74,14 @@ class CutoverFlow:
         self._snapshots = self.flow.each("snapshot", self.targets)
 
     def _add(self) -> None:
-        self._wait_before("add-new")
+        self._pause_before("add-new")
         self.flow.each("add-new", self.targets)
         patience = self.cutover.verify.patience if self.cutover.verify else 0.0
-        self.flow.each("verify-new", self.targets, {"patience": patience})
+        self.flow.each("verify-new", self.targets, StepArguments(patience=patience))
 
-    def _wait_before(self, step: str) -> bool:
+    def _pause_before(self, step: str) -> bool:
         does = announcement(step, self.cutover, self.targets)
-        return self.flow.wait_for_a_person(step, does)
+        return self.flow.pause_before(step, does)
 
     def _switch(self) -> None:
         switch = self.cutover.switch
@@ -92,33 +93,33 @@ class CutoverFlow:
                 "switch", "switch", f"move the traffic of {self.cutover.app} to {new}", ""
             )
             return
-        if self._wait_before("switch"):
-            self.flow.each("add-new", self.targets)  # who knows what happened to the lists
+        if self._pause_before("switch"):
+            self.flow.each("add-new", self.targets)  # the lists may have changed meanwhile
         self._moved = True
         self.flow.one("switch")
 
-    def _verify(self) -> Outcomes:
-        """Once more with the new addresses put on again where one was refused."""
-        self._wait_before("verify")
-        self.flow.durable.sleep(DRAIN_SECONDS)
+    def _verify(self) -> StepResults:
+        """Once more with the new addresses deployed again where one was refused."""
+        self._pause_before("verify")
+        self.flow.runner.sleep(DRAIN_SECONDS)
         try:
             return self.flow.each("verify", self.targets)
-        except FailedError as error:
-            self.flow.durable.tell("verify-again", message=error.problem.text)
+        except StepFailedError as error:
+            self.flow.runner.tell("verify-again", message=error.problem.text)
             self.flow.each("add-new", error.targets)
             return self.flow.each("verify", self.targets)
 
-    def _remove_in_waves(self, proofs: Outcomes) -> Ending:
+    def _remove_in_waves(self, proofs: StepResults) -> RunResult:
         self._settle(proofs)
-        self._wait_before("remove-old")
+        self._pause_before("remove-old")
         for number, wave in enumerate(_waves(self.targets, self.cutover.waves), 1):
-            self.flow.require_wanted()
-            self.flow.durable.tell("wave", number=number, targets=list(wave))
+            self.flow.require_not_canceled()
+            self.flow.runner.tell("wave", number=number, targets=list(wave))
             try:
-                self._retire(wave, proofs)
-            except FailedError as error:
-                return self._back.after_removal(error)
-        return Ending(
+                self._remove(wave, proofs)
+            except StepFailedError as error:
+                return self._rollback.after_removal(error)
+        return RunResult(
             "done",
             ExitCode.DONE,
             "the cutover is done: every target's list holds the new addresses and not the old",
@@ -126,30 +127,34 @@ class CutoverFlow:
             Advice(Command("report", "--format", "html", "--out", "report.html")),
         )
 
-    def _settle(self, proofs: Outcomes) -> None:
+    def _settle(self, proofs: StepResults) -> None:
         settle = self.cutover.verify.settle if self.cutover.verify else 0.0
-        last = max(map(_last_proof, proofs.values()))
-        self.flow.go_on(self.flow.durable.step("settle", until=last + settle))
+        last = max(_proof_of(one).proof.last_proof.timestamp() for one in proofs.values())
+        until = StepArguments(until=last + settle)
+        self.flow.require_completed(self.flow.runner.step("settle", until))
 
-    def _retire(self, wave: Sequence[str], proofs: Outcomes) -> None:
-        """Take the old addresses off the lists of a wave, and watch each."""
-        waiting = {name: {"proof": proofs[name].evidence.get("proof")} for name in wave}
+    def _remove(self, wave: Sequence[str], proofs: StepResults) -> None:
+        """Remove the old addresses from the lists of a wave, and watch each."""
+        waiting = {name: StepArguments(proof=_proof_of(proofs[name]).proof) for name in wave}
         while waiting:
-            outcomes = self.flow.retried("retire", tuple(waiting), waiting)
-            if any(map(must_go_back, outcomes.values())):
-                raise failure("remove-old", _all_but_well(outcomes))
-            self.flow.go_on(*outcomes.values())
-            waiting = {name: waiting[name] for name, one in outcomes.items() if not one.ok}
+            results = self.flow.retried("remove-and-watch", tuple(waiting), waiting)
+            if any(map(must_roll_back, results.values())):
+                raise failure("remove-old", _all_but_well(results))
+            self.flow.require_completed(*results.values())
+            waiting = {name: waiting[name] for name, one in results.items() if not one.ok}
             if waiting:
-                self.flow.ask_about("remove-old", {name: outcomes[name] for name in waiting})
+                self.flow.ask_about("remove-old", {name: results[name] for name in waiting})
 
-    def _canceled(self) -> Ending:
-        states = self.flow.durable.on_targets("state", self.targets, {})
-        known = [f"{name}: {one.evidence.get('state', 'unknown')}" for name, one in states.items()]
-        holds_old = all(one.evidence.get("holds_old") for one in states.values())
+    def _canceled(self) -> RunResult:
+        states = {
+            name: one.evidence if isinstance(one.evidence, StateEvidence) else None
+            for name, one in self.flow.runner.on_targets("state", self.targets).items()
+        }
+        known = [f"{name}: {one.state if one else 'unknown'}" for name, one in states.items()]
+        holds_old = all(one is not None and one.holds_old for one in states.values())
         traffic = "traffic leaves by the new addresses, or is on its way there"
         revert = Command("switch", "--revert")
-        return Ending(
+        return RunResult(
             "canceled",
             ExitCode.INTERRUPTED,
             f"it ended at a safe point; {'; '.join(known)}",
@@ -174,19 +179,19 @@ def _waves(names: Sequence[str], sizes: Sequence[int]) -> Iterator[tuple[str, ..
         yield wave
 
 
-def _all_but_well(outcomes: Outcomes) -> Outcomes:
-    """Those that must go back first, then all others that are not known to be well: if the run
-    goes back anyway, so do they."""
-    first = {name: one for name, one in outcomes.items() if must_go_back(one)}
-    return first | {name: one for name, one in outcomes.items() if one.problem is not None}
+def _all_but_well(results: StepResults) -> StepResults:
+    """Those that must roll back first, then all others that are not known to be well: if the run
+    rolls back anyway, so do they."""
+    first = {name: one for name, one in results.items() if must_roll_back(one)}
+    return first | {name: one for name, one in results.items() if one.problem is not None}
 
 
-def _last_proof(outcome: Outcome) -> float:
-    proof = outcome.evidence.get("proof")
-    text = proof.get("last_proof") if isinstance(proof, dict) else None
-    return datetime.fromisoformat(str(text)).timestamp()
+def _proof_of(result: StepResult) -> VerifyEvidence:
+    if not isinstance(result.evidence, VerifyEvidence):
+        raise TypeError("verify ends with its proof")
+    return result.evidence
 
 
-def _nothing_changed(error: FailedError) -> Ending:
+def _nothing_changed(error: StepFailedError) -> RunResult:
     problem = error.problem
-    return Ending("failed", problem.exit_code, problem.text, problem.tokens, problem.next)
+    return RunResult("failed", problem.exit_code, problem.text, problem.tokens, problem.next)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError, validate_call
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from sfcutover.emulator.app import MAX_BODY
-from sfcutover.emulator.clock import soap_time
 from sfcutover.emulator.edits import Edit
 from sfcutover.emulator.faults import Fault
-from sfcutover.emulator.sessions import is_same_secret
+from sfcutover.emulator.formats import is_same_secret, soap_time
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -22,28 +21,7 @@ if TYPE_CHECKING:
     from sfcutover.emulator.emulator import Emulator
 
 _PREFIX = "/emulator/"
-
-
-class _Ranges(BaseModel):
-    ranges: list[str]
-
-
-class _Rule(BaseModel):
-    name: str
-    ranges: list[str] | None
-
-
-class _Person(BaseModel):
-    name: str
-    legacy: bool = False
-
-
-class _Offset(BaseModel):
-    offset_seconds: float
-
-
-class _Number(BaseModel):
-    number: int
+_RESULTS = {"grants": "refresh_token", "codes": "code"}  # what a new one is called
 
 
 class Admin:
@@ -65,16 +43,24 @@ class Admin:
         self._emulator = emulator
         self._token = token
         self._other = other
-        self._views: dict[str, Callable[[], object]] = {
-            "faults": self._faults,
-            "edits": self._edits,
-            "log": emulator.log.snapshot,
+        self._views: Mapping[str, Callable[[], object]] = {
+            "faults": lambda: [one.model_dump(mode="json") for one in emulator.faults],
+            "edits": lambda: [one.model_dump(mode="json") for one in emulator.edits],
+            "log": lambda: emulator.log,
             "state": self._state,
             "redemptions": self._redemptions,
             "allowlist": self._allowlist,
-            "clock": self._clock,
+            "clock": lambda: {"offset_seconds": emulator.clock_offset},
             "org": self._org,
             "environment": lambda: emulator.environment,
+        }
+        self._actions: Mapping[str, Callable[..., object]] = {
+            "clock": emulator.set_clock_offset,
+            "org": emulator.use_org,
+            "support": emulator.support_sets_allowlist,
+            "login-ranges": emulator.set_login_ranges,
+            "grants": emulator.issue_grant,
+            "codes": emulator.issue_code,
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -104,63 +90,35 @@ class Admin:
     def _answer(self, request: Request, body: bytes) -> Response:
         what = request.path.removeprefix(_PREFIX).rstrip("/")
         try:
-            if request.method == "POST":
+            if request.method == "POST" and what in (*self._actions, "faults", "edits"):
                 return _json(self._act(what, body), 201)
             if (request.method, what) == ("DELETE", "faults"):
                 self._emulator.clear_faults()
                 return _json([])
-            if request.method == "GET":
+            if request.method == "GET" and what in self._views:
                 return _json(self._views[what]())
         except ValidationError as error:
             problems = error.errors(include_url=False, include_input=False, include_context=False)
             return _json({"error": problems}, 400)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             return _json({"error": str(error)}, 400)
-        except KeyError:
-            pass
         return _json({"error": f"{request.method} {what} is not known here"}, 404)
 
     def _act(self, what: str, body: bytes) -> object:
-        emulator = self._emulator
-        match what:
-            case "faults":
-                emulator.set_fault(Fault.model_validate_json(body))
-            case "edits":
-                emulator.set_edit(Edit.model_validate_json(body))
-            case "clock":
-                emulator.set_clock_offset(_Offset.model_validate_json(body).offset_seconds)
-            case "org":
-                emulator.use_org(_Number.model_validate_json(body).number)
-            case "support":
-                ranges = _Ranges.model_validate_json(body).ranges
-                emulator.support_sets_allowlist(ranges)
-                return {"ranges": ranges}
-            case "login-ranges":
-                rule = _Rule.model_validate_json(body)
-                emulator.set_login_ranges(rule.name, rule.ranges)
-                return rule.model_dump()
-            case "grants":
-                person = _Person.model_validate_json(body)
-                return {"refresh_token": emulator.issue_grant(person.name, legacy=person.legacy)}
-            case "codes":
-                person = _Person.model_validate_json(body)
-                return {"code": emulator.issue_code(person.name, legacy=person.legacy)}
+        """Do it, and answer with what came of it, or with what was asked for."""
+        if what == "faults":
+            self._emulator.set_fault(Fault.model_validate_json(body))
+        elif what == "edits":
+            self._emulator.set_edit(Edit.model_validate_json(body))
+        else:
+            asked = json.loads(body)
+            result = validate_call(self._actions[what])(**asked)
+            return asked if result is None else {_RESULTS[what]: result}
         return self._views[what]()
 
-    def _faults(self) -> object:
-        return [fault.model_dump(mode="json") for fault in self._emulator.faults]
-
-    def _edits(self) -> object:
-        return [edit.model_dump(mode="json") for edit in self._emulator.edits]
-
-    def _clock(self) -> object:
-        return {"offset_seconds": self._emulator.clock_offset}
-
     def _org(self) -> object:
-        return {
-            "number": self._emulator.org_number,
-            "organization_id": self._emulator.organization_id,
-        }
+        emulator = self._emulator
+        return {"number": emulator.org_number, "organization_id": emulator.organization_id}
 
     def _redemptions(self) -> object:
         return [
@@ -194,7 +152,7 @@ class Admin:
                 }
                 for one in self._emulator.deployments
             ],
-            "faults": self._faults(),
+            "faults": self._views["faults"](),
         }
 
 

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from sfcutover.emulator.echo import Echo
 from sfcutover.emulator.edits import RETRIEVE
-from sfcutover.emulator.events import Event
-from sfcutover.emulator.faults import Fault
-from sfcutover.emulator.metadata_api import Asked, MetadataApi
-from sfcutover.emulator.oauth import TokenEndpoint
-from sfcutover.emulator.org import Org
-from sfcutover.emulator.redemption import TokenError, TokenRequest
+from sfcutover.emulator.faults import Fault, FaultBoard
+from sfcutover.emulator.formats import version_of
+from sfcutover.emulator.log import Event, EventLog
+from sfcutover.emulator.metadata import Asked, MetadataApi
+from sfcutover.emulator.oauth import JwtKey, TokenEndpoint, TokenError, TokenRequest
+from sfcutover.emulator.org import Org, Orgs
 from sfcutover.emulator.rest import STATUSES, RestApi, RestError
 from sfcutover.emulator.soap import SoapFaultError, read_call, write_answer, write_fault
-from sfcutover.emulator.wire import Waiter, interfere_after, interfere_before
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 MAX_BODY = 60 * 1024 * 1024  # bytes; the 39 MB zip limit in base64, and the envelope
 _REST = "/services/data/v<version>"
-
 ROUTES = Map(
     [
         Rule("/services/Soap/m/<version>", endpoint="soap"),
@@ -45,177 +44,255 @@ ROUTES = Map(
     ],
     merge_slashes=False,
 )
-"""Clients disagree about a slash at the end; it is taken off before matching."""
+"""Clients disagree about a slash at the end; it is removed before matching."""
+
+_PAGE = "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+_ELSEWHERE = "https://login.example.com/services/oauth2/token"  # a name that never resolves
+_BLOCK = 64 * 1024
+_ERROR_PAGES: dict[str, tuple[int, str]] = {
+    "http_502": (502, "Bad Gateway"),
+    "http_503": (503, "Service Unavailable"),
+}
+_BROKEN_ECHOES: dict[str, tuple[int, str, str]] = {
+    "html": (200, "<html><body>Welcome to our captive portal</body></html>", "text/html"),
+    "empty": (200, "", "text/plain"),
+    "garbage": (200, "999.1.2.three\n", "text/plain"),
+    "error_500": (500, "Internal Server Error\n", "text/plain"),
+}
+
+
+class DroppedError(ConnectionError):
+    """The connection was closed on purpose."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What all requests to an emulator share.
+
+    url: its base address. key: for the JWT bearer flow. wait: for seconds, or less when it
+    stops.
+    """
+
+    url: str
+    faults: FaultBoard
+    log: EventLog
+    key: JwtKey
+    wait: Callable[[float], object]
 
 
 class App:
-    """A WSGI application around one org."""
+    """A WSGI application around the org that answers."""
 
-    def __init__(self, org: Org, url: str, tokens: TokenEndpoint, wait: Waiter) -> None:
-        self._org = org
-        self._wait = wait
-        self._metadata = MetadataApi(org)
-        self._rest = RestApi(org, url)
-        self._tokens = tokens
-        self._echo = Echo(org.scenario)
+    def __init__(self, orgs: Orgs, surface: Surface) -> None:
+        self._orgs = orgs
+        self._surface = surface
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ)
         request.max_content_length = MAX_BODY
+        org = self._orgs.current
         try:
-            response = self._route(request)
+            response = _Exchange(org, self._surface, request).answer()
         except HTTPException as error:
-            self._org.log.add("rest", "unknown")["status"] = error.code
+            self._surface.log.add("rest", "unknown")["status"] = error.code
             code = error.name.upper().replace(" ", "_")  # NOT_FOUND, as Salesforce has it
             response = _rest_error(error.code or 500, code, error.name)
-        response.date = self._org.clock.shown(self._org.clock())
+        response.date = org.clock.shown(org.clock())
         return response(environ, start_response)
 
-    def _route(self, request: Request) -> Response:
-        body = request.get_data()  # all of it: the next request comes behind it
-        path = request.path.rstrip("/")
-        endpoint, values = ROUTES.bind_to_environ(request.environ).match(path)
+
+class _Exchange:
+    """One request to an org, and its answer."""
+
+    def __init__(self, org: Org, surface: Surface, request: Request) -> None:
+        self._org = org
+        self._surface = surface
+        self._request = request
+
+    def answer(self) -> Response:
+        """The answer as it goes out; DroppedError if the connection is gone."""
+        body = self._request.get_data()  # all of it: the next request comes behind it
+        path = self._request.path.rstrip("/")
+        endpoint, values = ROUTES.bind_to_environ(self._request.environ).match(path)
         if endpoint == "soap":
-            return self._soap(request, body, str(values["version"]))
+            return self._soap(body, str(values["version"]))
         if endpoint == "token":
-            return self._token(request)
+            return self._token()
         if endpoint == "echo":
-            return self._exchange(
-                "echo", "echo", request, "", lambda event, _: self._echo.answer(request)
-            )
-        return self._exchange(
+            return self._take("echo", "echo", "", lambda event, _: self._echo())
+        return self._take(
             "rest",
             endpoint,
-            request,
-            _bearer(request),
-            lambda event, fault: self._read_rest(endpoint, request, values, event, fault),
+            _bearer(self._request),
+            lambda event, fault: self._rest(endpoint, values, event, fault),
         )
 
-    def _exchange(
+    def _take(
         self,
         kind: str,
         operation: str,
-        request: Request,
         token: str,
-        answer: Callable[[Event, Fault | None], Response],
+        effect: Callable[[Event, Fault | None], Response],
     ) -> Response:
-        """Log a request, let its fault have its way, and take its effect under the lock."""
-        fault = self._org.faults.strike(operation)
-        struck = fault.kind if fault else None
-        event = self._org.log.add(kind, operation, fault=struck, source=request.remote_addr)
-        response = interfere_before(fault, request, self._wait)
+        """Log the request, apply its fault, and take its effect under the lock."""
+        fault = self._surface.faults.strike(operation)
+        event = self._surface.log.add(
+            kind, operation, fault.kind if fault else None, self._request.remote_addr
+        )
+        response = self._interfere_before(fault)
         if response is None:
             with self._org.lock:
                 if fault and fault.kind == "expired_session":
                     self._org.sessions.end(token)
-                response = self._take_effect(operation, lambda: answer(event, fault))
+                response = self._with_edits(operation, lambda: effect(event, fault))
         event["status"] = response.status_code
-        return interfere_after(fault, request, response)
+        return self._interfere_after(fault, response)
 
-    def _take_effect(self, operation: str, answer: Callable[[], Response]) -> Response:
-        """Answer, with the edits that are due at this operation before and behind it."""
-        org = self._org
+    def _with_edits(self, operation: str, effect: Callable[[], Response]) -> Response:
+        """Take effect, with the edits that are due at this operation before and behind it."""
         if operation == RETRIEVE:  # its edits are due when the content is read
-            return answer()
-        org.edits.reach(operation, "before", org.clock())
-        response = answer()
-        org.edits.reach(operation, "after", org.clock())
+            return effect()
+        self._org.queue.advance()
+        self._org.edits.reach(operation, "before", self._org.clock())
+        response = effect()
+        self._org.edits.reach(operation, "after", self._org.clock())
         return response
 
-    def _soap(self, request: Request, body: bytes, version: str) -> Response:
+    def _interfere_before(self, fault: Fault | None) -> Response | None:
+        """An answer instead of the effect, or None."""
+        if fault is None:
+            return None
+        if fault.kind == "drop_before":
+            self._drop()
+        if fault.kind == "slow":
+            self._surface.wait(fault.seconds)
+        if fault.kind in _ERROR_PAGES:
+            status, title = _ERROR_PAGES[fault.kind]
+            return Response(_PAGE.format(title=title), status, content_type="text/html")
+        if fault.kind == "redirect":
+            return Response("", 302, headers={"Location": _ELSEWHERE})
+        return None
+
+    def _interfere_after(self, fault: Fault | None, response: Response) -> Response:
+        """The answer that is sent after the effect."""
+        if fault is None:
+            return response
+        if fault.kind == "drop_after":
+            self._drop()
+        if fault.kind == "html_body":
+            return Response(_PAGE.format(title="Down for Maintenance"), content_type="text/html")
+        if fault.kind == "bad_xml":
+            body = response.get_data()
+            return Response(body[: len(body) // 2], content_type=response.content_type)
+        if fault.kind == "huge_body":
+            return Response(_blocks(fault.size), content_type=response.content_type)
+        return response
+
+    def _drop(self) -> None:
+        connection = self._request.environ["werkzeug.socket"]
+        if isinstance(connection, socket.socket):
+            connection.shutdown(socket.SHUT_RDWR)
+        raise DroppedError("the connection was dropped by a fault")
+
+    def _soap(self, body: bytes, version: str) -> Response:
         try:
             call = read_call(body)
         except SoapFaultError as error:
-            event = self._org.log.add("soap", "unreadable")
-            event.update(code=error.code, status=500)
+            self._surface.log.add("soap", "unreadable").update(code=error.code, status=500)
             return _soap_response(write_fault(error.code, str(error)), 500)
-        return self._exchange(
+        return self._take(
             "soap",
             call.operation,
-            request,
             call.session_id,
-            lambda event, fault: self._call(Asked(call, _number(version), fault, event)),
+            lambda event, fault: self._call(Asked(call, version_of(version) or 0, fault, event)),
         )
 
     def _call(self, asked: Asked) -> Response:
         try:
-            if asked.fault and asked.fault.refusal and asked.fault.kind != "failed":
-                raise SoapFaultError(*asked.fault.refusal)
-            results = self._metadata.answer(asked)
+            results = MetadataApi(self._org).answer(asked)
         except SoapFaultError as error:
             asked.event["code"] = error.code
             return _soap_response(write_fault(error.code, str(error)), 500)
         return _soap_response(write_answer(asked.call.operation, results), 200)
 
-    def _token(self, request: Request) -> Response:
-        basic = request.authorization
+    def _token(self) -> Response:
+        basic = self._request.authorization
         pair = None
         if basic is not None and basic.type == "basic":
             pair = (basic.username or "", basic.password or "")
-        asked = TokenRequest(request.form, pair, request.remote_addr or "")
-        return self._exchange(
+        asked = TokenRequest(self._request.form, pair, self._request.remote_addr or "")
+        endpoint = TokenEndpoint(self._org, self._surface.url, self._surface.key)
+        return self._take(
             "oauth",
-            self._tokens.operation(asked),
-            request,
+            endpoint.operation(asked),
             "",
-            lambda event, fault: self._issue(asked, event, fault),
+            lambda event, fault: self._issue(endpoint, asked, event, fault),
         )
 
-    def _issue(self, asked: TokenRequest, event: Event, fault: Fault | None) -> Response:
+    def _issue(
+        self, endpoint: TokenEndpoint, asked: TokenRequest, event: Event, fault: Fault | None
+    ) -> Response:
         try:
-            return _json_response(self._tokens.answer(asked, event, fault))
+            return _json_response(endpoint.answer(asked, event, fault))
         except TokenError as error:
             event["code"] = error.error
             body = {"error": error.error, "error_description": str(error)}
             return _json_response(body, error.status)
 
-    def _read_rest(
-        self,
-        endpoint: str,
-        request: Request,
-        values: Mapping[str, object],
-        event: Event,
-        fault: Fault | None,
+    def _rest(
+        self, endpoint: str, values: Mapping[str, object], event: Event, fault: Fault | None
     ) -> Response:
         try:
             if fault and fault.refusal:
                 code, message = fault.refusal
                 raise RestError(STATUSES.get(code, 400), code, message)
-            return _json_response(self._resource(endpoint, request, values))
+            return _json_response(self._resource(endpoint, values))
         except RestError as error:
             event["code"] = error.code
             if endpoint == "userinfo":
                 return Response("Bad_OAuth_Token", 403, content_type="text/html;charset=UTF-8")
             return _rest_error(error.status, error.code, str(error))
 
-    def _resource(self, endpoint: str, request: Request, values: Mapping[str, object]) -> object:
+    def _resource(self, endpoint: str, values: Mapping[str, object]) -> object:
+        rest = RestApi(self._org, self._surface.url)
         if endpoint == "versions":
-            return self._rest.versions()
-        self._rest.check_session(_bearer(request))
+            return rest.versions()
+        rest.check_session(_bearer(self._request))
         if endpoint == "userinfo":
-            return self._rest.identity()
+            return rest.identity()
         version = str(values["version"])
-        self._rest.check_version(version)
+        rest.check_version(version)
         if endpoint == "resources":
-            return self._rest.resources(version)
+            return rest.resources(version)
         if endpoint == "limits":
-            return self._rest.limits()
+            return rest.limits(len(self._surface.log.events()))
         if endpoint == "user":
-            return self._rest.user(version, str(values["record_id"]))
-        text = request.args.get("q", "")
-        return self._rest.query(version, text, tooling=endpoint == "tooling_query")
+            return rest.user(version, str(values["record_id"]))
+        text = self._request.args.get("q", "")
+        return rest.query(version, text, tooling=endpoint == "tooling_query")
+
+    def _echo(self) -> Response:
+        """The TCP peer's address, as text or JSON, or what the scenario has instead."""
+        if broken := _BROKEN_ECHOES.get(self._org.scenario.echo):
+            text_status, text, content_type = broken
+            return Response(text, text_status, content_type=content_type)
+        address = self._request.remote_addr or ""
+        accepted = [kind for kind, _ in self._request.accept_mimetypes]
+        if self._request.args.get("format") == "json" or "application/json" in accepted:
+            return Response(json.dumps({"ip": address}), content_type="application/json")
+        return Response(f"{address}\n", content_type="text/plain")
+
+
+def _blocks(size: int) -> Iterator[bytes]:
+    while size > 0:
+        block = b" " * min(size, _BLOCK)
+        size -= len(block)
+        yield block
 
 
 def _bearer(request: Request) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() in ("bearer", "oauth") else ""
-
-
-def _number(version: str) -> float:
-    try:
-        return float(version)
-    except ValueError:
-        return 0.0
 
 
 def _soap_response(body: bytes, status: int) -> Response:

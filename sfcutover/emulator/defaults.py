@@ -1,9 +1,8 @@
-"""The components that stand in the org when it starts."""
+"""The components that the org has when it starts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from lxml import etree
 
@@ -14,30 +13,25 @@ from sfcutover.allowlist.carriers import (
     OAUTH_SETTINGS,
     SECURITY_SETTINGS,
 )
-from sfcutover.emulator.edits import Entry
+from sfcutover.emulator.formats import metadata_child, metadata_fragment, metadata_root, write_xml
+from sfcutover.emulator.lists import Entry, append
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import APP_ELEMENT, APP_POLICIES, GLOBAL_SETTINGS, LISTS
-from sfcutover.emulator.xml import metadata_child, metadata_fragment, metadata_root, write_xml
 
 Fields = list[tuple[str, "str | Fields"]]
 
 
-@dataclass(frozen=True)
-class Credentials:
-    """What the app's OAuth client logs in with."""
-
-    client_id: str
-    client_secret: str
-
-
 def default_components(
-    scenario: Scenario, credentials: Credentials
+    scenario: Scenario, client_id: str, client_secret: str
 ) -> Iterator[tuple[str, str, bytes]]:
     """Metadata type, full name and file of each; secret are only the global settings'."""
-    for metadata_type, name, fields in _components(scenario, credentials):
+    listed = [*(Entry(range=address) for address in scenario.old), *scenario.unrelated]
+    for metadata_type, name, fields in _components(scenario, client_id, client_secret):
         if metadata_type not in scenario.leave_out:
             root = metadata_root(metadata_type)
             _append(root, fields)
+            for entry in listed if metadata_type in LISTS else ():
+                append(root, metadata_type, entry)
             if metadata_type == SECURITY_SETTINGS.metadata_type:
                 _append_unknown(root, scenario)
             yield metadata_type, scenario.qualified(name), write_xml(root)
@@ -45,28 +39,23 @@ def default_components(
         yield extra.type, extra.full_name, extra.xml.strip().encode()
 
 
-def _components(scenario: Scenario, credentials: Credentials) -> Iterator[tuple[str, str, Fields]]:
+def _components(
+    scenario: Scenario, client_id: str, client_secret: str
+) -> Iterator[tuple[str, str, Fields]]:
     app: Fields = [(APP_ELEMENT, scenario.app_name)]
     label: Fields = [("label", scenario.app.replace("_", " "))]
     yield APP.metadata_type, scenario.app, _app_fields() + label
-    yield (
-        SECURITY_SETTINGS.metadata_type,
-        scenario.security_settings_name,
-        app + _ranges(scenario, SECURITY_SETTINGS.metadata_type),
-    )
+    yield SECURITY_SETTINGS.metadata_type, scenario.security_settings_name, app
     yield (
         OAUTH_SETTINGS.metadata_type,
         scenario.oauth_settings_name,
-        app
-        + label
-        + [("commaSeparatedOauthScopes", "Api,RefreshToken")]
-        + _ranges(scenario, OAUTH_SETTINGS.metadata_type),
+        [*app, *label, ("commaSeparatedOauthScopes", "Api,RefreshToken")],
     )
     yield OAUTH_POLICIES.metadata_type, scenario.oauth_policies_name, app + label + _policies()
     yield (
         GLOBAL_SETTINGS.metadata_type,
         scenario.global_settings_name,
-        app + label + _global_settings(credentials),
+        app + label + _global_settings(client_id, client_secret),
     )
     yield (
         APP_POLICIES.metadata_type,
@@ -97,11 +86,11 @@ def _policies() -> Fields:
     ]
 
 
-def _global_settings(credentials: Credentials) -> Fields:
+def _global_settings(client_id: str, client_secret: str) -> Fields:
     return [
         ("callbackUrl", "https://connector.acme.example/oauth/callback"),
-        ("consumerKey", credentials.client_id),
-        ("consumerSecret", credentials.client_secret),
+        ("consumerKey", client_id),
+        ("consumerSecret", client_secret),
         ("isConsumerSecretOptional", "false"),
         ("isPkceRequired", "true"),
         ("isRefreshTokenRotationEnabled", "true"),
@@ -112,7 +101,6 @@ def _global_settings(credentials: Credentials) -> Fields:
 def _connected_app(scenario: Scenario) -> Fields:
     return [
         ("contactEmail", "integration@acme.example"),
-        *_ranges(scenario, CONNECTED_APP.metadata_type),
         ("label", scenario.connected_app_name.replace("_", " ")),
         (
             "oauthConfig",
@@ -124,22 +112,6 @@ def _connected_app(scenario: Scenario) -> Fields:
         ),
         ("oauthPolicy", [("ipRelaxation", "ENFORCE"), ("refreshTokenPolicy", "infinite")]),
     ]
-
-
-def _ranges(scenario: Scenario, metadata_type: str) -> Fields:
-    old = [Entry(range=address) for address in scenario.old]
-    return list(_entries([*old, *scenario.unrelated], *LISTS[metadata_type]))
-
-
-def _entries(
-    entries: Iterable[Entry], element: str, start: str, end: str
-) -> Iterator[tuple[str, Fields]]:
-    for entry in entries:
-        parsed = entry.parsed()
-        fields: Fields = [(end, str(parsed.end)), (start, str(parsed.start))]
-        if entry.description is not None:
-            fields.insert(0, ("description", entry.description))
-        yield element, fields
 
 
 def _append_unknown(root: etree._Element, scenario: Scenario) -> None:

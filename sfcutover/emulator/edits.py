@@ -7,38 +7,18 @@ from datetime import datetime
 from typing import Literal, Self
 
 from lxml import etree
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sfcutover.allowlist.carriers import SECURITY_SETTINGS
-from sfcutover.allowlist.ranges import IpRange, RangeError
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator.faults import OPERATIONS
+from sfcutover.emulator.formats import parse_xml, write_xml
+from sfcutover.emulator.lists import Entry, RangeText, append, describe, entries, range_of
 from sfcutover.emulator.schema import LISTS
-from sfcutover.emulator.xml import child_text, local_name, metadata_child, parse_xml, write_xml
 
 Side = Literal["before", "after"]
 DEPLOYMENT = "deployment"
 RETRIEVE = "retrieve"
-
-
-class Entry(BaseModel):
-    """One entry of an allowlist: ``range`` as an address, a CIDR block or first-last."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    range: str
-    description: str | None = None
-
-    @field_validator("range")
-    @classmethod
-    def _check_range(cls, text: str) -> str:
-        try:
-            IpRange.parse(text)
-        except RangeError as error:
-            raise ValueError(str(error)) from error
-        return text
-
-    def parsed(self) -> IpRange:
-        return IpRange.parse(self.range, self.description)
 
 
 class Edit(BaseModel):
@@ -51,7 +31,7 @@ class Edit(BaseModel):
 
     type and full_name: the component, by default the app's security settings. restore: the
     state of the list to return to first: 0 is the first one that it had, -2 the one before
-    the last change. Then ``remove`` takes entries off, ``describe`` sets the description of
+    the last change. Then ``remove`` removes entries, ``describe`` sets the description of
     entries, and ``add`` appends entries or replaces those of the same range.
 
     by: setup saves at once; deploy leaves a deployment of the colleague behind, which waits
@@ -66,18 +46,11 @@ class Edit(BaseModel):
     type: str = SECURITY_SETTINGS.metadata_type
     full_name: str | None = None
     restore: int | None = None
-    remove: tuple[str, ...] = ()
+    remove: tuple[RangeText, ...] = ()
     describe: tuple[Entry, ...] = ()
     add: tuple[Entry, ...] = ()
     by: Literal["setup", "deploy"] = "setup"
     seconds: float = Field(default=0, ge=0, le=3600)
-
-    @field_validator("remove")
-    @classmethod
-    def _check_ranges(cls, ranges: tuple[str, ...]) -> tuple[str, ...]:
-        for text in ranges:
-            Entry(range=text)
-        return ranges
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -93,15 +66,20 @@ class Edit(BaseModel):
     def applied_to(self, xml: bytes) -> bytes:
         """The component's file with the entries changed."""
         root = parse_xml(xml)
-        for text in self.remove:
-            _remove(root, self.type, IpRange.parse(text))
+        added = [entry.parsed() for entry in self.add]
+        for wanted in (*(IpRange.parse(text) for text in self.remove), *added):
+            for element in self._matching(root, wanted):
+                root.remove(element)
         for entry in self.describe:
-            for element in _matching(root, self.type, entry.parsed()):
-                _describe(element, entry.description)
+            for element in self._matching(root, entry.parsed()):
+                describe(element, entry.description)
         for entry in self.add:
-            _remove(root, self.type, entry.parsed())
-            _append(root, self.type, entry)
+            append(root, self.type, entry)
         return write_xml(root)
+
+    def _matching(self, root: etree._Element, wanted: IpRange) -> list[etree._Element]:
+        found = entries(root, self.type)
+        return [one for one in found if range_of(one, self.type).span == wanted.span]
 
 
 class Edits:
@@ -135,36 +113,3 @@ class Edits:
     def waiting(self) -> list[Edit]:
         """Those that are still to be made."""
         return [edit for edit, _ in self._waiting]
-
-
-def _matching(root: etree._Element, type_name: str, wanted: IpRange) -> list[etree._Element]:
-    entry, start, end = LISTS[type_name]
-    return [
-        child
-        for child in root
-        if local_name(child) == entry
-        and (child_text(child, start), child_text(child, end))
-        == (str(wanted.start), str(wanted.end))
-    ]
-
-
-def _remove(root: etree._Element, type_name: str, wanted: IpRange) -> None:
-    for element in _matching(root, type_name, wanted):
-        root.remove(element)
-
-
-def _describe(element: etree._Element, text: str | None) -> None:
-    for child in list(element):
-        if local_name(child) == "description":
-            element.remove(child)
-    if text is not None:
-        metadata_child(element, "description").text = text
-
-
-def _append(root: etree._Element, type_name: str, entry: Entry) -> None:
-    name, start, end = LISTS[type_name]
-    parsed = entry.parsed()
-    element = metadata_child(root, name)
-    _describe(element, entry.description)
-    metadata_child(element, end).text = str(parsed.end)
-    metadata_child(element, start).text = str(parsed.start)

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 import tempfile
 import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator.admin import Admin
-from sfcutover.emulator.certificate import make_tls, untrusted_tls
-from sfcutover.emulator.clients import CLI_CLIENT_ID
-from sfcutover.emulator.clock import Clock, utc_now
-from sfcutover.emulator.egress import Surroundings
-from sfcutover.emulator.events import EventLog
+from sfcutover.emulator.app import App, Surface
+from sfcutover.emulator.components import Stored
+from sfcutover.emulator.deployments import Deployment
+from sfcutover.emulator.edits import Edit
 from sfcutover.emulator.faults import Fault, FaultBoard
-from sfcutover.emulator.network import Network
-from sfcutover.emulator.sample_config import write_config
+from sfcutover.emulator.files import sample_config
+from sfcutover.emulator.formats import Clock, make_secret, utc_now
+from sfcutover.emulator.grants import CLI_CLIENT_ID, Redemption
+from sfcutover.emulator.log import Event, EventLog
+from sfcutover.emulator.logins import ListVersion
+from sfcutover.emulator.network import Network, make_tls
+from sfcutover.emulator.oauth import JwtKey
+from sfcutover.emulator.org import Org, Orgs
 from sfcutover.emulator.scenario import Scenario
-from sfcutover.emulator.sessions import make_secret
-from sfcutover.emulator.tenants import Tenants
-from sfcutover.emulator.traffic import TrafficControl
 
 _ADMIN_TOKEN_LENGTH = 48
 
 
-class Emulator(TrafficControl):
+class Emulator:
     """A local org on a loopback socket; also a context manager.
 
     port: 0 takes a free one. tls: with a certificate for 127.0.0.1 and localhost whose
@@ -47,6 +53,9 @@ class Emulator(TrafficControl):
         self.scenario = scenario or Scenario()
         self._stopping = threading.Event()
         self._faults = FaultBoard(self.scenario.faults)
+        self._log = EventLog(clock)
+        self._key = JwtKey()
+        self._admin_token = make_secret(_ADMIN_TOKEN_LENGTH)
         self._folder = tempfile.TemporaryDirectory(prefix="sfcutover-emulator-")
         self._ca_bundle: Path | None = None
         try:
@@ -55,19 +64,18 @@ class Emulator(TrafficControl):
             self._folder.cleanup()
             raise
         self.url = self._network.url
-        self._tenants = Tenants(self.scenario, clock, self._faults, self.url, self._stopping.wait)
-        self._admin_token = make_secret(_ADMIN_TOKEN_LENGTH)
+        self._orgs = Orgs(self.scenario, clock)
 
     def _listen(self, port: int, tls: bool) -> Network:
         context = None
         if tls:
             context, self._ca_bundle = make_tls(self._path)
-        surroundings = Surroundings(self._faults, self._stopping.wait, untrusted_tls)
-        return Network(self.scenario, port, context, surroundings)
+        return Network(self.scenario, port, context, self._faults, self._stopping.wait)
 
     def start(self) -> Self:
         """Answer requests from now on."""
-        self._network.start(Admin(self, self._admin_token, self._tenants))
+        surface = Surface(self.url, self._faults, self._log, self._key, self._stopping.wait)
+        self._network.start(Admin(self, self._admin_token, App(self._orgs, surface)))
         return self
 
     def stop(self) -> None:
@@ -93,15 +101,16 @@ class Emulator(TrafficControl):
 
         A refresh token that rotates is the current one at the time of asking.
         """
+        org = self._org
         values = {
             "SF_INSTANCE_URL": self.url,
-            "SF_ACCESS_TOKEN": self._tenants.current.access_token,
-            "SF_CLIENT_ID": self._org.credentials.client_id,
-            "SF_CLIENT_SECRET": self._org.credentials.client_secret,
-            "SF_REFRESH_TOKEN": self._people.canary.refresh_token or "",
-            "SF_LEGACY_CLIENT_ID": self._org.legacy_credentials.client_id,
-            "SF_LEGACY_CLIENT_SECRET": self._org.legacy_credentials.client_secret,
-            "SF_LEGACY_REFRESH_TOKEN": self._people.legacy_canary.refresh_token or "",
+            "SF_ACCESS_TOKEN": org.access_token,
+            "SF_CLIENT_ID": org.app.client_id,
+            "SF_CLIENT_SECRET": org.app.secret or "",
+            "SF_REFRESH_TOKEN": org.canary.refresh_token or "",
+            "SF_LEGACY_CLIENT_ID": org.legacy.client_id,
+            "SF_LEGACY_CLIENT_SECRET": org.legacy.secret or "",
+            "SF_LEGACY_REFRESH_TOKEN": org.legacy_canary.refresh_token or "",
             "SFCUTOVER_TOKEN_URL": f"{self.url}/services/oauth2/token",
             "SFCUTOVER_ADMIN_TOKEN": self._admin_token,
             **self._network.environment,
@@ -117,26 +126,33 @@ class Emulator(TrafficControl):
 
         token_file: where it says that the canary's refresh token is kept.
         """
-        return write_config(self.scenario, self.url, self._network.echo_url, token_file)
+        return sample_config(self.scenario, self.url, self._network.echo_url, token_file)
 
     @property
     def auth_url(self) -> str:
         """An SFDX auth URL for this org, a secret."""
         host = self.url.partition("://")[2]
-        return f"force://{CLI_CLIENT_ID}::{self._people.cli.refresh_token}@{host}"
+        return f"force://{CLI_CLIENT_ID}::{self._org.cli_grant.refresh_token}@{host}"
 
     @cached_property
     def jwt_private_key_path(self) -> Path:
         """A file with the private key for the JWT bearer flow; gone after stop."""
         path = self._path / "jwt.pem"
         path.touch(mode=0o600)
-        path.write_bytes(self._tenants.key.private_pem())
+        path.write_bytes(self._key.private_pem())
         return path
 
+    def proxy_url_for(self, address: str) -> str:
+        """The URL of a proxy that leaves by this address only, a secret; KeyError if none does.
+
+        It is the new or the old proxy itself, with the address in the user name.
+        """
+        return self._network.proxy_url_for(address)
+
     @property
-    def log(self) -> EventLog:
-        """What was asked of the org so far; no secrets in it."""
-        return self._tenants.log
+    def log(self) -> list[Event]:
+        """What was asked of the orgs so far, as EventLog describes it; no secrets in it."""
+        return self._log.events()
 
     @property
     def faults(self) -> list[Fault]:
@@ -154,11 +170,137 @@ class Emulator(TrafficControl):
     @property
     def org_number(self) -> int:
         """1, or 2 while the second org answers."""
-        return self._tenants.number
+        return self._orgs.number
 
     def use_org(self, number: int) -> None:
         """Have org 1 or 2 answer at the URL from now on; ValueError for any other number."""
-        self._tenants.use(number)
+        self._orgs.use(number)
+
+    @property
+    def organization_id(self) -> str:
+        return self._org.id
+
+    @property
+    def clock_offset(self) -> float:
+        """Seconds that the org's clock is ahead of the true time."""
+        return self._org.clock.offset_seconds
+
+    def set_clock_offset(self, offset_seconds: float) -> None:
+        """Set the org's clock; what has its date keeps it."""
+        with self._present() as org:
+            org.clock.offset_seconds = offset_seconds
+
+    @property
+    def edits(self) -> list[Edit]:
+        """The edits that are still to be made."""
+        with self._present() as org:
+            return org.edits.waiting()
+
+    def set_edit(self, edit: Edit) -> None:
+        """Have a colleague change a list, at once or when its interaction comes.
+
+        ValueError if there is no such component.
+        """
+        with self._present() as org:
+            org.set_edit(edit)
+
+    @property
+    def components(self) -> list[Stored]:
+        """All components of the org, with the user and the time of the last change."""
+        with self._present() as org:
+            return list(org.store)
+
+    def component_xml(self, metadata_type: str, full_name: str) -> bytes:
+        """A component's file as the org would give it back now; KeyError without one."""
+        with self._present() as org:
+            stored = org.store.get(metadata_type, full_name)
+        if stored is None:
+            raise KeyError(f"{metadata_type} {full_name}")
+        return stored.xml
+
+    def put_component(self, metadata_type: str, full_name: str, xml: bytes) -> None:
+        """Change a component behind the client's back, unchecked."""
+        with self._present() as org:
+            org.store.put(metadata_type, full_name, xml)
+
+    @property
+    def deployments(self) -> list[Deployment]:
+        """Copies of all deployments as they are now, the oldest first."""
+        with self._present() as org:
+            return [replace(deployment) for deployment in org.queue]
+
+    @property
+    def allowlist_history(self) -> list[ListVersion]:
+        """The deployed list of the app and when it was which, the oldest state first."""
+        with self._present() as org:
+            return list(org.deployed_list.versions())
+
+    @property
+    def legacy_allowlist_history(self) -> list[ListVersion]:
+        """The same for the legacy app's list."""
+        with self._present() as org:
+            return list(org.support_list.versions())
+
+    def support_sets_allowlist(self, ranges: Iterable[str]) -> None:
+        """Replace the legacy app's list, as only Salesforce's support can.
+
+        ranges: addresses, CIDR blocks or first-last. Raises RangeError.
+        """
+        parsed = [IpRange.parse(text) for text in ranges]
+        with self._present() as org:
+            org.support_list.set(parsed)
+
+    def set_login_ranges(self, name: str, ranges: Iterable[str] | None) -> None:
+        """Set the rule of the user behind a grant: the ranges it lets in, None for no rule.
+
+        Raises RangeError.
+        """
+        with self._present() as org:
+            if ranges is None:
+                org.login_ranges.pop(name, None)
+            else:
+                org.login_ranges[name] = tuple(IpRange.parse(text) for text in ranges)
+
+    @property
+    def redemptions(self) -> list[Redemption]:
+        """Every refresh token that was presented for an app with a list, the oldest first."""
+        with self._present() as org:
+            return list(org.redemptions)
+
+    @property
+    def customer_tokens(self) -> list[tuple[str, str]]:
+        """Name and current refresh token of every customer's grant that is alive."""
+        with self._present() as org:
+            return [(one.name, one.refresh_token) for one in org.customers if one.refresh_token]
+
+    def issue_grant(self, name: str, *, legacy: bool = False) -> str:
+        """A refresh token for a customer's user, of the legacy app if asked."""
+        with self._present() as org:
+            grant = org.add_customer(name, org.legacy if legacy else org.app)
+            return grant.refresh_token or ""
+
+    def issue_code(self, name: str, *, legacy: bool = False) -> str:
+        """An authorization code, as if a customer's user had just approved the app."""
+        with self._present() as org:
+            client = org.legacy if legacy else org.app
+            return org.grants.issue_code(name, client, rotates=org.scenario.rotation)
+
+    def user_id(self, name: str) -> str:
+        """The user whose grant has this name, as in LoginHistory's UserId."""
+        with self._present() as org:
+            return org.grants.user_id(name)
+
+    @property
+    def _org(self) -> Org:
+        return self._orgs.current
+
+    @contextmanager
+    def _present(self) -> Iterator[Org]:
+        """The org that answers, locked, and its deployments as far as they are by now."""
+        org = self._org
+        with org.lock:
+            org.queue.advance()
+            yield org
 
     @property
     def _path(self) -> Path:

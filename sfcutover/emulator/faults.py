@@ -20,7 +20,7 @@ Kind = Literal[
     "html_body",  # 200 with an HTML page, after the effect
     "bad_xml",  # 200 with half of the answer, after the effect
     "huge_body",  # 200 and a body of `size` bytes, after the effect
-    "slow",  # the operation waits `seconds`, then goes on
+    "slow",  # the operation waits `seconds` first
     "expired_session",  # the caller's session is dead from now on
     "refuse",  # `code` and `message` as the operation's protocol spells them, without the effect
     "org_locked",  # a refusal of the Metadata API
@@ -53,7 +53,7 @@ Kind = Literal[
     "https_required",
     "address_reset",  # a proxy resets what would leave by `address` (None: by any)
     "address_timeout",  # it waits `seconds`, then answers that it got none
-    "proxy_refuses",  # 407, or SOCKS5's own refusal, whatever the password
+    "proxy_refuses",  # 407, whatever the password
     "proxy_down",  # it resets the connection, whatever was asked
     "proxy_breaks_tls",  # it answers TLS itself, with a certificate of an unknown authority
 ]

@@ -1,46 +1,29 @@
-"""All the sockets of an emulator: the org, the echo, and the old and the new way out."""
+"""All the sockets of an emulator: the org, the echo, and the old and the new proxy."""
 
 from __future__ import annotations
 
 import ssl
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sfcutover.emulator.connections import Acceptor
-from sfcutover.emulator.egress import Egress, Surroundings
-from sfcutover.emulator.proxy import HttpProxy
-from sfcutover.emulator.proxy_server import ProxyServer
+from sfcutover.emulator.faults import FaultBoard
+from sfcutover.emulator.proxies import Proxy, Surroundings
 from sfcutover.emulator.scenario import Scenario
-from sfcutover.emulator.server import HOST, Server, listen
-from sfcutover.emulator.socks import SocksProxy
+from sfcutover.emulator.server import HOST, Acceptor, Server, listen
 
 if TYPE_CHECKING:
+    import trustme
     from _typeshed.wsgi import WSGIApplication
-
-
-class WayOut:
-    """An egress by HTTP and by SOCKS5, each on a port of its own."""
-
-    def __init__(self, egress: Egress) -> None:
-        self._egress = egress
-        self.http = ProxyServer(egress, HttpProxy)
-        self.socks = ProxyServer(egress, SocksProxy)
-
-    def url(self, address: str | None = None) -> str:
-        """The HTTP proxy's URL, or the one that always leaves by an address."""
-        return self._egress.url("http", self.http.port, address)
-
-    @property
-    def socks_url(self) -> str:
-        """With names looked up by the proxy: it knows only localhost."""
-        return self._egress.url("socks5h", self.socks.port)
 
 
 class Network:
     """Takes all ports at once and answers between start and stop.
 
-    An echo service is plain http, so with TLS the echo has a port of its own. OSError if
-    port is in use.
+    wait: for seconds, or less when the emulator stops. An echo service is plain http, so with
+    TLS the echo has a port of its own. OSError if port is in use.
     """
 
     def __init__(
@@ -48,27 +31,29 @@ class Network:
         scenario: Scenario,
         port: int,
         tls: ssl.SSLContext | None,
-        surroundings: Surroundings,
+        faults: FaultBoard,
+        wait: Callable[[float], object],
     ) -> None:
         with ExitStack() as stack:
-            self._org = _take(stack, listen(port, tls, ipv6=scenario.uses_ipv6))
-            self._echo = self._org
+            self._servers = _take(stack, listen(port, tls, ipv6=scenario.uses_ipv6))
+            echo = self._servers
             if tls:
-                self._echo = _take(stack, listen(0, None, ipv6=scenario.uses_ipv6))
-            ports = frozenset(server.port for server in (*self._org, *self._echo))
-            user, password = scenario.proxy_user, scenario.proxy_password
-            old = Egress("old_proxy", scenario.old_exits, user, password, surroundings, ports)
-            new = Egress("new_proxy", scenario.new_exits, user, password, surroundings, ports)
-            self.old, self.new = WayOut(old), WayOut(new)
+                echo = _take(stack, listen(0, None, ipv6=scenario.uses_ipv6))
+                self._servers = [*self._servers, *echo]
+            ports = frozenset(server.port for server in self._servers)
+            surroundings = Surroundings(ports, faults, wait, _untrusted_tls)
+            login = scenario.proxy_user, scenario.proxy_password
+            self.old = Proxy("old_proxy", scenario.old_exits, *login, surroundings)
+            stack.callback(self.old.server_close)
+            self.new = Proxy("new_proxy", scenario.new_exits, *login, surroundings)
             stack.pop_all()
-        self.url = f"{'https' if tls else 'http'}://{HOST}:{self._org[0].port}"
-        self.echo_url = f"http://{HOST}:{self._echo[0].port}/ip"
-        proxies = (self.old.http, self.old.socks, self.new.http, self.new.socks)
-        self._acceptor = Acceptor([*dict.fromkeys([*self._org, *self._echo]), *proxies])
+        self.url = f"{'https' if tls else 'http'}://{HOST}:{self._servers[0].port}"
+        self.echo_url = f"http://{HOST}:{echo[0].port}/ip"
+        self._acceptor = Acceptor([*self._servers, self.old, self.new])
 
     def start(self, app: WSGIApplication) -> None:
         """Answer by an app."""
-        for server in (*self._org, *self._echo):
+        for server in self._servers:
             server.app = app
         self._acceptor.start()
 
@@ -78,11 +63,9 @@ class Network:
 
     def proxy_url_for(self, address: str) -> str:
         """The URL of a proxy that leaves by this address only; KeyError for any other."""
-        for way in (self.new, self.old):
-            try:
-                return way.url(address)
-            except KeyError:
-                continue
+        for proxy in (self.new, self.old):
+            with suppress(KeyError):
+                return proxy.url(address)
         raise KeyError(address)
 
     @property
@@ -92,9 +75,31 @@ class Network:
             "SFCUTOVER_ECHO_URL": self.echo_url,
             "SFCUTOVER_OLD_PROXY_URL": self.old.url(),
             "SFCUTOVER_NEW_PROXY_URL": self.new.url(),
-            "SFCUTOVER_OLD_SOCKS_URL": self.old.socks_url,
-            "SFCUTOVER_NEW_SOCKS_URL": self.new.socks_url,
         }
+
+
+def make_tls(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """A context for loopback names, and the file of the authority that clients must trust."""
+    import trustme
+
+    authority = trustme.CA()
+    bundle = folder / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    return _context(authority), bundle
+
+
+@cache
+def _untrusted_tls() -> ssl.SSLContext:
+    """A context for the same names, by an authority that no client knows."""
+    import trustme
+
+    return _context(trustme.CA())
+
+
+def _context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "::1", "localhost").configure_cert(context)
+    return context
 
 
 def _take(stack: ExitStack, servers: list[Server]) -> list[Server]:

@@ -8,23 +8,103 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from sfcutover.emulator.allowlists import holds
-from sfcutover.emulator.clients import Clients
-from sfcutover.emulator.events import Event
 from sfcutover.emulator.faults import Fault
-from sfcutover.emulator.grants import Client, Grant, Grants
-from sfcutover.emulator.jwt_bearer import BadAssertionError, JwtKey
+from sfcutover.emulator.grants import Client, Grant, Redemption
+from sfcutover.emulator.lists import holds
+from sfcutover.emulator.log import Event
 from sfcutover.emulator.logins import RESTRICTED, SUCCESS
 from sfcutover.emulator.org import Org
-from sfcutover.emulator.redemption import Redemption, TokenError, TokenRequest
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+
+_KEY_BITS = 2048
+_PUBLIC_EXPONENT = 65537
+_LEEWAY_SECONDS = 180
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 REFRESH = "refresh_token"
 CODE = "authorization_code"
 _SUBTYPES = {REFRESH: "OauthRefreshToken", CODE: "OauthWebServer"}  # the second is assumed
-NOBODY = "unknown"  # the name of a grant that nobody has
+UNKNOWN = "unknown"  # the name of a grant for a token that no grant ever had
+_DEAD_TOKEN = "expired access/refresh token"  # noqa: S105 - a message
+
+
+class TokenError(Exception):
+    """Answered as ``{"error": …, "error_description": …}``, mostly with status 400.
+
+    result: what the log calls it.
+    """
+
+    def __init__(self, error: str, description: str, result: str = "", status: int = 400) -> None:
+        super().__init__(description)
+        self.error = error
+        self.result = result or error
+        self.status = status
+
+
+class JwtKey:
+    """An RSA key, made when it is first needed: making one takes a tenth of a second."""
+
+    @cached_property
+    def _private_key(self) -> RSAPrivateKey:
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
+        return rsa.generate_private_key(_PUBLIC_EXPONENT, _KEY_BITS)
+
+    def private_pem(self) -> bytes:
+        """The private key for the client, PKCS #8 without a password."""
+        from cryptography.hazmat.primitives.serialization import (
+            Encoding,
+            NoEncryption,
+            PrivateFormat,
+        )
+
+        return self._private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    def verify(self, assertion: str, audiences: Sequence[str]) -> Mapping[str, object]:
+        """The claims of an RS256 assertion; TokenError says what is wrong with it."""
+        import jwt
+
+        try:
+            claims: dict[str, object] = jwt.decode(
+                assertion,
+                self._private_key.public_key(),
+                algorithms=["RS256"],
+                audience=list(audiences),
+                leeway=_LEEWAY_SECONDS,
+                options={"require": ["iss", "sub", "aud", "exp"]},
+            )
+        except jwt.InvalidAudienceError as error:
+            raise TokenError("invalid_grant", "audience is invalid") from error
+        except jwt.ExpiredSignatureError as error:
+            raise TokenError("invalid_grant", "assertion is expired") from error
+        except jwt.InvalidTokenError as error:
+            raise TokenError("invalid_grant", "invalid assertion") from error
+        return claims
+
+
+@dataclass(frozen=True)
+class TokenRequest:
+    """A request to the token endpoint; basic is the pair of an Authorization header."""
+
+    form: Mapping[str, str]
+    basic: tuple[str, str] | None
+    source: str
+
+    @property
+    def grant_type(self) -> str:
+        return self.form.get("grant_type", "")
+
+    @property
+    def client(self) -> tuple[str, str]:
+        """Client id and secret."""
+        return self.basic or (self.form.get("client_id", ""), self.form.get("client_secret", ""))
 
 
 class TokenEndpoint:
@@ -34,13 +114,10 @@ class TokenEndpoint:
         self._org = org
         self._url = url
         self._key = key
-        self.clients = Clients(org)
-        self.grants = Grants(org.sessions, org.scenario.grants_per_user)
-        self.redemptions: list[Redemption] = []
 
     def operation(self, request: TokenRequest) -> str:
         """redeem for a refresh token of an app with a list; token for all else."""
-        client = self.clients.find(request.client[0])
+        client = self._org.clients.get(request.client[0])
         is_login = client is not None and client.gate is None
         return "redeem" if request.grant_type == REFRESH and not is_login else "token"
 
@@ -61,13 +138,13 @@ class TokenEndpoint:
     def _note(self, event: Event, result: str) -> None:
         event["result"] = result
         if event["operation"] == "redeem":
-            name, source = str(event["grant"] or NOBODY), str(event["source"])
-            self.redemptions.append(Redemption(self._org.clock(), source, name, result))
+            name, source = str(event["grant"] or UNKNOWN), str(event["source"])
+            self._org.redemptions.append(Redemption(self._org.clock(), source, name, result))
 
     def _presented(self, request: TokenRequest) -> Grant | None:
         if request.grant_type == REFRESH:
-            return self.grants.of_token(request.form.get("refresh_token", ""))
-        return self.grants.of_code(request.form.get("code", ""))
+            return self._org.grants.of_token(request.form.get("refresh_token", ""))
+        return self._org.grants.of_code(request.form.get("code", ""))
 
     def _answer(
         self, request: TokenRequest, grant: Grant | None, fault: Fault | None
@@ -90,10 +167,10 @@ class TokenEndpoint:
         if grant is None or grant.client is not client:
             raise TokenError("invalid_grant", _dead(request), "token_dead")
         if request.grant_type == CODE:
-            self.grants.use_code(request.form["code"])
+            self._org.grants.use_code(request.form["code"])
         elif grant.refresh_token != request.form["refresh_token"]:
             is_reuse = grant.refresh_token is not None
-            self.grants.revoke(grant)
+            self._org.grants.revoke(grant)
             result = "reuse_detected" if is_reuse else "token_dead"
             raise TokenError("invalid_grant", _dead(request), result)
         self._log_in(request, client, grant, SUCCESS)
@@ -103,7 +180,7 @@ class TokenEndpoint:
         body = self._success(grant.user_id)
         renewed = None
         if request.grant_type == REFRESH:
-            renewed = self.grants.renew(grant, body["access_token"])
+            renewed = self._org.grants.renew(grant, body["access_token"])
         else:
             grant.access_tokens.append(body["access_token"])
             renewed = grant.refresh_token
@@ -140,19 +217,16 @@ class TokenEndpoint:
 
     def _jwt_bearer(self, form: Mapping[str, str]) -> dict[str, str]:
         audiences = [self._url, "https://login.salesforce.com", "https://test.salesforce.com"]
-        try:
-            claims = self._key.verify(form.get("assertion", ""), audiences)
-        except BadAssertionError as error:
-            raise TokenError("invalid_grant", str(error)) from error
-        if claims.get("iss") != self._org.credentials.client_id:
+        claims = self._key.verify(form.get("assertion", ""), audiences)
+        if claims.get("iss") != self._org.app.client_id:
             raise TokenError("invalid_client_id", "client identifier invalid")
-        if claims.get("sub") != self._org.scenario.username:
+        if claims.get("sub") != self._org.user.username:
             raise TokenError("invalid_grant", "user hasn't approved this consumer")
         return self._success(self._org.user.id)
 
     def _client(self, request: TokenRequest) -> Client:
         client_id, secret = request.client
-        client = self.clients.find(client_id)
+        client = self._org.clients.get(client_id)
         if client is None or (client.secret is None and request.grant_type != REFRESH):
             raise TokenError("invalid_client_id", "client identifier invalid")
         if not client.accepts(secret):
@@ -163,7 +237,7 @@ class TokenEndpoint:
         identity = f"{self._url}/id/{self._org.id}/{user_id}"
         now = self._org.clock.shown(self._org.clock())
         issued_at = str(int(now.timestamp() * 1000))
-        key = self._org.credentials.client_secret.encode()
+        key = (self._org.app.secret or "").encode()
         digest = hmac.new(key, (identity + issued_at).encode(), hashlib.sha256).digest()
         return {
             "access_token": self._org.sessions.start(),
@@ -178,6 +252,3 @@ class TokenEndpoint:
 
 def _dead(request: TokenRequest) -> str:
     return "invalid authorization code" if request.grant_type == CODE else _DEAD_TOKEN
-
-
-_DEAD_TOKEN = "expired access/refresh token"  # noqa: S105 - a message

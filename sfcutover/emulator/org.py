@@ -1,4 +1,4 @@
-"""One emulated org: its identity, its components, its sessions, its jobs and its log."""
+"""One emulated org: its users and components, its clients and grants, its jobs."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ from datetime import datetime
 
 from sfcutover.allowlist.carriers import CONNECTED_APP, OAUTH_SETTINGS, SECURITY_SETTINGS
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.emulator.archive import MANIFEST, write_manifest, write_zip
-from sfcutover.emulator.clock import Clock, OrgClock
-from sfcutover.emulator.defaults import Credentials, default_components
+from sfcutover.emulator.components import Store
+from sfcutover.emulator.defaults import default_components
 from sfcutover.emulator.deployments import Queue
 from sfcutover.emulator.edits import Edit, Edits
-from sfcutover.emulator.events import EventLog
-from sfcutover.emulator.faults import FaultBoard
-from sfcutover.emulator.ids import IdSequence, User
-from sfcutover.emulator.logins import Logins
-from sfcutover.emulator.retrievals import Retriever
+from sfcutover.emulator.formats import Clock, IdSequence, OrgClock, User, make_secret
+from sfcutover.emulator.grants import (
+    CLI_CLIENT_ID,
+    Client,
+    Grant,
+    Grants,
+    Redemption,
+    Sessions,
+)
+from sfcutover.emulator.logins import DeployedList, Enforcement, KnowsVersions, Logins, SupportList
+from sfcutover.emulator.packages import MANIFEST, Retriever, write_manifest, write_zip
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import SCHEMAS
-from sfcutover.emulator.sessions import Sessions, make_secret
-from sfcutover.emulator.store import Store
 
 _CLIENT_ID_LENGTH = 80  # consumer keys begin with 3MVG9
 _CLIENT_SECRET_LENGTH = 64
@@ -29,49 +32,77 @@ _CLIENT_SECRET_LENGTH = 64
 class Org:
     """Everything an org keeps; every use of it holds ``lock``.
 
-    now: true time. faults and log: those of the whole emulator. pod: see IdSequence.
-    login_ranges: by a grant's name, the ranges that a rule of its user's own lets in.
+    now: true time. pod: see IdSequence. login_ranges: by a grant's name, the ranges that a
+    rule of its user's own lets in.
     """
 
-    def __init__(
-        self, scenario: Scenario, now: Clock, faults: FaultBoard, log: EventLog, pod: int = 0
-    ) -> None:
+    def __init__(self, scenario: Scenario, now: Clock, pod: int = 0) -> None:
         self.scenario = scenario
         self.clock = OrgClock(now, scenario.clock_offset_seconds)
-        self.faults = faults
-        self.log = log
         self.lock = threading.RLock()
+        self.started = now()
         self.ids = IdSequence(pod)
         self.id = self.ids.make("00D")
-        self.user = User(self.ids.make("005"), scenario.user_name, scenario.username)
-        self.colleague = User(
-            self.ids.make("005"), scenario.colleague_name, f"colleague.{scenario.username}"
-        )
+        self.user = self._user(scenario.user_name, scenario.username)
+        self.colleague = self._user(scenario.colleague_name, f"colleague.{scenario.username}")
         self.users = (self.user, self.colleague)
         self.profile_id = self.ids.make("00e")
-        self.credentials = _make_credentials()
-        self.legacy_credentials = _make_credentials()
+        self.edits = Edits(self._edit)
+        self.store = Store(scenario, self.ids, now, self.user)
+        self.queue = Queue(scenario, self.store, self.ids, now, self.edits, self.user)
+        self.retriever = Retriever(scenario, self.store, self.ids, now, self.edits)
+        self._start_clients(now)
+        for metadata_type, name, xml in default_components(
+            scenario, self.app.client_id, self.app.secret or ""
+        ):
+            self.store.put(metadata_type, name, xml)
+        self._start_grants(now)
+        for edit in scenario.edits:
+            self.set_edit(edit)
+
+    def _start_clients(self, now: Clock) -> None:
+        scenario = self.scenario
+        at_first = [IpRange.parse(text) for text in scenario.old]
+        at_first += [entry.parsed() for entry in scenario.unrelated]
+        self.deployed_list = DeployedList(self.store, scenario.app_name, self.started)
+        self.support_list = SupportList(at_first, now)
+        self.cli = Client("Salesforce CLI", CLI_CLIENT_ID, None)
+        self.app = self._client(scenario.app, self.deployed_list, now)
+        self.legacy = self._client(scenario.connected_app_name, self.support_list, now)
+        self.clients = {one.client_id: one for one in (self.cli, self.app, self.legacy)}
+
+    def _start_grants(self, now: Clock) -> None:
+        scenario, own = self.scenario, self.user.id
         self.login_ranges = {
             name: tuple(IpRange.parse(text) for text in ranges)
             for name, ranges in scenario.login_ranges.items()
         }
         self.sessions = Sessions(self.id, scenario.session_seconds, now)
-        self.edits = Edits(self._edit)
-        self.store = Store(scenario, self.ids, now, self.user)
-        self.queue = Queue(scenario, self.store, self.ids, now, self.edits, self.user)
-        self.retriever = Retriever(scenario, self.store, self.ids, now, self.edits)
+        self.access_token = self.sessions.start()
+        self.grants = Grants(self.sessions, self.ids, scenario.grants_per_user)
+        rotates, rotation = scenario.rotate_auth_url_token, scenario.rotation
+        self.cli_grant = self.grants.issue("cli", self.cli, rotates=rotates, user_id=own)
+        self.canary = self.grants.issue("canary", self.app, rotates=rotation, user_id=own)
+        self.legacy_canary = self.grants.issue(
+            "legacy-canary", self.legacy, rotates=rotation, user_id=own
+        )
+        self.customers: list[Grant] = []
+        for name in scenario.customers:
+            self.add_customer(name, self.app)
+        self.redemptions: list[Redemption] = []
         self.logins = Logins(scenario, self.ids, self.clock)
-        self.started = now()
-        for metadata_type, name, xml in default_components(scenario, self.credentials):
-            self.store.put(metadata_type, name, xml)
-        for edit in scenario.edits:
-            self.set_edit(edit)
 
     def supports(self, version: float) -> bool:
         """True for an API version that the org offers; they are whole numbers."""
         scenario = self.scenario
         in_range = scenario.min_api_version <= version <= scenario.max_api_version
         return in_range and version.is_integer()
+
+    def add_customer(self, name: str, client: Client) -> Grant:
+        """A grant of a customer's user; a second one for a name is of the same user."""
+        grant = self.grants.issue(name, client, rotates=self.scenario.rotation)
+        self.customers.append(grant)
+        return grant
 
     def set_edit(self, edit: Edit) -> None:
         """Have a colleague change a list, at once or when its interaction comes.
@@ -107,6 +138,36 @@ class Org:
         }
         return edit.type, edit.full_name or self.scenario.qualified(names[edit.type])
 
+    def _user(self, name: str, username: str) -> User:
+        return User(self.ids.make("005"), name, username)
 
-def _make_credentials() -> Credentials:
-    return Credentials("3MVG9" + make_secret(_CLIENT_ID_LENGTH), make_secret(_CLIENT_SECRET_LENGTH))
+    def _client(self, name: str, source: KnowsVersions, now: Clock) -> Client:
+        client_id = "3MVG9" + make_secret(_CLIENT_ID_LENGTH)
+        gate = Enforcement(source, self.scenario, now)
+        return Client(name, client_id, make_secret(_CLIENT_SECRET_LENGTH), gate)
+
+
+class Orgs:
+    """The org that answers, and the one that can be made to answer in its place.
+
+    The second is made when it is first asked for.
+    """
+
+    def __init__(self, scenario: Scenario, now: Clock) -> None:
+        self._scenario = scenario
+        self._now = now
+        self._orgs = [Org(scenario, now)]
+        self.current = self._orgs[0]
+
+    def use(self, number: int) -> None:
+        """Have org 1 or 2 answer from now on; ValueError for any other number."""
+        if number not in (1, 2):
+            raise ValueError(f"there are org 1 and org 2, not {number}")
+        if number > len(self._orgs):
+            self._orgs.append(Org(self._scenario.second(), self._now, pod=1))
+        self.current = self._orgs[number - 1]
+
+    @property
+    def number(self) -> int:
+        """1 or 2, whichever answers."""
+        return self._orgs.index(self.current) + 1

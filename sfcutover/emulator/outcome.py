@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sfcutover.allowlist.carriers import APP, SECURITY_SETTINGS
-from sfcutover.emulator.archive import (
+from sfcutover.emulator.components import Store
+from sfcutover.emulator.packages import (
     MANIFEST,
     ArchiveError,
     Manifest,
@@ -17,7 +18,6 @@ from sfcutover.emulator.archive import (
 )
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import ANYTHING, SCHEMAS, FieldType, TypeSchema
-from sfcutover.emulator.store import Store
 from sfcutover.emulator.validation import Problem, Rules, validate
 
 
@@ -44,6 +44,10 @@ class Change:
     xml: bytes | None
 
 
+Checked = tuple[Message, Change | None]
+"""How a component went, and what it changes if it went well."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """successes and failures hold a message per component; changes only successful ones.
@@ -57,13 +61,6 @@ class Outcome:
     total: int = 0
     file_count: int | None = None
     error: str | None = None
-
-
-@dataclass
-class _Tally:
-    successes: list[Message] = field(default_factory=list)
-    failures: list[Message] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
 
 
 class Checker:
@@ -89,56 +86,55 @@ class Checker:
         return self._check_members(package, version)
 
     def _check_members(self, package: Package, version: float) -> Outcome:
-        rules = self._rules(package, version)
-        tally = _Tally()
-        for type_name, members in package.manifest.members.items():
-            schema = SCHEMAS.get(type_name)
-            if schema is None or not schema.exists_in(version):
-                tally.failures.append(_unknown_type(package, type_name, version, schema))
-                continue
-            for name in _expand(members, package, schema):
-                self._check_member(package, schema, name, rules, tally)
-        tally.failures.extend(_unnamed_files(package))
-        self._check_removals(package.destructive, tally)
-        total = len(tally.successes) + len(tally.failures)
-        tally.successes.append(Message(f"{package.root}{MANIFEST}", MANIFEST, is_changed=True))
+        checked = list(self._checked(package, version))
+        successes = [message for message, _ in checked if message.problem is None]
+        manifest = Message(f"{package.root}{MANIFEST}", MANIFEST, is_changed=True)
         return Outcome(
-            tuple(tally.successes),
-            tuple(tally.failures),
-            tuple(tally.changes),
-            total,
+            (*successes, manifest),
+            tuple(message for message, _ in checked if message.problem),
+            tuple(change for _, change in checked if change),
+            len(checked),
             package.file_count,
         )
 
+    def _checked(self, package: Package, version: float) -> Iterator[Checked]:
+        rules = self._rules(package, version)
+        for type_name, members in package.manifest.members.items():
+            schema = SCHEMAS.get(type_name)
+            if schema is None or not schema.exists_in(version):
+                yield _unknown_type(package, type_name, version, schema), None
+                continue
+            for name in _expand(members, package, schema):
+                yield self._check_member(package, schema, name, rules)
+        for message in _unnamed_files(package):
+            yield message, None
+        yield from self._check_removals(package.destructive)
+
     def _check_member(
-        self, package: Package, schema: TypeSchema, name: str, rules: Rules, tally: _Tally
-    ) -> None:
+        self, package: Package, schema: TypeSchema, name: str, rules: Rules
+    ) -> Checked:
         path = schema.component_type.path(name)
         xml = package.files.get(path)
         if xml is None:
-            tally.failures.append(_missing_file(package, schema, name))
-            return
+            return _missing_file(package, schema, name), None
         before = self._store.get(schema.name, name)
-        known_id = before.id if before else None
         place = (f"{package.root}{path}", name, schema.name)
+        known_id = before.id if before else None
         problem = validate(xml, schema, rules)
         if problem:
-            tally.failures.append(Message(*place, problem, known_id))
-            return
-        is_new = before is None
-        tally.successes.append(Message(*place, None, known_id, is_new, is_changed=True))
-        tally.changes.append(Change(schema.name, name, xml))
+            return Message(*place, problem, known_id), None
+        message = Message(*place, None, known_id, is_new=before is None, is_changed=True)
+        return message, Change(schema.name, name, xml)
 
-    def _check_removals(self, removals: Manifest | None, tally: _Tally) -> None:
+    def _check_removals(self, removals: Manifest | None) -> Iterator[Checked]:
         for type_name, members in (removals.members if removals else {}).items():
             for name in members:
-                where = "destructiveChanges.xml"
+                place = ("destructiveChanges.xml", name, type_name)
                 if self._store.get(type_name, name) is None:
                     text = f"No {type_name} named: {name} found"
-                    tally.failures.append(Message(where, name, type_name, Problem(text)))
+                    yield Message(*place, Problem(text)), None
                 else:
-                    tally.successes.append(Message(where, name, type_name, is_deleted=True))
-                    tally.changes.append(Change(type_name, name, None))
+                    yield Message(*place, is_deleted=True), Change(type_name, name, None)
 
     def _rules(self, package: Package, version: float) -> Rules:
         app_type = APP.metadata_type

@@ -4,15 +4,107 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sfcutover.emulator.ids import is_same
+from sfcutover.emulator.deployments import Deployment
+from sfcutover.emulator.formats import User, is_same, version_of
 from sfcutover.emulator.org import Org
-from sfcutover.emulator.records import records_of, user
-from sfcutover.emulator.soql import QueryError, parse_query, run_query
+from sfcutover.emulator.soql import Query, QueryError, Record, parse_query, run_query
 
+_NOT_HERE = (
+    "sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure "
+    "to append the '__c' after the entity name."
+)
 _SEASONS = ("Spring", "Summer", "Winter")
 _SPRING_26 = 66
 _DAILY_CALLS = 15_000
 STATUSES = {"REQUEST_LIMIT_EXCEEDED": 403, "SERVER_UNAVAILABLE": 503, "UNKNOWN_EXCEPTION": 500}
+
+
+def records_of(org: Org, query: Query, *, tooling: bool) -> list[Record]:
+    """All records of the object that a query names, the newest first.
+
+    Raises QueryError with INVALID_TYPE for an object that the org doesn't have;
+    ScratchOrgInfo is one, for it is no Dev Hub.
+    """
+    name = query.source.lower()
+    if tooling:
+        if name == "deployrequest" and org.scenario.deploy_request_query:
+            return [_deploy_request(org, one) for one in reversed(list(org.queue))]
+    elif name == "loginhistory":
+        return org.logins.records(query)
+    elif name == "organization":
+        return [organization(org)]
+    elif name == "user":
+        return [user(org, one) for one in org.users]
+    elif name == "userpermissionaccess":
+        return [permissions(org)]
+    raise QueryError("INVALID_TYPE", _NOT_HERE.format(name=query.source))
+
+
+def organization(org: Org) -> Record:
+    """The Organization record."""
+    scenario = org.scenario
+    return {
+        "Id": org.id,
+        "Name": scenario.org_name,
+        "OrganizationType": scenario.organization_type,
+        "InstanceName": scenario.instance_name,
+        "IsSandbox": scenario.is_sandbox,
+        "NamespacePrefix": scenario.namespace,
+        "TrialExpirationDate": None,
+        "LanguageLocaleKey": "en_US",
+        "CreatedDate": org.clock.rest(org.started),
+    }
+
+
+def user(org: Org, one: User) -> Record:
+    """The User record of a user."""
+    first, _, last = one.name.rpartition(" ")
+    return {
+        "Id": one.id,
+        "Username": one.username,
+        "Name": one.name,
+        "FirstName": first or None,
+        "LastName": last,
+        "Email": one.username,
+        "IsActive": True,
+        "UserType": "Standard",
+        "ProfileId": org.profile_id,
+        "LanguageLocaleKey": "en_US",
+        "TimeZoneSidKey": "GMT",
+        "CreatedDate": org.clock.rest(org.started),
+    }
+
+
+def permissions(org: Org) -> Record:
+    """The UserPermissionAccess record: what the calling user may do."""
+    may = org.scenario.can_modify_metadata
+    return {
+        "Id": "000000000000000AAA",
+        "LastCacheUpdate": org.clock.rest(org.clock()),
+        "PermissionsApiEnabled": True,
+        "PermissionsModifyAllData": False,
+        "PermissionsModifyMetadata": may,
+    }
+
+
+def _deploy_request(org: Org, deployment: Deployment) -> Record:
+    return {
+        "Id": deployment.id,
+        "Status": deployment.status.value,
+        "CheckOnly": deployment.check_only,
+        "CreatedById": deployment.by.id,
+        "CreatedBy.Name": deployment.by.name,
+        "CreatedDate": org.clock.rest(deployment.created),
+        "StartDate": org.clock.rest(deployment.started) if deployment.started else None,
+        "CompletedDate": org.clock.rest(deployment.ended) if deployment.ended else None,
+        "ErrorMessage": deployment.error_message,
+        "ErrorStatusCode": deployment.error_code,
+        "NumberComponentErrors": len(deployment.failures),
+        "NumberComponentsDeployed": deployment.components_deployed,
+        "NumberComponentsTotal": deployment.components_total,
+        "RollbackOnError": deployment.options.rollback_on_error,
+        "StateDetail": None,
+    }
 
 
 class RestError(Exception):
@@ -41,11 +133,7 @@ class RestApi:
 
     def check_version(self, text: str) -> None:
         """Raises RestError with 404 for a version that the org doesn't have."""
-        try:
-            is_supported = self._org.supports(float(text))
-        except ValueError:
-            is_supported = False
-        if not is_supported:
+        if not self._org.supports(version_of(text) or 0):
             raise RestError(404, "NOT_FOUND", "The requested resource does not exist")
 
     def versions(self) -> list[dict[str, object]]:
@@ -116,9 +204,9 @@ class RestApi:
         ]
         return {"totalSize": len(records), "done": True, "records": records}
 
-    def limits(self) -> dict[str, object]:
-        """``/services/data/vXX.0/limits``, only the daily calls."""
-        left = max(0, _DAILY_CALLS - len(self._org.log))
+    def limits(self, calls: int) -> dict[str, object]:
+        """``/services/data/vXX.0/limits``, only the daily calls, after so many of them."""
+        left = max(0, _DAILY_CALLS - calls)
         return {"DailyApiRequests": {"Max": _DAILY_CALLS, "Remaining": left}}
 
 

@@ -2,45 +2,65 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from sfcutover.allowlist.ranges import MAX_ADDRESSES, IpRange
-from sfcutover.emulator.edits import Edit, Entry
+from sfcutover.emulator.edits import Edit
 from sfcutover.emulator.faults import Fault
+from sfcutover.emulator.formats import metadata_fragment
+from sfcutover.emulator.lists import Entry, RangeText
 from sfcutover.emulator.schema import SCHEMAS
-from sfcutover.emulator.traffic_scenario import Frozen, TrafficScenario
-from sfcutover.emulator.xml import metadata_fragment
 
 NEWEST_VERSION = 68.0  # Winter '27
+
+
+def _known_type(name: str) -> str:
+    if name not in SCHEMAS:
+        raise ValueError(f"unknown metadata type {name!r}; known: {', '.join(SCHEMAS)}")
+    return name
+
+
+TypeName = Annotated[str, AfterValidator(_known_type)]
+AddressText = Annotated[str, AfterValidator(lambda text: str(ipaddress.ip_address(text)))]
+Egress = Annotated[tuple[AddressText, ...], Field(min_length=1)]
 
 
 class ScenarioError(ValueError):
     """The file is no scenario; the message names the file and what is wrong in it."""
 
 
-class Component(Frozen):
-    """A component that stands in the org besides the default ones; xml is its whole file."""
+class Component(BaseModel):
+    """A component that the org has besides the default ones; xml is its whole file."""
 
-    type: str
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: TypeName
     full_name: str
     xml: str
 
-    @field_validator("type")
-    @classmethod
-    def _check_type(cls, name: str) -> str:
-        if name not in SCHEMAS:
-            raise ValueError(f"unknown metadata type {name!r}; known: {', '.join(SCHEMAS)}")
-        return name
 
+class Scenario(BaseModel):
+    """An org, its app, its addresses, its timing and its oddities. Times are in seconds.
 
-class Scenario(TrafficScenario):
-    """An org, its app, its addresses, its timing and its oddities. Times are in seconds."""
+    It does not change, and a key that isn't known is an error.
+    """
 
-    # What stands in the org. A component's name is made from the app's unless it is given.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # What the org has. A component's name is made from the app's unless it is given.
     app: str = "Acme_Connector"
     namespace: str | None = None
     security_settings_name: str = "{app}_oauthSecurity"
@@ -49,15 +69,15 @@ class Scenario(TrafficScenario):
     global_settings_name: str = "{app}_glbloauth"
     app_policies_name: str = "{app}_plcy"
     connected_app_name: str = "Acme_Legacy"
-    leave_out: tuple[str, ...] = ()  # metadata types without a default component
+    leave_out: tuple[TypeName, ...] = ()  # metadata types without a default component
     extra_components: tuple[Component, ...] = ()
     # Elements that only this org knows, with the XML inside; it accepts them back.
     unknown_fields: dict[str, str] = Field({})  # in the security settings
     unknown_range_fields: dict[str, str] = Field({})  # in each of their ranges
 
     # The addresses.
-    old: tuple[str, ...] = ("127.0.0.11", "127.0.0.12")
-    new: tuple[str, ...] = ("127.0.0.21", "127.0.0.22")
+    old: tuple[RangeText, ...] = ("127.0.0.11", "127.0.0.12")
+    new: tuple[RangeText, ...] = ("127.0.0.21", "127.0.0.22")
     unrelated: tuple[Entry, ...] = (Entry(range="192.0.2.64-192.0.2.71", description="office VPN"),)
 
     # The org and its user.
@@ -89,7 +109,39 @@ class Scenario(TrafficScenario):
     # How statuses are spelt: Finalizing or FinalizingDeploy.
     long_finalizing_status: bool = False
 
+    # What the org's clock is ahead of the true time.
     clock_offset_seconds: float = Field(default=0, ge=-86400, le=86400)
+
+    # The token endpoint. enforcement: on or off.
+    rotation: bool = True
+    enforcement: bool = True
+    propagation_seconds: float = Field(default=0, ge=0, le=86400)  # deployed to enforced
+    empty_list: Literal["closed", "open"] = "closed"  # whom a list without a range lets in
+    block_status: int = Field(default=400, ge=400, le=599)
+    block_error: str = "invalid_grant"
+    block_description: str = "ip restricted by app developer"
+    # A rule of a user's own (profile or org), by the name of the grant: the ranges it lets in.
+    login_ranges: dict[str, tuple[RangeText, ...]] = Field({})
+    login_block_description: str = "ip restricted"
+    grants_per_user: int = Field(default=5, ge=1)  # one more pushes the oldest out
+    customers: tuple[str, ...] = ("customer-1", "customer-2", "customer-3")
+
+    # LoginHistory. first_proxy_ip: rows show first_proxy_address, not where it came from.
+    login_history: Literal["available", "unavailable", "first_proxy_ip", "delayed"] = "available"
+    login_history_delay_seconds: float = Field(default=30, ge=0)  # only with delayed
+    first_proxy_address: str = "10.0.0.1"
+
+    # The echo.
+    echo: Literal["address", "html", "empty", "garbage", "error_500"] = "address"
+
+    # Listen on ::1 as well, where the machine has it; needless where an egress is ::1.
+    ipv6: bool = False
+
+    # The proxies. Their addresses are those of old and new, unless they differ in truth.
+    old_egress: Egress | None = None
+    new_egress: Egress | None = None
+    proxy_user: str = "acme"
+    proxy_password: str = "open@sesame:21"  # noqa: S105 - no secret: only loopback has it
 
     faults: tuple[Fault, ...] = ()
     edits: tuple[Edit, ...] = ()  # what a colleague changes meanwhile
@@ -97,21 +149,6 @@ class Scenario(TrafficScenario):
 
     # Settings of a second org, where they differ, that can be made to answer at the same URL.
     second_org: dict[str, object] = Field({})
-
-    @field_validator("old", "new")
-    @classmethod
-    def _check_addresses(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
-        for address in addresses:
-            Entry(range=address)
-        return addresses
-
-    @field_validator("leave_out")
-    @classmethod
-    def _check_types(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in SCHEMAS:
-                raise ValueError(f"unknown metadata type {name!r}; known: {', '.join(SCHEMAS)}")
-        return names
 
     @field_validator("unknown_fields", "unknown_range_fields")
     @classmethod
@@ -155,12 +192,12 @@ class Scenario(TrafficScenario):
 
     @property
     def old_exits(self) -> tuple[str, ...]:
-        """The addresses that traffic leaves by on the old way out."""
+        """The addresses that traffic leaves by through the old proxy."""
         return _addresses(self.old_egress or self.old)
 
     @property
     def new_exits(self) -> tuple[str, ...]:
-        """The addresses that traffic leaves by on the new way out."""
+        """The addresses that traffic leaves by through the new proxy."""
         return _addresses(self.new_egress or self.new)
 
     @property

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sfcutover.allowlist.carriers import (
     APP,
@@ -207,12 +208,19 @@ SCHEMAS: dict[str, TypeSchema] = {
     )
 }
 
-LISTS: dict[str, tuple[str, str, str]] = {
-    carrier.component_type.metadata_type: (
-        carrier.list_element,
-        carrier.start_element,
-        carrier.end_element,
+
+class ListNames(NamedTuple):
+    """The element of one range, and those of its first and last address."""
+
+    entry: str
+    start: str
+    end: str
+
+
+LISTS: dict[str, ListNames] = {
+    carrier.component_type.metadata_type: ListNames(
+        carrier.list_element, carrier.start_element, carrier.end_element
     )
     for carrier in CARRIERS.values()
 }
-"""By metadata type: the element of one range, and those of its first and last address."""
+"""The names of a list's elements, by metadata type."""

@@ -6,16 +6,16 @@ was found it is assumed. Clients should rely on the codes and the names in them 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from lxml import etree
 
-from sfcutover.allowlist.carriers import METADATA_NAMESPACE
-from sfcutover.allowlist.ranges import MAX_ADDRESSES, MAX_RANGES, IpRange, RangeError
-from sfcutover.emulator.schema import ANYTHING, APP_ELEMENT, LISTS, FieldType, TypeSchema
-from sfcutover.emulator.xml import XmlError, child_text, local_name, parse_xml, source_line
+from sfcutover.allowlist.carriers import METADATA_NAMESPACE, SECURITY_SETTINGS
+from sfcutover.allowlist.ranges import MAX_ADDRESSES, MAX_RANGES, RangeError
+from sfcutover.emulator.formats import XmlError, child_text, local_name, parse_xml, source_line
+from sfcutover.emulator.lists import entries, range_of
+from sfcutover.emulator.schema import ANYTHING, APP_ELEMENT, FieldType, TypeSchema
 
 FULL_NAME = FieldType("fullName")
 _BOOLEANS = ("true", "false", "1", "0")
@@ -128,35 +128,19 @@ def _value_problems(child: etree._Element, known: FieldType, at: _Locator) -> It
 
 
 def _range_problems(root: etree._Element, schema: TypeSchema, at: _Locator) -> Iterator[Problem]:
-    if schema.name not in LISTS:
-        return
-    entry, start, end = LISTS[schema.name]
-    elements = [child for child in root if local_name(child) == entry]
+    found = entries(root, schema.name)
     addresses = 0
-    for element in elements:
+    for element in found:
         try:
-            parsed = _read_range(child_text(element, start), child_text(element, end))
+            addresses += range_of(element, schema.name).size
         except RangeError as error:
             yield at.problem(element, f"FIELD_INTEGRITY_EXCEPTION: {error}")
-        else:
-            addresses += parsed.size
-    if len(elements) > MAX_RANGES:
-        text = f"LIMIT_EXCEEDED: {len(elements)} IP ranges; the maximum is {MAX_RANGES}"
+    if len(found) > MAX_RANGES:
+        text = f"LIMIT_EXCEEDED: {len(found)} IP ranges; the maximum is {MAX_RANGES}"
         yield at.problem(root, text)
-    if addresses > MAX_ADDRESSES and entry == "tokenIpRanges":
+    if addresses > MAX_ADDRESSES and schema.name == SECURITY_SETTINGS.metadata_type:
         text = f"LIMIT_EXCEEDED: {addresses} IP addresses; the maximum is {MAX_ADDRESSES}"
         yield at.problem(root, text)
-
-
-def _read_range(start: str | None, end: str | None) -> IpRange:
-    return IpRange(_read_address(start), _read_address(end))
-
-
-def _read_address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    try:
-        return ipaddress.ip_address((text or "").strip())
-    except ValueError as error:
-        raise RangeError(f"{text!r} is not a valid IP address") from error
 
 
 def _app_problems(root: etree._Element, rules: Rules, at: _Locator) -> Iterator[Problem]:

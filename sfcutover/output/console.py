@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -179,6 +180,16 @@ def asked_for_json(arguments: list[str]) -> bool:
         or "--format=json" in arguments
         or ("--format", "json") in pairwise(arguments)
     )
+
+
+def is_redrawn(settings: Settings, environment: Mapping[str, str]) -> bool:
+    """True for a terminal that can be redrawn. Not with -v, whose lines would stand in between;
+    not in CI, where a terminal is only simulated and every redrawn line is kept."""
+    if settings.quiet or settings.verbose or environment.get("CI"):
+        return False
+    if environment.get("TERM", "dumb") in ("", "dumb", "unknown"):
+        return False
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def show_error(error: SfcutoverError, arguments: list[str]) -> None:

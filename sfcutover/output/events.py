@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from sfcutover.allowlist.documents import PhaseDocument
+from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.errors import Command
-from sfcutover.output.console import Console, Settings, shown
+from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
 from sfcutover.runs.documents import EventDocument
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.summaries import buckets_of, evidence_of, finding, looks_of, rolled_back
+from sfcutover.runs.summaries import (
+    buckets_of,
+    evidence_of,
+    finding,
+    looks_of,
+    rolled_back,
+    texts_of,
+)
 
 _QUIET = {"deployment-sending", "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all
@@ -52,7 +58,7 @@ def blocked_line(event: Event, progress: RunProgress) -> str:
 
 
 def is_alarming(event: Event) -> bool:
-    """True for what a person must see, whatever else they want to be shown."""
+    """True for what a person must see, also with --quiet."""
     match event.kind:
         case "step-ended":
             problem = event.data.get("problem")
@@ -189,8 +195,7 @@ def _time(moment: float) -> str:
 
 
 def _list(event: Event, name: str) -> str:
-    value = event.data.get(name)
-    return ", ".join(map(str, value)) if isinstance(value, list) else ""
+    return ", ".join(texts_of(event, name))
 
 
 class LineView:
@@ -200,7 +205,7 @@ class LineView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: dict[object, tuple[float, object]] = {}  # by what it is about: when, and what
+        self._told: dict[object, tuple[float, object]] = {}  # by subject: when, and what
 
     def show(self, event: Event, progress: RunProgress) -> None:
         match event.kind:
@@ -225,7 +230,7 @@ class LineView:
             write(line)
 
     def _is_news(self, event: Event, about: object, seen: object) -> bool:
-        """False for what was told a moment ago: a line for each look helps no reader."""
+        """False for what a line said within the last minute."""
         told, before = self._told.get(about, (0.0, None))
         if seen == before and event.time < told + _REPEAT_SECONDS:
             return False
@@ -243,13 +248,3 @@ class JsonView:
 
     def tick(self, progress: RunProgress) -> None:
         """Nothing: only events are shown."""
-
-
-def is_redrawn(settings: Settings, environment: Mapping[str, str]) -> bool:
-    """True for a terminal that can be redrawn. Not with -v, whose lines would stand in between;
-    not in CI, where a terminal is only simulated and every redrawn line is kept."""
-    if settings.quiet or settings.verbose or environment.get("CI"):
-        return False
-    if environment.get("TERM", "dumb") in ("", "dumb", "unknown"):
-        return False
-    return sys.stderr is not None and sys.stderr.isatty()

@@ -14,6 +14,7 @@ from sfcutover.output.console import shown
 if TYPE_CHECKING:
     from sfcutover.cutover.evidence import Evidence
     from sfcutover.cutover.probe import ProbeResult
+    from sfcutover.cutover.watchstate import RoundDocument
     from sfcutover.runs.documents import RunDocument, RunStepDocument
     from sfcutover.salesforce.results import DeployResult
 
@@ -142,3 +143,17 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(max(0, int(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+_VERDICT_COLORS = {"passed": "green", "failed": "red"}
+
+
+def round_text(done: RoundDocument) -> str:
+    """One round of a watch: when, and what each source said."""
+    results = ", ".join(
+        f"{each.name} {click.style(each.verdict, fg=_VERDICT_COLORS.get(each.verdict, 'yellow'))}"
+        + (f" ({each.detail})" if each.verdict != "passed" else "")
+        for each in done.looks
+    )
+    time = datetime.fromisoformat(done.time)
+    return f"{time:%H:%M:%SZ} {done.elapsed:6.1f} s  {results}"

@@ -10,7 +10,7 @@ from pydantic import Field
 from sfcutover.util.document import Document
 
 if TYPE_CHECKING:
-    from sfcutover.runs.journal import Event
+    from sfcutover.runs.events import Event
     from sfcutover.runs.progress import RunProgress, StepState
     from sfcutover.runs.store import Run
 

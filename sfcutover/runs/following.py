@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from sfcutover.runs.journal import Event, Journal
+from sfcutover.runs.events import Event
+from sfcutover.runs.journal import Journal
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.store import RunStore
-from sfcutover.runs.threads import Lane
+from sfcutover.runs.threads import BackgroundThread
 
 GIVE_UP_SECONDS = 600.0  # so long a process keeps trying to put addresses back
 _LOOK_SECONDS = 0.1
@@ -53,7 +54,7 @@ def follow(
     """
     journal, progress, seq, looks = store.journal(run), RunProgress(), 0, 0
     paged_at: float | None = None
-    lane = None if check is None else Lane("journal")
+    lane = None if check is None else BackgroundThread("journal")
     while True:
         for event in _read(journal, seq, lane):
             seq = event.seq
@@ -74,7 +75,7 @@ def follow(
         time.sleep(_LOOK_SECONDS)
 
 
-def _read(journal: Journal, seq: int, lane: Lane | None) -> list[Event]:
+def _read(journal: Journal, seq: int, lane: BackgroundThread | None) -> list[Event]:
     """lane: of a process that goes on whatever the database does, and obeys Ctrl-C."""
     if lane is None:
         return journal.read(seq)

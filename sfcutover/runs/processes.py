@@ -19,10 +19,10 @@ from typing import Literal, Self
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from sfcutover.errors import Advice, Command, NetworkError, SfcutoverError
+from sfcutover.errors import Advice, Command, LockLostError, SfcutoverError
 from sfcutover.runs.database import EXECUTORS, Database
-from sfcutover.runs.threads import Lane
-from sfcutover.util.files import state_folder, try_lock
+from sfcutover.runs.threads import BackgroundThread
+from sfcutover.util.files import is_held, process_lock, state_folder
 
 BEAT_SECONDS = 1.0
 LEASE_SECONDS = 15.0  # so long an entry counts that nobody renews
@@ -30,7 +30,7 @@ Role = Literal["run", "worker"]
 
 
 @dataclass(frozen=True)
-class Executor:
+class Process:
     """A process that performs runs, or did. config: the fingerprint of its cutover.yaml."""
 
     id: str
@@ -49,27 +49,27 @@ class Executor:
         return f"{self.host}, process {self.pid}"
 
 
-class Executors:
+class Processes:
     """All that a database knows of."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def alive(self, cutover: str) -> list[Executor]:
+    def alive(self, cutover: str) -> list[Process]:
         """Those of a cutover that are alive, the oldest first."""
         query = sa.select(EXECUTORS).where(
             EXECUTORS.c.cutover == cutover, EXECUTORS.c.ended.is_(None)
         )
         rows = self._database.read(lambda c: c.execute(query).mappings().all())
         now = self._database.now()
-        found = [Executor(**row) for row in rows]
+        found = [Process(**row) for row in rows]
         return sorted((each for each in found if _is_alive(each, now)), key=lambda e: e.started)
 
     def is_alive(self, identifier: str) -> bool:
         """True if this one is."""
         query = sa.select(EXECUTORS).where(EXECUTORS.c.id == identifier)
         row = self._database.read(lambda c: c.execute(query).mappings().first())
-        return row is not None and _is_alive(Executor(**row), self._database.now())
+        return row is not None and _is_alive(Process(**row), self._database.now())
 
     def mark_ended(self, identifier: str) -> None:
         """Note that a process is taken for dead, so that it stops should it come back."""
@@ -96,11 +96,7 @@ class Executors:
         return found
 
 
-class ReplacedError(NetworkError):
-    """This process was taken for dead, or the run ended without it: it does nothing more."""
-
-
-class Presence:
+class ProcessLock:
     """This process's entry, renewed by a thread from start to stop."""
 
     def __init__(self, database: Database, cutover: str, role: Role, config: str) -> None:
@@ -114,13 +110,13 @@ class Presence:
             "pid": os.getpid(),
             "config": config,
         }
-        self._lane = Lane("presence")
-        self._lock: int | None = None
+        self._lane = BackgroundThread("presence")
+        self._lock = process_lock(_lock_path(self.id))
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
-        self._lock = try_lock(_lock_path(self.id))
+        self._lock.acquire()
         now = self._database.now()
         values = {**self._row, "started": now, "beat": now}
         self._database.run(lambda c: c.execute(sa.insert(EXECUTORS).values(values)))
@@ -148,27 +144,26 @@ class Presence:
             pass  # its lock stays, free: so everybody here sees that it is gone
         finally:
             self._lane.close()
-            if self._lock is not None:
-                os.close(self._lock)
+            self._lock.release()
 
     @property
     def place(self) -> str:
         return f"{self._row['host']}, process {self._row['pid']}"
 
     def require(self) -> None:
-        """Directly before an effect: raise ReplacedError if this process was taken for dead.
+        """Directly before an effect: raise LockLostError if this process was taken for dead.
 
         It is asked of the database each time: a machine that slept does not know that it did.
         """
         query = sa.select(EXECUTORS.c.ended).where(EXECUTORS.c.id == self.id)
         if self._database.read(lambda c: c.scalar(query)) is not None:
-            raise _replaced()
+            raise _lost()
 
-    def require_soon(self) -> None:
+    def require_lock_soon(self) -> None:
         """As require, for what must not wait for the database: without its answer it goes on."""
         query = sa.select(EXECUTORS.c.ended).where(EXECUTORS.c.id == self.id)
         if self._lane.do(lambda: self._database.read(lambda c: c.scalar(query))) is not None:
-            raise _replaced()
+            raise _lost()
 
     def _renew(self) -> None:
         while not self._stopping.wait(BEAT_SECONDS):
@@ -182,31 +177,26 @@ class Presence:
         self._database.run(lambda c: c.execute(update), seconds=seconds)
 
 
-def _replaced() -> ReplacedError:
-    return ReplacedError(
-        "this process was taken for dead, and another one goes on with the run",
+def _lost() -> LockLostError:
+    return LockLostError(
+        "this process lost its lock, and another one continues the run",
         hint=Advice("see which: ", Command("runs")),
         tokens="nothing more is done from here",
     )
 
 
-def _is_alive(executor: Executor, now: float) -> bool:
+def _is_alive(executor: Process, now: float) -> bool:
     if executor.ended is not None:
         return False
     if executor.host == socket.gethostname() and (path := _lock_path(executor.id)).exists():
-        descriptor = try_lock(path)
-        if descriptor is None:
-            return True
-        os.close(descriptor)
-        return False
+        return is_held(path)
     return now - executor.beat < LEASE_SECONDS
 
 
 def _tidy_up(path: Path) -> None:
     """Remove what a dead process has left on this machine."""
-    if path.exists() and (descriptor := try_lock(path)) is not None:
+    if path.exists() and not is_held(path):
         path.unlink(missing_ok=True)
-        os.close(descriptor)
 
 
 def _lock_path(identifier: str) -> Path:

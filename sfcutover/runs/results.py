@@ -14,7 +14,7 @@ from sfcutover.errors import (
     StillRunningError,
     Text,
 )
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.store import ROLLED_BACK, Run
 

@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from sfcutover.config.cutover import Cutover
 from sfcutover.errors import Advice, Command, ConfigError
 from sfcutover.runs.database import JOURNAL, REQUESTS, RUNS, Database
-from sfcutover.runs.journal import Journal, journal_row
-from sfcutover.runs.processes import Executors
+from sfcutover.runs.events import event_row
+from sfcutover.runs.journal import Journal
+from sfcutover.runs.processes import Processes
 from sfcutover.util.secrets import redact
 
 Kind = Literal["approve", "cancel"]
@@ -115,7 +116,7 @@ class RunStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.executors = Executors(database)
+        self.executors = Processes(database)
 
     def journal(self, run: str) -> Journal:
         return Journal(self.database, run)
@@ -212,7 +213,7 @@ class RunStore:
         code = int(str(ending["exit_code"]))
         values = {"ended": time.time(), "outcome": ending["outcome"], "exit_code": code}
         update = sa.update(RUNS).where(RUNS.c.id == run, RUNS.c.ended.is_(None)).values(values)
-        event = journal_row(run, "run-ended", None, None, ending)
+        event = event_row(run, "run-ended", None, None, ending)
 
         def both(connection: sa.Connection) -> bool:
             if not connection.execute(update).rowcount:

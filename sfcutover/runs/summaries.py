@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 
 Evidence = Mapping[str, object]
 

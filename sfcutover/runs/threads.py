@@ -14,7 +14,7 @@ T = TypeVar("T")
 SOON_SECONDS = 1.0  # so long somebody waits for a database that is well
 
 
-class Lane:
+class BackgroundThread:
     """A thread of its own for what may hang."""
 
     def __init__(self, name: str) -> None:

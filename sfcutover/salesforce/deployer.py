@@ -1,6 +1,6 @@
 """Deploying a package and waiting for it, through whatever happens on the way.
 
-A poll that fails says nothing about the deployment, so waiting goes on until its
+A poll that fails says nothing about the deployment, so the wait continues until its
 own deadline. A deploy request whose answer was lost is never sent again: it is
 looked up, and the org is read back.
 """
@@ -8,7 +8,6 @@ looked up, and the org is read back.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import takewhile
 
 from sfcutover.errors import (
@@ -20,46 +19,36 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.salesforce.metadata import DeployOptions, MetadataClient, UnknownIdError
+from sfcutover.salesforce.faults import UnknownIdError
+from sfcutover.salesforce.metadata import DeployOptions, MetadataClient
 from sfcutover.salesforce.results import DeployResult
 from sfcutover.util.clock import Clock, next_interval
 
 LANDS_LATER = (
-    "the deployment goes on in the org and may still land; the list is as it was or as planned, "
+    "the deployment continues in the org and may still land; the list is as it was or as planned, "
     "and customers' tokens keep working either way while only addresses are added"
 )
-UNKNOWN_ID_SECONDS = 30.0  # so long an id may be unknown before it is a wrong one
+UNKNOWN_ID_SECONDS = 30.0  # an id may be unknown for this time before it counts as wrong
 # Seen by users in the Tooling API; not in Salesforce's reference, so its absence is no error.
 _LATEST_DEPLOYMENT = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 1"
 _LATEST_DEPLOYMENTS = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 50"
 
-OnProgress = Callable[[DeployResult], None]
-OnProblem = Callable[[NetworkError], None]
-
 
 class LostAnswerError(NetworkError):
-    """A deploy request was sent and its answer lost: the org may have begun, or not."""
+    """A deploy request was sent and its answer lost: the org may have started, or not."""
 
 
 class InterruptedWaitError(InterruptedRunError):
-    """Somebody stopped the wait; id names the deployment, which goes on, or is None."""
+    """A signal ended the wait; deployment_id names what continues in the org, or is None."""
 
     def __init__(self, deployment_id: str | None) -> None:
         name = f"deployment {deployment_id}" if deployment_id else "a deployment being sent"
         super().__init__(
             f"interrupted while waiting for {name}; the org was not told to stop",
-            hint="look at what the org did before starting anything again",
+            hint="check what the org did before starting anything again",
             tokens=LANDS_LATER,
         )
         self.deployment_id = deployment_id
-
-
-@dataclass(frozen=True)
-class Watcher:
-    """Who is told while waiting: progress with each answer, problems with each failed look."""
-
-    on_progress: OnProgress = lambda _: None
-    on_problem: OnProblem = lambda _: None
 
 
 class Deployer:
@@ -86,9 +75,17 @@ class Deployer:
         except KeyboardInterrupt:
             raise InterruptedWaitError(None) from None
 
-    def wait(self, deployment_id: str, seconds: float, watcher: Watcher) -> DeployResult:
-        """Look until the deployment is done, at most so many seconds.
+    def wait(
+        self,
+        deployment_id: str,
+        seconds: float,
+        *,
+        on_progress: Callable[[DeployResult], None] = lambda _: None,
+        on_problem: Callable[[NetworkError], None] = lambda _: None,
+    ) -> DeployResult:
+        """Poll until the deployment is done, for at most this many seconds.
 
+        on_progress is called with each answer, on_problem with each poll that failed.
         Raises StillRunningError at the deadline, InterruptedWaitError on Ctrl-C,
         OperationFailedError for an id that the org doesn't know.
         """
@@ -98,9 +95,13 @@ class Deployer:
             while True:
                 elapsed = self._clock.now() - started
                 self._clock.pause(min(next_interval(elapsed), max(0.0, seconds - elapsed)))
-                answer = self._look(deployment_id, watcher)
-                if isinstance(answer, DeployResult) and answer.done:
-                    return answer
+                answer = self._poll(deployment_id)
+                if isinstance(answer, NetworkError):
+                    on_problem(answer)
+                else:
+                    on_progress(answer)
+                    if answer.done:
+                        return answer
                 elapsed = self._clock.now() - started
                 is_known = is_known or not isinstance(answer, UnknownIdError)
                 if not is_known and elapsed >= min(UNKNOWN_ID_SECONDS, seconds):
@@ -125,6 +126,14 @@ class Deployer:
         self._client.cancel_deploy(deployment_id)
         return self.report(deployment_id)
 
+    def is_idle(self) -> bool:
+        """True if the org is known to work on no deployment: it works on one after the other, and
+        the newest is done. Raises NetworkError, and OperationFailedError."""
+        found = self._identifiers(_LATEST_DEPLOYMENT)
+        if found is None:
+            return False
+        return not found or self.report(found[0]).done
+
     def find_latest(self) -> str | None:
         """The id of the org's newest deployment, or None where the org doesn't say."""
         found = self._identifiers(_LATEST_DEPLOYMENT)
@@ -148,25 +157,23 @@ class Deployer:
             return None
         return [str(record["Id"]) for record in records if isinstance(record.get("Id"), str)]
 
-    def _look(self, deployment_id: str, watcher: Watcher) -> DeployResult | NetworkError:
+    def _poll(self, deployment_id: str) -> DeployResult | NetworkError:
         try:
-            result = self._client.check_deploy_status(deployment_id)
+            return self._client.check_deploy_status(deployment_id)
         except NetworkError as error:
-            watcher.on_problem(error)
             return error
         except SfcutoverError as error:
-            error.tokens = LANDS_LATER
-            error.advice = Advice(error.advice, "; then continue: ", _wait_for(deployment_id))
-            raise
-        watcher.on_progress(result)
-        return result
+            hint = Advice(error.advice, "; then continue: ", _wait_for(deployment_id))
+            raise type(error)(
+                error.message, hint=hint, where=error.where, tokens=LANDS_LATER
+            ) from error
 
 
 def _still_running(
     deployment_id: str, seconds: float, answer: DeployResult | NetworkError
 ) -> StillRunningError:
     if isinstance(answer, NetworkError):
-        status = f"the last look at it failed ({answer.message})"
+        status = f"the last poll failed ({answer.message})"
     else:
         status = f"its status is {answer.status}"
     return StillRunningError(

@@ -18,97 +18,26 @@ import zeep.xsd
 from lxml import etree
 from zeep.transports import Transport
 
-from sfcutover.errors import (
-    UNCHANGED,
-    AuthError,
-    ConfigError,
-    LimitError,
-    NetworkError,
-    OperationFailedError,
-    SfcutoverError,
-)
+from sfcutover.allowlist.component import parse_xml
+from sfcutover.errors import UNCHANGED, ConfigError, NetworkError, SfcutoverError
+from sfcutover.salesforce.faults import INVALID_SESSION, fault_error, local_code
 from sfcutover.salesforce.org import Org, expired_session
-from sfcutover.salesforce.results import (
-    DeployResult,
-    FileProperties,
-    MetadataTypes,
-    RetrieveResult,
-    read_deploy_result,
-    read_file_properties,
-    read_metadata_types,
-    read_retrieve_result,
-)
+from sfcutover.salesforce.results import DeployResult, FileProperties, MetadataTypes, RetrieveResult
 from sfcutover.util.http import network_error
 
-INVALID_SESSION = "INVALID_SESSION_ID"
-UNKNOWN_ID = "INVALID_CROSS_REFERENCE_KEY"
-
-# Passing conditions of the org; SDR's list and the Metadata API Developer Guide.
-TRANSIENT_CODES = frozenset(
-    {
-        "SERVER_UNAVAILABLE",
-        "REQUEST_RUNNING_TOO_LONG",
-        "UNABLE_TO_LOCK_ROW",
-        "UNKNOWN_EXCEPTION",
-    }
-)
-_PERMISSION_CODES = frozenset(
-    {"INSUFFICIENT_ACCESS", "API_CURRENTLY_DISABLED", "API_DISABLED_FOR_ORG"}
-)
-_LIMIT_CODES = frozenset({"LIMIT_EXCEEDED", "REQUEST_LIMIT_EXCEEDED"})
-
-
-class UnknownIdError(NetworkError):
-    """The org knows no such id: a wrong one, or a right one that just leaves Pending (SDR)."""
-
-
-class OrgLockedError(OperationFailedError):
-    """Another deployment or an upgrade holds the org; nothing was begun."""
-
-
-def local_code(fault_code: str) -> str:
-    """``INVALID_SESSION_ID`` of ``sf:INVALID_SESSION_ID``."""
-    return fault_code.rpartition(":")[2].rpartition("}")[2]
-
-
-def fault_error(code: str, message: str, where: str) -> SfcutoverError:
-    """The error that a fault means. where: the org and the operation."""
-    text = f"{code}: {_without_code(code, message)}"
-    if code in _PERMISSION_CODES:
-        return AuthError(
-            text,
-            where=where,
-            hint="the user needs 'Modify Metadata Through Metadata API Functions' "
-            "(or 'Modify All Data') and the API enabled",
-        )
-    if code == "UNSUPPORTED_API_VERSION":
-        return ConfigError(
-            text, where=where, hint="set api_version: to one that the org has (67.0 or later)"
-        )
-    if code in _LIMIT_CODES:
-        return LimitError(
-            text, where=where, hint="wait until the org has room again, then run this again"
-        )
-    if code == UNKNOWN_ID:
-        return UnknownIdError(text, where=where, hint="run this again in a moment; check the id")
-    if code in TRANSIENT_CODES:
-        return NetworkError(text, where=where, hint="run this again in a moment")
-    if code == "ORG_LOCKED":
-        return OrgLockedError(
-            text, where=where, hint="another deployment or upgrade holds the org; try again later"
-        )
-    return OperationFailedError(
-        text, where=where, hint="see the code in the Metadata API Developer Guide"
-    )
-
-
-def _without_code(code: str, message: str) -> str:
-    return " ".join(message.removeprefix(f"{code}:").split())[:500]
-
-
+WSDL = Path(__file__).with_name("metadata.wsdl")
+CLIENT_NAME = "sfcutover"
+MAX_LIST_QUERIES = 3  # listMetadata's limit (Metadata API Developer Guide)
+_BINDING = "{http://soap.sforce.com/2006/04/metadata}MetadataBinding"
 _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _FAULT = f"{{{_ENVELOPE}}}Fault"
 _OK = 200
+_CHANGING = frozenset({"deploy", "deployRecentValidation", "cancelDeploy"})
+_UNKNOWN = "no answer says what the org did; it is read back before anything is decided"
+
+# zeep at DEBUG logs whole envelopes, the session id included, and at ERROR a traceback
+# for each value it can't read.
+logging.getLogger("zeep").setLevel(logging.CRITICAL)
 
 
 class UnusableAnswerError(Exception):
@@ -128,26 +57,16 @@ class StrictTransport(Transport):
         response: requests.Response = Transport.post_xml(self, address, envelope, headers)
         expected = f"{_content(envelope)}Response"
         try:
-            found = _content(_parse(response.content))
-        except (etree.XMLSyntaxError, ValueError) as error:
+            found = _content(parse_xml(response.content, address))
+        except (ConfigError, ValueError) as error:
             raise UnusableAnswerError(_described(response)) from error
         if found != _FAULT and (found != expected or response.status_code != _OK):
             raise UnusableAnswerError(_described(response))
         return response
 
 
-def _parse(content: bytes) -> etree._Element:
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True
-    )
-    root = etree.fromstring(content, parser)
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise ValueError("an envelope has no DTD")
-    return root
-
-
 def _content(envelope: etree._Element) -> str:
-    """The tag of what stands in the body. Raises ValueError if nothing does."""
+    """The tag of the body's content. Raises ValueError without one."""
     body = envelope.find(f"{{{_ENVELOPE}}}Body")
     if envelope.tag != f"{{{_ENVELOPE}}}Envelope" or body is None or not len(body):
         raise ValueError("no SOAP envelope")
@@ -158,18 +77,6 @@ def _described(response: requests.Response) -> str:
     if response.status_code != _OK:
         return f"HTTP {response.status_code}"
     return "something that is no Metadata API answer"
-
-
-WSDL = Path(__file__).with_name("metadata.wsdl")
-CLIENT_NAME = "sfcutover"
-MAX_LIST_QUERIES = 3  # listMetadata's limit (Metadata API Developer Guide)
-_BINDING = "{http://soap.sforce.com/2006/04/metadata}MetadataBinding"
-_CHANGING = frozenset({"deploy", "deployRecentValidation", "cancelDeploy"})
-_UNKNOWN = "no answer says what the org did; it is read back before anything is decided"
-
-# zeep at DEBUG logs whole envelopes, the session id included, and at ERROR a traceback
-# for each value it can't read.
-logging.getLogger("zeep").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -212,7 +119,7 @@ class MetadataClient:
         self._zeep = zeep.Client(
             str(wsdl),
             transport=StrictTransport(org.http),
-            # Not strict: elements that nobody knows yet are passed over.
+            # Not strict: elements that are not known yet are skipped.
             settings=zeep.Settings(strict=False, xsd_ignore_sequence_order=True),
         )
 
@@ -233,7 +140,7 @@ class MetadataClient:
         answer = self._call(
             "checkDeployStatus", asyncProcessId=deployment_id, includeDetails=details
         )
-        return read_deploy_result(answer)
+        return DeployResult.model_validate(answer)
 
     def cancel_deploy(self, deployment_id: str) -> bool:
         """Ask for a cancellation; True if it is done already. It is asynchronous."""
@@ -257,7 +164,7 @@ class MetadataClient:
 
     def check_retrieve_status(self, retrieval_id: str) -> RetrieveResult:
         answer = self._call("checkRetrieveStatus", asyncProcessId=retrieval_id, includeZip=True)
-        return read_retrieve_result(answer)
+        return RetrieveResult.model_validate(answer)
 
     def list_metadata(self, types: Iterable[str]) -> list[FileProperties]:
         """All components of these types, asked for three types at a time."""
@@ -269,17 +176,19 @@ class MetadataClient:
                 queries=queries[start : start + MAX_LIST_QUERIES],
                 asOfVersion=float(self._version),
             )
-            found += read_file_properties(answer)
+            items = answer if isinstance(answer, list) else [answer] if answer is not None else []
+            found += [FileProperties.model_validate(each) for each in items]
         return found
 
     def describe_metadata(self) -> MetadataTypes:
-        return read_metadata_types(self._call("describeMetadata", asOfVersion=float(self._version)))
+        answer = self._call("describeMetadata", asOfVersion=float(self._version))
+        return MetadataTypes.model_validate(answer)
 
     def _call(self, operation: str, **arguments: object) -> object:
         try:
             return self._send(operation, arguments)
         except zeep.exceptions.Fault as fault:
-            if local_code(fault.code or "") != INVALID_SESSION:
+            if local_code(fault.code) != INVALID_SESSION:
                 raise self._fault(operation, fault) from fault
         if not self._org.renew_session():
             raise expired_session(self._org.instance_url)
@@ -317,7 +226,7 @@ class MetadataClient:
         )
 
     def _fault(self, operation: str, fault: zeep.exceptions.Fault) -> SfcutoverError:
-        code = local_code(fault.code or "")
+        code = local_code(fault.code)
         if code == INVALID_SESSION:
             return expired_session(self._org.instance_url)
         where = f"{self._org.instance_url} {operation}"

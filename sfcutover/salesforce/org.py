@@ -12,17 +12,26 @@ from typing import TYPE_CHECKING
 import requests
 
 from sfcutover.allowlist.ranges import Address
-from sfcutover.errors import AuthError, NetworkError, OperationFailedError
+from sfcutover.errors import (
+    UNCHANGED,
+    AuthError,
+    NetworkError,
+    OperationFailedError,
+    SfcutoverError,
+)
 from sfcutover.salesforce.sessions import Session, SessionProvider
 from sfcutover.util.http import check_url, network_error, new_session
 
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
 
-
+SUCCESS = "Success"
+RESTRICTED = "Restricted IP"
+_REFRESH = "OauthRefreshToken"
+_USER_ID = re.compile(r"005[A-Za-z0-9]{12,15}")
+_CLOCK_SKEW = timedelta(seconds=5)
 _CHECK_URL = "check the instance URL: it is the org's My Domain, without a path"
 _SERVER_ERROR = 500
-_READ_ONLY = "nothing was changed in the org; customers' refresh tokens keep working"
 
 
 class Org:
@@ -66,24 +75,20 @@ class Org:
             raise NetworkError(
                 f"{url} answered HTTP {response.status_code} and no JSON",
                 hint=_CHECK_URL,
-                tokens=_READ_ONLY,
             ) from error
         except requests.RequestException as error:
-            raise network_error(error, url, _READ_ONLY) from error
+            raise network_error(error, url, UNCHANGED) from error
         except (KeyError, TypeError, ValueError):
             versions = []
         if not versions:
-            raise NetworkError(f"{url} lists no API versions", hint=_CHECK_URL, tokens=_READ_ONLY)
+            raise NetworkError(f"{url} lists no API versions", hint=_CHECK_URL)
         return versions
 
     def query(
         self, soql: str, api_version: str, *, tooling: bool = False
     ) -> list[dict[str, object]]:
         """The records of a SOQL query, at most one page. Raises OperationFailedError if refused."""
-        from simple_salesforce.exceptions import (
-            SalesforceError,
-            SalesforceExpiredSession,
-        )
+        from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSession
 
         try:
             try:
@@ -95,20 +100,9 @@ class Org:
         except SalesforceExpiredSession as error:
             raise expired_session(self.instance_url) from error
         except SalesforceError as error:
-            if error.status >= _SERVER_ERROR:
-                raise NetworkError(
-                    f"the org could not answer a query (HTTP {error.status})",
-                    where=self.instance_url,
-                    hint="see whether the org is down for maintenance, then run this again",
-                    tokens=_READ_ONLY,
-                ) from error
-            raise OperationFailedError(
-                f"the org refused a query (HTTP {error.status})",
-                hint="check that the user may use the API and read this object",
-                where=self.instance_url,
-            ) from error
+            raise _refused_query(error.status, self.instance_url) from error
         except requests.RequestException as error:
-            raise network_error(error, self.instance_url, _READ_ONLY) from error
+            raise network_error(error, self.instance_url, UNCHANGED) from error
 
     def _query(self, soql: str, api_version: str, tooling: bool) -> list[dict[str, object]]:
         salesforce = self._rest(api_version)
@@ -122,7 +116,6 @@ class Org:
                 "the answer to a query holds no records",
                 where=self.instance_url,
                 hint=_CHECK_URL,
-                tokens=_READ_ONLY,
             )
         return records
 
@@ -145,6 +138,20 @@ class Org:
         self.http.close()
 
 
+def _refused_query(status: int, instance_url: str) -> SfcutoverError:
+    if status >= _SERVER_ERROR:
+        return NetworkError(
+            f"the org could not answer a query (HTTP {status})",
+            where=instance_url,
+            hint="see whether the org is down for maintenance, then run this again",
+        )
+    return OperationFailedError(
+        f"the org refused a query (HTTP {status})",
+        where=instance_url,
+        hint="check that the user may use the API and read this object",
+    )
+
+
 def expired_session(instance_url: str) -> AuthError:
     """The error for a session the org no longer knows and that can't be renewed."""
     return AuthError(
@@ -153,13 +160,6 @@ def expired_session(instance_url: str) -> AuthError:
         hint="get a new access token, or give the org a way in that renews itself: "
         "alias, jwt, client_credentials",
     )
-
-
-SUCCESS = "Success"
-RESTRICTED = "Restricted IP"
-_REFRESH = "OauthRefreshToken"
-_USER_ID = re.compile(r"005[A-Za-z0-9]{12,15}")
-_CLOCK_SKEW = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,67 @@
-"""What the Metadata API answers, as plain data.
+"""What the Metadata API answers, as plain data and as JSON.
 
-Field names follow Salesforce's WSDL (DeployResult, DeployMessage, RetrieveResult),
-in this language's spelling.
+Field names follow Salesforce's WSDL (DeployResult, DeployMessage, RetrieveResult), in Python's
+spelling. An element that is absent, nil or of an unexpected type reads as its default.
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from sfcutover.allowlist.plan import PhaseDocument
+from sfcutover.allowlist.readback import AllowlistDocument
+from sfcutover.util.document import Document
 
 
-class DeployState(enum.Enum):
-    """What a deployment's status means for somebody who waits."""
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _time(value: object) -> str | None:
+    if not isinstance(value, datetime):
+        return None
+    return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _problems(messages: object) -> list[object]:
+    found = messages if isinstance(messages, list) else []
+    return [getattr(each, "problem", None) for each in found]
+
+
+_OptionalText = Annotated[str | None, BeforeValidator(_text)]
+_Text = Annotated[str, BeforeValidator(lambda value: _text(value) or "")]
+_Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
+_OptionalCount = Annotated[int | None, BeforeValidator(_count)]
+_Count = Annotated[int, BeforeValidator(lambda value: _count(value) or 0)]
+_Time = Annotated[str | None, BeforeValidator(_time)]
+_Bytes = Annotated[
+    bytes | None, BeforeValidator(lambda value: value if isinstance(value, bytes) else None)
+]
+_LIST = BeforeValidator(lambda value: value if isinstance(value, list) else [])
+
+
+class SoapAnswer(BaseModel):
+    """Read from zeep's object by the names of the WSDL."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True, alias_generator=to_camel)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_absent(cls, data: object) -> object:
+        return {} if data is None or isinstance(data, str) else data
+
+
+class DeployState(enum.StrEnum):
+    """What a deployment's status means for a process that waits."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -21,18 +70,17 @@ class DeployState(enum.Enum):
     CANCELED = "canceled"
 
 
-@dataclass(frozen=True)
-class DeployMessage:
+class DeployMessage(SoapAnswer):
     """One component's result. line and column are None where the org gives none."""
 
-    component_type: str
-    full_name: str
-    file_name: str
-    problem: str | None = None
-    problem_type: str | None = None
-    line: int | None = None
-    column: int | None = None
-    success: bool = True
+    component_type: _Text = ""
+    full_name: _Text = ""
+    file_name: _Text = ""
+    problem: _OptionalText = None
+    problem_type: _OptionalText = None
+    line: _OptionalCount = Field(None, alias="lineNumber")
+    column: _OptionalCount = Field(None, alias="columnNumber")
+    success: _Flag = False
 
     def __str__(self) -> str:
         """``file:line: problem``, as an editor understands it."""
@@ -41,43 +89,46 @@ class DeployMessage:
         return f"{place}: {self.problem}" if self.problem else place
 
 
-@dataclass(frozen=True)
-class TestFailure:
+class ApexTestFailure(SoapAnswer):
     """An Apex test that failed during a deployment."""
 
-    name: str
-    method: str
-    message: str
+    name: _Text = ""
+    method: _Text = Field("", alias="methodName")
+    message: _Text = ""
 
 
-@dataclass(frozen=True)
-class DeployResult:
+class ApexTestResult(SoapAnswer):
+    failures: Annotated[tuple[ApexTestFailure, ...], _LIST] = ()
+
+
+class DeployDetails(SoapAnswer):
+    component_failures: Annotated[tuple[DeployMessage, ...], _LIST] = ()
+    component_successes: Annotated[tuple[DeployMessage, ...], _LIST] = ()
+    run_test_result: ApexTestResult = ApexTestResult()
+
+
+class DeployResult(SoapAnswer):
     """How a deployment stands. Times are ISO 8601 texts in UTC, None until they exist."""
 
-    id: str
-    status: str
-    done: bool
-    success: bool
-    check_only: bool = False
-    components_deployed: int = 0
-    components_total: int = 0
-    component_errors: int = 0
-    tests_completed: int = 0
-    tests_total: int = 0
-    test_errors: int = 0
-    state_detail: str | None = None
-    error_message: str | None = None
-    canceled_by: str | None = None
-    created_by: str | None = None
-    created_date: str | None = None
-    completed_date: str | None = None
-    failures: tuple[DeployMessage, ...] = field(default=())
-    warnings: tuple[DeployMessage, ...] = field(default=())
-    test_failures: tuple[TestFailure, ...] = field(default=())
+    id: _Text = ""
+    status: _Text = ""
+    done: _Flag = False
+    success: _Flag = False
+    check_only: _Flag = False
+    components_deployed: _Count = Field(0, alias="numberComponentsDeployed")
+    components_total: _Count = Field(0, alias="numberComponentsTotal")
+    component_errors: _Count = Field(0, alias="numberComponentErrors")
+    tests_total: _Count = Field(0, alias="numberTestsTotal")
+    error_message: _OptionalText = None
+    canceled_by: _OptionalText = Field(None, alias="canceledByName")
+    created_by: _OptionalText = Field(None, alias="createdByName")
+    created_date: _Time = None
+    completed_date: _Time = None
+    details: DeployDetails = DeployDetails()
 
     @property
     def state(self) -> DeployState:
-        """Loops go on until done; success decides. A status nobody knows is still running."""
+        """A loop ends on done, success decides. An unknown status is still running."""
         if not self.done:
             return DeployState.RUNNING
         if self.status == "Canceled":
@@ -86,147 +137,117 @@ class DeployResult:
             return DeployState.PARTIAL
         return DeployState.SUCCEEDED if self.success else DeployState.FAILED
 
+    @property
+    def failures(self) -> tuple[DeployMessage, ...]:
+        return tuple(each for each in self._messages if not each.success)
 
-@dataclass(frozen=True)
-class RetrieveResult:
+    @property
+    def warnings(self) -> tuple[DeployMessage, ...]:
+        return tuple(each for each in self._messages if each.success and each.problem)
+
+    @property
+    def test_failures(self) -> tuple[ApexTestFailure, ...]:
+        return self.details.run_test_result.failures
+
+    @property
+    def _messages(self) -> tuple[DeployMessage, ...]:
+        return self.details.component_failures + self.details.component_successes
+
+
+class RetrieveResult(SoapAnswer):
     """How a retrieval stands; zip_file once it is done and succeeded.
 
     messages: what the org could not give, one sentence each.
     """
 
-    id: str
-    done: bool
-    success: bool
-    status: str = ""
-    zip_file: bytes | None = None
-    error_message: str | None = None
-    messages: tuple[str, ...] = ()
+    id: _Text = ""
+    done: _Flag = False
+    success: _Flag = False
+    status: _Text = ""
+    zip_file: _Bytes = None
+    error_message: _OptionalText = None
+    messages: Annotated[tuple[_Text, ...], BeforeValidator(_problems)] = ()
 
 
-@dataclass(frozen=True)
-class FileProperties:
+class FileProperties(SoapAnswer):
     """One component as listMetadata names it."""
 
-    metadata_type: str
+    metadata_type: _Text = Field("", alias="type")
+    full_name: _Text = ""
+    file_name: _Text = ""
+
+
+class MetadataType(SoapAnswer):
+    xml_name: _Text = ""
+
+
+class MetadataTypes(SoapAnswer):
+    """The types of metadata that the org has, by describeMetadata."""
+
+    metadata_objects: Annotated[tuple[MetadataType, ...], _LIST] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(each.xml_name for each in self.metadata_objects)
+
+
+class MessageDocument(Document):
+    component_type: str
     full_name: str
     file_name: str
+    line: int | None
+    column: int | None
+    problem: str | None
+    problem_type: str | None
 
 
-@dataclass(frozen=True)
-class MetadataTypes:
-    """What describeMetadata says the org has: type names, and whether tests are required."""
+class ResultDocument(Document):
+    """A deployment as the org reports it; times are UTC, ISO 8601."""
 
-    names: frozenset[str]
-    test_required: bool
-
-
-def read_deploy_result(answer: object) -> DeployResult:
-    details = getattr(answer, "details", None)
-    messages = _read_messages(details)
-    return DeployResult(
-        id=_text(answer, "id"),
-        status=_text(answer, "status"),
-        done=_flag(answer, "done"),
-        success=_flag(answer, "success"),
-        check_only=_flag(answer, "checkOnly"),
-        components_deployed=_count(answer, "numberComponentsDeployed"),
-        components_total=_count(answer, "numberComponentsTotal"),
-        component_errors=_count(answer, "numberComponentErrors"),
-        tests_completed=_count(answer, "numberTestsCompleted"),
-        tests_total=_count(answer, "numberTestsTotal"),
-        test_errors=_count(answer, "numberTestErrors"),
-        state_detail=_optional(answer, "stateDetail"),
-        error_message=_optional(answer, "errorMessage"),
-        canceled_by=_optional(answer, "canceledByName"),
-        created_by=_optional(answer, "createdByName"),
-        created_date=_time(answer, "createdDate"),
-        completed_date=_time(answer, "completedDate"),
-        failures=tuple(each for each in messages if not each.success),
-        warnings=tuple(each for each in messages if each.success and each.problem),
-        test_failures=_read_test_failures(details),
-    )
+    id: str
+    status: str
+    state: Literal["running", "succeeded", "partial", "failed", "canceled"]
+    done: bool
+    success: bool
+    check_only: bool
+    components_deployed: int
+    components_total: int
+    component_errors: int
+    created_by: str | None
+    created_date: str | None
+    completed_date: str | None
+    error_message: str | None
+    failures: list[MessageDocument]
+    warnings: list[MessageDocument]
 
 
-def read_retrieve_result(answer: object) -> RetrieveResult:
-    zip_file = getattr(answer, "zipFile", None)
-    return RetrieveResult(
-        id=_text(answer, "id"),
-        done=_flag(answer, "done"),
-        success=_flag(answer, "success"),
-        status=_text(answer, "status"),
-        zip_file=zip_file if isinstance(zip_file, bytes) else None,
-        error_message=_optional(answer, "errorMessage"),
-        messages=tuple(_text(each, "problem") for each in _items(answer, "messages")),
-    )
+class DeployTargetDocument(Document):
+    """outcome: deployed (read back and live), no-change, validated (--dry-run), started
+    (--async). live is what the org said afterwards, empty where it was not asked. clearance:
+    what let a phase remove addresses: the proof, or the reason that a person gave."""
+
+    target: str
+    instance_url: str
+    outcome: Literal["deployed", "no-change", "validated", "started"]
+    deployment_ids: list[str]
+    deployments: list[ResultDocument]
+    phase: PhaseDocument
+    live: list[AllowlistDocument]
+    differences: list[str]
+    clearance: str | None = None
+    follow_up: str | None = None
 
 
-def read_file_properties(answer: object) -> list[FileProperties]:
-    items = answer if isinstance(answer, list) else [answer] if answer is not None else []
-    return [
-        FileProperties(_text(each, "type"), _text(each, "fullName"), _text(each, "fileName"))
-        for each in items
-    ]
+class DeployDocument(Document):
+    schema_: Literal["sfcutover/deploy/1"] = Field("sfcutover/deploy/1", alias="schema")
+    cutover: str
+    targets: list[DeployTargetDocument]
 
 
-def read_metadata_types(answer: object) -> MetadataTypes:
-    names = frozenset(_text(each, "xmlName") for each in _items(answer, "metadataObjects"))
-    return MetadataTypes(names, _flag(answer, "testRequired"))
-
-
-def _read_messages(details: object) -> list[DeployMessage]:
-    return [
-        DeployMessage(
-            component_type=_text(each, "componentType"),
-            full_name=_text(each, "fullName"),
-            file_name=_text(each, "fileName"),
-            problem=_optional(each, "problem"),
-            problem_type=_optional(each, "problemType"),
-            line=_optional_count(each, "lineNumber"),
-            column=_optional_count(each, "columnNumber"),
-            success=_flag(each, "success"),
-        )
-        for name in ("componentFailures", "componentSuccesses")
-        for each in _items(details, name)
-    ]
-
-
-def _read_test_failures(details: object) -> tuple[TestFailure, ...]:
-    results = getattr(details, "runTestResult", None)
-    return tuple(
-        TestFailure(_text(each, "name"), _text(each, "methodName"), _text(each, "message"))
-        for each in _items(results, "failures")
-    )
-
-
-def _items(answer: object, name: str) -> list[object]:
-    value = getattr(answer, name, None)
-    return value if isinstance(value, list) else []
-
-
-def _optional(answer: object, name: str) -> str | None:
-    value = getattr(answer, name, None)
-    return str(value) if value is not None else None
-
-
-def _text(answer: object, name: str) -> str:
-    return _optional(answer, name) or ""
-
-
-def _flag(answer: object, name: str) -> bool:
-    return getattr(answer, name, None) is True
-
-
-def _optional_count(answer: object, name: str) -> int | None:
-    value = getattr(answer, name, None)
-    return value if isinstance(value, int) else None
-
-
-def _count(answer: object, name: str) -> int:
-    return _optional_count(answer, name) or 0
-
-
-def _time(answer: object, name: str) -> str | None:
-    value = getattr(answer, name, None)
-    if not isinstance(value, datetime):
-        return None
-    return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+class DeploymentDocument(Document):
+    schema_: Literal["sfcutover/deployment/1"] = Field("sfcutover/deployment/1", alias="schema")
+    target: str
+    instance_url: str
+    deployment: ResultDocument
+    live: str
+    allowlists: list[AllowlistDocument]

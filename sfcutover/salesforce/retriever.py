@@ -43,10 +43,10 @@ _DAMAGED = (
     struct.error,
     EOFError,
     OSError,
-    RuntimeError,  # encrypted; NotImplementedError: a compression nobody knows
+    RuntimeError,  # encrypted; NotImplementedError: an unknown compression
     ValueError,  # names that are no UTF-8, offsets outside the file
 )
-_HINT = "nothing of it was used; retrieve again, and if it stays so, look at what is in the way"
+_HINT = "nothing of it was used; retrieve again, or check what is between here and the org"
 
 
 def read_zip(data: bytes, where: str) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Where a session comes from: five providers, each able or unable to get another one."""
+"""Where a session comes from: five providers, each able or unable to renew it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from sfcutover.util.secrets import Secret, redact
 
 CLI_TIMEOUT_SECONDS = 60
 _MAX_QUOTED = 200
+_OK = 200
 _SERVER_ERROR = 500
 _JWT_LIFETIME = timedelta(minutes=3)
 _AUTH_URL = re.compile(
@@ -70,7 +71,7 @@ def provider_for(config: OrgConfig) -> SessionProvider:
 
 
 class AccessTokenProvider:
-    """An access token that somebody else got; there is no way to renew it."""
+    """An access token obtained elsewhere; there is no way to renew it."""
 
     can_renew = False
 
@@ -204,10 +205,9 @@ class ClientCredentialsProvider:
 class AuthUrlProvider:
     """An SFDX auth URL: ``force://clientId:clientSecret:refreshToken@host``.
 
-    Using it redeems its refresh token. Should the org rotate that token, the new one
-    is written back where the URL was read from a file, before anything else happens;
-    elsewhere it can't be kept: this provider goes on with it, a warning says that the
-    URL is used up.
+    Using it redeems its refresh token. If the org rotates that token, the new one is
+    written back first where the URL was read from a file. Elsewhere it can't be kept:
+    this provider continues with it, and a warning says that the URL is used up.
     """
 
     can_renew = True
@@ -254,40 +254,29 @@ class AuthUrlProvider:
 
 
 def _login(
-    login_url: str, data: dict[str, str], on_rotation: Callable[[str], None] | None = None
+    login_url: str, data: dict[str, str], on_rotation: Callable[[str], None] = lambda _: None
 ) -> Session:
     """Ask the token endpoint. on_rotation gets a new refresh token before anything else."""
-    from simple_salesforce.exceptions import SalesforceAuthenticationFailed
-    from simple_salesforce.login import token_login
-
-    http = new_session()
     url = f"{login_url}/services/oauth2/token"
-
-    def read_answer(response: requests.Response, **_: object) -> None:
-        if response.is_redirect:
-            return  # refused by the session
-        token = _answer_of(response, url).get("refresh_token")
-        if on_rotation and token and isinstance(token, str) and token != data["refresh_token"]:
-            on_rotation(token)
-
-    http.hooks["response"].append(read_answer)
     try:
-        with warnings.catch_warnings():
-            # It names a URL to visit; the error below says more.
-            warnings.filterwarnings("ignore", r"\s*If your connected app")
-            token, host = token_login(url, data, "", data.get("client_id", ""), None, None, http)
-    except SalesforceAuthenticationFailed as error:
-        raise _refused(login_url, error.code, error.auth_message) from error
+        with new_session() as http:
+            response = http.post(url, data)
     except requests.RequestException as error:
         raise network_error(error, url, _UNTOUCHED) from error
-    except AttributeError as error:
-        raise _refused(login_url, "HTTP 200", "the answer holds no instance URL") from error
-    finally:
-        http.close()
-    if not token or not isinstance(token, str):
+    answer = _answer_of(response, url)
+    renewed = _text(answer, "refresh_token")
+    if renewed and renewed != data.get("refresh_token"):
+        on_rotation(renewed)
+    if response.status_code != _OK:
+        raise _refused(login_url, answer.get("error"), answer.get("error_description"))
+    token, instance_url = _text(answer, "access_token"), _text(answer, "instance_url")
+    if not token:
         raise _refused(login_url, "HTTP 200", "the answer holds no access token")
-    scheme = urlsplit(login_url).scheme
-    return Session(check_url(f"{scheme}://{host}", login_url), Secret(token))
+    if not instance_url:
+        raise _refused(login_url, "HTTP 200", "the answer holds no instance URL")
+    # An org that answered over TLS is spoken to over TLS, whatever it calls itself.
+    host = instance_url.removeprefix("http://").removeprefix("https://")
+    return Session(check_url(f"{urlsplit(login_url).scheme}://{host}", login_url), Secret(token))
 
 
 def _answer_of(response: requests.Response, url: str) -> Mapping[str, object]:

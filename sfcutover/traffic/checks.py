@@ -1,7 +1,7 @@
 """What must hold while watching, beside the canary: a Prometheus query, or a command.
 
-A check says one of four things, which are never mixed: that it holds, that it does not,
-that nobody can tell from what was seen, or that it could not look at all.
+A check has one of four verdicts, which are never mixed: it passed, it failed, what was seen
+does not tell, or there was nothing to see.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
@@ -20,16 +19,19 @@ import requests
 from sfcutover.config.traffic import Check, Condition, PrometheusCheck
 from sfcutover.config.values import SecretReference
 from sfcutover.errors import ConfigError, SfcutoverError
-from sfcutover.util.http import is_loopback_url, network_error, new_session
+from sfcutover.util.http import is_http_url, is_loopback_url, network_error, new_session
 from sfcutover.util.processes import Ended, child_environment, run_in_group
-from sfcutover.util.secrets import redact
+from sfcutover.util.secrets import one_line
 
-if TYPE_CHECKING:
-    from sfcutover.config.traffic import Check
+_OK = 200
+_SHOWN_SERIES = 3
+_NO_SERIES = (
+    "the query found no series (they are stale or never were; a comparison belongs in condition)"
+)
 
 
 class Verdict(enum.StrEnum):
-    """What one look at a check says."""
+    """The result of a check, made once."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -39,80 +41,69 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One look. detail: one line for people; it may quote what was seen."""
+    """A check made once. detail: one line for people; it may quote what was seen."""
 
     name: str
     verdict: Verdict
     detail: str
 
 
-Look = Callable[[], CheckResult]
+_VERDICTS = {0: Verdict.PASSED, 1: Verdict.FAILED, 2: Verdict.INCONCLUSIVE}
+Checker = Callable[[], CheckResult]  # makes the check once; never raises
 
 
-def check_for(config: Check, secrets_env: frozenset[str] = frozenset()) -> Look:
-    """The check as something to call again and again; a call never raises.
+def checker_for(config: Check, secrets_env: frozenset[str] = frozenset()) -> Checker:
+    """What makes the check, each time it is called.
 
     secrets_env: variables that a check's command does not get.
     Raises ConfigError for what can't work at all: an unset variable, a URL that is
     none, a program that is not there.
     """
     if config.prometheus is not None:
-        pass
-
-        return prometheus_check(config.prometheus, config.title, config.timeout)
-    pass
-
-    return command_check(config, secrets_env)
+        return _prometheus_checker(config.prometheus, config.title, config.timeout)
+    return _command_checker(config, secrets_env)
 
 
-_OK = 200
-_SHOWN_SERIES = 3
-_LONGEST_TEXT = 200  # characters of the server's own words
-_NO_SERIES = (
-    "the query found no series (they are stale or never were; a comparison belongs in condition)"
-)
-
-
-class NoAnswerError(Exception):
+class QueryError(Exception):
     """Why there is no result of a query."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class QueryResult:
     """The result of an instant query: a value per series, and what the server remarked."""
 
     values: tuple[tuple[str, float], ...]
     warnings: tuple[str, ...]
 
 
-def judge(answer: Answer, condition: Condition) -> tuple[Verdict, str]:
-    """The verdict on an answer, and why."""
-    failed = [each for each in answer.values if not _holds(each[1], condition)]
-    unknown = [each for each in answer.values if math.isnan(each[1])]
+def judge(result: QueryResult, condition: Condition) -> tuple[Verdict, str]:
+    """The verdict on a result, and why."""
+    failed = [each for each in result.values if not _holds(each[1], condition)]
+    unknown = [each for each in result.values if math.isnan(each[1])]
     if failed:
         verdict, detail = Verdict.FAILED, f"{_shown(failed)} is not {condition}"
     elif unknown:
         verdict, detail = Verdict.INCONCLUSIVE, f"{_shown(unknown)} is no number"
-    elif not answer.values:
+    elif not result.values:
         verdict, detail = Verdict.INCONCLUSIVE, _NO_SERIES
     else:
-        verdict, detail = Verdict.PASSED, f"{_shown(answer.values)} is {condition}"
-    return verdict, "; warning: ".join([detail, *answer.warnings])
+        verdict, detail = Verdict.PASSED, f"{_shown(result.values)} is {condition}"
+    return verdict, "; warning: ".join([detail, *result.warnings])
 
 
-def read_answer(status: int, body: bytes) -> Answer:
-    """The answer in an HTTP body. Raises NoAnswerError for everything else."""
+def read_result(status: int, body: bytes) -> QueryResult:
+    """The result in an HTTP body. Raises QueryError for everything else."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise NoAnswerError(f"HTTP {status} with something that is no answer of Prometheus")
+        raise QueryError(f"HTTP {status} with something that is no answer of Prometheus")
     if status != _OK or document.get("status") != "success":
         kind, words = _text(document.get("errorType")), _text(document.get("error"))
-        raise NoAnswerError(f"HTTP {status}: {kind}: {words}")
+        raise QueryError(f"HTTP {status}: {kind}: {words}")
     warnings = document.get("warnings")
-    return Answer(
+    return QueryResult(
         _values_in(document.get("data")),
         tuple(_text(each) for each in warnings) if isinstance(warnings, list) else (),
     )
@@ -126,10 +117,10 @@ def _values_in(data: object) -> tuple[tuple[str, float], ...]:
             case {"resultType": "scalar", "result": sample}:
                 return (("the value", _number(sample)),)
             case {"resultType": str(kind)}:
-                raise NoAnswerError(f"the query gives a {_text(kind)}, not one number a series")
+                raise QueryError(f"the query gives a {_text(kind)}, not one number a series")
     except (KeyError, TypeError, ValueError, AttributeError):
         pass
-    raise NoAnswerError("the answer holds something that is not one number a series")
+    raise QueryError("the answer holds something that is not one number a series")
 
 
 def _number(sample: object) -> float:
@@ -156,16 +147,12 @@ def _shown(values: Sequence[tuple[str, float]]) -> str:
 
 
 def _text(value: object) -> str:
-    """The server's words on one line, masked before a cut could halve a secret."""
-    return " ".join(redact(str(value)).split())[:_LONGEST_TEXT] if value is not None else ""
+    """The server's own words."""
+    return one_line(str(value)) if value is not None else ""
 
 
-_VERDICTS = {0: Verdict.PASSED, 1: Verdict.FAILED, 2: Verdict.INCONCLUSIVE}
-_COMMAND_LONGEST_TEXT = 200  # characters of the command's last line
-
-
-def command_check(config: Check, secrets_env: frozenset[str]) -> Look:
-    """The check: exit status 0 passed, 1 failed, 2 inconclusive, anything else an error.
+def _command_checker(config: Check, secrets_env: frozenset[str]) -> Checker:
+    """Exit status 0 passed, 1 failed, 2 inconclusive, anything else an error.
 
     The command gets no variable of secrets_env; config.timeout (seconds) ends it and all
     it has started. Raises ConfigError if there is no such program.
@@ -178,7 +165,7 @@ def command_check(config: Check, secrets_env: frozenset[str]) -> Look:
             hint="check the name and PATH; a command runs without a shell",
         )
 
-    def look() -> CheckResult:
+    def check() -> CheckResult:
         last = _LastLine()
         try:
             environment = child_environment(secrets_env)
@@ -189,7 +176,7 @@ def command_check(config: Check, secrets_env: frozenset[str]) -> Look:
         detail = f"{ended}: {last.text}" if last.text else str(ended)
         return CheckResult(config.title, _verdict(ended), detail)
 
-    return look
+    return check
 
 
 class _LastLine:
@@ -198,7 +185,7 @@ class _LastLine:
     text = ""
 
     def take(self, line: str) -> None:
-        self.text = " ".join(line.split())[:_COMMAND_LONGEST_TEXT] or self.text
+        self.text = one_line(line) or self.text
 
 
 def _verdict(ended: Ended) -> Verdict:
@@ -207,10 +194,10 @@ def _verdict(ended: Ended) -> Verdict:
     return _VERDICTS.get(ended.status, Verdict.ERROR)
 
 
-def prometheus_check(config: PrometheusCheck, name: str, timeout: float) -> Look:
-    """The check. timeout: seconds, to connect and between two reads, and for the query itself.
+def _prometheus_checker(config: PrometheusCheck, name: str, timeout: float) -> Checker:
+    """timeout: seconds, to connect and between two reads, and for the query itself.
 
-    The token is read at every look, as it may be renewed in between.
+    The token is read for every check, as it may be renewed in between.
     Raises ConfigError if the URL or the token can't be used.
     """
     url = _base_url(config)
@@ -218,20 +205,19 @@ def prometheus_check(config: PrometheusCheck, name: str, timeout: float) -> Look
     if config.token is not None:
         _bearer(config.token)
 
-    def look() -> CheckResult:
+    def check() -> CheckResult:
         try:
-            answer = _ask(url, config, timeout)
-            verdict, detail = judge(answer, condition)
-        except (SfcutoverError, NoAnswerError) as error:
+            verdict, detail = judge(_query(url, config, timeout), condition)
+        except (SfcutoverError, QueryError) as error:
             verdict, detail = Verdict.ERROR, str(error)
         except requests.RequestException as error:
             verdict, detail = Verdict.ERROR, network_error(error, url, "").message
         return CheckResult(name, verdict, detail)
 
-    return look
+    return check
 
 
-def _ask(url: str, config: PrometheusCheck, timeout: float) -> Answer:
+def _query(url: str, config: PrometheusCheck, timeout: float) -> QueryResult:
     headers = {"Authorization": _bearer(config.token)} if config.token else {}
     with new_session() as session:
         response = session.get(
@@ -242,14 +228,14 @@ def _ask(url: str, config: PrometheusCheck, timeout: float) -> Answer:
         )
     if response.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
         words = "the token was not accepted" if config.token else "it asks for a token"
-        raise NoAnswerError(f"HTTP {response.status_code}: {words}")
-    return read_answer(response.status_code, response.content)
+        raise QueryError(f"HTTP {response.status_code}: {words}")
+    return read_result(response.status_code, response.content)
 
 
 def _base_url(config: PrometheusCheck) -> str:
     """The server's URL, which may have a path. An error never quotes it."""
     url = config.url.read().rstrip("/")
-    if not _is_plain_url(url):
+    if not is_http_url(url) or urlsplit(url).query or urlsplit(url).fragment:
         raise ConfigError(
             "the URL of prometheus is not an http or https URL of a server",
             where=config.url.where,
@@ -262,16 +248,6 @@ def _base_url(config: PrometheusCheck) -> str:
             hint="write https://…, or leave token: out",
         )
     return url
-
-
-def _is_plain_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port_is_one = parts.port != 0
-    except ValueError:
-        return False
-    extra = "@" in parts.netloc or parts.query or parts.fragment
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_one and not extra
 
 
 def _bearer(token: SecretReference) -> str:

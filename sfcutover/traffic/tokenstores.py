@@ -1,19 +1,27 @@
-"""A refresh token in a file that is its owner's alone."""
+"""The stores of a refresh token: a file, a pair of commands, or an environment variable."""
 
 from __future__ import annotations
 
 import os
 import stat
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
+from sfcutover.config import traffic
 from sfcutover.errors import ConfigError, OperationFailedError
-from sfcutover.traffic.oauth import is_token
-from sfcutover.util.files import file_lock, fingerprint, prove_writable, state_folder, write_durably
+from sfcutover.traffic.redemption import is_token
+from sfcutover.traffic.tokenrecovery import NotWrittenError, RecoveryFile
+from sfcutover.util.files import (
+    fingerprint,
+    prove_writable,
+    state_folder,
+    token_lock,
+    write_durably,
+)
 from sfcutover.util.secrets import (
     COMMAND_TIMEOUT_SECONDS,
     MAX_SECRET_BYTES,
@@ -22,146 +30,74 @@ from sfcutover.util.secrets import (
     secret_from_environment,
 )
 
-RETRY_SECONDS = (0.2, 0.8, 2.0)  # pauses between the tries to write to a store
-
-
-class NotWrittenError(Exception):
-    """Why a store did not take a token; never quotes one."""
-
-
-class RecoveryFile:
-    """For one store. identity: what tells the store from others; label: its name for people."""
-
-    def __init__(self, identity: str, label: str) -> None:
-        self.path: Path = state_folder() / f"recovery-{fingerprint(identity)}.token"
-        self._label = label
-
-    def save(self, token: Secret, replaced: Secret | None) -> None:
-        """Durable and 0600 when it returns. Raises OSError."""
-        mark = fingerprint(replaced.reveal()) if replaced else "unknown"
-        write_durably(self.path, f"{token.reveal()}\n{mark}\n")
-
-    def drop(self) -> None:
-        """What stays all the same is found to be in the store, and dropped, by the next read."""
-        with suppress(OSError):
-            self.path.unlink(missing_ok=True)
-
-    def pending(self, current: Secret) -> Secret | None:
-        """The token that the store should hold in place of its current one, if any.
-
-        Raises ConfigError if that can't be told.
-        """
-        try:
-            token, mark = self.path.read_text(encoding="utf-8").split()
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError):
-            raise self._unclear("it can't be read") from None
-        if token == current.reveal():
-            self.drop()
-            return None
-        if mark != fingerprint(current.reveal()):
-            raise self._unclear(f"{self._label} has changed since")
-        return Secret(token)
-
-    def write_or_save(
-        self, write: Callable[[], None], token: Secret, replaced: Secret | None
-    ) -> None:
-        """Call write until it works, with growing pauses; at last keep the token here.
-
-        write raises NotWrittenError. Raises OperationFailedError saying where the token is.
-        """
-        for pause in (*RETRY_SECONDS, None):
-            try:
-                write()
-            except NotWrittenError as error:
-                if pause is None:
-                    raise self._saved(str(error), token, replaced) from None
-                time.sleep(pause)
-            else:
-                return
-
-    def _saved(self, reason: str, token: Secret, replaced: Secret | None) -> OperationFailedError:
-        try:
-            self.save(token, replaced)
-        except OSError as error:
-            return self._lost(f"{reason}; {self.path}: {error.strerror}")
-        return OperationFailedError(
-            f"{self._label} did not take the new refresh token ({reason}); the token is in "
-            f"{self.path}",
-            hint="repair the store, then run this again: it puts that token there first",
-            tokens="the old refresh token is void; the new one works, and stands only in that "
-            "file. Other customers' tokens are untouched",
-        )
-
-    def _lost(self, reason: str) -> OperationFailedError:
-        return OperationFailedError(
-            f"the new refresh token could be kept nowhere ({reason})",
-            hint="repair the store, authorize the app again, and put the new refresh token there",
-            tokens="this grant is lost: its old token is void. Other customers' tokens are "
-            "untouched",
-        )
-
-    def _unclear(self, reason: str) -> ConfigError:
-        return ConfigError(
-            f"{self.path} keeps a newer refresh token for {self._label}, but {reason}",
-            hint="find out which token works: put the file's first line into the store, or trust "
-            "the store; then delete the file",
-        )
-
-
-def unkept(reason: str, where: str) -> OperationFailedError:
-    """A new token has come and has nowhere to go."""
-    return OperationFailedError(
-        f"the org rotated the refresh token, and the new one can't be kept: {reason}",
-        where=where,
-        hint="authorize the app again and keep its token in a file: refresh_token: {file: PATH}",
-        tokens="the grant's old refresh token is void and its new one is gone: this grant is "
-        "lost. Other customers' tokens are untouched",
-    )
-
-
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-@dataclass(unsafe_hash=True)
-class FileStore:
-    """A file that is its owner's alone. path: the real one; a link is followed once."""
+class TokenStore(Protocol):
+    """The store of one refresh token."""
 
-    path: Path
+    @property
+    def writable(self) -> bool:
+        """True if a new token can be stored."""
+
+    @property
+    def may_rotate(self) -> bool:
+        """True unless cutover.yaml says that a redemption brings no new token."""
+
+    @property
+    def where(self) -> str:
+        """``file:line`` of cutover.yaml."""
+
+    def read(self) -> Secret:
+        """The token that is valid now. Raises ConfigError."""
+
+    def write(self, token: Secret, replaced: Secret) -> None:
+        """Store a new token in place of the one read; durable when it returns.
+
+        Raises OperationFailedError saying where the token is.
+        """
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the lock of this token, which one thread of one process has at a time."""
+
+
+def token_store(config: traffic.TokenStore) -> TokenStore:
+    """The store that cutover.yaml names; nothing is read yet."""
+    may_rotate = config.rotation is not False
+    if config.file is not None:
+        return FileStore(config.where, may_rotate, Path(os.path.realpath(config.file)))
+    if config.env is not None:
+        return EnvironmentStore(config.where, may_rotate, config.env)
+    return CommandStore(config.where, may_rotate, config.get, config.put)
+
+
+@dataclass(frozen=True)
+class FileStore:
+    """A file that only its owner can read. path: the real one; a link is followed once."""
+
     where: str
     may_rotate: bool
+    path: Path
     writable: bool = field(default=True, init=False)
-    _last: Secret | None = field(default=None, init=False, repr=False, compare=False)
 
     def read(self) -> Secret:
         """Raises ConfigError unless the file is the owner's alone and holds one token."""
-        token = self._recovered(self._read_file())
-        self._last = token
-        return token
+        return self._recovery().recover(self._read_file(), self._write_file)
 
-    def write(self, token: Secret) -> None:
+    def write(self, token: Secret, replaced: Secret) -> None:
         """Raises OperationFailedError saying where the token is if the file can't be written."""
-        recovery = RecoveryFile(f"file {self.path}", str(self.path))
-        recovery.write_or_save(lambda: self._write_file(token), token, self._last)
-        self._last = token
+        self._recovery().write_or_save(self._write_file, token, replaced)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """The lock lies beside the file. Raises ConfigError if the folder takes no new file."""
-        with file_lock(self.path.with_name(f".{self.path.name}.lock"), f"the token {self.path}"):
+        with token_lock(self.path.with_name(f".{self.path.name}.lock"), f"the token {self.path}"):
             if self.may_rotate:
                 prove_writable(self.path.parent, self.where)
             yield
 
-    def _recovered(self, current: Secret) -> Secret:
-        recovery = RecoveryFile(f"file {self.path}", str(self.path))
-        pending = recovery.pending(current)
-        if pending is None:
-            return current
-        recovery.write_or_save(lambda: self._write_file(pending), pending, current)
-        recovery.drop()
-        return pending
+    def _recovery(self) -> RecoveryFile:
+        return RecoveryFile(f"file {self.path}", str(self.path))
 
     def _write_file(self, token: Secret) -> None:
         try:
@@ -200,7 +136,7 @@ class FileStore:
             raise self._unfit("has a second name (a hard link), which would keep a void token")
         folder = self.path.parent.stat().st_mode
         if folder & stat.S_IWOTH and not folder & stat.S_ISVTX:
-            raise self._unfit("lies in a folder where everybody may replace it")
+            raise self._unfit("lies in a folder where any user may replace it")
 
     def _unfit(self, reason: str, hint: str | None = None) -> ConfigError:
         default = "the file holds the refresh token and nothing else, mode 0600, and is yours"
@@ -209,18 +145,17 @@ class FileStore:
         )
 
 
-@dataclass(unsafe_hash=True)
+@dataclass(frozen=True)
 class CommandStore:
     """get prints the token; put reads a new one from its stdin. Both run without a shell.
 
-    The lock and the recovery file are this machine's: put no other machine on this token.
+    The lock and the recovery file are this machine's: use the token on no other machine.
     """
 
-    get: tuple[str, ...]
-    put: tuple[str, ...]
     where: str
     may_rotate: bool
-    _last: Secret | None = field(default=None, init=False, repr=False, compare=False)
+    get: tuple[str, ...]
+    put: tuple[str, ...]
 
     @property
     def writable(self) -> bool:
@@ -235,32 +170,27 @@ class CommandStore:
                 where=self.where,
                 hint="it must print the token and nothing else",
             )
-        self._last = current
-        pending = self._recovery().pending(current) if self.writable else None
-        if pending is not None:
-            self.write(pending)
-        return pending or current
+        return self._recovery().recover(current, self._run_put) if self.writable else current
 
-    def write(self, token: Secret) -> None:
-        """The token lies in the recovery file while put runs, so that no kill loses it.
+    def write(self, token: Secret, replaced: Secret) -> None:
+        """The token is in the recovery file while put runs, so that no kill loses it.
 
         Raises OperationFailedError saying where the token is if put keeps failing.
         """
         if not self.writable:
-            raise unkept(f"the command {self.get[0]} has no put", self.where)
+            raise _no_store(f"the command {self.get[0]} has no put", self.where)
         recovery = self._recovery()
         with suppress(OSError):  # then put alone has to do
-            recovery.save(token, self._last)
-        recovery.write_or_save(lambda: self._run_put(token), token, self._last)
+            recovery.save(token, replaced)
+        recovery.write_or_save(self._run_put, token, replaced)
         recovery.drop()
-        self._last = token
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Raises ConfigError if the folder of the recovery file takes no new file."""
         folder = state_folder()
         path = folder / f"command-{fingerprint(self._identity)}.lock"
-        with file_lock(path, f"the token of {self.get[0]}"):
+        with token_lock(path, f"the token of {self.get[0]}"):
             if self.may_rotate:
                 prove_writable(folder, self.where)
             yield
@@ -274,7 +204,7 @@ class CommandStore:
 
     def _run_put(self, token: Secret) -> None:
         try:
-            done = subprocess.run(  # noqa: S603 - the argv is the person's own, no shell
+            done = subprocess.run(  # noqa: S603 - the configured argv, no shell
                 self.put,
                 input=token.reveal().encode() + b"\n",
                 stdout=subprocess.DEVNULL,
@@ -290,13 +220,13 @@ class CommandStore:
             raise NotWrittenError(f"exit code {done.returncode}")
 
 
-@dataclass(unsafe_hash=True)
+@dataclass(frozen=True)
 class EnvironmentStore:
-    """The variable of this name; whatever is told to it is lost."""
+    """An environment variable, which can't take a new token."""
 
-    name: str
     where: str
     may_rotate: bool
+    name: str
     writable: bool = field(default=False, init=False)
 
     def read(self) -> Secret:
@@ -310,12 +240,22 @@ class EnvironmentStore:
             )
         return token
 
-    def write(self, token: Secret) -> None:
+    def write(self, token: Secret, replaced: Secret) -> None:
         """Always raises OperationFailedError; the token is shown nowhere."""
-        raise unkept(f"the environment variable {self.name} can't be written", self.where)
+        raise _no_store(f"the environment variable {self.name} can't be written", self.where)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         path = state_folder() / f"environment-{fingerprint(self.read().reveal())}.lock"
-        with file_lock(path, f"the token in {self.name}"):
+        with token_lock(path, f"the token in {self.name}"):
             yield
+
+
+def _no_store(reason: str, where: str) -> OperationFailedError:
+    return OperationFailedError(
+        f"the org rotated the refresh token, and the new one can't be stored: {reason}",
+        where=where,
+        hint="authorize the app again and keep its token in a file: refresh_token: {file: PATH}",
+        tokens="the grant's old refresh token is void and its new one is gone: this grant is "
+        "lost. Other customers' tokens are untouched",
+    )

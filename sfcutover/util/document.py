@@ -1,4 +1,4 @@
-"""What every document is made of."""
+"""The base of everything that is written as JSON."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ _COMMANDS = TypeAdapter(list[Command])
 
 
 class Document(BaseModel):
-    """Base of everything that is written as JSON."""
+    """A model with a JSON Schema in schemas/. It also validates an object with its attributes."""
 
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
         populate_by_name=True,
+        from_attributes=True,
         json_schema_serialization_defaults_required=True,  # all is written, defaults too
     )
 

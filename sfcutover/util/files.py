@@ -1,16 +1,20 @@
-"""Writing a file so that it survives a crash: whole, on disk, and readable by its owner only."""
+"""Files that survive a crash, locks that do not, and the folder for this tool's state.
+
+A file is written whole, on disk, and readable by its owner only.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+from platformdirs.unix import Unix
 
 from sfcutover.errors import ConfigError, OperationFailedError
 
@@ -49,7 +53,7 @@ def make_folders_durably(folder: Path) -> None:
 
 
 def write_new(path: Path, text: str, *, force: bool) -> None:
-    """Write a file a person will edit (UTF-8, mode 0644 less the umask), whole or not at all.
+    """Write a file for a person to edit (UTF-8, mode 0644 less the umask), whole or not at all.
 
     Raises FileExistsError if it is there and force is not set, and OSError.
     """
@@ -82,7 +86,7 @@ def resource_folder(name: str) -> Path:
 
 
 LOCK_SECONDS = 300.0  # one redemption and its storing take less
-_PAUSE_SECONDS = 0.01
+_POLL_SECONDS = 0.01
 _SPARE_BYTES = 32 * 1024  # twice the longest token
 
 
@@ -92,15 +96,14 @@ def fingerprint(text: str) -> str:
 
 
 def state_folder() -> Path:
-    """``$XDG_STATE_HOME/sfcutover``, else ``~/.local/state/sfcutover``; made if missing.
+    """``$XDG_STATE_HOME/sfcutover``, else ``~/.local/state/sfcutover``, on macOS too; made if
+    missing.
 
-    Raises ConfigError if it can't be made, or others can write it: it keeps locks, and
+    Raises ConfigError if it can't be made, or others can write it: it holds locks, and
     tokens that no store took.
     """
-    base = os.environ.get("XDG_STATE_HOME", "")
     try:
-        home = Path(base) if base.startswith("/") else Path.home() / ".local" / "state"
-        folder = home / "sfcutover"
+        folder = Unix("sfcutover").user_state_path
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
     except (OSError, RuntimeError) as error:
@@ -124,62 +127,51 @@ def prove_writable(folder: Path, where: str) -> None:
         raise ConfigError(
             f"the folder {folder} takes no new token: {error.strerror}",
             where=where,
-            hint="make room, or make it yours to write: a token that is replaced must be kept",
+            hint="make room, or make it yours to write: a token that is replaced must be stored",
         ) from None
 
 
-@contextmanager
-def file_lock(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file (made if missing, never removed). what: names it in an error.
+def process_lock(path: Path) -> FileLock:
+    """A lock that ends with its process, after kill -9 too, and that no child inherits.
 
-    Raises OperationFailedError after LOCK_SECONDS, and ConfigError if it can't be opened.
+    Each call gives a lock of its own, which keeps threads apart as it does processes, and
+    which also ends with the last reference to it. The lock file is made if missing and stays.
+    Its acquire raises filelock.Timeout, and OSError where the file system has no such locks.
     """
-    deadline = time.monotonic() + LOCK_SECONDS
-    while (descriptor := try_lock(path)) is None:
-        if time.monotonic() > deadline:
-            raise OperationFailedError(
-                f"{what} is in use: another process has held {path} for {LOCK_SECONDS:.0f} s",
-                hint="see which (fuser shows it), wait for it to end, then run this again",
-            )
-        time.sleep(_PAUSE_SECONDS)
+    return FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False)
+
+
+def is_held(path: Path) -> bool:
+    """True if a process, this one included, holds the lock of this file."""
     try:
-        yield
-    finally:
-        os.close(descriptor)
+        with process_lock(path).acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
 
 
-def try_lock(path: Path) -> int | None:
-    """The lock's descriptor, or None while somebody has it. Raises ConfigError."""
-    descriptor = _open(path)
+@contextmanager
+def token_lock(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock of a token that is redeemed. what: names the token in an error.
+
+    Raises OperationFailedError after LOCK_SECONDS, and ConfigError if the lock file can't be
+    opened.
+    """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if _same_file(descriptor, path):
-            return descriptor
-    except BlockingIOError:
-        pass
-    except BaseException:
-        os.close(descriptor)
-        raise
-    os.close(descriptor)
-    return None
-
-
-def _open(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        path.parent.resolve(strict=True)  # acquire would make a folder that is missing
+        lock = process_lock(path).acquire(timeout=LOCK_SECONDS, poll_interval=_POLL_SECONDS)
+    except Timeout:
+        raise OperationFailedError(
+            f"{what} is in use: another process has held {path} for {LOCK_SECONDS:.0f} s",
+            hint="see which (fuser shows it), wait for it to end, then run this again",
+        ) from None
     except OSError as error:
         raise ConfigError(
             f"the lock file {path} can't be opened: {error.strerror}",
             hint="the folder must be yours to write, and the file no link",
         ) from None
-
-
-def _same_file(descriptor: int, path: Path) -> bool:
-    """False if somebody removed the file between opening and locking."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+    with lock:
+        yield
 
 
 def _no_folder(reason: str) -> ConfigError:

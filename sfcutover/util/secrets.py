@@ -27,6 +27,7 @@ COMMAND_TIMEOUT_SECONDS = 30
 MAX_SECRET_BYTES = 64 * 1024
 _SHORTEST_REDACTED = 4  # anything shorter would blank out ordinary words
 _SHORTEST_LINE = 16  # of a secret of several lines, such as a key
+MAX_QUOTED = 200  # characters of a text from elsewhere
 
 _known: set[str] = set()
 
@@ -87,6 +88,13 @@ def redact(text: str) -> str:
         parts += [text[end:start], MASK]
         end = stop
     return "".join(parts) + text[end:]
+
+
+def one_line(text: str) -> str:
+    """A text from elsewhere, safe to show: one short line, masked before a cut could halve a
+    secret."""
+    printable = "".join(each if each.isprintable() else " " for each in redact(text))
+    return " ".join(printable.split())[:MAX_QUOTED]
 
 
 def _forms(value: str) -> Iterator[str]:
@@ -196,7 +204,7 @@ def _reason(error: Exception) -> str:
 
 def _output_of(argv: list[str]) -> bytes:
     deadline = time.monotonic() + COMMAND_TIMEOUT_SECONDS
-    with subprocess.Popen(  # noqa: S603 - the argv is the person's own, no shell
+    with subprocess.Popen(  # noqa: S603 - the configured argv, no shell
         argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
         try:
@@ -244,7 +252,8 @@ class RedactingFormatter(logging.Formatter):
 def log_to_stderr(verbosity: int) -> None:
     """Log at INFO with -v, at DEBUG with -vv; nothing without.
 
-    zeep stays at WARNING whatever is asked for: at DEBUG it logs whole envelopes.
+    zeep stays at WARNING whatever is asked for: at DEBUG it logs whole envelopes. So does
+    filelock, which logs every try.
     """
     if verbosity <= 0:
         return
@@ -253,4 +262,5 @@ def log_to_stderr(verbosity: int) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO if verbosity == 1 else logging.DEBUG)
-    logging.getLogger("zeep").setLevel(logging.WARNING)
+    for name in ("zeep", "filelock"):
+        logging.getLogger(name).setLevel(logging.WARNING)

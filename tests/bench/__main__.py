@@ -24,7 +24,8 @@ from sfcutover.allowlist.component import Component, Field
 from sfcutover.allowlist.package import build_package
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.templates import Templates
-from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.scenario import Scenario
 from tests.bench.measure import Command, Sample, in_turn, median_memory, median_wall
 from tests.bench.runs import run_overhead
 from tests.bench.traffic import redemption_rate, rollback_latency

@@ -15,10 +15,12 @@ import requests
 import yaml
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.scenario import Scenario
 from sfcutover.traffic.egress import Egress
-from sfcutover.traffic.oauth import Outcome, TokenEndpoint
 from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.traffic.redemption import RedemptionOutcome
+from sfcutover.traffic.tokenendpoint import TokenEndpoint
 from sfcutover.util.secrets import Secret
 
 AT_ONCE = 32
@@ -60,7 +62,7 @@ def _redeemers(emulator: Emulator) -> tuple[Callable[[str], bool], Callable[[str
     session = egress.session()
 
     def ours(token: str) -> bool:
-        return endpoint.redeem(Secret(token), session).outcome is Outcome.REDEEMED
+        return endpoint.redeem(Secret(token), session).outcome is RedemptionOutcome.REDEEMED
 
     def bare(token: str) -> bool:
         form = {

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from sfcutover.emulator import Scenario
+from sfcutover.emulator.scenario import Scenario
 from tests.chaos.world import NEW, World, world
 
 AT_ONCE = 4  # they wait most of the time

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from sfcutover.emulator import Scenario
 from sfcutover.emulator.faults import Fault
+from sfcutover.emulator.scenario import Scenario
 from tests.chaos.world import NEW, OLD, World, wait_until, world
 from tests.real import postgres
 

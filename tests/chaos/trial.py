@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from sfcutover.emulator import Scenario
-from sfcutover.emulator.deployment import Deployment, Status
+from sfcutover.emulator.deployments import Deployment, Status
 from tests.chaos.faults import TROUBLES, Trouble
 from tests.chaos.world import NEW, OLD, Customers, World, world
 

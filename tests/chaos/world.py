@@ -21,7 +21,7 @@ from sqlalchemy import make_url
 
 from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.emulator import Emulator, Scenario
-from tests.emulator.traffic import redeem
+from tests.integration.emulator.traffic import redeem
 from tests.support import client_credentials
 
 OLD = ("127.0.0.11", "127.0.0.12")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 from tests.interop import install
 
 _TIMEOUT = 120.0  # seconds; a command takes one or two

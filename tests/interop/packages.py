@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from sfcutover.allowlist.carriers import CARRIERS, OAUTH_POLICIES
 from sfcutover.cli import cli
-from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.scenario import Scenario
 
 PHASES = ("add-new", "remove-old", "restore-old", "remove-new")
 FULL_NAMES = {

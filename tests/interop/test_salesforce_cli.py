@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from sfcutover.allowlist.carriers import CARRIERS
-from sfcutover.emulator import Emulator, Fault, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
+from sfcutover.emulator.scenario import Scenario
 from tests.interop.conftest import ALIAS, Cli, log_in
 from tests.interop.packages import (
     FULL_NAMES,

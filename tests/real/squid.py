@@ -6,18 +6,16 @@ import hashlib
 import os
 import pwd
 import shutil
-import socket
-import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PATHS = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+from tests.real import daemon
+from tests.real.daemon import PATHS, free_port
+
 HELPERS = Path("/usr/lib/squid")
 USER, PASSWORD = "acme", "open@sesame:21"
-START_SECONDS, STOP_SECONDS = 20.0, 20.0
 
 # Where things are in Debian 12 (squid 5.7). The random acl is evaluated for each connection.
 CONFIG = """\
@@ -56,7 +54,7 @@ def missing() -> str | None:
 def running(first: str, second: str) -> Iterator[int]:
     """A squid whose traffic leaves by either address, on a free port; ended by its pid."""
     with tempfile.TemporaryDirectory(prefix="sfcutover-squid-") as name:
-        folder, port = Path(name), _free_port()
+        folder, port = Path(name), free_port()
         helper = HELPERS / "basic_ncsa_auth"
         digest = hashlib.md5(PASSWORD.encode()).hexdigest()  # a form its helper takes
         (folder / "passwords").write_text(f"{USER}:{digest}\n")
@@ -64,22 +62,10 @@ def running(first: str, second: str) -> Iterator[int]:
             CONFIG.format(port=port, helper=helper, folder=folder, first=first, second=second)
         )
         _hand_over(folder)
-        process = subprocess.Popen(
-            [shutil.which("squid", path=PATHS) or "squid", "-N", "-f", folder / "squid.conf"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-        )
-        try:
-            _wait_until_up(process, port, folder / "cache.log")
+        squid = shutil.which("squid", path=PATHS) or "squid"
+        command = [squid, "-N", "-f", str(folder / "squid.conf")]
+        with daemon.running(command, port, folder / "cache.log"):
             yield port
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 def _hand_over(folder: Path) -> None:
@@ -88,22 +74,3 @@ def _hand_over(folder: Path) -> None:
         proxy = pwd.getpwnam("proxy")
         for path in (folder, *folder.iterdir()):
             os.chown(path, proxy.pw_uid, proxy.pw_gid)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    pause = threading.Event()
-    for _ in range(int(START_SECONDS * 20)):
-        if process.poll() is not None:
-            break
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            pause.wait(0.05)
-        else:
-            return
-    raise AssertionError(f"squid did not start:\n{log.read_text() if log.exists() else ''}")

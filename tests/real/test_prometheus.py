@@ -18,7 +18,7 @@ import requests
 import yaml
 
 from sfcutover.config.traffic import Check
-from sfcutover.traffic.checks import CheckResult, Verdict, check_for
+from sfcutover.traffic.checks import CheckResult, Verdict, checker_for
 from tests.support import answer, serving
 
 PASSED, FAILED, INCONCLUSIVE, ERROR = Verdict
@@ -53,7 +53,7 @@ class Prometheus:
 
     def look(self, query: str, condition: str) -> CheckResult:
         asked = {"url": self.url, "query": query, "condition": condition}
-        return check_for(Check.model_validate({"prometheus": asked, "timeout": "30s"}))()
+        return checker_for(Check.model_validate({"prometheus": asked, "timeout": "30s"}))()
 
     def comes_to(self, verdict: Verdict, query: str, condition: str) -> CheckResult:
         """The first look with this verdict: a scrape comes every second, not at once."""

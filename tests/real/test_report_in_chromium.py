@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.report.document import Report
-from sfcutover.report.rendering import html
+from sfcutover.errors import Command
+from sfcutover.output.report.render import html
+from sfcutover.output.report.report import Report
 from tests.real import chromium
-from tests.unit.reporting import NEW, NOON, Story, done, rolled_back
+from tests.unit.output.report.stories import done, rolled_back
+from tests.unit.output.report.story import NEW, NOON, Story
 
 if REASON := chromium.missing():  # one line for all, or a failure where SFCUTOVER_REQUIRE_REAL is 1
     if os.environ.get("SFCUTOVER_REQUIRE_REAL") == "1":
@@ -53,10 +55,10 @@ const chart = [...document.querySelectorAll('svg.chart')].find(e => e.clientWidt
 const scale = chart.getBoundingClientRect().width / chart.viewBox.baseVal.width;
 const top = chart.getBoundingClientRect().top, left = chart.getBoundingClientRect().left;
 const boxes = [...chart.querySelectorAll('text')].map(e => e.getBoundingClientRect());
-const parts = [...chart.querySelectorAll('path.cut')].flatMap(e =>
+const parts = [...chart.querySelectorAll('path.marker')].flatMap(e =>
   [...e.getAttribute('d').matchAll(/M([\\d.]+) ([\\d.]+)V([\\d.]+)/g)].map(m =>
     ({x: left + m[1] * scale, from: top + m[2] * scale, to: top + m[3] * scale})));
-const dots = [...chart.querySelectorAll('rect.quiet')].map(e => e.getBoundingClientRect());
+const dots = [...chart.querySelectorAll('rect.idle')].map(e => e.getBoundingClientRect());
 const crosses = (p, b) => b.left < p.x && p.x < b.right
   && p.from < b.bottom - 3 && b.top + 3 < p.to;
 const covers = (d, b) => d.left < b.right && b.left < d.right
@@ -116,14 +118,14 @@ def busy() -> Story:
     story.tell(58, "approved", "remove-old", pause=1, who="ann", time=NOON + 58, note=note)
     story.traffic(range(50, 60), "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff")
     story.traffic(range(70, 75), "192.0.2.9", "other")
-    story.tell(111, "page", "page", message=note, commands=["sfcutover rollback --yes"])
+    story.tell(111, "page", "page", message=note, commands=[Command("rollback", "--yes")])
     return story
 
 
 @pytest.fixture(params=["done", "busy"])
 def page(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     story = {"done": done, "busy": busy}[request.param]()
-    return written(tmp_path, html(Report.of(story.facts()), Templates()))
+    return written(tmp_path, html(Report.of(story.data()), Templates()))
 
 
 def written(folder: Path, text: str) -> Path:
@@ -151,7 +153,7 @@ def test_the_page_asks_the_network_for_nothing(page: Path, tmp_path: Path) -> No
 
 def test_a_page_that_loads_something_is_found_out(tmp_path: Path) -> None:
     """Without its policy the report would be as open as any page; with it, nothing gets out."""
-    text = html(Report.of(done().facts()), Templates())
+    text = html(Report.of(done().data()), Templates())
     text = text.replace("<main>", f"<main>{''.join(LOADS.values())}")
     opened = written(tmp_path, text.replace("Content-Security-Policy", "x"))
     requests = chromium.screenshot(opened, tmp_path / "a.png", 600, 600).requests
@@ -169,7 +171,7 @@ def test_it_fits_the_width_and_shows_the_chart_for_it(page: Path, width: int, ch
 
 @pytest.mark.parametrize("width", [400, 800, 1200])
 def test_no_label_of_the_chart_lies_on_another(width: int, tmp_path: Path) -> None:
-    page = written(tmp_path, html(Report.of(busy().facts()), Templates()))
+    page = written(tmp_path, html(Report.of(busy().data()), Templates()))
     found = chromium.measured(page, LABELS, width)
     assert (found["labels"], found["overlaps"], found["outside"]) == (7, 0, 0)
     assert isinstance(found["letters"], float)
@@ -178,13 +180,13 @@ def test_no_label_of_the_chart_lies_on_another(width: int, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("width", [400, 800, 1200])
 def test_no_line_and_no_dotted_time_lies_on_a_text(width: int, tmp_path: Path) -> None:
-    page = written(tmp_path, html(Report.of(busy().facts()), Templates()))
+    page = written(tmp_path, html(Report.of(busy().data()), Templates()))
     expected = {"parts": True, "dots": True, "crossed": 0, "covered": 0}
     assert chromium.measured(page, CROSSED, width) == expected
 
 
 def test_a_phone_shows_every_caption_and_the_columns_that_count(tmp_path: Path) -> None:
-    page = written(tmp_path, html(Report.of(done().facts()), Templates()))
+    page = written(tmp_path, html(Report.of(done().data()), Templates()))
     assert chromium.measured(page, SEEN, 400) == {
         "cut": 0,
         "deployments": ["Phase", "Status", "Target"],

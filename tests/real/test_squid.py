@@ -10,15 +10,14 @@ import pytest
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.cutover.probe import probe
-from sfcutover.emulator import Emulator
-from sfcutover.traffic.egress import (
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.traffic.egress import Egress, ask_echo
+from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.traffic.proxyerrors import (
     DestinationUnreachableError,
     EchoHttpError,
-    Egress,
     EgressError,
     ProxyRefusedError,
-    ProxyUrl,
-    ask_echo,
 )
 from sfcutover.util.secrets import Secret
 from tests.real import squid

@@ -14,7 +14,7 @@ from sfcutover.output.events import event_line
 from sfcutover.output.json import print_document
 
 if TYPE_CHECKING:
-    from sfcutover.runs.journal import Event
+    from sfcutover.runs.events import Event
 
 
 @click.command("demo")

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from sfcutover.errors import ExitCode
 from sfcutover.runs.documents import EventDocument
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.util.document import Document
 
 TIMEOUT_SECONDS = 120.0  # then a command is killed; each takes far less

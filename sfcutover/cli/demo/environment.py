@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from sfcutover.allowlist.carriers import SECURITY_SETTINGS
 from sfcutover.cli.demo.application import Application
 from sfcutover.cli.demo.commands import Commands, Display
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.emulator import Emulator, Scenario
-from sfcutover.emulator.loss import drop_address
 from sfcutover.runs.database import Database
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.store import RunStore
 from sfcutover.util.files import write_durably
 
@@ -84,32 +82,6 @@ def open_environment(scenario: Scenario, display: Display) -> Iterator[Environme
         application = _application(folder, emulator)
         with application.serving():
             yield Environment(emulator, folder, application, commands)
-
-
-def remove_by_hand(emulator: Emulator, addresses: Iterable[str]) -> None:
-    """Save the list without the addresses, as the Setup page does: no gate, no order."""
-    metadata_type, name = _allowlist(emulator)
-    xml = emulator.component_xml(metadata_type, name)
-    for address in addresses:
-        xml = drop_address(metadata_type, xml, address)
-    emulator.put_component(metadata_type, name, xml)
-
-
-def add_by_hand(emulator: Emulator, addresses: Iterable[str]) -> None:
-    """Save the list with the addresses added, as the Setup page does."""
-    metadata_type, name = _allowlist(emulator)
-    head, end, tag = emulator.component_xml(metadata_type, name).rpartition(b"</")
-    entries = "".join(
-        f"<tokenIpRanges><endIpAddress>{each}</endIpAddress>"
-        f"<startIpAddress>{each}</startIpAddress></tokenIpRanges>"
-        for each in addresses
-    )
-    emulator.put_component(metadata_type, name, head + entries.encode() + end + tag)
-
-
-def _allowlist(emulator: Emulator) -> tuple[str, str]:
-    scenario = emulator.scenario
-    return SECURITY_SETTINGS.metadata_type, scenario.qualified(scenario.security_settings_name)
 
 
 def _write_files(folder: Path, emulator: Emulator) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sfcutover.cli.demo.result import DemoFault, ScenarioResult
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from sfcutover.errors import ExitCode
 
 PROPAGATION_SECONDS = 4.0

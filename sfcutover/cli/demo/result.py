@@ -25,7 +25,7 @@ from sfcutover.cli.demo.counters import (
 from sfcutover.util.document import Document
 
 if TYPE_CHECKING:
-    from sfcutover.runs.journal import Event
+    from sfcutover.runs.events import Event
 
 Order = Literal["right", "wrong"]
 DemoFault = Literal[

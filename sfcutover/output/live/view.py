@@ -7,8 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -18,7 +16,7 @@ from sfcutover.output.console import Settings, presentable
 from sfcutover.output.events import event_line
 from sfcutover.output.live.lines import ASCII, Line, Picture, fitting, marks_for, shortened
 from sfcutover.output.live.screen import NOTES, screen
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from sfcutover.runs.progress import RunProgress
 
 _INTERVAL = 0.2  # seconds between two pictures where nothing has happened
@@ -80,15 +78,7 @@ class LiveView(AbstractContextManager["LiveView"]):
             self._next = now + _INTERVAL
             self._write(lambda: self._draw(now))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self._write(self._live.stop)
         self._write(self._leave)
 

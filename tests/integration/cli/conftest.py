@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.scenario import Scenario
 from sfcutover.util import secrets as credentials
 from tests.integration.cli.harness import Desk, HeldClock
 

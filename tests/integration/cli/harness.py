@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from lxml import etree
 
 from sfcutover.__main__ import main
-from sfcutover.emulator import Emulator
+from sfcutover.emulator.emulator import Emulator
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
 SECURITY = "ExtlClntAppOauthSecuritySettings"

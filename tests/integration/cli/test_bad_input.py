@@ -33,10 +33,10 @@ def refused(desk: Desk, code: int, *parts: str, words: tuple[str, ...] = DEPLOY)
         ("127.0.0.21", "127.1.0.0/23", 8, "127.1.0.0/23 holds 512 addresses"),
         ("127.0.0.21", "0.0.0.0/0", 2, "0.0.0.0/0 would open the list to everybody"),
         ("127.0.0.21", "::/0", 2, "::/0 would open the list to everybody"),
-        ("127.0.0.22", "127.0.0.21", 2, "127.0.0.21 stands in this list twice"),
+        ("127.0.0.22", "127.0.0.21", 2, "127.0.0.21 is in this list twice"),
         ("version: 1", "version: 2", 2, "version: "),
         ('"67.0"', '"66.0"', 2, "needs API version 67.0 or later, not 66.0"),
-        ("{env: SF_ACCESS_TOKEN}", "00D000000000000!abc", 2, "a secret never stands in this file"),
+        ("{env: SF_ACCESS_TOKEN}", "00D000000000000!abc", 2, "this file never holds a secret"),
     ],
     ids=lambda value: None if isinstance(value, int) else str(value)[:24],
 )

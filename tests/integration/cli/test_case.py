@@ -133,7 +133,7 @@ def test_a_confirmation_that_is_not_so_fails_verify(legacy: Desk) -> None:
     assert legacy.run("case", "add-new", "--confirmed").code == 0
     result = legacy.run("verify")
     result.refused(5, "was blocked")
-    assert "ask support in your case" in result.hint
+    assert "ask support whether the list holds it: sfcutover case add-new" in result.hint
     legacy.run("case", "remove-old").refused(5, "was blocked")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk, StartOrg
 from tests.integration.cli.harness import SECURITY_NAME, Desk, Result, range_xml, with_entry
 
@@ -73,7 +73,7 @@ def test_nothing_is_sent_where_nothing_would_change(desk: Desk) -> None:
 
 def test_without_a_terminal_nobody_is_asked_and_nothing_sent(desk: Desk) -> None:
     result = desk.call("deploy", "add-new")
-    result.refused(2, "nobody can be asked here")
+    result.refused(2, "confirmation is required")
     assert "--yes" in result.hint
     assert "+ 127.0.0.21" in result.out
     assert desk.asked("deploy") == 0

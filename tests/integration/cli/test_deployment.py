@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk, StartOrg
 from tests.integration.cli.harness import Desk
 from tests.integration.cli.test_deploy import YES, follow_up

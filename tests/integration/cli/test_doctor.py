@@ -157,4 +157,4 @@ def test_what_a_run_lacks_is_a_warning(desk: Desk) -> None:
     desk.configure(switch=None, egress=None)
     result = desk.run("doctor")
     assert result.code == 0
-    assert "warning  run: not configured: egress, switch; sfcutover run is refused" in result.out
+    assert "warning  run: not configured: egress, switch; a run is refused" in result.out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,33 @@ def test_json_names_the_org_and_the_files(desk: Desk) -> None:
     assert answer.ok
     process.send(signal.SIGINT)
     assert process.result().code == 0
+
+
+def test_the_config_works_from_every_folder(desk: Desk) -> None:
+    process = desk.start("emulator", "--no-tls", *FILES)
+    process.wait_for("ready", "stdout")
+    token_file = desk.folder.resolve() / "canary.token"
+    assert f'"{token_file}"' in (desk.folder / "new.yaml").read_text(encoding="utf-8")
+    process.send(signal.SIGTERM)
+    assert process.result().code == 0
+
+
+def test_a_shell_can_read_the_env_file(desk: Desk) -> None:
+    process = desk.start("emulator", *FILES)
+    process.wait_for("ready", "stdout")
+    names = "$SF_ACCESS_TOKEN $REQUESTS_CA_BUNDLE $SFCUTOVER_NEW_PROXY_URL"
+    script = f'. ./new.env; printf %s "{names}"'
+    shown = subprocess.run(
+        ["sh", "-c", script], capture_output=True, text=True, check=True, cwd=desk.folder
+    )
+    token, bundle, proxy = shown.stdout.split()
+    assert proxy == _variables(desk.folder / "new.env")["SFCUTOVER_NEW_PROXY_URL"]
+    assert token.startswith("00D")
+    assert "!" in token
+    assert Path(bundle).exists()
+    process.send(signal.SIGTERM)
+    assert process.result().code == 0
+    assert not Path(bundle).exists()
 
 
 def test_it_listens_on_loopback_only(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk, StartOrg
 from tests.integration.cli.harness import (
     Desk,
@@ -174,7 +174,7 @@ def test_a_change_while_a_person_thinks_is_drift(desk: Desk) -> None:
         os.write(person, b"y\n")
         result = started.result()
     assert result.code == 4
-    assert "changed by somebody else" in result.err
+    assert "changed by another user" in result.err
     assert desk.asked("deploy") == 0
 
 

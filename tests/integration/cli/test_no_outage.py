@@ -12,9 +12,10 @@ import yaml
 from click.testing import CliRunner
 
 from sfcutover.cli import cli
-from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import GateError
-from tests.emulator.traffic import redeem
+from tests.integration.emulator.traffic import redeem
 
 CUTOVER = (
     ("probe", "--via", "old"),

@@ -1,20 +1,14 @@
-"""Step 1 at the command line: what it shows, what it writes, and what it exits with."""
+"""Step 1 at the command line: what it shows, and what it exits with."""
 
 from __future__ import annotations
 
 import pytest
-import yaml
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk
 from tests.integration.cli.harness import Desk
 
 PASSWORD = "open@sesame:21"
-
-
-def _new(desk: Desk) -> list[str]:
-    config = yaml.safe_load(desk.config.read_text(encoding="utf-8"))
-    return [str(each) for each in config["new"]]
 
 
 def test_it_passes_where_traffic_leaves_as_expected(desk: Desk) -> None:
@@ -43,7 +37,7 @@ def test_json_holds_what_was_seen(desk: Desk) -> None:
     assert document["tries"] == 37 == sum(each["answers"] for each in document["seen"])
     assert document["proxy"].startswith("http://127.0.0.1:")
     assert document["hidden_probability"] == pytest.approx(9.157e-07, rel=1e-3)
-    assert (document["problem"], document["next"], document["discovered"]) == (None, None, None)
+    assert (document["problem"], document["next"]) == (None, None)
 
 
 def test_a_missing_address_ends_with_5_before_step_2(open_desk: OpenDesk) -> None:
@@ -63,6 +57,7 @@ def test_an_unexpected_address_ends_with_5_in_one_json_document(open_desk: OpenD
     assert (document["passed"], document["unexpected"]) == (False, ["127.0.0.23"])
     assert "127.0.0.23 was seen" in document["problem"]
     assert "stop here, before step 2" in document["next"]
+    assert 'paste: new: ["127.0.0.21", "127.0.0.22", "127.0.0.23"]' in document["next"]
     assert [each["expected"] for each in document["seen"]] == [True, True, False]
     assert "127.0.0.23 was seen" in result.err
 
@@ -124,56 +119,6 @@ def test_without_egress_it_says_what_to_add(desk: Desk) -> None:
     assert "proxy: {env: NAME}" in result.hint
 
 
-# Discovery.
-
-
-def test_discovery_writes_new_and_shows_the_change(open_desk: OpenDesk) -> None:
-    desk = open_desk(new_egress=["127.0.0.22", "127.0.0.31"])
-    before = desk.config.read_text(encoding="utf-8").splitlines()
-    result = desk.run("probe", "--discover")
-    assert result.code == 0, result.err
-    after = desk.config.read_text(encoding="utf-8").splitlines()
-    assert _new(desk) == ["127.0.0.22", "127.0.0.31"]
-    changed = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
-    assert changed == [('new: ["127.0.0.21", "127.0.0.22"]', 'new: ["127.0.0.22", "127.0.0.31"]')]
-    assert '+new: ["127.0.0.22", "127.0.0.31"]' in result.out
-    assert desk.run("probe").code == 0
-    again = desk.run("probe", "--discover")
-    assert "says so already" in again.out
-    assert desk.config.read_text(encoding="utf-8").splitlines() == after
-
-
-def test_discovery_fills_a_file_without_new(desk: Desk) -> None:
-    desk.replace('new: ["127.0.0.21", "127.0.0.22"]', "new:\n  # to come")
-    assert desk.run("probe").code == 2
-    result = desk.run("probe", "--discover", "--json")
-    assert result.code == 0, result.err
-    document = result.json("probe")
-    assert document["discovered"]["changed"] is True
-    assert document["discovered"]["new"] == ["127.0.0.21", "127.0.0.22"] == _new(desk)
-    assert "  # to come" in desk.config.read_text(encoding="utf-8")
-
-
-def test_discovery_writes_nothing_that_would_not_load(open_desk: OpenDesk) -> None:
-    desk = open_desk(new_egress=["127.0.0.11", "127.0.0.12"])  # the old ones
-    before = desk.config.read_text(encoding="utf-8")
-    result = desk.run("probe", "--discover")
-    result.refused(2, "nothing was written", "same addresses")
-    assert "127.0.0.11 is one of the old addresses" in result.err
-    assert desk.config.read_text(encoding="utf-8") == before
-
-
-def test_discovery_writes_nothing_after_a_failure(desk: Desk) -> None:
-    desk.emulator.set_fault(Fault(kind="address_reset", address="127.0.0.22", count=None))
-    before = desk.config.read_text(encoding="utf-8")
-    desk.run("probe", "--discover").refused(5, "requests failed")
-    assert desk.config.read_text(encoding="utf-8") == before
-
-
-def test_discovery_is_of_the_new_addresses_only(desk: Desk) -> None:
-    desk.run("probe", "--discover", "--via", "old").refused(2, "--discover writes new:")
-
-
 # Secrets.
 
 
@@ -182,12 +127,13 @@ def test_discovery_is_of_the_new_addresses_only(desk: Desk) -> None:
 )
 def test_no_output_holds_the_proxys_password(kind: str | None, desk: Desk) -> None:
     values = desk.emulator.environment
-    urls = [values["SFCUTOVER_NEW_PROXY_URL"], values["SFCUTOVER_NEW_SOCKS_URL"]]
+    proxy = values["SFCUTOVER_NEW_PROXY_URL"]
     if kind:
         desk.emulator.set_fault(Fault.model_validate({"kind": kind, "count": None}))
-    for url in (*urls, urls[0].replace("http:", "https:"), urls[1].replace("socks5h", "ftp")):
+    for scheme in ("http:", "https:", "ftp:"):
+        url = proxy.replace("http:", scheme)
         desk.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", url)
-        for options in (("-vv",), ("-vv", "--json"), ("-vv", "--discover")):
+        for options in (("-vv",), ("-vv", "--json")):
             result = desk.run("probe", *options)
             for secret in (PASSWORD, url, "open%40sesame", "sesame", "YWNtZTpvcGVuQHNlc2FtZTo"):
                 assert secret not in result.out + result.err, (kind, url, options)

@@ -47,7 +47,7 @@ def test_it_verifies_first_and_then_removes(ready: Desk) -> None:
     assert result.code == 0
     document = result.json("deploy")
     assert document["targets"][0]["clearance"] == "2 addresses proven by login-history"
-    assert "cleared: 2 addresses proven" in result.err
+    assert "permitted: 2 addresses proven" in result.err
     assert not any(entry.startswith(OLD) for entry in ready.live())
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from sfcutover.emulator import Scenario
 from sfcutover.emulator.faults import Fault
+from sfcutover.emulator.scenario import Scenario
 from tests.chaos.world import NEW, OLD, ROOT, Customers, world
 from tests.integration.cli.harness import SCHEMAS, Json
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import StartOrg
 from tests.integration.cli.harness import Desk, HeldClock
 from tests.integration.cli.traffic import (
@@ -119,5 +119,5 @@ def test_one_org_that_fails_keeps_no_other_from_its_way_back(
 
 def test_nobody_to_ask_is_said(removed: Desk) -> None:
     result = removed.call("rollback")
-    result.refused(2, "nobody can be asked here")
+    result.refused(2, "confirmation is required")
     assert removed.asked("deploy") == 0

@@ -14,8 +14,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from lxml import etree
 
-from sfcutover.emulator import Scenario
 from sfcutover.emulator.faults import Fault
+from sfcutover.emulator.scenario import Scenario
 from tests.chaos.world import NEW, OLD, ROOT, Customers, World, fleet, world
 from tests.integration.cli.harness import SCHEMAS
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.harness import Desk
 
 COMMANDS = [

@@ -103,7 +103,7 @@ def test_closed_streams_do_not_matter(desk: Desk, closed: str) -> None:
 def test_a_closed_stdin_is_nobody_to_ask(desk: Desk) -> None:
     code = "import sys; sys.stdin = None; from sfcutover.__main__ import main; main()"
     result = desk.call("-c", code, "deploy", "add-new", module=False)
-    result.refused(2, "nobody can be asked here")
+    result.refused(2, "confirmation is required")
 
 
 @pytest.mark.parametrize("option", [(), ("--format", "markdown"), ("--json",)])

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.harness import Desk
 from tests.integration.cli.traffic import NEW, OLD, at_terminal, blocked_sources, keep_token
 from tests.integration.cutover.verifying import put_list
@@ -102,5 +102,5 @@ def test_a_person_says_whether_it_is_done(typed: str, code: int, ready: Desk) ->
 
 def test_without_a_terminal_nobody_has_confirmed(ready: Desk) -> None:
     ready.configure(switch={"manual": True})
-    ready.call("switch").refused(9, "nobody confirmed")
+    ready.call("switch").refused(9, "was not confirmed")
     assert blocked_sources(ready) == set()

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sfcutover.cli import cli
-from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.scenario import Scenario
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.harness import Desk, HeldClock
 from tests.integration.cli.traffic import NEW, OLD, RunningClock, keep_token, verify_with
 from tests.integration.cutover.verifying import put_list

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk
 from tests.integration.cli.harness import Desk, HeldClock
 from tests.integration.cli.traffic import NEW, OLD, RunningClock, keep_token, lists_held

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from sfcutover.emulator import Fault
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk, StartOrg
 from tests.integration.cli.harness import Desk, HeldClock, eventually
 from tests.integration.cli.traffic import (

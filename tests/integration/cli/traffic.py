@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 import yaml
 
-from tests.emulator.traffic import redeem
 from tests.integration.cli.harness import PROCESS_SECONDS, Desk, HeldClock, Result
+from tests.integration.emulator.traffic import redeem
 
 OLD = ("127.0.0.11", "127.0.0.12")
 NEW = ("127.0.0.21", "127.0.0.22")

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 import pytest
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import plan_phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cutover.deployment import NOT_READ_BACK, Rollout, RolloutOptions
-from sfcutover.cutover.refusals import Clearance
-from sfcutover.emulator import Emulator, Fault
+from sfcutover.cutover.permit import RemovalPermit as Clearance
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
 from sfcutover.errors import (
     AuthError,
     ExitCode,
@@ -131,10 +131,10 @@ def prepare(
     ) -> tuple[Rollout, Diary]:
         diary = Diary()
         live, cutover = connection.read(), connection.cutover
-        planned = plan_phase(phase, live, cutover, Templates())
+        planned = cutover.planner(Templates()).plan(phase, live)
         options = RolloutOptions(wait=wait, check_only=check_only)
         rollout = Rollout(connection, planned, options, diary, time_.clock)
-        rollout.clearance = Clearance(phase, "a test")
+        rollout.permit = Clearance(phase, "a test")
         return rollout, diary
 
     return prepare
@@ -655,7 +655,7 @@ def test_nothing_is_removed_without_the_phases_own_clearance(
     clearance: Clearance | None, prepare: Prepare
 ) -> None:
     case = prepare(Phase.REMOVE_OLD)
-    case.rollout.clearance = clearance
+    case.rollout.permit = clearance
     for attempt in (case.rollout.run, case.rollout.start):
         with pytest.raises(GateError) as caught:
             attempt()
@@ -673,6 +673,6 @@ def test_a_cleared_phase_removes(prepare: Prepare) -> None:
 
 def test_a_removal_may_be_validated_without_a_clearance(prepare: Prepare) -> None:
     case = prepare(Phase.REMOVE_OLD, check_only=True)
-    case.rollout.clearance = None
+    case.rollout.permit = None
     assert case.rollout.run() is None
     assert "127.0.0.11" in case.live

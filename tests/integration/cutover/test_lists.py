@@ -1,4 +1,4 @@
-"""What a target's list is sent, behind what may still be on its way to the org."""
+"""What a target's list is sent, behind a deployment that may still be on its way to the org."""
 
 from __future__ import annotations
 
@@ -10,28 +10,32 @@ from pathlib import Path
 import pytest
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import plan_phase
 from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.cutover.deployment import Rollout, RolloutOptions
-from sfcutover.cutover.lists import bring, remove, restore
-from sfcutover.cutover.phase import (
+from sfcutover.cutover.context import StepContext, TargetContext
+from sfcutover.cutover.deploy import (
     PROGRESS,
     SENDING,
     SENT,
-    JournalObserver,
+    DeploymentObserver,
+    DeployOptions,
     PhaseDeployment,
     UnknownFateError,
+    deploy,
 )
-from sfcutover.cutover.refusals import Clearance
-from sfcutover.cutover.step import Connections, Probes, TargetWork, Work
-from sfcutover.cutover.watching import watch_target
-from sfcutover.emulator import Scenario
-from sfcutover.errors import NetworkError
+from sfcutover.cutover.deployment import Rollout, RolloutOptions
+from sfcutover.cutover.engine import RunControl
+from sfcutover.cutover.permit import RemovalPermit
+from sfcutover.cutover.rollback import restore
+from sfcutover.cutover.shared import Connections, Probes
+from sfcutover.cutover.verify import ProofGate
+from sfcutover.cutover.watch import watch
+from sfcutover.emulator.scenario import Scenario
+from sfcutover.errors import LockLostError, NetworkError
 from sfcutover.runs.database import Database
-from sfcutover.runs.journal import Journal, VigilJournal
-from sfcutover.runs.processes import Executors, Presence, ReplacedError
+from sfcutover.runs.journal import BufferedJournal, Journal
+from sfcutover.runs.processes import Processes, ProcessLock
 from sfcutover.runs.store import Requests
 from tests.chaos.world import NEW, OLD, World, world
 
@@ -41,28 +45,25 @@ REMOVAL = Phase.REMOVE_OLD.value
 @contextmanager
 def at_work(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[TargetWork, Database]]:
+) -> Iterator[tuple[TargetContext, Journal, ProcessLock]]:
     """A step of a run on the world's one target, in this process."""
     for name, value in here.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(here.folder)
     cutover = load_config(here.folder / "cutover.yaml")
     database = Database.open(State(url=Text(literal=f"sqlite:///{tmp_path}/state.db")))
-    with Presence(database, cutover.name, "run", "config") as presence:
+    with ProcessLock(database, cutover.name, "run", "config") as lock:
         journal = Journal(database, "move.1")
-        yield (
-            Work(
-                cutover,
-                journal,
-                Requests(database, "move.1"),
-                presence,
-                "a step",
-                "key",
-                Probes(cutover),
-                Connections(cutover),
-            ).at("packaging"),
-            database,
+        context = StepContext(
+            cutover,
+            journal,
+            RunControl(lock, Requests(database, "move.1"), journal),
+            "a step",
+            "key",
+            Probes(cutover),
+            Connections(cutover),
         )
+        yield context.at(cutover.targets[0]), journal, lock
     database.close()
 
 
@@ -73,13 +74,15 @@ def here(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def work(here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TargetWork]:
-    with at_work(here, tmp_path, monkeypatch) as (one, _):
+def context(
+    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TargetContext]:
+    with at_work(here, tmp_path, monkeypatch) as (one, *_):
         yield one
 
 
-def test_nothing_is_sent_where_nothing_is_missing(here: World, work: TargetWork) -> None:
-    restore(work)
+def test_nothing_is_sent_where_nothing_is_missing(here: World, context: TargetContext) -> None:
+    restore(context)
     assert here.phases == []
 
 
@@ -100,11 +103,11 @@ def test_nothing_is_sent_where_nothing_is_missing(here: World, work: TargetWork)
     ids=["nobody knows", "under way", "over"],
 )
 def test_behind_a_removal_that_may_still_land_the_old_addresses_are_sent_though_they_are_there(
-    here: World, work: TargetWork, journal: list[tuple[str, dict[str, object]]], sent: int
+    here: World, context: TargetContext, journal: list[tuple[str, dict[str, object]]], sent: int
 ) -> None:
     for kind, data in journal:
-        work.tell(kind, phase=REMOVAL, **data)
-    restore(work)
+        context.tell(kind, phase=REMOVAL, **data)
+    restore(context)
     assert here.phases == ["Succeeded"] * sent
 
 
@@ -114,24 +117,24 @@ def test_a_removal_that_lands_late_is_undone(
     """It is with the org, which works on it, when its run goes back."""
     with (
         world(tmp_path / "world", Scenario(deploy_seconds=1.0)) as here,
-        at_work(here, tmp_path, monkeypatch) as (work, _),
+        at_work(here, tmp_path, monkeypatch) as (context, *_),
     ):
-        bring(work, Phase.ADD_NEW)
-        with work.connection() as connection:
-            deployment = PhaseDeployment(work, connection, Phase.REMOVE_OLD)
-            planned = plan_phase(Phase.REMOVE_OLD, connection.read(), work.cutover, work.templates)
+        deploy(context, Phase.ADD_NEW)
+        with context.connection() as connection:
+            deployment = PhaseDeployment(context, connection, Phase.REMOVE_OLD, DeployOptions())
+            planned = context.planner.plan(Phase.REMOVE_OLD, connection.read())
             Rollout(
                 connection,
                 planned,
                 RolloutOptions(),
-                JournalObserver(deployment),
-                clearance=Clearance(Phase.REMOVE_OLD, "this test's"),
+                DeploymentObserver(deployment),
+                permit=RemovalPermit(Phase.REMOVE_OLD, "this test's"),
             ).start()
         assert here.live == {*OLD, *NEW}  # it has not landed
-        restore(work)
+        restore(context)
         assert here.phases == ["Succeeded"] * 3
         assert here.live == {*OLD, *NEW}
-        assert any(not each.covers(work.cutover.change.old) for each in here.lists)
+        assert any(not each.covers(context.cutover.change.old) for each in here.lists)
 
 
 def test_a_removal_of_which_the_org_says_nothing_is_for_a_person(
@@ -139,55 +142,58 @@ def test_a_removal_of_which_the_org_says_nothing_is_for_a_person(
 ) -> None:
     with (
         world(tmp_path / "world", Scenario(deploy_request_query=False)) as here,
-        at_work(here, tmp_path, monkeypatch) as (work, _),
+        at_work(here, tmp_path, monkeypatch) as (context, *_),
     ):
-        work.tell(SENDING, phase=REMOVAL, latest=None)
+        context.tell(SENDING, phase=REMOVAL, latest=None)
         with pytest.raises(UnknownFateError, match="may have been sent") as raised:
-            remove(work, Phase.REMOVE_OLD, None)
+            deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=ProofGate()))
         assert "Deployment Status in Setup" in raised.value.hint
         assert here.phases == []
-        restore(work)  # adding is safe whatever became of it
+        restore(context)  # adding is safe whatever became of it
         assert here.phases == ["Succeeded"]
 
 
-def test_who_was_taken_for_dead_sends_nothing_but_old_addresses(
+def test_a_process_that_lost_its_lock_sends_nothing_but_old_addresses(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that was frozen until another one took over, and wakes up."""
-    with at_work(here, tmp_path, monkeypatch) as (work, database):
-        Executors(database).mark_ended(work.presence.id)
-        with pytest.raises(NetworkError, match="taken for dead"):
-            bring(work, Phase.ADD_NEW)
+    with at_work(here, tmp_path, monkeypatch) as (context, journal, lock):
+        Processes(journal.database).mark_ended(lock.id)
+        with pytest.raises(NetworkError, match="lost its lock"):
+            deploy(context, Phase.ADD_NEW)
         assert here.phases == []
-        work.tell(SENDING, phase=REMOVAL, latest=None)
-        restore(work)
+        context.tell(SENDING, phase=REMOVAL, latest=None)
+        restore(context)
         assert here.phases == ["Succeeded"]
 
 
-def test_a_removal_is_on_disk_before_it_is_sent_also_on_vigil(
-    here: World, work: TargetWork
-) -> None:
-    """Whoever takes over has to know of it."""
-    bring(work, Phase.ADD_NEW)
-    journal = VigilJournal(work.journal, work.target.name, work.journal.read())
-    with work.connection() as connection:
-        deployment = PhaseDeployment(replace(work, journal=journal), connection, Phase.REMOVE_OLD)
-        deployment.note_sending()
-        told = Journal.all(work.journal, SENDING, target=work.target.name)
-        assert told[-1].text("phase") == REMOVAL
-        assert deployment.sendings.is_open
-
-
-def test_who_was_replaced_watches_no_more_and_redeems_nothing(
+def test_a_removal_is_on_disk_before_it_is_sent_though_the_journal_is_buffered(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two that redeem one rotating token kill it."""
-    with at_work(here, tmp_path, monkeypatch) as (work, database):
-        bring(work, Phase.ADD_NEW)
-        Executors(database).mark_ended(work.presence.id)
-        with pytest.raises(ReplacedError):
-            watch_target(work)
-        with pytest.raises(ReplacedError):
-            work.perform(lambda: watch_target(work))
+    """The process that takes over has to know of it."""
+    with at_work(here, tmp_path, monkeypatch) as (context, journal, _):
+        deploy(context, Phase.ADD_NEW)
+        buffered = BufferedJournal(journal, context.target.name, journal.read())
+        with context.connection() as connection:
+            deployment = PhaseDeployment(
+                replace(context, memory=buffered), connection, Phase.REMOVE_OLD, DeployOptions()
+            )
+            deployment.note_sending()
+            told = journal.all(SENDING, target=context.target.name)
+            assert told[-1].text("phase") == REMOVAL
+            assert deployment.sent.is_open
+
+
+def test_a_process_that_lost_its_lock_watches_no_more_and_redeems_nothing(
+    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes that redeem one rotating token void it."""
+    with at_work(here, tmp_path, monkeypatch) as (context, journal, lock):
+        deploy(context, Phase.ADD_NEW)
+        Processes(journal.database).mark_ended(lock.id)
+        with pytest.raises(LockLostError):
+            watch(context, [context.target])
+        with pytest.raises(LockLostError):
+            context.execute(lambda: watch(context, [context.target]))
         assert here.emulator.redemptions == []
-        assert work.journal.all("step-ended") == []
+        assert journal.all("step-ended") == []

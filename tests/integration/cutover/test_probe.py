@@ -11,14 +11,16 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.config.cutover import parse_config
-from sfcutover.cutover import probe as families
-from sfcutover.cutover import probe as observation
-from sfcutover.cutover.discovery import discover
-from sfcutover.cutover.probe import Observation, ProbeResult, judge, observe, probe, tries_needed
-from sfcutover.emulator import Emulator, Fault
+from sfcutover.cutover import observation
+from sfcutover.cutover import observation as families
+from sfcutover.cutover.observation import Observation, observe, tries_needed
+from sfcutover.cutover.probe import ProbeResult, judge, probe
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
 from sfcutover.errors import ExitCode, GateError, NetworkError
-from sfcutover.traffic.egress import Egress, EgressTlsError, ProxyRefusedError, ProxyUrl
+from sfcutover.traffic.egress import Egress
+from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.traffic.proxyerrors import EgressTlsError, ProxyRefusedError
 from sfcutover.util.secrets import Secret
 from tests.support import StartEmulator, StartServer, answer
 
@@ -79,12 +81,6 @@ def test_a_pair_that_is_as_expected_passes(emulator: Emulator) -> None:
     assert (result.missing, result.unexpected, result.warnings) == ((), (), ())
 
 
-def test_it_passes_by_socks_too(emulator: Emulator) -> None:
-    values = emulator.environment
-    egress = egress_by(values["SFCUTOVER_NEW_SOCKS_URL"], *emulator.scenario.new)
-    assert probe(egress, values["SFCUTOVER_ECHO_URL"]).passed
-
-
 def test_a_missing_address_is_named_and_step_2_forbidden(start_emulator: StartEmulator) -> None:
     emulator = start_emulator(new_egress=["127.0.0.21"])
     result = emulated(emulator)
@@ -102,7 +98,7 @@ def test_an_unexpected_address_is_named(start_emulator: StartEmulator) -> None:
     assert (result.missing, texts(result.unexpected)) == ((), ["127.0.0.23"])
     error = failure(result)
     assert "127.0.0.23 was seen, but new: does not list it" in error.message
-    assert "--discover" in error.hint
+    assert 'paste: new: ["127.0.0.21", "127.0.0.22", "127.0.0.23"]' in error.hint
 
 
 def test_one_of_a_pair_left_off_the_file_is_found_every_time(pool: Pool) -> None:
@@ -131,7 +127,7 @@ def test_the_way_back_is_no_reason_to_stop_before_step_2(pool: Pool) -> None:
     error = failure(result)
     assert error.message.startswith("the old egress: ")
     assert "step 2" not in error.hint
-    assert "--discover" not in error.hint
+    assert "paste" not in error.hint
 
 
 def test_a_dead_address_is_seen_by_its_failures(emulator: Emulator) -> None:
@@ -294,38 +290,3 @@ def test_a_name_that_nobody_here_knows_is_no_warning(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     assert families.families_of("echo.example") == frozenset()
     assert families.families_of("::1") == {6}
-
-
-# Discovery.
-
-CONFIG = """\
-version: 1
-name: one
-app: Acme_Connector
-old: [203.0.113.10, 203.0.113.11]
-new: [198.51.100.20]
-targets: [{name: packaging, org: {alias: acme}}]
-"""
-
-
-def test_discovery_expects_what_it_sees(pool: Pool) -> None:
-    cutover = parse_config(CONFIG, "cutover.yaml")
-    result = discover(pool(["203.0.113.2", "203.0.113.1"]), ECHO, cutover)
-    assert result.passed
-    assert result.observation.tries == 37
-    assert texts(result.seen) == ["203.0.113.1", "203.0.113.2"]
-    assert discover(pool(["203.0.113.1"]), ECHO, cutover).observation.tries == 21
-    four = [f"203.0.113.{number}" for number in range(1, 5)]
-    assert discover(pool(four), ECHO, cutover).observation.tries == tries_needed(5, CONFIDENCE)
-
-
-def test_discovery_with_failures_does_not_pass(pool: Pool) -> None:
-    result = discover(pool(["203.0.113.1", None]), ECHO, parse_config(CONFIG, "cutover.yaml"))
-    assert "requests failed" in failure(result).message
-
-
-def test_discovery_warns_of_old_addresses_and_another_family(pool: Pool) -> None:
-    cutover = parse_config(CONFIG, "cutover.yaml")
-    result = discover(pool(["203.0.113.10", "2001:db8::1"]), ECHO, cutover)
-    assert "saw IPv6" in result.warnings[0]
-    assert "203.0.113.10 is one of the old addresses" in result.warnings[1]

@@ -12,9 +12,9 @@ import pytest
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.evidence import AddressEvidence, Evidence, Wanted, list_hashes
-from sfcutover.cutover.removal import RemovalGate
-from sfcutover.cutover.verification import TargetVerification
-from sfcutover.emulator import Fault
+from sfcutover.cutover.permit import RemovalGate
+from sfcutover.cutover.verify import TargetVerification
+from sfcutover.emulator.faults import Fault
 from sfcutover.errors import GateError, NetworkError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.org import Login
@@ -54,7 +54,7 @@ class Waiting:
     time: FakeTime = field(default_factory=FakeTime)
     left: list[float] = field(default_factory=list)
 
-    def clear(self, evidence: Evidence | None = None, proven_at: float | None = None) -> str:
+    def permit(self, evidence: Evidence | None = None, proven_at: float | None = None) -> str:
         gate = RemovalGate(
             Phase.REMOVE_OLD,
             WANTED,
@@ -65,7 +65,7 @@ class Waiting:
             countdown=self.left.append,
             wall=lambda: PROVEN + timedelta(seconds=self.passed),
         )
-        return gate.clear(evidence or evidence_with(), Snapshot(()), proven_at).reason
+        return gate.permit(evidence or evidence_with(), Snapshot(()), proven_at).reason
 
 
 def evidence_with(**changes: object) -> Evidence:
@@ -91,7 +91,7 @@ def evidence_with(**changes: object) -> Evidence:
 
 def test_it_waits_for_settle_and_counts_every_second() -> None:
     waiting = Waiting(settle=3)
-    assert waiting.clear() == "2 addresses proven by login-history"
+    assert waiting.permit() == "2 addresses proven by login-history"
     assert waiting.left == [3, 2, 1]
     assert waiting.time.seconds == 3
 
@@ -99,7 +99,7 @@ def test_it_waits_for_settle_and_counts_every_second() -> None:
 @pytest.mark.parametrize(("passed", "waits"), [(0, 60), (18.5, 41.5), (60, 0), (3600, 0)])
 def test_it_waits_for_the_rest_only(passed: float, waits: float) -> None:
     waiting = Waiting(passed=passed)
-    waiting.clear()
+    waiting.permit()
     assert waiting.time.seconds == pytest.approx(waits)
 
 
@@ -107,7 +107,7 @@ def test_it_waits_for_the_rest_only(passed: float, waits: float) -> None:
 def test_a_wall_clock_that_jumps_while_it_waits_changes_nothing(jump: float) -> None:
     waiting = Waiting()
     waiting.time.on_pause = lambda: setattr(waiting, "passed", jump)
-    waiting.clear()
+    waiting.permit()
     assert waiting.time.seconds == 60
 
 
@@ -115,13 +115,13 @@ def test_a_wall_clock_that_jumps_while_it_waits_changes_nothing(jump: float) -> 
 def test_a_wall_clock_that_jumped_does_not_shorten_the_wait_for_our_own_proof(jump: float) -> None:
     waiting = Waiting(passed=jump)
     waiting.time.seconds = 110
-    waiting.clear(proven_at=100)
+    waiting.permit(proven_at=100)
     assert waiting.time.seconds == 160
 
 
 def test_a_wall_clock_that_is_behind_makes_nobody_wait_longer_than_settle() -> None:
     waiting = Waiting(passed=-59)
-    waiting.clear()
+    waiting.permit()
     assert waiting.time.seconds == 60
 
 
@@ -154,7 +154,7 @@ def test_a_wall_clock_that_is_behind_makes_nobody_wait_longer_than_settle() -> N
 def test_other_evidence_does_not_count(changes: dict[str, object], part: str) -> None:
     waiting = Waiting()
     with pytest.raises(GateError, match=f"does not count: {part}") as caught:
-        waiting.clear(evidence_with(**changes))
+        waiting.permit(evidence_with(**changes))
     assert caught.value.exit_code == 5
     assert waiting.left == []
 
@@ -164,13 +164,13 @@ def test_other_evidence_does_not_count(changes: dict[str, object], part: str) ->
 )
 def test_evidence_has_its_time(passed: float, part: str) -> None:
     with pytest.raises(GateError, match=part):
-        Waiting(passed=passed).clear()
+        Waiting(passed=passed).permit()
 
 
 def test_a_long_run_counts() -> None:
     seen = [AddressEvidence(address=one, redeemed=0, seen_by_echo=18) for one in NEW]
     evidence = evidence_with(proof="confidence", redemptions=21, addresses=seen)
-    assert Waiting().clear(evidence) == "2 addresses proven by confidence"
+    assert Waiting().permit(evidence) == "2 addresses proven by confidence"
 
 
 # The quiet
@@ -180,15 +180,15 @@ def test_a_long_run_counts() -> None:
 def test_redemptions_from_old_addresses_after_the_proof_are_named(at: float) -> None:
     waiting = Waiting(history=Rows([(at, OLD[1]), (at, OLD[0]), (at, NEW[0])]))
     with pytest.raises(GateError, match=f"still come from {OLD[0]}, {OLD[1]}$"):
-        waiting.clear()
+        waiting.permit()
 
 
 def test_what_was_redeemed_before_the_proof_is_past() -> None:
-    assert Waiting(history=Rows([(-1, OLD[0]), (5, NEW[0]), (5, "192.0.2.64")])).clear()
+    assert Waiting(history=Rows([(-1, OLD[0]), (5, NEW[0]), (5, "192.0.2.64")])).permit()
 
 
 def test_an_org_that_does_not_say_is_no_obstacle() -> None:
-    assert Waiting(history=Rows(None)).clear()
+    assert Waiting(history=Rows(None)).permit()
 
 
 # Against an org
@@ -211,7 +211,7 @@ def test_a_target_clears_with_its_own_clock(connection: Connection, time_: FakeT
     left: list[float] = []
     verification = TargetVerification(connection, countdown=left.append, clock=time_.clock)
     live = connection.read()
-    clearance = verification.clear(Phase.REMOVE_OLD, own(connection, live), live)
+    clearance = verification.permit(Phase.REMOVE_OLD, own(connection, live), live)
     assert clearance.phase is Phase.REMOVE_OLD
     assert 1.5 < time_.seconds <= 2.0
     assert left[0] == pytest.approx(time_.seconds)
@@ -222,7 +222,7 @@ def test_a_list_that_changed_since_makes_it_stale(connection: Connection, time_:
     component = connection.read().carriers[0]
     other = Snapshot((component.with_allowlist(component.allowlist.add(ranges("192.0.2.1"))),))
     with pytest.raises(GateError, match="the live list has changed since"):
-        TargetVerification(connection, clock=time_.clock).clear(Phase.REMOVE_OLD, evidence, other)
+        TargetVerification(connection, clock=time_.clock).permit(Phase.REMOVE_OLD, evidence, other)
 
 
 def test_an_org_that_cannot_be_asked_is_not_taken_for_quiet(
@@ -234,4 +234,4 @@ def test_an_org_that_cannot_be_asked_is_not_taken_for_quiet(
     emulator.set_fault(Fault(kind="http_503", operation="query", count=None))
     verification = TargetVerification(connection, clock=time_.clock)
     with pytest.raises(NetworkError):
-        verification.clear(Phase.REMOVE_OLD, own(connection, live), live)
+        verification.permit(Phase.REMOVE_OLD, own(connection, live), live)

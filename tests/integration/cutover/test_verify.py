@@ -12,7 +12,9 @@ import pytest
 from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.cutover.probe import probe
 from sfcutover.cutover.refusals import UndecidedError
-from sfcutover.emulator import Emulator, Fault, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
+from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import ExitCode, GateError, NetworkError, SfcutoverError
 from tests.integration.cutover.verifying import NEW, OLD, Canaries, ShiftedClock, put_list, ranges
 

@@ -13,8 +13,8 @@ from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.errors import NetworkError
 from sfcutover.runs.database import Database
-from sfcutover.runs.journal import Journal, VigilJournal
-from sfcutover.runs.threads import Lane
+from sfcutover.runs.journal import BufferedJournal, Journal
+from sfcutover.runs.threads import BackgroundThread
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     database.close()
 
 
-def vigil(journal: Journal, target: str = "one") -> VigilJournal:
-    return VigilJournal(journal, target, journal.read())
+def vigil(journal: Journal, target: str = "one") -> BufferedJournal:
+    return BufferedJournal(journal, target, journal.read())
 
 
 def test_it_knows_what_was_before_and_what_was_told(journal: Journal) -> None:
@@ -54,13 +54,13 @@ def test_a_database_that_is_locked_is_waited_for_once_and_gets_everything(
         assert len(on_vigil.all("round", target="one")) == 50
         assert on_vigil.last("round", target="one") == on_vigil.all("round", target="one")[-1]
     done = threading.Event()
-    on_vigil._lane.do(done.set)
+    on_vigil._thread.do(done.set)
     assert done.wait(30)
     assert [each.number("number") for each in journal.all("round")] == list(range(50))
 
 
 def test_a_lane_gives_up_on_what_fails_and_on_what_takes_long() -> None:
-    lane, released = Lane("test"), threading.Event()
+    lane, released = BackgroundThread("test"), threading.Event()
 
     def fail() -> str:
         raise NetworkError("away", hint="later")

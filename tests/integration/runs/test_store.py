@@ -15,7 +15,7 @@ from sfcutover.config.values import Text
 from sfcutover.errors import ConfigError, NetworkError, OperationFailedError
 from sfcutover.runs import processes as executors
 from sfcutover.runs.database import Database
-from sfcutover.runs.processes import Presence
+from sfcutover.runs.processes import ProcessLock
 from sfcutover.runs.settings import differences, fingerprint
 from sfcutover.runs.store import Requests, RunOptions, RunStore
 from sfcutover.util.secrets import Secret
@@ -42,9 +42,9 @@ def store(database: Database) -> RunStore:
 @pytest.fixture
 def presence(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Presence]:
+) -> Iterator[ProcessLock]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
-    with Presence(database, "move", "run", "config") as here:
+    with ProcessLock(database, "move", "run", "config") as here:
         yield here
 
 
@@ -147,7 +147,7 @@ def test_rollbacks_are_counted_since_one_was_done(store: RunStore) -> None:
     assert store.rollbacks_in_a_row("other") == 0
 
 
-def test_a_run_is_claimed_only_from_the_dead(store: RunStore, presence: Presence) -> None:
+def test_a_run_is_claimed_only_from_the_dead(store: RunStore, presence: ProcessLock) -> None:
     run = store.begin("move", "{}", RunOptions(), presence.id)
     assert run is not None
     assert store.claim(run, presence.id)
@@ -163,11 +163,11 @@ def test_a_process_is_alive_while_it_holds_its_lock(store: RunStore, tmp_path: P
     code = (
         "import sys, time\n"
         "from sfcutover.runs.database import Database\n"
-        "from sfcutover.runs.processes import Presence\n"
+        "from sfcutover.runs.processes import ProcessLock\n"
         "from sfcutover.config.traffic import State\n"
         "from sfcutover.config.values import Text\n"
         "database = Database.open(State(url=Text(literal=sys.argv[1])))\n"
-        "with Presence(database, 'move', 'run', 'c') as here:\n"
+        "with ProcessLock(database, 'move', 'run', 'c') as here:\n"
         "    print(here.id, flush=True)\n"
         "    time.sleep(60)\n"
     )
@@ -186,7 +186,7 @@ def test_a_process_is_alive_while_it_holds_its_lock(store: RunStore, tmp_path: P
 
 
 def test_without_a_lock_in_sight_the_lease_decides(
-    store: RunStore, presence: Presence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: RunStore, presence: ProcessLock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another state folder is another machine."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another-machine"))
@@ -196,20 +196,20 @@ def test_without_a_lock_in_sight_the_lease_decides(
 
 
 def test_a_process_that_was_taken_for_dead_stops_acting(
-    store: RunStore, presence: Presence
+    store: RunStore, presence: ProcessLock
 ) -> None:
     presence.require()
     store.executors.mark_ended(presence.id)
-    with pytest.raises(NetworkError, match="taken for dead"):
+    with pytest.raises(NetworkError, match="lost its lock"):
         presence.require()
 
 
 def test_what_the_dead_left_is_taken_by_one(store: RunStore, database: Database) -> None:
     with (
-        Presence(database, "move", "run", "c") as first,
-        Presence(database, "move", "worker", "c") as second,
+        ProcessLock(database, "move", "run", "c") as first,
+        ProcessLock(database, "move", "worker", "c") as second,
     ):
-        with Presence(database, "move", "worker", "c") as gone:
+        with ProcessLock(database, "move", "worker", "c") as gone:
             pass
         assert store.executors.take(gone.id, first.id)
         assert store.executors.take(gone.id, first.id)  # it may not have come to an end with it

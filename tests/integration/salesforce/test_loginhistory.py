@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sfcutover.emulator import Emulator, Fault, Scenario
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
+from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import NetworkError
 from sfcutover.salesforce.org import SUCCESS
 from tests.integration.cutover.verifying import NEW, OLD, Canaries, put_list

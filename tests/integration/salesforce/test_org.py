@@ -9,14 +9,9 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from sfcutover.config.org import OrgConfig
-from sfcutover.emulator import Emulator, Fault
-from sfcutover.errors import (
-    AuthError,
-    ExitCode,
-    NetworkError,
-    OperationFailedError,
-    SfcutoverError,
-)
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
+from sfcutover.errors import AuthError, ExitCode, NetworkError, OperationFailedError, SfcutoverError
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.sessions import provider_for
 from tests.support import StartEmulator, StartServer, Token, answer, operations

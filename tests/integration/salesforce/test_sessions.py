@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from sfcutover.config.org import OrgConfig
-from sfcutover.emulator import Emulator, Fault
+from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator.faults import Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, NetworkError, SfcutoverError
 from sfcutover.salesforce import sessions
 from sfcutover.salesforce.sessions import Session, SessionProvider, provider_for

@@ -8,16 +8,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from urllib.parse import parse_qs
 
-from sfcutover.config.traffic import TokenStore as Config
-from sfcutover.traffic.oauth import TokenEndpoint
-from sfcutover.traffic.redeemer import TokenStore, redeem_from, token_store
+from sfcutover.traffic.redeemer import redeem_from
+from sfcutover.traffic.tokenendpoint import TokenEndpoint
 from sfcutover.util.http import new_session
 from tests.support import answer
-
-FIRST = "5Aep861-token-0-of-the-tests"
+from tests.unit.traffic.stores import FIRST, store_of
 
 
 @dataclass
@@ -62,16 +59,6 @@ class Grant:
 
 def endpoint_at(url: str) -> TokenEndpoint:
     return TokenEndpoint(url, "a client", None)
-
-
-def store_of(**config: object) -> TokenStore:
-    return token_store(Config.model_validate(config))
-
-
-def write_token(path: Path, token: str = FIRST) -> Path:
-    path.touch(mode=0o600)
-    path.write_text(token + "\n")
-    return path
 
 
 def redeem_for_ever(path: str, url: str) -> None:

@@ -15,24 +15,20 @@ import pytest
 import requests
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.config.cutover import parse_config
 from sfcutover.emulator import Emulator, Fault
-from sfcutover.emulator.certificate import make_tls
+from sfcutover.emulator.network import make_tls
 from sfcutover.errors import ConfigError, ExitCode
 from sfcutover.traffic import egress as echo
-from sfcutover.traffic.egress import (
+from sfcutover.traffic.egress import Egress, ask_echo
+from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.traffic.proxyerrors import (
     DestinationUnreachableError,
     EchoAnswerError,
     EchoHttpError,
-    Egress,
     EgressError,
     EgressTlsError,
     ProxyRefusedError,
     ProxyUnreachableError,
-    ProxyUrl,
-    ask_echo,
-    echo_url_of,
-    egress_of,
 )
 from sfcutover.util.secrets import Secret, redact
 from tests.support import StartEmulator, StartServer, Talk, answer, listening
@@ -240,9 +236,9 @@ def test_tls_that_fails_behind_the_proxy_is_told_apart(
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     emulator = start_emulator(tls=True)
-    for name in ("SFCUTOVER_NEW_PROXY_URL", "SFCUTOVER_NEW_SOCKS_URL"):
-        error = failure(EgressTlsError, emulator.environment[name], emulator.url)
-        assert f"{emulator.url.removeprefix('https://')} failed behind" in error.message
+    proxy = emulator.environment["SFCUTOVER_NEW_PROXY_URL"]
+    error = failure(EgressTlsError, proxy, emulator.url)
+    assert f"{emulator.url.removeprefix('https://')} failed behind" in error.message
 
 
 def test_a_proxy_that_breaks_tls_open_is_refused(
@@ -255,18 +251,18 @@ def test_a_proxy_that_breaks_tls_open_is_refused(
     failure(EgressTlsError, proxy, f"{emulator.url}/ip")
 
 
-def test_the_failures_of_socks_are_told_apart(
-    emulator: Emulator, listen: Callable[[Talk], str]
-) -> None:
-    url = emulator.environment["SFCUTOVER_NEW_SOCKS_URL"]
-    place = url.rpartition("@")[2]
-    failure(ProxyRefusedError, f"socks5h://user:{ENCODED}@{place}", emulator.url)
-    failure(ProxyRefusedError, f"socks5h://{place}", emulator.url)
-    refused = failure(DestinationUnreachableError, url, f"http://{closed_port()}/ip")
-    assert "did not connect to 127.0.0.1" in refused.message
+def test_the_failures_of_socks_are_told_apart(listen: Callable[[Talk], str]) -> None:
+    """By the answers of RFC 1928 and 1929; a SOCKS server in full is among the real ones."""
+    by_password, no_method, accepted = b"\x05\x02", b"\x05\xff", b"\x05\x00"
+    place = listen(saying(by_password, b"\x01\x01"))
+    failure(ProxyRefusedError, f"socks5h://user:{ENCODED}@{place}")
+    failure(ProxyRefusedError, f"socks5h://{listen(saying(no_method))}")
+    refused = b"\x05\x05\x00\x01" + bytes(6)
+    error = failure(DestinationUnreachableError, f"socks5h://{listen(saying(accepted, refused))}")
+    assert "did not connect to echo.example" in error.message
+    failure(DestinationUnreachableError, f"socks5h://{listen(saying(accepted))}")
     web = listen(saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
     failure(ProxyUnreachableError, f"socks5h://{web}")
-    assert seen_through(url, emulator.environment["SFCUTOVER_ECHO_URL"]).startswith("127.0.0.2")
 
 
 @pytest.mark.parametrize(
@@ -277,13 +273,12 @@ def test_the_failures_of_socks_are_told_apart(
         ("proxy_down", DestinationUnreachableError),
     ],
 )
-@pytest.mark.parametrize("variable", ["SFCUTOVER_NEW_PROXY_URL", "SFCUTOVER_NEW_SOCKS_URL"])
 def test_the_emulators_faults_are_told_apart(
-    kind: str, expected: type[EgressError], variable: str, emulator: Emulator
+    kind: str, expected: type[EgressError], emulator: Emulator
 ) -> None:
     emulator.set_fault(Fault.model_validate({"kind": kind, "count": None}))
     values = emulator.environment
-    failure(expected, values[variable], values["SFCUTOVER_ECHO_URL"])
+    failure(expected, values["SFCUTOVER_NEW_PROXY_URL"], values["SFCUTOVER_ECHO_URL"])
 
 
 # What is sent, and by which way.
@@ -321,8 +316,8 @@ def test_a_tunnel_carries_what_the_environment_trusts(
     emulator = start_emulator(tls=True)
     values = emulator.environment
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", values["REQUESTS_CA_BUNDLE"])
-    for name in ("SFCUTOVER_NEW_PROXY_URL", "SFCUTOVER_NEW_SOCKS_URL"):
-        assert seen_through(values[name], f"{emulator.url}/ip").startswith("127.0.0.2")
+    proxy = values["SFCUTOVER_NEW_PROXY_URL"]
+    assert seen_through(proxy, f"{emulator.url}/ip").startswith("127.0.0.2")
 
 
 def test_a_missing_file_of_authorities_fails_closed(
@@ -429,76 +424,6 @@ def test_no_log_holds_the_password(
 
 
 # What the configuration says.
-
-CONFIG = """\
-version: 1
-name: one
-app: Acme_Connector
-old: [203.0.113.10]
-new: [198.51.100.20, 198.51.100.24/30]
-targets:
-  - name: packaging
-    org: {alias: acme}
-"""
-
-
-def test_an_egress_is_read_from_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NEW_PROXY", with_password("http://proxy.example:9293"))
-    text = CONFIG + "egress:\n  new: {proxy: {env: NEW_PROXY}}\n  echo_url: https://e.example/ip\n"
-    cutover = parse_config(text, "cutover.yaml")
-    egress = egress_of(cutover, "new")
-    assert (egress.name, str(egress.proxy)) == ("new", "http://proxy.example:9293")
-    assert [str(each) for each in egress.expected] == [
-        "198.51.100.20",
-        "198.51.100.24-198.51.100.27",
-    ]
-    assert echo_url_of(cutover) == "https://e.example/ip"
-    assert "hunter2" not in repr(egress)
-
-
-@pytest.mark.parametrize(
-    ("more", "name", "place", "message"),
-    [
-        ("", "new", "cutover.yaml:1", "egress.new is not configured"),
-        ("egress:\n  new: {proxy: {env: P}}\n", "old", "cutover.yaml:9", "egress.old is not"),
-        ("egress:\n  new: {proxy: {env: NOWHERE}}\n", "new", "cutover.yaml:10", "NOWHERE is not"),
-        ("egress:\n  new:\n    proxy: {env: P}\n", "new", "cutover.yaml:11", "no scheme"),
-    ],
-)
-def test_what_is_missing_is_named_with_its_place(
-    more: str, name: str, place: str, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("P", "hunter2")
-    cutover = parse_config(CONFIG + more, "cutover.yaml")
-    with pytest.raises(ConfigError, match=message) as caught:
-        egress_of(cutover, name)
-    assert caught.value.where == place
-    assert "hunter2" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "ftp://e.example",
-        "e.example",
-        "https://",
-        "http://me@e.example/",
-        "http://[::1",
-        "http://e:x/",
-    ],
-)
-def test_an_echo_is_an_http_url_without_credentials(url: str) -> None:
-    with requests.Session() as session, pytest.raises(ConfigError, match="echo_url"):
-        ask_echo(session, url)
-
-
-def test_a_bad_echo_is_named_with_its_place() -> None:
-    cutover = parse_config(f"{CONFIG}egress:\n  echo_url: e.example\n", "cutover.yaml")
-    with pytest.raises(ConfigError) as caught:
-        echo_url_of(cutover)
-    assert caught.value.where == "cutover.yaml:10"
-    with pytest.raises(ConfigError, match="egress is not configured"):
-        echo_url_of(parse_config(CONFIG, "cutover.yaml"))
 
 
 def _until_it_ends(connection: socket.socket) -> None:

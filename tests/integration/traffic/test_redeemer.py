@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -22,25 +21,24 @@ import requests
 from sfcutover.config.traffic import Verify
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, OperationFailedError
-from sfcutover.traffic import redeemer as tokenkeeper
-from sfcutover.traffic import redeemer as tokens
-from sfcutover.traffic.oauth import Outcome, TokenEndpoint, token_endpoint
+from sfcutover.traffic import helperprocess, redeemer
 from sfcutover.traffic.redeemer import redeem_from
-from sfcutover.util import files as tokenlock
+from sfcutover.traffic.redemption import RedemptionOutcome
+from sfcutover.traffic.tokenendpoint import TokenEndpoint, token_endpoint
+from sfcutover.traffic.tokenstores import token_store
+from sfcutover.util import files
 from sfcutover.util.http import new_session
 from sfcutover.util.secrets import Secret
 from tests.integration.traffic.rotation import (
-    FIRST,
     Grant,
     endpoint_at,
     redeem_for_ever,
     redeem_in_a_group,
     redeem_once,
-    store_of,
-    write_token,
 )
-from tests.integration.traffic.test_oauth import closed_port, egress
+from tests.integration.traffic.test_tokenendpoint import closed_port, egress
 from tests.support import StartEmulator, StartServer
+from tests.unit.traffic.stores import FIRST, store_of, write_token
 
 WORKERS = multiprocessing.get_context("forkserver")
 WORKERS.set_forkserver_preload(["tests.integration.traffic.rotation"])
@@ -50,7 +48,7 @@ WORKERS.set_forkserver_preload(["tests.integration.traffic.rotation"])
 def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     yield
-    tokens._close_all()
+    redeemer._helpers.close_idle()
 
 
 @pytest.fixture
@@ -75,7 +73,7 @@ def test_a_new_token_is_in_the_file_when_the_redemption_counts(
     path = write_token(tmp_path / "token")
     for number in range(1, 6):
         redemption = redeem_from(store_of(file=str(path)), endpoint, session)
-        assert redemption.outcome is Outcome.REDEEMED
+        assert redemption.outcome is RedemptionOutcome.REDEEMED
         assert redemption.new_token == Secret(f"5Aep861-token-{number}-of-the-tests")
         assert path.read_text() == f"5Aep861-token-{number}-of-the-tests\n"
         assert path.stat().st_mode & 0o777 == 0o600
@@ -94,17 +92,17 @@ def test_a_token_that_stays_is_not_written(
     assert path.stat().st_ino == before.st_ino
 
 
-def test_one_process_keeps_a_store_s_token(
+def test_one_helper_serves_one_redemption_after_the_other(
     endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
     path = write_token(tmp_path / "token")
     (tmp_path / "link").symlink_to(path)
     for name in ("token", "link", "token"):
         redeem_from(store_of(file=str(tmp_path / name)), endpoint, session)
-    assert len(tokens._keepers) == 1
+    assert len(redeemer._helpers._idle) == 1
 
 
-def test_an_idle_process_serves_the_next_store(
+def test_an_idle_helper_serves_the_next_store(
     session: requests.Session, start_server: StartServer, tmp_path: Path
 ) -> None:
     children = []
@@ -112,77 +110,80 @@ def test_an_idle_process_serves_the_next_store(
         path = write_token(tmp_path / f"token-{number}")
         endpoint = endpoint_at(start_server(Grant().handle))
         redeem_from(store_of(file=str(path)), endpoint, session)
-        children.append(child_of(tokens._keepers[store_of(file=str(path))].keeper))
-    assert len(tokens._keepers) == 1
+        children.append(idle_child())
     assert len({child.pid for child in children}) == 1
 
 
-def test_no_more_processes_wait_than_needed(
+def test_no_more_helpers_wait_than_needed(
+    endpoint: TokenEndpoint,
+    grant: Grant,
     session: requests.Session,
-    start_server: StartServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tokens, "MAX_IDLE_KEEPERS", 2)
+    """Four redemptions at once need four helpers; two of them wait for the next."""
+    monkeypatch.setattr(helperprocess, "MAX_IDLE_HELPERS", 2)
+    together = threading.Barrier(4)
+
+    def wait() -> None:
+        together.wait(20)
+
+    grant.before = wait
+    grant.rotates = False
     stores = [store_of(file=str(write_token(tmp_path / f"token-{each}"))) for each in range(4)]
-    endpoint = endpoint_at(start_server(Grant().handle))
-    with ExitStack() as stack:  # all in use at once, so that each has a process of its own
-        children = []
-        for store in stores:
-            keeper = stack.enter_context(tokens._keeper_of(store))
-            keeper.redeem(store, endpoint, session)
-            children.append(child_of(keeper))
-    assert len(tokens._keepers) == 2
-    assert sum(child.poll() is None for child in children) == 2
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda store: redeem_from(store, endpoint, session), stores))
+    assert len(redeemer._helpers._idle) == 2
 
 
-def child_of(keeper: tokenkeeper.Keeper) -> subprocess.Popen[bytes]:
-    assert keeper._child is not None
-    return keeper._child[0]
+def idle_child() -> subprocess.Popen[bytes]:
+    (helper,) = redeemer._helpers._idle
+    return helper.process
 
 
-def test_a_keeper_that_was_killed_while_idle_is_started_again(
+def test_a_helper_that_was_killed_while_idle_is_replaced(
     endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
     store = store_of(file=str(write_token(tmp_path / "token")))
     for _ in range(3):
-        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
-        child = child_of(tokens._keepers[store].keeper)
+        assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
+        child = idle_child()
         child.send_signal(signal.SIGKILL)
         child.wait(10)
 
 
-def test_a_keeper_that_is_killed_while_redeeming_leaves_the_answer_open(
+def test_a_helper_that_is_killed_while_redeeming_leaves_the_answer_open(
     grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
     store = store_of(file=str(write_token(tmp_path / "token")))
     redeem_from(store, endpoint, session)
-    grant.before = lambda: os.kill(child_of(tokens._keepers[store].keeper).pid, signal.SIGKILL)
+    child = idle_child()
+    grant.before = child.kill
     redemption = redeem_from(store, endpoint, session)
-    assert (redemption.outcome, redemption.answer_lost) == (Outcome.UNKNOWN, True)
+    assert (redemption.outcome, redemption.answer_lost) == (RedemptionOutcome.UNKNOWN, True)
 
 
-def test_a_keeper_is_deaf_to_what_ends_its_parent(
+def test_a_helper_ignores_the_signals_that_end_its_parent(
     endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
     store = store_of(file=str(write_token(tmp_path / "token")))
     redeem_from(store, endpoint, session)
-    child = child_of(tokens._keepers[store].keeper)
+    child = idle_child()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         child.send_signal(number)
-        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+        assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
     assert os.getpgid(child.pid) != os.getpgid(0)
-    assert child_of(tokens._keepers[store].keeper) is child
+    assert idle_child() is child
 
 
-def test_nothing_secret_stands_in_the_keeper_s_arguments(
+def test_nothing_secret_stands_in_the_helper_s_arguments(
     session: requests.Session, start_server: StartServer, tmp_path: Path
 ) -> None:
     store = store_of(file=str(write_token(tmp_path / "token")))
     endpoint = TokenEndpoint(start_server(Grant().handle), "id", Secret("hunter2-client-secret"))
     new = redeem_from(store, endpoint, session).new_token
     assert new is not None
-    process = Path(f"/proc/{child_of(tokens._keepers[store].keeper).pid}")
+    process = Path(f"/proc/{idle_child().pid}")
     if not process.exists():
         pytest.skip("needs /proc")
     seen = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
@@ -190,9 +191,9 @@ def test_nothing_secret_stands_in_the_keeper_s_arguments(
         assert value.encode() not in seen
 
 
-def test_secrets_are_pickled_for_a_keeper_only() -> None:
-    packed = tokenkeeper._packed(Secret("hunter2"))
-    assert tokenkeeper._unpacked(packed) == Secret("hunter2")
+def test_secrets_are_pickled_for_a_helper_only() -> None:
+    packed = helperprocess._packed(Secret("hunter2"))
+    assert helperprocess._unpacked(packed) == Secret("hunter2")
     with pytest.raises(TypeError):
         pickle.dumps(Secret("hunter2"))
 
@@ -204,7 +205,7 @@ def test_two_threads_redeem_one_token_after_the_other(
     stores = [store_of(file=str(path)), store_of(file=str(path), rotation=False)]
     with ThreadPoolExecutor(4) as pool:
         done = pool.map(lambda n: redeem_from(stores[n % 2], endpoint, session), range(24))
-        assert {each.outcome for each in done} == {Outcome.REDEEMED}
+        assert {each.outcome for each in done} == {RedemptionOutcome.REDEEMED}
     assert (grant.count, grant.overlaps) == (24, 0)
 
 
@@ -237,7 +238,7 @@ def test_two_processes_redeem_one_token_after_the_other(
 def test_who_waits_too_long_for_a_lock_hears_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokenlock, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(files, "LOCK_SECONDS", 0.05)
     path = write_token(tmp_path / "token")
     with (
         store_of(file=str(path)).locked(),
@@ -271,17 +272,6 @@ def test_a_lock_file_that_is_removed_holds_nobody_up(tmp_path: Path) -> None:
         (tmp_path / ".token.lock").unlink()
         with store_of(file=str(path)).locked():
             assert (tmp_path / ".token.lock").exists()
-
-
-def test_a_lock_on_a_file_that_was_removed_is_none(tmp_path: Path) -> None:
-    """As between one process's opening it and locking it."""
-    path = tmp_path / "lock"
-    with path.open("w") as file:
-        assert tokenlock._same_file(file.fileno(), path)
-        path.unlink()
-        assert not tokenlock._same_file(file.fileno(), path)
-        path.touch()
-        assert not tokenlock._same_file(file.fileno(), path)
 
 
 def start(target: object, path: Path, endpoint: TokenEndpoint) -> BaseProcess:
@@ -318,10 +308,13 @@ def test_the_end_of_a_whole_group_during_a_redemption_loses_no_token(
     started.set()
     victim.join(20)
     assert victim.exitcode == (1 if number == signal.SIGINT else -number)
-    with store_of(file=str(path)).locked():  # its keeper has finished
+    with store_of(file=str(path)).locked():  # its helper has finished
         assert grant.count == 1
         assert path.read_text().strip() == grant.current
-    assert redeem_from(store_of(file=str(path)), endpoint, session).outcome is Outcome.REDEEMED
+    assert (
+        redeem_from(store_of(file=str(path)), endpoint, session).outcome
+        is RedemptionOutcome.REDEEMED
+    )
 
 
 def test_no_kill_in_200_redemptions_loses_the_token(
@@ -338,20 +331,20 @@ def test_no_kill_in_200_redemptions_loses_the_token(
         victim.kill()
         victim.join(20)
         kills += 1
-        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+        assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
         assert path.read_text().strip() == grant.current
     assert grant.overlaps == 0
 
 
-def test_a_keeper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) -> None:
+def test_a_helper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) -> None:
     """Its end of a pipe, which it inherits from nobody else, is closed by then."""
     path = write_token(tmp_path / "token")
     code = (
-        "import os, signal, sys; from sfcutover.traffic import redeemer as tokens\n"
+        "import os, signal, sys; from sfcutover.traffic import redeemer\n"
         "from tests.integration.traffic.rotation import *\n"
         "store = store_of(file=sys.argv[1])\n"
-        "tokens.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
-        "print(tokens._keepers[store].keeper._child[0].pid, flush=True)\n"
+        "redeemer.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
+        "print(redeemer._helpers._idle[0].process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run(
@@ -364,7 +357,7 @@ def test_a_keeper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) 
     process = Path(f"/proc/{int(done.stdout)}/cmdline")
     gone = threading.Event()
     for _ in range(500):
-        if not process.exists() or b"traffic.redeemer" not in process.read_bytes():
+        if not process.exists() or b"traffic.helperprocess" not in process.read_bytes():
             return
         gone.wait(0.01)
     pytest.fail("it is still there")
@@ -372,14 +365,14 @@ def test_a_keeper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) 
 
 def test_an_exit_leaves_no_warning_and_no_process(endpoint: TokenEndpoint, tmp_path: Path) -> None:
     code = (
-        "import os, sys; from sfcutover.traffic import redeemer as tokens\n"
+        "import os, sys; from sfcutover.traffic import redeemer\n"
         "from tests.integration.traffic.rotation import *\n"
         "store = store_of(file=sys.argv[1])\n"
-        "tokens.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
-        "print(tokens._keepers[store].keeper._child[0].pid)\n"
+        "redeemer.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
+        "print(redeemer._helpers._idle[0].process.pid)\n"
         "if not os.fork(): sys.exit()\n"
         "os.wait()\n"
-        "tokens.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
+        "redeemer.redeem_from(store, endpoint_at(sys.argv[2]), new_session())\n"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, str(write_token(tmp_path / "t")), endpoint.url],
@@ -409,7 +402,7 @@ def test_a_lost_answer_s_token_is_never_redeemed_again(
             redeem_from(store_of(file=str(path)), endpoint, session)
     assert grant.count == 1
     write_token(path, grant.current or "")  # a person brings a token that is good
-    assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+    assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
 
 
 def test_an_answer_that_was_never_possible_blocks_nothing(
@@ -417,8 +410,8 @@ def test_an_answer_that_was_never_possible_blocks_nothing(
 ) -> None:
     store = store_of(file=str(write_token(tmp_path / "token")))
     failed = redeem_from(store, endpoint_at(f"http://{closed_port()}/"), session)
-    assert (failed.outcome, failed.answer_lost) == (Outcome.NETWORK_FAILURE, False)
-    assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+    assert (failed.outcome, failed.answer_lost) == (RedemptionOutcome.NETWORK_FAILURE, False)
+    assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
 
 
 def test_a_token_that_stays_may_be_redeemed_after_a_lost_answer(
@@ -433,7 +426,7 @@ def test_a_token_that_stays_may_be_redeemed_after_a_lost_answer(
     grant.after = fail
     assert redeem_from(store, endpoint, session).answer_lost
     grant.after = lambda: None
-    assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+    assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
 
 
 @pytest.mark.parametrize("rotation", [None, True])
@@ -464,7 +457,7 @@ def test_a_variable_serves_a_token_that_stays(
     grant.rotates = False
     store = store_of(env="A_TOKEN", rotation=False)
     for _ in range(2):
-        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+        assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
 
 
 def test_a_rotation_that_nobody_expected_stops_everything_and_shows_nothing(
@@ -474,7 +467,7 @@ def test_a_rotation_that_nobody_expected_stops_everything_and_shows_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("A_TOKEN", FIRST)
-    with pytest.raises(OperationFailedError, match="can't be kept") as caught:
+    with pytest.raises(OperationFailedError, match="can't be stored") as caught:
         redeem_from(store_of(env="A_TOKEN", rotation=False), endpoint, session)
     assert "old refresh token is void" in caught.value.tokens
     told = str(caught.value) + caught.value.hint + repr(caught.value) + "".join(capfd.readouterr())
@@ -484,7 +477,7 @@ def test_a_rotation_that_nobody_expected_stops_everything_and_shows_nothing(
 def test_two_processes_take_turns_with_a_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokenlock, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(files, "LOCK_SECONDS", 0.05)
     monkeypatch.setenv("A_TOKEN", FIRST)
     monkeypatch.setenv("B_TOKEN", FIRST)
     with (
@@ -518,14 +511,6 @@ def test_without_a_folder_for_state_nothing_is_redeemed(
     assert grant.count == 0
 
 
-def test_a_folder_that_others_can_write_is_refused(tmp_path: Path) -> None:
-    folder = tmp_path / "state" / "sfcutover"
-    folder.mkdir(parents=True)
-    folder.chmod(0o777)
-    with pytest.raises(ConfigError, match="others own or can write"):
-        tokenlock.state_folder()
-
-
 def test_an_org_s_token_is_kept_through_rotation_and_refusal(
     start_emulator: StartEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -541,13 +526,18 @@ def test_an_org_s_token_is_kept_through_rotation_and_refusal(
     monkeypatch.setenv("A_SECRET", environment["SF_CLIENT_SECRET"])
     verify = Verify.model_validate(config)
     endpoint = token_endpoint(verify, allow_other_hosts=False)
-    store = tokens.token_store(verify.refresh_token)
+    store = token_store(verify.refresh_token)
     org.set_fault(Fault(kind="rate_limit", operation="redeem", skip=2))
-    expected = [Outcome.REDEEMED, Outcome.REDEEMED, Outcome.RATE_LIMITED, Outcome.REDEEMED]
+    expected = [
+        RedemptionOutcome.REDEEMED,
+        RedemptionOutcome.REDEEMED,
+        RedemptionOutcome.RATE_LIMITED,
+        RedemptionOutcome.REDEEMED,
+    ]
     with egress(environment["SFCUTOVER_OLD_PROXY_URL"], environment) as old:
         assert [redeem_from(store, endpoint, old).outcome for _ in range(4)] == expected
-    with egress(environment["SFCUTOVER_NEW_SOCKS_URL"], environment) as new:
-        assert redeem_from(store, endpoint, new).outcome is Outcome.BLOCKED
-    with egress(environment["SFCUTOVER_OLD_SOCKS_URL"], environment) as old:
-        assert redeem_from(store, endpoint, old).outcome is Outcome.REDEEMED
+    with egress(environment["SFCUTOVER_NEW_PROXY_URL"], environment) as new:
+        assert redeem_from(store, endpoint, new).outcome is RedemptionOutcome.BLOCKED
+    with egress(environment["SFCUTOVER_OLD_PROXY_URL"], environment) as old:
+        assert redeem_from(store, endpoint, old).outcome is RedemptionOutcome.REDEEMED
     assert path.read_text().strip() == org.environment["SF_REFRESH_TOKEN"]

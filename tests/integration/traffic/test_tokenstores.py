@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import subprocess
 import sys
@@ -12,17 +11,17 @@ from pathlib import Path
 import pytest
 import requests
 
-from sfcutover.errors import ConfigError, ExitCode, OperationFailedError
-from sfcutover.traffic import redeemer as tokens
-from sfcutover.traffic import tokenstores as tokencommand
-from sfcutover.traffic import tokenstores as tokenrecovery
-from sfcutover.traffic.oauth import Outcome, TokenEndpoint
-from sfcutover.traffic.redeemer import TokenStore, redeem_from
-from sfcutover.traffic.tokenstores import FileStore
+from sfcutover.errors import ConfigError, OperationFailedError
+from sfcutover.traffic import redeemer, tokenrecovery, tokenstores
+from sfcutover.traffic.redeemer import redeem_from
+from sfcutover.traffic.redemption import RedemptionOutcome
+from sfcutover.traffic.tokenendpoint import TokenEndpoint
+from sfcutover.traffic.tokenstores import FileStore, TokenStore
 from sfcutover.util.http import new_session
 from sfcutover.util.secrets import Secret
-from tests.integration.traffic.rotation import FIRST, Grant, endpoint_at, store_of, write_token
+from tests.integration.traffic.rotation import Grant, endpoint_at
 from tests.support import StartServer
+from tests.unit.traffic.stores import FIRST, store_of, write_token
 
 NEW = Secret("5Aep861-a-new-token")
 HELPER = """
@@ -47,7 +46,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(tokenrecovery, "RETRY_SECONDS", (0.0, 0.001, 0.002))
     yield tmp_path / "state" / "sfcutover"
-    tokens._close_all()
+    redeemer._helpers.close_idle()
 
 
 @pytest.fixture
@@ -87,107 +86,6 @@ def file_store(path: Path) -> FileStore:
 
 def recovery_files(state: Path) -> list[Path]:
     return sorted(state.glob("recovery-*"))
-
-
-def test_a_file_is_read_and_written(tmp_path: Path) -> None:
-    store = file_store(write_token(tmp_path / "token"))
-    assert store.writable
-    assert store.read() == Secret(FIRST)
-    store.write(NEW)
-    assert store.read() == NEW
-    assert (tmp_path / "token").read_text() == f"{NEW.reveal()}\n"
-
-
-@pytest.mark.parametrize("mode", [0o604, 0o602, 0o640, 0o620, 0o601, 0o777])
-def test_a_file_that_others_may_touch_is_refused(mode: int, tmp_path: Path) -> None:
-    path = write_token(tmp_path / "token")
-    path.chmod(mode)
-    with pytest.raises(ConfigError, match="read or written by others") as caught:
-        file_store(path).read()
-    assert caught.value.hint == f"chmod 600 {path}"
-    assert caught.value.exit_code is ExitCode.USAGE
-    assert "5Aep861" not in str(caught.value)
-    assert path.stat().st_mode & 0o777 == mode
-
-
-@pytest.mark.parametrize(
-    ("content", "why"),
-    [
-        (b"", "is empty"),
-        (b" \n\t\n", "is empty"),
-        (bytes(range(256)), "binary"),
-        (b"5Aep861\x00tail", "binary"),
-        (b"\xff\xfe5\x00A\x00", "binary"),
-        ("5Aep861-Grüße".encode(), "binary"),
-        (b"5Aep861-one\n5Aep861-two\n", "more than one word"),
-        (b"5Aep861" * 10_000, "binary, or more"),
-    ],
-)
-def test_a_file_without_a_token_is_refused(content: bytes, why: str, tmp_path: Path) -> None:
-    path = write_token(tmp_path / "token")
-    path.write_bytes(content)
-    with pytest.raises(ConfigError, match=why) as caught:
-        file_store(path).read()
-    assert "5Aep861" not in str(caught.value) + caught.value.hint
-    assert path.read_bytes() == content
-
-
-def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "fifo", 0o600)
-    (tmp_path / "folder").mkdir()
-    for name, why in [("fifo", "is no file"), ("folder", "is no file"), ("none", "can't be read")]:
-        with pytest.raises(ConfigError, match=why):
-            file_store(tmp_path / name).read()
-
-
-def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_token(tmp_path / "token")
-    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
-    with pytest.raises(ConfigError, match=r"another user|others own"):
-        file_store(path).read()
-
-
-def test_a_file_that_has_two_names_is_refused(tmp_path: Path) -> None:
-    path = write_token(tmp_path / "token")
-    (tmp_path / "other").hardlink_to(path)
-    with pytest.raises(ConfigError, match="hard link"):
-        file_store(path).read()
-
-
-def test_a_file_in_a_folder_of_everybody_s_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "open").mkdir()
-    path = write_token(tmp_path / "open" / "token")
-    path.parent.chmod(0o777)
-    with pytest.raises(ConfigError, match="everybody may replace it"):
-        file_store(path).read()
-    path.parent.chmod(0o1777)  # as /tmp is
-    assert file_store(path).read() == Secret(FIRST)
-
-
-def test_a_link_stays_a_link_and_shares_its_file_s_lock(tmp_path: Path) -> None:
-    (tmp_path / "secrets").mkdir()
-    path, link = write_token(tmp_path / "secrets" / "token"), tmp_path / "token"
-    link.symlink_to(Path("secrets/token"))
-    store = file_store(link)
-    store.write(NEW)
-    assert link.is_symlink()
-    assert path.read_text().strip() == NEW.reveal()
-    with store.locked():
-        assert path.with_name(".token.lock").exists()
-    path.unlink()
-    path.symlink_to(write_token(tmp_path / "elsewhere"))  # a link where a file was
-    with pytest.raises(ConfigError, match="can't be read"):
-        store.read()
-
-
-def test_a_link_in_place_of_the_lock_is_refused(tmp_path: Path) -> None:
-    (tmp_path / ".token.lock").symlink_to(tmp_path / "elsewhere")
-    with (
-        pytest.raises(ConfigError, match="lock file"),
-        file_store(write_token(tmp_path / "token")).locked(),
-    ):
-        pytest.fail("it is in")
-    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_folder_that_takes_no_file_is_found_before_redeeming(tmp_path: Path) -> None:
@@ -231,7 +129,7 @@ def test_a_new_token_that_the_file_can_t_take_is_kept_elsewhere(
     (path / "inside").rmdir()
     path.rmdir()
     write_token(path)  # the old token, from a backup perhaps
-    assert redeem_from(file_store(path), endpoint, session).outcome is Outcome.REDEEMED
+    assert redeem_from(file_store(path), endpoint, session).outcome is RedemptionOutcome.REDEEMED
     assert path.read_text().strip() == grant.current
     assert recovery_files(state) == []
 
@@ -242,7 +140,7 @@ def test_commands_get_and_put_the_token(
     store = command_store(kept)
     assert store.writable
     for _ in range(3):
-        assert redeem_from(store, endpoint, session).outcome is Outcome.REDEEMED
+        assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
         assert kept.read_text().strip() == grant.current
     assert recovery_files(state) == []
 
@@ -253,7 +151,7 @@ def test_a_put_that_fails_twice_is_tried_again(
     monkeypatch.setenv("FAILURES", "2")
     store = command_store(kept)
     assert store.read() == Secret(FIRST)
-    store.write(NEW)
+    store.write(NEW, replaced=Secret(FIRST))
     assert store.read() == NEW
     assert kept.with_name("kept.calls").read_text() == "3"
     assert recovery_files(state) == []
@@ -268,7 +166,7 @@ def test_a_put_that_keeps_failing_leaves_the_token_in_a_file(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Also through the process that keeps the token, which waits as long as for people."""
+    """Also through the helper process."""
     monkeypatch.setenv("FAILURES", "5")
     with pytest.raises(OperationFailedError, match="exit code 3") as caught:
         redeem_from(command_store(kept), endpoint, session)
@@ -282,7 +180,7 @@ def test_a_put_that_keeps_failing_leaves_the_token_in_a_file(
     assert kept.with_name("kept.calls").read_text() == "4"
     assert kept.read_text().strip() == FIRST
 
-    assert redeem_from(command_store(kept), endpoint, session).outcome is Outcome.REDEEMED
+    assert redeem_from(command_store(kept), endpoint, session).outcome is RedemptionOutcome.REDEEMED
     assert kept.read_text().strip() == grant.current
     assert recovery_files(state) == []
 
@@ -296,7 +194,7 @@ def test_while_put_runs_the_token_is_on_disk(kept: Path, state: Path) -> None:
     )
     store = command_store(kept, put=[sys.executable, "-c", look, str(state)])
     store.read()
-    store.write(NEW)
+    store.write(NEW, replaced=Secret(FIRST))
     assert recovery_files(state) == []
 
 
@@ -323,7 +221,7 @@ def test_a_store_that_was_repaired_meanwhile_is_not_overwritten(
     write_token(kept, "5Aep861-authorized-again")
     if content is not None:
         recovery.write_text(content)
-    with pytest.raises(ConfigError, match="keeps a newer refresh token") as caught:
+    with pytest.raises(ConfigError, match="holds a newer refresh token") as caught:
         command_store(kept).read()
     assert str(recovery) in str(caught.value)
     assert "5Aep861" not in str(caught.value) + caught.value.hint
@@ -333,7 +231,7 @@ def test_a_store_that_was_repaired_meanwhile_is_not_overwritten(
 
 def write_recovery(kept: Path, replaced: Secret) -> Path:
     store = command_store(kept)
-    assert isinstance(store, tokencommand.CommandStore)
+    assert isinstance(store, tokenstores.CommandStore)
     recovery = store._recovery()
     recovery.save(NEW, replaced)
     return recovery.path
@@ -342,18 +240,18 @@ def write_recovery(kept: Path, replaced: Secret) -> Path:
 def test_a_put_that_takes_too_long_has_failed(
     kept: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokencommand, "COMMAND_TIMEOUT_SECONDS", 0.05)
-    monkeypatch.setattr(tokenrecovery, "RETRY_SECONDS", ())
+    monkeypatch.setattr(tokenstores, "COMMAND_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(tokenrecovery, "RETRY_SECONDS", (0.0,))
     store = command_store(kept, put=["sleep", "30"])
     with pytest.raises(OperationFailedError, match="took longer than"):
-        store.write(NEW)
+        store.write(NEW, replaced=Secret(FIRST))
     assert len(recovery_files(state)) == 1
 
 
 def test_a_put_that_is_not_there_has_failed(kept: Path, state: Path) -> None:
     store = command_store(kept, put=["no-such-command-here"])
     with pytest.raises(OperationFailedError, match="No such file"):
-        store.write(NEW)
+        store.write(NEW, replaced=Secret(FIRST))
     assert len(recovery_files(state)) == 1
 
 
@@ -367,8 +265,8 @@ def test_a_token_that_can_be_kept_nowhere_is_called_lost(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tokenrecovery, "write_durably", full)
-    with pytest.raises(OperationFailedError, match="kept nowhere") as caught:
-        store.write(NEW)
+    with pytest.raises(OperationFailedError, match="stored nowhere") as caught:
+        store.write(NEW, replaced=Secret(FIRST))
     assert "No space left" in str(caught.value)
     assert "this grant is lost" in caught.value.tokens
     assert NEW.reveal() not in str(caught.value)
@@ -379,7 +277,7 @@ def test_a_command_without_put_takes_no_token(kept: Path) -> None:
     assert not store.writable
     assert store.read() == Secret(FIRST)
     with pytest.raises(OperationFailedError, match="has no put"):
-        store.write(NEW)
+        store.write(NEW, replaced=Secret(FIRST))
 
 
 @pytest.mark.parametrize("argv", [["true"], ["false"], ["no-such-command"], ["echo", "two words"]])
@@ -388,7 +286,7 @@ def test_a_get_without_a_token_is_refused(argv: list[str], kept: Path) -> None:
         command_store(kept, get=argv).read()
 
 
-def test_what_a_get_says_comes_through_the_keeper(
+def test_what_a_get_says_comes_through_the_helper_process(
     kept: Path, endpoint: TokenEndpoint, session: requests.Session
 ) -> None:
     with pytest.raises(ConfigError, match="exit code 1"):

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from sfcutover.errors import ConfigError, ExitCode, NetworkError
+from sfcutover.errors import ConfigError, ExitCode
 from sfcutover.util import http
-from sfcutover.util.http import ResponseTooLargeError, check_url, network_error, new_session
+from sfcutover.util.http import ResponseTooLargeError, network_error, new_session
 from tests.support import StartEmulator, StartServer, Talk, answer, listening
 
 
@@ -224,40 +224,6 @@ def test_a_file_that_holds_no_authority_fails_closed(
         session.get(f"{emulator.url}/services/data")
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://acme.my.salesforce.com",
-        "ftp://127.0.0.1",
-        "acme.my.salesforce.com",
-        "https://",
-        "http://127.0.0.1.example.com",
-        "http://localhost.example.com",
-        "",
-    ],
-)
-def test_an_unprotected_url_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="not an https URL"):
-        check_url(url, "cutover.yaml:7")
-
-
-@pytest.mark.parametrize(
-    "url", ["https://acme.my.salesforce.com/", "http://127.0.0.1:8080", "http://localhost/"]
-)
-def test_https_and_loopback_are_accepted(url: str) -> None:
-    assert check_url(url, "cutover.yaml:7") == url.rstrip("/")
-
-
-def test_an_explanation_names_the_host_and_no_password() -> None:
-    error = network_error(
-        requests.ConnectionError("boom hunter2"), "https://me:hunter2@acme.example/x", "safe"
-    )
-    assert isinstance(error, NetworkError)
-    assert "acme.example" in error.message
-    assert "hunter2" not in str(error)
-    assert error.tokens == "safe"
-
-
 def test_a_request_is_never_sent_twice(
     session: requests.Session, start_server: StartServer
 ) -> None:
@@ -281,17 +247,3 @@ def _wait(done: threading.Event) -> None:
 def _note(request: BaseHTTPRequestHandler, seen: list[str]) -> None:
     seen.append(request.path)
     answer(request, b"")
-
-
-@pytest.mark.parametrize("url", ["https://[", "http://[::1", "https://", "", "ftp://127.0.0.1"])
-def test_what_is_no_url_is_refused_without_a_traceback(url: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        check_url(url, "cutover.yaml:9")
-    assert caught.value.where == "cutover.yaml:9"
-
-
-@pytest.mark.parametrize("scheme", ["https", "http"])
-def test_a_password_in_a_url_is_refused_and_never_shown(scheme: str) -> None:
-    with pytest.raises(ConfigError, match="holds credentials") as caught:
-        check_url(f"{scheme}://somebody:hunter2@127.0.0.1", "cutover.yaml:9")
-    assert "hunter2" not in str(caught.value)

@@ -449,12 +449,12 @@ def test_an_element_of_another_namespace_is_refused_with_its_line(child: str) ->
         (
             entry("203.0.113.1", "203.0.113.1", "\n<endIpAddress>203.0.113.1</endIpAddress>"),
             6,
-            "<endIpAddress> stands twice in a range",
+            "<endIpAddress> is twice in a range",
         ),
         (
             entry("203.0.113.1", "203.0.113.1", "\n<description/>\n<description/>"),
             7,
-            "<description> stands twice in a range",
+            "<description> is twice in a range",
         ),
         (
             entry("203.0.113.1", "203.0.113.1", "<description>a<b/>c</description>"),

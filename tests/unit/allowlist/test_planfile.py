@@ -8,17 +8,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sfcutover.allowlist.diff import compare
-from sfcutover.allowlist.documents import (
-    ComponentDiffDocument,
-    DiffDocument,
-    PhaseDocument,
-    PlanDocument,
-    RangeDocument,
-    TargetDiffDocument,
-)
+from sfcutover.allowlist.diff import ComponentDiffDocument, RangeDocument, compare
 from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import DiffDocument, PhaseDocument, Planner, TargetDiffDocument
 from sfcutover.allowlist.planfile import (
+    PlanDocument,
     TargetPlan,
     make_plan,
     make_target_plan,
@@ -106,8 +100,8 @@ class Desk:
         )
 
     def plan(self) -> PlanDocument:
-        target = make_target_plan("packaging", URL, self.live, self.cutover, self.templates)
-        return make_plan(self.cutover, [target])
+        target = make_target_plan("packaging", URL, self.live, self.planner)
+        return make_plan(self.planner, [target])
 
     def write(self) -> None:
         write_plan(self.plan(), self.path)
@@ -118,7 +112,11 @@ class Desk:
         self.path.write_text(json.dumps(content), encoding="utf-8")
 
     def open(self, name: str = "packaging") -> TargetPlan:
-        return TargetPlan(read_plan(self.path), self.path, name, self.cutover, self.templates)
+        return TargetPlan(read_plan(self.path), self.path, name, self.planner)
+
+    @property
+    def planner(self) -> Planner:
+        return self.cutover.planner(self.templates)
 
     def refuses(self, kind: type[SfcutoverError], phase: Phase = Phase.ADD_NEW) -> SfcutoverError:
         """Open the plan for a phase; the place and the way out are always the same."""
@@ -517,7 +515,7 @@ def test_an_error_is_what_its_schema_says(where: str | None) -> None:
 
 
 def test_a_document_can_t_be_changed_or_extended() -> None:
-    document = RangeDocument.of(IpRange.parse("203.0.113.10"))
+    document = RangeDocument.model_validate(IpRange.parse("203.0.113.10"))
     with pytest.raises(ValueError, match="frozen"):
         document.range = "203.0.113.11"  # type: ignore[misc]
     with pytest.raises(ValueError, match="Extra inputs"):

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from sfcutover.allowlist.carriers import CARRIERS, OAUTH_POLICIES
 from sfcutover.allowlist.component import Component, Field
-from sfcutover.allowlist.diff import ReadBack, read_back
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
+from sfcutover.allowlist.readback import ReadBack, read_back
 from sfcutover.allowlist.snapshot import Snapshot
 from tests.unit.strategies import described_ranges
 
@@ -90,7 +90,7 @@ def test_an_address_that_somebody_else_added_is_told_and_does_not_block() -> Non
     live = listed(*WANTED.carriers[0].allowlist, "192.0.2.1")
     state = compared(WANTED, live)
     assert state.taken
-    assert "added by somebody else meanwhile 192.0.2.1" in str(state.cosmetic[0])
+    assert "added by others meanwhile 192.0.2.1" in str(state.cosmetic[0])
 
 
 def test_a_part_of_a_range_is_named() -> None:

@@ -104,7 +104,7 @@ def test_the_whole_example_loads(load: Load) -> None:
     assert cutover.name == "2026-11-region-move"
     assert [str(entry) for entry in cutover.change.old] == ["203.0.113.10", "203.0.113.11"]
     assert [entry.description for entry in cutover.change.old] == [None, "proxy b"]
-    assert cutover.policy_values == {"ipRelaxationPolicyType": "Enforce"}
+    assert cutover.policies == {"ipRelaxationPolicyType": "Enforce"}
     assert cutover.verify is not None
     assert (cutover.verify.settle, cutover.verify.confidence) == (60.0, 0.999999)
     assert cutover.watch is not None
@@ -335,7 +335,7 @@ def test_old_and_new_may_share_an_address(load: Load) -> None:
 )
 def test_an_address_may_not_stand_twice_in_a_list(refuse: Refuse, again: str) -> None:
     error = refuse(BASE.replace("  - 203.0.113.10", f"  - 203.0.113.10\n  - {again}"))
-    assert error.message == f"old[1]: {again} stands in this list twice, or partly"
+    assert error.message == f"old[1]: {again} is in this list twice, or partly"
     assert error.where == f"cutover.yaml:{OLD_LINE + 1}"
 
 
@@ -426,7 +426,7 @@ def test_a_missing_key_of_a_part_is_named_at_the_part(refuse: Refuse) -> None:
 
 def test_a_key_may_not_stand_twice(refuse: Refuse) -> None:
     error = refuse(f"{BASE}old: [203.0.113.12]\n")
-    assert (error.message, error.where) == ("old: stands here twice", f"cutover.yaml:{END}")
+    assert (error.message, error.where) == ("old: is here twice", f"cutover.yaml:{END}")
 
 
 def test_a_merge_key_is_refused(refuse: Refuse) -> None:
@@ -468,7 +468,7 @@ def test_an_anchor_may_be_used_twice(load: Load) -> None:
         ("carriers: [token-ip-range]", "carriers[0]: input should be 'token-ip-ranges',"),
         (
             "carriers: [token-ip-ranges, token-ip-ranges]",
-            "carriers[1]: token-ip-ranges stands in this list twice",
+            "carriers[1]: token-ip-ranges is in this list twice",
         ),
         (
             "carriers: [trusted-ip-ranges, connected-app]",
@@ -581,7 +581,7 @@ def test_an_app_s_name_may_have_a_namespace(load: Load, app: str) -> None:
 
 def test_policies_become_xml_texts(load: Load) -> None:
     cutover = load(f"{BASE}policies: {{a: true, b: 'True', c: 30, d: Enforce}}\n")
-    assert cutover.policy_values == {"a": "true", "b": "True", "c": "30", "d": "Enforce"}
+    assert cutover.policies == {"a": "true", "b": "True", "c": "30", "d": "Enforce"}
 
 
 def test_two_targets_may_not_have_one_name(refuse: Refuse) -> None:
@@ -675,7 +675,7 @@ def test_a_secret_in_the_file_is_refused_and_never_repeated(
 def test_a_secret_s_error_says_how_to_give_it(refuse: Refuse) -> None:
     error = refuse(with_org("{access_token: abc, instance_url: u}"))
     assert error.message == (
-        "targets[0].org.access_token: a secret never stands in this file; "
+        "targets[0].org.access_token: this file never holds a secret; "
         "write {env: NAME}, {file: PATH} or {command: [argv]}"
     )
 

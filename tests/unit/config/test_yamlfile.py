@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfcutover.config.yamlfile import MAX_BYTES, YamlFile, read_yaml
+from sfcutover.config.yamlfile import MAX_BYTES, YamlFile, parse_yaml, read_text
 from sfcutover.errors import ConfigError, ExitCode, LimitError, SfcutoverError
 
 Refuse = Callable[[str | bytes], SfcutoverError]
+
+
+def read_yaml(path: Path) -> YamlFile:
+    return parse_yaml(read_text(path), str(path))
 
 
 def write(folder: Path, content: str | bytes) -> Path:
@@ -130,7 +134,7 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(
 
 def test_a_key_may_not_stand_twice(refuse: Refuse) -> None:
     error = refuse("a:\n  b: 1\n  c: 2\n  'b': 3\n")
-    assert (error.where, error.message) == ("file.yaml:4", "b: stands here twice")
+    assert (error.where, error.message) == ("file.yaml:4", "b: is here twice")
 
 
 @pytest.mark.parametrize(

@@ -8,16 +8,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfcutover.config.traffic import Watch
-from sfcutover.cutover.watch import WatchOutcome, WatchPlan, failure_of, watch
-from sfcutover.cutover.watchstate import CANARY, canary_result
+from sfcutover.cutover.watcher import watch
+from sfcutover.cutover.watchstate import (
+    CANARY,
+    WatchOutcome,
+    WatchPlan,
+    WatchResult,
+    WatchState,
+    canary_result,
+    watch_failure,
+)
 from sfcutover.errors import ConfigError, ExitCode, GateError, InterruptedRunError
 from sfcutover.traffic.checks import CheckResult, Verdict
-from sfcutover.traffic.oauth import Outcome, Redemption
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
 from sfcutover.util.secrets import Secret
 from tests.unit.cutover.watching import NOON, Watching
 
 PASSED, ROLLED_BACK, INCONCLUSIVE = WatchOutcome
+
+
+def failure_after(result: WatchResult) -> GateError | None:
+    return watch_failure(result.outcome, result.reasons)
 
 
 # Time
@@ -32,7 +44,7 @@ def test_rounds_start_on_the_grid_from_the_beginning_to_the_end() -> None:
     assert [each.elapsed for each in result.rounds] == watching.canary.asked
     assert result.rounds[4].time == NOON + timedelta(minutes=1)
     assert watching.rounds == list(result.rounds)
-    assert watching.crew.dismissed
+    assert watching.pool.closed
 
 
 @given(st.lists(st.floats(min_value=0, max_value=14.9), min_size=1, max_size=61))
@@ -281,8 +293,8 @@ def test_the_plan_is_cutover_yaml_s() -> None:
 
 
 def test_what_did_not_pass_is_a_gate_that_did_not() -> None:
-    assert failure_of(Watching().run()) is None
-    rolled_back, unclear = failure_of(Watching().run("B")), failure_of(Watching().run("N"))
+    assert failure_after(Watching().run()) is None
+    rolled_back, unclear = failure_after(Watching().run("B")), failure_after(Watching().run("N"))
     assert rolled_back is not None
     assert unclear is not None
     assert rolled_back.exit_code is unclear.exit_code is ExitCode.GATE
@@ -295,20 +307,7 @@ def test_what_did_not_pass_is_a_gate_that_did_not() -> None:
 # What goes wrong on the way
 
 
-def test_a_rollback_that_fails_is_not_tried_again() -> None:
-    watching, tries = Watching(), []
-
-    def fail() -> None:
-        tries.append(watching.time.seconds)
-        raise GateError("refused", hint="h")
-
-    watching.roll_back = fail
-    with pytest.raises(GateError, match="refused"):
-        watching.run("B")
-    assert tries == [15]
-
-
-def test_an_observer_that_fails_keeps_no_rollback_from_happening(
+def test_an_observer_that_fails_keeps_no_trigger_from_being_returned(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     watching = Watching(WatchPlan(900, 15, 1))
@@ -316,10 +315,45 @@ def test_an_observer_that_fails_keeps_no_rollback_from_happening(
     def fail(_: object) -> None:
         raise OSError("no room")
 
-    monkeypatch.setattr(watching, "looked", fail)
+    monkeypatch.setattr(watching, "completed", fail)
+    assert watching.run("B").outcome is ROLLED_BACK
+
+
+def test_an_observer_that_fails_ends_a_watch_that_has_no_trigger(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watching = Watching()
+
+    def fail(_: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(watching, "completed", fail)
     with pytest.raises(OSError, match="no room"):
-        watching.run("B")
-    assert watching.rolled_back == [0]
+        watching.run("R")
+
+
+def test_each_canary_is_counted_by_itself() -> None:
+    """One block each is no two in a row; of the one that goes on, it is."""
+    blocked, fine = (
+        CheckResult(name, verdict, "d")
+        for name, verdict in (("b", Verdict.FAILED), ("a", Verdict.PASSED))
+    )
+    state = WatchState(WatchPlan(900, 15, 2), ("a", "b"))
+    state.record(0, blocked, 0.0)
+    state.record(1, blocked, 0.0)
+    assert state.trigger is None
+    state.record(0, fine, 15.0)
+    state.record(1, blocked, 15.0)
+    assert state.trigger == "b failed, 2 times: d"
+
+
+def test_a_standing_block_of_any_canary_has_its_deadline() -> None:
+    state = WatchState(WatchPlan(900, 15, 2), ("a", "b"))
+    state.record(1, CheckResult("b", Verdict.FAILED, "d"), 10.0)
+    state.record(0, CheckResult("a", Verdict.PASSED, "d"), 10.0)
+    assert state.deadline == 10.0 + 2 * 15 + 2
+    state.pass_time(state.deadline)
+    assert state.trigger == "b was blocked, and no 2 in a row succeeded since"
 
 
 def test_ctrl_c_ends_the_watch_without_a_rollback() -> None:
@@ -334,7 +368,7 @@ def test_ctrl_c_ends_the_watch_without_a_rollback() -> None:
         watching.run()
     assert "sfcutover rollback" in caught.value.hint
     assert watching.rolled_back == []
-    assert watching.crew.dismissed
+    assert watching.pool.closed
 
 
 def test_what_a_look_raises_is_an_error_of_that_look() -> None:
@@ -345,7 +379,7 @@ def test_what_a_look_raises_is_an_error_of_that_look() -> None:
             raise ConfigError("the store is gone", hint="h", where="cutover.yaml:7")
         if watching.time.seconds == 30:
             raise ValueError("hunter2-token")
-        return Redemption(Outcome.REDEEMED, NOON)
+        return Redemption(RedemptionOutcome.REDEEMED, NOON)
 
     watching.redeem = redeem
     result = watching.run()
@@ -355,20 +389,25 @@ def test_what_a_look_raises_is_an_error_of_that_look() -> None:
     assert result.rounds[2].results == (CheckResult(CANARY, Verdict.ERROR, "ValueError"),)
 
 
-@pytest.mark.parametrize("outcome", Outcome)
-def test_only_a_block_is_a_failure_of_the_canary(outcome: Outcome) -> None:
-    verdict = canary_result(Redemption(outcome, NOON)).verdict
-    unclear = {Outcome.UNKNOWN, Outcome.RATE_LIMITED}
-    assert (verdict is Verdict.PASSED) == (outcome is Outcome.REDEEMED)
-    assert (verdict is Verdict.FAILED) == (outcome is Outcome.BLOCKED)
+@pytest.mark.parametrize("outcome", RedemptionOutcome)
+def test_only_a_block_is_a_failure_of_the_canary(outcome: RedemptionOutcome) -> None:
+    verdict = canary_result(CANARY, Redemption(outcome, NOON)).verdict
+    unclear = {RedemptionOutcome.UNKNOWN, RedemptionOutcome.RATE_LIMITED}
+    assert (verdict is Verdict.PASSED) == (outcome is RedemptionOutcome.REDEEMED)
+    assert (verdict is Verdict.FAILED) == (outcome is RedemptionOutcome.BLOCKED)
     assert (verdict is Verdict.INCONCLUSIVE) == (outcome in unclear)
 
 
 def test_a_canary_s_words_are_kept_and_its_token_is_not() -> None:
     redemption = Redemption(
-        Outcome.BLOCKED, NOON, 400, "invalid_grant", "ip restricted", Secret("hunter2-token")
+        RedemptionOutcome.BLOCKED,
+        NOON,
+        400,
+        "invalid_grant",
+        "ip restricted",
+        Secret("hunter2-token"),
     )
-    result = canary_result(redemption)
+    result = canary_result(CANARY, redemption)
     assert result.detail == "blocked: invalid_grant: ip restricted"
     assert "hunter2" not in repr(result)
 
@@ -382,14 +421,14 @@ def test_looks_run_side_by_side_in_real_time() -> None:
 
     def redeem() -> Redemption:
         meet.wait(30)
-        return Redemption(Outcome.REDEEMED, NOON)
+        return Redemption(RedemptionOutcome.REDEEMED, NOON)
 
     def look() -> CheckResult:
         meet.wait(30)
         return CheckResult("met", Verdict.PASSED, "")
 
     plan = WatchPlan(0, 60, 2)
-    result = watch(plan, redeem, [look], watching.roll_back, watching, Clock())
+    result = watch(plan, {CANARY: redeem}, [look], watching, Clock())
     assert result.outcome is PASSED
 
 
@@ -405,13 +444,13 @@ def test_a_check_that_hangs_holds_up_neither_the_rollback_nor_the_end() -> None:
 
     def redeem() -> Redemption:
         assert begun.wait(20)
-        return Redemption(Outcome.BLOCKED, NOON)
+        return Redemption(RedemptionOutcome.BLOCKED, NOON)
 
     try:
         plan = WatchPlan(60, 60, 1)
-        result = watch(plan, redeem, [hang], watching.roll_back, watching, Clock())
+        result = watch(plan, {CANARY: redeem}, [hang], watching, Clock())
         assert not ended.is_set()
     finally:
         release.set()
     assert [each.name for each in result.rounds[0].results] == [CANARY]
-    assert len(watching.rolled_back) == 1
+    assert result.outcome is ROLLED_BACK

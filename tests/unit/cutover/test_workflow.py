@@ -1,4 +1,4 @@
-"""The order of a cutover and its ways back, decided by outcomes alone."""
+"""The order of a cutover and its rollbacks, decided by results alone."""
 
 from __future__ import annotations
 
@@ -10,28 +10,34 @@ import pytest
 import yaml
 
 from sfcutover.config.cutover import Cutover, load_config
-from sfcutover.cutover.flow import Ending, Flow, Outcomes
-from sfcutover.cutover.notify import TRIES_A_PAGE
-from sfcutover.cutover.outcome import Outcome
-from sfcutover.cutover.workflow import CutoverFlow
+from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.removal import RestoredEvidence
+from sfcutover.cutover.results import StepResult
+from sfcutover.cutover.steprunner import (
+    NO_ARGUMENTS,
+    Flow,
+    RunResult,
+    StepArguments,
+    StepResults,
+)
+from sfcutover.cutover.workflow import Workflow
 from sfcutover.errors import Text
 from sfcutover.traffic.switch import DRAIN_SECONDS
-from tests.unit.cutover.outcomes import problem
+from tests.unit.cutover.results import CANCELED, deployed, problem, verified
 
-PROOF = {"proof": {"last_proof": "2026-11-24T12:00:00+00:00"}}
-GOOD: dict[str, Outcome] = {"verify": Outcome(evidence=PROOF)}
+GOOD: dict[str, StepResult] = {"verify": verified()}
 
 
 @dataclass
 class Recorded:
-    """Performs nothing: answers with what a test has laid down, else with success, and records.
+    """Executes nothing: returns the results of a test, else success, and records.
 
-    answers: by step, or by step and target, what is answered first, second, ...
-    approves: what people say to pauses, in turn; at the end they cancel. waits_before: steps
-    before which a person wants to be asked.
+    results: by step, or by step and target, the first, second, ...
+    approves: what the operator says to pauses, in turn; at the end they cancel. waits_before:
+    steps that need an approval.
     """
 
-    answers: dict[str, list[Outcome]] = field(default_factory=dict)
+    results: dict[str, list[StepResult]] = field(default_factory=dict)
     approves: list[bool] = field(default_factory=list)
     waits_before: tuple[str, ...] = ()
     cancels_at: Callable[[list[str]], bool] = lambda _: False
@@ -39,24 +45,27 @@ class Recorded:
     pauses: list[tuple[str, str]] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
 
-    def step(self, name: str, **arguments: object) -> Outcome:
+    def step(self, name: str, arguments: StepArguments = NO_ARGUMENTS) -> StepResult:
         self.done.append(name)
-        return self._answer(name)
+        return self._result(name)
 
     def on_targets(
-        self, action: str, targets: Sequence[str], arguments: Mapping[str, Mapping[str, object]]
-    ) -> Outcomes:
+        self,
+        action: str,
+        targets: Sequence[str],
+        arguments: Mapping[str, StepArguments] | None = None,
+    ) -> StepResults:
         self.done.append(f"{action} {' '.join(targets)}")
-        return {name: self._answer(f"{action} {name}") for name in targets}
+        return {name: self._result(f"{action} {name}") for name in targets}
 
     def pause(self, step: str, reason: str, message: str, next_: Text) -> bool:
         self.pauses.append((step, reason))
         return self.approves.pop(0) if self.approves else False
 
-    def is_to_wait(self, step: str) -> bool:
+    def pauses_before(self, step: str) -> bool:
         return step in self.waits_before
 
-    def canceled(self) -> bool:
+    def is_canceled(self) -> bool:
         return self.cancels_at(self.done)
 
     def sleep(self, seconds: float) -> None:
@@ -66,11 +75,11 @@ class Recorded:
         if kind == "rollback-started":
             self.done.append(kind)
 
-    def _answer(self, name: str) -> Outcome:
-        laid_down = self.answers.get(name)
-        if laid_down:
-            return laid_down.pop(0)
-        return GOOD.get(name.split()[0], Outcome())
+    def _result(self, name: str) -> StepResult:
+        given = self.results.get(name)
+        if given:
+            return given.pop(0)
+        return GOOD.get(name.split()[0], StepResult())
 
 
 @pytest.fixture
@@ -107,216 +116,213 @@ FORWARDS = [
     "switch",
     f"verify {ALL}",
     "settle",
-    "retire one",
-    "retire two three",
-    "retire four",
+    "remove-and-watch one",
+    "remove-and-watch two three",
+    "remove-and-watch four",
 ]
 
 
-def run(durable: Recorded, cutover: Cutover) -> Ending:
+def run(runner: Recorded, cutover: Cutover) -> RunResult:
     names = tuple(each.name for each in cutover.targets)
-    return CutoverFlow(Flow(durable), cutover, names).run()
+    return Workflow(Flow(runner), cutover, names).run()
 
 
 def test_the_order_of_a_cutover_that_goes_well(cutover: Cutover) -> None:
-    durable = Recorded()
-    assert (ending := run(durable, cutover)).outcome == "done"
-    assert ending.exit_code == 0
-    assert durable.done == FORWARDS
+    runner = Recorded()
+    assert (result := run(runner, cutover)).outcome == "done"
+    assert result.exit_code == 0
+    assert runner.done == FORWARDS
 
 
 @pytest.mark.parametrize("step", ["probe", "snapshot two"])
-def test_before_anything_changed_there_is_nothing_to_go_back_to(
-    cutover: Cutover, step: str
-) -> None:
-    durable = Recorded({step: [problem(code=8)]})
-    ending = run(durable, cutover)
-    assert (ending.outcome, ending.exit_code) == ("failed", 8)
+def test_before_anything_changed_nothing_is_rolled_back(cutover: Cutover, step: str) -> None:
+    runner = Recorded({step: [problem(code=8)]})
+    result = run(runner, cutover)
+    assert (result.outcome, result.exit_code) == ("failed", 8)
     assert (
-        durable.done == FORWARDS[: FORWARDS.index("probe" if step == "probe" else FORWARDS[1]) + 1]
+        runner.done == FORWARDS[: FORWARDS.index("probe" if step == "probe" else FORWARDS[1]) + 1]
     )
 
 
 @pytest.mark.parametrize("step", ["add-new three", "verify-new one"])
-def test_before_the_switch_everything_goes_back(cutover: Cutover, step: str) -> None:
-    durable = Recorded({step: [problem()]})
-    ending = run(durable, cutover)
-    assert (ending.outcome, ending.exit_code) == ("rolled-back", 5)
-    assert durable.done[-2:] == ["rollback-started", f"remove-new {ALL}"]
-    assert "switch" not in durable.done
+def test_before_the_switch_everything_is_rolled_back(cutover: Cutover, step: str) -> None:
+    runner = Recorded({step: [problem()]})
+    result = run(runner, cutover)
+    assert (result.outcome, result.exit_code) == ("rolled-back", 5)
+    assert runner.done[-2:] == ["rollback-started", f"remove-new {ALL}"]
+    assert "switch" not in runner.done
 
 
-def test_what_could_not_be_taken_off_again_is_named(cutover: Cutover) -> None:
-    canceled = Outcome(evidence={"canceled": True})
-    durable = Recorded(
+def test_what_could_not_be_removed_again_is_named(cutover: Cutover) -> None:
+    runner = Recorded(
         {
             "add-new three": [problem()],
             "remove-new one": [problem("inconclusive")],
-            "remove-new two": [canceled],
+            "remove-new two": [CANCELED],
         }
     )
-    assert "still be on the list of one, two" in run(durable, cutover).tokens
+    assert "still be on the list of one, two" in run(runner, cutover).tokens
 
 
 @pytest.mark.parametrize("step", ["switch", "verify two"])
 def test_after_the_switch_traffic_goes_back_and_the_lists_stay(cutover: Cutover, step: str) -> None:
-    durable = Recorded({step: [problem(), problem()]})
-    ending = run(durable, cutover)
-    assert ending.outcome == "rolled-back"
-    assert durable.done[-4:] == [
+    runner = Recorded({step: [problem(), problem()]})
+    result = run(runner, cutover)
+    assert result.outcome == "rolled-back"
+    assert runner.done[-4:] == [
         "rollback-started",
-        f"restore-old {ALL}",
+        f"restore {ALL}",
         "switch-back",
         "prove-old",
     ]
-    assert not any(each.startswith(("remove", "retire")) for each in durable.done)
+    assert not any(each.startswith(("remove", "remove-and-watch")) for each in runner.done)
 
 
-def test_a_refused_address_is_put_on_again_and_proven_again(cutover: Cutover) -> None:
-    durable = Recorded({"verify two": [problem("blocked")]})
-    assert run(durable, cutover).outcome == "done"
-    start = durable.done.index("switch")
-    assert durable.done[start + 1 : start + 4] == [f"verify {ALL}", "add-new two", f"verify {ALL}"]
+def test_a_refused_address_is_deployed_and_proven_again(cutover: Cutover) -> None:
+    runner = Recorded({"verify two": [problem("blocked")]})
+    assert run(runner, cutover).outcome == "done"
+    start = runner.done.index("switch")
+    assert runner.done[start + 1 : start + 4] == [f"verify {ALL}", "add-new two", f"verify {ALL}"]
 
 
-def test_after_a_removal_only_that_target_goes_back_and_no_wave_follows(cutover: Cutover) -> None:
-    durable = Recorded({"retire three": [problem()]})
-    ending = run(durable, cutover)
-    assert ending.outcome == "rolled-back"
-    assert durable.done[-3:] == ["rollback-started", "restore-old three", "check-new three"]
-    assert "retire four" not in durable.done
+def test_after_a_removal_only_that_target_is_restored_and_no_wave_follows(cutover: Cutover) -> None:
+    runner = Recorded({"remove-and-watch three": [problem()]})
+    result = run(runner, cutover)
+    assert result.outcome == "rolled-back"
+    assert runner.done[-3:] == ["rollback-started", "restore three", "check-new three"]
+    assert "remove-and-watch four" not in runner.done
 
 
-def test_a_new_address_that_got_lost_is_put_on_again_and_traffic_stays(cutover: Cutover) -> None:
-    durable = Recorded({"retire two": [problem()], "check-new two": [problem("blocked")]})
-    ending = run(durable, cutover)
-    assert durable.done[-4:] == [
-        "restore-old two",
+def test_a_new_address_that_got_lost_is_deployed_again_and_traffic_stays(cutover: Cutover) -> None:
+    runner = Recorded({"remove-and-watch two": [problem()], "check-new two": [problem("blocked")]})
+    result = run(runner, cutover)
+    assert runner.done[-4:] == [
+        "restore two",
         "check-new two",
         "add-new two",
         "check-new two",
     ]
-    assert "this run moves no traffic" in ending.tokens
+    assert "this run moves no traffic" in result.tokens
 
 
 def test_traffic_goes_back_if_a_new_address_is_refused_and_first_all_lists_allow_it(
     cutover: Cutover,
 ) -> None:
-    durable = Recorded({"retire two": [problem()], "check-new two": [problem("blocked")] * 2})
-    ending = run(durable, cutover)
-    assert durable.done[-6:] == [
+    runner = Recorded(
+        {"remove-and-watch two": [problem()], "check-new two": [problem("blocked")] * 2}
+    )
+    result = run(runner, cutover)
+    assert runner.done[-6:] == [
         "check-new two",
         "add-new two",
         "check-new two",
-        f"restore-old {ALL}",
+        f"restore {ALL}",
         "switch-back",
         "prove-old",
     ]
-    assert "back on the old addresses" in ending.tokens
+    assert "back on the old addresses" in result.tokens
 
 
-def test_who_is_in_doubt_goes_back_with_who_has_failed(cutover: Cutover) -> None:
-    durable = Recorded({"retire two": [problem("person")], "retire three": [problem()]})
-    ending = run(durable, cutover)
-    assert "restore-old three two" in durable.done
-    assert "three, two" in ending.tokens
-    assert durable.pauses == []
+def test_targets_with_an_unknown_result_are_restored_with_those_that_failed(
+    cutover: Cutover,
+) -> None:
+    runner = Recorded(
+        {"remove-and-watch two": [problem("person")], "remove-and-watch three": [problem()]}
+    )
+    result = run(runner, cutover)
+    assert "restore three two" in runner.done
+    assert "three, two" in result.tokens
+    assert runner.pauses == []
 
 
-def test_going_back_comes_before_a_request_to_cancel(cutover: Cutover) -> None:
-    canceled = Outcome(evidence={"canceled": True})
-    durable = Recorded({"retire two": [canceled], "retire three": [problem()]})
-    assert run(durable, cutover).outcome == "rolled-back"
-    assert "restore-old three" in durable.done
+def test_a_rollback_precedes_a_request_to_cancel(cutover: Cutover) -> None:
+    runner = Recorded({"remove-and-watch two": [CANCELED], "remove-and-watch three": [problem()]})
+    assert run(runner, cutover).outcome == "rolled-back"
+    assert "restore three" in runner.done
 
 
-def test_a_way_back_that_nobody_finishes_says_so(cutover: Cutover) -> None:
-    durable = Recorded({"switch": [problem()], "switch-back": [problem()]})
-    ending = run(durable, cutover)
-    assert (ending.outcome, ending.exit_code) == ("rolled-back", 5)
-    assert "traffic may still leave by the new addresses" in ending.tokens
-    assert durable.done[-1] == "page"
+def test_a_rollback_that_is_left_says_so(cutover: Cutover) -> None:
+    runner = Recorded({"switch": [problem()], "switch-back": [problem()]})
+    result = run(runner, cutover)
+    assert (result.outcome, result.exit_code) == ("rolled-back", 5)
+    assert "traffic may still leave by the new addresses" in result.tokens
+    assert runner.done[-1] == "page"
 
 
-def test_a_way_back_that_does_not_redeem_says_so(cutover: Cutover) -> None:
-    durable = Recorded({"switch": [problem()], "prove-old": [problem("blocked")] * 9})
-    ending = run(durable, cutover)
-    assert "does not succeed" in ending.tokens
-    assert durable.done[-1] == "page"
+def test_a_rollback_that_does_not_redeem_says_so(cutover: Cutover) -> None:
+    runner = Recorded({"switch": [problem()], "prove-old": [problem("blocked")] * 9})
+    result = run(runner, cutover)
+    assert "does not succeed" in result.tokens
+    assert runner.done[-1] == "page"
 
 
-def test_a_rollback_that_fails_calls_a_person_and_tries_on_without_end(cutover: Cutover) -> None:
-    durable = Recorded({"retire one": [problem()], "restore-old one": [problem()] * 2000})
-    assert run(durable, cutover).outcome == "rolled-back"
-    assert durable.done.count("restore-old one") == 2001
-    assert durable.done.count("page") == 2000 / TRIES_A_PAGE
-    assert durable.slept[-1] == 60.0
-
-
-def test_what_nobody_can_say_is_tried_again_then_a_person_is_asked(cutover: Cutover) -> None:
+def test_an_unknown_result_is_tried_again_then_the_operator_is_asked(cutover: Cutover) -> None:
     unclear = [problem("inconclusive", 7)] * 5
-    durable = Recorded({"verify two": unclear, "switch": unclear[:2]}, approves=[True])
-    assert run(durable, cutover).outcome == "done"
-    assert durable.pauses == [("verify", "inconclusive")]
-    assert durable.done.count("switch") == 3
-    assert "rollback-started" not in durable.done
+    runner = Recorded({"verify two": unclear, "switch": unclear[:2]}, approves=[True])
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == [("verify", "inconclusive")]
+    assert runner.done.count("switch") == 3
+    assert "rollback-started" not in runner.done
 
 
-def test_a_person_is_asked_at_once_where_only_one_can_help(cutover: Cutover) -> None:
-    durable = Recorded({"add-new two": [problem("person", 6)]}, approves=[True])
-    assert run(durable, cutover).outcome == "done"
-    assert durable.pauses == [("add-new", "person")]
-    assert durable.done.count("add-new two") == 1
-    assert durable.slept == [DRAIN_SECONDS]
+def test_the_operator_is_asked_at_once_where_only_they_can_help(cutover: Cutover) -> None:
+    runner = Recorded({"add-new two": [problem("person", 6)]}, approves=[True])
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == [("add-new", "person")]
+    assert runner.done.count("add-new two") == 1
+    assert runner.slept == [DRAIN_SECONDS]
 
 
-def test_a_removal_nobody_is_sure_of_goes_back(cutover: Cutover) -> None:
-    unsure = problem("inconclusive", 7).model_copy(update={"evidence": {"unsure": True}})
-    durable = Recorded({"retire one": [unsure] * 5})
-    assert run(durable, cutover).outcome == "rolled-back"
-    assert "restore-old one" in durable.done
+def test_a_removal_with_an_unknown_result_is_rolled_back(cutover: Cutover) -> None:
+    restored = deployed().evidence
+    assert isinstance(restored, DeployEvidence)
+    unsure = problem("inconclusive", 7, RestoredEvidence(restored=restored, old=None))
+    runner = Recorded({"remove-and-watch one": [unsure] * 5})
+    assert run(runner, cutover).outcome == "rolled-back"
+    assert "restore one" in runner.done
 
 
-def test_a_watch_that_could_not_tell_waits_for_a_person(cutover: Cutover) -> None:
-    durable = Recorded({"retire one": [problem("person")]}, approves=[True])
-    assert run(durable, cutover).outcome == "done"
-    assert durable.done.count("retire one") == 2
-    assert durable.pauses == [("remove-old", "person")]
+def test_a_watch_that_could_not_tell_waits_for_the_operator(cutover: Cutover) -> None:
+    runner = Recorded({"remove-and-watch one": [problem("person")]}, approves=[True])
+    assert run(runner, cutover).outcome == "done"
+    assert runner.done.count("remove-and-watch one") == 2
+    assert runner.pauses == [("remove-old", "person")]
 
 
 @pytest.mark.parametrize("step", ["add-new", "switch", "verify", "remove-old"])
 def test_a_run_waits_before_the_steps_it_was_told_to(cutover: Cutover, step: str) -> None:
-    durable = Recorded(approves=[True], waits_before=(step,))
-    assert run(durable, cutover).outcome == "done"
-    assert durable.pauses == [(step, "pause-before")]
+    runner = Recorded(approves=[True], waits_before=(step,))
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == [(step, "pause-before")]
     canceled = Recorded(waits_before=(step,))
     assert run(canceled, cutover).outcome == "canceled"
     assert not any(
-        f"{each} ".startswith(f"{step} ".replace("remove-old", "retire")) for each in canceled.done
+        f"{each} ".startswith(f"{step} ".replace("remove-old", "remove-and-watch"))
+        for each in canceled.done
     )
 
 
 def test_a_person_may_be_the_switch(tmp_path: Path) -> None:
     cutover = cutover_with(tmp_path, switch={"manual": True})
-    durable = Recorded({"verify one": [problem()] * 2}, approves=[True, True])
-    assert run(durable, cutover).outcome == "rolled-back"
-    assert durable.pauses == [("switch", "switch"), ("switch-back", "switch")]
-    assert "switch" not in durable.done
+    runner = Recorded({"verify one": [problem()] * 2}, approves=[True, True])
+    assert run(runner, cutover).outcome == "rolled-back"
+    assert runner.pauses == [("switch", "switch"), ("switch-back", "switch")]
+    assert "switch" not in runner.done
 
 
 @pytest.mark.parametrize("place", range(len(FORWARDS)))
 def test_a_run_is_canceled_at_the_next_safe_point(cutover: Cutover, place: int) -> None:
-    durable = Recorded(cancels_at=lambda done: FORWARDS[place] in done)
-    ending = run(durable, cutover)
+    runner = Recorded(cancels_at=lambda done: FORWARDS[place] in done)
+    result = run(runner, cutover)
     if place == len(FORWARDS) - 1:
-        assert ending.outcome == "done"  # too late: all was done
+        assert result.outcome == "done"  # too late: all was done
         return
-    assert (ending.outcome, ending.exit_code) == ("canceled", 9)
-    assert durable.done[-1] == f"state {ALL}"
+    assert (result.outcome, result.exit_code) == ("canceled", 9)
+    assert runner.done[-1] == f"state {ALL}"
     moved = place >= FORWARDS.index("switch")
-    assert ("leaves by the new addresses" in ending.tokens) == moved
+    assert ("leaves by the new addresses" in result.tokens) == moved
     later = {"settle"} if FORWARDS[place].startswith("verify ") else set()
-    assert set(durable.done[:-1]) - set(FORWARDS[: place + 1]) <= later
+    assert set(runner.done[:-1]) - set(FORWARDS[: place + 1]) <= later
 
 
 @pytest.mark.parametrize(
@@ -329,7 +335,7 @@ def test_a_run_is_canceled_at_the_next_safe_point(cutover: Cutover, place: int) 
     ],
 )
 def test_waves(tmp_path: Path, sizes: list[int], waves: list[str]) -> None:
-    durable = Recorded()
-    run(durable, cutover_with(tmp_path, waves=sizes))
-    retired = [each for each in durable.done if each.startswith("retire")]
-    assert retired == [f"retire {wave}" for wave in waves]
+    runner = Recorded()
+    run(runner, cutover_with(tmp_path, waves=sizes))
+    removed = [each for each in runner.done if each.startswith("remove-and-watch")]
+    assert removed == [f"remove-and-watch {wave}" for wave in waves]

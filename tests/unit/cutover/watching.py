@@ -8,20 +8,29 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from sfcutover.cutover.watch import WatchPlan, WatchResult, WatchRound, watch
-from sfcutover.traffic.checks import CheckResult, Look, Verdict
-from sfcutover.traffic.oauth import Outcome, Redemption
+from sfcutover.cutover.watcher import watch
+from sfcutover.cutover.watchstate import CANARY, WatchOutcome, WatchPlan, WatchResult, WatchRound
+from sfcutover.traffic.checks import Checker, CheckResult, Verdict
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from tests.support import FakeTime
 
 T = TypeVar("T")
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
-LETTERS = {"R": Outcome.REDEEMED, "B": Outcome.BLOCKED, "U": Outcome.UNKNOWN}
-LETTERS |= {"N": Outcome.NETWORK_FAILURE, "L": Outcome.RATE_LIMITED, "D": Outcome.TOKEN_DEAD}
+LETTERS = {
+    "R": RedemptionOutcome.REDEEMED,
+    "B": RedemptionOutcome.BLOCKED,
+    "U": RedemptionOutcome.UNKNOWN,
+}
+LETTERS |= {
+    "N": RedemptionOutcome.NETWORK_FAILURE,
+    "L": RedemptionOutcome.RATE_LIMITED,
+    "D": RedemptionOutcome.TOKEN_DEAD,
+}
 VERDICTS = {"P": Verdict.PASSED, "F": Verdict.FAILED}
 VERDICTS |= {"I": Verdict.INCONCLUSIVE, "E": Verdict.ERROR}
 
 
-class FakeCrew:
+class FakePool:
     """Looks that end when their time has come; each says itself how long it takes."""
 
     def __init__(self, time: FakeTime) -> None:
@@ -29,14 +38,14 @@ class FakeCrew:
         self._ends: dict[Future[CheckResult], float] = {}
         self._outcomes: dict[Future[CheckResult], Callable[[], None]] = {}
         self.takes = 0.0
-        self.dismissed = False
+        self.closed = False
         time.on_pause = self._settle
 
-    def submit(self, look: Look) -> Future[CheckResult]:
+    def submit(self, checker: Checker) -> Future[CheckResult]:
         future: Future[CheckResult] = Future()
         self.takes = 0.0
         try:
-            result = look()
+            result = checker()
         except Exception as error:  # noqa: BLE001 - what a thread does, too
             raised = error
             self._outcomes[future] = lambda: future.set_exception(raised)
@@ -53,8 +62,8 @@ class FakeCrew:
         first = min(self._ends[look] for look in looks)
         self._time.pause(min(seconds, max(0.0, first - self._time.seconds)))
 
-    def dismiss(self) -> None:
-        self.dismissed = True
+    def close(self) -> None:
+        self.closed = True
 
     def _settle(self) -> None:
         for future, end in list(self._ends.items()):
@@ -68,16 +77,16 @@ class Script:
     takes: seconds for each answer, in the same way.
     """
 
-    def __init__(self, crew: FakeCrew, time: FakeTime, text: str, takes: Iterable[float]) -> None:
-        self._crew, self._time = crew, time
+    def __init__(self, pool: FakePool, time: FakeTime, text: str, takes: Iterable[float]) -> None:
+        self._pool, self._time = pool, time
         self._letters, self._takes = _lasting(text), _lasting(takes)
         self.asked: list[float] = []
         self.answered: list[tuple[float, str]] = []
 
     def next(self) -> str:
-        letter, self._crew.takes = next(self._letters), next(self._takes)
+        letter, self._pool.takes = next(self._letters), next(self._takes)
         self.asked.append(self._time.seconds)
-        self.answered.append((self._time.seconds + self._crew.takes, letter))
+        self.answered.append((self._time.seconds + self._pool.takes, letter))
         return letter
 
 
@@ -101,14 +110,13 @@ class Watching:
     wall_jumps: dict[int, float] = field(default_factory=dict)  # by round, seconds
 
     def __post_init__(self) -> None:
-        self.crew = FakeCrew(self.time)
+        self.pool = FakePool(self.time)
         self.canary = self.script("R")
-        self.checks: list[Look] = []
+        self.checks: list[Checker] = []
         self.redeem: Callable[[], Redemption] = self._redeem
-        self.roll_back: Callable[[], None] = lambda: self.rolled_back.append(self.time.seconds)
 
     def script(self, text: str, takes: Iterable[float] = (0.0,)) -> Script:
-        return Script(self.crew, self.time, text, takes)
+        return Script(self.pool, self.time, text, takes)
 
     def check(self, text: str, takes: Iterable[float] = (0.0,), name: str = "errors") -> Script:
         """Add a check that answers by this script."""
@@ -119,18 +127,20 @@ class Watching:
     def run(self, text: str = "R", takes: Iterable[float] = (0.0,)) -> WatchResult:
         """Watch with a canary that answers by this script."""
         self.canary = self.script(text, takes)
-        return watch(
+        result = watch(
             self.plan,
-            lambda: self.redeem(),
+            {CANARY: lambda: self.redeem()},
             self.checks,
-            lambda: self.roll_back(),
             self,
             self.time.clock,
             wall=self._wall,
-            crew=self.crew,
+            pool=self.pool,
         )
+        if result.outcome is WatchOutcome.ROLLED_BACK:
+            self.rolled_back.append(self.time.seconds)
+        return result
 
-    def looked(self, done: WatchRound) -> None:
+    def completed(self, done: WatchRound) -> None:
         self.rounds.append(done)
 
     def rolling_back(self, reason: str) -> None:

@@ -7,16 +7,15 @@ import re
 import pytest
 
 from sfcutover.errors import Command
-from sfcutover.output.console import Console, Settings
+from sfcutover.output.console import Console, Settings, is_redrawn
 from sfcutover.output.events import (
     LineView,
     blocked_line,
     event_line,
     event_text,
     is_alarming,
-    is_redrawn,
 )
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 from tests.unit.runs.journaled import RUN, Story, events_of
 
 TIMESTAMPED = re.compile(r"(warning: )?\d\d:\d\d:\d\dZ \S.*")

@@ -13,7 +13,7 @@ from sfcutover.cli.demo.counters import Arrival, Attempt, Mark
 from sfcutover.cli.demo.faults import FAULTS, NO_FAULT, caught
 from sfcutover.cli.demo.result import DemoDocument, DemoFault, DemoResult, ScenarioResult, marks_of
 from sfcutover.cli.demo.text import result_text
-from sfcutover.runs.journal import Event
+from sfcutover.runs.events import Event
 
 
 def ended(exit_code: int) -> DemoCommandDocument:

@@ -1,0 +1,121 @@
+"""What is wrong with a cutover.yaml, in the words of its author, with file and line."""
+
+from __future__ import annotations
+
+import difflib
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from sfcutover.config.values import Model, PlacedError, SecretPlace, TooManyAddressesError
+from sfcutover.config.yamlfile import Location, YamlFile
+from sfcutover.errors import Advice, Command, ConfigError, LimitError, SfcutoverError, Text
+
+_HINT = Advice(
+    "correct it in the file, then run this again; ",
+    Command("doctor"),
+    " checks it without a change",
+)
+# pydantic's messages for an author of YAML.
+_COMPLAINTS = {
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "dict_type": "this must be a mapping",
+    "float_parsing": "write a number",
+    "int_from_float": "write a whole number",
+    "int_parsing": "write a whole number",
+    "int_type": "write a whole number",
+    "model_type": "this must be a mapping",
+    "string_type": "this must be a text; put it in quotes",
+    "too_short": "the list is empty",
+    "tuple_type": "this must be a list",
+}
+
+
+def first_problem(error: ValidationError, file: YamlFile, root: type[Model]) -> SfcutoverError:
+    """The first problem in the file; a missing key, whose line is its mapping's, comes last.
+
+    root: the model that the file was read into.
+    """
+    details = [each for each in error.errors() if not _is_echo(each, error)]
+    first = min(
+        details, key=lambda each: (each["type"] == "missing", file.line_of(_location(each)))
+    )
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    kind = LimitError if isinstance(_cause(first), TooManyAddressesError) else ConfigError
+    return kind(
+        f"{_describe(first, root)}{more}",
+        where=file.where(_location(first)),
+        hint=_hint_for(first, root),
+    )
+
+
+def _is_echo(detail: ErrorDetails, error: ValidationError) -> bool:
+    """True for a list called too short only because its items were refused."""
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > len(detail["loc"])
+        and other["loc"][: len(detail["loc"])] == detail["loc"]
+        for other in error.errors()
+    )
+
+
+def _cause(detail: ErrorDetails) -> object:
+    return detail.get("ctx", {}).get("error")
+
+
+def _location(detail: ErrorDetails) -> Location:
+    cause = _cause(detail)
+    inner = cause.location if isinstance(cause, PlacedError) else ()
+    return (*(step for step in detail["loc"] if step != "[key]"), *inner)
+
+
+def _describe(detail: ErrorDetails, root: type[Model]) -> str:
+    location = _location(detail)
+    match detail["type"]:
+        case "extra_forbidden":
+            # Below a secret the key may be the secret itself, written in braces.
+            is_secret = issubclass(_model_at(location[:-1], root), SecretPlace)
+            shown = location[:-1] if is_secret else location
+            return f"{_path(shown)}: unknown key"
+        case "missing":
+            return f"{_path(location)} is missing"
+        case "value_error":
+            message = str(detail["ctx"]["error"])
+        case "tuple_type" if detail["input"] is None:
+            message = _COMPLAINTS["too_short"]
+        case kind:
+            message = _COMPLAINTS.get(kind, f"{detail['msg'][0].lower()}{detail['msg'][1:]}")
+    path = _path(location)
+    return f"{path}: {message}" if path else message
+
+
+def _hint_for(detail: ErrorDetails, root: type[Model]) -> Text:
+    if detail["type"] != "extra_forbidden":
+        return _HINT
+    key = str(detail["loc"][-1])
+    close = difflib.get_close_matches(key, _model_at(detail["loc"][:-1], root).model_fields, n=1)
+    return f"did you mean {close[0]}?" if close else _HINT
+
+
+def _model_at(location: Location, root: type[Model]) -> type[Model]:
+    """The model of the mapping at this location."""
+    model = root
+    for step in location:
+        inner = (
+            _models_in(model.model_fields[step].annotation) if step in model.model_fields else []
+        )
+        model = inner[0] if inner else model
+    return model
+
+
+def _models_in(annotation: object) -> list[type[Model]]:
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
+
+
+def _path(location: Location) -> str:
+    text = ""
+    for step in location:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.lstrip(".")

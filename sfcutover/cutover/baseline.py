@@ -1,0 +1,95 @@
+"""The lists before anything changed, and how they stand now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sfcutover.allowlist.phases import Phase, check_order
+from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase, live_phase
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.readback import AllowlistDocument
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.results import StepEvidence
+from sfcutover.salesforce.connection import Connection
+
+
+class SnapshotEvidence(StepEvidence):
+    """The baseline of one target, with the diff and capacity of the phases to come.
+
+    state: which phase the live list is in, in words.
+    """
+
+    instance_url: str
+    live: list[AllowlistDocument]
+    state: str
+    phases: dict[str, PhaseDocument]
+    notes: list[str]
+
+
+class StateEvidence(StepEvidence):
+    """How a list stands. state: which phase it is in, in words. holds_old: all old ranges."""
+
+    state: str
+    holds_old: bool
+    live: list[AllowlistDocument]
+
+
+def take_snapshot(context: TargetContext) -> SnapshotEvidence:
+    """The baseline, every phase's diff and capacity, and that the order can be kept.
+
+    Raises LimitError for an overlap that doesn't fit, DriftError for the wrong list.
+    """
+    with context.connection() as connection:
+        live = connection.read()
+        for component in live.carriers:
+            check_order(Phase.ADD_NEW, component.allowlist, context.cutover.change)
+        phases = context.planner.plan_all(live)
+        return SnapshotEvidence(
+            instance_url=connection.org.instance_url,
+            live=AllowlistDocument.all_of(live),
+            state=live_phase(live, context.cutover.change),
+            phases={
+                phase.value: PhaseDocument.of(planned)
+                for phase, planned in phases.items()
+                if phase in (Phase.ADD_NEW, Phase.REMOVE_OLD)
+            },
+            notes=list(context.cutover.notes),
+        )
+
+
+def read_state(context: TargetContext) -> StateEvidence:
+    """Which phase the live list is in."""
+    with context.connection() as connection:
+        live = connection.read()
+        change = context.cutover.change
+        return StateEvidence(
+            state=live_phase(live, change),
+            holds_old=all(each.allowlist.covers(change.old) for each in live.carriers),
+            live=AllowlistDocument.all_of(live),
+        )
+
+
+@dataclass(frozen=True)
+class RecordedBaseline:
+    """The lists before the run, as a snapshot recorded them: what was on them stays."""
+
+    lists: Sequence[AllowlistDocument]
+
+    def plan(
+        self, context: TargetContext, _connection: Connection, phase: Phase, live: Snapshot
+    ) -> PlannedPhase:
+        """The phase with regard to the baseline."""
+        return context.planner.plan(phase, live, self._snapshot(live))
+
+    def _snapshot(self, live: Snapshot) -> Snapshot:
+        lists = {
+            each.path: Allowlist(tuple(IpRange.parse(e.range, e.description) for e in each.ranges))
+            for each in self.lists
+        }
+        return Snapshot(
+            tuple(
+                each.with_allowlist(lists.get(each.path, each.allowlist)) for each in live.carriers
+            )
+        )

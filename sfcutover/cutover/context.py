@@ -1,0 +1,225 @@
+"""What a step is given: settings, memory, control and connections; and how one is executed.
+
+A single command and a run execute the same steps. They differ in the memory (a log of the
+command, or the journal of the run) and in what may stop a step.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from sfcutover.allowlist.plan import Planner
+from sfcutover.allowlist.templates import Templates
+from sfcutover.config.cutover import Cutover, Target
+from sfcutover.cutover.results import Canceled, Problem, StepEvidence, StepResult
+from sfcutover.cutover.shared import Connections, Probes
+from sfcutover.errors import LockLostError, OperationFailedError, SfcutoverError
+from sfcutover.runs.events import Event
+from sfcutover.salesforce.connection import Connection
+from sfcutover.util.clock import Clock
+
+_POLL_SECONDS = 0.5  # between two looks whether the run is to be canceled
+
+
+class CancelRequested(BaseException):
+    """The run is to be canceled: it ends a wait, and never a deployment or a watch."""
+
+
+class Memory(Protocol):
+    """What happened before, event by event: what was begun, sent and proven."""
+
+    run: str
+
+    def write(
+        self,
+        kind: str,
+        step: str | None,
+        target: str | None,
+        data: Mapping[str, object],
+        *,
+        durably: bool = ...,
+    ) -> int:
+        """Keep an event; its number. durably: it is on disk when this returns."""
+
+    def last(self, kind: str, step: str | None = None, target: str | None = None) -> Event | None:
+        """The newest event of a kind, of a step and a target."""
+
+    def all(self, kind: str, step: str | None = None, target: str | None = None) -> list[Event]:
+        """Every event of a kind, of a step and a target, the oldest first."""
+
+    def buffered(self, target: str) -> Memory:
+        """A memory of this target that does not wait for a database."""
+
+    def close(self) -> None:
+        """Take no more events; what was told is still written."""
+
+
+class Control(Protocol):
+    """Whether a step may continue."""
+
+    @property
+    def place(self) -> str:
+        """The machine and process that execute the step."""
+
+    def is_canceled(self) -> bool:
+        """True if the run is to be canceled."""
+
+    def require_lock(self) -> None:
+        """Directly before an effect. Raises LockLostError if another process continues the
+        run or it has ended, and NetworkError if the state does not answer."""
+
+    def require_lock_soon(self) -> None:
+        """As require_lock, but a state that does not answer does not stop the step."""
+
+
+class CommandControl:
+    """Of a single command, which only Ctrl-C stops."""
+
+    @property
+    def place(self) -> str:
+        return f"{socket.gethostname()}, process {os.getpid()}"
+
+    def is_canceled(self) -> bool:
+        return False
+
+    def require_lock(self) -> None:
+        """A command holds no lock."""
+
+    def require_lock_soon(self) -> None:
+        """A command holds no lock."""
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """One step. step: its name in the memory.
+
+    key: identifies the run, or the command's cutover, on this machine. probes, connections:
+    what the steps of a process share.
+    """
+
+    cutover: Cutover
+    memory: Memory
+    control: Control
+    step: str
+    key: str
+    probes: Probes
+    connections: Connections
+    templates: Templates = field(default_factory=Templates)
+
+    def at(self, target: Target) -> TargetContext:
+        """The same for one target."""
+        return TargetContext(**{**vars(self), "target": target})
+
+    @property
+    def target_name(self) -> str | None:
+        return None
+
+    @property
+    def planner(self) -> Planner:
+        """Computes the phases of this cutover."""
+        return self.cutover.planner(self.templates)
+
+    def tell(self, kind: str, **data: object) -> int:
+        """An event of this step; its number."""
+        return self.memory.write(kind, self.step or None, self.target_name, data)
+
+    def tell_durably(self, kind: str, **data: object) -> None:
+        """An event that is on disk before what it announces. Raises what the memory raises."""
+        self.memory.write(kind, self.step or None, self.target_name, data, durably=True)
+
+    def note(self, text: str) -> None:
+        self.tell("note", text=text)
+
+    def require_not_canceled(self) -> None:
+        """Raises CancelRequested if the run is to be canceled."""
+        if self.control.is_canceled():
+            raise CancelRequested
+
+    @property
+    def clock(self) -> Clock:
+        """For waits that a request to cancel ends."""
+        return Clock(pause=self._pause)
+
+    def wait_until(self, moment: float) -> None:
+        """Wait until a time of the wall clock (seconds since 1970).
+
+        Within this process the monotonic clock counts, so that no jump shortens the wait.
+        Raises CancelRequested.
+        """
+        end = time.monotonic() + moment - time.time()
+        while (left := end - time.monotonic()) > 0:
+            self._pause(left)
+
+    def _pause(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.require_not_canceled()
+            time.sleep(min(left, _POLL_SECONDS))
+
+    def execute(self, work: Callable[[], StepEvidence]) -> StepResult:
+        """Do the work between two events. What it raises becomes a problem, a defect too:
+        after a removal, the run must still restore addresses. Raises LockLostError."""
+        started = time.time()
+        self.tell("step-started")
+        result = _result_of(work, self.step)
+        seconds = round(time.time() - started, 3)
+        self.tell("step-ended", seconds=seconds, **result.model_dump(mode="json"))
+        return result
+
+
+@dataclass(frozen=True)
+class TargetContext(StepContext):
+    """One step for one target."""
+
+    target: Target = field(kw_only=True)
+
+    @property
+    def target_name(self) -> str | None:
+        return self.target.name
+
+    def buffered(self) -> TargetContext:
+        """The same with a memory that does not wait for the database."""
+        return replace(self, memory=self.memory.buffered(self.target.name))
+
+    def connection(self) -> AbstractContextManager[Connection]:
+        """The target's org."""
+        return self.connections.of(self.target)
+
+
+def _result_of(work: Callable[[], StepEvidence], step: str) -> StepResult:
+    try:
+        return StepResult(evidence=work())
+    except CancelRequested:
+        return StepResult(evidence=Canceled())
+    except LockLostError:
+        raise  # what this process finds no longer counts
+    except (SfcutoverError, OSError) as error:
+        return StepResult(problem=Problem.of(_as_ours(error)))
+    except Exception as error:
+        logging.getLogger(__name__).exception("a defect in the step %s", step)
+        return StepResult(problem=Problem.of(_defect(error)))
+
+
+def _as_ours(error: SfcutoverError | OSError) -> SfcutoverError:
+    if isinstance(error, SfcutoverError):
+        return error
+    return OperationFailedError(
+        f"{type(error).__name__}: {error.strerror or error}",
+        where=str(error.filename) if error.filename else None,
+        hint="make room or correct the permissions, then run this again",
+    )
+
+
+def _defect(error: Exception) -> SfcutoverError:
+    return OperationFailedError(
+        f"a defect in sfcutover stopped this step ({type(error).__name__})",
+        hint="run it again with -v and report the traceback",
+        tokens="the list is as this step found it, or as planned; the run rolls back",
+    )

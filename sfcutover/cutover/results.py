@@ -1,0 +1,130 @@
+"""How a step ended, as data that can be kept: its evidence, or its problem. No secrets."""
+
+from __future__ import annotations
+
+import enum
+from typing import Literal
+
+from pydantic import SerializeAsAny
+
+from sfcutover.cutover.refusals import BlockedError, StillInUseError, UndecidedError
+from sfcutover.errors import (
+    Advice,
+    AuthError,
+    ConfigError,
+    InterruptedRunError,
+    NetworkError,
+    SfcutoverError,
+    StillRunningError,
+    Text,
+)
+from sfcutover.salesforce.deployer import InterruptedWaitError
+from sfcutover.salesforce.faults import OrgLockedError
+from sfcutover.traffic.switch import SwitchNotRunError
+from sfcutover.util.document import Document
+from sfcutover.util.secrets import redact
+
+
+class ProblemKind(enum.StrEnum):
+    """What a problem asks for.
+
+    failed: the step is impossible, or was disproven: roll back. blocked: failed, and an address
+    was refused. inconclusive: unknown; try again, then ask. person: only the operator can
+    help (a session, a token, a file). later: it continues in the org; look again.
+    """
+
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    INCONCLUSIVE = "inconclusive"
+    PERSON = "person"
+    LATER = "later"
+
+
+_KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
+    ((BlockedError,), ProblemKind.BLOCKED),
+    ((SwitchNotRunError,), ProblemKind.FAILED),
+    ((StillInUseError, OrgLockedError, NetworkError), ProblemKind.INCONCLUSIVE),
+    ((StillRunningError, InterruptedWaitError), ProblemKind.LATER),
+    ((UndecidedError, AuthError, ConfigError, InterruptedRunError), ProblemKind.PERSON),
+)
+
+
+class Problem(Document):
+    """An error as the operator reads it, and what it asks for."""
+
+    kind: Literal["failed", "blocked", "inconclusive", "person", "later"]
+    message: str
+    where: str | None
+    tokens: str
+    next: Text
+    exit_code: int
+
+    @classmethod
+    def of(cls, error: SfcutoverError) -> Problem:
+        kinds = (kind for classes, kind in _KINDS if isinstance(error, classes))
+        return cls(
+            kind=next(kinds, ProblemKind.FAILED).value,
+            message=redact(error.message),
+            where=None if error.where is None else redact(error.where),
+            tokens=redact(error.tokens),
+            next=_masked(error.advice),
+            exit_code=int(error.exit_code),
+        )
+
+    @property
+    def text(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+    @property
+    def is_failure(self) -> bool:
+        """True if the step is known not to hold."""
+        return self.kind in ("failed", "blocked")
+
+
+def _masked(text: Text) -> Text:
+    if isinstance(text, str):
+        return redact(text)
+    return Advice(*(redact(each) if isinstance(each, str) else each for each in text.advice))
+
+
+class StepEvidence(Document):
+    """Base of what the steps find. Each step's own is beside it."""
+
+    @property
+    def is_canceled(self) -> bool:
+        """True if the step ended because the run is to be canceled."""
+        return False
+
+    @property
+    def is_rolled_back(self) -> bool:
+        """True if the old addresses were restored: the run must not continue."""
+        return False
+
+
+class Canceled(StepEvidence):
+    """The step ended, with nothing half done, as the run is to be canceled."""
+
+    canceled: Literal[True] = True
+
+    @property
+    def is_canceled(self) -> bool:
+        return True
+
+
+class StepResult(Document):
+    """evidence: what the step found. problem: None if it did what it should."""
+
+    evidence: SerializeAsAny[StepEvidence] | None = None
+    problem: Problem | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.problem is None
+
+    @property
+    def is_canceled(self) -> bool:
+        return self.evidence is not None and self.evidence.is_canceled
+
+    @property
+    def is_rolled_back(self) -> bool:
+        return self.evidence is not None and self.evidence.is_rolled_back

@@ -1,0 +1,112 @@
+"""What the steps of a process share: open connections, recent probes, and the shutdown guard."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from sfcutover.config.cutover import Cutover, Target
+from sfcutover.cutover.probe import ProbeResult, probe_egress
+from sfcutover.salesforce.connection import Connection, connect
+
+FRESH_SECONDS = 15.0  # how long a probe counts for other targets
+
+
+@dataclass
+class Connections:
+    """Open connections by target. A step has one to itself; after an error it is opened anew."""
+
+    cutover: Cutover
+    _idle: dict[str, list[Connection]] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    @contextmanager
+    def of(self, target: Target) -> Iterator[Connection]:
+        """A target's org; its sockets are closed if the step fails."""
+        connection = self._take(target)
+        try:
+            yield connection
+        except BaseException:
+            connection.org.close()
+            raise
+        with self._lock:
+            self._idle.setdefault(target.name, []).append(connection)
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        with self._lock:
+            idle = [each for some in self._idle.values() for each in some]
+            self._idle.clear()
+        for connection in idle:
+            connection.org.close()
+
+    def _take(self, target: Target) -> Connection:
+        with self._lock:
+            idle = self._idle.get(target.name)
+            if idle:
+                return idle.pop()
+        return connect(target, self.cutover)
+
+
+@dataclass
+class Probes:
+    """The newest probe of each egress, for targets that leave by the same proxy.
+
+    Threads may share it: one probes, the others wait.
+    """
+
+    cutover: Cutover
+    _newest: dict[str, tuple[float, ProbeResult]] = field(default_factory=dict, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def of(self, name: str) -> ProbeResult:
+        """What the echo sees behind an egress. Raises EgressError. A probe that did not pass is
+        not kept."""
+        with self._lock:
+            if name in self._newest:
+                taken, result = self._newest[name]
+                if time.monotonic() - taken <= FRESH_SECONDS:
+                    return result
+            result = probe_egress(self.cutover, name)
+            if result.passed:
+                self._newest[name] = (time.monotonic(), result)
+            return result
+
+
+class ShutdownGuard:
+    """Counts what a process finishes before it ends: alerts, and restoring addresses."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._changed = threading.Condition()
+
+    def __enter__(self) -> Self:
+        with self._changed:
+            self._count += 1
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._changed:
+            self._count -= 1
+            self._changed.notify_all()
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    def wait(self, seconds: float) -> bool:
+        """Until nothing is guarded, at most so many seconds; True if nothing is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self, seconds)
+
+
+SHUTDOWN_GUARD = ShutdownGuard()  # of this process

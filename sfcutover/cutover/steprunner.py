@@ -1,0 +1,217 @@
+"""What the workflow is made of: steps, retried where their result is unknown, and approvals.
+
+A workflow decides by results alone, so that it comes to the same decisions when it is
+executed again after a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sfcutover.allowlist.readback import AllowlistDocument
+from sfcutover.cutover.evidence import Evidence
+from sfcutover.cutover.results import Problem, StepResult
+from sfcutover.errors import Command, Text
+from sfcutover.util.document import Document
+
+StepResults = Mapping[str, StepResult]
+RETRY_SECONDS = (1.0, 3.0, 9.0)  # before a step with an unknown result is tried again
+_RETRIED = ("inconclusive", "later")
+
+
+class StepArguments(Document):
+    """What a step is told. Each step takes its own.
+
+    patience: seconds (verify-new). until: seconds since 1970 (settle). proof: of the new
+    addresses (remove-old). baseline: the lists before the run (remove-new). message, commands:
+    for the operator (page).
+    """
+
+    patience: float = 0.0
+    until: float = 0.0
+    proof: Evidence | None = None
+    baseline: list[AllowlistDocument] | None = None
+    message: str = ""
+    commands: tuple[Command, ...] = ()
+
+
+NO_ARGUMENTS = StepArguments()
+
+
+class Execute(Protocol):
+    """Executes a step on one target by its name."""
+
+    def __call__(self, step: str, arguments: StepArguments = ...) -> StepResult: ...
+
+
+class StepRunner(Protocol):
+    """How the workflow gets things done. Everything returns what it returned the first time."""
+
+    def step(self, name: str, arguments: StepArguments = ...) -> StepResult:
+        """One step of the whole run."""
+
+    def on_targets(
+        self, action: str, targets: Sequence[str], arguments: Mapping[str, StepArguments] = ...
+    ) -> StepResults:
+        """One action on several targets, in parallel; arguments by target."""
+
+    def pause(self, step: str, reason: str, message: str, next_: Text) -> bool:
+        """Wait for the operator; True if they approved, False if they cancel the run."""
+
+    def pauses_before(self, step: str) -> bool:
+        """True if the operator wants to approve this step."""
+
+    def is_canceled(self) -> bool:
+        """True if the run is to end."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; what has passed counts after a crash."""
+
+    def tell(self, kind: str, **data: object) -> None:
+        """An event of the whole run, once."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended. outcome: done, failed, rolled-back or canceled."""
+
+    outcome: str
+    exit_code: int
+    message: str
+    tokens: str
+    next: Text
+
+
+class StepFailedError(Exception):
+    """A step failed: the run rolls back. targets: where, if it was on targets."""
+
+    def __init__(self, step: str, problem: Problem, targets: Sequence[str] = ()) -> None:
+        super().__init__(problem.message)
+        self.step, self.problem, self.targets = step, problem, tuple(targets)
+
+
+class RunCanceledError(Exception):
+    """The run is to be canceled: the workflow goes no further."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Steps, and what is made of their results.
+
+    Every method raises StepFailedError where a step failed, and RunCanceledError where the run
+    is to end.
+    """
+
+    runner: StepRunner
+
+    def one(self, name: str) -> StepResult:
+        """One step of the whole run, until it succeeds; the operator is asked meanwhile."""
+        while True:
+            self.require_not_canceled()
+            result = self._tried(name)
+            self.require_completed(result)
+            if result.problem is None:
+                return result
+            if result.problem.is_failure or name == "probe":
+                raise StepFailedError(name, result.problem)
+            self.ask_about(name, {"": result})
+
+    def each(
+        self, action: str, names: Sequence[str], arguments: StepArguments = NO_ARGUMENTS
+    ) -> StepResults:
+        """An action that must succeed on every target; the results."""
+        done: dict[str, StepResult] = {}
+        waiting = tuple(names)
+        while waiting:
+            self.require_not_canceled()
+            done |= self.retried(action, waiting, dict.fromkeys(waiting, arguments))
+            problems = {name: done[name] for name in waiting if not done[name].ok}
+            failed = {name: one for name, one in problems.items() if _is_failure(one)}
+            if not failed:
+                self.require_completed(*(done[name] for name in waiting))
+            if failed or (problems and action == "snapshot"):
+                raise failure(action, failed or problems)
+            waiting = tuple(problems)
+            if waiting:
+                self.ask_about(action, problems)
+        return done
+
+    def retried(
+        self, action: str, names: Sequence[str], arguments: Mapping[str, StepArguments]
+    ) -> dict[str, StepResult]:
+        """An action on targets, again where its result is unknown, unless one must roll back."""
+        results = dict(self.runner.on_targets(action, names, arguments))
+        for seconds in RETRY_SECONDS:
+            again = [name for name, one in results.items() if _is_retried(one)]
+            if not again or any(map(must_roll_back, results.values())):
+                break
+            self.runner.sleep(seconds)
+            results |= self.runner.on_targets(action, again, arguments)
+        return results
+
+    def pause_before(self, step: str, does: str) -> bool:
+        """Pause where the operator wants to approve the step; True if they did. does: what the
+        step is going to do."""
+        self.require_not_canceled()
+        wanted = self.runner.pauses_before(step)
+        if wanted:
+            self.ask(step, "pause-before", f"the next step is {step}: {does}", "")
+        return wanted
+
+    def ask_about(self, step: str, results: StepResults) -> None:
+        """An unknown result is no failure: nothing is rolled back, the operator decides."""
+        name, problem = next((name, one.problem) for name, one in results.items() if one.problem)
+        place = f"{name}: " if name else ""
+        self.ask(step, problem.kind, f"{place}{problem.text}", problem.next)
+
+    def ask(self, step: str, reason: str, message: str, next_: Text) -> None:
+        """Pause for approval. Raises RunCanceledError if the operator cancels instead."""
+        if not self.runner.pause(step, reason, message, next_):
+            raise RunCanceledError
+
+    def require_not_canceled(self) -> None:
+        if self.runner.is_canceled():
+            raise RunCanceledError
+
+    def require_completed(self, *results: StepResult) -> None:
+        """Raises RunCanceledError if a step ended because the run is to be canceled."""
+        if any(result.is_canceled for result in results):
+            raise RunCanceledError
+
+    def alert(self, message: str, *commands: Command) -> None:
+        """Alert the operator, with the exact commands."""
+        self.runner.step("page", StepArguments(message=message, commands=commands))
+
+    def _tried(self, name: str) -> StepResult:
+        result = self.runner.step(name)
+        for seconds in RETRY_SECONDS:
+            if result.problem is None or result.problem.kind not in _RETRIED:
+                break
+            self.runner.sleep(seconds)
+            result = self.runner.step(name)
+        return result
+
+
+def failure(step: str, results: StepResults) -> StepFailedError:
+    """The first problem of these results, naming its target."""
+    name, problem = next((name, one.problem) for name, one in results.items() if one.problem)
+    several = problem.model_copy(update={"message": f"{name}: {problem.message}"})
+    return StepFailedError(step, several, tuple(results))
+
+
+def must_roll_back(result: StepResult) -> bool:
+    """After a removal was sent, or may have been, what is not known to be well rolls back."""
+    return result.problem is not None and (_is_failure(result) or result.is_rolled_back)
+
+
+def _is_failure(result: StepResult) -> bool:
+    return result.problem is not None and result.problem.is_failure
+
+
+def _is_retried(result: StepResult) -> bool:
+    """What rolls back does so at once, though its result may be unknown."""
+    if result.problem is None or result.is_rolled_back:
+        return False
+    return result.problem.kind in _RETRIED

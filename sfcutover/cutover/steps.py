@@ -1,0 +1,176 @@
+"""Which function executes which step of a run, by the step's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sfcutover.allowlist.phases import Phase
+from sfcutover.cutover.alerts import AlertEvidence, alert
+from sfcutover.cutover.baseline import (
+    RecordedBaseline,
+    SnapshotEvidence,
+    StateEvidence,
+    read_state,
+    take_snapshot,
+)
+from sfcutover.cutover.context import StepContext, TargetContext
+from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy, plan_from_live
+from sfcutover.cutover.probe import ProbeDocument, probe_egress
+from sfcutover.cutover.refusals import UndecidedError
+from sfcutover.cutover.removal import RestoredEvidence, remove_and_watch
+from sfcutover.cutover.results import Canceled, StepEvidence, StepResult
+from sfcutover.cutover.rollback import restore, restore_until_done
+from sfcutover.cutover.steprunner import Execute, StepArguments
+from sfcutover.cutover.switch import SwitchEvidence, switch
+from sfcutover.cutover.verify import (
+    ProofGate,
+    RedeemEvidence,
+    VerifyEvidence,
+    redeem_once,
+    report_count,
+    verify,
+)
+from sfcutover.cutover.watch import WatchEvidence, watch
+from sfcutover.cutover.watchstate import watch_failure
+from sfcutover.traffic.canary import Canary
+
+REMOVE_AND_WATCH = "remove-and-watch"
+RESTORE = "restore"
+ACTIONS = (REMOVE_AND_WATCH, RESTORE)  # made of steps
+Sleep = Callable[[float], None]
+
+
+class SettleEvidence(StepEvidence):
+    """until: seconds since 1970."""
+
+    until: float
+
+
+class ProbeEvidence(ProbeDocument, StepEvidence):
+    """What the probe of the new egress saw."""
+
+
+EVIDENCE: dict[str, type[StepEvidence]] = {
+    "probe": ProbeEvidence,
+    "snapshot": SnapshotEvidence,
+    "add-new": DeployEvidence,
+    "verify-new": VerifyEvidence,
+    "switch": SwitchEvidence,
+    "verify": VerifyEvidence,
+    "settle": SettleEvidence,
+    "remove-old": DeployEvidence,
+    "watch": WatchEvidence,
+    "restore-old": DeployEvidence,
+    "check-new": VerifyEvidence,
+    "switch-back": SwitchEvidence,
+    "prove-old": RedeemEvidence,
+    "remove-new": DeployEvidence,
+    "state": StateEvidence,
+    "page": AlertEvidence,
+    RESTORE: DeployEvidence,
+}
+
+
+def execute_step(context: StepContext, arguments: StepArguments) -> StepEvidence:
+    """A step of the whole run. Raises what the step raises."""
+    match context.step:
+        case "probe":
+            return _probe(context)
+        case "switch":
+            return switch(context, "apply")
+        case "switch-back":
+            return switch(context, "revert")
+        case "prove-old":
+            return redeem_once(context, Canary(context.cutover), "old")
+        case "settle":
+            return _settle(context, arguments.until)
+        case "page":
+            return alert(context, arguments.message, arguments.commands)
+    raise ValueError(context.step)
+
+
+def execute_on_target(context: TargetContext, arguments: StepArguments) -> StepEvidence:
+    """A step on one target. Raises what the step raises."""
+    match context.step:
+        case "snapshot":
+            return take_snapshot(context)
+        case "add-new":
+            return deploy(context, Phase.ADD_NEW)
+        case "verify-new" | "verify" | "check-new":
+            return verify(context, "new", arguments.patience)
+        case "remove-old":
+            gate = ProofGate(arguments.proof)
+            return deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=gate))
+        case "watch":
+            return _watch(context)
+        case "restore-old":
+            return restore(context)
+        case "prove-old":
+            return redeem_once(context, Canary(context.cutover, context.target), "old")
+        case "remove-new":
+            return deploy(context, Phase.REMOVE_NEW, _to_baseline(arguments))
+        case "state":
+            return read_state(context)
+        case "page":
+            return alert(context, arguments.message, arguments.commands)
+    raise ValueError(context.step)
+
+
+def execute_action(
+    context: TargetContext, action: str, arguments: StepArguments, execute: Execute, sleep: Sleep
+) -> StepResult:
+    """An action that is made of steps: what must survive a database that is away."""
+    if action == REMOVE_AND_WATCH:
+        return remove_and_watch(context, arguments, execute, sleep)
+    return restore_until_done(context, execute, sleep)
+
+
+def parse_result(step: str, data: Mapping[str, object]) -> StepResult:
+    """A result that was kept as JSON. Raises ValidationError."""
+    evidence = data.get("evidence")
+    parsed: StepEvidence | None = None
+    if isinstance(evidence, dict):
+        parsed = _model_of(step, evidence).model_validate(evidence)
+    return StepResult.model_validate({"evidence": parsed, "problem": data.get("problem")})
+
+
+def _model_of(step: str, evidence: Mapping[str, object]) -> type[StepEvidence]:
+    if evidence.get("canceled") is True:
+        return Canceled
+    if step == REMOVE_AND_WATCH:
+        return RestoredEvidence if "restored" in evidence else WatchEvidence
+    return EVIDENCE[step]
+
+
+def _probe(context: StepContext) -> ProbeEvidence:
+    """Traffic leaves from exactly the new addresses; the old egress and every canary's token
+    are there, too."""
+    Canary(context.cutover).egress("old")
+    result = probe_egress(
+        context.cutover, "new", lambda tries: report_count(context, "probed", tries)
+    )
+    result.require_passed()
+    for target in context.cutover.targets:
+        Canary(context.cutover, target).require_token()
+    return ProbeEvidence.of(context.cutover.name, result)
+
+
+def _watch(context: TargetContext) -> WatchEvidence:
+    """Raises UndecidedError for a watch that can't tell."""
+    evidence = watch(context, [context.target])
+    failure = watch_failure(evidence.outcome, evidence.reasons)
+    if failure is not None and not evidence.is_failed:
+        raise UndecidedError(failure.message, hint=failure.advice, tokens=failure.tokens)
+    return evidence
+
+
+def _settle(context: StepContext, until: float) -> SettleEvidence:
+    context.tell("settling", until=until)
+    context.wait_until(until)
+    return SettleEvidence(until=until)
+
+
+def _to_baseline(arguments: StepArguments) -> DeployOptions:
+    recorded = arguments.baseline
+    plan = plan_from_live if recorded is None else RecordedBaseline(recorded).plan
+    return DeployOptions(gate=ProofGate(), plan=plan)

@@ -1,0 +1,239 @@
+"""The rounds of a watch: canaries and checks at intervals, until the end or a trigger.
+
+Rounds start on a grid of intervals. In each, the canaries redeem and all checks execute, in
+parallel, so that none delays another; what has no answer when the next round is due counts
+as an error there and is waited for, not asked twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from functools import partial
+from typing import Protocol
+
+from sfcutover.cutover.watchstate import (
+    WatchOutcome,
+    WatchPlan,
+    WatchResult,
+    WatchRound,
+    WatchState,
+    canary_result,
+    interrupted_after,
+)
+from sfcutover.errors import SfcutoverError
+from sfcutover.traffic.checks import Checker, CheckResult, Verdict
+from sfcutover.traffic.redemption import Redemption
+from sfcutover.util.clock import Clock
+
+
+class Pool(Protocol):
+    """Executes checks in parallel."""
+
+    def submit(self, check: Checker) -> Future[CheckResult]: ...
+
+    def wait(self, running: Collection[Future[CheckResult]], seconds: float) -> None:
+        """Return when one of them is done, or after so many seconds."""
+
+    def close(self) -> None:
+        """Start nothing more, wait for nothing."""
+
+
+class ThreadPool:
+    """A pool of threads. A check that has started runs to its end: it may hold a new token."""
+
+    def __init__(self, size: int) -> None:
+        self._pool = ThreadPoolExecutor(size, "watch")
+
+    def submit(self, check: Checker) -> Future[CheckResult]:
+        return self._pool.submit(check)
+
+    def wait(self, running: Collection[Future[CheckResult]], seconds: float) -> None:
+        wait(running, seconds, FIRST_COMPLETED)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+_TICK = 1e-6  # seconds; less is no time to wait for
+
+
+class WatchObserver(Protocol):
+    """Is told what happens; at the trigger, what it raises is logged and delays nothing."""
+
+    def completed(self, done: WatchRound) -> None:
+        """A round is over. What this raises ends the watch."""
+
+    def rolling_back(self, reason: str) -> None:
+        """The old addresses are about to be restored."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def watch(
+    plan: WatchPlan,
+    canaries: Mapping[str, Callable[[], Redemption]],
+    checks: Sequence[Checker],
+    observer: WatchObserver,
+    clock: Clock,
+    *,
+    wall: Callable[[], datetime] = utc_now,
+    pool: Pool | None = None,
+) -> WatchResult:
+    """Watch for plan.duration, a little longer while a failure stands; ends at the trigger.
+
+    canaries: a redemption through the new egress each, by name. It keeps the rules for tokens
+    by itself: after a lost answer it raises rather than present the token again. What it
+    or a check raises is an error of that result.
+    clock: for all waiting. wall: for the records only.
+    Raises InterruptedRunError after Ctrl-C.
+    """
+    redeemed = (partial(_redeemed, name, redeem) for name, redeem in canaries.items())
+    sources: list[Checker] = [*redeemed, *checks]
+    running = pool or ThreadPool(len(sources))
+    state = WatchState(plan, tuple(canaries), len(checks))
+    watcher = _Watcher(state, sources, observer, clock, wall, running)
+    try:
+        watcher.run()
+    except KeyboardInterrupt:
+        raise interrupted_after(watcher.rounds) from None
+    finally:
+        running.close()
+    return watcher.conclude()
+
+
+def _redeemed(name: str, redeem: Callable[[], Redemption]) -> CheckResult:
+    return canary_result(name, redeem())
+
+
+class _Watcher:
+    """The rounds of one watch."""
+
+    def __init__(
+        self,
+        state: WatchState,
+        sources: Sequence[Checker],
+        observer: WatchObserver,
+        clock: Clock,
+        wall: Callable[[], datetime],
+        pool: Pool,
+    ) -> None:
+        self._plan, self._sources, self._observer = state.plan, sources, observer
+        self._clock, self._wall, self._pool = clock, wall, pool
+        self._state = state
+        self._started = clock.now()
+        self._running: dict[int, Future[CheckResult]] = {}
+        self.rounds: list[WatchRound] = []
+        self._told = 0  # of the rounds, to the observer
+
+    def run(self) -> None:
+        """Rounds until the trigger, or the end; a block that stands there has its deadline, too."""
+        number = 0
+        while self._state.trigger is None and number <= self._last():
+            self._pause_until(self._time_of(number))
+            if self._state.trigger is None:
+                self._execute_round(number)
+            if self._state.trigger is None:
+                self._tell()
+                number = self._next(number)
+        if self._state.deadline is not None:
+            self._pause_until(self._state.deadline)
+
+    def conclude(self) -> WatchResult:
+        """The result, once it has run."""
+        if (reason := self._state.trigger) is not None:
+            try:
+                self._tell()
+                self._observer.rolling_back(reason)
+            except Exception:
+                logging.getLogger(__name__).exception("the trigger was not recorded")
+            return self._result(WatchOutcome.ROLLED_BACK, (reason,))
+        reasons = self._state.inconclusive_reasons
+        outcome = WatchOutcome.INCONCLUSIVE if reasons else WatchOutcome.PASSED
+        return self._result(outcome, reasons)
+
+    def _result(self, outcome: WatchOutcome, reasons: tuple[str, ...]) -> WatchResult:
+        return WatchResult(outcome, reasons, tuple(self.rounds), self._state.counts)
+
+    def _last(self) -> int:
+        more = self._plan.failures if self._state.unsettled else 0
+        return self._plan.last_round + more
+
+    def _next(self, number: int) -> int:
+        """The next round, or the latest one due: a machine that slept does not catch up."""
+        due = math.floor((self._clock.now() - self._started) / self._plan.interval + 1e-9)
+        following = max(number + 1, min(due, self._last()))
+        self._state.miss(following - number - 1)
+        return following
+
+    def _execute_round(self, number: int) -> None:
+        started, time = self._clock.now(), self._wall()
+        for source, check in enumerate(self._sources):
+            if source not in self._running:
+                self._running[source] = self._pool.submit(check)
+        results = self._gather(self._time_of(number + 1))
+        answered = tuple(results[source] for source in sorted(results))
+        self.rounds.append(WatchRound(number, time, started - self._started, answered))
+
+    def _tell(self) -> None:
+        """Show the rounds that were not shown yet."""
+        while self._told < len(self.rounds):
+            self._told += 1
+            self._observer.completed(self.rounds[self._told - 1])
+
+    def _gather(self, end: float) -> dict[int, CheckResult]:
+        """The results that come before the end, or before the trigger."""
+        results: dict[int, CheckResult] = {}
+        while self._running and self._state.trigger is None:
+            left = self._time_left(end)
+            if left <= _TICK:
+                break
+            self._pool.wait(list(self._running.values()), left)
+            self._take(results)
+        if self._state.trigger is None:
+            for source in self._running:
+                self._record(source, self._no_answer(source), results)
+        return results
+
+    def _take(self, results: dict[int, CheckResult]) -> None:
+        for source in sorted(self._running):
+            if self._running[source].done():
+                result = _result_of(self._running.pop(source), self._state.name_of(source))
+                self._record(source, result, results)
+
+    def _record(self, source: int, result: CheckResult, results: dict[int, CheckResult]) -> None:
+        results[source] = result
+        self._state.record(source, result, self._clock.now())
+
+    def _no_answer(self, source: int) -> CheckResult:
+        detail = f"no answer within {self._plan.interval:g} s"
+        return CheckResult(self._state.name_of(source), Verdict.ERROR, detail)
+
+    def _pause_until(self, moment: float) -> None:
+        while (left := self._time_left(moment)) > _TICK and self._state.trigger is None:
+            self._clock.pause(left)
+
+    def _time_left(self, moment: float) -> float:
+        """Seconds to a moment, or to the deadline of a standing block if that is sooner."""
+        now = self._clock.now()
+        self._state.pass_time(now + _TICK)
+        deadline = self._state.deadline
+        return (moment if deadline is None else min(moment, deadline)) - now
+
+    def _time_of(self, number: int) -> float:
+        """Counted from the beginning, so that nothing adds up."""
+        return self._started + number * self._plan.interval
+
+
+def _result_of(check: Future[CheckResult], name: str) -> CheckResult:
+    """What a check returned; what it raised, as an error."""
+    error = check.exception()
+    if error is None:
+        return check.result()
+    words = str(error) if isinstance(error, SfcutoverError) else type(error).__name__
+    return CheckResult(name, Verdict.ERROR, words)

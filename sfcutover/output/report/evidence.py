@@ -1,0 +1,198 @@
+"""The evidence of a run: its deployments, its proofs, its watches and its canary. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from sfcutover.allowlist.phases import Phase
+from sfcutover.cutover.evidence import Evidence
+from sfcutover.cutover.watchstate import RoundDocument
+from sfcutover.output.report.lists import read_backs
+from sfcutover.output.report.rundata import RunData
+from sfcutover.output.report.timescale import clock, timestamp
+from sfcutover.runs.documents import moment_text
+from sfcutover.runs.events import Event
+from sfcutover.runs.progress import Deployment, RunProgress, StepState
+from sfcutover.salesforce.results import ResultDocument
+from sfcutover.util.document import Document
+
+_VERIFIERS = ("verify-new", "verify")
+_THROUGH_NEW = ("verify-new", "verify", "check-new", "remove-old", "watch")
+_THROUGH_OLD = "prove-old"
+
+
+class ReportDeploymentDocument(Document):
+    """ended: when the run saw it end, null where it did not. created_by, error: as the org says,
+    null where it was not asked."""
+
+    id: str
+    target: str
+    phase: str
+    sent: str
+    status: str
+    done: bool
+    ended: str | None
+    components_deployed: int
+    components_total: int
+    created_by: str | None
+    error: str | None
+
+
+class ReportProofDocument(Document):
+    """What a gate proved, in which step, and when that was recorded."""
+
+    step: str
+    target: str
+    recorded: str
+    evidence: Evidence
+
+
+class ReportWatchDocument(Document):
+    """until: when it is to end. outcome: passed, rolled-back, or a problem in words; null while
+    it lasts. looks: by verdict. longest_gap: seconds between two rounds. incidents: looks that
+    did not pass."""
+
+    target: str
+    begun: str
+    until: str
+    ended: str | None
+    outcome: str | None
+    rounds: int
+    looks: dict[str, int]
+    interval: float
+    longest_gap: float
+    incidents: list[str]
+
+
+class CanaryDocument(Document):
+    """The run's own redemptions, as far as its journal tells. in_login_history: they are known
+    to be among those of traffic; false where that is not known."""
+
+    redeemed: int
+    in_login_history: bool
+
+
+def deployments(data: RunData) -> list[ReportDeploymentDocument]:
+    """Every deployment that was sent, with what the org said of it."""
+    results = _results(data)
+    ends = {
+        (each.target, each.text("id")): each.time
+        for each in reversed(data.all("deployment-progress"))
+        if each.data.get("done") is True
+    }
+    return [
+        _deployment(each, results.get(key), ends.get(key))
+        for key, each in data.progress.deployments.items()
+    ]
+
+
+def _results(data: RunData) -> dict[tuple[str, str], ResultDocument]:
+    """By target and id: copies of an org may give the same ids."""
+    return {
+        (finding.target, result.id): result
+        for phase in Phase
+        for finding in read_backs(data, phase)
+        for result in finding.content.deployments
+    }
+
+
+def _deployment(
+    deployment: Deployment, result: ResultDocument | None, ended: float | None
+) -> ReportDeploymentDocument:
+    return ReportDeploymentDocument(
+        id=deployment.id,
+        target=deployment.target,
+        phase=deployment.phase,
+        sent=moment_text(deployment.sent),
+        status=deployment.status,
+        done=deployment.done,
+        ended=None if ended is None else moment_text(ended),
+        components_deployed=deployment.deployed,
+        components_total=deployment.total,
+        created_by=result.created_by if result else None,
+        error=result.error_message if result else None,
+    )
+
+
+def proofs(data: RunData) -> list[ReportProofDocument]:
+    """Every proof in the order in which it was made; of a repeated step, the last one."""
+    last = {(each.step, each.target): each for each in (*data.succeeded(*_VERIFIERS), *data.proven)}
+    return [
+        ReportProofDocument(
+            step=each.step, target=each.target, recorded=moment_text(each.time), evidence=proof
+        )
+        for each in sorted(last.values(), key=lambda one: one.seq)
+        if (proof := each.content.proof) is not None
+    ]
+
+
+def watches(data: RunData) -> list[ReportWatchDocument]:
+    """The watch of each target that has one, from its first start."""
+    begun = {each.target or "": each for each in reversed(data.all("watch-begun"))}
+    first = sorted(begun.items(), key=lambda one: one[1].seq)
+    return [_watch(data, target, event) for target, event in first]
+
+
+def _watch(data: RunData, target: str, begun: Event) -> ReportWatchDocument:
+    rounds = [
+        RoundDocument.model_validate(each.data.get("round"))
+        for each in data.all("watch-round")
+        if each.target == target
+    ]
+    state = data.progress.steps["watch", target]
+    times = [begun.time, *(timestamp(each.time) for each in rounds)]
+    return ReportWatchDocument(
+        target=target,
+        begun=moment_text(begun.time),
+        until=moment_text(begun.number("until")),
+        ended=None if state.ended is None else moment_text(state.ended),
+        outcome=None if state.ended is None else _outcome(data, state),
+        rounds=len(rounds),
+        looks=dict(Counter(look.verdict for each in rounds for look in each.looks)),
+        interval=begun.number("interval"),
+        longest_gap=round(max((b - a for a, b in pairwise(times)), default=0.0), 3),
+        incidents=[
+            f"{clock(each.time)} {look.name} {look.verdict}: {look.detail}"
+            for each in rounds
+            for look in each.looks
+            if look.verdict != "passed"
+        ],
+    )
+
+
+def _outcome(data: RunData, watch: StepState) -> str:
+    """What the last end of a watch says; a watch that the run ended was canceled."""
+    found = (
+        each.content.outcome
+        for each in data.succeeded("watch")
+        if (each.target, each.time) == (watch.target, watch.ended)
+    )
+    return next(found, None) or watch.problem or "canceled"
+
+
+def canary(data: RunData, made: Sequence[ReportProofDocument]) -> CanaryDocument:
+    """All redemptions of the canary, without those that a process did not record before it died.
+
+    made: the proofs of the run.
+    """
+    old = sum(each.content.outcome is not None for each in data.succeeded(_THROUGH_OLD))
+    return CanaryDocument(
+        redeemed=data.progress.redeemed + old, in_login_history=named_by_history(made)
+    )
+
+
+def named_by_history(made: Sequence[ReportProofDocument]) -> bool:
+    """True if LoginHistory of these targets' orgs is known to name the canary's redemptions."""
+    return bool(made) and all(each.evidence.proof == "login-history" for each in made)
+
+
+def canary_share(data: RunData, targets: Iterable[str]) -> int:
+    """How many redemptions through the new egress the canary made for these targets."""
+    return sum(
+        RunProgress.of(
+            each for each in data.events if each.target == name and each.step in _THROUGH_NEW
+        ).redeemed
+        for name in targets
+    )

@@ -1,0 +1,275 @@
+"""The limitations of a report: what a run leaves unproven, and what no run proves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import inf
+
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.errors import Command
+from sfcutover.output.console import shown
+from sfcutover.output.report.evidence import (
+    ReportDeploymentDocument,
+    ReportProofDocument,
+    ReportWatchDocument,
+    canary_share,
+    named_by_history,
+)
+from sfcutover.output.report.lists import (
+    ReportPhaseDocument,
+    ReportTargetDocument,
+    external_changes,
+)
+from sfcutover.output.report.rundata import RunData
+from sfcutover.output.report.timeline import has_rolled_back, traffic_moves
+from sfcutover.output.report.timescale import clock, duration, timestamp
+from sfcutover.output.report.traffic import (
+    AddressTraffic,
+    Counts,
+    counted_through,
+    counting_targets,
+    seconds,
+    texts_of,
+    total,
+    unseen_targets,
+)
+from sfcutover.output.report.verdict import TITLES
+
+LIMITS = (
+    "A list that reads back with an address, or without it, shows what the org has stored. That "
+    "every login server enforces it is shown by redemptions only, and only for the time in which "
+    "they were made.",
+    "The chart counts what LoginHistory showed: whole seconds, by the org's clock, of every app "
+    "of the org that redeems refresh tokens, and at most 2,000 rows a query. All other times are "
+    "by the clock of the machine that performed the run.",
+    "A proof shows that its own refresh token was redeemed through an address. A customer whose "
+    "token was revoked, or whose org has login rules of its own, is not proven by it.",
+    "Names of people are those of their machine or CI system; they are not checked.",
+)
+_LATE = 60.0  # seconds at the end of a run in which a count may be missing
+_GAP = 3.0  # intervals between two rounds of a watch that are too many
+_NAMED = 5  # of many targets, so many are named
+
+
+@dataclass(frozen=True)
+class Limitations:
+    """What a run leaves unproven, worked out from the parts of its report."""
+
+    data: RunData
+    targets: list[ReportTargetDocument]
+    phases: list[ReportPhaseDocument]
+    deployments: list[ReportDeploymentDocument]
+    proofs: list[ReportProofDocument]
+    watches: list[ReportWatchDocument]
+    traffic: tuple[AddressTraffic, ...]
+
+    def sentences(self) -> list[str]:
+        """The most urgent first; each once."""
+        found = (
+            *self._of_the_run(),
+            *(each.sentence for each in external_changes(self.data)),
+            *self._of_addresses(),
+            *self._of_restored_addresses(),
+            *self._of_traffic_moved(),
+            *self._of_lists(),
+            *self._of_deployments(),
+            *self._of_watches(),
+            *self._of_proofs(),
+            *self._of_the_chart(),
+        )
+        return list(dict.fromkeys(found))
+
+    def _of_the_run(self) -> Iterator[str]:
+        if self.data.run.ended is None:
+            yield (
+                "The run has not ended: this report shows it as it is at "
+                f"{clock(self.data.now)}, and what it says may change."
+            )
+        elif self.data.state != "done":
+            yield (
+                f"The run is not done ({TITLES[self.data.state].lower()}): that customers can do "
+                "without the old addresses is not shown."
+            )
+
+    def _of_addresses(self) -> Iterator[str]:
+        """On each target separately: an address that one org allows, another one may block."""
+        for row in self.traffic:
+            for target, counts in row.by_target.items():
+                where = f"from {row.address} on {target}"
+                if row.side in ("new", "kept"):
+                    yield from _still_blocked(where, counts)
+                elif row.side == "old":
+                    yield from _still_used(where, counts)
+                    yield from _still_allowed(where, counts, *self._time_off_list(target))
+
+    def _time_off_list(self, target: str) -> tuple[float, float]:
+        """From when until when the old addresses were not on the list, as far as it was read."""
+        removals = self.data.succeeded("remove-old")
+        start = next((each.time for each in removals if each.target == target), inf)
+        back = (
+            each.time
+            for each in self.data.all("rolling-back", "planned")
+            if each.target == target and each.time > start
+        )
+        return start, next(back, inf)
+
+    def _of_restored_addresses(self) -> Iterator[str]:
+        """Old addresses that were removed and restored, and through which none came since."""
+        for phase in self.phases:
+            if phase.phase != "restore-old" or phase.live is None:
+                continue
+            if silent := ", ".join(self._silent(phase, int(timestamp(phase.live)))):
+                yield (
+                    f"{silent}: restored on the list of {phase.target} at {clock(phase.live)}, "
+                    "and no redemption was seen from there since: nothing shows that customers "
+                    "can redeem again."
+                )
+
+    def _silent(self, phase: ReportPhaseDocument, since: int) -> Iterator[str]:
+        """The addresses that a phase added, and from which no redemption came afterwards."""
+        counting = counting_targets(self.data).get(phase.target, "")
+        rows = [row for row in self.traffic if row.side != "other" and counting in row.by_target]
+        added = (IpRange.parse(entry.range) for each in phase.components for entry in each.added)
+        for text in dict.fromkeys(text for each in added for text in texts_of(each)):
+            late = (
+                second
+                for row in rows
+                if IpRange.parse(text).contains(IpRange.parse(row.address))
+                for second in seconds(row.by_target[counting], "redeemed")
+                if second >= since
+            )
+            if next(late, None) is None:
+                yield text
+
+    def _of_traffic_moved(self) -> Iterator[str]:
+        """For each org where only this run's own canary was seen on a new address."""
+        if not traffic_moves(self.data, "switch") or has_rolled_back(self.data):
+            return
+        counting = counting_targets(self.data)
+        for first in dict.fromkeys(counting.values()):
+            of_org = [name for name, each in counting.items() if each == first]
+            yield from self._of_traffic_on(first, of_org)
+
+    def _of_traffic_on(self, first: str, targets: list[str]) -> Iterator[str]:
+        """first: the target of an org under which its redemptions are counted."""
+        new = sum(
+            total(row.by_target[first], "redeemed")
+            for row in self.traffic
+            if row.side == "new" and first in row.by_target
+        )
+        share = canary_share(self.data, targets)
+        known = named_by_history([each for each in self.proofs if each.target in targets])
+        where = f"LoginHistory of {names_of(targets)} shows"
+        end = "it is not shown that customers' traffic has moved."
+        if not new:
+            yield f"{where} no redemption through a new address: {end}"
+        elif known and new <= share:
+            many = f"{new:,} redemption{'s' if new != 1 else ''}"
+            yield (
+                f"{where} {many} through the new addresses, no more than this run's own canary "
+                f"made ({share:,}): {end}"
+            )
+
+    def _of_lists(self) -> Iterator[str]:
+        never = [each.name for each in self.targets if not each.lists]
+        if never:
+            yield f"The list of {names_of(never)} was never read in this run."
+        if part := [each.name for each in self.targets if each.new == "some"]:
+            yield f"The list of {names_of(part)}, read last, held only part of the new addresses."
+
+    def _of_deployments(self) -> Iterator[str]:
+        for each in self.deployments:
+            if not each.done:
+                ask = shown(Command("deployment", "report", each.id))
+                yield (
+                    f"How the deployment {each.id} ({each.phase} on {each.target}) ended was not "
+                    f"seen; ask the org: {ask}"
+                )
+
+    def _of_watches(self) -> Iterator[str]:
+        watched = {each.target for each in self.watches}
+        removed = {each.target for each in self.data.succeeded("remove-old")}
+        if left := [name for name in self.data.targets if name in removed - watched]:
+            yield f"After remove-old, {names_of(left)} was not watched."
+        for each in self.watches:
+            yield from _of_watch(each)
+
+    def _of_proofs(self) -> Iterator[str]:
+        """The same uncertainty about several targets is one sentence."""
+        by_words: dict[str, list[str]] = {}
+        for proof in self.proofs:
+            for words in proof.evidence.uncertain:
+                by_words.setdefault(words, []).append(proof.target)
+        for words, targets in by_words.items():
+            yield f"{names_of(targets)}: {words.rstrip('.')}."
+        if not self.proofs:
+            yield "No address was proven by a redemption in this run."
+
+    def _of_the_chart(self) -> Iterator[str]:
+        if unseen := unseen_targets(self.data):
+            yield (
+                f"LoginHistory of {names_of(unseen)} showed no redemption during the run: it "
+                "can't be read there, comes late, or there was none. The chart leaves it out, so "
+                "whether customers there redeemed is not shown."
+            )
+        through = counted_through(self.data)
+        if through is not None and through < self.data.end - _LATE:
+            yield f"Redemptions were counted until {clock(through)} only."
+
+
+def names_of(targets: Iterable[str]) -> str:
+    """``a, b and c``; of many the first, and how many more."""
+    names = list(dict.fromkeys(targets))
+    if len(names) > _NAMED + 1:
+        names = [*names[:_NAMED], f"{len(names) - _NAMED} more"]
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def _of_watch(watch: ReportWatchDocument) -> Iterator[str]:
+    where = f"The watch of {watch.target}"
+    planned = timestamp(watch.until) - timestamp(watch.begun)
+    if watch.outcome is None:
+        yield f"{where} has not ended; it is to last until {clock(watch.until)}."
+    elif watch.outcome not in ("passed", "rolled-back"):
+        yield f"{where} did not finish: {watch.outcome.rstrip('.')}."
+    if watch.longest_gap > _GAP * watch.interval:
+        yield (
+            f"{where} has a round every {duration(watch.interval)}, but once there was none for "
+            f"{duration(watch.longest_gap)} of its {duration(planned)}."
+        )
+
+
+def _still_blocked(where: str, counts: Counts) -> Iterator[str]:
+    redeemed, blocked = seconds(counts, "redeemed"), seconds(counts, "blocked")
+    if blocked and (not redeemed or redeemed[-1] <= blocked[-1]):
+        yield (
+            f"{_blocked(where, counts)}, the last at {clock(blocked[-1])}, and none was seen to "
+            "succeed after that: nothing shows that customers can redeem from there."
+        )
+
+
+def _still_used(where: str, counts: Counts) -> Iterator[str]:
+    if blocked := seconds(counts, "blocked"):
+        yield (
+            f"{_blocked(where, counts)}, the last at {clock(blocked[-1])}: some traffic still "
+            "left by that address while it was off the list."
+        )
+
+
+def _still_allowed(where: str, counts: Counts, start: float, end: float) -> Iterator[str]:
+    """LoginTime has whole seconds, so a redemption within a second of start or end may be from
+    before or after."""
+    late = [second for second in seconds(counts, "redeemed") if start + 1 < second < end - 1]
+    if late:
+        yield (
+            f"Redemptions {where} succeeded until {clock(late[-1])}, although the list was read "
+            "back without it: something else allows it, or the change had not reached every "
+            "login server."
+        )
+
+
+def _blocked(where: str, counts: Counts) -> str:
+    count = total(counts, "blocked")
+    many = "redemptions" if count != 1 else "redemption"
+    return f"{count:,} {many} {where} {'were' if count != 1 else 'was'} blocked"

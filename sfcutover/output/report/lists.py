@@ -1,0 +1,294 @@
+"""The lists of a run: what each phase changed, what they hold now, what others changed. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
+
+from sfcutover.allowlist.diff import ComponentDiffDocument
+from sfcutover.allowlist.phases import PhaseName
+from sfcutover.allowlist.plan import PhaseDocument
+from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
+from sfcutover.allowlist.readback import AllowlistDocument
+from sfcutover.cutover.deploy import NEVER_RECEIVED, SENDING, SENT
+from sfcutover.output.report.rundata import Entry, RunData, StepEvidence
+from sfcutover.output.report.timescale import clock
+from sfcutover.runs.documents import moment_text
+from sfcutover.util.document import Document
+
+Holds = Literal["all", "some", "none"]
+Lists = Mapping[str, Allowlist]  # by the path of each carrier's component
+_READERS = ("snapshot", "add-new", "remove-old", "watch", "restore-old", "remove-new", "state")
+_REMOVAL = "remove-old"
+
+
+class ReportPhaseDocument(Document):
+    """What one phase changes on one target. live: when the org was read back with it, null where
+    it never was. found: the list was in this phase although the run had sent nothing."""
+
+    target: str
+    phase: PhaseName
+    step: str
+    planned: str
+    live: str | None
+    found: bool
+    changed: bool
+    package_sha256: str
+    components: list[ComponentDiffDocument]
+    notes: list[str]
+    deployments: list[str]
+
+
+class ReportTargetDocument(Document):
+    """An org. lists: as they were read last, empty where they never were. old, new: how much of
+    each they hold then, null where that is not known."""
+
+    name: str
+    instance_url: str | None
+    before: str | None
+    lists: list[AllowlistDocument]
+    read: str | None
+    old: Holds | None
+    new: Holds | None
+
+
+def phases(data: RunData) -> list[ReportPhaseDocument]:
+    """Every change that was planned, once, in the order of the run.
+
+    A step that is tried again plans again; where it then finds nothing to change, that plan is
+    left out.
+    """
+    found: dict[tuple[str, str, str], ReportPhaseDocument] = {}
+    for plan in data.planned:
+        key = (plan.target, plan.content.phase, plan.content.package_sha256)
+        earlier = any(each[:2] == key[:2] for each in found)
+        if plan.content.changed or not earlier:
+            found.setdefault(key, _phase(data, plan))
+    return list(found.values())
+
+
+def _phase(data: RunData, plan: Entry[PhaseDocument]) -> ReportPhaseDocument:
+    live = (
+        each
+        for each in read_backs(data, plan.content.phase)
+        if each.target == plan.target and each.seq > plan.seq
+    )
+    first = next(live, None)
+    return ReportPhaseDocument(
+        **dict(plan.content),
+        target=plan.target,
+        step=plan.step,
+        planned=moment_text(plan.time),
+        live=None if first is None else moment_text(first.time),
+        found=first is not None
+        and not may_be_sent(data, plan.target, plan.content.phase, plan.seq, first.seq),
+        deployments=_deployments_of(data, plan),
+    )
+
+
+def read_backs(data: RunData, phase: str) -> Iterator[Entry[StepEvidence]]:
+    """Where the org was read back with this phase on the list."""
+    for each in data.succeeded(*_READERS):
+        evidence = each.content.restored or each.content
+        if evidence.phase == phase:
+            yield replace(each, content=evidence)
+
+
+def may_be_sent(data: RunData, target: str, phase: str, after: int, before: int) -> bool:
+    """True if the run sent a phase between two events, by their numbers, whatever became of it.
+
+    That includes a package of which it is not known whether the org received it.
+    """
+    kinds = Counter(
+        each.kind
+        for each in data.all(SENDING, SENT, NEVER_RECEIVED)
+        if (each.target, each.text("phase")) == (target, phase) and after < each.seq < before
+    )
+    return kinds[SENT] > 0 or kinds[SENDING] > kinds[NEVER_RECEIVED]
+
+
+def _deployments_of(data: RunData, plan: Entry[PhaseDocument]) -> list[str]:
+    """The deployments sent between a plan and the next one that changes something else."""
+    following = (
+        each.seq
+        for each in data.planned
+        if each.seq > plan.seq
+        and each.target == plan.target
+        and each.content.changed
+        and each.content.package_sha256 != plan.content.package_sha256
+    )
+    end = next(following, data.events[-1].seq + 1)
+    return [
+        each.text("id")
+        for each in data.all(SENT)
+        if (each.target, each.text("phase")) == (plan.target, plan.content.phase)
+        and plan.seq < each.seq < end
+    ]
+
+
+def found_phases(planned: Iterable[ReportPhaseDocument]) -> set[tuple[str, str]]:
+    """Targets and phases that were read back although this run sent nothing."""
+    found: dict[tuple[str, str], bool] = {}
+    for each in planned:
+        if each.live is not None:
+            key = each.target, str(each.phase)
+            found[key] = found.get(key, True) and each.found
+    return {key for key, alone in found.items() if alone}
+
+
+def targets(data: RunData) -> list[ReportTargetDocument]:
+    """Each org with its lists as they were read last."""
+    return [_target(data, name) for name in data.targets]
+
+
+def _target(data: RunData, name: str) -> ReportTargetDocument:
+    findings = [each for each in data.succeeded(*_READERS) if each.target == name]
+    snapshots = [each.content for each in findings if each.step == "snapshot"]
+    read = [(each.time, lists) for each in findings if (lists := _live(each)) is not None]
+    time, lists = read[-1] if read else (None, [])
+    change = data.settings.change
+    return ReportTargetDocument(
+        name=name,
+        instance_url=snapshots[-1].instance_url if snapshots else None,
+        before=snapshots[-1].state if snapshots else None,
+        lists=lists,
+        read=None if time is None else moment_text(time),
+        old=_all_hold(lists, change.removed or change.old),
+        new=_all_hold(lists, change.new),
+    )
+
+
+def _live(finding: Entry[StepEvidence]) -> list[AllowlistDocument] | None:
+    """The lists as a step read them last; None for a step that reads no list."""
+    return (finding.content.restored or finding.content).live
+
+
+def _all_hold(lists: Iterable[AllowlistDocument], wanted: tuple[IpRange, ...]) -> Holds | None:
+    """How much of the ranges the lists hold: some, where they differ."""
+    held = {holds(_allowlist(each), wanted) for each in lists}
+    return (held.pop() if len(held) == 1 else "some") if held else None
+
+
+def holds(live: Allowlist, wanted: tuple[IpRange, ...]) -> Holds:
+    """How much of the ranges a list holds."""
+    missing = live.uncovered(wanted)
+    if not missing:
+        return "all"
+    sizes = [sum(each.size for each in ranges) for ranges in (missing, wanted)]
+    return "none" if sizes[0] == sizes[1] else "some"
+
+
+def _allowlist(document: AllowlistDocument) -> Allowlist:
+    return Allowlist(tuple(IpRange.parse(entry.range) for entry in document.ranges))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A target's lists at a time, in seconds since 1970. seq: of the event that tells it."""
+
+    seq: int
+    time: float
+    lists: Lists
+
+
+@dataclass(frozen=True)
+class ExternalChange:
+    """Old addresses that left a list, but not through this run.
+
+    seen: when the run last read them there, None if never. found: when it read the list without
+    them. Seconds since 1970.
+    """
+
+    target: str
+    ranges: tuple[IpRange, ...]
+    seen: float | None
+    found: float
+
+    @property
+    def sentence(self) -> str:
+        """What it means for the reader of the report."""
+        words = "these old addresses were" if len(self.ranges) > 1 else "this old address was"
+        what = f"{', '.join(map(str, self.ranges))}: {words}"
+        if self.seen is None:
+            return (
+                f"{what} not on the list of {self.target} when this run first read it, at "
+                f"{clock(self.found)}: removed before, not by this run."
+            )
+        return (
+            f"{what} removed from the list of {self.target} by someone else, between "
+            f"{clock(self.seen)}, the last time this run saw the list with it, and "
+            f"{clock(self.found)}, when it found the list without it: not by this run, and not "
+            "under its approval."
+        )
+
+
+def external_changes(data: RunData) -> list[ExternalChange]:
+    """In the order of the targets."""
+    return [each for name in data.targets for each in _external_changes(data, name)]
+
+
+def _external_changes(data: RunData, target: str) -> Iterator[ExternalChange]:
+    seen, removed = readings(data, target), data.settings.change.removed
+    ended = any(each.target == target for each in data.succeeded(_REMOVAL))
+    if seen and ended and (never := _on_no_list(seen[0], removed)):
+        yield ExternalChange(target, never, None, seen[0].time)
+    for before, after in pairwise(seen):
+        gone = _gone(before, after, removed)
+        if others := subtract(gone, _removed_by_this_run(data, target, before, after)):
+            yield ExternalChange(target, others, before.time, after.time)
+
+
+def readings(data: RunData, target: str) -> list[Reading]:
+    """Every reading of a target's lists; also that of a proof, which says only whether they are
+    as they were at the reading before."""
+    found: list[Reading] = []
+    findings = (each for each in (*data.findings, *data.proven) if each.target == target)
+    for each in sorted(findings, key=lambda one: one.seq):
+        lists, proof = _live(each), each.content.proof
+        if each.step in _READERS and lists is not None:
+            found.append(Reading(each.seq, each.time, {one.path: _allowlist(one) for one in lists}))
+        elif proof is not None and found and proof.lists == hashes(found[-1].lists):
+            found.append(Reading(each.seq, proof.started.timestamp(), found[-1].lists))
+    return found
+
+
+def hashes(lists: Lists) -> dict[str, str]:
+    """What a proof says of lists, as list_hashes in sfcutover.cutover.evidence makes it."""
+    texts = {path: "\n".join(sorted(map(str, entries))) for path, entries in lists.items()}
+    return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in texts.items()}
+
+
+def _on_no_list(reading: Reading, ranges: tuple[IpRange, ...]) -> tuple[IpRange, ...]:
+    for entries in reading.lists.values():
+        ranges = entries.uncovered(ranges)
+    return ranges
+
+
+def _gone(before: Reading, after: Reading, ranges: tuple[IpRange, ...]) -> tuple[IpRange, ...]:
+    """What a carrier's list held before, and does not hold after."""
+    gone = (
+        each
+        for path in before.lists.keys() & after.lists.keys()
+        for held in [subtract(ranges, before.lists[path].uncovered(ranges))]
+        for each in after.lists[path].uncovered(held)
+    )
+    return tuple(dict.fromkeys(gone))
+
+
+def _removed_by_this_run(
+    data: RunData, target: str, before: Reading, after: Reading
+) -> list[IpRange]:
+    """What this run may have removed between two readings."""
+    if not may_be_sent(data, target, _REMOVAL, before.seq, after.seq):
+        return []
+    return [
+        IpRange.parse(entry.range)
+        for plan in data.planned
+        if plan.target == target and before.seq < plan.seq < after.seq
+        for component in plan.content.components
+        for entry in component.removed
+    ]

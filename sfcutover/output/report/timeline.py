@@ -1,0 +1,300 @@
+"""The course of a run: its steps, its events, what people decided, and when it was idle. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from sfcutover.output.events import event_text
+from sfcutover.output.report.lists import ReportPhaseDocument, found_phases, read_backs
+from sfcutover.output.report.rundata import Entry, RunData, StepEvidence
+from sfcutover.output.report.timescale import IdleTime
+from sfcutover.runs.documents import moment_text
+from sfcutover.runs.events import Event
+from sfcutover.runs.progress import TITLES, StepState
+from sfcutover.runs.store import Request
+from sfcutover.util.document import Document
+
+BoundaryKind = Literal["phase", "rollback"]
+Ends = dict[str, float]  # by target, in seconds since 1970
+_MORE_TITLES = {
+    "state": "the lists as they are in the end",
+    "page": "a person was alerted",
+}
+_NOTABLE = (
+    *("run-started", "run-resumed", "taken-over", "wave", "verify-again", "note"),
+    *("deployment-unseen", "rolling-back", "rollback-started", "page", "run-ended"),
+)
+_RESUMED = ("run-resumed", "taken-over")
+_ROLLBACK = ("rolling-back", "rollback-started")
+_NO_PROCESS = "no process performed the run"
+_WAVES_SHOWN = 4  # of more, the first and the last
+_RESTORED = {  # where the run changed something, and where it had nothing to change
+    "restore-old": ("old restored", "old already on the list"),
+    "remove-new": ("new removed", "new already off the list"),
+}
+
+
+class ReportStepDocument(Document):
+    """A step on all its targets; targets is 0 for one of the whole run. seconds: from the first
+    start to the last end, null while it runs. tries: the most that a target took."""
+
+    step: str
+    title: str
+    targets: int
+    done: int
+    failed: int
+    running: int
+    started: str
+    ended: str | None
+    seconds: float | None
+    tries: int
+    problems: list[str]
+
+
+class ReportEventDocument(Document):
+    """An event that the report tells in a line."""
+
+    time: str
+    target: str | None
+    step: str | None
+    text: str
+
+
+class DecisionDocument(Document):
+    """What a person was asked, and answered. decision: open while there is no answer. asked: null
+    for a cancellation, which no question precedes. who: a name that proves nothing by itself."""
+
+    decision: Literal["approved", "canceled", "open"]
+    step: str | None
+    reason: str | None
+    message: str
+    asked: str | None
+    decided: str | None
+    who: str | None
+    note: str | None
+
+
+class BoundaryDocument(Document):
+    """A moment at which the purpose of the addresses changes."""
+
+    time: str
+    name: str
+    kind: BoundaryKind
+
+
+def steps(data: RunData) -> list[ReportStepDocument]:
+    """Every step, on all its targets together, in the order in which they started."""
+    groups: dict[str, list[StepState]] = {}
+    for state in data.progress.steps.values():
+        groups.setdefault(state.name, []).append(state)
+    ordered = sorted(groups.values(), key=lambda group: min(each.started for each in group))
+    return [_step(group) for group in ordered]
+
+
+def _step(states: list[StepState]) -> ReportStepDocument:
+    name, started = states[0].name, min(each.started for each in states)
+    ends = [each.ended for each in states if each.ended is not None]
+    ended = max(ends) if len(ends) == len(states) else None
+    marks = [each.mark for each in states]
+    return ReportStepDocument(
+        step=name,
+        title=(TITLES.get(name) or _MORE_TITLES.get(name) or name).strip(),
+        targets=sum(each.target is not None for each in states),
+        done=marks.count("done"),
+        failed=marks.count("failed"),
+        running=marks.count("running"),
+        started=moment_text(started),
+        ended=None if ended is None else moment_text(ended),
+        seconds=None if ended is None else round(ended - started, 3),
+        tries=max(each.tries for each in states),
+        problems=[
+            f"{each.target}: {each.problem}" if each.target else each.problem
+            for each in states
+            if each.problem
+        ],
+    )
+
+
+def events(data: RunData) -> list[ReportEventDocument]:
+    """The notable events that are neither the end of a step nor a decision."""
+    return [
+        ReportEventDocument(
+            time=moment_text(event.time),
+            target=event.target,
+            step=event.step,
+            text=event_text(event) or event.kind,
+        )
+        for event in data.all(*_NOTABLE)
+    ]
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A wait for a person. approved: the event that ended it, None while there is none."""
+
+    asked: Event
+    approved: Event | None
+
+
+def pauses(data: RunData) -> list[Pause]:
+    """Every wait, with its approval, which has the same number."""
+    approvals = {each.number("pause"): each for each in data.all("approved")}
+    return [Pause(each, approvals.get(each.number("pause"))) for each in data.all("paused")]
+
+
+def decisions(data: RunData) -> list[DecisionDocument]:
+    """Every question with its answer, and who canceled the run, if a person did."""
+    found = [_answered(data, each) for each in pauses(data)]
+    canceled = any(each.decision == "canceled" for each in found)
+    if data.cancellation is not None and not canceled:
+        found.append(_decision(None, "canceled", data.cancellation))
+    return found
+
+
+def _answered(data: RunData, pause: Pause) -> DecisionDocument:
+    if (said := pause.approved) is not None:
+        note, time = said.text("note") or None, said.number("time") or said.time
+        request = Request("approve", None, said.text("who"), note, time)
+        return _decision(pause.asked, "approved", request)
+    if data.cancellation is not None:
+        return _decision(pause.asked, "canceled", data.cancellation)
+    if data.approval is not None:
+        return _decision(pause.asked, "approved", data.approval)
+    return _decision(pause.asked, "open", None)
+
+
+def _decision(
+    asked: Event | None, decision: Literal["approved", "canceled", "open"], said: Request | None
+) -> DecisionDocument:
+    return DecisionDocument(
+        decision=decision,
+        step=asked.step if asked else None,
+        reason=asked.text("reason") if asked else None,
+        message=asked.text("message") if asked else "the run is to end",
+        asked=moment_text(asked.time) if asked else None,
+        decided=moment_text(said.time) if said else None,
+        who=said.who if said else None,
+        note=said.note if said else None,
+    )
+
+
+def idle_times(data: RunData) -> list[IdleTime]:
+    """Waits for a person, and times in which no process performed the run; none within another."""
+    waits = [
+        IdleTime(
+            each.asked.time,
+            each.approved.time if each.approved else data.end,
+            "waits for a person",
+        )
+        for each in pauses(data)
+    ]
+    found: list[IdleTime] = []
+    for each in sorted((*waits, *_gaps(data)), key=lambda idle: (idle.start, -idle.end)):
+        if not found or each.end > found[-1].end:
+            found.append(each)
+    return found
+
+
+def _gaps(data: RunData) -> Iterator[IdleTime]:
+    for before, after in pairwise(data.events):
+        if after.kind in _RESUMED and before.kind not in _RESUMED:
+            yield IdleTime(before.time, after.time, _NO_PROCESS)
+    if data.state == "left" and data.events:
+        yield IdleTime(data.events[-1].time, data.now, _NO_PROCESS)
+
+
+def boundaries(data: RunData, phases: Iterable[ReportPhaseDocument]) -> list[BoundaryDocument]:
+    """In the order of time. phases: of the report; one that the run found is no change."""
+    found, added = found_phases(phases), _ends(data.succeeded("add-new"))
+    every = [
+        *_on_all(data, _phase_name("add-new", added, found), added),
+        *_traffic_moved(data, "switch", "switch"),
+        *_on_all(data, "verified", _ends(data.succeeded("verify"))),
+        *_removals(data, found),
+        *_rollback(data, found),
+        *_canceled(data),
+    ]
+    return sorted(every, key=lambda each: each.time)
+
+
+def has_rolled_back(data: RunData) -> bool:
+    """True from the first sign of a rollback."""
+    return bool(data.all(*_ROLLBACK))
+
+
+def traffic_moves(data: RunData, step: str) -> list[float]:
+    """When traffic moved, by the switch command or by a person's word. Seconds since 1970."""
+    by_hand = (
+        each.approved.time
+        for each in pauses(data)
+        if each.approved and each.asked.step == step and each.asked.text("reason") == "switch"
+    )
+    return [*(each.time for each in data.succeeded(step)), *by_hand]
+
+
+def _boundary(time: float, name: str, kind: BoundaryKind = "phase") -> BoundaryDocument:
+    return BoundaryDocument(time=moment_text(time), name=name, kind=kind)
+
+
+def _ends(findings: Iterable[Entry[StepEvidence]]) -> Ends:
+    """The first of each target."""
+    ends: Ends = {}
+    for each in findings:
+        ends.setdefault(each.target, each.time)
+    return ends
+
+
+def _on_all(data: RunData, name: str, ends: Ends) -> Iterator[BoundaryDocument]:
+    """When the last target had it."""
+    if ends:
+        count, total = len(ends), len(data.targets)
+        some = f" on {count} of {total}" if count < total else ""
+        yield _boundary(max(ends.values()), f"{name}{some}")
+
+
+def _traffic_moved(
+    data: RunData, step: str, name: str, kind: BoundaryKind = "phase"
+) -> Iterator[BoundaryDocument]:
+    return (_boundary(time, name, kind) for time in traffic_moves(data, step))
+
+
+def _removals(data: RunData, found: Set[tuple[str, str]]) -> Iterator[BoundaryDocument]:
+    """One for each wave."""
+    ends = _ends(data.succeeded("remove-old"))
+    waves = [_wave(event, ends) for event in data.all("wave")]
+    done = [(number, wave) for number, wave in enumerate(waves, 1) if wave]
+    shown = done if len(done) <= _WAVES_SHOWN else [done[0], done[-1]]
+    for number, wave in shown:
+        which = f", wave {number}" if len(waves) > 1 else ""
+        yield _boundary(max(wave.values()), f"{_phase_name('remove-old', wave, found)}{which}")
+
+
+def _phase_name(phase: str, targets: Iterable[str], found: Set[tuple[str, str]]) -> str:
+    """Live where the run changed at least one of the targets."""
+    done = all((each, phase) in found for each in targets)
+    return f"{phase} {'already done' if done else 'live'}"
+
+
+def _wave(event: Event, ends: Ends) -> Ends:
+    names = event.data.get("targets")
+    mine = set(map(str, names)) if isinstance(names, list) else set()
+    return {name: time for name, time in ends.items() if name in mine}
+
+
+def _rollback(data: RunData, found: Set[tuple[str, str]]) -> Iterator[BoundaryDocument]:
+    for event in data.all(*_ROLLBACK)[:1]:
+        yield _boundary(event.time, "rollback", "rollback")
+    for phase, (changed, already) in _RESTORED.items():
+        if ends := _ends(read_backs(data, phase)):
+            none = all((each, phase) in found for each in ends)
+            yield _boundary(max(ends.values()), already if none else changed, "rollback")
+    yield from _traffic_moved(data, "switch-back", "switched back", "rollback")
+
+
+def _canceled(data: RunData) -> Iterator[BoundaryDocument]:
+    ended = data.progress.ended
+    if ended is not None and ended.text("outcome") == "canceled":
+        yield _boundary(ended.time, "canceled", "rollback")

@@ -1,0 +1,220 @@
+"""Redemptions by source address over time, as the orgs' LoginHistory has them. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.verification import each_address
+from sfcutover.output.report.rundata import RunData, Side
+from sfcutover.output.report.timescale import Bin
+from sfcutover.runs.documents import moment_text
+from sfcutover.runs.summaries import buckets_of
+from sfcutover.util.document import Document
+
+STATUSES = ("redeemed", "blocked", "other")
+Counts = Counter[tuple[int, str]]  # by second since 1970 and status
+_LISTED = 8  # a range of so many addresses has a row for each, even without a redemption
+_OTHERS = 3  # so many addresses that are neither old nor new have a row each
+_ORDER: dict[Side, int] = {"old": 0, "kept": 1, "new": 2, "other": 3}
+
+
+class BinDocument(Document):
+    """Redemptions in a number of seconds from start."""
+
+    start: str
+    seconds: int
+    redeemed: int
+    blocked: int
+    other: int
+
+
+class TotalsDocument(Document):
+    """Redemptions. other: refused for another reason. Times are null where there was none."""
+
+    redeemed: int
+    blocked: int
+    other: int
+    first: str | None
+    last: str | None
+    last_redeemed: str | None
+    first_blocked: str | None
+    last_blocked: str | None
+
+
+class AddressTargetDocument(TotalsDocument):
+    """Redemptions from an address on one target."""
+
+    target: str
+
+
+class AddressDocument(TotalsDocument):
+    """Redemptions from an address on all targets, as their orgs' LoginHistory has them. bins:
+    without the empty ones. targets: where there were any; an org with several targets is listed
+    under its first."""
+
+    address: str
+    side: Side
+    bins: list[BinDocument]
+    targets: list[AddressTargetDocument]
+
+
+@dataclass(frozen=True)
+class AddressTraffic:
+    """Redemptions from one address. address: in words where it stands for several."""
+
+    address: str
+    side: Side
+    by_target: Mapping[str, Counts]
+
+    @cached_property
+    def counts(self) -> Counts:
+        """On all targets."""
+        return sum(self.by_target.values(), Counts())
+
+    def binned(self, bins: Sequence[Bin]) -> list[Counter[str]]:
+        """How many of each status in each bin; what lies outside counts in the nearest."""
+        found: list[Counter[str]] = [Counter() for _ in bins]
+        starts = [each.start for each in bins]
+        for (second, status), count in self.counts.items():
+            found[max(0, bisect_right(starts, second) - 1)][status] += count
+        return found
+
+    def document(self, bins: Sequence[Bin]) -> AddressDocument:
+        return AddressDocument(
+            **dict(_totals(self.counts)),
+            address=self.address,
+            side=self.side,
+            bins=list(self._bins(bins)),
+            targets=[
+                AddressTargetDocument(target=name, **dict(_totals(counts)))
+                for name, counts in self.by_target.items()
+            ],
+        )
+
+    def _bins(self, bins: Sequence[Bin]) -> Iterator[BinDocument]:
+        for each, counts in zip(bins, self.binned(bins), strict=True):
+            if counts:
+                start, seconds = moment_text(each.start), each.end - each.start
+                by_status = {status: counts[status] for status in STATUSES}
+                yield BinDocument(start=start, seconds=seconds, **by_status)
+
+
+def total(counts: Counts, status: str) -> int:
+    """How many."""
+    return sum(count for (_, said), count in counts.items() if said == status)
+
+
+def seconds(counts: Counts, *statuses: str) -> list[int]:
+    """When there was any of these, in order."""
+    return sorted({second for second, status in counts if status in (statuses or STATUSES)})
+
+
+def _totals(counts: Counts) -> TotalsDocument:
+    every, redeemed, blocked = (
+        [moment_text(each) for each in seconds(counts, *which)]
+        for which in (STATUSES, ["redeemed"], ["blocked"])
+    )
+    return TotalsDocument(
+        **{status: total(counts, status) for status in STATUSES},
+        first=next(iter(every), None),
+        last=next(reversed(every), None),
+        last_redeemed=next(reversed(redeemed), None),
+        first_blocked=next(iter(blocked), None),
+        last_blocked=next(reversed(blocked), None),
+    )
+
+
+def traffic(data: RunData) -> tuple[AddressTraffic, ...]:
+    """A row for each address of the cutover, and for others that redeemed during the run."""
+    counted = _counted(data)
+    side = data.settings.side
+    rows = [AddressTraffic(text, side(text), by_target) for text, by_target in counted.items()]
+    rows += [AddressTraffic(text, side(text), {}) for text in _without_traffic(data, set(counted))]
+    others = [each for each in rows if each.side == "other"]
+    if len(others) > _OTHERS:
+        rows = [each for each in rows if each.side != "other"] + [_together(others)]
+    return tuple(sorted(rows, key=lambda each: (_ORDER[each.side], _numeric(each.address))))
+
+
+def counting_targets(data: RunData) -> dict[str, str]:
+    """The target under which the redemptions of each target's org are counted: the first of that
+    org, which has one LoginHistory. Without targets of whose org no redemption was seen."""
+    orgs, first = _orgs(data), dict[str, str]()
+    for event in data.all("traffic"):
+        target = event.target or ""
+        first.setdefault(orgs.get(target, target), target)
+    return {name: first[org] for name, org in orgs.items() if org in first}
+
+
+def unseen_targets(data: RunData) -> list[str]:
+    """Targets of whose org no redemption was seen at all."""
+    seen = counting_targets(data)
+    return [name for name in data.targets if name not in seen]
+
+
+def counted_through(data: RunData) -> float | None:
+    """The last second of which redemptions were counted, of any org."""
+    return max((each.number("through") for each in data.all("traffic")), default=None)
+
+
+def _counted(data: RunData) -> dict[str, dict[str, Counts]]:
+    """By address and target."""
+    counting = counting_targets(data)
+    counts: dict[str, dict[str, Counts]] = {}
+    for event in data.all("traffic"):
+        target = event.target or ""
+        if counting.get(target, target) != target:
+            continue
+        for bucket in buckets_of(event):
+            by_target = counts.setdefault(bucket.address, {})
+            mine = by_target.setdefault(target, Counter())
+            mine[bucket.second, bucket.status] += bucket.count
+    return counts
+
+
+def _orgs(data: RunData) -> dict[str, str]:
+    """The URL of each target's org, as the snapshot says; without one, the target's own name."""
+    urls = {name: name for name in data.targets}
+    for each in data.succeeded("snapshot"):
+        if (url := each.content.instance_url) and each.target in urls:
+            urls[each.target] = url
+    return urls
+
+
+def _without_traffic(data: RunData, seen: set[str]) -> list[str]:
+    """Addresses of the cutover from which no redemption came; a large range as it is."""
+    change = data.settings.change
+    texts = dict.fromkeys(
+        text
+        for entry in (*change.old, *change.new)
+        if entry.size <= _LISTED or not any(entry.contains(IpRange.parse(each)) for each in seen)
+        for text in texts_of(entry)
+    )
+    return [text for text in texts if text not in seen]
+
+
+def texts_of(entry: IpRange) -> list[str]:
+    """The addresses of a small range; a large range stays as it is."""
+    return [str(entry)] if entry.size > _LISTED else list(map(str, each_address(entry)))
+
+
+def _together(rows: Sequence[AddressTraffic]) -> AddressTraffic:
+    by_target: dict[str, Counts] = {}
+    for each in rows:
+        for name, counts in each.by_target.items():
+            by_target.setdefault(name, Counter()).update(counts)
+    return AddressTraffic(f"{len(rows)} other addresses", "other", by_target)
+
+
+def _numeric(text: str) -> tuple[int, int, str]:
+    """Addresses by number, words last."""
+    try:
+        entry = IpRange.parse(text)
+    except ValueError:
+        return 99, 0, text
+    return entry.start.version, int(entry.start), text

@@ -1,0 +1,218 @@
+"""How the answer to a redemption is read: redeemed, blocked by the allowlist, or another outcome.
+
+A block is recognized by its words, as no error code of its own is known for it.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sfcutover.util.secrets import Secret, one_line
+
+
+class RedemptionOutcome(enum.StrEnum):
+    """The kinds of answers to a refresh-token grant. Only BLOCKED speaks of the allowlist."""
+
+    REDEEMED = "redeemed"
+    BLOCKED = "blocked"
+    TOKEN_DEAD = "token-dead"  # noqa: S105 - no password
+    CLIENT_REJECTED = "client-rejected"
+    INACTIVE = "inactive"
+    RATE_LIMITED = "rate-limited"
+    PROXY_FAILURE = "proxy-failure"
+    NETWORK_FAILURE = "network-failure"
+    UNKNOWN = "unknown"
+
+    @property
+    def advice(self) -> str:
+        """What to do next, in one sentence, as the procedure has it."""
+        return _ADVICE[self]
+
+
+_ADVICE = {
+    RedemptionOutcome.REDEEMED: "Nothing to do: the token endpoint lets this address redeem.",
+    RedemptionOutcome.BLOCKED: (
+        "Put the address this request came from back on the allowlist at once (add-new for a "
+        "new one, restore-old for an old one), before any diagnosis, then redeem again."
+    ),
+    RedemptionOutcome.TOKEN_DEAD: (
+        "Authorize the app again and put the new refresh token into the store: this one has "
+        "expired, or was revoked or rotated out, which says nothing about the allowlist."
+    ),
+    RedemptionOutcome.CLIENT_REJECTED: (
+        "Check token_url, client_id, client_secret and the app's flow settings: the endpoint "
+        "refuses the app itself, which says nothing about the allowlist."
+    ),
+    RedemptionOutcome.INACTIVE: (
+        "Have the org or the user behind the token activated, or verify with the token of "
+        "another user: this says nothing about the allowlist."
+    ),
+    RedemptionOutcome.RATE_LIMITED: (
+        "Wait before the next redemption, and make them less often: too many logins say "
+        "nothing about the allowlist."
+    ),
+    RedemptionOutcome.PROXY_FAILURE: (
+        "Check the proxy's URL, its user and password, and its provider's status: the proxy "
+        "refused or failed, so the allowlist was not put to the test."
+    ),
+    RedemptionOutcome.NETWORK_FAILURE: (
+        "Check the network between here and the token endpoint; if the answer was lost, don't "
+        "redeem the same token again."
+    ),
+    RedemptionOutcome.UNKNOWN: (
+        "Read the answer and the org's LoginHistory before the next step: take it neither for "
+        "a block nor for a success, and remove no address."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Redemption:
+    """One refresh-token grant at the token endpoint.
+
+    time: when the answer came or was given up; UTC, this machine's clock.
+    http_status: None if no HTTP answer came; 407 also if a proxy refused to connect.
+    error, description: the endpoint's own words; short, one line, without secrets.
+    new_token: set if the endpoint rotated the token; the old one is void then.
+    user_id: of the token's user (``005…``), as LoginHistory names it.
+    answer_lost: the token may be used up, which can't be known; never redeem it again.
+    """
+
+    outcome: RedemptionOutcome
+    time: datetime
+    http_status: int | None = None
+    error: str | None = None
+    description: str | None = None
+    new_token: Secret | None = None
+    user_id: str | None = None
+    answer_lost: bool = False
+
+
+MAX_ANSWER_BYTES = 256 * 1024
+_OK = 200
+_CLIENT_ERRORS = range(400, 500)
+_PROXY_AUTHENTICATION, _TOO_MANY, _UNAVAILABLE = 407, 429, 503
+# These statuses say that the request was not carried out.
+_NOT_DONE = {*range(300, 400), _PROXY_AUTHENTICATION, _TOO_MANY, _UNAVAILABLE}
+_BY_ERROR = {
+    "invalid_client": RedemptionOutcome.CLIENT_REJECTED,
+    "invalid_client_id": RedemptionOutcome.CLIENT_REJECTED,
+    "invalid_client_credentials": RedemptionOutcome.CLIENT_REJECTED,
+    "unauthorized_client": RedemptionOutcome.CLIENT_REJECTED,
+    "unsupported_grant_type": RedemptionOutcome.CLIENT_REJECTED,
+    "inactive_user": RedemptionOutcome.INACTIVE,
+    "inactive_org": RedemptionOutcome.INACTIVE,
+    "rate_limit_exceeded": RedemptionOutcome.RATE_LIMITED,
+}
+# Checked after the words of a block, as their descriptions say all sorts of things.
+_BY_VAGUE_ERROR = {
+    "invalid_app_access": RedemptionOutcome.CLIENT_REJECTED,
+    "invalid_request": RedemptionOutcome.CLIENT_REJECTED,
+    "invalid_scope": RedemptionOutcome.CLIENT_REJECTED,
+}
+_BY_GRANT_DESCRIPTION = (
+    (re.compile(r"\bexpired (access/)?refresh token\b"), RedemptionOutcome.TOKEN_DEAD),
+    (re.compile(r"\btoken validity expired\b"), RedemptionOutcome.TOKEN_DEAD),
+    (re.compile(r"\bapproved this consumer\b"), RedemptionOutcome.TOKEN_DEAD),
+    (re.compile(r"\binactive (user|org)"), RedemptionOutcome.INACTIVE),
+)
+_IP = frozenset({"ip", "ips", "ipv4", "ipv6"})
+_LIMITED = ("restrict", "range", "allow", "whitelist", "permit")
+_TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")  # RFC 6749, appendix A.17, without blanks
+_USER = re.compile(r"/id/00D[0-9A-Za-z]{12,15}/(005[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?)/?$")
+
+
+def is_token(value: object) -> bool:
+    """True for a text that can be a refresh token and can be stored as one line."""
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
+
+
+def read_answer(status: int, body: bytes, time: datetime) -> Redemption:
+    """The meaning of a whole HTTP answer. Never raises."""
+    if status == _PROXY_AUTHENTICATION:
+        words = "the proxy asks for a user and password"
+        return Redemption(RedemptionOutcome.PROXY_FAILURE, time, status, description=words)
+    answer = _object_in(body)
+    if status == _OK:
+        return _read_success(answer, time)
+    error, description = _words(answer, "error"), _words(answer, "error_description")
+    if status == _TOO_MANY:
+        return Redemption(RedemptionOutcome.RATE_LIMITED, time, status, error, description)
+    if error is None or status not in _CLIENT_ERRORS:
+        return _useless(status, error, "no OAuth error" if error is None else "an error", time)
+    outcome = classify(str(answer["error"]), str(answer.get("error_description") or ""))
+    return Redemption(outcome, time, status, error, description)
+
+
+def classify(error: str, description: str) -> RedemptionOutcome:
+    """What a refusal (HTTP 4xx with an OAuth error code) means."""
+    error, description = error.lower(), description.lower()
+    if error in _BY_ERROR:
+        return _BY_ERROR[error]
+    if _speaks_of_ip_limits(error) or _speaks_of_ip_limits(description):
+        return RedemptionOutcome.BLOCKED
+    if error == "invalid_grant":
+        for pattern, outcome in _BY_GRANT_DESCRIPTION:
+            if pattern.search(description):
+                return outcome
+    return _BY_VAGUE_ERROR.get(error, RedemptionOutcome.UNKNOWN)
+
+
+def _words(answer: Mapping[str, object], name: str) -> str | None:
+    """The endpoint's own words; None without any."""
+    value = answer.get(name)
+    return one_line(value) or None if isinstance(value, str) else None
+
+
+def _speaks_of_ip_limits(text: str) -> bool:
+    """True if one sentence holds "ip" as a word and a word of limits."""
+    for sentence in re.split(r"[.;!?]\s", text):
+        words = re.findall(r"[a-z0-9]+", sentence)
+        if not _IP.isdisjoint(words) and any(word.startswith(_LIMITED) for word in words):
+            return True
+    return False
+
+
+def _read_success(answer: Mapping[str, object], time: datetime) -> Redemption:
+    """Of a 200: anything but a whole answer leaves open whether the token was used up."""
+    new, identity = answer.get("refresh_token"), answer.get("id")
+    user = _USER.search(identity) if isinstance(identity, str) else None
+    if not is_token(answer.get("access_token")):
+        return _useless(_OK, _words(answer, "error"), "no access token", time)
+    if new is not None and not is_token(new):
+        return _useless(_OK, None, "a refresh token that is none", time)
+    return Redemption(
+        RedemptionOutcome.REDEEMED,
+        time,
+        _OK,
+        new_token=Secret(new) if isinstance(new, str) else None,
+        user_id=user[1] if user else None,
+    )
+
+
+def _useless(status: int, error: str | None, what: str, time: datetime) -> Redemption:
+    """Of an answer that says neither yes nor no; its body is never quoted."""
+    return Redemption(
+        RedemptionOutcome.UNKNOWN,
+        time,
+        status,
+        error,
+        f"HTTP {status} with {what}",
+        answer_lost=status not in _NOT_DONE,
+    )
+
+
+def _object_in(body: bytes) -> Mapping[str, object]:
+    """The JSON object, or nothing for anything else, however large or deep."""
+    if len(body) > MAX_ANSWER_BYTES:
+        return {}
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}

@@ -1,0 +1,84 @@
+"""Results of steps, for tests that decide by them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sfcutover.allowlist.plan import PhaseDocument
+from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.evidence import Evidence
+from sfcutover.cutover.results import Canceled, Problem, StepEvidence, StepResult
+from sfcutover.cutover.verify import RedeemEvidence, VerifyEvidence
+from sfcutover.cutover.watch import WatchEvidence
+from sfcutover.cutover.watchstate import WatchOutcome
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+CANCELED = StepResult(evidence=Canceled())
+
+
+def problem(
+    kind: str = "failed", code: int = 5, evidence: StepEvidence | None = None
+) -> StepResult:
+    """A step that ended with a problem of this kind, and its exit code."""
+    found = Problem.model_validate(
+        {
+            "kind": kind,
+            "message": f"it is {kind}",
+            "where": None,
+            "tokens": "none is lost",
+            "next": "look",
+            "exit_code": code,
+        }
+    )
+    return StepResult(problem=found, evidence=evidence)
+
+
+def deployed(phase: str = "restore-old") -> StepResult:
+    """A phase that was live already."""
+    diff = PhaseDocument.model_validate(
+        {"phase": phase, "changed": False, "package_sha256": "", "components": [], "notes": []}
+    )
+    return StepResult(
+        evidence=DeployEvidence(
+            phase=diff.phase,
+            instance_url="https://acme.my.salesforce.com",
+            outcome="no-change",
+            changed=False,
+            deployments=[],
+            sent=[],
+            live=[],
+            diff=diff,
+            differences=[],
+        )
+    )
+
+
+def verified() -> StepResult:
+    """A proof of noon."""
+    proof = Evidence(
+        target="one",
+        app="Acme",
+        instance_url="https://acme.my.salesforce.com",
+        via="new",
+        proof="login-history",
+        redemptions=2,
+        confidence=0.999999,
+        lists={},
+        started=NOON,
+        last_proof=NOON,
+        addresses=[],
+        uncertain=[],
+    )
+    return StepResult(evidence=VerifyEvidence(proof=proof))
+
+
+def redeemed() -> StepResult:
+    """A redemption through the old egress."""
+    return StepResult(evidence=RedeemEvidence(via="old", outcome="redeemed"))
+
+
+def watched(outcome: WatchOutcome, *reasons: str) -> StepResult:
+    """A watch that ended so."""
+    return StepResult(
+        evidence=WatchEvidence(outcome=outcome, reasons=list(reasons), rounds=3, counts={})
+    )

@@ -1,0 +1,183 @@
+"""Removing the old addresses from one list, its watch, and the rollback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sfcutover.config.cutover import load_config
+from sfcutover.cutover.context import CommandControl, StepContext, TargetContext
+from sfcutover.cutover.removal import REMOVE_TRIES, remove_and_watch
+from sfcutover.cutover.results import StepResult
+from sfcutover.cutover.shared import Connections, Probes
+from sfcutover.cutover.steprunner import NO_ARGUMENTS, StepArguments
+from sfcutover.cutover.watchstate import WatchOutcome
+from sfcutover.runs.events import CommandLog
+from tests.unit.cutover.results import CANCELED, deployed, problem, redeemed, watched
+
+ROLLED_BACK = watched(WatchOutcome.ROLLED_BACK, "blocked twice")
+PASSED = watched(WatchOutcome.PASSED)
+BACK = ["restore-old", "prove-old"]
+SUCCESS = {"restore-old": deployed(), "prove-old": redeemed(), "watch": PASSED}
+
+
+@dataclass
+class Executed:
+    """Returns the results of a test, else success, and records."""
+
+    results: dict[str, list[StepResult]] = field(default_factory=dict)
+    before: Callable[[str], None] = lambda _: None
+    done: list[str] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+
+    def __call__(self, step: str, arguments: StepArguments = NO_ARGUMENTS) -> StepResult:
+        self.done.append(step)
+        self.before(step)
+        given = self.results.get(step)
+        return given.pop(0) if given else SUCCESS.get(step, StepResult())
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> TargetContext:
+    config = {
+        "version": 1,
+        "name": "move",
+        "app": "Acme",
+        "old": ["203.0.113.1"],
+        "new": ["198.51.100.1"],
+        "targets": [{"name": "org", "org": {"alias": "org"}}],
+    }
+    path = tmp_path / "cutover.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    cutover = load_config(path)
+    return StepContext(
+        cutover,
+        CommandLog(),
+        CommandControl(),
+        "remove-and-watch",
+        "key",
+        Probes(cutover),
+        Connections(cutover),
+    ).at(cutover.targets[0])
+
+
+def tell_sent(context: TargetContext) -> None:
+    context.tell("deployment-sending", phase="remove-old", latest=None)
+
+
+def run(context: TargetContext, executed: Executed) -> StepResult:
+    return remove_and_watch(context, NO_ARGUMENTS, executed, executed.sleep)
+
+
+def test_what_goes_well_is_removed_and_watched(context: TargetContext) -> None:
+    executed = Executed()
+    assert run(context, executed).ok
+    assert executed.done == ["remove-old", "watch"]
+
+
+def test_a_refused_removal_is_rolled_back_at_once(context: TargetContext) -> None:
+    executed = Executed({"remove-old": [problem("failed")]})
+    outcome = run(context, executed)
+    assert not outcome.ok
+    assert outcome.is_rolled_back
+    assert executed.done == ["remove-old", *BACK]
+
+
+@pytest.mark.parametrize("kind", ["inconclusive", "later"])
+def test_an_unknown_result_is_tried_again_and_rolled_back_only_if_it_was_sent(
+    context: TargetContext, kind: str
+) -> None:
+    unsent = Executed({"remove-old": [problem(kind)] * REMOVE_TRIES})
+    outcome = run(context, unsent)
+    assert not outcome.is_rolled_back
+    assert unsent.done == ["remove-old"] * REMOVE_TRIES
+    tell_sent(context)
+    sent = Executed({"remove-old": [problem(kind)] * REMOVE_TRIES})
+    outcome = run(context, sent)
+    assert outcome.is_rolled_back
+    assert sent.done == ["remove-old"] * REMOVE_TRIES + BACK
+
+
+def test_a_canceled_removal_is_left_alone(context: TargetContext) -> None:
+    executed = Executed({"remove-old": [CANCELED]})
+    assert run(context, executed) == CANCELED
+    assert executed.done == ["remove-old"]
+
+
+def test_a_watch_that_rolled_back_is_a_failure_though_the_journal_lacks_it(
+    context: TargetContext,
+) -> None:
+    executed = Executed({"watch": [ROLLED_BACK]})
+    outcome = run(context, executed)
+    assert outcome.problem is not None
+    assert outcome.problem.message == "the watch rolled back: blocked twice"
+    assert executed.done == ["remove-old", "watch", *BACK]
+
+
+@pytest.mark.parametrize("kind", ["inconclusive", "person", "failed"])
+def test_a_rollback_that_was_begun_is_finished_whatever_the_watch_says(
+    context: TargetContext, kind: str
+) -> None:
+    def roll_back(step: str) -> None:
+        if step == "watch":
+            context.memory.write("rolling-back", "watch", "org", {"reason": "blocked twice"})
+
+    executed = Executed({"watch": [problem(kind)]}, roll_back)
+    outcome = run(context, executed)
+    assert outcome.problem is not None
+    assert "blocked twice" in outcome.problem.message
+    assert executed.done == ["remove-old", "watch", *BACK]
+
+
+def test_started_again_a_rollback_continues_and_nothing_is_removed(context: TargetContext) -> None:
+    run(context, Executed({"remove-old": [problem("failed")]}))
+    executed = Executed()
+    outcome = run(context, executed)
+    assert outcome.problem == problem("failed").problem
+    assert executed.done == BACK
+
+
+def test_started_again_after_a_watch_that_passed_nothing_is_done(context: TargetContext) -> None:
+    for step, outcome in (("remove-old", deployed("remove-old")), ("watch", PASSED)):
+        at = replace(context, step=step)
+        at.tell("step-started")
+        at.tell("step-ended", **outcome.model_dump(mode="json"))
+    executed = Executed()
+    assert run(context, executed) == PASSED
+    assert executed.done == []
+    replace(context, step="remove-old").tell("step-started")  # another removal, another watch
+    run(context, executed)
+    assert executed.done == ["remove-old", "watch"]
+
+
+def test_what_was_sent_is_watched_though_the_run_is_to_be_canceled(context: TargetContext) -> None:
+    tell_sent(context)
+    executed = Executed({"remove-old": [CANCELED]})
+    assert run(context, executed).ok
+    assert executed.done == ["remove-old", "watch"]
+
+
+def test_a_watch_that_could_not_tell_is_not_rolled_back(context: TargetContext) -> None:
+    executed = Executed({"watch": [problem("person")]})
+    assert not run(context, executed).is_rolled_back
+    assert executed.done == ["remove-old", "watch"]
+
+
+def test_restoring_is_tried_until_it_succeeds_and_the_operator_is_alerted(
+    context: TargetContext,
+) -> None:
+    executed = Executed(
+        {"remove-old": [problem("failed")], "restore-old": [problem("inconclusive")] * 25}
+    )
+    run(context, executed)
+    assert executed.done.count("restore-old") == 26
+    assert executed.done.count("page") == 3
+    assert executed.done[-1] == "prove-old"
+    assert executed.slept[-1] == 60.0

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from sfcutover.emulator.edits import Edit
+
+
+def edit(**settings: object) -> Edit:
+    return Edit.model_validate(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"of": "lunch"}, "unknown interaction 'lunch'"),
+        ({"type": "ExternalClientApplication"}, "holds no list"),
+        ({"add": [{"range": "here"}]}, "is not an IP address"),
+        ({"remove": ["here"]}, "is not an IP address"),
+        ({"seconds": 3}, "takes no seconds"),
+        ({"nth": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_one_that_makes_no_sense_is_refused(settings: dict[str, object], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        edit(**settings)

@@ -1,0 +1,205 @@
+"""What a run leaves unproven, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from sfcutover.output.report.limitations import names_of
+from tests.unit.output.report.stories import (
+    canary_only,
+    document,
+    done,
+    failed,
+    rolled_back,
+    waiting,
+)
+from tests.unit.output.report.story import NEW, NOON, OLD, Story
+
+
+def with_blocked_new(story: Story) -> None:
+    story.traffic([131], NEW[1], "blocked", count=3)
+
+
+def with_blocked_old(story: Story) -> None:
+    story.traffic([100], OLD[0], "blocked", count=1)
+
+
+def with_old_still_allowed(story: Story) -> None:
+    story.traffic([100], OLD[0])
+
+
+def with_confidence(story: Story) -> None:
+    story.prove("verify", 28, proof="confidence", uncertain=["21 succeeded in a row"])
+
+
+def with_a_gap(story: Story) -> None:
+    story.events = [each for each in story.events if each.step != "watch"]
+    story.watch(70, (0, 10, 55, 60))
+
+
+def with_a_late_watch(story: Story) -> None:
+    story.events = [each for each in story.events if each.step != "watch"]
+    story.watch(70, (40, 50, 60))
+
+
+def with_a_watch_cut_short(story: Story) -> None:
+    story.events = [each for each in story.events if each.step != "watch"]
+    story.watch(70, (0, 10), outcome=None)
+
+
+def without_a_watch(story: Story) -> None:
+    story.events = [each for each in story.events if each.step != "watch"]
+
+
+def with_a_lost_deployment(story: Story) -> None:
+    story.send("restore-old", 120, done=False)
+
+
+def without_traffic(story: Story) -> None:
+    story.events = [each for each in story.events if each.kind != "traffic"]
+
+
+def without_proofs(story: Story) -> None:
+    story.events = [each for each in story.events if "verify" not in (each.step or "")]
+
+
+@pytest.mark.parametrize(
+    ("happens", "words"),
+    [
+        (with_blocked_new, "3 redemptions from 198.51.100.21 on packaging were blocked, the last"),
+        (with_blocked_old, "1 redemption from 203.0.113.10 on packaging was blocked"),
+        (
+            with_old_still_allowed,
+            "from 203.0.113.10 on packaging succeeded until 12:01:40Z",
+        ),
+        (with_confidence, "packaging: 21 succeeded in a row."),
+        (with_a_gap, "has a round every 10 s, but once there was none for 45 s of its 1 min"),
+        (with_a_late_watch, "once there was none for 40 s of its 1 min"),
+        (with_a_watch_cut_short, "The watch of packaging did not finish: canceled."),
+        (without_a_watch, "After remove-old, packaging was not watched"),
+        (with_a_lost_deployment, "sfcutover deployment report 0Afrespackaging"),
+        (without_traffic, "LoginHistory of packaging showed no redemption"),
+        (without_proofs, "No address was proven by a redemption"),
+    ],
+)
+def test_a_limitation_is_one_sentence(happens: Callable[[Story], None], words: str) -> None:
+    story = done()
+    happens(story)
+    assert any(words in sentence for sentence in document(story).unproven), document(story).unproven
+    assert len(document(story).unproven) == 1
+
+
+def test_the_canary_alone_is_no_traffic() -> None:
+    found = document(canary_only())
+    assert found.canary.model_dump() == {"redeemed": 11, "in_login_history": True}
+    assert found.unproven == [
+        "LoginHistory of packaging shows 11 redemptions through the new addresses, no more than "
+        "this run's own canary made (11): it is not shown that customers' traffic has moved."
+    ]
+
+
+def test_one_redemption_more_than_the_canarys_is_a_customers() -> None:
+    story = canary_only()
+    story.traffic([75], NEW[0], count=1)
+    assert document(story).unproven == []
+
+
+def test_a_canary_that_login_history_does_not_name_is_not_taken_for_a_customer() -> None:
+    story = canary_only()
+    for step, at in (("verify-new", 13), ("verify", 27)):
+        story.events = [each for each in story.events if each.step != step]
+        story.prove(step, at, proof="proxy-per-address")
+    found = document(story)
+    assert found.canary.in_login_history is False
+    assert found.unproven == []
+
+
+def test_old_addresses_alone_show_no_move() -> None:
+    story = done()
+    story.events = [each for each in story.events if each.kind != "traffic"]
+    story.traffic(range(0, 23), OLD[0])
+    (moved,) = [each for each in document(story).unproven if "has moved" in each]
+    assert moved.startswith("LoginHistory of packaging shows no redemption through a new address")
+
+
+def test_the_targets_of_one_org_count_together() -> None:
+    story = done(("one", "two"))
+    story.events = [each for each in story.events if each.kind != "traffic"]
+    for event in story.events:
+        evidence = event.data.get("evidence")
+        if event.step == "snapshot" and isinstance(evidence, dict):
+            evidence["instance_url"] = "https://one.my.salesforce.com"
+    story.traffic(range(100, 122), NEW[0], target="one", count=1)
+    (sentence,) = document(story).unproven
+    assert "of one and two shows 22 redemptions" in sentence
+    assert "canary made (22)" in sentence
+
+
+def test_before_the_switch_no_traffic_is_expected_to_have_moved() -> None:
+    assert not any("has moved" in each for each in document(waiting()).unproven)
+
+
+def test_a_run_that_was_rolled_back_names_what_was_not_redeemed_through_since() -> None:
+    story = rolled_back()
+    story.traffic(range(101, 108), OLD[0])
+    restored = [each for each in document(story).unproven if "restored" in each]
+    assert restored == [
+        "203.0.113.11: restored on the list of packaging at 12:01:40Z, and no redemption was seen "
+        "from there since: nothing shows that customers can redeem again."
+    ]
+    story.traffic([100], OLD[1])  # in the same second: before, it was off
+    assert not any("restored" in each for each in document(story).unproven)
+
+
+def test_a_redemption_before_an_address_was_restored_does_not_count() -> None:
+    story = rolled_back()
+    for number in range(5):
+        story.traffic([105], f"192.0.2.{number}")  # others, which have one row
+    (sentence,) = [each for each in document(story).unproven if "restored" in each]
+    assert sentence.startswith(f"{OLD[0]}, {OLD[1]}: restored on the list")
+
+
+def test_a_redemption_in_the_second_of_the_removal_may_be_from_before() -> None:
+    story = done()
+    story.traffic([67], OLD[0])  # LoginTime has whole seconds; remove-old ended at 66
+    assert document(story).unproven == []
+
+
+@pytest.mark.parametrize("story", [failed(), rolled_back()])
+def test_a_run_that_is_not_done_never_has_nothing_unproven(story: Story) -> None:
+    assert document(story).unproven[0].startswith("The run is not done (")
+
+
+def test_a_running_watch_has_not_proven_anything_yet() -> None:
+    story = done()
+    with_a_watch_cut_short(story)
+    story.events = [each for each in story.events if each.kind != "run-ended"]
+    story.ended = story.outcome = None
+    unproven = document(story, now=140, place="here").unproven
+    assert unproven[1:] == ["The watch of packaging has not ended; it is to last until 12:02:10Z."]
+
+
+def test_one_org_that_refuses_is_not_hidden_by_those_that_don_t() -> None:
+    story = done(("one", "two"))
+    story.traffic(range(124, 129), NEW[0], "blocked", target="two")
+    story.events = [
+        each
+        for each in story.events
+        if not (each.target == "two" and each.kind == "traffic" and each.time == NOON + 131)
+    ]
+    story.traffic(range(23, 124), NEW[0], target="two")
+    (sentence,) = document(story).unproven
+    assert "from 198.51.100.20 on two were blocked" in sentence
+
+
+def test_many_targets_are_named_by_the_first() -> None:
+    assert names_of(["a"]) == "a"
+    assert names_of(["a", "b", "a"]) == "a and b"
+    assert names_of("abcdef") == "a, b, c, d, e and f"
+    assert names_of("abcdefghij") == "a, b, c, d, e and 5 more"
+
+
+def test_no_run_proves_enforcement() -> None:
+    assert any("what the org has stored" in each for each in document(done()).limits)

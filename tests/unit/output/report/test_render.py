@@ -1,0 +1,354 @@
+"""The report as a page and as Markdown: whole, safe, and readable without colour."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from lxml import html as lxml_html
+
+from sfcutover.allowlist.templates import Templates
+from sfcutover.errors import Command, ConfigError
+from sfcutover.output.report.render import (
+    changes,
+    fullest,
+    html,
+    markdown,
+    text_chart,
+    waves_text,
+)
+from sfcutover.output.report.report import Report
+from tests.unit.output.report.stories import (
+    canary_only,
+    document,
+    done,
+    failed,
+    removed_by_hand,
+    rolled_back,
+)
+from tests.unit.output.report.story import NEW, NOON, OLD, Story
+
+HOSTILE = "<img src=http://evil.example/x onerror=alert(1)> | `a` *b* </script>\n# c"
+
+
+def hostile() -> Story:
+    """Everything that comes from a person or an org tries to be markup."""
+    story = Story()
+    story.begin()
+    story.tell(5, "paused", "add-new", pause=1, reason="inconclusive", message=HOSTILE, next="")
+    story.tell(6, "approved", "add-new", pause=1, who=HOSTILE, time=NOON + 6, note=HOSTILE)
+    story.tell(7, "note", "add-new", "packaging", text=HOSTILE)
+    story.step("add-new", 8, 9, "packaging", problem=HOSTILE)
+    story.watch(9, (0, 1), outcome=None)
+    story.end_step("watch", 10, "packaging", problem=HOSTILE)
+    story.tell(10, "page", "page", message=HOSTILE, commands=[Command(HOSTILE)])
+    story.end(11, "rolled-back", HOSTILE)
+    return story
+
+
+def page(story: Story) -> str:
+    return html(Report.of(story.data()), Templates())
+
+
+def text(story: Story) -> str:
+    return markdown(Report.of(story.data()), Templates())
+
+
+def tree(story: Story) -> etree._Element:
+    return lxml_html.document_fromstring(page(story))
+
+
+def elements(root: etree._Element, path: str) -> list[etree._Element]:
+    found = root.xpath(path)
+    assert isinstance(found, list)
+    return [each for each in found if isinstance(each, etree._Element)]
+
+
+def texts(root: etree._Element, path: str) -> list[str]:
+    """Attributes or texts."""
+    found = root.xpath(path)
+    assert isinstance(found, list)
+    return [str(each) for each in found]
+
+
+def words(element: etree._Element) -> str:
+    return " ".join("".join(map(str, element.itertext())).split())
+
+
+def stories() -> dict[str, Story]:
+    begun = Story()
+    begun.begin()
+    return {
+        "done": done(),
+        "rolled back": rolled_back(),
+        "twenty": done([f"org-{number}" for number in range(20)]),
+        "hostile": hostile(),
+        "begun": begun,
+        "nothing": Story(),
+        "by hand": removed_by_hand(),
+        "failed": failed(),
+        "canary only": canary_only(),
+    }
+
+
+@pytest.fixture(params=stories())
+def story(request: pytest.FixtureRequest) -> Story:
+    return stories()[request.param]
+
+
+# The page
+
+
+def test_nothing_in_the_page_names_anything_to_load(story: Story) -> None:
+    root = tree(story)
+    assert not elements(root, "//script | //iframe | //object | //embed | //base | //form")
+    for name in ("src", "srcset", "href", "data", "action", "poster", "background"):
+        for value in texts(root, f"//@{name}"):
+            assert value.startswith(("#", "data:,")), (name, value)
+    assert "@import" not in "".join(texts(root, "//style/text() | //@style"))
+    assert all(each.startswith("#") for each in re.findall(r"url\(([^)]*)\)", page(story)))
+
+
+def test_its_own_policy_forbids_loading(story: Story) -> None:
+    (policy,) = texts(tree(story), '//meta[@http-equiv="Content-Security-Policy"]/@content')
+    assert policy.startswith("default-src 'none';")
+    assert "http" not in policy
+
+
+def test_what_people_write_stays_text() -> None:
+    root = tree(hostile())
+    assert not elements(root, "//img | //script | //*[@onerror]")
+    assert "<img src=http://evil.example/x" in words(root)
+
+
+def test_every_table_has_a_caption_and_headers(story: Story) -> None:
+    for table in elements(tree(story), "//table"):
+        (name,) = texts(table, "@aria-labelledby")
+        (caption,) = elements(table, f"//*[@id='{name}']")
+        assert words(caption)
+        assert not elements(caption, "ancestor::*[@class='scroll']")  # it would scroll away
+        assert elements(table, "ancestor::*[@class='scroll']")
+        assert elements(table, "thead/tr/th[@scope='col']")
+        assert elements(table, "tbody/tr/th[@scope]") or not elements(table, "tbody/tr")
+
+
+def test_every_row_has_as_many_cells_as_the_head() -> None:
+    for table in elements(tree(stories()["twenty"]), "//table"):
+        width, held = len(elements(table, "thead/tr/th")), 0
+        for row in elements(table, "tbody/tr"):
+            cells = elements(row, "th | td")
+            spans = sum(int(cell.get("colspan") or 1) for cell in cells)
+            tall = sum(int(cell.get("rowspan") or 1) > 1 for cell in cells)
+            held = tall or held
+            assert spans in (width, width if tall else width - held)
+
+
+def test_ids_are_unique_and_links_lead_somewhere(story: Story) -> None:
+    root = tree(story)
+    ids = texts(root, "//@id")
+    assert len(ids) == len(set(ids))
+    assert {each[1:] for each in texts(root, "//a/@href")} <= set(ids)
+    for names in texts(root, "//@aria-labelledby"):
+        assert set(names.split()) <= set(ids)
+
+
+def test_the_verdict_stands_at_the_top() -> None:
+    root = tree(rolled_back())
+    (header,) = elements(root, "//main/*[1]")
+    assert header.tag == "header"
+    for part in ("Rolled back", "the watch rolled back", "fine", "move.1"):
+        assert part in words(header)
+
+
+def test_the_chart_says_in_words_what_it_shows() -> None:
+    path = '//*[local-name()="svg"][contains(@class, "wide")]'
+    (chart,) = elements(tree(rolled_back()), path)
+    assert f"{NEW[1]} (new): 285 redeemed, 150 blocked." in words(chart)
+    assert "▼ 150 blocked" in words(chart)
+    assert "remove-old live 12:01:06" in words(chart)
+    assert elements(chart, './/*[@class="mark"]')
+
+
+def test_evidence_and_capacity_and_ids_are_there() -> None:
+    found = words(tree(done()))
+    for part in (
+        "0Afaddpackaging",
+        "5 of 128",
+        "12 of 256",
+        "LoginHistory names the address",
+        "Nothing in particular about this run.",
+        *OLD,
+        *NEW,
+    ):
+        assert part in found
+
+
+def test_times_of_a_run_past_midnight_have_their_date() -> None:
+    story = done()
+    assert "12:00:09Z</time>" in page(story)
+    late = rolled_back()
+    late.started += 12 * 3600 - 60
+    for number, event in enumerate(late.events):
+        late.events[number] = type(event)(**{**vars(event), "time": event.time + 12 * 3600 - 60})
+    late.ended = (late.ended or 0) + 12 * 3600 - 60
+    assert "2026-11-24 00:00:40Z</time>" in page(late)
+
+
+@pytest.mark.parametrize("render", [lambda story: words(tree(story)), lambda story: text(story)])
+def test_a_removal_that_was_found_does_not_say_live(render: Callable[[Story], str]) -> None:
+    found = render(removed_by_hand())
+    assert "this run changed nothing" in found
+    assert re.search(r"Found at|\| found at", found)
+    assert len(re.findall(r"[Ll]ive since", found)) == 1  # add-new's
+    assert len(re.findall(r"[Ll]ive since", render(done()))) == 2
+
+
+@pytest.mark.parametrize("render", [lambda story: words(tree(story)), lambda story: text(story)])
+def test_the_canarys_share_of_the_redemptions_is_shown(render: Callable[[Story], str]) -> None:
+    assert "11 of them by this run's own canary" in render(canary_only())
+    story = done()
+    story.events = [each for each in story.events if each.step not in ("verify", "verify-new")]
+    assert "this run's own canary made 7, which may be among them" in render(story)
+    assert "canary made" not in render(failed())
+
+
+@pytest.mark.parametrize("name", ["rolled back", "failed", "begun", "hostile", "nothing"])
+def test_nothing_unproven_is_green_where_the_run_is_not_done(name: str) -> None:
+    assert not elements(tree(stories()[name]), "//*[@id='unproven']//*[@class='good']")
+    assert elements(tree(done()), "//*[@id='unproven']//*[@class='good']")
+
+
+def test_a_run_that_failed_at_once_changed_nothing() -> None:
+    for found in (words(tree(failed())), text(failed())):
+        assert "Nothing was changed: the run did not get that far." in found
+
+
+def test_a_deployment_whose_user_is_not_known_says_so() -> None:
+    assert "not read" in words(elements(tree(done()), "//*[@id='deployments']")[0])
+    assert "| not read |" in text(done())
+
+
+def test_a_phone_shows_first_what_a_reviewer_wants() -> None:
+    heads = {
+        part: texts(tree(done()), f"//*[@id='{part}']//thead//th/text()")
+        for part in ("deployments", "lists")
+    }
+    assert heads["deployments"][:2] == ["Phase", "Status"]
+    assert heads["lists"][:3] == ["Target", "Old now", "New now"]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "targets", "words"),
+    [
+        ([1, 5], 1, "1 target: one wave"),
+        ([1, 5], 2, "2 targets: 2 waves, of 1 and 1"),
+        ([1, 5], 7, "7 targets: 3 waves, of 1, 5 and 1"),
+        ([9], 7, "7 targets: one wave"),
+        ([1], 40, "40 targets: 40 waves, of 1, 1, 1, 1, 1, 1, 1, 1 and 32 more"),
+        ([1, 5], 0, "of 1, 5 targets, as far as there are so many"),
+    ],
+)
+def test_waves_are_those_of_the_runs_targets(sizes: list[int], targets: int, words: str) -> None:
+    assert waves_text(sizes, targets) == words
+
+
+# Markdown
+
+
+def test_tables_have_as_many_cells_in_every_row(story: Story) -> None:
+    for block in re.findall(r"(?:^\|.*\|\n)+", text(story), re.MULTILINE):
+        rows = [re.sub(r"\\\|", "", line).count("|") for line in block.splitlines()]
+        assert len(set(rows)) == 1, block
+
+
+def test_markdown_keeps_what_people_write_in_a_code_span() -> None:
+    found = text(hostile())
+    assert "\n# c" not in found.split("\n", 1)[1]
+    assert all("`" in line for line in found.splitlines() if "evil.example" in line)
+
+
+def test_markdown_shows_the_same_as_the_page() -> None:
+    found = text(rolled_back())
+    assert found.startswith("# Rolled back: move.1\n\n")
+    for part in (
+        "- Customers' tokens: fine",
+        "2. 12:00:24Z switch",
+        "| 198.51.100.21 | new | 285 | 150 | 0 |",
+        "- added 203.0.113.10",
+        "0Afrespackaging",
+        "150 blocked",
+    ):
+        assert part in found
+
+
+def test_no_line_of_markdown_is_left_hanging(story: Story) -> None:
+    found = text(story)
+    assert "\n\n\n" not in found
+    assert not re.search(r"[ \t]$", found, re.MULTILINE)
+    assert found.endswith("from the journal of the run.\n")
+
+
+# What both are made from
+
+
+def test_the_same_change_on_many_targets_is_listed_once() -> None:
+    names = [f"org-{number}" for number in range(20)]
+    found = document(done(names))
+    fuller = found.phases[3].components[0].capacity.model_copy(update={"ranges": 90})
+    component = found.phases[3].components[0].model_copy(update={"capacity": fuller})
+    found.phases[3] = found.phases[3].model_copy(update={"components": [component]})
+    add, remove = changes(found)
+    assert [each.capacity.ranges for _, each in add.targets][2:5] == [5, 90, 5]
+    assert (add.phase.phase, [each.target for each, _ in add.targets]) == ("add-new", names)
+    assert (remove.phase.phase, len(remove.targets)) == ("remove-old", 20)
+    assert len(found.deployments) == 40
+    room = fullest(found)
+    assert room is not None
+    assert (room.ranges, room.addresses) == (90, 12)
+    assert [each.targets for each in found.steps if each.step == "add-new"] == [20]
+
+
+def test_the_targets_of_a_change_are_in_the_order_of_the_run() -> None:
+    story = Story(("one", "two"))
+    story.begin()
+    for at, name in ((5, "two"), (15, "one")):
+        story.deploy("add-new", at, OLD + NEW, name)
+    (change,) = changes(document(story))
+    assert [phase.target for phase, _ in change.targets] == ["one", "two"]
+
+
+def test_the_text_chart_says_the_same() -> None:
+    lines = text_chart(Report.of(rolled_back().data()))
+    ruler, *rows = [line[19:] for line in lines]
+    assert ruler.split() == ["1", "2", "3", "4", "5", "6"]
+    assert [line[:19].strip() for line in lines[1:]] == [
+        f"{OLD[0]} old",
+        f"{OLD[1]} old",
+        f"{NEW[0]} new",
+        f"{NEW[1]} new",
+        "blocked",
+    ]
+    assert rows[0].startswith("█████")
+    assert set(rows[1].split()[0]) == {"·"}
+    blocked = rows[4].index("x")
+    assert rows[4].endswith("150 blocked")
+    assert ruler.index("4") < blocked < ruler.index("5")
+
+
+# Templates
+
+
+def test_a_template_of_the_user_overrides_the_built_in_one(tmp_path: Path) -> None:
+    (tmp_path / "report.md.j2").write_text("{{ report.verdict.title }} at {{ report.app }}\n")
+    report = Report.of(done().data())
+    assert markdown(report, Templates(tmp_path)) == "Done at Acme_Connector\n"
+
+
+def test_a_fault_in_a_template_names_its_line(tmp_path: Path) -> None:
+    (tmp_path / "report.html.j2").write_text("<p>\n{{ report.verdct }}\n")
+    with pytest.raises(ConfigError) as caught:
+        html(Report.of(done().data()), Templates(tmp_path))
+    assert caught.value.where == f"{tmp_path / 'report.html.j2'}:2"

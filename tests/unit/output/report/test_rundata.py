@@ -1,0 +1,15 @@
+"""The settings of a run, from the text that it keeps."""
+
+from __future__ import annotations
+
+from tests.unit.output.report.stories import document, done
+from tests.unit.output.report.story import Story
+
+
+def test_the_settings_include_the_defaults() -> None:
+    rules = document(done()).rules
+    assert (rules.settle, rules.watch_duration, rules.watch_interval) == (30, 60, 10)
+    assert (rules.confidence, rules.max_age, rules.watch_failures) == (0.999999, 86400, 2)
+    assert (rules.waves, rules.watch_checks) == ([1, 5], [])
+    checks = {"checks": [{"command": ["./a"]}, {"prometheus": {"query": "up"}}, {"name": "n"}]}
+    assert document(Story(config={"watch": checks})).rules.watch_checks == ["./a", "up", "n"]

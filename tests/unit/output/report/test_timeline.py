@@ -1,0 +1,64 @@
+"""The steps, the boundaries and the decisions of a run."""
+
+from __future__ import annotations
+
+from sfcutover.runs.store import Request
+from tests.unit.output.report.stories import document, done, waiting
+from tests.unit.output.report.story import NEW, NOON, OLD, TARGET, Story, phase_document
+
+CANCEL = Request("cancel", None, "jo", "wrong window", NOON + 70)
+
+
+def test_an_approval_has_its_question_and_its_note() -> None:
+    story = waiting()
+    story.tell(30, "approved", "switch", pause=4, who="ann", time=NOON + 30, note="CHG-4711")
+    (decision,) = document(story).decisions
+    assert (decision.decision, decision.who, decision.note) == ("approved", "ann", "CHG-4711")
+    assert (decision.asked, decision.decided) == (
+        "2026-11-23T12:00:20.000Z",
+        "2026-11-23T12:00:30.000Z",
+    )
+
+
+def test_a_cancellation_has_its_author() -> None:
+    (asked,) = document(waiting(), cancellation=CANCEL).decisions
+    assert (asked.decision, asked.who, asked.note) == ("canceled", "jo", "wrong window")
+    (unasked,) = document(done(), cancellation=CANCEL).decisions
+    assert (unasked.decision, unasked.asked, unasked.who) == ("canceled", None, "jo")
+
+
+def test_each_wave_has_a_boundary() -> None:
+    names = [f"org-{number}" for number in range(7)]
+    story = done(names)
+    story.events = [each for each in story.events if each.kind != "wave"]
+    story.tell(61, "wave", number=1, targets=names[:1])
+    story.tell(61.5, "wave", number=2, targets=names[1:])
+    assert [each.name for each in document(story).boundaries][-2:] == [
+        "remove-old live, wave 1",
+        "remove-old live, wave 2",
+    ]
+
+
+def test_old_addresses_that_are_still_on_the_list_are_found_and_not_restored() -> None:
+    """The removal that failed had removed nothing."""
+    story = Story()
+    story.begin()
+    story.snapshot(3)
+    story.deploy("add-new", 5, OLD + NEW)
+    story.step("remove-old", 20, 21, TARGET, problem="the org is locked")
+    story.tell(22, "rollback-started", reason="locked")
+    story.find("restore-old", 23, OLD + NEW)
+    story.end(26, "rolled-back")
+    found = document(story)
+    assert [each.name for each in found.boundaries][-2:] == ["rollback", "old already on the list"]
+    assert not any("restored" in each for each in found.unproven)
+
+
+def test_a_phase_that_the_run_did_once_is_its_own_although_it_found_it_later() -> None:
+    story = done()
+    again = phase_document("remove-old").model_copy(update={"package_sha256": "another"})
+    story.tell(70, "planned", "remove-old", TARGET, phase=again.model_dump(mode="json"))
+    story.end_step("remove-old", 71, TARGET, {"phase": "remove-old", "changed": False})
+    found = document(story)
+    assert [each.found for each in found.phases] == [False, False, True]
+    assert "remove-old live" in [each.name for each in found.boundaries]

@@ -1,0 +1,102 @@
+"""How a run stands, at the top of its report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from sfcutover.errors import DEFAULT_CONFIG, Advice, Command
+from sfcutover.output.console import use_config
+from sfcutover.runs.store import Request
+from tests.unit.output.report.stories import document, done, rolled_back, waiting
+from tests.unit.output.report.story import NOON, TARGET, Story
+
+COMMANDS = [Command("rollback", "--yes"), Command("switch", "--revert")]
+
+
+def test_a_run_that_is_done_says_so() -> None:
+    found = document(done())
+    assert (found.verdict.state, found.verdict.title) == ("done", "Done")
+    assert (found.verdict.message, found.verdict.tokens) == ("it is done", "fine")
+    assert "change record" in found.verdict.next
+    assert found.unproven == []
+    assert found.seconds == 132
+
+
+def test_a_run_that_was_rolled_back_says_why_and_what_next() -> None:
+    verdict = document(rolled_back()).verdict
+    assert (verdict.state, verdict.title, verdict.next) == ("rolled-back", "Rolled back", "x")
+    assert "the watch rolled back" in verdict.message
+
+
+def test_a_run_that_waits_says_for_what_and_how_to_continue() -> None:
+    found = document(waiting())
+    assert found.verdict.state == "waiting"
+    assert found.verdict.message == "switch: the next is switch"
+    assert "sfcutover approve move.1" in found.verdict.next
+    assert "stay as they are" in found.verdict.tokens
+    assert [(each.decision, each.step, each.who) for each in found.decisions] == [
+        ("open", "switch", None)
+    ]
+    assert found.unproven[0].startswith("The run has not ended")
+
+
+def test_an_approval_after_which_the_run_has_not_continued_is_shown() -> None:
+    approval = Request("approve", 9, "ann", "CHG-1", NOON + 90)
+    found = document(waiting(), approval=approval)
+    assert "ann has approved it" in found.verdict.message
+    assert found.verdict.next == "continue it: sfcutover run"
+    assert [(each.decision, each.who, each.note) for each in found.decisions] == [
+        ("approved", "ann", "CHG-1")
+    ]
+
+
+def test_a_running_run_names_its_step_and_its_place() -> None:
+    story = waiting()
+    story.tell(30, "approved", "switch", pause=4, who="ann", time=NOON + 30, note="go")
+    story.step("switch", 31)
+    here = document(story, place="host, process 7")
+    assert (here.verdict.state, here.verdict.message) == ("running", "switch, at host, process 7")
+    assert here.verdict.next == "follow it: sfcutover runs move.1 --follow"
+    left = document(story)
+    assert (left.verdict.state, left.verdict.message) == ("left", "it stopped at: switch")
+    assert "as the last finished step left it" in left.verdict.tokens
+
+
+def test_a_rollback_in_progress_is_said_to_be_dangerous() -> None:
+    story = done()
+    story.events = [each for each in story.events if each.time < NOON + 75]
+    story.ended = story.outcome = None
+    story.tell(80, "rolling-back", "watch", TARGET, reason="refused")
+    assert "customers may be locked out" in document(story).verdict.tokens
+
+
+def test_an_alert_for_a_person_is_at_the_top() -> None:
+    story = rolled_back()
+    story.tell(111, "page", "page", message="traffic must be switched back", commands=COMMANDS)
+    page = document(story).verdict.page
+    assert page is not None
+    assert page.message == "traffic must be switched back"
+    assert page.commands == ["sfcutover rollback --yes", "sfcutover switch --revert"]
+    assert document(rolled_back()).verdict.page is None
+
+
+def test_commands_name_the_cutover_file_that_was_given() -> None:
+    story = waiting()
+    use_config("eu.yaml")
+    try:
+        next_ = document(story).verdict.next
+    finally:
+        use_config(DEFAULT_CONFIG)
+    assert "sfcutover --config eu.yaml approve move.1" in next_
+
+
+def test_what_stopped_a_run_says_what_to_do_next() -> None:
+    story = rolled_back()
+    story.events[-1].data["next"] = asdict(Advice("correct it, then ", Command("run")))
+    assert document(story).verdict.next == "correct it, then sfcutover run"
+
+
+def test_a_run_without_a_single_event_has_a_report() -> None:
+    found = document(Story())
+    assert found.verdict.state == "left"
+    assert (found.targets, found.phases, found.proofs) == ([], [], [])

@@ -1,0 +1,178 @@
+"""The result of a query, and the verdict on it."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sfcutover.config.traffic import Check, Condition
+from sfcutover.errors import ConfigError
+from sfcutover.traffic.checks import (
+    QueryError,
+    QueryResult,
+    Verdict,
+    checker_for,
+    judge,
+    read_result,
+)
+
+PASSED, FAILED, INCONCLUSIVE, ERROR = Verdict
+NAN = float("nan")
+
+
+def vector(*values: str, **more: object) -> bytes:
+    """An answer with a series for each value."""
+    series = [
+        {"metric": {"__name__": "up", "job": f"job{index}"}, "value": [1795435200.123, value]}
+        for index, value in enumerate(values)
+    ]
+    data = {"resultType": "vector", "result": series}
+    return json.dumps({"status": "success", "data": data, **more}).encode()
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ([0.0], PASSED),
+        ([0.0, 0.009], PASSED),
+        ([0.0, 0.01], FAILED),
+        ([float("inf")], FAILED),
+        ([float("-inf")], PASSED),
+        ([], INCONCLUSIVE),
+        ([NAN], INCONCLUSIVE),
+        ([0.0, NAN], INCONCLUSIVE),
+        ([NAN, 1.0], FAILED),
+    ],
+)
+def test_all_series_must_hold_and_one_that_does_not_decides(
+    values: list[float], verdict: Verdict
+) -> None:
+    found = QueryResult(tuple((f"s{each}", each) for each in values), ())
+    assert judge(found, Condition.parse("< 0.01"))[0] is verdict
+
+
+def test_the_verdict_says_what_was_seen_and_what_the_server_remarked() -> None:
+    found = read_result(200, vector("0.5", "0", "1", "2", "3", warnings=["partial\nanswer"]))
+    verdict, detail = judge(found, Condition.parse("< 0.01"))
+    assert verdict is FAILED
+    assert detail == (
+        'up{job="job0"} = 0.5, up{job="job2"} = 1, up{job="job3"} = 2 and 1 more is not < 0.01; '
+        "warning: partial answer"
+    )
+    verdict, detail = judge(read_result(200, vector("0.0100000001")), Condition.parse("<= 0.01"))
+    assert detail == 'up{job="job0"} = 0.0100000001 is not <= 0.01'
+
+
+def test_a_scalar_and_a_series_without_labels_are_values() -> None:
+    scalar = {"status": "success", "data": {"resultType": "scalar", "result": [1.5, "7"]}}
+    assert read_result(200, json.dumps(scalar).encode()).values == (("the value", 7.0),)
+    bare = {"resultType": "vector", "result": [{"metric": {}, "value": [1, "NaN"]}]}
+    found = read_result(200, json.dumps({"status": "success", "data": bare}).encode())
+    assert judge(found, Condition.parse("== 0")) == (INCONCLUSIVE, "the value = nan is no number")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (200, b"", "no answer of Prometheus"),
+        (200, b"<html>", "no answer of Prometheus"),
+        (502, b"<html>", "HTTP 502"),
+        (200, b"[]", "no answer of Prometheus"),
+        (200, b"\xff{}", "no answer of Prometheus"),
+        (200, b"[" * 100_000, "no answer of Prometheus"),
+        (200, b"{}", "HTTP 200"),
+        (422, b'{"status":"error","errorType":"execution","error":"x"}', "422: execution: x"),
+        (500, vector("0"), "HTTP 500"),
+        (200, b'{"status":"success"}', "one number a series"),
+        (200, b'{"status":"success","data":{"resultType":"vector","result":{}}}', "gives a vector"),
+        (200, b'{"status":"success","data":{"resultType":"matrix","result":[]}}', "gives a matrix"),
+        (200, b'{"status":"success","data":{"resultType":"string"}}', "gives a string"),
+        (200, b'{"status":"success","data":{"resultType":"scalar","result":[1,0]}}', "one number"),
+        (200, b'{"status":"success","data":{"resultType":"scalar","result":"7"}}', "one number"),
+        (200, vector("many"), "one number a series"),
+        (200, vector("0").replace(b'"value"', b'"histogram"'), "one number a series"),
+        (200, vector("0").replace(b'"up"', b"5"), "one number a series"),
+        (200, vector("0").replace(b'"metric": {', b'"metric": 5, "m": {'), "one number a series"),
+    ],
+)
+def test_anything_else_is_no_answer(status: int, body: bytes, words: str) -> None:
+    with pytest.raises(QueryError, match=words):
+        read_result(status, body)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_no_body_does_harm(body: bytes) -> None:
+    with pytest.raises(QueryError):
+        read_result(200, body)
+
+
+def prometheus(url: str, timeout: str = "5s", **more: object) -> Check:
+    query = {"url": url, "query": 'up{a="b c"}', "condition": "== 1", **more}
+    return Check.model_validate({"prometheus": query, "timeout": timeout})
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("prometheus.example.com", "is not an http or https URL"),
+        ("ftp://prometheus.example.com", "is not an http or https URL"),
+        ("https://", "is not an http or https URL"),
+        ("https://host:port", "is not an http or https URL"),
+        ("https://[::1", "is not an http or https URL"),
+        ("https://me:hunter2-pw@prometheus.example.com", "is not an http or https URL"),
+        ("https://prometheus.example.com/?x=y", "is not an http or https URL"),
+        ("https://prometheus.example.com/#x", "is not an http or https URL"),
+        ("http://prometheus.example.com", "without encryption"),
+    ],
+)
+def test_a_url_that_can_t_be_used_shows_at_once_and_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, url: str, words: str
+) -> None:
+    monkeypatch.setenv("PROM", url)
+    monkeypatch.setenv("BEARER", "hunter2-bearer")
+    with pytest.raises(ConfigError, match=words) as caught:
+        checker_for(prometheus({"env": "PROM"}, token={"env": "BEARER"}))  # type: ignore[arg-type]
+    shown = "".join(traceback.format_exception(caught.value)) + caught.value.hint
+    assert "hunter2" not in shown
+    assert "example" not in shown
+
+
+def test_plain_http_without_a_token_is_the_usual_thing() -> None:
+    assert callable(checker_for(prometheus("http://prometheus:9090")))
+
+
+@pytest.mark.parametrize("token", ["Bearer hunter2", "hunter2\x0bnext", "hünter2-token"])
+def test_a_token_that_fits_in_no_header_shows_at_once(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    monkeypatch.setenv("BEARER", token)
+    with pytest.raises(ConfigError, match="no header can") as caught:
+        checker_for(prometheus("https://p", token={"env": "BEARER"}))
+    assert "nter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_an_unset_token_shows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BEARER", raising=False)
+    with pytest.raises(ConfigError, match="BEARER is not set"):
+        checker_for(prometheus("https://p", token={"env": "BEARER"}))
+
+
+def test_a_program_that_is_not_there_shows_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no program no-such-program"):
+        checker_for(Check(command=("no-such-program", "x")))
+    script = tmp_path / "check"
+    script.write_text("no program")
+    script.chmod(0o755)
+    result = checker_for(Check(command=(str(script),)))()
+    assert (result.verdict, result.detail) == (ERROR, "it can't be run: Exec format error")
+
+
+def test_a_check_is_called_by_its_name_or_by_what_it_looks_at() -> None:
+    assert Check(command=("check-traffic",), name="logins").title == "logins"
+    assert Check(command=("check-traffic", "x")).title == "check-traffic"
+    assert prometheus("https://p").title == 'up{a="b c"}'

@@ -1,0 +1,92 @@
+"""An egress and an echo as cutover.yaml names them."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from sfcutover.config.cutover import parse_config
+from sfcutover.errors import ConfigError
+from sfcutover.traffic.egress import ask_echo, echo_url_of, egress_of
+
+PASSWORD = "hunter2@pass:wörd"
+
+
+ENCODED = "hunter2%40pass%3Aw%C3%B6rd"
+
+
+def with_password(url: str) -> str:
+    """The URL of a proxy with a user and the password."""
+    scheme, _, place = url.partition("://")
+    return f"{scheme}://user:{ENCODED}@{place}"
+
+
+CONFIG = """\
+version: 1
+name: one
+app: Acme_Connector
+old: [203.0.113.10]
+new: [198.51.100.20, 198.51.100.24/30]
+targets:
+  - name: packaging
+    org: {alias: acme}
+"""
+
+
+def test_an_egress_is_read_from_the_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEW_PROXY", with_password("http://proxy.example:9293"))
+    text = CONFIG + "egress:\n  new: {proxy: {env: NEW_PROXY}}\n  echo_url: https://e.example/ip\n"
+    cutover = parse_config(text, "cutover.yaml")
+    egress = egress_of(cutover, "new")
+    assert (egress.name, str(egress.proxy)) == ("new", "http://proxy.example:9293")
+    assert [str(each) for each in egress.expected] == [
+        "198.51.100.20",
+        "198.51.100.24-198.51.100.27",
+    ]
+    assert echo_url_of(cutover) == "https://e.example/ip"
+    assert "hunter2" not in repr(egress)
+
+
+@pytest.mark.parametrize(
+    ("more", "name", "place", "message"),
+    [
+        ("", "new", "cutover.yaml:1", "egress.new is not configured"),
+        ("egress:\n  new: {proxy: {env: P}}\n", "old", "cutover.yaml:9", "egress.old is not"),
+        ("egress:\n  new: {proxy: {env: NOWHERE}}\n", "new", "cutover.yaml:10", "NOWHERE is not"),
+        ("egress:\n  new:\n    proxy: {env: P}\n", "new", "cutover.yaml:11", "no scheme"),
+    ],
+)
+def test_what_is_missing_is_named_with_its_place(
+    more: str, name: str, place: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("P", "hunter2")
+    cutover = parse_config(CONFIG + more, "cutover.yaml")
+    with pytest.raises(ConfigError, match=message) as caught:
+        egress_of(cutover, name)
+    assert caught.value.where == place
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://e.example",
+        "e.example",
+        "https://",
+        "http://me@e.example/",
+        "http://[::1",
+        "http://e:x/",
+    ],
+)
+def test_an_echo_is_an_http_url_without_credentials(url: str) -> None:
+    with requests.Session() as session, pytest.raises(ConfigError, match="echo_url"):
+        ask_echo(session, url)
+
+
+def test_a_bad_echo_is_named_with_its_place() -> None:
+    cutover = parse_config(f"{CONFIG}egress:\n  echo_url: e.example\n", "cutover.yaml")
+    with pytest.raises(ConfigError) as caught:
+        echo_url_of(cutover)
+    assert caught.value.where == "cutover.yaml:10"
+    with pytest.raises(ConfigError, match="egress is not configured"):
+        echo_url_of(parse_config(CONFIG, "cutover.yaml"))
