@@ -8,7 +8,8 @@ from contextlib import suppress
 import click
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, global_options, templates_option
+from sfcutover.cli.context import Invocation, templates_option
+from sfcutover.cli.options import global_options
 from sfcutover.cli.readiness import require_runnable, require_secrets, require_still_done
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.cutover.alerts import announcement

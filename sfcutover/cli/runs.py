@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import click
 
-from sfcutover.cli.context import Invocation, global_options
+from sfcutover.cli.context import Invocation
+from sfcutover.cli.options import global_options
 from sfcutover.cutover.following import View, failure_of_run, follow
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.rundocument import RunDocument, RunsDocument
