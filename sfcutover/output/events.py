@@ -145,7 +145,7 @@ def _deployment(event: Event) -> str:
     match event.kind:
         case "deployment-sent":
             return f"deployment {event.text('id')} ({event.text('phase')}) is on its way"
-        case "deployment-unseen":
+        case "deployment-never-received":
             return "the package that was about to be sent never reached the org"
         case _:
             total = event.text("total")

@@ -21,7 +21,7 @@ from sfcutover.runs.progress import RunProgress
 
 _INTERVAL = 0.2  # seconds between two pictures where nothing has happened
 _NOTED = (
-    *("note", "approved", "verify-again", "deployment-unseen"),
+    *("note", "approved", "verify-again", "deployment-never-received"),
     *("run-resumed", "taken-over", "rolling-back"),
 )
 _COMMAND_CONTINUES = " \\"

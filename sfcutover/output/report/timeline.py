@@ -25,7 +25,7 @@ _MORE_TITLES = {
 }
 _NOTABLE = (
     *("run-started", "run-resumed", "taken-over", "wave", "verify-again", "note"),
-    *("deployment-unseen", "rolling-back", "rollback-started", "page", "run-ended"),
+    *("deployment-never-received", "rolling-back", "rollback-started", "page", "run-ended"),
 )
 _RESUMED = ("run-resumed", "taken-over")
 _ROLLBACK = ("rolling-back", "rollback-started")
