@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from sfcutover.cutover.progress import TITLES, StepState
 from sfcutover.output.events import event_text
 from sfcutover.output.report.lists import ReportPhaseDocument, found_phases, read_backs
 from sfcutover.output.report.rundata import Entry, RunData, StepEvidence
 from sfcutover.output.report.timescale import IdleTime
-from sfcutover.runs.documents import moment_text
-from sfcutover.runs.events import Event
-from sfcutover.runs.progress import TITLES, StepState
+from sfcutover.runs.events import Event, moment_text
 from sfcutover.runs.store import Request
 from sfcutover.util.document import Document
 
