@@ -9,7 +9,8 @@ import click
 from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.plan import live_phase
 from sfcutover.cli import Group
-from sfcutover.cli.context import Invocation, global_options
+from sfcutover.cli.context import Invocation
+from sfcutover.cli.options import global_options
 from sfcutover.config.cutover import Target
 from sfcutover.errors import Advice, ConfigError, ExitCode, InterruptedRunError, StillRunningError
 from sfcutover.output.json import print_document

@@ -6,8 +6,14 @@ import pytest
 
 from sfcutover.config.cutover import parse_config
 from sfcutover.config.traffic import Switch
-from sfcutover.errors import ConfigError
-from sfcutover.traffic.switch import Direction, command_of, facts_of, question_of
+from sfcutover.errors import ConfigError, ExitCode
+from sfcutover.traffic.switch import (
+    Direction,
+    command_failed,
+    command_of,
+    facts_of,
+    question_of,
+)
 
 OLD, NEW = "203.0.113.10,203.0.113.12-203.0.113.14", "198.51.100.20"
 CUTOVER = parse_config(
@@ -43,3 +49,13 @@ def test_the_command_learns_the_cutover_and_the_direction() -> None:
         "SFCUTOVER_OLD": OLD,
         "SFCUTOVER_NEW": NEW,
     }
+
+
+def test_a_command_that_failed_says_what_to_do_next() -> None:
+    failed = command_failed("exit status 3", "move", "apply", "cutover.yaml:9")
+    assert str(failed) == "cutover.yaml:9: the switch command move failed: exit status 3"
+    assert failed.exit_code is ExitCode.FAILED
+    assert str(failed.hint).endswith("the way back: --revert")
+    assert "some of it may have moved" in failed.tokens
+    back = command_failed("exit status 1", "move", "revert", "cutover.yaml:9")
+    assert str(back.hint).endswith("the way back: without --revert")
