@@ -24,7 +24,6 @@ from sfcutover.errors import (
 )
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import InterruptedWaitError, LostAnswerError
-from sfcutover.salesforce.metadata import DeployOptions
 from sfcutover.salesforce.results import DeployResult, DeployState
 from sfcutover.util.clock import Clock, next_interval
 
@@ -131,9 +130,10 @@ class Rollout:
     def _send(self) -> str:
         if not self.options.check_only:
             require_permit(self.planned.phase, self.permit)
-        options = DeployOptions(check_only=self.options.check_only)
         self._before = self.observer.sending()
-        deployment_id = self.connection.deployer.start(self.planned.package.to_zip(), options)
+        deployment_id = self.connection.deployer.start(
+            self.planned.package.to_zip(), check_only=self.options.check_only
+        )
         self._sent = deployment_id
         self.observer.sent(deployment_id)
         self.observer.stage("Waiting for the org")

@@ -20,7 +20,7 @@ from sfcutover.errors import (
     StillRunningError,
 )
 from sfcutover.salesforce.faults import UnknownIdError
-from sfcutover.salesforce.metadata import DeployOptions, MetadataClient
+from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.results import DeployResult
 from sfcutover.util.clock import Clock, next_interval
 
@@ -58,14 +58,14 @@ class Deployer:
         self._client = client
         self._clock = clock or Clock()
 
-    def start(self, zip_file: bytes, options: DeployOptions) -> str:
-        """Send the package; the deployment's id.
+    def start(self, zip_file: bytes, *, check_only: bool = False) -> str:
+        """Send the package, to be validated only if check_only; the deployment's id.
 
         Raises LostAnswerError when no answer came, InterruptedWaitError on Ctrl-C,
         and the error of whatever the org refused.
         """
         try:
-            return self._client.deploy(zip_file, options)
+            return self._client.deploy(zip_file, check_only=check_only)
         except NetworkError as error:
             raise LostAnswerError(
                 f"the answer to the deploy request was lost ({error})",

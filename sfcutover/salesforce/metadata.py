@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import requests
@@ -32,7 +31,7 @@ _BINDING = "{http://soap.sforce.com/2006/04/metadata}MetadataBinding"
 _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _FAULT = f"{{{_ENVELOPE}}}Fault"
 _OK = 200
-_CHANGING = frozenset({"deploy", "deployRecentValidation", "cancelDeploy"})
+_CHANGING = frozenset({"deploy", "cancelDeploy"})
 _UNKNOWN = "no answer says what the org did; it is read back before anything is decided"
 
 # zeep at DEBUG logs whole envelopes, the session id included, and at ERROR a traceback
@@ -79,32 +78,6 @@ def _described(response: requests.Response) -> str:
     return "something that is no Metadata API answer"
 
 
-@dataclass(frozen=True)
-class DeployOptions:
-    """DeployOptions in the WSDL's order. rollbackOnError is always true: all or nothing.
-
-    check_only: validate and change nothing.
-    test_level: None leaves it to the org; metadata without code needs no tests.
-    """
-
-    check_only: bool = False
-    test_level: str | None = None
-
-    def as_request(self) -> dict[str, object]:
-        return {
-            "allowMissingFiles": False,
-            "autoUpdatePackage": False,
-            "checkOnly": self.check_only,
-            "ignoreWarnings": True,
-            "performRetrieve": False,
-            "purgeOnDelete": False,
-            "rollbackOnError": True,
-            "singlePackage": True,
-            # Required by Salesforce's WSDL, not by its API: the official CLI leaves it out.
-            "testLevel": self.test_level or zeep.xsd.SkipValue,
-        }
-
-
 class MetadataClient:
     """One org's Metadata API at one version.
 
@@ -114,8 +87,8 @@ class MetadataClient:
     """
 
     def __init__(self, org: Org, api_version: str, wsdl: Path = WSDL) -> None:
-        self._org = org
-        self._version = api_version
+        self.org = org
+        self.api_version = api_version
         self._zeep = zeep.Client(
             str(wsdl),
             transport=StrictTransport(org.http),
@@ -123,23 +96,28 @@ class MetadataClient:
             settings=zeep.Settings(strict=False, xsd_ignore_sequence_order=True),
         )
 
-    @property
-    def org(self) -> Org:
-        return self._org
+    def deploy(self, zip_file: bytes, *, check_only: bool = False) -> str:
+        """Start a deployment, all or nothing; its 18-character id.
 
-    @property
-    def api_version(self) -> str:
-        return self._version
+        check_only: validate and change nothing.
+        """
+        options = {
+            "allowMissingFiles": False,
+            "autoUpdatePackage": False,
+            "checkOnly": check_only,
+            "ignoreWarnings": True,
+            "performRetrieve": False,
+            "purgeOnDelete": False,
+            "rollbackOnError": True,
+            "singlePackage": True,
+            # Required by Salesforce's WSDL, not by its API: the official CLI leaves it out, and
+            # metadata without code needs no tests.
+            "testLevel": zeep.xsd.SkipValue,
+        }
+        return _identifier(self._call("deploy", ZipFile=zip_file, DeployOptions=options), "deploy")
 
-    def deploy(self, zip_file: bytes, options: DeployOptions) -> str:
-        """Start a deployment; its 18-character id."""
-        answer = self._call("deploy", ZipFile=zip_file, DeployOptions=options.as_request())
-        return _identifier(answer, "deploy")
-
-    def check_deploy_status(self, deployment_id: str, *, details: bool = True) -> DeployResult:
-        answer = self._call(
-            "checkDeployStatus", asyncProcessId=deployment_id, includeDetails=details
-        )
+    def check_deploy_status(self, deployment_id: str) -> DeployResult:
+        answer = self._call("checkDeployStatus", asyncProcessId=deployment_id, includeDetails=True)
         return DeployResult.model_validate(answer)
 
     def cancel_deploy(self, deployment_id: str) -> bool:
@@ -147,18 +125,13 @@ class MetadataClient:
         answer = self._call("cancelDeploy", String=deployment_id)
         return bool(getattr(answer, "done", False))
 
-    def deploy_recent_validation(self, validation_id: str) -> str:
-        """Deploy what a validation checked; the id of the new deployment."""
-        answer = self._call("deployRecentValidation", validationId=validation_id)
-        return _known_id(answer, "deployRecentValidation")
-
     def retrieve(self, members: Mapping[str, Sequence[str]]) -> str:
         """Start retrieving components by type; the retrieval's id."""
         types = [{"name": name, "members": list(members[name])} for name in sorted(members)]
         request = {
-            "apiVersion": float(self._version),
+            "apiVersion": float(self.api_version),
             "singlePackage": True,
-            "unpackaged": {"types": types, "version": self._version},
+            "unpackaged": {"types": types, "version": self.api_version},
         }
         return _identifier(self._call("retrieve", retrieveRequest=request), "retrieve")
 
@@ -174,14 +147,14 @@ class MetadataClient:
             answer = self._call(
                 "listMetadata",
                 queries=queries[start : start + MAX_LIST_QUERIES],
-                asOfVersion=float(self._version),
+                asOfVersion=float(self.api_version),
             )
             items = answer if isinstance(answer, list) else [answer] if answer is not None else []
             found += [FileProperties.model_validate(each) for each in items]
         return found
 
     def describe_metadata(self) -> MetadataTypes:
-        answer = self._call("describeMetadata", asOfVersion=float(self._version))
+        answer = self._call("describeMetadata", asOfVersion=float(self.api_version))
         return MetadataTypes.model_validate(answer)
 
     def _call(self, operation: str, **arguments: object) -> object:
@@ -190,16 +163,16 @@ class MetadataClient:
         except zeep.exceptions.Fault as fault:
             if local_code(fault.code) != INVALID_SESSION:
                 raise self._fault(operation, fault) from fault
-        if not self._org.renew_session():
-            raise expired_session(self._org.instance_url)
+        if not self.org.renew_session():
+            raise expired_session(self.org.instance_url)
         try:
             return self._send(operation, arguments)
         except zeep.exceptions.Fault as fault:
             raise self._fault(operation, fault) from fault
 
     def _send(self, operation: str, arguments: Mapping[str, object]) -> object:
-        session = self._org.session
-        address = f"{session.instance_url}/services/Soap/m/{self._version}"
+        session = self.org.session
+        address = f"{session.instance_url}/services/Soap/m/{self.api_version}"
         service = self._zeep.create_service(_BINDING, address)
         headers = {
             "SessionHeader": {"sessionId": session.access_token.reveal()},
@@ -220,7 +193,7 @@ class MetadataClient:
     def _unusable_answer(self, operation: str, what: str) -> NetworkError:
         return NetworkError(
             f"{operation} was answered with {what}",
-            where=self._org.instance_url,
+            where=self.org.instance_url,
             hint="a proxy or a maintenance page may have answered; run this again in a moment",
             tokens=_tokens(operation),
         )
@@ -228,16 +201,13 @@ class MetadataClient:
     def _fault(self, operation: str, fault: zeep.exceptions.Fault) -> SfcutoverError:
         code = local_code(fault.code)
         if code == INVALID_SESSION:
-            return expired_session(self._org.instance_url)
-        where = f"{self._org.instance_url} {operation}"
+            return expired_session(self.org.instance_url)
+        where = f"{self.org.instance_url} {operation}"
         return fault_error(code or "UNKNOWN", str(fault.message or ""), where)
 
 
 def _identifier(answer: object, operation: str) -> str:
-    return _known_id(getattr(answer, "id", None), operation)
-
-
-def _known_id(identifier: object, operation: str) -> str:
+    identifier = getattr(answer, "id", None)
     if not isinstance(identifier, str) or not identifier:
         raise NetworkError(
             f"{operation} was answered without an id",

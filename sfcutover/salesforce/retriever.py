@@ -58,10 +58,7 @@ def read_zip(data: bytes, where: str) -> dict[str, bytes]:
             _check_size(entries, where)
             paths = [_safe_path(entry, where) for entry in entries]
             _check_unique(paths, where)
-            return {
-                path: _read(archive, entry, where)
-                for path, entry in zip(paths, entries, strict=True)
-            }
+            return dict(zip(paths, map(archive.read, entries), strict=True))
     except _DAMAGED as error:
         raise OperationFailedError(
             f"not a readable zip: {error}", where=where, hint=_HINT
@@ -69,6 +66,7 @@ def read_zip(data: bytes, where: str) -> dict[str, bytes]:
 
 
 def _check_size(entries: list[zipfile.ZipInfo], where: str) -> None:
+    """By what the zip declares: zipfile reads no more of an entry than that."""
     if len(entries) > MAX_FILES:
         raise LimitError(
             f"the zip holds {len(entries):,} files; the limit is {MAX_FILES:,}",
@@ -76,7 +74,9 @@ def _check_size(entries: list[zipfile.ZipInfo], where: str) -> None:
             hint=_HINT,
         )
     if sum(entry.file_size for entry in entries) > MAX_UNZIPPED_BYTES:
-        raise _too_large(where)
+        raise LimitError(
+            f"the zip unpacks to more than {MAX_UNZIPPED_BYTES:,} bytes", where=where, hint=_HINT
+        )
 
 
 def _safe_path(entry: zipfile.ZipInfo, where: str) -> str:
@@ -98,20 +98,6 @@ def _check_unique(paths: list[str], where: str) -> None:
     twice = [path for path, count in Counter(paths).items() if count > 1]
     if twice:
         raise OperationFailedError(f"the zip holds {twice[0]!r} twice", where=where, hint=_HINT)
-
-
-def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, where: str) -> bytes:
-    with archive.open(entry) as file:
-        data = file.read(MAX_UNZIPPED_BYTES + 1)
-    if len(data) > MAX_UNZIPPED_BYTES:
-        raise _too_large(where)
-    return data
-
-
-def _too_large(where: str) -> LimitError:
-    return LimitError(
-        f"the zip unpacks to more than {MAX_UNZIPPED_BYTES:,} bytes", where=where, hint=_HINT
-    )
 
 
 RETRIEVE_SECONDS = 300.0
@@ -150,9 +136,10 @@ class Retriever:
             )
         return read_zip(result.zip_file, where)
 
-    def apps(self) -> list[str]:
-        """The full names of the org's External Client Apps."""
-        return sorted(each.full_name for each in self._client.list_metadata([APP.metadata_type]))
+    def apps(self, component_type: ComponentType = APP) -> list[str]:
+        """The full names of the org's External Client Apps, or of its apps of another type."""
+        listed = self._client.list_metadata([component_type.metadata_type])
+        return sorted(each.full_name for each in listed)
 
     def _members(self, types: Sequence[ComponentType]) -> dict[str, list[str]]:
         """What to retrieve: the names listMetadata gives, and a wildcard where it gives none."""
@@ -203,7 +190,7 @@ class Retriever:
 
     def _missing(self, component_type: ComponentType, app: str) -> Exception:
         where = self._client.org.instance_url
-        known = self._app_names(component_type)
+        known = self.apps(component_type if component_type.app_element is None else APP)
         if not any(_is_app(name, app) for name in known):
             close = difflib.get_close_matches(app, known, n=3, cutoff=0.5)
             return ConfigError(
@@ -219,11 +206,6 @@ class Retriever:
             hint="save the allowlist once in Setup (External Client App Manager, the app's OAuth "
             "settings), then run this again; check too that the user may see the app",
         )
-
-    def _app_names(self, component_type: ComponentType) -> list[str]:
-        own = component_type.metadata_type if component_type.app_element is None else None
-        listed = self._client.list_metadata([own or APP.metadata_type])
-        return sorted(each.full_name for each in listed)
 
 
 def _names(listed: Sequence[FileProperties], metadata_type: str) -> list[str]:

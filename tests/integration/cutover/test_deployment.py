@@ -30,7 +30,6 @@ from sfcutover.errors import (
 )
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import LANDS_LATER, InterruptedWaitError, LostAnswerError
-from sfcutover.salesforce.metadata import DeployOptions
 from sfcutover.salesforce.results import DeployResult
 from tests.support import (
     SECURITY,
@@ -253,7 +252,7 @@ def test_an_answer_lost_before_the_effect_is_a_network_error_after_the_read_back
 
 def test_a_lost_answer_among_others_deployments_is_not_taken_for_theirs(prepare: Prepare) -> None:
     case = prepare()
-    case.rollout.connection.deployer.start(b"no zip", DeployOptions())
+    case.rollout.connection.deployer.start(b"no zip")
     case.fault("drop_before")
     with pytest.raises(LostAnswerError):
         case.rollout.run()

@@ -19,7 +19,6 @@ from sfcutover.allowlist.package import Package, build_package
 from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import AuthError, ConfigError, ExitCode, NetworkError
 from sfcutover.salesforce.deployer import Deployer
-from sfcutover.salesforce.metadata import DeployOptions
 from sfcutover.salesforce.results import DeployResult, DeployState
 from sfcutover.salesforce.sessions import Session, SessionProvider
 from sfcutover.util.secrets import Secret
@@ -80,7 +79,7 @@ def calls(cassette: Any) -> list[str]:
 def test_a_deploy_succeeds(record_against: RecordAgainst) -> None:
     org, diary = record_against(deploy_seconds=2), Diary()
     package = package_of(live_component(org))  # nothing would change in a real org
-    deployment_id = org.deployer().start(package.to_zip(), DeployOptions())
+    deployment_id = org.deployer().start(package.to_zip())
     result = diary.wait(org.deployer(), deployment_id)
     assert result.state is DeployState.SUCCEEDED
     assert result.id == deployment_id
@@ -100,7 +99,7 @@ def test_a_deploy_fails_on_a_component(record_against: RecordAgainst) -> None:
         CARRIER,
         live.allowlist,
     )
-    deployment_id = org.deployer().start(package_of(wrong).to_zip(), DeployOptions())
+    deployment_id = org.deployer().start(package_of(wrong).to_zip())
     result = org.deployer().wait(deployment_id, 600)
     assert result.state is DeployState.FAILED
     assert [each.full_name for each in result.failures] == [wrong.full_name]
@@ -117,7 +116,7 @@ def test_a_deploy_is_polled_through_an_outage(record_against: RecordAgainst) -> 
     org = record_against(deploy_seconds=3, faults=faults)
     diary = Diary()
     package = package_of(live_component(org))
-    deployment_id = org.deployer().start(package.to_zip(), DeployOptions())
+    deployment_id = org.deployer().start(package.to_zip())
     result = diary.wait(org.deployer(), deployment_id)
     assert result.state is DeployState.SUCCEEDED
     assert len(diary.problems) == 8
@@ -130,7 +129,7 @@ def test_a_deploy_is_polled_through_an_outage(record_against: RecordAgainst) -> 
 def test_a_deploy_is_canceled(record_against: RecordAgainst) -> None:
     org, diary = record_against(deploy_seconds=60, cancel_seconds=1), Diary()
     package = package_of(live_component(org))
-    deployment_id = org.deployer().start(package.to_zip(), DeployOptions())
+    deployment_id = org.deployer().start(package.to_zip())
     org.deployer().cancel(deployment_id)
     result = diary.wait(org.deployer(), deployment_id)
     assert result.state is DeployState.CANCELED

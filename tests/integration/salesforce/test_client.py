@@ -19,7 +19,7 @@ from sfcutover.errors import (
     SfcutoverError,
 )
 from sfcutover.salesforce.faults import OrgLockedError, UnknownIdError
-from sfcutover.salesforce.metadata import DeployOptions, MetadataClient
+from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.results import DeployState
 from sfcutover.util import http
@@ -229,12 +229,7 @@ def test_an_answer_with_another_status_is_none(status: int, client_of: ClientOf)
 )
 def test_a_deploy_without_an_id_is_a_lost_answer(content: str, client_of: ClientOf) -> None:
     with pytest.raises(NetworkError, match="without an id"):
-        client_of(envelope(content)).deploy(b"", DeployOptions())
-
-
-def test_a_quick_deploy_without_an_id_is_a_lost_answer(client_of: ClientOf) -> None:
-    with pytest.raises(NetworkError, match="without an id"):
-        client_of(envelope("<deployRecentValidationResponse/>")).deploy_recent_validation("0Af")
+        client_of(envelope(content)).deploy(b"")
 
 
 def test_an_endless_answer_is_cut_off(
@@ -434,7 +429,7 @@ def test_an_org_that_is_not_there_leaves_open_only_what_may_have_changed(
     client = MetadataClient(org, "67.0")
     calls: dict[str, Callable[[], object]] = {
         "list": lambda: client.list_metadata(["ConnectedApp"]),
-        "deploy": lambda: client.deploy(b"", DeployOptions()),
+        "deploy": lambda: client.deploy(b""),
     }
     with pytest.raises(NetworkError) as caught:
         calls[operation]()

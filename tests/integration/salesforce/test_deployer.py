@@ -11,7 +11,6 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.errors import NetworkError, OperationFailedError, StillRunningError
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.metadata import DeployOptions
 from sfcutover.salesforce.results import DeployState
 from tests.support import FakeTime, OpenConnection, StartEmulator, operations
 
@@ -29,7 +28,7 @@ def started(
         emulator = start_emulator(**scenario)
         connection = open_connection(emulator)
         package = build_package(connection.read().components, "67.0", Templates())
-        return emulator, connection, connection.deployer.start(package.to_zip(), DeployOptions())
+        return emulator, connection, connection.deployer.start(package.to_zip())
 
     return start
 
@@ -135,7 +134,7 @@ def test_a_cancel_that_comes_too_late_is_refused_by_the_org(
 def test_the_newest_deployment_is_found(started: Callable[..., Started]) -> None:
     _, connection, first = started()
     assert connection.deployer.find_latest() == first
-    second = connection.deployer.start(b"no zip", DeployOptions())
+    second = connection.deployer.start(b"no zip")
     assert connection.deployer.find_latest() == second
 
 
@@ -151,14 +150,3 @@ def test_an_org_that_can_not_be_asked_names_no_deployment(
 def test_an_org_without_the_object_names_no_deployment(started: Callable[..., Started]) -> None:
     _, connection, _ = started(deploy_request_query=False)
     assert connection.deployer.find_latest() is None
-
-
-def test_a_validation_that_ran_tests_is_deployed(started: Callable[..., Started]) -> None:
-    emulator, connection, _ = started()
-    package = build_package(connection.read().components, "67.0", Templates())
-    options = DeployOptions(check_only=True, test_level="RunLocalTests")
-    validation = connection.deployer.start(package.to_zip(), options)
-    deployment = connection.client.deploy_recent_validation(validation)
-    assert deployment != validation
-    assert connection.deployer.report(deployment).state is DeployState.SUCCEEDED
-    assert [each.check_only for each in emulator.deployments] == [False, True, False]

@@ -19,7 +19,7 @@ from sfcutover.allowlist.package import build_package
 from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import SfcutoverError
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.metadata import WSDL, DeployOptions, MetadataClient
+from sfcutover.salesforce.metadata import WSDL, MetadataClient
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.results import DeployResult, RetrieveResult
 from sfcutover.salesforce.sessions import Session
@@ -45,15 +45,10 @@ Call = Callable[[MetadataClient], object]
 ID = "0Af5g00000AbCdEFGH"
 MEMBERS = {SECURITY: [SECURITY_NAME, "Ünder & <Others>"], "ConnectedApp": ["*"]}
 CALLS: dict[str, Call] = {
-    "deploy": lambda client: client.deploy(b"PK\x05\x06" + bytes(18), DeployOptions()),
-    "deploy of a check": lambda client: client.deploy(b"zip", DeployOptions(check_only=True)),
-    "deploy with tests": lambda client: client.deploy(
-        b"zip", DeployOptions(test_level="RunLocalTests")
-    ),
+    "deploy": lambda client: client.deploy(b"PK\x05\x06" + bytes(18)),
+    "deploy of a check": lambda client: client.deploy(b"zip", check_only=True),
     "checkDeployStatus": lambda client: client.check_deploy_status(ID),
-    "checkDeployStatus in brief": lambda client: client.check_deploy_status(ID, details=False),
     "cancelDeploy": lambda client: client.cancel_deploy(ID),
-    "deployRecentValidation": lambda client: client.deploy_recent_validation(ID),
     "retrieve": lambda client: client.retrieve(MEMBERS),
     "checkRetrieveStatus": lambda client: client.check_retrieve_status(ID),
     "listMetadata": lambda client: client.list_metadata(["A", "B", "C"]),
@@ -158,13 +153,9 @@ def test_the_comparison_sees_a_difference(
     assert canonical(b"<x><y/><z/></x>") != canonical(b"<x><z/><y/></x>")
 
 
-def test_an_unset_test_level_is_not_sent(
-    wire: Wire, clients: tuple[MetadataClient, MetadataClient]
-) -> None:
+def test_no_test_level_is_sent(wire: Wire, clients: tuple[MetadataClient, MetadataClient]) -> None:
     """Salesforce's WSDL requires it; its API, as the official CLI uses it, does not."""
     assert b"testLevel" not in request_of(wire, clients[0], CALLS["deploy"])
-    with_tests = request_of(wire, clients[0], CALLS["deploy with tests"])
-    assert b"testLevel>RunLocalTests</" in with_tests
 
 
 # Answers, as the emulator gives them
@@ -190,14 +181,13 @@ def tell_all(connection: Connection, time: FakeTime) -> None:
     """Call every operation, and look at deployments in every state that they pass."""
     client, live = connection.client, connection.read()
     good = build_package(live.components, VERSION, Templates()).to_zip()
-    with_tests = DeployOptions(check_only=True, test_level="RunLocalTests")
-    validation = client.deploy(good, with_tests)
-    bad = client.deploy(b"no zip", DeployOptions())
+    validation = client.deploy(good, check_only=True)
+    bad = client.deploy(b"no zip")
     for _ in range(21):
         client.check_deploy_status(validation)
         client.check_deploy_status(bad)
         time.pause(1)
-    deployment = client.deploy_recent_validation(validation)
+    deployment = client.deploy(good)
     client.cancel_deploy(deployment)
     time.pause(1)
     client.check_deploy_status(deployment)
