@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.sessions import Session
+from sfcutover.salesforce.sessions import Session, SessionProvider
 from sfcutover.util.clock import Clock
 from sfcutover.util.secrets import Secret
 
@@ -49,16 +49,9 @@ class FakeTime:
         return datetime(2026, 11, 23, 12, 0, tzinfo=UTC) + timedelta(seconds=self.seconds)
 
 
-class Token:
+def one_session(url: str, access_token: str = "a-session-of-the-tests") -> SessionProvider:
     """A provider of one session that can't be renewed."""
-
-    can_renew = False
-
-    def __init__(self, url: str, access_token: str = "a-session-of-the-tests") -> None:
-        self._session = Session(url, Secret(access_token))
-
-    def open_session(self) -> Session:
-        return self._session
+    return SessionProvider(lambda: Session(url, Secret(access_token)), can_renew=False)
 
 
 class Server(ThreadingHTTPServer):

@@ -1,4 +1,4 @@
-"""Where a session comes from: five providers, each able or unable to renew it."""
+"""Where a session comes from: five ways into an org, all but one able to renew it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -42,56 +42,47 @@ class Session:
     access_token: Secret
 
 
-class SessionProvider(Protocol):
-    """Opens a session; asked again after INVALID_SESSION_ID if it can renew."""
+@dataclass(frozen=True)
+class SessionProvider:
+    """Opens a session; asked again after INVALID_SESSION_ID if it can renew.
 
-    @property
-    def can_renew(self) -> bool:
-        """True if another call of open_session may give a fresh token."""
+    open_session: raises AuthError, ConfigError or NetworkError. can_renew: another call of it
+    may give a fresh token.
+    """
 
-    def open_session(self) -> Session:
-        """Raises AuthError, ConfigError or NetworkError."""
+    open_session: Callable[[], Session]
+    can_renew: bool = True
 
 
 def provider_for(config: OrgConfig) -> SessionProvider:
     """The provider for a target's org."""
     if config.alias is not None:
-        return SalesforceCliProvider(config.alias)
+        return SessionProvider(_SalesforceCli(config.alias).open_session)
     if config.jwt is not None:
-        return JwtProvider(config.jwt)
+        return SessionProvider(partial(_open_by_jwt, config.jwt))
     if config.client_credentials is not None:
-        return ClientCredentialsProvider(config.client_credentials)
+        return SessionProvider(partial(_open_by_client_credentials, config.client_credentials))
     if config.auth_url is not None:
-        return AuthUrlProvider(config.auth_url)
+        return SessionProvider(_AuthUrl(config.auth_url).open_session)
     if config.access_token is not None and config.instance_url is not None:
-        return AccessTokenProvider(config.access_token, config.instance_url)
+        given = partial(_given_session, config.access_token, config.instance_url)
+        return SessionProvider(given, can_renew=False)
     raise ConfigError(
         "no way into the org is given", where=config.where, hint="see org: in the README"
     )
 
 
-class AccessTokenProvider:
+def _given_session(access_token: SecretReference, instance_url: Text) -> Session:
     """An access token obtained elsewhere; there is no way to renew it."""
-
-    can_renew = False
-
-    def __init__(self, access_token: SecretReference, instance_url: Text) -> None:
-        self._access_token = access_token
-        self._instance_url = instance_url
-
-    def open_session(self) -> Session:
-        url = check_url(self._instance_url.read(), self._instance_url.where)
-        return Session(url, self._access_token.read())
+    return Session(check_url(instance_url.read(), instance_url.where), access_token.read())
 
 
-class SalesforceCliProvider:
+class _SalesforceCli:
     """An org the Salesforce CLI is logged in to. The CLI renews its own tokens.
 
     ``sf org display --json`` printed the token until 2026-05-27; since then
     ``sf org auth show-access-token`` does (release notes of the CLI).
     """
-
-    can_renew = True
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
@@ -148,69 +139,54 @@ class SalesforceCliProvider:
         )
 
 
-class JwtProvider:
+def _open_by_jwt(config: JwtConfig) -> Session:
     """JWT bearer flow: an assertion signed with the app's key (RFC 7523)."""
-
-    can_renew = True
-
-    def __init__(self, config: JwtConfig) -> None:
-        self._config = config
-
-    def open_session(self) -> Session:
-        login_url = check_url(self._config.login_url.read(), self._config.where)
-        data = {
-            "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
-            "assertion": self._assertion(login_url),
-        }
-        return _login(login_url, data)
-
-    def _assertion(self, login_url: str) -> str:
-        import jwt
-
-        claims = {
-            "iss": self._config.client_id.read(),
-            "sub": self._config.username.read(),
-            "aud": login_url,
-            "exp": int((datetime.now(UTC) + _JWT_LIFETIME).timestamp()),
-        }
-        try:
-            return jwt.encode(claims, self._config.private_key.read().reveal(), algorithm="RS256")
-        except (AttributeError, ValueError, TypeError, jwt.PyJWTError) as error:
-            raise ConfigError(
-                "the private key can't sign: it is not an RSA private key in PEM form without "
-                "a password",
-                where=self._config.private_key.where,
-                hint="give the PEM file whose certificate the app holds",
-            ) from error
+    login_url = check_url(config.login_url.read(), config.where)
+    data = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "assertion": _assertion(config, login_url),
+    }
+    return _login(login_url, data)
 
 
-class ClientCredentialsProvider:
+def _assertion(config: JwtConfig, login_url: str) -> str:
+    import jwt
+
+    claims = {
+        "iss": config.client_id.read(),
+        "sub": config.username.read(),
+        "aud": login_url,
+        "exp": int((datetime.now(UTC) + _JWT_LIFETIME).timestamp()),
+    }
+    try:
+        return jwt.encode(claims, config.private_key.read().reveal(), algorithm="RS256")
+    except (AttributeError, ValueError, TypeError, jwt.PyJWTError) as error:
+        raise ConfigError(
+            "the private key can't sign: it is not an RSA private key in PEM form without "
+            "a password",
+            where=config.private_key.where,
+            hint="give the PEM file whose certificate the app holds",
+        ) from error
+
+
+def _open_by_client_credentials(config: ClientCredentialsConfig) -> Session:
     """Client credentials flow; its endpoint is the org's My Domain (Salesforce Help)."""
-
-    can_renew = True
-
-    def __init__(self, config: ClientCredentialsConfig) -> None:
-        self._config = config
-
-    def open_session(self) -> Session:
-        login_url = check_url(self._config.login_url.read(), self._config.where)
-        data = {
-            "grant_type": "client_credentials",
-            "client_id": self._config.client_id.read(),
-            "client_secret": self._config.client_secret.read().reveal(),
-        }
-        return _login(login_url, data)
+    login_url = check_url(config.login_url.read(), config.where)
+    data = {
+        "grant_type": "client_credentials",
+        "client_id": config.client_id.read(),
+        "client_secret": config.client_secret.read().reveal(),
+    }
+    return _login(login_url, data)
 
 
-class AuthUrlProvider:
+class _AuthUrl:
     """An SFDX auth URL: ``force://clientId:clientSecret:refreshToken@host``.
 
     Using it redeems its refresh token. If the org rotates that token, the new one is
     written back first where the URL was read from a file. Elsewhere it can't be kept:
-    this provider continues with it, and a warning says that the URL is used up.
+    this object continues with it, and a warning says that the URL is used up.
     """
-
-    can_renew = True
 
     def __init__(self, reference: SecretReference) -> None:
         self._reference = reference

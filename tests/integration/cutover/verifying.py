@@ -16,7 +16,7 @@ from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl
 from sfcutover.traffic.redemption import Redemption, TokenEndpoint
 from sfcutover.util.secrets import Secret
-from tests.support import SECURITY, SECURITY_NAME, Token
+from tests.support import SECURITY, SECURITY_NAME, one_session
 
 API = "67.0"
 OLD = ("127.0.0.11", "127.0.0.12")
@@ -66,7 +66,7 @@ class Canaries:
             environment["SF_CLIENT_ID"],
             Secret(environment["SF_CLIENT_SECRET"]),
         )
-        self.org = Org(Token(self.emulator.url, environment["SF_ACCESS_TOKEN"]))
+        self.org = Org(one_session(self.emulator.url, environment["SF_ACCESS_TOKEN"]))
 
     @property
     def history(self) -> LoginHistory:

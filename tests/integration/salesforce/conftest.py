@@ -26,7 +26,7 @@ from tests.integration.salesforce.scrubbing import (
     scrub_request,
     scrub_response,
 )
-from tests.support import FakeTime, StartEmulator, Token
+from tests.support import FakeTime, StartEmulator, one_session
 
 CASSETTES = Path(__file__).parents[3] / "cassettes"
 _LOGIN = """\
@@ -58,7 +58,9 @@ class RecordedOrg:
     def client(
         self, provider: SessionProvider | None = None, api_version: str = "67.0"
     ) -> MetadataClient:
-        return MetadataClient(Org(provider or Token(self.url, self.access_token)), api_version)
+        return MetadataClient(
+            Org(provider or one_session(self.url, self.access_token)), api_version
+        )
 
     def retriever(self) -> Retriever:
         return Retriever(self.client(), self.clock)

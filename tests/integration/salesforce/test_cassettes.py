@@ -48,9 +48,7 @@ class Diary:
 
 
 class StaleAtFirst:
-    """A provider whose first session the org doesn't know any more."""
-
-    can_renew = True
+    """Sessions of which the org doesn't know the first any more."""
 
     def __init__(self, provider: SessionProvider) -> None:
         self._provider = provider
@@ -158,20 +156,20 @@ def test_an_expired_session_is_renewed_once_and_the_request_sent_again(
     record_against: RecordAgainst, vcr: Any
 ) -> None:
     org = record_against()
-    provider = StaleAtFirst(org.client_credentials())
-    assert org.client(provider).list_metadata([APP.metadata_type])
+    stale = StaleAtFirst(org.client_credentials())
+    assert org.client(SessionProvider(stale.open_session)).list_metadata([APP.metadata_type])
     token = "/services/oauth2/token"
     assert calls(vcr) == [token, "listMetadata", token, "listMetadata"]
-    assert provider.opened == 2
+    assert stale.opened == 2
 
 
 def test_a_session_that_cant_be_renewed_is_an_error_of_authentication(
     record_against: RecordAgainst, vcr: Any
 ) -> None:
-    from tests.support import Token
+    from tests.support import one_session
 
     org = record_against()
-    client = org.client(Token(org.url, "a-session-long-gone"))
+    client = org.client(one_session(org.url, "a-session-long-gone"))
     with pytest.raises(AuthError, match="INVALID_SESSION_ID") as caught:
         client.list_metadata([APP.metadata_type])
     assert caught.value.exit_code is ExitCode.AUTH

@@ -23,7 +23,7 @@ from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.results import DeployState
 from sfcutover.util import http
-from tests.support import OpenConnection, StartEmulator, StartServer, Token, answer, envelope
+from tests.support import OpenConnection, StartEmulator, StartServer, answer, envelope, one_session
 
 ClientOf = Callable[..., MetadataClient]
 
@@ -62,7 +62,7 @@ def client_of(start_server: StartServer) -> Iterator[ClientOf]:
     orgs: list[Org] = []
 
     def client(body: bytes, status: int = 200, **headers: str) -> MetadataClient:
-        orgs.append(Org(Token(start_server(lambda r: answer(r, body, status, **headers)))))
+        orgs.append(Org(one_session(start_server(lambda r: answer(r, body, status, **headers)))))
         return MetadataClient(orgs[-1], "67.0")
 
     yield client
@@ -425,7 +425,7 @@ def test_requests_are_sent_by_the_orgs_own_session(
 def test_an_org_that_is_not_there_leaves_open_only_what_may_have_changed(
     operation: str, words: str
 ) -> None:
-    org = Org(Token("http://127.0.0.1:1"))
+    org = Org(one_session("http://127.0.0.1:1"))
     client = MetadataClient(org, "67.0")
     calls: dict[str, Callable[[], object]] = {
         "list": lambda: client.list_metadata(["ConnectedApp"]),

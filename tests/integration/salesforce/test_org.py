@@ -14,7 +14,7 @@ from sfcutover.emulator.faults import Fault
 from sfcutover.errors import AuthError, ExitCode, NetworkError, OperationFailedError, SfcutoverError
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.sessions import provider_for
-from tests.support import StartEmulator, StartServer, Token, answer, operations
+from tests.support import StartEmulator, StartServer, answer, one_session, operations
 
 SOQL = "SELECT Id, Name FROM Organization"
 VERSION = "67.0"
@@ -52,7 +52,7 @@ def org_at(start_server: StartServer) -> Iterator[Callable[[Handle], Org]]:
     with ExitStack() as stack:
 
         def org_at_(handle: Handle) -> Org:
-            org = Org(Token(start_server(handle)))
+            org = Org(one_session(start_server(handle)))
             stack.callback(org.close)
             return org
 
@@ -216,7 +216,7 @@ def test_what_is_no_list_of_versions_is_explained(
 def test_nobody_at_home_is_a_network_error() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        org = Org(Token(f"http://127.0.0.1:{unused.getsockname()[1]}"))
+        org = Org(one_session(f"http://127.0.0.1:{unused.getsockname()[1]}"))
         with pytest.raises(NetworkError, match="the connection failed"):
             org.api_versions()
         org.close()

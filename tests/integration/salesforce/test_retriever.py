@@ -35,9 +35,9 @@ from tests.support import (
     Request,
     StartEmulator,
     StartServer,
-    Token,
     answer,
     envelope,
+    one_session,
     operations,
 )
 
@@ -106,7 +106,7 @@ def org_with(start_server: StartServer, time_: FakeTime) -> Iterator[OrgWith]:
     ) -> tuple[Retriever, CannedOrg]:
         zip_file = data if isinstance(data, bytes) else zipped(data)
         canned = CannedOrg(zip_file, listed or {})
-        orgs.append(Org(Token(start_server(canned.handle))))
+        orgs.append(Org(one_session(start_server(canned.handle))))
         return Retriever(MetadataClient(orgs[-1], "67.0"), time_.clock), canned
 
     yield open_

@@ -22,8 +22,6 @@ from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.metadata import WSDL, MetadataClient
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.results import DeployResult, RetrieveResult
-from sfcutover.salesforce.sessions import Session
-from sfcutover.util.secrets import Secret
 from tests.support import (
     SECURITY,
     SECURITY_NAME,
@@ -33,6 +31,7 @@ from tests.support import (
     StartEmulator,
     answer,
     envelope,
+    one_session,
     serving,
 )
 
@@ -64,14 +63,10 @@ class Wire:
     url: str = ""
     response: bytes = envelope("")
     sent: list[bytes] = field(default_factory=list)
-    can_renew: bool = False
 
     def handle(self, request: Request) -> None:
         self.sent.append(request.body)
         answer(request, self.response)
-
-    def open_session(self) -> Session:
-        return Session(self.url, Secret("a-session-of-the-tests"))
 
 
 class FullClient(MetadataClient):
@@ -94,7 +89,7 @@ def wire() -> Iterator[Wire]:
 @pytest.fixture(scope="module")
 def clients(wire: Wire) -> Iterator[tuple[MetadataClient, MetadataClient]]:
     """Ours, and one with the full WSDL, which takes a third of a second to load."""
-    org = Org(wire)
+    org = Org(one_session(wire.url))
     yield MetadataClient(org, VERSION), FullClient(org, VERSION, FULL_WSDL)
     org.close()
 
