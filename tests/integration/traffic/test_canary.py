@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -26,7 +25,6 @@ from sfcutover.traffic.canary import redeem_from
 from sfcutover.traffic.redemption import RedemptionOutcome, TokenEndpoint, token_endpoint
 from sfcutover.traffic.tokenstores import token_store
 from sfcutover.util import files
-from sfcutover.util.http import new_session
 from sfcutover.util.secrets import Secret
 from tests.integration.traffic.rotation import (
     Grant,
@@ -41,29 +39,6 @@ from tests.unit.traffic.stores import FIRST, store_of, write_token
 
 WORKERS = multiprocessing.get_context("forkserver")
 WORKERS.set_forkserver_preload(["tests.integration.traffic.rotation"])
-
-
-@pytest.fixture(autouse=True)
-def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    yield
-    canary._helpers.close_idle()
-
-
-@pytest.fixture
-def session() -> Iterator[requests.Session]:
-    with new_session() as session:
-        yield session
-
-
-@pytest.fixture
-def grant() -> Grant:
-    return Grant()
-
-
-@pytest.fixture
-def endpoint(grant: Grant, start_server: StartServer) -> TokenEndpoint:
-    return endpoint_at(start_server(grant.handle))
 
 
 def test_a_new_token_is_in_the_file_when_the_redemption_counts(

@@ -18,20 +18,9 @@ from sfcutover.traffic.checks import (
     checker_for,
 )
 from tests.support import StartServer, answer
+from tests.unit.traffic.test_checks import vector
 
 PASSED, FAILED, INCONCLUSIVE, ERROR = Verdict
-NAN = float("nan")
-
-
-def vector(*values: str, **more: object) -> bytes:
-    """An answer with a series for each value."""
-    series = [
-        {"metric": {"__name__": "up", "job": f"job{index}"}, "value": [1795435200.123, value]}
-        for index, value in enumerate(values)
-    ]
-    data = {"resultType": "vector", "result": series}
-    return json.dumps({"status": "success", "data": data, **more}).encode()
-
 
 # Prometheus over HTTP
 

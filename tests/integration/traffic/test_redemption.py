@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlencode
@@ -38,12 +38,6 @@ SUCCESS = {
     "id": "https://login.salesforce.com/id/00D000000000001EAA/005000000000001AAA",
     "token_type": "Bearer",
 }
-
-
-@pytest.fixture
-def session() -> Iterator[requests.Session]:
-    with new_session() as session:
-        yield session
 
 
 def redeem(url: str, session: requests.Session) -> Redemption:

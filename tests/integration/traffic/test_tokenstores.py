@@ -5,21 +5,18 @@ from __future__ import annotations
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
 from sfcutover.errors import ConfigError, OperationFailedError
-from sfcutover.traffic import canary, tokenstores
+from sfcutover.traffic import tokenstores
 from sfcutover.traffic.canary import redeem_from
 from sfcutover.traffic.redemption import RedemptionOutcome, TokenEndpoint
 from sfcutover.traffic.tokenstores import FileStore, TokenStore
-from sfcutover.util.http import new_session
 from sfcutover.util.secrets import Secret
-from tests.integration.traffic.rotation import Grant, endpoint_at
-from tests.support import StartServer
+from tests.integration.traffic.rotation import Grant
 from tests.unit.traffic.stores import FIRST, store_of, write_token
 
 NEW = Secret("5Aep861-a-new-token")
@@ -41,27 +38,8 @@ else:
 
 
 @pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokenstores, "RETRY_SECONDS", (0.0, 0.001, 0.002))
-    yield tmp_path / "state" / "sfcutover"
-    canary._helpers.close_idle()
-
-
-@pytest.fixture
-def session() -> Iterator[requests.Session]:
-    with new_session() as session:
-        yield session
-
-
-@pytest.fixture
-def grant() -> Grant:
-    return Grant()
-
-
-@pytest.fixture
-def endpoint(grant: Grant, start_server: StartServer) -> TokenEndpoint:
-    return endpoint_at(start_server(grant.handle))
 
 
 @pytest.fixture
