@@ -252,7 +252,11 @@ def _staging(target: Path) -> Iterator[Path]:
                 with contextlib.suppress(OSError):  # it holds the package
                     parent.rmdir()
     except OSError as error:
-        raise _not_written(target, error) from error
+        raise OperationFailedError(
+            f"the package was not written: {error.strerror or error}",
+            where=str(target),
+            hint="free space or choose another --out folder, then run this again",
+        ) from error
 
 
 def _check_replaceable(folder: Path) -> None:
@@ -268,11 +272,3 @@ def _check_replaceable(folder: Path) -> None:
             where=str(folder),
             hint="choose a new or an empty --out folder",
         )
-
-
-def _not_written(path: Path, error: OSError) -> OperationFailedError:
-    return OperationFailedError(
-        f"the package was not written: {error.strerror or error}",
-        where=str(path),
-        hint="free space or choose another --out folder, then run this again",
-    )

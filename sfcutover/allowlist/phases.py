@@ -87,8 +87,15 @@ def apply_phase(
 def check_order(phase: Phase, live: Allowlist, change: Change) -> None:
     """Refuse a phase that the live list is not ready for. Raises DriftError."""
     match phase:
+        case Phase.ADD_NEW if live.covers(change.new):
+            return  # it is live already, whatever has happened to the old ones since
         case Phase.ADD_NEW:
-            _require_old(live, change)
+            _require(
+                live,
+                change.old,
+                "the old {} not on the live list",
+                hint="correct old: in cutover.yaml, or check that this is the right app and org",
+            )
         case Phase.REMOVE_OLD:
             _require(
                 live,
@@ -118,17 +125,6 @@ def notes_on(phase: Phase, live: Allowlist, change: Change) -> list[str]:
         both = subtract(change.old, subtract(change.old, change.new))
         notes += [f"{entry} is both old and new and stays" for entry in both]
     return notes
-
-
-def _require_old(live: Allowlist, change: Change) -> None:
-    if live.covers(change.new):
-        return  # add-new is live already, whatever has happened to the old ones since
-    _require(
-        live,
-        change.old,
-        "the old {} not on the live list",
-        hint="correct old: in cutover.yaml, or check that this is the right app and org",
-    )
 
 
 def _require(live: Allowlist, ranges: Iterable[IpRange], message: str, *, hint: Text) -> None:

@@ -20,10 +20,9 @@ from sfcutover.config.values import SecretReference, Text
 from sfcutover.errors import AuthError, ConfigError, NetworkError
 from sfcutover.util.files import write_durably
 from sfcutover.util.http import check_url, network_error, new_session
-from sfcutover.util.secrets import Secret, redact
+from sfcutover.util.secrets import Secret, one_line
 
 CLI_TIMEOUT_SECONDS = 60
-_MAX_QUOTED = 200
 _OK = 200
 _SERVER_ERROR = 500
 _JWT_LIFETIME = timedelta(minutes=3)
@@ -134,7 +133,7 @@ class _SalesforceCli:
             return result
         reason = document.get("message") if isinstance(document, dict) else "no JSON answer"
         raise AuthError(
-            f"the Salesforce CLI has no session for {self._alias!r}: {_one_line(reason)}",
+            f"the Salesforce CLI has no session for {self._alias!r}: {_said(reason)}",
             hint=f"sf org login web --alias {self._alias}",
         )
 
@@ -273,15 +272,14 @@ def _answer_of(response: requests.Response, url: str) -> Mapping[str, object]:
 
 def _refused(login_url: str, code: object, description: object) -> AuthError:
     return AuthError(
-        f"{login_url} refused the login: {_one_line(code)}: {_one_line(description)}",
+        f"{login_url} refused the login: {_said(code)}: {_said(description)}",
         hint="check the app's client id and secret or key, its flow settings, and the user",
         tokens=_UNTOUCHED,
     )
 
 
-def _one_line(text: object) -> str:
-    """What a server or the CLI said, short, and masked before a cut could halve a secret."""
-    return " ".join(redact(str(text or "")).split())[:_MAX_QUOTED]
+def _said(text: object) -> str:
+    return one_line(str(text or ""))
 
 
 def _text(document: Mapping[str, object], key: str) -> str:

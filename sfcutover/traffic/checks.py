@@ -20,7 +20,7 @@ from sfcutover.config.traffic import Check, Condition, PrometheusCheck
 from sfcutover.config.values import SecretReference
 from sfcutover.errors import ConfigError, SfcutoverError
 from sfcutover.util.http import is_http_url, is_loopback_url, network_error, new_session
-from sfcutover.util.processes import Ended, child_environment, run_in_group
+from sfcutover.util.processes import child_environment, run_in_group
 from sfcutover.util.secrets import one_line
 
 _OK = 200
@@ -166,32 +166,23 @@ def _command_checker(config: Check, secrets_env: frozenset[str]) -> Checker:
         )
 
     def check() -> CheckResult:
-        last = _LastLine()
+        last = ""  # the last line that is not blank
+
+        def take(line: str) -> None:
+            nonlocal last
+            last = one_line(line) or last
+
         try:
             environment = child_environment(secrets_env)
-            ended = run_in_group(argv, environment, timeout=config.timeout, output=last.take)
+            ended = run_in_group(argv, environment, timeout=config.timeout, output=take)
         except OSError as error:
             detail = f"it can't be run: {error.strerror}"
             return CheckResult(config.title, Verdict.ERROR, detail)
-        detail = f"{ended}: {last.text}" if last.text else str(ended)
-        return CheckResult(config.title, _verdict(ended), detail)
+        verdict = _VERDICTS.get(ended.status, Verdict.ERROR)
+        detail = f"{ended}: {last}" if last else str(ended)
+        return CheckResult(config.title, Verdict.ERROR if ended.cut_short else verdict, detail)
 
     return check
-
-
-class _LastLine:
-    """Keeps the last line that is not blank."""
-
-    text = ""
-
-    def take(self, line: str) -> None:
-        self.text = one_line(line) or self.text
-
-
-def _verdict(ended: Ended) -> Verdict:
-    if ended.cut_short:
-        return Verdict.ERROR
-    return _VERDICTS.get(ended.status, Verdict.ERROR)
 
 
 def _prometheus_checker(config: PrometheusCheck, name: str, timeout: float) -> Checker:

@@ -34,8 +34,8 @@ def read_bounded(path: Path, limit: int, *, hint: Text) -> bytes:
     return data
 
 
-def write_durably(path: Path, text: str, mode: int = 0o600) -> None:
-    """Replace the file by text (UTF-8, mode 0600 unless said otherwise); of a link, the file
+def write_durably(path: Path, text: str) -> None:
+    """Replace the file by text (UTF-8, mode 0600, as mkstemp has it); of a link, the file
     behind it.
 
     The text is written beside it, synced and renamed, and the folder is synced:
@@ -48,7 +48,6 @@ def write_durably(path: Path, text: str, mode: int = 0o600) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         staging.replace(path)
         _sync_folder(path.parent)

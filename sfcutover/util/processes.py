@@ -76,13 +76,12 @@ def run_in_group(
     *,
     timeout: float,
     output: Callable[[str], None],
-    grace: float = GRACE_SECONDS,
 ) -> Ended:
     """Run a command and hand every line it prints to output, secrets masked.
 
     timeout: seconds, after which its whole group is ended. Ctrl-C is passed on to the
-    group. grace: seconds it is then given to end by itself. Raises OSError if it
-    can't be started.
+    group, which is then given GRACE_SECONDS to end by itself. Raises OSError if it can't
+    be started.
     """
     started = time.monotonic()
     with subprocess.Popen(  # noqa: S603 - the configured argv, no shell
@@ -93,19 +92,15 @@ def run_in_group(
         env=environment,
         start_new_session=True,
     ) as process:
-        command = _Command(process, output, grace)
-        cause = command.run(started + timeout)
+        cause = _Command(process, output).run(started + timeout)
     return Ended(process.returncode, time.monotonic() - started, cause)
 
 
 class _Command:
     """A running command and the lines it prints."""
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], output: Callable[[str], None], grace: float
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], output: Callable[[str], None]) -> None:
         self._process = process
-        self._grace = grace
         self._lines = _Lines(output)
 
     def run(self, deadline: float) -> Cause:
@@ -126,7 +121,7 @@ class _Command:
 
     def _stop(self, number: signal.Signals) -> None:
         self._signal(number)
-        self._follow(time.monotonic() + self._grace)
+        self._follow(time.monotonic() + GRACE_SECONDS)
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sfcutover.util import processes
 from sfcutover.util.processes import MAX_LINE_BYTES, Cause, Ended, child_environment, run_in_group
 
 FOREVER = "import threading; threading.Event().wait()"
@@ -115,18 +116,19 @@ def test_the_time_limit_ends_the_whole_group(shell: Run, lines: list[str]) -> No
     assert dies(int(lines[0]))
 
 
-def test_what_ignores_a_polite_end_gets_another() -> None:
+def test_what_ignores_a_polite_end_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked by Ctrl-C, as a time limit could come before it has begun to ignore anything."""
 
     def interrupt(_: str) -> None:
         signal.raise_signal(signal.SIGINT)
 
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 0.2)
     argv = ("sh", "-c", "trap '' INT; echo ready; while :; do sleep 1000; done")
-    ended = run_in_group(argv, os.environ, timeout=60, output=interrupt, grace=0.2)
+    ended = run_in_group(argv, os.environ, timeout=60, output=interrupt)
     assert (ended.status, ended.cause) == (-signal.SIGKILL, Cause.INTERRUPTED)
 
 
-def test_what_its_leader_has_left_behind_is_ended_too() -> None:
+def test_what_its_leader_has_left_behind_is_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shell's child in the background hears no Ctrl-C."""
     pids: list[int] = []
 
@@ -134,8 +136,9 @@ def test_what_its_leader_has_left_behind_is_ended_too() -> None:
         pids.append(int(line))
         signal.raise_signal(signal.SIGINT)
 
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 0.2)
     argv = ("sh", "-c", "sleep 1000 & echo $!; wait")
-    ended = run_in_group(argv, os.environ, timeout=60, output=interrupt, grace=0.2)
+    ended = run_in_group(argv, os.environ, timeout=60, output=interrupt)
     assert ended.cause is Cause.INTERRUPTED
     assert dies(pids[0])
 
