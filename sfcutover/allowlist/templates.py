@@ -234,19 +234,14 @@ def _as_markdown(value: object) -> object:
 
 def _fingerprints(folder: Path) -> dict[str, str]:
     """Of what may be included, too: all templates, also in folders within it."""
-    found = {
-        path.relative_to(folder).as_posix(): path
-        for path in sorted(folder.rglob(f"*{_SUFFIX}"))
-        if path.is_file()
-    }
-    return {name: _fingerprint(name, path) for name, path in found.items()}
-
-
-def _fingerprint(name: str, path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise _unreadable(name, error) from error
+    found: dict[str, str] = {}
+    for path in sorted(each for each in folder.rglob(f"*{_SUFFIX}") if each.is_file()):
+        name = path.relative_to(folder).as_posix()
+        try:
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise _unreadable(name, error) from error
+    return found
 
 
 def _unreadable(name: str, error: Exception) -> ConfigError:

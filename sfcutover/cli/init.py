@@ -16,7 +16,7 @@ from sfcutover.allowlist.diff import RangeDocument
 from sfcutover.allowlist.ranges import IpRange, RangeError
 from sfcutover.cli.options import global_options, settings_of
 from sfcutover.config.org import OrgConfig
-from sfcutover.config.starter import Starter
+from sfcutover.config.starter import starter_text
 from sfcutover.errors import Advice, Command, ConfigError, OperationFailedError
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
@@ -97,8 +97,8 @@ def command(
     finally:
         org.close()
     name = name or f"{datetime.now(UTC):%Y-%m}-cutover"
-    starter = Starter(name, app, API_VERSION, _flow(config), live, old, new)
-    _write(settings.config, starter.render(), force)
+    text = starter_text(name, app, API_VERSION, _flow(config), live, old, new)
+    _write(settings.config, text, force)
     console = Console(settings)
     console.data(f"wrote {settings.config} for {app} on {url}; its list has {len(live)} entries")
     missing = " and ".join(key for key, given in (("old:", old), ("new:", new)) if not given)

@@ -4,35 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 
 
-@dataclass(frozen=True)
-class Starter:
-    """What is known when the file is first written. org: the YAML of the target's org."""
+def starter_text(
+    name: str,
+    app: str,
+    api_version: str,
+    org: str,
+    live: Allowlist,
+    old: Sequence[str],
+    new: Sequence[str],
+) -> str:
+    """The file's text. org: the YAML of the target's org.
 
-    name: str
-    app: str
-    api_version: str
-    org: str
-    live: Allowlist
-    old: Sequence[str]
-    new: Sequence[str]
-
-    def render(self) -> str:
-        """The file's text. Without old or new it holds the live list, commented out: which of
-        its entries the cutover may remove is for a person to say."""
-        return _TEXT.format(
-            name=self.name,
-            app=self.app,
-            api_version=self.api_version,
-            org=self.org,
-            hint="" if self.old else _CHOOSE,
-            old=_entries(self.old) or "\n".join(map(_candidate, self.live)),
-            new=_entries(self.new) or "  # - 198.51.100.20",
-        )
+    Without old or new it holds the live list, commented out: which of its entries the cutover
+    may remove is for a person to say.
+    """
+    return _TEXT.format(
+        name=name,
+        app=app,
+        api_version=api_version,
+        org=org,
+        hint="" if old else _CHOOSE,
+        old=_entries(old) or "\n".join(map(_candidate, live)),
+        new=_entries(new) or "  # - 198.51.100.20",
+    )
 
 
 def _entries(ranges: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import simple_salesforce
 from lxml import etree
 
 from sfcutover.allowlist import carriers
-from sfcutover.allowlist.carriers import CARRIERS, METADATA_NAMESPACE, Carrier, ComponentType
+from sfcutover.allowlist.carriers import CARRIERS, METADATA_NAMESPACE, ComponentType
 
 XSD = "{http://www.w3.org/2001/XMLSchema}"
 TYPES = [each for each in vars(carriers).values() if isinstance(each, ComponentType)]
@@ -68,11 +68,6 @@ def test_the_app_is_named_by_an_element_that_the_type_has(component_type: Compon
     fields = wsdl()[component_type.metadata_type]
     assert (component_type.app_element or fields[0]) in fields
     assert (component_type.app_element is None) == ("externalClientApplication" not in fields)
-
-
-@pytest.mark.parametrize("carrier", CARRIERS.values(), ids=sorted(CARRIERS))
-def test_no_carrier_goes_by_another_name(carrier: Carrier) -> None:
-    assert CARRIERS[carrier.name] is carrier
 
 
 def test_the_default_carrier_is_the_refresh_token_allowlist() -> None:
