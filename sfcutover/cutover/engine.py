@@ -195,7 +195,7 @@ class Engine:
                 self._queue_again(run, one.workflow_id)
 
     def adopt(self, run: Run) -> None:
-        """Move the run's workflows to the queues of this cutover.yaml, if a changed one was accepted.
+        """Move the run's workflows to the queues of a cutover.yaml that was accepted instead.
 
         Those that are there already are left alone: another process may be taking them.
         """
