@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from sfcutover.traffic.oauth import Redemption, TokenEndpoint
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.cutover.probe import probe
