@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from sfcutover.cli.context import global_options
+from sfcutover.cli.options import global_options
 from sfcutover.errors import EXIT_CODE_MEANINGS
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, global_options, templates_option
+from sfcutover.cli.context import Invocation, templates_option
+from sfcutover.cli.options import global_options
 from sfcutover.cli.readiness import require_runnable
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.cutover.controller import Permissions, RunController
+from sfcutover.cutover.following import failure_of_run, follow
+from sfcutover.cutover.progress import RunProgress
 from sfcutover.errors import Advice, Command, ConfigError
-from sfcutover.runs.following import follow
-from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.results import failure_of_run
 from sfcutover.util.processes import current_actor
 
 

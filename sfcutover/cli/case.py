@@ -9,8 +9,9 @@ import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, global_options, templates_option
+from sfcutover.cli.context import Invocation, templates_option
 from sfcutover.cli.deploy import gate_of
+from sfcutover.cli.options import global_options
 from sfcutover.cli.steps import command_step
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.supportcase import (

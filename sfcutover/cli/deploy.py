@@ -16,12 +16,12 @@ from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
     Invocation,
-    global_options,
     outside_run_option,
     phase_argument,
     require_no_open_run,
     templates_option,
 )
+from sfcutover.cli.options import global_options
 from sfcutover.cli.steps import command_step
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import TargetContext

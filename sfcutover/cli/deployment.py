@@ -9,14 +9,15 @@ import click
 from sfcutover.allowlist.plan import live_phase
 from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.cli import Group
-from sfcutover.cli.context import Invocation, global_options
+from sfcutover.cli.context import Invocation
+from sfcutover.cli.options import global_options
 from sfcutover.config.cutover import Target
 from sfcutover.errors import Advice, ConfigError, ExitCode, InterruptedRunError, StillRunningError
 from sfcutover.output.json import print_document
 from sfcutover.output.progress import Status, progress_for
 from sfcutover.output.text import result_text
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.deployer import InterruptedWaitError, Watcher
+from sfcutover.salesforce.deployer import InterruptedWaitError
 from sfcutover.salesforce.results import (
     DeploymentDocument,
     DeployResult,
@@ -80,12 +81,13 @@ def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
         name = connection.target.name
         again = Advice("to go on: ", run.command("deployment", "wait", deployment_id, target=name))
         with progress_for(name, run.settings) as progress:
-            watcher = Watcher(
-                lambda result: progress.progress(Status.of(result)),
-                lambda error: progress.note(str(error)),
-            )
             try:
-                result = connection.deployer.wait(deployment_id, minutes * 60, watcher)
+                result = connection.deployer.wait(
+                    deployment_id,
+                    minutes * 60,
+                    on_progress=lambda result: progress.progress(Status.of(result)),
+                    on_problem=lambda error: progress.note(str(error)),
+                )
             except InterruptedWaitError as error:
                 raise InterruptedRunError(error.message, hint=again, tokens=error.tokens) from None
             except StillRunningError as error:

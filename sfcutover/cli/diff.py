@@ -16,10 +16,10 @@ from sfcutover.cli.context import (
     Invocation,
     baseline_from,
     baseline_option,
-    global_options,
     phase_argument,
     templates_option,
 )
+from sfcutover.cli.options import global_options
 from sfcutover.errors import ExitCode
 from sfcutover.output.diffs import phase_markdown, phase_text
 from sfcutover.output.json import print_document

@@ -8,7 +8,8 @@ import click
 from pydantic import Field
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, global_options, templates_option
+from sfcutover.cli.context import Invocation, templates_option
+from sfcutover.cli.options import global_options
 from sfcutover.cutover.preflight import Check, examine
 from sfcutover.errors import ExitCode
 from sfcutover.output.console import shown

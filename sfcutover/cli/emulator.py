@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 from pydantic import Field
 
-from sfcutover.cli.context import global_options, settings_of
+from sfcutover.cli.options import global_options, settings_of
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.output.console import Console, Settings
 from sfcutover.output.json import print_document

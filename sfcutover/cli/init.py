@@ -14,7 +14,7 @@ from pydantic import Field
 from sfcutover.allowlist.carriers import CARRIERS
 from sfcutover.allowlist.diff import RangeDocument
 from sfcutover.allowlist.ranges import IpRange, RangeError
-from sfcutover.cli.context import global_options, settings_of
+from sfcutover.cli.options import global_options, settings_of
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.starter import Starter
 from sfcutover.errors import Advice, Command, ConfigError, OperationFailedError

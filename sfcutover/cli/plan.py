@@ -10,7 +10,8 @@ from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import Planner, live_phase
 from sfcutover.allowlist.planfile import PlanTargetDocument, make_plan, make_target_plan, write_plan
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, global_options, templates_option, templates_words
+from sfcutover.cli.context import Invocation, templates_option, templates_words
+from sfcutover.cli.options import global_options
 from sfcutover.config.cutover import Target
 from sfcutover.output.diffs import phase_text
 from sfcutover.output.json import print_document

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.cli.context import Invocation, global_options
+from sfcutover.cli.context import Invocation
+from sfcutover.cli.options import global_options
 from sfcutover.cutover.probe import ProbeDocument, ProbeResult, probe_egress
 from sfcutover.errors import Advice, ExitCode
 from sfcutover.output.json import print_document

@@ -16,9 +16,9 @@ from sfcutover.cli.context import (
     Invocation,
     baseline_from,
     baseline_option,
-    global_options,
     templates_option,
 )
+from sfcutover.cli.options import global_options
 from sfcutover.output.json import print_document
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, global_options, templates_option
+from sfcutover.cli.context import Invocation, templates_option
+from sfcutover.cli.options import global_options
 from sfcutover.cli.runs import open_store
 from sfcutover.errors import OperationFailedError
 from sfcutover.output.console import presentable, to_stdout

@@ -13,12 +13,12 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
     Invocation,
-    global_options,
     outside_run_option,
     require_no_open_run,
     templates_option,
 )
 from sfcutover.cli.deploy import DeployCommand, PlanFile, Terminal, gate_of, show_json
+from sfcutover.cli.options import global_options
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.deploy import DeployOptions, deploy, plan_from_live
 from sfcutover.cutover.rollback import restore

@@ -8,19 +8,20 @@ from contextlib import suppress
 import click
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, global_options, templates_option
+from sfcutover.cli.context import Invocation, templates_option
+from sfcutover.cli.options import global_options
 from sfcutover.cli.readiness import require_runnable, require_secrets, require_still_done
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.cutover.alerts import announcement
 from sfcutover.cutover.controller import LEAVING_SECONDS, Permissions, RunController
+from sfcutover.cutover.following import failure_of_run, interruption_of_run
+from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.shared import SHUTDOWN_GUARD
 from sfcutover.cutover.workflow import PAUSES
 from sfcutover.errors import Advice, Command, ConfigError, InterruptedRunError
 from sfcutover.output.events import JsonView
-from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.results import failure_of_run, interruption_of_run
+from sfcutover.runs.database import BackgroundThread
 from sfcutover.runs.store import Run, RunOptions, RunStore
-from sfcutover.runs.threads import BackgroundThread
 
 
 @click.command("run")

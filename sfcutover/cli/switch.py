@@ -8,12 +8,8 @@ import time
 import click
 
 from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.cli.context import (
-    Invocation,
-    global_options,
-    outside_run_option,
-    require_no_open_run,
-)
+from sfcutover.cli.context import Invocation, outside_run_option, require_no_open_run
+from sfcutover.cli.options import global_options
 from sfcutover.cli.steps import command_step
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.probe import probe_egress

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from sfcutover.cli.context import Invocation, global_options
+from sfcutover.cli.context import Invocation
+from sfcutover.cli.options import global_options
 from sfcutover.cli.steps import command_step
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.evidence import Evidence, EvidenceFile, write_evidence

@@ -7,7 +7,8 @@ import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, global_options, templates_option
+from sfcutover.cli.context import Invocation, templates_option
+from sfcutover.cli.options import global_options
 from sfcutover.cli.rollback import WAIT_SECONDS, on_every_target
 from sfcutover.cli.steps import command_step
 from sfcutover.config.cutover import Target

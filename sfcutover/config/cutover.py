@@ -27,28 +27,10 @@ from sfcutover.allowlist.ranges import Allowlist, subtract
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.problems import first_problem
-from sfcutover.config.traffic import (
-    Egress,
-    State,
-    Switch,
-    TargetVerify,
-    Verify,
-    Watch,
-)
-from sfcutover.config.values import (
-    Model,
-    PlacedError,
-    RangeEntry,
-    Word,
-    check_text,
-)
+from sfcutover.config.traffic import Egress, State, Switch, TargetVerify, Verify, Watch
+from sfcutover.config.values import Model, PlacedError, RangeEntry, Word, check_text
 from sfcutover.config.yamlfile import Location, YamlFile, parse_yaml, read_text
-from sfcutover.errors import (
-    DEFAULT_CONFIG,
-    Advice,
-    Command,
-    ConfigError,
-)
+from sfcutover.errors import DEFAULT_CONFIG, Advice, Command, ConfigError
 
 CarrierName = Literal["token-ip-ranges", "trusted-ip-ranges", "connected-app"]
 TRUSTED_RANGES = (

@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from sfcutover.allowlist.ranges import MAX_ADDRESSES, Address, IpRange
+from sfcutover.allowlist.ranges import MAX_ADDRESSES, IpRange
 from sfcutover.config.yamlfile import Location, YamlFile
 from sfcutover.util.secrets import (
     Secret,
@@ -39,11 +39,14 @@ _MAX_RANGE = 100  # characters; two IPv6 addresses need 79
 _UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-# RFC 1122 and 1112: no source address at all.
-_UNUSABLE = [ipaddress.ip_network(block) for block in ("0.0.0.0/8", "240.0.0.0/4")]
+# RFC 1122, 1112, 4291, 5771: no source address at all.
+_UNUSABLE = [
+    IpRange.parse(block)
+    for block in ("0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/128", "ff00::/8")
+]
 # RFC 1918, 6598, 1122, 3927, 4193, 4291: never seen by Salesforce as a source address.
 _PRIVATE = [
-    ipaddress.ip_network(block)
+    IpRange.parse(block)
     for block in (
         "10.0.0.0/8",
         "172.16.0.0/12",
@@ -233,12 +236,7 @@ class RangeEntry(TextOrMapping):
     @property
     def is_private(self) -> bool:
         """True if Salesforce can never see a request from these addresses."""
-        entry = self.to_range()
-        return any(
-            entry.overlaps(IpRange(block[0], block[-1]))
-            for block in _PRIVATE
-            if block.version == entry.start.version
-        )
+        return _overlaps(self.to_range(), _PRIVATE)
 
 
 def _check_range(entry: IpRange, text: str) -> None:
@@ -249,14 +247,14 @@ def _check_range(entry: IpRange, text: str) -> None:
             f"{text} holds {entry.size:,} addresses; a whole list holds at most {MAX_ADDRESSES}"
         )
     for address in (entry.start, entry.end):
-        if address.is_multicast or address.is_unspecified or _is_unusable(address):
+        if _overlaps(IpRange(address, address), _UNUSABLE):
             raise ValueError(f"nothing can send from {address}")
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
             raise ValueError(f"{text} is an IPv4 address in IPv6 form; write {address.ipv4_mapped}")
 
 
-def _is_unusable(address: Address) -> bool:
-    return any(address in block for block in _UNUSABLE)
+def _overlaps(entry: IpRange, blocks: list[IpRange]) -> bool:
+    return any(entry.overlaps(block) for block in blocks)
 
 
 def _parse_duration(value: object) -> float:

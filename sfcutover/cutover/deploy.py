@@ -33,7 +33,6 @@ from sfcutover.errors import (
 )
 from sfcutover.runs.events import Event
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.deployer import Watcher
 from sfcutover.salesforce.results import DeployResult, ResultDocument
 from sfcutover.util.clock import Clock, next_interval
 
@@ -328,8 +327,12 @@ class PhaseDeployment:
 
     def _await(self, identifier: str) -> DeployResult:
         observer = DeploymentObserver(self)
-        watcher = Watcher(on_progress=observer.progress, on_problem=lambda e: observer.note(str(e)))
-        return self.connection.deployer.wait(identifier, self.options.wait, watcher)
+        return self.connection.deployer.wait(
+            identifier,
+            self.options.wait,
+            on_progress=observer.progress,
+            on_problem=lambda error: observer.note(str(error)),
+        )
 
     def _find_newer_than(self, before: str | None) -> None:
         """A request was sent, or not; its answer is lost. An org works on one deployment after

@@ -23,7 +23,7 @@ from sfcutover.errors import (
     SfcutoverError,
 )
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.deployer import InterruptedWaitError, LostAnswerError, Watcher
+from sfcutover.salesforce.deployer import InterruptedWaitError, LostAnswerError
 from sfcutover.salesforce.metadata import DeployOptions
 from sfcutover.salesforce.results import DeployResult, DeployState
 from sfcutover.util.clock import Clock, next_interval
@@ -140,11 +140,12 @@ class Rollout:
         return deployment_id
 
     def _wait(self, deployment_id: str) -> DeployResult:
-        watcher = Watcher(
+        return self.connection.deployer.wait(
+            deployment_id,
+            self.options.wait,
             on_progress=self.observer.progress,
             on_problem=lambda error: self.observer.note(f"{error}; looking again"),
         )
-        return self.connection.deployer.wait(deployment_id, self.options.wait, watcher)
 
     def _recover(self, error: LostAnswerError) -> DeployResult | None:
         """After a lost answer: look the deployment up, and read back until it shows."""

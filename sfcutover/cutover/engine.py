@@ -42,8 +42,7 @@ from sfcutover.cutover.workflow import Workflow
 from sfcutover.errors import Advice, Command, LockLostError, SfcutoverError, Text
 from sfcutover.runs.journal import BufferedJournal, Journal
 from sfcutover.runs.processes import ProcessLock
-from sfcutover.runs.settings import config_text, fingerprint
-from sfcutover.runs.store import WORKFLOW_VERSION, Requests, Run, RunStore
+from sfcutover.runs.store import WORKFLOW_VERSION, Requests, Run, RunStore, config_text, fingerprint
 from sfcutover.util.document import Document, text_of
 from sfcutover.util.processes import current_actor
 

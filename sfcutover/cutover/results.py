@@ -19,7 +19,7 @@ from sfcutover.errors import (
     Text,
 )
 from sfcutover.salesforce.deployer import InterruptedWaitError
-from sfcutover.salesforce.metadata import OrgLockedError
+from sfcutover.salesforce.faults import OrgLockedError
 from sfcutover.traffic.switch import SwitchNotRunError
 from sfcutover.util.document import Document
 from sfcutover.util.secrets import redact

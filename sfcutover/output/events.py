@@ -6,13 +6,19 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from sfcutover.allowlist.plan import PhaseDocument
+from sfcutover.cutover.progress import RunProgress
+from sfcutover.cutover.summaries import (
+    buckets_of,
+    evidence_of,
+    finding,
+    looks_of,
+    rolled_back,
+    texts_of,
+)
 from sfcutover.errors import Command
 from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
-from sfcutover.runs.documents import EventDocument
-from sfcutover.runs.events import Event
-from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.summaries import buckets_of, evidence_of, finding, looks_of, rolled_back
+from sfcutover.runs.events import Event, EventDocument
 
 _QUIET = {"deployment-sending", "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all
@@ -51,7 +57,7 @@ def blocked_line(event: Event, progress: RunProgress) -> str:
 
 
 def is_alarming(event: Event) -> bool:
-    """True for what a person must see, whatever else they want to be shown."""
+    """True for what a person must see, also with --quiet."""
     match event.kind:
         case "step-ended":
             problem = event.data.get("problem")
@@ -138,7 +144,7 @@ def _deployment(event: Event) -> str:
     match event.kind:
         case "deployment-sent":
             return f"deployment {event.text('id')} ({event.text('phase')}) is on its way"
-        case "deployment-unseen":
+        case "deployment-never-received":
             return "the package that was about to be sent never reached the org"
         case _:
             total = event.text("total")
@@ -188,8 +194,7 @@ def _time(moment: float) -> str:
 
 
 def _list(event: Event, name: str) -> str:
-    value = event.data.get(name)
-    return ", ".join(map(str, value)) if isinstance(value, list) else ""
+    return ", ".join(texts_of(event, name))
 
 
 class LineView:
@@ -199,7 +204,7 @@ class LineView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._told: dict[object, tuple[float, object]] = {}  # by what it is about: when, and what
+        self._told: dict[object, tuple[float, object]] = {}  # by subject: when, and what
 
     def show(self, event: Event, progress: RunProgress) -> None:
         match event.kind:
@@ -224,7 +229,7 @@ class LineView:
             write(line)
 
     def _is_news(self, event: Event, about: object, seen: object) -> bool:
-        """False for what was told a moment ago: a line for each look helps no reader."""
+        """False for what a line said within the last minute."""
         told, before = self._told.get(about, (0.0, None))
         if seen == before and event.time < told + _REPEAT_SECONDS:
             return False

@@ -8,7 +8,6 @@ looked up, and the org is read back.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import takewhile
 
 from sfcutover.errors import (
@@ -20,7 +19,8 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.salesforce.metadata import DeployOptions, MetadataClient, UnknownIdError
+from sfcutover.salesforce.faults import UnknownIdError
+from sfcutover.salesforce.metadata import DeployOptions, MetadataClient
 from sfcutover.salesforce.results import DeployResult
 from sfcutover.util.clock import Clock, next_interval
 
@@ -32,9 +32,6 @@ UNKNOWN_ID_SECONDS = 30.0  # an id may be unknown for this time before it counts
 # Seen by users in the Tooling API; not in Salesforce's reference, so its absence is no error.
 _LATEST_DEPLOYMENT = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 1"
 _LATEST_DEPLOYMENTS = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 50"
-
-OnProgress = Callable[[DeployResult], None]
-OnProblem = Callable[[NetworkError], None]
 
 
 class LostAnswerError(NetworkError):
@@ -52,14 +49,6 @@ class InterruptedWaitError(InterruptedRunError):
             tokens=LANDS_LATER,
         )
         self.deployment_id = deployment_id
-
-
-@dataclass(frozen=True)
-class Watcher:
-    """What is called while waiting: progress with each answer, problems with each failed poll."""
-
-    on_progress: OnProgress = lambda _: None
-    on_problem: OnProblem = lambda _: None
 
 
 class Deployer:
@@ -86,9 +75,17 @@ class Deployer:
         except KeyboardInterrupt:
             raise InterruptedWaitError(None) from None
 
-    def wait(self, deployment_id: str, seconds: float, watcher: Watcher) -> DeployResult:
+    def wait(
+        self,
+        deployment_id: str,
+        seconds: float,
+        *,
+        on_progress: Callable[[DeployResult], None] = lambda _: None,
+        on_problem: Callable[[NetworkError], None] = lambda _: None,
+    ) -> DeployResult:
         """Poll until the deployment is done, for at most this many seconds.
 
+        on_progress is called with each answer, on_problem with each poll that failed.
         Raises StillRunningError at the deadline, InterruptedWaitError on Ctrl-C,
         OperationFailedError for an id that the org doesn't know.
         """
@@ -98,9 +95,13 @@ class Deployer:
             while True:
                 elapsed = self._clock.now() - started
                 self._clock.pause(min(next_interval(elapsed), max(0.0, seconds - elapsed)))
-                answer = self._poll(deployment_id, watcher)
-                if isinstance(answer, DeployResult) and answer.done:
-                    return answer
+                answer = self._poll(deployment_id)
+                if isinstance(answer, NetworkError):
+                    on_problem(answer)
+                else:
+                    on_progress(answer)
+                    if answer.done:
+                        return answer
                 elapsed = self._clock.now() - started
                 is_known = is_known or not isinstance(answer, UnknownIdError)
                 if not is_known and elapsed >= min(UNKNOWN_ID_SECONDS, seconds):
@@ -156,18 +157,16 @@ class Deployer:
             return None
         return [str(record["Id"]) for record in records if isinstance(record.get("Id"), str)]
 
-    def _poll(self, deployment_id: str, watcher: Watcher) -> DeployResult | NetworkError:
+    def _poll(self, deployment_id: str) -> DeployResult | NetworkError:
         try:
-            result = self._client.check_deploy_status(deployment_id)
+            return self._client.check_deploy_status(deployment_id)
         except NetworkError as error:
-            watcher.on_problem(error)
             return error
         except SfcutoverError as error:
-            error.tokens = LANDS_LATER
-            error.advice = Advice(error.advice, "; then continue: ", _wait_for(deployment_id))
-            raise
-        watcher.on_progress(result)
-        return result
+            hint = Advice(error.advice, "; then continue: ", _wait_for(deployment_id))
+            raise type(error)(
+                error.message, hint=hint, where=error.where, tokens=LANDS_LATER
+            ) from error
 
 
 def _still_running(

@@ -19,22 +19,10 @@ from lxml import etree
 from zeep.transports import Transport
 
 from sfcutover.allowlist.component import parse_xml
-from sfcutover.errors import (
-    UNCHANGED,
-    AuthError,
-    ConfigError,
-    LimitError,
-    NetworkError,
-    OperationFailedError,
-    SfcutoverError,
-)
+from sfcutover.errors import UNCHANGED, ConfigError, NetworkError, SfcutoverError
+from sfcutover.salesforce.faults import INVALID_SESSION, fault_error, local_code
 from sfcutover.salesforce.org import Org, expired_session
-from sfcutover.salesforce.results import (
-    DeployResult,
-    FileProperties,
-    MetadataTypes,
-    RetrieveResult,
-)
+from sfcutover.salesforce.results import DeployResult, FileProperties, MetadataTypes, RetrieveResult
 from sfcutover.util.http import network_error
 
 WSDL = Path(__file__).with_name("metadata.wsdl")
@@ -46,63 +34,10 @@ _FAULT = f"{{{_ENVELOPE}}}Fault"
 _OK = 200
 _CHANGING = frozenset({"deploy", "deployRecentValidation", "cancelDeploy"})
 _UNKNOWN = "no answer says what the org did; it is read back before anything is decided"
-_INVALID_SESSION = "INVALID_SESSION_ID"
-_MAX_QUOTED = 500  # characters of a fault's text
 
 # zeep at DEBUG logs whole envelopes, the session id included, and at ERROR a traceback
 # for each value it can't read.
 logging.getLogger("zeep").setLevel(logging.CRITICAL)
-
-
-class UnknownIdError(NetworkError):
-    """The org knows no such id: a wrong one, or a right one that is leaving Pending (SDR)."""
-
-
-class OrgLockedError(OperationFailedError):
-    """Another deployment or an upgrade holds the org; nothing has started."""
-
-
-_PERMISSION = (
-    AuthError,
-    "the user needs 'Modify Metadata Through Metadata API Functions' (or 'Modify All Data') "
-    "and the API enabled",
-)
-_LIMIT = (LimitError, "wait until the org has room again, then run this again")
-# Passing conditions of the org; SDR's list and the Metadata API Developer Guide.
-_PASSING = (NetworkError, "run this again in a moment")
-_OTHER = (OperationFailedError, "see the code in the Metadata API Developer Guide")
-_MEANINGS: dict[str, tuple[type[SfcutoverError], str]] = {
-    "INSUFFICIENT_ACCESS": _PERMISSION,
-    "API_CURRENTLY_DISABLED": _PERMISSION,
-    "API_DISABLED_FOR_ORG": _PERMISSION,
-    "LIMIT_EXCEEDED": _LIMIT,
-    "REQUEST_LIMIT_EXCEEDED": _LIMIT,
-    "SERVER_UNAVAILABLE": _PASSING,
-    "REQUEST_RUNNING_TOO_LONG": _PASSING,
-    "UNABLE_TO_LOCK_ROW": _PASSING,
-    "UNKNOWN_EXCEPTION": _PASSING,
-    "UNSUPPORTED_API_VERSION": (
-        ConfigError,
-        "set api_version: to one that the org has (67.0 or later)",
-    ),
-    "INVALID_CROSS_REFERENCE_KEY": (UnknownIdError, "run this again in a moment; check the id"),
-    "ORG_LOCKED": (
-        OrgLockedError,
-        "another deployment or upgrade holds the org; try again later",
-    ),
-}
-
-
-def _fault_error(code: str, message: str, where: str) -> SfcutoverError:
-    """The error that a fault means. where: the org and the operation."""
-    kind, hint = _MEANINGS.get(code, _OTHER)
-    said = " ".join(message.removeprefix(f"{code}:").split())[:_MAX_QUOTED]
-    return kind(f"{code}: {said}", where=where, hint=hint)
-
-
-def _local_code(fault: zeep.exceptions.Fault) -> str:
-    """``INVALID_SESSION_ID`` of ``sf:INVALID_SESSION_ID``."""
-    return str(fault.code or "").rpartition(":")[2].rpartition("}")[2]
 
 
 class UnusableAnswerError(Exception):
@@ -253,7 +188,7 @@ class MetadataClient:
         try:
             return self._send(operation, arguments)
         except zeep.exceptions.Fault as fault:
-            if _local_code(fault) != _INVALID_SESSION:
+            if local_code(fault.code) != INVALID_SESSION:
                 raise self._fault(operation, fault) from fault
         if not self._org.renew_session():
             raise expired_session(self._org.instance_url)
@@ -291,11 +226,11 @@ class MetadataClient:
         )
 
     def _fault(self, operation: str, fault: zeep.exceptions.Fault) -> SfcutoverError:
-        code = _local_code(fault)
-        if code == _INVALID_SESSION:
+        code = local_code(fault.code)
+        if code == INVALID_SESSION:
             return expired_session(self._org.instance_url)
         where = f"{self._org.instance_url} {operation}"
-        return _fault_error(code or "UNKNOWN", str(fault.message or ""), where)
+        return fault_error(code or "UNKNOWN", str(fault.message or ""), where)
 
 
 def _identifier(answer: object, operation: str) -> str:

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 import requests
 
 from sfcutover.allowlist.ranges import Address
-from sfcutover.errors import UNCHANGED, AuthError, NetworkError, OperationFailedError
+from sfcutover.errors import (
+    UNCHANGED,
+    AuthError,
+    NetworkError,
+    OperationFailedError,
+    SfcutoverError,
+)
 from sfcutover.salesforce.sessions import Session, SessionProvider
 from sfcutover.util.http import check_url, network_error, new_session
 
@@ -82,10 +88,7 @@ class Org:
         self, soql: str, api_version: str, *, tooling: bool = False
     ) -> list[dict[str, object]]:
         """The records of a SOQL query, at most one page. Raises OperationFailedError if refused."""
-        from simple_salesforce.exceptions import (
-            SalesforceError,
-            SalesforceExpiredSession,
-        )
+        from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSession
 
         try:
             try:
@@ -97,17 +100,7 @@ class Org:
         except SalesforceExpiredSession as error:
             raise expired_session(self.instance_url) from error
         except SalesforceError as error:
-            if error.status >= _SERVER_ERROR:
-                raise NetworkError(
-                    f"the org could not answer a query (HTTP {error.status})",
-                    where=self.instance_url,
-                    hint="see whether the org is down for maintenance, then run this again",
-                ) from error
-            raise OperationFailedError(
-                f"the org refused a query (HTTP {error.status})",
-                hint="check that the user may use the API and read this object",
-                where=self.instance_url,
-            ) from error
+            raise _refused_query(error.status, self.instance_url) from error
         except requests.RequestException as error:
             raise network_error(error, self.instance_url, UNCHANGED) from error
 
@@ -143,6 +136,20 @@ class Org:
 
     def close(self) -> None:
         self.http.close()
+
+
+def _refused_query(status: int, instance_url: str) -> SfcutoverError:
+    if status >= _SERVER_ERROR:
+        return NetworkError(
+            f"the org could not answer a query (HTTP {status})",
+            where=instance_url,
+            hint="see whether the org is down for maintenance, then run this again",
+        )
+    return OperationFailedError(
+        f"the org refused a query (HTTP {status})",
+        where=instance_url,
+        hint="check that the user may use the API and read this object",
+    )
 
 
 def expired_session(instance_url: str) -> AuthError:

@@ -37,16 +37,19 @@ def _problems(messages: object) -> list[object]:
     return [getattr(each, "problem", None) for each in found]
 
 
-OptionalText = Annotated[str | None, BeforeValidator(_text)]
-Text = Annotated[str, BeforeValidator(lambda value: _text(value) or "")]
-Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
-OptionalCount = Annotated[int | None, BeforeValidator(_count)]
-Count = Annotated[int, BeforeValidator(lambda value: _count(value) or 0)]
-Time = Annotated[str | None, BeforeValidator(_time)]
+_OptionalText = Annotated[str | None, BeforeValidator(_text)]
+_Text = Annotated[str, BeforeValidator(lambda value: _text(value) or "")]
+_Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
+_OptionalCount = Annotated[int | None, BeforeValidator(_count)]
+_Count = Annotated[int, BeforeValidator(lambda value: _count(value) or 0)]
+_Time = Annotated[str | None, BeforeValidator(_time)]
+_Bytes = Annotated[
+    bytes | None, BeforeValidator(lambda value: value if isinstance(value, bytes) else None)
+]
 _LIST = BeforeValidator(lambda value: value if isinstance(value, list) else [])
 
 
-class Answer(BaseModel):
+class SoapAnswer(BaseModel):
     """Read from zeep's object by the names of the WSDL."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True, alias_generator=to_camel)
@@ -67,17 +70,17 @@ class DeployState(enum.StrEnum):
     CANCELED = "canceled"
 
 
-class DeployMessage(Answer):
+class DeployMessage(SoapAnswer):
     """One component's result. line and column are None where the org gives none."""
 
-    component_type: Text = ""
-    full_name: Text = ""
-    file_name: Text = ""
-    problem: OptionalText = None
-    problem_type: OptionalText = None
-    line: OptionalCount = Field(None, alias="lineNumber")
-    column: OptionalCount = Field(None, alias="columnNumber")
-    success: Flag = False
+    component_type: _Text = ""
+    full_name: _Text = ""
+    file_name: _Text = ""
+    problem: _OptionalText = None
+    problem_type: _OptionalText = None
+    line: _OptionalCount = Field(None, alias="lineNumber")
+    column: _OptionalCount = Field(None, alias="columnNumber")
+    success: _Flag = False
 
     def __str__(self) -> str:
         """``file:line: problem``, as an editor understands it."""
@@ -86,41 +89,41 @@ class DeployMessage(Answer):
         return f"{place}: {self.problem}" if self.problem else place
 
 
-class ApexTestFailure(Answer):
+class ApexTestFailure(SoapAnswer):
     """An Apex test that failed during a deployment."""
 
-    name: Text = ""
-    method: Text = Field("", alias="methodName")
-    message: Text = ""
+    name: _Text = ""
+    method: _Text = Field("", alias="methodName")
+    message: _Text = ""
 
 
-class ApexTestResult(Answer):
+class ApexTestResult(SoapAnswer):
     failures: Annotated[tuple[ApexTestFailure, ...], _LIST] = ()
 
 
-class DeployDetails(Answer):
+class DeployDetails(SoapAnswer):
     component_failures: Annotated[tuple[DeployMessage, ...], _LIST] = ()
     component_successes: Annotated[tuple[DeployMessage, ...], _LIST] = ()
     run_test_result: ApexTestResult = ApexTestResult()
 
 
-class DeployResult(Answer):
+class DeployResult(SoapAnswer):
     """How a deployment stands. Times are ISO 8601 texts in UTC, None until they exist."""
 
-    id: Text = ""
-    status: Text = ""
-    done: Flag = False
-    success: Flag = False
-    check_only: Flag = False
-    components_deployed: Count = Field(0, alias="numberComponentsDeployed")
-    components_total: Count = Field(0, alias="numberComponentsTotal")
-    component_errors: Count = Field(0, alias="numberComponentErrors")
-    tests_total: Count = Field(0, alias="numberTestsTotal")
-    error_message: OptionalText = None
-    canceled_by: OptionalText = Field(None, alias="canceledByName")
-    created_by: OptionalText = Field(None, alias="createdByName")
-    created_date: Time = None
-    completed_date: Time = None
+    id: _Text = ""
+    status: _Text = ""
+    done: _Flag = False
+    success: _Flag = False
+    check_only: _Flag = False
+    components_deployed: _Count = Field(0, alias="numberComponentsDeployed")
+    components_total: _Count = Field(0, alias="numberComponentsTotal")
+    component_errors: _Count = Field(0, alias="numberComponentErrors")
+    tests_total: _Count = Field(0, alias="numberTestsTotal")
+    error_message: _OptionalText = None
+    canceled_by: _OptionalText = Field(None, alias="canceledByName")
+    created_by: _OptionalText = Field(None, alias="createdByName")
+    created_date: _Time = None
+    completed_date: _Time = None
     details: DeployDetails = DeployDetails()
 
     @property
@@ -151,34 +154,34 @@ class DeployResult(Answer):
         return self.details.component_failures + self.details.component_successes
 
 
-class RetrieveResult(Answer):
+class RetrieveResult(SoapAnswer):
     """How a retrieval stands; zip_file once it is done and succeeded.
 
     messages: what the org could not give, one sentence each.
     """
 
-    id: Text = ""
-    done: Flag = False
-    success: Flag = False
-    status: Text = ""
-    zip_file: bytes | None = None
-    error_message: OptionalText = None
-    messages: Annotated[tuple[Text, ...], BeforeValidator(_problems)] = ()
+    id: _Text = ""
+    done: _Flag = False
+    success: _Flag = False
+    status: _Text = ""
+    zip_file: _Bytes = None
+    error_message: _OptionalText = None
+    messages: Annotated[tuple[_Text, ...], BeforeValidator(_problems)] = ()
 
 
-class FileProperties(Answer):
+class FileProperties(SoapAnswer):
     """One component as listMetadata names it."""
 
-    metadata_type: Text = Field("", alias="type")
-    full_name: Text = ""
-    file_name: Text = ""
+    metadata_type: _Text = Field("", alias="type")
+    full_name: _Text = ""
+    file_name: _Text = ""
 
 
-class MetadataType(Answer):
-    xml_name: Text = ""
+class MetadataType(SoapAnswer):
+    xml_name: _Text = ""
 
 
-class MetadataTypes(Answer):
+class MetadataTypes(SoapAnswer):
     """The types of metadata that the org has, by describeMetadata."""
 
     metadata_objects: Annotated[tuple[MetadataType, ...], _LIST] = ()

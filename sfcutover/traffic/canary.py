@@ -1,4 +1,4 @@
-"""The canary: a grant of one's own, redeemed through an egress to see what the org says."""
+"""The canary: a grant of the ISV's own, redeemed through an egress to prove an address."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from sfcutover.traffic.tokenstores import TokenStore, token_store
 
 
 class Canary:
-    """What cutover.yaml says of the canary and the ways out; secrets are read when needed.
+    """The canary and the egresses that cutover.yaml names; secrets are read when needed.
 
-    target: whose canary, where it has one of its own. Every property raises ConfigError,
+    target: its canary, where it has one of its own. Every property raises ConfigError,
     with file and line, for what is not configured.
     """
 

@@ -19,7 +19,7 @@ import requests
 from sfcutover.config.traffic import Check, Condition, PrometheusCheck
 from sfcutover.config.values import SecretReference
 from sfcutover.errors import ConfigError, SfcutoverError
-from sfcutover.util.http import is_loopback_url, network_error, new_session
+from sfcutover.util.http import is_http_url, is_loopback_url, network_error, new_session
 from sfcutover.util.processes import Ended, child_environment, run_in_group
 from sfcutover.util.secrets import one_line
 
@@ -235,7 +235,7 @@ def _query(url: str, config: PrometheusCheck, timeout: float) -> QueryResult:
 def _base_url(config: PrometheusCheck) -> str:
     """The server's URL, which may have a path. An error never quotes it."""
     url = config.url.read().rstrip("/")
-    if not _is_plain_url(url):
+    if not is_http_url(url) or urlsplit(url).query or urlsplit(url).fragment:
         raise ConfigError(
             "the URL of prometheus is not an http or https URL of a server",
             where=config.url.where,
@@ -248,16 +248,6 @@ def _base_url(config: PrometheusCheck) -> str:
             hint="write https://…, or leave token: out",
         )
     return url
-
-
-def _is_plain_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port_is_one = parts.port != 0
-    except ValueError:
-        return False
-    extra = "@" in parts.netloc or parts.query or parts.fragment
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and port_is_one and not extra
 
 
 def _bearer(token: SecretReference) -> str:

@@ -20,7 +20,7 @@ from sfcutover.traffic.proxyerrors import (
     http_status_error,
     proxy_refused,
 )
-from sfcutover.util.http import CONNECT_SECONDS
+from sfcutover.util.http import CONNECT_SECONDS, is_http_url
 
 ECHO_READ_SECONDS = 20.0
 _ECHO_HEADERS = {"Accept": "text/plain, */*;q=0.5", "Cache-Control": "no-cache, no-store"}
@@ -92,13 +92,7 @@ def ask_echo(egress_session: requests.Session, echo_url: str) -> Address:
 
 
 def _check_echo_url(url: str, where: str | None) -> str:
-    try:
-        parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and parts.hostname and parts.username is None
-        parts.port  # noqa: B018 - raises ValueError for one that is none
-    except ValueError:
-        fits = None
-    if not fits:
+    if not is_http_url(url):
         raise ConfigError(
             "echo_url is no http or https URL without a user",
             where=where,

@@ -6,15 +6,14 @@ process does.
 
 from __future__ import annotations
 
-import atexit
 import io
 import os
 import pickle
 import signal
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -39,9 +38,7 @@ class HelperPool:
     """The helpers of this process. Threads may share it; each call has a helper of its own."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._idle: list[_Helper] = []
-        self._busy: list[_Helper] = []
+        self._idle: deque[_Helper] = deque()
 
     def call(self, function: Callable[..., T], *arguments: object) -> T:
         """Call function(*arguments, is_wanted) in a helper, which finishes it even if this
@@ -52,58 +49,43 @@ class HelperPool:
         HelperKilledError.
         """
         job = _packed((function, arguments))
+        helper = self._take()
         try:
-            with self._helper() as helper:
-                answer = _unpacked(helper.exchange(job))
-        except (EOFError, OSError):
-            raise HelperKilledError from None
+            helper.connection.send_bytes(job)
+            answer = _unpacked(helper.connection.recv_bytes())
+        except BaseException as error:
+            helper.abandon()
+            if isinstance(error, EOFError | OSError):
+                raise HelperKilledError from None
+            raise
+        self._idle.append(helper)
+        self.close_idle(MAX_IDLE_HELPERS)
         if isinstance(answer, SfcutoverError):
             raise answer
         result: T = answer
         return result
 
     def close_idle(self, keep: int = 0) -> None:
-        """End all idle helpers but some."""
-        with self._guard:
-            surplus = self._idle[keep:]
-            del self._idle[keep:]
-        for helper in surplus:
-            helper.close()
+        """End the idle helpers but some."""
+        with suppress(IndexError):  # another thread took the last one
+            while len(self._idle) > keep:
+                self._idle.popleft().close()
 
     def forget(self) -> None:
         """In a forked child: the helpers are the parent's."""
-        for helper in (*self._idle, *self._busy):
-            helper.abandon()
-        self._idle.clear()
-        self._busy.clear()
-        self._guard = threading.Lock()  # another thread of the parent may hold the old one
-
-    @contextmanager
-    def _helper(self) -> Iterator[_Helper]:
-        """An idle helper, or a new one; idle again afterwards unless it failed."""
-        helper = self._take()
-        self._busy.append(helper)
-        try:
-            yield helper
-        except BaseException:
-            helper.abandon()
-            raise
-        else:
-            self._idle.append(helper)
-        finally:
-            self._busy.remove(helper)
-        self.close_idle(MAX_IDLE_HELPERS)
+        while self._idle:
+            self._idle.pop().abandon()
 
     def _take(self) -> _Helper:
-        with self._guard:
-            helper = self._idle.pop() if self._idle else None
-        if helper is not None and helper.has_ended:
-            helper.close()
-            helper = None
-        return helper or _Helper.start()
+        """An idle helper, else a new one."""
+        with suppress(IndexError):
+            while (helper := self._idle.pop()).has_ended:
+                helper.close()
+            return helper
+        return _Helper.start()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Helper:
     """A helper, and this end of the pipe to it."""
 
@@ -126,10 +108,15 @@ class _Helper:
         helper = cls(process, ours)
         try:
             ours.recv_bytes()
-        except BaseException as error:
+        except (EOFError, OSError):
+            code = process.wait(_END_SECONDS)
             helper.abandon()
-            if isinstance(error, EOFError | OSError):
-                raise _not_started(process.wait(_END_SECONDS)) from None
+            raise OperationFailedError(
+                f"the helper process that redeems did not start (exit code {code})",
+                hint="check that this Python can import sfcutover",
+            ) from None
+        except BaseException:
+            helper.abandon()
             raise
         return helper
 
@@ -138,31 +125,17 @@ class _Helper:
         """An idle helper sends nothing, so what can be read is its end."""
         return self.connection.poll()
 
-    def exchange(self, job: bytes) -> bytes:
-        self.connection.send_bytes(job)
-        return self.connection.recv_bytes()
-
     def close(self) -> None:
         """Close the pipe of an idle helper, which ends it."""
-        self.abandon()
+        self.connection.close()
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(_END_SECONDS)
+        self.abandon()
 
     def abandon(self) -> None:
-        """Close the pipe; a helper that is busy finishes first."""
+        """Close the pipe; a helper that is busy finishes first, and then ends by itself."""
         self.connection.close()
-        _abandoned[:] = [each for each in _abandoned if each.poll() is None]
-        _abandoned.append(self.process)
-
-
-_abandoned: list[subprocess.Popen[bytes]] = []  # referred to, so that Python doesn't warn
-
-
-@atexit.register
-def _disown() -> None:
-    """They end by themselves, so Python need not warn at its own end that they still run."""
-    for process in _abandoned:
-        process.returncode = process.poll() or 0
+        self.process.returncode = 0  # Python need not warn that it still runs
 
 
 def serve(descriptor: str) -> None:
@@ -190,13 +163,6 @@ def _answer(job: bytes, connection: Connection[Any, Any]) -> object:
             hint="report this; see that the store's token still redeems",
             tokens="the store's token may be used up; other customers' tokens are untouched",
         )
-
-
-def _not_started(code: int) -> OperationFailedError:
-    return OperationFailedError(
-        f"the helper process that redeems did not start (exit code {code})",
-        hint="check that this Python can import sfcutover",
-    )
 
 
 class _Pickler(pickle.Pickler):

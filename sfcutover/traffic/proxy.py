@@ -108,7 +108,7 @@ def _credentials(userinfo: str, where: str) -> tuple[str, str]:
             _ENCODE,
         )
     user, _, password = userinfo.partition(":")
-    Secret(password)  # as it stands in the URL, too, it is masked from here on
+    Secret(password)  # its form in the URL, too, is masked from here on
     try:
         return unquote(user, errors="strict"), unquote(password, errors="strict")
     except UnicodeDecodeError:

@@ -75,7 +75,7 @@ def redeem_and_store(
             raise InterruptedRunError("no process waits for the redemption", hint="redeem again")
         redemption = endpoint.redeem(token, session)
         if redemption.new_token is not None:
-            store.write(redemption.new_token)
+            store.write(redemption.new_token, replaced=token)
         elif redemption.answer_lost and store.may_rotate:
             _note(mark, redemption.time)
     return redemption

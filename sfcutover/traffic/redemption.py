@@ -80,7 +80,7 @@ class Redemption:
     error, description: the endpoint's own words; short, one line, without secrets.
     new_token: set if the endpoint rotated the token; the old one is void then.
     user_id: of the token's user (``005…``), as LoginHistory names it.
-    answer_lost: nobody knows whether the token was used up; never redeem it again.
+    answer_lost: the token may be used up, which can't be known; never redeem it again.
     """
 
     outcome: RedemptionOutcome
@@ -97,7 +97,7 @@ MAX_ANSWER_BYTES = 256 * 1024
 _OK = 200
 _CLIENT_ERRORS = range(400, 500)
 _PROXY_AUTHENTICATION, _TOO_MANY, _UNAVAILABLE = 407, 429, 503
-# By these statuses whoever answered says that it did not carry the request out.
+# These statuses say that the request was not carried out.
 _NOT_DONE = {*range(300, 400), _PROXY_AUTHENTICATION, _TOO_MANY, _UNAVAILABLE}
 _BY_ERROR = {
     "invalid_client": RedemptionOutcome.CLIENT_REJECTED,
@@ -109,7 +109,7 @@ _BY_ERROR = {
     "inactive_org": RedemptionOutcome.INACTIVE,
     "rate_limit_exceeded": RedemptionOutcome.RATE_LIMITED,
 }
-# These stand behind the words of a block, as their descriptions say all sorts of things.
+# Checked after the words of a block, as their descriptions say all sorts of things.
 _BY_VAGUE_ERROR = {
     "invalid_app_access": RedemptionOutcome.CLIENT_REJECTED,
     "invalid_request": RedemptionOutcome.CLIENT_REJECTED,
@@ -140,19 +140,18 @@ def read_answer(status: int, body: bytes, time: datetime) -> Redemption:
     answer = _object_in(body)
     if status == _OK:
         return _read_success(answer, time)
-    error = _words(answer, "error")
+    error, description = _words(answer, "error"), _words(answer, "error_description")
+    if status == _TOO_MANY:
+        return Redemption(RedemptionOutcome.RATE_LIMITED, time, status, error, description)
     if error is None or status not in _CLIENT_ERRORS:
-        return _not_understood(status, error, time)
-    description = _words(answer, "error_description")
-    outcome = classify(status, str(answer["error"]), str(answer.get("error_description") or ""))
+        return _useless(status, error, "no OAuth error" if error is None else "an error", time)
+    outcome = classify(str(answer["error"]), str(answer.get("error_description") or ""))
     return Redemption(outcome, time, status, error, description)
 
 
-def classify(status: int, error: str, description: str) -> RedemptionOutcome:
+def classify(error: str, description: str) -> RedemptionOutcome:
     """What a refusal (HTTP 4xx with an OAuth error code) means."""
     error, description = error.lower(), description.lower()
-    if status == _TOO_MANY:
-        return RedemptionOutcome.RATE_LIMITED
     if error in _BY_ERROR:
         return _BY_ERROR[error]
     if _speaks_of_ip_limits(error) or _speaks_of_ip_limits(description):
@@ -196,14 +195,8 @@ def _read_success(answer: Mapping[str, object], time: datetime) -> Redemption:
     )
 
 
-def _not_understood(status: int, error: str | None, time: datetime) -> Redemption:
-    """Of another status, or without an error code; its body is never quoted."""
-    if status == _TOO_MANY:
-        return Redemption(RedemptionOutcome.RATE_LIMITED, time, status, error)
-    return _useless(status, error, "no OAuth error" if error is None else "an error", time)
-
-
 def _useless(status: int, error: str | None, what: str, time: datetime) -> Redemption:
+    """Of an answer that says neither yes nor no; its body is never quoted."""
     return Redemption(
         RedemptionOutcome.UNKNOWN,
         time,

@@ -1,4 +1,7 @@
-"""Step 3, moving application traffic: a command does it, or a person says that they did."""
+"""Step 3, moving application traffic: what the switch command learns, and running it once.
+
+A helper process that outlives this one runs the command, and records its end in a file.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,13 @@ from sfcutover.config.traffic import Switch
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.util.files import process_lock, write_durably
 from sfcutover.util.processes import python_call, run_in_group
+from sfcutover.util.secrets import redact
 
 Direction = Literal["apply", "revert"]
 DRAIN_SECONDS = 1.0  # LoginTime has whole seconds: a proof must not share one with old traffic
+_NOT_RUN = 127  # the exit status by which a shell says it
 SWITCH_IMPACT = (
-    "the allowlist was not changed by this: traffic may leave by any address that stands on it; "
+    "the allowlist was not changed by this: traffic may leave by any address on it; "
     "some of it may have moved already"
 )
 
@@ -60,7 +65,7 @@ class SwitchFacts:
 
     @property
     def question(self) -> str:
-        """What a person is asked who moves the traffic by hand."""
+        """The question to a person who moves the traffic by hand."""
         to, away = (self.new, self.old) if self.direction == "apply" else (self.old, self.new)
         return f"Move the traffic of {self.app} to {to} (away from {away}). Is that done?"
 
@@ -94,17 +99,15 @@ def command_failed(
     )
 
 
-_NOT_RUN = 127  # as a shell says it
-
-
 @dataclass(frozen=True)
 class SwitchRecord:
-    """begun: seconds since 1970. status: the exit status, None until it has ended.
+    """What a helper records of the command it runs.
 
-    words: how it ended, for a person. cut_short: ended by its time limit or a signal.
+    started: seconds since 1970. status: the exit status, None until it has ended. words: how it
+    ended, for a person. cut_short: ended by its time limit or a signal.
     """
 
-    begun: float
+    started: float
     status: int | None = None
     seconds: float = 0.0
     cut_short: bool = False
@@ -137,8 +140,8 @@ def run_in_helper(
 ) -> None:
     """Run the command in a helper process that outlives this one; returns when it has ended.
 
-    Ctrl-C is passed on to the command, and raised here.
-    timeout: seconds for the command. output: gets each line it prints, as it is.
+    Ctrl-C is passed on to the command, and raised here. timeout: seconds for the command.
+    output: gets each line it prints, secrets masked.
     """
     with subprocess.Popen(  # noqa: S603 - this Python, no shell
         python_call(f"{__name__}:serve", str(record), str(timeout), *argv),
@@ -151,11 +154,17 @@ def run_in_helper(
         errors="replace",
     ) as process:
         try:
-            for line in process.stdout or ():
-                output(line.rstrip("\n"))
+            _show_lines(process, output)
         except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)  # it passes it on, and records the end
+            process.send_signal(signal.SIGINT)  # the helper passes it on, and records the end
+            _show_lines(process, output)
+            process.wait()
             raise
+
+
+def _show_lines(process: subprocess.Popen[str], output: Callable[[str], None]) -> None:
+    for line in process.stdout or ():
+        output(redact(line.rstrip("\n")))
 
 
 def await_end(path: Path, timeout: float) -> SwitchRecord | None:
@@ -177,15 +186,16 @@ def serve(record: str, timeout: str, *argv: str) -> None:
 
 
 def _run(path: Path, argv: Sequence[str], timeout: float) -> None:
-    begun = time.time()
-    _write(path, SwitchRecord(begun))
+    started = time.time()
+    _write(path, SwitchRecord(started))
     try:
         ended = run_in_group(argv, os.environ, timeout=timeout, output=_pass_on)
     except OSError as error:
         reason = f"can't be run: {error.strerror}"
-        _write(path, SwitchRecord(begun, _NOT_RUN, words=reason))
+        _write(path, SwitchRecord(started, _NOT_RUN, words=reason))
     else:
-        _write(path, SwitchRecord(begun, ended.status, ended.seconds, ended.cut_short, str(ended)))
+        record = SwitchRecord(started, ended.status, ended.seconds, ended.cut_short, str(ended))
+        _write(path, record)
 
 
 def _pass_on(line: str) -> None:

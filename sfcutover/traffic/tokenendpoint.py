@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 import requests
 
+from sfcutover.config.traffic import Verify
 from sfcutover.errors import ConfigError
 from sfcutover.traffic.proxyerrors import failed_at_proxy, proxy_answer
 from sfcutover.traffic.redemption import Redemption, RedemptionOutcome, read_answer
@@ -26,9 +26,6 @@ from sfcutover.util.http import (
     network_error,
 )
 from sfcutover.util.secrets import Secret, one_line
-
-if TYPE_CHECKING:
-    from sfcutover.config.traffic import Verify
 
 _SALESFORCE = ("salesforce.com", "force.com")  # My Domains lie below them
 _HOST = re.compile(r"[a-z0-9.-]+")

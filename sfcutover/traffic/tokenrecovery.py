@@ -36,10 +36,9 @@ class RecoveryFile:
         self.path: Path = state_folder() / f"recovery-{fingerprint(identity)}.token"
         self._label = label
 
-    def save(self, token: Secret, replaced: Secret | None) -> None:
+    def save(self, token: Secret, replaced: Secret) -> None:
         """Durable and 0600 when it returns. Raises OSError."""
-        mark = fingerprint(replaced.reveal()) if replaced else "unknown"
-        write_durably(self.path, f"{token.reveal()}\n{mark}\n")
+        write_durably(self.path, f"{token.reveal()}\n{fingerprint(replaced.reveal())}\n")
 
     def drop(self) -> None:
         """Remove the file; if that fails, the next read finds its token in the store."""
@@ -49,7 +48,7 @@ class RecoveryFile:
     def recover(self, current: Secret, write: Write) -> Secret:
         """The token that is valid now; one that the store should hold is written to it first.
 
-        current: the token in the store. Raises ConfigError if it can't be told which token is
+        current: the token in the store. Raises ConfigError if it is unclear which token is
         valid, and what write_or_save raises.
         """
         pending = self._pending(current)
@@ -59,7 +58,7 @@ class RecoveryFile:
         self.drop()
         return pending
 
-    def write_or_save(self, write: Write, token: Secret, replaced: Secret | None) -> None:
+    def write_or_save(self, write: Write, token: Secret, replaced: Secret) -> None:
         """Call write until it succeeds, with growing pauses; at last save the token here.
 
         Raises OperationFailedError saying where the token is.
@@ -90,7 +89,7 @@ class RecoveryFile:
             raise self._unclear(f"{self._label} has changed since")
         return Secret(token)
 
-    def _saved(self, reason: str, token: Secret, replaced: Secret | None) -> OperationFailedError:
+    def _saved(self, reason: str, token: Secret, replaced: Secret) -> OperationFailedError:
         try:
             self.save(token, replaced)
         except OSError as error:

@@ -51,11 +51,14 @@ class TokenStore(Protocol):
     def read(self) -> Secret:
         """The token that is valid now. Raises ConfigError."""
 
-    def write(self, token: Secret) -> None:
-        """Durable when it returns. Raises OperationFailedError saying where the token is."""
+    def write(self, token: Secret, replaced: Secret) -> None:
+        """Store a new token in place of the one read; durable when it returns.
+
+        Raises OperationFailedError saying where the token is.
+        """
 
     def locked(self) -> AbstractContextManager[None]:
-        """Only one process at a time, and one thread of it, holds the lock of this token."""
+        """Hold the lock of this token, which one thread of one process has at a time."""
 
 
 def token_store(config: traffic.TokenStore) -> TokenStore:
@@ -68,7 +71,7 @@ def token_store(config: traffic.TokenStore) -> TokenStore:
     return CommandStore(config.where, may_rotate, config.get, config.put)
 
 
-@dataclass
+@dataclass(frozen=True)
 class FileStore:
     """A file that only its owner can read. path: the real one; a link is followed once."""
 
@@ -76,17 +79,14 @@ class FileStore:
     may_rotate: bool
     path: Path
     writable: bool = field(default=True, init=False)
-    _last: Secret | None = field(default=None, init=False, repr=False, compare=False)
 
     def read(self) -> Secret:
         """Raises ConfigError unless the file is the owner's alone and holds one token."""
-        self._last = token = self._recovery().recover(self._read_file(), self._write_file)
-        return token
+        return self._recovery().recover(self._read_file(), self._write_file)
 
-    def write(self, token: Secret) -> None:
+    def write(self, token: Secret, replaced: Secret) -> None:
         """Raises OperationFailedError saying where the token is if the file can't be written."""
-        self._recovery().write_or_save(self._write_file, token, self._last)
-        self._last = token
+        self._recovery().write_or_save(self._write_file, token, replaced)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -136,7 +136,7 @@ class FileStore:
             raise self._unfit("has a second name (a hard link), which would keep a void token")
         folder = self.path.parent.stat().st_mode
         if folder & stat.S_IWOTH and not folder & stat.S_ISVTX:
-            raise self._unfit("lies in a folder where everybody may replace it")
+            raise self._unfit("lies in a folder where any user may replace it")
 
     def _unfit(self, reason: str, hint: str | None = None) -> ConfigError:
         default = "the file holds the refresh token and nothing else, mode 0600, and is yours"
@@ -145,7 +145,7 @@ class FileStore:
         )
 
 
-@dataclass
+@dataclass(frozen=True)
 class CommandStore:
     """get prints the token; put reads a new one from its stdin. Both run without a shell.
 
@@ -156,7 +156,6 @@ class CommandStore:
     may_rotate: bool
     get: tuple[str, ...]
     put: tuple[str, ...]
-    _last: Secret | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def writable(self) -> bool:
@@ -171,12 +170,9 @@ class CommandStore:
                 where=self.where,
                 hint="it must print the token and nothing else",
             )
-        self._last = token = (
-            self._recovery().recover(current, self._run_put) if self.writable else current
-        )
-        return token
+        return self._recovery().recover(current, self._run_put) if self.writable else current
 
-    def write(self, token: Secret) -> None:
+    def write(self, token: Secret, replaced: Secret) -> None:
         """The token is in the recovery file while put runs, so that no kill loses it.
 
         Raises OperationFailedError saying where the token is if put keeps failing.
@@ -185,10 +181,9 @@ class CommandStore:
             raise _no_store(f"the command {self.get[0]} has no put", self.where)
         recovery = self._recovery()
         with suppress(OSError):  # then put alone has to do
-            recovery.save(token, self._last)
-        recovery.write_or_save(self._run_put, token, self._last)
+            recovery.save(token, replaced)
+        recovery.write_or_save(self._run_put, token, replaced)
         recovery.drop()
-        self._last = token
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -209,7 +204,7 @@ class CommandStore:
 
     def _run_put(self, token: Secret) -> None:
         try:
-            done = subprocess.run(  # noqa: S603 - the argv is the person's own, no shell
+            done = subprocess.run(  # noqa: S603 - the configured argv, no shell
                 self.put,
                 input=token.reveal().encode() + b"\n",
                 stdout=subprocess.DEVNULL,
@@ -225,7 +220,7 @@ class CommandStore:
             raise NotWrittenError(f"exit code {done.returncode}")
 
 
-@dataclass
+@dataclass(frozen=True)
 class EnvironmentStore:
     """An environment variable, which can't take a new token."""
 
@@ -245,7 +240,7 @@ class EnvironmentStore:
             )
         return token
 
-    def write(self, token: Secret) -> None:
+    def write(self, token: Secret, replaced: Secret) -> None:
         """Always raises OperationFailedError; the token is shown nowhere."""
         raise _no_store(f"the environment variable {self.name} can't be written", self.where)
 

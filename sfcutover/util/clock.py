@@ -1,4 +1,4 @@
-"""How long to wait between two looks at something that takes its time."""
+"""The clock of code that waits, and how often it polls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Clock:
 
 
 def next_interval(elapsed: float) -> float:
-    """Seconds until the next look: 0.25 at first, growing with what has passed, at most 5.
+    """Seconds until the next poll: 0.25 at first, growing with what has passed, at most 5.
 
     Six percent of the elapsed time, so that a long wait costs few requests and the
     end of a wait of 10 s is still seen within a second.

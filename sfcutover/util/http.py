@@ -78,6 +78,21 @@ def new_session() -> requests.Session:
     return session
 
 
+def is_http_url(url: str) -> bool:
+    """True for an http or https URL of a host, without a user."""
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port != 0  # raises ValueError for a port that is none
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and has_port
+        and ("@" not in parts.netloc)
+    )
+
+
 def check_url(url: str, where: str) -> str:
     """The URL without a trailing slash. Raises ConfigError unless it is https, or http to
     loopback, and without a password; the message never repeats one."""

@@ -1,7 +1,7 @@
-"""Running a person's command: no shell, no secrets, a time limit, and nothing left behind.
+"""Running a configured command: no shell, no secrets, a time limit, and nothing left behind.
 
-The command leads a process group of its own, so that all it has started can be ended
-with it.
+The command leads a process group of its own, so that everything it starts can be ended with
+it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sfcutover.util.secrets import redact, remember
 
 MAX_LINE_BYTES = 64 * 1024
 GRACE_SECONDS = 5.0  # between asking a group to end and ending it
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _CHUNK_BYTES = 64 * 1024
 
 
@@ -66,8 +66,8 @@ def child_environment(
     """
     for name in without & os.environ.keys():
         remember(_parts_of(os.environ[name]))
-    kept = {name: value for name, value in os.environ.items() if name not in without}
-    return kept | dict(facts or {})
+    rest = {name: value for name, value in os.environ.items() if name not in without}
+    return rest | dict(facts or {})
 
 
 def run_in_group(
@@ -84,8 +84,8 @@ def run_in_group(
     group. grace: seconds it is then given to end by itself. Raises OSError if it
     can't be started.
     """
-    begun = time.monotonic()
-    with subprocess.Popen(  # noqa: S603 - the argv is the person's own, no shell
+    started = time.monotonic()
+    with subprocess.Popen(  # noqa: S603 - the configured argv, no shell
         argv,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -94,8 +94,8 @@ def run_in_group(
         start_new_session=True,
     ) as process:
         command = _Command(process, output, grace)
-        cause = command.run(begun + timeout)
-    return Ended(process.returncode, time.monotonic() - begun, cause)
+        cause = command.run(started + timeout)
+    return Ended(process.returncode, time.monotonic() - started, cause)
 
 
 class _Command:
@@ -109,7 +109,7 @@ class _Command:
         self._lines = _Lines(output)
 
     def run(self, deadline: float) -> Cause:
-        """Follow it to its end, or bring that about."""
+        """Wait for its end, or end it."""
         finished = False
         try:
             finished = self._follow(deadline)
@@ -129,7 +129,9 @@ class _Command:
         self._follow(time.monotonic() + self._grace)
 
     def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS says the latter
+        with suppress(
+            ProcessLookupError, PermissionError
+        ):  # the group is empty; macOS says the latter
             os.killpg(self._process.pid, number)
 
     def _follow(self, deadline: float) -> bool:
@@ -142,7 +144,7 @@ class _Command:
             if stream is not None:
                 selector.register(stream, selectors.EVENT_READ)
             while (left := deadline - time.monotonic()) > 0:
-                if stream is None or not selector.select(min(left, _LOOK_SECONDS)):
+                if stream is None or not selector.select(min(left, _POLL_SECONDS)):
                     if self._process.poll() is not None:
                         return True
                 elif part := os.read(stream.fileno(), _CHUNK_BYTES):
@@ -215,7 +217,7 @@ def python_call(function: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-c", code, *arguments, *sys.path]
 
 
-# In the order they are asked. Each is documented by its CI system as who started the run.
+# In the order they are read. Each CI system documents its variable as who started the run.
 _CI_VARIABLES = (
     "GITHUB_ACTOR",
     "GITLAB_USER_LOGIN",
@@ -227,7 +229,7 @@ _CI_VARIABLES = (
 
 
 def current_actor(environment: Mapping[str, str] = os.environ) -> str:
-    """A name; it proves nothing, as anybody can set a variable."""
+    """The name of who runs this process; it proves nothing, as a variable is easily set."""
     for variable in _CI_VARIABLES:
         name = " ".join(environment.get(variable, "").split())
         if name:

@@ -204,7 +204,7 @@ def _reason(error: Exception) -> str:
 
 def _output_of(argv: list[str]) -> bytes:
     deadline = time.monotonic() + COMMAND_TIMEOUT_SECONDS
-    with subprocess.Popen(  # noqa: S603 - the argv is the person's own, no shell
+    with subprocess.Popen(  # noqa: S603 - the configured argv, no shell
         argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
         try:

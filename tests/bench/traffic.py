@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import requests
+import yaml
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator.emulator import Emulator
@@ -22,14 +23,14 @@ from sfcutover.traffic.redemption import RedemptionOutcome
 from sfcutover.traffic.tokenendpoint import TokenEndpoint
 from sfcutover.util.secrets import Secret
 
-REDEMPTIONS = 1000
 AT_ONCE = 32
+BLOCKS = 4
 INTERVAL, FAILURES, DEPLOY_SECONDS = 1.0, 2, 1.0
 _SECURITY = ("ExtlClntAppOauthSecuritySettings", "Acme_Connector_oauthSecurity")
 Row = tuple[str, str, str]
 
 
-def redemption_rate() -> Iterator[Row]:
+def redemption_rate(count: int) -> Iterator[Row]:
     """Ours against bare requests: separate tokens, the same proxy, the same concurrency.
 
     The two take turns in blocks, so that a machine that slows down slows both.
@@ -38,13 +39,13 @@ def redemption_rate() -> Iterator[Row]:
     with Emulator(Scenario(old=tuple(allowed)), tls=False) as emulator:
         ours, bare = _redeemers(emulator)
         rates: dict[str, list[float]] = {"ours": [], "bare": []}
-        for _ in range(4):
+        for _ in range(BLOCKS):
             for name, redeem in (("ours", ours), ("bare", bare)):
-                tokens = [emulator.issue_grant(f"bench-{i}") for i in range(REDEMPTIONS // 4)]
+                tokens = [emulator.issue_grant(f"bench-{i}") for i in range(count // BLOCKS)]
                 rates[name].append(_rate(redeem, tokens))
     a, b = (sum(rates[name]) / len(rates[name]) for name in ("ours", "bare"))
     yield (
-        f"{REDEMPTIONS} redemptions by proxy, {AT_ONCE} at once ({a:.0f} / {b:.0f} a second)",
+        f"{count} redemptions by proxy, {AT_ONCE} at once ({a:.0f} / {b:.0f} a second)",
         f"{a / b:.2f}x",
         ">= 0.7x of bare requests",
     )
@@ -112,8 +113,9 @@ def rollback_latency(folder: Path) -> Iterator[Row]:
 
 
 def _write_config(folder: Path, emulator: Emulator) -> None:
-    watch = f"watch: {{duration: 30s, interval: {INTERVAL}s, failures: {FAILURES}}}\n"
-    (folder / "cutover.yaml").write_text(emulator.config_text() + watch, encoding="utf-8")
+    watch = {"duration": "30s", "interval": f"{INTERVAL}s", "failures": FAILURES}
+    config = yaml.safe_load(emulator.config_text()) | {"watch": watch}
+    (folder / "cutover.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     token = folder / "canary.token"
     token.touch(0o600)
     token.write_text(emulator.environment["SF_REFRESH_TOKEN"], encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from sfcutover.cli.demo.application import Application
 from sfcutover.cli.demo.commands import Commands, Display
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.emulator import Edit, Emulator, Entry, Scenario
+from sfcutover.emulator import Emulator, Scenario
 from sfcutover.runs.database import Database
 from sfcutover.runs.events import Event
 from sfcutover.runs.store import RunStore
@@ -82,16 +82,6 @@ def open_environment(scenario: Scenario, display: Display) -> Iterator[Environme
         application = _application(folder, emulator)
         with application.serving():
             yield Environment(emulator, folder, application, commands)
-
-
-def remove_by_hand(emulator: Emulator, addresses: Iterable[str]) -> None:
-    """Save the list without the addresses, as the Setup page does: no gate, no order."""
-    emulator.set_edit(Edit(remove=tuple(addresses)))
-
-
-def add_by_hand(emulator: Emulator, addresses: Iterable[str]) -> None:
-    """Save the list with the addresses added, as the Setup page does."""
-    emulator.set_edit(Edit(add=tuple(Entry(range=each) for each in addresses)))
 
 
 def _write_files(folder: Path, emulator: Emulator) -> None:

@@ -14,14 +14,11 @@ from sfcutover.cli.demo.environment import (
     DEPLOY_SECONDS,
     SHORTENED,
     Environment,
-    add_by_hand,
     open_environment,
-    remove_by_hand,
 )
 from sfcutover.cli.demo.faults import FAULTS, NO_FAULT, Case, caught
 from sfcutover.cli.demo.result import DemoFault, DemoResult, Order, ScenarioResult, marks_of
-from sfcutover.emulator.emulator import Emulator
-from sfcutover.emulator.scenario import Scenario
+from sfcutover.emulator import Edit, Emulator, Entry, Scenario
 from sfcutover.errors import ExitCode
 
 STEP_SECONDS = 2.0  # how long each step of the wrong order takes an operator
@@ -85,17 +82,17 @@ def _run_and_kill(environment: Environment, kind: str) -> DemoCommandDocument:
 
 
 def _wrong_order(display: Display) -> ScenarioResult:
-    """The old addresses first. The tool refuses, so the demo edits the list by hand."""
+    """The old addresses first. The tool refuses, so the demo edits the list as in Setup."""
     with open_environment(Scenario(deploy_seconds=DEPLOY_SECONDS), display) as environment:
         org, addresses = environment.emulator, environment.emulator.scenario
         run = environment.commands.run
         refused = run("deploy", "remove-old", "--yes", expected=ExitCode.DRIFT)
         display.say("It refuses and sends nothing. Now the same by hand, on the Setup page:")
         marks = [_announce(display, "remove-old", "the old addresses are removed")]
-        remove_by_hand(org, addresses.old)
+        org.set_edit(Edit(remove=addresses.old))
         time.sleep(STEP_SECONDS)
         marks.append(_announce(display, "add-new", "the new addresses are added"))
-        add_by_hand(org, addresses.new)
+        org.set_edit(Edit(add=tuple(Entry(range=each) for each in addresses.new)))
         time.sleep(STEP_SECONDS)
         marks.append(_announce(display, "switch", "traffic moves to the new addresses"))
         environment.move_traffic()

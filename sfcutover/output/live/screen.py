@@ -1,4 +1,4 @@
-"""A run as the lines of a screen: title, steps, addresses, notes, what needs a person. Pure."""
+"""A run as the lines of a screen: title, steps, addresses, notes, calls for a person. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Literal
 
 from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.progress import BACK, Pause, RunProgress
 from sfcutover.errors import Command
 from sfcutover.output.console import shown
 from sfcutover.output.live.lines import SPACE, Line, Picture, Span, Style, Weight
 from sfcutover.output.live.steps import step_lines
 from sfcutover.output.text import clock
 from sfcutover.runs.events import Event
-from sfcutover.runs.progress import BACK, Pause, RunProgress
 
 Side = Literal["old", "kept", "new", "other"]
 NOTES = 4
@@ -124,7 +124,7 @@ def _box(
 
 
 def _address_lines(progress: RunProgress) -> Iterator[Line]:
-    """Nothing before it matters: from the first verify on, or where somebody redeems."""
+    """Redemptions by address, from the first verify or the first redemption on."""
     begun = any(name not in _BEFORE_TRAFFIC for name, _ in progress.steps)
     if not begun and not progress.traffic:
         return
@@ -141,7 +141,7 @@ def _address_lines(progress: RunProgress) -> Iterator[Line]:
 
 
 def _canary(progress: RunProgress) -> str:
-    """The run tells its own redemptions at once; LoginHistory has them later, or never."""
+    """The run counts its own redemptions at once; LoginHistory has them later, or never."""
     shown = sum(counts.get("redeemed", 0) for counts in progress.traffic.values())
     if shown < progress.redeemed:
         return f"without all of the canary's {progress.redeemed}"
@@ -150,7 +150,7 @@ def _canary(progress: RunProgress) -> str:
 
 @lru_cache(maxsize=1024)
 def _side_of(address: str, old: tuple[str, ...], new: tuple[str, ...]) -> Side:
-    """Where an address stands in the cutover; kept if it is both old and new."""
+    """What an address is in the cutover; kept if it is both old and new."""
     match _holds(old, address), _holds(new, address):
         case True, True:
             return "kept"
@@ -163,7 +163,7 @@ def _side_of(address: str, old: tuple[str, ...], new: tuple[str, ...]) -> Side:
 
 
 def _addresses(progress: RunProgress) -> list[str]:
-    """Blocked ones first; the old, then the new, then others'."""
+    """Blocked ones first; then old, kept, new, others."""
     every = dict.fromkeys([*_each(progress.old), *_each(progress.new), *progress.traffic])
 
     def place(address: str) -> tuple[bool, int]:
@@ -189,7 +189,7 @@ def _line(progress: RunProgress, address: str, width: int) -> Line:
 
 
 def _looks(progress: RunProgress) -> Iterator[Line]:
-    """What the watch has seen, by what looked."""
+    """What the watch has seen, by its checks."""
     for name, verdicts in progress.looks.items():
         bad = {verdict: count for verdict, count in verdicts.items() if verdict != "passed"}
         words = [f"{verdicts.get('passed', 0)} passed"]

@@ -1,4 +1,4 @@
-"""The steps of a run as lines: a mark, a title, the time, and what is under way below it. Pure."""
+"""The steps of a run as lines: a mark, a title, the time, and its targets below. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sfcutover.cutover.progress import BACK, FORWARDS, TITLES, Deployment, StepState
 from sfcutover.output.live.lines import (
     Line,
     Picture,
@@ -16,7 +17,6 @@ from sfcutover.output.live.lines import (
     shortened,
 )
 from sfcutover.output.text import clock, duration
-from sfcutover.runs.progress import BACK, FORWARDS, TITLES, Deployment, StepState
 
 ON_TARGETS = ("snapshot", "add-new", "verify-new", "verify", "remove-old", "watch")
 _TITLE = max(map(len, TITLES.values()))
@@ -27,7 +27,7 @@ _INDENT = 4
 
 
 def step_lines(picture: Picture) -> Iterator[Line]:
-    """The steps forwards, as far as they are still to come, and those back that were begun."""
+    """The steps forwards that are not ruled out, and the steps of a rollback that have started."""
     states: dict[str, list[StepState]] = defaultdict(list)
     for state in picture.progress.steps.values():
         states[state.name].append(state)
@@ -58,7 +58,7 @@ class _Step:
     states: Sequence[StepState]
 
     def lines(self, room: int) -> Iterator[Line]:
-        """Itself and what stands below it. room: columns for the title."""
+        """The step and its details. room: columns for the title."""
         style, mark, weight = self._mark()
         title = TITLES[self.name]
         if len(title) > room:
@@ -73,7 +73,7 @@ class _Step:
         return len(self._mark()[1]) + 1 + _columns(self._after_title())
 
     def _after_title(self) -> list[Span]:
-        """The remarks only as far as they have room: a part of an id is of no use."""
+        """The time, and the remarks that have room: a part of an id is of no use."""
         _, mark, weight = self._mark()
         style = self._style(weight)
         spans: list[Span] = [(f"  {self._time():>6}", style)]
@@ -163,7 +163,7 @@ class _Step:
 
 
 def _detail_lines(picture: Picture, states: Sequence[StepState]) -> Iterator[Line]:
-    """Of one step on all its targets. What fails comes first, then what is the last to end."""
+    """One step on its targets. What failed comes first, then what has run longest."""
     failed = [_problem(picture, state) for state in states if state.mark == "failed"]
     yield from _some(failed, "not done", "bad")
     running = [state for state in states if state.mark == "running"]
@@ -173,12 +173,12 @@ def _detail_lines(picture: Picture, states: Sequence[StepState]) -> Iterator[Lin
 
 
 def _deployments_of(picture: Picture, step: str) -> list[Deployment]:
-    """Those that a step has sent, the newest last."""
+    """Those that a step sent, the newest last."""
     return [each for each in picture.progress.deployments.values() if each.step == step]
 
 
 def _restored_by_watch(picture: Picture, states: Sequence[StepState]) -> bool:
-    """True if the watch itself has put the old addresses back on all these targets."""
+    """True if the watch itself restored the old addresses on all these targets."""
     sent = _deployments_of(picture, "watch")
     done = {each.target for each in sent if each.status == "Succeeded"}
     return all(state.target in done for state in states)
@@ -219,7 +219,7 @@ def _under_way(picture: Picture, state: StepState, several: bool) -> Line | None
 
 
 def _is_of(deployment: Deployment, state: StepState) -> bool:
-    """True if it belongs to this try, or is one of an earlier try that this one waits for."""
+    """True if it belongs to this try, or to an earlier one that this try waits for."""
     same = deployment.target == state.target
     return same and (deployment.sent >= state.begun or not deployment.done)
 

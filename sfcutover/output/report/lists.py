@@ -17,7 +17,7 @@ from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.cutover.deploy import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.output.report.rundata import Entry, RunData, StepEvidence
 from sfcutover.output.report.timescale import clock
-from sfcutover.runs.documents import moment_text
+from sfcutover.runs.events import moment_text
 from sfcutover.util.document import Document
 
 Holds = Literal["all", "some", "none"]

@@ -19,7 +19,7 @@ from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk
 from tests.integration.cli.harness import PROCESS_SECONDS, Desk, HeldClock, Process, environment
 from tests.integration.cli.traffic import RunningClock, keep_token, verify_with
-from tests.unit.terminal import Terminal
+from tests.unit.output.terminal import Terminal
 
 RUN = "emulated-cutover.1"
 TIMESTAMPED = re.compile(r"(warning: )?\d\d:\d\d:\d\dZ .*")

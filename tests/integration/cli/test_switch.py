@@ -102,5 +102,5 @@ def test_a_person_says_whether_it_is_done(typed: str, code: int, ready: Desk) ->
 
 def test_without_a_terminal_nobody_has_confirmed(ready: Desk) -> None:
     ready.configure(switch={"manual": True})
-    ready.call("switch").refused(9, "it was not confirmed")
+    ready.call("switch").refused(9, "was not confirmed")
     assert blocked_sources(ready) == set()

@@ -18,7 +18,7 @@ from sfcutover.allowlist.component import Component, Field
 from sfcutover.allowlist.package import Package, build_package
 from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import AuthError, ConfigError, ExitCode, NetworkError
-from sfcutover.salesforce.deployer import Watcher
+from sfcutover.salesforce.deployer import Deployer
 from sfcutover.salesforce.metadata import DeployOptions
 from sfcutover.salesforce.results import DeployResult, DeployState
 from sfcutover.salesforce.sessions import Session, SessionProvider
@@ -31,15 +31,16 @@ CARRIER = CARRIERS["token-ip-ranges"]
 
 
 class Diary:
-    """What a watcher is told."""
+    """What a wait reports."""
 
     def __init__(self) -> None:
         self.results: list[DeployResult] = []
         self.problems: list[NetworkError] = []
 
-    @property
-    def watcher(self) -> Watcher:
-        return Watcher(self.results.append, self.problems.append)
+    def wait(self, deployer: Deployer, deployment_id: str) -> DeployResult:
+        return deployer.wait(
+            deployment_id, 600, on_progress=self.results.append, on_problem=self.problems.append
+        )
 
     @property
     def statuses(self) -> list[str]:
@@ -80,7 +81,7 @@ def test_a_deploy_succeeds(record_against: RecordAgainst) -> None:
     org, diary = record_against(deploy_seconds=2), Diary()
     package = package_of(live_component(org))  # nothing would change in a real org
     deployment_id = org.deployer().start(package.to_zip(), DeployOptions())
-    result = org.deployer().wait(deployment_id, 600, diary.watcher)
+    result = diary.wait(org.deployer(), deployment_id)
     assert result.state is DeployState.SUCCEEDED
     assert result.id == deployment_id
     assert result.components_deployed == result.components_total == 1
@@ -100,7 +101,7 @@ def test_a_deploy_fails_on_a_component(record_against: RecordAgainst) -> None:
         live.allowlist,
     )
     deployment_id = org.deployer().start(package_of(wrong).to_zip(), DeployOptions())
-    result = org.deployer().wait(deployment_id, 600, Watcher())
+    result = org.deployer().wait(deployment_id, 600)
     assert result.state is DeployState.FAILED
     assert [each.full_name for each in result.failures] == [wrong.full_name]
     assert result.failures[0].file_name.endswith(wrong.path)
@@ -117,7 +118,7 @@ def test_a_deploy_is_polled_through_an_outage(record_against: RecordAgainst) -> 
     diary = Diary()
     package = package_of(live_component(org))
     deployment_id = org.deployer().start(package.to_zip(), DeployOptions())
-    result = org.deployer().wait(deployment_id, 600, diary.watcher)
+    result = diary.wait(org.deployer(), deployment_id)
     assert result.state is DeployState.SUCCEEDED
     assert len(diary.problems) == 8
     told = " ".join(map(str, diary.problems))
@@ -131,7 +132,7 @@ def test_a_deploy_is_canceled(record_against: RecordAgainst) -> None:
     package = package_of(live_component(org))
     deployment_id = org.deployer().start(package.to_zip(), DeployOptions())
     org.deployer().cancel(deployment_id)
-    result = org.deployer().wait(deployment_id, 600, diary.watcher)
+    result = diary.wait(org.deployer(), deployment_id)
     assert result.state is DeployState.CANCELED
     assert result.done
     assert not result.success

@@ -18,12 +18,8 @@ from sfcutover.errors import (
     OperationFailedError,
     SfcutoverError,
 )
-from sfcutover.salesforce.metadata import (
-    DeployOptions,
-    MetadataClient,
-    OrgLockedError,
-    UnknownIdError,
-)
+from sfcutover.salesforce.faults import OrgLockedError, UnknownIdError
+from sfcutover.salesforce.metadata import DeployOptions, MetadataClient
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.results import DeployState
 from sfcutover.util import http

@@ -11,7 +11,6 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.errors import NetworkError, OperationFailedError, StillRunningError
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.deployer import Watcher
 from sfcutover.salesforce.metadata import DeployOptions
 from sfcutover.salesforce.results import DeployState
 from tests.support import FakeTime, OpenConnection, StartEmulator, operations
@@ -40,7 +39,7 @@ def test_the_first_look_is_soon_and_none_is_far_from_the_next(
 ) -> None:
     emulator, connection, deployment = started(deploy_seconds=600)
     time_.pauses.clear()
-    connection.deployer.wait(deployment, 1800, Watcher())
+    connection.deployer.wait(deployment, 1800)
     assert time_.pauses[0] == 0.25
     assert max(time_.pauses) == 5.0
     assert time_.pauses == sorted(time_.pauses)
@@ -52,14 +51,14 @@ def test_the_end_of_ten_seconds_is_seen_within_one(
     started: Callable[..., Started], time_: FakeTime
 ) -> None:
     _, connection, deployment = started(deploy_seconds=10)
-    connection.deployer.wait(deployment, 1800, Watcher())
+    connection.deployer.wait(deployment, 1800)
     assert 10 <= time_.seconds <= 11
 
 
 def test_a_wait_of_no_time_looks_once(started: Callable[..., Started], time_: FakeTime) -> None:
     emulator, connection, deployment = started(deploy_seconds=10)
     with pytest.raises(StillRunningError, match="Pending"):
-        connection.deployer.wait(deployment, 0, Watcher())
+        connection.deployer.wait(deployment, 0)
     assert len(operations(emulator, "checkDeployStatus")) == 1
     assert time_.seconds == 0
 
@@ -67,14 +66,14 @@ def test_a_wait_of_no_time_looks_once(started: Callable[..., Started], time_: Fa
 def test_a_wait_never_passes_its_deadline(started: Callable[..., Started], time_: FakeTime) -> None:
     _, connection, deployment = started(deploy_seconds=3600)
     with pytest.raises(StillRunningError):
-        connection.deployer.wait(deployment, 100, Watcher())
+        connection.deployer.wait(deployment, 100)
     assert time_.seconds == pytest.approx(100)
 
 
 def test_a_short_id_is_as_good_as_a_long_one(started: Callable[..., Started]) -> None:
     _, connection, deployment = started()
     assert connection.deployer.report(deployment[:15]).id == deployment
-    assert connection.deployer.wait(deployment[:15], 60, Watcher()).state is DeployState.SUCCEEDED
+    assert connection.deployer.wait(deployment[:15], 60).state is DeployState.SUCCEEDED
 
 
 def test_an_unknown_id_is_reported_as_one(started: Callable[..., Started]) -> None:
@@ -90,7 +89,7 @@ def test_a_wait_for_an_unknown_id_ends_early(
     _, connection, _ = started()
     problems: list[NetworkError] = []
     with pytest.raises(OperationFailedError, match=f"no deployment {UNKNOWN}"):
-        connection.deployer.wait(UNKNOWN, 1800, Watcher(on_problem=problems.append))
+        connection.deployer.wait(UNKNOWN, 1800, on_problem=problems.append)
     assert 30 <= time_.seconds < 35
     assert problems
 
@@ -106,14 +105,14 @@ def test_an_id_that_was_known_once_is_waited_for(
         "skip": 1,
     }
     _, connection, deployment = started(deploy_seconds=200, faults=[stray])
-    assert connection.deployer.wait(deployment, 1800, Watcher()).state is DeployState.SUCCEEDED
+    assert connection.deployer.wait(deployment, 1800).state is DeployState.SUCCEEDED
     assert time_.seconds > 60
 
 
 def test_a_cancel_is_asked_for_and_awaited(started: Callable[..., Started]) -> None:
     emulator, connection, deployment = started(deploy_seconds=60, cancel_seconds=5)
     connection.deployer.cancel(deployment)
-    result = connection.deployer.wait(deployment, 60, Watcher())
+    result = connection.deployer.wait(deployment, 60)
     assert result.state is DeployState.CANCELED
     assert len(operations(emulator, "cancelDeploy")) == 1
 

@@ -11,13 +11,7 @@ import pytest
 from sfcutover.config.org import OrgConfig
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
-from sfcutover.errors import (
-    AuthError,
-    ExitCode,
-    NetworkError,
-    OperationFailedError,
-    SfcutoverError,
-)
+from sfcutover.errors import AuthError, ExitCode, NetworkError, OperationFailedError, SfcutoverError
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.sessions import provider_for
 from tests.support import StartEmulator, StartServer, Token, answer, operations

@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -115,12 +114,26 @@ def test_an_idle_helper_serves_the_next_store(
     assert len({child.pid for child in children}) == 1
 
 
-def test_no_more_helpers_wait_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_helpers_wait_than_needed(
+    endpoint: TokenEndpoint,
+    grant: Grant,
+    session: requests.Session,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Four redemptions at once need four helpers; two of them wait for the next."""
     monkeypatch.setattr(helperprocess, "MAX_IDLE_HELPERS", 2)
-    with ExitStack() as stack:  # all in use at once, so that each has a process of its own
-        helpers = [stack.enter_context(redeemer._helpers._helper()) for _ in range(4)]
+    together = threading.Barrier(4)
+
+    def wait() -> None:
+        together.wait(20)
+
+    grant.before = wait
+    grant.rotates = False
+    stores = [store_of(file=str(write_token(tmp_path / f"token-{each}"))) for each in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda store: redeem_from(store, endpoint, session), stores))
     assert len(redeemer._helpers._idle) == 2
-    assert sum(each.process.poll() is None for each in helpers) == 2
 
 
 def idle_child() -> subprocess.Popen[bytes]:

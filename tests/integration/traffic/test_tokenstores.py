@@ -151,7 +151,7 @@ def test_a_put_that_fails_twice_is_tried_again(
     monkeypatch.setenv("FAILURES", "2")
     store = command_store(kept)
     assert store.read() == Secret(FIRST)
-    store.write(NEW)
+    store.write(NEW, replaced=Secret(FIRST))
     assert store.read() == NEW
     assert kept.with_name("kept.calls").read_text() == "3"
     assert recovery_files(state) == []
@@ -194,7 +194,7 @@ def test_while_put_runs_the_token_is_on_disk(kept: Path, state: Path) -> None:
     )
     store = command_store(kept, put=[sys.executable, "-c", look, str(state)])
     store.read()
-    store.write(NEW)
+    store.write(NEW, replaced=Secret(FIRST))
     assert recovery_files(state) == []
 
 
@@ -244,14 +244,14 @@ def test_a_put_that_takes_too_long_has_failed(
     monkeypatch.setattr(tokenrecovery, "RETRY_SECONDS", (0.0,))
     store = command_store(kept, put=["sleep", "30"])
     with pytest.raises(OperationFailedError, match="took longer than"):
-        store.write(NEW)
+        store.write(NEW, replaced=Secret(FIRST))
     assert len(recovery_files(state)) == 1
 
 
 def test_a_put_that_is_not_there_has_failed(kept: Path, state: Path) -> None:
     store = command_store(kept, put=["no-such-command-here"])
     with pytest.raises(OperationFailedError, match="No such file"):
-        store.write(NEW)
+        store.write(NEW, replaced=Secret(FIRST))
     assert len(recovery_files(state)) == 1
 
 
@@ -266,7 +266,7 @@ def test_a_token_that_can_be_kept_nowhere_is_called_lost(
 
     monkeypatch.setattr(tokenrecovery, "write_durably", full)
     with pytest.raises(OperationFailedError, match="stored nowhere") as caught:
-        store.write(NEW)
+        store.write(NEW, replaced=Secret(FIRST))
     assert "No space left" in str(caught.value)
     assert "this grant is lost" in caught.value.tokens
     assert NEW.reveal() not in str(caught.value)
@@ -277,7 +277,7 @@ def test_a_command_without_put_takes_no_token(kept: Path) -> None:
     assert not store.writable
     assert store.read() == Secret(FIRST)
     with pytest.raises(OperationFailedError, match="has no put"):
-        store.write(NEW)
+        store.write(NEW, replaced=Secret(FIRST))
 
 
 @pytest.mark.parametrize("argv", [["true"], ["false"], ["no-such-command"], ["echo", "two words"]])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,11 +17,6 @@ def test_a_secret_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) 
 def test_a_secret_is_read_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("from-a-file\n")
     assert SecretReference(file=tmp_path / "token").read().reveal() == "from-a-file"
-
-
-def test_a_secret_is_read_from_a_command() -> None:
-    command = (sys.executable, "-c", "print('from-a-command')")
-    assert SecretReference(command=command).read().reveal() == "from-a-command"
 
 
 def test_a_secret_s_file_is_sought_in_the_working_folder(

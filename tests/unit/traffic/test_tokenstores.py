@@ -30,7 +30,7 @@ def test_a_file_is_read_and_written(tmp_path: Path) -> None:
     store = file_store(write_token(tmp_path / "token"))
     assert store.writable
     assert store.read() == Secret(FIRST)
-    store.write(NEW)
+    store.write(NEW, replaced=Secret(FIRST))
     assert store.read() == NEW
     assert (tmp_path / "token").read_text() == f"{NEW.reveal()}\n"
 
@@ -95,7 +95,7 @@ def test_a_file_in_a_folder_that_everybody_can_write_is_refused(tmp_path: Path) 
     (tmp_path / "open").mkdir()
     path = write_token(tmp_path / "open" / "token")
     path.parent.chmod(0o777)
-    with pytest.raises(ConfigError, match="everybody may replace it"):
+    with pytest.raises(ConfigError, match="any user may replace it"):
         file_store(path).read()
     path.parent.chmod(0o1777)  # as /tmp is
     assert file_store(path).read() == Secret(FIRST)
@@ -106,7 +106,7 @@ def test_a_link_stays_a_link_and_shares_its_file_s_lock(tmp_path: Path) -> None:
     path, link = write_token(tmp_path / "secrets" / "token"), tmp_path / "token"
     link.symlink_to(Path("secrets/token"))
     store = file_store(link)
-    store.write(NEW)
+    store.write(NEW, replaced=Secret(FIRST))
     assert link.is_symlink()
     assert path.read_text().strip() == NEW.reveal()
     with store.locked():

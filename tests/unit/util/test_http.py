@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from sfcutover.errors import ConfigError, NetworkError
-from sfcutover.util.http import check_url, network_error
+from sfcutover.util.http import check_url, is_loopback_url, network_error
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,40 @@ def test_a_password_in_a_url_is_refused_and_never_shown(scheme: str) -> None:
     with pytest.raises(ConfigError, match="holds credentials") as caught:
         check_url(f"{scheme}://somebody:hunter2@127.0.0.1", "cutover.yaml:9")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost",
+        "https://LOCALHOST:8443/x",
+        "http://127.0.0.1:1",
+        "http://127.255.255.254",
+        "http://[::1]:8080",
+        "http://someone@127.0.0.1",
+    ],
+)
+def test_a_url_of_this_machine_is_known(url: str) -> None:
+    assert is_loopback_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost",
+        "http://",
+        "http://[",
+        "http://]",
+        "http://127.0.0.1.example.com",
+        "http://127.0.0.1@example.com",
+        "http://localhost.example.com",
+        "http://128.0.0.1",
+        "http://0.0.0.0",
+        "http://[::2]",
+        "http://example.com#@127.0.0.1",
+        "http://example.com/127.0.0.1",
+    ],
+)
+def test_any_other_url_is_elsewhere(url: str) -> None:
+    assert not is_loopback_url(url)

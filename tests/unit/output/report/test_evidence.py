@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.unit.output.report.stories import document, rolled_back
-from tests.unit.output.report.story import Story
+from tests.unit.output.report.stories import document, done, rolled_back
+from tests.unit.output.report.story import TARGET, Story
 
 
 def test_equal_ids_of_two_targets_are_distinguished() -> None:
@@ -22,3 +22,10 @@ def test_the_redemption_through_the_old_egress_is_the_canarys_too() -> None:
     before = document(story).canary.redeemed
     story.step("prove-old", 108, 109, evidence={"via": "old", "outcome": "redeemed"})
     assert document(story).canary.redeemed == before + 1
+
+
+def test_a_watch_that_fails_says_why() -> None:
+    story = done()
+    story.end_step("watch", 131, TARGET, problem="the canary's token is refused")
+    (watch,) = document(story).watches
+    assert watch.outcome == "the canary's token is refused"

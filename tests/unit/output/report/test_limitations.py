@@ -153,6 +153,20 @@ def test_a_run_that_was_rolled_back_names_what_was_not_redeemed_through_since() 
     assert not any("restored" in each for each in document(story).unproven)
 
 
+def test_a_redemption_before_an_address_was_restored_does_not_count() -> None:
+    story = rolled_back()
+    for number in range(5):
+        story.traffic([105], f"192.0.2.{number}")  # others, which have one row
+    (sentence,) = [each for each in document(story).unproven if "restored" in each]
+    assert sentence.startswith(f"{OLD[0]}, {OLD[1]}: restored on the list")
+
+
+def test_a_redemption_in_the_second_of_the_removal_may_be_from_before() -> None:
+    story = done()
+    story.traffic([67], OLD[0])  # LoginTime has whole seconds; remove-old ended at 66
+    assert document(story).unproven == []
+
+
 @pytest.mark.parametrize("story", [failed(), rolled_back()])
 def test_a_run_that_is_not_done_never_has_nothing_unproven(story: Story) -> None:
     assert document(story).unproven[0].startswith("The run is not done (")

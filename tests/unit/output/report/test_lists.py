@@ -13,7 +13,16 @@ from sfcutover.output.report.lists import hashes, holds
 from sfcutover.output.report.render import changes
 from tests.support import SECURITY_NAME, SECURITY_PATH
 from tests.unit.output.report.stories import document, done, removed_by_hand, rolled_back
-from tests.unit.output.report.story import NEW, NOON, OLD, TARGET, Story, hashed, proof
+from tests.unit.output.report.story import (
+    NEW,
+    NOON,
+    OLD,
+    TARGET,
+    Story,
+    hashed,
+    phase_document,
+    proof,
+)
 
 
 def test_each_phase_is_listed_once_with_when_it_was_live() -> None:
@@ -62,6 +71,22 @@ def test_a_phase_that_was_never_read_back_is_not_live() -> None:
     found = document(story)
     assert [each.live for each in found.phases] == [None]
     assert found.steps[0].problems == ["packaging: it did not take"]
+
+
+def test_an_earlier_read_back_does_not_make_a_later_plan_live() -> None:
+    story = done()
+    again = phase_document("add-new").model_copy(update={"package_sha256": "another"})
+    story.tell(128, "planned", "add-new", TARGET, phase=again.model_dump(mode="json"))
+    assert [each.live is not None for each in document(story).phases] == [True, True, False]
+
+
+def test_a_step_that_was_canceled_has_read_nothing_back() -> None:
+    story = Story()
+    story.begin()
+    story.deploy("add-new", 5, OLD + NEW)
+    story.plan("remove-old", 20)
+    story.end_step("remove-old", 21, TARGET, {"canceled": True, "phase": "remove-old"})
+    assert [each.live is not None for each in document(story).phases] == [True, False]
 
 
 def test_restoring_within_the_watch_is_a_phase_too() -> None:
@@ -144,7 +169,7 @@ def test_a_removal_whose_fate_is_unknown_may_be_this_runs(seen: bool, mine: bool
     story.plan("remove-old", 91.2)
     story.tell(91.3, "deployment-sending", "remove-old", TARGET, phase="remove-old", latest=None)
     if seen:
-        story.tell(91.4, "deployment-unseen", "remove-old", TARGET, phase="remove-old")
+        story.tell(91.4, "deployment-never-received", "remove-old", TARGET, phase="remove-old")
     found = document(story)
     assert any("by someone else" in each for each in found.unproven) is not mine
     assert found.boundaries[-1].name == f"remove-old {'live' if mine else 'already done'}"

@@ -311,6 +311,15 @@ def test_the_same_change_on_many_targets_is_listed_once() -> None:
     assert [each.targets for each in found.steps if each.step == "add-new"] == [20]
 
 
+def test_the_targets_of_a_change_are_in_the_order_of_the_run() -> None:
+    story = Story(("one", "two"))
+    story.begin()
+    for at, name in ((5, "two"), (15, "one")):
+        story.deploy("add-new", at, OLD + NEW, name)
+    (change,) = changes(document(story))
+    assert [phase.target for phase, _ in change.targets] == ["one", "two"]
+
+
 def test_the_text_chart_says_the_same() -> None:
     lines = text_chart(Report.of(rolled_back().data()))
     ruler, *rows = [line[19:] for line in lines]

@@ -1,4 +1,4 @@
-"""What the demo's environment does to the org: edits by hand and an application's traffic."""
+"""The demo's application against an org."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sfcutover.cli.demo.application import Application, redeem
-from sfcutover.cli.demo.environment import add_by_hand, remove_by_hand
-from sfcutover.emulator.emulator import Emulator
+from sfcutover.emulator import Emulator
 from tests.integration.cli.harness import eventually
 
 
@@ -16,16 +15,6 @@ from tests.integration.cli.harness import eventually
 def org() -> Iterator[Emulator]:
     with Emulator() as emulator:
         yield emulator
-
-
-def test_an_edit_by_hand_asks_no_gate(org: Emulator) -> None:
-    remove_by_hand(org, org.scenario.old)
-    add_by_hand(org, org.scenario.new)
-    before, between, after = org.allowlist_history
-    old, new = org.scenario.old[1], org.scenario.new[1]
-    assert (before.holds(old), between.holds(old), after.holds(old)) == (True, False, False)
-    assert (before.holds(new), between.holds(new), after.holds(new)) == (False, False, True)
-    assert after.holds("192.0.2.64")  # belongs to neither side
 
 
 def test_the_application_follows_the_proxy_and_keeps_its_tokens(org: Emulator) -> None:

@@ -1,0 +1,222 @@
+"""A1: times are compared within one clock, and silence is not taken for quiet."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from tests.chaos.world import NEW, OLD, ROOT, Customers, World
+from tests.integration.truth.conftest import OpenWorld
+from tests.integration.truth.scene import (
+    blocked_customers,
+    configure_part,
+    removed_at,
+)
+
+SILENCE = "nothing shows that customers have left"
+TRAFFIC_MOVED = "--traffic-moved"
+REMOVE = ("deploy", "remove-old", "--yes")
+HOUR = 3600.0
+
+
+@contextmanager
+def customers_on_old(here: World) -> Iterator[Customers]:
+    """An application that the switch command does not reach: it stays on the old addresses."""
+    configure_part(here, "switch", apply=["true"], revert=["true"])
+    customers = Customers(here.emulator, here.folder, pause=0.4)
+    with customers.at_work():
+        yield customers
+
+
+def call_at(here: World, offset: str, *words: str) -> tuple[int, str]:
+    """The command on a machine whose clock is off by that much, as faketime writes it."""
+    done = subprocess.run(
+        [
+            "faketime",
+            "--exclude-monotonic",
+            "-f",
+            offset,
+            sys.executable,
+            "-m",
+            "sfcutover",
+            *words,
+        ],
+        cwd=here.folder,
+        env=here.environment | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("offset", "settle"), [(-120.0, "300ms"), (-9.0, "8s")], ids=["120 s behind", "9 s behind"]
+)
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A1: with the org's clock behind, customers on old addresses are not seen",
+)
+def test_customers_on_old_addresses_are_seen_whatever_the_clocks(
+    open_world: OpenWorld, offset: float, settle: str
+) -> None:
+    here = open_world(clock_offset_seconds=offset)
+    configure_part(here, "verify", settle=settle)
+    with customers_on_old(here):
+        code, out = here.call("run", "--yes")
+    assert blocked_customers(here.emulator) == [], out
+    assert code != 0
+    assert set(OLD) <= here.live
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A1: with the org's clock ahead, customers who have left seem to be there still",
+)
+def test_customers_who_have_left_are_no_obstacle_to_a_clock_ahead(open_world: OpenWorld) -> None:
+    """Redemptions from before the proof stay before it, whichever clock dates them."""
+    here = open_world(clock_offset_seconds=300)
+    customers = Customers(here.emulator, here.folder, pause=0.4)
+    with customers.at_work():
+        code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert customers.failures == []
+
+
+@pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A1: settle is counted from another machine's clock",
+)
+def test_settle_is_not_shortened_by_a_machine_whose_clock_is_behind(here: World) -> None:
+    """The evidence comes from there: it looks 55 seconds older than it is."""
+    configure_part(here, "verify", settle="15s")
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    code, out = call_at(here, "-55s", "verify", "--out", "evidence.json")
+    assert code == 0, out
+    proven = here.emulator.redemptions[-1].time
+    code, out = here.call(*REMOVE, "--evidence", "evidence.json")
+    assert code == 0, out
+    assert removed_at(here) - proven >= timedelta(seconds=15)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A1: max_age is counted by this machine's clock, not the org's",
+)
+def test_max_age_is_counted_in_the_clock_of_the_org(here: World) -> None:
+    """The org's clock says 25 hours; the machine's clock is as much behind."""
+    for words in (("deploy", "add-new", "--yes"), ("verify", "--out", "evidence.json")):
+        code, out = here.call(*words)
+        assert code == 0, out
+    here.emulator.set_clock_offset(25 * HOUR)
+    code, out = here.call(*REMOVE, "--evidence", "evidence.json")
+    assert code in (0, 5), out
+    redeemed_since = {one.source for one in here.emulator.redemptions[2:]}
+    assert code == 5 or redeemed_since >= set(NEW), "old evidence was taken"
+
+
+def no_history(open_world: OpenWorld) -> World:
+    """An org that shows its LoginHistory to nobody."""
+    return open_world(login_history="unavailable")
+
+
+def late_history(open_world: OpenWorld) -> World:
+    """An org whose LoginHistory shows nothing in time, the canary's redemptions neither."""
+    return open_world(login_history="delayed", login_history_delay_seconds=HOUR)
+
+
+SILENT = pytest.mark.parametrize("silent", [no_history, late_history])
+OpenSilent = Callable[[OpenWorld], World]
+
+
+@SILENT
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A1: a LoginHistory that shows nothing is taken for quiet, and customers are refused",
+)
+def test_a_run_asks_where_nothing_shows_that_customers_have_left(
+    open_world: OpenWorld, silent: OpenSilent
+) -> None:
+    here = silent(open_world)
+    with customers_on_old(here):
+        code, out = here.call("run", "--yes")
+    assert blocked_customers(here.emulator) == []
+    assert code == 75, out
+    assert SILENCE in out
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A1: no approval shows that nothing says whether customers have left",
+)
+def test_one_approval_that_showed_it_is_the_answer(open_world: OpenWorld) -> None:
+    """--pause-before remove-old asks anyway: one question, which shows the sentence."""
+    here = no_history(open_world)
+    code, out = here.call("run", "--yes", "--pause-before", "remove-old")
+    assert code == 75, out
+    assert SILENCE in out
+    code, out = here.call("approve")
+    assert code == 0, out
+    assert here.live == set(NEW)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A1: run has no --traffic-moved",
+)
+def test_traffic_moved_answers_a_run_and_is_recorded(open_world: OpenWorld) -> None:
+    here = no_history(open_world)
+    code, out = here.call("run", "--yes", TRAFFIC_MOVED)
+    assert code == 0, out
+    _, report = here.call("report", "--format", "md")
+    assert TRAFFIC_MOVED in report
+
+
+@SILENT
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A1: deploy remove-old takes a LoginHistory that shows nothing for quiet",
+)
+def test_remove_old_is_refused_where_nothing_shows_that_customers_have_left(
+    open_world: OpenWorld, silent: OpenSilent
+) -> None:
+    here = silent(open_world)
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    code, out = here.call(*REMOVE)
+    assert code == 5, out
+    assert SILENCE in out
+    assert here.live == {*OLD, *NEW}
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A1: deploy remove-old has no --traffic-moved",
+)
+def test_traffic_moved_lets_remove_old_pass(open_world: OpenWorld) -> None:
+    here = no_history(open_world)
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    code, out = here.call(*REMOVE, TRAFFIC_MOVED)
+    assert code == 0, out
+    assert here.live == set(NEW)

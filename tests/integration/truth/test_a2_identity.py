@@ -1,0 +1,170 @@
+"""A2: a run, a plan and evidence are bound to the org that was reached, not to its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sfcutover.emulator import Emulator, Scenario
+from tests.chaos.world import NEW, OLD, World, world
+from tests.integration.truth.conftest import OpenWorld
+from tests.integration.truth.scene import configure, configure_part, entries
+
+BOTH = {"old": [*OLD, *NEW], "old_egress": list(OLD)}  # old and new are on its list
+PAUSED = ("run", "--yes", "--pause-before", "remove-old")
+EVIDENCE = ("deploy", "remove-old", "--yes", "--evidence", "evidence.json")
+
+
+def from_environment(here: World) -> None:
+    """Have everything that names the org come from the environment."""
+    org = {"access_token": {"env": "SF_ACCESS_TOKEN"}, "instance_url": {"env": "SF_INSTANCE_URL"}}
+    configure(here, targets=[{"name": "packaging", "org": org}])
+    configure_part(here, "verify", token_url={"env": "SFCUTOVER_TOKEN_URL"})
+    configure_part(here, "egress", echo_url={"env": "SFCUTOVER_ECHO_URL"})
+
+
+def load(here: World, emulator: Emulator) -> None:
+    """Load another org's environment and canary."""
+    here.environment.update(emulator.environment)
+    token = here.folder / "canary.token"
+    token.write_text(emulator.environment["SF_REFRESH_TOKEN"], encoding="utf-8")
+
+
+def refused_naming(code: int, out: str, *organizations: str) -> None:
+    assert code == 4, out
+    for organization in organizations:
+        assert organization in out
+
+
+@pytest.fixture
+def bound(here: World) -> World:
+    """All of its cutover.yaml comes from the environment."""
+    from_environment(here)
+    return here
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[World]:
+    """Another org, at another URL."""
+    with world(tmp_path / "other", Scenario.model_validate(BOTH)) as one:
+        yield one
+
+
+@pytest.fixture
+def replaced(open_world: OpenWorld) -> World:
+    """Another org can stand behind the same URL."""
+    here = open_world(second_org=BOTH)
+    from_environment(here)
+    return here
+
+
+def replace_org(here: World) -> tuple[str, str]:
+    """Put the other org behind the URL, with its environment; both organization ids."""
+    first = here.emulator.organization_id
+    here.emulator.use_org(2)
+    load(here, here.emulator)
+    return first, here.emulator.organization_id
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A2: a run takes the old addresses off the list of another org",
+)
+def test_a_run_refuses_another_org_from_the_environment(bound: World, other: World) -> None:
+    bound.call(*PAUSED)
+    load(bound, other.emulator)
+    before = entries(other.emulator)
+    code, out = bound.call("approve")
+    assert entries(other.emulator) == before
+    refused_naming(code, out, bound.emulator.organization_id, other.emulator.organization_id)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A2: a run takes the old addresses off another org behind the same URL",
+)
+def test_a_run_refuses_another_org_behind_the_same_url(replaced: World) -> None:
+    replaced.call(*PAUSED)
+    organizations = replace_org(replaced)
+    before = entries(replaced.emulator)
+    code, out = replaced.call("approve")
+    assert entries(replaced.emulator) == before
+    refused_naming(code, out, *organizations)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A2: a plan is deployed to another org behind the same URL",
+)
+def test_a_plan_refuses_another_org(open_world: OpenWorld) -> None:
+    here = open_world(second_org={})
+    from_environment(here)
+    code, out = here.call("plan", "--out", "plan.json")
+    assert code == 0, out
+    organizations = replace_org(here)
+    code, out = here.call("deploy", "add-new", "--plan", "plan.json", "--yes")
+    assert here.emulator.deployments == []
+    refused_naming(code, out, *organizations)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A2: evidence of one org lets the old addresses of another one go",
+)
+def test_evidence_of_another_org_is_refused(replaced: World) -> None:
+    for words in (("deploy", "add-new", "--yes"), ("verify", "--out", "evidence.json")):
+        code, out = replaced.call(*words)
+        assert code == 0, out
+    organizations = replace_org(replaced)
+    code, out = replaced.call(*EVIDENCE)
+    assert replaced.emulator.deployments == []
+    refused_naming(code, out, *organizations)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A2: a way back that was recorded in one org is deployed to another",
+)
+def test_a_rollback_refuses_another_org(replaced: World) -> None:
+    code, out = replaced.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    organizations = replace_org(replaced)
+    code, out = replaced.call("rollback", "--to", "baseline", "--yes")
+    assert replaced.emulator.deployments == []
+    refused_naming(code, out, *organizations)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A2: a run continues with the canary of another user",
+)
+def test_a_run_refuses_the_canary_of_another_user(here: World) -> None:
+    here.call(*PAUSED)
+    token = here.emulator.issue_grant("somebody-else")
+    (here.folder / "canary.token").write_text(token, encoding="utf-8")
+    code, out = here.call("approve")
+    assert code == 4, out
+    assert here.live == {*OLD, *NEW}
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A2: evidence is bound to the instance, so an org that migrated is refused",
+)
+def test_the_same_org_under_another_url_is_accepted(bound: World) -> None:
+    for words in (("deploy", "add-new", "--yes"), ("verify", "--out", "evidence.json")):
+        code, out = bound.call(*words)
+        assert code == 0, out
+    bound.environment["SF_INSTANCE_URL"] = bound.emulator.url.replace("127.0.0.1", "localhost")
+    code, out = bound.call(*EVIDENCE)
+    assert code == 0, out
+    assert bound.live == set(NEW)

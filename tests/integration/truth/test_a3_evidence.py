@@ -1,0 +1,125 @@
+"""A3: a proof counts only for redemptions after the component last changed."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from itertools import pairwise
+
+import pytest
+
+from sfcutover.emulator import Edit
+from tests.chaos.world import NEW, OLD, World
+from tests.integration.truth.scene import configure_part, proven_between, removed_at
+
+REMOVE = ("deploy", "remove-old", "--yes", "--evidence", "evidence.json")
+
+
+@pytest.fixture
+def proven(here: World) -> World:
+    """The new addresses are on the list, and evidence.json proves them."""
+    for words in (("deploy", "add-new", "--yes"), ("verify", "--out", "evidence.json")):
+        code, out = here.call(*words)
+        assert code == 0, out
+    return here
+
+
+def added_at(here: World) -> datetime:
+    """When a new address came on the list the last time."""
+    history = here.emulator.allowlist_history
+    return next(
+        after.time
+        for before, after in reversed(list(pairwise(history)))
+        if after.holds(NEW[0]) and not before.holds(NEW[0])
+    )
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A3: evidence counts although the list was put back and forth since",
+)
+def test_evidence_is_void_after_the_list_went_back_and_forth(proven: World) -> None:
+    for state in (0, -2):  # the baseline, and the one with old and new again
+        proven.emulator.set_edit(Edit(restore=state))
+    assert proven.live == {*OLD, *NEW}
+    code, out = proven.call(*REMOVE)
+    assert code == 0, out  # it verifies again by itself
+    assert proven_between(proven, added_at(proven), removed_at(proven))
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A3: evidence counts although the component was saved since",
+)
+def test_evidence_is_void_after_a_save_that_leaves_the_addresses(proven: World) -> None:
+    """A changed description: the addresses are the same, and yet the list is another one."""
+    proven.emulator.set_edit(Edit.model_validate({"describe": [{"range": NEW[0]}]}))
+    saved = datetime.now(UTC)
+    code, out = proven.call(*REMOVE)
+    assert code == 0, out
+    assert proven_between(proven, saved, removed_at(proven))
+
+
+def test_another_deployment_of_the_org_voids_nothing(proven: World) -> None:
+    other = {"type": "ExtlClntAppOauthSettings", "add": [{"range": "192.0.2.9"}], "by": "deploy"}
+    proven.emulator.set_edit(Edit.model_validate(other))
+    redeemed = len(proven.emulator.redemptions)
+    code, out = proven.call(*REMOVE)
+    assert code == 0, out
+    assert len(proven.emulator.redemptions) == redeemed
+
+
+def test_a_run_proves_again_what_was_removed_during_the_switch(here: World) -> None:
+    """A rollback from another folder while the switch command runs."""
+    elsewhere = here.folder / "elsewhere"
+    elsewhere.mkdir()
+    here.call("plan", "--out", "elsewhere/plan.json")
+    move = 'read released < gate; echo "$SFCUTOVER_DIRECTION" >> switches; echo new > egress'
+    configure_part(here, "switch", apply=["sh", "-c", move])
+    os.mkfifo(here.folder / "gate")
+    process = here.start("run", "--yes")
+    with (here.folder / "gate").open("w") as gate:  # opens when the switch command reads it
+        state = here.environment["STATE_URL"]
+        here.environment["STATE_URL"] = f"sqlite:///{elsewhere}/state.db"
+        words = ("rollback", "--to", "baseline", "--plan", "elsewhere/plan.json", "--yes")
+        code, out = here.call(*words)
+        assert code == 0, out
+        assert here.live == set(OLD)
+        here.environment["STATE_URL"] = state
+        gate.write("go\n")
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, out
+    assert proven_between(here, added_at(here), removed_at(here)), out
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A3: a run that adds the new addresses again moves traffic on its earlier proof",
+)
+def test_traffic_moves_on_no_proof_from_before_the_addresses_came_back(here: World) -> None:
+    """The list goes back to the baseline while the run waits before the switch."""
+    here.call("run", "--yes", "--pause-before", "switch")
+    here.emulator.set_edit(Edit(restore=0))
+    assert here.live == set(OLD)
+    code, out = here.call("approve")
+    assert code == 0, out
+    switched = datetime.fromtimestamp((here.folder / "switches").stat().st_mtime, UTC)
+    assert proven_between(here, added_at(here), switched)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A3: a run removes on a proof from before the list went back and forth",
+)
+def test_a_run_proves_again_after_the_list_went_back_and_forth(here: World) -> None:
+    here.call("run", "--yes", "--pause-before", "remove-old")
+    for state in (0, -2):
+        here.emulator.set_edit(Edit(restore=state))
+    assert here.live == {*OLD, *NEW}
+    code, out = here.call("approve")
+    assert code == 0, out
+    assert proven_between(here, added_at(here), removed_at(here))

@@ -1,0 +1,202 @@
+"""A4: every way back restores what was there before the cutover, and removes nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from sfcutover.emulator import Fault
+from tests.chaos.world import NEW, OLD, World
+from tests.integration.cli.harness import range_xml, with_entry
+from tests.integration.truth.conftest import OpenWorld
+from tests.integration.truth.scene import (
+    PARTNER,
+    change_list,
+    configure,
+    describe,
+    entries,
+    entry,
+    policy,
+)
+
+DESCRIBED = {OLD[0]: "proxy a", OLD[1]: "proxy b"}
+TO_BASELINE = ("rollback", "--to", "baseline", "--yes")
+TIMEOUT = "sessionTimeoutInMinutes"
+
+
+@pytest.fixture
+def shared(open_world: OpenWorld) -> World:
+    """An org in which a partner's entry is one of the new addresses."""
+    return open_world(unrelated=[{"range": NEW[0], "description": PARTNER}])
+
+
+@pytest.fixture
+def described(here: World) -> World:
+    """The old entries have descriptions."""
+    describe(here.emulator, DESCRIBED)
+    return here
+
+
+def roll_back_by_watch(here: World) -> None:
+    """A run whose watch fails and that restores the old addresses by itself."""
+    process = here.start("run", "--yes")
+    here.wait_for("watch-begun")
+    here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=4))
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 5, out
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A4: rollback --to baseline removes an entry that stood there before add-new",
+)
+def test_rollback_keeps_an_entry_that_was_there_before_a_command_deployed(shared: World) -> None:
+    before = entries(shared.emulator)
+    code, out = shared.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    code, out = shared.call(*TO_BASELINE)
+    assert code == 0, out
+    assert entries(shared.emulator) == before
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A4: rollback --to baseline does not use the baseline that a finished run recorded",
+)
+def test_rollback_beside_a_finished_run_keeps_what_was_there_before_it(shared: World) -> None:
+    before = entries(shared.emulator)
+    code, out = shared.call("run", "--yes")
+    assert code == 0, out
+    code, out = shared.call(*TO_BASELINE)
+    assert code == 0, out
+    assert entries(shared.emulator) == before
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A4: deploy remove-new removes an entry that stood there before add-new",
+)
+def test_remove_new_keeps_an_entry_that_was_there_before(shared: World) -> None:
+    code, out = shared.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    code, out = shared.call("deploy", "remove-new", "--yes")
+    assert code == 0, out
+    assert entry(NEW[0], PARTNER) in entries(shared.emulator)
+    assert entry(NEW[1]) not in entries(shared.emulator)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A4: rollback restores old entries without their descriptions",
+)
+def test_rollback_restores_descriptions(described: World) -> None:
+    code, out = described.call("run", "--yes")
+    assert code == 0, out
+    code, out = described.call("rollback", "--yes")
+    assert code == 0, out
+    wanted = {entry(address, text) for address, text in DESCRIBED.items()}
+    assert wanted <= set(entries(described.emulator))
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A4: the automatic rollback restores old entries without their descriptions",
+)
+def test_the_automatic_rollback_restores_descriptions(described: World) -> None:
+    roll_back_by_watch(described)
+    wanted = {entry(address, text) for address, text in DESCRIBED.items()}
+    assert wanted <= set(entries(described.emulator))
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A4: old entries come back at the end of the list",
+)
+def test_rollback_restores_the_order(here: World) -> None:
+    before = entries(here.emulator)
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    code, out = here.call(*TO_BASELINE)
+    assert code == 0, out
+    assert entries(here.emulator) == before
+
+
+@pytest.mark.parametrize("planned", [False, True], ids=["without plan", "with plan"])
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A4: a policy that add-new changed stays changed after rollback --to baseline",
+)
+def test_rollback_restores_policies_after_the_ranges(here: World, planned: bool) -> None:
+    configure(here, policies={TIMEOUT: 30})
+    before = policy(here.emulator, TIMEOUT)
+    plan = ("--plan", "plan.json") if planned else ()
+    if planned:
+        code, out = here.call("plan", "--out", "plan.json")
+        assert code == 0, out
+    code, out = here.call("deploy", "add-new", "--yes", *plan)
+    assert code == 0, out
+    assert policy(here.emulator, TIMEOUT) == "30"
+    sent = len(here.emulator.deployments)
+    code, out = here.call(*TO_BASELINE, *plan)
+    assert code == 0, out
+    assert policy(here.emulator, TIMEOUT) == before
+    assert len(here.emulator.deployments) >= sent + 2  # ranges alone, then policies
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A4: after a run that failed at the switch, its policy value stays",
+)
+def test_rollback_after_a_failed_run_restores_policies(here: World) -> None:
+    configure(here, policies={TIMEOUT: 30}, switch={"apply": ["false"], "revert": ["true"]})
+    before = policy(here.emulator, TIMEOUT)
+    code, out = here.call("run", "--yes")
+    assert code == 1, out
+    code, out = here.call(*TO_BASELINE)
+    assert code == 0, out
+    assert policy(here.emulator, TIMEOUT) == before
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A4: a later run takes the list that an earlier one left for its baseline",
+)
+def test_a_later_run_inherits_the_baseline(shared: World) -> None:
+    """The earlier run added 127.0.0.22 only, and ended; the later one goes back."""
+    before = entries(shared.emulator)
+    shared.call("run", "--yes", "--pause-before", "switch")
+    code, out = shared.call("cancel")
+    assert code == 0, out
+    shared.call("run", "--yes", "--again", "--pause-before", "switch")
+    code, out = shared.call("cancel")
+    assert code == 0, out
+    code, out = shared.call(*TO_BASELINE)
+    assert code == 0, out
+    assert entries(shared.emulator) == before
+
+
+@pytest.mark.parametrize(
+    "words", [TO_BASELINE, ("deploy", "remove-new", "--yes")], ids=["rollback", "remove-new"]
+)
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A4: without a record of the baseline, new addresses are removed on a guess",
+)
+def test_without_a_record_nothing_is_removed(here: World, words: tuple[str, ...]) -> None:
+    """The new addresses stand there, and no deployment of this cutover was recorded."""
+    for address in NEW:
+        change_list(here.emulator, with_entry(range_xml(address, address)))
+    code, out = here.call(*words)
+    assert code == 4, out
+    assert "--plan" in out
+    assert here.live == {*OLD, *NEW}
+    assert here.emulator.deployments == []

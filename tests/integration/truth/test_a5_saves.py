@@ -1,0 +1,102 @@
+"""A5: what a colleague saves between our read and the org's commit is restored or reported."""
+
+from __future__ import annotations
+
+import pytest
+
+from sfcutover.emulator import Edit
+from tests.chaos.world import NEW, OLD, World
+from tests.integration.truth.conftest import OpenWorld
+from tests.integration.truth.scene import OFFICE, entries, entry
+
+COLLEAGUE = "Casey Colleague"
+ADDED = "192.0.2.200"
+DESCRIBED = "billing system"
+ADD = ({"range": ADDED, "description": DESCRIBED},)
+
+
+@pytest.fixture
+def slow(open_world: OpenWorld) -> World:
+    """An org that takes two seconds for a deployment."""
+    return open_world(deploy_seconds=2)
+
+
+def set_edit(here: World, **keys: object) -> None:
+    here.emulator.set_edit(Edit.model_validate(keys))
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A5: an entry that is saved while our deployment is pending vanishes",
+)
+def test_an_entry_that_is_saved_while_ours_is_pending_comes_back(slow: World) -> None:
+    set_edit(slow, of="checkDeployStatus", when="before", add=ADD)
+    slow.call("deploy", "add-new", "--yes")
+    assert entry(ADDED, DESCRIBED) in entries(slow.emulator)
+    assert slow.live == {*OLD, *NEW}
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A5: an entry that is saved just before our commit vanishes, and the exit code is 0",
+)
+def test_an_entry_that_nothing_read_is_reported_by_whom(slow: World) -> None:
+    set_edit(slow, of="deployment", when="before", add=ADD)
+    code, out = slow.call("deploy", "add-new", "--yes")
+    assert code == 4, out
+    assert COLLEAGUE in out
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A5: an entry that a colleague removes comes back with our commit, without a word",
+)
+def test_an_entry_that_a_colleague_removed_is_reported_and_not_removed_again(slow: World) -> None:
+    set_edit(slow, of="deployment", when="before", remove=["192.0.2.64-192.0.2.71"])
+    code, out = slow.call("deploy", "add-new", "--yes")
+    assert code == 4, out
+    assert COLLEAGUE in out
+    assert slow.emulator.allowlist_history[-1].holds(OFFICE)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A5: what a removal overwrote stands in no report",
+)
+def test_after_a_removal_the_watch_continues_and_the_report_warns(slow: World) -> None:
+    set_edit(slow, of="deployment", when="before", nth=2, add=ADD)
+    _, out = slow.call("run", "--yes")
+    assert slow.live == set(NEW), out
+    kinds = [event["kind"] for event in slow.events()]
+    assert "watch-begun" in kinds
+    _, report = slow.call("report", "--format", "md")
+    assert COLLEAGUE in report
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A5: a phase is sent behind a colleague's pending deployment, and undoes it",
+)
+def test_no_phase_is_sent_while_a_colleagues_deployment_is_pending(here: World) -> None:
+    set_edit(here, of="retrieve", when="after", add=ADD, by="deploy", seconds=3)
+    here.call("deploy", "add-new", "--yes")
+    assert entry(ADDED, DESCRIBED) in entries(here.emulator)
+    assert here.live == {*OLD, *NEW}
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="A5: a run sends a phase behind a colleague's pending deployment, and undoes it",
+)
+def test_a_run_sends_no_removal_while_a_colleagues_deployment_is_pending(here: World) -> None:
+    _, out = here.call("run", "--yes", "--pause-before", "remove-old")
+    assert here.live == {*OLD, *NEW}, out
+    set_edit(here, of="retrieve", when="after", add=ADD, by="deploy", seconds=3)
+    _, out = here.call("approve")
+    assert entry(ADDED, DESCRIBED) in entries(here.emulator), out

@@ -1,0 +1,239 @@
+"""B: what passes is not a refusal, what is pending is not the past, and whose block it is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from sfcutover.emulator import Edit, Fault
+from tests.chaos.world import NEW, OLD, World, fleet
+from tests.integration.cli.harness import eventually
+from tests.integration.truth.conftest import OpenWorld
+from tests.integration.truth.scene import configure
+
+LOCKED_CODE = {"code": "ALREADY_IN_PROCESS"}
+LOCKED_COMPONENT = {"message": "admin operation already in progress"}
+AS_BEFORE = "the lists are as they were before"
+BACK = "the old addresses are back"
+LOCKED_OUT = "locked out"
+
+
+def locked(here: World, skip: int, **how: str) -> None:
+    """One deployment ends as Failed because another one holds the org."""
+    fault = {"kind": "failed", "operation": "deploy", "skip": skip, "count": 1}
+    here.emulator.set_fault(Fault.model_validate(fault | how))
+
+
+def refuse(here: World, operation: str, code: str, count: int) -> None:
+    fault = {"kind": "refuse", "operation": operation, "code": code, "count": count}
+    here.emulator.set_fault(Fault.model_validate(fault))
+
+
+@pytest.mark.parametrize("how", [LOCKED_CODE, LOCKED_COMPONENT], ids=["code", "component"])
+@pytest.mark.parametrize("skip", [0, 1], ids=["add-new", "remove-old"])
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="B: a deployment that a lock ended is taken for a refusal, and the run rolls back",
+)
+def test_a_locked_org_is_waited_for(here: World, skip: int, how: dict[str, str]) -> None:
+    """errorStatusCode ALREADY_IN_PROCESS, or a component that says so."""
+    locked(here, skip, **how)
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert here.phases == [*["Succeeded"] * skip, "Failed", *["Succeeded"] * (2 - skip)]
+    assert here.live == set(NEW)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="B: one target's locked org takes add-new from the other, too",
+)
+def test_a_locked_org_costs_no_other_target_anything(tmp_path: Path) -> None:
+    with fleet(tmp_path / "world", 2) as whole:
+        whole.emulators[1].set_fault(
+            Fault.model_validate({"kind": "failed", "operation": "deploy"} | LOCKED_CODE)
+        )
+        code, out = whole.first.call("run", "--yes", "--pause-before", "switch")
+        assert [whole.live(each) for each in whole.emulators] == [{*OLD, *NEW}] * 2, out
+        assert code in (69, 75)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="B: deploy takes a lock for a refusal",
+)
+def test_deploy_sends_a_phase_again_that_a_lock_ended(here: World) -> None:
+    locked(here, 0, **LOCKED_CODE)
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    assert here.live == {*OLD, *NEW}
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="B: REQUEST_LIMIT_EXCEEDED while add-new is polled rolls the run back",
+)
+def test_a_limit_while_add_new_is_polled_is_waited_for(open_world: OpenWorld) -> None:
+    """The deployment is pending meanwhile, and lands."""
+    here = open_world(deploy_seconds=3)
+    refuse(here, "checkDeployStatus", "REQUEST_LIMIT_EXCEEDED", 1)
+    code, out = here.call("run", "--yes", "--pause-before", "switch")
+    assert AS_BEFORE not in out
+    assert code in (69, 75), out
+    assert here.phases == ["Succeeded"]
+    assert here.live == {*OLD, *NEW}
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="B: REQUEST_LIMIT_EXCEEDED while remove-old is polled rolls the run back",
+)
+def test_a_limit_while_remove_old_is_polled_is_waited_for(open_world: OpenWorld) -> None:
+    here = open_world(deploy_seconds=3)
+    here.call("run", "--yes", "--pause-before", "remove-old")
+    refuse(here, "checkDeployStatus", "REQUEST_LIMIT_EXCEEDED", 1)
+    code, out = here.call("approve")
+    assert BACK not in out
+    assert LOCKED_OUT not in out
+    assert code == 0, out
+    assert here.live == set(NEW)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="B: deploy ends at REQUEST_LIMIT_EXCEEDED while its deployment is pending",
+)
+def test_deploy_polls_through_a_limit(open_world: OpenWorld) -> None:
+    here = open_world(deploy_seconds=3)
+    refuse(here, "checkDeployStatus", "REQUEST_LIMIT_EXCEEDED", 1)
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    assert here.live == {*OLD, *NEW}
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="B: the token endpoint's unknown_error is not tried again",
+)
+def test_an_unknown_error_of_the_token_endpoint_is_tried_again(here: World) -> None:
+    """unknown_error: retry your request."""
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    here.emulator.set_fault(Fault(kind="retry_request", operation="redeem"))
+    code, out = here.call("verify")
+    assert code == 0, out
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="B: a run stops at the token endpoint's unknown_error",
+)
+def test_a_run_passes_an_unknown_error_of_the_token_endpoint(here: World) -> None:
+    here.emulator.set_fault(Fault(kind="retry_request", operation="redeem"))
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert here.live == set(NEW)
+
+
+# What is pending is not the past
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="B: a rollback beside a pending removal lets it land",
+)
+def test_a_rollback_cancels_a_pending_removal(open_world: OpenWorld) -> None:
+    """The restore is sent behind it, and read back after both have ended."""
+    here = open_world(deploy_seconds=4)
+    for words in (("deploy", "add-new", "--yes"), ("deploy", "remove-old", "--yes", "--async")):
+        code, out = here.call(*words)
+        assert code == 0, out
+    code, out = here.call("rollback", "--yes")
+    assert code == 0, out
+    assert all(one.done for one in here.emulator.deployments)
+    assert any(event["operation"] == "cancelDeploy" for event in here.emulator.log)
+    assert here.live == {*OLD, *NEW}
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="B: rollback --to baseline finds nothing to remove while add-new is pending",
+)
+def test_a_rollback_waits_for_what_can_still_land(open_world: OpenWorld) -> None:
+    here = open_world(deploy_seconds=10)
+    code, out = here.call("deploy", "add-new", "--yes", "--async")
+    assert code == 0, out
+    code, out = here.call("rollback", "--to", "baseline", "--yes")
+    assert code == 0, out
+    eventually(lambda: all(one.done for one in here.emulator.deployments))
+    assert here.live == set(OLD)
+
+
+# Whose block is it?
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="B: a block by the user's own rule is not told from the list's",
+)
+def test_the_text_says_that_the_block_is_a_rule_of_the_user(here: World) -> None:
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    here.emulator.set_login_ranges("canary", list(OLD))
+    code, out = here.call("verify")
+    assert code == 5, out
+    assert "profile" in out, "whose rule it probably is"
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="B: a block by the user's own rule moves the traffic back",
+)
+def test_a_rule_of_the_user_moves_no_traffic(here: World) -> None:
+    """After the removal the old addresses come back, as after any address refusal."""
+    configure(here, watch={"duration": "10s", "interval": "300ms", "failures": 2})
+    process = here.start("run", "--yes")
+    here.wait_for("watch-begun")
+    here.emulator.set_login_ranges("canary", list(OLD))
+    out, _ = process.communicate(timeout=60)
+    assert here.live == {*OLD, *NEW}, out
+    assert here.switches == ["apply"]
+    assert "profile" in out, "whose rule it probably is"
+
+
+# How fast a mistake is undone
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="B: a blocked redemption is confirmed at the next interval only",
+)
+def test_a_blocked_canary_is_confirmed_one_second_apart(here: World) -> None:
+    configure(here, watch={"duration": "40s", "interval": "8s", "failures": 2})
+    process = here.start("run", "--yes")
+    here.wait_for("watch-begun")
+    here.emulator.set_edit(Edit(remove=NEW))
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 5, out
+    blocked = next(one.time for one in here.emulator.redemptions if one.result == "blocked")
+    restored = next(
+        one.time
+        for one in here.emulator.allowlist_history
+        if one.time > blocked and one.holds(OLD[0])
+    )
+    assert restored - blocked <= timedelta(seconds=2 + 3)  # failures + 3 s

@@ -1,0 +1,80 @@
+"""Somebody at a terminal, in front of a run."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from sfcutover.cutover.progress import RunProgress
+from sfcutover.output.console import Settings
+from sfcutover.output.live.view import LiveView
+from sfcutover.runs.events import Event
+from tests.unit.cutover.journaled import Story, events_of
+from tests.unit.output.terminal import Terminal
+
+
+class Seat:
+    """Somebody at a terminal, in front of a run."""
+
+    def __init__(self, story: Story, terminal: Terminal, color: str | None = None) -> None:
+        self.story, self.terminal = story, terminal
+        self.console = Console(
+            file=terminal,
+            force_terminal=True,
+            width=terminal.width,
+            height=terminal.height,
+            color_system="standard" if color else None,
+        )
+        self.now = story.events[0].time
+        self.view = LiveView(Settings(), console=self.console, clock=lambda: self.now)
+        self._shown = 0
+
+    def look(self, seconds: float = 0.0) -> str:
+        """What is on the screen so long after the newest event."""
+        for event in self.story.events[self._shown :]:
+            self.view.show(event, self.story.progress)
+            self.now = event.time
+        self._shown = len(self.story.events)
+        self.now += seconds
+        self.view.tick(self.story.progress)
+        return "\n".join(self.terminal.screen)
+
+    def leave(self) -> str:
+        """Everything that stays."""
+        self.view.__exit__(None, None, None)
+        return self.terminal.text
+
+    def resize(self, width: int, height: int) -> None:
+        self.terminal.resize(width, height)
+        self.console.size = (width, height)
+
+
+def seat(story: Story, width: int = 80, height: int = 24, color: str | None = None) -> Seat:
+    return Seat(story, Terminal(width, height), color)
+
+
+def recorded(name: str) -> Story:
+    """A real run, to be told event by event."""
+    story = Story()
+    story.events = events_of(name)
+    return story
+
+
+def line_with(text: str, words: str) -> str:
+    found = [line for line in text.splitlines() if words in line]
+    assert found, f"no {words!r} in\n{text}"
+    return found[0]
+
+
+def paused_late() -> Story:
+    """Before remove-old: ids of both lengths of title, a person, a long message."""
+    story = recorded("done")
+    story.events = story.events[: next(n for n, each in enumerate(story.events) if _removes(each))]
+    story.now = story.events[-1].time
+    story.progress = RunProgress.of(story.events)
+    message = "it takes 127.0.0.11, 127.0.0.12 off the list of packaging, an org of some customers"
+    story.pause("remove-old", message=message)
+    return story
+
+
+def _removes(event: Event) -> bool:
+    return (event.kind, event.step) == ("step-started", "remove-old")

@@ -1,0 +1,320 @@
+"""What the live view shows of a run, on a terminal that shows what a person would see."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from rich.console import Console
+
+from sfcutover.errors import DEFAULT_CONFIG, Command
+from sfcutover.output.console import Settings, use_config
+from sfcutover.output.live.view import LiveView
+from tests.unit.cutover.journaled import RUN, TARGETS, Story
+from tests.unit.output.live.seat import line_with, recorded, seat
+from tests.unit.output.terminal import Terminal
+
+
+def test_a_run_that_went_well_stays_on_the_screen() -> None:
+    at = seat(recorded("done"))
+    for event, progress in at.story.stages():
+        at.now = event.time
+        at.view.show(event, progress)
+        at.view.tick(progress)
+    text = at.leave()
+    assert text.splitlines()[0].startswith(f"{RUN}  done  0:11  Acme_Connector on packaging")
+    steps = [line for line in text.splitlines() if line.startswith(" ✓")]
+    assert len(steps) == 9
+    assert re.search(r"2 deploy add-new, read back +1\.1 s  0Af\w{15}$", text, re.MULTILINE)
+    assert re.search(r"127\.0\.0\.21  new +\d+ +0$", text, re.MULTILINE)
+    assert line_with(text, "in LoginHistory").endswith("  the canary's 10 may be among them")
+    assert "watch: canary redemption: 4 passed" in text
+    assert "redemptions still come from 127.0.0.11" in text
+    assert text.count(RUN) == 1
+    assert at.terminal.cursor_shown
+
+
+def test_steps_wait_run_and_are_done() -> None:
+    story = Story("eu")
+    story.do("probe", "snapshot")
+    story.begin("add-new", "eu")
+    text = seat(story).look(42)
+    assert " ✓ 1 probe" in text
+    assert re.search(r" [⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] 2 deploy add-new, read back +0:42", text)
+    assert " · 3 switch" in text
+    assert text.splitlines()[0].startswith(f"{RUN}  running  0:47  Acme_Connector on eu")
+
+
+def test_a_deployment_has_a_bar() -> None:
+    story = Story("eu")
+    story.begin("add-new", "eu")
+    story.tell("deployment-sent", "add-new", "eu", phase="add-new", id="0Af000000000001AAA")
+    at = seat(story)
+    assert "eu  ░░░░░░░░░░░░  Pending  0Af000000000001AAA" in at.look()
+    seen = {"id": "0Af000000000001AAA", "status": "InProgress", "done": False, "total": 4}
+    story.tell("deployment-progress", "add-new", "eu", **seen, deployed=1)
+    assert "eu  ███░░░░░░░░░ 1/4  InProgress  0Af000000000001AAA" in at.look()
+    seen |= {"status": "Succeeded", "done": True}
+    story.tell("deployment-progress", "add-new", "eu", **seen, deployed=4)
+    story.tell("stage", "add-new", "eu", name="Reading back")
+    assert "████████████ 4/4  Succeeded  0Af000000000001AAA  Reading back" in at.look()
+
+
+def test_a_rollback_s_deployment_is_named() -> None:
+    story = Story("eu")
+    story.begin("watch", "eu")
+    story.tell("rolling-back", "watch", "eu", reason="blocked")
+    story.tell("deployment-sent", "watch", "eu", phase="restore-old", id="0Af1")
+    assert "eu  restore-old ░░░░░░░░░░░░  Pending  0Af1" in seat(story).look()
+
+
+@pytest.mark.parametrize(
+    ("step", "kind", "target"), [("settle", "settling", None), ("watch", "watch-begun", "eu")]
+)
+def test_waits_count_down(step: str, kind: str, target: str | None) -> None:
+    story = Story("eu")
+    story.begin(step, target)
+    event = story.tell(kind, step, target, interval=15.0, until=story.now + 90)
+    at = seat(story)
+    assert "1:30 left" in at.look()
+    at.now = event.time + 80.5
+    assert "0:10 left" in at.look(0.0)
+    assert "0:00 left" in at.look(100)
+
+
+def test_several_targets_are_counted_and_those_that_lag_named() -> None:
+    story = Story("eu", "us", "jp", "br", "in", "za")
+    for target in story.progress.targets:
+        story.begin("snapshot", target)
+    story.end("snapshot", "jp")
+    text = seat(story).look(60)
+    assert re.search(r"snapshot: the lists as they are +1/6 +1:0", text)
+    lines = text.splitlines()
+    lagging = [line for line in lines if re.match(r"    (eu|us|br)  1:0\d", line)]
+    assert [line.split()[0] for line in lagging] == ["eu", "us", "br"]
+    assert "    and 2 more under way" in lines
+
+
+def test_those_that_fail_are_named_first() -> None:
+    story = Story()
+    for target in TARGETS:
+        story.begin("verify", target)
+    story.end("verify", "eu")
+    story.fail("verify", "us", kind="blocked", message="198.51.100.20 is refused")
+    text = seat(story).look()
+    assert "1/3" in line_with(text, "4 verify")
+    assert "    ✗ us: NOT DONE: 198.51.100.20 is refused" in text
+    story.end("verify", "jp")
+    assert line_with(seat(story).look(), "4 verify").startswith(" ✗")
+
+
+def test_what_may_still_go_away_looks_otherwise() -> None:
+    story = Story("eu")
+    story.begin("verify", "eu")
+    story.fail("verify", "eu", kind="inconclusive", message="no answer")
+    text = seat(story).look()
+    assert line_with(text, "4 verify").startswith(" ?")
+    assert "? eu: UNDECIDED: no answer" in text
+
+
+def test_what_was_there_already_is_marked_otherwise() -> None:
+    story = Story("eu")
+    story.begin("add-new", "eu")
+    story.end("add-new", "eu", phase="add-new", changed=False, live=[])
+    line = line_with(seat(story).look(), "2 deploy add-new")
+    assert line.startswith(" –")
+    assert line.endswith("  so already")
+
+
+@pytest.mark.parametrize(
+    ("status", "mark", "remark"),
+    [("Succeeded", " ✓", "  put back by the watch"), ("Failed", " –", "  so already")],
+)
+def test_what_the_watch_has_put_back_is_told_as_done(status: str, mark: str, remark: str) -> None:
+    story = Story("eu")
+    story.begin("watch", "eu")
+    story.tell("deployment-sent", "watch", "eu", phase="restore-old", id="0Af1")
+    story.tell("deployment-progress", "watch", "eu", id="0Af1", status=status, done=True)
+    story.end("watch", "eu", outcome="rolled-back", reasons=["blocked"])
+    story.begin("restore-old", "eu")
+    story.end("restore-old", "eu", phase="restore-old", changed=False, live=[])
+    line = line_with(seat(story).look(), "back: deploy restore-old")
+    assert line.startswith(mark)
+    assert line.endswith(remark)
+
+
+def test_what_the_watch_has_put_back_on_one_target_only_is_no_such_thing() -> None:
+    story = Story("eu", "us")
+    sent = {"phase": "restore-old", "id": "0Af1", "status": "Succeeded", "done": True}
+    story.tell("deployment-sent", "watch", "eu", **sent)
+    for target in ("eu", "us"):
+        story.begin("restore-old", target)
+        story.end("restore-old", target, phase="restore-old", changed=False, live=[])
+    assert line_with(seat(story).look(), "back: deploy").endswith("so already")
+
+
+def test_the_canary_s_redemptions_are_not_to_be_added() -> None:
+    story = Story("eu")
+    story.begin("verify", "eu")
+    story.tell("redeemed", "verify", "eu", count=4)
+    story.traffic("eu", ("198.51.100.20", "redeemed", 3))
+    at = seat(story)
+    assert "without all of the canary's 4" in line_with(at.look(), "in LoginHistory")
+    story.traffic("eu", ("198.51.100.21", "redeemed", 1))
+    assert "the canary's 4 may be among them" in line_with(at.look(), "in LoginHistory")
+
+
+def test_waves_are_named() -> None:
+    story = Story()
+    story.tell("wave", number=2, targets=["us"])
+    story.begin("remove-old", "us")
+    assert line_with(seat(story).look(), "5 deploy").endswith("wave 2")
+
+
+def test_every_address_has_a_line() -> None:
+    story = Story("eu")
+    story.begin("verify", "eu")
+    story.traffic("eu", ("198.51.100.21", "redeemed", 12), ("192.0.2.9", "other", 3))
+    text = seat(story).look()
+    assert re.search(r"203\.0\.113\.10 +old +0 +0$", text, re.MULTILINE)
+    assert re.search(r"198\.51\.100\.20  new +0 +0$", text, re.MULTILINE)
+    assert re.search(r"198\.51\.100\.21  new +12 +0$", text, re.MULTILINE)
+    assert re.search(r"192\.0\.2\.9 +other +0 +0  3 refused otherwise$", text, re.MULTILINE)
+
+
+def test_of_many_addresses_the_blocked_ones_are_shown() -> None:
+    story = Story("eu")
+    rows = [(f"192.0.2.{each}", "redeemed", 1) for each in range(1, 40)]
+    story.traffic("eu", *rows, ("192.0.2.200", "blocked", 1))
+    text = seat(story).look()
+    assert "!! 1 BLOCKED !!  192.0.2.200" in text
+    assert "and 31 more: 31 redeemed" in text
+
+
+@pytest.mark.parametrize("width", [80, 40, 24])
+def test_blocked_redemptions_are_seen_without_colour(width: int) -> None:
+    story = Story("eu")
+    story.begin("watch", "eu")
+    story.traffic("eu", ("198.51.100.21", "blocked", 7))
+    text = seat(story, width=width).look()
+    assert "!! 7 BLOCKED !!" in text
+    if width == 80:
+        assert "!! 7 BLOCKED !!  198.51.100.21  new, 0 redeemed, on eu" in text
+
+
+def test_a_look_that_failed_is_seen_without_colour() -> None:
+    story = Story("eu")
+    story.begin("watch", "eu")
+    story.look("eu", ("canary redemption", "passed"), ("health", "failed"))
+    text = seat(story).look()
+    assert "    watch: canary redemption: 1 passed" in text
+    assert " !! watch: health: 0 passed, 1 FAILED" in text
+
+
+def test_notes_are_a_short_tail() -> None:
+    story = Story("eu")
+    for number in range(9):
+        story.tell("note", "verify", "eu", text=f"note {number}")
+    text = seat(story).look()
+    assert [number for number in range(9) if f"note {number}" in text] == [5, 6, 7, 8]
+
+
+# What needs a person.
+
+
+def test_a_pause_is_a_box_with_the_exact_commands() -> None:
+    story = Story("eu")
+    story.do("probe", "snapshot")
+    story.pause("add-new", message="the next step is add-new")
+    text = seat(story).look(65)
+    lines = [line.strip() for line in text.splitlines()]
+    assert "━━ WAITS FOR A PERSON at add-new, 1:05 ━" in text
+    assert "the next step is add-new" in lines
+    assert f"sfcutover approve {RUN}" in lines
+    assert f"sfcutover cancel {RUN}" in lines
+    assert line_with(text, "2 deploy add-new").startswith(" ‖")
+    assert "WAITS FOR A PERSON" in lines[0]
+
+
+def test_commands_are_those_of_the_invocation() -> None:
+    story = Story("eu")
+    story.pause("add-new")
+    terminal = Terminal()
+    console = Console(file=terminal, force_terminal=True, width=80, height=24)
+
+    view = LiveView(Settings(no_color=True), console=console, clock=lambda: story.now)
+    view.show(story.events[-1], story.progress)
+    use_config("other.yaml")
+    view.tick(story.progress)
+    use_config(DEFAULT_CONFIG)
+    assert f"      sfcutover --config other.yaml approve {RUN}" in terminal.screen
+
+
+def test_an_approval_takes_the_box_away() -> None:
+    story = Story("eu")
+    story.pause("switch", reason="switch", message="move the traffic")
+    at = seat(story)
+    assert "move the traffic" in at.look()
+    story.tell("approved", "switch", who="ada", note="it is done")
+    text = at.look()
+    assert "WAITS" not in text
+    assert line_with(text, "3 switch").startswith(" ✓")
+    assert "approved by ada: it is done" in text
+
+
+def test_a_rollback_is_a_loud_box() -> None:
+    at = seat(recorded("rolled-back"))
+    seen = ""
+    for event, progress in at.story.stages():
+        at.now = event.time
+        at.view.show(event, progress)
+        at.view.tick(progress)
+        if event.kind == "rollback-started":
+            seen = "\n".join(at.terminal.screen)
+    assert "ROLLING BACK" in seen.splitlines()[0]
+    assert re.search(r"^━━ ROLLING BACK ━+$", seen, re.MULTILINE)
+    assert re.search(r"^ +sfcutover run$", seen, re.MULTILINE)
+    text = at.leave()
+    assert text.splitlines()[0].startswith(f"{RUN}  ROLLED BACK")
+    assert line_with(text, "  watch ").startswith(" ✗")
+    assert "back: deploy restore-old" in text
+    assert re.search(r"!! \d+ BLOCKED !!  127\.0\.0\.22  new", text)
+
+
+def test_after_a_rollback_the_steps_that_are_not_reached_are_one_line() -> None:
+    story = Story("eu")
+    story.do("probe", "snapshot")
+    story.begin("add-new", "eu")
+    story.fail("add-new", "eu")
+    story.tell("rollback-started", reason="eu: broken")
+    text = seat(story).look()
+    assert " – not reached: verify-new, switch, verify, settle, remove-old, watch" in text
+
+
+def test_a_step_that_not_all_targets_reach_waits_for_nothing() -> None:
+    story = Story()
+    story.begin("remove-old", "eu")
+    story.end("remove-old", "eu")
+    line = line_with(seat(story).look(), "5 deploy")
+    assert line.startswith(" ·")
+    assert "1/3" in line
+    story.tell("rollback-started", reason="us: broken")
+    assert line_with(seat(story).look(), "5 deploy").startswith(" –")
+
+
+def test_a_call_for_a_person_is_a_loud_box_until_it_is_answered() -> None:
+    story = Story("eu")
+    story.begin("restore-old", "eu")
+    story.fail("restore-old", "eu")
+    commands = [Command("rollback", "--yes"), Command("switch", "--revert")]
+    story.tell("page", "page", message="the old addresses are not back", commands=commands)
+    at = seat(story)
+    text = at.look()
+    lines = [line.strip() for line in text.splitlines()]
+    assert "━━ A PERSON IS NEEDED ━" in text
+    assert all(command.line() in lines for command in commands)
+    story.tell("page", "page", message="still not", commands=commands)
+    assert "A PERSON IS NEEDED, called 2 times" in at.look()
+    story.begin("restore-old", "eu")
+    story.end("restore-old", "eu")
+    assert "A PERSON IS NEEDED" not in at.look()
