@@ -39,10 +39,17 @@ from sfcutover.cutover.steps import (
 )
 from sfcutover.cutover.switch import forget_switches
 from sfcutover.cutover.workflow import Workflow
-from sfcutover.errors import Advice, Command, LockLostError, SfcutoverError, Text
-from sfcutover.runs.journal import BufferedJournal, Journal
+from sfcutover.errors import SfcutoverError, Text
+from sfcutover.runs.journal import BufferedJournal
 from sfcutover.runs.processes import ProcessLock
-from sfcutover.runs.store import WORKFLOW_VERSION, Requests, Run, RunStore, config_text, fingerprint
+from sfcutover.runs.store import (
+    WORKFLOW_VERSION,
+    Run,
+    RunControl,
+    RunStore,
+    config_text,
+    fingerprint,
+)
 from sfcutover.util.document import Document, text_of
 from sfcutover.util.processes import current_actor
 
@@ -52,36 +59,6 @@ _TAKE_OVER_SECONDS = 1.0
 Json = dict[str, object]
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class RunControl:
-    """Whether a step of a run may continue: the lock is held, and the run not canceled."""
-
-    lock: ProcessLock
-    requests: Requests
-    journal: Journal
-
-    @property
-    def place(self) -> str:
-        return self.lock.place
-
-    def is_canceled(self) -> bool:
-        return self.requests.cancellation() is not None
-
-    def require_lock(self) -> None:
-        """Directly before an effect. Raises LockLostError if this process lost its lock, or the
-        run has ended without it."""
-        self.lock.require()
-        if self.journal.last("run-ended") is not None:
-            raise LockLostError(
-                "the run has ended without this process",
-                hint=Advice("see how: ", Command("runs")),
-                tokens="nothing more is done from here",
-            )
-
-    def require_lock_soon(self) -> None:
-        self.lock.require_lock_soon()
 
 
 @dataclass
