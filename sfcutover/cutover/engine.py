@@ -214,6 +214,11 @@ class Engine:
 _engines: list[Engine] = []  # the one of this process; DBOS calls the workflows without it
 
 
+def is_launched() -> bool:
+    """True if this process takes part in runs."""
+    return bool(_engines)
+
+
 def _engine() -> Engine:
     return _engines[0]
 
