@@ -71,7 +71,7 @@ class Requests:
         return None if row is None else Request(**row)
 
 
-WORKFLOW_VERSION = "2"  # of the flow: a run goes on only with the one it was begun with
+WORKFLOW_VERSION = "3"  # of the flow: a run goes on only with the one it was begun with
 ROLLED_BACK = "rolled-back"
 DONE = "done"
 _BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is begun at a time
