@@ -397,7 +397,7 @@ def test_a_canceled_deployment_fails(prepare: Prepare) -> None:
     case.fault("canceling")
     with pytest.raises(OperationFailedError, match="ended as Canceled") as caught:
         case.rollout.run()
-    assert "canceled by Release Engineer" in caught.value.message
+    assert "canceled by Casey Colleague" in caught.value.message
     assert caught.value.exit_code is ExitCode.FAILED
     assert list(dict.fromkeys(case.diary.statuses))[-2:] == ["Canceling", "Canceled"]
     assert not case.has_new
