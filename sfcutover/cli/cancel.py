@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, global_options, templates_option
-from sfcutover.cli.readiness import require_runnable
+from sfcutover.cli.context import Invocation, templates_option
+from sfcutover.cli.options import global_options
+from sfcutover.cli.run import require_runnable
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.cutover.controller import Permissions, RunController
 from sfcutover.errors import Advice, Command, ConfigError

@@ -9,9 +9,9 @@ import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, global_options, templates_option
+from sfcutover.cli.context import Invocation, command_step, templates_option, written_to
 from sfcutover.cli.deploy import gate_of
-from sfcutover.cli.steps import command_step
+from sfcutover.cli.options import FILE, evidence_option, global_options
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.supportcase import (
     PHASES,
@@ -23,7 +23,7 @@ from sfcutover.cutover.supportcase import (
     read_organization,
     require_legacy,
 )
-from sfcutover.errors import ConfigError, OperationFailedError
+from sfcutover.errors import ConfigError
 from sfcutover.output.json import print_document
 from sfcutover.salesforce.connection import Connection
 from sfcutover.util.files import write_durably
@@ -35,17 +35,10 @@ from sfcutover.util.secrets import redact
 @click.option("--confirmed", is_flag=True, help="Record that support has acted on the case.")
 @click.option("--window", metavar="TEXT", help="When support may make the change.")
 @click.option("--contact", metavar="TEXT", help="Whom support asks: name, email, phone.")
-@click.option(
-    "--evidence",
-    "evidence_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="For remove-old: the evidence of an earlier verify.",
-)
+@evidence_option
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
+    type=FILE,
     help="Write the text here instead of to stdout.",
 )
 @templates_option
@@ -163,12 +156,6 @@ class Case:
             if not self.run.settings.json:
                 self.run.console.data(text.rstrip("\n"))
             return
-        try:
+        with written_to(self.out, "case"):
             write_durably(self.out, text)
-        except OSError as error:
-            raise OperationFailedError(
-                f"the case was not written: {error.strerror}",
-                where=str(self.out),
-                hint="free space or choose another --out file, then run this again",
-            ) from error
         self.run.console.note(f"case written to {self.out}")

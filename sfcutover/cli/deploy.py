@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase
+from sfcutover.allowlist.planfile import TargetPlan, read_plan
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
     Invocation,
-    global_options,
-    outside_run_option,
+    at_terminal,
+    command_step,
     phase_argument,
-    require_no_open_run,
     templates_option,
 )
-from sfcutover.cli.steps import command_step
+from sfcutover.cli.options import (
+    evidence_option,
+    global_options,
+    outside_run_option,
+    wait_option,
+    yes_option,
+)
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy, plan_from_live
@@ -41,12 +45,11 @@ from sfcutover.errors import (
     commands_in,
 )
 from sfcutover.output.deployed import deployed_text
+from sfcutover.output.diffs import phase_text
+from sfcutover.output.json import print_document
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import InterruptedWaitError
-from sfcutover.salesforce.results import DeployTargetDocument
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from sfcutover.salesforce.results import DeployDocument, DeployTargetDocument
 
 _OUTCOMES = {
     "deployed": "holds the phase",
@@ -67,26 +70,12 @@ _OUTCOMES = {
 )
 @click.option("--dry-run", is_flag=True, help="Validate in the org (checkOnly); change nothing.")
 @click.option("--async", "no_wait", is_flag=True, help="Start, print the id, and don't wait.")
-@click.option(
-    "--wait",
-    "minutes",
-    type=click.FloatRange(min=0, max=24 * 60),
-    default=30,
-    show_default=True,
-    metavar="MIN",
-    help="Minutes to wait for the org; exit 69 after that.",
-)
-@click.option("--yes", is_flag=True, help="Don't ask; needed where nobody can answer.")
+@wait_option
+@yes_option
 @click.option(
     "--cancel-on-interrupt", is_flag=True, help="On Ctrl-C, ask the org to cancel the deployment."
 )
-@click.option(
-    "--evidence",
-    "evidence_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="For a phase that removes: the evidence of an earlier verify.",
-)
+@evidence_option
 @click.option(
     "--skip-verification",
     is_flag=True,
@@ -124,7 +113,7 @@ def command(
         raise click.UsageError("--skip-verification and --reason TEXT go together.", ctx=ctx)
     run = Invocation.of(ctx)
     if phase.removes and not (outside_run or dry_run):
-        require_no_open_run(run, f"{phase} was not deployed")
+        run.require_no_open_run(f"{phase} was not deployed")
     command = DeployCommand(
         run,
         phase,
@@ -155,9 +144,6 @@ def command(
 def show_json(run: Invocation, done: Sequence[DeployTargetDocument]) -> None:
     """The document, if it was asked for."""
     if run.settings.json:
-        from sfcutover.output.json import print_document
-        from sfcutover.salesforce.results import DeployDocument
-
         print_document(DeployDocument(cutover=run.cutover.name, targets=list(done)))
 
 
@@ -247,23 +233,17 @@ class Terminal:
 
     def show(self, connection: Connection, planned: PlannedPhase) -> None:
         """The diff."""
-        from sfcutover.output.diffs import phase_text
-
         where = f"{connection.target.name} ({connection.org.instance_url})"
         self.run.console.data(phase_text(where, planned))
 
     def confirm(self, target: str, phase: Phase) -> bool:
-        """Raises ConfigError where standard input is not a terminal, InterruptedRunError for a
-        no."""
+        """Raises what Invocation.confirm raises."""
         if not self.ask:
             return False
-        if sys.stdin is None or not sys.stdin.isatty():
-            raise ConfigError(
-                "confirmation is required, but standard input is not a terminal",
-                hint="look at the diff above, then run this again with --yes",
-            )
-        if not self.run.console.confirm(f"Deploy {phase} to {target}?"):
-            raise InterruptedRunError("not confirmed", hint="run it again when you are ready")
+        self.run.confirm(
+            f"Deploy {phase} to {target}?",
+            hint="look at the diff above, then run this again with --yes",
+        )
         return True
 
 
@@ -279,8 +259,6 @@ class PlanFile:
         self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
     ) -> PlannedPhase:
         """Raises ConfigError for a file that is no plan, DriftError where it no longer fits."""
-        from sfcutover.allowlist.planfile import TargetPlan, read_plan
-
         planner = context.planner
         plan = TargetPlan(read_plan(self.path), self.path, context.target.name, planner)
         if self.binds:
@@ -351,7 +329,7 @@ class SkippedGate:
         self, context: TargetContext, _connection: Connection, phase: Phase, _live: Snapshot
     ) -> RemovalPermit:
         """Raises ConfigError without a terminal, GateError for another name."""
-        if sys.stdin is None or not sys.stdin.isatty():
+        if not at_terminal():
             raise ConfigError(
                 "--skip-verification needs a person at a terminal who types the app's name",
                 hint=Advice("verify instead: ", Command("verify", "--out", "evidence.json")),

@@ -9,9 +9,10 @@ import click
 from sfcutover.allowlist.plan import live_phase
 from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.cli import Group
-from sfcutover.cli.context import Invocation, global_options
+from sfcutover.cli.context import Invocation
+from sfcutover.cli.options import global_options, wait_option
 from sfcutover.config.cutover import Target
-from sfcutover.errors import Advice, ConfigError, ExitCode, InterruptedRunError, StillRunningError
+from sfcutover.errors import Advice, ConfigError, ExitCode, StillRunningError
 from sfcutover.output.json import print_document
 from sfcutover.output.progress import Status, progress_for
 from sfcutover.output.text import result_text
@@ -62,15 +63,7 @@ def report(ctx: click.Context, deployment_id: str) -> int:
 
 @command.command("wait")
 @click.argument("deployment_id", metavar="ID", callback=_check_id)
-@click.option(
-    "--wait",
-    "minutes",
-    type=click.FloatRange(min=0, max=24 * 60),
-    default=30,
-    show_default=True,
-    metavar="MIN",
-    help="Minutes to wait; exit 69 after that.",
-)
+@wait_option
 @global_options
 @click.pass_context
 def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
@@ -87,10 +80,8 @@ def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
                     on_progress=lambda result: progress.progress(Status.of(result)),
                     on_problem=lambda error: progress.note(str(error)),
                 )
-            except InterruptedWaitError as error:
-                raise InterruptedRunError(error.message, hint=again, tokens=error.tokens) from None
-            except StillRunningError as error:
-                raise StillRunningError(error.message, hint=again, tokens=error.tokens) from error
+            except (InterruptedWaitError, StillRunningError) as error:
+                raise error.replaced(hint=again) from None
         return _show(run, connection, result)
 
 
@@ -127,10 +118,6 @@ def _one_target(run: Invocation) -> Target:
     return targets[0]
 
 
-def _exit_code(result: DeployResult) -> ExitCode:
-    return _EXIT_CODES[result.state]
-
-
 def _show(run: Invocation, connection: Connection, result: DeployResult) -> ExitCode:
     """What the org says of the deployment, and what the list says, which decides."""
     live = connection.read()
@@ -147,4 +134,4 @@ def _show(run: Invocation, connection: Connection, result: DeployResult) -> Exit
         )
     else:
         run.console.data(f"{result_text(result)}\nthe list now: {phase}")
-    return _exit_code(result)
+    return _EXIT_CODES[result.state]

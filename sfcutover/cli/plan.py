@@ -9,9 +9,10 @@ import click
 from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import Planner, live_phase
 from sfcutover.allowlist.planfile import PlanTargetDocument, make_plan, make_target_plan, write_plan
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, global_options, templates_option, templates_words
-from sfcutover.config.cutover import Target
+from sfcutover.cli.context import Invocation, templates_option, templates_words
+from sfcutover.cli.options import FILE, global_options
 from sfcutover.output.diffs import phase_text
 from sfcutover.output.json import print_document
 
@@ -19,8 +20,7 @@ from sfcutover.output.json import print_document
 @click.command("plan")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
+    type=FILE,
     help="Write the plan here, for deploy --plan.",
 )
 @templates_option
@@ -34,7 +34,8 @@ def command(ctx: click.Context, out: Path | None, templates: Templates) -> None:
     """
     run = Invocation.of(ctx)
     planner = run.cutover.planner(templates)
-    plan = make_plan(planner, [_plan_target(run, target, planner) for target in run.targets])
+    targets = [_plan_target(run, planner, *found) for found in run.components()]
+    plan = make_plan(planner, targets)
     if out is not None:
         write_plan(plan, out)
         words = ["deploy", "add-new", "--plan", str(out)]
@@ -44,16 +45,15 @@ def command(ctx: click.Context, out: Path | None, templates: Templates) -> None:
         print_document(plan)
 
 
-def _plan_target(run: Invocation, target: Target, planner: Planner) -> PlanTargetDocument:
-    with run.connection(target) as connection:
-        live = connection.read()
-        url = connection.org.instance_url
+def _plan_target(
+    run: Invocation, planner: Planner, target: str, url: str, live: Snapshot
+) -> PlanTargetDocument:
     for component in live.carriers:
         check_order(Phase.ADD_NEW, component.allowlist, run.cutover.change)
     phases = planner.plan_all(live)
     if not run.settings.json:
-        run.console.data(f"{target.name} ({url})")
+        run.console.data(f"{target} ({url})")
         run.console.data(f"  live now: {live_phase(live, run.cutover.change)}\n")
         for planned in phases.values():
-            run.console.data(phase_text(target.name, planned) + "\n")
-    return make_target_plan(target.name, url, live, planner)
+            run.console.data(phase_text(target, planned) + "\n")
+    return make_target_plan(target, url, live, planner)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.cli.context import Invocation, global_options
+from sfcutover.cli.context import Invocation
+from sfcutover.cli.options import global_options
 from sfcutover.cutover.probe import ProbeDocument, ProbeResult, probe_egress
-from sfcutover.errors import Advice, ExitCode
+from sfcutover.errors import ExitCode
 from sfcutover.output.json import print_document
 from sfcutover.output.text import probe_text
 from sfcutover.traffic.egress import echo_url_of, egress_of
@@ -51,10 +52,7 @@ def _finish(run: Invocation, result: ProbeResult) -> int:
     if run.settings.json:
         print_document(ProbeDocument.of(run.cutover.name, result))
     if failure := result.failure:
-        if not run.settings.json:
-            raise failure
-        run.console.warn(Advice(f"{failure}; next: ", failure.advice))
-        return failure.exit_code
+        return run.fail(failure)
     if result.egress.name == "new":
         run.console.note(f"next: {run.command_line('deploy', 'add-new')}")
     return ExitCode.DONE

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, global_options, templates_option
+from sfcutover.cli.context import Invocation, templates_option, written_to
+from sfcutover.cli.options import FILE, global_options
 from sfcutover.cli.runs import open_store
-from sfcutover.errors import OperationFailedError
 from sfcutover.output.console import presentable, to_stdout
 from sfcutover.output.json import document_text, print_document
 from sfcutover.output.report.render import html, markdown
@@ -19,6 +19,7 @@ from sfcutover.output.report.rundata import RunData
 from sfcutover.util.files import write_new
 
 FORMATS = ("md", "html", "json")
+_NOT_TOUCHED = "a report changes nothing in the org; the run and its journal are as they were"
 
 
 @click.command("report")
@@ -32,8 +33,7 @@ FORMATS = ("md", "html", "json")
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
+    type=FILE,
     help="Write the report here instead of to stdout, in the format that its name ends with "
     "unless --format says another; an older one is replaced.",
 )
@@ -63,7 +63,8 @@ def command(
     report = Report.of(data)
     text = _text(report, chosen, templates)
     if out is not None:
-        _write(out, text)
+        with written_to(out, "report", tokens=_NOT_TOUCHED):
+            write_new(out, presentable(text), force=True)
         invocation.console.note(f"report of {data.run.id} written to {out}")
     if as_json:
         print_document(report.document)
@@ -85,15 +86,3 @@ def _text(report: Report, form: str, templates: Templates) -> str:
             return f"{document_text(report.document)}\n"
         case _:
             return markdown(report, templates)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_new(path, presentable(text), force=True)
-    except OSError as error:
-        raise OperationFailedError(
-            f"the report was not written: {error.strerror}",
-            where=str(path),
-            hint="free space or choose another --out file, then run this again",
-            tokens="a report changes nothing in the org; the run and its journal are as they were",
-        ) from error

@@ -11,14 +11,9 @@ import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import (
-    Invocation,
-    global_options,
-    outside_run_option,
-    require_no_open_run,
-    templates_option,
-)
+from sfcutover.cli.context import Invocation, templates_option
 from sfcutover.cli.deploy import DeployCommand, PlanFile, Terminal, gate_of, show_json
+from sfcutover.cli.options import global_options, outside_run_option, yes_option
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.deploy import DeployOptions, deploy, plan_from_live
 from sfcutover.cutover.rollback import restore
@@ -45,7 +40,7 @@ WAIT_SECONDS = 1800.0  # for one deployment
     metavar="FILE",
     help="Restore the descriptions of the old entries, too, from this plan's baseline.",
 )
-@click.option("--yes", is_flag=True, help="Don't ask; needed where nobody can answer.")
+@yes_option
 @outside_run_option
 @templates_option
 @global_options
@@ -66,7 +61,7 @@ def command(
     run = Invocation.of(ctx)
     require_self_serve(run.cutover, "rollback")
     if state == "baseline" and not outside_run:
-        require_no_open_run(run, "nothing was rolled back")
+        run.require_no_open_run("nothing was rolled back")
     command = DeployCommand(
         run,
         Phase.RESTORE_OLD,

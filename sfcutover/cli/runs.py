@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
-from sfcutover.cli.context import Invocation, global_options
+from sfcutover.cli.context import Invocation
+from sfcutover.cli.options import global_options
 from sfcutover.errors import Advice, InterruptedRunError
 from sfcutover.output.console import is_redrawn
 from sfcutover.output.events import JsonView, LineView
@@ -75,15 +76,13 @@ def view_for(invocation: Invocation) -> Iterator[View]:
         yield LineView(invocation.console)
 
 
-def _nobody(store: RunStore, run: Run) -> Callable[[], bool]:
-    """True once no process performs the cutover's runs."""
-    return lambda: not store.executors.alive(run.cutover)
-
-
 def _follow(invocation: Invocation, store: RunStore, run: Run) -> None:
+    def nobody() -> bool:
+        return not store.executors.alive(run.cutover)
+
     try:
         with view_for(invocation) as view:
-            progress = follow(store, run.id, view, leave=False, nobody=_nobody(store, run))
+            progress = follow(store, run.id, view, leave=False, nobody=nobody)
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"interrupted; {run.id} is followed no longer, and goes on as it did",

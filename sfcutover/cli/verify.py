@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from sfcutover.cli.context import Invocation, global_options
-from sfcutover.cli.steps import command_step
+from sfcutover.cli.context import Invocation, command_step
+from sfcutover.cli.options import FILE, global_options
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.evidence import Evidence, EvidenceFile, write_evidence
 from sfcutover.cutover.verify import Via, verify
@@ -25,8 +25,7 @@ from sfcutover.output.text import evidence_text
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
+    type=FILE,
     help="Write the evidence here, for deploy --evidence.",
 )
 @global_options

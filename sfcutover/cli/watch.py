@@ -7,9 +7,9 @@ import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, global_options, templates_option
+from sfcutover.cli.context import Invocation, command_step, templates_option
+from sfcutover.cli.options import global_options
 from sfcutover.cli.rollback import WAIT_SECONDS, on_every_target
-from sfcutover.cli.steps import command_step
 from sfcutover.config.cutover import Target
 from sfcutover.config.traffic import Watch
 from sfcutover.cutover.context import StepContext
@@ -19,7 +19,7 @@ from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.verify import redeem_once
 from sfcutover.cutover.watch import WatchEvidence, canaries_of, watch
 from sfcutover.cutover.watchstate import RoundDocument, WatchDocument, watch_failure
-from sfcutover.errors import Advice, GateError
+from sfcutover.errors import ExitCode, GateError
 from sfcutover.output.json import print_document
 
 
@@ -44,13 +44,10 @@ def command(ctx: click.Context, templates: Templates) -> int:
         failure, evidence = _watched(run, context)
         if run.settings.json:
             print_document(_document(run, context, evidence))
-    if failure is None:
-        run.console.data(f"done: the watch passed after {evidence.rounds} rounds")
-        return 0
-    if not run.settings.json:
-        raise failure
-    run.console.warn(Advice(f"{failure}; next: ", failure.advice))
-    return failure.exit_code
+    if failure is not None:
+        return run.fail(failure)
+    run.console.data(f"done: the watch passed after {evidence.rounds} rounds")
+    return ExitCode.DONE
 
 
 def _watched(run: Invocation, context: StepContext) -> tuple[GateError | None, WatchEvidence]:

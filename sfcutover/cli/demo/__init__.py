@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from sfcutover.cli.context import global_options, settings_of
 from sfcutover.cli.demo.result import DemoDocument, DemoFault, Order
+from sfcutover.cli.options import global_options, settings_of
 from sfcutover.errors import DEFAULT_CONFIG, ExitCode
 from sfcutover.output.console import Console, Settings, use_config
 from sfcutover.output.events import event_line
