@@ -8,7 +8,7 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, templates_option
 from sfcutover.cli.options import global_options
 from sfcutover.cli.run import perform, require_runnable
-from sfcutover.cli.runs import open_store
+from sfcutover.cli.runs import find_run
 from sfcutover.cutover.controller import AlreadyClaimedError, RunController
 from sfcutover.errors import Advice, Command, ConfigError, GateError
 from sfcutover.runs.progress import FORWARDS, Pause, RunProgress
@@ -41,8 +41,7 @@ def command(
     Where a process performs the run, that one goes on. Else this one does, as run would.
     """
     invocation = Invocation.of(ctx)
-    store = open_store(invocation, create=False)
-    run = store.find(run_id or invocation.cutover.name)
+    store, run = find_run(invocation, run_id)
     performing = RunController(invocation.cutover, store, templates=templates)
     performing.require_mine(run)
     pause = _pause_of(store, run)

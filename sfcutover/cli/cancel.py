@@ -8,7 +8,7 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, templates_option
 from sfcutover.cli.options import global_options
 from sfcutover.cli.run import require_runnable
-from sfcutover.cli.runs import open_store, view_for
+from sfcutover.cli.runs import find_run, view_for
 from sfcutover.cutover.controller import Permissions, RunController
 from sfcutover.errors import Advice, Command, ConfigError
 from sfcutover.runs.following import follow
@@ -30,8 +30,7 @@ def command(ctx: click.Context, run_id: str | None, note: str | None, templates:
     phase each list is in.
     """
     invocation = Invocation.of(ctx)
-    store = open_store(invocation, create=False)
-    run = store.find(run_id or invocation.cutover.name)
+    store, run = find_run(invocation, run_id)
     if run.ended is not None:
         raise ConfigError(
             f"the run {run.id} has ended already ({run.outcome})",

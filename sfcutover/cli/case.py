@@ -10,7 +10,7 @@ import click
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, command_step, templates_option, written_to
-from sfcutover.cli.deploy import gate_of
+from sfcutover.cli.deploy import CommandGate
 from sfcutover.cli.options import FILE, evidence_option, global_options
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.supportcase import (
@@ -143,13 +143,14 @@ class Case:
 
     def _proof(self, connection: Connection) -> str | None:
         """What permits remove-old; None for add-new, which needs no gate."""
-        gate = gate_of(self.run, Phase(self.phase), self.evidence_file, None)
-        if gate is None:
+        phase = Phase(self.phase)
+        if not phase.removes:
             return None
+        gate = CommandGate(self.run, self.evidence_file)
         with command_step(self.run, self.phase, self.templates) as step:
             context = step.at(connection.target)
             live = connection.read()
-            return gate.permit(context, connection, Phase(self.phase), live).reason
+            return gate.permit(context, connection, phase, live).reason
 
     def _give_out(self, text: str) -> None:
         if self.out is None:

@@ -114,6 +114,9 @@ def command(
     run = Invocation.of(ctx)
     if phase.removes and not (outside_run or dry_run):
         run.require_no_open_run(f"{phase} was not deployed")
+    gate: Gate = CommandGate(run, evidence_file)
+    if skip_verification and reason:
+        gate = SkippedGate(run, reason)
     command = DeployCommand(
         run,
         phase,
@@ -122,7 +125,7 @@ def command(
             wait=minutes * 60,
             check_only=dry_run,
             no_wait=no_wait,
-            gate=gate_of(run, phase, evidence_file, reason),
+            gate=gate,
             plan=plan_from_live if plan_file is None else PlanFile(plan_file, binds=True).plan,
             operator=Terminal(run, ask=not (yes or dry_run)),
             binding=True,
@@ -269,23 +272,12 @@ class PlanFile:
         return planner.plan(phase, live, plan.baseline)
 
 
-def gate_of(
-    run: Invocation, phase: Phase, evidence_file: Path | None, skip_reason: str | None
-) -> Gate | None:
-    """What permits a phase that removes: evidence of now or of a file, or a person."""
-    if not phase.removes:
-        return None
-    if skip_reason is not None:
-        return SkippedGate(run, skip_reason)
-    return CommandGate(run, evidence_file)
-
-
 @dataclass(frozen=True)
 class CommandGate:
     """Permits by evidence, and shows it. evidence_file: of an earlier verify."""
 
     run: Invocation
-    evidence_file: Path | None
+    evidence_file: Path | None = None
 
     def permit(
         self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot

@@ -10,7 +10,7 @@ import click
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, templates_option, written_to
 from sfcutover.cli.options import FILE, global_options
-from sfcutover.cli.runs import open_store
+from sfcutover.cli.runs import find_run
 from sfcutover.output.console import presentable, to_stdout
 from sfcutover.output.json import document_text, print_document
 from sfcutover.output.report.render import html, markdown
@@ -58,8 +58,7 @@ def command(
     chosen = form or _form_of(out) or ("json" if as_json else "md")
     if as_json and out is None and chosen != "json":
         raise click.UsageError(f"--json prints JSON; --format {chosen} needs --out.", ctx=ctx)
-    store = open_store(invocation, create=False)
-    data = RunData.read(store, store.find(run_id or invocation.cutover.name), time.time())
+    data = RunData.read(*find_run(invocation, run_id), time.time())
     report = Report.of(data)
     text = _text(report, chosen, templates)
     if out is not None:

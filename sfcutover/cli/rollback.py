@@ -12,7 +12,7 @@ import click
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, templates_option
-from sfcutover.cli.deploy import DeployCommand, PlanFile, Terminal, gate_of, show_json
+from sfcutover.cli.deploy import CommandGate, DeployCommand, PlanFile, Terminal, show_json
 from sfcutover.cli.options import global_options, outside_run_option, yes_option
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.deploy import DeployOptions, deploy, plan_from_live
@@ -76,8 +76,7 @@ def command(
     )
     done = on_every_target(run, command.deploy)
     if state == "baseline":
-        gate = gate_of(run, Phase.REMOVE_NEW, None, None)
-        options = replace(command.options, gate=gate)
+        options = replace(command.options, gate=CommandGate(run))
         remove = replace(command, phase=Phase.REMOVE_NEW, options=options, execute=deploy)
         done += [remove.deploy(target) for target in run.targets]
     else:

@@ -34,10 +34,10 @@ def command(ctx: click.Context, run_id: str | None, follow: bool) -> None:
     --follow streams the newest run, or ID, from any machine that reaches its state.
     """
     invocation = Invocation.of(ctx)
-    store = open_store(invocation, create=False)
     if follow:
-        _follow(invocation, store, store.find(run_id or invocation.cutover.name))
+        _follow(invocation, *find_run(invocation, run_id))
         return
+    store = open_store(invocation, create=False)
     runs = store.all() if run_id is None else [store.find(run_id)]
     documents = [describe(store, run) for run in runs]
     if invocation.settings.json:
@@ -59,6 +59,12 @@ def describe(store: RunStore, run: Run) -> RunDocument:
 def open_store(invocation: Invocation, *, create: bool = True) -> RunStore:
     """The runs of the state that cutover.yaml names. Raises what Database.open raises."""
     return RunStore(Database.open(invocation.cutover.state, create=create))
+
+
+def find_run(invocation: Invocation, run_id: str | None) -> tuple[RunStore, Run]:
+    """The run of this id, or the newest of a cutover's name, by default of this cutover."""
+    store = open_store(invocation, create=False)
+    return store, store.find(run_id or invocation.cutover.name)
 
 
 @contextmanager
