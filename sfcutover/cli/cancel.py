@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, templates_option
-from sfcutover.cli.options import global_options
+from sfcutover.cli.context import Invocation, pass_invocation, templates_option
 from sfcutover.cli.run import require_runnable
 from sfcutover.cli.runs import find_run, view_for
 from sfcutover.cutover.controller import Permissions, RunController
@@ -21,15 +20,15 @@ from sfcutover.util.processes import current_actor
 @click.argument("run_id", metavar="[ID]", required=False)
 @click.option("--note", metavar="TEXT", help="Why; it is recorded.")
 @templates_option
-@global_options
-@click.pass_context
-def command(ctx: click.Context, run_id: str | None, note: str | None, templates: Templates) -> None:
+@pass_invocation
+def command(
+    invocation: Invocation, run_id: str | None, note: str | None, templates: Templates
+) -> None:
     """End a run at the next safe point: no deployment is left half-way, no list unwatched.
 
     A watch that has begun is finished first. Waits until the run has ended, and says which
     phase each list is in.
     """
-    invocation = Invocation.of(ctx)
     store, run = find_run(invocation, run_id)
     if run.ended is not None:
         raise ConfigError(

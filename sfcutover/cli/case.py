@@ -9,9 +9,15 @@ import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, command_step, templates_option, written_to
+from sfcutover.cli.context import (
+    Invocation,
+    command_step,
+    pass_invocation,
+    templates_option,
+    written_to,
+)
 from sfcutover.cli.deploy import CommandGate
-from sfcutover.cli.options import FILE, evidence_option, global_options
+from sfcutover.cli.options import FILE, evidence_option
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.supportcase import (
     PHASES,
@@ -36,16 +42,11 @@ from sfcutover.util.secrets import redact
 @click.option("--window", metavar="TEXT", help="When support may make the change.")
 @click.option("--contact", metavar="TEXT", help="Whom support asks: name, email, phone.")
 @evidence_option
-@click.option(
-    "--out",
-    type=FILE,
-    help="Write the text here instead of to stdout.",
-)
+@click.option("--out", type=FILE, help="Write the text here instead of to stdout.")
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    run: Invocation,
     phase: CasePhase,
     confirmed: bool,
     window: str | None,
@@ -60,8 +61,10 @@ def command(
     is given out (exit 5 before that) only once redemptions have proven the new addresses.
     """
     if confirmed and (window or contact or evidence_file or out):
-        raise click.UsageError("--confirmed takes none of the options of a case's text.", ctx=ctx)
-    run = Invocation.of(ctx)
+        raise click.UsageError(
+            "--confirmed takes none of the options of a case's text.",
+            ctx=click.get_current_context(),
+        )
     require_legacy(run.cutover)
     if out is not None and len(run.targets) > 1:
         raise ConfigError(

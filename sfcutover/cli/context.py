@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot, read_baseline
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.options import settings_of
+from sfcutover.cli.options import global_options, settings_of
 from sfcutover.config.cutover import Cutover, Target, load_config
 from sfcutover.cutover.context import CommandControl, StepContext
 from sfcutover.cutover.evidence import Evidence
@@ -36,21 +38,17 @@ from sfcutover.runs.events import CommandLog, Event
 from sfcutover.salesforce.connection import Connection, connect
 from sfcutover.util.secrets import log_to_stderr
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 @dataclass(frozen=True)
 class Invocation:
-    """One command's run. The config is read on construction."""
+    """One command's run: its settings, its console, and the config that they name."""
 
     settings: Settings
     console: Console
     cutover: Cutover
-
-    @classmethod
-    def of(cls, ctx: click.Context) -> Invocation:
-        """Raises ConfigError or LimitError with file and line."""
-        settings = settings_of(ctx)
-        log_to_stderr(settings.verbose)
-        return cls(settings, Console(settings), load_config(settings.config))
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -142,6 +140,28 @@ class Invocation:
 _OUTSIDE = "--outside-run does it all the same"
 
 
+def pass_invocation(command: Callable[Concatenate[Invocation, P], R]) -> Callable[P, R]:
+    """The global options, and an Invocation as a command's first argument.
+
+    Reading the config raises ConfigError or LimitError with file and line.
+    """
+
+    @global_options
+    @click.pass_context
+    @wraps(command)
+    def invoke(ctx: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        settings = settings_of(ctx)
+        log_to_stderr(settings.verbose)
+        invocation = Invocation(settings, Console(settings), load_config(settings.config))
+        try:
+            return command(invocation, *args, **kwargs)
+        except click.UsageError as error:
+            error.ctx = ctx  # whose --help the error names
+            raise
+
+    return invoke
+
+
 def at_terminal() -> bool:
     """True if a person can be asked."""
     return sys.stdin is not None and sys.stdin.isatty()
@@ -195,9 +215,9 @@ templates_option = click.option(
 )
 
 
-def templates_words(ctx: click.Context) -> list[str]:
+def templates_words() -> list[str]:
     """--templates DIR again, for a command that must see the same templates."""
-    folder = ctx.meta.get(_FOLDER)
+    folder = click.get_current_context().meta.get(_FOLDER)
     return ["--templates", str(folder)] if folder else []
 
 

@@ -17,12 +17,12 @@ from sfcutover.cli.context import (
     Invocation,
     at_terminal,
     command_step,
+    pass_invocation,
     phase_argument,
     templates_option,
 )
 from sfcutover.cli.options import (
     evidence_option,
-    global_options,
     outside_run_option,
     wait_option,
     yes_option,
@@ -84,10 +84,9 @@ _OUTCOMES = {
 @click.option("--reason", metavar="TEXT", help="Why nothing is verified; it is recorded.")
 @outside_run_option
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    run: Invocation,
     phase: Phase,
     plan_file: Path | None,
     dry_run: bool,
@@ -110,8 +109,7 @@ def command(
     While a run of the cutover has not ended, they are the run's to do (exit 69).
     """
     if skip_verification != bool(reason and reason.strip()):
-        raise click.UsageError("--skip-verification and --reason TEXT go together.", ctx=ctx)
-    run = Invocation.of(ctx)
+        raise click.UsageError("--skip-verification and --reason TEXT go together.")
     if phase.removes and not (outside_run or dry_run):
         run.require_no_open_run(f"{phase} was not deployed")
     gate: Gate = CommandGate(run, evidence_file)

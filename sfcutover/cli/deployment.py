@@ -9,7 +9,7 @@ import click
 from sfcutover.allowlist.plan import live_phase
 from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.cli import Group
-from sfcutover.cli.context import Invocation
+from sfcutover.cli.context import Invocation, pass_invocation
 from sfcutover.cli.options import global_options, wait_option
 from sfcutover.config.cutover import Target
 from sfcutover.errors import Advice, ConfigError, ExitCode, StillRunningError
@@ -52,11 +52,9 @@ def command() -> None:
 
 @command.command("report")
 @click.argument("deployment_id", metavar="ID", callback=_check_id)
-@global_options
-@click.pass_context
-def report(ctx: click.Context, deployment_id: str) -> int:
+@pass_invocation
+def report(run: Invocation, deployment_id: str) -> int:
     """Show how the deployment stands, and the live list. Exit 69 while it is running."""
-    run = Invocation.of(ctx)
     with run.connection(_one_target(run)) as connection:
         return _show(run, connection, connection.deployer.report(deployment_id))
 
@@ -64,11 +62,9 @@ def report(ctx: click.Context, deployment_id: str) -> int:
 @command.command("wait")
 @click.argument("deployment_id", metavar="ID", callback=_check_id)
 @wait_option
-@global_options
-@click.pass_context
-def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
+@pass_invocation
+def wait(run: Invocation, deployment_id: str, minutes: float) -> int:
     """Wait for the deployment, then show it and the live list."""
-    run = Invocation.of(ctx)
     with run.connection(_one_target(run)) as connection:
         name = connection.target.name
         again = Advice("to go on: ", run.command("deployment", "wait", deployment_id, target=name))
@@ -87,14 +83,12 @@ def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
 
 @command.command("cancel")
 @click.argument("deployment_id", metavar="ID", callback=_check_id)
-@global_options
-@click.pass_context
-def cancel(ctx: click.Context, deployment_id: str) -> int:
+@pass_invocation
+def cancel(run: Invocation, deployment_id: str) -> int:
     """Ask the org to cancel the deployment. Canceling takes a moment and may come too late.
 
     Exit 0 if it is canceled, 69 while the org is at it, 1 if it ended before.
     """
-    run = Invocation.of(ctx)
     with run.connection(_one_target(run)) as connection:
         result = connection.deployer.cancel(deployment_id)
         _show(run, connection, result)

@@ -11,8 +11,13 @@ from sfcutover.allowlist.package import build_package
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import DiffDocument, PhaseDocument, PlannedPhase, TargetDiffDocument
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, baseline_option, phase_argument, templates_option
-from sfcutover.cli.options import global_options
+from sfcutover.cli.context import (
+    Invocation,
+    baseline_option,
+    pass_invocation,
+    phase_argument,
+    templates_option,
+)
 from sfcutover.errors import ExitCode
 from sfcutover.output.diffs import phase_markdown, phase_text
 from sfcutover.output.json import print_document
@@ -31,10 +36,9 @@ from sfcutover.output.json import print_document
 )
 @click.option("--exit-code", is_flag=True, help="Exit 3 if anything would change.")
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    run: Invocation,
     phase: Phase,
     baseline_files: tuple[Path, ...],
     form: str,
@@ -45,7 +49,6 @@ def command(
 
     PHASE is add-new, remove-old, restore-old or remove-new.
     """
-    run = Invocation.of(ctx)
     if form == "json":
         run.settings.json = True
     planner = run.cutover.planner(templates)

@@ -8,8 +8,7 @@ import click
 from pydantic import Field
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, templates_option
-from sfcutover.cli.options import global_options
+from sfcutover.cli.context import Invocation, pass_invocation, templates_option
 from sfcutover.cutover.preflight import Check, examine
 from sfcutover.errors import ExitCode
 from sfcutover.output.console import shown
@@ -42,14 +41,12 @@ class DoctorDocument(Document):
 
 @click.command("doctor")
 @templates_option
-@global_options
-@click.pass_context
-def command(ctx: click.Context, templates: Templates) -> int:
+@pass_invocation
+def command(run: Invocation, templates: Templates) -> int:
     """Check config, secrets, org, permission, API version and list. Changes nothing.
 
     Exits with the code of the first check that failed.
     """
-    run = Invocation.of(ctx)
     checks = []
     for check in examine(run.cutover, run.targets, templates):
         checks.append(check)

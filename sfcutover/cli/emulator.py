@@ -54,11 +54,7 @@ class EmulatorDocument(Document):
     type=FILE,
     help="Write the variables that cutover.yaml takes its secrets from.",
 )
-@click.option(
-    "--config-file",
-    type=FILE,
-    help="Write a cutover.yaml that fits the org.",
-)
+@click.option("--config-file", type=FILE, help="Write a cutover.yaml that fits the org.")
 @global_options
 @click.pass_context
 def command(

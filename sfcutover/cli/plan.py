@@ -11,35 +11,29 @@ from sfcutover.allowlist.plan import Planner, live_phase
 from sfcutover.allowlist.planfile import PlanTargetDocument, make_plan, make_target_plan, write_plan
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, templates_option, templates_words
-from sfcutover.cli.options import FILE, global_options
+from sfcutover.cli.context import Invocation, pass_invocation, templates_option, templates_words
+from sfcutover.cli.options import FILE
 from sfcutover.output.diffs import phase_text
 from sfcutover.output.json import print_document
 
 
 @click.command("plan")
-@click.option(
-    "--out",
-    type=FILE,
-    help="Write the plan here, for deploy --plan.",
-)
+@click.option("--out", type=FILE, help="Write the plan here, for deploy --plan.")
 @templates_option
-@global_options
-@click.pass_context
-def command(ctx: click.Context, out: Path | None, templates: Templates) -> None:
+@pass_invocation
+def command(run: Invocation, out: Path | None, templates: Templates) -> None:
     """Capture the baseline and show every phase with its diff and capacity. Changes nothing.
 
     The plan file binds the baseline and the packages: deploy --plan refuses if the org,
     cutover.yaml or a template has changed since.
     """
-    run = Invocation.of(ctx)
     planner = run.cutover.planner(templates)
     targets = [_plan_target(run, planner, *found) for found in run.components()]
     plan = make_plan(planner, targets)
     if out is not None:
         write_plan(plan, out)
         words = ["deploy", "add-new", "--plan", str(out)]
-        words += templates_words(ctx)
+        words += templates_words()
         run.console.note(f"plan written to {out}; next: {run.command_line(*words)}")
     if run.settings.json:
         print_document(plan)

@@ -10,8 +10,13 @@ from sfcutover.allowlist.package import write_folder, write_zip
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase, RenderDocument, WrittenDocument
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import PHASE_NAMES, Invocation, baseline_option, templates_option
-from sfcutover.cli.options import global_options
+from sfcutover.cli.context import (
+    PHASE_NAMES,
+    Invocation,
+    baseline_option,
+    pass_invocation,
+    templates_option,
+)
 from sfcutover.output.json import print_document
 
 
@@ -35,10 +40,9 @@ from sfcutover.output.json import print_document
 @click.option("--zip", "as_zip", is_flag=True, help="One deploy zip a phase, not a folder.")
 @baseline_option
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    run: Invocation,
     phases: tuple[str, ...],
     out: Path,
     form: str,
@@ -54,7 +58,6 @@ def command(
     """
     if as_zip and form == "source":
         raise click.UsageError("--zip goes with --format mdapi: a source tree is never zipped.")
-    run = Invocation.of(ctx)
     chosen = tuple(Phase(name) for name in phases) or tuple(Phase)
     planner = run.cutover.planner(templates)
     written = []

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, templates_option, written_to
-from sfcutover.cli.options import FILE, global_options
+from sfcutover.cli.context import Invocation, pass_invocation, templates_option, written_to
+from sfcutover.cli.options import FILE
 from sfcutover.cli.runs import find_run
 from sfcutover.output.console import presentable, to_stdout
 from sfcutover.output.json import document_text, print_document
@@ -38,10 +38,9 @@ _NOT_TOUCHED = "a report changes nothing in the org; the run and its journal are
     "unless --format says another; an older one is replaced.",
 )
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    invocation: Invocation,
     run_id: str | None,
     form: str | None,
     out: Path | None,
@@ -53,11 +52,10 @@ def command(
     It is made from the journal alone: no org is asked, no secret is needed. A run that is
     under way, waits, or was rolled back has a report, too.
     """
-    invocation = Invocation.of(ctx)
     as_json = invocation.settings.json
     chosen = form or _form_of(out) or ("json" if as_json else "md")
     if as_json and out is None and chosen != "json":
-        raise click.UsageError(f"--json prints JSON; --format {chosen} needs --out.", ctx=ctx)
+        raise click.UsageError(f"--json prints JSON; --format {chosen} needs --out.")
     data = RunData.read(*find_run(invocation, run_id), time.time())
     report = Report.of(data)
     text = _text(report, chosen, templates)

@@ -11,9 +11,9 @@ import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, templates_option
+from sfcutover.cli.context import Invocation, pass_invocation, templates_option
 from sfcutover.cli.deploy import CommandGate, DeployCommand, PlanFile, Terminal, show_json
-from sfcutover.cli.options import global_options, outside_run_option, yes_option
+from sfcutover.cli.options import outside_run_option, yes_option
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.deploy import DeployOptions, deploy, plan_from_live
 from sfcutover.cutover.rollback import restore
@@ -43,10 +43,9 @@ WAIT_SECONDS = 1800.0  # for one deployment
 @yes_option
 @outside_run_option
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    run: Invocation,
     state: str,
     plan_file: Path | None,
     yes: bool,
@@ -58,7 +57,6 @@ def command(
     Restores the old addresses at once: adding needs no gate. --to baseline then proves that
     traffic is back on the old egress, and only after that removes the new addresses.
     """
-    run = Invocation.of(ctx)
     require_self_serve(run.cutover, "rollback")
     if state == "baseline" and not outside_run:
         run.require_no_open_run("nothing was rolled back")

@@ -9,8 +9,8 @@ import click
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import live_phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, at_terminal, templates_option
-from sfcutover.cli.options import global_options, yes_option
+from sfcutover.cli.context import Invocation, at_terminal, pass_invocation, templates_option
+from sfcutover.cli.options import yes_option
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.alerts import announcement
@@ -47,10 +47,9 @@ from sfcutover.traffic.switch import command_of
 )
 @yes_option
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    invocation: Invocation,
     pause_before: tuple[str, ...],
     wait: bool | None,
     accept_changes: bool,
@@ -63,7 +62,6 @@ def command(
     Every step is kept on disk (state: in cutover.yaml). Started again after whatever
     happened, it goes on where it was. A gate that fails rolls back by itself.
     """
-    invocation = Invocation.of(ctx)
     require_runnable(invocation)
     store = open_store(invocation)
     permissions = Permissions(accept_changes, again)

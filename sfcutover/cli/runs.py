@@ -8,8 +8,7 @@ from contextlib import contextmanager
 
 import click
 
-from sfcutover.cli.context import Invocation
-from sfcutover.cli.options import global_options
+from sfcutover.cli.context import Invocation, pass_invocation
 from sfcutover.errors import Advice, InterruptedRunError
 from sfcutover.output.console import is_redrawn
 from sfcutover.output.events import JsonView, LineView
@@ -26,14 +25,12 @@ from sfcutover.runs.store import Run, RunStore
 @click.command("runs")
 @click.argument("run_id", metavar="[ID]", required=False)
 @click.option("--follow", is_flag=True, help="Show it as it goes, until it ends.")
-@global_options
-@click.pass_context
-def command(ctx: click.Context, run_id: str | None, follow: bool) -> None:
+@pass_invocation
+def command(invocation: Invocation, run_id: str | None, follow: bool) -> None:
     """List the runs; with ID (or a cutover's name), the steps of one and their times.
 
     --follow streams the newest run, or ID, from any machine that reaches its state.
     """
-    invocation = Invocation.of(ctx)
     if follow:
         _follow(invocation, *find_run(invocation, run_id))
         return

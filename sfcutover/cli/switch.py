@@ -7,8 +7,8 @@ import time
 import click
 
 from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.cli.context import Invocation, at_terminal, command_step
-from sfcutover.cli.options import global_options, outside_run_option
+from sfcutover.cli.context import Invocation, at_terminal, command_step, pass_invocation
+from sfcutover.cli.options import outside_run_option
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.probe import probe_egress
 from sfcutover.cutover.supportcase import Confirmations
@@ -30,15 +30,13 @@ from sfcutover.util.clock import Clock
 @click.command("switch")
 @click.option("--revert", is_flag=True, help="Move the traffic back to the old addresses.")
 @outside_run_option
-@global_options
-@click.pass_context
-def command(ctx: click.Context, revert: bool, outside_run: bool) -> None:
+@pass_invocation
+def command(run: Invocation, revert: bool, outside_run: bool) -> None:
     """Step 3: run the switch command, or ask a person, then see that the new path is right.
 
     Refused while a target's list lacks an address that traffic would move to. --revert goes
     back and proves the old path by a redemption.
     """
-    run = Invocation.of(ctx)
     direction: Direction = "revert" if revert else "apply"
     with command_step(run, "switch") as context:
         config = configured_switch(context)

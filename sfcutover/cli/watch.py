@@ -7,8 +7,7 @@ import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, command_step, templates_option
-from sfcutover.cli.options import global_options
+from sfcutover.cli.context import Invocation, command_step, pass_invocation, templates_option
 from sfcutover.cli.rollback import WAIT_SECONDS, on_every_target
 from sfcutover.config.cutover import Target
 from sfcutover.config.traffic import Watch
@@ -25,14 +24,12 @@ from sfcutover.output.json import print_document
 
 @click.command("watch")
 @templates_option
-@global_options
-@click.pass_context
-def command(ctx: click.Context, templates: Templates) -> int:
+@pass_invocation
+def command(run: Invocation, templates: Templates) -> int:
     """Redeem through the new egress, and execute the checks, every interval for a while.
 
     Failures in a row restore the old addresses at once, before any diagnosis, and exit 5.
     """
-    run = Invocation.of(ctx)
     require_self_serve(run.cutover, "watch")
     config = run.cutover.watch or Watch()
     with command_step(run, "watch", templates) as context:
