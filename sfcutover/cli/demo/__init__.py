@@ -55,7 +55,7 @@ def command(ctx: click.Context, order: Order, fault: DemoFault | None) -> ExitCo
     not one redemption fails.
     """
     from sfcutover.cli.demo.commands import Display
-    from sfcutover.cli.demo.scenario import show_both_orders, show_fault, show_right_order
+    from sfcutover.cli.demo.scenario import perform
 
     if fault and order == "wrong":
         raise click.UsageError("--fault goes with the right order.", ctx=ctx)
@@ -67,13 +67,7 @@ def command(ctx: click.Context, order: Order, fault: DemoFault | None) -> ExitCo
         if (line := event_line(event)) is not None:
             console.note(line)
 
-    display = Display(console.data, show, _options(settings), settings.json)
-    if fault:
-        result = show_fault(display, fault)
-    elif order == "wrong":
-        result = show_both_orders(display)
-    else:
-        result = show_right_order(display)
+    result = perform(Display(console.data, show, _options(settings), settings.json), order, fault)
     console.data(result_text(result))
     if settings.json:
         print_document(DemoDocument.model_validate(result))

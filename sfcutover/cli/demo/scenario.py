@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,8 +35,6 @@ A local org stands in for yours; nothing leaves this machine. An application red
 tokens of three customers about 20 times a second, through the proxy of the moment.
 {SHORTENED}
 """
-
-
 PROPAGATION_SECONDS = 4.0
 
 
@@ -115,33 +113,28 @@ FAULTS: dict[DemoFault, Case] = {
 }
 
 
-def show_right_order(display: Display) -> DemoResult:
-    """Run the cutover in the right order."""
-    display.say(_INTRODUCTION)
-    right = _right_order(display, NO_FAULT)
-    return DemoResult([right], list(right.problems(NO_FAULT.deployments)), _keep(right.report))
-
-
-def show_both_orders(display: Display) -> DemoResult:
-    """Run the cutover in the right order, then show the wrong order on the same traffic."""
-    display.say(f"{_INTRODUCTION}\nFirst the right order.\n")
-    right = _right_order(display, NO_FAULT)
-    display.say("Now the wrong order, with the same traffic in another org.\n")
-    wrong = _wrong_order(display)
-    problems = [*right.problems(NO_FAULT.deployments), *wrong.problems({})]
-    return DemoResult([right, wrong], problems, _keep(right.report))
-
-
-def show_fault(display: Display, name: DemoFault) -> DemoResult:
-    """Run the cutover in the right order while something goes wrong."""
-    case = FAULTS[name]
-    display.say(f"{_INTRODUCTION}\nThe fault: {case.shows}\n")
-    result = _right_order(display, case)
-    problems = list(result.problems(case.deployments))
-    how = case.caught_in(result)
-    if how is None:
+def perform(display: Display, order: Order, fault: DemoFault | None) -> DemoResult:
+    """Run the cutover in the right order, with a fault if one is named; for the wrong order, show
+    that on the same traffic after it."""
+    case = FAULTS[fault] if fault else NO_FAULT
+    display.say("\n".join([_INTRODUCTION, *_what_comes(order, case)]))
+    right = _right_order(display, case)
+    performances, problems = [right], list(right.problems(case.deployments))
+    if order == "wrong":
+        display.say("Now the wrong order, with the same traffic in another org.\n")
+        performances.append(_wrong_order(display))
+        problems += performances[-1].problems({})
+    caught = case.caught_in(right)
+    if fault and caught is None:
         problems.append("the run did not show that it caught the fault")
-    return DemoResult([result], problems, _keep(result.report), name, how)
+    return DemoResult(performances, problems, _keep(right.report), fault, caught)
+
+
+def _what_comes(order: Order, case: Case) -> Iterator[str]:
+    if order == "wrong":
+        yield "First the right order.\n"
+    if case.shows:
+        yield f"The fault: {case.shows}\n"
 
 
 def _right_order(display: Display, case: Case) -> ScenarioResult:
