@@ -22,11 +22,10 @@ from sfcutover.errors import (
     Command,
     ConfigError,
     DriftError,
-    LimitError,
     OperationFailedError,
 )
 from sfcutover.util.document import Document
-from sfcutover.util.files import write_durably
+from sfcutover.util.files import read_bounded, write_durably
 
 MAX_PLAN_BYTES = 64 * 1024 * 1024
 
@@ -115,19 +114,7 @@ def write_plan(plan: PlanDocument, path: Path) -> None:
 
 def read_plan(path: Path) -> PlanDocument:
     """Read a plan file. Raises ConfigError if it is none, LimitError over 64 MiB."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_PLAN_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(
-            f"can't be read: {error.strerror}", where=str(path), hint="check --plan"
-        ) from error
-    if len(data) > MAX_PLAN_BYTES:
-        raise LimitError(
-            f"the file is larger than {MAX_PLAN_BYTES:,} bytes",
-            where=str(path),
-            hint="check --plan",
-        )
+    data = read_bounded(path, MAX_PLAN_BYTES, hint="check --plan")
     try:
         return PlanDocument.model_validate_json(data)
     except ValidationError as error:

@@ -14,7 +14,10 @@ from sfcutover.allowlist.component import (
     parse_component,
     parse_xml,
 )
-from sfcutover.errors import ConfigError, LimitError
+from sfcutover.errors import ConfigError
+from sfcutover.util.files import read_bounded
+
+_HINT = "check --baseline: it names the file of the component that carries the allowlist"
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def read_baseline(
     wanted: list[ComponentType] = [*by_type, *([OAUTH_POLICIES] if policies else [])]
     found = {}
     for path in paths:
-        data = _read(path)
+        data = read_bounded(path, MAX_COMPONENT_BYTES, hint=_HINT)
         component_type = _type_of(data, path, wanted)
         found[component_type] = _parse(data, path, component_type, by_type, app)
     for each in wanted:
@@ -60,22 +63,6 @@ def read_baseline(
                 hint=f"add --baseline with the app's *.{each.suffix} file",
             )
     return Snapshot(tuple(found[each] for each in by_type), found.get(OAUTH_POLICIES))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_COMPONENT_BYTES:
-            raise LimitError(
-                f"the file has {path.stat().st_size:,} bytes; "
-                f"a component has at most {MAX_COMPONENT_BYTES:,}",
-                where=str(path),
-                hint="pass the file of the component that carries the allowlist",
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"can't be read: {error.strerror}", where=str(path), hint="check --baseline"
-        ) from error
 
 
 def _type_of(data: bytes, path: Path, wanted: Sequence[ComponentType]) -> ComponentType:

@@ -9,8 +9,8 @@ from sfcutover.cli.context import Invocation, pass_invocation, templates_option
 from sfcutover.cli.run import perform, require_runnable
 from sfcutover.cli.runs import find_run
 from sfcutover.cutover.controller import AlreadyClaimedError, RunController
+from sfcutover.cutover.progress import FORWARDS, Pause, RunProgress
 from sfcutover.errors import Advice, Command, ConfigError, GateError
-from sfcutover.runs.progress import FORWARDS, Pause, RunProgress
 from sfcutover.runs.store import Run, RunStore
 from sfcutover.util.processes import current_actor
 
@@ -57,8 +57,8 @@ def command(
     try:
         perform(invocation, performing, run, run.options, wait=None)
     except AlreadyClaimedError as error:
-        error.tokens = "the approval is recorded, and the run goes on with it"
-        raise
+        tokens = "the approval is recorded, and the run continues with it"
+        raise error.replaced(tokens=tokens) from error
 
 
 def _require_step(run: Run, pause: Pause, step: str | None) -> None:

@@ -117,8 +117,8 @@ class Invocation:
         try:
             run = open_run(self.cutover)
         except SfcutoverError as error:
-            error.advice = Advice(error.advice, f"; if no run is under way, {_OUTSIDE}")
-            raise
+            hint = Advice(error.advice, f"; if no run is under way, {_OUTSIDE}")
+            raise error.replaced(hint=hint) from error
         if run is None:
             return
         raise StillRunningError(

@@ -15,15 +15,15 @@ from sfcutover.cli.runs import open_store, view_for
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.alerts import announcement
 from sfcutover.cutover.controller import LEAVING_SECONDS, Permissions, RunController
+from sfcutover.cutover.following import failure_of_run, interruption_of_run
+from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.shared import SHUTDOWN_GUARD
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.workflow import PAUSES
 from sfcutover.errors import Advice, Command, ConfigError, DriftError
 from sfcutover.output.events import JsonView
-from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.results import failure_of_run, interruption_of_run
+from sfcutover.runs.database import BackgroundThread
 from sfcutover.runs.store import Run, RunOptions, RunStore
-from sfcutover.runs.threads import BackgroundThread
 from sfcutover.traffic.canary import Canary
 from sfcutover.traffic.switch import command_of
 

@@ -9,16 +9,15 @@ from contextlib import contextmanager
 import click
 
 from sfcutover.cli.context import Invocation, pass_invocation
+from sfcutover.cutover.following import View, failure_of_run, follow
+from sfcutover.cutover.progress import RunProgress
+from sfcutover.cutover.rundocument import RunDocument, RunsDocument
 from sfcutover.errors import Advice, InterruptedRunError
 from sfcutover.output.console import is_redrawn
 from sfcutover.output.events import JsonView, LineView
 from sfcutover.output.json import print_document
 from sfcutover.output.text import run_text, runs_text
 from sfcutover.runs.database import Database
-from sfcutover.runs.documents import RunDocument, RunsDocument
-from sfcutover.runs.following import View, follow
-from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.results import failure_of_run
 from sfcutover.runs.store import Run, RunStore
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from sfcutover.errors import Advice, Command, ConfigError, LimitError
+from sfcutover.errors import Advice, Command, ConfigError
+from sfcutover.util.files import read_bounded
 
 MAX_BYTES = 1024 * 1024
 _MAX_DEPTH = 20
@@ -78,34 +79,22 @@ def parse_yaml(text: str, name: str) -> YamlFile:
 
 def read_text(path: Path) -> str:
     """The file's text, line ends as they are. Raises ConfigError, or LimitError over 1 MiB."""
-    name = str(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
+        data = read_bounded(path, MAX_BYTES, hint="check the path and its permissions")
+    except ConfigError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
         raise ConfigError(
             "there is no such file",
-            where=name,
+            where=str(path),
             hint=Advice(Command("init"), " writes one; --config names another"),
         ) from error
-    except OSError as error:
-        raise ConfigError(
-            f"can't be read: {error.strerror}",
-            where=name,
-            hint="check the path and its permissions",
-        ) from error
-    if len(data) > MAX_BYTES:
-        raise LimitError(
-            f"the file is larger than {MAX_BYTES:,} bytes",
-            where=name,
-            hint="check that this is the right file",
-        )
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         raise ConfigError(
             "can't be read: it is not UTF-8",
-            where=f"{name}:{_line_at(data.decode('latin-1'), error.start)}",
+            where=f"{path}:{_line_at(data.decode('latin-1'), error.start)}",
             hint="save the file as UTF-8",
         ) from None
 

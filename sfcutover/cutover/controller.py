@@ -9,11 +9,16 @@ from dataclasses import dataclass, field
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
+from sfcutover.cutover.following import View, follow
 from sfcutover.cutover.shared import SHUTDOWN_GUARD
 from sfcutover.errors import Advice, Command, ConfigError, GateError, StillRunningError, Text
-from sfcutover.runs.following import View, follow
 from sfcutover.runs.processes import ProcessLock, Role
-from sfcutover.runs.settings import (
+from sfcutover.runs.store import (
+    DONE,
+    WORKFLOW_VERSION,
+    Run,
+    RunOptions,
+    RunStore,
     config_text,
     differences,
     fingerprint,
@@ -21,7 +26,6 @@ from sfcutover.runs.settings import (
     is_of_a_template,
     share_a_list,
 )
-from sfcutover.runs.store import DONE, WORKFLOW_VERSION, Run, RunOptions, RunStore
 from sfcutover.util.processes import current_actor
 
 _LOOK_SECONDS = 0.1

@@ -6,13 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from sfcutover.allowlist.plan import PhaseDocument
-from sfcutover.errors import Command
-from sfcutover.output.console import Console, shown
-from sfcutover.output.json import print_document
-from sfcutover.runs.documents import EventDocument
-from sfcutover.runs.events import Event
-from sfcutover.runs.progress import RunProgress
-from sfcutover.runs.summaries import (
+from sfcutover.cutover.progress import RunProgress
+from sfcutover.cutover.summaries import (
     buckets_of,
     evidence_of,
     finding,
@@ -20,6 +15,10 @@ from sfcutover.runs.summaries import (
     rolled_back,
     texts_of,
 )
+from sfcutover.errors import Command
+from sfcutover.output.console import Console, shown
+from sfcutover.output.json import print_document
+from sfcutover.runs.events import Event, EventDocument
 
 _QUIET = {"deployment-sending", "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all
@@ -145,7 +144,7 @@ def _deployment(event: Event) -> str:
     match event.kind:
         case "deployment-sent":
             return f"deployment {event.text('id')} ({event.text('phase')}) is on its way"
-        case "deployment-unseen":
+        case "deployment-never-received":
             return "the package that was about to be sent never reached the org"
         case _:
             total = event.text("total")

@@ -14,8 +14,8 @@ from sfcutover.output.console import shown
 if TYPE_CHECKING:
     from sfcutover.cutover.evidence import Evidence
     from sfcutover.cutover.probe import ProbeResult
+    from sfcutover.cutover.rundocument import RunDocument, RunStepDocument
     from sfcutover.cutover.watchstate import RoundDocument
-    from sfcutover.runs.documents import RunDocument, RunStepDocument
     from sfcutover.salesforce.results import DeployResult
 
 _RUN_COLORS = {"done": "green", "failed": "red", "rolled-back": "red", "canceled": "yellow"}

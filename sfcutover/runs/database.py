@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,12 +20,20 @@ from sqlalchemy.exc import (
     InterfaceError,
     InternalError,
     OperationalError,
+    SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from sfcutover.config.traffic import State
-from sfcutover.errors import Advice, Command, ConfigError, NetworkError, OperationFailedError
+from sfcutover.errors import (
+    Advice,
+    Command,
+    ConfigError,
+    NetworkError,
+    OperationFailedError,
+    SfcutoverError,
+)
 from sfcutover.util.files import make_folders_durably
 from sfcutover.util.secrets import remember
 
@@ -135,10 +144,9 @@ class Database:
         try:
             database.run(database._make_tables, seconds=15.0 if create else 5.0)
         except (NetworkError, OperationFailedError) as error:
-            error.tokens = _NOTHING_DONE
             live = (Command("diff", "remove-old"), " shows the live list")
-            error.advice = Advice(error.advice, "; ", *live)
-            raise
+            hint = Advice(error.advice, "; ", *live)
+            raise error.replaced(tokens=_NOTHING_DONE, hint=hint) from error
         return database
 
     @property
@@ -331,3 +339,33 @@ def _is_passing(error: BaseException) -> bool:
         return False
     text = str(error.orig)
     return not any(words in text for words in _LASTING)
+
+
+SOON_SECONDS = 1.0  # so long somebody waits for a database that is well
+
+
+class BackgroundThread:
+    """A thread of its own for what may hang."""
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(1, name)
+        self._is_busy: Callable[[], bool] = lambda: False
+
+    def do(self, work: Callable[[], T], seconds: float = SOON_SECONDS) -> T | None:
+        """What work returns; None if it fails, or takes longer, and is then done later.
+
+        Behind something that takes longer nobody waits at all.
+        """
+        is_behind = self._is_busy()
+        future = self._pool.submit(work)
+        self._is_busy = lambda: not future.done()
+        if is_behind:
+            return None
+        try:
+            return future.result(seconds)
+        except (TimeoutError, SfcutoverError, SQLAlchemyError):
+            return None
+
+    def close(self) -> None:
+        """Take nothing more; what was taken is still done."""
+        self._pool.shutdown(wait=False)

@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import Field
 
 from sfcutover.errors import Command, Text
-from sfcutover.util.document import commands_of, text_of
+from sfcutover.util.document import Document, commands_of, text_of
 from sfcutover.util.secrets import redact
 
 Data = dict[str, object]
@@ -52,6 +55,38 @@ class Event:
         """A value of data as a number, 0 if it is none."""
         value = self.data.get(key)
         return float(value) if isinstance(value, int | float) else 0.0
+
+
+def moment_text(seconds: float) -> str:
+    """UTC, ISO 8601, milliseconds."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class EventDocument(Document):
+    """One event of a run. time is UTC, ISO 8601; seq counts up. step and target are null where it
+    belongs to none; data depends on the kind."""
+
+    schema_: Literal["sfcutover/event/1"] = Field("sfcutover/event/1", alias="schema")
+    run: str
+    seq: int
+    time: str
+    kind: str
+    step: str | None
+    target: str | None
+    data: dict[str, object]
+
+    @classmethod
+    def of(cls, event: Event) -> EventDocument:
+        return cls(
+            run=event.run,
+            seq=event.seq,
+            time=moment_text(event.time),
+            kind=event.kind,
+            step=event.step,
+            target=event.target,
+            data=event.data,
+        )
 
 
 class CommandLog:

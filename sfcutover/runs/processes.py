@@ -20,8 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from sfcutover.errors import Advice, Command, LockLostError, SfcutoverError
-from sfcutover.runs.database import EXECUTORS, Database
-from sfcutover.runs.threads import BackgroundThread
+from sfcutover.runs.database import EXECUTORS, BackgroundThread, Database
 from sfcutover.util.files import is_held, process_lock, state_folder
 
 BEAT_SECONDS = 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -12,12 +13,13 @@ from typing import Literal
 
 import sqlalchemy as sa
 
+from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
-from sfcutover.errors import Advice, Command, ConfigError
+from sfcutover.errors import Advice, Command, ConfigError, LockLostError
 from sfcutover.runs.database import JOURNAL, REQUESTS, RUNS, Database
 from sfcutover.runs.events import event_row
 from sfcutover.runs.journal import Journal
-from sfcutover.runs.processes import Processes
+from sfcutover.runs.processes import Processes, ProcessLock
 from sfcutover.util.secrets import redact
 
 Kind = Literal["approve", "cancel"]
@@ -69,7 +71,7 @@ class Requests:
         return None if row is None else Request(**row)
 
 
-WORKFLOW_VERSION = "2"  # of the flow: a run goes on only with the one it was begun with
+WORKFLOW_VERSION = "3"  # of the flow: a run goes on only with the one it was begun with
 ROLLED_BACK = "rolled-back"
 DONE = "done"
 _BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is begun at a time
@@ -259,3 +261,100 @@ def find_open(database: Database, cutover: str) -> str | None:
         return found
 
     return database.run(look, seconds=_SECONDS, reads=True)
+
+
+Flat = dict[str, str]
+
+
+def config_text(cutover: Cutover, templates: Templates) -> str:
+    """What the file says, without its layout; the place of the state may differ.
+
+    With it goes what the --templates folder holds, as both decide what is deployed.
+    """
+    data = cutover.model_dump(mode="json", exclude={"state"}, exclude_defaults=True)
+    if templates.overrides:
+        data["templates"] = templates.overrides
+    return json.dumps(data, sort_keys=True, ensure_ascii=False)
+
+
+def fingerprint(text: str) -> str:
+    """128 bits of SHA-256, as hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def differences(before: str, after: str) -> list[str]:
+    """What differs between two texts of config_text, one line for each value."""
+    old, new = _flat(json.loads(before)), _flat(json.loads(after))
+    return [
+        f"{key}: {old.get(key, 'unset')} -> {new.get(key, 'unset')}"
+        for key in dict.fromkeys((*old, *new))
+        if old.get(key) != new.get(key)
+    ]
+
+
+# What the flow of a run is made of: with another of these, it would be another flow.
+_FIXED = ("name", "app", "carriers", "targets", "waves", "switch.manual")
+
+
+def fixed(before: str, after: str) -> list[str]:
+    """The differences with which a run that was begun can't go on."""
+    return [each for each in differences(before, after) if _is_fixed(each.partition(":")[0])]
+
+
+def share_a_list(one: str, other: str) -> bool:
+    """True for two cutovers that change a list of the same app in the same org."""
+    first, second = json.loads(one), json.loads(other)
+    orgs = [[each.get("org") for each in config["targets"]] for config in (first, second)]
+    return first["app"] == second["app"] and any(org in orgs[1] for org in orgs[0])
+
+
+def is_of_a_template(difference: str) -> bool:
+    """True for a difference of the --templates folder."""
+    return difference.startswith("templates.")
+
+
+def _is_fixed(key: str) -> bool:
+    if key.startswith("targets["):
+        return key.endswith((".name", "]")) or key.count(".") == 0
+    return any(key == each or key.startswith((f"{each}.", f"{each}[")) for each in _FIXED)
+
+
+def _flat(value: object, path: str = "") -> Flat:
+    match value:
+        case dict():
+            parts = [_flat(each, f"{path}.{key}".lstrip(".")) for key, each in value.items()]
+        case list():
+            parts = [_flat(each, f"{path}[{index}]") for index, each in enumerate(value)]
+        case _:
+            return {path: json.dumps(value, ensure_ascii=False)}
+    return {key: text for part in parts for key, text in part.items()}
+
+
+@dataclass(frozen=True)
+class RunControl:
+    """Whether a step of a run may continue: the lock is held, and the run not canceled."""
+
+    lock: ProcessLock
+    requests: Requests
+    journal: Journal
+
+    @property
+    def place(self) -> str:
+        return self.lock.place
+
+    def is_canceled(self) -> bool:
+        return self.requests.cancellation() is not None
+
+    def require_lock(self) -> None:
+        """Directly before an effect. Raises LockLostError if this process lost its lock, or the
+        run has ended without it."""
+        self.lock.require()
+        if self.journal.last("run-ended") is not None:
+            raise LockLostError(
+                "the run has ended without this process",
+                hint=Advice("see how: ", Command("runs")),
+                tokens="nothing more is done from here",
+            )
+
+    def require_lock_soon(self) -> None:
+        self.lock.require_lock_soon()

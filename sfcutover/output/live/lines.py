@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sfcutover.runs.progress import RunProgress
+from sfcutover.cutover.progress import RunProgress
 
 Style = Literal["", "dim", "bold", "good", "warn", "bad", "alarm"]
 Span = tuple[str, Style]

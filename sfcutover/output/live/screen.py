@@ -8,13 +8,13 @@ from functools import lru_cache
 from typing import Literal
 
 from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.progress import BACK, Pause, RunProgress
 from sfcutover.errors import Command
 from sfcutover.output.console import shown
 from sfcutover.output.live.lines import SPACE, Line, Picture, Span, Style, Weight
 from sfcutover.output.live.steps import step_lines
 from sfcutover.output.text import clock
 from sfcutover.runs.events import Event
-from sfcutover.runs.progress import BACK, Pause, RunProgress
 
 Side = Literal["old", "kept", "new", "other"]
 NOTES = 4

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sfcutover.cutover.progress import BACK, FORWARDS, TITLES, Deployment, StepState
 from sfcutover.output.live.lines import (
     Line,
     Picture,
@@ -16,7 +17,6 @@ from sfcutover.output.live.lines import (
     shortened,
 )
 from sfcutover.output.text import clock, duration
-from sfcutover.runs.progress import BACK, FORWARDS, TITLES, Deployment, StepState
 
 ON_TARGETS = ("snapshot", "add-new", "verify-new", "verify", "remove-old", "watch")
 _TITLE = max(map(len, TITLES.values()))

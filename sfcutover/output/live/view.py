@@ -12,16 +12,16 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from sfcutover.cutover.progress import RunProgress
 from sfcutover.output.console import Settings, presentable
 from sfcutover.output.events import event_line
 from sfcutover.output.live.lines import ASCII, Line, Picture, fitting, marks_for, shortened
 from sfcutover.output.live.screen import NOTES, screen
 from sfcutover.runs.events import Event
-from sfcutover.runs.progress import RunProgress
 
 _INTERVAL = 0.2  # seconds between two pictures where nothing has happened
 _NOTED = (
-    *("note", "approved", "verify-again", "deployment-unseen"),
+    *("note", "approved", "verify-again", "deployment-never-received"),
     *("run-resumed", "taken-over", "rolling-back"),
 )
 _COMMAND_CONTINUES = " \\"

@@ -8,13 +8,12 @@ from itertools import pairwise
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.evidence import Evidence
+from sfcutover.cutover.progress import Deployment, RunProgress, StepState
 from sfcutover.cutover.watchstate import RoundDocument
 from sfcutover.output.report.lists import read_backs
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timescale import clock, timestamp
-from sfcutover.runs.documents import moment_text
-from sfcutover.runs.events import Event
-from sfcutover.runs.progress import Deployment, RunProgress, StepState
+from sfcutover.runs.events import Event, moment_text
 from sfcutover.salesforce.results import ResultDocument
 from sfcutover.util.document import Document
 

@@ -14,10 +14,10 @@ from sfcutover.allowlist.phases import PhaseName
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.allowlist.readback import AllowlistDocument
-from sfcutover.cutover.deploy import NEVER_RECEIVED, SENDING, SENT
+from sfcutover.cutover.sent import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.output.report.rundata import Entry, RunData, StepEvidence
 from sfcutover.output.report.timescale import clock
-from sfcutover.runs.documents import moment_text
+from sfcutover.runs.events import moment_text
 from sfcutover.util.document import Document
 
 Holds = Literal["all", "some", "none"]

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from sfcutover.allowlist.diff import RangeDocument
+from sfcutover.cutover.rundocument import RunDocument
 from sfcutover.output.report.evidence import (
     CanaryDocument,
     ReportDeploymentDocument,
@@ -41,7 +42,7 @@ from sfcutover.output.report.timeline import (
 from sfcutover.output.report.timescale import IdleTime, TimeScale
 from sfcutover.output.report.traffic import AddressDocument, AddressTraffic, seconds, traffic
 from sfcutover.output.report.verdict import VerdictDocument, verdict
-from sfcutover.runs.documents import RunDocument, moment_text
+from sfcutover.runs.events import moment_text
 from sfcutover.util.document import Document
 
 _BINS = 200  # of the document; a chart has its own

@@ -20,11 +20,11 @@ from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.config.cutover import Cutover
 from sfcutover.config.traffic import Verify, Watch
 from sfcutover.cutover.evidence import Evidence
-from sfcutover.runs.documents import RunState, run_state
+from sfcutover.cutover.progress import RunProgress
+from sfcutover.cutover.rundocument import RunState, run_state
+from sfcutover.cutover.summaries import evidence_of
 from sfcutover.runs.events import Event
-from sfcutover.runs.progress import RunProgress
 from sfcutover.runs.store import Request, Run, RunStore
-from sfcutover.runs.summaries import evidence_of
 from sfcutover.salesforce.results import ResultDocument
 from sfcutover.util.document import Document
 

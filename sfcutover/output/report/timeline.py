@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from sfcutover.cutover.progress import TITLES, StepState
 from sfcutover.output.events import event_text
 from sfcutover.output.report.lists import ReportPhaseDocument, found_phases, read_backs
 from sfcutover.output.report.rundata import Entry, RunData, StepEvidence
 from sfcutover.output.report.timescale import IdleTime
-from sfcutover.runs.documents import moment_text
-from sfcutover.runs.events import Event
-from sfcutover.runs.progress import TITLES, StepState
+from sfcutover.runs.events import Event, moment_text
 from sfcutover.runs.store import Request
 from sfcutover.util.document import Document
 
@@ -25,7 +24,7 @@ _MORE_TITLES = {
 }
 _NOTABLE = (
     *("run-started", "run-resumed", "taken-over", "wave", "verify-again", "note"),
-    *("deployment-unseen", "rolling-back", "rollback-started", "page", "run-ended"),
+    *("deployment-never-received", "rolling-back", "rollback-started", "page", "run-ended"),
 )
 _RESUMED = ("run-resumed", "taken-over")
 _ROLLBACK = ("rolling-back", "rollback-started")

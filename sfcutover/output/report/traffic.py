@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.summaries import buckets_of
 from sfcutover.cutover.verification import each_address
 from sfcutover.output.report.rundata import RunData, Side
 from sfcutover.output.report.timescale import Bin
-from sfcutover.runs.documents import moment_text
-from sfcutover.runs.summaries import buckets_of
+from sfcutover.runs.events import moment_text
 from sfcutover.util.document import Document
 
 STATUSES = ("redeemed", "blocked", "other")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from sfcutover.cutover.progress import Pause, RunProgress
+from sfcutover.cutover.rundocument import RunState
 from sfcutover.errors import Advice, Command
 from sfcutover.output.console import shown
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timeline import has_rolled_back
-from sfcutover.runs.documents import RunState, moment_text
-from sfcutover.runs.events import Event
-from sfcutover.runs.progress import Pause, RunProgress
+from sfcutover.runs.events import Event, moment_text
 from sfcutover.util.document import Document
 
 TITLES: dict[RunState, str] = {

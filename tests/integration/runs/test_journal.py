@@ -12,9 +12,8 @@ import sqlalchemy as sa
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.errors import NetworkError
-from sfcutover.runs.database import Database
+from sfcutover.runs.database import BackgroundThread, Database
 from sfcutover.runs.journal import BufferedJournal, Journal
-from sfcutover.runs.threads import BackgroundThread
 
 
 @pytest.fixture

@@ -16,8 +16,7 @@ from sfcutover.errors import ConfigError, NetworkError, OperationFailedError
 from sfcutover.runs import processes as executors
 from sfcutover.runs.database import Database
 from sfcutover.runs.processes import ProcessLock
-from sfcutover.runs.settings import differences, fingerprint
-from sfcutover.runs.store import Requests, RunOptions, RunStore
+from sfcutover.runs.store import Requests, RunOptions, RunStore, differences, fingerprint
 from sfcutover.util.secrets import Secret
 
 ENDING = {"outcome": "done", "exit_code": 0, "message": "m", "tokens": "t", "next": "n"}

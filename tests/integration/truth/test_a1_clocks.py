@@ -101,8 +101,8 @@ def test_customers_who_have_left_are_no_obstacle_to_a_clock_ahead(open_world: Op
     reason="A1: settle is counted from another machine's clock",
 )
 def test_settle_is_not_shortened_by_a_machine_whose_clock_is_behind(here: World) -> None:
-    """The evidence comes from there, and is four seconds old when it says 59."""
-    configure_part(here, "verify", settle="4s")
+    """The evidence comes from there: it looks 55 seconds older than it is."""
+    configure_part(here, "verify", settle="15s")
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out
     code, out = call_at(here, "-55s", "verify", "--out", "evidence.json")
@@ -110,7 +110,7 @@ def test_settle_is_not_shortened_by_a_machine_whose_clock_is_behind(here: World)
     proven = here.emulator.redemptions[-1].time
     code, out = here.call(*REMOVE, "--evidence", "evidence.json")
     assert code == 0, out
-    assert removed_at(here) - proven >= timedelta(seconds=4)
+    assert removed_at(here) - proven >= timedelta(seconds=15)
 
 
 @pytest.mark.xfail(

@@ -88,7 +88,7 @@ WRONG = {
         "belongs to the app None",
         ConfigError,
     ),
-    "too large": (xml() + " " * MAX_COMPONENT_BYTES, "a component has at most", LimitError),
+    "too large": (xml() + " " * MAX_COMPONENT_BYTES, "larger than 5,242,880 bytes", LimitError),
 }
 
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import Check, Condition, Watch
-from sfcutover.config.values import secret_variables
 
 
 @pytest.mark.parametrize(
@@ -71,39 +66,3 @@ def test_a_condition_that_is_none_is_refused_with_the_file() -> None:
 def test_a_watch_without_time_or_limits_is_none(data: object) -> None:
     with pytest.raises(ValidationError):
         Watch.model_validate(data)
-
-
-def test_the_variables_with_secrets_are_found_wherever_they_stand(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "cutover.yaml"
-    file.write_text(
-        """\
-version: 1
-name: move
-app: Acme_Connector
-old: [203.0.113.10]
-new: [198.51.100.20]
-targets:
-  - name: packaging
-    org: {access_token: {env: SF_TOKEN}, instance_url: {env: SF_URL}}
-egress:
-  new: {proxy: {env: NEW_PROXY}, per_address: {198.51.100.20: {env: SINGLE_PROXY}}}
-  echo_url: {env: ECHO}
-verify:
-  client_id: {env: CLIENT_ID}
-  client_secret: {env: CLIENT_SECRET}
-  refresh_token: {env: CANARY}
-watch:
-  checks: [{prometheus: {url: {env: PROM}, query: up, condition: "== 1", token: {env: BEARER}}}]
-state: {url: {env: STATE}}
-"""
-    )
-    monkeypatch.setenv("STATE", "postgresql+psycopg://me:hunter2@db.example.com/x")
-    monkeypatch.setenv("ECHO", "http://[::1")
-    monkeypatch.setenv("SF_URL", "https://me@example.com")
-    assert secret_variables(load_config(file)) == {
-        *("SF_TOKEN", "NEW_PROXY", "SINGLE_PROXY", "CLIENT_SECRET"),
-        *("CANARY", "BEARER", "STATE"),
-    }
-    assert "CLIENT_ID" not in os.environ

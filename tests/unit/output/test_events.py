@@ -16,7 +16,7 @@ from sfcutover.output.events import (
     is_alarming,
 )
 from sfcutover.runs.events import Event
-from tests.unit.runs.journaled import RUN, Story, events_of
+from tests.unit.cutover.journaled import RUN, Story, events_of
 
 TIMESTAMPED = re.compile(r"(warning: )?\d\d:\d\d:\d\dZ \S.*")
 Capture = pytest.CaptureFixture[str]

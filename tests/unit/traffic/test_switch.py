@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.config.traffic import Switch
-from sfcutover.errors import ConfigError
-from sfcutover.traffic.switch import Direction, SwitchFacts, command_of
+from sfcutover.errors import ConfigError, ExitCode
+from sfcutover.traffic.switch import Direction, SwitchFacts, command_failed, command_of
 
 OLD, NEW = "203.0.113.10,203.0.113.12-203.0.113.14", "198.51.100.20"
 
@@ -22,3 +22,13 @@ def test_the_operator_is_asked_for_one_direction(direction: Direction, to: str, 
     assert facts.question == (
         f"Move the traffic of Acme_Connector to {to} (away from {away}). Is that done?"
     )
+
+
+def test_a_command_that_failed_says_what_to_do_next() -> None:
+    failed = command_failed("exit status 3", "move", "apply", "cutover.yaml:9")
+    assert str(failed) == "cutover.yaml:9: the switch command move failed: exit status 3"
+    assert failed.exit_code is ExitCode.FAILED
+    assert str(failed.hint).endswith("the way back: --revert")
+    assert "some of it may have moved" in failed.tokens
+    back = command_failed("exit status 1", "move", "revert", "cutover.yaml:9")
+    assert str(back.hint).endswith("the way back: without --revert")

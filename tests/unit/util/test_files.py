@@ -1,15 +1,17 @@
-"""A file that is written durably is on disk, text and name, before the call returns."""
+"""Files that are written durably, text and name on disk, and the folder for state."""
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from sfcutover.util.files import make_folders_durably, write_durably
+from sfcutover.errors import ConfigError
+from sfcutover.util.files import make_folders_durably, state_folder, write_durably
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,113 @@ def test_each_new_folder_is_synced_in_the_one_above_it(
     above = [tmp_path.stat().st_ino, lower.parent.stat().st_ino]
     assert [one.synced for one in calls] == above
     assert calls[-1].named == lower.stat().st_ino
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_new_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        write_durably(tmp_path / "token", "Grüße\n")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "token").read_text(encoding="utf-8") == "Grüße\n"
+    assert mode(tmp_path / "token") == 0o600
+
+
+def test_an_old_file_is_replaced_and_closed_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("old and longer")
+    path.chmod(0o644)
+    write_durably(path, "new")
+    assert path.read_text() == "new"
+    assert mode(path) == 0o600
+    assert os.listdir(tmp_path) == ["token"]  # noqa: PTH208
+
+
+def test_who_reads_the_old_file_reads_on_undisturbed(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("old")
+    with path.open() as reader:
+        write_durably(path, "new")
+        assert reader.read() == "old"
+
+
+def test_a_link_stays_and_the_file_behind_it_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    behind, link = tmp_path / "secrets" / "token", tmp_path / "token"
+    behind.write_text("old")
+    link.symlink_to(Path("secrets/token"))
+    write_durably(link, "new")
+    assert link.is_symlink()
+    assert behind.read_text() == "new"
+
+
+def test_a_relative_path_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_durably(Path("token"), "new")
+    assert (tmp_path / "token").read_text() == "new"
+
+
+def test_the_longest_name_is_no_problem(tmp_path: Path) -> None:
+    write_durably(tmp_path / ("x" * 255), "new")
+    assert (tmp_path / ("x" * 255)).read_text() == "new"
+
+
+@pytest.mark.parametrize("target", ["folder", "missing/token", "file/token", "x" * 256])
+def test_what_can_t_be_replaced_raises_and_leaves_nothing(tmp_path: Path, target: str) -> None:
+    (tmp_path / "folder" / "inside").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OSError, match=r"\w"):
+        write_durably(tmp_path / target, "hunter2")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_can_t_be_encoded_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        write_durably(path, "\ud800")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["token"]  # noqa: PTH208
+
+
+def test_the_state_folder_is_below_xdg_state_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "missing" / "state"))
+    assert state_folder() == tmp_path / "missing" / "state" / "sfcutover"
+    assert state_folder().stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("value", [None, "", "relative/state"])
+def test_without_an_absolute_xdg_state_home_it_is_below_the_home_folder(
+    value: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME")
+    if value is not None:
+        monkeypatch.setenv("XDG_STATE_HOME", value)
+    assert state_folder() == tmp_path / ".local" / "state" / "sfcutover"
+
+
+def test_a_folder_that_others_can_write_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "sfcutover").mkdir()
+    (tmp_path / "sfcutover").chmod(0o777)
+    with pytest.raises(ConfigError, match="others own or can write"):
+        state_folder()
+
+
+def test_a_folder_that_can_t_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "sfcutover").write_text("in the way")
+    with pytest.raises(ConfigError, match="no folder for this tool's state"):
+        state_folder()

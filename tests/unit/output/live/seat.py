@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from sfcutover.cutover.progress import RunProgress
 from sfcutover.output.console import Settings
 from sfcutover.output.live.view import LiveView
 from sfcutover.runs.events import Event
-from sfcutover.runs.progress import RunProgress
+from tests.unit.cutover.journaled import Story, events_of
 from tests.unit.output.terminal import Terminal
-from tests.unit.runs.journaled import Story, events_of
 
 
 class Seat:

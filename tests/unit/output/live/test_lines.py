@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.output.live.lines import ASCII, Marks, marks_for
+from tests.unit.cutover.journaled import Story
 from tests.unit.output.live.seat import seat
-from tests.unit.runs.journaled import Story
 
 
 @pytest.mark.parametrize(

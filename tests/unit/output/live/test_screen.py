@@ -10,9 +10,9 @@ from rich.console import Console
 from sfcutover.errors import DEFAULT_CONFIG, Command
 from sfcutover.output.console import Settings, use_config
 from sfcutover.output.live.view import LiveView
+from tests.unit.cutover.journaled import RUN, TARGETS, Story
 from tests.unit.output.live.seat import line_with, recorded, seat
 from tests.unit.output.terminal import Terminal
-from tests.unit.runs.journaled import RUN, TARGETS, Story
 
 
 def test_a_run_that_went_well_stays_on_the_screen() -> None:

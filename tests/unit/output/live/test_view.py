@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from sfcutover.cutover.progress import RunProgress
 from sfcutover.output.console import Settings
 from sfcutover.output.live.view import LiveView
-from sfcutover.runs.progress import RunProgress
 from sfcutover.util.secrets import Secret
+from tests.unit.cutover.journaled import RUN, Story
 from tests.unit.output.live.seat import Seat, line_with, paused_late, recorded, seat
 from tests.unit.output.terminal import Terminal
-from tests.unit.runs.journaled import RUN, Story
 
 COLORS = "standard"
 

@@ -169,7 +169,7 @@ def test_a_removal_whose_fate_is_unknown_may_be_this_runs(seen: bool, mine: bool
     story.plan("remove-old", 91.2)
     story.tell(91.3, "deployment-sending", "remove-old", TARGET, phase="remove-old", latest=None)
     if seen:
-        story.tell(91.4, "deployment-unseen", "remove-old", TARGET, phase="remove-old")
+        story.tell(91.4, "deployment-never-received", "remove-old", TARGET, phase="remove-old")
     found = document(story)
     assert any("by someone else" in each for each in found.unproven) is not mine
     assert found.boundaries[-1].name == f"remove-old {'live' if mine else 'already done'}"

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+from sfcutover.cutover.progress import RunProgress
 from sfcutover.runs.events import Event
-from sfcutover.runs.progress import RunProgress
 
 JOURNALS = Path(__file__).parent / "journals"
 RUN = "emulated-cutover.1"

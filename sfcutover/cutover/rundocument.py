@@ -1,50 +1,15 @@
-"""Runs as JSON: their events, one a line, and what is known of each."""
+"""What is known of a run, as JSON."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
+from sfcutover.cutover.progress import RunProgress, StepState
+from sfcutover.runs.events import moment_text
+from sfcutover.runs.store import Run
 from sfcutover.util.document import Document
-
-if TYPE_CHECKING:
-    from sfcutover.runs.events import Event
-    from sfcutover.runs.progress import RunProgress, StepState
-    from sfcutover.runs.store import Run
-
-
-def moment_text(seconds: float) -> str:
-    """UTC, ISO 8601, milliseconds."""
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-class EventDocument(Document):
-    """One event of a run. time is UTC, ISO 8601; seq counts up. step and target are null where it
-    belongs to none; data depends on the kind."""
-
-    schema_: Literal["sfcutover/event/1"] = Field("sfcutover/event/1", alias="schema")
-    run: str
-    seq: int
-    time: str
-    kind: str
-    step: str | None
-    target: str | None
-    data: dict[str, object]
-
-    @classmethod
-    def of(cls, event: Event) -> EventDocument:
-        return cls(
-            run=event.run,
-            seq=event.seq,
-            time=moment_text(event.time),
-            kind=event.kind,
-            step=event.step,
-            target=event.target,
-            data=event.data,
-        )
 
 
 class RunStepDocument(Document):

@@ -6,9 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sfcutover.errors import Text
-from sfcutover.runs.events import Event
-from sfcutover.runs.summaries import (
+from sfcutover.cutover.summaries import (
     CANCELED,
     Bucket,
     buckets_of,
@@ -19,6 +17,8 @@ from sfcutover.runs.summaries import (
     rolled_back,
     texts_of,
 )
+from sfcutover.errors import Text
+from sfcutover.runs.events import Event
 
 _UNDECIDED = ("inconclusive", "later", "person")
 

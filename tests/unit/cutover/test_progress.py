@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sfcutover.cutover.progress import RunProgress
 from sfcutover.errors import Command
-from sfcutover.runs.progress import RunProgress
-from tests.unit.runs.journaled import Story, events_of
+from tests.unit.cutover.journaled import Story, events_of
 
 
 @pytest.fixture
