@@ -40,29 +40,29 @@ def _unknown(name: str, known: list[str], ctx: click.Context) -> click.UsageErro
     return click.UsageError(f"There is no command {name!r}. {hint}", ctx=ctx)
 
 
-# Name, module in this package, and the line that --help shows, in the order of a cutover.
-_COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("init", "Find the app's components in the org and write cutover.yaml."),
-    "doctor": ("doctor", "Check config, secrets, org and permissions; change nothing."),
-    "plan": ("plan", "Capture the baseline and show what every phase would change."),
-    "render": ("render", "Write a phase's metadata package to disk."),
-    "diff": ("diff", "Show the live list against a phase: the dry run."),
-    "probe": ("probe", "Step 1: prove which addresses traffic leaves from."),
-    "deploy": ("deploy", "Deploy a phase, wait, and read the org back."),
-    "switch": ("switch", "Step 3: move application traffic to the new addresses, or back."),
-    "verify": ("verify", "Step 4: redeem through each address until it is proven."),
-    "watch": ("watch", "After step 5: look on, and put the old addresses back if it fails."),
-    "rollback": ("rollback", "Undo the last phase in the only safe order."),
-    "run": ("run", "The whole cutover, durably; started again, it goes on."),
-    "approve": ("approve", "Let a run go on that waits for a person."),
-    "runs": ("runs", "List runs, show one, or follow it as it goes."),
-    "cancel": ("cancel", "End a run at the next safe point."),
-    "worker": ("worker", "Perform runs that are kept in a shared PostgreSQL."),
-    "report": ("report", "The evidence of a run, as Markdown, HTML or JSON."),
-    "deployment": ("deployment", "Report, wait for or cancel an earlier deployment."),
-    "case": ("case", "Legacy apps: write the support case, or record that support has acted."),
-    "emulator": ("emulator", "Run a local org in the foreground."),
-    "demo": ("demo", "Watch a cutover against a local org."),
+# The module of each command, and the line that --help shows, in the order of a cutover.
+_COMMANDS = {
+    "init": "Find the app's components in the org and write cutover.yaml.",
+    "doctor": "Check config, secrets, org and permissions; change nothing.",
+    "plan": "Capture the baseline and show what every phase would change.",
+    "render": "Write a phase's metadata package to disk.",
+    "diff": "Show the live list against a phase: the dry run.",
+    "probe": "Step 1: prove which addresses traffic leaves from.",
+    "deploy": "Deploy a phase, wait, and read the org back.",
+    "switch": "Step 3: move application traffic to the new addresses, or back.",
+    "verify": "Step 4: redeem through each address until it is proven.",
+    "watch": "After step 5: look on, and put the old addresses back if it fails.",
+    "rollback": "Undo the last phase in the only safe order.",
+    "run": "The whole cutover, durably; started again, it goes on.",
+    "approve": "Let a run go on that waits for a person.",
+    "runs": "List runs, show one, or follow it as it goes.",
+    "cancel": "End a run at the next safe point.",
+    "worker": "Perform runs that are kept in a shared PostgreSQL.",
+    "report": "The evidence of a run, as Markdown, HTML or JSON.",
+    "deployment": "Report, wait for or cancel an earlier deployment.",
+    "case": "Legacy apps: write the support case, or record that support has acted.",
+    "emulator": "Run a local org in the foreground.",
+    "demo": "Watch a cutover against a local org.",
 }
 
 
@@ -77,7 +77,7 @@ class LazyGroup(Group):
             return None
         gc.disable()  # while modules are loaded there is nothing to free, and looking takes a tenth
         try:
-            module = import_module(f"sfcutover.cli.{_COMMANDS[cmd_name][0]}")
+            module = import_module(f"{__name__}.{cmd_name}")
         finally:
             gc.enable()
         command: click.Command = module.command
@@ -85,15 +85,7 @@ class LazyGroup(Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
-
-
-def _print_version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
-    if value and not ctx.resilient_parsing:
-        from importlib.metadata import version
-
-        click.echo(f"sfcutover {version('sfcutover')}")
-        ctx.exit()
+            formatter.write_dl(list(_COMMANDS.items()))
 
 
 _EXIT_CODES = "\n".join(
@@ -107,13 +99,8 @@ _EXIT_CODES = "\n".join(
     epilog=f"\b\nExit codes:\n{_EXIT_CODES}",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.option(
-    "--version",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_version,
-    help="Show the version.",
+@click.version_option(
+    package_name="sfcutover", message="sfcutover %(version)s", help="Show the version."
 )
 @global_options
 def cli() -> None:

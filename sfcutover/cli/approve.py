@@ -5,11 +5,9 @@ from __future__ import annotations
 import click
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, templates_option
-from sfcutover.cli.options import global_options
-from sfcutover.cli.readiness import require_runnable
-from sfcutover.cli.run import perform
-from sfcutover.cli.runs import open_store
+from sfcutover.cli.context import Invocation, pass_invocation, templates_option
+from sfcutover.cli.run import perform, require_runnable
+from sfcutover.cli.runs import find_run
 from sfcutover.cutover.controller import AlreadyClaimedError, RunController
 from sfcutover.cutover.progress import FORWARDS, Pause, RunProgress
 from sfcutover.errors import Advice, Command, ConfigError, GateError
@@ -27,10 +25,9 @@ from sfcutover.util.processes import current_actor
 )
 @click.option("--record-only", is_flag=True, help="Don't go on with the run here.")
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    invocation: Invocation,
     run_id: str | None,
     note: str | None,
     step: str | None,
@@ -41,9 +38,7 @@ def command(
 
     Where a process performs the run, that one goes on. Else this one does, as run would.
     """
-    invocation = Invocation.of(ctx)
-    store = open_store(invocation, create=False)
-    run = store.find(run_id or invocation.cutover.name)
+    store, run = find_run(invocation, run_id)
     performing = RunController(invocation.cutover, store, templates=templates)
     performing.require_mine(run)
     pause = _pause_of(store, run)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, templates_option
-from sfcutover.cli.options import global_options
-from sfcutover.cli.readiness import require_runnable
-from sfcutover.cli.runs import open_store, view_for
+from sfcutover.cli.context import Invocation, pass_invocation, templates_option
+from sfcutover.cli.run import require_runnable
+from sfcutover.cli.runs import find_run, view_for
 from sfcutover.cutover.controller import Permissions, RunController
 from sfcutover.cutover.following import failure_of_run, follow
 from sfcutover.cutover.progress import RunProgress
@@ -20,17 +19,16 @@ from sfcutover.util.processes import current_actor
 @click.argument("run_id", metavar="[ID]", required=False)
 @click.option("--note", metavar="TEXT", help="Why; it is recorded.")
 @templates_option
-@global_options
-@click.pass_context
-def command(ctx: click.Context, run_id: str | None, note: str | None, templates: Templates) -> None:
+@pass_invocation
+def command(
+    invocation: Invocation, run_id: str | None, note: str | None, templates: Templates
+) -> None:
     """End a run at the next safe point: no deployment is left half-way, no list unwatched.
 
     A watch that has begun is finished first. Waits until the run has ended, and says which
     phase each list is in.
     """
-    invocation = Invocation.of(ctx)
-    store = open_store(invocation, create=False)
-    run = store.find(run_id or invocation.cutover.name)
+    store, run = find_run(invocation, run_id)
     if run.ended is not None:
         raise ConfigError(
             f"the run {run.id} has ended already ({run.outcome})",

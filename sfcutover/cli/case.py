@@ -9,10 +9,15 @@ import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, templates_option
-from sfcutover.cli.deploy import gate_of
-from sfcutover.cli.options import global_options
-from sfcutover.cli.steps import command_step
+from sfcutover.cli.context import (
+    Invocation,
+    command_step,
+    pass_invocation,
+    templates_option,
+    written_to,
+)
+from sfcutover.cli.deploy import CommandGate
+from sfcutover.cli.options import FILE, evidence_option
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.supportcase import (
     PHASES,
@@ -24,7 +29,7 @@ from sfcutover.cutover.supportcase import (
     read_organization,
     require_legacy,
 )
-from sfcutover.errors import ConfigError, OperationFailedError
+from sfcutover.errors import ConfigError
 from sfcutover.output.json import print_document
 from sfcutover.salesforce.connection import Connection
 from sfcutover.util.files import write_durably
@@ -36,24 +41,12 @@ from sfcutover.util.secrets import redact
 @click.option("--confirmed", is_flag=True, help="Record that support has acted on the case.")
 @click.option("--window", metavar="TEXT", help="When support may make the change.")
 @click.option("--contact", metavar="TEXT", help="Whom support asks: name, email, phone.")
-@click.option(
-    "--evidence",
-    "evidence_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="For remove-old: the evidence of an earlier verify.",
-)
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write the text here instead of to stdout.",
-)
+@evidence_option
+@click.option("--out", type=FILE, help="Write the text here instead of to stdout.")
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    run: Invocation,
     phase: CasePhase,
     confirmed: bool,
     window: str | None,
@@ -68,8 +61,10 @@ def command(
     is given out (exit 5 before that) only once redemptions have proven the new addresses.
     """
     if confirmed and (window or contact or evidence_file or out):
-        raise click.UsageError("--confirmed takes none of the options of a case's text.", ctx=ctx)
-    run = Invocation.of(ctx)
+        raise click.UsageError(
+            "--confirmed takes none of the options of a case's text.",
+            ctx=click.get_current_context(),
+        )
     require_legacy(run.cutover)
     if out is not None and len(run.targets) > 1:
         raise ConfigError(
@@ -151,25 +146,20 @@ class Case:
 
     def _proof(self, connection: Connection) -> str | None:
         """What permits remove-old; None for add-new, which needs no gate."""
-        gate = gate_of(self.run, Phase(self.phase), self.evidence_file, None)
-        if gate is None:
+        phase = Phase(self.phase)
+        if not phase.removes:
             return None
+        gate = CommandGate(self.run, self.evidence_file)
         with command_step(self.run, self.phase, self.templates) as step:
             context = step.at(connection.target)
             live = connection.read()
-            return gate.permit(context, connection, Phase(self.phase), live).reason
+            return gate.permit(context, connection, phase, live).reason
 
     def _give_out(self, text: str) -> None:
         if self.out is None:
             if not self.run.settings.json:
                 self.run.console.data(text.rstrip("\n"))
             return
-        try:
+        with written_to(self.out, "case"):
             write_durably(self.out, text)
-        except OSError as error:
-            raise OperationFailedError(
-                f"the case was not written: {error.strerror}",
-                where=str(self.out),
-                hint="free space or choose another --out file, then run this again",
-            ) from error
         self.run.console.note(f"case written to {self.out}")

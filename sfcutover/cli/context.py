@@ -1,42 +1,54 @@
-"""What the commands have in common: settings, the config, and connected targets."""
+"""What commands work with: the config, connected targets, templates, and a step's context."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot, read_baseline
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.options import settings_of
+from sfcutover.cli.options import global_options, settings_of
 from sfcutover.config.cutover import Cutover, Target, load_config
-from sfcutover.errors import Advice, Command, SfcutoverError, StillRunningError
+from sfcutover.cutover.context import CommandControl, StepContext
+from sfcutover.cutover.evidence import Evidence
+from sfcutover.cutover.shared import Connections, Probes
+from sfcutover.cutover.watchstate import RoundDocument
+from sfcutover.errors import (
+    Advice,
+    Command,
+    ConfigError,
+    InterruptedRunError,
+    OperationFailedError,
+    SfcutoverError,
+    StillRunningError,
+    Text,
+)
 from sfcutover.output.console import Console, Settings, shown
+from sfcutover.output.progress import LineProgress, Status, progress_for
+from sfcutover.output.text import evidence_text, round_text
+from sfcutover.runs.events import CommandLog, Event
 from sfcutover.salesforce.connection import Connection, connect
 from sfcutover.util.secrets import log_to_stderr
 
-F = TypeVar("F", bound=Callable[..., object])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """One command's run. The config is read on construction."""
+    """One command's run: its settings, its console, and the config that they name."""
 
     settings: Settings
     console: Console
     cutover: Cutover
-
-    @classmethod
-    def of(cls, ctx: click.Context) -> Invocation:
-        """Raises ConfigError or LimitError with file and line."""
-        settings = settings_of(ctx)
-        log_to_stderr(settings.verbose)
-        return cls(settings, Console(settings), load_config(settings.config))
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -46,10 +58,27 @@ class Invocation:
     def connection(self, target: Target) -> Iterator[Connection]:
         """The target's org, its sockets closed in the end."""
         connection = connect(target, self.cutover)
-        try:
+        with closing(connection.org):
             yield connection
-        finally:
-            connection.org.close()
+
+    def components(self, files: tuple[Path, ...] = ()) -> Iterator[tuple[str, str, Snapshot]]:
+        """Name, URL of the org and live components of each target.
+
+        files: those of --baseline, which stand for an org; they have no URL.
+        """
+        if files:
+            baseline = read_baseline(
+                files,
+                self.cutover.app,
+                self.cutover.carrier_rows,
+                policies=bool(self.cutover.policies),
+            )
+            yield "baseline", "", baseline
+            return
+        for target in self.targets:
+            with self.connection(target) as connection:
+                live, url = connection.read(), connection.org.instance_url
+            yield target.name, url, live
 
     def command(self, *words: str, target: str | None = None) -> Command:
         """A command for this target, or for those of this invocation."""
@@ -61,35 +90,116 @@ class Invocation:
         """The same as it is shown."""
         return shown(self.command(*words, target=target))
 
+    def confirm(self, question: str, *, hint: Text) -> None:
+        """Raises ConfigError where standard input is not a terminal, InterruptedRunError for a
+        no."""
+        if not at_terminal():
+            raise ConfigError(
+                "confirmation is required, but standard input is not a terminal", hint=hint
+            )
+        if not self.console.confirm(question):
+            raise InterruptedRunError("not confirmed", hint="run it again when you are ready")
+
+    def fail(self, error: SfcutoverError) -> int:
+        """Raise it; with --json, whose document is out, warn of it and return its exit code."""
+        if not self.settings.json:
+            raise error
+        self.console.warn(Advice(f"{error}; next: ", error.advice))
+        return error.exit_code
+
+    def require_no_open_run(self, what: str) -> None:
+        """Raises StillRunningError while a run has not ended, and what looking for one raises.
+
+        what: what is not done, as ``remove-old was not deployed``.
+        """
+        from sfcutover.runs.store import open_run  # SQLAlchemy: only where it is needed
+
+        try:
+            run = open_run(self.cutover)
+        except SfcutoverError as error:
+            hint = Advice(error.advice, f"; if no run is under way, {_OUTSIDE}")
+            raise error.replaced(hint=hint) from error
+        if run is None:
+            return
+        raise StillRunningError(
+            f"the run {run} of this cutover has not ended; {what} beside it",
+            where=run,
+            hint=Advice(
+                "see how it stands: ",
+                Command("runs", run),
+                "; let it go on: ",
+                Command("approve", run),
+                "; end it: ",
+                Command("cancel", run),
+                f"; {_OUTSIDE}",
+            ),
+            tokens="this command changed nothing",
+        )
+
+
+_OUTSIDE = "--outside-run does it all the same"
+
+
+def pass_invocation(command: Callable[Concatenate[Invocation, P], R]) -> Callable[P, R]:
+    """The global options, and an Invocation as a command's first argument.
+
+    Reading the config raises ConfigError or LimitError with file and line.
+    """
+
+    @global_options
+    @click.pass_context
+    @wraps(command)
+    def invoke(ctx: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        settings = settings_of(ctx)
+        log_to_stderr(settings.verbose)
+        invocation = Invocation(settings, Console(settings), load_config(settings.config))
+        try:
+            return command(invocation, *args, **kwargs)
+        except click.UsageError as error:
+            error.ctx = ctx  # whose --help the error names
+            raise
+
+    return invoke
+
+
+def at_terminal() -> bool:
+    """True if a person can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+@contextmanager
+def written_to(
+    path: Path, what: str, *, option: str = "--out", tokens: str | None = None
+) -> Iterator[None]:
+    """The file that an option names is written. Raises OperationFailedError if it can't be."""
+    try:
+        yield
+    except OSError as error:
+        raise OperationFailedError(
+            f"the {what} was not written: {error.strerror}",
+            where=str(path),
+            hint=f"free space or choose another {option} file, then run this again",
+            tokens=tokens,
+        ) from error
+
 
 _FOLDER = f"{__name__}.templates"
 PHASE_NAMES = [phase.value for phase in Phase]
 
-
-def phase_argument(function: F) -> F:
-    """One phase, by name."""
-    return click.argument(
-        "phase",
-        metavar="PHASE",
-        type=click.Choice(PHASE_NAMES),
-        callback=lambda _ctx, _param, value: Phase(value),
-    )(function)
-
-
-def templates_option(function: F) -> F:
-    """--templates DIR, as the templates to render with."""
-    return click.option(
-        "--templates",
-        type=click.Path(path_type=Path),
-        callback=_open_templates,
-        help="A folder whose templates override the built-in ones of the same name.",
-    )(function)
-
-
-def templates_words(ctx: click.Context) -> list[str]:
-    """--templates DIR again, for a command that must see the same templates."""
-    folder = ctx.meta.get(_FOLDER)
-    return ["--templates", str(folder)] if folder else []
+phase_argument = click.argument(
+    "phase",
+    metavar="PHASE",
+    type=click.Choice(PHASE_NAMES),
+    callback=lambda _ctx, _param, value: Phase(value),
+)
+baseline_option = click.option(
+    "--baseline",
+    "baseline_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Compute from this component file and don't ask the org; repeat it for each carrier.",
+)
 
 
 def _open_templates(ctx: click.Context, _param: click.Parameter, value: Path | None) -> Templates:
@@ -97,60 +207,73 @@ def _open_templates(ctx: click.Context, _param: click.Parameter, value: Path | N
     return Templates(value)
 
 
-def baseline_option(function: F) -> F:
-    """--baseline FILE, repeatable."""
-    return click.option(
-        "--baseline",
-        "baseline_files",
-        multiple=True,
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Compute from this component file and don't ask the org; repeat it for each carrier.",
-    )(function)
+templates_option = click.option(
+    "--templates",
+    type=click.Path(path_type=Path),
+    callback=_open_templates,
+    help="A folder whose templates override the built-in ones of the same name.",
+)
 
 
-def baseline_from(files: tuple[Path, ...], cutover: Cutover) -> Snapshot:
-    """The baseline a person keeps in files."""
-    return read_baseline(files, cutover.app, cutover.carrier_rows, policies=bool(cutover.policies))
+def templates_words() -> list[str]:
+    """--templates DIR again, for a command that must see the same templates."""
+    folder = click.get_current_context().meta.get(_FOLDER)
+    return ["--templates", str(folder)] if folder else []
 
 
-_OUTSIDE = "--outside-run does it all the same"
+@contextmanager
+def command_step(
+    invocation: Invocation, step: str, templates: Templates | None = None
+) -> Iterator[StepContext]:
+    """What a step is given that no run executes; its connections are closed in the end."""
+    cutover = invocation.cutover
+    with closing(Connections(cutover)) as connections, ExitStack() as progress:
+        yield StepContext(
+            cutover,
+            CommandLog(StepView(invocation, progress).show),
+            CommandControl(),
+            step,
+            f"command {cutover.where} {cutover.name}",
+            Probes(cutover),
+            connections,
+            templates or Templates(),
+        )
 
 
-def outside_run_option(function: F) -> F:
-    """--outside-run: a person takes it upon themselves."""
-    return click.option(
-        "--outside-run",
-        is_flag=True,
-        help="Do it although a run of this cutover has not ended.",
-    )(function)
+class StepView:
+    """Shows the events of a command. A deployment's progress is shown from Preparing to the end.
 
-
-def require_no_open_run(invocation: Invocation, what: str) -> None:
-    """Raises StillRunningError while a run has not ended, and what looking for one raises.
-
-    what: what is not done, as ``remove-old was not deployed``.
+    shown: closes what is shown.
     """
-    from sfcutover.runs.store import open_run  # SQLAlchemy: only where it is needed
 
-    try:
-        run = open_run(invocation.cutover)
-    except SfcutoverError as error:
-        hint = Advice(error.advice, f"; if no run is under way, {_OUTSIDE}")
-        raise error.replaced(hint=hint) from error
-    if run is None:
-        return
-    raise StillRunningError(
-        f"the run {run} of this cutover has not ended; {what} beside it",
-        where=run,
-        hint=Advice(
-            "see how it stands: ",
-            Command("runs", run),
-            "; let it go on: ",
-            Command("approve", run),
-            "; end it: ",
-            Command("cancel", run),
-            f"; {_OUTSIDE}",
-        ),
-        tokens="this command changed nothing",
-    )
+    def __init__(self, invocation: Invocation, shown: ExitStack) -> None:
+        self._settings = invocation.settings
+        self._console = invocation.console
+        self._shown = shown
+        self._progress: LineProgress | None = None
+
+    def show(self, event: Event) -> None:
+        match event.kind:
+            case "stage":
+                self._progress_of(event).stage(event.text("name"))
+            case "deployment-sent":
+                self._progress_of(event).sent(event.text("id"))
+            case "deployment-progress":
+                self._progress_of(event).progress(Status.of_event(event))
+            case "note" if self._progress is not None:
+                self._progress.note(event.text("text"))
+            case "note":
+                place = f"{event.target}: " if event.target else ""
+                self._console.note(f"{place}{event.text('text')}")
+            case "proven":
+                self._console.note(evidence_text(Evidence.model_validate(event.data["evidence"])))
+            case "watch-round":
+                self._console.note(round_text(RoundDocument.model_validate(event.data["round"])))
+            case "rolling-back":
+                self._console.warn(f"rolling back: {event.text('reason')}")
+
+    def _progress_of(self, event: Event) -> LineProgress:
+        if self._progress is None:
+            progress = progress_for(event.target or "", self._settings)
+            self._progress = self._shown.enter_context(progress)
+        return self._progress

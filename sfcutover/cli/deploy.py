@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase
+from sfcutover.allowlist.planfile import TargetPlan, read_plan
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
     Invocation,
-    outside_run_option,
+    at_terminal,
+    command_step,
+    pass_invocation,
     phase_argument,
-    require_no_open_run,
     templates_option,
 )
-from sfcutover.cli.options import global_options
-from sfcutover.cli.steps import command_step
+from sfcutover.cli.options import (
+    evidence_option,
+    outside_run_option,
+    wait_option,
+    yes_option,
+)
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy, plan_from_live
@@ -41,12 +45,11 @@ from sfcutover.errors import (
     commands_in,
 )
 from sfcutover.output.deployed import deployed_text
+from sfcutover.output.diffs import phase_text
+from sfcutover.output.json import print_document
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import InterruptedWaitError
-from sfcutover.salesforce.results import DeployTargetDocument
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from sfcutover.salesforce.results import DeployDocument, DeployTargetDocument
 
 _OUTCOMES = {
     "deployed": "holds the phase",
@@ -67,26 +70,12 @@ _OUTCOMES = {
 )
 @click.option("--dry-run", is_flag=True, help="Validate in the org (checkOnly); change nothing.")
 @click.option("--async", "no_wait", is_flag=True, help="Start, print the id, and don't wait.")
-@click.option(
-    "--wait",
-    "minutes",
-    type=click.FloatRange(min=0, max=24 * 60),
-    default=30,
-    show_default=True,
-    metavar="MIN",
-    help="Minutes to wait for the org; exit 69 after that.",
-)
-@click.option("--yes", is_flag=True, help="Don't ask; needed where nobody can answer.")
+@wait_option
+@yes_option
 @click.option(
     "--cancel-on-interrupt", is_flag=True, help="On Ctrl-C, ask the org to cancel the deployment."
 )
-@click.option(
-    "--evidence",
-    "evidence_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="For a phase that removes: the evidence of an earlier verify.",
-)
+@evidence_option
 @click.option(
     "--skip-verification",
     is_flag=True,
@@ -95,10 +84,9 @@ _OUTCOMES = {
 @click.option("--reason", metavar="TEXT", help="Why nothing is verified; it is recorded.")
 @outside_run_option
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    run: Invocation,
     phase: Phase,
     plan_file: Path | None,
     dry_run: bool,
@@ -121,10 +109,12 @@ def command(
     While a run of the cutover has not ended, they are the run's to do (exit 69).
     """
     if skip_verification != bool(reason and reason.strip()):
-        raise click.UsageError("--skip-verification and --reason TEXT go together.", ctx=ctx)
-    run = Invocation.of(ctx)
+        raise click.UsageError("--skip-verification and --reason TEXT go together.")
     if phase.removes and not (outside_run or dry_run):
-        require_no_open_run(run, f"{phase} was not deployed")
+        run.require_no_open_run(f"{phase} was not deployed")
+    gate: Gate = CommandGate(run, evidence_file)
+    if skip_verification and reason:
+        gate = SkippedGate(run, reason)
     command = DeployCommand(
         run,
         phase,
@@ -133,7 +123,7 @@ def command(
             wait=minutes * 60,
             check_only=dry_run,
             no_wait=no_wait,
-            gate=gate_of(run, phase, evidence_file, reason),
+            gate=gate,
             plan=plan_from_live if plan_file is None else PlanFile(plan_file, binds=True).plan,
             operator=Terminal(run, ask=not (yes or dry_run)),
             binding=True,
@@ -155,9 +145,6 @@ def command(
 def show_json(run: Invocation, done: Sequence[DeployTargetDocument]) -> None:
     """The document, if it was asked for."""
     if run.settings.json:
-        from sfcutover.output.json import print_document
-        from sfcutover.salesforce.results import DeployDocument
-
         print_document(DeployDocument(cutover=run.cutover.name, targets=list(done)))
 
 
@@ -247,23 +234,17 @@ class Terminal:
 
     def show(self, connection: Connection, planned: PlannedPhase) -> None:
         """The diff."""
-        from sfcutover.output.diffs import phase_text
-
         where = f"{connection.target.name} ({connection.org.instance_url})"
         self.run.console.data(phase_text(where, planned))
 
     def confirm(self, target: str, phase: Phase) -> bool:
-        """Raises ConfigError where standard input is not a terminal, InterruptedRunError for a
-        no."""
+        """Raises what Invocation.confirm raises."""
         if not self.ask:
             return False
-        if sys.stdin is None or not sys.stdin.isatty():
-            raise ConfigError(
-                "confirmation is required, but standard input is not a terminal",
-                hint="look at the diff above, then run this again with --yes",
-            )
-        if not self.run.console.confirm(f"Deploy {phase} to {target}?"):
-            raise InterruptedRunError("not confirmed", hint="run it again when you are ready")
+        self.run.confirm(
+            f"Deploy {phase} to {target}?",
+            hint="look at the diff above, then run this again with --yes",
+        )
         return True
 
 
@@ -279,8 +260,6 @@ class PlanFile:
         self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
     ) -> PlannedPhase:
         """Raises ConfigError for a file that is no plan, DriftError where it no longer fits."""
-        from sfcutover.allowlist.planfile import TargetPlan, read_plan
-
         planner = context.planner
         plan = TargetPlan(read_plan(self.path), self.path, context.target.name, planner)
         if self.binds:
@@ -291,23 +270,12 @@ class PlanFile:
         return planner.plan(phase, live, plan.baseline)
 
 
-def gate_of(
-    run: Invocation, phase: Phase, evidence_file: Path | None, skip_reason: str | None
-) -> Gate | None:
-    """What permits a phase that removes: evidence of now or of a file, or a person."""
-    if not phase.removes:
-        return None
-    if skip_reason is not None:
-        return SkippedGate(run, skip_reason)
-    return CommandGate(run, evidence_file)
-
-
 @dataclass(frozen=True)
 class CommandGate:
     """Permits by evidence, and shows it. evidence_file: of an earlier verify."""
 
     run: Invocation
-    evidence_file: Path | None
+    evidence_file: Path | None = None
 
     def permit(
         self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
@@ -351,7 +319,7 @@ class SkippedGate:
         self, context: TargetContext, _connection: Connection, phase: Phase, _live: Snapshot
     ) -> RemovalPermit:
         """Raises ConfigError without a terminal, GateError for another name."""
-        if sys.stdin is None or not sys.stdin.isatty():
+        if not at_terminal():
             raise ConfigError(
                 "--skip-verification needs a person at a terminal who types the app's name",
                 hint=Advice("verify instead: ", Command("verify", "--out", "evidence.json")),

@@ -9,10 +9,10 @@ import click
 from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.plan import live_phase
 from sfcutover.cli import Group
-from sfcutover.cli.context import Invocation
-from sfcutover.cli.options import global_options
+from sfcutover.cli.context import Invocation, pass_invocation
+from sfcutover.cli.options import global_options, wait_option
 from sfcutover.config.cutover import Target
-from sfcutover.errors import Advice, ConfigError, ExitCode, InterruptedRunError, StillRunningError
+from sfcutover.errors import Advice, ConfigError, ExitCode, StillRunningError
 from sfcutover.output.json import print_document
 from sfcutover.output.progress import Status, progress_for
 from sfcutover.output.text import result_text
@@ -52,31 +52,19 @@ def command() -> None:
 
 @command.command("report")
 @click.argument("deployment_id", metavar="ID", callback=_check_id)
-@global_options
-@click.pass_context
-def report(ctx: click.Context, deployment_id: str) -> int:
+@pass_invocation
+def report(run: Invocation, deployment_id: str) -> int:
     """Show how the deployment stands, and the live list. Exit 69 while it is running."""
-    run = Invocation.of(ctx)
     with run.connection(_one_target(run)) as connection:
         return _show(run, connection, connection.deployer.report(deployment_id))
 
 
 @command.command("wait")
 @click.argument("deployment_id", metavar="ID", callback=_check_id)
-@click.option(
-    "--wait",
-    "minutes",
-    type=click.FloatRange(min=0, max=24 * 60),
-    default=30,
-    show_default=True,
-    metavar="MIN",
-    help="Minutes to wait; exit 69 after that.",
-)
-@global_options
-@click.pass_context
-def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
+@wait_option
+@pass_invocation
+def wait(run: Invocation, deployment_id: str, minutes: float) -> int:
     """Wait for the deployment, then show it and the live list."""
-    run = Invocation.of(ctx)
     with run.connection(_one_target(run)) as connection:
         name = connection.target.name
         again = Advice("to go on: ", run.command("deployment", "wait", deployment_id, target=name))
@@ -88,23 +76,19 @@ def wait(ctx: click.Context, deployment_id: str, minutes: float) -> int:
                     on_progress=lambda result: progress.progress(Status.of(result)),
                     on_problem=lambda error: progress.note(str(error)),
                 )
-            except InterruptedWaitError as error:
-                raise InterruptedRunError(error.message, hint=again, tokens=error.tokens) from None
-            except StillRunningError as error:
-                raise StillRunningError(error.message, hint=again, tokens=error.tokens) from error
+            except (InterruptedWaitError, StillRunningError) as error:
+                raise error.replaced(hint=again) from None
         return _show(run, connection, result)
 
 
 @command.command("cancel")
 @click.argument("deployment_id", metavar="ID", callback=_check_id)
-@global_options
-@click.pass_context
-def cancel(ctx: click.Context, deployment_id: str) -> int:
+@pass_invocation
+def cancel(run: Invocation, deployment_id: str) -> int:
     """Ask the org to cancel the deployment. Canceling takes a moment and may come too late.
 
     Exit 0 if it is canceled, 69 while the org is at it, 1 if it ended before.
     """
-    run = Invocation.of(ctx)
     with run.connection(_one_target(run)) as connection:
         result = connection.deployer.cancel(deployment_id)
         _show(run, connection, result)
@@ -128,10 +112,6 @@ def _one_target(run: Invocation) -> Target:
     return targets[0]
 
 
-def _exit_code(result: DeployResult) -> ExitCode:
-    return _EXIT_CODES[result.state]
-
-
 def _show(run: Invocation, connection: Connection, result: DeployResult) -> ExitCode:
     """What the org says of the deployment, and what the list says, which decides."""
     live = connection.read()
@@ -148,4 +128,4 @@ def _show(run: Invocation, connection: Connection, result: DeployResult) -> Exit
         )
     else:
         run.console.data(f"{result_text(result)}\nthe list now: {phase}")
-    return _exit_code(result)
+    return _EXIT_CODES[result.state]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -14,17 +13,14 @@ from sfcutover.allowlist.plan import DiffDocument, PhaseDocument, PlannedPhase, 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
     Invocation,
-    baseline_from,
     baseline_option,
+    pass_invocation,
     phase_argument,
     templates_option,
 )
-from sfcutover.cli.options import global_options
 from sfcutover.errors import ExitCode
 from sfcutover.output.diffs import phase_markdown, phase_text
 from sfcutover.output.json import print_document
-
-Planned = tuple[str, str | None, PlannedPhase]
 
 
 @click.command("diff")
@@ -40,10 +36,9 @@ Planned = tuple[str, str | None, PlannedPhase]
 )
 @click.option("--exit-code", is_flag=True, help="Exit 3 if anything would change.")
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    run: Invocation,
     phase: Phase,
     baseline_files: tuple[Path, ...],
     form: str,
@@ -54,50 +49,32 @@ def command(
 
     PHASE is add-new, remove-old, restore-old or remove-new.
     """
-    run = Invocation.of(ctx)
     if form == "json":
         run.settings.json = True
-    found = list(_planned(run, phase, baseline_files, templates))
+    planner = run.cutover.planner(templates)
+    found = [
+        (name, url, planner.plan(phase, live)) for name, url, live in run.components(baseline_files)
+    ]
     changed = any(planned.changed for _, _, planned in found)
     if run.settings.json:
-        print_document(_document(run, found, changed))
+        targets = [
+            TargetDiffDocument(
+                target=name, instance_url=url or None, phase=PhaseDocument.of(planned)
+            )
+            for name, url, planned in found
+        ]
+        print_document(DiffDocument(cutover=run.cutover.name, changed=changed, targets=targets))
     else:
         for name, url, planned in found:
-            run.console.data(_text(form, name, url, planned, run, templates))
+            match form:
+                case "markdown":
+                    text = phase_markdown(name, planned)
+                case "xml":
+                    text = _xml_diff(planned, run.cutover.api_version, templates)
+                case _:
+                    text = phase_text(f"{name} ({url})" if url else name, planned)
+            run.console.data(text)
     return ExitCode.CHANGES_PENDING if exit_code and changed else ExitCode.DONE
-
-
-def _planned(
-    run: Invocation, phase: Phase, files: tuple[Path, ...], templates: Templates
-) -> Iterator[Planned]:
-    planner = run.cutover.planner(templates)
-    if files:
-        baseline = baseline_from(files, run.cutover)
-        yield "baseline", None, planner.plan(phase, baseline)
-        return
-    for target in run.targets:
-        with run.connection(target) as connection:
-            live = connection.read()
-            yield (
-                target.name,
-                connection.org.instance_url,
-                planner.plan(phase, live),
-            )
-
-
-def _text(
-    form: str,
-    name: str,
-    url: str | None,
-    planned: PlannedPhase,
-    run: Invocation,
-    templates: Templates,
-) -> str:
-    if form == "markdown":
-        return phase_markdown(name, planned)
-    if form == "xml":
-        return _xml_diff(planned, run.cutover.api_version, templates)
-    return phase_text(f"{name} ({url})" if url else name, planned)
 
 
 def _xml_diff(planned: PlannedPhase, api_version: str, templates: Templates) -> str:
@@ -114,14 +91,3 @@ def _xml_diff(planned: PlannedPhase, api_version: str, templates: Templates) -> 
         )
     ]
     return "\n".join(lines) or "no change"
-
-
-def _document(run: Invocation, found: list[Planned], changed: bool) -> DiffDocument:
-    return DiffDocument(
-        cutover=run.cutover.name,
-        changed=changed,
-        targets=[
-            TargetDiffDocument(target=name, instance_url=url, phase=PhaseDocument.of(planned))
-            for name, url, planned in found
-        ],
-    )

@@ -8,8 +8,7 @@ import click
 from pydantic import Field
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, templates_option
-from sfcutover.cli.options import global_options
+from sfcutover.cli.context import Invocation, pass_invocation, templates_option
 from sfcutover.cutover.preflight import Check, examine
 from sfcutover.errors import ExitCode
 from sfcutover.output.console import shown
@@ -28,7 +27,7 @@ class CheckDocument(Document):
     """One line of the doctor. fix is what to do where the check did not pass."""
 
     target: str | None
-    check: str
+    check: str = Field(validation_alias="name")
     status: Literal["ok", "warning", "failed", "skipped"]
     detail: DocumentText
     fix: DocumentText | None = None
@@ -42,14 +41,12 @@ class DoctorDocument(Document):
 
 @click.command("doctor")
 @templates_option
-@global_options
-@click.pass_context
-def command(ctx: click.Context, templates: Templates) -> int:
+@pass_invocation
+def command(run: Invocation, templates: Templates) -> int:
     """Check config, secrets, org, permission, API version and list. Changes nothing.
 
     Exits with the code of the first check that failed.
     """
-    run = Invocation.of(ctx)
     checks = []
     for check in examine(run.cutover, run.targets, templates):
         checks.append(check)
@@ -57,7 +54,8 @@ def command(ctx: click.Context, templates: Templates) -> int:
             run.console.data(_line(check))
     failed = [check for check in checks if check.status == "failed"]
     if run.settings.json:
-        print_document(DoctorDocument(ok=not failed, checks=[_document(each) for each in checks]))
+        documents = [CheckDocument.model_validate(each) for each in checks]
+        print_document(DoctorDocument(ok=not failed, checks=documents))
     elif not failed:
         run.console.note(f"next: {run.command_line('plan', '--out', 'plan.json')}")
     return failed[0].exit_code if failed else ExitCode.DONE
@@ -68,13 +66,3 @@ def _line(check: Check) -> str:
     name = f"{check.target}: {check.name}" if check.target else check.name
     line = f"{click.style(mark, fg=color)}  {name}: {shown(check.detail)}"
     return f"{line}\n         fix: {shown(check.fix)}" if check.fix else line
-
-
-def _document(check: Check) -> CheckDocument:
-    return CheckDocument(
-        target=check.target,
-        check=check.name,
-        status=check.status,
-        detail=check.detail,
-        fix=check.fix,
-    )

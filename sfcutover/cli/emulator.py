@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 from pydantic import Field
 
-from sfcutover.cli.options import global_options, settings_of
+from sfcutover.cli.options import FILE, global_options, settings_of
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.output.console import Console, Settings
 from sfcutover.output.json import print_document
@@ -46,19 +46,15 @@ class EmulatorDocument(Document):
 @click.option("--tls/--no-tls", default=True, show_default=True, help="https, or plain http.")
 @click.option(
     "--scenario",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="A YAML file that changes the org: its list, its timing, its faults.",
 )
 @click.option(
     "--env-file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="Write the variables that cutover.yaml takes its secrets from.",
 )
-@click.option(
-    "--config-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a cutover.yaml that fits the org.",
-)
+@click.option("--config-file", type=FILE, help="Write a cutover.yaml that fits the org.")
 @global_options
 @click.pass_context
 def command(

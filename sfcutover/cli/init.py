@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +16,11 @@ from pydantic import Field
 from sfcutover.allowlist.carriers import CARRIERS
 from sfcutover.allowlist.diff import RangeDocument
 from sfcutover.allowlist.ranges import IpRange, RangeError
+from sfcutover.cli.context import written_to
 from sfcutover.cli.options import global_options, settings_of
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.starter import starter_text
-from sfcutover.errors import Advice, Command, ConfigError, OperationFailedError
+from sfcutover.errors import Advice, Command, ConfigError
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
 from sfcutover.salesforce.metadata import MetadataClient
@@ -33,10 +36,27 @@ API_VERSION = "67.0"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
+def _check_ranges(
+    _ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    for text in value:
+        try:
+            IpRange.parse(text)
+        except RangeError as error:
+            raise ConfigError(
+                f"{param.opts[0]}: {error}",
+                hint="write an address, a CIDR block or first-last, once per option",
+            ) from error
+    return value
+
+
 def _check_name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     if value is not None and not _NAME.fullmatch(value):
         raise click.BadParameter("letters, digits, dots, dashes and underscores only.")
     return value
+
+
+_range_option = partial(click.option, multiple=True, metavar="RANGE", callback=_check_ranges)
 
 
 class InitDocument(Document):
@@ -65,8 +85,8 @@ class InitDocument(Document):
     callback=_check_name,
     help="The cutover's name.  [default: the month, as 2026-11-cutover]",
 )
-@click.option("--old", multiple=True, metavar="RANGE", help="An address to leave; repeatable.")
-@click.option("--new", multiple=True, metavar="RANGE", help="An address to come; repeatable.")
+@_range_option("--old", help="An address to leave; repeatable.")
+@_range_option("--new", help="An address to come; repeatable.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @global_options
 @click.pass_context
@@ -85,20 +105,17 @@ def command(
     settings = settings_of(ctx)
     log_to_stderr(settings.verbose)
     _check_free(settings.config, force)
-    _check_ranges("--old", old)
-    _check_ranges("--new", new)
     config = _org_config(alias, instance_url, access_token_env)
-    org = Org(provider_for(OrgConfig.model_validate(config)))
-    try:
+    with closing(Org(provider_for(OrgConfig.model_validate(config)))) as org:
         retriever = Retriever(MetadataClient(org, API_VERSION))
         app = app or _only_app(retriever.apps())
         live = retriever.snapshot(app, [CARRIERS["token-ip-ranges"]]).carriers[0].allowlist
         url = org.instance_url
-    finally:
-        org.close()
     name = name or f"{datetime.now(UTC):%Y-%m}-cutover"
-    text = starter_text(name, app, API_VERSION, _flow(config), live, old, new)
-    _write(settings.config, text, force)
+    # JSON is a part of YAML's flow style
+    text = starter_text(name, app, API_VERSION, json.dumps(config), live, old, new)
+    with written_to(settings.config, "file", option="--config"):
+        write_new(settings.config, text, force=force)
     console = Console(settings)
     console.data(f"wrote {settings.config} for {app} on {url}; its list has {len(live)} entries")
     missing = " and ".join(key for key, given in (("old:", old), ("new:", new)) if not given)
@@ -118,28 +135,6 @@ def _check_free(path: Path, force: bool) -> None:
             where=str(path),
             hint="--config names another, --force writes over this one",
         )
-
-
-def _check_ranges(option: str, ranges: tuple[str, ...]) -> None:
-    for text in ranges:
-        try:
-            IpRange.parse(text)
-        except RangeError as error:
-            raise ConfigError(
-                f"{option}: {error}",
-                hint="write an address, a CIDR block or first-last, once per option",
-            ) from error
-
-
-def _write(path: Path, text: str, force: bool) -> None:
-    try:
-        write_new(path, text, force=force)
-    except OSError as error:
-        raise OperationFailedError(
-            f"the file was not written: {error.strerror}",
-            where=str(path),
-            hint="make room or choose another file with --config, then run this again",
-        ) from error
 
 
 def _org_config(alias: str | None, instance_url: str | None, variable: str) -> dict[str, object]:
@@ -163,8 +158,3 @@ def _only_app(apps: list[str]) -> str:
         else "the org has no External Client App",
         hint="add --app with one of them" if apps else "check that this is the right org",
     )
-
-
-def _flow(config: dict[str, object]) -> str:
-    """The mapping in YAML's flow style, which JSON is a part of."""
-    return json.dumps(config)

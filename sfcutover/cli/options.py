@@ -1,8 +1,9 @@
-"""The global options, before a command as well as after it. Light: --help loads no more."""
+"""The options that several commands share. It imports little, as ``--help`` needs it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,13 +13,7 @@ from click.core import ParameterSource
 from sfcutover.output.console import Settings, use_config
 
 F = TypeVar("F", bound=Callable[..., object])
-
-
-def global_options(function: F) -> F:
-    """Add --config, --target, --json, -v, -q and --no-color; their values go to Settings."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 def settings_of(ctx: click.Context) -> Settings:
@@ -26,72 +21,82 @@ def settings_of(ctx: click.Context) -> Settings:
     return ctx.ensure_object(Settings)
 
 
-def _store(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
-    def callback(ctx: click.Context, param: click.Parameter, value: object) -> None:
-        source = ctx.get_parameter_source(param.name or "")
-        # The outermost group has read the environment; what stands before a command beats it.
-        inherited = source is ParameterSource.ENVIRONMENT and ctx.parent is None
-        if source is ParameterSource.COMMANDLINE or inherited:
-            setattr(settings_of(ctx), name, value)
-
-    return callback
-
-
-def _store_config(ctx: click.Context, param: click.Parameter, value: object) -> None:
-    _store("config")(ctx, param, value)
-    use_config(settings_of(ctx).config)
+def _store(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    """Keep the value in the setting that has the option's name."""
+    settings, name = settings_of(ctx), param.name or ""
+    source = ctx.get_parameter_source(name)
+    # The outermost group has read the environment; what stands before a command beats it.
+    inherited = source is ParameterSource.ENVIRONMENT and ctx.parent is None
+    if source is ParameterSource.COMMANDLINE or inherited:
+        setattr(settings, name, value)
+    use_config(settings.config)
 
 
-_OPTIONS = [
-    click.option(
+_global_option = partial(click.option, expose_value=False, callback=_store)
+
+_GLOBAL_OPTIONS = [
+    _global_option(
         "--config",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=FILE,
         envvar="SFCUTOVER_CONFIG",
-        expose_value=False,
-        callback=_store_config,
         help="The cutover's file.  [default: cutover.yaml]",
     ),
-    click.option(
+    _global_option(
         "--target",
+        "targets",
         multiple=True,
         metavar="NAME",
         envvar="SFCUTOVER_TARGET",
-        expose_value=False,
-        callback=_store("targets"),
         help="Only this target; repeatable.  [default: all]",
     ),
-    click.option(
+    _global_option(
         "--json",
         is_flag=True,
         envvar="SFCUTOVER_JSON",
-        expose_value=False,
-        callback=_store("json"),
         help="Print one JSON document to stdout; run, approve, cancel and --follow one a line.",
     ),
-    click.option(
+    _global_option(
         "-v",
         "--verbose",
         count=True,
         envvar="SFCUTOVER_VERBOSE",
-        expose_value=False,
-        callback=_store("verbose"),
         help="More on stderr; a traceback with an error.",
     ),
-    click.option(
-        "-q",
-        "--quiet",
-        is_flag=True,
-        envvar="SFCUTOVER_QUIET",
-        expose_value=False,
-        callback=_store("quiet"),
-        help="No progress and no notes.",
+    _global_option(
+        "-q", "--quiet", is_flag=True, envvar="SFCUTOVER_QUIET", help="No progress and no notes."
     ),
-    click.option(
+    _global_option(
         "--no-color",
         is_flag=True,
         envvar="SFCUTOVER_NO_COLOR",
-        expose_value=False,
-        callback=_store("no_color"),
         help="No colours (as NO_COLOR does).",
     ),
 ]
+
+
+def global_options(function: F) -> F:
+    """Add --config, --target, --json, -v, -q and --no-color; their values go to Settings."""
+    for option in reversed(_GLOBAL_OPTIONS):
+        function = option(function)
+    return function
+
+
+yes_option = click.option("--yes", is_flag=True, help="Don't ask; needed where nobody can answer.")
+wait_option = click.option(
+    "--wait",
+    "minutes",
+    type=click.FloatRange(min=0, max=24 * 60),
+    default=30,
+    show_default=True,
+    metavar="MIN",
+    help="Minutes to wait for the org; exit 69 after that.",
+)
+evidence_option = click.option(
+    "--evidence",
+    "evidence_file",
+    type=FILE,
+    help="For a phase that removes: the evidence of an earlier verify.",
+)
+outside_run_option = click.option(
+    "--outside-run", is_flag=True, help="Do it although a run of this cutover has not ended."
+)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.cli.context import Invocation
-from sfcutover.cli.options import global_options
+from sfcutover.cli.context import Invocation, pass_invocation
 from sfcutover.cutover.probe import ProbeDocument, ProbeResult, probe_egress
-from sfcutover.errors import Advice, ExitCode
+from sfcutover.errors import ExitCode
 from sfcutover.output.json import print_document
 from sfcutover.output.text import probe_text
 from sfcutover.traffic.egress import echo_url_of, egress_of
@@ -23,12 +22,10 @@ _NOTE_EVERY = 100  # requests
     show_default=True,
     help="The egress to ask through.",
 )
-@global_options
-@click.pass_context
-def command(ctx: click.Context, via: str) -> int:
+@pass_invocation
+def command(run: Invocation, via: str) -> int:
     """Step 1: ask a page for the address it sees, through a proxy, until every address of the
     pair has shown itself. Passes only if they are exactly the expected ones."""
-    run = Invocation.of(ctx)
     result = _ask(run, via)
     run.console.data(probe_text(result))
     for warning in result.warnings:
@@ -52,10 +49,7 @@ def _finish(run: Invocation, result: ProbeResult) -> int:
     if run.settings.json:
         print_document(ProbeDocument.of(run.cutover.name, result))
     if failure := result.failure:
-        if not run.settings.json:
-            raise failure
-        run.console.warn(Advice(f"{failure}; next: ", failure.advice))
-        return failure.exit_code
+        return run.fail(failure)
     if result.egress.name == "new":
         run.console.note(f"next: {run.command_line('deploy', 'add-new')}")
     return ExitCode.DONE

@@ -9,16 +9,14 @@ import click
 from sfcutover.allowlist.package import write_folder, write_zip
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase, RenderDocument, WrittenDocument
-from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
     PHASE_NAMES,
     Invocation,
-    baseline_from,
     baseline_option,
+    pass_invocation,
     templates_option,
 )
-from sfcutover.cli.options import global_options
 from sfcutover.output.json import print_document
 
 
@@ -42,10 +40,9 @@ from sfcutover.output.json import print_document
 @click.option("--zip", "as_zip", is_flag=True, help="One deploy zip a phase, not a folder.")
 @baseline_option
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    run: Invocation,
     phases: tuple[str, ...],
     out: Path,
     form: str,
@@ -61,11 +58,12 @@ def command(
     """
     if as_zip and form == "source":
         raise click.UsageError("--zip goes with --format mdapi: a source tree is never zipped.")
-    run = Invocation.of(ctx)
     chosen = tuple(Phase(name) for name in phases) or tuple(Phase)
+    planner = run.cutover.planner(templates)
     written = []
-    for target, folder, start in _starts(run, baseline_files, out):
-        planned = run.cutover.planner(templates).plan_all(start)
+    for target, url, live in list(run.components(baseline_files)):  # read all, then write
+        folder = out / target if url and len(run.targets) > 1 else out
+        planned = planner.plan_all(live)
         written += [
             _write(planned[phase], folder / phase.value, target, form, as_zip) for phase in chosen
         ]
@@ -80,19 +78,6 @@ def command(
     else:
         for each in written:
             run.console.data(each.path)
-
-
-def _starts(
-    run: Invocation, files: tuple[Path, ...], out: Path
-) -> list[tuple[str, Path, Snapshot]]:
-    if files:
-        return [("baseline", out, baseline_from(files, run.cutover))]
-    starts = []
-    for target in run.targets:
-        with run.connection(target) as connection:
-            folder = out / target.name if len(run.targets) > 1 else out
-            starts.append((target.name, folder, connection.read()))
-    return starts
 
 
 def _write(

@@ -8,10 +8,9 @@ from pathlib import Path
 import click
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, templates_option
-from sfcutover.cli.options import global_options
-from sfcutover.cli.runs import open_store
-from sfcutover.errors import OperationFailedError
+from sfcutover.cli.context import Invocation, pass_invocation, templates_option, written_to
+from sfcutover.cli.options import FILE
+from sfcutover.cli.runs import find_run
 from sfcutover.output.console import presentable, to_stdout
 from sfcutover.output.json import document_text, print_document
 from sfcutover.output.report.render import html, markdown
@@ -20,6 +19,7 @@ from sfcutover.output.report.rundata import RunData
 from sfcutover.util.files import write_new
 
 FORMATS = ("md", "html", "json")
+_NOT_TOUCHED = "a report changes nothing in the org; the run and its journal are as they were"
 
 
 @click.command("report")
@@ -33,16 +33,14 @@ FORMATS = ("md", "html", "json")
 )
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
+    type=FILE,
     help="Write the report here instead of to stdout, in the format that its name ends with "
     "unless --format says another; an older one is replaced.",
 )
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    invocation: Invocation,
     run_id: str | None,
     form: str | None,
     out: Path | None,
@@ -54,17 +52,16 @@ def command(
     It is made from the journal alone: no org is asked, no secret is needed. A run that is
     under way, waits, or was rolled back has a report, too.
     """
-    invocation = Invocation.of(ctx)
     as_json = invocation.settings.json
     chosen = form or _form_of(out) or ("json" if as_json else "md")
     if as_json and out is None and chosen != "json":
-        raise click.UsageError(f"--json prints JSON; --format {chosen} needs --out.", ctx=ctx)
-    store = open_store(invocation, create=False)
-    data = RunData.read(store, store.find(run_id or invocation.cutover.name), time.time())
+        raise click.UsageError(f"--json prints JSON; --format {chosen} needs --out.")
+    data = RunData.read(*find_run(invocation, run_id), time.time())
     report = Report.of(data)
     text = _text(report, chosen, templates)
     if out is not None:
-        _write(out, text)
+        with written_to(out, "report", tokens=_NOT_TOUCHED):
+            write_new(out, presentable(text), force=True)
         invocation.console.note(f"report of {data.run.id} written to {out}")
     if as_json:
         print_document(report.document)
@@ -86,15 +83,3 @@ def _text(report: Report, form: str, templates: Templates) -> str:
             return f"{document_text(report.document)}\n"
         case _:
             return markdown(report, templates)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_new(path, presentable(text), force=True)
-    except OSError as error:
-        raise OperationFailedError(
-            f"the report was not written: {error.strerror}",
-            where=str(path),
-            hint="free space or choose another --out file, then run this again",
-            tokens="a report changes nothing in the org; the run and its journal are as they were",
-        ) from error

@@ -11,14 +11,9 @@ import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import (
-    Invocation,
-    outside_run_option,
-    require_no_open_run,
-    templates_option,
-)
-from sfcutover.cli.deploy import DeployCommand, PlanFile, Terminal, gate_of, show_json
-from sfcutover.cli.options import global_options
+from sfcutover.cli.context import Invocation, pass_invocation, templates_option
+from sfcutover.cli.deploy import CommandGate, DeployCommand, PlanFile, Terminal, show_json
+from sfcutover.cli.options import outside_run_option, yes_option
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.deploy import DeployOptions, deploy, plan_from_live
 from sfcutover.cutover.rollback import restore
@@ -45,13 +40,12 @@ WAIT_SECONDS = 1800.0  # for one deployment
     metavar="FILE",
     help="Restore the descriptions of the old entries, too, from this plan's baseline.",
 )
-@click.option("--yes", is_flag=True, help="Don't ask; needed where nobody can answer.")
+@yes_option
 @outside_run_option
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    run: Invocation,
     state: str,
     plan_file: Path | None,
     yes: bool,
@@ -63,10 +57,9 @@ def command(
     Restores the old addresses at once: adding needs no gate. --to baseline then proves that
     traffic is back on the old egress, and only after that removes the new addresses.
     """
-    run = Invocation.of(ctx)
     require_self_serve(run.cutover, "rollback")
     if state == "baseline" and not outside_run:
-        require_no_open_run(run, "nothing was rolled back")
+        run.require_no_open_run("nothing was rolled back")
     command = DeployCommand(
         run,
         Phase.RESTORE_OLD,
@@ -81,8 +74,7 @@ def command(
     )
     done = on_every_target(run, command.deploy)
     if state == "baseline":
-        gate = gate_of(run, Phase.REMOVE_NEW, None, None)
-        options = replace(command.options, gate=gate)
+        options = replace(command.options, gate=CommandGate(run))
         remove = replace(command, phase=Phase.REMOVE_NEW, options=options, execute=deploy)
         done += [remove.deploy(target) for target in run.targets]
     else:

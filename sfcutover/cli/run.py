@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 
 import click
 
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import live_phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, templates_option
-from sfcutover.cli.options import global_options
-from sfcutover.cli.readiness import require_runnable, require_secrets, require_still_done
+from sfcutover.cli.context import Invocation, at_terminal, pass_invocation, templates_option
+from sfcutover.cli.options import yes_option
 from sfcutover.cli.runs import open_store, view_for
+from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.alerts import announcement
 from sfcutover.cutover.controller import LEAVING_SECONDS, Permissions, RunController
 from sfcutover.cutover.following import failure_of_run, interruption_of_run
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.shared import SHUTDOWN_GUARD
+from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.workflow import PAUSES
-from sfcutover.errors import Advice, Command, ConfigError, InterruptedRunError
+from sfcutover.errors import Advice, Command, ConfigError, DriftError
 from sfcutover.output.events import JsonView
 from sfcutover.runs.database import BackgroundThread
 from sfcutover.runs.store import Run, RunOptions, RunStore
+from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.switch import command_of
 
 
 @click.command("run")
@@ -41,12 +45,11 @@ from sfcutover.runs.store import Run, RunOptions, RunStore
 @click.option(
     "--again", is_flag=True, help="Start anew, though it is done or was rolled back in a row."
 )
-@click.option("--yes", is_flag=True, help="Don't ask; needed where nobody can answer.")
+@yes_option
 @templates_option
-@global_options
-@click.pass_context
+@pass_invocation
 def command(
-    ctx: click.Context,
+    invocation: Invocation,
     pause_before: tuple[str, ...],
     wait: bool | None,
     accept_changes: bool,
@@ -59,22 +62,77 @@ def command(
     Every step is kept on disk (state: in cutover.yaml). Started again after whatever
     happened, it goes on where it was. A gate that fails rolls back by itself.
     """
-    invocation = Invocation.of(ctx)
     require_runnable(invocation)
     store = open_store(invocation)
     permissions = Permissions(accept_changes, again)
     performing = RunController(invocation.cutover, store, permissions, templates)
     run = performing.open_run()
     if run is not None and run.ended is not None:
-        require_still_done(invocation, run, templates)
+        _require_still_done(invocation, run, templates)
         _say_done(invocation, run, store)
         return
     if run is None:
-        require_secrets(invocation.cutover)
+        _require_secrets(invocation.cutover)
         if not yes:
             _confirm(invocation, pause_before)
-    options = RunOptions(pause_before)
-    perform(invocation, performing, run, options, wait=wait)
+    perform(invocation, performing, run, RunOptions(pause_before), wait=wait)
+
+
+def require_runnable(invocation: Invocation) -> None:
+    """What every step needs must be there before the first one. Raises ConfigError."""
+    cutover = invocation.cutover
+    require_self_serve(cutover, "run")
+    if invocation.settings.targets:
+        raise ConfigError(
+            "a run takes all targets: one switch moves the traffic of all of them",
+            where="--target",
+            hint=Advice(
+                "leave --target out; single steps take it: ",
+                Command("deploy", "add-new", "--target", "NAME"),
+            ),
+        )
+    if missing := cutover.missing_for_run:
+        raise ConfigError(
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not configured",
+            where=cutover.where,
+            hint="a run moves and proves traffic: add what is missing; the README shows each",
+        )
+    if cutover.switch is not None and not cutover.switch.manual:
+        command_of(cutover.switch, "revert")  # a run goes back by itself
+
+
+def _require_secrets(cutover: Cutover) -> None:
+    """What a run is going to prove with must be there before it begins. Nothing is redeemed.
+
+    Raises ConfigError, and what reading the canary's token raises.
+    """
+    canary = Canary(cutover)
+    for name in ("old", "new"):
+        canary.egress(name)
+    _ = canary.endpoint
+    canary.store.read()
+
+
+def _require_still_done(invocation: Invocation, run: Run, templates: Templates) -> None:
+    """Raises DriftError where a list is no longer as the run left it."""
+    planner = invocation.cutover.planner(templates)
+    for target, _, live in invocation.components():
+        try:
+            is_done = not planner.plan(Phase.REMOVE_OLD, live).changed
+        except DriftError:
+            is_done = False
+        if not is_done:
+            raise DriftError(
+                f"the run {run.id} has done this, but since then the list of {target} has "
+                f"changed; it is now {live_phase(live, invocation.cutover.change)}",
+                where=run.id,
+                hint=Advice(
+                    Command("diff", "remove-old"),
+                    " shows the live list; ",
+                    Command("run", "--again"),
+                    " starts anew",
+                ),
+            )
 
 
 def perform(
@@ -86,7 +144,7 @@ def perform(
     wait: bool | None,
 ) -> None:
     """Perform a run in the foreground. Raises what it ends with, unless it is done."""
-    stay = _at_terminal() if wait is None else wait
+    stay = at_terminal() if wait is None else wait
     try:
         with view_for(invocation) as view:
             run = performing.perform(run, options, view, leave=not stay)
@@ -137,15 +195,6 @@ def _say_done(invocation: Invocation, run: Run, store: RunStore) -> None:
 
 def _confirm(invocation: Invocation, pause_before: tuple[str, ...]) -> None:
     cutover = invocation.cutover
-    if not _at_terminal():
-        raise ConfigError(
-            "confirmation is required, but standard input is not a terminal",
-            hint=Advice(
-                "look at the change first: ",
-                Command("diff", "add-new"),
-                "; then run this again with --yes",
-            ),
-        )
     names = [target.name for target in invocation.targets]
     steps = "".join(
         f"\n  {step + ':':11} {announcement(step, cutover, names)}"
@@ -154,9 +203,11 @@ def _confirm(invocation: Invocation, pause_before: tuple[str, ...]) -> None:
     invocation.console.data(f"{cutover.name} of {cutover.app}{steps}")
     if pause_before:
         invocation.console.data(f"  waits before: {', '.join(pause_before)}")
-    if not invocation.console.confirm("Start the cutover?"):
-        raise InterruptedRunError("not confirmed", hint="run it again when you are ready")
-
-
-def _at_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
+    invocation.confirm(
+        "Start the cutover?",
+        hint=Advice(
+            "look at the change first: ",
+            Command("diff", "add-new"),
+            "; then run this again with --yes",
+        ),
+    )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
-from sfcutover.cli.context import Invocation
-from sfcutover.cli.options import global_options
+from sfcutover.cli.context import Invocation, pass_invocation
 from sfcutover.cutover.following import View, failure_of_run, follow
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.rundocument import RunDocument, RunsDocument
@@ -25,18 +24,16 @@ from sfcutover.runs.store import Run, RunStore
 @click.command("runs")
 @click.argument("run_id", metavar="[ID]", required=False)
 @click.option("--follow", is_flag=True, help="Show it as it goes, until it ends.")
-@global_options
-@click.pass_context
-def command(ctx: click.Context, run_id: str | None, follow: bool) -> None:
+@pass_invocation
+def command(invocation: Invocation, run_id: str | None, follow: bool) -> None:
     """List the runs; with ID (or a cutover's name), the steps of one and their times.
 
     --follow streams the newest run, or ID, from any machine that reaches its state.
     """
-    invocation = Invocation.of(ctx)
-    store = open_store(invocation, create=False)
     if follow:
-        _follow(invocation, store, store.find(run_id or invocation.cutover.name))
+        _follow(invocation, *find_run(invocation, run_id))
         return
+    store = open_store(invocation, create=False)
     runs = store.all() if run_id is None else [store.find(run_id)]
     documents = [describe(store, run) for run in runs]
     if invocation.settings.json:
@@ -60,6 +57,12 @@ def open_store(invocation: Invocation, *, create: bool = True) -> RunStore:
     return RunStore(Database.open(invocation.cutover.state, create=create))
 
 
+def find_run(invocation: Invocation, run_id: str | None) -> tuple[RunStore, Run]:
+    """The run of this id, or the newest of a cutover's name, by default of this cutover."""
+    store = open_store(invocation, create=False)
+    return store, store.find(run_id or invocation.cutover.name)
+
+
 @contextmanager
 def view_for(invocation: Invocation) -> Iterator[View]:
     """JSON lines, a live view at a terminal, or one line an event."""
@@ -75,15 +78,13 @@ def view_for(invocation: Invocation) -> Iterator[View]:
         yield LineView(invocation.console)
 
 
-def _nobody(store: RunStore, run: Run) -> Callable[[], bool]:
-    """True once no process performs the cutover's runs."""
-    return lambda: not store.executors.alive(run.cutover)
-
-
 def _follow(invocation: Invocation, store: RunStore, run: Run) -> None:
+    def nobody() -> bool:
+        return not store.executors.alive(run.cutover)
+
     try:
         with view_for(invocation) as view:
-            progress = follow(store, run.id, view, leave=False, nobody=_nobody(store, run))
+            progress = follow(store, run.id, view, leave=False, nobody=nobody)
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"interrupted; {run.id} is followed no longer, and goes on as it did",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import click
 
 from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.cli.context import Invocation, outside_run_option, require_no_open_run
-from sfcutover.cli.options import global_options
-from sfcutover.cli.steps import command_step
+from sfcutover.cli.context import Invocation, at_terminal, command_step, pass_invocation
+from sfcutover.cli.options import outside_run_option
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.probe import probe_egress
 from sfcutover.cutover.supportcase import Confirmations
@@ -32,21 +30,19 @@ from sfcutover.util.clock import Clock
 @click.command("switch")
 @click.option("--revert", is_flag=True, help="Move the traffic back to the old addresses.")
 @outside_run_option
-@global_options
-@click.pass_context
-def command(ctx: click.Context, revert: bool, outside_run: bool) -> None:
+@pass_invocation
+def command(run: Invocation, revert: bool, outside_run: bool) -> None:
     """Step 3: run the switch command, or ask a person, then see that the new path is right.
 
     Refused while a target's list lacks an address that traffic would move to. --revert goes
     back and proves the old path by a redemption.
     """
-    run = Invocation.of(ctx)
     direction: Direction = "revert" if revert else "apply"
     with command_step(run, "switch") as context:
         config = configured_switch(context)
         if not revert:
             if not outside_run:
-                require_no_open_run(run, "no traffic was moved")
+                run.require_no_open_run("no traffic was moved")
             _require_probe(run)
         _require_listed(run, context, direction)
         seconds = (
@@ -82,17 +78,13 @@ def _switched_by_hand(run: Invocation, direction: Direction) -> float:
     """Ask whether the operator has moved the traffic; how many seconds that took."""
     started = time.monotonic()
     question = question_of(run.cutover, direction)
-    if not (_at_terminal() and run.console.confirm(question)):
+    if not (at_terminal() and run.console.confirm(question)):
         raise InterruptedRunError(
             "it was not confirmed that the traffic has moved",
             hint=f"move it, then run this again at a terminal, where it asks: {question}",
             tokens=SWITCH_IMPACT,
         )
     return time.monotonic() - started
-
-
-def _at_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _require_probe(run: Invocation) -> None:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import click
 
-from sfcutover.cli.context import Invocation
-from sfcutover.cli.options import global_options
-from sfcutover.cli.steps import command_step
+from sfcutover.cli.context import Invocation, command_step, pass_invocation
+from sfcutover.cli.options import FILE
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.evidence import Evidence, EvidenceFile, write_evidence
 from sfcutover.cutover.verify import Via, verify
@@ -24,21 +23,14 @@ from sfcutover.output.text import evidence_text
     show_default=True,
     help="The egress to redeem through.",
 )
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write the evidence here, for deploy --evidence.",
-)
-@global_options
-@click.pass_context
-def command(ctx: click.Context, via: str, out: Path | None) -> None:
+@click.option("--out", type=FILE, help="Write the evidence here, for deploy --evidence.")
+@pass_invocation
+def command(run: Invocation, via: str, out: Path | None) -> None:
     """Step 4: redeem the canary's token through an egress until each address is proven.
 
     Exits 5 naming the address that is blocked. Changes nothing in the org; with rotation
     on, each redemption replaces the canary's token where it is kept.
     """
-    run = Invocation.of(ctx)
     direction: Via = "old" if via == "old" else "new"
     found = [_verify(run, target, direction) for target in run.targets]
     evidence = EvidenceFile(cutover=run.cutover.name, targets=found)

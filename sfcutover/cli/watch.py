@@ -7,10 +7,8 @@ import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, templates_option
-from sfcutover.cli.options import global_options
+from sfcutover.cli.context import Invocation, command_step, pass_invocation, templates_option
 from sfcutover.cli.rollback import WAIT_SECONDS, on_every_target
-from sfcutover.cli.steps import command_step
 from sfcutover.config.cutover import Target
 from sfcutover.config.traffic import Watch
 from sfcutover.cutover.context import StepContext
@@ -20,20 +18,18 @@ from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.verify import redeem_once
 from sfcutover.cutover.watch import WatchEvidence, canaries_of, watch
 from sfcutover.cutover.watchstate import RoundDocument, WatchDocument, watch_failure
-from sfcutover.errors import Advice, GateError
+from sfcutover.errors import ExitCode, GateError
 from sfcutover.output.json import print_document
 
 
 @click.command("watch")
 @templates_option
-@global_options
-@click.pass_context
-def command(ctx: click.Context, templates: Templates) -> int:
+@pass_invocation
+def command(run: Invocation, templates: Templates) -> int:
     """Redeem through the new egress, and execute the checks, every interval for a while.
 
     Failures in a row restore the old addresses at once, before any diagnosis, and exit 5.
     """
-    run = Invocation.of(ctx)
     require_self_serve(run.cutover, "watch")
     config = run.cutover.watch or Watch()
     with command_step(run, "watch", templates) as context:
@@ -45,13 +41,10 @@ def command(ctx: click.Context, templates: Templates) -> int:
         failure, evidence = _watched(run, context)
         if run.settings.json:
             print_document(_document(run, context, evidence))
-    if failure is None:
-        run.console.data(f"done: the watch passed after {evidence.rounds} rounds")
-        return 0
-    if not run.settings.json:
-        raise failure
-    run.console.warn(Advice(f"{failure}; next: ", failure.advice))
-    return failure.exit_code
+    if failure is not None:
+        return run.fail(failure)
+    run.console.data(f"done: the watch passed after {evidence.rounds} rounds")
+    return ExitCode.DONE
 
 
 def _watched(run: Invocation, context: StepContext) -> tuple[GateError | None, WatchEvidence]:

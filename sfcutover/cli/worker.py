@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, templates_option
-from sfcutover.cli.options import global_options
-from sfcutover.cli.readiness import require_runnable
+from sfcutover.cli.context import Invocation, pass_invocation, templates_option
+from sfcutover.cli.run import require_runnable
 from sfcutover.cli.runs import open_store
 from sfcutover.cutover.controller import RunController
 from sfcutover.errors import ConfigError
@@ -15,15 +14,13 @@ from sfcutover.errors import ConfigError
 
 @click.command("worker")
 @templates_option
-@global_options
-@click.pass_context
-def command(ctx: click.Context, templates: Templates) -> None:
+@pass_invocation
+def command(invocation: Invocation, templates: Templates) -> None:
     """Take part in the runs of this cutover until Ctrl-C or SIGTERM.
 
     Takes targets from the queue, and takes over what a process has left that is gone.
     Needs state.url to name a PostgreSQL.
     """
-    invocation = Invocation.of(ctx)
     require_runnable(invocation)
     store = open_store(invocation)
     if not store.database.is_shared:

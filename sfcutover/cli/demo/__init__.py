@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Iterator, Sequence
+from typing import get_args
 
 import click
 
-from sfcutover.cli.demo.result import DemoDocument, DemoFault, Order
+from sfcutover.cli.demo.result import (
+    STEP_SECONDS,
+    DemoAddressDocument,
+    DemoDocument,
+    DemoFault,
+    DemoPhaseDocument,
+    DemoResult,
+    Order,
+    ScenarioResult,
+)
 from sfcutover.cli.options import global_options, settings_of
 from sfcutover.errors import DEFAULT_CONFIG, ExitCode
 from sfcutover.output.console import Console, Settings, use_config
 from sfcutover.output.events import event_line
 from sfcutover.output.json import print_document
+from sfcutover.runs.events import Event
 
-if TYPE_CHECKING:
-    from sfcutover.runs.events import Event
+_OUTAGE = (
+    "The outage is that of the customer who waited longest, with "
+    f"{STEP_SECONDS:.0f} s for each step; else it lasts\n"
+    "as long as it takes somebody to move the traffic. A token that was refused for its address\n"
+    "is not used up: those customers stay logged in whose application tries it again."
+)
 
 
 @click.command("demo")
@@ -40,8 +55,7 @@ def command(ctx: click.Context, order: Order, fault: DemoFault | None) -> ExitCo
     not one redemption fails.
     """
     from sfcutover.cli.demo.commands import Display
-    from sfcutover.cli.demo.scenario import show_both_orders, show_fault, show_right_order
-    from sfcutover.cli.demo.text import result_text
+    from sfcutover.cli.demo.scenario import perform
 
     if fault and order == "wrong":
         raise click.UsageError("--fault goes with the right order.", ctx=ctx)
@@ -53,16 +67,10 @@ def command(ctx: click.Context, order: Order, fault: DemoFault | None) -> ExitCo
         if (line := event_line(event)) is not None:
             console.note(line)
 
-    display = Display(console.data, show, _options(settings), settings.json)
-    if fault:
-        result = show_fault(display, fault)
-    elif order == "wrong":
-        result = show_both_orders(display)
-    else:
-        result = show_right_order(display)
+    result = perform(Display(console.data, show, _options(settings), settings.json), order, fault)
     console.data(result_text(result))
     if settings.json:
-        print_document(DemoDocument.of(result))
+        print_document(DemoDocument.model_validate(result))
     return ExitCode.DONE if result.ok else ExitCode.FAILED
 
 
@@ -70,3 +78,88 @@ def _options(settings: Settings) -> tuple[str, ...]:
     """The options for output, for every command of the demo too."""
     chosen = {"--quiet": settings.quiet, "--no-color": settings.no_color}
     return (*(name for name, wanted in chosen.items() if wanted), *["-v"] * settings.verbose)
+
+
+def result_text(result: DemoResult) -> str:
+    """The tables, the path of the report, and the conclusion in the last line."""
+    both = len(result.performances) > 1
+    parts = [_traffic_table(each, titled=both) for each in result.performances]
+    if both:
+        parts.append(_orders_table(result.performances))
+    last = [f"report: {result.report}"] if result.report else []
+    return "\n\n".join([*parts, "\n".join([*last, *_conclusion(result)])])
+
+
+def _traffic_table(result: ScenarioResult, *, titled: bool) -> str:
+    """Redemptions by phase and address as the org saw them, and how many failed for the
+    application."""
+    addresses = [each.address for each in result.total.addresses]
+    rows = [_row(phase, addresses) for phase in (*result.phases, result.total)]
+    title = [click.style(f"{result.order} order", bold=True)] if titled else []
+    lines = _table([["phase", *addresses, "failed"], *rows])
+    return "\n".join([*title, *lines, _summary(result)])
+
+
+def _orders_table(results: Sequence[ScenarioResult]) -> str:
+    """Both orders side by side."""
+    rows = [
+        ["", *(f"{each.order} order" for each in results)],
+        ["redemptions", *(str(each.redemptions) for each in results)],
+        ["failed", *(str(each.failed) for each in results)],
+        ["seconds of outage", *(f"{each.outage_seconds:.1f}" for each in results)],
+    ]
+    return "\n".join([*_table(rows), _OUTAGE])
+
+
+def _summary(result: ScenarioResult) -> str:
+    sent = ", ".join(f"{name} {count}" for name, count in result.deployments.items())
+    return (
+        f"{result.redemptions} redemptions, {result.failed} failed; {result.logged_in} of "
+        f"{result.customers} customers still logged in; deployments: {sent or 'none'}"
+    )
+
+
+def _conclusion(result: DemoResult) -> list[str]:
+    if result.problems:
+        return [click.style(f"NOT AS IT SHOULD BE: {each}", fg="red") for each in result.problems]
+    if result.caught:
+        return [f"{click.style('caught:', fg='green', bold=True)} {result.caught}"]
+    failures = "; ".join(_failures(result.performances))
+    return [f"{click.style('done:', fg='green', bold=True)} {failures}"]
+
+
+def _failures(results: Sequence[ScenarioResult]) -> Iterator[str]:
+    first, *others = results
+    yield f"{first.failed} of {first.redemptions} redemptions failed"
+    for each in others:
+        yield (
+            f"in the {each.order} order {each.failed} of {each.redemptions}, an outage of "
+            f"{each.outage_seconds:.1f} s"
+        )
+
+
+def _row(phase: DemoPhaseDocument, addresses: Sequence[str]) -> list[str]:
+    counts = {each.address: each for each in phase.addresses}
+    return [phase.phase, *(_cell(counts.get(each)) for each in addresses), str(phase.failed)]
+
+
+def _cell(counter: DemoAddressDocument | None) -> str:
+    if counter is None:
+        return "0"
+    refused = f"{counter.refused} refused"
+    if counter.redeemed and counter.refused:
+        return f"{counter.redeemed}, {refused}"
+    return refused if counter.refused else str(counter.redeemed)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Aligned lines, the head bold: the first column to the left, all others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    head, *lines = [
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return [click.style(head, bold=True), *lines]

@@ -1,18 +1,25 @@
-"""Where the demo runs: an org, an application, and a folder with the cutover's files."""
+"""Where the demo runs: an org, an application, and a folder with the cutover's files.
+
+The application redeems the refresh tokens of its customers. It knows of no cutover: it asks for
+the proxy before each redemption, and keeps the token that the org returns.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import requests
 import yaml
 
-from sfcutover.cli.demo.application import Application
 from sfcutover.cli.demo.commands import Commands, Display
+from sfcutover.cli.demo.result import Attempt
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.emulator import Emulator, Scenario
@@ -21,6 +28,7 @@ from sfcutover.runs.events import Event
 from sfcutover.runs.store import RunStore
 from sfcutover.util.files import write_durably
 
+RATE = 7.0  # redemptions of each customer a second
 DEPLOY_SECONDS = 1.0
 SWITCH_SECONDS = 0.5
 SETTLE_SECONDS = 2.0
@@ -29,10 +37,91 @@ SHORTENED = (
     f"Timers are shortened: settle {SETTLE_SECONDS:.0f} s (else 60 s), "
     f"watch {WATCH_SECONDS:.0f} s (else 15 min), a deployment {DEPLOY_SECONDS:.0f} s."
 )
+_REDEEM_SECONDS = 5.0
 _EGRESS = "egress"  # the file that says through which proxy traffic leaves: old or new
 _SWITCHES = "switches"  # the switch command adds a line each time
 _PROXIES = {"old": "SFCUTOVER_OLD_PROXY_URL", "new": "SFCUTOVER_NEW_PROXY_URL"}
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")  # the org is on this machine
+
+
+def redeem(variables: Mapping[str, str], token: str, proxy: str) -> str | None:
+    """Redeem a refresh token; return the next one, or None if that failed.
+
+    variables: the emulator's environment variables. Each redemption opens a connection, so that
+    the addresses of the proxy alternate.
+    """
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": token,
+        "client_id": variables["SF_CLIENT_ID"],
+        "client_secret": variables["SF_CLIENT_SECRET"],
+    }
+    with requests.Session() as session:
+        session.trust_env = False
+        session.verify = variables["REQUESTS_CA_BUNDLE"]
+        session.proxies = {"https": proxy}
+        try:
+            answer = session.post(
+                variables["SFCUTOVER_TOKEN_URL"], data=form, timeout=_REDEEM_SECONDS
+            )
+            renewed = answer.json().get("refresh_token") if answer.ok else None
+        except requests.RequestException:
+            return None
+    return renewed if isinstance(renewed, str) else None
+
+
+class Application:
+    """Serves its customers.
+
+    customers: name and refresh token of each. variables: as for ``redeem``. proxy: returns the
+    URL of the proxy for the next redemption.
+    """
+
+    def __init__(
+        self,
+        customers: Iterable[tuple[str, str]],
+        variables: Mapping[str, str],
+        proxy: Callable[[], str],
+    ) -> None:
+        self._variables = variables
+        self._proxy = proxy
+        self._stopping = threading.Event()
+        self._attempts: list[Attempt] = []
+        self._threads = [
+            threading.Thread(target=self._serve, args=customer, name=customer[0], daemon=True)
+            for customer in customers
+        ]
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Serve until the block ends."""
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """Start no more redemptions and wait for those in flight; may be called twice."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All attempts so far."""
+        return tuple(self._attempts)
+
+    def _serve(self, customer: str, token: str) -> None:
+        """A refused token is tried again: a refusal is no reason to send the customer to the
+        login page."""
+        due = time.monotonic()
+        while not self._stopping.wait(max(0.0, due - time.monotonic())):
+            renewed = redeem(self._variables, token, self._proxy())
+            token = renewed or token
+            self._attempts.append(Attempt(customer, time.time(), renewed is not None))
+            due = max(due + 1 / RATE, time.monotonic())  # a late redemption is not made up for
 
 
 @dataclass(frozen=True)

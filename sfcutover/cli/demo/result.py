@@ -3,29 +3,17 @@ document of ``--json``, too."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from sfcutover.cli.demo.commands import DemoCommandDocument
-from sfcutover.cli.demo.counters import (
-    Arrival,
-    Attempt,
-    DemoPhaseDocument,
-    Mark,
-    count,
-    count_by_phase,
-    outage_seconds,
-    phase_at,
-)
+from sfcutover.runs.events import Event
 from sfcutover.util.document import Document
-
-if TYPE_CHECKING:
-    from sfcutover.runs.events import Event
 
 Order = Literal["right", "wrong"]
 DemoFault = Literal[
@@ -36,7 +24,54 @@ DemoFault = Literal[
     "save-does-not-take",
     "crash",
 ]
+STEP_SECONDS = 2.0  # how long each step of the wrong order takes an operator
+BEFORE = "before"
 _PHASES = ("probe", "add-new", "switch", "remove-old", "watch")  # steps of a run that start one
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A redemption as the application saw it. time: of its answer, in seconds since 1970."""
+
+    customer: str
+    time: float
+    redeemed: bool
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A redemption as the org saw it. address: its source. time: in seconds since 1970."""
+
+    address: str
+    time: float
+    redeemed: bool
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The start of a phase, which ends the phase before it."""
+
+    phase: str
+    time: float
+
+
+class DemoAddressDocument(Document):
+    """Redemptions from one address, as the org saw them."""
+
+    address: str
+    redeemed: int
+    refused: int
+
+
+class DemoPhaseDocument(Document):
+    """The traffic from the beginning of a phase to that of the next one.
+
+    failed: redemptions that failed for the application.
+    """
+
+    phase: str
+    failed: int
+    addresses: list[DemoAddressDocument]
 
 
 @dataclass(frozen=True)
@@ -94,6 +129,11 @@ class ScenarioResult:
         return dict(Counter(phase_at(self.marks, each) for each in self.deployments_sent))
 
     @property
+    def resumed(self) -> int:
+        """How often the run was started again."""
+        return sum(each.kind == "run-resumed" for each in self.events)
+
+    @property
     def message(self) -> str:
         """The message with which the run ended; empty if it did not end."""
         return next((each.text("message") for each in self.events if each.kind == "run-ended"), "")
@@ -145,6 +185,69 @@ class DemoResult:
         return not self.problems
 
 
+def phase_at(marks: Iterable[Mark], time: float) -> str:
+    """The phase that a time falls into; ``before`` until the first mark."""
+    started = [mark for mark in marks if mark.time <= time]
+    return max(started, key=_time).phase if started else BEFORE
+
+
+def count(
+    phase: str, arrivals: Iterable[Arrival], attempts: Iterable[Attempt]
+) -> DemoPhaseDocument:
+    """Count all these redemptions as those of one phase; addresses are sorted."""
+    seen = Counter((each.address, each.redeemed) for each in arrivals)
+    return DemoPhaseDocument(
+        phase=phase,
+        failed=sum(not each.redeemed for each in attempts),
+        addresses=[
+            DemoAddressDocument(address=each, redeemed=seen[each, True], refused=seen[each, False])
+            for each in sorted({address for address, _ in seen})
+        ],
+    )
+
+
+def count_by_phase(
+    marks: Sequence[Mark], arrivals: Sequence[Arrival], attempts: Sequence[Attempt]
+) -> list[DemoPhaseDocument]:
+    """Count redemptions phase by phase, in the order of the marks; phases without traffic too."""
+    names = [BEFORE, *(mark.phase for mark in sorted(marks, key=_time))]
+    return [
+        count(
+            name,
+            [each for each in arrivals if phase_at(marks, each.time) == name],
+            [each for each in attempts if phase_at(marks, each.time) == name],
+        )
+        for name in dict.fromkeys(names)
+    ]
+
+
+def outage_seconds(attempts: Iterable[Attempt]) -> float:
+    """The longest time in which a customer could not redeem: from a first failure to the next
+    success, or to the last attempt where no success follows."""
+    by_customer: dict[str, list[Attempt]] = defaultdict(list)
+    for each in sorted(attempts, key=_time):
+        by_customer[each.customer].append(each)
+    return max(map(_longest_outage, by_customer.values()), default=0.0)
+
+
+def _longest_outage(attempts: Iterable[Attempt]) -> float:
+    """Of one customer's attempts, oldest first."""
+    longest = 0.0
+    down_since: float | None = None
+    for each in attempts:
+        if down_since is not None:
+            longest = max(longest, each.time - down_since)
+        if each.redeemed:
+            down_since = None
+        elif down_since is None:
+            down_since = each.time
+    return longest
+
+
+def _time(of: Attempt | Mark) -> float:
+    return of.time
+
+
 def marks_of(events: Iterable[Event]) -> list[Mark]:
     """When each step that starts a phase first started."""
     first: dict[str, float] = {}
@@ -185,8 +288,3 @@ class DemoDocument(Document):
     problems: list[str]
     report: str | None
     performances: list[DemoPerformanceDocument]
-
-    @classmethod
-    def of(cls, result: DemoResult) -> DemoDocument:
-        """The document that shows a result."""
-        return cls.model_validate(result, from_attributes=True)

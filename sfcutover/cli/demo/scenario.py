@@ -1,62 +1,140 @@
 """The scenarios of the demo: the right order, which the tool keeps, with or without a fault, and
-the wrong order, which it refuses."""
+the wrong order, which it refuses. What can go wrong, and what the run should do about it."""
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sfcutover.cli.demo.commands import DemoCommandDocument, Display
-from sfcutover.cli.demo.counters import Arrival, Mark
 from sfcutover.cli.demo.environment import (
     DEPLOY_SECONDS,
     SHORTENED,
     Environment,
     open_environment,
 )
-from sfcutover.cli.demo.faults import FAULTS, NO_FAULT, Case, caught
-from sfcutover.cli.demo.result import DemoFault, DemoResult, Order, ScenarioResult, marks_of
-from sfcutover.emulator import Edit, Emulator, Entry, Scenario
+from sfcutover.cli.demo.result import (
+    STEP_SECONDS,
+    Arrival,
+    DemoFault,
+    DemoResult,
+    Mark,
+    Order,
+    ScenarioResult,
+    marks_of,
+)
+from sfcutover.emulator import Edit, Emulator, Entry, Fault, Scenario
 from sfcutover.errors import ExitCode
 
-STEP_SECONDS = 2.0  # how long each step of the wrong order takes an operator
 _REPORT = "report.html"
 _INTRODUCTION = f"""\
 A local org stands in for yours; nothing leaves this machine. An application redeems the refresh
 tokens of three customers about 20 times a second, through the proxy of the moment.
 {SHORTENED}
 """
+PROPAGATION_SECONDS = 4.0
 
 
-def show_right_order(display: Display) -> DemoResult:
-    """Run the cutover in the right order."""
-    display.say(_INTRODUCTION)
-    right = _right_order(display, NO_FAULT)
-    return DemoResult([right], list(right.problems(NO_FAULT.deployments)), _keep(right.report))
+@dataclass(frozen=True)
+class Case:
+    """How a run should go.
+
+    shows: what goes wrong. caught: how the run catches it. is_caught: whether a result shows
+    that it did. exit_code: the run's. scenario: settings of the org. fault: what is switched on
+    in it. deployments: how many the org should be sent, by phase. killed_at: events at which the
+    run is killed.
+    """
+
+    shows: str = ""
+    caught: str = ""
+    is_caught: Callable[[ScenarioResult], bool] = lambda _: False
+    exit_code: ExitCode = ExitCode.DONE
+    scenario: Mapping[str, object] = field(default_factory=dict)
+    fault: Fault | None = None
+    deployments: Mapping[str, int] = field(default_factory=lambda: {"add-new": 1, "remove-old": 1})
+    killed_at: tuple[str, ...] = ()
+
+    def caught_in(self, result: ScenarioResult) -> str | None:
+        """How the run caught the fault; None if the result does not show that it did."""
+        if not self.is_caught(result):
+            return None
+        return self.caught.format(refused=result.canary_refused)
 
 
-def show_both_orders(display: Display) -> DemoResult:
-    """Run the cutover in the right order, then show the wrong order on the same traffic."""
-    display.say(f"{_INTRODUCTION}\nFirst the right order.\n")
-    right = _right_order(display, NO_FAULT)
-    display.say("Now the wrong order, with the same traffic in another org.\n")
-    wrong = _wrong_order(display)
-    problems = [*right.problems(NO_FAULT.deployments), *wrong.problems({})]
-    return DemoResult([right, wrong], problems, _keep(right.report))
+NO_FAULT = Case()
+FAULTS: dict[DemoFault, Case] = {
+    "one-address": Case(
+        "The new proxy leaves by two addresses, and cutover.yaml lists only one of them.",
+        "the probe saw 127.0.0.22, which cutover.yaml does not list; nothing was deployed and no "
+        "traffic moved",
+        lambda result: "127.0.0.22 was seen" in result.message,
+        ExitCode.GATE,
+        scenario={"new": ("127.0.0.21",), "new_egress": ("127.0.0.21", "127.0.0.22")},
+        deployments={},
+    ),
+    "dead-proxy": Case(
+        "The new proxy is down.",
+        "the probe got no answer through the new proxy; nothing was deployed and no traffic moved",
+        lambda result: "through the proxy" in result.message,
+        ExitCode.NETWORK,
+        fault=Fault(kind="proxy_down", operation="new_proxy", count=None),
+        deployments={},
+    ),
+    "lost-answer": Case(
+        "The org takes the first deployment, and the connection breaks before it has answered.",
+        "the answer was lost, the deployment was found again, and nothing was sent twice",
+        lambda result: "drop_after" in result.faults_hit,
+        fault=Fault(kind="drop_after", operation="deploy"),
+    ),
+    "slow-propagation": Case(
+        f"A list that is deployed is in force only {PROPAGATION_SECONDS:.0f} s later.",
+        "a new address was still refused {refused} times after add-new; the run waited until it "
+        "was let in, and moved traffic only then",
+        lambda result: result.canary_refused > 0,
+        scenario={"propagation_seconds": PROPAGATION_SECONDS},
+    ),
+    "save-does-not-take": Case(
+        "The org says of the first deployment that it succeeded, and has saved nothing.",
+        "the org said Succeeded, but the list read back was the old one; it was deployed once more",
+        lambda result: "save_does_not_take" in result.faults_hit,
+        fault=Fault(kind="save_does_not_take", operation="deploy"),
+        deployments={"add-new": 2, "remove-old": 1},
+    ),
+    "crash": Case(
+        "The process is killed twice: while the org deploys, and while traffic moves.",
+        "killed twice, the run went on where it was: every phase was deployed once, and the switch "
+        "command ran once",
+        lambda result: (result.resumed, result.switches) == (2, 1),
+        killed_at=("deployment-sent", "switching"),
+    ),
+}
 
 
-def show_fault(display: Display, name: DemoFault) -> DemoResult:
-    """Run the cutover in the right order while something goes wrong."""
-    case = FAULTS[name]
-    display.say(f"{_INTRODUCTION}\nThe fault: {case.shows}\n")
-    result = _right_order(display, case)
-    problems = list(result.problems(case.deployments))
-    how = caught(name, result)
-    if how is None:
+def perform(display: Display, order: Order, fault: DemoFault | None) -> DemoResult:
+    """Run the cutover in the right order, with a fault if one is named; for the wrong order, show
+    that on the same traffic after it."""
+    case = FAULTS[fault] if fault else NO_FAULT
+    display.say("\n".join([_INTRODUCTION, *_what_comes(order, case)]))
+    right = _right_order(display, case)
+    performances, problems = [right], list(right.problems(case.deployments))
+    if order == "wrong":
+        display.say("Now the wrong order, with the same traffic in another org.\n")
+        performances.append(_wrong_order(display))
+        problems += performances[-1].problems({})
+    caught = case.caught_in(right)
+    if fault and caught is None:
         problems.append("the run did not show that it caught the fault")
-    return DemoResult([result], problems, _keep(result.report), name, how)
+    return DemoResult(performances, problems, _keep(right.report), fault, caught)
+
+
+def _what_comes(order: Order, case: Case) -> Iterator[str]:
+    if order == "wrong":
+        yield "First the right order.\n"
+    if case.shows:
+        yield f"The fault: {case.shows}\n"
 
 
 def _right_order(display: Display, case: Case) -> ScenarioResult:

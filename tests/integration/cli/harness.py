@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -207,6 +209,25 @@ class Desk:
         """Change the live component behind everybody's back."""
         xml = self.emulator.component_xml(SECURITY, SECURITY_NAME)
         self.emulator.put_component(SECURITY, SECURITY_NAME, change(xml))
+
+
+@contextmanager
+def terminal() -> Iterator[tuple[int, int]]:
+    """The two ends of a pseudo-terminal: the person's and the process's."""
+    person, process = pty.openpty()
+    try:
+        yield person, process
+    finally:
+        for end in (person, process):
+            with suppress(OSError):
+                os.close(end)
+
+
+def at_terminal(desk: Desk, typed: str, *words: str) -> Result:
+    """The command with a terminal for its standard input, into which a person types."""
+    with terminal() as (person, process):
+        os.write(person, typed.encode())
+        return desk.start(*words, stdin=process).result()
 
 
 def _entry(element: etree._Element) -> str:

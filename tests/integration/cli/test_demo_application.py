@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sfcutover.cli.demo.application import Application, redeem
+from sfcutover.cli.demo.environment import Application, redeem
 from sfcutover.emulator import Emulator
 from tests.integration.cli.harness import eventually
 

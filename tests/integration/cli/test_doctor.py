@@ -13,6 +13,7 @@ from sfcutover.runs.database import Database
 from sfcutover.runs.store import RunOptions, RunStore
 from tests.integration.cli.conftest import OpenDesk, StartOrg
 from tests.integration.cli.harness import Desk
+from tests.integration.cli.traffic import keep_token
 
 CHECKS = ["credentials", "API version", "permission", "components", "list", "capacity"]
 
@@ -158,3 +159,52 @@ def test_what_a_run_lacks_is_a_warning(desk: Desk) -> None:
     result = desk.run("doctor")
     assert result.code == 0
     assert "warning  run: not configured: egress, switch; a run is refused" in result.out
+
+
+# The traffic side
+
+
+@pytest.fixture
+def canary(desk: Desk) -> Desk:
+    """A desk whose canary has its token."""
+    keep_token(desk)
+    return desk
+
+
+def test_a_healthy_traffic_side_is_all_ok_and_redeems_nothing(canary: Desk) -> None:
+    result = canary.run("doctor")
+    assert result.code == 0, result.out
+    assert "old egress: http://127.0.0.1" in result.out
+    assert "leaves from 127.0.0.2" in result.out
+    assert "canary: its refresh token can be read and replaced" in result.out
+    assert canary.emulator.redemptions == []
+
+
+def test_an_egress_that_leaves_by_other_addresses_is_drift(canary: Desk) -> None:
+    old = canary.emulator.environment["SFCUTOVER_OLD_PROXY_URL"]
+    canary.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", old)
+    result = canary.run("doctor")
+    assert result.code == 4
+    assert "which is none of the new addresses" in result.out
+
+
+def test_a_proxy_secret_that_is_not_here_is_a_warning(canary: Desk) -> None:
+    canary.monkeypatch.delenv("SFCUTOVER_NEW_PROXY_URL")
+    result = canary.run("doctor")
+    assert result.code == 0
+    assert "SFCUTOVER_NEW_PROXY_URL is not set" in result.out
+
+
+def test_a_token_file_that_others_can_read_is_named(canary: Desk) -> None:
+    (canary.folder / "canary.token").chmod(0o644)
+    result = canary.run("doctor")
+    assert "canary.token" in result.out
+    assert "fix:" in result.out
+
+
+def test_nothing_configured_is_skipped(canary: Desk) -> None:
+    canary.configure(egress=None, switch=None, verify=None)
+    result = canary.run("doctor")
+    assert result.code == 0
+    assert "old egress: not configured" in result.out
+    assert "nothing can be removed" in result.out

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import pty
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
 
@@ -15,10 +13,11 @@ from tests.integration.cli.conftest import OpenDesk, StartOrg
 from tests.integration.cli.harness import (
     Desk,
     Process,
-    Result,
+    at_terminal,
     environment,
     eventually,
     range_xml,
+    terminal,
     with_entry,
 )
 from tests.integration.cli.test_deploy import OVERLAP, YES, follow_up
@@ -133,41 +132,23 @@ def test_deployment_wait_can_be_interrupted_and_continued(slow_desk: Desk) -> No
     assert follow_up(result.hint) == follow_up(started.out)
 
 
-@contextmanager
-def _terminal() -> Iterator[tuple[int, int]]:
-    """The two ends of a pseudo-terminal: the person's and the process's."""
-    person, process = pty.openpty()
-    try:
-        yield person, process
-    finally:
-        for end in (person, process):
-            with suppress(OSError):
-                os.close(end)
-
-
-def _answer(desk: Desk, answer: bytes) -> Result:
-    with _terminal() as (person, process):
-        os.write(person, answer)
-        return desk.start("deploy", "add-new", stdin=process).result()
-
-
 def test_a_person_may_say_yes(desk: Desk) -> None:
-    result = _answer(desk, b"y\n")
+    result = at_terminal(desk, "y\n", "deploy", "add-new")
     assert result.code == 0, result.err
     assert "Deploy add-new to packaging? [y/N]:" in result.err
     assert desk.asked("deploy") == 1
 
 
-@pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04"], ids=["n", "return", "end"])
-def test_anything_else_is_a_no(desk: Desk, answer: bytes) -> None:
-    result = _answer(desk, answer)
+@pytest.mark.parametrize("answer", ["n\n", "\n", "\x04"], ids=["n", "return", "end"])
+def test_anything_else_is_a_no(desk: Desk, answer: str) -> None:
+    result = at_terminal(desk, answer, "deploy", "add-new")
     assert result.code == 9
     assert "nothing was changed" in result.tokens
     assert desk.asked("deploy") == 0
 
 
 def test_a_change_while_a_person_thinks_is_drift(desk: Desk) -> None:
-    with _terminal() as (person, process):
+    with terminal() as (person, process):
         started = desk.start("deploy", "add-new", stdin=process)
         started.wait_for("of 256 addresses", "stdout")
         desk.put_live(with_entry(range_xml("192.0.2.200", "192.0.2.200", "added in Setup")))
@@ -180,7 +161,7 @@ def test_a_change_while_a_person_thinks_is_drift(desk: Desk) -> None:
 
 def _screen(desk: Desk, *words: str, **variables: str) -> tuple[int, str]:
     """What a person sees on a terminal, and the exit code."""
-    with _terminal() as (person, process):
+    with terminal() as (person, process):
         streams = {"stdin": process, "stdout": process, "stderr": process}
         variables = {"TERM": "xterm", "COLUMNS": "120", **variables}
         started = desk.start(*words, env=environment(**variables), **streams)

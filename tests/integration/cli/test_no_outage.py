@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
-from click.testing import CliRunner
 
-from sfcutover.cli import cli
 from sfcutover.emulator.emulator import Emulator
-from sfcutover.emulator.scenario import Scenario
-from sfcutover.errors import GateError
+from sfcutover.errors import ExitCode
+from tests.integration.cli.conftest import OpenDesk
+from tests.integration.cli.harness import Desk, HeldClock
+from tests.integration.cli.traffic import RunningClock, keep_token
 from tests.integration.emulator.traffic import redeem
 
 CUTOVER = (
@@ -34,23 +33,24 @@ WAY_BACK = (
 
 
 @pytest.fixture
-def org(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    with Emulator(Scenario(deploy_seconds=0.5), tls=False) as emulator:
-        for name, value in emulator.environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.chdir(tmp_path)
-        config = yaml.safe_load(emulator.config_text())
-        config["switch"] = {
+def clock() -> HeldClock:
+    return RunningClock()
+
+
+@pytest.fixture
+def ready(open_desk: OpenDesk) -> Desk:
+    """Traffic leaves by the egress that a file names, which the switch command writes."""
+    desk = open_desk(deploy_seconds=0.5)
+    keep_token(desk)
+    desk.configure(
+        switch={
             "apply": ["sh", "-c", "echo new > egress"],
             "revert": ["sh", "-c", "echo old > egress"],
-        }
-        config["watch"] = {"duration": "2s", "interval": "1s", "failures": 2}
-        Path("cutover.yaml").write_text(yaml.safe_dump(config))
-        Path("egress").write_text("old")
-        token = Path("canary.token")
-        token.touch(0o600)
-        token.write_text(emulator.environment["SF_REFRESH_TOKEN"])
-        yield emulator
+        },
+        watch={"duration": "2s", "interval": "1s", "failures": 2},
+    )
+    desk.write("egress", "old")
+    return desk
 
 
 @contextmanager
@@ -75,22 +75,22 @@ def application(org: Emulator) -> Iterator[None]:
             thread.join()
 
 
-def run(words: tuple[str, ...]) -> None:
+def run(desk: Desk, words: tuple[str, ...]) -> None:
     """LoginTime has whole seconds, so a redemption just before a switch may look like one just
     after it; the gate then refuses, and a person tries again."""
     for _ in range(3):
-        result = CliRunner().invoke(cli, words, standalone_mode=False)
-        if not isinstance(result.exception, GateError):
+        result = desk.run(*words)
+        if result.code != ExitCode.GATE:
             break
-        assert "redemptions still come from" in result.exception.message
-    assert result.exception is None, (words, result.output, result.exception)
-    assert result.return_value in (None, 0), (words, result.output)
+        assert "redemptions still come from" in result.error
+    assert result.code == 0, (words, result.out, result.err)
 
 
-def test_no_address_in_use_is_ever_off_the_list(org: Emulator) -> None:
+def test_no_address_in_use_is_ever_off_the_list(ready: Desk) -> None:
+    org = ready.emulator
     with application(org):
         for words in (*CUTOVER, *WAY_BACK):
-            run(words)
+            run(ready, words)
     history = org.allowlist_history
     sources = set()
     for each in org.redemptions:

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.integration.cli.harness import Desk, HeldClock, range_xml, with_entry
+from tests.integration.cli.harness import Desk, HeldClock, at_terminal, range_xml, with_entry
 from tests.integration.cli.traffic import (
     NEW,
     OLD,
     RunningClock,
     application,
-    at_terminal,
     keep_token,
     lists_held,
     verify_with,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import subprocess
@@ -12,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario
 from tests.chaos.world import NEW, OLD, ROOT, Customers, world
-from tests.integration.cli.harness import SCHEMAS, Json
+from tests.integration.cli.harness import Json, Result
 
 NOTE = "CHG-4711: graphs looked at"
 SECONDS = 60
@@ -30,16 +28,14 @@ class Reporter:
 
     folder: Path
 
-    def __call__(
-        self, *words: str, before: Callable[[], None] | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *words: str, before: Callable[[], None] | None = None) -> Result:
         kept = {name: value for name, value in os.environ.items() if name[:3] not in ("SFC", "SF_")}
         own = {
             "STATE_URL": f"sqlite:///{self.folder}/.sfcutover/state.db",
             "XDG_STATE_HOME": str(self.folder / "xdg"),
             "PYTHONPATH": str(ROOT),
         }
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "sfcutover", *words],
             cwd=self.folder,
             env={**kept, **own},
@@ -50,15 +46,13 @@ class Reporter:
             check=False,
             preexec_fn=before,
         )
+        return Result(done.returncode, done.stdout, done.stderr)
 
     def document(self, *words: str) -> Json:
         """The JSON on stdout, which fits its schema."""
         done = self("report", "--json", *words)
-        assert done.returncode == 0, done.stderr
-        found: Json = json.loads(done.stdout)
-        schema = json.loads((SCHEMAS / "report.schema.json").read_text(encoding="utf-8"))
-        Draft202012Validator(schema).validate(found)
-        return found
+        assert done.code == 0, done.err
+        return done.json("report")
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +78,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Reporter:
 
 def test_the_newest_run_is_reported_as_markdown(report: Reporter) -> None:
     done = report("report")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    assert done.stdout.startswith("# Done: emulated-cutover.3\n")
+    assert done.code == 0, done.err
+    assert done.err == ""
+    assert done.out.startswith("# Done: emulated-cutover.3\n")
     for part in (NOTE, "remove-old live", "of 128", "LoginHistory names the address", *OLD, *NEW):
-        assert part in done.stdout
+        assert part in done.out
 
 
 def test_it_has_what_the_org_and_the_person_did(report: Reporter) -> None:
@@ -122,9 +116,9 @@ def test_the_traffic_moves_from_the_old_rows_to_the_new(report: Reporter) -> Non
 
 def test_a_run_that_was_rolled_back_is_reported_by_its_id(report: Reporter) -> None:
     done = report("report", "emulated-cutover.2")
-    assert done.stdout.startswith("# Rolled back: emulated-cutover.2\n")
-    assert "did not take" in done.stdout
-    assert "### remove-new" in done.stdout
+    assert done.out.startswith("# Rolled back: emulated-cutover.2\n")
+    assert "did not take" in done.out
+    assert "### remove-new" in done.out
 
 
 def test_a_run_that_was_canceled_says_who_and_where_it_stands(report: Reporter) -> None:
@@ -140,9 +134,9 @@ def test_a_file_holds_the_whole_report(report: Reporter, form: str, tmp_path: Pa
     out = tmp_path / f"report.{form}"
     out.write_text("an older one")
     done = report("report", "--format", form, "--out", str(out))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == ""
-    assert done.stderr == f"report of emulated-cutover.3 written to {out}\n"
+    assert done.code == 0, done.err
+    assert done.out == ""
+    assert done.err == f"report of emulated-cutover.3 written to {out}\n"
     ends = {"md": "journal of the run.\n", "html": "</html>\n", "json": "\n}\n"}
     assert out.read_text(encoding="utf-8").endswith(ends[form])
     assert out.stat().st_mode & 0o777 == 0o644
@@ -168,7 +162,7 @@ def test_a_file_has_the_format_that_its_name_ends_with(
 ) -> None:
     """Unless --format says another."""
     done = report("report", "--out", str(tmp_path / name), *words)
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
 
 
@@ -177,11 +171,11 @@ def test_with_json_the_file_is_written_and_one_document_printed(
 ) -> None:
     out = tmp_path / "report.html"
     done = report("report", "--json", "--format", "html", "--out", str(out))
-    assert json.loads(done.stdout)["schema"] == "sfcutover/report/1"
+    assert done.json("report")
     assert out.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     alone = report("report", "--json", "--format", "html")
-    assert alone.returncode == 2
-    assert "needs --out" in alone.stderr
+    assert alone.code == 2
+    assert "needs --out" in alone.err
 
 
 def test_a_full_disk_leaves_the_older_report(report: Reporter, tmp_path: Path) -> None:
@@ -191,35 +185,35 @@ def test_a_full_disk_leaves_the_older_report(report: Reporter, tmp_path: Path) -
     out = tmp_path / "report.html"
     out.write_text("an older one")
     done = report("report", "--format", "html", "--out", str(out), before=no_room)
-    assert done.returncode == 1
-    assert "error: " in done.stderr
-    assert "the report was not written: File too large" in done.stderr
-    assert "a report changes nothing in the org" in done.stderr
+    assert done.code == 1
+    assert "error: " in done.err
+    assert "the report was not written: File too large" in done.err
+    assert "a report changes nothing in the org" in done.err
     assert out.read_text() == "an older one"
     assert list(tmp_path.iterdir()) == [out]
 
 
 def test_a_folder_that_is_missing_is_named(report: Reporter, tmp_path: Path) -> None:
     done = report("report", "--out", str(tmp_path / "missing" / "report.md"))
-    assert done.returncode == 1
-    assert "missing/report.md: the report was not written: No such file or directory" in done.stderr
+    assert done.code == 1
+    assert "missing/report.md: the report was not written: No such file or directory" in done.err
 
 
 def test_a_run_that_is_not_there_is_an_error(report: Reporter) -> None:
     done = report("report", "emulated-cutover.9")
-    assert done.returncode == 2
-    assert "there is no run 'emulated-cutover.9'" in done.stderr
+    assert done.code == 2
+    assert "there is no run 'emulated-cutover.9'" in done.err
 
 
 def test_without_any_run_nothing_is_made(report: Reporter, tmp_path: Path) -> None:
     (tmp_path / "cutover.yaml").write_text((report.folder / "cutover.yaml").read_text())
     done = Reporter(tmp_path)("report")
-    assert done.returncode == 2
-    assert "there is no run yet" in done.stderr
+    assert done.code == 2
+    assert "there is no run yet" in done.err
     assert not (tmp_path / ".sfcutover").exists()
 
 
 def test_templates_of_ones_own_are_taken(report: Reporter, tmp_path: Path) -> None:
     (tmp_path / "report.md.j2").write_text("{{ report.run.id }} is {{ report.verdict.state }}\n")
     done = report("report", "--templates", str(tmp_path))
-    assert done.stdout == "emulated-cutover.3 is done\n"
+    assert done.out == "emulated-cutover.3 is done\n"

@@ -84,7 +84,7 @@ def test_a_cutover_that_is_done_is_not_done_again(here: World) -> None:
 def test_nobody_can_be_asked_where_there_is_no_terminal(here: World) -> None:
     code, out = here.call("run")
     assert code == 2
-    assert "no terminal" in error_of(out)
+    assert "standard input is not a terminal" in error_of(out)
     assert here.emulator.deployments == []
 
 

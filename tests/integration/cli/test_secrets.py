@@ -98,9 +98,10 @@ def test_a_secret_with_quotes_is_masked_in_json_too(desk: Desk) -> None:
 
 def test_a_defect_shows_its_traceback_without_secrets(desk: Desk) -> None:
     code = (
-        "from sfcutover import doctor, credentials, __main__\n"
+        "from sfcutover import __main__\n"
+        "from sfcutover.util import secrets\n"
         "def broken(*_):\n"
-        "    token = credentials.secret_from_environment('SF_ACCESS_TOKEN', 'here').reveal()\n"
+        "    token = secrets.secret_from_environment('SF_ACCESS_TOKEN', 'here').reveal()\n"
         "    raise ZeroDivisionError(f'with {token}')\n"
         "import sfcutover.cli.doctor\n"
         "sfcutover.cli.doctor.examine = broken\n"

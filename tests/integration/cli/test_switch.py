@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from sfcutover.emulator.faults import Fault
-from tests.integration.cli.harness import Desk
-from tests.integration.cli.traffic import NEW, OLD, at_terminal, blocked_sources, keep_token
+from tests.integration.cli.harness import Desk, at_terminal
+from tests.integration.cli.traffic import NEW, OLD, blocked_sources, keep_token
 from tests.integration.cutover.verifying import put_list
 
 SAY = "import os; print(os.environ['SFCUTOVER_DIRECTION'], 'to', os.environ['SFCUTOVER_NEW'])"

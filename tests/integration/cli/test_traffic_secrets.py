@@ -96,8 +96,8 @@ def test_a_defect_shows_its_traceback_without_secrets(words: tuple[str, ...], de
     put_list(desk.emulator, *OLD, *NEW)
     desk.configure(switch={"apply": ["true"], "revert": ["true"]})
     code = (
-        "import sys\n"
-        "from sfcutover import __main__, egress, canary\n"
+        "from sfcutover import __main__\n"
+        "from sfcutover.traffic import egress\n"
         "def broken(self):\n"
         "    proxy = self.proxy\n"
         "    password = proxy.password.reveal()\n"
@@ -106,5 +106,6 @@ def test_a_defect_shows_its_traceback_without_secrets(words: tuple[str, ...], de
         "__main__.main()\n"
     )
     result = desk.call("-c", code, "-vv", *words, module=False)
-    assert result.code != 0
+    assert result.code == 1
+    assert "ZeroDivisionError: with ***" in result.err
     assert Planted(desk).found_in(result.out + result.err) == []

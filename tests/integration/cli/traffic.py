@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +9,7 @@ from datetime import UTC, datetime
 
 import yaml
 
-from tests.integration.cli.harness import PROCESS_SECONDS, Desk, HeldClock, Result
+from tests.integration.cli.harness import PROCESS_SECONDS, Desk, HeldClock
 from tests.integration.emulator.traffic import redeem
 
 OLD = ("127.0.0.11", "127.0.0.12")
@@ -61,26 +57,6 @@ def application(desk: Desk, via: str) -> Iterator[None]:
     finally:
         ends.set()
         thread.join()
-
-
-def at_terminal(desk: Desk, typed: str, *words: str) -> Result:
-    """The command with a terminal for its standard input, into which a person types."""
-    ours, theirs = pty.openpty()
-    try:
-        os.write(ours, typed.encode())
-        done = subprocess.run(
-            [sys.executable, "-m", "sfcutover", *words],
-            cwd=desk.folder,
-            stdin=theirs,
-            capture_output=True,
-            text=True,
-            timeout=PROCESS_SECONDS,
-            check=False,
-        )
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    return Result(done.returncode, done.stdout, done.stderr)
 
 
 def blocked_sources(desk: Desk) -> set[str]:
