@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sfcutover.allowlist.plan import PhaseDocument
-from sfcutover.cutover.progress import RunProgress
-from sfcutover.cutover.summaries import (
-    buckets_of,
-    evidence_of,
-    finding,
-    looks_of,
-    rolled_back,
-    texts_of,
-)
+from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
+from sfcutover.cutover.deploy import NEVER_RECEIVED, SENDING, SENT, DeployEvidence
+from sfcutover.cutover.evidence import AddressEvidence
+from sfcutover.cutover.probe import SeenDocument
+from sfcutover.cutover.progress import CANCELED, RunProgress, buckets_of, result_of, round_of
+from sfcutover.cutover.results import Canceled, StepEvidence
+from sfcutover.cutover.steps import ProbeEvidence
+from sfcutover.cutover.verify import VerifyEvidence
+from sfcutover.cutover.watch import WatchEvidence
 from sfcutover.errors import Command
 from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
+from sfcutover.output.text import PROOFS
 from sfcutover.runs.events import Event, EventDocument
 
-_QUIET = {"deployment-sending", "stage", "redeemed", "probed", "proven", "traffic"}
+_QUIET = {SENDING, "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all
 _ANNOUNCED = (  # steps that say nothing else for a while
     *("probe", "verify-new", "verify", "restore-old", "check-new", "prove-old", "remove-new"),
 )
 _ALARMING = ("page", "paused", "rollback-started", "rolling-back")
-_FAILED = ("failed", "blocked")
 _REPEAT_SECONDS = 60.0  # the shortest time between two lines that say the same
 
 
@@ -60,9 +60,10 @@ def is_alarming(event: Event) -> bool:
     """True for what a person must see, also with --quiet."""
     match event.kind:
         case "step-ended":
-            problem = event.data.get("problem")
-            failed = isinstance(problem, dict) and problem.get("kind") in _FAILED
-            return failed or rolled_back(evidence_of(event)) is not None
+            result = result_of(event)
+            if isinstance(result.evidence, WatchEvidence):
+                return result.evidence.is_failed
+            return result.problem is not None and result.problem.is_failure
         case "traffic":
             return any(bucket.status == "blocked" for bucket in buckets_of(event))
         case _:
@@ -78,7 +79,11 @@ def _text(event: Event) -> str | None:
         case "planned":
             return _planned(event)
         case "watch-round":
-            return _round(event)
+            return ", ".join(
+                f"{look.name} {look.verdict}"
+                + ("" if look.verdict == "passed" else f" ({look.detail})")
+                for look in round_of(event).looks
+            )
         case "watch-begun":
             every = f"{event.number('interval'):g} s"
             return f"redeems every {every} until {_time(event.number('until'))}"
@@ -114,7 +119,7 @@ def _decision(event: Event) -> str:
         case "switching":
             return f"the switch command runs ({event.text('direction')})"
         case "wave":
-            return f"wave {event.text('number')}: {_list(event, 'targets')}"
+            return f"wave {event.text('number')}: {', '.join(event.texts('targets'))}"
         case "verify-again":
             return f"the new addresses are put on once more: {event.text('message')}"
         case "taken-over":
@@ -126,13 +131,11 @@ def _decision(event: Event) -> str:
 def _run(event: Event) -> str:
     match event.kind:
         case "run-started":
-            app = f"{event.text('app')} on " if event.text("app") else ""
-            lists = [
-                f"{name} {_list(event, name)}" for name in ("old", "new") if _list(event, name)
-            ]
-            places = f"{app}{_list(event, 'targets')}"
-            by = [f"started by {event.text('by')}"] if event.text("by") else []
-            return "; ".join([f"run {event.run} begins: {places}", *lists, *by])
+            names = ("targets", "old", "new")
+            targets, old, new = (", ".join(event.texts(name)) for name in names)
+            by = f"; started by {event.text('by')}" if event.text("by") else ""
+            places = f"{event.text('app')} on {targets}"
+            return f"run {event.run} begins: {places}; old {old}; new {new}{by}"
         case "run-resumed":
             by_whom = f", by {event.text('by')}" if event.text("by") else ""
             return f"the run goes on at {event.text('place')}{by_whom}"
@@ -153,16 +156,64 @@ def _deployment(event: Event) -> str:
 
 
 def _ended(event: Event) -> str:
-    problem, evidence = event.data.get("problem"), evidence_of(event)
-    if isinstance(problem, dict):
-        where = f"{problem['where']}: " if problem.get("where") else ""
-        return f"NOT DONE ({problem.get('kind')}): {where}{problem.get('message')}"
-    if (reason := rolled_back(evidence)) is not None:
-        return f"NOT DONE: {reason}; the old addresses are on the list again"
-    if evidence.get("canceled") is True:
-        return "NOT DONE: canceled"
-    found = finding(evidence)
+    result = result_of(event)
+    if (problem := result.problem) is not None:
+        return f"NOT DONE ({problem.kind}): {problem.text}"
+    match result.evidence:
+        case Canceled():
+            return f"NOT DONE: {CANCELED}"
+        case WatchEvidence(is_failed=True, reasons=reasons):
+            return f"NOT DONE: {'; '.join(reasons)}; the old addresses are restored next"
+    found = _finding(result.evidence)
     return f"done in {event.number('seconds'):.1f} s{f': {found}' if found else ''}"
+
+
+def detail_text(event: Event) -> str:
+    """The newest words about a step; empty for an event that has none."""
+    match event.kind:
+        case "stage":
+            return event.text("name")
+        case "deployment-progress":
+            return f"{event.text('id')} {event.text('status')}"
+        case "probed":
+            return f"{event.text('count')} answers of the echo"
+        case "redeemed":
+            return f"{event.text('count')} redemptions"
+        case "note":
+            return event.text("text")
+        case "watch-round":
+            return ", ".join(f"{look.name} {look.verdict}" for look in round_of(event).looks)
+        case "step-ended":
+            return _finding(result_of(event).evidence)
+        case _:
+            return ""
+
+
+def _finding(evidence: StepEvidence | None) -> str:
+    """What a step found; empty where there is nothing to say beyond that it is done."""
+    match evidence:
+        case Canceled():
+            return CANCELED
+        case ProbeEvidence(tries=tries, seen=seen):
+            return f"{tries} answers of the echo, from {_addresses(seen)}"
+        case VerifyEvidence(proof=proof):
+            kind = f"{PROOFS[proof.proof]}; {proof.redemptions} redemptions"
+            return f"{_addresses(proof.addresses)} proven by {kind}"
+        case DeployEvidence(changed=False):
+            return "nothing to change, read back"
+        case DeployEvidence(live=live, clearance=clearance):
+            entries = " and ".join(f"{len(each.ranges)} entries" for each in live)
+            return f"read back: {entries}" + (f"; allowed by: {clearance}" if clearance else "")
+        case WatchEvidence(outcome=outcome, rounds=rounds):
+            return f"{outcome} after {rounds} rounds"
+        case SnapshotEvidence(state=state) | StateEvidence(state=state):
+            return state
+        case _:
+            return ""
+
+
+def _addresses(found: Iterable[AddressEvidence | SeenDocument]) -> str:
+    return ", ".join(each.address for each in found)
 
 
 def _planned(event: Event) -> str:
@@ -174,27 +225,12 @@ def _planned(event: Event) -> str:
     return f"to deploy: {'; '.join(parts)}" if parts else "the list holds it already"
 
 
-def _round(event: Event) -> str:
-    done = event.data.get("round")
-    looks = done.get("looks") if isinstance(done, dict) else None
-    return ", ".join(_look(look) for look in looks or () if isinstance(look, dict))
-
-
-def _look(look: Mapping[str, object]) -> str:
-    detail = "" if look.get("verdict") == "passed" else f" ({look.get('detail')})"
-    return f"{look.get('name')} {look.get('verdict')}{detail}"
-
-
 def _names(targets: Iterable[str]) -> str:
     return ", ".join(sorted(targets))
 
 
 def _time(moment: float) -> str:
     return f"{datetime.fromtimestamp(moment, UTC):%H:%M:%SZ}"
-
-
-def _list(event: Event, name: str) -> str:
-    return ", ".join(texts_of(event, name))
 
 
 class LineView:
@@ -209,7 +245,8 @@ class LineView:
     def show(self, event: Event, progress: RunProgress) -> None:
         match event.kind:
             case "watch-round":
-                if self._is_news(event, event.target, looks_of(event)):
+                verdicts = [(look.name, look.verdict) for look in round_of(event).looks]
+                if self._is_news(event, event.target, verdicts):
                     self._tell(event, event_line(event))
             case "traffic":
                 if is_alarming(event) and self._is_news(event, "blocked", set(progress.blocked_on)):

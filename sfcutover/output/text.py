@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _RUN_COLORS = {"done": "green", "failed": "red", "rolled-back": "red", "canceled": "yellow"}
 _MARKS = {"done": "ok", "failed": "NOT DONE", "running": "running"}
-_PROOFS = {
-    "login-history": "the org's own LoginHistory",
+PROOFS = {
+    "login-history": "the org's LoginHistory",
     "proxy-per-address": "a proxy URL for each address",
     "confidence": "a long run of successes",
 }
@@ -77,7 +77,7 @@ def evidence_text(evidence: Evidence) -> str:
         lines.append(
             f"  {ok}  {each.address:<{width}}  {known}{each.seen_by_echo} seen by the echo"
         )
-    lines.append(f"  = {evidence.redemptions} redemptions; proof: {_PROOFS[evidence.proof]}")
+    lines.append(f"  = {evidence.redemptions} redemptions; proof: {PROOFS[evidence.proof]}")
     lines += [f"  open: {sentence}" for sentence in evidence.uncertain]
     return "\n".join(lines)
 
