@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
-from sfcutover.cutover.deploy import NEVER_RECEIVED, SENDING, SENT, DeployEvidence
+from sfcutover.cutover.deploy import SENDING, DeployEvidence
 from sfcutover.cutover.evidence import AddressEvidence
 from sfcutover.cutover.probe import SeenDocument
 from sfcutover.cutover.progress import CANCELED, RunProgress, buckets_of, result_of, round_of

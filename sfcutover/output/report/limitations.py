@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 
 from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.errors import Command
 from sfcutover.output.console import shown
 from sfcutover.output.report.evidence import (
@@ -105,7 +106,7 @@ class Limitations:
 
     def _time_off_list(self, target: str) -> tuple[float, float]:
         """From when until when the old addresses were not on the list, as far as it was read."""
-        removals = self.data.succeeded("remove-old")
+        removals = self.data.found(DeployEvidence, "remove-old")
         start = next((each.time for each in removals if each.target == target), inf)
         back = (
             each.time
@@ -189,7 +190,7 @@ class Limitations:
 
     def _of_watches(self) -> Iterator[str]:
         watched = {each.target for each in self.watches}
-        removed = {each.target for each in self.data.succeeded("remove-old")}
+        removed = {each.target for each in self.data.found(DeployEvidence, "remove-old")}
         if left := [name for name in self.data.targets if name in removed - watched]:
             yield f"After remove-old, {names_of(left)} was not watched."
         for each in self.watches:

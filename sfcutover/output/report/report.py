@@ -107,7 +107,7 @@ def _document(
     changed: list[ReportPhaseDocument],
     scale: TimeScale,
 ) -> ReportDocument:
-    settings, bins = data.settings, scale.bins(_BINS)
+    cutover, bins = data.cutover, scale.bins(_BINS)
     lists, sent, made, watched = targets(data), deployments(data), proofs(data), watches(data)
     return ReportDocument(
         made=moment_text(data.now),
@@ -115,12 +115,12 @@ def _document(
         verdict=verdict(data),
         run=RunDocument.of(data.run, data.progress, data.place),
         seconds=round(data.end - data.run.started, 3),
-        app=settings.app,
-        api_version=settings.api_version,
-        carriers=list(settings.carriers),
-        old=[RangeDocument.model_validate(each) for each in settings.change.old],
-        new=[RangeDocument.model_validate(each) for each in settings.change.new],
-        rules=settings.document(data.run.options.pause_before),
+        app=cutover.app,
+        api_version=cutover.api_version,
+        carriers=list(cutover.carriers),
+        old=[RangeDocument.model_validate(each) for each in cutover.change.old],
+        new=[RangeDocument.model_validate(each) for each in cutover.change.new],
+        rules=SettingsDocument.of(cutover, data.run.options.pause_before),
         targets=lists,
         steps=steps(data),
         decisions=decisions(data),

@@ -19,6 +19,7 @@ from tests.unit.output.report.story import (
     OLD,
     TARGET,
     Story,
+    deployed,
     hashed,
     phase_document,
     proof,
@@ -44,7 +45,7 @@ def test_a_phase_that_is_planned_again_after_a_crash_is_the_same() -> None:
     story.tell(30, "run-resumed", place="elsewhere")
     story.step("add-new", 31, target=TARGET)
     story.plan("add-new", 32, changed=False)
-    story.end_step("add-new", 33, TARGET, {"phase": "add-new", "changed": False})
+    story.end_step("add-new", 33, TARGET, deployed("add-new", OLD + NEW, changed=False))
     (phase,) = document(story).phases
     assert (phase.changed, phase.deployments) == (True, ["0Afaddpackaging"])
     assert phase.live == "2026-11-23T12:00:33.000Z"
@@ -57,7 +58,7 @@ def test_a_phase_that_changes_nothing_is_marked_as_unchanged() -> None:
     story.begin()
     story.step("add-new", 5, target=TARGET)
     story.plan("add-new", 6, changed=False)
-    story.end_step("add-new", 7, TARGET, {"phase": "add-new", "changed": False})
+    story.end_step("add-new", 7, TARGET, deployed("add-new", OLD + NEW, changed=False))
     assert [each.changed for each in document(story).phases] == [False]
 
 
@@ -85,7 +86,7 @@ def test_a_step_that_was_canceled_has_read_nothing_back() -> None:
     story.begin()
     story.deploy("add-new", 5, OLD + NEW)
     story.plan("remove-old", 20)
-    story.end_step("remove-old", 21, TARGET, {"canceled": True, "phase": "remove-old"})
+    story.cancel_step("remove-old", 21)
     assert [each.live is not None for each in document(story).phases] == [True, False]
 
 
