@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.diff import FieldChange, RangeDocument, compare
-from sfcutover.allowlist.ranges import IpRange, subtract
+from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.util.document import Document
 
@@ -106,6 +106,10 @@ class AllowlistDocument(Document):
     path: str
     carrier: str
     ranges: list[RangeDocument]
+
+    @property
+    def allowlist(self) -> Allowlist:
+        return Allowlist(tuple(IpRange.parse(e.range, e.description) for e in self.ranges))
 
     @classmethod
     def all_of(cls, live: Snapshot) -> list[AllowlistDocument]:

@@ -40,7 +40,7 @@ from sfcutover.errors import (
     StillRunningError,
     commands_in,
 )
-from sfcutover.output.deployed import deployed_text
+from sfcutover.output.text import deployed_text
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import InterruptedWaitError
 from sfcutover.salesforce.results import DeployTargetDocument

@@ -35,7 +35,6 @@ from sfcutover.output.report.traffic import (
     total,
     unseen_targets,
 )
-from sfcutover.output.report.verdict import TITLES
 
 LIMITS = (
     "A list that reads back with an address, or without it, shows what the org has stored. That "
@@ -55,9 +54,10 @@ _NAMED = 5  # of many targets, so many are named
 
 @dataclass(frozen=True)
 class Limitations:
-    """What a run leaves unproven, worked out from the parts of its report."""
+    """What a run leaves unproven, from the parts of its report. title: of its verdict."""
 
     data: RunData
+    title: str
     targets: list[ReportTargetDocument]
     phases: list[ReportPhaseDocument]
     deployments: list[ReportDeploymentDocument]
@@ -89,7 +89,7 @@ class Limitations:
             )
         elif self.data.state != "done":
             yield (
-                f"The run is not done ({TITLES[self.data.state].lower()}): that customers can do "
+                f"The run is not done ({self.title.lower()}): that customers can do "
                 "without the old addresses is not shown."
             )
 

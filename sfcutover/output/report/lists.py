@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
 from sfcutover.cutover.deploy import NEVER_RECEIVED, SENDING, SENT, DeployEvidence
+from sfcutover.cutover.evidence import list_hashes
 from sfcutover.cutover.results import StepEvidence
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.output.report.rundata import Entry, RunData
@@ -165,7 +165,7 @@ def _live(evidence: StepEvidence) -> list[AllowlistDocument]:
 
 def _all_hold(lists: Iterable[AllowlistDocument], wanted: tuple[IpRange, ...]) -> Holds | None:
     """How much of the ranges the lists hold: some, where they differ."""
-    held = {holds(_allowlist(each), wanted) for each in lists}
+    held = {holds(each.allowlist, wanted) for each in lists}
     return (held.pop() if len(held) == 1 else "some") if held else None
 
 
@@ -176,10 +176,6 @@ def holds(live: Allowlist, wanted: tuple[IpRange, ...]) -> Holds:
         return "all"
     sizes = [sum(each.size for each in ranges) for ranges in (missing, wanted)]
     return "none" if sizes[0] == sizes[1] else "some"
-
-
-def _allowlist(document: AllowlistDocument) -> Allowlist:
-    return Allowlist(tuple(IpRange.parse(entry.range) for entry in document.ranges))
 
 
 @dataclass(frozen=True)
@@ -250,18 +246,12 @@ def readings(data: RunData, target: str) -> list[Reading]:
         if each.target != target:
             continue
         if lists := _live(each.content):
-            found.append(Reading(each.seq, each.time, {one.path: _allowlist(one) for one in lists}))
+            found.append(Reading(each.seq, each.time, {one.path: one.allowlist for one in lists}))
         elif isinstance(each.content, VerifyEvidence) and found:
             proof = each.content.proof
-            if proof.lists == hashes(found[-1].lists):
+            if proof.lists == list_hashes(found[-1].lists):
                 found.append(Reading(each.seq, proof.started.timestamp(), found[-1].lists))
     return found
-
-
-def hashes(lists: Lists) -> dict[str, str]:
-    """What a proof says of lists, as list_hashes in sfcutover.cutover.evidence makes it."""
-    texts = {path: "\n".join(sorted(map(str, entries))) for path, entries in lists.items()}
-    return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in texts.items()}
 
 
 def _on_no_list(reading: Reading, ranges: tuple[IpRange, ...]) -> tuple[IpRange, ...]:

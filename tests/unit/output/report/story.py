@@ -12,9 +12,8 @@ from sfcutover.allowlist.diff import CapacityDocument, ComponentDiffDocument, Ra
 from sfcutover.allowlist.phases import PhaseName
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange
-from sfcutover.cutover.evidence import AddressEvidence, Evidence
+from sfcutover.cutover.evidence import AddressEvidence, Evidence, list_hashes
 from sfcutover.cutover.watchstate import LookDocument, RoundDocument
-from sfcutover.output.report.lists import hashes
 from sfcutover.output.report.rundata import RunData
 from sfcutover.runs.events import Event
 from sfcutover.runs.store import Request, Run, RunOptions
@@ -284,7 +283,7 @@ def lists(ranges: Iterable[str]) -> list[dict[str, object]]:
 
 def hashed(ranges: Iterable[str]) -> dict[str, str]:
     """What a proof says of a list that it was made for."""
-    return hashes({SECURITY_PATH: Allowlist(tuple(map(IpRange.parse, ranges)))})
+    return list_hashes({SECURITY_PATH: Allowlist(tuple(map(IpRange.parse, ranges)))})
 
 
 def json_of(data: Data) -> dict[str, object]:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.allowlist.carriers import CARRIERS
-from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.ranges import Allowlist, IpRange
-from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.cutover.evidence import list_hashes
-from sfcutover.output.report.lists import hashes, holds
+from sfcutover.output.report.lists import holds
 from sfcutover.output.report.render import changes
-from tests.support import SECURITY_NAME, SECURITY_PATH
 from tests.unit.output.report.stories import document, done, removed_by_hand, rolled_back
 from tests.unit.output.report.story import (
     NEW,
@@ -143,13 +138,6 @@ def test_a_proof_within_the_removal_is_a_reading_of_the_list() -> None:
     made = proof(TARGET, NOON + 50, {"lists": hashed(OLD + NEW)})
     story.tell(52, "proven", "remove-old", TARGET, evidence=made)
     assert "between 12:00:50Z" in document(story).unproven[0]
-
-
-def test_lists_are_hashed_as_a_proof_has_them() -> None:
-    entries = Allowlist(tuple(map(IpRange.parse, (*NEW, *OLD))))
-    carrier = CARRIERS["token-ip-ranges"]
-    component = Component(carrier.component_type, SECURITY_NAME, (), carrier, entries)
-    assert hashes({SECURITY_PATH: entries}) == list_hashes(Snapshot((component,)))
 
 
 def test_a_removal_that_this_run_sent_before_it_crashed_is_its_own() -> None:
