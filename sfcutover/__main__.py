@@ -38,9 +38,18 @@ def main() -> None:
         os._exit(code)  # the reader left; nothing is lost that anybody waits for
     except OSError:
         os._exit(code or ExitCode.FAILED)
-    if "sfcutover.cutover.engine" in sys.modules:
+    if _runs_an_engine():
         os._exit(code)  # a run's threads wait for nothing more; what they did is on disk
     sys.exit(int(code))
+
+
+def _runs_an_engine() -> bool:
+    """True if this process has executed a run."""
+    if "sfcutover.cutover.engine" not in sys.modules:
+        return False
+    from sfcutover.cutover.engine import is_launched
+
+    return is_launched()
 
 
 def _run(arguments: list[str]) -> int:
@@ -84,7 +93,7 @@ def _show_defect(
         tokens=DONE_SO_FAR,
     )
     code = _failed(defect, sys.argv[1:])
-    if "sfcutover.cutover.engine" in sys.modules:
+    if _runs_an_engine():
         os._exit(code)  # as above: its threads would keep the process
 
 

@@ -62,8 +62,8 @@ def command(
     try:
         perform(invocation, performing, run, run.options, wait=None)
     except AlreadyClaimedError as error:
-        error.tokens = "the approval is recorded, and the run goes on with it"
-        raise
+        tokens = "the approval is recorded, and the run continues with it"
+        raise error.replaced(tokens=tokens) from error
 
 
 def _require_step(run: Run, pause: Pause, step: str | None) -> None:

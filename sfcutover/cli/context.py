@@ -136,8 +136,8 @@ def require_no_open_run(invocation: Invocation, what: str) -> None:
     try:
         run = open_run(invocation.cutover)
     except SfcutoverError as error:
-        error.advice = Advice(error.advice, f"; if no run is under way, {_OUTSIDE}")
-        raise
+        hint = Advice(error.advice, f"; if no run is under way, {_OUTSIDE}")
+        raise error.replaced(hint=hint) from error
     if run is None:
         return
     raise StillRunningError(

@@ -16,10 +16,11 @@ from sfcutover.allowlist.phases import Phase, PhaseName, check_order
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase
 from sfcutover.allowlist.readback import AllowlistDocument, ReadBack
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.cutover.context import Memory, TargetContext
+from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deployment import Rollout, RolloutOptions
 from sfcutover.cutover.permit import Gate, RemovalPermit, require_permit
 from sfcutover.cutover.results import StepEvidence
+from sfcutover.cutover.sent import NEVER_RECEIVED, PROGRESS, SENDING, SENT, SentDeployments
 from sfcutover.errors import (
     Advice,
     Command,
@@ -31,15 +32,10 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.runs.events import Event
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.results import DeployResult, ResultDocument
 from sfcutover.util.clock import Clock, next_interval
 
-SENDING = "deployment-sending"
-SENT = "deployment-sent"
-NEVER_RECEIVED = "deployment-never-received"
-PROGRESS = "deployment-progress"
 RECEIVING_SECONDS = 3.0  # how long a request of a process that died may still be on its way
 
 DeployOutcome = Literal["deployed", "no-change", "validated", "started"]
@@ -129,56 +125,6 @@ def deploy(
         deployment = PhaseDeployment(context, connection, phase, options or DeployOptions())
         deployment.find_earlier()
         return deployment.run()
-
-
-@dataclass(frozen=True)
-class SentDeployments:
-    """The deployments of one phase to one target, as the memory knows them.
-
-    Before a package is sent, the org's newest deployment is noted; then the id it was given,
-    or that the org never received it. A note with neither is open: the process died, or the
-    answer was lost.
-    """
-
-    memory: Memory
-    target: str
-    phase: Phase
-
-    @property
-    def ids(self) -> list[str]:
-        """The ids the org has given, the oldest first."""
-        return [each.text("id") for each in self._events(SENT)]
-
-    @property
-    def latest_before(self) -> str | None:
-        """The org's newest deployment before the last one was sent; None if it didn't say."""
-        events = self._events(SENDING)
-        return events[-1].text("latest") or None if events else None
-
-    @property
-    def is_open(self) -> bool:
-        """True if a package was about to be sent, and its fate is unknown."""
-        known = len(self._events(SENT)) + len(self._events(NEVER_RECEIVED))
-        return known < len(self._events(SENDING))
-
-    @property
-    def may_exist(self) -> bool:
-        """True if one was sent, or may have been."""
-        return bool(self.ids) or self.is_open
-
-    @property
-    def may_still_land(self) -> bool:
-        """True unless everything that was sent is known to have ended."""
-        ended = {
-            each.text("id")
-            for each in self.memory.all(PROGRESS, target=self.target)
-            if each.data.get("done") is True
-        }
-        return self.is_open or not ended.issuperset(self.ids)
-
-    def _events(self, kind: str) -> list[Event]:
-        found = self.memory.all(kind, target=self.target)
-        return [each for each in found if each.text("phase") == self.phase.value]
 
 
 @dataclass

@@ -202,12 +202,10 @@ class Rollout:
         try:
             live = self.connection.read()
         except NetworkError as error:
-            error.tokens = NOT_READ_BACK
             self.observer.note(f"{error}; reading again")
-            return error
+            return error.replaced(tokens=NOT_READ_BACK)
         except SfcutoverError as error:
-            error.tokens = NOT_READ_BACK
-            raise
+            raise error.replaced(tokens=NOT_READ_BACK) from error
         set_fields = frozenset(self.connection.cutover.policies)
         return read_back(self.planned.start, self.planned.after, live, set_fields)
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import wraps
+from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
 from dbos import DBOS, SetEnqueueOptions, SetWorkflowID, WorkflowStatus
@@ -39,10 +39,17 @@ from sfcutover.cutover.steps import (
 )
 from sfcutover.cutover.switch import forget_switches
 from sfcutover.cutover.workflow import Workflow
-from sfcutover.errors import Advice, Command, LockLostError, SfcutoverError, Text
-from sfcutover.runs.journal import BufferedJournal, Journal
+from sfcutover.errors import SfcutoverError, Text
+from sfcutover.runs.journal import BufferedJournal
 from sfcutover.runs.processes import ProcessLock
-from sfcutover.runs.store import WORKFLOW_VERSION, Requests, Run, RunStore, config_text, fingerprint
+from sfcutover.runs.store import (
+    WORKFLOW_VERSION,
+    Run,
+    RunControl,
+    RunStore,
+    config_text,
+    fingerprint,
+)
 from sfcutover.util.document import Document, text_of
 from sfcutover.util.processes import current_actor
 
@@ -52,36 +59,6 @@ _TAKE_OVER_SECONDS = 1.0
 Json = dict[str, object]
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class RunControl:
-    """Whether a step of a run may continue: the lock is held, and the run not canceled."""
-
-    lock: ProcessLock
-    requests: Requests
-    journal: Journal
-
-    @property
-    def place(self) -> str:
-        return self.lock.place
-
-    def is_canceled(self) -> bool:
-        return self.requests.cancellation() is not None
-
-    def require_lock(self) -> None:
-        """Directly before an effect. Raises LockLostError if this process lost its lock, or the
-        run has ended without it."""
-        self.lock.require()
-        if self.journal.last("run-ended") is not None:
-            raise LockLostError(
-                "the run has ended without this process",
-                hint=Advice("see how: ", Command("runs")),
-                tokens="nothing more is done from here",
-            )
-
-    def require_lock_soon(self) -> None:
-        self.lock.require_lock_soon()
 
 
 @dataclass
@@ -112,7 +89,7 @@ class Engine:
         threading.Thread(target=self._take_over, name="take-over", daemon=True).start()
 
     def _launch(self) -> None:
-        """All or nothing: a database that goes away meanwhile leaves no half of it."""
+        """All or nothing: a database that goes away meanwhile leaves DBOS unlaunched."""
         DBOS(
             config={
                 "name": "sfcutover",
@@ -142,7 +119,7 @@ class Engine:
             raise
 
     def start(self, run: Run) -> None:
-        """Begin a run; one that was begun already is left to its owner, or taken over."""
+        """Start a run; one that exists already is left to its owner, or taken over."""
         with SetWorkflowID(run.id):
             DBOS.start_workflow(execute_run, run.id)
 
@@ -166,17 +143,17 @@ class Engine:
 
     @property
     def runs(self) -> str:
-        """The queue of runs that somebody has left behind."""
+        """The queue of runs whose process died."""
         return f"runs of {self._config}"
 
     @property
     def targets(self) -> str:
-        """The queue of what is to be done on targets."""
+        """The queue of actions on targets."""
         return f"targets of {self._config}"
 
     @property
     def _config(self) -> str:
-        """Who has another cutover.yaml has no part in it."""
+        """A process with another cutover.yaml has other queues."""
         return f"{self.cutover.name} {fingerprint(config_text(self.cutover, self.templates))[:12]}"
 
     def context(self, run: str, step: str) -> StepContext:
@@ -202,7 +179,7 @@ class Engine:
                 continue  # the database is away; it is tried again
 
     def take_over(self) -> None:
-        """Go on with what processes have left behind that are gone."""
+        """Continue the workflows of processes that died."""
         run = self.store.active(self.cutover.name)
         if run is None or run.config != config_text(self.cutover, self.templates):
             return
@@ -218,28 +195,28 @@ class Engine:
                 self._queue_again(run, one.workflow_id)
 
     def adopt(self, run: Run) -> None:
-        """Have the run's workflows in the queues of this cutover.yaml, if another was accepted.
+        """Move the run's workflows to the queues of a cutover.yaml that was accepted instead.
 
-        Those that are there already are left alone: somebody may just be taking them.
+        Those that are there already are left alone: another process may be taking them.
         """
         for one in self._left_behind(run, "ENQUEUED"):
             if one.queue_name not in (self.runs, self.targets):
                 self._queue_again(run, one.workflow_id)
 
     def _left_behind(self, run: Run, status: str = "PENDING") -> list[WorkflowStatus]:
-        of_targets = DBOS.list_workflows(
-            status=status, workflow_id_prefix=f"{run.id}/", load_input=False, load_output=False
-        )
-        of_run = DBOS.list_workflows(
-            status=status, workflow_ids=[run.id], load_input=False, load_output=False
-        )
-        return [*of_run, *of_targets]
+        found = partial(DBOS.list_workflows, status=status, load_input=False, load_output=False)
+        return [*found(workflow_ids=[run.id]), *found(workflow_id_prefix=f"{run.id}/")]
 
     def _queue_again(self, run: Run, workflow: str) -> None:
         DBOS.resume_workflow(workflow, queue_name=self.runs if workflow == run.id else self.targets)
 
 
 _engines: list[Engine] = []  # the one of this process; DBOS calls the workflows without it
+
+
+def is_launched() -> bool:
+    """True if this process takes part in runs."""
+    return bool(_engines)
 
 
 def _engine() -> Engine:

@@ -10,9 +10,10 @@ from dataclasses import replace
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.deploy import DeployEvidence, SentDeployments
+from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.results import Problem, StepEvidence, StepResult
 from sfcutover.cutover.rollback import restore_until_done
+from sfcutover.cutover.sent import SentDeployments
 from sfcutover.cutover.steprunner import Execute, StepArguments
 from sfcutover.cutover.verify import RedeemEvidence
 from sfcutover.cutover.watch import WatchEvidence

@@ -41,7 +41,8 @@ class Network:
                 echo = _take(stack, listen(0, None, ipv6=scenario.uses_ipv6))
                 self._servers = [*self._servers, *echo]
             ports = frozenset(server.port for server in self._servers)
-            surroundings = Surroundings(ports, faults, wait, _untrusted_tls)
+            reachable = ports.union(scenario.reachable_ports)
+            surroundings = Surroundings(reachable, faults, wait, _untrusted_tls)
             login = scenario.proxy_user, scenario.proxy_password
             self.old = Proxy("old_proxy", scenario.old_exits, *login, surroundings)
             stack.callback(self.old.server_close)

@@ -142,6 +142,8 @@ class Scenario(BaseModel):
     new_egress: Egress | None = None
     proxy_user: str = "acme"
     proxy_password: str = "open@sesame:21"  # noqa: S105 - no secret: only loopback has it
+    # Ports of other emulators that the proxies reach, too: several orgs behind one egress.
+    reachable_ports: tuple[int, ...] = ()
 
     faults: tuple[Fault, ...] = ()
     edits: tuple[Edit, ...] = ()  # what a colleague changes meanwhile

@@ -12,7 +12,7 @@ from lxml import etree
 from sfcutover.allowlist.carriers import METADATA_NAMESPACE, ComponentType
 from sfcutover.emulator.components import Stored
 from sfcutover.emulator.deployments import Deployment, Status
-from sfcutover.emulator.formats import XmlError, metadata_child, parse_xml
+from sfcutover.emulator.formats import User, XmlError, metadata_child, parse_xml
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.outcome import Message
 from sfcutover.emulator.packages import Retrieval
@@ -142,10 +142,10 @@ def deploy_result(
 ) -> Tree:
     """A DeployResult as an API version has it; component messages only with include_details."""
     sizes = version >= _SIZES_SINCE
-    canceled = deployment.status in (Status.CANCELED, Status.CANCELING)
+    canceler = _canceler(org, deployment)
     return [
-        ("canceledBy", org.user.id if canceled else None),
-        ("canceledByName", org.user.name if canceled else None),
+        ("canceledBy", canceler.id if canceler else None),
+        ("canceledByName", canceler.name if canceler else None),
         ("checkOnly", deployment.check_only),
         ("completedDate", _time(org, deployment.ended)),
         ("createdBy", deployment.by.id),
@@ -265,6 +265,13 @@ def _message(message: Message, moment: str) -> Tree:
         ("problemType", "Error" if problem else None),
         ("success", problem is None),
     ]
+
+
+def _canceler(org: Org, deployment: Deployment) -> User | None:
+    """The user who canceled it, a colleague where a fault did."""
+    if deployment.status not in (Status.CANCELED, Status.CANCELING):
+        return None
+    return org.colleague if deployment.affliction == "canceling" else org.user
 
 
 def _state_detail(deployment: Deployment) -> str | None:

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
-from sfcutover.cutover.deploy import SENDING, DeployEvidence
+from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.evidence import AddressEvidence
 from sfcutover.cutover.probe import SeenDocument
 from sfcutover.cutover.progress import CANCELED, RunProgress, buckets_of, result_of, round_of
 from sfcutover.cutover.results import Canceled, StepEvidence
+from sfcutover.cutover.sent import SENDING
 from sfcutover.cutover.steps import ProbeEvidence
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence

@@ -144,10 +144,9 @@ class Database:
         try:
             database.run(database._make_tables, seconds=15.0 if create else 5.0)
         except (NetworkError, OperationFailedError) as error:
-            error.tokens = _NOTHING_DONE
             live = (Command("diff", "remove-old"), " shows the live list")
-            error.advice = Advice(error.advice, "; ", *live)
-            raise
+            hint = Advice(error.advice, "; ", *live)
+            raise error.replaced(tokens=_NOTHING_DONE, hint=hint) from error
         return database
 
     @property

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
-from sfcutover.errors import Advice, Command, ConfigError
+from sfcutover.errors import Advice, Command, ConfigError, LockLostError
 from sfcutover.runs.database import JOURNAL, REQUESTS, RUNS, Database
 from sfcutover.runs.events import event_row
 from sfcutover.runs.journal import Journal
-from sfcutover.runs.processes import Processes
+from sfcutover.runs.processes import Processes, ProcessLock
 from sfcutover.util.secrets import redact
 
 Kind = Literal["approve", "cancel"]
@@ -71,7 +71,7 @@ class Requests:
         return None if row is None else Request(**row)
 
 
-WORKFLOW_VERSION = "2"  # of the flow: a run goes on only with the one it was begun with
+WORKFLOW_VERSION = "3"  # of the flow: a run goes on only with the one it was begun with
 ROLLED_BACK = "rolled-back"
 DONE = "done"
 _BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is begun at a time
@@ -335,3 +335,33 @@ def _flat(value: object, path: str = "") -> Flat:
         case _:
             return {path: json.dumps(value, ensure_ascii=False)}
     return {key: text for part in parts for key, text in part.items()}
+
+
+@dataclass(frozen=True)
+class RunControl:
+    """Whether a step of a run may continue: the lock is held, and the run not canceled."""
+
+    lock: ProcessLock
+    requests: Requests
+    journal: Journal
+
+    @property
+    def place(self) -> str:
+        return self.lock.place
+
+    def is_canceled(self) -> bool:
+        return self.requests.cancellation() is not None
+
+    def require_lock(self) -> None:
+        """Directly before an effect. Raises LockLostError if this process lost its lock, or the
+        run has ended without it."""
+        self.lock.require()
+        if self.journal.last("run-ended") is not None:
+            raise LockLostError(
+                "the run has ended without this process",
+                hint=Advice("see how: ", Command("runs")),
+                tokens="nothing more is done from here",
+            )
+
+    def require_lock_soon(self) -> None:
+        self.lock.require_lock_soon()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
 import yaml
@@ -273,7 +274,9 @@ def fleet(
             stack.enter_context(Emulator(scenario or Scenario(), tls=False))
             for _ in range(size - 1)
         ]
-        first = stack.enter_context(world(folder, scenario, state, **keys))
+        ports = tuple(urlsplit(emulator.url).port for emulator in others)
+        shared = (scenario or Scenario()).model_copy(update={"reachable_ports": ports})
+        first = stack.enter_context(world(folder, shared, state, **keys))
         whole = Fleet(first, [first.emulator, *others])
         file = folder / "cutover.yaml"
         config = yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -16,6 +16,7 @@ CODES = {
     "GateError": 5,
     "AuthError": 6,
     "NetworkError": 7,
+    "LockLostError": 7,
     "LimitError": 8,
     "InterruptedRunError": 9,
     "PartialSuccessError": 68,

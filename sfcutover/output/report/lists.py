@@ -14,9 +14,10 @@ from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.allowlist.readback import AllowlistDocument
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
-from sfcutover.cutover.deploy import NEVER_RECEIVED, SENDING, SENT, DeployEvidence
+from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.evidence import list_hashes
 from sfcutover.cutover.results import StepEvidence
+from sfcutover.cutover.sent import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.output.report.rundata import Entry, RunData
 from sfcutover.output.report.timescale import clock

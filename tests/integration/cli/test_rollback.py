@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.emulator.faults import Fault
-from tests.integration.cli.conftest import StartOrg
+from tests.integration.cli.conftest import OpenDesk, StartOrg
 from tests.integration.cli.harness import Desk, HeldClock
 from tests.integration.cli.traffic import (
     NEW,
@@ -121,3 +121,29 @@ def test_nobody_to_ask_is_said(removed: Desk) -> None:
     result = removed.call("rollback")
     result.refused(2, "confirmation is required")
     assert removed.asked("deploy") == 0
+
+
+@pytest.mark.parametrize("query", [True, False], ids=["the org says so", "the org does not say"])
+def test_it_restores_behind_a_removal_that_may_still_land(open_desk: OpenDesk, query: bool) -> None:
+    """The list still holds the old addresses: they come off when the removal lands."""
+    desk = open_desk(deploy_seconds=4.0, deploy_request_query=query)
+    keep_token(desk)
+    verify_with(desk, settle="0s")
+    put_list(desk.emulator, *OLD, *NEW)
+    assert desk.run("deploy", "remove-old", "--async", "--yes").code == 0
+    assert on_list(desk, *OLD)
+    assert desk.run("rollback", "--yes").code == 0
+    assert desk.asked("deploy") == 2
+    assert on_list(desk, *OLD, *NEW)
+    assert not all(version.holds(OLD[0]) for version in desk.emulator.allowlist_history)
+
+
+def test_behind_a_removal_that_has_ended_nothing_is_sent(desk: Desk) -> None:
+    """Its deployment is done, and the addresses are on the list: another user restored them."""
+    keep_token(desk)
+    verify_with(desk, settle="0s")
+    put_list(desk.emulator, *OLD, *NEW)
+    assert desk.run("deploy", "remove-old", "--yes").code == 0
+    put_list(desk.emulator, *OLD, *NEW)
+    assert desk.run("rollback", "--yes").code == 0
+    assert desk.asked("deploy") == 1

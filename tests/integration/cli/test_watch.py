@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+import yaml
 
 from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk, StartOrg
@@ -18,6 +19,7 @@ from tests.integration.cli.traffic import (
     application,
     blocked_sources,
     keep_token,
+    verify_with,
 )
 from tests.integration.cutover.verifying import put_list
 
@@ -153,3 +155,47 @@ def test_what_is_not_configured_shows_before_the_watch(key: str, part: str, remo
 def test_a_token_that_is_not_there_shows_before_the_watch(removed: Desk) -> None:
     (removed.folder / "canary.token").unlink()
     removed.run("watch").refused(2, "can't be read")
+
+
+def test_a_target_s_own_canary_redeems(removed: Desk) -> None:
+    """Each org gates by its own list: only its own grant shows that it lets an address in."""
+    token = removed.folder / "own.token"
+    token.touch(mode=0o600)
+    token.write_text(removed.emulator.issue_grant("own-canary"), encoding="utf-8")
+    target = yaml.safe_load(removed.config.read_text(encoding="utf-8"))["targets"][0]
+    verify = {"refresh_token": {"file": "own.token"}}
+    removed.configure(targets=[target | {"verify": verify}])
+    (removed.folder / "canary.token").unlink()
+    assert removed.run("watch").code == 0
+    assert {one.grant for one in removed.emulator.redemptions} == {"own-canary"}
+
+
+def test_every_canary_of_several_targets_redeems(removed: Desk, start_org: StartOrg) -> None:
+    """One target has a canary of its own, the other shares that of the cutover."""
+    second = start_org()
+    put_list(second, *NEW)
+    removed.add_target("second", second)
+    token = removed.folder / "own.token"
+    token.touch(mode=0o600)
+    token.write_text(removed.emulator.issue_grant("own-canary"), encoding="utf-8")
+    first, other = yaml.safe_load(removed.config.read_text(encoding="utf-8"))["targets"]
+    first["verify"] = {"refresh_token": {"file": "own.token"}}
+    removed.configure(targets=[first, other])
+    result = removed.run("watch", "--json")
+    assert result.code == 0
+    names = {look["name"] for each in result.json("watch")["rounds"] for look in each["looks"]}
+    assert names == {"canary redemption", f"canary redemption ({first['name']})"}
+    assert {one.grant for one in removed.emulator.redemptions} == {"own-canary", "canary"}
+
+
+def test_it_restores_behind_a_removal_that_may_still_land(open_desk: OpenDesk) -> None:
+    """The old addresses are on the list when the watch fails, and come off a second later."""
+    desk = watching(open_desk(deploy_seconds=3.0))
+    put_list(desk.emulator, *OLD, *NEW)
+    verify_with(desk, settle="0s")
+    assert desk.run("deploy", "remove-old", "--async", "--yes").code == 0
+    desk.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=2))
+    assert desk.run("watch").code == 5
+    assert desk.asked("deploy") == 2
+    assert holds_old(desk)
+    assert not all(version.holds(OLD[0]) for version in desk.emulator.allowlist_history)

@@ -15,9 +15,6 @@ from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.deploy import (
-    PROGRESS,
-    SENDING,
-    SENT,
     DeploymentObserver,
     DeployOptions,
     PhaseDeployment,
@@ -25,9 +22,9 @@ from sfcutover.cutover.deploy import (
     deploy,
 )
 from sfcutover.cutover.deployment import Rollout, RolloutOptions
-from sfcutover.cutover.engine import RunControl
 from sfcutover.cutover.permit import RemovalPermit
 from sfcutover.cutover.rollback import restore
+from sfcutover.cutover.sent import PROGRESS, SENDING, SENT
 from sfcutover.cutover.shared import Connections, Probes
 from sfcutover.cutover.verify import ProofGate
 from sfcutover.cutover.watch import watch
@@ -36,7 +33,7 @@ from sfcutover.errors import LockLostError, NetworkError
 from sfcutover.runs.database import Database
 from sfcutover.runs.journal import BufferedJournal, Journal
 from sfcutover.runs.processes import Processes, ProcessLock
-from sfcutover.runs.store import Requests
+from sfcutover.runs.store import Requests, RunControl
 from tests.chaos.world import NEW, OLD, World, world
 
 REMOVAL = Phase.REMOVE_OLD.value

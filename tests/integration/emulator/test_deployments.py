@@ -177,6 +177,7 @@ def test_a_fault_makes_the_deployment_cancel_while_it_runs(
         clock.forward(seconds)
         walk.append(client.status(deployment).text("status"))
     assert walk == ["InProgress", "Canceling", "Canceled"]
+    assert client.status(deployment).text("canceledByName") == "Casey Colleague"
 
 
 def test_an_unknown_status_is_shown_for_a_while(start_org: StartOrg, clock: SteppedClock) -> None:
