@@ -225,7 +225,7 @@ class RunProgress:
             state.problem, state.kind = CANCELED, CANCELED
         match result.evidence:
             case WatchEvidence(is_failed=True, reasons=reasons):
-                state.problem, state.kind = f"rolled back: {'; '.join(reasons)}", "failed"
+                state.problem, state.kind = f"rolls back: {'; '.join(reasons)}", "failed"
             case DeployEvidence(changed=changed):
                 state.needed = changed
             case VerifyEvidence(proof=proof):

@@ -12,7 +12,7 @@ from sfcutover.cutover.evidence import AddressEvidence
 from sfcutover.cutover.probe import SeenDocument
 from sfcutover.cutover.progress import CANCELED, RunProgress, buckets_of, result_of, round_of
 from sfcutover.cutover.results import Canceled, StepEvidence
-from sfcutover.cutover.sent import SENDING
+from sfcutover.cutover.sent import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.cutover.steps import ProbeEvidence
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
@@ -27,6 +27,16 @@ _SILENT_STEPS = ("page",)  # its own event says it all
 _ANNOUNCED = (  # steps that say nothing else for a while
     *("probe", "verify-new", "verify", "restore-old", "check-new", "prove-old", "remove-new"),
 )
+_WORDS = {  # of the events that a sentence with their data says
+    SENT: "deployment {id} ({phase}) is on its way",
+    NEVER_RECEIVED: "the package that was about to be sent never reached the org",
+    "rollback-started": "ROLLING BACK: {reason}",
+    "rolling-back": "ROLLING BACK, the old addresses first: {reason}",
+    "switching": "the switch command runs ({direction})",
+    "verify-again": "the new addresses are put on once more: {message}",
+    "taken-over": "the process that performed the run is gone; another one goes on with it",
+    "run-ended": "{outcome}: {message}",
+}
 _ALARMING = ("page", "paused", "rollback-started", "rolling-back")
 _REPEAT_SECONDS = 60.0  # the shortest time between two lines that say the same
 
@@ -72,6 +82,8 @@ def is_alarming(event: Event) -> bool:
 
 
 def _text(event: Event) -> str | None:
+    if (words := _WORDS.get(event.kind)) is not None:
+        return words.format_map(event.data)
     match event.kind:
         case "step-started":
             return "begins" if event.step in _ANNOUNCED else None
@@ -79,6 +91,10 @@ def _text(event: Event) -> str | None:
             return _ended(event)
         case "planned":
             return _planned(event)
+        case "deployment-progress":
+            total = event.text("total")
+            counts = f", {event.text('deployed')} of {total} components" if total != "0" else ""
+            return f"deployment {event.text('id')}: {event.text('status')}{counts}"
         case "watch-round":
             return ", ".join(
                 f"{look.name} {look.verdict}"
@@ -90,16 +106,24 @@ def _text(event: Event) -> str | None:
             return f"redeems every {every} until {_time(event.number('until'))}"
         case "settling":
             return f"waits until {_time(event.number('until'))}, to see that it lasts"
-        case kind if kind.startswith("deployment-"):
-            return _deployment(event)
-        case kind if kind.startswith("run-"):
-            return _run(event)
+        case "wave":
+            return f"wave {event.text('number')}: {', '.join(event.texts('targets'))}"
         case _:
-            return _decision(event)
+            return _of_people(event)
 
 
-def _decision(event: Event) -> str:
+def _of_people(event: Event) -> str:
+    """Who started or continues the run, what it asks of a person, and what that one answered."""
     match event.kind:
+        case "run-started":
+            names = ("targets", "old", "new")
+            targets, old, new = (", ".join(event.texts(name)) for name in names)
+            by = f"; started by {event.text('by')}" if event.text("by") else ""
+            places = f"{event.text('app')} on {targets}"
+            return f"run {event.run} begins: {places}; old {old}; new {new}{by}"
+        case "run-resumed":
+            by_whom = f", by {event.text('by')}" if event.text("by") else ""
+            return f"the run goes on at {event.text('place')}{by_whom}"
         case "paused":
             after = f"; {shown(next_)}" if (next_ := event.advice("next")) else ""
             approve, cancel = (shown(Command(word, event.run)) for word in ("approve", "cancel"))
@@ -113,47 +137,8 @@ def _decision(event: Event) -> str:
         case "page":
             listed = "; ".join(map(shown, event.commands))
             return f"A PERSON IS NEEDED: {event.text('message')}; run: {listed}"
-        case "rollback-started":
-            return f"ROLLING BACK: {event.text('reason')}"
-        case "rolling-back":
-            return f"ROLLING BACK, the old addresses first: {event.text('reason')}"
-        case "switching":
-            return f"the switch command runs ({event.text('direction')})"
-        case "wave":
-            return f"wave {event.text('number')}: {', '.join(event.texts('targets'))}"
-        case "verify-again":
-            return f"the new addresses are put on once more: {event.text('message')}"
-        case "taken-over":
-            return "the process that performed the run is gone; another one goes on with it"
         case _:
             return event.text("text") or event.text("message") or event.kind.replace("-", " ")
-
-
-def _run(event: Event) -> str:
-    match event.kind:
-        case "run-started":
-            names = ("targets", "old", "new")
-            targets, old, new = (", ".join(event.texts(name)) for name in names)
-            by = f"; started by {event.text('by')}" if event.text("by") else ""
-            places = f"{event.text('app')} on {targets}"
-            return f"run {event.run} begins: {places}; old {old}; new {new}{by}"
-        case "run-resumed":
-            by_whom = f", by {event.text('by')}" if event.text("by") else ""
-            return f"the run goes on at {event.text('place')}{by_whom}"
-        case _:
-            return f"{event.text('outcome')}: {event.text('message')}"
-
-
-def _deployment(event: Event) -> str:
-    match event.kind:
-        case "deployment-sent":
-            return f"deployment {event.text('id')} ({event.text('phase')}) is on its way"
-        case "deployment-never-received":
-            return "the package that was about to be sent never reached the org"
-        case _:
-            total = event.text("total")
-            counts = f", {event.text('deployed')} of {total} components" if total != "0" else ""
-            return f"deployment {event.text('id')}: {event.text('status')}{counts}"
 
 
 def _ended(event: Event) -> str:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from sfcutover.allowlist.diff import ComponentDiffDocument
-from sfcutover.allowlist.phases import Phase, PhaseName
+from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.allowlist.readback import AllowlistDocument
@@ -31,20 +30,15 @@ _VERIFIERS = ("verify-new", "verify", "check-new")
 _REMOVAL = "remove-old"
 
 
-class ReportPhaseDocument(Document):
+class ReportPhaseDocument(PhaseDocument):
     """What one phase changes on one target. live: when the org was read back with it, null where
     it never was. found: the list was in this phase although the run had sent nothing."""
 
     target: str
-    phase: PhaseName
     step: str
     planned: str
     live: str | None
     found: bool
-    changed: bool
-    package_sha256: str
-    components: list[ComponentDiffDocument]
-    notes: list[str]
     deployments: list[str]
 
 

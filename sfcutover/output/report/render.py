@@ -31,6 +31,20 @@ _COLUMNS, _ROWS = 60, 40  # of a chart made of text
 _LEVELS, _NONE, _BLOCKED = "▁▂▃▄▅▆▇█", "·", "x"
 _DIGITS = "123456789abcdefghijklmnopqrstuvwxyz"
 _WAVES_LISTED = 8
+_WORDS = {
+    "sides": {"old": "old", "new": "new", "kept": "old and new", "other": "neither"},
+    "held": {
+        "all": "on the list",
+        "some": "a part on the list",
+        "none": "off the list",
+        None: "not known",
+    },
+    "kinds": {
+        "login-history": "LoginHistory names the address",
+        "proxy-per-address": "a proxy for each address",
+        "confidence": "a run of successes",
+    },
+}
 
 
 def html(report: Report, templates: Templates) -> str:
@@ -50,6 +64,7 @@ def _variables(report: Report) -> dict[str, object]:
     document = report.document
     succeeded = sum(each.redeemed for each in document.traffic)
     return {
+        **_WORDS,
         "report": document,
         "changes": changes(document),
         "fullest": fullest(document),
