@@ -269,6 +269,10 @@ class AllowlistDocument(Document):
     carrier: str
     ranges: list[RangeDocument]
 
+    @property
+    def allowlist(self) -> Allowlist:
+        return Allowlist(tuple(IpRange.parse(e.range, e.description) for e in self.ranges))
+
     @classmethod
     def all_of(cls, live: Snapshot) -> list[AllowlistDocument]:
         return [

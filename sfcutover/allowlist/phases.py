@@ -32,6 +32,7 @@ class Phase(enum.StrEnum):
 
 
 PhaseName = Literal["add-new", "remove-old", "restore-old", "remove-new"]
+Side = Literal["old", "new", "kept", "other"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,16 @@ class Change:
     def removed(self) -> tuple[IpRange, ...]:
         """What is old and not new."""
         return subtract(self.old, self.new)
+
+    def side_of(self, address: str) -> Side:
+        """Which ranges hold an address; kept if both do, other if none does."""
+        one = IpRange.parse(address)
+        is_old, is_new = (
+            any(each.contains(one) for each in ranges) for ranges in (self.old, self.new)
+        )
+        if is_old and is_new:
+            return "kept"
+        return "old" if is_old else "new" if is_new else "other"
 
 
 def apply_phase(

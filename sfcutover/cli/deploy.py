@@ -44,9 +44,9 @@ from sfcutover.errors import (
     StillRunningError,
     commands_in,
 )
-from sfcutover.output.deployed import deployed_text
 from sfcutover.output.diffs import phase_text
 from sfcutover.output.json import print_document
+from sfcutover.output.text import deployed_text
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import InterruptedWaitError
 from sfcutover.salesforce.results import DeployDocument, DeployTargetDocument

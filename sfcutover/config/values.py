@@ -17,6 +17,7 @@ from pydantic import (
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    PlainSerializer,
     PrivateAttr,
     WithJsonSchema,
     model_validator,
@@ -264,9 +265,15 @@ def _parse_duration(value: object) -> float:
     return float(match[1]) * _UNIT_SECONDS[match[2]]
 
 
+def _duration_text(seconds: float) -> str:
+    """As the file has it, so that a configuration that was kept as JSON can be read again."""
+    return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
+
+
 Seconds = Annotated[
     float,
     BeforeValidator(_parse_duration),
+    PlainSerializer(_duration_text, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": rf"^{_DURATION.pattern}$"}),
 ]
 

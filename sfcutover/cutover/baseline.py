@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase, live_phase
-from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.results import StepEvidence
@@ -84,10 +83,7 @@ class RecordedBaseline:
         return context.planner.plan(phase, live, self._snapshot(live))
 
     def _snapshot(self, live: Snapshot) -> Snapshot:
-        lists = {
-            each.path: Allowlist(tuple(IpRange.parse(e.range, e.description) for e in each.ranges))
-            for each in self.lists
-        }
+        lists = {each.path: each.allowlist for each in self.lists}
         return Snapshot(
             tuple(
                 each.with_allowlist(lists.get(each.path, each.allowlist)) for each in live.carriers

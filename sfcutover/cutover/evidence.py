@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
+from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.observation import tries_needed
 from sfcutover.errors import Advice, Command, ConfigError, GateError, OperationFailedError
@@ -66,19 +67,17 @@ class EvidenceFile(Document):
     targets: list[Evidence]
 
 
-def list_hashes(live: Snapshot) -> dict[str, str]:
-    """SHA-256 of each carrier's list by path: its ranges, whatever their order and description."""
-    return {
-        component.path: hashlib.sha256(
-            "\n".join(sorted(map(str, component.allowlist))).encode()
-        ).hexdigest()
-        for component in live.carriers
-    }
+def list_hashes(lists: Mapping[str, Allowlist]) -> dict[str, str]:
+    """SHA-256 of each list by path: its ranges, whatever their order and description."""
+    texts = {path: "\n".join(sorted(map(str, ranges))) for path, ranges in lists.items()}
+    return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in texts.items()}
 
 
 def evidence_lists(live: Snapshot, confirmed: Mapping[str, str] | None) -> dict[str, str]:
     """What evidence is bound to: the live lists, or the confirmations that stand for one."""
-    return list_hashes(live) if confirmed is None else dict(confirmed)
+    if confirmed is not None:
+        return dict(confirmed)
+    return list_hashes({each.path: each.allowlist for each in live.carriers})
 
 
 def write_evidence(evidence: EvidenceFile, path: Path) -> None:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from sfcutover.cutover.summaries import (
-    CANCELED,
-    Bucket,
-    buckets_of,
-    detail_of,
-    evidence_of,
-    looks_of,
-    redemptions,
-    rolled_back,
-    texts_of,
-)
+from pydantic import TypeAdapter
+
+from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.results import StepResult
+from sfcutover.cutover.steps import parse_result
+from sfcutover.cutover.verify import VerifyEvidence
+from sfcutover.cutover.watch import WatchEvidence
+from sfcutover.cutover.watchstate import RoundDocument
 from sfcutover.errors import Text
 from sfcutover.runs.events import Event
 
+CANCELED = "canceled"
 _UNDECIDED = ("inconclusive", "later", "person")
 
 
@@ -27,9 +26,9 @@ _UNDECIDED = ("inconclusive", "later", "person")
 class StepState:
     """A step on one target, or on the run as a whole (target None). Times in seconds since 1970.
 
-    tries: how often it was begun; begun: the newest time. detail: the newest word about it.
-    kind: of the problem, as Problem has it. needed: False where it found everything done.
-    redeemed: the canary's own redemptions in this try.
+    tries: how often it was begun; begun: the newest time. kind: of the problem, as Problem has
+    it. needed: False where it found everything done. redeemed: the canary's own redemptions in
+    this try.
     """
 
     name: str
@@ -38,7 +37,6 @@ class StepState:
     ended: float | None = None
     problem: str | None = None
     tries: int = 1
-    detail: str = ""
     begun: float = 0.0
     kind: str = ""
     needed: bool = True
@@ -59,7 +57,7 @@ class StepState:
 
 @dataclass
 class Deployment:
-    """One deployment as far as it was seen. step: the one that has sent it."""
+    """One deployment as far as it was seen. phase: the name of the step that sent it, too."""
 
     id: str
     target: str
@@ -69,7 +67,6 @@ class Deployment:
     deployed: int = 0
     total: int = 0
     done: bool = False
-    step: str = ""
 
 
 @dataclass
@@ -83,19 +80,6 @@ class Pause:
     message: str
     next: Text
 
-
-__all__ = [
-    "BACK",
-    "FORWARDS",
-    "TITLES",
-    "Bucket",
-    "Deployment",
-    "Pause",
-    "RunProgress",
-    "StepState",
-    "buckets_of",
-    "evidence_of",
-]
 
 FORWARDS = (
     "probe",
@@ -172,8 +156,8 @@ class RunProgress:
         match event.kind:
             case "run-started":
                 self.app = event.text("app")
-                self.targets = texts_of(event, "targets")
-                self.old, self.new = texts_of(event, "old"), texts_of(event, "new")
+                self.targets = event.texts("targets")
+                self.old, self.new = event.texts("old"), event.texts("new")
             case "step-started":
                 self._start(event)
             case "step-ended":
@@ -203,8 +187,6 @@ class RunProgress:
                 self._called_about = tuple(key for key in failed if key[0] in BACK)
             case "run-ended":
                 self._end_run(event)
-        if (step := self.steps.get(_key(event))) is not None:
-            step.detail = detail_of(event) or step.detail
 
     def of_step(self, name: str) -> list[StepState]:
         """The states of one step, on all its targets."""
@@ -236,15 +218,18 @@ class RunProgress:
         if (state := self.steps.get(_key(event))) is None:
             return
         state.ended = event.time
-        problem, evidence = event.data.get("problem"), evidence_of(event)
-        if isinstance(problem, dict):
-            state.problem, state.kind = str(problem.get("message")), str(problem.get("kind"))
-        elif evidence.get("canceled") is True:
+        result = result_of(event)
+        if result.problem is not None:
+            state.problem, state.kind = result.problem.message, result.problem.kind
+        elif result.is_canceled:
             state.problem, state.kind = CANCELED, CANCELED
-        elif (reason := rolled_back(evidence)) is not None:
-            state.problem, state.kind = reason, "failed"
-        state.needed = evidence.get("changed") is not False
-        self._redeem(state, redemptions(evidence))
+        match result.evidence:
+            case WatchEvidence(is_failed=True, reasons=reasons):
+                state.problem, state.kind = f"rolls back: {'; '.join(reasons)}", "failed"
+            case DeployEvidence(changed=changed):
+                state.needed = changed
+            case VerifyEvidence(proof=proof):
+                self._redeem(state, proof.redemptions)
         self.wakes.pop(_key(event), None)
 
     def _pause(self, event: Event) -> None:
@@ -272,19 +257,18 @@ class RunProgress:
             state.redeemed = count
 
     def _look(self, event: Event) -> None:
-        looks = looks_of(event)
-        for name, verdict in looks:
-            verdicts = self.looks[name]
-            verdicts[verdict] = verdicts.get(verdict, 0) + 1
-        if looks and looks[0][1] == "passed" and (state := self.steps.get(_key(event))):
+        looks = round_of(event).looks
+        for look in looks:
+            verdicts = self.looks[look.name]
+            verdicts[look.verdict] = verdicts.get(look.verdict, 0) + 1
+        if looks and looks[0].verdict == "passed" and (state := self.steps.get(_key(event))):
             self._redeem(state, state.redeemed + 1)
 
     def _deployment(self, event: Event) -> None:
         target, identifier = event.target or "", event.text("id")
         known = self.deployments.get((target, identifier))
         if known is None:
-            phase, step = event.text("phase"), event.step or ""
-            known = Deployment(identifier, target, phase, event.time, step=step)
+            known = Deployment(identifier, target, event.text("phase"), event.time)
             self.deployments[target, identifier] = known
         known.status = event.text("status") or known.status
         known.deployed = int(event.number("deployed")) or known.deployed
@@ -294,10 +278,37 @@ class RunProgress:
     def _count(self, event: Event) -> None:
         for bucket in buckets_of(event):
             counts = self.traffic[bucket.address]
-            counts[bucket.status] = counts.get(bucket.status, 0) + bucket.count
+            counts[bucket.status] = counts.get(bucket.status, 0) + bucket.redemptions
             if bucket.status == "blocked":
                 self.blocked_on[bucket.address].add(event.target or "")
 
 
 def _key(event: Event) -> tuple[str, str | None]:
     return event.step or "", event.target
+
+
+def result_of(event: Event) -> StepResult:
+    """How a step ended. Raises ValidationError."""
+    return parse_result(event.step or "", event.data)
+
+
+def round_of(event: Event) -> RoundDocument:
+    """A round of a watch. Raises ValidationError."""
+    return RoundDocument.model_validate(event.data["round"])
+
+
+class Bucket(NamedTuple):
+    """Redemptions within one second (seconds since 1970). status: redeemed, blocked or other."""
+
+    second: int
+    address: str
+    status: str
+    redemptions: int
+
+
+def buckets_of(event: Event) -> list[Bucket]:
+    """What a traffic event counts. Raises ValidationError."""
+    return _BUCKETS.validate_python(event.data["buckets"])
+
+
+_BUCKETS = TypeAdapter(list[Bucket])

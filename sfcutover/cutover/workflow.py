@@ -112,7 +112,7 @@ class Workflow:
     def _remove_in_waves(self, proofs: StepResults) -> RunResult:
         self._settle(proofs)
         self._pause_before("remove-old")
-        for number, wave in enumerate(_waves(self.targets, self.cutover.waves), 1):
+        for number, wave in enumerate(waves(self.targets, self.cutover.waves), 1):
             self.flow.require_not_canceled()
             self.flow.runner.tell("wave", number=number, targets=list(wave))
             try:
@@ -169,7 +169,7 @@ class Workflow:
         )
 
 
-def _waves(names: Sequence[str], sizes: Sequence[int]) -> Iterator[tuple[str, ...]]:
+def waves(names: Sequence[str], sizes: Sequence[int]) -> Iterator[tuple[str, ...]]:
     """The names in groups of these sizes; the last size goes for all that follow."""
     rest = iter(names)
     for size in chain(sizes, repeat(sizes[-1])):

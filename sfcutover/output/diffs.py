@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import click
@@ -50,7 +51,8 @@ def _component_text(diff: ComponentDiff) -> str:
     lines = [f"  {diff.after.path}"]
     width = max((len(str(line.entry)) for line in diff.lines), default=0)
     lines += _range_texts(diff.lines, width)
-    lines += list(_field_texts(diff.fields))
+    for sign, text in _field_lines(diff.fields):
+        lines.append(click.style(f"    {text}", fg=_COLORS[sign]))
     return "\n".join([*lines, f"    = {_summary(diff)}"])
 
 
@@ -72,12 +74,12 @@ def _range_text(line: RangeLine, width: int) -> str:
     return click.style(text, fg=_COLORS[line.sign])
 
 
-def _field_texts(changes: Iterable[FieldDocument]) -> Iterable[str]:
+def _field_lines(changes: Iterable[FieldDocument]) -> Iterator[tuple[str, str]]:
+    """Signs and lines; none for a field that is absent on that side."""
     for change in changes:
-        if change.before is not None:
-            yield click.style(f"    - {change.name}: {change.before}", fg="red")
-        if change.after is not None:
-            yield click.style(f"    + {change.name}: {change.after}", fg="green")
+        for sign, value in (("-", change.before), ("+", change.after)):
+            if value is not None:
+                yield sign, f"{sign} {change.name}: {value}"
 
 
 def _one_line(text: str) -> str:
@@ -89,20 +91,11 @@ def _block(diff: ComponentDiff) -> list[str]:
     body = [
         f"{line.sign} {line.entry}{_description(line.entry.description)}" for line in diff.lines
     ]
-    for change in diff.fields:
-        body += [f"- {change.name}: {change.before}"] if change.before is not None else []
-        body += [f"+ {change.name}: {change.after}"] if change.after is not None else []
-    fence = "`" * max(3, _longest_fence(body) + 1)
+    body += [text for _, text in _field_lines(diff.fields)]
+    longest = max(map(len, re.findall("`+", "\n".join(body))), default=0)
+    fence = "`" * max(3, longest + 1)
     return [f"{fence}diff", *body, fence]
 
 
 def _description(description: str | None) -> str:
     return f"  # {' '.join(description.split())}" if description else ""
-
-
-def _longest_fence(lines: list[str]) -> int:
-    return max((len(run) for line in lines for run in _backtick_runs(line)), default=0)
-
-
-def _backtick_runs(text: str) -> list[str]:
-    return [run for run in "".join(c if c == "`" else " " for c in text).split() if run]

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sfcutover.allowlist.plan import PhaseDocument
-from sfcutover.cutover.progress import RunProgress
-from sfcutover.cutover.summaries import (
-    buckets_of,
-    evidence_of,
-    finding,
-    looks_of,
-    rolled_back,
-    texts_of,
-)
+from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
+from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.evidence import AddressEvidence
+from sfcutover.cutover.probe import SeenDocument
+from sfcutover.cutover.progress import CANCELED, RunProgress, buckets_of, result_of, round_of
+from sfcutover.cutover.results import Canceled, StepEvidence
+from sfcutover.cutover.sent import NEVER_RECEIVED, SENDING, SENT
+from sfcutover.cutover.steps import ProbeEvidence
+from sfcutover.cutover.verify import VerifyEvidence
+from sfcutover.cutover.watch import WatchEvidence
 from sfcutover.errors import Command
 from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
+from sfcutover.output.text import PROOFS
 from sfcutover.runs.events import Event, EventDocument
 
-_QUIET = {"deployment-sending", "stage", "redeemed", "probed", "proven", "traffic"}
+_QUIET = {SENDING, "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all
 _ANNOUNCED = (  # steps that say nothing else for a while
     *("probe", "verify-new", "verify", "restore-old", "check-new", "prove-old", "remove-new"),
 )
+_WORDS = {  # of the events that a sentence with their data says
+    SENT: "deployment {id} ({phase}) is on its way",
+    NEVER_RECEIVED: "the package that was about to be sent never reached the org",
+    "rollback-started": "ROLLING BACK: {reason}",
+    "rolling-back": "ROLLING BACK, the old addresses first: {reason}",
+    "switching": "the switch command runs ({direction})",
+    "verify-again": "the new addresses are put on once more: {message}",
+    "taken-over": "the process that performed the run is gone; another one goes on with it",
+    "run-ended": "{outcome}: {message}",
+}
 _ALARMING = ("page", "paused", "rollback-started", "rolling-back")
-_FAILED = ("failed", "blocked")
 _REPEAT_SECONDS = 60.0  # the shortest time between two lines that say the same
 
 
@@ -60,9 +71,10 @@ def is_alarming(event: Event) -> bool:
     """True for what a person must see, also with --quiet."""
     match event.kind:
         case "step-ended":
-            problem = event.data.get("problem")
-            failed = isinstance(problem, dict) and problem.get("kind") in _FAILED
-            return failed or rolled_back(evidence_of(event)) is not None
+            result = result_of(event)
+            if isinstance(result.evidence, WatchEvidence):
+                return result.evidence.is_failed
+            return result.problem is not None and result.problem.is_failure
         case "traffic":
             return any(bucket.status == "blocked" for bucket in buckets_of(event))
         case _:
@@ -70,6 +82,8 @@ def is_alarming(event: Event) -> bool:
 
 
 def _text(event: Event) -> str | None:
+    if (words := _WORDS.get(event.kind)) is not None:
+        return words.format_map(event.data)
     match event.kind:
         case "step-started":
             return "begins" if event.step in _ANNOUNCED else None
@@ -77,23 +91,39 @@ def _text(event: Event) -> str | None:
             return _ended(event)
         case "planned":
             return _planned(event)
+        case "deployment-progress":
+            total = event.text("total")
+            counts = f", {event.text('deployed')} of {total} components" if total != "0" else ""
+            return f"deployment {event.text('id')}: {event.text('status')}{counts}"
         case "watch-round":
-            return _round(event)
+            return ", ".join(
+                f"{look.name} {look.verdict}"
+                + ("" if look.verdict == "passed" else f" ({look.detail})")
+                for look in round_of(event).looks
+            )
         case "watch-begun":
             every = f"{event.number('interval'):g} s"
             return f"redeems every {every} until {_time(event.number('until'))}"
         case "settling":
             return f"waits until {_time(event.number('until'))}, to see that it lasts"
-        case kind if kind.startswith("deployment-"):
-            return _deployment(event)
-        case kind if kind.startswith("run-"):
-            return _run(event)
+        case "wave":
+            return f"wave {event.text('number')}: {', '.join(event.texts('targets'))}"
         case _:
-            return _decision(event)
+            return _of_people(event)
 
 
-def _decision(event: Event) -> str:
+def _of_people(event: Event) -> str:
+    """Who started or continues the run, what it asks of a person, and what that one answered."""
     match event.kind:
+        case "run-started":
+            names = ("targets", "old", "new")
+            targets, old, new = (", ".join(event.texts(name)) for name in names)
+            by = f"; started by {event.text('by')}" if event.text("by") else ""
+            places = f"{event.text('app')} on {targets}"
+            return f"run {event.run} begins: {places}; old {old}; new {new}{by}"
+        case "run-resumed":
+            by_whom = f", by {event.text('by')}" if event.text("by") else ""
+            return f"the run goes on at {event.text('place')}{by_whom}"
         case "paused":
             after = f"; {shown(next_)}" if (next_ := event.advice("next")) else ""
             approve, cancel = (shown(Command(word, event.run)) for word in ("approve", "cancel"))
@@ -107,62 +137,69 @@ def _decision(event: Event) -> str:
         case "page":
             listed = "; ".join(map(shown, event.commands))
             return f"A PERSON IS NEEDED: {event.text('message')}; run: {listed}"
-        case "rollback-started":
-            return f"ROLLING BACK: {event.text('reason')}"
-        case "rolling-back":
-            return f"ROLLING BACK, the old addresses first: {event.text('reason')}"
-        case "switching":
-            return f"the switch command runs ({event.text('direction')})"
-        case "wave":
-            return f"wave {event.text('number')}: {_list(event, 'targets')}"
-        case "verify-again":
-            return f"the new addresses are put on once more: {event.text('message')}"
-        case "taken-over":
-            return "the process that performed the run is gone; another one goes on with it"
         case _:
             return event.text("text") or event.text("message") or event.kind.replace("-", " ")
 
 
-def _run(event: Event) -> str:
-    match event.kind:
-        case "run-started":
-            app = f"{event.text('app')} on " if event.text("app") else ""
-            lists = [
-                f"{name} {_list(event, name)}" for name in ("old", "new") if _list(event, name)
-            ]
-            places = f"{app}{_list(event, 'targets')}"
-            by = [f"started by {event.text('by')}"] if event.text("by") else []
-            return "; ".join([f"run {event.run} begins: {places}", *lists, *by])
-        case "run-resumed":
-            by_whom = f", by {event.text('by')}" if event.text("by") else ""
-            return f"the run goes on at {event.text('place')}{by_whom}"
-        case _:
-            return f"{event.text('outcome')}: {event.text('message')}"
-
-
-def _deployment(event: Event) -> str:
-    match event.kind:
-        case "deployment-sent":
-            return f"deployment {event.text('id')} ({event.text('phase')}) is on its way"
-        case "deployment-never-received":
-            return "the package that was about to be sent never reached the org"
-        case _:
-            total = event.text("total")
-            counts = f", {event.text('deployed')} of {total} components" if total != "0" else ""
-            return f"deployment {event.text('id')}: {event.text('status')}{counts}"
-
-
 def _ended(event: Event) -> str:
-    problem, evidence = event.data.get("problem"), evidence_of(event)
-    if isinstance(problem, dict):
-        where = f"{problem['where']}: " if problem.get("where") else ""
-        return f"NOT DONE ({problem.get('kind')}): {where}{problem.get('message')}"
-    if (reason := rolled_back(evidence)) is not None:
-        return f"NOT DONE: {reason}; the old addresses are on the list again"
-    if evidence.get("canceled") is True:
-        return "NOT DONE: canceled"
-    found = finding(evidence)
+    result = result_of(event)
+    if (problem := result.problem) is not None:
+        return f"NOT DONE ({problem.kind}): {problem.text}"
+    match result.evidence:
+        case Canceled():
+            return f"NOT DONE: {CANCELED}"
+        case WatchEvidence(is_failed=True, reasons=reasons):
+            return f"NOT DONE: {'; '.join(reasons)}; the old addresses are restored next"
+    found = _finding(result.evidence)
     return f"done in {event.number('seconds'):.1f} s{f': {found}' if found else ''}"
+
+
+def detail_text(event: Event) -> str:
+    """The newest words about a step; empty for an event that has none."""
+    match event.kind:
+        case "stage":
+            return event.text("name")
+        case "deployment-progress":
+            return f"{event.text('id')} {event.text('status')}"
+        case "probed":
+            return f"{event.text('count')} answers of the echo"
+        case "redeemed":
+            return f"{event.text('count')} redemptions"
+        case "note":
+            return event.text("text")
+        case "watch-round":
+            return ", ".join(f"{look.name} {look.verdict}" for look in round_of(event).looks)
+        case "step-ended":
+            return _finding(result_of(event).evidence)
+        case _:
+            return ""
+
+
+def _finding(evidence: StepEvidence | None) -> str:
+    """What a step found; empty where there is nothing to say beyond that it is done."""
+    match evidence:
+        case Canceled():
+            return CANCELED
+        case ProbeEvidence(tries=tries, seen=seen):
+            return f"{tries} answers of the echo, from {_addresses(seen)}"
+        case VerifyEvidence(proof=proof):
+            kind = f"{PROOFS[proof.proof]}; {proof.redemptions} redemptions"
+            return f"{_addresses(proof.addresses)} proven by {kind}"
+        case DeployEvidence(changed=False):
+            return "nothing to change, read back"
+        case DeployEvidence(live=live, clearance=clearance):
+            entries = " and ".join(f"{len(each.ranges)} entries" for each in live)
+            return f"read back: {entries}" + (f"; allowed by: {clearance}" if clearance else "")
+        case WatchEvidence(outcome=outcome, rounds=rounds):
+            return f"{outcome} after {rounds} rounds"
+        case SnapshotEvidence(state=state) | StateEvidence(state=state):
+            return state
+        case _:
+            return ""
+
+
+def _addresses(found: Iterable[AddressEvidence | SeenDocument]) -> str:
+    return ", ".join(each.address for each in found)
 
 
 def _planned(event: Event) -> str:
@@ -174,27 +211,12 @@ def _planned(event: Event) -> str:
     return f"to deploy: {'; '.join(parts)}" if parts else "the list holds it already"
 
 
-def _round(event: Event) -> str:
-    done = event.data.get("round")
-    looks = done.get("looks") if isinstance(done, dict) else None
-    return ", ".join(_look(look) for look in looks or () if isinstance(look, dict))
-
-
-def _look(look: Mapping[str, object]) -> str:
-    detail = "" if look.get("verdict") == "passed" else f" ({look.get('detail')})"
-    return f"{look.get('name')} {look.get('verdict')}{detail}"
-
-
 def _names(targets: Iterable[str]) -> str:
     return ", ".join(sorted(targets))
 
 
 def _time(moment: float) -> str:
     return f"{datetime.fromtimestamp(moment, UTC):%H:%M:%SZ}"
-
-
-def _list(event: Event, name: str) -> str:
-    return ", ".join(texts_of(event, name))
 
 
 class LineView:
@@ -209,7 +231,8 @@ class LineView:
     def show(self, event: Event, progress: RunProgress) -> None:
         match event.kind:
             case "watch-round":
-                if self._is_news(event, event.target, looks_of(event)):
+                verdicts = [(look.name, look.verdict) for look in round_of(event).looks]
+                if self._is_news(event, event.target, verdicts):
                     self._tell(event, event_line(event))
             case "traffic":
                 if is_alarming(event) and self._is_news(event, "blocked", set(progress.blocked_on)):

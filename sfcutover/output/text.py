@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sfcutover.errors import Command
+from sfcutover.errors import Advice, Command, Text
 from sfcutover.output.console import shown
 
 if TYPE_CHECKING:
@@ -16,15 +16,54 @@ if TYPE_CHECKING:
     from sfcutover.cutover.probe import ProbeResult
     from sfcutover.cutover.rundocument import RunDocument, RunStepDocument
     from sfcutover.cutover.watchstate import RoundDocument
-    from sfcutover.salesforce.results import DeployResult
+    from sfcutover.salesforce.results import DeployResult, DeployTargetDocument
 
 _RUN_COLORS = {"done": "green", "failed": "red", "rolled-back": "red", "canceled": "yellow"}
+_VERDICT_COLORS = {"passed": "green", "failed": "red"}
 _MARKS = {"done": "ok", "failed": "NOT DONE", "running": "running"}
-_PROOFS = {
-    "login-history": "the org's own LoginHistory",
+PROOFS = {
+    "login-history": "the org's LoginHistory",
     "proxy-per-address": "a proxy URL for each address",
     "confidence": "a long run of successes",
 }
+
+_NEXT: dict[str, Text] = {
+    "add-new": (
+        "move your traffic to the new addresses and prove each by a redemption. Old and new are "
+        "both on the list now; do not remove the old ones before that"
+    ),
+    "remove-old": Advice(
+        "watch your redemptions: ", Command("watch"), "; ", Command("rollback"), " restores the old"
+    ),
+    "restore-old": "the old addresses are allowed again; traffic may go back to them",
+    "remove-new": "the list holds what it held before the cutover",
+}
+
+
+def deployed_text(deployed: DeployTargetDocument) -> str:
+    """What happened, and what the operator does next."""
+    phase, target = deployed.phase.phase, deployed.target
+    done = click.style("done:", fg="green", bold=True)
+    ids = ", ".join(deployed.deployment_ids)
+    match deployed.outcome:
+        case "no-change":
+            return f"{done} {phase} is live on {target} already; nothing was deployed"
+        case "validated":
+            return f"{done} {target} would accept {phase} (validation {ids}); nothing was changed"
+        case "started":
+            return f"started {ids} on {target}\nnext: {deployed.follow_up}"
+        case _:
+            return _live(deployed, done, ids)
+
+
+def _live(deployed: DeployTargetDocument, done: str, ids: str) -> str:
+    phase = deployed.phase.phase
+    how = ids or "the answer was lost, the list was read back"
+    lines = [f"{done} {phase} is live on {deployed.target}, read back from the org ({how})"]
+    lines += [f"  differs: {each}" for each in deployed.differences]
+    for component in deployed.live:
+        lines.append(f"  {component.carrier}: {', '.join(each.range for each in component.ranges)}")
+    return "\n".join([*lines, f"next: {shown(_NEXT[phase])}"])
 
 
 def result_text(result: DeployResult) -> str:
@@ -77,7 +116,7 @@ def evidence_text(evidence: Evidence) -> str:
         lines.append(
             f"  {ok}  {each.address:<{width}}  {known}{each.seen_by_echo} seen by the echo"
         )
-    lines.append(f"  = {evidence.redemptions} redemptions; proof: {_PROOFS[evidence.proof]}")
+    lines.append(f"  = {evidence.redemptions} redemptions; proof: {PROOFS[evidence.proof]}")
     lines += [f"  open: {sentence}" for sentence in evidence.uncertain]
     return "\n".join(lines)
 
@@ -143,9 +182,6 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(max(0, int(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-_VERDICT_COLORS = {"passed": "green", "failed": "red"}
 
 
 def round_text(done: RoundDocument) -> str:

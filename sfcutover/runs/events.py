@@ -42,6 +42,11 @@ class Event:
         value = self.data.get(key)
         return "" if value is None else str(value)
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of data as texts, empty if it isn't there."""
+        value = self.data.get(key)
+        return tuple(map(str, value)) if isinstance(value, list) else ()
+
     def advice(self, key: str) -> Text:
         """A text of data that may suggest commands, empty if it isn't there."""
         return text_of(self.data.get(key) or "")

@@ -277,6 +277,13 @@ def config_text(cutover: Cutover, templates: Templates) -> str:
     return json.dumps(data, sort_keys=True, ensure_ascii=False)
 
 
+def cutover_of(text: str) -> Cutover:
+    """The cutover of a text that config_text made. Raises ValidationError."""
+    data = json.loads(text)
+    data.pop("templates", None)
+    return Cutover.model_validate(data)
+
+
 def fingerprint(text: str) -> str:
     """128 bits of SHA-256, as hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sfcutover.cutover.progress import RunProgress
+from sfcutover.cutover.progress import RunProgress, StepState
 
 Style = Literal["", "dim", "bold", "good", "warn", "bad", "alarm"]
 Span = tuple[str, Style]
@@ -74,14 +74,20 @@ def _is_utf8(name: str) -> bool:
 class Picture:
     """What one picture is drawn from. now: seconds since 1970. width: columns.
 
-    left: True for the last picture, which stays on the screen.
+    details: the newest words about each step, by step and target. left: True for the last
+    picture, which stays on the screen.
     """
 
     progress: RunProgress
+    details: Mapping[tuple[str, str | None], str]
     marks: Marks
     now: float
     width: int
     left: bool = False
+
+    def detail_of(self, step: StepState) -> str:
+        """The newest words about it, empty where there are none."""
+        return self.details.get((step.name, step.target), "")
 
     @property
     def goes_no_further(self) -> bool:

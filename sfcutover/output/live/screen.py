@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from typing import Literal
 
+from sfcutover.allowlist.phases import Change, Side
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.cutover.progress import BACK, Pause, RunProgress
+from sfcutover.cutover.verification import each_address
 from sfcutover.errors import Command
 from sfcutover.output.console import shown
 from sfcutover.output.live.lines import SPACE, Line, Picture, Span, Style, Weight
@@ -16,7 +15,6 @@ from sfcutover.output.live.steps import step_lines
 from sfcutover.output.text import clock
 from sfcutover.runs.events import Event
 
-Side = Literal["old", "kept", "new", "other"]
 NOTES = 4
 _SIDES: tuple[Side, ...] = ("old", "kept", "new", "other")
 _LISTED = 8  # addresses of the old and new ranges that have a line before anyone redeems
@@ -128,12 +126,14 @@ def _address_lines(progress: RunProgress) -> Iterator[Line]:
     begun = any(name not in _BEFORE_TRAFFIC for name, _ in progress.steps)
     if not begun and not progress.traffic:
         return
-    addresses = _addresses(progress)
+    old, new = (tuple(map(IpRange.parse, each)) for each in (progress.old, progress.new))
+    change = Change(old, new)
+    addresses = _addresses(progress, change)
     width = max(map(len, addresses), default=0)
     head = f"{'in LoginHistory':<{width + 11}}  {'redeemed':>8}  {'blocked':>8}"
     yield Line(((head, "bold"), (f"  {_canary(progress)}", "dim")), Weight.DETAIL)
     for address in addresses[:_MOST]:
-        yield _line(progress, address, width)
+        yield _line(progress, address, change.side_of(address), width)
     if rest := addresses[_MOST:]:
         redeemed = sum(_count(progress, address, "redeemed") for address in rest)
         yield Line.of(f"and {len(rest)} more: {redeemed} redeemed", "dim", Weight.DETAIL, 4)
@@ -148,33 +148,18 @@ def _canary(progress: RunProgress) -> str:
     return f"the canary's {progress.redeemed} may be among them" if progress.redeemed else ""
 
 
-@lru_cache(maxsize=1024)
-def _side_of(address: str, old: tuple[str, ...], new: tuple[str, ...]) -> Side:
-    """What an address is in the cutover; kept if it is both old and new."""
-    match _holds(old, address), _holds(new, address):
-        case True, True:
-            return "kept"
-        case True, False:
-            return "old"
-        case False, True:
-            return "new"
-        case _:
-            return "other"
-
-
-def _addresses(progress: RunProgress) -> list[str]:
+def _addresses(progress: RunProgress, change: Change) -> list[str]:
     """Blocked ones first; then old, kept, new, others."""
-    every = dict.fromkeys([*_each(progress.old), *_each(progress.new), *progress.traffic])
+    every = dict.fromkeys([*_each(change.old), *_each(change.new), *progress.traffic])
 
     def place(address: str) -> tuple[bool, int]:
         blocked = _count(progress, address, "blocked")
-        return not blocked, _SIDES.index(_side_of(address, progress.old, progress.new))
+        return not blocked, _SIDES.index(change.side_of(address))
 
     return sorted(every, key=place)
 
 
-def _line(progress: RunProgress, address: str, width: int) -> Line:
-    side = _side_of(address, progress.old, progress.new)
+def _line(progress: RunProgress, address: str, side: Side, width: int) -> Line:
     redeemed, blocked, other = (
         _count(progress, address, status) for status in ("redeemed", "blocked", "other")
     )
@@ -205,17 +190,7 @@ def _count(progress: RunProgress, address: str, status: str) -> int:
     return progress.traffic.get(address, {}).get(status, 0)
 
 
-def _each(ranges: tuple[str, ...]) -> Iterator[str]:
+def _each(ranges: tuple[IpRange, ...]) -> list[str]:
     """The addresses one by one, if they are few."""
-    parsed = [IpRange.parse(text) for text in ranges]
-    if sum(each.size for each in parsed) <= _LISTED:
-        for each in parsed:
-            yield from (str(each.start + place) for place in range(each.size))
-
-
-def _holds(ranges: tuple[str, ...], address: str) -> bool:
-    try:
-        one = IpRange.parse(str(ipaddress.ip_address(address)))
-    except ValueError:
-        return False
-    return any(IpRange.parse(each).contains(one) for each in ranges)
+    few = sum(each.size for each in ranges) <= _LISTED
+    return [str(one) for each in ranges for one in each_address(each)] if few else []

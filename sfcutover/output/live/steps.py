@@ -121,16 +121,14 @@ class _Step:
         if self._done < self._total:
             mark = marks.skipped if self.picture.goes_no_further else marks.waiting
             return "dim", mark, Weight.TO_COME
-        did = self._was_needed or self._restored
-        return "good", marks.done if did else marks.skipped, Weight.DONE
+        return "good", marks.done if self._was_needed else marks.skipped, Weight.DONE
 
     @property
     def _was_needed(self) -> bool:
-        return any(state.needed for state in self.states)
-
-    @property
-    def _restored(self) -> bool:
-        return self.name == "restore-old" and _restored_by_watch(self.picture, self.states)
+        """True if it changed something: in its last try, or in an earlier one of this run."""
+        sent = _deployments_of(self.picture, self.name)
+        in_earlier_try = any(each.status == "Succeeded" for each in sent)
+        return in_earlier_try or any(state.needed for state in self.states)
 
     def _time(self) -> str:
         if not self.states:
@@ -157,7 +155,7 @@ class _Step:
     def _remarks_when_done(self) -> Iterator[Span]:
         sent = _deployments_of(self.picture, self.name)
         if not self._was_needed:
-            yield "put back by the watch" if self._restored else "so already", "dim"
+            yield "so already", "dim"
         elif len(self.states) == 1 and sent:
             yield sent[-1].id, "dim"
 
@@ -173,15 +171,8 @@ def _detail_lines(picture: Picture, states: Sequence[StepState]) -> Iterator[Lin
 
 
 def _deployments_of(picture: Picture, step: str) -> list[Deployment]:
-    """Those that a step sent, the newest last."""
-    return [each for each in picture.progress.deployments.values() if each.step == step]
-
-
-def _restored_by_watch(picture: Picture, states: Sequence[StepState]) -> bool:
-    """True if the watch itself restored the old addresses on all these targets."""
-    sent = _deployments_of(picture, "watch")
-    done = {each.target for each in sent if each.status == "Succeeded"}
-    return all(state.target in done for state in states)
+    """Those that a step sent, the newest last: it is named as its phase."""
+    return [each for each in picture.progress.deployments.values() if each.phase == step]
 
 
 def _begun(state: StepState) -> float:
@@ -213,8 +204,9 @@ def _under_way(picture: Picture, state: StepState, several: bool) -> Line | None
     if sent:
         spans: tuple[Span, ...] = ((place, ""), *_bar(picture, sent[-1], state))
         return Line(spans, Weight.RUNNING, _INDENT)
-    if several or (state.detail and state.name != "watch"):  # which has a line of its own
-        return Line.of(f"{place}{state.detail}", "dim", Weight.DETAIL, _INDENT)
+    detail = picture.detail_of(state)
+    if several or (detail and state.name != "watch"):  # which has a line of its own
+        return Line.of(f"{place}{detail}", "dim", Weight.DETAIL, _INDENT)
     return None
 
 
@@ -228,11 +220,9 @@ def _bar(picture: Picture, deployment: Deployment, state: StepState) -> tuple[Sp
     marks = picture.marks
     filled = _BAR * deployment.deployed // max(1, deployment.total)
     counts = f" {deployment.deployed}/{deployment.total}" if deployment.total else ""
-    phase = "" if deployment.phase == state.name else f"{deployment.phase} "
-    shown = deployment.done and deployment.status not in state.detail
-    said = f"  {state.detail}" if shown else ""
+    detail = picture.detail_of(state)
+    said = f"  {detail}" if deployment.done and deployment.status not in detail else ""
     return (
-        (phase, "bold"),
         (marks.full * filled, "good"),
         (marks.empty * (_BAR - filled), "dim"),
         (f"{counts}  {deployment.status}  {deployment.id}{said}", ""),

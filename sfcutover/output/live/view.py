@@ -14,7 +14,7 @@ from rich.text import Text
 
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.output.console import Settings, presentable
-from sfcutover.output.events import event_line
+from sfcutover.output.events import detail_text, event_line
 from sfcutover.output.live.lines import ASCII, Line, Picture, fitting, marks_for, shortened
 from sfcutover.output.live.screen import NOTES, screen
 from sfcutover.runs.events import Event
@@ -61,6 +61,7 @@ class LiveView(AbstractContextManager["LiveView"]):
             redirect_stderr=False,
         )
         self._notes: deque[str] = deque(maxlen=NOTES)
+        self._details: dict[tuple[str, str | None], str] = {}
         self._run = ""
         self._progress: RunProgress | None = None
         self._next = 0.0
@@ -69,6 +70,8 @@ class LiveView(AbstractContextManager["LiveView"]):
     def show(self, event: Event, progress: RunProgress) -> None:
         """Take one more event into the next picture."""
         self._run, self._progress, self._next = event.run, progress, 0.0
+        if event.step is not None and (event.kind == "step-started" or detail_text(event)):
+            self._details[event.step, event.target] = detail_text(event)
         if event.kind in _NOTED and (line := event_line(event)):
             self._notes.append(line)
 
@@ -93,7 +96,7 @@ class LiveView(AbstractContextManager["LiveView"]):
         if self._progress is None:
             return
         width, height = self._console.size
-        picture = Picture(self._progress, self._marks, now, width - 1)
+        picture = Picture(self._progress, self._details, self._marks, now, width - 1)
         lines = screen(self._run, picture, self._notes)
         lines = fitting(
             lines, height, lambda line: len(self._rows(line, width - 1)), self._marks.cut
@@ -107,7 +110,9 @@ class LiveView(AbstractContextManager["LiveView"]):
         if self._progress is None:
             return
         width = self._console.width - 1
-        picture = Picture(self._progress, self._marks, self._clock(), width, left=True)
+        picture = Picture(
+            self._progress, self._details, self._marks, self._clock(), width, left=True
+        )
         for row in self._texts(screen(self._run, picture, self._notes), width):
             self._console.print(row)
 

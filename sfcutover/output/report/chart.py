@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median_low
 
+from sfcutover.allowlist.phases import Side
 from sfcutover.output.report.report import Report
-from sfcutover.output.report.rundata import Side
 from sfcutover.output.report.timescale import (
     Band,
     Bin,

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from sfcutover.allowlist.phases import Phase
+from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.evidence import Evidence
-from sfcutover.cutover.progress import Deployment, RunProgress, StepState
-from sfcutover.cutover.watchstate import RoundDocument
-from sfcutover.output.report.lists import read_backs
+from sfcutover.cutover.progress import Deployment, RunProgress, StepState, round_of
+from sfcutover.cutover.verify import RedeemEvidence, VerifyEvidence
+from sfcutover.cutover.watch import WatchEvidence
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timescale import clock, timestamp
 from sfcutover.runs.events import Event, moment_text
@@ -91,8 +92,7 @@ def _results(data: RunData) -> dict[tuple[str, str], ResultDocument]:
     """By target and id: copies of an org may give the same ids."""
     return {
         (finding.target, result.id): result
-        for phase in Phase
-        for finding in read_backs(data, phase)
+        for finding in data.found(DeployEvidence, *Phase)
         for result in finding.content.deployments
     }
 
@@ -117,13 +117,16 @@ def _deployment(
 
 def proofs(data: RunData) -> list[ReportProofDocument]:
     """Every proof in the order in which it was made; of a repeated step, the last one."""
-    last = {(each.step, each.target): each for each in (*data.succeeded(*_VERIFIERS), *data.proven)}
+    every = (*data.found(VerifyEvidence, *_VERIFIERS), *data.proven)
+    last = {(each.step, each.target): each for each in every}
     return [
         ReportProofDocument(
-            step=each.step, target=each.target, recorded=moment_text(each.time), evidence=proof
+            step=each.step,
+            target=each.target,
+            recorded=moment_text(each.time),
+            evidence=each.content.proof,
         )
         for each in sorted(last.values(), key=lambda one: one.seq)
-        if (proof := each.content.proof) is not None
     ]
 
 
@@ -135,11 +138,7 @@ def watches(data: RunData) -> list[ReportWatchDocument]:
 
 
 def _watch(data: RunData, target: str, begun: Event) -> ReportWatchDocument:
-    rounds = [
-        RoundDocument.model_validate(each.data.get("round"))
-        for each in data.all("watch-round")
-        if each.target == target
-    ]
+    rounds = [round_of(each) for each in data.all("watch-round") if each.target == target]
     state = data.progress.steps["watch", target]
     times = [begun.time, *(timestamp(each.time) for each in rounds)]
     return ReportWatchDocument(
@@ -165,7 +164,7 @@ def _outcome(data: RunData, watch: StepState) -> str:
     """What the last end of a watch says; a watch that the run ended was canceled."""
     found = (
         each.content.outcome
-        for each in data.succeeded("watch")
+        for each in data.found(WatchEvidence, "watch")
         if (each.target, each.time) == (watch.target, watch.ended)
     )
     return next(found, None) or watch.problem or "canceled"
@@ -176,7 +175,7 @@ def canary(data: RunData, made: Sequence[ReportProofDocument]) -> CanaryDocument
 
     made: the proofs of the run.
     """
-    old = sum(each.content.outcome is not None for each in data.succeeded(_THROUGH_OLD))
+    old = len(list(data.found(RedeemEvidence, _THROUGH_OLD)))
     return CanaryDocument(
         redeemed=data.progress.redeemed + old, in_login_history=named_by_history(made)
     )

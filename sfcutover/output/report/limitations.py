@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 
 from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.errors import Command
 from sfcutover.output.console import shown
 from sfcutover.output.report.evidence import (
@@ -34,7 +35,6 @@ from sfcutover.output.report.traffic import (
     total,
     unseen_targets,
 )
-from sfcutover.output.report.verdict import TITLES
 
 LIMITS = (
     "A list that reads back with an address, or without it, shows what the org has stored. That "
@@ -54,9 +54,10 @@ _NAMED = 5  # of many targets, so many are named
 
 @dataclass(frozen=True)
 class Limitations:
-    """What a run leaves unproven, worked out from the parts of its report."""
+    """What a run leaves unproven, from the parts of its report. title: of its verdict."""
 
     data: RunData
+    title: str
     targets: list[ReportTargetDocument]
     phases: list[ReportPhaseDocument]
     deployments: list[ReportDeploymentDocument]
@@ -88,7 +89,7 @@ class Limitations:
             )
         elif self.data.state != "done":
             yield (
-                f"The run is not done ({TITLES[self.data.state].lower()}): that customers can do "
+                f"The run is not done ({self.title.lower()}): that customers can do "
                 "without the old addresses is not shown."
             )
 
@@ -105,7 +106,7 @@ class Limitations:
 
     def _time_off_list(self, target: str) -> tuple[float, float]:
         """From when until when the old addresses were not on the list, as far as it was read."""
-        removals = self.data.succeeded("remove-old")
+        removals = self.data.found(DeployEvidence, "remove-old")
         start = next((each.time for each in removals if each.target == target), inf)
         back = (
             each.time
@@ -189,7 +190,7 @@ class Limitations:
 
     def _of_watches(self) -> Iterator[str]:
         watched = {each.target for each in self.watches}
-        removed = {each.target for each in self.data.succeeded("remove-old")}
+        removed = {each.target for each in self.data.found(DeployEvidence, "remove-old")}
         if left := [name for name in self.data.targets if name in removed - watched]:
             yield f"After remove-old, {names_of(left)} was not watched."
         for each in self.watches:

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from sfcutover.allowlist.diff import AllowlistDocument, ComponentDiffDocument
-from sfcutover.allowlist.phases import PhaseName
+from sfcutover.allowlist.diff import AllowlistDocument
+from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
+from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
+from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.evidence import list_hashes
+from sfcutover.cutover.results import StepEvidence
 from sfcutover.cutover.sent import NEVER_RECEIVED, SENDING, SENT
-from sfcutover.output.report.rundata import Entry, RunData, StepEvidence
+from sfcutover.cutover.verify import VerifyEvidence
+from sfcutover.output.report.rundata import Entry, RunData
 from sfcutover.output.report.timescale import clock
 from sfcutover.runs.events import moment_text
 from sfcutover.util.document import Document
 
 Holds = Literal["all", "some", "none"]
 Lists = Mapping[str, Allowlist]  # by the path of each carrier's component
-_READERS = ("snapshot", "add-new", "remove-old", "watch", "restore-old", "remove-new", "state")
+_READERS = ("snapshot", *Phase, "state")
+_VERIFIERS = ("verify-new", "verify", "check-new")
 _REMOVAL = "remove-old"
 
 
-class ReportPhaseDocument(Document):
+class ReportPhaseDocument(PhaseDocument):
     """What one phase changes on one target. live: when the org was read back with it, null where
     it never was. found: the list was in this phase although the run had sent nothing."""
 
     target: str
-    phase: PhaseName
     step: str
     planned: str
     live: str | None
     found: bool
-    changed: bool
-    package_sha256: str
-    components: list[ComponentDiffDocument]
-    notes: list[str]
     deployments: list[str]
 
 
@@ -71,12 +71,9 @@ def phases(data: RunData) -> list[ReportPhaseDocument]:
 
 
 def _phase(data: RunData, plan: Entry[PhaseDocument]) -> ReportPhaseDocument:
-    live = (
-        each
-        for each in read_backs(data, plan.content.phase)
-        if each.target == plan.target and each.seq > plan.seq
-    )
-    first = next(live, None)
+    read_backs = data.found(DeployEvidence, plan.content.phase)
+    later = (each for each in read_backs if each.target == plan.target and each.seq > plan.seq)
+    first = next(later, None)
     return ReportPhaseDocument(
         **dict(plan.content),
         target=plan.target,
@@ -87,14 +84,6 @@ def _phase(data: RunData, plan: Entry[PhaseDocument]) -> ReportPhaseDocument:
         and not may_be_sent(data, plan.target, plan.content.phase, plan.seq, first.seq),
         deployments=_deployments_of(data, plan),
     )
-
-
-def read_backs(data: RunData, phase: str) -> Iterator[Entry[StepEvidence]]:
-    """Where the org was read back with this phase on the list."""
-    for each in data.succeeded(*_READERS):
-        evidence = each.content.restored or each.content
-        if evidence.phase == phase:
-            yield replace(each, content=evidence)
 
 
 def may_be_sent(data: RunData, target: str, phase: str, after: int, before: int) -> bool:
@@ -145,11 +134,10 @@ def targets(data: RunData) -> list[ReportTargetDocument]:
 
 
 def _target(data: RunData, name: str) -> ReportTargetDocument:
-    findings = [each for each in data.succeeded(*_READERS) if each.target == name]
-    snapshots = [each.content for each in findings if each.step == "snapshot"]
-    read = [(each.time, lists) for each in findings if (lists := _live(each)) is not None]
-    time, lists = read[-1] if read else (None, [])
-    change = data.settings.change
+    every = [each for each in data.found(StepEvidence, *_READERS) if each.target == name]
+    snapshots = [each.content for each in every if isinstance(each.content, SnapshotEvidence)]
+    time, lists = (every[-1].time, _live(every[-1].content)) if every else (None, [])
+    change = data.cutover.change
     return ReportTargetDocument(
         name=name,
         instance_url=snapshots[-1].instance_url if snapshots else None,
@@ -161,14 +149,18 @@ def _target(data: RunData, name: str) -> ReportTargetDocument:
     )
 
 
-def _live(finding: Entry[StepEvidence]) -> list[AllowlistDocument] | None:
-    """The lists as a step read them last; None for a step that reads no list."""
-    return (finding.content.restored or finding.content).live
+def _live(evidence: StepEvidence) -> list[AllowlistDocument]:
+    """The lists as a step read them last; none for a step that reads no list."""
+    match evidence:
+        case SnapshotEvidence(live=live) | DeployEvidence(live=live) | StateEvidence(live=live):
+            return live
+        case _:
+            return []
 
 
 def _all_hold(lists: Iterable[AllowlistDocument], wanted: tuple[IpRange, ...]) -> Holds | None:
     """How much of the ranges the lists hold: some, where they differ."""
-    held = {holds(_allowlist(each), wanted) for each in lists}
+    held = {holds(each.allowlist, wanted) for each in lists}
     return (held.pop() if len(held) == 1 else "some") if held else None
 
 
@@ -179,10 +171,6 @@ def holds(live: Allowlist, wanted: tuple[IpRange, ...]) -> Holds:
         return "all"
     sizes = [sum(each.size for each in ranges) for ranges in (missing, wanted)]
     return "none" if sizes[0] == sizes[1] else "some"
-
-
-def _allowlist(document: AllowlistDocument) -> Allowlist:
-    return Allowlist(tuple(IpRange.parse(entry.range) for entry in document.ranges))
 
 
 @dataclass(frozen=True)
@@ -231,8 +219,8 @@ def external_changes(data: RunData) -> list[ExternalChange]:
 
 
 def _external_changes(data: RunData, target: str) -> Iterator[ExternalChange]:
-    seen, removed = readings(data, target), data.settings.change.removed
-    ended = any(each.target == target for each in data.succeeded(_REMOVAL))
+    seen, removed = readings(data, target), data.cutover.change.removed
+    ended = any(each.target == target for each in data.found(DeployEvidence, _REMOVAL))
     if seen and ended and (never := _on_no_list(seen[0], removed)):
         yield ExternalChange(target, never, None, seen[0].time)
     for before, after in pairwise(seen):
@@ -245,20 +233,20 @@ def readings(data: RunData, target: str) -> list[Reading]:
     """Every reading of a target's lists; also that of a proof, which says only whether they are
     as they were at the reading before."""
     found: list[Reading] = []
-    findings = (each for each in (*data.findings, *data.proven) if each.target == target)
-    for each in sorted(findings, key=lambda one: one.seq):
-        lists, proof = _live(each), each.content.proof
-        if each.step in _READERS and lists is not None:
-            found.append(Reading(each.seq, each.time, {one.path: _allowlist(one) for one in lists}))
-        elif proof is not None and found and proof.lists == hashes(found[-1].lists):
-            found.append(Reading(each.seq, proof.started.timestamp(), found[-1].lists))
+    every: tuple[Entry[StepEvidence] | Entry[VerifyEvidence], ...] = (
+        *data.found(StepEvidence, *_READERS, *_VERIFIERS),
+        *data.proven,
+    )
+    for each in sorted(every, key=lambda one: one.seq):
+        if each.target != target:
+            continue
+        if lists := _live(each.content):
+            found.append(Reading(each.seq, each.time, {one.path: one.allowlist for one in lists}))
+        elif isinstance(each.content, VerifyEvidence) and found:
+            proof = each.content.proof
+            if proof.lists == list_hashes(found[-1].lists):
+                found.append(Reading(each.seq, proof.started.timestamp(), found[-1].lists))
     return found
-
-
-def hashes(lists: Lists) -> dict[str, str]:
-    """What a proof says of lists, as list_hashes in sfcutover.cutover.evidence makes it."""
-    texts = {path: "\n".join(sorted(map(str, entries))) for path, entries in lists.items()}
-    return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in texts.items()}
 
 
 def _on_no_list(reading: Reading, ranges: tuple[IpRange, ...]) -> tuple[IpRange, ...]:

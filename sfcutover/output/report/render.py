@@ -7,10 +7,10 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat
 
 from sfcutover.allowlist.diff import CapacityDocument, ComponentDiffDocument
 from sfcutover.allowlist.templates import Templates
+from sfcutover.cutover.workflow import waves
 from sfcutover.output.report.chart import draw, full_height
 from sfcutover.output.report.evidence import CanaryDocument
 from sfcutover.output.report.lists import ReportPhaseDocument
@@ -31,6 +31,20 @@ _COLUMNS, _ROWS = 60, 40  # of a chart made of text
 _LEVELS, _NONE, _BLOCKED = "▁▂▃▄▅▆▇█", "·", "x"
 _DIGITS = "123456789abcdefghijklmnopqrstuvwxyz"
 _WAVES_LISTED = 8
+_WORDS = {
+    "sides": {"old": "old", "new": "new", "kept": "old and new", "other": "neither"},
+    "held": {
+        "all": "on the list",
+        "some": "a part on the list",
+        "none": "off the list",
+        None: "not known",
+    },
+    "kinds": {
+        "login-history": "LoginHistory names the address",
+        "proxy-per-address": "a proxy for each address",
+        "confidence": "a run of successes",
+    },
+}
 
 
 def html(report: Report, templates: Templates) -> str:
@@ -50,6 +64,7 @@ def _variables(report: Report) -> dict[str, object]:
     document = report.document
     succeeded = sum(each.redeemed for each in document.traffic)
     return {
+        **_WORDS,
         "report": document,
         "changes": changes(document),
         "fullest": fullest(document),
@@ -87,22 +102,14 @@ def waves_text(sizes: Sequence[int], targets: int) -> str:
     last one counts for all that follow."""
     if not targets:
         return f"of {', '.join(map(str, sizes))} targets, as far as there are so many"
-    waves = list(_waves(sizes, targets))
+    counts = list(map(len, waves([""] * targets, sizes)))
     many = f"{targets} target{'s' if targets != 1 else ''}"
-    if len(waves) == 1:
+    if len(counts) == 1:
         return f"{many}: one wave"
-    shown = list(map(str, waves[:_WAVES_LISTED]))
-    rest = len(waves) - len(shown)
+    shown = list(map(str, counts[:_WAVES_LISTED]))
+    rest = len(counts) - len(shown)
     last = f"{rest} more" if rest else shown.pop()
-    return f"{many}: {len(waves)} waves, of {', '.join(shown)} and {last}"
-
-
-def _waves(sizes: Sequence[int], left: int) -> Iterator[int]:
-    for size in chain(sizes, repeat(sizes[-1])):
-        if left <= 0:
-            return
-        yield min(size, left)
-        left -= size
+    return f"{many}: {len(counts)} waves, of {', '.join(shown)} and {last}"
 
 
 @dataclass(frozen=True)

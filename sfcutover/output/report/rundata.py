@@ -8,27 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
-from sfcutover.allowlist.diff import AllowlistDocument, RangeDocument
-from sfcutover.allowlist.phases import Change
 from sfcutover.allowlist.plan import PhaseDocument
-from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.cutover import Cutover
-from sfcutover.config.traffic import Verify, Watch
+from sfcutover.config.traffic import Watch
 from sfcutover.cutover.evidence import Evidence
-from sfcutover.cutover.progress import RunProgress
+from sfcutover.cutover.progress import RunProgress, result_of
+from sfcutover.cutover.results import StepEvidence
 from sfcutover.cutover.rundocument import RunState, run_state
-from sfcutover.cutover.summaries import evidence_of
+from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.runs.events import Event
-from sfcutover.runs.store import Request, Run, RunStore
-from sfcutover.salesforce.results import ResultDocument
+from sfcutover.runs.store import Request, Run, RunStore, cutover_of
 from sfcutover.util.document import Document
 
-Side = Literal["old", "new", "kept", "other"]
 Content = TypeVar("Content")
+Found = TypeVar("Found", bound=StepEvidence)
 
 
 class SettingsDocument(Document):
@@ -44,96 +39,22 @@ class SettingsDocument(Document):
     waves: list[int]
     pause_before: list[str]
 
-
-class _Recorded(BaseModel):
-    """A part of a JSON text of which the report reads some fields."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _VerifySettings(_Recorded):
-    settle: float = Verify.model_fields["settle"].default
-    confidence: float = Verify.model_fields["confidence"].default
-    max_age: float = Verify.model_fields["max_age"].default
-
-
-class _Query(_Recorded):
-    query: str
-
-
-class _CheckSettings(_Recorded):
-    name: str | None = None
-    prometheus: _Query | None = None
-    command: tuple[str, ...] = ("command",)
-
-    @property
-    def title(self) -> str:
-        """The name of the check in every output, as ``Check.title`` gives it."""
-        return self.name or (self.prometheus.query if self.prometheus else self.command[0])
-
-
-class _WatchSettings(_Recorded):
-    duration: float = Watch.model_fields["duration"].default
-    interval: float = Watch.model_fields["interval"].default
-    failures: int = Watch.model_fields["failures"].default
-    checks: tuple[_CheckSettings, ...] = ()
-
-
-class Settings(_Recorded):
-    """The cutover.yaml of a run, as the run keeps it: durations in seconds, no secret's value.
-
-    That text leaves defaults out, and it may be of an older version of this tool.
-    """
-
-    app: str
-    api_version: str = Cutover.model_fields["api_version"].default
-    carriers: tuple[str, ...] = Cutover.model_fields["carriers"].default
-    old: tuple[RangeDocument, ...]
-    new: tuple[RangeDocument, ...]
-    verify: _VerifySettings = _VerifySettings()
-    watch: _WatchSettings = _WatchSettings()
-    waves: tuple[int, ...] = Cutover.model_fields["waves"].default
-
-    @cached_property
-    def change(self) -> Change:
-        return Change(_ranges(self.old), _ranges(self.new))
-
-    def side(self, address: str) -> Side:
-        """Which side of the change an address is on."""
-        one = IpRange.parse(address)
-        old, new = (_contains(each, one) for each in (self.change.old, self.change.new))
-        if old and new:
-            return "kept"
-        return "old" if old else "new" if new else "other"
-
-    def document(self, pause_before: tuple[str, ...]) -> SettingsDocument:
-        return SettingsDocument(
-            **self.verify.model_dump(),
-            watch_duration=self.watch.duration,
-            watch_interval=self.watch.interval,
-            watch_failures=self.watch.failures,
-            watch_checks=[each.title for each in self.watch.checks],
-            waves=list(self.waves),
+    @classmethod
+    def of(cls, cutover: Cutover, pause_before: tuple[str, ...]) -> Self:
+        verify, watch = cutover.verify, cutover.watch or Watch()
+        if verify is None:
+            raise TypeError("no run starts without verify")
+        return cls(
+            settle=verify.settle,
+            confidence=verify.confidence,
+            max_age=verify.max_age,
+            watch_duration=watch.duration,
+            watch_interval=watch.interval,
+            watch_failures=watch.failures,
+            watch_checks=[each.title for each in watch.checks],
+            waves=list(cutover.waves),
             pause_before=list(pause_before),
         )
-
-
-class StepEvidence(_Recorded):
-    """What a step found, as far as a report says it.
-
-    live: the lists as the org was read back. state: their phase, in words. restored: what a
-    watch found that deployed restore-old.
-    """
-
-    canceled: bool = False
-    instance_url: str | None = None
-    state: str | None = None
-    phase: str | None = None
-    live: list[AllowlistDocument] | None = None
-    deployments: list[ResultDocument] = []
-    proof: Evidence | None = None
-    outcome: str | None = None
-    restored: StepEvidence | None = None
 
 
 @dataclass(frozen=True)
@@ -186,8 +107,9 @@ class RunData:
         return RunProgress.of(self.events)
 
     @cached_property
-    def settings(self) -> Settings:
-        return Settings.model_validate_json(self.run.config)
+    def cutover(self) -> Cutover:
+        """As the run was started with it."""
+        return cutover_of(self.run.config)
 
     @cached_property
     def state(self) -> RunState:
@@ -208,25 +130,28 @@ class RunData:
         """Every event of these kinds, the oldest first."""
         return [event for event in self.events if event.kind in kinds]
 
-    def succeeded(self, *steps: str) -> Iterator[Entry[StepEvidence]]:
-        """Every end of these steps that had no problem, the oldest first."""
-        return (each for each in self.findings if each.step in steps)
+    def found(self, kind: type[Found], *steps: str) -> Iterator[Entry[Found]]:
+        """What these steps found, of a kind, at each end without a problem, the oldest first."""
+        for each in self._findings:
+            if each.step in steps and isinstance(each.content, kind):
+                yield Entry(each.seq, each.time, each.step, each.target, each.content)
 
     @cached_property
-    def findings(self) -> tuple[Entry[StepEvidence], ...]:
-        """What every step found that ended without a problem."""
-        ends = (
-            Entry.of(event, StepEvidence.model_validate(evidence_of(event)))
-            for event in self.all("step-ended")
-            if event.data.get("problem") is None
+    def _findings(self) -> tuple[Entry[StepEvidence], ...]:
+        ends = ((event, result_of(event)) for event in self.all("step-ended"))
+        return tuple(
+            Entry.of(event, result.evidence)
+            for event, result in ends
+            if result.ok and result.evidence is not None and not result.is_canceled
         )
-        return tuple(each for each in ends if not each.content.canceled)
 
     @cached_property
-    def proven(self) -> tuple[Entry[StepEvidence], ...]:
+    def proven(self) -> tuple[Entry[VerifyEvidence], ...]:
         """The proofs that a removal made for itself."""
         return tuple(
-            Entry.of(event, StepEvidence(proof=Evidence.model_validate(evidence_of(event))))
+            Entry.of(
+                event, VerifyEvidence(proof=Evidence.model_validate(event.data.get("evidence")))
+            )
             for event in self.all("proven")
         )
 
@@ -237,11 +162,3 @@ class RunData:
             Entry.of(event, PhaseDocument.model_validate(event.data.get("phase")))
             for event in self.all("planned")
         )
-
-
-def _ranges(entries: tuple[RangeDocument, ...]) -> tuple[IpRange, ...]:
-    return tuple(IpRange.parse(each.range, each.description) for each in entries)
-
-
-def _contains(ranges: tuple[IpRange, ...], one: IpRange) -> bool:
-    return any(each.contains(one) for each in ranges)

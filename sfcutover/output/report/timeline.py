@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.progress import TITLES, StepState
+from sfcutover.cutover.switch import SwitchEvidence
+from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.output.events import event_text
-from sfcutover.output.report.lists import ReportPhaseDocument, found_phases, read_backs
-from sfcutover.output.report.rundata import Entry, RunData, StepEvidence
+from sfcutover.output.report.lists import ReportPhaseDocument, found_phases
+from sfcutover.output.report.rundata import Entry, Found, RunData
 from sfcutover.output.report.timescale import IdleTime
 from sfcutover.runs.events import Event, moment_text
 from sfcutover.runs.store import Request
@@ -207,11 +210,11 @@ def _gaps(data: RunData) -> Iterator[IdleTime]:
 
 def boundaries(data: RunData, phases: Iterable[ReportPhaseDocument]) -> list[BoundaryDocument]:
     """In the order of time. phases: of the report; one that the run found is no change."""
-    found, added = found_phases(phases), _ends(data.succeeded("add-new"))
+    found, added = found_phases(phases), _ends(data.found(DeployEvidence, "add-new"))
     every = [
         *_on_all(data, _phase_name("add-new", added, found), added),
         *_traffic_moved(data, "switch", "switch"),
-        *_on_all(data, "verified", _ends(data.succeeded("verify"))),
+        *_on_all(data, "verified", _ends(data.found(VerifyEvidence, "verify"))),
         *_removals(data, found),
         *_rollback(data, found),
         *_canceled(data),
@@ -231,14 +234,14 @@ def traffic_moves(data: RunData, step: str) -> list[float]:
         for each in pauses(data)
         if each.approved and each.asked.step == step and each.asked.text("reason") == "switch"
     )
-    return [*(each.time for each in data.succeeded(step)), *by_hand]
+    return [*(each.time for each in data.found(SwitchEvidence, step)), *by_hand]
 
 
 def _boundary(time: float, name: str, kind: BoundaryKind = "phase") -> BoundaryDocument:
     return BoundaryDocument(time=moment_text(time), name=name, kind=kind)
 
 
-def _ends(findings: Iterable[Entry[StepEvidence]]) -> Ends:
+def _ends(findings: Iterable[Entry[Found]]) -> Ends:
     """The first of each target."""
     ends: Ends = {}
     for each in findings:
@@ -262,7 +265,7 @@ def _traffic_moved(
 
 def _removals(data: RunData, found: Set[tuple[str, str]]) -> Iterator[BoundaryDocument]:
     """One for each wave."""
-    ends = _ends(data.succeeded("remove-old"))
+    ends = _ends(data.found(DeployEvidence, "remove-old"))
     waves = [_wave(event, ends) for event in data.all("wave")]
     done = [(number, wave) for number, wave in enumerate(waves, 1) if wave]
     shown = done if len(done) <= _WAVES_SHOWN else [done[0], done[-1]]
@@ -278,16 +281,14 @@ def _phase_name(phase: str, targets: Iterable[str], found: Set[tuple[str, str]])
 
 
 def _wave(event: Event, ends: Ends) -> Ends:
-    names = event.data.get("targets")
-    mine = set(map(str, names)) if isinstance(names, list) else set()
-    return {name: time for name, time in ends.items() if name in mine}
+    return {name: ends[name] for name in event.texts("targets") if name in ends}
 
 
 def _rollback(data: RunData, found: Set[tuple[str, str]]) -> Iterator[BoundaryDocument]:
     for event in data.all(*_ROLLBACK)[:1]:
         yield _boundary(event.time, "rollback", "rollback")
     for phase, (changed, already) in _RESTORED.items():
-        if ends := _ends(read_backs(data, phase)):
+        if ends := _ends(data.found(DeployEvidence, phase)):
             none = all((each, phase) in found for each in ends)
             yield _boundary(max(ends.values()), already if none else changed, "rollback")
     yield from _traffic_moved(data, "switch-back", "switched back", "rollback")

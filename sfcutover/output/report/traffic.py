@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from sfcutover.allowlist.phases import Side
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.cutover.summaries import buckets_of
+from sfcutover.cutover.baseline import SnapshotEvidence
+from sfcutover.cutover.progress import buckets_of
 from sfcutover.cutover.verification import each_address
-from sfcutover.output.report.rundata import RunData, Side
+from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timescale import Bin
 from sfcutover.runs.events import moment_text
 from sfcutover.util.document import Document
@@ -132,7 +134,7 @@ def _totals(counts: Counts) -> TotalsDocument:
 def traffic(data: RunData) -> tuple[AddressTraffic, ...]:
     """A row for each address of the cutover, and for others that redeemed during the run."""
     counted = _counted(data)
-    side = data.settings.side
+    side = data.cutover.change.side_of
     rows = [AddressTraffic(text, side(text), by_target) for text, by_target in counted.items()]
     rows += [AddressTraffic(text, side(text), {}) for text in _without_traffic(data, set(counted))]
     others = [each for each in rows if each.side == "other"]
@@ -173,22 +175,21 @@ def _counted(data: RunData) -> dict[str, dict[str, Counts]]:
         for bucket in buckets_of(event):
             by_target = counts.setdefault(bucket.address, {})
             mine = by_target.setdefault(target, Counter())
-            mine[bucket.second, bucket.status] += bucket.count
+            mine[bucket.second, bucket.status] += bucket.redemptions
     return counts
 
 
 def _orgs(data: RunData) -> dict[str, str]:
     """The URL of each target's org, as the snapshot says; without one, the target's own name."""
     urls = {name: name for name in data.targets}
-    for each in data.succeeded("snapshot"):
-        if (url := each.content.instance_url) and each.target in urls:
-            urls[each.target] = url
+    for each in data.found(SnapshotEvidence, "snapshot"):
+        urls[each.target] = each.content.instance_url
     return urls
 
 
 def _without_traffic(data: RunData, seen: set[str]) -> list[str]:
     """Addresses of the cutover from which no redemption came; a large range as it is."""
-    change = data.settings.change
+    change = data.cutover.change
     texts = dict.fromkeys(
         text
         for entry in (*change.old, *change.new)

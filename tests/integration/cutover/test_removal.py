@@ -11,7 +11,7 @@ import pytest
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.cutover.evidence import AddressEvidence, Evidence, Wanted, list_hashes
+from sfcutover.cutover.evidence import AddressEvidence, Evidence, Wanted, evidence_lists
 from sfcutover.cutover.permit import RemovalGate
 from sfcutover.cutover.verify import TargetVerification
 from sfcutover.emulator.faults import Fault
@@ -202,7 +202,7 @@ def connection(start_emulator: StartEmulator, open_connection: OpenConnection) -
 
 
 def own(connection: Connection, live: Snapshot, **changes: object) -> Evidence:
-    about = {"instance_url": connection.org.instance_url, "lists": list_hashes(live)}
+    about = {"instance_url": connection.org.instance_url, "lists": evidence_lists(live, None)}
     now = datetime.now(UTC)
     return evidence_with(**(about | {"started": now, "last_proof": now} | changes))
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from sfcutover.cutover.progress import RunProgress
@@ -21,6 +22,36 @@ def events_of(name: str) -> list[Event]:
     """A run that was recorded with ``run --json``: done, or rolled-back."""
     lines = (JOURNALS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
     return [_event(json.loads(line)) for line in lines]
+
+
+@cache
+def _recorded() -> dict[str, dict[str, object]]:
+    """What each step found in the recorded runs, by its name."""
+    ends = [e for e in (*events_of("rolled-back"), *events_of("done")) if e.kind == "step-ended"]
+    found = {e.step or "": e.data["evidence"] for e in ends if e.data["problem"] is None}
+    return {step: evidence for step, evidence in found.items() if isinstance(evidence, dict)} | {
+        "switch-back": {"direction": "revert", "seconds": 0.01},
+        "state": {"state": "before add-new", "holds_old": True, "live": []},
+        "page": {"message": "broken", "commands": []},
+    }
+
+
+def recorded_evidence(step: str) -> dict[str, object]:
+    """What a step finds, as its end in the journal has it."""
+    return dict(_recorded()["add-new" if step == "remove-new" else step])
+
+
+def proof_document(**changes: object) -> dict[str, object]:
+    """The evidence of a recorded verification, with changes."""
+    proof = recorded_evidence("verify")["proof"]
+    assert isinstance(proof, dict)
+    return proof | changes
+
+
+def problem_document(kind: str, message: str, where: str | None = None) -> dict[str, object]:
+    """A problem as a step's end in the journal has it."""
+    rest = {"tokens": "t", "next": "n", "exit_code": 1}
+    return {"kind": kind, "message": message, "where": where, **rest}
 
 
 def _event(document: dict[str, object]) -> Event:
@@ -67,13 +98,25 @@ class Story:
         return self.tell("step-started", step, target, thread="a thread")
 
     def end(self, step: str, target: str | None = None, **evidence: object) -> Event:
+        """evidence: what differs from that of a recorded run."""
+        found = recorded_evidence(step) | evidence
+        return self.tell("step-ended", step, target, seconds=1.0, evidence=found, problem=None)
+
+    def cancel(self, step: str, target: str | None = None) -> Event:
+        evidence = {"canceled": True}
         return self.tell("step-ended", step, target, seconds=1.0, evidence=evidence, problem=None)
 
     def fail(
         self, step: str, target: str | None = None, *, kind: str = "failed", message: str = "broken"
     ) -> Event:
-        problem = {"kind": kind, "message": message, "where": None, "tokens": "t", "next": "n"}
-        return self.tell("step-ended", step, target, seconds=1.0, evidence={}, problem=problem)
+        return self.tell(
+            "step-ended",
+            step,
+            target,
+            seconds=1.0,
+            evidence=None,
+            problem=problem_document(kind, message),
+        )
 
     def do(self, *steps: str) -> None:
         """Steps that go well, on every target where they are of targets."""
@@ -91,7 +134,8 @@ class Story:
     def look(self, target: str, *looks: tuple[str, str]) -> Event:
         """One round of the watch; each look is a name and a verdict."""
         documents = [{"name": name, "verdict": verdict, "detail": "d"} for name, verdict in looks]
-        return self.tell("watch-round", "watch", target, round={"number": 0, "looks": documents})
+        done = {"number": 0, "time": "2027-01-15T08:00:00Z", "elapsed": 0, "looks": documents}
+        return self.tell("watch-round", "watch", target, round=done)
 
     def pause(self, step: str, reason: str = "pause-before", message: str = "wait") -> Event:
         return self.tell("paused", step, pause=1, reason=reason, message=message, next="")

@@ -6,7 +6,7 @@ import pytest
 
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.errors import Command
-from tests.unit.cutover.journaled import Story, events_of
+from tests.unit.cutover.journaled import Story, events_of, proof_document
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def test_a_run_that_went_well() -> None:
     assert progress.old == ("127.0.0.11", "127.0.0.12")
     assert progress.new == ("127.0.0.21", "127.0.0.22")
     assert {state.mark for state in progress.steps.values()} == {"done"}
-    assert [(each.step, each.status) for each in progress.deployments.values()] == [
+    assert [(each.phase, each.status) for each in progress.deployments.values()] == [
         ("add-new", "Succeeded"),
         ("remove-old", "Succeeded"),
     ]
@@ -31,22 +31,13 @@ def test_a_run_that_went_well() -> None:
     assert progress.ended is not None
 
 
-def test_what_was_found_is_the_detail() -> None:
-    steps = RunProgress.of(events_of("done")).steps
-    proven = "127.0.0.21, 127.0.0.22 proven by the org's LoginHistory; 2 redemptions"
-    assert steps["probe", None].detail.endswith("answers of the echo, from 127.0.0.21, 127.0.0.22")
-    assert steps["verify", "packaging"].detail == proven
-    assert steps["add-new", "packaging"].detail == "read back: 5 entries"
-    assert steps["watch", "packaging"].detail == "passed after 4 rounds"
-
-
 def test_a_watch_that_rolled_back_is_not_done() -> None:
     """It ends without a problem of its own, as it did what it is there for."""
     progress = RunProgress.of(events_of("rolled-back"))
     watch = progress.steps["watch", "packaging"]
     assert watch.mark == "failed"
     assert watch.problem is not None
-    assert watch.problem.startswith("rolled back: canary redemption failed")
+    assert watch.problem.startswith("rolls back: canary redemption failed")
     assert not watch.undecided
     assert progress.blocked_on == {"127.0.0.22": {"packaging"}}
     assert progress.rollback is not None
@@ -92,7 +83,7 @@ def test_which_problems_may_still_go_away(story: Story, kind: str, undecided: bo
 
 def test_what_was_there_already_was_not_needed(story: Story) -> None:
     story.begin("add-new", "eu")
-    story.end("add-new", "eu", phase="add-new", changed=False, live=[])
+    story.end("add-new", "eu", changed=False)
     assert not story.progress.steps["add-new", "eu"].needed
 
 
@@ -100,7 +91,7 @@ def test_a_canceled_step_is_not_done(story: Story) -> None:
     story.begin("settle")
     story.tell("settling", "settle", until=story.now + 60)
     assert story.progress.wakes
-    story.end("settle", canceled=True)
+    story.cancel("settle")
     state = story.progress.steps["settle", None]
     assert (state.mark, state.problem) == ("failed", "canceled")
     assert not story.progress.wakes
@@ -183,7 +174,7 @@ def test_the_canary_is_counted_over_all_tries(story: Story) -> None:
     story.fail("verify", "eu", kind="inconclusive")
     story.begin("verify", "eu")
     story.tell("redeemed", "verify", "eu", count=2)
-    story.end("verify", "eu", proof={"proof": "confidence", "redemptions": 21, "addresses": []})
+    story.end("verify", "eu", proof=proof_document(redemptions=21))
     assert story.progress.redeemed == 10 + 21
     assert story.progress.steps["verify", "eu"].redeemed == 21
 

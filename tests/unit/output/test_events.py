@@ -11,12 +11,13 @@ from sfcutover.output.console import Console, Settings, is_redrawn
 from sfcutover.output.events import (
     LineView,
     blocked_line,
+    detail_text,
     event_line,
     event_text,
     is_alarming,
 )
 from sfcutover.runs.events import Event
-from tests.unit.cutover.journaled import RUN, Story, events_of
+from tests.unit.cutover.journaled import RUN, Story, events_of, problem_document
 
 TIMESTAMPED = re.compile(r"(warning: )?\d\d:\d\d:\d\dZ \S.*")
 Capture = pytest.CaptureFixture[str]
@@ -57,7 +58,7 @@ def test_a_run_that_went_well_as_a_log(capsys: Capture) -> None:
     lines = [re.sub(r"^\S+Z |\d+\.\d s|\S+Z,|0Af\w+", "", line) for line in _shown(story, capsys)]
     assert lines[0] == (
         "run emulated-cutover.1 begins: Acme_Connector on packaging; "
-        "old 127.0.0.11, 127.0.0.12; new 127.0.0.21, 127.0.0.22"
+        "old 127.0.0.11, 127.0.0.12; new 127.0.0.21, 127.0.0.22; started by ada"
     )
     assert "packaging add-new: to deploy: + 127.0.0.21, 127.0.0.22" in lines
     assert "packaging add-new: done in : read back: 5 entries" in lines
@@ -76,20 +77,46 @@ def test_a_rollback_as_a_log(capsys: Capture) -> None:
     )
     assert re.search(r"warning: \S+Z packaging watch: ROLLING BACK, the old addresses first", text)
     assert re.search(
-        r"warning: \S+Z packaging watch: NOT DONE: rolled back: .* on the list again", text
+        r"warning: \S+Z packaging watch: NOT DONE: canary redemption failed, .* are restored next",
+        text,
     )
     assert "packaging watch: done" not in text
 
 
 def test_a_failure_names_its_kind_and_place(story: Story) -> None:
-    problem = {"kind": "blocked", "message": "refused", "where": "198.51.100.20"}
-    event = story.tell("step-ended", "verify", "eu", seconds=1, evidence={}, problem=problem)
+    problem = problem_document("blocked", "refused", "198.51.100.20")
+    event = story.tell("step-ended", "verify", "eu", seconds=1, evidence=None, problem=problem)
     assert event_text(event) == "NOT DONE (blocked): 198.51.100.20: refused"
     assert is_alarming(event)
 
 
 def test_what_nobody_knows_yet_is_no_alarm(story: Story) -> None:
     assert not is_alarming(story.fail("verify", "eu", kind="inconclusive"))
+
+
+def test_a_step_that_is_canceled_is_not_done(story: Story) -> None:
+    assert event_text(story.cancel("settle")) == "NOT DONE: canceled"
+
+
+@pytest.mark.parametrize(
+    ("step", "detail"),
+    [
+        ("verify", "127.0.0.21, 127.0.0.22 proven by the org's LoginHistory; 4 redemptions"),
+        ("add-new", "read back: 5 entries"),
+        ("snapshot", "before add-new: the old addresses are on the list, not all new ones"),
+        ("watch", "passed after 4 rounds"),
+        ("switch", ""),
+    ],
+)
+def test_what_was_found_is_the_detail(story: Story, step: str, detail: str) -> None:
+    assert detail_text(story.end(step)) == detail
+    assert detail_text(story.end("probe")).endswith("of the echo, from 127.0.0.21, 127.0.0.22")
+
+
+def test_a_deploy_says_what_allowed_it_or_that_it_had_nothing_to_do(story: Story) -> None:
+    allowed = detail_text(story.end("remove-old", "eu", clearance="a proof"))
+    assert allowed == "read back: 3 entries; allowed by: a proof"
+    assert detail_text(story.end("add-new", "eu", changed=False)) == "nothing to change, read back"
 
 
 def test_a_pause_says_the_exact_commands(story: Story) -> None:
@@ -143,7 +170,7 @@ def test_other_events(story: Story, kind: str, data: dict[str, object], text: st
 
 @pytest.mark.parametrize("kind", ["stage", "probed", "redeemed", "deployment-sending", "traffic"])
 def test_what_is_for_programs_only(story: Story, kind: str) -> None:
-    assert event_line(story.tell(kind, "verify", "eu", name="n", count=1)) is None
+    assert event_line(story.tell(kind, "verify", "eu", name="n", count=1, buckets=[])) is None
 
 
 def test_a_watch_that_sees_the_same_is_told_once_a_minute(story: Story, capsys: Capture) -> None:

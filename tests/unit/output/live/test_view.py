@@ -295,6 +295,8 @@ def test_the_settings_decide_about_colours(monkeypatch: pytest.MonkeyPatch, no_c
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr(terminal, "isatty", lambda: True)
+    for name, size in (("COLUMNS", terminal.width), ("LINES", terminal.height)):
+        monkeypatch.setenv(name, str(size))
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     story = Story("eu")

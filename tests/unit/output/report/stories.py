@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Unpack
 
 from sfcutover.output.report.report import Report, ReportDocument
-from tests.unit.output.report.story import NEW, NOON, OLD, TARGET, Given, Story, hashed, lists
+from tests.unit.output.report.story import NEW, NOON, OLD, TARGET, Given, Story, hashed
 
 
 def done(targets: Sequence[str] = (TARGET,)) -> Story:
@@ -46,11 +46,8 @@ def rolled_back() -> Story:
     story.deploy("remove-old", 62, NEW)
     story.watch(70, (0, 10, 20), outcome=None)
     story.tell(95, "rolling-back", "watch", TARGET, reason="canary redemption failed, 2 times")
-    story.plan("restore-old", 96, step="watch")
-    story.send("restore-old", 97, step="watch")
-    restored = {"phase": "restore-old", "changed": True, "live": lists((NEW[0], *OLD))}
-    evidence = {"outcome": "rolled-back", "reasons": ["refused"], "restored": restored}
-    story.end_step("watch", 100, TARGET, evidence)
+    story.end_step("watch", 95, TARGET, {"outcome": "rolled-back", "reasons": ["refused"]})
+    story.deploy("restore-old", 96, (NEW[0], *OLD))
     story.traffic(range(0, 23), OLD[0])
     story.traffic(range(23, 110), NEW[0])
     story.traffic(range(23, 80), NEW[1])

@@ -12,13 +12,13 @@ from sfcutover.allowlist.diff import CapacityDocument, ComponentDiffDocument, Ra
 from sfcutover.allowlist.phases import PhaseName
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange
-from sfcutover.cutover.evidence import AddressEvidence, Evidence
+from sfcutover.cutover.evidence import AddressEvidence, Evidence, list_hashes
 from sfcutover.cutover.watchstate import LookDocument, RoundDocument
-from sfcutover.output.report.lists import hashes
 from sfcutover.output.report.rundata import RunData
 from sfcutover.runs.events import Event
 from sfcutover.runs.store import Request, Run, RunOptions
 from tests.support import SECURITY, SECURITY_NAME, SECURITY_PATH
+from tests.unit.cutover.journaled import problem_document, recorded_evidence
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC).timestamp()
 OLD, NEW = ("203.0.113.10", "203.0.113.11"), ("198.51.100.20", "198.51.100.21")
@@ -83,8 +83,12 @@ class Story:
         evidence: Data | None = None,
         problem: str | None = None,
     ) -> None:
-        said = None if problem is None else {"kind": "failed", "message": problem}
-        self.tell(at, "step-ended", name, target, evidence=evidence or {}, problem=said)
+        found = None if problem else recorded_evidence(name) | dict(evidence or {})
+        said = problem_document("failed", problem) if problem else None
+        self.tell(at, "step-ended", name, target, seconds=1.0, evidence=found, problem=said)
+
+    def cancel_step(self, name: str, at: float, target: str = TARGET) -> None:
+        self.tell(at, "step-ended", name, target, evidence={"canceled": True}, problem=None)
 
     def snapshot(self, at: float, target: str = TARGET) -> None:
         evidence = {
@@ -102,7 +106,7 @@ class Story:
         self.tell(at, "step-started", name, target)
         self.plan(phase, at + 1, target, name)
         self.send(phase, at + 2, target, name)
-        self.end_step(name, at + 4, target, {"phase": phase, "changed": True, "live": lists(live)})
+        self.end_step(name, at + 4, target, deployed(phase, live))
 
     def plan(
         self,
@@ -128,9 +132,7 @@ class Story:
         """A step that has nothing to send: the list is in this phase already."""
         self.tell(at, "step-started", phase, target)
         self.plan(phase, at + 1, target, changed=False)
-        self.end_step(
-            phase, at + 2, target, {"phase": phase, "changed": False, "live": lists(live)}
-        )
+        self.end_step(phase, at + 2, target, deployed(phase, live, changed=False))
 
     def prove(self, step: str, at: float, target: str = TARGET, **changes: object) -> None:
         evidence = {"proof": proof(target, self.started + at, changes)}
@@ -155,7 +157,7 @@ class Story:
             document = round_.model_dump(mode="json")
             self.tell(at + after, "watch-round", "watch", target, round=document)
         if outcome is not None:
-            self.end_step("watch", at + 60, target, {"outcome": outcome, "reasons": []})
+            self.end_step("watch", at + 60, target, {"outcome": outcome})
 
     def traffic(
         self,
@@ -185,12 +187,14 @@ class Story:
     def data(self, **given: Unpack[Given]) -> RunData:
         """The data of the run, an hour after it started unless now says otherwise."""
         config = {
+            "version": 1,
             "app": "Acme_Connector",
             "name": "move",
+            "targets": [{"name": each, "org": {"alias": each}} for each in self.targets],
             "old": [{"range": each} for each in OLD],
             "new": [{"range": each} for each in NEW],
-            "verify": {"settle": 30.0},
-            "watch": {"duration": 60.0, "interval": 10.0},
+            "verify": {"settle": "30s", "client_id": "a", "refresh_token": {"file": "token"}},
+            "watch": {"duration": "60s", "interval": "10s"},
             **self.config,
         }
         run = Run(
@@ -266,6 +270,11 @@ def proof(target: str, at: float, changes: Data) -> Data:
     return json_of(evidence.model_copy(update=dict(changes)).model_dump(mode="json"))
 
 
+def deployed(phase: PhaseName, live: Iterable[str], *, changed: bool = True) -> Data:
+    """What a deploy finds, without its deployments."""
+    return {"phase": phase, "changed": changed, "deployments": [], "live": lists(live)}
+
+
 def lists(ranges: Iterable[str]) -> list[dict[str, object]]:
     """A list that was read back."""
     entries = [{"range": each, "description": None} for each in ranges]
@@ -274,7 +283,7 @@ def lists(ranges: Iterable[str]) -> list[dict[str, object]]:
 
 def hashed(ranges: Iterable[str]) -> dict[str, str]:
     """What a proof says of a list that it was made for."""
-    return hashes({SECURITY_PATH: Allowlist(tuple(map(IpRange.parse, ranges)))})
+    return list_hashes({SECURITY_PATH: Allowlist(tuple(map(IpRange.parse, ranges)))})
 
 
 def json_of(data: Data) -> dict[str, object]:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.allowlist.carriers import CARRIERS
-from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.ranges import Allowlist, IpRange
-from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.cutover.evidence import list_hashes
-from sfcutover.output.report.lists import hashes, holds
+from sfcutover.output.report.lists import holds
 from sfcutover.output.report.render import changes
-from tests.support import SECURITY_NAME, SECURITY_PATH
 from tests.unit.output.report.stories import document, done, removed_by_hand, rolled_back
 from tests.unit.output.report.story import (
     NEW,
@@ -19,6 +14,7 @@ from tests.unit.output.report.story import (
     OLD,
     TARGET,
     Story,
+    deployed,
     hashed,
     phase_document,
     proof,
@@ -44,7 +40,7 @@ def test_a_phase_that_is_planned_again_after_a_crash_is_the_same() -> None:
     story.tell(30, "run-resumed", place="elsewhere")
     story.step("add-new", 31, target=TARGET)
     story.plan("add-new", 32, changed=False)
-    story.end_step("add-new", 33, TARGET, {"phase": "add-new", "changed": False})
+    story.end_step("add-new", 33, TARGET, deployed("add-new", OLD + NEW, changed=False))
     (phase,) = document(story).phases
     assert (phase.changed, phase.deployments) == (True, ["0Afaddpackaging"])
     assert phase.live == "2026-11-23T12:00:33.000Z"
@@ -57,7 +53,7 @@ def test_a_phase_that_changes_nothing_is_marked_as_unchanged() -> None:
     story.begin()
     story.step("add-new", 5, target=TARGET)
     story.plan("add-new", 6, changed=False)
-    story.end_step("add-new", 7, TARGET, {"phase": "add-new", "changed": False})
+    story.end_step("add-new", 7, TARGET, deployed("add-new", OLD + NEW, changed=False))
     assert [each.changed for each in document(story).phases] == [False]
 
 
@@ -85,7 +81,7 @@ def test_a_step_that_was_canceled_has_read_nothing_back() -> None:
     story.begin()
     story.deploy("add-new", 5, OLD + NEW)
     story.plan("remove-old", 20)
-    story.end_step("remove-old", 21, TARGET, {"canceled": True, "phase": "remove-old"})
+    story.cancel_step("remove-old", 21)
     assert [each.live is not None for each in document(story).phases] == [True, False]
 
 
@@ -142,13 +138,6 @@ def test_a_proof_within_the_removal_is_a_reading_of_the_list() -> None:
     made = proof(TARGET, NOON + 50, {"lists": hashed(OLD + NEW)})
     story.tell(52, "proven", "remove-old", TARGET, evidence=made)
     assert "between 12:00:50Z" in document(story).unproven[0]
-
-
-def test_lists_are_hashed_as_a_proof_has_them() -> None:
-    entries = Allowlist(tuple(map(IpRange.parse, (*NEW, *OLD))))
-    carrier = CARRIERS["token-ip-ranges"]
-    component = Component(carrier.component_type, SECURITY_NAME, (), carrier, entries)
-    assert hashes({SECURITY_PATH: entries}) == list_hashes(Snapshot((component,)))
 
 
 def test_a_removal_that_this_run_sent_before_it_crashed_is_its_own() -> None:

@@ -11,5 +11,7 @@ def test_the_settings_include_the_defaults() -> None:
     assert (rules.settle, rules.watch_duration, rules.watch_interval) == (30, 60, 10)
     assert (rules.confidence, rules.max_age, rules.watch_failures) == (0.999999, 86400, 2)
     assert (rules.waves, rules.watch_checks) == ([1, 5], [])
-    checks = {"checks": [{"command": ["./a"]}, {"prometheus": {"query": "up"}}, {"name": "n"}]}
+    prometheus = {"url": "http://127.0.0.1:9090", "query": "up", "condition": "> 0"}
+    named = {"name": "n", "command": ["./b"]}
+    checks = {"checks": [{"command": ["./a"]}, {"prometheus": prometheus}, named]}
     assert document(Story(config={"watch": checks})).rules.watch_checks == ["./a", "up", "n"]

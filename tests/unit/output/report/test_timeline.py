@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sfcutover.runs.store import Request
 from tests.unit.output.report.stories import document, done, waiting
-from tests.unit.output.report.story import NEW, NOON, OLD, TARGET, Story, phase_document
+from tests.unit.output.report.story import NEW, NOON, OLD, TARGET, Story, deployed, phase_document
 
 CANCEL = Request("cancel", None, "jo", "wrong window", NOON + 70)
 
@@ -58,7 +58,7 @@ def test_a_phase_that_the_run_did_once_is_its_own_although_it_found_it_later() -
     story = done()
     again = phase_document("remove-old").model_copy(update={"package_sha256": "another"})
     story.tell(70, "planned", "remove-old", TARGET, phase=again.model_dump(mode="json"))
-    story.end_step("remove-old", 71, TARGET, {"phase": "remove-old", "changed": False})
+    story.end_step("remove-old", 71, TARGET, deployed("remove-old", NEW, changed=False))
     found = document(story)
     assert [each.found for each in found.phases] == [False, False, True]
     assert "remove-old live" in [each.name for each in found.boundaries]
