@@ -90,7 +90,7 @@ def _show_defect(
     defect = OperationFailedError(
         "a defect in sfcutover stopped it",
         hint=Advice(_LIVE_LIST, " shows the live list; please report the text above"),
-        tokens=DONE_SO_FAR,
+        impact=DONE_SO_FAR,
     )
     code = _failed(defect, sys.argv[1:])
     if _runs_an_engine():
@@ -123,7 +123,7 @@ def _from_system(error: OSError) -> SfcutoverError:
             _LIVE_LIST,
             " shows the live list",
         ),
-        tokens=DONE_SO_FAR,
+        impact=DONE_SO_FAR,
     )
 
 

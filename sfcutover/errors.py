@@ -97,20 +97,20 @@ class SfcutoverError(Exception):
     message: what happened, in one line.
     advice: what to do next; hint is the same as a plain text.
     where: file and line (``cutover.yaml:7``), template and line, or an id.
-    tokens: what it means for the customers' refresh tokens.
+    impact: what it means for the customers' refresh tokens.
     """
 
     exit_code: ExitCode = ExitCode.FAILED
-    tokens_default: ClassVar[str] = UNCHANGED
+    default_impact: ClassVar[str] = UNCHANGED
 
     def __init__(
-        self, message: str, *, hint: Text, where: str | None = None, tokens: str | None = None
+        self, message: str, *, hint: Text, where: str | None = None, impact: str | None = None
     ) -> None:
         super().__init__(message)
         self.message = message
         self.advice = hint
         self.where = where
-        self.tokens = tokens if tokens is not None else self.tokens_default
+        self.impact = impact if impact is not None else self.default_impact
 
     @property
     def hint(self) -> str:
@@ -118,12 +118,12 @@ class SfcutoverError(Exception):
         return written(self.advice)
 
     def replaced(
-        self, *, message: str | None = None, tokens: str | None = None, hint: Text | None = None
+        self, *, message: str | None = None, impact: str | None = None, hint: Text | None = None
     ) -> Self:
         """The same error with other words; this one stays as it is."""
         error = copy(self)
         error.message = self.message if message is None else message
-        error.tokens = self.tokens if tokens is None else tokens
+        error.impact = self.impact if impact is None else impact
         error.advice = self.advice if hint is None else hint
         return error
 

@@ -57,8 +57,8 @@ def command(
     try:
         perform(invocation, performing, run, run.options, wait=None)
     except AlreadyClaimedError as error:
-        tokens = "the approval is recorded, and the run continues with it"
-        raise error.replaced(tokens=tokens) from error
+        impact = "the approval is recorded, and the run continues with it"
+        raise error.replaced(impact=impact) from error
 
 
 def _require_step(run: Run, pause: Pause, step: str | None) -> None:
@@ -71,7 +71,7 @@ def _require_step(run: Run, pause: Pause, step: str | None) -> None:
                 Command("runs", run.id),
                 f"; to approve what it waits for: --step {pause.step}",
             ),
-            tokens="nothing was approved; the lists stay as they are while it waits",
+            impact="nothing was approved; the lists stay as they are while it waits",
         )
 
 

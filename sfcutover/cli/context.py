@@ -133,7 +133,7 @@ class Invocation:
                 Command("cancel", run),
                 f"; {_OUTSIDE}",
             ),
-            tokens="this command changed nothing",
+            impact="this command changed nothing",
         )
 
 
@@ -169,7 +169,7 @@ def at_terminal() -> bool:
 
 @contextmanager
 def written_to(
-    path: Path, what: str, *, option: str = "--out", tokens: str | None = None
+    path: Path, what: str, *, option: str = "--out", impact: str | None = None
 ) -> Iterator[None]:
     """The file that an option names is written. Raises OperationFailedError if it can't be."""
     try:
@@ -179,7 +179,7 @@ def written_to(
             f"the {what} was not written: {error.strerror}",
             where=str(path),
             hint=f"free space or choose another {option} file, then run this again",
-            tokens=tokens,
+            impact=impact,
         ) from error
 
 

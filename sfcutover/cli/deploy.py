@@ -157,7 +157,7 @@ def _on_target(
     others = [f"{each.target} {_OUTCOMES[each.outcome]}" for each in done]
     return error.replaced(
         message=f"{target.name}: {error.message}",
-        tokens=f"{error.tokens} (on {target.name}; before it: {', '.join(others) or 'no target'})",
+        impact=f"{error.impact} (on {target.name}; before it: {', '.join(others) or 'no target'})",
     )
 
 
@@ -218,7 +218,7 @@ class DeployCommand:
                 with context.connection() as connection:
                     message = _cancel(connection, error.deployment_id)
         hint = Advice("to continue: ", self.run.command(*words, target=name))
-        return InterruptedRunError(message, hint=hint, tokens=error.tokens)
+        return InterruptedRunError(message, hint=hint, impact=error.impact)
 
     def _with_command(self, error: StillRunningError, target: str) -> StillRunningError:
         words = [word for each in commands_in(error.advice) for word in each.command]

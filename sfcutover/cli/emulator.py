@@ -91,14 +91,14 @@ def command(
             signal.sigwait(ending)
     except ScenarioError as error:
         raise ConfigError(
-            str(error), hint="correct the scenario, then start it again", tokens=_NO_ORG
+            str(error), hint="correct the scenario, then start it again", impact=_NO_ORG
         ) from error
     except ForeignFileError as error:
         raise OperationFailedError(
             "the emulator did not write this file, or it was changed since: it stays as it is",
             where=str(error.path),
             hint="move the file away, or choose other --env-file and --config-file paths",
-            tokens=_NO_ORG,
+            impact=_NO_ORG,
         ) from error
     except OSError as error:
         raise _not_started(error, port) from error
@@ -137,5 +137,5 @@ def _not_started(error: OSError, port: int) -> OperationFailedError:
         hint="choose another --port; 0 picks a free one"
         if in_use
         else "make room or choose other --env-file and --config-file paths",
-        tokens=_NO_ORG,
+        impact=_NO_ORG,
     )

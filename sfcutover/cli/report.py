@@ -60,7 +60,7 @@ def command(
     report = Report.of(data)
     text = _text(report, chosen, templates)
     if out is not None:
-        with written_to(out, "report", tokens=_NOT_TOUCHED):
+        with written_to(out, "report", impact=_NOT_TOUCHED):
             write_new(out, presentable(text), force=True)
         invocation.console.note(f"report of {data.run.id} written to {out}")
     if as_json:

@@ -89,7 +89,7 @@ def _follow(invocation: Invocation, store: RunStore, run: Run) -> None:
         raise InterruptedRunError(
             f"interrupted; {run.id} is followed no longer, and goes on as it did",
             hint=Advice("follow it again: ", invocation.command("runs", run.id, "--follow")),
-            tokens="this command changes nothing",
+            impact="this command changes nothing",
         ) from None
     if failure := failure_of_run(store.find(run.id), progress):
         raise failure

@@ -82,7 +82,7 @@ def _switched_by_hand(run: Invocation, direction: Direction) -> float:
         raise InterruptedRunError(
             "it was not confirmed that the traffic has moved",
             hint=f"move it, then run this again at a terminal, where it asks: {question}",
-            tokens=SWITCH_IMPACT,
+            impact=SWITCH_IMPACT,
         )
     return time.monotonic() - started
 
@@ -114,7 +114,7 @@ def _require_confirmed(confirmations: Confirmations, direction: Direction) -> No
             f"support was confirmed to have removed the old addresses for {confirmations.target}",
             where=str(confirmations.path("remove-old")),
             hint="ask support in that case to put them back; when it has, delete this file",
-            tokens="no traffic was moved; redemptions from the old addresses would be refused",
+            impact="no traffic was moved; redemptions from the old addresses would be refused",
         )
 
 

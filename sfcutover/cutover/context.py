@@ -221,5 +221,5 @@ def _defect(error: Exception) -> SfcutoverError:
     return OperationFailedError(
         f"a defect in sfcutover stopped this step ({type(error).__name__})",
         hint="run it again with -v and report the traceback",
-        tokens="the list is as this step found it, or as planned; the run rolls back",
+        impact="the list is as this step found it, or as planned; the run rolls back",
     )

@@ -220,7 +220,7 @@ class PhaseDeployment:
             f"{self.phase} was deployed to this list by {sent[-1]}, and the addresses are on it: "
             "the deployment failed, or another user has restored them since",
             hint=Advice(Command("deployment", "report", sent[-1])),
-            tokens="the addresses stay on the list, and this run does not remove them again",
+            impact="the addresses stay on the list, and this run does not remove them again",
         )
 
     def _read_again(self, planned: PlannedPhase) -> PlannedPhase:
@@ -300,7 +300,7 @@ class PhaseDeployment:
                 "has",
                 hint="look at Deployment Status in Setup, wait until nothing is running there, "
                 "then approve",
-                tokens="the old addresses may come off the list at any time",
+                impact="the old addresses may come off the list at any time",
             )
         else:
             self.context.tell(NEVER_RECEIVED, phase=self.phase.value)

@@ -160,7 +160,7 @@ def _watch(context: TargetContext) -> WatchEvidence:
     evidence = watch(context, [context.target])
     failure = watch_failure(evidence.outcome, evidence.reasons)
     if failure is not None and not evidence.is_failed:
-        raise UndecidedError(failure.message, hint=failure.advice, tokens=failure.tokens)
+        raise UndecidedError(failure.message, hint=failure.advice, impact=failure.impact)
     return evidence
 
 

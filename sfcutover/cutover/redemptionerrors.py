@@ -33,7 +33,7 @@ def not_listed(missing: Iterable[IpRange]) -> BlockedError:
         f"{', '.join(map(str, missing))} is not on the live list: redemptions from there are "
         "blocked",
         hint=Advice("put it on the list: ", Command("deploy", "add-new"), "; then verify again"),
-        tokens="traffic that leaves from there is refused now; the old addresses still work",
+        impact="traffic that leaves from there is refused now; the old addresses still work",
     )
 
 
@@ -48,7 +48,7 @@ def blocked(address: str, how: str, *, by_support: bool = False) -> BlockedError
     return BlockedError(
         f"a redemption from {address} was blocked ({how})",
         hint=Advice(look, "; give the org a minute, and verify again"),
-        tokens="redemptions that leave from there are refused now; while the old addresses stand "
+        impact="redemptions that leave from there are refused now; while the old addresses stand "
         "on the list, traffic can be switched back",
     )
 
@@ -57,8 +57,8 @@ def refused(redemption: Redemption) -> SfcutoverError:
     """Any other refusal: it says nothing about the allowlist, or nothing at all."""
     words = (redemption.outcome, redemption.error, redemption.description)
     what = f"a redemption did not succeed ({': '.join(word for word in words if word)})"
-    tokens = "nothing is proven or disproven by it; the list is unchanged"
+    impact = "nothing is proven or disproven by it; the list is unchanged"
     if redemption.outcome in _INCONCLUSIVE:
-        return NetworkError(what, hint=redemption.outcome.advice, tokens=tokens)
+        return NetworkError(what, hint=redemption.outcome.advice, impact=impact)
     kind = GateError if redemption.outcome is RedemptionOutcome.BLOCKED else UndecidedError
-    return kind(what, hint=redemption.outcome.advice, tokens=tokens)
+    return kind(what, hint=redemption.outcome.advice, impact=impact)

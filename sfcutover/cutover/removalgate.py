@@ -118,5 +118,5 @@ class RemovalGate:
             raise StillInUseError(
                 f"redemptions still come from {', '.join(sorted(busy))}",
                 hint="find what still leaves from there and switch it over, then verify again",
-                tokens="nothing was removed; those redemptions still work",
+                impact="nothing was removed; those redemptions still work",
             )

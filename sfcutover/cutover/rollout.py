@@ -183,7 +183,7 @@ class Rollout:
                 raise LostAnswerError(
                     f"{error.message}, and after {elapsed:.0f} s {seen}",
                     hint="run this again: it reads the org first and sends only what is missing",
-                    tokens=error.tokens,
+                    impact=error.impact,
                 ) from error
             self.clock.pause(next_interval(elapsed))
 
@@ -203,9 +203,9 @@ class Rollout:
             live = self.connection.read()
         except NetworkError as error:
             self.observer.note(f"{error}; reading again")
-            return error.replaced(tokens=NOT_READ_BACK)
+            return error.replaced(impact=NOT_READ_BACK)
         except SfcutoverError as error:
-            raise error.replaced(tokens=NOT_READ_BACK) from error
+            raise error.replaced(impact=NOT_READ_BACK) from error
         set_fields = frozenset(self.connection.cutover.policies)
         return read_back(self.planned.start, self.planned.after, live, set_fields)
 
@@ -228,7 +228,7 @@ class Rollout:
                     Command("diff", self.planned.phase.value),
                     " shows what is missing; run the deploy again",
                 ),
-                tokens=_meaning(self.planned.phase, state),
+                impact=_meaning(self.planned.phase, state),
             )
         raise _failure(result, _meaning(self.planned.phase, state), state)
 
@@ -238,15 +238,15 @@ def _claims_success(result: DeployResult | None) -> bool:
 
 
 def _failure(
-    result: DeployResult | None, tokens: str, state: ReadBack | None = None
+    result: DeployResult | None, impact: str, state: ReadBack | None = None
 ) -> SfcutoverError:
     if result is None:
-        return NetworkError("the deployment can't be found", hint="run this again", tokens=tokens)
+        return NetworkError("the deployment can't be found", hint="run this again", impact=impact)
     if result.state is DeployState.SUCCEEDED and state is not None:
         return OperationFailedError(
             f"deployment {result.id} says Succeeded, but it did not take: {_problems(state)}",
             hint="look at the allowlist in Setup; the org may lock it or change it on saving",
-            tokens=tokens,
+            impact=impact,
         )
     return OperationFailedError(
         f"deployment {result.id} ended as {result.status}{_reasons(result)}",
@@ -255,7 +255,7 @@ def _failure(
             Command("deployment", "report", result.id),
             " shows it all",
         ),
-        tokens=tokens,
+        impact=impact,
     )
 
 

@@ -114,7 +114,7 @@ class RunController:
                 "; end it: ",
                 Command("cancel", run.id),
             ),
-            tokens=_UNTOUCHED,
+            impact=_UNTOUCHED,
         )
 
     def require_fit(self, run: Run) -> None:
@@ -126,7 +126,7 @@ class RunController:
                 f"version {run.version}, these of {WORKFLOW_VERSION})",
                 where=run.id,
                 hint="go on with it, or cancel it, with the version it was begun with",
-                tokens=_WAITS,
+                impact=_WAITS,
             )
         text = self._config
         changed = differences(run.config, text)
@@ -139,7 +139,7 @@ class RunController:
             raise StillRunningError(
                 f"processes with the cutover.yaml of before are at work: {places}",
                 hint="stop these workers first; start them again with the new file",
-                tokens=_WAITS,
+                impact=_WAITS,
             )
 
     @contextmanager
@@ -184,7 +184,7 @@ class RunController:
             raise AlreadyClaimedError(
                 "another process was faster to go on with this run",
                 hint=Advice("follow it: ", Command("runs", "--follow")),
-                tokens=_UNTOUCHED,
+                impact=_UNTOUCHED,
             )
         self.store.accept(run, self._config, options)
         journal = self.store.journal(run.id)
@@ -201,7 +201,7 @@ class RunController:
                     "same list",
                     where=other.id,
                     hint=Advice("let it end, or end it: ", Command("cancel", other.id)),
-                    tokens=_UNTOUCHED,
+                    impact=_UNTOUCHED,
                 )
 
     def _done(self) -> Run | None:
@@ -242,5 +242,5 @@ def _another_config(run: Run, where: str, lasting: list[str], changed: list[str]
         f"the run {run.id} was begun with another {what}: {'; '.join(lasting or changed)}",
         where=where,
         hint=hint,
-        tokens=_WAITS,
+        impact=_WAITS,
     )

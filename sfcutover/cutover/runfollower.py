@@ -106,8 +106,8 @@ _ENDED = {ROLLED_BACK: "was rolled back", "canceled": "was canceled"}
 class RunEndedError(SfcutoverError):
     """A run that ended otherwise than done, with the exit code of what stopped it."""
 
-    def __init__(self, code: int, message: str, *, hint: Text, tokens: str) -> None:
-        super().__init__(message, hint=hint, tokens=tokens)
+    def __init__(self, code: int, message: str, *, hint: Text, impact: str) -> None:
+        super().__init__(message, hint=hint, impact=impact)
         self.exit_code = ExitCode(code)
 
 
@@ -127,13 +127,13 @@ def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
                 Command("cancel", run.id),
                 *_if_at_risk(progress),
             ),
-            tokens=_meanwhile(progress),
+            impact=_meanwhile(progress),
         )
     if not progress.pages:
         return StillRunningError(
             f"nobody performs the run {run.id} now",
             hint=Advice("go on: ", Command("run"), *_if_at_risk(progress)),
-            tokens=_meanwhile(progress),
+            impact=_meanwhile(progress),
         )
     return OperationFailedError(
         f"the run {run.id} was left while it rolls back: putting the old addresses back fails",
@@ -144,7 +144,7 @@ def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
             "; or go on trying: ",
             Command("run"),
         ),
-        tokens="the old addresses may be missing from a list: customers may be locked out",
+        impact="the old addresses may be missing from a list: customers may be locked out",
     )
 
 
@@ -182,7 +182,7 @@ def _ended(run: Run, event: Event) -> SfcutoverError | None:
         code,
         f"the run {run.id} {_ENDED.get(outcome, outcome)}: {event.text('message')}",
         hint=event.advice("next"),
-        tokens=event.text("tokens"),
+        impact=event.text("tokens"),
     )
 
 
@@ -193,7 +193,7 @@ def interruption_of_run(progress: RunProgress | None) -> InterruptedRunError:
         return InterruptedRunError(
             "interrupted; the run is kept, and nothing of it is lost",
             hint=Advice("go on: ", Command("run"), "; end it: ", Command("cancel")),
-            tokens="each list is as the last finished step left it; a deployment that is under "
+            impact="each list is as the last finished step left it; a deployment that is under "
             "way goes on in the org",
         )
     return InterruptedRunError(
@@ -205,6 +205,6 @@ def interruption_of_run(progress: RunProgress | None) -> InterruptedRunError:
             "; or restore the old addresses: ",
             Command("rollback", "--yes"),
         ),
-        tokens="nobody watches now: if a new address is refused, its customers are locked out "
+        impact="nobody watches now: if a new address is refused, its customers are locked out "
         "until somebody goes on",
     )

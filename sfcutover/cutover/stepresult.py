@@ -66,7 +66,7 @@ class Problem(Document):
             kind=next(kinds, ProblemKind.FAILED).value,
             message=redact(error.message),
             where=None if error.where is None else redact(error.where),
-            tokens=redact(error.tokens),
+            tokens=redact(error.impact),
             next=_masked(error.advice),
             exit_code=int(error.exit_code),
         )

@@ -128,7 +128,7 @@ class Confirmations:
                     f"support's {phase} was confirmed with another {_NAMES.get(name, name)}",
                     where=str(self.path(phase)),
                     hint=_confirm_hint(phase),
-                    tokens=_STALE,
+                    impact=_STALE,
                 )
         return found
 
@@ -280,7 +280,7 @@ def require_self_serve(cutover: Cutover, command: str) -> None:
                 Command("verify"),
                 " shows whether redemptions succeed",
             ),
-            tokens="nothing was changed; what support has put on the list stays there",
+            impact="nothing was changed; what support has put on the list stays there",
         )
 
 

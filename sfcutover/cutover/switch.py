@@ -116,7 +116,7 @@ def _require_not_begun_elsewhere(context: StepContext, direction: Direction) -> 
         f"the switch command ({direction}) was started at {begun[-1].text('place')}, and how it "
         "ended is not known here",
         hint="find out where traffic leaves now; approve runs the command again, here",
-        tokens=_UNKNOWN,
+        impact=_UNKNOWN,
     )
 
 
@@ -129,7 +129,7 @@ def _ended(config: Switch, direction: Direction, path: Path) -> SwitchEvidence:
         raise InterruptedRunError(
             f"the switch command ({direction}) was started, and how it ended is not known",
             hint="find out where traffic leaves now; approve runs the command again",
-            tokens=_UNKNOWN,
+            impact=_UNKNOWN,
         )
     program = command_of(config, direction)[0]
     if record.could_not_run:
@@ -149,5 +149,5 @@ def _interrupted(path: Path, program: str, where: str) -> InterruptedRunError:
         f"interrupted; the switch command {program} was told and ended: {words}",
         where=where,
         hint="find out where traffic leaves now; then run this again, or move it back",
-        tokens=SWITCH_IMPACT,
+        impact=SWITCH_IMPACT,
     )

@@ -252,7 +252,7 @@ def watch_failure(outcome: WatchOutcome, given: Sequence[str]) -> GateError | No
                     Command("verify", "--via", "new"),
                     " shows whether each new address redeems",
                 ),
-                tokens="the old addresses are on the list again; logins refused meanwhile may "
+                impact="the old addresses are on the list again; logins refused meanwhile may "
                 "have to be made again",
             )
         case WatchOutcome.INCONCLUSIVE:
@@ -261,7 +261,7 @@ def watch_failure(outcome: WatchOutcome, given: Sequence[str]) -> GateError | No
                 hint=Advice(
                     "correct what kept it from telling, then watch again: ", *_WATCH_OR_ROLLBACK
                 ),
-                tokens="no redemption was seen to be refused for good; nothing was rolled back",
+                impact="no redemption was seen to be refused for good; nothing was rolled back",
             )
 
 
@@ -277,7 +277,7 @@ def interrupted_after(rounds: Sequence[WatchRound]) -> InterruptedRunError:
     return InterruptedRunError(
         f"interrupted: the watch ended after {len(rounds)} rounds",
         hint=Advice("watch again: ", *_WATCH_OR_ROLLBACK),
-        tokens="the list stays as it was; no process watches redemptions from now on",
+        impact="the list stays as it was; no process watches redemptions from now on",
     )
 
 

@@ -141,7 +141,7 @@ def to_stdout(text: Text, color: bool | None = None) -> None:
                 Command("diff", "add-new"),
                 " shows the live list",
             ),
-            tokens=DONE_SO_FAR,
+            impact=DONE_SO_FAR,
         ) from error
 
 
@@ -198,7 +198,7 @@ def show_error(error: SfcutoverError, arguments: list[str]) -> None:
     if asked_for("verbose", arguments):
         to_stderr("".join(traceback.format_exception(error)), color)
     head = click.style("error:", fg="red", bold=True)
-    before = f"{head} {error}\n  tokens: {error.tokens}\n  next:   "
+    before = f"{head} {error}\n  tokens: {error.impact}\n  next:   "
     to_stderr(Advice(before, error.advice, f"\n  exit:   {int(error.exit_code)}"), color)
 
 

@@ -29,7 +29,7 @@ class ErrorDocument(Document):
         return cls(
             error=error.message,
             where=error.where,
-            tokens=error.tokens,
+            tokens=error.impact,
             next=error.advice,
             exit_code=int(error.exit_code),
         )

@@ -146,7 +146,7 @@ class Database:
         except (NetworkError, OperationFailedError) as error:
             live = (Command("diff", "remove-old"), " shows the live list")
             hint = Advice(error.advice, "; ", *live)
-            raise error.replaced(tokens=_NOTHING_DONE, hint=hint) from error
+            raise error.replaced(impact=_NOTHING_DONE, hint=hint) from error
         return database
 
     @property
@@ -229,7 +229,7 @@ class Database:
                 f"the state database does not answer: {reason}",
                 where=self._where,
                 hint="see that PostgreSQL is up and state.url right, then run this again",
-                tokens=_TOKENS,
+                impact=_TOKENS,
             )
         hint = "make room or correct the permissions, then run this again"
         if any(words in reason for words in _FOREIGN):
@@ -241,7 +241,7 @@ class Database:
             f"the state file {self.url.database} can't be used: {reason}",
             where=self._where,
             hint=hint,
-            tokens=_TOKENS,
+            impact=_TOKENS,
         )
 
 

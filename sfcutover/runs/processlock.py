@@ -180,7 +180,7 @@ def _lost() -> LockLostError:
     return LockLostError(
         "this process lost its lock, and another one continues the run",
         hint=Advice("see which: ", Command("runs")),
-        tokens="nothing more is done from here",
+        impact="nothing more is done from here",
     )
 
 

@@ -360,7 +360,7 @@ class RunControl:
             raise LockLostError(
                 "the run has ended without this process",
                 hint=Advice("see how: ", Command("runs")),
-                tokens="nothing more is done from here",
+                impact="nothing more is done from here",
             )
 
     def require_lock_soon(self) -> None:

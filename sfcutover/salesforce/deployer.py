@@ -46,7 +46,7 @@ class InterruptedWaitError(InterruptedRunError):
         super().__init__(
             f"interrupted while waiting for {name}; the org was not told to stop",
             hint="check what the org did before starting anything again",
-            tokens=LANDS_LATER,
+            impact=LANDS_LATER,
         )
         self.deployment_id = deployment_id
 
@@ -70,7 +70,7 @@ class Deployer:
             raise LostAnswerError(
                 f"the answer to the deploy request was lost ({error})",
                 hint="read the org back before sending anything again",
-                tokens=LANDS_LATER,
+                impact=LANDS_LATER,
             ) from error
         except KeyboardInterrupt:
             raise InterruptedWaitError(None) from None
@@ -165,7 +165,7 @@ class Deployer:
         except SfcutoverError as error:
             hint = Advice(error.advice, "; then continue: ", _wait_for(deployment_id))
             raise type(error)(
-                error.message, hint=hint, where=error.where, tokens=LANDS_LATER
+                error.message, hint=hint, where=error.where, impact=LANDS_LATER
             ) from error
 
 
@@ -179,7 +179,7 @@ def _still_running(
     return StillRunningError(
         f"deployment {deployment_id} is not done after {seconds:.0f} s; {status}",
         hint=Advice(_wait_for(deployment_id)),
-        tokens=LANDS_LATER,
+        impact=LANDS_LATER,
     )
 
 
@@ -191,5 +191,5 @@ def _unknown(deployment_id: str) -> OperationFailedError:
     return OperationFailedError(
         f"the org knows no deployment {deployment_id}",
         hint="check the id and --target; an org keeps deployments for 30 days",
-        tokens="this command changed nothing in the org",
+        impact="this command changed nothing in the org",
     )

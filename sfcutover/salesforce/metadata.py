@@ -195,7 +195,7 @@ class MetadataClient:
             f"{operation} was answered with {what}",
             where=self.org.instance_url,
             hint="a proxy or a maintenance page may have answered; run this again in a moment",
-            tokens=_tokens(operation),
+            impact=_tokens(operation),
         )
 
     def _fault(self, operation: str, fault: zeep.exceptions.Fault) -> SfcutoverError:
@@ -212,7 +212,7 @@ def _identifier(answer: object, operation: str) -> str:
         raise NetworkError(
             f"{operation} was answered without an id",
             hint="read the org back before sending anything again",
-            tokens=_tokens(operation),
+            impact=_tokens(operation),
         )
     return identifier
 

@@ -119,7 +119,7 @@ class _SalesforceCli:
             raise NetworkError(
                 f"sf {' '.join(words)} took longer than {CLI_TIMEOUT_SECONDS} s",
                 hint="run it by hand and see what it waits for",
-                tokens=_UNTOUCHED,
+                impact=_UNTOUCHED,
             ) from error
         return self._result(done.stdout, done.returncode)
 
@@ -266,7 +266,7 @@ def _answer_of(response: requests.Response, url: str) -> Mapping[str, object]:
     raise NetworkError(
         f"{url} answered HTTP {response.status_code}{problem}",
         hint="check the login URL and the network, then run this again",
-        tokens=_UNTOUCHED,
+        impact=_UNTOUCHED,
     )
 
 
@@ -274,7 +274,7 @@ def _refused(login_url: str, code: object, description: object) -> AuthError:
     return AuthError(
         f"{login_url} refused the login: {_said(code)}: {_said(description)}",
         hint="check the app's client id and secret or key, its flow settings, and the user",
-        tokens=_UNTOUCHED,
+        impact=_UNTOUCHED,
     )
 
 

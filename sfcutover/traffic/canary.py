@@ -182,7 +182,7 @@ def _refuse_lost(mark: Path, where: str) -> None:
             where=where,
             hint="authorize the app again and put the new token into the store; or, if "
             f"LoginHistory has no redemption of that time, delete {mark}",
-            tokens=_GRANT_IN_DOUBT,
+            impact=_GRANT_IN_DOUBT,
         )
 
 
@@ -193,5 +193,5 @@ def _note(mark: Path, time: datetime) -> None:
         raise ConfigError(
             f"the answer to a redemption was lost, and {mark} can't be written: {error.strerror}",
             hint="treat this token as used up: authorize the app again",
-            tokens=_GRANT_IN_DOUBT,
+            impact=_GRANT_IN_DOUBT,
         ) from None

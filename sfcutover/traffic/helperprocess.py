@@ -161,7 +161,7 @@ def _answer(job: bytes, connection: Connection[Any, Any]) -> object:
         return OperationFailedError(
             f"the helper process that redeems failed ({type(error).__name__})",
             hint="report this; see that the store's token still redeems",
-            tokens="the store's token may be used up; other customers' tokens are untouched",
+            impact="the store's token may be used up; other customers' tokens are untouched",
         )
 
 

@@ -86,7 +86,7 @@ def command_failed(
         f"the switch command {program} failed: {how}",
         where=where,
         hint=f"find out where traffic leaves now; then run this again, or the way back: {other}",
-        tokens=SWITCH_IMPACT,
+        impact=SWITCH_IMPACT,
     )
 
 

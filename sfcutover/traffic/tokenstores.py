@@ -266,7 +266,7 @@ def _no_store(reason: str, where: str) -> OperationFailedError:
         f"the org rotated the refresh token, and the new one can't be stored: {reason}",
         where=where,
         hint="authorize the app again and keep its token in a file: refresh_token: {file: PATH}",
-        tokens="the grant's old refresh token is void and its new one is gone: this grant is "
+        impact="the grant's old refresh token is void and its new one is gone: this grant is "
         "lost. Other customers' tokens are untouched",
     )
 
@@ -347,7 +347,7 @@ class RecoveryFile:
             f"{self._label} did not take the new refresh token ({reason}); the token is in "
             f"{self.path}",
             hint="repair the store, then run this again: it puts that token there first",
-            tokens="the old refresh token is void; the new one works, and exists only in that "
+            impact="the old refresh token is void; the new one works, and exists only in that "
             "file. Other customers' tokens are untouched",
         )
 
@@ -355,7 +355,7 @@ class RecoveryFile:
         return OperationFailedError(
             f"the new refresh token could be stored nowhere ({reason})",
             hint="repair the store, authorize the app again, and put the new refresh token there",
-            tokens="this grant is lost: its old token is void. Other customers' tokens are "
+            impact="this grant is lost: its old token is void. Other customers' tokens are "
             "untouched",
         )
 

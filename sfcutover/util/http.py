@@ -110,11 +110,11 @@ def check_url(url: str, where: str) -> str:
     )
 
 
-def network_error(error: requests.RequestException, url: str, tokens: str) -> NetworkError:
+def network_error(error: requests.RequestException, url: str, impact: str) -> NetworkError:
     """What a failed request means, in words. tokens: what it means for the customers."""
     host = urlsplit(url).netloc.rpartition("@")[2]
     message, hint = _explain(error)
-    return NetworkError(f"{host}: {message}", hint=hint, tokens=tokens)
+    return NetworkError(f"{host}: {message}", hint=hint, impact=impact)
 
 
 def _explain(error: requests.RequestException) -> tuple[str, str]:

@@ -40,7 +40,7 @@ def test_every_exit_code_has_a_meaning_and_only_0_and_3_are_no_errors() -> None:
 
 @pytest.mark.parametrize("name", sorted(CLASSES))
 def test_an_error_survives_copying_and_pickling_whole(name: str) -> None:
-    error = CLASSES[name]("it broke", hint="mend it", where="a.yaml:7", tokens="some may fail")
+    error = CLASSES[name]("it broke", hint="mend it", where="a.yaml:7", impact="some may fail")
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(again) is type(error)
         assert vars(again) == vars(error)
@@ -54,9 +54,9 @@ def test_an_error_names_its_place_first() -> None:
 
 
 def test_an_error_says_what_it_means_for_the_tokens() -> None:
-    assert ConfigError("wrong", hint="h").tokens == UNCHANGED
-    assert ConfigError("wrong", hint="h", tokens="unknown").tokens == "unknown"
-    assert ConfigError("wrong", hint="h", tokens="").tokens == ""
+    assert ConfigError("wrong", hint="h").impact == UNCHANGED
+    assert ConfigError("wrong", hint="h", impact="unknown").impact == "unknown"
+    assert ConfigError("wrong", hint="h", impact="").impact == ""
 
 
 def test_an_error_without_a_next_step_can_t_be_made() -> None:

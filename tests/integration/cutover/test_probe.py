@@ -89,7 +89,7 @@ def test_a_missing_address_is_named_and_step_2_forbidden(start_emulator: StartEm
     assert "127.0.0.22 was never seen in 37 answers" in error.message
     assert "127.0.0.21" not in error.message
     assert error.hint.startswith("stop here, before step 2 (deploy add-new)")
-    assert "nothing was changed" in error.tokens
+    assert "nothing was changed" in error.impact
 
 
 def test_an_unexpected_address_is_named(start_emulator: StartEmulator) -> None:

@@ -355,7 +355,7 @@ def test_an_org_that_can_not_be_read_back_is_a_network_error(
     case.fault("http_503", "listMetadata", count=None)
     with pytest.raises(NetworkError) as caught:
         case.rollout.run()
-    assert caught.value.tokens == NOT_READ_BACK
+    assert caught.value.impact == NOT_READ_BACK
     assert case.sent == 1
     assert time_.seconds >= 30
 
@@ -370,7 +370,7 @@ def test_at_the_deadline_it_is_still_running(prepare: Prepare, time_: FakeTime) 
     assert caught.value.exit_code is ExitCode.STILL_RUNNING
     assert case.diary.ids[0] in caught.value.message
     assert caught.value.hint == f"sfcutover deployment wait {case.diary.ids[0]}"
-    assert caught.value.tokens == LANDS_LATER
+    assert caught.value.impact == LANDS_LATER
     assert 20 <= time_.seconds < 20.5
     assert operations(case.emulator, "cancelDeploy") == []
 
@@ -484,7 +484,7 @@ def test_a_list_that_does_not_take_twice_fails_and_says_what_is_missing(prepare:
     with pytest.raises(OperationFailedError, match="did not take") as caught:
         case.rollout.run()
     assert "missing 127.0.0.21, 127.0.0.22" in caught.value.message
-    assert "do not move traffic" in caught.value.tokens
+    assert "do not move traffic" in caught.value.impact
     assert case.sent == 2
 
 
@@ -524,7 +524,7 @@ def test_a_lost_list_is_told_as_an_outage(prepare: Prepare, time_: FakeTime) -> 
     time_.on_pause = lambda: case.emulator.put_component(SECURITY, SECURITY_NAME, wanted)
     with pytest.raises(OperationFailedError, match=r"missing 127\.0\.0\.22") as caught:
         case.rollout.run()
-    assert "127.0.0.22 should be on the list and isn't" in caught.value.tokens
+    assert "127.0.0.22 should be on the list and isn't" in caught.value.impact
 
 
 # Validation
@@ -544,7 +544,7 @@ def test_a_validation_that_fails_says_why(prepare: Prepare) -> None:
     case.fault("failed")
     with pytest.raises(OperationFailedError, match="UNKNOWN_EXCEPTION") as caught:
         case.rollout.run()
-    assert "nothing was changed" in caught.value.tokens
+    assert "nothing was changed" in caught.value.impact
 
 
 # Sessions
@@ -575,7 +575,7 @@ def test_a_session_that_can_not_be_renewed_leaves_the_way_on(prepare: Prepare) -
     with pytest.raises(AuthError, match="INVALID_SESSION_ID") as caught:
         case.rollout.run()
     assert f"sfcutover deployment wait {case.diary.ids[0]}" in caught.value.hint
-    assert caught.value.tokens == LANDS_LATER
+    assert caught.value.impact == LANDS_LATER
     assert case.sent == 1
 
 
@@ -613,7 +613,7 @@ def test_an_interrupt_while_sending_knows_no_id(prepare: Prepare) -> None:
         case.rollout.run()
     assert caught.value.deployment_id is None
     assert caught.value.exit_code is ExitCode.INTERRUPTED
-    assert caught.value.tokens == LANDS_LATER
+    assert caught.value.impact == LANDS_LATER
     assert case.sent == 1
     assert operations(case.emulator, "cancelDeploy") == []
 

@@ -235,7 +235,7 @@ def test_what_says_nothing_about_the_list_is_no_block(
     found = refusal(canaries)
     assert type(found) is error
     assert "did not succeed" in found.message
-    assert "nothing is proven or disproven" in found.tokens
+    assert "nothing is proven or disproven" in found.impact
     assert len(canaries.redeemed) == 1
 
 

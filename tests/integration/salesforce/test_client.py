@@ -433,5 +433,5 @@ def test_an_org_that_is_not_there_leaves_open_only_what_may_have_changed(
     }
     with pytest.raises(NetworkError) as caught:
         calls[operation]()
-    assert words in caught.value.tokens
+    assert words in caught.value.impact
     org.close()

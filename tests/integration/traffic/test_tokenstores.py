@@ -100,7 +100,7 @@ def test_a_new_token_that_the_file_can_t_take_is_kept_elsewhere(
     assert str(recovery) in str(caught.value)
     assert recovery.read_text().splitlines()[0] == grant.current
     assert stat.S_IMODE(recovery.stat().st_mode) == 0o600
-    assert "5Aep861" not in str(caught.value) + caught.value.hint + caught.value.tokens
+    assert "5Aep861" not in str(caught.value) + caught.value.hint + caught.value.impact
 
     grant.after = lambda: None
     (path / "inside").rmdir()
@@ -149,10 +149,10 @@ def test_a_put_that_keeps_failing_leaves_the_token_in_a_file(
         redeem_from(command_store(kept), endpoint, session)
     (recovery,) = recovery_files(state)
     assert str(recovery) in str(caught.value)
-    assert "old refresh token is void" in caught.value.tokens
+    assert "old refresh token is void" in caught.value.impact
     assert recovery.read_text().splitlines()[0] == grant.current
     assert stat.S_IMODE(recovery.stat().st_mode) == 0o600
-    told = "".join([str(caught.value), caught.value.hint, caught.value.tokens, *capfd.readouterr()])
+    told = "".join([str(caught.value), caught.value.hint, caught.value.impact, *capfd.readouterr()])
     assert "5Aep861" not in told
     assert kept.with_name("kept.calls").read_text() == "4"
     assert kept.read_text().strip() == FIRST
@@ -245,7 +245,7 @@ def test_a_token_that_can_be_kept_nowhere_is_called_lost(
     with pytest.raises(OperationFailedError, match="stored nowhere") as caught:
         store.write(NEW, replaced=Secret(FIRST))
     assert "No space left" in str(caught.value)
-    assert "this grant is lost" in caught.value.tokens
+    assert "this grant is lost" in caught.value.impact
     assert NEW.reveal() not in str(caught.value)
 
 

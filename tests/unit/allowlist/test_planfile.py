@@ -508,7 +508,7 @@ def test_an_error_is_what_its_schema_says(where: str | None) -> None:
         "schema": "sfcutover/error/1",
         "error": "it changed",
         "where": where,
-        "tokens": DriftError.tokens_default,
+        "tokens": DriftError.default_impact,
         "next": "look",
         "exit_code": 4,
     }

@@ -301,7 +301,7 @@ def test_what_did_not_pass_is_a_gate_that_did_not() -> None:
     assert rolled_back.message == f"the watch rolled back: {CANARY} failed, 2 times: blocked"
     assert "error 4 times in a row; " in unclear.message
     assert unclear.message.startswith(f"the watch could not tell: {CANARY}: ")
-    assert "nothing was rolled back" in unclear.tokens
+    assert "nothing was rolled back" in unclear.impact
 
 
 # What goes wrong on the way

@@ -40,7 +40,7 @@ def test_an_explanation_names_the_host_and_no_password() -> None:
     assert isinstance(error, NetworkError)
     assert "acme.example" in error.message
     assert "hunter2" not in str(error)
-    assert error.tokens == "safe"
+    assert error.impact == "safe"
 
 
 @pytest.mark.parametrize("url", ["https://[", "http://[::1", "https://", "", "ftp://127.0.0.1"])
