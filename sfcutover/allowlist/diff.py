@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from sfcutover.allowlist.component import Component, Field
-from sfcutover.allowlist.ranges import MAX_ADDRESSES, MAX_RANGES, IpRange, subtract
+from sfcutover.allowlist.ranges import MAX_ADDRESSES, MAX_RANGES, Allowlist, IpRange, subtract
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.util.document import Document
 
