@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sfcutover.allowlist.snapshot import Snapshot, read_baseline
     from sfcutover.allowlist.templates import Templates
     from sfcutover.config.cutover import Cutover, load_config
-    from sfcutover.cutover.deployment import Rollout, RolloutOptions
+    from sfcutover.cutover.rollout import Rollout, RolloutOptions
     from sfcutover.errors import ExitCode, SfcutoverError
     from sfcutover.salesforce.connection import Connection, connect
 

@@ -8,8 +8,8 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
 from sfcutover.cli.run import perform, require_runnable
 from sfcutover.cli.runs import find_run
-from sfcutover.cutover.controller import AlreadyClaimedError, RunController
 from sfcutover.cutover.progress import FORWARDS, Pause, RunProgress
+from sfcutover.cutover.runcontroller import AlreadyClaimedError, RunController
 from sfcutover.errors import Advice, Command, ConfigError, GateError
 from sfcutover.runs.store import Run, RunStore
 from sfcutover.util.processes import current_actor

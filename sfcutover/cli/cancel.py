@@ -8,9 +8,9 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
 from sfcutover.cli.run import require_runnable
 from sfcutover.cli.runs import find_run, view_for
-from sfcutover.cutover.controller import Permissions, RunController
-from sfcutover.cutover.following import failure_of_run, follow
 from sfcutover.cutover.progress import RunProgress
+from sfcutover.cutover.runcontroller import Permissions, RunController
+from sfcutover.cutover.runfollower import failure_of_run, follow
 from sfcutover.errors import Advice, Command, ConfigError
 from sfcutover.util.processes import current_actor
 

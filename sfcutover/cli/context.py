@@ -19,8 +19,8 @@ from sfcutover.cli.options import global_options, settings_of
 from sfcutover.config.cutover import Cutover, Target, load_config
 from sfcutover.cutover.context import CommandControl, StepContext
 from sfcutover.cutover.evidence import Evidence
-from sfcutover.cutover.shared import Connections, Probes
-from sfcutover.cutover.watchstate import RoundDocument
+from sfcutover.cutover.resources import Connections, Probes
+from sfcutover.cutover.watchtrigger import RoundDocument
 from sfcutover.errors import (
     Advice,
     Command,
@@ -32,9 +32,9 @@ from sfcutover.errors import (
     Text,
 )
 from sfcutover.output.console import Console, Settings, shown
-from sfcutover.output.progress import LineProgress, Status, progress_for
+from sfcutover.output.deployprogress import LineProgress, Status, progress_for
 from sfcutover.output.text import evidence_text, round_text
-from sfcutover.runs.events import CommandLog, Event
+from sfcutover.runs.event import CommandLog, Event
 from sfcutover.salesforce.connection import Connection, connect
 from sfcutover.util.secrets import log_to_stderr
 

@@ -31,7 +31,7 @@ from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy, plan_from_live
 from sfcutover.cutover.evidence import Evidence, read_evidence
-from sfcutover.cutover.permit import Gate, RemovalPermit, require_permit
+from sfcutover.cutover.removalgate import Gate, RemovalPermit, require_permit
 from sfcutover.cutover.supportcase import require_deployable
 from sfcutover.cutover.verify import ProofGate
 from sfcutover.errors import (

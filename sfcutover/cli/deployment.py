@@ -13,8 +13,8 @@ from sfcutover.cli.context import Invocation, pass_invocation
 from sfcutover.cli.options import global_options, wait_option
 from sfcutover.config.cutover import Target
 from sfcutover.errors import Advice, ConfigError, ExitCode, StillRunningError
+from sfcutover.output.deployprogress import Status, progress_for
 from sfcutover.output.json import print_document
-from sfcutover.output.progress import Status, progress_for
 from sfcutover.output.text import result_text
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import InterruptedWaitError

@@ -13,11 +13,11 @@ from sfcutover.cli.context import Invocation, at_terminal, pass_invocation, temp
 from sfcutover.cli.options import yes_option
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.alerts import announcement
-from sfcutover.cutover.controller import LEAVING_SECONDS, Permissions, RunController
-from sfcutover.cutover.following import failure_of_run, interruption_of_run
+from sfcutover.cutover.operator import announcement
 from sfcutover.cutover.progress import RunProgress
-from sfcutover.cutover.shared import SHUTDOWN_GUARD
+from sfcutover.cutover.resources import SHUTDOWN_GUARD
+from sfcutover.cutover.runcontroller import LEAVING_SECONDS, Permissions, RunController
+from sfcutover.cutover.runfollower import failure_of_run, interruption_of_run
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.workflow import PAUSES
 from sfcutover.errors import Advice, Command, ConfigError, DriftError

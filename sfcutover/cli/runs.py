@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import click
 
 from sfcutover.cli.context import Invocation, pass_invocation
-from sfcutover.cutover.following import View, failure_of_run, follow
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.rundocument import RunDocument, RunsDocument
+from sfcutover.cutover.runfollower import View, failure_of_run, follow
 from sfcutover.errors import Advice, InterruptedRunError
 from sfcutover.output.console import is_redrawn
 from sfcutover.output.events import JsonView, LineView

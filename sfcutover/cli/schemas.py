@@ -25,10 +25,10 @@ from sfcutover.cutover.probe import ProbeDocument
 from sfcutover.cutover.rundocument import RunsDocument
 from sfcutover.cutover.supportcase import CaseDocument, Confirmation
 from sfcutover.cutover.switch import SwitchDocument
-from sfcutover.cutover.watchstate import WatchDocument
+from sfcutover.cutover.watchtrigger import WatchDocument
 from sfcutover.output.json import ErrorDocument
 from sfcutover.output.report.report import ReportDocument
-from sfcutover.runs.events import EventDocument
+from sfcutover.runs.event import EventDocument
 from sfcutover.salesforce.results import DeployDocument, DeploymentDocument
 
 SCHEMAS: dict[str, type[BaseModel]] = {

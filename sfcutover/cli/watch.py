@@ -17,7 +17,7 @@ from sfcutover.cutover.rollback import restore
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.verify import redeem_once
 from sfcutover.cutover.watch import WatchEvidence, canaries_of, watch
-from sfcutover.cutover.watchstate import RoundDocument, WatchDocument, watch_failure
+from sfcutover.cutover.watchtrigger import RoundDocument, WatchDocument, watch_failure
 from sfcutover.errors import ExitCode, GateError
 from sfcutover.output.json import print_document
 

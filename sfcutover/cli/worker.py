@@ -8,7 +8,7 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
 from sfcutover.cli.run import require_runnable
 from sfcutover.cli.runs import open_store
-from sfcutover.cutover.controller import RunController
+from sfcutover.cutover.runcontroller import RunController
 from sfcutover.errors import ConfigError
 
 

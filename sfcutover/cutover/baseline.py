@@ -10,7 +10,7 @@ from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase, live_phase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.results import StepEvidence
+from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.salesforce.connection import Connection
 
 

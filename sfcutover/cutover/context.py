@@ -18,10 +18,10 @@ from typing import Protocol
 from sfcutover.allowlist.plan import Planner
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover, Target
-from sfcutover.cutover.results import Canceled, Problem, StepEvidence, StepResult
-from sfcutover.cutover.shared import Connections, Probes
+from sfcutover.cutover.resources import Connections, Probes
+from sfcutover.cutover.stepresult import Canceled, Problem, StepEvidence, StepResult
 from sfcutover.errors import LockLostError, OperationFailedError, SfcutoverError
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 from sfcutover.salesforce.connection import Connection
 from sfcutover.util.clock import Clock
 

@@ -17,10 +17,16 @@ from sfcutover.allowlist.phases import Phase, PhaseName, check_order
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.deployment import Rollout, RolloutOptions
-from sfcutover.cutover.permit import Gate, RemovalPermit, require_permit
-from sfcutover.cutover.results import StepEvidence
-from sfcutover.cutover.sent import NEVER_RECEIVED, PROGRESS, SENDING, SENT, SentDeployments
+from sfcutover.cutover.removalgate import Gate, RemovalPermit, require_permit
+from sfcutover.cutover.rollout import Rollout, RolloutOptions
+from sfcutover.cutover.sentdeployments import (
+    NEVER_RECEIVED,
+    PROGRESS,
+    SENDING,
+    SENT,
+    SentDeployments,
+)
+from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import (
     Advice,
     Command,

@@ -23,13 +23,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.alerts import notify, wait_for_approval
 from sfcutover.cutover.context import StepContext
-from sfcutover.cutover.results import StepResult
-from sfcutover.cutover.sampler import TrafficSampler
-from sfcutover.cutover.shared import SHUTDOWN_GUARD, Connections, Probes
-from sfcutover.cutover.steprunner import NO_ARGUMENTS, Flow, StepArguments, StepResults
-from sfcutover.cutover.steps import (
+from sfcutover.cutover.dispatch import (
     ACTIONS,
     RESTORE,
     execute_action,
@@ -37,11 +32,16 @@ from sfcutover.cutover.steps import (
     execute_step,
     parse_result,
 )
+from sfcutover.cutover.loginsampler import TrafficSampler
+from sfcutover.cutover.operator import notify, wait_for_approval
+from sfcutover.cutover.resources import SHUTDOWN_GUARD, Connections, Probes
+from sfcutover.cutover.stepresult import StepResult
+from sfcutover.cutover.steprunner import NO_ARGUMENTS, Flow, StepArguments, StepResults
 from sfcutover.cutover.switch import forget_switches
 from sfcutover.cutover.workflow import Workflow
 from sfcutover.errors import SfcutoverError, Text
 from sfcutover.runs.journal import BufferedJournal
-from sfcutover.runs.processes import ProcessLock
+from sfcutover.runs.processlock import ProcessLock
 from sfcutover.runs.store import (
     WORKFLOW_VERSION,
     Run,

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.cutover.observation import tries_needed
+from sfcutover.cutover.egressobservation import tries_needed
 from sfcutover.errors import Advice, Command, ConfigError, GateError, OperationFailedError
 from sfcutover.util.document import Document
 from sfcutover.util.files import write_durably

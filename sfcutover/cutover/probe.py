@@ -15,7 +15,7 @@ from pydantic import Field
 
 from sfcutover.allowlist.ranges import Address, IpRange, subtract
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.observation import (
+from sfcutover.cutover.egressobservation import (
     Observation,
     Progress,
     family_warnings,

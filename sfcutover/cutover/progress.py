@@ -10,13 +10,13 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 
 from sfcutover.cutover.deploy import DeployEvidence
-from sfcutover.cutover.results import StepResult
-from sfcutover.cutover.steps import parse_result
+from sfcutover.cutover.dispatch import parse_result
+from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
-from sfcutover.cutover.watchstate import RoundDocument
+from sfcutover.cutover.watchtrigger import RoundDocument
 from sfcutover.errors import Text
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 
 CANCELED = "canceled"
 _UNDECIDED = ("inconclusive", "later", "person")

@@ -14,9 +14,9 @@ from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.baseline import SnapshotEvidence
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, PhaseDeployment
-from sfcutover.cutover.results import StepResult
-from sfcutover.cutover.sent import SentDeployments
-from sfcutover.cutover.shared import SHUTDOWN_GUARD
+from sfcutover.cutover.resources import SHUTDOWN_GUARD
+from sfcutover.cutover.sentdeployments import SentDeployments
+from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.steprunner import (
     NO_ARGUMENTS,
     RETRY_SECONDS,

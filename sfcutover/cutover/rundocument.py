@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from sfcutover.cutover.progress import RunProgress, StepState
-from sfcutover.runs.events import moment_text
+from sfcutover.runs.event import moment_text
 from sfcutover.runs.store import Run
 from sfcutover.util.document import Document
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.cutover.evidence import Evidence
-from sfcutover.cutover.results import Problem, StepResult
+from sfcutover.cutover.stepresult import Problem, StepResult
 from sfcutover.errors import Command, Text
 from sfcutover.util.document import Document
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from sfcutover.config.traffic import Switch
 from sfcutover.config.values import secret_variables
 from sfcutover.cutover.context import StepContext
-from sfcutover.cutover.results import StepEvidence
+from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import ConfigError, InterruptedRunError
 from sfcutover.traffic.switch import (
     SWITCH_IMPACT,

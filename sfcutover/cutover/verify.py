@@ -12,19 +12,19 @@ from typing import Literal
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.ranges import Allowlist, subtract
 from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.cutover.addressproof import Verification, Verified, each_address
 from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.evidence import Evidence, Wanted, evidence_lists
-from sfcutover.cutover.permit import RemovalGate, RemovalPermit
 from sfcutover.cutover.probe import ProbeResult
-from sfcutover.cutover.refusals import BlockedError, refused
-from sfcutover.cutover.results import StepEvidence
+from sfcutover.cutover.redemptionerrors import BlockedError, refused
+from sfcutover.cutover.removalgate import RemovalGate, RemovalPermit
+from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.supportcase import Confirmations
-from sfcutover.cutover.verification import Verification, Verified, each_address
 from sfcutover.errors import GateError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.org import LoginHistory
 from sfcutover.traffic.canary import Canary
-from sfcutover.traffic.redemption import RedemptionOutcome
+from sfcutover.traffic.tokenanswer import RedemptionOutcome
 from sfcutover.util.clock import Clock
 
 _PROPAGATION_PAUSE = 1.0  # seconds between two tries whether a new address is let in

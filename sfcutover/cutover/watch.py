@@ -14,9 +14,9 @@ from sfcutover.config.cutover import Target
 from sfcutover.config.traffic import Watch
 from sfcutover.config.values import secret_variables
 from sfcutover.cutover.context import StepContext
-from sfcutover.cutover.results import StepEvidence
-from sfcutover.cutover.watcher import watch as watch_rounds
-from sfcutover.cutover.watchstate import (
+from sfcutover.cutover.stepresult import StepEvidence
+from sfcutover.cutover.watchrounds import watch as watch_rounds
+from sfcutover.cutover.watchtrigger import (
     CANARY,
     RoundDocument,
     WatchOutcome,
@@ -26,7 +26,7 @@ from sfcutover.cutover.watchstate import (
 from sfcutover.errors import LockLostError
 from sfcutover.traffic.canary import Canary
 from sfcutover.traffic.checks import checker_for
-from sfcutover.traffic.redemption import Redemption
+from sfcutover.traffic.tokenanswer import Redemption
 from sfcutover.util.clock import Clock
 
 _STARTED = "watch-begun"

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from itertools import chain, islice, repeat
 
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.alerts import announcement
 from sfcutover.cutover.baseline import StateEvidence
-from sfcutover.cutover.results import StepResult
+from sfcutover.cutover.operator import announcement
 from sfcutover.cutover.rollback import Rollback
+from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.steprunner import (
     Flow,
     RunCanceledError,

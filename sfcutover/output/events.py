@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
 from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.dispatch import ProbeEvidence
 from sfcutover.cutover.evidence import AddressEvidence
 from sfcutover.cutover.probe import SeenDocument
 from sfcutover.cutover.progress import CANCELED, RunProgress, buckets_of, result_of, round_of
-from sfcutover.cutover.results import Canceled, StepEvidence
-from sfcutover.cutover.sent import NEVER_RECEIVED, SENDING, SENT
-from sfcutover.cutover.steps import ProbeEvidence
+from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, SENDING, SENT
+from sfcutover.cutover.stepresult import Canceled, StepEvidence
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
 from sfcutover.errors import Command
 from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
 from sfcutover.output.text import PROOFS
-from sfcutover.runs.events import Event, EventDocument
+from sfcutover.runs.event import Event, EventDocument
 
 _QUIET = {SENDING, "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all

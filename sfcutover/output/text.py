@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sfcutover.cutover.evidence import Evidence
     from sfcutover.cutover.probe import ProbeResult
     from sfcutover.cutover.rundocument import RunDocument, RunStepDocument
-    from sfcutover.cutover.watchstate import RoundDocument
+    from sfcutover.cutover.watchtrigger import RoundDocument
     from sfcutover.salesforce.results import DeployResult, DeployTargetDocument
 
 _RUN_COLORS = {"done": "green", "failed": "red", "rolled-back": "red", "canceled": "yellow"}

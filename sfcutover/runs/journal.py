@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from sfcutover.runs.database import JOURNAL, RETRY_SECONDS, BackgroundThread, Database
-from sfcutover.runs.events import Event, event_of, event_row, select_events
+from sfcutover.runs.event import Event, event_of, event_row, select_events
 
 _KEPT_SECONDS = 600.0  # how long a buffered event is tried to be put on disk
 _READ_SECONDS = 5.0

@@ -17,9 +17,9 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
 from sfcutover.errors import Advice, Command, ConfigError, LockLostError
 from sfcutover.runs.database import JOURNAL, REQUESTS, RUNS, Database
-from sfcutover.runs.events import event_row
+from sfcutover.runs.event import event_row
 from sfcutover.runs.journal import Journal
-from sfcutover.runs.processes import Processes, ProcessLock
+from sfcutover.runs.processlock import Processes, ProcessLock
 from sfcutover.util.secrets import redact
 
 Kind = Literal["approve", "cancel"]

@@ -19,9 +19,9 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.salesforce.faults import UnknownIdError
 from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.results import DeployResult
+from sfcutover.salesforce.soapfaults import UnknownIdError
 from sfcutover.util.clock import Clock, next_interval
 
 LANDS_LATER = (

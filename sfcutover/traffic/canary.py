@@ -23,7 +23,7 @@ from sfcutover.errors import AuthError, ConfigError, InterruptedRunError
 from sfcutover.traffic.egress import Egress, echo_url_of, egress_of
 from sfcutover.traffic.helperprocess import HelperKilledError, HelperPool
 from sfcutover.traffic.proxy import ProxyUrl
-from sfcutover.traffic.redemption import (
+from sfcutover.traffic.tokenanswer import (
     Redemption,
     RedemptionOutcome,
     TokenEndpoint,

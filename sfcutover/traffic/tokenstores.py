@@ -22,7 +22,7 @@ from tenacity import (
 
 from sfcutover.config import traffic
 from sfcutover.errors import ConfigError, OperationFailedError
-from sfcutover.traffic.redemption import is_token
+from sfcutover.traffic.tokenanswer import is_token
 from sfcutover.util.files import (
     fingerprint,
     prove_writable,

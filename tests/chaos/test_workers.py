@@ -16,7 +16,7 @@ from sfcutover.config.values import Text
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.runs.database import Database
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 from sfcutover.runs.store import RunStore
 from tests.chaos.world import NEW, OLD, Fleet, World, fleet, wait_until, world
 from tests.real import postgres

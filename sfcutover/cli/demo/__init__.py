@@ -22,7 +22,7 @@ from sfcutover.errors import DEFAULT_CONFIG, ExitCode
 from sfcutover.output.console import Console, Settings, use_config
 from sfcutover.output.events import event_line
 from sfcutover.output.json import print_document
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 
 _OUTAGE = (
     "The outage is that of the customer who waited longest, with "

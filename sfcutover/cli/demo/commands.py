@@ -16,7 +16,7 @@ from typing import IO
 from pydantic import ValidationError
 
 from sfcutover.errors import ExitCode
-from sfcutover.runs.events import Event, EventDocument
+from sfcutover.runs.event import Event, EventDocument
 from sfcutover.util.document import Document
 
 TIMEOUT_SECONDS = 120.0  # then a command is killed; each takes far less

@@ -24,7 +24,7 @@ from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.runs.database import Database
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 from sfcutover.runs.store import RunStore
 from sfcutover.util.files import write_durably
 

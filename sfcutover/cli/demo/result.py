@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from sfcutover.cli.demo.commands import DemoCommandDocument
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 from sfcutover.util.document import Document
 
 Order = Literal["right", "wrong"]

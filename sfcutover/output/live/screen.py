@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 
 from sfcutover.allowlist.phases import Change, Side
 from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.addressproof import each_address
 from sfcutover.cutover.progress import BACK, Pause, RunProgress
-from sfcutover.cutover.verification import each_address
 from sfcutover.errors import Command
 from sfcutover.output.console import shown
 from sfcutover.output.live.lines import SPACE, Line, Picture, Span, Style, Weight
 from sfcutover.output.live.steps import step_lines
 from sfcutover.output.text import clock
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 
 NOTES = 4
 _SIDES: tuple[Side, ...] = ("old", "kept", "new", "other")

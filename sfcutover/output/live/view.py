@@ -17,7 +17,7 @@ from sfcutover.output.console import Settings, presentable
 from sfcutover.output.events import detail_text, event_line
 from sfcutover.output.live.lines import ASCII, Line, Picture, fitting, marks_for, shortened
 from sfcutover.output.live.screen import NOTES, screen
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 
 _INTERVAL = 0.2  # seconds between two pictures where nothing has happened
 _NOTED = (

@@ -10,17 +10,17 @@ from sfcutover.allowlist.ranges import IpRange
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.errors import Command
 from sfcutover.output.console import shown
-from sfcutover.output.report.evidence import (
+from sfcutover.output.report.lists import (
+    ReportPhaseDocument,
+    ReportTargetDocument,
+    external_changes,
+)
+from sfcutover.output.report.proofs import (
     ReportDeploymentDocument,
     ReportProofDocument,
     ReportWatchDocument,
     canary_share,
     named_by_history,
-)
-from sfcutover.output.report.lists import (
-    ReportPhaseDocument,
-    ReportTargetDocument,
-    external_changes,
 )
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timeline import has_rolled_back, traffic_moves

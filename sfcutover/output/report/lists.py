@@ -15,12 +15,12 @@ from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.evidence import list_hashes
-from sfcutover.cutover.results import StepEvidence
-from sfcutover.cutover.sent import NEVER_RECEIVED, SENDING, SENT
+from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, SENDING, SENT
+from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.output.report.rundata import Entry, RunData
 from sfcutover.output.report.timescale import clock
-from sfcutover.runs.events import moment_text
+from sfcutover.runs.event import moment_text
 from sfcutover.util.document import Document
 
 Holds = Literal["all", "some", "none"]

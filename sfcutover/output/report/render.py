@@ -12,8 +12,8 @@ from sfcutover.allowlist.diff import CapacityDocument, ComponentDiffDocument
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cutover.workflow import waves
 from sfcutover.output.report.chart import draw, full_height
-from sfcutover.output.report.evidence import CanaryDocument
 from sfcutover.output.report.lists import ReportPhaseDocument
+from sfcutover.output.report.proofs import CanaryDocument
 from sfcutover.output.report.report import Report, ReportDocument
 from sfcutover.output.report.timescale import (
     Bin,

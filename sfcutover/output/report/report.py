@@ -13,7 +13,14 @@ from sfcutover.cutover.progress import Pause, RunProgress
 from sfcutover.cutover.rundocument import RunDocument, RunState
 from sfcutover.errors import Advice, Command
 from sfcutover.output.console import shown
-from sfcutover.output.report.evidence import (
+from sfcutover.output.report.limitations import LIMITS, Limitations
+from sfcutover.output.report.lists import (
+    ReportPhaseDocument,
+    ReportTargetDocument,
+    phases,
+    targets,
+)
+from sfcutover.output.report.proofs import (
     CanaryDocument,
     ReportDeploymentDocument,
     ReportProofDocument,
@@ -22,13 +29,6 @@ from sfcutover.output.report.evidence import (
     deployments,
     proofs,
     watches,
-)
-from sfcutover.output.report.limitations import LIMITS, Limitations
-from sfcutover.output.report.lists import (
-    ReportPhaseDocument,
-    ReportTargetDocument,
-    phases,
-    targets,
 )
 from sfcutover.output.report.rundata import RunData, SettingsDocument
 from sfcutover.output.report.timeline import (
@@ -45,7 +45,7 @@ from sfcutover.output.report.timeline import (
 )
 from sfcutover.output.report.timescale import IdleTime, TimeScale
 from sfcutover.output.report.traffic import AddressDocument, AddressTraffic, seconds, traffic
-from sfcutover.runs.events import Event, moment_text
+from sfcutover.runs.event import Event, moment_text
 from sfcutover.util.document import Document
 
 _BINS = 200  # of the document; a chart has its own

@@ -15,10 +15,10 @@ from sfcutover.config.cutover import Cutover
 from sfcutover.config.traffic import Watch
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.progress import RunProgress, result_of
-from sfcutover.cutover.results import StepEvidence
 from sfcutover.cutover.rundocument import RunState, run_state
+from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.verify import VerifyEvidence
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 from sfcutover.runs.store import Request, Run, RunStore, cutover_of
 from sfcutover.util.document import Document
 

@@ -15,7 +15,7 @@ from sfcutover.output.events import event_text
 from sfcutover.output.report.lists import ReportPhaseDocument, found_phases
 from sfcutover.output.report.rundata import Entry, Found, RunData
 from sfcutover.output.report.timescale import IdleTime
-from sfcutover.runs.events import Event, moment_text
+from sfcutover.runs.event import Event, moment_text
 from sfcutover.runs.store import Request
 from sfcutover.util.document import Document
 

@@ -10,12 +10,12 @@ from functools import cached_property
 
 from sfcutover.allowlist.phases import Side
 from sfcutover.allowlist.ranges import IpRange
+from sfcutover.cutover.addressproof import each_address
 from sfcutover.cutover.baseline import SnapshotEvidence
 from sfcutover.cutover.progress import buckets_of
-from sfcutover.cutover.verification import each_address
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timescale import Bin
-from sfcutover.runs.events import moment_text
+from sfcutover.runs.event import moment_text
 from sfcutover.util.document import Document
 
 STATUSES = ("redeemed", "blocked", "other")

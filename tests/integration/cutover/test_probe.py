@@ -11,9 +11,9 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.cutover import observation
-from sfcutover.cutover import observation as families
-from sfcutover.cutover.observation import Observation, observe, tries_needed
+from sfcutover.cutover import egressobservation as families
+from sfcutover.cutover import egressobservation as observation
+from sfcutover.cutover.egressobservation import Observation, observe, tries_needed
 from sfcutover.cutover.probe import ProbeResult, judge, probe
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault

@@ -15,10 +15,10 @@ import yaml
 
 from sfcutover.config.cutover import load_config
 from sfcutover.cutover.context import CommandControl, StepContext
-from sfcutover.cutover.shared import Connections, Probes
+from sfcutover.cutover.resources import Connections, Probes
 from sfcutover.cutover.switch import switch
 from sfcutover.errors import ConfigError, ExitCode, InterruptedRunError, OperationFailedError
-from sfcutover.runs.events import CommandLog, Event
+from sfcutover.runs.event import CommandLog, Event
 from sfcutover.util.secrets import Secret
 
 SWITCHED = """\

@@ -11,7 +11,7 @@ import pytest
 
 from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.cutover.probe import probe
-from sfcutover.cutover.refusals import UndecidedError
+from sfcutover.cutover.redemptionerrors import UndecidedError
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario

@@ -9,12 +9,12 @@ from ipaddress import ip_address
 import requests
 
 from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
-from sfcutover.cutover.verification import Verification
+from sfcutover.cutover.addressproof import Verification
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.salesforce.org import LoginHistory, Org
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl
-from sfcutover.traffic.redemption import Redemption, TokenEndpoint
+from sfcutover.traffic.tokenanswer import Redemption, TokenEndpoint
 from sfcutover.util.secrets import Secret
 from tests.support import SECURITY, SECURITY_NAME, one_session
 

@@ -13,9 +13,9 @@ import pytest
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.errors import ConfigError, NetworkError, OperationFailedError
-from sfcutover.runs import processes as executors
+from sfcutover.runs import processlock as executors
 from sfcutover.runs.database import Database
-from sfcutover.runs.processes import ProcessLock
+from sfcutover.runs.processlock import ProcessLock
 from sfcutover.runs.store import Requests, RunOptions, RunStore, differences, fingerprint
 from sfcutover.util.secrets import Secret
 
@@ -162,7 +162,7 @@ def test_a_process_is_alive_while_it_holds_its_lock(store: RunStore, tmp_path: P
     code = (
         "import sys, time\n"
         "from sfcutover.runs.database import Database\n"
-        "from sfcutover.runs.processes import ProcessLock\n"
+        "from sfcutover.runs.processlock import ProcessLock\n"
         "from sfcutover.config.traffic import State\n"
         "from sfcutover.config.values import Text\n"
         "database = Database.open(State(url=Text(literal=sys.argv[1])))\n"

@@ -18,10 +18,10 @@ from sfcutover.errors import (
     OperationFailedError,
     SfcutoverError,
 )
-from sfcutover.salesforce.faults import OrgLockedError, UnknownIdError
 from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.results import DeployState
+from sfcutover.salesforce.soapfaults import OrgLockedError, UnknownIdError
 from sfcutover.util import http
 from tests.support import OpenConnection, StartEmulator, StartServer, answer, envelope, one_session
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from sfcutover.traffic import canary
-from sfcutover.traffic.redemption import TokenEndpoint
+from sfcutover.traffic.tokenanswer import TokenEndpoint
 from sfcutover.util.http import new_session
 from tests.integration.traffic.rotation import Grant, endpoint_at
 from tests.support import StartServer

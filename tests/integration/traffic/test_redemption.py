@@ -18,7 +18,7 @@ from urllib3.util import Retry
 from sfcutover.emulator.faults import Fault
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl
-from sfcutover.traffic.redemption import (
+from sfcutover.traffic.tokenanswer import (
     MAX_ANSWER_BYTES,
     Redemption,
     RedemptionOutcome,
@@ -205,7 +205,7 @@ def test_a_proxy_that_is_not_there_is_a_proxy_s_failure(scheme: str, url: str) -
 
 
 def test_a_proxy_that_says_nothing_has_not_got_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sfcutover.traffic.redemption.CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("sfcutover.traffic.tokenanswer.CONNECT_SECONDS", 0.1)
     ended = threading.Event()
 
     def talk(connection: socket.socket) -> None:
@@ -269,7 +269,7 @@ def receive_form(connection: socket.socket) -> bytes:
 def test_an_answer_that_does_not_come_is_lost(
     session: requests.Session, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sfcutover.traffic.redemption.READ_SECONDS", 0.1)
+    monkeypatch.setattr("sfcutover.traffic.tokenanswer.READ_SECONDS", 0.1)
     ended = threading.Event()
 
     def wait(_: BaseHTTPRequestHandler) -> None:

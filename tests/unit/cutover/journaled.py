@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from sfcutover.cutover.progress import RunProgress
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 
 JOURNALS = Path(__file__).parent / "journals"
 RUN = "emulated-cutover.1"

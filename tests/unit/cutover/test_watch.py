@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfcutover.config.traffic import Watch
-from sfcutover.cutover.watcher import watch
-from sfcutover.cutover.watchstate import (
+from sfcutover.cutover.watchrounds import watch
+from sfcutover.cutover.watchtrigger import (
     CANARY,
     WatchOutcome,
     WatchPlan,
@@ -20,7 +20,7 @@ from sfcutover.cutover.watchstate import (
 )
 from sfcutover.errors import ConfigError, ExitCode, GateError, InterruptedRunError
 from sfcutover.traffic.checks import CheckResult, Verdict
-from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
 from sfcutover.util.secrets import Secret
 from tests.unit.cutover.watching import NOON, Watching

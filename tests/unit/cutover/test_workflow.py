@@ -11,8 +11,8 @@ import yaml
 
 from sfcutover.config.cutover import Cutover, load_config
 from sfcutover.cutover.deploy import DeployEvidence
-from sfcutover.cutover.removal import RestoredEvidence
-from sfcutover.cutover.results import StepResult
+from sfcutover.cutover.remove import RestoredEvidence
+from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.steprunner import (
     NO_ARGUMENTS,
     Flow,
@@ -23,7 +23,7 @@ from sfcutover.cutover.steprunner import (
 from sfcutover.cutover.workflow import Workflow
 from sfcutover.errors import Text
 from sfcutover.traffic.switch import DRAIN_SECONDS
-from tests.unit.cutover.results import CANCELED, deployed, problem, verified
+from tests.unit.cutover.stepresults import CANCELED, deployed, problem, verified
 
 GOOD: dict[str, StepResult] = {"verify": verified()}
 

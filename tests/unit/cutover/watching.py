@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from sfcutover.cutover.watcher import watch
-from sfcutover.cutover.watchstate import CANARY, WatchOutcome, WatchPlan, WatchResult, WatchRound
+from sfcutover.cutover.watchrounds import watch
+from sfcutover.cutover.watchtrigger import CANARY, WatchOutcome, WatchPlan, WatchResult, WatchRound
 from sfcutover.traffic.checks import Checker, CheckResult, Verdict
-from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
 from tests.support import FakeTime
 
 T = TypeVar("T")

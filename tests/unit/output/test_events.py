@@ -16,7 +16,7 @@ from sfcutover.output.events import (
     event_text,
     is_alarming,
 )
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 from tests.unit.cutover.journaled import RUN, Story, events_of, problem_document
 
 TIMESTAMPED = re.compile(r"(warning: )?\d\d:\d\d:\d\dZ \S.*")

@@ -27,7 +27,7 @@ from sfcutover.cli.demo.result import (
     phase_at,
 )
 from sfcutover.cli.demo.scenario import FAULTS, NO_FAULT
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 
 
 def ended(exit_code: int) -> DemoCommandDocument:

@@ -7,7 +7,7 @@ from rich.console import Console
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.output.console import Settings
 from sfcutover.output.live.view import LiveView
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 from tests.unit.cutover.journaled import Story, events_of
 from tests.unit.output.terminal import Terminal
 

@@ -13,9 +13,9 @@ from sfcutover.allowlist.phases import PhaseName
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.cutover.evidence import AddressEvidence, Evidence, list_hashes
-from sfcutover.cutover.watchstate import LookDocument, RoundDocument
+from sfcutover.cutover.watchtrigger import LookDocument, RoundDocument
 from sfcutover.output.report.rundata import RunData
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 from sfcutover.runs.store import Request, Run, RunOptions
 from tests.support import SECURITY, SECURITY_NAME, SECURITY_PATH
 from tests.unit.cutover.journaled import problem_document, recorded_evidence

@@ -12,7 +12,7 @@ from sfcutover.errors import (
     OperationFailedError,
     SfcutoverError,
 )
-from sfcutover.salesforce.faults import OrgLockedError, UnknownIdError, fault_error, local_code
+from sfcutover.salesforce.soapfaults import OrgLockedError, UnknownIdError, fault_error, local_code
 
 
 @pytest.mark.parametrize(

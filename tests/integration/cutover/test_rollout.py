@@ -15,8 +15,8 @@ import pytest
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cutover.deployment import NOT_READ_BACK, Rollout, RolloutOptions
-from sfcutover.cutover.permit import RemovalPermit as Clearance
+from sfcutover.cutover.removalgate import RemovalPermit as Clearance
+from sfcutover.cutover.rollout import NOT_READ_BACK, Rollout, RolloutOptions
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import (

@@ -21,18 +21,18 @@ from sfcutover.cutover.deploy import (
     UnknownFateError,
     deploy,
 )
-from sfcutover.cutover.deployment import Rollout, RolloutOptions
-from sfcutover.cutover.permit import RemovalPermit
+from sfcutover.cutover.removalgate import RemovalPermit
+from sfcutover.cutover.resources import Connections, Probes
 from sfcutover.cutover.rollback import restore
-from sfcutover.cutover.sent import PROGRESS, SENDING, SENT
-from sfcutover.cutover.shared import Connections, Probes
+from sfcutover.cutover.rollout import Rollout, RolloutOptions
+from sfcutover.cutover.sentdeployments import PROGRESS, SENDING, SENT
 from sfcutover.cutover.verify import ProofGate
 from sfcutover.cutover.watch import watch
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import LockLostError, NetworkError
 from sfcutover.runs.database import Database
 from sfcutover.runs.journal import BufferedJournal, Journal
-from sfcutover.runs.processes import Processes, ProcessLock
+from sfcutover.runs.processlock import Processes, ProcessLock
 from sfcutover.runs.store import Requests, RunControl
 from tests.chaos.world import NEW, OLD, World, world
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sfcutover.config.traffic import Verify
 from sfcutover.errors import ConfigError
-from sfcutover.traffic.redemption import (
+from sfcutover.traffic.tokenanswer import (
     Redemption,
     RedemptionOutcome,
     TokenEndpoint,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.errors import Advice, Command, GateError, NetworkError, SfcutoverError
-from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
 
 _INCONCLUSIVE = (
     RedemptionOutcome.PROXY_FAILURE,

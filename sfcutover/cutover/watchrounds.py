@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
-from sfcutover.cutover.watchstate import (
+from sfcutover.cutover.watchtrigger import (
     WatchOutcome,
     WatchPlan,
     WatchResult,
@@ -26,7 +26,7 @@ from sfcutover.cutover.watchstate import (
 )
 from sfcutover.errors import SfcutoverError
 from sfcutover.traffic.checks import Checker, CheckResult, Verdict
-from sfcutover.traffic.redemption import Redemption
+from sfcutover.traffic.tokenanswer import Redemption
 from sfcutover.util.clock import Clock
 
 

@@ -11,14 +11,14 @@ from dataclasses import replace
 from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployEvidence
-from sfcutover.cutover.results import Problem, StepEvidence, StepResult
 from sfcutover.cutover.rollback import restore_until_done
-from sfcutover.cutover.sent import SentDeployments
+from sfcutover.cutover.sentdeployments import SentDeployments
+from sfcutover.cutover.stepresult import Problem, StepEvidence, StepResult
 from sfcutover.cutover.steprunner import Execute, StepArguments
 from sfcutover.cutover.verify import RedeemEvidence
 from sfcutover.cutover.watch import WatchEvidence
-from sfcutover.cutover.watchstate import WatchOutcome, watch_failure
-from sfcutover.runs.events import Event
+from sfcutover.cutover.watchtrigger import WatchOutcome, watch_failure
+from sfcutover.runs.event import Event
 
 REMOVE_TRIES = 3
 PROVE_OLD_SECONDS = (1.0, 3.0, 9.0)  # a restored list may take a while to reach every server

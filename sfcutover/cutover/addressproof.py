@@ -17,16 +17,16 @@ from typing import Protocol
 import requests
 
 from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
+from sfcutover.cutover.egressobservation import hidden_probability, tries_needed
 from sfcutover.cutover.evidence import AddressEvidence, Proof
-from sfcutover.cutover.observation import hidden_probability, tries_needed
 from sfcutover.cutover.probe import ProbeResult, probe
-from sfcutover.cutover.refusals import blocked, not_listed, refused
+from sfcutover.cutover.redemptionerrors import blocked, not_listed, refused
 from sfcutover.errors import GateError, NetworkError, SfcutoverError
 from sfcutover.salesforce.org import RESTRICTED, SUCCESS, Login
 from sfcutover.traffic.egress import Egress, ask_echo
 from sfcutover.traffic.proxy import ProxySession
 from sfcutover.traffic.proxyerrors import EgressError
-from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
 
 _TURNS = 10  # rounds of the echo; addresses at random look like turns less than once in 10**5
 Redeem = Callable[[requests.Session], Redemption]

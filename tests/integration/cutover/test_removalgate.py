@@ -12,7 +12,7 @@ import pytest
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.evidence import AddressEvidence, Evidence, Wanted, evidence_lists
-from sfcutover.cutover.permit import RemovalGate
+from sfcutover.cutover.removalgate import RemovalGate
 from sfcutover.cutover.verify import TargetVerification
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import GateError, NetworkError

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import SerializeAsAny
 
-from sfcutover.cutover.refusals import BlockedError, StillInUseError, UndecidedError
+from sfcutover.cutover.redemptionerrors import BlockedError, StillInUseError, UndecidedError
 from sfcutover.errors import (
     Advice,
     AuthError,
@@ -19,7 +19,7 @@ from sfcutover.errors import (
     Text,
 )
 from sfcutover.salesforce.deployer import InterruptedWaitError
-from sfcutover.salesforce.faults import OrgLockedError
+from sfcutover.salesforce.soapfaults import OrgLockedError
 from sfcutover.traffic.switch import SwitchNotRunError
 from sfcutover.util.document import Document
 from sfcutover.util.secrets import redact

@@ -18,7 +18,7 @@ from sfcutover.errors import (
     Text,
 )
 from sfcutover.runs.database import BackgroundThread
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 from sfcutover.runs.journal import Journal
 from sfcutover.runs.store import ROLLED_BACK, Run, RunStore
 

@@ -13,7 +13,7 @@ from sfcutover.allowlist.diff import ReadBack, read_back
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cutover.permit import RemovalPermit, require_permit
+from sfcutover.cutover.removalgate import RemovalPermit, require_permit
 from sfcutover.errors import (
     Advice,
     Command,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.cutover.alerts import AlertEvidence, alert
 from sfcutover.cutover.baseline import (
     RecordedBaseline,
     SnapshotEvidence,
@@ -15,11 +14,12 @@ from sfcutover.cutover.baseline import (
 )
 from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy, plan_from_live
+from sfcutover.cutover.operator import AlertEvidence, alert
 from sfcutover.cutover.probe import ProbeDocument, probe_egress
-from sfcutover.cutover.refusals import UndecidedError
-from sfcutover.cutover.removal import RestoredEvidence, remove_and_watch
-from sfcutover.cutover.results import Canceled, StepEvidence, StepResult
+from sfcutover.cutover.redemptionerrors import UndecidedError
+from sfcutover.cutover.remove import RestoredEvidence, remove_and_watch
 from sfcutover.cutover.rollback import restore, restore_until_done
+from sfcutover.cutover.stepresult import Canceled, StepEvidence, StepResult
 from sfcutover.cutover.steprunner import Execute, StepArguments
 from sfcutover.cutover.switch import SwitchEvidence, switch
 from sfcutover.cutover.verify import (
@@ -31,7 +31,7 @@ from sfcutover.cutover.verify import (
     verify,
 )
 from sfcutover.cutover.watch import WatchEvidence, watch
-from sfcutover.cutover.watchstate import watch_failure
+from sfcutover.cutover.watchtrigger import watch_failure
 from sfcutover.traffic.canary import Canary
 
 REMOVE_AND_WATCH = "remove-and-watch"

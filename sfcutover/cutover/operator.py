@@ -9,8 +9,8 @@ from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.cutover import Cutover
 from sfcutover.config.values import secret_variables
 from sfcutover.cutover.context import CancelRequested, StepContext
-from sfcutover.cutover.results import StepEvidence
-from sfcutover.cutover.shared import SHUTDOWN_GUARD
+from sfcutover.cutover.resources import SHUTDOWN_GUARD
+from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import Advice, Command, Text, written
 from sfcutover.runs.store import Requests
 from sfcutover.util.processes import child_environment, run_in_group

@@ -11,13 +11,13 @@ import yaml
 
 from sfcutover.config.cutover import load_config
 from sfcutover.cutover.context import CommandControl, StepContext, TargetContext
-from sfcutover.cutover.removal import REMOVE_TRIES, remove_and_watch
-from sfcutover.cutover.results import StepResult
-from sfcutover.cutover.shared import Connections, Probes
+from sfcutover.cutover.remove import REMOVE_TRIES, remove_and_watch
+from sfcutover.cutover.resources import Connections, Probes
+from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.steprunner import NO_ARGUMENTS, StepArguments
-from sfcutover.cutover.watchstate import WatchOutcome
-from sfcutover.runs.events import CommandLog
-from tests.unit.cutover.results import CANCELED, deployed, problem, redeemed, watched
+from sfcutover.cutover.watchtrigger import WatchOutcome
+from sfcutover.runs.event import CommandLog
+from tests.unit.cutover.stepresults import CANCELED, deployed, problem, redeemed, watched
 
 ROLLED_BACK = watched(WatchOutcome.ROLLED_BACK, "blocked twice")
 PASSED = watched(WatchOutcome.PASSED)

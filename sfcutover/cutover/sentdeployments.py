@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.context import Memory
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 
 SENDING = "deployment-sending"
 SENT = "deployment-sent"

@@ -13,10 +13,10 @@ from typing import Protocol
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.cutover.addressproof import History
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.evidence import Evidence, Wanted, check_evidence
-from sfcutover.cutover.refusals import StillInUseError
-from sfcutover.cutover.verification import History
+from sfcutover.cutover.redemptionerrors import StillInUseError
 from sfcutover.errors import Advice, Command, GateError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.util.clock import Clock

@@ -14,7 +14,7 @@ from sfcutover.cutover.verify import RedeemEvidence, VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timescale import clock, timestamp
-from sfcutover.runs.events import Event, moment_text
+from sfcutover.runs.event import Event, moment_text
 from sfcutover.salesforce.results import ResultDocument
 from sfcutover.util.document import Document
 

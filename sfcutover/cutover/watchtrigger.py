@@ -17,7 +17,7 @@ from pydantic import Field
 
 from sfcutover.errors import Advice, Command, GateError, InterruptedRunError
 from sfcutover.traffic.checks import CheckResult, Verdict
-from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
 from sfcutover.util.document import Document
 
 if TYPE_CHECKING:

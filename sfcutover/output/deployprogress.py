@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 from sfcutover.output.console import Settings, is_redrawn, presentable, to_stderr
-from sfcutover.runs.events import Event
+from sfcutover.runs.event import Event
 from sfcutover.salesforce.results import DeployResult
 
 if TYPE_CHECKING:

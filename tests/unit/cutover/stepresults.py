@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.evidence import Evidence
-from sfcutover.cutover.results import Canceled, Problem, StepEvidence, StepResult
+from sfcutover.cutover.stepresult import Canceled, Problem, StepEvidence, StepResult
 from sfcutover.cutover.verify import RedeemEvidence, VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
-from sfcutover.cutover.watchstate import WatchOutcome
+from sfcutover.cutover.watchtrigger import WatchOutcome
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CANCELED = StepResult(evidence=Canceled())

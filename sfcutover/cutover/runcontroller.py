@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.following import View, follow
-from sfcutover.cutover.shared import SHUTDOWN_GUARD
+from sfcutover.cutover.resources import SHUTDOWN_GUARD
+from sfcutover.cutover.runfollower import View, follow
 from sfcutover.errors import Advice, Command, ConfigError, GateError, StillRunningError, Text
-from sfcutover.runs.processes import ProcessLock, Role
+from sfcutover.runs.processlock import ProcessLock, Role
 from sfcutover.runs.store import (
     DONE,
     WORKFLOW_VERSION,
