@@ -64,7 +64,7 @@ _MODULES = {
     "allowlist.snapshot": ("Snapshot", "read_baseline"),
     "allowlist.templates": ("Templates",),
     "config.cutover": ("Cutover", "load_config"),
-    "cutover.deployment": ("Rollout", "RolloutOptions"),
+    "cutover.rollout": ("Rollout", "RolloutOptions"),
     "errors": ("ExitCode", "SfcutoverError"),
     "salesforce.connection": ("Connection", "connect"),
 }

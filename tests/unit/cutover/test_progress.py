@@ -124,7 +124,7 @@ def test_approving_does_not_make_a_failed_step_done(story: Story) -> None:
 
 def test_nothing_is_under_way_in_a_run_that_has_ended(story: Story) -> None:
     story.pause("switch", reason="switch")
-    story.tell("run-ended", outcome="canceled", exit_code=9, message="m", impact="t", next="n")
+    story.tell("run-ended", outcome="canceled", exit_code=9, message="m", tokens="t", next="n")
     assert not story.progress.running()
     assert story.progress.steps["switch", None].problem == "canceled"
     assert story.progress.pause is None
