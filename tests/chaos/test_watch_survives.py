@@ -150,7 +150,7 @@ def test_a_run_does_not_remove_what_an_operator_has_restored(tmp_path: Path) -> 
         assert code == 0, out
         code, out = here.call("run", "--yes")
         assert code == 4, out
-        assert "or somebody has put them back since" in out
+        assert "or another user has restored them since" in out
         assert "this run moves no traffic" in out
         assert has_both(here)
         code, out = here.call("run", "--yes")  # a new run
