@@ -79,12 +79,12 @@ def view_for(invocation: Invocation) -> Iterator[View]:
 
 
 def _follow(invocation: Invocation, store: RunStore, run: Run) -> None:
-    def nobody() -> bool:
+    def is_left() -> bool:
         return not store.executors.alive(run.cutover)
 
     try:
         with view_for(invocation) as view:
-            progress = follow(store, run.id, view, leave=False, nobody=nobody)
+            progress = follow(store, run.id, view, leave=False, is_left=is_left)
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"interrupted; {run.id} is followed no longer, and goes on as it did",

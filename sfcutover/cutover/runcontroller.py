@@ -1,4 +1,4 @@
-"""A run in this process: begun or gone on with, followed, and left where it can be gone on with."""
+"""A run in this process: started or resumed, followed, and left where it can be resumed."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from sfcutover.runs.store import (
 from sfcutover.util.processes import current_actor
 
 _LOOK_SECONDS = 0.1
-LEAVING_SECONDS = 20.0  # so long a process that leaves finishes what must not be cut off
+LEAVING_SECONDS = 20.0  # how long a process that leaves finishes what must not be cut off
 _UNTOUCHED = "this command changed nothing; the run goes on as it did"
 _WAITS = "the run waits; the lists are as it left them"
 
 
 class AlreadyClaimedError(StillRunningError):
-    """Two wanted to go on with a run at once."""
+    """Another process resumed the run first."""
 
 
 @dataclass(frozen=True)
 class Permissions:
-    """What a person has said beforehand.
+    """What the operator allows beforehand.
 
-    accept_changes: go on with another cutover.yaml. again: start anew, although the cutover is
+    accept_changes: resume with another cutover.yaml. again: start anew, although the cutover is
     done, or runs were rolled back in a row.
     """
 
@@ -52,7 +52,7 @@ class Permissions:
 
 @dataclass(frozen=True)
 class RunController:
-    """The runs of one cutover, as this process may perform them."""
+    """The runs of one cutover, as this process may execute them."""
 
     cutover: Cutover
     store: RunStore

@@ -1,4 +1,4 @@
-"""A run, followed as it goes: by the process that performs it, or by one that looks on."""
+"""Following a run, in the process that executes it or in another, and what a command ends with."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from sfcutover.runs.event import Event
 from sfcutover.runs.journal import Journal
 from sfcutover.runs.store import ROLLED_BACK, Run, RunStore
 
-GIVE_UP_SECONDS = 600.0  # so long a process keeps trying to put addresses back
-_LOOK_SECONDS = 0.1
-_LOOKS_FOR_NOBODY = 20
+GIVE_UP_SECONDS = 600.0  # how long a process keeps trying to restore addresses
+_POLL_SECONDS = 0.1
+_POLLS_PER_CHECK = 20  # whether a process still executes the run
 
 
 class View(Protocol):
@@ -51,49 +51,49 @@ def follow(
     *,
     leave: bool,
     check: Callable[[], None] | None = None,
-    nobody: Callable[[], bool] = lambda: False,
+    is_left: Callable[[], bool] = lambda: False,
     since: int = 0,
 ) -> RunProgress:
-    """Show a run until it has ended, or with leave, until it waits for a person.
+    """Show a run until it has ended, or with leave, until it waits for the operator.
 
-    check: of the process that performs it: raises why it can't go on. A database that is away
+    check: of the process that executes it: raises why it can't continue. A database that is away
     then ends nothing, as a list may be watched meanwhile. A rollback that fails is left after
-    10 minutes. nobody: of a process that only looks on: True if nobody performs it any more.
-    since: the event behind which something is news; a log holds what was before it already.
+    10 minutes. is_left: of another process: True if no process executes the run any more.
+    since: the last event that was shown before; a log holds what is older already.
     Raises what reading raises.
     """
-    journal, progress, seq, looks = store.journal(run), RunProgress(), 0, 0
-    paged_at: float | None = None
-    lane = None if check is None else BackgroundThread("journal")
+    journal, progress, seq, polls = store.journal(run), RunProgress(), 0, 0
+    alerted_at: float | None = None
+    thread = None if check is None else BackgroundThread("journal")
     while True:
-        for event in _read(journal, seq, lane):
+        for event in _read(journal, seq, thread):
             seq = event.seq
             progress.apply(event)
             if event.seq > since or view.whole:
                 view.show(event, progress)
-            if event.kind == "page" and paged_at is None:
-                paged_at = time.monotonic()
+            if event.kind == "page" and alerted_at is None:
+                alerted_at = time.monotonic()
         view.tick(progress)
         if check is not None:
             check()
-        given_up = paged_at is not None and time.monotonic() > paged_at + GIVE_UP_SECONDS
+        given_up = alerted_at is not None and time.monotonic() > alerted_at + GIVE_UP_SECONDS
         if progress.ended or given_up or (leave and _waits(store, run, progress)):
             return progress
-        looks += 1
-        if looks % _LOOKS_FOR_NOBODY == 0 and nobody():
+        polls += 1
+        if polls % _POLLS_PER_CHECK == 0 and is_left():
             return progress
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
-def _read(journal: Journal, seq: int, lane: BackgroundThread | None) -> list[Event]:
-    """lane: of a process that goes on whatever the database does, and obeys Ctrl-C."""
-    if lane is None:
+def _read(journal: Journal, seq: int, thread: BackgroundThread | None) -> list[Event]:
+    """thread: of a process that continues whatever the database does, and obeys Ctrl-C."""
+    if thread is None:
         return journal.read(seq)
-    return lane.do(lambda: journal.read(seq)) or []
+    return thread.do(lambda: journal.read(seq)) or []
 
 
 def _waits(store: RunStore, run: str, progress: RunProgress) -> bool:
-    """True if the run waits, and nobody has said anything yet."""
+    """True if the run waits, and neither an approval nor a cancellation has come yet."""
     if progress.pause is None:
         return False
     requests = store.requests(run)
@@ -149,12 +149,12 @@ def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
 
 
 def lists_at_risk(progress: RunProgress) -> list[str]:
-    """The targets whose old addresses are off the list, or may be, and nobody has watched it
-    to the end, or put them back."""
-    begun = [each.target or "" for each in progress.of_step("remove-old")]
+    """The targets whose old addresses are off the list, or may be, and which were neither
+    watched to the end nor restored."""
+    started = [each.target or "" for each in progress.of_step("remove-old")]
     safe = [*progress.of_step("watch"), *progress.of_step("restore-old")]
     settled = {each.target for each in safe if each.mark == "done"}
-    return [name for name in begun if name not in settled]
+    return [name for name in started if name not in settled]
 
 
 def _meanwhile(progress: RunProgress) -> str:
