@@ -31,7 +31,7 @@ def test_it_proves_each_address_and_says_how(ready: Desk) -> None:
     assert result.code == 0
     assert "packaging: new egress proven" in result.out
     assert f"ok  {NEW[0]}  1 redeemed" in result.out
-    assert "= 2 redemptions; proof: the org's own LoginHistory" in result.out
+    assert "= 2 redemptions; proof: the org's LoginHistory" in result.out
     assert {one.source for one in ready.emulator.redemptions} == set(NEW)
     assert lists_held(ready, *OLD)
 

@@ -166,11 +166,6 @@ def test_a_rollback_cancels_a_pending_removal(open_world: OpenWorld) -> None:
     assert here.live == {*OLD, *NEW}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="B: rollback --to baseline finds nothing to remove while add-new is pending",
-)
 def test_a_rollback_waits_for_what_can_still_land(open_world: OpenWorld) -> None:
     here = open_world(deploy_seconds=10)
     code, out = here.call("deploy", "add-new", "--yes", "--async")
