@@ -31,7 +31,7 @@ from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy, plan_from_live
 from sfcutover.cutover.evidence import Evidence, read_evidence
-from sfcutover.cutover.removalgate import Gate, RemovalPermit, require_permit
+from sfcutover.cutover.removalgate import Gate, RemovalPermit, unproven
 from sfcutover.cutover.supportcase import require_deployable
 from sfcutover.cutover.verify import ProofGate
 from sfcutover.errors import (
@@ -282,7 +282,7 @@ class CommandGate:
     ) -> RemovalPermit:
         """Raises GateError, and what verifying raises."""
         if context.cutover.verify is None:
-            require_permit(phase, None)
+            raise unproven(phase)
         proof = self._proof(context.target.name)
         if proof is None:
             context.note("verifying before anything is removed")

@@ -17,7 +17,7 @@ from sfcutover.allowlist.phases import Phase, PhaseName, check_order
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.removalgate import Gate, RemovalPermit, require_permit
+from sfcutover.cutover.removalgate import Gate, RemovalPermit, unproven
 from sfcutover.cutover.rollout import Rollout, RolloutOptions
 from sfcutover.cutover.sentdeployments import (
     NEVER_RECEIVED,
@@ -40,7 +40,7 @@ from sfcutover.errors import (
 )
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.results import DeployResult, ResultDocument
-from sfcutover.util.clock import Clock, next_interval
+from sfcutover.util.clock import Clock
 
 RECEIVING_SECONDS = 3.0  # how long a request of a process that died may still be on its way
 
@@ -79,9 +79,9 @@ class Operator(Protocol):
         """What the deploy is about to change."""
 
     def confirm(self, target: str, phase: Phase) -> bool:
-        """True if somebody was asked and consents, False if nobody need be asked.
+        """True for a yes, False where no question is needed.
 
-        Raises InterruptedRunError for a no, ConfigError where a question has no answer.
+        Raises InterruptedRunError for a no, ConfigError where a question can't be answered.
         """
 
 
@@ -203,11 +203,9 @@ class PhaseDeployment:
 
     def _permitted(self, planned: PlannedPhase) -> RemovalPermit:
         self._require_first()
-        gate = self.options.gate
-        if gate is None:
-            require_permit(self.phase, None)
-            raise AssertionError("a phase that removes needs a permit")
-        permit = gate.permit(self.context, self.connection, self.phase, planned.start)
+        if self.options.gate is None:
+            raise unproven(self.phase)
+        permit = self.options.gate.permit(self.context, self.connection, self.phase, planned.start)
         self.context.require_not_canceled()
         return permit
 
@@ -306,12 +304,9 @@ class PhaseDeployment:
             self.context.tell(NEVER_RECEIVED, phase=self.phase.value)
 
     def _newer_than(self, before: str | None) -> list[str] | None:
-        clock = Clock()
-        started = clock.now()
-        newer = self.connection.deployer.find_newer(before)
-        while not newer and (elapsed := clock.now() - started) <= RECEIVING_SECONDS:
-            clock.pause(next_interval(elapsed))
-            newer = self.connection.deployer.find_newer(before)
+        for _ in Clock().polls(RECEIVING_SECONDS):
+            if newer := self.connection.deployer.find_newer(before):
+                break
         return newer
 
     def _evidence(

@@ -46,10 +46,14 @@ def require_permit(phase: Phase, permit: RemovalPermit | None) -> None:
 
     Adding never needs one.
     """
-    if not phase.removes or (permit is not None and permit.phase is phase):
-        return
+    if phase.removes and (permit is None or permit.phase is not phase):
+        raise unproven(phase)
+
+
+def unproven(phase: Phase) -> GateError:
+    """The error of a removal that no gate has permitted."""
     proof = "each new address" if phase is Phase.REMOVE_OLD else "the old egress"
-    raise GateError(
+    return GateError(
         f"{phase} is refused: no redemption has proven {proof}",
         hint=Advice(
             "configure verify: and egress: in cutover.yaml, then run this again, or make "

@@ -25,7 +25,7 @@ from sfcutover.errors import (
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import InterruptedWaitError, LostAnswerError
 from sfcutover.salesforce.results import DeployResult, DeployState
-from sfcutover.util.clock import Clock, next_interval
+from sfcutover.util.clock import Clock
 
 LOST_ANSWER_SECONDS = 30.0
 NONE_BEGAN_SECONDS = 5.0  # where the org names no newer deployment: it may still be on its way
@@ -168,34 +168,31 @@ class Rollout:
         return None
 
     def _read_until_taken(self, error: LostAnswerError, seconds: float) -> None:
-        started = self.clock.now()
-        while True:
+        started, seen = self.clock.now(), ""
+        for _ in self.clock.polls(seconds):
             state = self._try_to_read()
             if isinstance(state, ReadBack) and state.taken:
                 return
-            elapsed = self.clock.now() - started
-            if elapsed > seconds:
-                seen = (
-                    "the list is still as it was"
-                    if isinstance(state, ReadBack)
-                    else f"the list can't be read ({state})"
-                )
-                raise LostAnswerError(
-                    f"{error.message}, and after {elapsed:.0f} s {seen}",
-                    hint="run this again: it reads the org first and sends only what is missing",
-                    impact=error.impact,
-                ) from error
-            self.clock.pause(next_interval(elapsed))
+            seen = (
+                "the list is still as it was"
+                if isinstance(state, ReadBack)
+                else f"the list can't be read ({state})"
+            )
+        raise LostAnswerError(
+            f"{error.message}, and after {self.clock.now() - started:.0f} s {seen}",
+            hint="run this again: it reads the org first and sends only what is missing",
+            impact=error.impact,
+        ) from error
 
     def _read(self) -> ReadBack:
         """Reading changes nothing, so an org that doesn't answer is asked again for a while."""
-        started = self.clock.now()
-        while isinstance(state := self._try_to_read(), NetworkError):
-            elapsed = self.clock.now() - started
-            if elapsed > READ_BACK_SECONDS:
-                raise state
-            self.clock.pause(next_interval(elapsed))
-        return state
+        problem: NetworkError | None = None
+        for _ in self.clock.polls(READ_BACK_SECONDS):
+            state = self._try_to_read()
+            if isinstance(state, ReadBack):
+                return state
+            problem = state
+        raise problem or RuntimeError("a clock polls at least once")
 
     def _try_to_read(self) -> ReadBack | NetworkError:
         self.observer.stage("Reading back")

@@ -32,7 +32,7 @@ from sfcutover.errors import (
 )
 from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.results import FileProperties, RetrieveResult
-from sfcutover.util.clock import Clock, next_interval
+from sfcutover.util.clock import Clock
 
 MAX_FILES = 10_000  # of a deploy or retrieve (Metadata API Developer Guide)
 MAX_UNZIPPED_BYTES = 64 * 1024 * 1024
@@ -147,24 +147,21 @@ class Retriever:
         return {each.metadata_type: _names(listed, each.metadata_type) or ["*"] for each in types}
 
     def _wait(self, retrieval_id: str) -> RetrieveResult:
-        started = self._clock.now()
-        while True:
-            elapsed = self._clock.now() - started
+        problem: NetworkError | None = None
+        for _ in self._clock.polls(RETRIEVE_SECONDS):
             try:
                 result = self._client.check_retrieve_status(retrieval_id)
-            except NetworkError:
-                if elapsed > RETRIEVE_SECONDS:
-                    raise
-            else:
-                if result.done:
-                    return result
-            if elapsed > RETRIEVE_SECONDS:
-                raise StillRunningError(
-                    f"the retrieve is not done after {elapsed:.0f} s",
-                    where=retrieval_id,
-                    hint="run this again; reading changes nothing",
-                )
-            self._clock.pause(next_interval(elapsed))
+            except NetworkError as error:
+                problem = error
+                continue
+            problem = None
+            if result.done:
+                return result
+        raise problem or StillRunningError(
+            f"the retrieve is not done after {RETRIEVE_SECONDS:.0f} s",
+            where=retrieval_id,
+            hint="run this again; reading changes nothing",
+        )
 
     def _only(
         self,

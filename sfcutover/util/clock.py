@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 FIRST_SECONDS = 0.25
@@ -17,6 +17,16 @@ class Clock:
 
     now: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
+
+    def polls(self, seconds: float) -> Iterator[None]:
+        """One turn for each poll, with pauses between; the last begins after so many seconds."""
+        started = self.now()
+        while True:
+            yield
+            elapsed = self.now() - started
+            if elapsed > seconds:
+                return
+            self.pause(next_interval(elapsed))
 
 
 def next_interval(elapsed: float) -> float:
