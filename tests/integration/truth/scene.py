@@ -1,4 +1,4 @@
-"""What the tests of issue 2's letters share: cutover.yaml, the live list, and who redeemed when."""
+"""What the tests of this folder share: cutover.yaml, the live list, and who redeemed when."""
 
 from __future__ import annotations
 
