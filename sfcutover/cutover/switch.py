@@ -27,11 +27,13 @@ from sfcutover.traffic.switch import (
     read_record,
     run_in_helper,
 )
+from sfcutover.util.clock import Clock
 from sfcutover.util.document import Document
 from sfcutover.util.files import fingerprint, state_folder
 from sfcutover.util.processes import child_environment
 
 _GRACE_SECONDS = 30.0
+STARTING_SECONDS = 5.0  # how long a helper may take to start, though its parent died
 _DIRECTIONS: tuple[Direction, ...] = ("apply", "revert")
 _UNKNOWN = "old and new addresses are on the list: traffic may leave by either"
 
@@ -64,10 +66,9 @@ def switch(context: StepContext, direction: Direction) -> SwitchEvidence:
     argv = command_of(config, direction)
     for other in _DIRECTIONS:
         if other != direction:
-            _forget(_record(context, other))
-    record = _record(context, direction)
-    if read_record(record) is None:
-        _require_not_begun_elsewhere(context, direction)
+            _forget(record_of(context, other))
+    record = record_of(context, direction)
+    if read_record(record) is None and not _is_starting(context, direction, record):
         context.tell("switching", direction=direction, place=context.control.place)
         facts = facts_of(context.cutover, direction)
         environment = child_environment(secret_variables(context.cutover), facts)
@@ -93,10 +94,11 @@ def configured_switch(context: StepContext) -> Switch:
 def forget_switches(context: StepContext) -> None:
     """Remove the records of a run, or a command, that has ended."""
     for direction in _DIRECTIONS:
-        _forget(_record(context, direction))
+        _forget(record_of(context, direction))
 
 
-def _record(context: StepContext, direction: str) -> Path:
+def record_of(context: StepContext, direction: str) -> Path:
+    """Where the helper of this run, or command, records how the switch command ended."""
     return state_folder() / f"switch-{fingerprint(context.key)}-{direction}.json"
 
 
@@ -105,13 +107,19 @@ def _forget(record: Path) -> None:
     record.with_suffix(".lock").unlink(missing_ok=True)
 
 
-def _require_not_begun_elsewhere(context: StepContext, direction: Direction) -> None:
-    """Where the record is on another machine, the operator says whether the command may run
-    again. Raises InterruptedRunError until they have approved."""
+def _is_starting(context: StepContext, direction: Direction, record: Path) -> bool:
+    """True once the helper of a process that died has started; False if there is none.
+
+    Where the record does not appear, it is on another machine, and the operator says whether
+    the command may run again: raises InterruptedRunError until they have approved.
+    """
     begun = [e for e in context.memory.all("switching") if e.text("direction") == direction]
     approved = context.memory.last("approved", context.step)
     if not begun or (approved is not None and approved.seq > begun[-1].seq):
-        return
+        return False
+    for _ in Clock().polls(STARTING_SECONDS):
+        if read_record(record) is not None:
+            return True
     raise InterruptedRunError(
         f"the switch command ({direction}) was started at {begun[-1].text('place')}, and how it "
         "ended is not known here",

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,13 @@ import pytest
 import yaml
 
 from sfcutover.config.cutover import load_config
+from sfcutover.cutover import switch as step
 from sfcutover.cutover.context import CommandControl, StepContext
 from sfcutover.cutover.resources import Connections, Probes
-from sfcutover.cutover.switch import switch
+from sfcutover.cutover.switch import record_of, switch
 from sfcutover.errors import ConfigError, ExitCode, InterruptedRunError, OperationFailedError
 from sfcutover.runs.event import CommandLog, Event
+from sfcutover.traffic.switch import run_in_helper
 from sfcutover.util.secrets import Secret
 
 SWITCHED = """\
@@ -192,3 +195,35 @@ def test_a_program_that_can_t_be_run_is_the_config_s_fault(
         switch(make(apply=[str(tmp_path / program), "x"]), "apply")
     assert "cutover.yaml" in str(caught.value.where)
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_helper_that_outlives_its_process_is_waited_for(
+    make: Callable[..., StepContext], tmp_path: Path
+) -> None:
+    """The process died as soon as it had started the helper, which has written nothing yet."""
+    context = make(apply=python(SWITCHED))
+    context.tell("switching", direction="apply", place="here")
+    environment = os.environ | {"SFCUTOVER_DIRECTION": "apply"}
+    record = record_of(context, "apply")
+    started = threading.Timer(
+        1.0,
+        run_in_helper,
+        (python(SWITCHED), environment, record),
+        {"timeout": 60, "output": lambda _: None},
+    )
+    started.start()
+    evidence = switch(context, "apply")
+    started.join()
+    assert evidence.seconds > 0
+    assert (tmp_path / "switched").read_text() == "apply\n"
+
+
+def test_a_command_that_was_started_elsewhere_is_not_run_again(
+    make: Callable[..., StepContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(step, "STARTING_SECONDS", 0.0)
+    context = make(apply=python(SWITCHED))
+    context.tell("switching", direction="apply", place="another machine, process 7")
+    with pytest.raises(InterruptedRunError, match="started at another machine, process 7"):
+        switch(context, "apply")
+    assert not (tmp_path / "switched").exists()
