@@ -12,6 +12,7 @@ import copy
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from xml.sax.saxutils import escape
 
 from lxml import etree
@@ -46,12 +47,26 @@ class Field:
 
 
 @dataclass(frozen=True)
+class FileProperties:
+    """Which component of the org a file is, and who saved it last (Metadata API, FileProperties).
+
+    last_modified: by the org's clock. modified_by: the user's name.
+    """
+
+    id: str
+    last_modified: datetime
+    modified_by: str
+
+
+@dataclass(frozen=True)
 class Component:
     """One metadata component: everything its file says.
 
     full_name: its name in package.xml.
     fields: all children but the list's entries, in schema order.
     allowlist: the ranges, in the order of the file; empty where carrier is None.
+    properties: as listed before the file was read, so that they are never newer than it; None for
+    a file that comes from no org, and where the org does not list the component.
     """
 
     component_type: ComponentType
@@ -59,6 +74,7 @@ class Component:
     fields: tuple[Field, ...]
     carrier: Carrier | None = None
     allowlist: Allowlist = field(default_factory=Allowlist)
+    properties: FileProperties | None = field(default=None, compare=False)
 
     @property
     def path(self) -> str:

@@ -25,6 +25,11 @@ class Connection:
     retriever: Retriever
     deployer: Deployer
 
+    @property
+    def organization_id(self) -> str:
+        """Of the org that was reached. Raises what a query raises."""
+        return self.org.organization_id(self.cutover.api_version)
+
     def read(self) -> Snapshot:
         """The cutover's components as they are live now."""
         return self.retriever.snapshot(

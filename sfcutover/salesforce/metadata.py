@@ -20,7 +20,12 @@ from zeep.transports import Transport
 from sfcutover.allowlist.component import parse_xml
 from sfcutover.errors import UNCHANGED, ConfigError, NetworkError, SfcutoverError
 from sfcutover.salesforce.org import Org, expired_session
-from sfcutover.salesforce.results import DeployResult, FileProperties, MetadataTypes, RetrieveResult
+from sfcutover.salesforce.results import (
+    DeployResult,
+    ListedComponent,
+    MetadataTypes,
+    RetrieveResult,
+)
 from sfcutover.salesforce.soapfaults import INVALID_SESSION, fault_error, local_code
 from sfcutover.util.http import network_error
 
@@ -139,10 +144,10 @@ class MetadataClient:
         answer = self._call("checkRetrieveStatus", asyncProcessId=retrieval_id, includeZip=True)
         return RetrieveResult.model_validate(answer)
 
-    def list_metadata(self, types: Iterable[str]) -> list[FileProperties]:
+    def list_metadata(self, types: Iterable[str]) -> list[ListedComponent]:
         """All components of these types, asked for three types at a time."""
         queries = [{"type": name} for name in types]
-        found: list[FileProperties] = []
+        found: list[ListedComponent] = []
         for start in range(0, len(queries), MAX_LIST_QUERIES):
             answer = self._call(
                 "listMetadata",
@@ -150,7 +155,7 @@ class MetadataClient:
                 asOfVersion=float(self.api_version),
             )
             items = answer if isinstance(answer, list) else [answer] if answer is not None else []
-            found += [FileProperties.model_validate(each) for each in items]
+            found += [ListedComponent.model_validate(each) for each in items]
         return found
 
     def describe_metadata(self) -> MetadataTypes:

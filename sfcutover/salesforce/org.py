@@ -44,6 +44,7 @@ class Org:
     def __init__(self, provider: SessionProvider) -> None:
         self._provider = provider
         self._session: Session | None = None
+        self._organization: tuple[Session, str] | None = None
         self.http = new_session()
 
     @property
@@ -63,6 +64,24 @@ class Org:
             return False
         self._session = self._provider.open_session()
         return True
+
+    def organization_id(self, api_version: str) -> str:
+        """The id of the organization that the session belongs to, 18 characters.
+
+        Asked once a session: a session is never another organization's.
+        """
+        session = self.session
+        if self._organization is None or self._organization[0] is not session:
+            records = self.query("SELECT Id FROM Organization", api_version)
+            identifier = records[0].get("Id") if records else None
+            if not isinstance(identifier, str):
+                raise NetworkError(
+                    "the org does not say which organization it is",
+                    where=session.instance_url,
+                    hint=_CHECK_URL,
+                )
+            self._organization = (self.session, identifier)  # the query may have renewed it
+        return self._organization[1]
 
     def api_versions(self) -> list[float]:
         """The API versions the org offers, oldest first (``GET /services/data``, no login)."""

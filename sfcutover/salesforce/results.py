@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from sfcutover.allowlist.component import FileProperties
 from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.util.document import Document
@@ -169,12 +170,22 @@ class RetrieveResult(SoapAnswer):
     messages: Annotated[tuple[_Text, ...], BeforeValidator(_problems)] = ()
 
 
-class FileProperties(SoapAnswer):
-    """One component as listMetadata names it."""
+class ListedComponent(SoapAnswer):
+    """One component as listMetadata names it (FileProperties)."""
 
     metadata_type: _Text = Field("", alias="type")
     full_name: _Text = ""
     file_name: _Text = ""
+    id: _Text = ""
+    last_modified_date: datetime | None = None
+    last_modified_by_name: _Text = ""
+
+    @property
+    def properties(self) -> FileProperties | None:
+        """None where the org gives no id or no date."""
+        if not self.id or self.last_modified_date is None:
+            return None
+        return FileProperties(self.id, self.last_modified_date, self.last_modified_by_name)
 
 
 class MetadataType(SoapAnswer):

@@ -17,10 +17,11 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from sfcutover.allowlist.carriers import APP, OAUTH_POLICIES, Carrier, ComponentType
-from sfcutover.allowlist.component import Component, app_of, parse_component
+from sfcutover.allowlist.component import Component, FileProperties, app_of, parse_component
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.errors import (
     ConfigError,
@@ -31,7 +32,7 @@ from sfcutover.errors import (
     StillRunningError,
 )
 from sfcutover.salesforce.metadata import MetadataClient
-from sfcutover.salesforce.results import FileProperties, RetrieveResult
+from sfcutover.salesforce.results import ListedComponent, RetrieveResult
 from sfcutover.util.clock import Clock
 
 MAX_FILES = 10_000  # of a deploy or retrieve (Metadata API Developer Guide)
@@ -117,11 +118,17 @@ class Retriever:
         for a component that is missing or there twice."""
         types = [carrier.component_type for carrier in carriers]
         types += [OAUTH_POLICIES] if policies else []
-        files = self.retrieve(self._members(types))
-        found = tuple(
-            self._only(files, carrier.component_type, carrier, app) for carrier in carriers
+        listed = self._client.list_metadata([each.metadata_type for each in types])
+        files = self.retrieve(_members(listed, types))
+
+        def find(component_type: ComponentType, carrier: Carrier | None) -> Component:
+            found = self._only(files, component_type, carrier, app)
+            return replace(found, properties=_properties(listed, found))
+
+        return Snapshot(
+            tuple(find(carrier.component_type, carrier) for carrier in carriers),
+            find(OAUTH_POLICIES, None) if policies else None,
         )
-        return Snapshot(found, self._only(files, OAUTH_POLICIES, None, app) if policies else None)
 
     def retrieve(self, members: Mapping[str, Sequence[str]]) -> dict[str, bytes]:
         """The files of these components by path (``<folder>/<fullName>.<suffix>``)."""
@@ -140,11 +147,6 @@ class Retriever:
         """The full names of the org's External Client Apps, or of its apps of another type."""
         listed = self._client.list_metadata([component_type.metadata_type])
         return sorted(each.full_name for each in listed)
-
-    def _members(self, types: Sequence[ComponentType]) -> dict[str, list[str]]:
-        """What to retrieve: the names listMetadata gives, and a wildcard where it gives none."""
-        listed = self._client.list_metadata([each.metadata_type for each in types])
-        return {each.metadata_type: _names(listed, each.metadata_type) or ["*"] for each in types}
 
     def _wait(self, retrieval_id: str) -> RetrieveResult:
         problem: NetworkError | None = None
@@ -205,8 +207,21 @@ class Retriever:
         )
 
 
-def _names(listed: Sequence[FileProperties], metadata_type: str) -> list[str]:
+def _members(
+    listed: Sequence[ListedComponent], types: Sequence[ComponentType]
+) -> dict[str, list[str]]:
+    """What to retrieve: the names listMetadata gives, and a wildcard where it gives none."""
+    return {each.metadata_type: _names(listed, each.metadata_type) or ["*"] for each in types}
+
+
+def _names(listed: Sequence[ListedComponent], metadata_type: str) -> list[str]:
     return sorted(each.full_name for each in listed if each.metadata_type == metadata_type)
+
+
+def _properties(listed: Sequence[ListedComponent], component: Component) -> FileProperties | None:
+    wanted = component.component_type.metadata_type, component.full_name
+    found = (each for each in listed if (each.metadata_type, each.full_name) == wanted)
+    return next((each.properties for each in found), None)
 
 
 def _matching(

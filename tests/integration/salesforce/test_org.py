@@ -81,6 +81,23 @@ def test_a_query_gives_its_records(emulator: Emulator, open_org: OpenOrg) -> Non
     assert record["Name"] == "Acme Packaging"
 
 
+def test_the_organization_is_asked_once_a_session(emulator: Emulator, open_org: OpenOrg) -> None:
+    org = open_org(emulator, renewable=True)
+    for _ in range(2):
+        assert org.organization_id(VERSION) == emulator.organization_id
+    assert len(operations(emulator, "query")) == 1
+    org.renew_session()
+    assert org.organization_id(VERSION) == emulator.organization_id
+    assert len(operations(emulator, "query")) == 2
+
+
+def test_an_org_without_an_organization_is_a_network_error(
+    org_at: Callable[[Handle], Org],
+) -> None:
+    with pytest.raises(NetworkError, match="which organization"):
+        org_at(reply({"records": [], "totalSize": 0, "done": True})).organization_id(VERSION)
+
+
 def test_a_tooling_query_asks_the_tooling_api(emulator: Emulator, open_org: OpenOrg) -> None:
     open_org(emulator).query("SELECT Id, Status FROM DeployRequest", VERSION, tooling=True)
     assert len(operations(emulator, "tooling_query")) == 1

@@ -11,6 +11,7 @@ import pytest
 from lxml import etree
 
 from sfcutover.allowlist.carriers import CARRIERS
+from sfcutover.emulator import Edit
 from sfcutover.errors import (
     ConfigError,
     DriftError,
@@ -148,6 +149,22 @@ def test_all_carriers_and_the_policies_come_in_one_retrieve(
         "Acme_Connector_oauthPlcy",
     ]
     assert len(operations(emulator, "retrieve")) == 1
+
+
+def test_a_component_has_its_id_and_who_saved_it_last(
+    start_emulator: StartEmulator, open_connection: OpenConnection, time_: FakeTime
+) -> None:
+    emulator = start_emulator()
+    connection = open_connection(emulator)
+    (before,) = connection.read().carriers
+    time_.pause(5)
+    emulator.set_edit(Edit.model_validate({"add": [{"range": "192.0.2.9"}]}))
+    (after,) = connection.read().carriers
+    assert before.properties
+    assert after.properties
+    assert after.properties.id == before.properties.id
+    assert after.properties.last_modified > before.properties.last_modified
+    assert after.properties.modified_by == "Casey Colleague"
 
 
 def test_a_connected_app_is_found_by_its_own_name(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
 
+from sfcutover.allowlist.component import FileProperties
 from sfcutover.salesforce.results import (
     DeployResult,
     DeployState,
-    FileProperties,
+    ListedComponent,
     MetadataTypes,
     ResultDocument,
     RetrieveResult,
@@ -97,8 +98,16 @@ def test_a_retrieval_has_its_zip_and_what_it_lacks() -> None:
 
 def test_lists_of_components_and_types_are_read() -> None:
     one = SimpleNamespace(type="T", fullName="a", fileName="t/a.t")
-    found = FileProperties.model_validate(one)
+    found = ListedComponent.model_validate(one)
     assert (found.metadata_type, found.full_name, found.file_name) == ("T", "a", "t/a.t")
+    assert found.properties is None
     objects = [SimpleNamespace(xmlName="T"), SimpleNamespace(xmlName="U")]
     types = MetadataTypes.model_validate(SimpleNamespace(metadataObjects=objects))
     assert types.names == {"T", "U"}
+
+
+def test_a_listed_component_has_its_properties() -> None:
+    saved = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    one = SimpleNamespace(id="0Xx1", lastModifiedDate=saved, lastModifiedByName="Avery Admin")
+    found = ListedComponent.model_validate(one)
+    assert found.properties == FileProperties("0Xx1", saved, "Avery Admin")
