@@ -71,7 +71,8 @@ def _require_way_back(run: Invocation, context: StepContext) -> None:
         canary.require_token()
     for target in run.targets:
         with context.at(target).connection() as connection:
-            context.planner.plan(Phase.RESTORE_OLD, connection.read())
+            planned = context.planner.plan(Phase.RESTORE_OLD, connection.read())
+            context.restores.keep(target.name, planned)
 
 
 def _document(run: Invocation, context: StepContext, evidence: WatchEvidence) -> WatchDocument:

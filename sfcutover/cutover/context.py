@@ -18,7 +18,7 @@ from typing import Protocol
 from sfcutover.allowlist.plan import Planner
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover, Target
-from sfcutover.cutover.resources import Connections, Probes
+from sfcutover.cutover.resources import Connections, PreparedRestores, Probes
 from sfcutover.cutover.stepresult import Canceled, Problem, StepEvidence, StepResult
 from sfcutover.errors import LockLostError, OperationFailedError, SfcutoverError
 from sfcutover.runs.event import Event
@@ -100,8 +100,8 @@ class CommandControl:
 class StepContext:
     """One step. step: its name in the memory.
 
-    key: identifies the run, or the command's cutover, on this machine. probes, connections:
-    what the steps of a process share.
+    key: identifies the run, or the command's cutover, on this machine. probes, connections,
+    restores: what the steps of a process share.
     """
 
     cutover: Cutover
@@ -112,6 +112,7 @@ class StepContext:
     probes: Probes
     connections: Connections
     templates: Templates = field(default_factory=Templates)
+    restores: PreparedRestores = field(default_factory=PreparedRestores)
 
     def at(self, target: Target) -> TargetContext:
         """The same for one target."""

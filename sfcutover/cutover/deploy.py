@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from sfcutover.allowlist.diff import AllowlistDocument, ReadBack
@@ -142,6 +142,7 @@ class PhaseDeployment:
     phase: Phase
     options: DeployOptions
     _permit: RemovalPermit | None = field(default=None, init=False)
+    _restore: PlannedPhase | None = field(default=None, init=False)  # undoes this removal
 
     @property
     def sent(self) -> SentDeployments:
@@ -158,14 +159,17 @@ class PhaseDeployment:
         if self.sent.is_open:
             self._find_newer_than(self.sent.latest_before)
 
-    def run(self, *, even_if_unchanged: bool = False) -> DeployEvidence:
+    def run(
+        self, *, even_if_unchanged: bool = False, prepared: PlannedPhase | None = None
+    ) -> DeployEvidence:
         """Deploy what is missing. Raises what deploy raises.
 
         even_if_unchanged: send it all the same, behind a deployment that may still land.
+        prepared: the phase, computed from what is live still.
         """
         if self.phase.removes and not self.sent.ids:  # what was sent is seen through to its end
             self.context.require_not_canceled()
-        planned = self._plan(self.connection.read())
+        planned = prepared or self._plan(self.connection.read())
         self.options.operator.show(self.connection, planned)
         if not planned.changed and not even_if_unchanged:
             return self._unchanged(planned)
@@ -235,6 +239,8 @@ class PhaseDeployment:
     def _send(self, planned: PlannedPhase) -> DeployEvidence:
         if not planned.changed and self._permit:  # removed by another user while it was proven
             return self._unchanged(planned)
+        if self.phase is Phase.REMOVE_OLD and not self.options.check_only:
+            planned = self._with_way_back(planned)
         self._note_planned(planned)
         rollout = Rollout(
             self.connection,
@@ -248,6 +254,8 @@ class PhaseDeployment:
             rollout.start()
             return self._evidence("started", planned)
         state = self._rolled_out(rollout)
+        if state is not None:
+            self._keep_way_back(state.live)
         outcome: DeployOutcome = "deployed" if state else "validated"
         differences = [str(each) for each in state.cosmetic] if state else []
         return self._evidence(
@@ -257,6 +265,20 @@ class PhaseDeployment:
             rollout.deployments,
             differences,
         )
+
+    def _with_way_back(self, planned: PlannedPhase) -> PlannedPhase:
+        """The removal, once its way back is rendered and the session was seen to answer."""
+        if not self.connection.retriever.is_unmodified(planned.start):
+            planned = self._read_again(planned)
+        self._restore = self.context.planner.plan(Phase.RESTORE_OLD, planned.after)
+        return planned
+
+    def _keep_way_back(self, live: Snapshot) -> None:
+        """live: what the removal was read back to have left."""
+        restore = self._restore
+        if restore is not None and restore.start.fingerprints == live.fingerprints:
+            ready = replace(restore, start=live)
+            self.context.restores.keep(self.context.target.name, ready)
 
     def _unchanged(self, planned: PlannedPhase) -> DeployEvidence:
         self._note_planned(planned)

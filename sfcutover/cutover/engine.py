@@ -34,7 +34,7 @@ from sfcutover.cutover.dispatch import (
 )
 from sfcutover.cutover.loginsampler import TrafficSampler
 from sfcutover.cutover.operator import notify, wait_for_approval
-from sfcutover.cutover.resources import SHUTDOWN_GUARD, Connections, Probes
+from sfcutover.cutover.resources import SHUTDOWN_GUARD, Connections, PreparedRestores, Probes
 from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.steprunner import NO_ARGUMENTS, Flow, StepArguments, StepResults
 from sfcutover.cutover.switch import forget_switches
@@ -75,6 +75,7 @@ class Engine:
     failure: Exception | None = field(default=None, init=False)
     _probes: Probes = field(init=False)
     _connections: Connections = field(init=False)
+    _restores: PreparedRestores = field(default_factory=PreparedRestores, init=False)
     _unfinished: set[object] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
@@ -168,6 +169,7 @@ class Engine:
             self._probes,
             self._connections,
             self.templates,
+            self._restores,
         )
 
     def _take_over(self) -> None:

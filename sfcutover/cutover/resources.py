@@ -1,4 +1,5 @@
-"""What the steps of a process share: open connections, recent probes, and the shutdown guard."""
+"""What the steps of a process share: open connections, recent probes, prepared ways back, and
+the shutdown guard."""
 
 from __future__ import annotations
 
@@ -10,8 +11,10 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.config.cutover import Cutover, Target
 from sfcutover.cutover.probe import ProbeResult, probe_egress
+from sfcutover.errors import SfcutoverError
 from sfcutover.salesforce.connection import Connection, connect
 
 FRESH_SECONDS = 15.0  # how long a probe counts for other targets
@@ -76,6 +79,32 @@ class Probes:
             if result.passed:
                 self._newest[name] = (time.monotonic(), result)
             return result
+
+
+@dataclass
+class PreparedRestores:
+    """By target: restore-old, computed and rendered before the old addresses are missed.
+
+    Threads may share it.
+    """
+
+    _planned: dict[str, PlannedPhase] = field(default_factory=dict, init=False)
+
+    def keep(self, target: str, planned: PlannedPhase) -> None:
+        """planned: its start is what was read after the removal."""
+        self._planned[target] = planned
+
+    def of(self, target: str, connection: Connection) -> PlannedPhase | None:
+        """What may be sent without reading the list: no component was saved since.
+
+        None where one was, where nothing is prepared, and where the org does not say.
+        """
+        planned = self._planned.get(target)
+        try:
+            is_valid = planned is not None and connection.retriever.is_unmodified(planned.start)
+        except SfcutoverError:
+            return None  # reading the list says why
+        return planned if is_valid else None
 
 
 class ShutdownGuard:

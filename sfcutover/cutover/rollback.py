@@ -52,7 +52,9 @@ def restore(context: TargetContext, options: DeployOptions | None = None) -> Dep
             deployment.find_earlier()
         except SfcutoverError as error:
             context.note(f"{error}; the old addresses are restored all the same")
-        return deployment.run(even_if_unchanged=_may_a_removal_land(context, connection))
+        may_land = _may_a_removal_land(context, connection)
+        prepared = None if may_land else context.restores.of(context.target.name, connection)
+        return deployment.run(even_if_unchanged=may_land, prepared=prepared)
 
 
 def restore_until_done(

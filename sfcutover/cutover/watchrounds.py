@@ -2,7 +2,9 @@
 
 Rounds start on a grid of intervals. In each, the canaries redeem and all checks execute, in
 parallel, so that none delays another; what has no answer when the next round is due counts
-as an error there and is waited for, not asked twice.
+as an error there and is waited for, not asked twice. A canary that was blocked redeems again
+within its round, a second apart, until its block is confirmed or lifted: how fast a mistake is
+undone does not depend on the interval.
 """
 
 from __future__ import annotations
@@ -59,6 +61,7 @@ class ThreadPool:
 
 
 _TICK = 1e-6  # seconds; less is no time to wait for
+_Answer = tuple[int, CheckResult]  # of a source
 
 
 class WatchObserver(Protocol):
@@ -128,6 +131,7 @@ class _Watcher:
         self._state = state
         self._started = clock.now()
         self._running: dict[int, Future[CheckResult]] = {}
+        self._asked: dict[int, float] = {}  # by source, when it was started last
         self.rounds: list[WatchRound] = []
         self._told = 0  # of the rounds, to the observer
 
@@ -173,12 +177,17 @@ class _Watcher:
 
     def _execute_round(self, number: int) -> None:
         started, time = self._clock.now(), self._wall()
-        for source, check in enumerate(self._sources):
-            if source not in self._running:
-                self._running[source] = self._pool.submit(check)
-        results = self._gather(self._time_of(number + 1))
-        answered = tuple(results[source] for source in sorted(results))
+        for source in range(len(self._sources)):
+            self._ask(source)
+        results = self._gather(started, self._time_of(number + 1))
+        answered = tuple(result for _, result in sorted(results, key=lambda each: each[0]))
         self.rounds.append(WatchRound(number, time, started - self._started, answered))
+
+    def _ask(self, source: int) -> None:
+        """Start a source, unless it is still busy."""
+        if source not in self._running:
+            self._asked[source] = self._clock.now()
+            self._running[source] = self._pool.submit(self._sources[source])
 
     def _tell(self) -> None:
         """Show the rounds that were not shown yet."""
@@ -186,28 +195,55 @@ class _Watcher:
             self._told += 1
             self._observer.completed(self.rounds[self._told - 1])
 
-    def _gather(self, end: float) -> dict[int, CheckResult]:
-        """The results that come before the end, or before the trigger."""
-        results: dict[int, CheckResult] = {}
-        while self._running and self._state.trigger is None:
-            left = self._time_left(end)
-            if left <= _TICK:
-                break
-            self._pool.wait(list(self._running.values()), left)
+    def _gather(self, started: float, end: float) -> list[_Answer]:
+        """What is answered from the start of a round to its end, or to the trigger."""
+        results: list[_Answer] = []
+        while self._is_unanswered and self._time_left(end) > _TICK:
+            self._confirm()
+            self._wait_until(min(end, self._next_confirmation()))
             self._take(results)
         if self._state.trigger is None:
-            for source in self._running:
+            late = [each for each in self._running if self._asked[each] <= started + _TICK]
+            for source in late:
                 self._record(source, self._no_answer(source), results)
         return results
 
-    def _take(self, results: dict[int, CheckResult]) -> None:
+    @property
+    def _is_unanswered(self) -> bool:
+        waits = bool(self._running or self._state.blocked)
+        return waits and self._state.trigger is None
+
+    def _confirm(self) -> None:
+        """Ask the blocked canaries again that are due."""
+        now = self._clock.now()
+        for source in self._state.blocked:
+            if now + _TICK >= self._confirmation_of(source):
+                self._ask(source)
+
+    def _next_confirmation(self) -> float:
+        idle = (each for each in self._state.blocked if each not in self._running)
+        return min(map(self._confirmation_of, idle), default=math.inf)
+
+    def _confirmation_of(self, source: int) -> float:
+        return self._asked[source] + self._plan.confirm_interval
+
+    def _wait_until(self, moment: float) -> None:
+        """Until that time, or a result."""
+        if (left := self._time_left(moment)) <= _TICK:
+            return
+        if self._running:
+            self._pool.wait(list(self._running.values()), left)
+        else:
+            self._clock.pause(left)
+
+    def _take(self, results: list[_Answer]) -> None:
         for source in sorted(self._running):
             if self._running[source].done():
                 result = _result_of(self._running.pop(source), self._state.name_of(source))
                 self._record(source, result, results)
 
-    def _record(self, source: int, result: CheckResult, results: dict[int, CheckResult]) -> None:
-        results[source] = result
+    def _record(self, source: int, result: CheckResult, results: list[_Answer]) -> None:
+        results.append((source, result))
         self._state.record(source, result, self._clock.now())
 
     def _no_answer(self, source: int) -> CheckResult:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 CANARY = "canary redemption"
+CONFIRM_SECONDS = 1.0  # between two redemptions of a canary that was blocked
 GRACE_SECONDS = 2.0  # for the redemption that could still lift a block
 _GRACE_SHARE = 0.2  # of the interval, if that is less
 
@@ -69,10 +70,15 @@ class WatchPlan:
         return int(self.duration / self.interval + 1e-9)
 
     @property
+    def confirm_interval(self) -> float:
+        """Seconds between two redemptions of a canary whose block stands."""
+        return min(self.interval, CONFIRM_SECONDS)
+
+    @property
     def time_to_roll_back(self) -> float:
         """Seconds from the first blocked redemption to the rollback, at most."""
         grace = min(GRACE_SECONDS, self.interval * _GRACE_SHARE)
-        return self.failures * self.interval + grace
+        return self.failures * self.confirm_interval + grace
 
 
 @dataclass
@@ -135,6 +141,11 @@ class WatchState:
         if not self._blocked_since:
             return None
         return min(self._blocked_since.values()) + self.plan.time_to_roll_back
+
+    @property
+    def blocked(self) -> tuple[int, ...]:
+        """The canaries whose block stands: each is confirmed, or lifted, as soon as possible."""
+        return tuple(self._blocked_since)
 
     @property
     def unsettled(self) -> bool:
@@ -219,7 +230,7 @@ class WatchRound:
     """One round. number: its place on the grid, from 0. time: UTC, this machine's clock.
 
     elapsed: seconds since the watch began, by the monotonic clock. results: what had
-    been answered, the canary first.
+    been answered, the canaries first; one that was blocked has several.
     """
 
     number: int

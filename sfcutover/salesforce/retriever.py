@@ -130,6 +130,18 @@ class Retriever:
             find(OAUTH_POLICIES, None) if policies else None,
         )
 
+    def is_unmodified(self, snapshot: Snapshot) -> bool:
+        """True if the org lists every component as saved last when the snapshot was read.
+
+        False where it does not say. One request, where snapshot() takes several and waits.
+        """
+        types = [each.component_type.metadata_type for each in snapshot.components]
+        listed = self._client.list_metadata(types)
+        return all(
+            each.properties is not None and each.properties == _properties(listed, each)
+            for each in snapshot.components
+        )
+
     def retrieve(self, members: Mapping[str, Sequence[str]]) -> dict[str, bytes]:
         """The files of these components by path (``<folder>/<fullName>.<suffix>``)."""
         result = self._wait(self._client.retrieve(members))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
@@ -28,12 +29,15 @@ from sfcutover.cutover.rollout import Rollout, RolloutOptions
 from sfcutover.cutover.sentdeployments import PROGRESS, SENDING, SENT
 from sfcutover.cutover.verify import ProofGate
 from sfcutover.cutover.watch import watch
+from sfcutover.emulator import Edit
+from sfcutover.emulator.lists import Entry
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import LockLostError, NetworkError
 from sfcutover.runs.database import Database
 from sfcutover.runs.journal import BufferedJournal, Journal
 from sfcutover.runs.processlock import Processes, ProcessLock
 from sfcutover.runs.store import Requests, RunControl
+from sfcutover.salesforce.connection import Connection
 from tests.chaos.world import NEW, OLD, World, world
 
 REMOVAL = Phase.REMOVE_OLD.value
@@ -194,3 +198,55 @@ def test_a_process_that_lost_its_lock_watches_no_more_and_redeems_nothing(
             context.execute(lambda: watch(context, [context.target]))
         assert here.emulator.redemptions == []
         assert journal.all("step-ended") == []
+
+
+# The way back is ready
+
+
+class Permitted:
+    """A gate that permits what it is asked."""
+
+    def permit(
+        self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
+    ) -> RemovalPermit:
+        return RemovalPermit(phase, "this test's")
+
+
+def reads(here: World) -> int:
+    """How often the list was read."""
+    return sum(event["operation"] == "retrieve" for event in here.emulator.log)
+
+
+def test_what_restores_is_sent_without_reading_a_list_that_is_as_the_removal_left_it(
+    here: World, context: TargetContext
+) -> None:
+    deploy(context, Phase.ADD_NEW)
+    deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=Permitted()))
+    before = reads(here)
+    restore(context)
+    assert reads(here) == before + 1  # only to read it back
+    assert here.live == {*OLD, *NEW}
+
+
+def test_what_others_saved_since_the_removal_is_read_and_kept(
+    here: World, context: TargetContext
+) -> None:
+    deploy(context, Phase.ADD_NEW)
+    deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=Permitted()))
+    before = reads(here)
+    here.emulator.set_edit(Edit(add=(Entry(range="192.0.2.99"),)))
+    restore(context)
+    assert reads(here) == before + 2
+    assert here.live == {*OLD, *NEW}
+    assert here.emulator.allowlist_history[-1].holds("192.0.2.99")
+
+
+def test_the_session_answers_before_anything_is_removed(
+    here: World, context: TargetContext
+) -> None:
+    """The list is asked for once more, directly before the removal is sent."""
+    deploy(context, Phase.ADD_NEW)
+    deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=Permitted()))
+    asked = [str(event["operation"]) for event in here.emulator.log]
+    removal = len(asked) - 1 - asked[::-1].index("deploy")
+    assert "listMetadata" in asked[removal - 2 : removal]

@@ -213,11 +213,6 @@ def test_a_rule_of_the_user_moves_no_traffic(here: World) -> None:
 # How fast a mistake is undone
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="B: a blocked redemption is confirmed at the next interval only",
-)
 def test_a_blocked_canary_is_confirmed_one_second_apart(here: World) -> None:
     configure(here, watch={"duration": "40s", "interval": "8s", "failures": 2})
     process = here.start("run", "--yes")

@@ -118,11 +118,12 @@ def test_a_machine_that_slept_looks_once_more_and_does_not_call_it_passed() -> N
 def test_blocks_in_a_row_roll_back_once_and_end_the_watch() -> None:
     watching = Watching()
     result = watching.run("RRB")
-    assert watching.rolled_back == [45]
+    assert watching.rolled_back == [31]
     assert result.outcome is ROLLED_BACK
     assert result.reasons == (f"{CANARY} failed, 2 times: blocked",)
     assert watching.reasons == list(result.reasons)
-    assert len(result.rounds) == len(watching.rounds) == 4
+    assert len(result.rounds) == len(watching.rounds) == 3
+    assert [each.verdict for each in result.rounds[-1].results] == [Verdict.FAILED] * 2
 
 
 def test_the_first_block_can_be_enough() -> None:
@@ -135,13 +136,40 @@ def test_a_block_rolls_back_without_waiting_for_a_check() -> None:
     watching = Watching()
     watching.check("P", takes=[9])
     watching.run("B", takes=[1])
-    assert watching.rolled_back == [16]
+    assert watching.rolled_back == [2]
+
+
+@pytest.mark.parametrize("interval", [8, 15, 600])
+def test_a_block_is_confirmed_a_second_apart_whatever_the_interval(interval: float) -> None:
+    watching = Watching(WatchPlan(900, interval, 3))
+    watching.check("P", takes=[interval])
+    watching.run("RB")
+    assert watching.rolled_back == [interval + 2]
+    assert watching.canary.asked[1:] == [interval, interval + 1, interval + 2]
+
+
+def test_an_interval_that_is_shorter_confirms_a_block_by_itself() -> None:
+    watching = Watching(WatchPlan(9, 0.25, 3))
+    watching.run("RB")
+    assert watching.canary.asked == pytest.approx([0, 0.25, 0.5, 0.75])
+
+
+def test_a_block_that_is_lifted_leaves_the_interval_as_it_was() -> None:
+    watching = Watching(WatchPlan(45, 15, 2))
+    assert watching.run("RBRR").outcome is PASSED
+    assert watching.canary.asked == [0, 15, 16, 17, 30, 45]
+
+
+def test_a_confirmation_that_takes_longer_than_its_round_is_no_error_of_it() -> None:
+    watching = Watching(WatchPlan(4.5, 1.5, 3))
+    result = watching.run("BR", takes=[0, 0.8])
+    assert result.counts[Verdict.ERROR] == 0
 
 
 def test_one_refused_address_of_a_pair_is_seen_though_every_other_redemption_succeeds() -> None:
     watching = Watching()
     assert watching.run("RBRBRBRB").outcome is ROLLED_BACK
-    assert watching.rolled_back == [45]
+    assert watching.rolled_back == [17]
 
 
 def test_a_block_that_is_refuted_is_none() -> None:
@@ -155,19 +183,19 @@ def test_a_block_that_is_refuted_is_none() -> None:
 def test_a_block_that_nobody_can_refute_rolls_back_in_time(then: str) -> None:
     watching = Watching()
     result = watching.run(f"B{then}")
-    assert watching.rolled_back == [32.0]  # 2 x 15, and 2 s for the last redemption to come
+    assert watching.rolled_back == [4.0]  # 2 x 1, and 2 s for the last redemption to come
     assert result.reasons == (f"{CANARY} was blocked, and no 2 in a row succeeded since",)
 
 
 def test_a_hanging_redemption_does_not_put_off_the_rollback() -> None:
     watching = Watching()
     watching.run("BR", takes=[0, 300])
-    assert watching.rolled_back == [32.0]
+    assert watching.rolled_back == [4.0]
 
 
 def test_a_slow_redemption_can_still_lift_a_block() -> None:
     watching = Watching()
-    assert watching.run("BR", takes=[0, 1.9]).outcome is PASSED
+    assert watching.run("BR", takes=[0, 1.4]).outcome is PASSED
 
 
 @given(
@@ -183,7 +211,7 @@ def test_from_the_first_block_to_the_rollback_it_is_never_longer_than_promised(
     assert len(watching.rolled_back) == (result.outcome is ROLLED_BACK)
     for begin in first_standing_blocks(watching.canary.answered, failures):
         if begin <= watching.time.seconds:
-            assert watching.rolled_back[0] <= begin + failures * 15 + 2 + 1e-3
+            assert watching.rolled_back[0] <= begin + failures + 2 + 1e-3
 
 
 def first_standing_blocks(answered: list[tuple[float, str]], failures: int) -> list[float]:
@@ -232,11 +260,11 @@ def test_each_check_is_counted_by_itself() -> None:
 def test_the_watch_does_not_end_on_a_failure_that_may_be_the_first() -> None:
     plan = WatchPlan(60, 15, 2)
     assert (ended := Watching(plan)).run("RRRRB").outcome is ROLLED_BACK
-    assert ended.rolled_back == [75]
+    assert ended.rolled_back == [61]
     assert (lifted := Watching(plan)).run("RRRRBR").outcome is PASSED
-    assert lifted.canary.asked[-1] == 90
+    assert lifted.canary.asked[-2:] == [61, 62]
     assert (never := Watching(plan)).run("RRRRBU").outcome is ROLLED_BACK
-    assert never.rolled_back == [92]
+    assert never.rolled_back == [64]
     unclear = Watching(plan)
     unclear.check("PPPPFI")
     result = unclear.run()
@@ -266,7 +294,7 @@ def test_what_nobody_could_tell_now_and_then_is_counted_apart() -> None:
     assert result.outcome is PASSED
     counts = result.counts
     assert (counts[Verdict.INCONCLUSIVE], counts[Verdict.ERROR]) == (6, 6)
-    assert (counts[Verdict.FAILED], counts[Verdict.PASSED]) == (1, 48)
+    assert (counts[Verdict.FAILED], counts[Verdict.PASSED]) == (1, 50)
 
 
 def test_what_never_passed_did_not_pass() -> None:
@@ -351,7 +379,7 @@ def test_a_standing_block_of_any_canary_has_its_deadline() -> None:
     state = WatchState(WatchPlan(900, 15, 2), ("a", "b"))
     state.record(1, CheckResult("b", Verdict.FAILED, "d"), 10.0)
     state.record(0, CheckResult("a", Verdict.PASSED, "d"), 10.0)
-    assert state.deadline == 10.0 + 2 * 15 + 2
+    assert state.deadline == 10.0 + 2 * 1 + 2
     state.pass_time(state.deadline)
     assert state.trigger == "b was blocked, and no 2 in a row succeeded since"
 
