@@ -159,6 +159,10 @@ class DriftError(SfcutoverError):
     exit_code = ExitCode.DRIFT
 
 
+class IdentityError(DriftError):
+    """Another org, component or canary answers than the one that was bound to."""
+
+
 class GateError(SfcutoverError):
     """A check that must pass before the next phase did not pass."""
 

@@ -134,7 +134,7 @@ class Case:
         return CaseTargetDocument(
             target=target.name,
             instance_url=found.instance_url,
-            organization_id=None,
+            organization_id=found.organization_id,
             ranges=found.ranges,
             afterwards=[],
             proof=None,

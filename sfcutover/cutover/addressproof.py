@@ -44,7 +44,8 @@ class History(Protocol):
 
 @dataclass(frozen=True)
 class Verified:
-    """What was proven and how. last_proof: when the last redemption succeeded, UTC."""
+    """What was proven and how. last_proof: when the last redemption succeeded, UTC.
+    organization_id, user_id: whose grant it was; None where the token endpoint does not say."""
 
     proof: Proof
     started: datetime
@@ -52,6 +53,8 @@ class Verified:
     redemptions: int
     addresses: tuple[AddressEvidence, ...]
     uncertain: tuple[str, ...]
+    organization_id: str | None = None
+    user_id: str | None = None
 
 
 @dataclass
@@ -204,8 +207,17 @@ class Verification:
             )
             for address in self.wanted
         )
-        last = self._redeemed[-1].time
-        return Verified(proof, self._started, last, len(self._redeemed), addresses, uncertain)
+        last = self._redeemed[-1]
+        return Verified(
+            proof,
+            self._started,
+            last.time,
+            len(self._redeemed),
+            addresses,
+            uncertain,
+            last.organization_id,
+            last.user_id,
+        )
 
 
 def each_address(entry: IpRange) -> Iterator[Address]:

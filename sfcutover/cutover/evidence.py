@@ -14,7 +14,14 @@ from pydantic import AwareDatetime, Field, ValidationError
 from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.egressobservation import tries_needed
-from sfcutover.errors import Advice, Command, ConfigError, GateError, OperationFailedError
+from sfcutover.errors import (
+    Advice,
+    Command,
+    ConfigError,
+    GateError,
+    IdentityError,
+    OperationFailedError,
+)
 from sfcutover.util.document import Document
 from sfcutover.util.files import write_durably
 
@@ -39,14 +46,19 @@ class Evidence(Document):
 
     lists: SHA-256 of each carrier's live list when it was proven, or of each confirmed
     support case where the list can't be read; the evidence is stale as soon as one differs.
-    deployment_id: the org's newest deployment at that time, null where it doesn't say; for
-    people, as any other deployment of the org counts. uncertain: what the kind of proof
-    leaves open, in sentences.
+    organization_id: of the org that was reached; instance_url is noted, as an org may get another.
+    canary_organization_id, canary_user_id: whose grant was redeemed, null where the token
+    endpoint does not say. deployment_id: the org's newest deployment at that time, null where it
+    doesn't say; for people, as any other deployment of the org counts. uncertain: what the kind
+    of proof leaves open, in sentences.
     """
 
     target: str
     app: str
     instance_url: str
+    organization_id: str
+    canary_organization_id: str | None = None
+    canary_user_id: str | None = None
     deployment_id: str | None = None
     via: Literal["old", "new"]
     proof: Proof
@@ -120,7 +132,7 @@ class Wanted:
     """
 
     app: str
-    instance_url: str
+    organization_id: str
     via: str
     addresses: tuple[Address, ...]
     confidence: float
@@ -129,12 +141,22 @@ class Wanted:
 
 
 def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: datetime) -> None:
-    """Raise GateError unless the evidence is what is wanted, for the live list, and fresh."""
+    """Raise GateError unless the evidence is what is wanted, for the live list, and fresh;
+    IdentityError for evidence of another org."""
+    if evidence.organization_id != wanted.organization_id:
+        raise IdentityError(
+            f"the evidence is of the organization {evidence.organization_id}, and the one that "
+            f"was reached is {wanted.organization_id}",
+            hint=Advice(
+                "load the environment, alias or URL of the org that was verified, or verify this "
+                "one: ",
+                Command("verify"),
+            ),
+        )
     age = now - evidence.last_proof
     unproven = ", ".join(str(each) for each in wanted.addresses if not _proves(evidence, each))
     reasons = {
         f"it is for the app {evidence.app}": evidence.app != wanted.app,
-        f"it is for the org {evidence.instance_url}": evidence.instance_url != wanted.instance_url,
         f"it proves the {evidence.via} egress": evidence.via != wanted.via,
         _changed(wanted): evidence.lists != evidence_lists(live, wanted.confirmed),
         f"it does not prove {unproven}": bool(unproven),

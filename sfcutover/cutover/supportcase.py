@@ -25,6 +25,7 @@ from sfcutover.errors import (
     Command,
     ConfigError,
     GateError,
+    IdentityError,
     NetworkError,
     OperationFailedError,
     Text,
@@ -37,18 +38,20 @@ from sfcutover.util.processes import current_actor
 
 CasePhase = Literal["add-new", "remove-old"]
 PHASES: tuple[CasePhase, ...] = ("add-new", "remove-old")
-_NAMES = {"instance_url": "instance URL", "ranges": "set of ranges"}
+_NAMES = {"ranges": "set of ranges"}
 _STALE = "that confirmation does not count; nothing was changed in the org"
 
 
 class Confirmation(Document):
-    """Support has acted. ranges: those that were to be added or removed. confirmed: UTC."""
+    """Support has acted. instance_url is noted, as an org may get another. ranges: those that were
+    to be added or removed. confirmed: UTC."""
 
     schema_: Literal["sfcutover/confirmation/1"] = Field("sfcutover/confirmation/1", alias="schema")
     cutover: str
     target: str
     app: str
     instance_url: str
+    organization_id: str
     phase: CasePhase
     ranges: list[str]
     confirmed: datetime
@@ -67,10 +70,16 @@ class Confirmations:
     cutover: Cutover
     target: str
     instance_url: str
+    organization_id: str
 
     @classmethod
     def of(cls, connection: Connection) -> Confirmations:
-        return cls(connection.cutover, connection.target.name, connection.org.instance_url)
+        return cls(
+            connection.cutover,
+            connection.target.name,
+            connection.org.instance_url,
+            connection.organization_id,
+        )
 
     def record(self, phase: CasePhase) -> Confirmation:
         """Keep that support has acted now, in place of an earlier confirmation.
@@ -82,6 +91,7 @@ class Confirmations:
             target=self.target,
             app=self.cutover.app,
             instance_url=self.instance_url,
+            organization_id=self.organization_id,
             phase=phase,
             ranges=self._ranges(phase),
             confirmed=datetime.now(UTC),
@@ -114,13 +124,22 @@ class Confirmations:
         raise ConfigError(problem, where=str(path), hint=_confirm_hint(phase))
 
     def require(self, phase: CasePhase) -> Confirmation:
-        """The confirmation of this phase. Raises GateError if none counts for this cutover."""
+        """The confirmation of this phase. Raises GateError if none counts for this cutover, and
+        IdentityError for one of another org."""
         found = self.find(phase)
         if found is None:
             raise GateError(
                 f"nobody has confirmed that Salesforce's support has acted on {phase} "
                 f"for {self.target}",
                 hint=Advice("open the case: ", Command("case", phase), "; ", _confirm_hint(phase)),
+            )
+        if found.organization_id != self.organization_id:
+            raise IdentityError(
+                f"support's {phase} was confirmed for the organization {found.organization_id}, "
+                f"and the one that was reached is {self.organization_id}",
+                where=str(self.path(phase)),
+                hint="load the environment, alias or URL of the org that was confirmed",
+                impact=_STALE,
             )
         for name, wanted in self._expected(phase).items():
             if getattr(found, name) != wanted:
@@ -147,7 +166,6 @@ class Confirmations:
             "cutover": self.cutover.name,
             "target": self.target,
             "app": self.cutover.app,
-            "instance_url": self.instance_url,
             "phase": phase,
             "ranges": self._ranges(phase),
         }

@@ -196,7 +196,7 @@ class TargetVerification:
             phase,
             wanted=Wanted(
                 app=self.connection.cutover.app,
-                instance_url=self.connection.org.instance_url,
+                organization_id=self.connection.organization_id,
                 via=via,
                 addresses=tuple(each for entry in stay for each in each_address(entry)),
                 confidence=settings.confidence,
@@ -232,6 +232,9 @@ class TargetVerification:
             target=self.connection.target.name,
             app=self.connection.cutover.app,
             instance_url=self.connection.org.instance_url,
+            organization_id=self.connection.organization_id,
+            canary_organization_id=verified.organization_id,
+            canary_user_id=verified.user_id,
             deployment_id=self.connection.deployer.find_latest(),
             via=via,
             proof=verified.proof,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from sfcutover.allowlist.ranges import Address
 from sfcutover.errors import (
     UNCHANGED,
     AuthError,
+    IdentityError,
     NetworkError,
     OperationFailedError,
     SfcutoverError,
@@ -32,6 +34,16 @@ _USER_ID = re.compile(r"005[A-Za-z0-9]{12,15}")
 _CLOCK_SKEW = timedelta(seconds=5)
 _CHECK_URL = "check the instance URL: it is the org's My Domain, without a path"
 _SERVER_ERROR = 500
+_ORGANIZATION = "SELECT Id FROM Organization"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The organization that must answer. by: what has bound it, in words."""
+
+    organization_id: str
+    by: str
+    api_version: str
 
 
 class Org:
@@ -45,43 +57,88 @@ class Org:
         self._provider = provider
         self._session: Session | None = None
         self._organization: tuple[Session, str] | None = None
+        self._bound: Bound | None = None
         self.http = new_session()
 
     @property
     def session(self) -> Session:
         """The current session, opened now if there is none."""
-        if self._session is None:
-            self._session = self._provider.open_session()
-        return self._session
+        return self._session or self._use(self._provider.open_session())
 
     @property
     def instance_url(self) -> str:
         return self.session.instance_url
 
     def renew_session(self) -> bool:
-        """Get another session in place of an expired one; False if the provider can't."""
+        """Get another session in place of an expired one; False if the provider can't.
+
+        Raises IdentityError for a session of another organization than the one bound to.
+        """
         if not self._provider.can_renew:
             return False
-        self._session = self._provider.open_session()
+        self._use(self._provider.open_session())
         return True
+
+    def bind(self, bound: Bound) -> None:
+        """Reach no other organization from now on, with this session and all later ones.
+
+        Raises IdentityError naming both where another one answers, and what a query raises.
+        """
+        self._bound = bound
+        self._require_bound(self.organization_id(bound.api_version), bound)
+
+    @contextmanager
+    def _or_none(self) -> Iterator[None]:
+        """A session that is not known to be the right one is not kept."""
+        try:
+            yield
+        except BaseException:
+            self._session = None
+            raise
 
     def organization_id(self, api_version: str) -> str:
         """The id of the organization that the session belongs to, 18 characters.
 
         Asked once a session: a session is never another organization's.
         """
-        session = self.session
+        session = self.session  # where the org is bound, this asks already
         if self._organization is None or self._organization[0] is not session:
-            records = self.query("SELECT Id FROM Organization", api_version)
-            identifier = records[0].get("Id") if records else None
-            if not isinstance(identifier, str):
-                raise NetworkError(
-                    "the org does not say which organization it is",
-                    where=session.instance_url,
-                    hint=_CHECK_URL,
-                )
-            self._organization = (self.session, identifier)  # the query may have renewed it
+            records = self.query(_ORGANIZATION, api_version)
+            self._organization = (self.session, self._id_in(records))  # it may be a renewed one
         return self._organization[1]
+
+    def _use(self, session: Session) -> Session:
+        """Ask a new session which organization it belongs to before anything else is asked."""
+        self._session = session
+        if (bound := self._bound) is not None:
+            with self._or_none(), self._translated():
+                found = self._query(_ORGANIZATION, bound.api_version, tooling=False)
+                self._organization = (session, self._id_in(found))
+            self._require_bound(self._organization[1], bound)
+        return session
+
+    def _require_bound(self, identifier: str, bound: Bound) -> None:
+        if identifier == bound.organization_id:
+            return
+        with self._or_none():
+            raise IdentityError(
+                f"another org answers: the organization {identifier}, and this cutover is bound "
+                f"to {bound.organization_id} by {bound.by}",
+                where=self.instance_url,
+                hint=f"load the environment, alias or URL of {bound.organization_id}, then run "
+                "this again",
+                impact="nothing was changed in the other org; customers' tokens keep working there",
+            )
+
+    def _id_in(self, records: list[dict[str, object]]) -> str:
+        identifier = records[0].get("Id") if records else None
+        if not isinstance(identifier, str):
+            raise NetworkError(
+                "the org does not say which organization it is",
+                where=self.instance_url,
+                hint=_CHECK_URL,
+            )
+        return identifier
 
     def api_versions(self) -> list[float]:
         """The API versions the org offers, oldest first (``GET /services/data``, no login)."""
@@ -107,15 +164,23 @@ class Org:
         self, soql: str, api_version: str, *, tooling: bool = False
     ) -> list[dict[str, object]]:
         """The records of a SOQL query, at most one page. Raises OperationFailedError if refused."""
-        from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSession
+        from simple_salesforce.exceptions import SalesforceExpiredSession
 
-        try:
+        with self._translated():
             try:
                 return self._query(soql, api_version, tooling)
             except SalesforceExpiredSession:
                 if not self.renew_session():
                     raise
                 return self._query(soql, api_version, tooling)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """What a query can meet, as our errors."""
+        from simple_salesforce.exceptions import SalesforceError, SalesforceExpiredSession
+
+        try:
+            yield
         except SalesforceExpiredSession as error:
             raise expired_session(self.instance_url) from error
         except SalesforceError as error:

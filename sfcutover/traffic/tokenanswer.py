@@ -98,7 +98,8 @@ class Redemption:
     http_status: None if no HTTP answer came; 407 also if a proxy refused to connect.
     error, description: the endpoint's own words; short, one line, without secrets.
     new_token: set if the endpoint rotated the token; the old one is void then.
-    user_id: of the token's user (``005…``), as LoginHistory names it.
+    organization_id, user_id: of the token's user (``00D…``, ``005…``), as LoginHistory names it;
+    None where the answer has no identity URL.
     answer_lost: the token may be used up, which can't be known; never redeem it again.
     """
 
@@ -108,6 +109,7 @@ class Redemption:
     error: str | None = None
     description: str | None = None
     new_token: Secret | None = None
+    organization_id: str | None = None
     user_id: str | None = None
     answer_lost: bool = False
 
@@ -143,7 +145,9 @@ _BY_GRANT_DESCRIPTION = (
 _IP = frozenset({"ip", "ips", "ipv4", "ipv6"})
 _LIMITED = ("restrict", "range", "allow", "whitelist", "permit")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")  # RFC 6749, appendix A.17, without blanks
-_USER = re.compile(r"/id/00D[0-9A-Za-z]{12,15}/(005[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?)/?$")
+_IDENTITY = re.compile(  # the identity URL: https://HOST/id/<organization>/<user>
+    r"/id/(00D[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?)/(005[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?)/?$"
+)
 
 
 def is_token(value: object) -> bool:
@@ -200,7 +204,7 @@ def _speaks_of_ip_limits(text: str) -> bool:
 def _read_success(answer: Mapping[str, object], time: datetime) -> Redemption:
     """Of a 200: anything but a whole answer leaves open whether the token was used up."""
     new, identity = answer.get("refresh_token"), answer.get("id")
-    user = _USER.search(identity) if isinstance(identity, str) else None
+    found = _IDENTITY.search(identity) if isinstance(identity, str) else None
     if not is_token(answer.get("access_token")):
         return _useless(_OK, _words(answer, "error"), "no access token", time)
     if new is not None and not is_token(new):
@@ -210,7 +214,8 @@ def _read_success(answer: Mapping[str, object], time: datetime) -> Redemption:
         time,
         _OK,
         new_token=Secret(new) if isinstance(new, str) else None,
-        user_id=user[1] if user else None,
+        organization_id=found[1] if found else None,
+        user_id=found[2] if found else None,
     )
 
 

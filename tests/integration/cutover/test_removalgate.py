@@ -22,7 +22,7 @@ from tests.integration.cutover.verifying import NEW, OLD, put_list, ranges
 from tests.support import FakeTime, OpenConnection, StartEmulator
 
 PROVEN = datetime(2026, 11, 23, 12, 0, 0, 700000, tzinfo=UTC)
-ORG = "https://acme.example.com"
+ORG = "00D000000000001AAA"
 WANTED = Wanted(
     "Acme_Connector", ORG, "new", tuple(map(ip_address, NEW)), 0.999999, timedelta(hours=24)
 )
@@ -72,7 +72,8 @@ def evidence_with(**changes: object) -> Evidence:
     made = Evidence(
         target="packaging",
         app="Acme_Connector",
-        instance_url=ORG,
+        instance_url="https://acme.example.com",
+        organization_id=ORG,
         via="new",
         proof="login-history",
         redemptions=2,
@@ -132,7 +133,6 @@ def test_a_wall_clock_that_is_behind_makes_nobody_wait_longer_than_settle() -> N
     ("changes", "part"),
     [
         ({"app": "Other"}, "it is for the app Other"),
-        ({"instance_url": "https://other.example.com"}, "it is for the org https://other"),
         ({"via": "old"}, "it proves the old egress"),
         ({"lists": {"a list": "another hash"}}, "the live list has changed since"),
         ({"addresses": []}, f"it does not prove {NEW[0]}, {NEW[1]}"),
@@ -202,7 +202,7 @@ def connection(start_emulator: StartEmulator, open_connection: OpenConnection) -
 
 
 def own(connection: Connection, live: Snapshot, **changes: object) -> Evidence:
-    about = {"instance_url": connection.org.instance_url, "lists": evidence_lists(live, None)}
+    about = {"organization_id": connection.organization_id, "lists": evidence_lists(live, None)}
     now = datetime.now(UTC)
     return evidence_with(**(about | {"started": now, "last_proof": now} | changes))
 

@@ -11,8 +11,15 @@ import pytest
 from sfcutover.config.org import OrgConfig
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
-from sfcutover.errors import AuthError, ExitCode, NetworkError, OperationFailedError, SfcutoverError
-from sfcutover.salesforce.org import Org
+from sfcutover.errors import (
+    AuthError,
+    ExitCode,
+    IdentityError,
+    NetworkError,
+    OperationFailedError,
+    SfcutoverError,
+)
+from sfcutover.salesforce.org import Bound, Org
 from sfcutover.salesforce.sessions import provider_for
 from tests.support import StartEmulator, StartServer, answer, one_session, operations
 
@@ -96,6 +103,50 @@ def test_an_org_without_an_organization_is_a_network_error(
 ) -> None:
     with pytest.raises(NetworkError, match="which organization"):
         org_at(reply({"records": [], "totalSize": 0, "done": True})).organization_id(VERSION)
+
+
+@pytest.fixture
+def replaced(start_emulator: StartEmulator, open_org: OpenOrg) -> tuple[Emulator, Org, str]:
+    """An org that is bound, and behind whose URL another one stands by now; the first one's id."""
+    emulator = start_emulator(second_org={"org_name": "Beta"})
+    org = open_org(emulator, renewable=True)
+    first = emulator.organization_id
+    org.bind(Bound(first, "a test", VERSION))
+    emulator.use_org(2)
+    open_org(emulator)  # its environment
+    return emulator, org, first
+
+
+def test_a_bound_org_that_is_the_right_one_answers(emulator: Emulator, open_org: OpenOrg) -> None:
+    org = open_org(emulator, renewable=True)
+    org.bind(Bound(emulator.organization_id, "a test", VERSION))
+    org.renew_session()
+    assert org.query(SOQL, VERSION)
+
+
+def test_another_org_than_the_bound_one_is_refused_and_both_are_named(
+    emulator: Emulator, open_org: OpenOrg
+) -> None:
+    org = open_org(emulator, renewable=True)
+    bound = Bound("00D000000000009AAA", "a test", VERSION)
+    with pytest.raises(IdentityError, match="00D000000000009AAA by a test") as caught:
+        org.bind(bound)
+    assert emulator.organization_id in caught.value.message
+    with pytest.raises(IdentityError):
+        org.query(SOQL, VERSION)  # a caller that has gone on after the error
+
+
+def test_a_session_that_is_renewed_in_another_org_is_refused_before_anything_is_asked(
+    replaced: tuple[Emulator, Org, str],
+) -> None:
+    emulator, org, first = replaced
+    for _ in range(2):
+        with pytest.raises(IdentityError, match=first) as caught:
+            org.query("SELECT Id, Name FROM User", VERSION)
+        assert emulator.organization_id in caught.value.message
+    bound, expired, *organizations = operations(emulator, "query")
+    assert (bound["status"], expired["status"]) == (200, 401)
+    assert len(organizations) == 2  # each new session is asked whose it is, and nothing else
 
 
 def test_a_tooling_query_asks_the_tooling_api(emulator: Emulator, open_org: OpenOrg) -> None:

@@ -59,6 +59,7 @@ def verified() -> StepResult:
         target="one",
         app="Acme",
         instance_url="https://acme.my.salesforce.com",
+        organization_id="00D000000000001AAA",
         via="new",
         proof="login-history",
         redemptions=2,

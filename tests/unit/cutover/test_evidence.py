@@ -26,6 +26,7 @@ EVIDENCE = EvidenceFile(
             target="packaging",
             app="Acme_Connector",
             instance_url="https://acme.example.com",
+            organization_id="00D000000000001AAA",
             via="new",
             proof="confidence",
             redemptions=21,

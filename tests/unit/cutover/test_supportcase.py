@@ -23,7 +23,7 @@ from sfcutover.cutover.supportcase import (
     require_deployable,
     require_legacy,
 )
-from sfcutover.errors import ConfigError, GateError, OperationFailedError
+from sfcutover.errors import ConfigError, GateError, IdentityError, OperationFailedError
 from sfcutover.util.processes import current_actor
 
 CONFIG = """\
@@ -202,8 +202,8 @@ def test_the_notes_name_the_cutover_it_comes_after(make: Make) -> None:
 # Confirmations
 
 
-def confirmations(cutover: Cutover, url: str = ORG.url) -> Confirmations:
-    return Confirmations(cutover, "packaging", url)
+def confirmations(cutover: Cutover, url: str = ORG.url, org: str = ORG.id) -> Confirmations:
+    return Confirmations(cutover, "packaging", url, org)
 
 
 def test_a_confirmation_is_kept_beside_cutover_yaml(
@@ -241,19 +241,30 @@ def test_what_nobody_confirmed_is_refused(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("replaced", "url", "what"),
+    ("replaced", "what"),
     [
-        (("Acme_Legacy", "Other_Legacy"), ORG.url, "app"),
-        (("198.51.100.20", "198.51.100.21"), ORG.url, "set of ranges"),
-        (("version: 1", "version: 1"), "https://other.my.salesforce.com", "instance URL"),
+        (("Acme_Legacy", "Other_Legacy"), "app"),
+        (("198.51.100.20", "198.51.100.21"), "set of ranges"),
     ],
 )
 def test_a_confirmation_of_something_else_does_not_count(
-    make: Make, replaced: tuple[str, str], url: str, what: str
+    make: Make, replaced: tuple[str, str], what: str
 ) -> None:
     confirmations(make()).record("add-new")
     with pytest.raises(GateError, match=f"confirmed with another {what}"):
-        confirmations(make(replaced), url).require("add-new")
+        confirmations(make(replaced)).require("add-new")
+
+
+def test_a_confirmation_of_another_org_is_refused_and_names_both(make: Make) -> None:
+    confirmations(make()).record("add-new")
+    with pytest.raises(IdentityError, match=f"{ORG.id}.* 00D000000000002AAA"):
+        confirmations(make(), org="00D000000000002AAA").require("add-new")
+
+
+def test_a_confirmation_counts_for_the_same_org_at_another_url(make: Make) -> None:
+    recorded = confirmations(make()).record("add-new")
+    kept = confirmations(make(), url="https://other.my.salesforce.com")
+    assert kept.require("add-new") == recorded
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"schema": "sfcutover/confirmation/2"}'])

@@ -257,6 +257,7 @@ def proof(target: str, at: float, changes: Data) -> Data:
         target=target,
         app="Acme_Connector",
         instance_url=f"https://{target}.my.salesforce.com",
+        organization_id="00D000000000001AAA",
         via="new",
         proof="login-history",
         redemptions=2,
