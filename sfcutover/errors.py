@@ -32,6 +32,7 @@ class ExitCode(enum.IntEnum):
     INTERRUPTED = 9
     PARTIAL = 68
     STILL_RUNNING = 69
+    WAITING = 75
 
 
 EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
@@ -46,7 +47,9 @@ EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
     ExitCode.LIMIT: "limit (128 ranges / 256 addresses, an empty list, size)",
     ExitCode.INTERRUPTED: "interrupted, nothing half-done",
     ExitCode.PARTIAL: "partial success",
-    ExitCode.STILL_RUNNING: "still running when the wait ended",
+    ExitCode.STILL_RUNNING: "still running when the wait ended; refused beside a run; a run paused "
+    "because something failed or is unclear",
+    ExitCode.WAITING: "a run waits for an approval, and nothing has failed",
 }
 
 
@@ -204,6 +207,13 @@ class PartialSuccessError(SfcutoverError):
 
 
 class StillRunningError(SfcutoverError):
-    """The wait ended before the deployment did; it may still land."""
+    """Something has not ended: a deployment that may still land, another run, or this one, as it
+    is paused for what failed or is unclear."""
 
     exit_code = ExitCode.STILL_RUNNING
+
+
+class WaitingForApprovalError(SfcutoverError):
+    """A run waits for an approval, and nothing has failed."""
+
+    exit_code = ExitCode.WAITING

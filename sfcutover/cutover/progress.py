@@ -19,6 +19,7 @@ from sfcutover.errors import Text
 from sfcutover.runs.event import Event
 
 CANCELED = "canceled"
+_ASKS_ONLY = ("pause-before", "switch", "doubt")  # reasons of pauses in which nothing has failed
 _UNDECIDED = ("inconclusive", "later", "person")
 
 
@@ -195,6 +196,12 @@ class RunProgress:
     def running(self) -> list[StepState]:
         """What is under way, the newest last."""
         return [state for state in self.steps.values() if state.ended is None]
+
+    @property
+    def waits_for_approval(self) -> bool:
+        """True if it waits for an approval, and nothing has failed."""
+        asks_only = self.pause is not None and self.pause.reason in _ASKS_ONLY
+        return asks_only and self.rollback is None
 
     @property
     def page(self) -> Event | None:

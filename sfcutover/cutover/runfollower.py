@@ -16,6 +16,7 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
     Text,
+    WaitingForApprovalError,
 )
 from sfcutover.runs.database import BackgroundThread
 from sfcutover.runs.event import Event
@@ -117,7 +118,8 @@ def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
         return _ended(run, progress.ended)
     if progress.pause is not None:
         pause = progress.pause
-        return StillRunningError(
+        waiting = WaitingForApprovalError if progress.waits_for_approval else StillRunningError
+        return waiting(
             f"the run {run.id} waits for a person ({pause.step}): {pause.message}",
             hint=Advice(
                 *((pause.next, "; ") if pause.next else ()),

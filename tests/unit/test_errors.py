@@ -22,6 +22,7 @@ CODES = {
     "InterruptedRunError": 9,
     "PartialSuccessError": 68,
     "StillRunningError": 69,
+    "WaitingForApprovalError": 75,
 }
 CLASSES = {
     name: each

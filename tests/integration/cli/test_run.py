@@ -113,7 +113,7 @@ def test_a_run_takes_all_targets(here: World) -> None:
 
 def test_a_run_waits_for_a_person_and_goes_on_from_anywhere(here: World) -> None:
     code, out = here.call("run", "--yes", "--pause-before", "remove-old")
-    assert code == 69
+    assert code == 75
     assert "waits for a person (remove-old)" in error_of(out)
     assert "sfcutover approve emulated-cutover.1" in out
     (run,) = here.runs()
@@ -148,7 +148,7 @@ def test_nothing_is_approved_that_doesn_t_wait(here: World) -> None:
 def test_traffic_may_be_moved_by_a_person(here: World) -> None:
     configure(here, switch={"manual": True})
     code, out = here.call("run", "--yes")
-    assert code == 69
+    assert code == 75
     assert "move the traffic of Acme_Connector to 127.0.0.21, 127.0.0.22" in error_of(out)
     code, out = here.call("approve")
     assert code == 0, out
@@ -232,7 +232,7 @@ def test_another_cutover_yaml_is_refused_until_it_is_accepted(here: World) -> No
         assert code == 2
         assert "watch.failures: unset -> 3" in error_of(out)
     code, out = here.call("run", "--yes", "--accept-changes")
-    assert code == 69, out  # what was refused was not recorded either
+    assert code == 75, out  # what was refused was not recorded either
     code, out = here.call("approve")
     assert code == 0, out
     assert here.switches == ["apply"]
@@ -332,7 +332,7 @@ def test_what_to_do_next_names_the_file_that_was_given(here: World) -> None:
     configure(here, notify=["sh", "-c", 'echo "$SFCUTOVER_NEXT" > called'])
     given = ("--config", "eu move.yaml")
     code, out = here.call("run", "--yes", "--pause-before", "switch", *given)
-    assert code == 69
+    assert code == 75
     command = "sfcutover --config 'eu move.yaml' approve emulated-cutover.1"
     assert f"go on: {command}" in out
     assert (here.folder / "called").read_text(encoding="utf-8") == f"{command}\n"
@@ -356,7 +356,7 @@ def test_a_pause_may_be_asked_for_later(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     here.call("approve", "--record-only")
     code, out = here.call("run", "--yes", "--pause-before", "remove-old")
-    assert code == 69
+    assert code == 75
     assert "waits for a person (remove-old)" in error_of(out)
     assert here.live == {*OLD, *NEW}
 
@@ -525,7 +525,7 @@ def test_a_full_disk_stops_a_run_that_goes_on_later(here: World) -> None:
     assert code in (1, 69), out
     assert "Traceback" not in out
     code, out = here.call("run", "--yes")
-    if code == 69:
+    if code == 75:
         code, out = here.call("approve")
     assert code == 0, out
     assert here.live == set(NEW)

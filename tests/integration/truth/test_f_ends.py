@@ -212,11 +212,6 @@ def test_the_printed_exit_code_is_the_real_one(watched: World, number: signal.Si
     assert process.wait(60) == printed_code(out)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="F: a run that waits for an approval ends with 69",
-)
 def test_a_run_that_waits_for_an_approval_ends_with_75(here: World) -> None:
     words = ("run", "--yes", "--pause-before", "switch")
     for _ in range(2):
@@ -225,11 +220,6 @@ def test_a_run_that_waits_for_an_approval_ends_with_75(here: World) -> None:
         assert printed_code(out) == 75
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="F: a run that waits for a manual switch ends with 69",
-)
 def test_a_run_that_waits_for_a_manual_switch_ends_with_75(here: World) -> None:
     configure(here, switch={"manual": True})
     for _ in range(2):
