@@ -94,6 +94,18 @@ def commands_in(text: Text) -> list[Command]:
     return [part for part in parts if isinstance(part, Command)]
 
 
+class Answer(enum.StrEnum):
+    """What an answer to a request is worth.
+
+    final: asked again, it is the same. passing: nothing was done, and what kept it from being done
+    clears by itself. unknown: it does not say what was done, so that is looked up first.
+    """
+
+    FINAL = "final"
+    PASSING = "passing"
+    UNKNOWN = "unknown"
+
+
 class SfcutoverError(Exception):
     """Base of every error this tool raises on purpose.
 
@@ -101,9 +113,11 @@ class SfcutoverError(Exception):
     advice: what to do next; hint is the same as a plain text.
     where: file and line (``cutover.yaml:7``), template and line, or an id.
     impact: what it means for the customers' refresh tokens.
+    answer: what it is worth, where it is the answer to a request.
     """
 
     exit_code: ExitCode = ExitCode.FAILED
+    answer: ClassVar[Answer] = Answer.FINAL
     default_impact: ClassVar[str] = UNCHANGED
 
     def __init__(
@@ -182,6 +196,13 @@ class NetworkError(SfcutoverError):
     """The org or something on the way to it did not answer usefully."""
 
     exit_code = ExitCode.NETWORK
+    answer = Answer.UNKNOWN
+
+
+class BusyError(NetworkError):
+    """A lock, a limit or a busy server kept the org from doing it: nothing was done."""
+
+    answer = Answer.PASSING
 
 
 class LimitError(SfcutoverError):

@@ -29,6 +29,7 @@ from sfcutover.cutover.sentdeployments import (
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import (
     Advice,
+    BusyError,
     Command,
     DriftError,
     GateError,
@@ -290,12 +291,19 @@ class PhaseDeployment:
     def _rolled_out(self, rollout: Rollout) -> ReadBack | None:
         try:
             return rollout.run()
+        except BusyError:
+            self._note_never_received()
+            raise
         except (NetworkError, StillRunningError, InterruptedRunError):
             raise  # the org may have started it, or continued it
         except SfcutoverError:
-            if self.sent.is_open:  # the org has refused it: there is nothing to look for
-                self.context.tell(NEVER_RECEIVED, phase=self.phase.value)
+            self._note_never_received()
             raise
+
+    def _note_never_received(self) -> None:
+        """Of a package that the org has refused: there is nothing to look for."""
+        if self.sent.is_open:
+            self.context.tell(NEVER_RECEIVED, phase=self.phase.value)
 
     def _await(self, identifier: str) -> DeployResult:
         observer = DeploymentObserver(self)

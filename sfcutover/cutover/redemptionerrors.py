@@ -12,6 +12,7 @@ _INCONCLUSIVE = (
     RedemptionOutcome.PROXY_FAILURE,
     RedemptionOutcome.NETWORK_FAILURE,
     RedemptionOutcome.RATE_LIMITED,
+    RedemptionOutcome.BUSY,
 )
 
 

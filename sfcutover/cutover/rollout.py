@@ -16,6 +16,8 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cutover.removalgate import RemovalPermit, require_permit
 from sfcutover.errors import (
     Advice,
+    Answer,
+    BusyError,
     Command,
     NetworkError,
     OperationFailedError,
@@ -89,7 +91,8 @@ class Rollout:
     def run(self) -> ReadBack | None:
         """Deploy and read back; None after a validation, which changes nothing.
 
-        Raises OperationFailedError, PartialSuccessError, LostAnswerError, and whatever
+        Raises OperationFailedError, PartialSuccessError, LostAnswerError, BusyError for what was
+        not done and can be sent again, and whatever
         sending, waiting and reading raise; InterruptedWaitError on Ctrl-C at any time.
         """
         try:
@@ -245,6 +248,12 @@ def _failure(
             hint="look at the allowlist in Setup; the org may lock it or change it on saving",
             impact=impact,
         )
+    if result.answer is Answer.PASSING:
+        return BusyError(
+            f"deployment {result.id} ended as {result.status}{_reasons(result)}",
+            hint="it passes by itself: run this again in a moment",
+            impact=impact,
+        )
     return OperationFailedError(
         f"deployment {result.id} ended as {result.status}{_reasons(result)}",
         hint=Advice(
@@ -259,9 +268,15 @@ def _failure(
 def _reasons(result: DeployResult) -> str:
     reasons = [str(each) for each in result.failures]
     reasons += [f"{each.name}.{each.method}: {each.message}" for each in result.test_failures]
-    reasons += [result.error_message] if result.error_message else []
+    reasons += [_error(result)] if _error(result) else []
     reasons += [f"canceled by {result.canceled_by}"] if result.canceled_by else []
     return f": {'; '.join(reasons)}" if reasons else ""
+
+
+def _error(result: DeployResult) -> str:
+    """errorStatusCode and errorMessage, the code once."""
+    code, message = result.error_status_code or "", result.error_message or ""
+    return message if code in message else ": ".join(filter(None, (code, message)))
 
 
 def _problems(state: ReadBack) -> str:

@@ -19,7 +19,6 @@ from sfcutover.errors import (
     Text,
 )
 from sfcutover.salesforce.deployer import InterruptedWaitError
-from sfcutover.salesforce.soapfaults import OrgLockedError
 from sfcutover.traffic.switch import SwitchNotRunError
 from sfcutover.util.document import Document
 from sfcutover.util.secrets import redact
@@ -43,7 +42,7 @@ class ProblemKind(enum.StrEnum):
 _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
     ((BlockedError,), ProblemKind.BLOCKED),
     ((SwitchNotRunError,), ProblemKind.FAILED),
-    ((StillInUseError, OrgLockedError, NetworkError), ProblemKind.INCONCLUSIVE),
+    ((StillInUseError, NetworkError), ProblemKind.INCONCLUSIVE),
     ((StillRunningError, InterruptedWaitError), ProblemKind.LATER),
     ((UndecidedError, AuthError, ConfigError, InterruptedRunError), ProblemKind.PERSON),
 )

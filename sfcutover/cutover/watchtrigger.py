@@ -33,6 +33,7 @@ _VERDICTS = {
     RedemptionOutcome.REDEEMED: Verdict.PASSED,
     RedemptionOutcome.BLOCKED: Verdict.FAILED,
     RedemptionOutcome.RATE_LIMITED: Verdict.INCONCLUSIVE,
+    RedemptionOutcome.BUSY: Verdict.INCONCLUSIVE,
     RedemptionOutcome.UNKNOWN: Verdict.INCONCLUSIVE,
 }
 

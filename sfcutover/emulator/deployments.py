@@ -22,7 +22,7 @@ from sfcutover.emulator.validation import Problem
 
 PENDING_SHARE = 0.1  # of a deployment's time
 FINALIZING_SHARE = 0.8  # from here on; between the two it is in progress
-_UNEXPECTED = "UNKNOWN_EXCEPTION: An unexpected error occurred. Please try again later."
+_REFUSED = "FIELD_INTEGRITY_EXCEPTION: the organization does not accept this value"  # assumed
 NO_CANCEL_WHILE_FINALIZING = 65.0  # from this API version on
 
 
@@ -319,7 +319,7 @@ def _afflicted(outcome: Outcome, fault: Fault | None) -> Outcome:
         return Outcome(error=f"{code}: {message}", total=outcome.total)
     struck = [one for one in outcome.successes if one.component_type][:1]
     names = {(one.component_type, one.full_name) for one in struck}
-    problem = Problem(fault.message or _UNEXPECTED)
+    problem = Problem(fault.message or _REFUSED)
     failures = (replace(one, problem=problem, is_changed=False) for one in struck)
     changes = (one for one in outcome.changes if (one.metadata_type, one.full_name) not in names)
     return replace(

@@ -12,23 +12,27 @@ from itertools import takewhile
 
 from sfcutover.errors import (
     Advice,
+    Answer,
+    AuthError,
+    BusyError,
     Command,
+    ConfigError,
     InterruptedRunError,
     NetworkError,
     OperationFailedError,
     SfcutoverError,
     StillRunningError,
 )
+from sfcutover.salesforce.answers import AccessRefusedError, UnknownIdError
 from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.results import DeployResult
-from sfcutover.salesforce.soapfaults import UnknownIdError
 from sfcutover.util.clock import Clock, next_interval
 
 LANDS_LATER = (
     "the deployment continues in the org and may still land; the list is as it was or as planned, "
     "and customers' tokens keep working either way while only addresses are added"
 )
-UNKNOWN_ID_SECONDS = 30.0  # an id may be unknown for this time before it counts as wrong
+REFUSED_SECONDS = 30.0  # so long a deployment that was never shown may be refused, or unknown
 # Seen by users in the Tooling API; not in Salesforce's reference, so its absence is no error.
 _LATEST_DEPLOYMENT = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 1"
 _LATEST_DEPLOYMENTS = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 50"
@@ -61,11 +65,13 @@ class Deployer:
     def start(self, zip_file: bytes, *, check_only: bool = False) -> str:
         """Send the package, to be validated only if check_only; the deployment's id.
 
-        Raises LostAnswerError when no answer came, InterruptedWaitError on Ctrl-C,
-        and the error of whatever the org refused.
+        Raises BusyError where the org can't start one now, LostAnswerError when no answer came,
+        InterruptedWaitError on Ctrl-C, and the error of whatever the org refused.
         """
         try:
             return self._client.deploy(zip_file, check_only=check_only)
+        except BusyError:
+            raise
         except NetworkError as error:
             raise LostAnswerError(
                 f"the answer to the deploy request was lost ({error})",
@@ -81,13 +87,15 @@ class Deployer:
         seconds: float,
         *,
         on_progress: Callable[[DeployResult], None] = lambda _: None,
-        on_problem: Callable[[NetworkError], None] = lambda _: None,
+        on_problem: Callable[[SfcutoverError], None] = lambda _: None,
     ) -> DeployResult:
         """Poll until the deployment is done, for at most this many seconds.
 
-        on_progress is called with each answer, on_problem with each poll that failed.
-        Raises StillRunningError at the deadline, InterruptedWaitError on Ctrl-C,
-        OperationFailedError for an id that the org doesn't know.
+        Whatever is not the deployment's own end is looked at again. on_progress is called with
+        each answer, on_problem with each poll that failed. Raises StillRunningError at the
+        deadline, InterruptedWaitError on Ctrl-C, AuthError for a session that can't be had, and
+        what the org refuses if it has never shown this deployment: OperationFailedError for an
+        id that it doesn't know.
         """
         started = self._clock.now()
         is_known = False
@@ -96,16 +104,16 @@ class Deployer:
                 elapsed = self._clock.now() - started
                 self._clock.pause(min(next_interval(elapsed), max(0.0, seconds - elapsed)))
                 answer = self._poll(deployment_id)
-                if isinstance(answer, NetworkError):
-                    on_problem(answer)
-                else:
+                if isinstance(answer, DeployResult):
+                    is_known = True
                     on_progress(answer)
                     if answer.done:
                         return answer
+                else:
+                    on_problem(answer)
                 elapsed = self._clock.now() - started
-                is_known = is_known or not isinstance(answer, UnknownIdError)
-                if not is_known and elapsed >= min(UNKNOWN_ID_SECONDS, seconds):
-                    raise _unknown(deployment_id)
+                if not is_known and elapsed >= min(REFUSED_SECONDS, seconds):
+                    _require_not_refused(deployment_id, answer)
                 if elapsed >= seconds:
                     raise _still_running(deployment_id, seconds, answer)
         except KeyboardInterrupt:
@@ -157,22 +165,35 @@ class Deployer:
             return None
         return [str(record["Id"]) for record in records if isinstance(record.get("Id"), str)]
 
-    def _poll(self, deployment_id: str) -> DeployResult | NetworkError:
+    def _poll(self, deployment_id: str) -> DeployResult | SfcutoverError:
         try:
             return self._client.check_deploy_status(deployment_id)
-        except NetworkError as error:
+        except AccessRefusedError as error:
             return error
+        except (AuthError, ConfigError) as error:  # no session can be had to look again with
+            raise _named(error, deployment_id) from error
         except SfcutoverError as error:
-            hint = Advice(error.advice, "; then continue: ", _wait_for(deployment_id))
-            raise type(error)(
-                error.message, hint=hint, where=error.where, impact=LANDS_LATER
-            ) from error
+            return error
+
+
+def _require_not_refused(deployment_id: str, answer: DeployResult | SfcutoverError) -> None:
+    """Raise what the org refuses to say of a deployment that it has never shown."""
+    if isinstance(answer, UnknownIdError):
+        raise _unknown(deployment_id)
+    if isinstance(answer, SfcutoverError) and answer.answer is Answer.FINAL:
+        raise _named(answer, deployment_id) from answer
+
+
+def _named(error: SfcutoverError, deployment_id: str) -> SfcutoverError:
+    """The error, with what continues meanwhile."""
+    hint = Advice(error.advice, "; then continue: ", _wait_for(deployment_id))
+    return error.replaced(hint=hint, impact=LANDS_LATER)
 
 
 def _still_running(
-    deployment_id: str, seconds: float, answer: DeployResult | NetworkError
+    deployment_id: str, seconds: float, answer: DeployResult | SfcutoverError
 ) -> StillRunningError:
-    if isinstance(answer, NetworkError):
+    if isinstance(answer, SfcutoverError):
         status = f"the last poll failed ({answer.message})"
     else:
         status = f"its status is {answer.status}"

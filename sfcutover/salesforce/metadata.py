@@ -19,6 +19,7 @@ from zeep.transports import Transport
 
 from sfcutover.allowlist.component import parse_xml
 from sfcutover.errors import UNCHANGED, ConfigError, NetworkError, SfcutoverError
+from sfcutover.salesforce.answers import INVALID_SESSION, fault_error, local_code
 from sfcutover.salesforce.org import Org, expired_session
 from sfcutover.salesforce.results import (
     DeployResult,
@@ -26,7 +27,6 @@ from sfcutover.salesforce.results import (
     MetadataTypes,
     RetrieveResult,
 )
-from sfcutover.salesforce.soapfaults import INVALID_SESSION, fault_error, local_code
 from sfcutover.util.http import network_error
 
 WSDL = Path(__file__).with_name("metadata.wsdl")

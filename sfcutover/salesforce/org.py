@@ -19,8 +19,8 @@ from sfcutover.errors import (
     IdentityError,
     NetworkError,
     OperationFailedError,
-    SfcutoverError,
 )
+from sfcutover.salesforce.answers import query_error
 from sfcutover.salesforce.sessions import Session, SessionProvider
 from sfcutover.util.http import check_url, network_error, new_session
 
@@ -33,7 +33,6 @@ _REFRESH = "OauthRefreshToken"
 _USER_ID = re.compile(r"005[A-Za-z0-9]{12,15}")
 _CLOCK_SKEW = timedelta(seconds=5)
 _CHECK_URL = "check the instance URL: it is the org's My Domain, without a path"
-_SERVER_ERROR = 500
 _ORGANIZATION = "SELECT Id FROM Organization"
 
 
@@ -184,7 +183,8 @@ class Org:
         except SalesforceExpiredSession as error:
             raise expired_session(self.instance_url) from error
         except SalesforceError as error:
-            raise _refused_query(error.status, self.instance_url) from error
+            code = _code_of(error.content)
+            raise query_error(error.status, code, self.instance_url) from error
         except requests.RequestException as error:
             raise network_error(error, self.instance_url, UNCHANGED) from error
 
@@ -222,18 +222,11 @@ class Org:
         self.http.close()
 
 
-def _refused_query(status: int, instance_url: str) -> SfcutoverError:
-    if status >= _SERVER_ERROR:
-        return NetworkError(
-            f"the org could not answer a query (HTTP {status})",
-            where=instance_url,
-            hint="see whether the org is down for maintenance, then run this again",
-        )
-    return OperationFailedError(
-        f"the org refused a query (HTTP {status})",
-        where=instance_url,
-        hint="check that the user may use the API and read this object",
-    )
+def _code_of(content: object) -> str:
+    """The errorCode of a refusal: ``[{"errorCode": …, "message": …}]``."""
+    first = content[0] if isinstance(content, list) and content else None
+    code = first.get("errorCode") if isinstance(first, dict) else None
+    return code if isinstance(code, str) else ""
 
 
 def expired_session(instance_url: str) -> AuthError:

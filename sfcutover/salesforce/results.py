@@ -16,6 +16,8 @@ from pydantic.alias_generators import to_camel
 from sfcutover.allowlist.component import FileProperties
 from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.plan import PhaseDocument
+from sfcutover.errors import Answer
+from sfcutover.salesforce.answers import ended_answer
 from sfcutover.util.document import Document
 
 
@@ -121,6 +123,7 @@ class DeployResult(SoapAnswer):
     component_errors: _Count = Field(0, alias="numberComponentErrors")
     tests_total: _Count = Field(0, alias="numberTestsTotal")
     error_message: _OptionalText = None
+    error_status_code: _OptionalText = None
     canceled_by: _OptionalText = Field(None, alias="canceledByName")
     created_by: _OptionalText = Field(None, alias="createdByName")
     created_date: _Time = None
@@ -137,6 +140,17 @@ class DeployResult(SoapAnswer):
         if self.status == "SucceededPartial":
             return DeployState.PARTIAL
         return DeployState.SUCCEEDED if self.success else DeployState.FAILED
+
+    @property
+    def answer(self) -> Answer:
+        """What it is worth that the deployment stands so: unknown until it has ended, and passing
+        where it has failed for what clears by itself."""
+        if self.state is DeployState.RUNNING:
+            return Answer.UNKNOWN
+        if self.state is not DeployState.FAILED or self.test_failures:
+            return Answer.FINAL
+        problems = [each.problem or "" for each in self.failures]
+        return ended_answer(self.error_status_code, self.error_message, problems)
 
     @property
     def failures(self) -> tuple[DeployMessage, ...]:
@@ -167,7 +181,13 @@ class RetrieveResult(SoapAnswer):
     status: _Text = ""
     zip_file: _Bytes = None
     error_message: _OptionalText = None
+    error_status_code: _OptionalText = None
     messages: Annotated[tuple[_Text, ...], BeforeValidator(_problems)] = ()
+
+    @property
+    def answer(self) -> Answer:
+        """Of a retrieval that has failed."""
+        return ended_answer(self.error_status_code, self.error_message, self.messages)
 
 
 class ListedComponent(SoapAnswer):
@@ -227,6 +247,7 @@ class ResultDocument(Document):
     created_by: str | None
     created_date: str | None
     completed_date: str | None
+    error_status_code: str | None = None
     error_message: str | None
     failures: list[MessageDocument]
     warnings: list[MessageDocument]

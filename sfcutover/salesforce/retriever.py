@@ -24,6 +24,8 @@ from sfcutover.allowlist.carriers import APP, OAUTH_POLICIES, Carrier, Component
 from sfcutover.allowlist.component import Component, FileProperties, app_of, parse_component
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.errors import (
+    Answer,
+    BusyError,
     ConfigError,
     DriftError,
     LimitError,
@@ -148,6 +150,9 @@ class Retriever:
         where = f"{self._client.org.instance_url} retrieve {result.id}"
         if not result.success or result.zip_file is None:
             reason = result.error_message or "; ".join(result.messages) or result.status
+            if result.answer is Answer.PASSING:
+                hint = "it passes by itself: run this again in a moment"
+                raise BusyError(f"the retrieve failed: {reason}", where=where, hint=hint)
             raise OperationFailedError(
                 f"the retrieve failed: {reason}",
                 where=where,

@@ -17,7 +17,15 @@ import requests
 
 from sfcutover.config.org import ClientCredentialsConfig, JwtConfig, OrgConfig
 from sfcutover.config.values import SecretReference, Text
-from sfcutover.errors import AuthError, ConfigError, NetworkError
+from sfcutover.errors import (
+    Answer,
+    AuthError,
+    BusyError,
+    ConfigError,
+    NetworkError,
+    SfcutoverError,
+)
+from sfcutover.salesforce.answers import login_answer
 from sfcutover.util.files import write_durably
 from sfcutover.util.http import check_url, network_error, new_session
 from sfcutover.util.secrets import Secret, one_line
@@ -270,9 +278,13 @@ def _answer_of(response: requests.Response, url: str) -> Mapping[str, object]:
     )
 
 
-def _refused(login_url: str, code: object, description: object) -> AuthError:
+def _refused(login_url: str, code: object, description: object) -> SfcutoverError:
+    refused = f"{login_url} refused the login: {_said(code)}: {_said(description)}"
+    if login_answer(str(code), str(description)) is Answer.PASSING:
+        hint = "it passes by itself: run this again in a moment"
+        return BusyError(refused, hint=hint, impact=_UNTOUCHED)
     return AuthError(
-        f"{login_url} refused the login: {_said(code)}: {_said(description)}",
+        refused,
         hint="check the app's client id and secret or key, its flow settings, and the user",
         impact=_UNTOUCHED,
     )

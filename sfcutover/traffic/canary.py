@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import ipaddress
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
@@ -34,6 +35,7 @@ from sfcutover.util.files import fingerprint, state_folder, write_durably
 from sfcutover.util.secrets import Secret
 
 _GRANT_IN_DOUBT = "this grant may be lost; other customers' tokens are untouched"
+_BUSY_PAUSES = (0.5, 1.0, 2.0)  # seconds, before the token of a busy endpoint is redeemed again
 _helpers = HelperPool()
 atexit.register(_helpers.close_idle)
 os.register_at_fork(after_in_child=_helpers.forget)
@@ -129,8 +131,8 @@ def redeem_from(
         return _helpers.call(_redeem_and_close, store, endpoint, session)
     except HelperKilledError:
         words = "the helper process that redeems was killed"
-        time = datetime.now(UTC)
-        return Redemption(RedemptionOutcome.UNKNOWN, time, description=words, answer_lost=True)
+        now = datetime.now(UTC)
+        return Redemption(RedemptionOutcome.UNKNOWN, now, description=words, answer_lost=True)
 
 
 def redeem_and_store(
@@ -150,11 +152,30 @@ def redeem_and_store(
             _refuse_lost(mark, store.where)
         if not is_wanted():
             raise InterruptedRunError("no process waits for the redemption", hint="redeem again")
-        redemption = endpoint.redeem(token, session)
+        redemption = _redeem_patiently(endpoint, token, session, is_wanted)
         if redemption.new_token is not None:
             store.write(redemption.new_token, replaced=token)
         elif redemption.answer_lost and store.may_rotate:
             _note(mark, redemption.time)
+    return redemption
+
+
+def _redeem_patiently(
+    endpoint: TokenEndpoint,
+    token: Secret,
+    session: requests.Session,
+    is_wanted: Callable[[], bool],
+) -> Redemption:
+    """Once, and again a few times while the endpoint asks for that: it has answered with an
+    error, so it has rotated nothing, and the token is as good as before."""
+    redemption = endpoint.redeem(token, session)
+    for seconds in _BUSY_PAUSES:
+        if redemption.outcome is not RedemptionOutcome.BUSY:
+            break
+        time.sleep(seconds)
+        if not is_wanted():
+            break
+        redemption = endpoint.redeem(token, session)
     return redemption
 
 

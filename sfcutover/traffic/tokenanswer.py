@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 import requests
 
 from sfcutover.config.traffic import Verify
-from sfcutover.errors import ConfigError
+from sfcutover.errors import Answer, ConfigError
 from sfcutover.traffic.proxyerrors import failed_at_proxy, proxy_answer
 from sfcutover.util.http import (
     CONNECT_SECONDS,
@@ -43,9 +43,17 @@ class RedemptionOutcome(enum.StrEnum):
     CLIENT_REJECTED = "client-rejected"
     INACTIVE = "inactive"
     RATE_LIMITED = "rate-limited"
+    BUSY = "busy"
     PROXY_FAILURE = "proxy-failure"
     NETWORK_FAILURE = "network-failure"
     UNKNOWN = "unknown"
+
+    @property
+    def answer(self) -> Answer:
+        """What it is worth as an answer of the endpoint."""
+        if self in (RedemptionOutcome.RATE_LIMITED, RedemptionOutcome.BUSY):
+            return Answer.PASSING
+        return Answer.UNKNOWN if self in _NO_ANSWER else Answer.FINAL
 
     @property
     def advice(self) -> str:
@@ -53,6 +61,11 @@ class RedemptionOutcome(enum.StrEnum):
         return _ADVICE[self]
 
 
+_NO_ANSWER = (
+    RedemptionOutcome.PROXY_FAILURE,
+    RedemptionOutcome.NETWORK_FAILURE,
+    RedemptionOutcome.UNKNOWN,
+)
 _ADVICE = {
     RedemptionOutcome.REDEEMED: "Nothing to do: the token endpoint lets this address redeem.",
     RedemptionOutcome.BLOCKED: (
@@ -74,6 +87,10 @@ _ADVICE = {
     RedemptionOutcome.RATE_LIMITED: (
         "Wait before the next redemption, and make them less often: too many logins say "
         "nothing about the allowlist."
+    ),
+    RedemptionOutcome.BUSY: (
+        "Redeem again in a few minutes: the endpoint could not answer just now and said so, "
+        "which says nothing about the allowlist."
     ),
     RedemptionOutcome.PROXY_FAILURE: (
         "Check the proxy's URL, its user and password, and its provider's status: the proxy "
@@ -129,6 +146,9 @@ _BY_ERROR = {
     "inactive_user": RedemptionOutcome.INACTIVE,
     "inactive_org": RedemptionOutcome.INACTIVE,
     "rate_limit_exceeded": RedemptionOutcome.RATE_LIMITED,
+    "server_error": RedemptionOutcome.BUSY,
+    "temporarily_unavailable": RedemptionOutcome.BUSY,
+    "unknown_error": RedemptionOutcome.BUSY,  # "retry your request"
 }
 # Checked after the words of a block, as their descriptions say all sorts of things.
 _BY_VAGUE_ERROR = {

@@ -259,7 +259,7 @@ def test_a_plan_whose_baseline_was_edited(desk: Desk) -> None:
 def test_a_deployment_that_fails_names_the_problem(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="failed", operation="deploy"))
     result = desk.run(*YES)
-    result.refused(1, "ended as Failed", "UNKNOWN_EXCEPTION")
+    result.refused(1, "ended as Failed", "FIELD_INTEGRITY_EXCEPTION")
     assert "still on it as before" in result.tokens
 
 

@@ -83,7 +83,7 @@ def test_a_failed_deployment_shows_what_failed(desk: Desk) -> None:
     result = desk.run("deployment", "report", _deployed(desk))
     assert result.code == 1
     assert "error: " in result.out
-    assert "UNKNOWN_EXCEPTION" in result.out
+    assert "FIELD_INTEGRITY_EXCEPTION" in result.out
 
 
 def test_a_validation_is_called_one(desk: Desk) -> None:

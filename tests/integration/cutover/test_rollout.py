@@ -21,6 +21,7 @@ from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import (
     AuthError,
+    BusyError,
     ExitCode,
     GateError,
     NetworkError,
@@ -419,7 +420,7 @@ def test_a_failed_component_is_named_with_its_problem(prepare: Prepare) -> None:
     case.fault("failed")
     with pytest.raises(OperationFailedError, match="ended as Failed") as caught:
         case.rollout.run()
-    assert f"{SECURITY_NAME}.ecaOauthSecurity:1: UNKNOWN_EXCEPTION" in caught.value.message
+    assert f"{SECURITY_NAME}.ecaOauthSecurity:1: FIELD_INTEGRITY_EXCEPTION" in caught.value.message
     assert "deployment report" in caught.value.hint
     assert not case.has_new
     assert case.sent == 1
@@ -428,12 +429,13 @@ def test_a_failed_component_is_named_with_its_problem(prepare: Prepare) -> None:
 @pytest.mark.parametrize(
     ("spelling", "status"), [(False, "FinalizingFailed"), (True, "FinalizingDeployFailed")]
 )
-def test_a_deployment_that_can_not_be_finalized_fails(
+def test_a_deployment_that_the_server_could_not_finalize_may_be_sent_again(
     spelling: bool, status: str, prepare: Prepare
 ) -> None:
     case = prepare(deploy_seconds=2, long_finalizing_status=spelling)
     case.fault("finalizing_failed")
-    with pytest.raises(OperationFailedError, match=f"ended as {status}: The deployment could"):
+    said = f"ended as {status}: UNKNOWN_EXCEPTION: The deployment could"
+    with pytest.raises(BusyError, match=said):
         case.rollout.run()
     assert case.sent == 1
 
@@ -457,7 +459,7 @@ def test_the_list_decides_and_not_the_status(prepare: Prepare, time_: FakeTime) 
 def test_a_locked_org_refuses_and_nothing_is_sent_again(prepare: Prepare) -> None:
     case = prepare()
     case.fault("org_locked")
-    with pytest.raises(OperationFailedError, match="ORG_LOCKED"):
+    with pytest.raises(BusyError, match="ORG_LOCKED"):
         case.rollout.run()
     assert case.sent == 1
     assert case.emulator.deployments == []
@@ -542,7 +544,7 @@ def test_a_validation_changes_nothing(prepare: Prepare) -> None:
 def test_a_validation_that_fails_says_why(prepare: Prepare) -> None:
     case = prepare(check_only=True)
     case.fault("failed")
-    with pytest.raises(OperationFailedError, match="UNKNOWN_EXCEPTION") as caught:
+    with pytest.raises(OperationFailedError, match="FIELD_INTEGRITY_EXCEPTION") as caught:
         case.rollout.run()
     assert "nothing was changed" in caught.value.impact
 

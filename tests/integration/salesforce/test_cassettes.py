@@ -17,7 +17,7 @@ from sfcutover.allowlist.carriers import APP, CARRIERS, SECURITY_SETTINGS
 from sfcutover.allowlist.component import Component, Field
 from sfcutover.allowlist.package import Package, build_package
 from sfcutover.allowlist.templates import Templates
-from sfcutover.errors import AuthError, ConfigError, ExitCode, NetworkError
+from sfcutover.errors import AuthError, ConfigError, ExitCode, SfcutoverError
 from sfcutover.salesforce.deployer import Deployer
 from sfcutover.salesforce.results import DeployResult, DeployState
 from sfcutover.salesforce.sessions import Session, SessionProvider
@@ -34,7 +34,7 @@ class Diary:
 
     def __init__(self) -> None:
         self.results: list[DeployResult] = []
-        self.problems: list[NetworkError] = []
+        self.problems: list[SfcutoverError] = []
 
     def wait(self, deployer: Deployer, deployment_id: str) -> DeployResult:
         return deployer.wait(

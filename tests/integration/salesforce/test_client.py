@@ -11,17 +11,17 @@ import requests
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import (
     AuthError,
+    BusyError,
     ConfigError,
     ExitCode,
-    LimitError,
     NetworkError,
     OperationFailedError,
     SfcutoverError,
 )
+from sfcutover.salesforce.answers import AccessRefusedError, UnknownIdError
 from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.results import DeployState
-from sfcutover.salesforce.soapfaults import OrgLockedError, UnknownIdError
 from sfcutover.util import http
 from tests.support import OpenConnection, StartEmulator, StartServer, answer, envelope, one_session
 
@@ -268,18 +268,18 @@ def test_a_redirect_is_not_followed(client_of: ClientOf, start_server: StartServ
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        ("INSUFFICIENT_ACCESS", AuthError),
-        ("API_CURRENTLY_DISABLED", AuthError),
+        ("INSUFFICIENT_ACCESS", AccessRefusedError),
+        ("API_CURRENTLY_DISABLED", BusyError),
         ("INVALID_SESSION_ID", AuthError),
         ("UNSUPPORTED_API_VERSION", ConfigError),
-        ("LIMIT_EXCEEDED", LimitError),
-        ("REQUEST_LIMIT_EXCEEDED", LimitError),
-        ("ORG_LOCKED", OrgLockedError),
+        ("LIMIT_EXCEEDED", BusyError),
+        ("REQUEST_LIMIT_EXCEEDED", BusyError),
+        ("ORG_LOCKED", BusyError),
         ("XML_PARSER_ERROR", OperationFailedError),
         ("SOMETHING_NEW", OperationFailedError),
         ("SERVER_UNAVAILABLE", NetworkError),
         ("REQUEST_RUNNING_TOO_LONG", NetworkError),
-        ("UNABLE_TO_LOCK_ROW", NetworkError),
+        ("UNABLE_TO_LOCK_ROW", BusyError),
         ("UNKNOWN_EXCEPTION", NetworkError),
         ("INVALID_CROSS_REFERENCE_KEY", UnknownIdError),
     ],
@@ -295,12 +295,12 @@ def test_a_fault_is_known_by_the_local_name_of_its_code(
 
 
 def test_a_fault_counts_whatever_the_http_status(client_of: ClientOf) -> None:
-    with pytest.raises(OperationFailedError, match="ORG_LOCKED: sorry"):
+    with pytest.raises(BusyError, match="ORG_LOCKED: sorry"):
         client_of(soap_fault("ORG_LOCKED"), 200).describe_metadata()
 
 
 def test_the_code_is_not_said_twice(client_of: ClientOf) -> None:
-    with pytest.raises(OperationFailedError) as caught:
+    with pytest.raises(BusyError) as caught:
         client_of(soap_fault("ORG_LOCKED"), 500).describe_metadata()
     assert caught.value.message == "ORG_LOCKED: sorry"
 

@@ -9,7 +9,12 @@ import pytest
 from sfcutover.allowlist.package import build_package
 from sfcutover.allowlist.templates import Templates
 from sfcutover.emulator.emulator import Emulator
-from sfcutover.errors import NetworkError, OperationFailedError, StillRunningError
+from sfcutover.errors import (
+    AuthError,
+    OperationFailedError,
+    SfcutoverError,
+    StillRunningError,
+)
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.results import DeployState
 from tests.support import FakeTime, OpenConnection, StartEmulator, operations
@@ -86,7 +91,7 @@ def test_a_wait_for_an_unknown_id_ends_early(
     started: Callable[..., Started], time_: FakeTime
 ) -> None:
     _, connection, _ = started()
-    problems: list[NetworkError] = []
+    problems: list[SfcutoverError] = []
     with pytest.raises(OperationFailedError, match=f"no deployment {UNKNOWN}"):
         connection.deployer.wait(UNKNOWN, 1800, on_problem=problems.append)
     assert 30 <= time_.seconds < 35
@@ -150,3 +155,49 @@ def test_an_org_that_can_not_be_asked_names_no_deployment(
 def test_an_org_without_the_object_names_no_deployment(started: Callable[..., Started]) -> None:
     _, connection, _ = started(deploy_request_query=False)
     assert connection.deployer.find_latest() is None
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("ORG_LOCKED", "REQUEST_LIMIT_EXCEEDED", "UNKNOWN_EXCEPTION", "SERVER_UNAVAILABLE"),
+        *("INSUFFICIENT_ACCESS", "INVALID_CROSS_REFERENCE_KEY", "SOMETHING_NEW"),
+    ],
+)
+def test_what_is_no_end_of_the_deployment_is_looked_at_again(
+    code: str, started: Callable[..., Started], time_: FakeTime
+) -> None:
+    """For longer than an unknown id is waited for, as the deployment was seen before."""
+    refusal = {
+        **{"kind": "refuse", "operation": "checkDeployStatus", "code": code},
+        **{"message": "sorry", "skip": 1, "count": 60},
+    }
+    _, connection, deployment = started(deploy_seconds=200, faults=[refusal])
+    problems: list[SfcutoverError] = []
+    result = connection.deployer.wait(deployment, 1800, on_problem=problems.append)
+    assert result.state is DeployState.SUCCEEDED
+    assert len(problems) == 60
+    assert time_.seconds > 60
+
+
+def test_a_limit_that_lasts_ends_the_wait_at_its_deadline(
+    started: Callable[..., Started], time_: FakeTime
+) -> None:
+    limit = {"kind": "refuse", "operation": "checkDeployStatus", "count": None}
+    _, connection, deployment = started(faults=[limit | {"code": "REQUEST_LIMIT_EXCEEDED"}])
+    with pytest.raises(StillRunningError, match="REQUEST_LIMIT_EXCEEDED"):
+        connection.deployer.wait(deployment, 100)
+    assert time_.seconds == pytest.approx(100)
+
+
+def test_a_user_who_may_not_look_is_told_soon(
+    started: Callable[..., Started], time_: FakeTime
+) -> None:
+    refusal = {"kind": "refuse", "operation": "checkDeployStatus", "count": None}
+    _, connection, deployment = started(
+        faults=[refusal | {"code": "INSUFFICIENT_ACCESS", "message": "no"}]
+    )
+    with pytest.raises(AuthError, match="INSUFFICIENT_ACCESS") as caught:
+        connection.deployer.wait(deployment, 1800)
+    assert 30 <= time_.seconds < 35
+    assert "deployment wait" in caught.value.hint

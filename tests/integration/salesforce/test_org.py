@@ -208,7 +208,9 @@ def test_a_retried_query_may_fail_in_its_own_way(emulator: Emulator, open_org: O
 
 
 def test_a_refused_query_is_a_failure(emulator: Emulator, open_org: OpenOrg) -> None:
-    with pytest.raises(OperationFailedError, match=r"refused a query \(HTTP 400\)") as caught:
+    with pytest.raises(
+        OperationFailedError, match=r"refused a query \(HTTP 400, INVALID_TYPE\)"
+    ) as caught:
         open_org(emulator).query("SELECT Nothing FROM Nowhere", VERSION)
     assert (caught.value.where, caught.value.exit_code) == (emulator.url, ExitCode.FAILED)
 

@@ -18,10 +18,11 @@ import pytest
 import requests
 
 from sfcutover.config.traffic import Verify
+from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, OperationFailedError
 from sfcutover.traffic import canary, helperprocess
-from sfcutover.traffic.canary import redeem_from
+from sfcutover.traffic.canary import redeem_and_store, redeem_from
 from sfcutover.traffic.tokenanswer import RedemptionOutcome, TokenEndpoint, token_endpoint
 from sfcutover.traffic.tokenstores import token_store
 from sfcutover.util import files
@@ -515,3 +516,47 @@ def test_an_org_s_token_is_kept_through_rotation_and_refusal(
     with egress(environment["SFCUTOVER_OLD_PROXY_URL"], environment) as old:
         assert redeem_from(store, endpoint, old).outcome is RedemptionOutcome.REDEEMED
     assert path.read_text().strip() == org.environment["SF_REFRESH_TOKEN"]
+
+
+def busy_grant(start_emulator: StartEmulator, tmp_path: Path, count: int) -> tuple[Emulator, Path]:
+    """An org whose token endpoint asks so often for the request once more."""
+    org = start_emulator(tls=True)
+    org.set_fault(Fault(kind="retry_request", operation="redeem", count=count))
+    return org, write_token(tmp_path / "token", org.environment["SF_REFRESH_TOKEN"])
+
+
+def redeem_at(org: Emulator, path: Path) -> RedemptionOutcome:
+    environment = org.environment
+    verify = Verify.model_validate(
+        {
+            "token_url": environment["SFCUTOVER_TOKEN_URL"],
+            "client_id": environment["SF_CLIENT_ID"],
+            "client_secret": {"env": "A_SECRET"},
+            "refresh_token": {"file": str(path)},
+        }
+    )
+    endpoint = token_endpoint(verify, allow_other_hosts=False)
+    store = token_store(verify.refresh_token)
+    with egress(environment["SFCUTOVER_OLD_PROXY_URL"], environment) as old:
+        return redeem_and_store(store, endpoint, old).outcome
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_busy_endpoint_is_asked_again_with_the_same_token(
+    count: int, start_emulator: StartEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org, path = busy_grant(start_emulator, tmp_path, count)
+    monkeypatch.setattr(canary, "_BUSY_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setenv("A_SECRET", org.environment["SF_CLIENT_SECRET"])
+    assert redeem_at(org, path) is RedemptionOutcome.REDEEMED
+    assert path.read_text().strip() == org.environment["SF_REFRESH_TOKEN"]
+
+
+def test_a_busy_endpoint_is_not_asked_for_ever_and_costs_no_token(
+    start_emulator: StartEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    org, path = busy_grant(start_emulator, tmp_path, 4)
+    monkeypatch.setattr(canary, "_BUSY_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setenv("A_SECRET", org.environment["SF_CLIENT_SECRET"])
+    assert redeem_at(org, path) is RedemptionOutcome.BUSY
+    assert redeem_at(org, path) is RedemptionOutcome.REDEEMED

@@ -420,7 +420,11 @@ def test_what_a_look_raises_is_an_error_of_that_look() -> None:
 @pytest.mark.parametrize("outcome", RedemptionOutcome)
 def test_only_a_block_is_a_failure_of_the_canary(outcome: RedemptionOutcome) -> None:
     verdict = canary_result(CANARY, Redemption(outcome, NOON)).verdict
-    unclear = {RedemptionOutcome.UNKNOWN, RedemptionOutcome.RATE_LIMITED}
+    unclear = {
+        RedemptionOutcome.UNKNOWN,
+        RedemptionOutcome.RATE_LIMITED,
+        RedemptionOutcome.BUSY,
+    }
     assert (verdict is Verdict.PASSED) == (outcome is RedemptionOutcome.REDEEMED)
     assert (verdict is Verdict.FAILED) == (outcome is RedemptionOutcome.BLOCKED)
     assert (verdict is Verdict.INCONCLUSIVE) == (outcome in unclear)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfcutover.config.traffic import Verify
-from sfcutover.errors import ConfigError
+from sfcutover.errors import Answer, ConfigError
 from sfcutover.traffic.tokenanswer import (
     Redemption,
     RedemptionOutcome,
@@ -54,7 +54,7 @@ REFUSALS = [
     ("invalid_grant", "", RedemptionOutcome.UNKNOWN),
     ("invalid_grant", "zip codes are restricted", RedemptionOutcome.UNKNOWN),
     ("invalid_grant", "Your IP was logged. This is not allowed.", RedemptionOutcome.UNKNOWN),
-    ("unknown_error", "retry your request", RedemptionOutcome.UNKNOWN),
+    ("unknown_error", "retry your request", RedemptionOutcome.BUSY),
 ]
 
 
@@ -204,3 +204,15 @@ def test_the_client_s_secret_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     endpoint = token_endpoint(config, allow_other_hosts=False)
     assert (endpoint.client_id, endpoint.client_secret) == ("the id", Secret("hunter2-secret"))
     assert "hunter2" not in repr(endpoint)
+
+
+@pytest.mark.parametrize("outcome", RedemptionOutcome)
+def test_what_an_answer_is_worth(outcome: RedemptionOutcome) -> None:
+    passing = {RedemptionOutcome.RATE_LIMITED, RedemptionOutcome.BUSY}
+    unknown = {
+        RedemptionOutcome.PROXY_FAILURE,
+        RedemptionOutcome.NETWORK_FAILURE,
+        RedemptionOutcome.UNKNOWN,
+    }
+    assert (outcome.answer is Answer.PASSING) == (outcome in passing)
+    assert (outcome.answer is Answer.UNKNOWN) == (outcome in unknown)

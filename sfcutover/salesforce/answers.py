@@ -1,0 +1,147 @@
+"""What an answer of the org is worth: final, passing or unknown. Only this module decides.
+
+A lock or a limit has many spellings: a SOAP fault, a DeployResult's errorStatusCode and
+errorMessage, the problem of a component, a REST error. Codes and words are those of the Metadata
+API Developer Guide, of the official CLI's list (SDR), and of users' reports.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sfcutover.errors import (
+    Answer,
+    AuthError,
+    BusyError,
+    ConfigError,
+    NetworkError,
+    OperationFailedError,
+    SfcutoverError,
+)
+
+INVALID_SESSION = "INVALID_SESSION_ID"
+_MAX_QUOTED = 500  # characters of a fault's text
+_SERVER_ERROR = 500
+_BUSY_STATUSES = frozenset({420, 429})  # 420: seen by SDR
+
+
+class UnknownIdError(NetworkError):
+    """The org knows no such id: a wrong one, or a right one that is leaving Pending (SDR)."""
+
+
+class AccessRefusedError(AuthError):
+    """The org knows the session and refuses the request: a permission, or the caller's address."""
+
+
+# Nothing was done, and the condition clears by itself.
+_PASSING_CODES = frozenset(
+    {
+        *("ALREADY_IN_PROCESS", "API_CURRENTLY_DISABLED", "LIMIT_EXCEEDED", "ORG_LOCKED"),
+        *("REQUEST_LIMIT_EXCEEDED", "UNABLE_TO_LOCK_ROW"),
+        # Of the token endpoint (RFC 6749, and users' reports).
+        *("rate_limit_exceeded", "server_error", "temporarily_unavailable", "unknown_error"),
+    }
+)
+# The server failed: what it had done by then, it does not say.
+_UNKNOWN_CODES = frozenset(
+    {
+        *("INVALID_CROSS_REFERENCE_KEY", "QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG"),
+        *("SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION"),
+    }
+)
+# A deployment that has ended with one of these has done nothing.
+_PASSING_ENDS = _PASSING_CODES | _UNKNOWN_CODES - {"INVALID_CROSS_REFERENCE_KEY"}
+_PASSING_WORDS = re.compile(
+    r"already in pro(?:gress|cess)|already been locked|exclusive access to this record"
+    r"|wait for the previous|retry your request|temporarily (?:unavailable|lock)"
+    r"|try again (?:later|in a (?:moment|few))|include this errorid",
+    re.IGNORECASE,
+)
+_LEADING_CODE = re.compile(r"\s*([A-Z][A-Z_]{3,})(?::|$)")
+
+_PERMISSION = (
+    AccessRefusedError,
+    "the user needs 'Modify Metadata Through Metadata API Functions' (or 'Modify All Data') "
+    "and the API enabled",
+)
+_MEANINGS: dict[str, tuple[type[SfcutoverError], str]] = {
+    "INSUFFICIENT_ACCESS": _PERMISSION,
+    "API_DISABLED_FOR_ORG": _PERMISSION,
+    "UNSUPPORTED_API_VERSION": (
+        ConfigError,
+        "set api_version: to one that the org has (67.0 or later)",
+    ),
+    "INVALID_CROSS_REFERENCE_KEY": (UnknownIdError, "run this again in a moment; check the id"),
+}
+_BY_ANSWER: dict[Answer, tuple[type[SfcutoverError], str]] = {
+    Answer.PASSING: (BusyError, "it passes by itself: run this again in a moment"),
+    Answer.UNKNOWN: (NetworkError, "run this again in a moment"),
+    Answer.FINAL: (OperationFailedError, "see the code in the Metadata API Developer Guide"),
+}
+
+
+def fault_error(code: str, message: str, where: str) -> SfcutoverError:
+    """The error that a fault means. where: the org and the operation."""
+    said = " ".join(message.removeprefix(f"{code}:").split())[:_MAX_QUOTED]
+    kind, hint = _MEANINGS.get(code) or _BY_ANSWER[_refusal(code, said)]
+    return kind(f"{code}: {said}", where=where, hint=hint)
+
+
+def query_error(status: int, code: str, where: str) -> SfcutoverError:
+    """The error that a refused query means. status: of HTTP. code: the REST API's errorCode."""
+    what = f"HTTP {status}, {code}" if code else f"HTTP {status}"
+    if status in _BUSY_STATUSES or _refusal(code, "") is Answer.PASSING:
+        return BusyError(
+            f"the org could not answer a query ({what})",
+            where=where,
+            hint="it passes by itself: run this again in a moment",
+        )
+    if status >= _SERVER_ERROR:
+        return NetworkError(
+            f"the org could not answer a query ({what})",
+            where=where,
+            hint="see whether the org is down for maintenance, then run this again",
+        )
+    return OperationFailedError(
+        f"the org refused a query ({what})",
+        where=where,
+        hint="check that the user may use the API and read this object",
+    )
+
+
+def login_answer(error: str, description: str) -> Answer:
+    """Of a login that the token endpoint answered with an OAuth error."""
+    return _refusal(error, description)
+
+
+def ended_answer(code: str | None, message: str | None, problems: Sequence[str]) -> Answer:
+    """Of a deployment that ended without success, all or nothing.
+
+    code, message: errorStatusCode and errorMessage. problems: of its components. It is passing
+    where everything that it names passes, as one real refusal would refuse it again.
+    """
+    reasons = [each for each in (local_code(code), *problems) if each]
+    reasons = reasons or [message or ""]
+    return Answer.PASSING if all(map(_passes, reasons)) else Answer.FINAL
+
+
+def local_code(fault_code: str | None) -> str:
+    """``INVALID_SESSION_ID`` of ``sf:INVALID_SESSION_ID``."""
+    return (fault_code or "").rpartition(":")[2].rpartition("}")[2]
+
+
+def _refusal(code: str, message: str) -> Answer:
+    """Of a request that was answered with an error."""
+    if code in _UNKNOWN_CODES:
+        return Answer.UNKNOWN
+    is_passing = code in _PASSING_CODES or _PASSING_WORDS.search(message)
+    return Answer.PASSING if is_passing else Answer.FINAL
+
+
+def _passes(reason: str) -> bool:
+    """Of an error code, or of a text that may begin with one."""
+    code = _LEADING_CODE.match(reason)
+    if code is not None and code[1] in _PASSING_ENDS:
+        return True
+    return _PASSING_WORDS.search(reason) is not None

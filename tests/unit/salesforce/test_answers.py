@@ -1,0 +1,139 @@
+"""What an answer of the org is worth, however it is spelt."""
+
+from __future__ import annotations
+
+import pytest
+
+from sfcutover.errors import (
+    Answer,
+    BusyError,
+    ConfigError,
+    NetworkError,
+    OperationFailedError,
+    SfcutoverError,
+)
+from sfcutover.salesforce.answers import (
+    AccessRefusedError,
+    UnknownIdError,
+    ended_answer,
+    fault_error,
+    local_code,
+    login_answer,
+    query_error,
+)
+
+LOCKED = (
+    "The changes you requested require Salesforce to temporarily lock your organization's "
+    "administration setup. However, the administration setup has already been locked by another "
+    "change. Please wait for the previous action to finish, then try again."
+)
+ERROR_ID = (
+    "An unexpected error occurred. Please include this ErrorId if you contact support: "
+    "1234567890-12345 (-1234567890)"
+)
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["sf:ORG_LOCKED", "fns:ORG_LOCKED", "{urn:fault.soap.sforce.com}ORG_LOCKED", "ORG_LOCKED"],
+)
+def test_a_prefix_is_no_part_of_the_code(code: str) -> None:
+    assert local_code(code) == "ORG_LOCKED"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("INSUFFICIENT_ACCESS", AccessRefusedError),
+        ("API_DISABLED_FOR_ORG", AccessRefusedError),
+        ("API_CURRENTLY_DISABLED", BusyError),
+        ("ALREADY_IN_PROCESS", BusyError),
+        ("LIMIT_EXCEEDED", BusyError),
+        ("REQUEST_LIMIT_EXCEEDED", BusyError),
+        ("UNABLE_TO_LOCK_ROW", BusyError),
+        ("SERVER_UNAVAILABLE", NetworkError),
+        ("UNKNOWN_EXCEPTION", NetworkError),
+        ("UNSUPPORTED_API_VERSION", ConfigError),
+        ("INVALID_CROSS_REFERENCE_KEY", UnknownIdError),
+        ("ORG_LOCKED", BusyError),
+        ("SOMETHING_NEW", OperationFailedError),
+    ],
+)
+def test_a_code_has_its_error(code: str, kind: type[SfcutoverError]) -> None:
+    error = fault_error(code, f"{code}: so\n it is", "https://acme.example.com deploy")
+    assert type(error) is kind
+    assert str(error) == f"https://acme.example.com deploy: {code}: so it is"
+
+
+def test_a_long_text_is_cut() -> None:
+    assert len(fault_error("ORG_LOCKED", "x" * 9999, "here").message) < 600
+
+
+@pytest.mark.parametrize("code", [None, ""])
+def test_no_code_is_none(code: str | None) -> None:
+    assert local_code(code) == ""
+
+
+def test_a_fault_passes_by_its_words_where_its_code_is_new() -> None:
+    assert fault_error("SOMETHING_NEW", LOCKED, "here").answer is Answer.PASSING
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "problems"),
+    [
+        ("ALREADY_IN_PROCESS", LOCKED, []),
+        ("sf:ALREADY_IN_PROCESS", None, []),
+        ("UNKNOWN_EXCEPTION", ERROR_ID, []),
+        ("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", []),
+        (None, f"ALREADY_IN_PROCESS: {LOCKED}", []),
+        (None, LOCKED, []),
+        (None, ERROR_ID, []),
+        (None, None, ["admin operation already in progress"]),
+        (None, None, ["ALREADY_IN_PROCESS"]),
+        (None, None, ["UNABLE_TO_LOCK_ROW: unable to obtain exclusive access to this record"]),
+        (None, None, [LOCKED, "Admin operation already in progress"]),
+    ],
+)
+def test_a_deployment_ended_for_what_passes(
+    code: str | None, message: str | None, problems: list[str]
+) -> None:
+    assert ended_answer(code, message, problems) is Answer.PASSING
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "problems"),
+    [
+        (None, None, []),
+        (None, None, ["invalid value in field startIpAddress"]),
+        (None, None, ["In field: externalClientApplication - no such app named Acme"]),
+        (None, None, ["admin operation already in progress", "invalid value"]),
+        ("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", []),
+        ("INSUFFICIENT_ACCESS", "no access", []),
+        ("ALREADY_IN_PROCESS", LOCKED, ["invalid value"]),
+    ],
+)
+def test_one_real_refusal_is_final(
+    code: str | None, message: str | None, problems: list[str]
+) -> None:
+    assert ended_answer(code, message, problems) is Answer.FINAL
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "answer"),
+    [
+        (403, "REQUEST_LIMIT_EXCEEDED", Answer.PASSING),
+        (429, "", Answer.PASSING),
+        (420, "", Answer.PASSING),
+        (503, "SERVER_UNAVAILABLE", Answer.UNKNOWN),
+        (500, "UNKNOWN_EXCEPTION", Answer.UNKNOWN),
+        (400, "INVALID_TYPE", Answer.FINAL),
+        (403, "API_DISABLED_FOR_ORG", Answer.FINAL),
+    ],
+)
+def test_a_refused_query(status: int, code: str, answer: Answer) -> None:
+    assert query_error(status, code, "https://acme.example.com").answer is answer
+
+
+def test_a_login_that_is_to_be_tried_again() -> None:
+    assert login_answer("unknown_error", "retry your request") is Answer.PASSING
+    assert login_answer("invalid_grant", "expired access/refresh token") is Answer.FINAL
