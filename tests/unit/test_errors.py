@@ -18,6 +18,7 @@ CODES = {
     "AuthError": 6,
     "NetworkError": 7,
     "LockLostError": 7,
+    "BusyError": 7,
     "LimitError": 8,
     "InterruptedRunError": 9,
     "PartialSuccessError": 68,
