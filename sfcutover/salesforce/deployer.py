@@ -17,6 +17,7 @@ from sfcutover.errors import (
     BusyError,
     Command,
     ConfigError,
+    IdentityError,
     InterruptedRunError,
     NetworkError,
     OperationFailedError,
@@ -170,7 +171,7 @@ class Deployer:
             return self._client.check_deploy_status(deployment_id)
         except AccessRefusedError as error:
             return error
-        except (AuthError, ConfigError) as error:  # no session can be had to look again with
+        except (AuthError, ConfigError, IdentityError) as error:  # no session of this org is left
             raise _named(error, deployment_id) from error
         except SfcutoverError as error:
             return error
