@@ -75,6 +75,7 @@ class Verification:
     history: History
     confidence: float
     on_redeemed: Callable[[int], None] = lambda _: None
+    on_blocked: Callable[[Redemption], None] = lambda _: None
     probe: Callable[[], ProbeResult] | None = None
     _started: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
     _redeemed: list[Redemption] = field(default_factory=list, init=False)
@@ -130,7 +131,8 @@ class Verification:
         redemption = self.redeem(session)
         if redemption.outcome is RedemptionOutcome.BLOCKED:
             address, how = self._blocked_address(session, certain)
-            raise blocked(address, how, by_support=self.live is None)
+            self.on_blocked(redemption)
+            raise blocked(redemption, address, how, by_support=self.live is None)
         if redemption.outcome is not RedemptionOutcome.REDEEMED:
             raise refused(redemption)
         self._redeemed.append(redemption)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.errors import Advice, Command, GateError, NetworkError, SfcutoverError
-from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutcome
 
 _INCONCLUSIVE = (
     RedemptionOutcome.PROXY_FAILURE,
@@ -18,6 +18,10 @@ _INCONCLUSIVE = (
 
 class BlockedError(GateError):
     """A redemption was refused for the address it came from, or would be."""
+
+
+class UserRuleError(GateError):
+    """A redemption was refused for its address, but probably not by this list."""
 
 
 class UndecidedError(GateError):
@@ -38,16 +42,20 @@ def not_listed(missing: Iterable[IpRange]) -> BlockedError:
     )
 
 
-def blocked(address: str, how: str, *, by_support: bool = False) -> BlockedError:
+def blocked(
+    redemption: Redemption, address: str, how: str, *, by_support: bool = False
+) -> BlockedError | UserRuleError:
     """A redemption that the org blocked for its address. how: how the address is known.
 
     by_support: only Salesforce's support can put it on the list.
     """
+    if redemption.rule is BlockRule.USER:
+        return _refused_by_user_rule(f"a redemption from {address} ({how})", redemption)
     look = Advice("check that the list of the right app holds it: ", Command("diff", "add-new"))
     if by_support:
         look = Advice("ask support whether the list holds it: ", Command("case", "add-new"))
     return BlockedError(
-        f"a redemption from {address} was blocked ({how})",
+        f"a redemption from {address} was blocked ({how}){_whose(redemption)}",
         hint=Advice(look, "; give the org a minute, and verify again"),
         impact="redemptions that leave from there are refused now; while the old addresses stand "
         "on the list, traffic can be switched back",
@@ -56,6 +64,8 @@ def blocked(address: str, how: str, *, by_support: bool = False) -> BlockedError
 
 def refused(redemption: Redemption) -> SfcutoverError:
     """Any other refusal: it says nothing about the allowlist, or nothing at all."""
+    if redemption.rule is BlockRule.USER:
+        return _refused_by_user_rule("a redemption", redemption)
     words = (redemption.outcome, redemption.error, redemption.description)
     what = f"a redemption did not succeed ({': '.join(word for word in words if word)})"
     impact = "nothing is proven or disproven by it; the list is unchanged"
@@ -63,3 +73,18 @@ def refused(redemption: Redemption) -> SfcutoverError:
         return NetworkError(what, hint=redemption.outcome.advice, impact=impact)
     kind = GateError if redemption.outcome is RedemptionOutcome.BLOCKED else UndecidedError
     return kind(what, hint=redemption.outcome.advice, impact=impact)
+
+
+def _refused_by_user_rule(what: str, redemption: Redemption) -> UserRuleError:
+    return UserRuleError(
+        f"{what} was refused by {redemption.rule} ({redemption.description})",
+        hint="look at the login IP ranges of the profile of the canary's user, and at Network "
+        "Access in that user's org; allow the address there, then verify again",
+        impact="it says nothing about this allowlist, which cannot cure it; users with such a rule "
+        "are refused from that address",
+    )
+
+
+def _whose(redemption: Redemption) -> str:
+    """Nothing where it is this list, which the text is about anyway."""
+    return "" if redemption.rule is BlockRule.APP else f", by {BlockRule.UNKNOWN}"

@@ -147,13 +147,11 @@ class Rollback:
         traffic, only where a new one is still refused then."""
         self._start(error)
         self._restore(error.targets)
-        refused = self._refused(error.targets)
-        if refused:  # an address may have been lost from the list; adding is always safe
+        proofs = self._check_new(error.targets)
+        if refused := _refused(proofs):  # an address may have been lost from the list: add it
             self.flow.runner.on_targets("add-new", refused)
-            refused = self._refused(refused)
-        where = "each new address still redeems, so this run moves no traffic"
-        if refused:
-            where = self._revert()
+            proofs |= self._check_new(refused)
+        where = self._revert() if _refused(proofs) else _no_reason_to_move(proofs)
         return _rolled_back(
             error,
             f"the old addresses are back on the list of {', '.join(error.targets)}; {where}",
@@ -165,10 +163,9 @@ class Rollback:
             ),
         )
 
-    def _refused(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The targets at which a redemption through a new address fails."""
-        proofs = self.flow.runner.on_targets("check-new", names)
-        return tuple(name for name, one in proofs.items() if not one.ok)
+    def _check_new(self, names: Sequence[str]) -> dict[str, StepResult]:
+        """A redemption through each new address."""
+        return dict(self.flow.runner.on_targets("check-new", names))
 
     def _start(self, error: StepFailedError) -> None:
         self.flow.runner.tell(
@@ -211,6 +208,21 @@ class Rollback:
             if not self.flow.runner.pause("switch-back", "failed", problem.text, again):
                 return False
         return True
+
+
+def _refused(proofs: StepResults) -> tuple[str, ...]:
+    """The targets at which a redemption through a new address fails; not where a rule of the
+    canary's user refuses it, which neither the list nor other traffic can cure."""
+    return tuple(name for name, one in proofs.items() if one.problem and not one.is_user_rule)
+
+
+def _no_reason_to_move(proofs: StepResults) -> str:
+    if any(one.is_user_rule for one in proofs.values()):
+        return (
+            "the canary is still refused, probably by a rule of its user's own org or profile, so "
+            "this run moves no traffic"
+        )
+    return "each new address still redeems, so this run moves no traffic"
 
 
 def _with_baseline(snapshot: StepResult) -> StepArguments:

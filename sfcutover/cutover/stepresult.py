@@ -7,7 +7,12 @@ from typing import Literal
 
 from pydantic import SerializeAsAny
 
-from sfcutover.cutover.redemptionerrors import BlockedError, StillInUseError, UndecidedError
+from sfcutover.cutover.redemptionerrors import (
+    BlockedError,
+    StillInUseError,
+    UndecidedError,
+    UserRuleError,
+)
 from sfcutover.errors import (
     Advice,
     AuthError,
@@ -28,12 +33,14 @@ class ProblemKind(enum.StrEnum):
     """What a problem asks for.
 
     failed: the step is impossible, or was disproven: roll back. blocked: failed, and an address
-    was refused. inconclusive: unknown; try again, then ask. person: only the operator can
-    help (a session, a token, a file). later: it continues in the org; look again.
+    was refused. user-rule: refused, but probably not by this list: only the operator can help,
+    and no traffic moves for it. inconclusive: unknown; try again, then ask. person: only the
+    operator can help (a session, a token, a file). later: it continues in the org; look again.
     """
 
     FAILED = "failed"
     BLOCKED = "blocked"
+    USER_RULE = "user-rule"
     INCONCLUSIVE = "inconclusive"
     PERSON = "person"
     LATER = "later"
@@ -41,6 +48,7 @@ class ProblemKind(enum.StrEnum):
 
 _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
     ((BlockedError,), ProblemKind.BLOCKED),
+    ((UserRuleError,), ProblemKind.USER_RULE),
     ((SwitchNotRunError,), ProblemKind.FAILED),
     ((StillInUseError, NetworkError), ProblemKind.INCONCLUSIVE),
     ((StillRunningError, InterruptedWaitError), ProblemKind.LATER),
@@ -51,7 +59,7 @@ _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
 class Problem(Document):
     """An error as the operator reads it, and what it asks for."""
 
-    kind: Literal["failed", "blocked", "inconclusive", "person", "later"]
+    kind: Literal["failed", "blocked", "user-rule", "inconclusive", "person", "later"]
     message: str
     where: str | None
     tokens: str
@@ -119,6 +127,11 @@ class StepResult(Document):
     @property
     def ok(self) -> bool:
         return self.problem is None
+
+    @property
+    def is_user_rule(self) -> bool:
+        """True if the canary was refused, but probably not by this list."""
+        return self.problem is not None and self.problem.kind == "user-rule"
 
     @property
     def is_canceled(self) -> bool:

@@ -24,11 +24,12 @@ from sfcutover.errors import GateError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.org import LoginHistory
 from sfcutover.traffic.canary import Canary
-from sfcutover.traffic.tokenanswer import RedemptionOutcome
+from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
 
 _PROPAGATION_PAUSE = 1.0  # seconds between two tries whether a new address is let in
 _REPORTED_COUNTS = 2  # the first redemptions, then every tenth: the journal stays readable
+BLOCKED = "redemption-blocked"  # an event
 Via = Literal["old", "new"]
 
 
@@ -68,9 +69,16 @@ def redeem_once(context: StepContext, canary: Canary, via: Via) -> RedeemEvidenc
     """One redemption through an egress. Raises GateError or NetworkError if it is refused."""
     context.control.require_lock_soon()
     redemption = canary.redeem(via)
+    if redemption.outcome is RedemptionOutcome.BLOCKED:
+        tell_block(context, redemption)
     if redemption.outcome is not RedemptionOutcome.REDEEMED:
         raise refused(redemption)
     return RedeemEvidence(via=via, outcome=redemption.outcome.value)
+
+
+def tell_block(context: StepContext, redemption: Redemption) -> None:
+    """An event with the whole answer: whose rule it is can be told from its words alone."""
+    context.tell(BLOCKED, rule=redemption.rule, body=redemption.body)
 
 
 def report_count(context: StepContext, kind: str, count: int) -> None:
@@ -90,6 +98,7 @@ def _verify_once(context: TargetContext, via: Via) -> VerifyEvidence:
         verification = TargetVerification(
             connection,
             on_redeemed=lambda count: _redeemed(context, count),
+            on_blocked=partial(tell_block, context),
             probe=context.probes.of,
         )
         return VerifyEvidence(proof=verification.verify(via, connection.read()))
@@ -122,6 +131,7 @@ class ProofGate:
         verification = TargetVerification(
             connection,
             on_redeemed=lambda count: _redeemed(context, count),
+            on_blocked=partial(tell_block, context),
             countdown=self.countdown,
             clock=context.clock,
             probe=context.probes.of,
@@ -145,12 +155,14 @@ class ProofGate:
 class TargetVerification:
     """Verifies one target, and permits what its evidence allows.
 
-    on_redeemed: told the number of redemptions so far. countdown: the seconds left of settle.
-    probe: a probe of an egress by its name, where several targets share one.
+    on_redeemed: told the number of redemptions so far. on_blocked: told one that was blocked.
+    countdown: the seconds left of settle. probe: a probe of an egress by its name, where several
+    targets share one.
     """
 
     connection: Connection
     on_redeemed: Callable[[int], None] = lambda _: None
+    on_blocked: Callable[[Redemption], None] = lambda _: None
     countdown: Callable[[float], None] = lambda _: None
     clock: Clock = field(default_factory=Clock)
     probe: Callable[[Via], ProbeResult] | None = None
@@ -176,6 +188,7 @@ class TargetVerification:
             history=self._history,
             confidence=canary.settings.confidence,
             on_redeemed=self.on_redeemed,
+            on_blocked=self.on_blocked,
             probe=None if self.probe is None else partial(self.probe, via),
         ).run()
         evidence = self._evidence(via, lists, verified)

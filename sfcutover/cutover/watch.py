@@ -15,6 +15,7 @@ from sfcutover.config.traffic import Watch
 from sfcutover.config.values import secret_variables
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.stepresult import StepEvidence
+from sfcutover.cutover.verify import tell_block
 from sfcutover.cutover.watchrounds import watch as watch_rounds
 from sfcutover.cutover.watchtrigger import (
     CANARY,
@@ -26,7 +27,7 @@ from sfcutover.cutover.watchtrigger import (
 from sfcutover.errors import LockLostError
 from sfcutover.traffic.canary import Canary
 from sfcutover.traffic.checks import checker_for
-from sfcutover.traffic.tokenanswer import Redemption
+from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
 
 _STARTED = "watch-begun"
@@ -100,6 +101,7 @@ class _Recorder:
     def __init__(self, context: StepContext) -> None:
         self._context = context
         self._lost: LockLostError | None = None
+        self._blocks: list[Redemption] = []  # that were not told yet: a restore may be due
 
     def guarded(self, canary: Canary) -> Callable[[], Redemption]:
         """A redemption that needs the lock: two processes that redeem one token void it."""
@@ -110,13 +112,18 @@ class _Recorder:
             except LockLostError as error:
                 self._lost = error
                 raise
-            return canary.redeem("new")
+            redemption = canary.redeem("new")
+            if redemption.outcome is RedemptionOutcome.BLOCKED:
+                self._blocks.append(redemption)
+            return redemption
 
         return redeem
 
     def completed(self, done: WatchRound) -> None:
         if self._lost is not None:
             raise self._lost
+        while self._blocks:
+            tell_block(self._context, self._blocks.pop(0))
         document = RoundDocument.of(done)
         self._context.tell("watch-round", round=document.model_dump(mode="json"))
 

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from sfcutover.errors import Advice, Command, GateError, InterruptedRunError
 from sfcutover.traffic.checks import CheckResult, Verdict
-from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutcome
 from sfcutover.util.document import Document
 
 if TYPE_CHECKING:
@@ -211,6 +211,8 @@ def canary_result(name: str, redemption: Redemption) -> CheckResult:
     verdict = _VERDICTS.get(redemption.outcome, Verdict.ERROR)
     words = (redemption.error, redemption.description)
     detail = ": ".join([redemption.outcome, *(each for each in words if each)])
+    if redemption.rule not in (None, BlockRule.APP):
+        detail += f" ({redemption.rule})"
     return CheckResult(name, verdict, detail)
 
 

@@ -14,7 +14,7 @@ from sfcutover.cutover.probe import SeenDocument
 from sfcutover.cutover.progress import CANCELED, RunProgress, buckets_of, result_of, round_of
 from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.cutover.stepresult import Canceled, StepEvidence
-from sfcutover.cutover.verify import VerifyEvidence
+from sfcutover.cutover.verify import BLOCKED, VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
 from sfcutover.errors import Command
 from sfcutover.output.console import Console, shown
@@ -33,6 +33,7 @@ _WORDS = {  # of the events that a sentence with their data says
     "rollback-started": "ROLLING BACK: {reason}",
     "rolling-back": "ROLLING BACK, the old addresses first: {reason}",
     "switching": "the switch command runs ({direction})",
+    BLOCKED: "a redemption was blocked, by {rule}: {body}",
     "verify-again": "the new addresses are put on once more: {message}",
     "taken-over": "the process that performed the run is gone; another one goes on with it",
     "run-ended": "{outcome}: {message}",

@@ -107,6 +107,18 @@ _ADVICE = {
 }
 
 
+class BlockRule(enum.StrEnum):
+    """Whose rule refuses an address, as the words of the refusal tell.
+
+    ``ip restricted by app developer`` is the app's allowlist; plain ``ip restricted`` is what
+    users report of their own org's or profile's login ranges. Neither is documented.
+    """
+
+    APP = "the app's allowlist"
+    USER = "probably a rule of the user's own org or profile, not this allowlist"
+    UNKNOWN = "a rule that the answer does not name"
+
+
 @dataclass(frozen=True)
 class Redemption:
     """One refresh-token grant at the token endpoint.
@@ -117,6 +129,7 @@ class Redemption:
     new_token: set if the endpoint rotated the token; the old one is void then.
     organization_id, user_id: of the token's user (``00D…``, ``005…``), as LoginHistory names it;
     None where the answer has no identity URL.
+    rule, body: of a block; the body as it came, short, one line, without secrets.
     answer_lost: the token may be used up, which can't be known; never redeem it again.
     """
 
@@ -129,6 +142,8 @@ class Redemption:
     organization_id: str | None = None
     user_id: str | None = None
     answer_lost: bool = False
+    rule: BlockRule | None = None
+    body: str | None = None
 
 
 MAX_ANSWER_BYTES = 256 * 1024
@@ -189,7 +204,17 @@ def read_answer(status: int, body: bytes, time: datetime) -> Redemption:
     if error is None or status not in _CLIENT_ERRORS:
         return _useless(status, error, "no OAuth error" if error is None else "an error", time)
     outcome = classify(str(answer["error"]), str(answer.get("error_description") or ""))
-    return Redemption(outcome, time, status, error, description)
+    if outcome is not RedemptionOutcome.BLOCKED:
+        return Redemption(outcome, time, status, error, description)
+    rule, words = _rule_of(description or ""), one_line(body.decode("utf-8", "replace"))
+    return Redemption(outcome, time, status, error, description, rule=rule, body=words)
+
+
+def _rule_of(description: str) -> BlockRule:
+    words = " ".join(re.findall(r"[a-z0-9]+", description.lower()))
+    if "by app developer" in words:
+        return BlockRule.APP
+    return BlockRule.USER if words == "ip restricted" else BlockRule.UNKNOWN
 
 
 def classify(error: str, description: str) -> RedemptionOutcome:

@@ -223,6 +223,24 @@ def test_traffic_goes_back_if_a_new_address_is_refused_and_first_all_lists_allow
     assert "back on the old addresses" in result.tokens
 
 
+def test_a_rule_of_the_canary_s_user_moves_no_traffic_and_no_list(cutover: Cutover) -> None:
+    runner = Recorded(
+        {"remove-and-watch two": [problem()], "check-new two": [problem("user-rule")]}
+    )
+    result = run(runner, cutover)
+    assert runner.done[-2:] == ["restore two", "check-new two"]
+    assert "rule of its user's own org or profile" in result.tokens
+
+
+@pytest.mark.parametrize("step", ["verify-new", "verify"])
+def test_before_a_removal_a_rule_of_the_canary_s_user_is_for_the_operator(
+    cutover: Cutover, step: str
+) -> None:
+    runner = Recorded({f"{step} two": [problem("user-rule")]}, approves=[True])
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == [(step, "user-rule")]
+
+
 def test_targets_with_an_unknown_result_are_restored_with_those_that_failed(
     cutover: Cutover,
 ) -> None:

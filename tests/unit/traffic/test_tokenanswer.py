@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sfcutover.config.traffic import Verify
 from sfcutover.errors import Answer, ConfigError
 from sfcutover.traffic.tokenanswer import (
+    BlockRule,
     Redemption,
     RedemptionOutcome,
     TokenEndpoint,
@@ -69,6 +70,34 @@ def test_a_refusal_is_told_by_its_words(
     assert (redemption.outcome, redemption.error) == (outcome, error)
     assert redemption.description == (description or None)
     assert not redemption.answer_lost
+
+
+@pytest.mark.parametrize(
+    ("description", "rule"),
+    [
+        ("ip restricted by app developer", BlockRule.APP),
+        ("IP restricted by App Developer.", BlockRule.APP),
+        ("ip restricted", BlockRule.USER),
+        ("IP restricted.", BlockRule.USER),
+        ("ip restricted or invalid login hours", BlockRule.UNKNOWN),
+        ("The IP address is not within an allowed range", BlockRule.UNKNOWN),
+    ],
+)
+def test_a_block_says_whose_rule_it_is(description: str, rule: BlockRule) -> None:
+    body = json.dumps({"error": "invalid_grant", "error_description": description})
+    redemption = read_answer(400, body.encode(), NOW)
+    assert (redemption.outcome, redemption.rule) == (RedemptionOutcome.BLOCKED, rule)
+    assert redemption.body == body
+
+
+def test_the_body_of_a_block_is_one_short_line_without_secrets() -> None:
+    Secret("hunter2-token")
+    body = b'{"error": "invalid_grant",\n "error_description": "ip restricted: hunter2-token"}'
+    redemption = read_answer(400, body.replace(b'"}', b"x" * 500 + b'"}'), NOW)
+    assert redemption.body is not None
+    assert "hunter2" not in redemption.body
+    assert redemption.body.isprintable()
+    assert len(redemption.body) <= MAX_QUOTED
 
 
 @given(st.integers(100, 599), st.binary(max_size=300))
