@@ -260,9 +260,9 @@ class StepView:
                 self._progress_of(event).sent(event.text("id"))
             case "deployment-progress":
                 self._progress_of(event).progress(Status.of_event(event))
-            case "note" if self._progress is not None:
+            case "note" | "org-busy" if self._progress is not None:
                 self._progress.note(event.text("text"))
-            case "note":
+            case "note" | "org-busy":
                 place = f"{event.target}: " if event.target else ""
                 self._console.note(f"{place}{event.text('text')}")
             case "proven":

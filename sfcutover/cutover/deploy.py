@@ -8,43 +8,34 @@ for them, and reads the list back.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
-from sfcutover.allowlist.diff import AllowlistDocument, ReadBack
+from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.phases import Phase, PhaseName, check_order
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.deploymentobserver import DeploymentObserver, find_earlier
 from sfcutover.cutover.removalgate import Gate, RemovalPermit, unproven
+from sfcutover.cutover.resending import until_not_busy
 from sfcutover.cutover.rollout import Rollout, RolloutOptions
-from sfcutover.cutover.sentdeployments import (
-    NEVER_RECEIVED,
-    PROGRESS,
-    SENDING,
-    SENT,
-    SentDeployments,
-)
+from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import (
     Advice,
     BusyError,
     Command,
     DriftError,
-    GateError,
     InterruptedRunError,
     NetworkError,
-    OperationFailedError,
     SfcutoverError,
     StillRunningError,
 )
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.results import DeployResult, ResultDocument
-from sfcutover.util.clock import Clock
 
-RECEIVING_SECONDS = 3.0  # how long a request of a process that died may still be on its way
-
+T = TypeVar("T")
 DeployOutcome = Literal["deployed", "no-change", "validated", "started"]
 
 
@@ -67,10 +58,6 @@ class DeployEvidence(StepEvidence):
     diff: PhaseDocument
     differences: list[str]
     clearance: str | None = None
-
-
-class UnknownFateError(GateError):
-    """A removal may have been sent, and the org does not say whether it has it."""
 
 
 class Operator(Protocol):
@@ -108,7 +95,8 @@ class DeployOptions:
     """wait: seconds for one deployment. check_only: validate in the org, change nothing.
     no_wait: return when it was sent. plan: computes the phase from what is live. gate: permits
     a phase that removes. binding: what the operator was shown must still be so when it is
-    sent; otherwise the phase is computed anew from what is live then.
+    sent; otherwise the phase is computed anew from what is live then. resends: False for a caller
+    that tries again by itself where the org is busy.
     """
 
     wait: float = 3600.0
@@ -118,6 +106,7 @@ class DeployOptions:
     gate: Gate | None = None
     operator: Operator = field(default_factory=Unattended)
     binding: bool = False
+    resends: bool = True
 
 
 def deploy(
@@ -143,63 +132,78 @@ class PhaseDeployment:
     phase: Phase
     options: DeployOptions
     _permit: RemovalPermit | None = field(default=None, init=False)
+    _shown: PlannedPhase | None = field(default=None, init=False)
+    _has_answered: bool = field(default=False, init=False)
+    _ended: list[DeployResult] = field(default_factory=list, init=False)
     _restore: PlannedPhase | None = field(default=None, init=False)  # undoes this removal
 
     @property
     def sent(self) -> SentDeployments:
         return SentDeployments(self.context.memory, self.context.target.name, self.phase)
 
-    def find_earlier(self) -> None:
-        """Wait for what an earlier try has sent, or may have.
+    @property
+    def observer(self) -> DeploymentObserver:
+        return DeploymentObserver(self.context, self.connection, self.phase)
 
-        Raises what waiting raises, and UnknownFateError for a removal that can't be found.
-        """
-        for identifier in self.sent.ids[-1:]:
-            with suppress(OperationFailedError):  # the org has forgotten it: it has ended
-                self._await(identifier)
-        if self.sent.is_open:
-            self._find_newer_than(self.sent.latest_before)
+    def find_earlier(self) -> None:
+        """Wait for what an earlier try has sent, or may have. Raises what that raises."""
+        find_earlier(self.observer, self.sent, self.options.wait)
 
     def run(
         self, *, even_if_unchanged: bool = False, prepared: PlannedPhase | None = None
     ) -> DeployEvidence:
-        """Deploy what is missing. Raises what deploy raises.
+        """Deploy what is missing, again while the org is busy. Raises what deploy raises.
 
         even_if_unchanged: send it all the same, behind a deployment that may still land.
         prepared: the phase, computed from what is live still.
         """
-        if self.phase.removes and not self.sent.ids:  # what was sent is seen through to its end
+        ready = [prepared] if prepared else []
+
+        def attempt() -> DeployEvidence:
+            return self._attempt(even_if_unchanged, ready.pop() if ready else None)
+
+        if not self.options.resends:
+            return attempt()
+        return until_not_busy(attempt, self.options.wait, self.context.clock, self._note_busy)
+
+    def _attempt(self, even_if_unchanged: bool, prepared: PlannedPhase | None) -> DeployEvidence:
+        """From the first read to the last. Raises BusyError for what may be tried again, all of
+        it: the list may have changed since, and a gate may no longer hold."""
+        if self.phase.removes and not self.sent.standing:  # else it is seen through to its end
             self.context.require_not_canceled()
         planned = prepared or self._plan(self.connection.read())
-        self.options.operator.show(self.connection, planned)
+        self._show(planned)
         if not planned.changed and not even_if_unchanged:
             return self._unchanged(planned)
         if self.phase.removes and not self.options.check_only:
             self._permit = self._permitted(planned)
-        confirmed = self.options.operator.confirm(self.context.target.name, self.phase)
-        if confirmed or self._permit:  # an answer, and a proof, may take minutes
+        if self._confirmed() or self._permit:  # an answer, and a proof, may take minutes
             planned = self._read_again(planned)
         return self._send(planned)
 
-    def note_sending(self) -> str | None:
-        """On disk before the request is on its way; the org's newest deployment by now.
+    def _note_busy(self, error: BusyError, pause: float) -> None:
+        self.context.tell(
+            BUSY, phase=self.phase.value, text=f"{error}; again in {pause:g} s", seconds=pause
+        )
 
-        Raises LockLostError if another process continues the run.
-        """
-        latest = self.connection.deployer.find_latest()
-        if self.phase is Phase.RESTORE_OLD:
-            self.context.tell(SENDING, phase=self.phase.value, latest=latest)
-            return latest  # always safe, whichever process does it and whatever is away
-        self.context.tell_durably(SENDING, phase=self.phase.value, latest=latest)
-        try:
-            self.context.control.require_lock()
-        except SfcutoverError:
-            self.context.tell(NEVER_RECEIVED, phase=self.phase.value)
-            raise
-        return latest
+    def _show(self, planned: PlannedPhase) -> None:
+        """What is about to change, once, and where it is another change than was shown."""
+        if self._shown is None or self._shown.start.fingerprints != planned.start.fingerprints:
+            self._require_as_confirmed()
+            self.options.operator.show(self.connection, planned)
+        self._shown = planned
 
-    def note_sent(self, identifier: str) -> None:
-        self.context.tell(SENT, phase=self.phase.value, id=identifier)
+    def _confirmed(self) -> bool:
+        """True if the operator has answered this time: a question is asked once."""
+        if self._has_answered:
+            return False
+        self._has_answered = self.options.operator.confirm(self.context.target.name, self.phase)
+        return self._has_answered
+
+    def _require_as_confirmed(self) -> None:
+        """Raises DriftError if the operator has answered for another list."""
+        if self._has_answered and self.options.binding:
+            raise _changed()
 
     def _plan(self, live: Snapshot) -> PlannedPhase:
         for component in live.carriers:
@@ -217,7 +221,7 @@ class PhaseDeployment:
     def _require_first(self) -> None:
         """A run sends a removal to a list once. Raises DriftError for one that was sent, has
         ended, and is not on the list: it failed, or the addresses were restored since."""
-        if not (sent := self.sent.ids):
+        if not (sent := self.sent.standing):
             return
         raise DriftError(
             f"{self.phase} was deployed to this list by {sent[-1]}, and the addresses are on it: "
@@ -231,10 +235,7 @@ class PhaseDeployment:
         if not self.options.binding:
             return self._plan(live)
         if live.fingerprints != planned.start.fingerprints:
-            raise DriftError(
-                "the list was changed by another user in the meantime",
-                hint="look at the diff again: run the same command once more",
-            )
+            raise _changed()
         return planned
 
     def _send(self, planned: PlannedPhase) -> DeployEvidence:
@@ -247,14 +248,14 @@ class PhaseDeployment:
             self.connection,
             planned,
             RolloutOptions(wait=self.options.wait, check_only=self.options.check_only),
-            DeploymentObserver(self),
+            self.observer,
             templates=self.context.templates,
             permit=self._permit,
         )
         if self.options.no_wait:
-            rollout.start()
+            self._rolled_out(rollout, rollout.start)
             return self._evidence("started", planned)
-        state = self._rolled_out(rollout)
+        state = self._rolled_out(rollout, rollout.run)
         if state is not None:
             self._keep_way_back(state.live)
         outcome: DeployOutcome = "deployed" if state else "validated"
@@ -263,7 +264,6 @@ class PhaseDeployment:
             outcome,
             rollout.planned,
             state.live if state else None,
-            rollout.deployments,
             differences,
         )
 
@@ -288,9 +288,9 @@ class PhaseDeployment:
     def _note_planned(self, planned: PlannedPhase) -> None:
         self.context.tell("planned", phase=PhaseDocument.of(planned).model_dump(mode="json"))
 
-    def _rolled_out(self, rollout: Rollout) -> ReadBack | None:
+    def _rolled_out(self, rollout: Rollout, act: Callable[[], T]) -> T:
         try:
-            return rollout.run()
+            return act()
         except BusyError:
             self._note_never_received()
             raise
@@ -299,52 +299,19 @@ class PhaseDeployment:
         except SfcutoverError:
             self._note_never_received()
             raise
+        finally:
+            self._ended += rollout.deployments
 
     def _note_never_received(self) -> None:
         """Of a package that the org has refused: there is nothing to look for."""
         if self.sent.is_open:
-            self.context.tell(NEVER_RECEIVED, phase=self.phase.value)
-
-    def _await(self, identifier: str) -> DeployResult:
-        observer = DeploymentObserver(self)
-        return self.connection.deployer.wait(
-            identifier,
-            self.options.wait,
-            on_progress=observer.progress,
-            on_problem=lambda error: observer.note(str(error)),
-        )
-
-    def _find_newer_than(self, before: str | None) -> None:
-        """A request was sent, or not; its answer is lost. An org works on one deployment after
-        the other, so all that are newer are waited for."""
-        newer = self._newer_than(before)
-        for identifier in newer or ():
-            self._await(identifier)
-        if newer:
-            self.note_sent(newer[-1])
-        elif newer is None and self.phase.removes:
-            raise UnknownFateError(
-                f"{self.phase} may have been sent, and the org does not say which deployments it "
-                "has",
-                hint="look at Deployment Status in Setup, wait until nothing is running there, "
-                "then approve",
-                impact="the old addresses may come off the list at any time",
-            )
-        else:
-            self.context.tell(NEVER_RECEIVED, phase=self.phase.value)
-
-    def _newer_than(self, before: str | None) -> list[str] | None:
-        for _ in Clock().polls(RECEIVING_SECONDS):
-            if newer := self.connection.deployer.find_newer(before):
-                break
-        return newer
+            self.observer.never_received()
 
     def _evidence(
         self,
         outcome: DeployOutcome,
         planned: PlannedPhase,
         live: Snapshot | None = None,
-        deployments: Sequence[DeployResult] = (),
         differences: Sequence[str] = (),
     ) -> DeployEvidence:
         return DeployEvidence(
@@ -352,7 +319,7 @@ class PhaseDeployment:
             instance_url=self.connection.org.instance_url,
             outcome=outcome,
             changed=planned.changed,
-            deployments=[ResultDocument.model_validate(each) for each in deployments],
+            deployments=[ResultDocument.model_validate(each) for each in self._ended],
             sent=self.sent.ids,
             live=AllowlistDocument.all_of(live) if live else [],
             diff=PhaseDocument.of(planned),
@@ -361,35 +328,8 @@ class PhaseDeployment:
         )
 
 
-class DeploymentObserver:
-    """Tells the memory how a rollout proceeds; a change of status or count is one event."""
-
-    def __init__(self, deployment: PhaseDeployment) -> None:
-        self._deployment = deployment
-        self._last: tuple[str, int, int] | None = None
-
-    def stage(self, name: str) -> None:
-        self._deployment.context.tell("stage", name=name)
-
-    def sending(self) -> str | None:
-        return self._deployment.note_sending()
-
-    def sent(self, deployment_id: str) -> None:
-        self._deployment.note_sent(deployment_id)
-
-    def progress(self, result: DeployResult) -> None:
-        now = (result.status, result.components_deployed, result.tests_total)
-        if now != self._last:
-            self._last = now
-            self._deployment.context.tell(
-                PROGRESS,
-                id=result.id,
-                status=result.status,
-                done=result.done,
-                deployed=result.components_deployed,
-                total=result.components_total,
-                tests=result.tests_total,
-            )
-
-    def note(self, text: str) -> None:
-        self._deployment.context.note(text)
+def _changed() -> DriftError:
+    return DriftError(
+        "the list was changed by another user in the meantime",
+        hint="look at the diff again: run the same command once more",
+    )

@@ -104,7 +104,7 @@ def execute_on_target(context: TargetContext, arguments: StepArguments) -> StepE
         case "watch":
             return _watch(context)
         case "restore-old":
-            return restore(context)
+            return restore(context, DeployOptions(resends=False))  # restore_until_done does
         case "prove-old":
             return redeem_once(context, Canary(context.cutover, context.target), "old")
         case "remove-new":

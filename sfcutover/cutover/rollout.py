@@ -12,6 +12,7 @@ from typing import Protocol
 from sfcutover.allowlist.diff import ReadBack, read_back
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cutover.removalgate import RemovalPermit, require_permit
 from sfcutover.errors import (
@@ -50,6 +51,9 @@ class Observer(Protocol):
 
         May give the org's newest deployment before it, so that a lost one is told from that.
         """
+
+    def never_received(self) -> None:
+        """The package was not sent, although sending() said so."""
 
     def sent(self, deployment_id: str) -> None:
         """The org has taken the package and given this id."""
@@ -134,6 +138,7 @@ class Rollout:
         if not self.options.check_only:
             require_permit(self.planned.phase, self.permit)
         self._before = self.observer.sending()
+        self._require_current()
         deployment_id = self.connection.deployer.start(
             self.planned.package.to_zip(), check_only=self.options.check_only
         )
@@ -141,6 +146,16 @@ class Rollout:
         self.observer.sent(deployment_id)
         self.observer.stage("Waiting for the org")
         return deployment_id
+
+    def _require_current(self) -> None:
+        """Directly before the package is sent. Addresses are restored whatever is pending."""
+        if self.planned.phase is Phase.RESTORE_OLD or self.options.check_only:
+            return
+        try:
+            require_current(self.connection, self.planned.start)
+        except SfcutoverError:
+            self.observer.never_received()
+            raise
 
     def _wait(self, deployment_id: str) -> DeployResult:
         return self.connection.deployer.wait(
@@ -231,6 +246,28 @@ class Rollout:
                 impact=_meaning(self.planned.phase, state),
             )
         raise _failure(result, _meaning(self.planned.phase, state), state)
+
+
+def require_current(connection: Connection, start: Snapshot) -> None:
+    """Raise BusyError unless start is what the org holds, and nothing is about to change it.
+
+    A deployment replaces the list, and an org compares nothing: what is pending would be undone,
+    and what was saved since the list was read would be lost. What the org does not say, it
+    can't keep from being sent.
+    """
+    pending = [each for each in connection.deployer.requests() or () if each.is_pending]
+    if pending:
+        names = ", ".join(f"{each.id} by {each.by or 'an unknown user'}" for each in pending)
+        raise BusyError(
+            f"the org has yet to complete another deployment ({names})",
+            hint="wait until it has ended, then run this again",
+        )
+    if (saved := connection.retriever.modified_since(start)) is not None:
+        raise BusyError(
+            f"the list was saved by {saved.modified_by} at {saved.last_modified:%H:%M:%SZ}, after "
+            "it was read",
+            hint="run this again: it reads the list anew",
+        )
 
 
 def _claims_success(result: DeployResult | None) -> bool:

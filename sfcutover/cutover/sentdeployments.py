@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.context import Memory
+from sfcutover.errors import Answer
 from sfcutover.runs.event import Event
 
 SENDING = "deployment-sending"
 SENT = "deployment-sent"
 NEVER_RECEIVED = "deployment-never-received"
 PROGRESS = "deployment-progress"
+BUSY = "org-busy"  # what was not done is tried again
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,17 @@ class SentDeployments:
         return [each.text("id") for each in self._events(SENT)]
 
     @property
+    def standing(self) -> list[str]:
+        """Those that took effect, or may: a condition that passes has ended the others, which
+        have done nothing."""
+        done_nothing = {
+            each.text("id")
+            for each in self.memory.all(PROGRESS, target=self.target)
+            if each.text("answer") == Answer.PASSING
+        }
+        return [each for each in self.ids if each not in done_nothing]
+
+    @property
     def latest_before(self) -> str | None:
         """The org's newest deployment before the last one was sent; None if it didn't say."""
         events = self._events(SENDING)
@@ -46,8 +59,8 @@ class SentDeployments:
 
     @property
     def may_exist(self) -> bool:
-        """True if one was sent, or may have been."""
-        return bool(self.ids) or self.is_open
+        """True if one was sent, or may have been, and may have taken effect."""
+        return bool(self.standing) or self.is_open
 
     @property
     def may_still_land(self) -> bool:

@@ -13,6 +13,7 @@ from sfcutover.cutover.redemptionerrors import (
     UndecidedError,
     UserRuleError,
 )
+from sfcutover.cutover.resending import StillBusyError
 from sfcutover.errors import (
     Advice,
     AuthError,
@@ -50,6 +51,7 @@ _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
     ((BlockedError,), ProblemKind.BLOCKED),
     ((UserRuleError,), ProblemKind.USER_RULE),
     ((SwitchNotRunError,), ProblemKind.FAILED),
+    ((StillBusyError,), ProblemKind.PERSON),  # it was tried for as long as there was time
     ((StillInUseError, NetworkError), ProblemKind.INCONCLUSIVE),
     ((StillRunningError, InterruptedWaitError), ProblemKind.LATER),
     ((UndecidedError, AuthError, ConfigError, InterruptedRunError), ProblemKind.PERSON),

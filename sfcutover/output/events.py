@@ -166,7 +166,7 @@ def detail_text(event: Event) -> str:
             return f"{event.text('count')} answers of the echo"
         case "redeemed":
             return f"{event.text('count')} redemptions"
-        case "note":
+        case "note" | "org-busy":
             return event.text("text")
         case "watch-round":
             return ", ".join(f"{look.name} {look.verdict}" for look in round_of(event).looks)

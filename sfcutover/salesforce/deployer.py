@@ -7,7 +7,9 @@ looked up, and the org is read back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import takewhile
 
 from sfcutover.errors import (
@@ -26,6 +28,7 @@ from sfcutover.errors import (
 )
 from sfcutover.salesforce.answers import AccessRefusedError, UnknownIdError
 from sfcutover.salesforce.metadata import MetadataClient
+from sfcutover.salesforce.org import time_of
 from sfcutover.salesforce.results import DeployResult
 from sfcutover.util.clock import Clock, next_interval
 
@@ -37,6 +40,11 @@ REFUSED_SECONDS = 30.0  # so long a deployment that was never shown may be refus
 # Seen by users in the Tooling API; not in Salesforce's reference, so its absence is no error.
 _LATEST_DEPLOYMENT = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 1"
 _LATEST_DEPLOYMENTS = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 50"
+_STATES = (
+    "SELECT Id, Status, CheckOnly, CompletedDate, CreatedBy.Name FROM DeployRequest "
+    "ORDER BY CreatedDate DESC LIMIT 50"
+)
+_ENDED = ("Succeeded", "SucceededPartial", "Failed", "Canceled")
 
 
 class LostAnswerError(NetworkError):
@@ -54,6 +62,32 @@ class InterruptedWaitError(InterruptedRunError):
             impact=LANDS_LATER,
         )
         self.deployment_id = deployment_id
+
+
+@dataclass(frozen=True)
+class DeployRequest:
+    """A deployment as the org lists it. by: the user's name. completed: by the org's clock."""
+
+    id: str
+    status: str
+    check_only: bool
+    completed: datetime | None
+    by: str
+
+    @property
+    def is_pending(self) -> bool:
+        return self.completed is None and self.status not in _ENDED
+
+    @classmethod
+    def of(cls, record: Mapping[str, object]) -> DeployRequest:
+        creator = record.get("CreatedBy")
+        return cls(
+            str(record.get("Id") or ""),
+            str(record.get("Status") or ""),
+            record.get("CheckOnly") is True,
+            time_of(record.get("CompletedDate")),
+            str(creator.get("Name") or "") if isinstance(creator, Mapping) else "",
+        )
 
 
 class Deployer:
@@ -134,6 +168,19 @@ class Deployer:
             return result
         self._client.cancel_deploy(deployment_id)
         return self.report(deployment_id)
+
+    def requests(self) -> list[DeployRequest] | None:
+        """The org's newest deployments, the newest first, without validations.
+
+        None where the org does not list them. Raises NetworkError where it does not answer.
+        """
+        client = self._client
+        try:
+            records = client.org.query(_STATES, client.api_version, tooling=True)
+        except OperationFailedError:
+            return None
+        found = map(DeployRequest.of, records)
+        return [each for each in found if each.id and not each.check_only]
 
     def is_idle(self) -> bool:
         """True if the org is known to work on no deployment: it works on one after the other, and

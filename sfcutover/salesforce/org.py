@@ -229,6 +229,14 @@ def _code_of(content: object) -> str:
     return code if isinstance(code, str) else ""
 
 
+def time_of(value: object) -> datetime | None:
+    """A time of the REST API (``2026-11-23T12:00:00.000+0000``); None for anything else."""
+    try:
+        return datetime.fromisoformat(str(value).replace("+0000", "+00:00"))
+    except ValueError:
+        return None
+
+
 def expired_session(instance_url: str) -> AuthError:
     """The error for a session the org no longer knows and that can't be renewed."""
     return AuthError(

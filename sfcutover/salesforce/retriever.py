@@ -137,12 +137,28 @@ class Retriever:
 
         False where it does not say. One request, where snapshot() takes several and waits.
         """
-        types = [each.component_type.metadata_type for each in snapshot.components]
-        listed = self._client.list_metadata(types)
+        now = self._properties_now(snapshot)
         return all(
-            each.properties is not None and each.properties == _properties(listed, each)
+            each.properties is not None and each.properties == now[each.path]
             for each in snapshot.components
         )
+
+    def modified_since(self, snapshot: Snapshot) -> FileProperties | None:
+        """Who saved a component when, since the snapshot was read; None where none was saved, or
+        the org does not say. One request."""
+        if all(each.properties is None for each in snapshot.components):
+            return None
+        now = self._properties_now(snapshot)
+        for each in snapshot.components:
+            newest = now[each.path]
+            if each.properties is not None and newest is not None and newest != each.properties:
+                return newest
+        return None
+
+    def _properties_now(self, snapshot: Snapshot) -> dict[str, FileProperties | None]:
+        types = [each.component_type.metadata_type for each in snapshot.components]
+        listed = self._client.list_metadata(types)
+        return {each.path: _properties(listed, each) for each in snapshot.components}
 
     def retrieve(self, members: Mapping[str, Sequence[str]]) -> dict[str, bytes]:
         """The files of these components by path (``<folder>/<fullName>.<suffix>``)."""

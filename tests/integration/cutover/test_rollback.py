@@ -15,13 +15,8 @@ from sfcutover.config.cutover import load_config
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.cutover.context import StepContext, TargetContext
-from sfcutover.cutover.deploy import (
-    DeploymentObserver,
-    DeployOptions,
-    PhaseDeployment,
-    UnknownFateError,
-    deploy,
-)
+from sfcutover.cutover.deploy import DeployOptions, PhaseDeployment, deploy
+from sfcutover.cutover.deploymentobserver import DeploymentObserver, UnknownFateError
 from sfcutover.cutover.removalgate import RemovalPermit
 from sfcutover.cutover.resources import Connections, Probes
 from sfcutover.cutover.rollback import restore
@@ -122,13 +117,12 @@ def test_a_removal_that_lands_late_is_undone(
     ):
         deploy(context, Phase.ADD_NEW)
         with context.connection() as connection:
-            deployment = PhaseDeployment(context, connection, Phase.REMOVE_OLD, DeployOptions())
             planned = context.planner.plan(Phase.REMOVE_OLD, connection.read())
             Rollout(
                 connection,
                 planned,
                 RolloutOptions(),
-                DeploymentObserver(deployment),
+                DeploymentObserver(context, connection, Phase.REMOVE_OLD),
                 permit=RemovalPermit(Phase.REMOVE_OLD, "this test's"),
             ).start()
         assert here.live == {*OLD, *NEW}  # it has not landed
@@ -179,7 +173,7 @@ def test_a_removal_is_on_disk_before_it_is_sent_though_the_journal_is_buffered(
             deployment = PhaseDeployment(
                 replace(context, memory=buffered), connection, Phase.REMOVE_OLD, DeployOptions()
             )
-            deployment.note_sending()
+            deployment.observer.sending()
             told = journal.all(SENDING, target=context.target.name)
             assert told[-1].text("phase") == REMOVAL
             assert deployment.sent.is_open

@@ -33,11 +33,6 @@ def refuse(here: World, operation: str, code: str, count: int) -> None:
 
 @pytest.mark.parametrize("how", [LOCKED_CODE, LOCKED_COMPONENT], ids=["code", "component"])
 @pytest.mark.parametrize("skip", [0, 1], ids=["add-new", "remove-old"])
-@pytest.mark.xfail(
-    strict=False,
-    raises=AssertionError,
-    reason="B: a deployment that a lock ended is taken for a refusal, and the run rolls back",
-)
 def test_a_locked_org_is_waited_for(here: World, skip: int, how: dict[str, str]) -> None:
     """errorStatusCode ALREADY_IN_PROCESS, or a component that says so."""
     locked(here, skip, **how)
@@ -57,11 +52,6 @@ def test_a_locked_org_costs_no_other_target_anything(tmp_path: Path) -> None:
         assert code in (69, 75)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="B: deploy takes a lock for a refusal",
-)
 def test_deploy_sends_a_phase_again_that_a_lock_ended(here: World) -> None:
     locked(here, 0, **LOCKED_CODE)
     code, out = here.call("deploy", "add-new", "--yes")

@@ -1,0 +1,162 @@
+"""A phase that the org could not deploy for now is sent again, all gates included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.cutover import resending
+from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.deploy import DeployOptions, deploy
+from sfcutover.cutover.removalgate import RemovalPermit
+from sfcutover.cutover.resending import StillBusyError
+from sfcutover.cutover.rollback import restore
+from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
+from sfcutover.emulator import Edit, Fault
+from sfcutover.errors import BusyError, GateError
+from sfcutover.salesforce.connection import Connection
+from tests.chaos.world import NEW, OLD, World, world
+from tests.integration.cutover.test_rollback import at_work
+
+LOCKS = (
+    {"kind": "failed", "code": "ALREADY_IN_PROCESS"},
+    {"kind": "failed", "code": "UNKNOWN_EXCEPTION"},
+    {"kind": "failed", "message": "admin operation already in progress"},
+    {"kind": "finalizing_failed"},
+    {"kind": "org_locked"},
+    {"kind": "refuse", "code": "REQUEST_LIMIT_EXCEEDED"},
+    {"kind": "refuse", "code": "UNABLE_TO_LOCK_ROW"},
+)
+READS = ("listMetadata", "retrieve", "checkRetrieveStatus", "tooling_query")
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path / "world") as opened:
+        yield opened
+
+
+@pytest.fixture
+def context(
+    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TargetContext]:
+    monkeypatch.setattr(resending, "FIRST_PAUSE_SECONDS", 0.01)
+    with at_work(here, tmp_path, monkeypatch) as (opened, *_):
+        yield opened
+
+
+def trouble(here: World, count: int | None = 1, **keys: object) -> None:
+    fault = {"operation": "deploy", "count": count} | keys
+    here.emulator.set_fault(Fault.model_validate(fault))
+
+
+class CountingGate:
+    """Permits so often, and then no more."""
+
+    def __init__(self, permits: int = 99) -> None:
+        self.asked = 0
+        self._permits = permits
+
+    def permit(
+        self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
+    ) -> RemovalPermit:
+        self.asked += 1
+        if self.asked > self._permits:
+            raise GateError("it no longer holds", hint="verify")
+        return RemovalPermit(phase, "this test's")
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=str)
+def test_what_passes_is_waited_for(
+    here: World, context: TargetContext, lock: dict[str, object]
+) -> None:
+    trouble(here, **lock, count=2)
+    evidence = deploy(context, Phase.ADD_NEW)
+    assert evidence.outcome == "deployed"
+    assert here.live == {*OLD, *NEW}
+    assert here.phases[-1] == "Succeeded"
+    assert len(context.memory.all(BUSY)) == 2
+
+
+@pytest.mark.parametrize("operation", READS)
+def test_a_limit_at_any_request_before_it_is_waited_for(
+    here: World, context: TargetContext, operation: str
+) -> None:
+    trouble(here, kind="refuse", code="REQUEST_LIMIT_EXCEEDED", operation=operation)
+    deploy(context, Phase.ADD_NEW)
+    assert here.phases == ["Succeeded"]
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=str)
+def test_what_does_not_pass_in_time_leaves_nothing_behind(
+    here: World, context: TargetContext, lock: dict[str, object]
+) -> None:
+    trouble(here, **lock, count=None)
+    with pytest.raises(StillBusyError) as caught:
+        deploy(context, Phase.ADD_NEW, DeployOptions(wait=1.0))
+    assert caught.value.exit_code == 69
+    assert here.live == set(OLD)
+    sent = SentDeployments(context.memory, context.target.name, Phase.ADD_NEW)
+    assert not sent.may_exist
+
+
+def test_a_refusal_is_not_sent_again(here: World, context: TargetContext) -> None:
+    trouble(here, kind="failed")
+    with pytest.raises(Exception, match="FIELD_INTEGRITY_EXCEPTION"):
+        deploy(context, Phase.ADD_NEW)
+    assert here.phases == ["Failed"]
+
+
+def test_a_removal_is_proven_again_and_for_the_list_as_it_is_then(
+    here: World, context: TargetContext
+) -> None:
+    deploy(context, Phase.ADD_NEW)
+    trouble(here, kind="failed", code="ALREADY_IN_PROCESS")
+    added = {"range": "192.0.2.99", "description": "colleague's"}
+    edit = {"of": "deployment", "when": "after", "add": [added]}
+    here.emulator.set_edit(Edit.model_validate(edit | {"of": "checkDeployStatus"}))
+    gate = CountingGate()
+    deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=gate))
+    assert gate.asked == 2
+    assert here.live == set(NEW)
+    assert here.emulator.allowlist_history[-1].holds("192.0.2.99")
+
+
+def test_a_removal_whose_gate_no_longer_holds_is_not_sent_again(
+    here: World, context: TargetContext
+) -> None:
+    deploy(context, Phase.ADD_NEW)
+    trouble(here, kind="failed", code="ALREADY_IN_PROCESS")
+    with pytest.raises(GateError, match="no longer holds"):
+        deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=CountingGate(1)))
+    assert here.phases == ["Succeeded", "Failed"]
+    assert here.live == {*OLD, *NEW}
+
+
+def test_a_step_that_is_started_again_does_not_take_what_passed_for_a_removal(
+    here: World, context: TargetContext
+) -> None:
+    """A run removes once, and what a lock ended has removed nothing."""
+    deploy(context, Phase.ADD_NEW)
+    trouble(here, kind="failed", code="ALREADY_IN_PROCESS", count=None)
+    with pytest.raises(StillBusyError):
+        deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=CountingGate(), wait=0.1))
+    here.emulator.clear_faults()
+    deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=CountingGate()))
+    assert here.live == set(NEW)
+
+
+def test_restoring_in_a_run_is_tried_by_what_alerts_the_operator(
+    here: World, context: TargetContext
+) -> None:
+    deploy(context, Phase.ADD_NEW)
+    deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=CountingGate()))
+    trouble(here, kind="org_locked")
+    with pytest.raises(BusyError):
+        restore(context, DeployOptions(resends=False))
+    restore(context)
+    assert here.live == {*OLD, *NEW}
