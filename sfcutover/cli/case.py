@@ -17,8 +17,9 @@ from sfcutover.cli.context import (
     written_to,
 )
 from sfcutover.cli.deploy import CommandGate
-from sfcutover.cli.options import FILE, evidence_option
+from sfcutover.cli.options import FILE, evidence_option, traffic_moved_option
 from sfcutover.config.cutover import Target
+from sfcutover.cutover.removalgate import TRAFFIC_MOVED, require_permit
 from sfcutover.cutover.supportcase import (
     PHASES,
     CaseDocument,
@@ -42,6 +43,7 @@ from sfcutover.util.secrets import redact
 @click.option("--window", metavar="TEXT", help="When support may make the change.")
 @click.option("--contact", metavar="TEXT", help="Whom support asks: name, email, phone.")
 @evidence_option
+@traffic_moved_option
 @click.option("--out", type=FILE, help="Write the text here instead of to stdout.")
 @templates_option
 @pass_invocation
@@ -52,6 +54,7 @@ def command(
     window: str | None,
     contact: str | None,
     evidence_file: Path | None,
+    traffic_moved: bool,
     out: Path | None,
     templates: Templates,
 ) -> None:
@@ -71,7 +74,7 @@ def command(
             "--out takes the case of one org, and there are several targets",
             hint="choose one: --target NAME",
         )
-    case = Case(run, phase, templates, window, contact, evidence_file, out)
+    case = Case(run, phase, templates, window, contact, evidence_file, traffic_moved, out)
     documents = [
         case.confirm(target) if confirmed else case.write(target) for target in run.targets
     ]
@@ -89,6 +92,7 @@ class Case:
     window: str | None
     contact: str | None
     evidence_file: Path | None
+    traffic_moved: bool
     out: Path | None
 
     def write(self, target: Target) -> CaseTargetDocument:
@@ -153,7 +157,11 @@ class Case:
         with command_step(self.run, self.phase, self.templates) as step:
             context = step.at(connection.target)
             live = connection.read()
-            return gate.permit(context, connection, phase, live).reason
+            permit = gate.permit(context, connection, phase, live)
+            if self.traffic_moved:
+                permit = permit.answered(TRAFFIC_MOVED)
+            require_permit(phase, permit)
+            return permit.reason
 
     def _give_out(self, text: str) -> None:
         if self.out is None:

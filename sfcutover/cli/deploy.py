@@ -24,6 +24,7 @@ from sfcutover.cli.context import (
 from sfcutover.cli.options import (
     evidence_option,
     outside_run_option,
+    traffic_moved_option,
     wait_option,
     yes_option,
 )
@@ -31,7 +32,7 @@ from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy, plan_from_live
 from sfcutover.cutover.evidence import Evidence, read_evidence
-from sfcutover.cutover.removalgate import Gate, RemovalPermit, unproven
+from sfcutover.cutover.removalgate import TRAFFIC_MOVED, Gate, RemovalPermit, unproven
 from sfcutover.cutover.supportcase import require_deployable
 from sfcutover.cutover.verify import ProofGate
 from sfcutover.errors import (
@@ -76,6 +77,7 @@ _OUTCOMES = {
     "--cancel-on-interrupt", is_flag=True, help="On Ctrl-C, ask the org to cancel the deployment."
 )
 @evidence_option
+@traffic_moved_option
 @click.option(
     "--skip-verification",
     is_flag=True,
@@ -95,6 +97,7 @@ def command(
     yes: bool,
     cancel_on_interrupt: bool,
     evidence_file: Path | None,
+    traffic_moved: bool,
     skip_verification: bool,
     reason: str | None,
     outside_run: bool,
@@ -106,6 +109,7 @@ def command(
 
     remove-old and remove-new take addresses away: they are refused (exit 5) until
     redemptions have proven the addresses that stay. They verify first, or take --evidence.
+    Where nothing shows that customers have left the others, they need --traffic-moved.
     While a run of the cutover has not ended, they are the run's to do (exit 69).
     """
     if skip_verification != bool(reason and reason.strip()):
@@ -124,6 +128,7 @@ def command(
             check_only=dry_run,
             no_wait=no_wait,
             gate=gate,
+            traffic_moved=TRAFFIC_MOVED if traffic_moved else "",
             plan=plan_from_live if plan_file is None else PlanFile(plan_file, binds=True).plan,
             operator=Terminal(run, ask=not (yes or dry_run)),
             binding=True,
@@ -237,12 +242,15 @@ class Terminal:
         where = f"{connection.target.name} ({connection.org.instance_url})"
         self.run.console.data(phase_text(where, planned))
 
-    def confirm(self, target: str, phase: Phase) -> bool:
+    def confirm(self, target: str, phase: Phase, doubt: str | None) -> bool:
         """Raises what Invocation.confirm raises."""
         if not self.ask:
             return False
+        question = f"Deploy {phase} to {target}?"
+        if doubt is not None:
+            question = f"{doubt[0].upper()}{doubt[1:]}.\n{question}"
         self.run.confirm(
-            f"Deploy {phase} to {target}?",
+            question,
             hint="look at the diff above, then run this again with --yes",
         )
         return True
@@ -288,7 +296,8 @@ class CommandGate:
             context.note("verifying before anything is removed")
         gate = ProofGate(proof, tries=1, countdown=self._countdown)
         permit = gate.permit(context, connection, phase, live)
-        context.note(f"permitted: {permit.reason}")
+        proven = "permitted" if permit.doubt is None else "proven, and one thing is open"
+        context.note(f"{proven}: {permit.reason}")
         return permit
 
     def _proof(self, target: str) -> Evidence | None:

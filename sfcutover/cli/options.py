@@ -97,6 +97,11 @@ evidence_option = click.option(
     type=FILE,
     help="For a phase that removes: the evidence of an earlier verify.",
 )
+traffic_moved_option = click.option(
+    "--traffic-moved",
+    is_flag=True,
+    help="Say that customers have left the addresses to be removed, where nothing else shows it.",
+)
 outside_run_option = click.option(
     "--outside-run", is_flag=True, help="Do it although a run of this cutover has not ended."
 )

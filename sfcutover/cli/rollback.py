@@ -13,9 +13,10 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
 from sfcutover.cli.deploy import CommandGate, DeployCommand, PlanFile, Terminal, show_json
-from sfcutover.cli.options import outside_run_option, yes_option
+from sfcutover.cli.options import outside_run_option, traffic_moved_option, yes_option
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.deploy import DeployOptions, deploy, plan_from_live
+from sfcutover.cutover.removalgate import TRAFFIC_MOVED
 from sfcutover.cutover.rollback import restore
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.errors import InterruptedRunError, SfcutoverError
@@ -40,6 +41,7 @@ WAIT_SECONDS = 1800.0  # for one deployment
     metavar="FILE",
     help="Restore the descriptions of the old entries, too, from this plan's baseline.",
 )
+@traffic_moved_option
 @yes_option
 @outside_run_option
 @templates_option
@@ -48,6 +50,7 @@ def command(
     run: Invocation,
     state: str,
     plan_file: Path | None,
+    traffic_moved: bool,
     yes: bool,
     outside_run: bool,
     templates: Templates,
@@ -74,7 +77,8 @@ def command(
     )
     done = on_every_target(run, command.deploy)
     if state == "baseline":
-        options = replace(command.options, gate=CommandGate(run))
+        said = TRAFFIC_MOVED if traffic_moved else ""
+        options = replace(command.options, gate=CommandGate(run), traffic_moved=said)
         remove = replace(command, phase=Phase.REMOVE_NEW, options=options, execute=deploy)
         done += [remove.deploy(target) for target in run.targets]
     else:

@@ -10,14 +10,16 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import live_phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, at_terminal, pass_invocation, templates_option
-from sfcutover.cli.options import yes_option
+from sfcutover.cli.options import traffic_moved_option, yes_option
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.operator import announcement
 from sfcutover.cutover.progress import RunProgress
+from sfcutover.cutover.removalgate import TRAFFIC_MOVED
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.runcontroller import LEAVING_SECONDS, Permissions, RunController
 from sfcutover.cutover.runfollower import failure_of_run, interruption_of_run
+from sfcutover.cutover.stepresult import ProblemKind
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.workflow import PAUSES
 from sfcutover.errors import Advice, Command, ConfigError, DriftError
@@ -26,6 +28,7 @@ from sfcutover.runs.database import BackgroundThread
 from sfcutover.runs.store import Run, RunOptions, RunStore
 from sfcutover.traffic.canary import Canary
 from sfcutover.traffic.switch import command_of
+from sfcutover.util.processes import current_actor
 
 
 @click.command("run")
@@ -45,6 +48,7 @@ from sfcutover.traffic.switch import command_of
 @click.option(
     "--again", is_flag=True, help="Start anew, though it is done or was rolled back in a row."
 )
+@traffic_moved_option
 @yes_option
 @templates_option
 @pass_invocation
@@ -54,6 +58,7 @@ def command(
     wait: bool | None,
     accept_changes: bool,
     again: bool,
+    traffic_moved: bool,
     yes: bool,
     templates: Templates,
 ) -> None:
@@ -75,7 +80,16 @@ def command(
         _require_secrets(invocation.cutover)
         if not yes:
             _confirm(invocation, pause_before)
-    perform(invocation, performing, run, RunOptions(pause_before), wait=wait)
+    elif traffic_moved:
+        _answer(run, store)
+    perform(invocation, performing, run, RunOptions(pause_before, traffic_moved), wait=wait)
+
+
+def _answer(run: Run, store: RunStore) -> None:
+    """The run may wait for just this word."""
+    pause = RunProgress.of(store.journal(run.id).read()).pause
+    if pause is not None and pause.reason == ProblemKind.DOUBT.value:
+        store.requests(run.id).add("approve", current_actor(), TRAFFIC_MOVED, pause.seq)
 
 
 def require_runnable(invocation: Invocation) -> None:

@@ -139,6 +139,8 @@ class Verify(Model):
     max_age: seconds after which a proof no longer counts.
     patience: seconds that a run lets a new address be refused before traffic moves: how long
     a change takes to reach every login server is unknown.
+    login_history_wait: seconds after the last proof in which its rows in LoginHistory may be late,
+    before that is taken to say nothing about others.
     """
 
     token_url: Text = Text(literal="https://login.salesforce.com/services/oauth2/token")
@@ -149,6 +151,7 @@ class Verify(Model):
     confidence: float = Field(0.999999, gt=0.5, lt=1)
     max_age: Seconds = 86400.0
     patience: Seconds = 300.0
+    login_history_wait: Seconds = 60.0
 
 
 class TargetVerify(Model):

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 import requests
@@ -22,11 +22,12 @@ from sfcutover.cutover.evidence import AddressEvidence, Proof
 from sfcutover.cutover.probe import ProbeResult, probe
 from sfcutover.cutover.redemptionerrors import blocked, not_listed, refused
 from sfcutover.errors import GateError, NetworkError, SfcutoverError
-from sfcutover.salesforce.org import RESTRICTED, SUCCESS, Login
+from sfcutover.salesforce.loginhistory import RESTRICTED, SUCCESS, Login
 from sfcutover.traffic.egress import Egress, ask_echo
 from sfcutover.traffic.proxy import ProxySession
 from sfcutover.traffic.proxyerrors import EgressError
 from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
+from sfcutover.util.serverclock import ServerTime
 
 _TURNS = 10  # rounds of the echo; addresses at random look like turns less than once in 10**5
 Redeem = Callable[[requests.Session], Redemption]
@@ -36,7 +37,8 @@ class History(Protocol):
     """Where the org says which address a redemption came from."""
 
     def redemptions(self, since: datetime, user_id: str | None = None) -> list[Login] | None:
-        """Redemptions since a time, the newest first; None where the org doesn't say.
+        """Redemptions since a second of the org's clock, the newest first; None where the org
+        doesn't say.
 
         Raises NetworkError for an org that can't be asked.
         """
@@ -44,12 +46,13 @@ class History(Protocol):
 
 @dataclass(frozen=True)
 class Verified:
-    """What was proven and how. last_proof: when the last redemption succeeded, UTC.
-    organization_id, user_id: whose grant it was; None where the token endpoint does not say."""
+    """What was proven and how. last_proof: when the last redemption had succeeded. Both times are
+    the org's. organization_id, user_id: whose grant it was; None where the token endpoint does not
+    say."""
 
     proof: Proof
-    started: datetime
-    last_proof: datetime
+    started: ServerTime
+    last_proof: ServerTime
     redemptions: int
     addresses: tuple[AddressEvidence, ...]
     uncertain: tuple[str, ...]
@@ -62,7 +65,7 @@ class Verification:
     """One verification of one egress against one live list.
 
     per_address: an egress for each single address, where proxy URLs for them exist.
-    redeem: one redemption through a session, its rotated token stored.
+    redeem: one redemption through a session, its rotated token stored. now: the org's time.
     probe: a probe of the egress, where it need not be one of its own.
     live: None where nobody but Salesforce's support can see the list.
     """
@@ -73,11 +76,13 @@ class Verification:
     live: Allowlist | None
     redeem: Redeem
     history: History
+    now: Callable[[], ServerTime]
     confidence: float
     on_redeemed: Callable[[int], None] = lambda _: None
     on_blocked: Callable[[Redemption], None] = lambda _: None
     probe: Callable[[], ProbeResult] | None = None
-    _started: datetime = field(default_factory=lambda: datetime.now(UTC), init=False)
+    _started: ServerTime = field(init=False)
+    _last_proof: ServerTime = field(init=False)
     _redeemed: list[Redemption] = field(default_factory=list, init=False)
     _known: frozenset[str] = field(default=frozenset(), init=False)
 
@@ -87,6 +92,7 @@ class Verification:
         missing = self.live.uncovered(self.egress.expected) if self.live is not None else ()
         if missing:
             raise not_listed(missing)
+        self._started = self.now()
         self._known = frozenset(login.id for login in self._logins())
         if set(self.wanted) <= set(self.per_address):
             return self._by_single_proxies()
@@ -135,6 +141,7 @@ class Verification:
             raise blocked(redemption, address, how, by_support=self.live is None)
         if redemption.outcome is not RedemptionOutcome.REDEEMED:
             raise refused(redemption)
+        self._last_proof = self.now()
         self._redeemed.append(redemption)
         self.on_redeemed(len(self._redeemed))
 
@@ -186,7 +193,7 @@ class Verification:
 
     def _logins(self) -> list[Login]:
         try:
-            return self.history.redemptions(self._started, self._user) or []
+            return self.history.redemptions(self._started.earliest, self._user) or []
         except NetworkError:
             return []  # another kind of proof has to do
 
@@ -213,7 +220,7 @@ class Verification:
         return Verified(
             proof,
             self._started,
-            last.time,
+            self._last_proof,
             len(self._redeemed),
             addresses,
             uncertain,

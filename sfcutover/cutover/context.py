@@ -148,16 +148,6 @@ class StepContext:
         """For waits that a request to cancel ends."""
         return Clock(pause=self._pause)
 
-    def wait_until(self, moment: float) -> None:
-        """Wait until a time of the wall clock (seconds since 1970).
-
-        Within this process the monotonic clock counts, so that no jump shortens the wait.
-        Raises CancelRequested.
-        """
-        end = time.monotonic() + moment - time.time()
-        while (left := end - time.monotonic()) > 0:
-            self._pause(left)
-
     def _pause(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:

@@ -17,7 +17,7 @@ from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploymentobserver import DeploymentObserver, find_earlier
-from sfcutover.cutover.removalgate import Gate, RemovalPermit, unproven
+from sfcutover.cutover.removalgate import Gate, RemovalPermit, require_permit, unproven
 from sfcutover.cutover.resending import until_not_busy
 from sfcutover.cutover.rollout import Rollout, RolloutOptions
 from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
@@ -66,9 +66,10 @@ class Operator(Protocol):
     def show(self, connection: Connection, planned: PlannedPhase) -> None:
         """What the deploy is about to change."""
 
-    def confirm(self, target: str, phase: Phase) -> bool:
+    def confirm(self, target: str, phase: Phase, doubt: str | None) -> bool:
         """True for a yes, False where no question is needed.
 
+        doubt: what nothing has shown, which the question shows.
         Raises InterruptedRunError for a no, ConfigError where a question can't be answered.
         """
 
@@ -79,7 +80,7 @@ class Unattended:
     def show(self, connection: Connection, planned: PlannedPhase) -> None:
         """Nothing: the journal has it."""
 
-    def confirm(self, target: str, phase: Phase) -> bool:
+    def confirm(self, target: str, phase: Phase, doubt: str | None) -> bool:
         return False
 
 
@@ -94,9 +95,10 @@ def plan_from_live(
 class DeployOptions:
     """wait: seconds for one deployment. check_only: validate in the org, change nothing.
     no_wait: return when it was sent. plan: computes the phase from what is live. gate: permits
-    a phase that removes. binding: what the operator was shown must still be so when it is
-    sent; otherwise the phase is computed anew from what is live then. resends: False for a caller
-    that tries again by itself where the org is busy.
+    a phase that removes. traffic_moved: how it was said that customers have left the addresses to
+    be removed, empty where it was not. binding: what the operator was shown must still be so when
+    it is sent; otherwise the phase is computed anew from what is live then. resends: False for a
+    caller that tries again by itself where the org is busy.
     """
 
     wait: float = 3600.0
@@ -104,6 +106,7 @@ class DeployOptions:
     no_wait: bool = False
     plan: Callable[[TargetContext, Connection, Phase, Snapshot], PlannedPhase] = plan_from_live
     gate: Gate | None = None
+    traffic_moved: str = ""
     operator: Operator = field(default_factory=Unattended)
     binding: bool = False
     resends: bool = True
@@ -134,6 +137,7 @@ class PhaseDeployment:
     _permit: RemovalPermit | None = field(default=None, init=False)
     _shown: PlannedPhase | None = field(default=None, init=False)
     _has_answered: bool = field(default=False, init=False)
+    _doubt_shown: str | None = field(default=None, init=False)
     _ended: list[DeployResult] = field(default_factory=list, init=False)
     _restore: PlannedPhase | None = field(default=None, init=False)  # undoes this removal
 
@@ -194,11 +198,19 @@ class PhaseDeployment:
         self._shown = planned
 
     def _confirmed(self) -> bool:
-        """True if the operator has answered this time: a question is asked once."""
-        if self._has_answered:
-            return False
-        self._has_answered = self.options.operator.confirm(self.context.target.name, self.phase)
-        return self._has_answered
+        """True if the operator has answered this time: a question is asked once, and its yes
+        answers the doubt that it shows. Raises UnseenTrafficError where nothing answers one."""
+        permit, asks = self._permit, not self._has_answered
+        doubt = permit.doubt if permit else None
+        if asks:
+            name = self.context.target.name
+            self._has_answered = self.options.operator.confirm(name, self.phase, doubt)
+            self._doubt_shown = doubt
+        if permit and self._has_answered and doubt == self._doubt_shown:
+            self._permit = permit.answered("confirmed at the terminal")
+        if self.phase.removes and not self.options.check_only:
+            require_permit(self.phase, self._permit)
+        return asks and self._has_answered
 
     def _require_as_confirmed(self) -> None:
         """Raises DriftError if the operator has answered for another list."""
@@ -216,7 +228,8 @@ class PhaseDeployment:
             raise unproven(self.phase)
         permit = self.options.gate.permit(self.context, self.connection, self.phase, planned.start)
         self.context.require_not_canceled()
-        return permit
+        said = self.options.traffic_moved
+        return permit.answered(said) if said else permit
 
     def _require_first(self) -> None:
         """A run sends a removal to a list once. Raises DriftError for one that was sent, has

@@ -14,8 +14,10 @@ from sfcutover.cutover.baseline import (
 )
 from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy, plan_from_live
+from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.operator import AlertEvidence, alert
 from sfcutover.cutover.probe import ProbeDocument, probe_egress
+from sfcutover.cutover.proofs import SettleEvidence, VoidProofs, find_void, settle
 from sfcutover.cutover.redemptionerrors import UndecidedError
 from sfcutover.cutover.remove import RestoredEvidence, remove_and_watch
 from sfcutover.cutover.rollback import restore, restore_until_done
@@ -40,12 +42,6 @@ ACTIONS = (REMOVE_AND_WATCH, RESTORE)  # made of steps
 Sleep = Callable[[float], None]
 
 
-class SettleEvidence(StepEvidence):
-    """until: seconds since 1970."""
-
-    until: float
-
-
 class ProbeEvidence(ProbeDocument, StepEvidence):
     """What the probe of the new egress saw."""
 
@@ -55,6 +51,7 @@ EVIDENCE: dict[str, type[StepEvidence]] = {
     "snapshot": SnapshotEvidence,
     "add-new": DeployEvidence,
     "verify-new": VerifyEvidence,
+    "proofs": VoidProofs,
     "switch": SwitchEvidence,
     "verify": VerifyEvidence,
     "settle": SettleEvidence,
@@ -77,13 +74,15 @@ def execute_step(context: StepContext, arguments: StepArguments) -> StepEvidence
         case "probe":
             return _probe(context)
         case "switch":
-            return switch(context, "apply")
+            return _switch(context, arguments.proofs)
+        case "proofs":
+            return find_void(context, arguments.proofs)
         case "switch-back":
             return switch(context, "revert")
         case "prove-old":
             return redeem_once(context, Canary(context.cutover), "old")
         case "settle":
-            return _settle(context, arguments.until)
+            return settle(context, arguments.proofs)
         case "page":
             return alert(context, arguments.message, arguments.commands)
     raise ValueError(context.step)
@@ -100,7 +99,8 @@ def execute_on_target(context: TargetContext, arguments: StepArguments) -> StepE
             return verify(context, "new", arguments.patience)
         case "remove-old":
             gate = ProofGate(arguments.proof)
-            return deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=gate))
+            options = DeployOptions(gate=gate, traffic_moved=arguments.traffic_moved)
+            return deploy(context, Phase.REMOVE_OLD, options)
         case "watch":
             return _watch(context)
         case "restore-old":
@@ -137,6 +137,8 @@ def parse_result(step: str, data: Mapping[str, object]) -> StepResult:
 def _model_of(step: str, evidence: Mapping[str, object]) -> type[StepEvidence]:
     if evidence.get("canceled") is True:
         return Canceled
+    if "void" in evidence:
+        return VoidProofs
     if step == REMOVE_AND_WATCH:
         return RestoredEvidence if "restored" in evidence else WatchEvidence
     return EVIDENCE[step]
@@ -164,13 +166,13 @@ def _watch(context: TargetContext) -> WatchEvidence:
     return evidence
 
 
-def _settle(context: StepContext, until: float) -> SettleEvidence:
-    context.tell("settling", until=until)
-    context.wait_until(until)
-    return SettleEvidence(until=until)
+def _switch(context: StepContext, proofs: Mapping[str, Evidence]) -> SwitchEvidence | VoidProofs:
+    """Traffic moves on no proof from before a list was saved."""
+    found = find_void(context, proofs)
+    return found if found.void else switch(context, "apply")
 
 
 def _to_baseline(arguments: StepArguments) -> DeployOptions:
     recorded = arguments.baseline
     plan = plan_from_live if recorded is None else RecordedBaseline(recorded).plan
-    return DeployOptions(gate=ProofGate(), plan=plan)
+    return DeployOptions(gate=ProofGate(), plan=plan, traffic_moved=arguments.traffic_moved)

@@ -321,6 +321,9 @@ class DurableStepRunner:
     def pauses_before(self, step: str) -> bool:
         return bool(DBOS.run_step({"name": "pauses-before"}, _pauses_before, self.run, step))
 
+    def says_traffic_moved(self) -> bool:
+        return bool(DBOS.run_step({"name": "traffic-moved"}, _says_traffic_moved, self.run))
+
     def is_canceled(self) -> bool:
         return bool(DBOS.run_step({"name": "canceled"}, _is_canceled, self.run))
 
@@ -383,6 +386,11 @@ def _pause(run: str, step: str, number: int, reason: str, message: str, next_: T
 @left_open
 def _pauses_before(run: str, step: str) -> bool:
     return step in _engine().store.find(run).options.pause_before
+
+
+@left_open
+def _says_traffic_moved(run: str) -> bool:
+    return _engine().store.find(run).options.traffic_moved
 
 
 @left_open

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
+from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.egressobservation import tries_needed
@@ -24,12 +25,14 @@ from sfcutover.errors import (
 )
 from sfcutover.util.document import Document
 from sfcutover.util.files import write_durably
+from sfcutover.util.serverclock import ServerTime
 
 if TYPE_CHECKING:
     from sfcutover.allowlist.ranges import Address
 
 MAX_EVIDENCE_BYTES = 1024 * 1024
 Proof = Literal["login-history", "proxy-per-address", "confidence"]
+Shown = Literal["complete", "incomplete", "other-addresses", "unavailable"]
 
 
 class AddressEvidence(Document):
@@ -41,11 +44,25 @@ class AddressEvidence(Document):
     seen_by_echo: int
 
 
-class Evidence(Document):
-    """One verification against one target. Times are UTC, ISO 8601.
+class ProvenList(Document):
+    """One list as it was read before the first redemption.
 
-    lists: SHA-256 of each carrier's live list when it was proven, or of each confirmed
-    support case where the list can't be read; the evidence is stale as soon as one differs.
+    sha256: of its ranges, or of a confirmed support case where the list can't be read.
+    component_id, last_modified: as the org lists the component, by its clock; null where it does
+    not. Each save changes last_modified, also one that leaves the ranges.
+    """
+
+    sha256: str
+    component_id: str | None = None
+    last_modified: AwareDatetime | None = None
+
+
+class Evidence(Document):
+    """One verification against one target. Times are the org's: UTC, ISO 8601.
+
+    lists: each carrier's list, by its path; the evidence is void as soon as one differs.
+    uncertainty: seconds, either way, by which the times may be off.
+    login_history: whether LoginHistory showed each of these redemptions with its address.
     organization_id: of the org that was reached; instance_url is noted, as an org may get another.
     canary_organization_id, canary_user_id: whose grant was redeemed, null where the token
     endpoint does not say. deployment_id: the org's newest deployment at that time, null where it
@@ -64,11 +81,23 @@ class Evidence(Document):
     proof: Proof
     redemptions: int
     confidence: float
-    lists: dict[str, str]
+    lists: dict[str, ProvenList]
     started: AwareDatetime
     last_proof: AwareDatetime
+    uncertainty: float
+    login_history: Shown
     addresses: list[AddressEvidence]
     uncertain: list[str]
+
+    @property
+    def begin(self) -> ServerTime:
+        """Before the first redemption."""
+        return ServerTime.around(self.started, self.uncertainty)
+
+    @property
+    def end(self) -> ServerTime:
+        """Behind the last redemption."""
+        return ServerTime.around(self.last_proof, self.uncertainty)
 
 
 class EvidenceFile(Document):
@@ -79,17 +108,25 @@ class EvidenceFile(Document):
     targets: list[Evidence]
 
 
-def list_hashes(lists: Mapping[str, Allowlist]) -> dict[str, str]:
-    """SHA-256 of each list by path: its ranges, whatever their order and description."""
-    texts = {path: "\n".join(sorted(map(str, ranges))) for path, ranges in lists.items()}
-    return {path: hashlib.sha256(text.encode()).hexdigest() for path, text in texts.items()}
+def list_hash(ranges: Allowlist) -> str:
+    """SHA-256 of a list: its ranges, whatever their order and description."""
+    return hashlib.sha256("\n".join(sorted(map(str, ranges))).encode()).hexdigest()
 
 
-def evidence_lists(live: Snapshot, confirmed: Mapping[str, str] | None) -> dict[str, str]:
+def evidence_lists(live: Snapshot, confirmed: Mapping[str, str] | None) -> dict[str, ProvenList]:
     """What evidence is bound to: the live lists, or the confirmations that stand for one."""
     if confirmed is not None:
-        return dict(confirmed)
-    return list_hashes({each.path: each.allowlist for each in live.carriers})
+        return {name: ProvenList(sha256=text) for name, text in confirmed.items()}
+    return {each.path: _proven_list(each) for each in live.carriers}
+
+
+def _proven_list(component: Component) -> ProvenList:
+    listed = component.properties
+    return ProvenList(
+        sha256=list_hash(component.allowlist),
+        component_id=listed.id if listed else None,
+        last_modified=listed.last_modified if listed else None,
+    )
 
 
 def write_evidence(evidence: EvidenceFile, path: Path) -> None:
@@ -140,9 +177,16 @@ class Wanted:
     confirmed: Mapping[str, str] | None = None
 
 
-def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: datetime) -> None:
-    """Raise GateError unless the evidence is what is wanted, for the live list, and fresh;
-    IdentityError for evidence of another org."""
+class VoidEvidenceError(GateError):
+    """The evidence is about what is asked, and no longer counts: it must be made anew."""
+
+
+def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: ServerTime) -> None:
+    """Raise GateError unless the evidence is what is wanted, IdentityError for that of another
+    org, and VoidEvidenceError where it is no longer fresh, or not for the list as it is now.
+
+    now: the org's time.
+    """
     if evidence.organization_id != wanted.organization_id:
         raise IdentityError(
             f"the evidence is of the organization {evidence.organization_id}, and the one that "
@@ -153,31 +197,44 @@ def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: date
                 Command("verify"),
             ),
         )
-    age = now - evidence.last_proof
     unproven = ", ".join(str(each) for each in wanted.addresses if not _proves(evidence, each))
-    reasons = {
+    other = {
         f"it is for the app {evidence.app}": evidence.app != wanted.app,
         f"it proves the {evidence.via} egress": evidence.via != wanted.via,
-        _changed(wanted): evidence.lists != evidence_lists(live, wanted.confirmed),
         f"it does not prove {unproven}": bool(unproven),
         f"its run of redemptions is too short for {wanted.confidence}": (
             evidence.proof == "confidence" and not _long_enough(evidence, wanted)
         ),
-        f"it is older than {wanted.max_age}": age > wanted.max_age,
-        "it is from the future; check the clocks": age < -_CLOCK_SKEW,
     }
+    _require_none(other, GateError)
+    void = {
+        _changed(evidence, wanted, live): (
+            evidence.lists != evidence_lists(live, wanted.confirmed)
+        ),
+        f"it is older than {wanted.max_age}": (
+            now.most_since(evidence.end) > wanted.max_age.total_seconds()
+        ),
+        "it is from the future by the org's clock": now.most_since(evidence.end) < 0,
+    }
+    _require_none(void, VoidEvidenceError)
+
+
+def _require_none(reasons: Mapping[str, bool], error: type[GateError]) -> None:
     for reason, applies in reasons.items():
         if applies:
-            raise GateError(
+            raise error(
                 f"the evidence does not count: {reason}",
                 hint=Advice("verify again: ", Command("verify")),
             )
 
 
-def _changed(wanted: Wanted) -> str:
-    if wanted.confirmed is None:
-        return "the live list has changed since"
-    return "a support case was confirmed since, or elsewhere"
+def _changed(evidence: Evidence, wanted: Wanted, live: Snapshot) -> str:
+    if wanted.confirmed is not None:
+        return "a support case was confirmed since, or elsewhere"
+    proven = {path: each.sha256 for path, each in evidence.lists.items()}
+    if proven == {each.path: list_hash(each.allowlist) for each in live.carriers}:
+        return "the live list was saved since"
+    return "the live list has changed since"
 
 
 def _proves(evidence: Evidence, address: Address) -> bool:
@@ -189,6 +246,3 @@ def _proves(evidence: Evidence, address: Address) -> bool:
 
 def _long_enough(evidence: Evidence, wanted: Wanted) -> bool:
     return evidence.redemptions >= tries_needed(len(wanted.addresses), wanted.confidence)
-
-
-_CLOCK_SKEW = timedelta(minutes=1)

@@ -18,7 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sfcutover.config.traffic import Watch
 from sfcutover.cutover.context import TargetContext
 from sfcutover.errors import SfcutoverError
-from sfcutover.salesforce.org import RESTRICTED, SUCCESS, Login, LoginHistory
+from sfcutover.salesforce.loginhistory import RESTRICTED, SUCCESS, Login, LoginHistory
+from sfcutover.salesforce.org import Org
 
 _WORDS = {SUCCESS: "redeemed", RESTRICTED: "blocked"}
 _LARGEST_INTERVAL = 5.0  # seconds
@@ -29,7 +30,8 @@ class TrafficSampler:
     """Looks at the targets in turn, in a thread; each look is an event with its counts.
 
     An event's ``buckets`` are rows of second (since 1970), address, status (redeemed, blocked,
-    other) and count; ``through`` is the last second that was counted.
+    other) and count; ``through`` is the last second that was counted. Both are by the clock of
+    this machine, which dates the journal, too: the org's is ``ahead`` of it by so many seconds.
     """
 
     def __init__(self, contexts: Sequence[TargetContext]) -> None:
@@ -47,39 +49,46 @@ class TrafficSampler:
         self._stopping.set()
         self._thread.join(_LARGEST_INTERVAL)
         for context in self._contexts:
-            self._sample(context, time.time() + 1)
+            self._sample(context, 1.0)
 
     def _sample_until_finished(self) -> None:
         watch = self._contexts[0].cutover.watch or Watch()
         interval = max(1.0, min(_LARGEST_INTERVAL, watch.interval))
         while not self._stopping.wait(interval):
             for context in self._contexts:
-                self._sample(context, time.time() - _LATE_SECONDS)
+                self._sample(context, -_LATE_SECONDS)
 
-    def _sample(self, context: TargetContext, now: float) -> None:
-        through = int(now)
+    def _sample(self, context: TargetContext, later: float) -> None:
+        """Count the seconds that are over. later: what is added to the present."""
         try:
-            after = self._counted(context)
-            rows = self._rows(context, after)
+            with context.connection() as connection:
+                ahead = _seconds_ahead(connection.org)
+                after = self._counted(context, ahead)
+                through = int(time.time() + ahead + later)
+                rows = _rows(connection.org, context.cutover.api_version, after)
             counts = Counter(map(_key, (row for row in rows if after < _second(row) <= through)))
             if counts:
-                buckets = [[*key, count] for key, count in sorted(counts.items())]
-                context.tell("traffic", through=through, buckets=buckets)
+                buckets = [[key[0] - ahead, *key[1:], n] for key, n in sorted(counts.items())]
+                context.tell("traffic", through=through - ahead, buckets=buckets, ahead=ahead)
         except (SfcutoverError, SQLAlchemyError) as error:
             logging.getLogger(__name__).info("no traffic of %s: %s", context.target.name, error)
 
-    def _rows(self, context: TargetContext, after: int) -> list[Login]:
-        with context.connection() as connection:
-            history = LoginHistory(connection.org, context.cutover.api_version)
-            return history.redemptions(datetime.fromtimestamp(after, UTC)) or []
-
-    def _counted(self, context: TargetContext) -> int:
-        """The last second that was counted, also by a process that is gone."""
+    def _counted(self, context: TargetContext, ahead: int) -> int:
+        """The last second of the org that was counted, also by a process that is gone."""
         last = context.memory.last("traffic", target=context.target.name)
         if last is not None:
-            return int(last.number("through"))
+            return int(last.number("through") + last.number("ahead"))
         started = context.memory.last("run-started")
-        return int(started.time) - 1 if started else int(time.time())
+        return (int(started.time) - 1 if started else int(time.time())) + ahead
+
+
+def _seconds_ahead(org: Org) -> int:
+    """What the org's clock is ahead of this machine's, as far as whole seconds tell."""
+    return round(org.now().middle.timestamp() - time.time())
+
+
+def _rows(org: Org, api_version: str, after: int) -> list[Login]:
+    return LoginHistory(org, api_version).redemptions(datetime.fromtimestamp(after, UTC)) or []
 
 
 def _second(login: Login) -> int:

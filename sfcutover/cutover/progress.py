@@ -20,7 +20,7 @@ from sfcutover.runs.event import Event
 
 CANCELED = "canceled"
 _ASKS_ONLY = ("pause-before", "switch", "doubt")  # reasons of pauses in which nothing has failed
-_UNDECIDED = ("inconclusive", "later", "person", "user-rule")
+_UNDECIDED = ("inconclusive", "later", "person", "user-rule", "doubt")
 
 
 @dataclass

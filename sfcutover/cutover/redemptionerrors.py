@@ -32,6 +32,20 @@ class StillInUseError(GateError):
     """Redemptions still come from an address that is to be removed. It is still on the list."""
 
 
+class UnseenTrafficError(GateError):
+    """Nothing says whether customers have left the addresses that are to be removed."""
+
+
+def unseen(doubt: str) -> UnseenTrafficError:
+    """doubt: what nothing shows, and why, in a sentence."""
+    return UnseenTrafficError(
+        doubt,
+        hint="see in the application's own metrics by which addresses customers redeem; where they "
+        "have left these, say so: --traffic-moved",
+        impact="nothing was removed; a customer that still redeems from there keeps access",
+    )
+
+
 def not_listed(missing: Iterable[IpRange]) -> BlockedError:
     """An address that is not even on the live list, so nothing need be redeemed."""
     return BlockedError(

@@ -1,35 +1,48 @@
 """The removal permit: what lets a phase remove addresses. Only a gate that passed gives one.
 
-The gate wants fresh evidence for each address that stays, settled, and quiet addresses.
+The gate wants fresh evidence for each address that stays, settled, and quiet addresses; where
+nothing can say that they are quiet, the permit carries that doubt, and the operator answers it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.addressproof import History
+from sfcutover.cutover.addressuse import AddressUse, doubt_of
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.evidence import Evidence, Wanted, check_evidence
-from sfcutover.cutover.redemptionerrors import StillInUseError
+from sfcutover.cutover.redemptionerrors import unseen
 from sfcutover.errors import Advice, Command, GateError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.util.clock import Clock
+from sfcutover.util.serverclock import ServerTime
 
+TRAFFIC_MOVED = "--traffic-moved"  # how the operator answers beforehand
 _COUNTDOWN_STEP = 1.0  # seconds
 
 
 @dataclass(frozen=True)
 class RemovalPermit:
-    """This phase may remove what it removes. reason: what was proven."""
+    """This phase may remove what it removes. reason: what was proven.
+
+    doubt: what nothing has shown, in a sentence; the permit does not count until it is answered.
+    """
 
     phase: Phase
     reason: str
+    doubt: str | None = None
+
+    def answered(self, how: str) -> RemovalPermit:
+        """The same, where the operator has said that customers have left. how: recorded."""
+        if self.doubt is None:
+            return self
+        return RemovalPermit(self.phase, f"{self.reason}; {self.doubt}; answered: {how}")
 
 
 class Gate(Protocol):
@@ -42,12 +55,17 @@ class Gate(Protocol):
 
 
 def require_permit(phase: Phase, permit: RemovalPermit | None) -> None:
-    """Raise GateError for a phase that removes addresses without a permit.
+    """Raise GateError for a phase that removes addresses without a permit, UnseenTrafficError
+    where its doubt is not answered.
 
     Adding never needs one.
     """
-    if phase.removes and (permit is None or permit.phase is not phase):
+    if not phase.removes:
+        return
+    if permit is None or permit.phase is not phase:
         raise unproven(phase)
+    if permit.doubt is not None:
+        raise unseen(permit.doubt)
 
 
 def unproven(phase: Phase) -> GateError:
@@ -68,18 +86,20 @@ class RemovalGate:
     """What must hold before a phase may remove addresses from one target's list.
 
     removed: the ranges it removes. wanted: what the evidence must prove. settle: how long
-    ago the last proof must lie, in seconds. clock: for all waiting. wall: the clock that dates
-    evidence of another process. countdown: told the seconds that are left.
+    ago the last proof must lie, in seconds. late: how long after the last proof its rows in
+    LoginHistory are waited for. now: the org's time. clock: for all waiting. countdown: told the
+    seconds that are left.
     """
 
     phase: Phase
     wanted: Wanted
     removed: tuple[IpRange, ...]
     settle: float
+    late: float
     history: History
+    now: Callable[[], ServerTime]
     clock: Clock
     countdown: Callable[[float], None] = lambda _: None
-    wall: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def permit(
         self, evidence: Evidence, live: Snapshot, proven_at: float | None = None
@@ -89,38 +109,42 @@ class RemovalGate:
         proven_at: the clock's time of the proof, where this process made it.
         Raises NetworkError if the org can't say whether removed addresses are in use.
         """
-        check_evidence(evidence, self.wanted, live, self.wall())
+        check_evidence(evidence, self.wanted, live, self.now())
         self._wait_until_settled(evidence, proven_at)
-        self._require_quiet(evidence)
+        doubt = self.doubt(evidence)
+        AddressUse(self.history, evidence).require_quiet(self.removed)
         count = len(evidence.addresses)
-        return RemovalPermit(self.phase, f"{count} addresses proven by {evidence.proof}")
+        return RemovalPermit(self.phase, f"{count} addresses proven by {evidence.proof}", doubt)
+
+    def seconds_to_settle(self, evidence: Evidence) -> float:
+        """What is left of settle, by the org's clock."""
+        return max(0.0, self.settle - self._age(evidence))
+
+    def doubt(self, evidence: Evidence) -> str | None:
+        """Why nothing can say that the addresses to be removed are quiet; None if it can.
+
+        Waits for rows that are late, and then for settle again: others' are late by as much.
+        """
+        use = AddressUse(self.history, evidence)
+        shown = use.shown()
+        if shown == "incomplete":
+            shown = use.await_shown(self.clock, self.late - self._age(evidence))
+            if shown == "complete":
+                self._wait(self.clock.now() + self.settle)
+        return doubt_of(self.phase, shown)
 
     def _wait_until_settled(self, evidence: Evidence, proven_at: float | None) -> None:
-        """By the monotonic clock, so that a wall clock that jumps can't shorten the wait."""
+        """By the monotonic clock, so that a clock that jumps can't shorten the wait."""
         if proven_at is None:
-            passed = max(0.0, (self.wall() - evidence.last_proof).total_seconds())
-            proven_at = self.clock.now() - passed
-        end = proven_at + self.settle
+            self._wait(self.clock.now() + self.seconds_to_settle(evidence))
+        else:
+            self._wait(proven_at + self.settle)
+
+    def _wait(self, end: float) -> None:
         while (left := end - self.clock.now()) > 0:
             self.countdown(left)
             self.clock.pause(min(left, _COUNTDOWN_STEP))
 
-    def _require_quiet(self, evidence: Evidence) -> None:
-        """No redemption may have come from a removed address since the last proof.
-
-        LoginTime has whole seconds, so the one of the last proof counts as a whole.
-        """
-        since = evidence.last_proof.replace(microsecond=0)
-        rows = self.history.redemptions(since)
-        busy = {
-            str(login.source)
-            for login in rows or ()
-            if login.time >= since
-            and any(entry.contains(IpRange(login.source, login.source)) for entry in self.removed)
-        }
-        if busy:
-            raise StillInUseError(
-                f"redemptions still come from {', '.join(sorted(busy))}",
-                hint="find what still leaves from there and switch it over, then verify again",
-                impact="nothing was removed; those redemptions still work",
-            )
+    def _age(self, evidence: Evidence) -> float:
+        """Seconds since the last proof, at least."""
+        return max(0.0, self.now().least_since(evidence.end))

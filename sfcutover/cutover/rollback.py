@@ -32,6 +32,7 @@ from sfcutover.salesforce.connection import Connection
 
 TRIES_PER_ALERT = 10  # of restoring; then the operator is alerted again
 LARGEST_PAUSE_SECONDS = 60.0  # between two tries
+_NEVER_MOVED = "this run has moved no traffic to them"
 _RESTORE = Command("rollback", "--yes")
 _REVERT = Command("switch", "--revert")
 _TO_BASELINE = Command("rollback", "--to", "baseline")
@@ -227,7 +228,7 @@ def _no_reason_to_move(proofs: StepResults) -> str:
 
 def _with_baseline(snapshot: StepResult) -> StepArguments:
     if isinstance(snapshot.evidence, SnapshotEvidence):
-        return StepArguments(baseline=snapshot.evidence.live)
+        return StepArguments(baseline=snapshot.evidence.live, traffic_moved=_NEVER_MOVED)
     return NO_ARGUMENTS
 
 

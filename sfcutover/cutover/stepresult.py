@@ -11,6 +11,7 @@ from sfcutover.cutover.redemptionerrors import (
     BlockedError,
     StillInUseError,
     UndecidedError,
+    UnseenTrafficError,
     UserRuleError,
 )
 from sfcutover.cutover.resending import StillBusyError
@@ -37,6 +38,7 @@ class ProblemKind(enum.StrEnum):
     was refused. user-rule: refused, but probably not by this list: only the operator can help,
     and no traffic moves for it. inconclusive: unknown; try again, then ask. person: only the
     operator can help (a session, a token, a file). later: it continues in the org; look again.
+    doubt: nothing says that customers have left the addresses to be removed; the operator does.
     """
 
     FAILED = "failed"
@@ -45,23 +47,28 @@ class ProblemKind(enum.StrEnum):
     INCONCLUSIVE = "inconclusive"
     PERSON = "person"
     LATER = "later"
+    DOUBT = "doubt"
 
 
 _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
     ((BlockedError,), ProblemKind.BLOCKED),
     ((UserRuleError,), ProblemKind.USER_RULE),
+    ((UnseenTrafficError,), ProblemKind.DOUBT),
     ((SwitchNotRunError,), ProblemKind.FAILED),
     ((StillBusyError,), ProblemKind.PERSON),  # it was tried for as long as there was time
-    ((StillInUseError, NetworkError), ProblemKind.INCONCLUSIVE),
+    ((NetworkError,), ProblemKind.INCONCLUSIVE),
     ((StillRunningError, InterruptedWaitError), ProblemKind.LATER),
-    ((UndecidedError, AuthError, ConfigError, InterruptedRunError), ProblemKind.PERSON),
+    (
+        (StillInUseError, UndecidedError, AuthError, ConfigError, InterruptedRunError),
+        ProblemKind.PERSON,
+    ),
 )
 
 
 class Problem(Document):
     """An error as the operator reads it, and what it asks for."""
 
-    kind: Literal["failed", "blocked", "user-rule", "inconclusive", "person", "later"]
+    kind: Literal["failed", "blocked", "user-rule", "inconclusive", "person", "later", "doubt"]
     message: str
     where: str | None
     tokens: str

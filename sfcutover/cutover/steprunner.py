@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pydantic import Field
+
 from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.stepresult import Problem, StepResult
@@ -24,14 +26,16 @@ _RETRIED = ("inconclusive", "later")
 class StepArguments(Document):
     """What a step is told. Each step takes its own.
 
-    patience: seconds (verify-new). until: seconds since 1970 (settle). proof: of the new
-    addresses (remove-old). baseline: the lists before the run (remove-new). message, commands:
-    for the operator (page).
+    patience: seconds (verify-new). proofs: of the new addresses, by target (switch, settle).
+    proof: of the new addresses (remove-old). traffic_moved: how it was said that customers have
+    left the addresses to be removed, empty where it was not (remove-old, remove-new). baseline:
+    the lists before the run (remove-new). message, commands: for the operator (page).
     """
 
     patience: float = 0.0
-    until: float = 0.0
+    proofs: dict[str, Evidence] = Field({})
     proof: Evidence | None = None
+    traffic_moved: str = ""
     baseline: list[AllowlistDocument] | None = None
     message: str = ""
     commands: tuple[Command, ...] = ()
@@ -62,6 +66,9 @@ class StepRunner(Protocol):
 
     def pauses_before(self, step: str) -> bool:
         """True if the operator wants to approve this step."""
+
+    def says_traffic_moved(self) -> bool:
+        """True if the operator has said beforehand that customers have left the old addresses."""
 
     def is_canceled(self) -> bool:
         """True if the run is to end."""
@@ -106,11 +113,11 @@ class Flow:
 
     runner: StepRunner
 
-    def one(self, name: str) -> StepResult:
+    def one(self, name: str, arguments: StepArguments = NO_ARGUMENTS) -> StepResult:
         """One step of the whole run, until it succeeds; the operator is asked meanwhile."""
         while True:
             self.require_not_canceled()
-            result = self._tried(name)
+            result = self._tried(name, arguments)
             self.require_completed(result)
             if result.problem is None:
                 return result
@@ -184,13 +191,13 @@ class Flow:
         """Alert the operator, with the exact commands."""
         self.runner.step("page", StepArguments(message=message, commands=commands))
 
-    def _tried(self, name: str) -> StepResult:
-        result = self.runner.step(name)
+    def _tried(self, name: str, arguments: StepArguments) -> StepResult:
+        result = self.runner.step(name, arguments)
         for seconds in RETRY_SECONDS:
             if result.problem is None or result.problem.kind not in _RETRIED:
                 break
             self.runner.sleep(seconds)
-            result = self.runner.step(name)
+            result = self.runner.step(name, arguments)
         return result
 
 

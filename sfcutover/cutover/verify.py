@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -13,21 +13,25 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.ranges import Allowlist, subtract
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.addressproof import Verification, Verified, each_address
+from sfcutover.cutover.addressuse import AddressUse
 from sfcutover.cutover.context import StepContext, TargetContext
-from sfcutover.cutover.evidence import Evidence, Wanted, evidence_lists
+from sfcutover.cutover.evidence import Evidence, VoidEvidenceError, Wanted, evidence_lists
+from sfcutover.cutover.orgtime import seconds_under_way
 from sfcutover.cutover.probe import ProbeResult
 from sfcutover.cutover.redemptionerrors import BlockedError, refused
 from sfcutover.cutover.removalgate import RemovalGate, RemovalPermit
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.supportcase import Confirmations
-from sfcutover.errors import GateError
+from sfcutover.errors import GateError, NetworkError
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.org import LoginHistory
+from sfcutover.salesforce.loginhistory import LoginHistory
 from sfcutover.traffic.canary import Canary
 from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
+from sfcutover.util.serverclock import whole_second
 
 _PROPAGATION_PAUSE = 1.0  # seconds between two tries whether a new address is let in
+_ONE_SECOND = timedelta(seconds=1)
 _REPORTED_COUNTS = 2  # the first redemptions, then every tenth: the journal stays readable
 BLOCKED = "redemption-blocked"  # an event
 Via = Literal["old", "new"]
@@ -54,12 +58,12 @@ def verify(context: TargetContext, via: Via, patience: float = 0.0) -> VerifyEvi
     the address that is blocked, NetworkError where nothing can be concluded, ConfigError, and
     what the token's store raises.
     """
-    started = _first_start(context)
+    end = context.clock.now() + patience - _seconds_tried(context)
     while True:
         try:
             return _verify_once(context, via)
         except BlockedError as error:
-            if time.time() > started + patience:
+            if context.clock.now() > end:
                 raise
             context.note(f"{error.message}; the list may not have reached every server, again")
             context.clock.pause(_PROPAGATION_PAUSE)
@@ -87,9 +91,9 @@ def report_count(context: StepContext, kind: str, count: int) -> None:
         context.tell(kind, count=count)
 
 
-def _first_start(context: TargetContext) -> float:
-    starts = context.memory.all("step-started", context.step, context.target.name)
-    return starts[0].time if starts else time.time()
+def _seconds_tried(context: TargetContext) -> float:
+    with context.connection() as connection:
+        return seconds_under_way(context, "org-time", connection.org.now())
 
 
 def _verify_once(context: TargetContext, via: Via) -> VerifyEvidence:
@@ -99,6 +103,7 @@ def _verify_once(context: TargetContext, via: Via) -> VerifyEvidence:
             connection,
             on_redeemed=lambda count: _redeemed(context, count),
             on_blocked=partial(tell_block, context),
+            clock=context.clock,
             probe=context.probes.of,
         )
         return VerifyEvidence(proof=verification.verify(via, connection.read()))
@@ -114,9 +119,9 @@ def _redeemed(context: TargetContext, count: int) -> None:
 class ProofGate:
     """Permits a removal by evidence: the one given, or a new one where that does not count.
 
-    proof: of an earlier verify, if there is one. tries: how often evidence is checked, made
-    anew each time after the first; 1 takes the given one as it is, or makes one. countdown:
-    told the seconds left of settle.
+    proof: of an earlier verify, if there is one; where it is void, one is made. tries: how often
+    evidence is checked besides, made anew each time after the first. countdown: told the seconds
+    left of settle.
     """
 
     proof: Evidence | None = None
@@ -144,7 +149,8 @@ class ProofGate:
             try:
                 return verification.permit(phase, proof, live)
             except GateError as error:
-                tries_left -= 1
+                is_void = isinstance(error, VoidEvidenceError) and proof is self.proof
+                tries_left -= not is_void
                 if not tries_left:
                     raise
                 context.note(f"{error.message}; proving it once more")
@@ -177,7 +183,7 @@ class TargetVerification:
         cutover = self.connection.cutover
         if cutover.is_legacy and via == "new":
             Confirmations.of(self.connection).require("add-new")
-        lists = evidence_lists(live, self._confirmed)  # as it is before the redemptions
+        live = self._behind_last_save(live)  # as it is before the redemptions
         canary = self._canary
         verified = Verification(
             egress=canary.egress(via),
@@ -186,12 +192,13 @@ class TargetVerification:
             live=None if cutover.is_legacy else _allowlist(live),
             redeem=canary.redeem_in,
             history=self._history,
+            now=self.connection.org.now,
             confidence=canary.settings.confidence,
             on_redeemed=self.on_redeemed,
             on_blocked=self.on_blocked,
             probe=None if self.probe is None else partial(self.probe, via),
         ).run()
-        evidence = self._evidence(via, lists, verified)
+        evidence = self._evidence(via, live, verified)
         self._proven[via] = (evidence, self.clock.now())
         return evidence
 
@@ -201,11 +208,16 @@ class TargetVerification:
         Raises GateError for evidence that doesn't count and for addresses still in use, and
         NetworkError if the org can't be asked for these.
         """
+        own, proven_at = self._proven.get(via_of(phase), (None, None))
+        return self.gate(phase).permit(evidence, live, proven_at if evidence is own else None)
+
+    def gate(self, phase: Phase) -> RemovalGate:
+        """What must hold before the phase may remove addresses."""
         change = self.connection.cutover.change
         via = via_of(phase)
         stay = change.new if via == "new" else change.old
         settings = self._canary.settings
-        gate = RemovalGate(
+        return RemovalGate(
             phase,
             wanted=Wanted(
                 app=self.connection.cutover.app,
@@ -218,12 +230,31 @@ class TargetVerification:
             ),
             removed=subtract(change.old if via == "new" else change.new, stay),
             settle=settings.settle,
+            late=settings.login_history_wait,
             history=self._history,
+            now=self.connection.org.now,
             clock=self.clock,
             countdown=self.countdown,
         )
-        own, proven_at = self._proven.get(via, (None, None))
-        return gate.permit(evidence, live, proven_at if evidence is own else None)
+
+    def _behind_last_save(self, live: Snapshot) -> Snapshot:
+        """The lists, read again once the second of their last save is over by the org's clock.
+
+        A later save then has another time, also where times have whole seconds (assumed of real
+        orgs), and can't hide.
+        """
+        now = self.connection.org.now()
+        ends = [
+            end
+            for each in live.carriers
+            if each.properties is not None
+            and (end := whole_second(each.properties.last_modified) + _ONE_SECOND) > now.earliest
+            and end - _ONE_SECOND <= now.latest
+        ]
+        if not ends:
+            return live
+        self.clock.pause((max(ends) - now.earliest).total_seconds())
+        return self.connection.read()
 
     @property
     def _canary(self) -> Canary:
@@ -240,8 +271,8 @@ class TargetVerification:
     def _history(self) -> LoginHistory:
         return LoginHistory(self.connection.org, self.connection.cutover.api_version)
 
-    def _evidence(self, via: Via, lists: dict[str, str], verified: Verified) -> Evidence:
-        return Evidence(
+    def _evidence(self, via: Via, live: Snapshot, verified: Verified) -> Evidence:
+        evidence = Evidence(
             target=self.connection.target.name,
             app=self.connection.cutover.app,
             instance_url=self.connection.org.instance_url,
@@ -253,12 +284,28 @@ class TargetVerification:
             proof=verified.proof,
             redemptions=verified.redemptions,
             confidence=self._canary.settings.confidence,
-            lists=lists,
-            started=verified.started,
-            last_proof=verified.last_proof,
+            lists=evidence_lists(live, self._confirmed),
+            started=verified.started.middle,
+            last_proof=verified.last_proof.middle,
+            uncertainty=max(verified.started.uncertainty, verified.last_proof.uncertainty),
+            login_history="incomplete",
             addresses=list(verified.addresses),
-            uncertain=list(verified.uncertain),
+            uncertain=[*verified.uncertain, *self._unlisted(live)],
         )
+        with suppress(NetworkError):
+            shown = AddressUse(self._history, evidence).shown()
+            return evidence.model_copy(update={"login_history": shown})
+        return evidence
+
+    def _unlisted(self, live: Snapshot) -> list[str]:
+        """What is not known of components that the org does not list."""
+        if self.connection.cutover.is_legacy:
+            return []
+        return [
+            f"the org does not list {each.full_name}: only its ranges can tell of a later save"
+            for each in live.carriers
+            if each.properties is None
+        ]
 
 
 def via_of(phase: Phase) -> Via:

@@ -14,6 +14,7 @@ from sfcutover.config.cutover import Target
 from sfcutover.config.traffic import Watch
 from sfcutover.config.values import secret_variables
 from sfcutover.cutover.context import StepContext
+from sfcutover.cutover.orgtime import seconds_under_way
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.verify import tell_block
 from sfcutover.cutover.watchrounds import watch as watch_rounds
@@ -29,6 +30,7 @@ from sfcutover.traffic.canary import Canary
 from sfcutover.traffic.checks import checker_for
 from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
+from sfcutover.util.serverclock import ServerTime
 
 _STARTED = "watch-begun"
 
@@ -55,7 +57,7 @@ def watch(context: StepContext, targets: Sequence[Target]) -> WatchEvidence:
     """
     config = context.cutover.watch or Watch()
     plan = WatchPlan.of(config)
-    plan = replace(plan, duration=_time_left(context, plan))
+    plan = replace(plan, duration=_time_left(context, plan, targets[0]))
     secrets = secret_variables(context.cutover)
     recorder = _Recorder(context)
     result = watch_rounds(
@@ -84,15 +86,23 @@ def canaries_of(context: StepContext, targets: Sequence[Target]) -> dict[str, Ca
     return canaries
 
 
-def _time_left(context: StepContext, plan: WatchPlan) -> float:
-    """The rest of it, after a crash; all of it, after a watch that could not tell."""
-    first = context.memory.last(_STARTED, context.step, context.target_name)
-    ended = context.memory.last("step-ended", context.step, context.target_name)
-    if first is None or (ended is not None and ended.seq > first.seq):
-        context.tell(_STARTED, until=time.time() + plan.duration, interval=plan.interval)
-        return plan.duration
-    left = first.number("until") - time.time()
-    return max(left, plan.failures * plan.interval)
+def _time_left(context: StepContext, plan: WatchPlan, target: Target) -> float:
+    """The rest of it, after a crash; all of it, after a watch that could not tell, and where it is
+    not known how long another process has watched. until: for people, by this machine's clock."""
+    passed = seconds_under_way(
+        context,
+        _STARTED,
+        _time_of(context, target),
+        until=time.time() + plan.duration,
+        interval=plan.interval,
+    )
+    return max(plan.duration - passed, plan.failures * plan.interval) if passed else plan.duration
+
+
+def _time_of(context: StepContext, target: Target) -> ServerTime | None:
+    """The time of a target's org, as it was heard last: a watch waits for no org."""
+    with context.connections.of(target) as connection:
+        return connection.org.clock.now() if connection.org.clock.is_known else None
 
 
 class _Recorder:

@@ -6,15 +6,18 @@ continues after a crash; ``rollback`` undoes what failed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, repeat
 
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.baseline import StateEvidence
+from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.operator import announcement
+from sfcutover.cutover.proofs import SettleEvidence, VoidProofs
+from sfcutover.cutover.removalgate import TRAFFIC_MOVED
 from sfcutover.cutover.rollback import Rollback
-from sfcutover.cutover.stepresult import StepResult
+from sfcutover.cutover.stepresult import ProblemKind, StepResult
 from sfcutover.cutover.steprunner import (
     Flow,
     RunCanceledError,
@@ -29,6 +32,11 @@ from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.errors import Advice, Command, ExitCode
 from sfcutover.traffic.switch import DRAIN_SECONDS
 
+APPROVED = "the approval of remove-old"
+_SEE_METRICS = (
+    "see in the application's own metrics by which addresses customers redeem; approve says that "
+    "they have left the old ones"
+)
 PAUSES = ("add-new", "switch", "verify", "remove-old")
 
 
@@ -41,6 +49,7 @@ class Workflow:
     targets: tuple[str, ...]
     _moved: bool = field(default=False, init=False)  # traffic may leave by the new addresses
     _snapshots: StepResults = field(default_factory=dict, init=False)
+    _proofs: StepResults = field(default_factory=dict, init=False)  # from before the switch
 
     @property
     def _rollback(self) -> Rollback:
@@ -64,8 +73,10 @@ class Workflow:
             return self._rollback.before_the_switch(error, self._snapshots)
         try:
             self._switch()
-            proofs = self._verify()
+            proofs = _proofs_in(self._verify())
         except StepFailedError as error:
+            if not self._moved:
+                return self._rollback.before_the_switch(error, self._snapshots)
             return self._rollback.to_old(error)
         return self._remove_in_waves(proofs)
 
@@ -75,28 +86,39 @@ class Workflow:
 
     def _add(self) -> None:
         self._pause_before("add-new")
+        self._add_and_prove()
+
+    def _add_and_prove(self) -> None:
         self.flow.each("add-new", self.targets)
         patience = self.cutover.verify.patience if self.cutover.verify else 0.0
-        self.flow.each("verify-new", self.targets, StepArguments(patience=patience))
+        arguments = StepArguments(patience=patience)
+        self._proofs = self.flow.each("verify-new", self.targets, arguments)
 
-    def _pause_before(self, step: str) -> bool:
+    def _pause_before(self, step: str, *doubts: str) -> bool:
         does = announcement(step, self.cutover, self.targets)
-        return self.flow.pause_before(step, does)
+        return self.flow.pause_before(step, "; ".join((does, *doubts)))
 
     def _switch(self) -> None:
         switch = self.cutover.switch
         if switch is not None and switch.manual:
             change = self.cutover.change
             new = ", ".join(map(str, change.new))
+            self._with_proofs("proofs")
             self._moved = True
             self.flow.ask(
                 "switch", "switch", f"move the traffic of {self.cutover.app} to {new}", ""
             )
             return
-        if self._pause_before("switch"):
-            self.flow.each("add-new", self.targets)  # the lists may have changed meanwhile
+        self._pause_before("switch")
         self._moved = True
-        self.flow.one("switch")
+        self._with_proofs("switch")
+
+    def _with_proofs(self, step: str) -> None:
+        """A step for which the proofs must count still: where a list was saved since, its new
+        addresses are added and proven again first."""
+        while _is_void(self.flow.one(step, StepArguments(proofs=_proofs_in(self._proofs)))):
+            self._moved = False
+            self._add_and_prove()
 
     def _verify(self) -> StepResults:
         """Once more with the new addresses deployed again where one was refused."""
@@ -109,14 +131,16 @@ class Workflow:
             self.flow.each("add-new", error.targets)
             return self.flow.each("verify", self.targets)
 
-    def _remove_in_waves(self, proofs: StepResults) -> RunResult:
-        self._settle(proofs)
-        self._pause_before("remove-old")
+    def _remove_in_waves(self, proofs: Mapping[str, Evidence]) -> RunResult:
+        said = self._announce_removal(self._settle(proofs))
+        waiting = {
+            name: StepArguments(proof=proof, traffic_moved=said) for name, proof in proofs.items()
+        }
         for number, wave in enumerate(waves(self.targets, self.cutover.waves), 1):
             self.flow.require_not_canceled()
             self.flow.runner.tell("wave", number=number, targets=list(wave))
             try:
-                self._remove(wave, proofs)
+                self._remove({name: waiting[name] for name in wave})
             except StepFailedError as error:
                 return self._rollback.after_removal(error)
         return RunResult(
@@ -127,22 +151,53 @@ class Workflow:
             Advice(Command("report", "--format", "html", "--out", "report.html")),
         )
 
-    def _settle(self, proofs: StepResults) -> None:
-        settle = self.cutover.verify.settle if self.cutover.verify else 0.0
-        last = max(_proof_of(one).proof.last_proof.timestamp() for one in proofs.values())
-        until = StepArguments(until=last + settle)
-        self.flow.require_completed(self.flow.runner.step("settle", until))
+    def _settle(self, proofs: Mapping[str, Evidence]) -> dict[str, str]:
+        """By target, why nothing can say that customers have left the old addresses."""
+        settled = self.flow.runner.step("settle", StepArguments(proofs=dict(proofs)))
+        self.flow.require_completed(settled)
+        return settled.evidence.doubts if isinstance(settled.evidence, SettleEvidence) else {}
 
-    def _remove(self, wave: Sequence[str], proofs: StepResults) -> None:
+    def _announce_removal(self, doubts: Mapping[str, str]) -> str:
+        """How the operator says that customers have left; empty where that is in no doubt.
+
+        An approval answers the doubt that it shows, so that there is one question.
+        """
+        sentences = _sentences(doubts)
+        approved = self._pause_before("remove-old", *sentences)
+        if not doubts:
+            return TRAFFIC_MOVED if self.flow.runner.says_traffic_moved() else ""
+        if approved:
+            return APPROVED
+        if self.flow.runner.says_traffic_moved():
+            message = f"{'; '.join(sentences)}; answered: {TRAFFIC_MOVED}"
+            self.flow.runner.tell("traffic-moved", message=message)
+            return TRAFFIC_MOVED
+        self._ask_about_traffic("; ".join(sentences))
+        return APPROVED
+
+    def _ask_about_traffic(self, doubt: str) -> None:
+        does = announcement("remove-old", self.cutover, self.targets)
+        message = f"the next step is remove-old: {does}; {doubt}"
+        self.flow.ask("remove-old", ProblemKind.DOUBT.value, message, _SEE_METRICS)
+
+    def _remove(self, waiting: dict[str, StepArguments]) -> None:
         """Remove the old addresses from the lists of a wave, and watch each."""
-        waiting = {name: StepArguments(proof=_proof_of(proofs[name]).proof) for name in wave}
         while waiting:
             results = self.flow.retried("remove-and-watch", tuple(waiting), waiting)
             if any(map(must_roll_back, results.values())):
                 raise failure("remove-old", _all_but_well(results))
             self.flow.require_completed(*results.values())
+            unseen = {
+                name: one.problem.message
+                for name, one in results.items()
+                if one.problem is not None and one.problem.kind == ProblemKind.DOUBT.value
+            }
             waiting = {name: waiting[name] for name, one in results.items() if not one.ok}
-            if waiting:
+            if unseen:
+                self._ask_about_traffic("; ".join(_sentences(unseen)))
+                said = {"traffic_moved": APPROVED}
+                waiting |= {name: waiting[name].model_copy(update=said) for name in unseen}
+            elif waiting:
                 self.flow.ask_about("remove-old", {name: results[name] for name in waiting})
 
     def _canceled(self) -> RunResult:
@@ -186,10 +241,24 @@ def _all_but_well(results: StepResults) -> StepResults:
     return first | {name: one for name, one in results.items() if one.problem is not None}
 
 
-def _proof_of(result: StepResult) -> VerifyEvidence:
-    if not isinstance(result.evidence, VerifyEvidence):
-        raise TypeError("verify ends with its proof")
-    return result.evidence
+def _proofs_in(results: StepResults) -> dict[str, Evidence]:
+    return {
+        name: one.evidence.proof
+        for name, one in results.items()
+        if isinstance(one.evidence, VerifyEvidence)
+    }
+
+
+def _is_void(result: StepResult) -> bool:
+    return isinstance(result.evidence, VoidProofs) and bool(result.evidence.void)
+
+
+def _sentences(doubts: Mapping[str, str]) -> list[str]:
+    """Each doubt once, with its targets."""
+    targets: dict[str, list[str]] = {}
+    for name, doubt in doubts.items():
+        targets.setdefault(doubt, []).append(name)
+    return [f"{doubt} ({', '.join(names)})" for doubt, names in targets.items()]
 
 
 def _nothing_changed(error: StepFailedError) -> RunResult:

@@ -88,6 +88,8 @@ def _text(event: Event) -> str | None:
     match event.kind:
         case "step-started":
             return "begins" if event.step in _ANNOUNCED else None
+        case "org-time":
+            return None
         case "step-ended":
             return _ended(event)
         case "planned":

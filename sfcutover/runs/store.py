@@ -79,17 +79,26 @@ _BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is begun at a t
 
 @dataclass(frozen=True)
 class RunOptions:
-    """pause_before: steps that wait for a person first."""
+    """pause_before: steps that wait for a person first. traffic_moved: the operator says that
+    customers have left the old addresses."""
 
     pause_before: tuple[str, ...] = ()
+    traffic_moved: bool = False
 
     def as_text(self) -> str:
-        return json.dumps({"pause_before": self.pause_before})
+        return json.dumps(vars(self))
 
     @classmethod
     def from_text(cls, text: str) -> RunOptions:
         data = json.loads(text)
-        return cls(tuple(data["pause_before"]))
+        return cls(tuple(data["pause_before"]), bool(data["traffic_moved"]))
+
+    def joined(self, later: RunOptions) -> RunOptions:
+        """With what a later command has asked for."""
+        return RunOptions(
+            tuple(dict.fromkeys((*self.pause_before, *later.pause_before))),
+            self.traffic_moved or later.traffic_moved,
+        )
 
 
 @dataclass(frozen=True)
@@ -202,8 +211,7 @@ class RunStore:
 
     def accept(self, run: Run, config: str, options: RunOptions) -> None:
         """Let the run go on with another cutover.yaml, and with more pauses."""
-        pauses = tuple(dict.fromkeys((*run.options.pause_before, *options.pause_before)))
-        values = {"config": config, "options": RunOptions(pauses).as_text()}
+        values = {"config": config, "options": run.options.joined(options).as_text()}
         update = sa.update(RUNS).where(RUNS.c.id == run.id).values(values)
         self.database.run(lambda c: c.execute(update))
 

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import requests
 
-from sfcutover.allowlist.ranges import Address
 from sfcutover.errors import (
     UNCHANGED,
     AuthError,
     IdentityError,
     NetworkError,
-    OperationFailedError,
 )
 from sfcutover.salesforce.answers import query_error
 from sfcutover.salesforce.sessions import Session, SessionProvider
 from sfcutover.util.http import check_url, network_error, new_session
+from sfcutover.util.serverclock import ServerClock, ServerTime
 
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
 
-SUCCESS = "Success"
-RESTRICTED = "Restricted IP"
-_REFRESH = "OauthRefreshToken"
-_USER_ID = re.compile(r"005[A-Za-z0-9]{12,15}")
-_CLOCK_SKEW = timedelta(seconds=5)
 _CHECK_URL = "check the instance URL: it is the org's My Domain, without a path"
 _ORGANIZATION = "SELECT Id FROM Organization"
 
@@ -57,7 +48,8 @@ class Org:
         self._session: Session | None = None
         self._organization: tuple[Session, str] | None = None
         self._bound: Bound | None = None
-        self.http = new_session()
+        self.clock = ServerClock()
+        self.http = new_session(self.clock)
 
     @property
     def session(self) -> Session:
@@ -138,6 +130,22 @@ class Org:
                 hint=_CHECK_URL,
             )
         return identifier
+
+    def now(self) -> ServerTime:
+        """The time by the org's clock; its times are compared with no other.
+
+        Raises NetworkError for an org that does not date its answers.
+        """
+        if not self.clock.is_known:
+            self.api_versions()
+        try:
+            return self.clock.now()
+        except ValueError as error:
+            raise NetworkError(
+                "the org does not date its answers (no Date header), so nothing tells its time",
+                where=self.instance_url,
+                hint="check what is between here and the org",
+            ) from error
 
     def api_versions(self) -> list[float]:
         """The API versions the org offers, oldest first (``GET /services/data``, no login)."""
@@ -245,57 +253,3 @@ def expired_session(instance_url: str) -> AuthError:
         hint="get a new access token, or give the org a way in that renews itself: "
         "alias, jwt, client_credentials",
     )
-
-
-@dataclass(frozen=True)
-class Login:
-    """One row: a redemption by refresh token."""
-
-    id: str
-    time: datetime
-    source: Address
-    status: str
-    user_id: str
-
-
-class LoginHistory:
-    """Reads an org's LoginHistory. An org that doesn't show it gives no rows."""
-
-    def __init__(self, org: Org, api_version: str) -> None:
-        self._org = org
-        self._api_version = api_version
-
-    def redemptions(self, since: datetime, user_id: str | None = None) -> list[Login] | None:
-        """Redemptions since a time, the newest first; None where the org doesn't say.
-
-        Raises NetworkError for an org that can't be asked.
-        """
-        start = (since - _CLOCK_SKEW).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        conditions = f"LoginTime >= {start}"
-        if user_id is not None and _USER_ID.fullmatch(user_id):
-            conditions += f" AND UserId = '{user_id}'"
-        columns = "Id, SourceIp, Status, LoginTime, LoginSubType, UserId"
-        soql = (  # conditions: a time, and an id that was checked
-            f"SELECT {columns} FROM LoginHistory "  # noqa: S608
-            f"WHERE {conditions} ORDER BY LoginTime DESC LIMIT 2000"
-        )
-        try:
-            records = self._org.query(soql, self._api_version)
-        except OperationFailedError:
-            return None
-        return [login for record in records if (login := _read(record)) is not None]
-
-
-def _read(record: Mapping[str, object]) -> Login | None:
-    if record.get("LoginSubType") not in (_REFRESH, None):
-        return None
-    try:
-        return Login(
-            str(record["Id"]),
-            datetime.fromisoformat(str(record["LoginTime"]).replace("+0000", "+00:00")),
-            ipaddress.ip_address(str(record["SourceIp"])),
-            str(record["Status"]),
-            str(record.get("UserId") or ""),
-        )
-    except (KeyError, ValueError):
-        return None

@@ -16,6 +16,7 @@ import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
 from sfcutover.errors import ConfigError, NetworkError
+from sfcutover.util.serverclock import ServerClock
 
 
 def is_loopback_url(url: str) -> bool:
@@ -58,6 +59,22 @@ class BoundedAdapter(HTTPAdapter):
         return response
 
 
+class DatedAdapter(BoundedAdapter):
+    """Lets a server's clock hear when each answer was dated."""
+
+    def __init__(self, server: ServerClock) -> None:
+        super().__init__()
+        self._server = server
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
+    ) -> requests.Response:
+        sent = self._server.now_here()
+        response = super().send(request, *args, **options)
+        self._server.hear(response.headers.get("Date"), sent, self._server.now_here())
+        return response
+
+
 class NoCredentials(requests.auth.AuthBase):
     """Keeps requests from adding a password of its own from ~/.netrc."""
 
@@ -65,13 +82,17 @@ class NoCredentials(requests.auth.AuthBase):
         return request
 
 
-def new_session() -> requests.Session:
-    """A session for one org: bounded, verified, without redirects or ~/.netrc."""
+def new_session(server: ServerClock | None = None) -> requests.Session:
+    """A session for one org: bounded, verified, without redirects or ~/.netrc.
+
+    server: the org's clock, which hears of every answer.
+    """
+    adapter = BoundedAdapter() if server is None else DatedAdapter(server)
     session = requests.Session()
     session.auth = NoCredentials()
     session.max_redirects = 0
-    session.mount("https://", BoundedAdapter())
-    session.mount("http://", BoundedAdapter())
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
     return session
 
 

@@ -222,7 +222,7 @@ def world(
     with Emulator(scenario or Scenario(), tls=False) as emulator:
         config = yaml.safe_load(emulator.config_text(str(folder / "canary.token")))
         config["targets"] = [{"name": "packaging", "org": client_credentials(emulator)}]
-        config["verify"] |= {"settle": "300ms", "patience": "30s"}
+        config["verify"] |= {"settle": "300ms", "patience": "30s", "login_history_wait": "2s"}
         config["watch"] = {"duration": "900ms", "interval": "300ms", "failures": 2}
         script = (
             'echo "$SFCUTOVER_DIRECTION" >> switches; echo {} > egress.next; mv egress.next egress'

@@ -14,7 +14,7 @@ from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
 from sfcutover.cutover.deploy import DeployEvidence
-from sfcutover.cutover.evidence import list_hashes
+from sfcutover.cutover.evidence import list_hash
 from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.verify import VerifyEvidence
@@ -244,8 +244,10 @@ def readings(data: RunData, target: str) -> list[Reading]:
             found.append(Reading(each.seq, each.time, {one.path: one.allowlist for one in lists}))
         elif isinstance(each.content, VerifyEvidence) and found:
             proof = each.content.proof
-            if proof.lists == list_hashes(found[-1].lists):
-                found.append(Reading(each.seq, proof.started.timestamp(), found[-1].lists))
+            proven = {path: one.sha256 for path, one in proof.lists.items()}
+            if proven == {path: list_hash(ranges) for path, ranges in found[-1].lists.items()}:
+                ago = proof.end.most_since(proof.begin)  # the proof has the org's times
+                found.append(Reading(each.seq, each.time - ago, found[-1].lists))
     return found
 
 

@@ -28,6 +28,7 @@ _MORE_TITLES = {
 _NOTABLE = (
     *("run-started", "run-resumed", "taken-over", "wave", "verify-again", "note"),
     *("deployment-never-received", "rolling-back", "rollback-started", "page", "run-ended"),
+    "traffic-moved",
 )
 _RESUMED = ("run-resumed", "taken-over")
 _ROLLBACK = ("rolling-back", "rollback-started")

@@ -11,7 +11,8 @@ import requests
 from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
 from sfcutover.cutover.addressproof import Verification
 from sfcutover.emulator.emulator import Emulator
-from sfcutover.salesforce.org import LoginHistory, Org
+from sfcutover.salesforce.loginhistory import LoginHistory
+from sfcutover.salesforce.org import Org
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl
 from sfcutover.traffic.tokenanswer import Redemption, TokenEndpoint
@@ -101,5 +102,6 @@ class Canaries:
             live=self.live,
             redeem=self.redeem,
             history=self.history,
+            now=self.org.now,
             confidence=0.999999,
         )

@@ -11,7 +11,7 @@ from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import NetworkError
-from sfcutover.salesforce.org import SUCCESS
+from sfcutover.salesforce.loginhistory import SUCCESS
 from tests.integration.cutover.verifying import NEW, OLD, Canaries, put_list
 
 

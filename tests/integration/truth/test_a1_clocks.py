@@ -62,11 +62,6 @@ def call_at(here: World, offset: str, *words: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("offset", "settle"), [(-120.0, "300ms"), (-9.0, "8s")], ids=["120 s behind", "9 s behind"]
 )
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A1: with the org's clock behind, customers on old addresses are not seen",
-)
 def test_customers_on_old_addresses_are_seen_whatever_the_clocks(
     open_world: OpenWorld, offset: float, settle: str
 ) -> None:
@@ -79,11 +74,6 @@ def test_customers_on_old_addresses_are_seen_whatever_the_clocks(
     assert set(OLD) <= here.live
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A1: with the org's clock ahead, customers who have left seem to be there still",
-)
 def test_customers_who_have_left_are_no_obstacle_to_a_clock_ahead(open_world: OpenWorld) -> None:
     """Redemptions from before the proof stay before it, whichever clock dates them."""
     here = open_world(clock_offset_seconds=300)
@@ -95,11 +85,6 @@ def test_customers_who_have_left_are_no_obstacle_to_a_clock_ahead(open_world: Op
 
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A1: settle is counted from another machine's clock",
-)
 def test_settle_is_not_shortened_by_a_machine_whose_clock_is_behind(here: World) -> None:
     """The evidence comes from there: it looks 55 seconds older than it is."""
     configure_part(here, "verify", settle="15s")
@@ -113,11 +98,6 @@ def test_settle_is_not_shortened_by_a_machine_whose_clock_is_behind(here: World)
     assert removed_at(here) - proven >= timedelta(seconds=15)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A1: max_age is counted by this machine's clock, not the org's",
-)
 def test_max_age_is_counted_in_the_clock_of_the_org(here: World) -> None:
     """The org's clock says 25 hours; the machine's clock is as much behind."""
     for words in (("deploy", "add-new", "--yes"), ("verify", "--out", "evidence.json")):
@@ -145,11 +125,6 @@ OpenSilent = Callable[[OpenWorld], World]
 
 
 @SILENT
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A1: a LoginHistory that shows nothing is taken for quiet, and customers are refused",
-)
 def test_a_run_asks_where_nothing_shows_that_customers_have_left(
     open_world: OpenWorld, silent: OpenSilent
 ) -> None:
@@ -161,11 +136,6 @@ def test_a_run_asks_where_nothing_shows_that_customers_have_left(
     assert SILENCE in out
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A1: no approval shows that nothing says whether customers have left",
-)
 def test_one_approval_that_showed_it_is_the_answer(open_world: OpenWorld) -> None:
     """--pause-before remove-old asks anyway: one question, which shows the sentence."""
     here = no_history(open_world)
@@ -177,11 +147,6 @@ def test_one_approval_that_showed_it_is_the_answer(open_world: OpenWorld) -> Non
     assert here.live == set(NEW)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A1: run has no --traffic-moved",
-)
 def test_traffic_moved_answers_a_run_and_is_recorded(open_world: OpenWorld) -> None:
     here = no_history(open_world)
     code, out = here.call("run", "--yes", TRAFFIC_MOVED)
@@ -191,11 +156,6 @@ def test_traffic_moved_answers_a_run_and_is_recorded(open_world: OpenWorld) -> N
 
 
 @SILENT
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A1: deploy remove-old takes a LoginHistory that shows nothing for quiet",
-)
 def test_remove_old_is_refused_where_nothing_shows_that_customers_have_left(
     open_world: OpenWorld, silent: OpenSilent
 ) -> None:
@@ -208,11 +168,6 @@ def test_remove_old_is_refused_where_nothing_shows_that_customers_have_left(
     assert here.live == {*OLD, *NEW}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A1: deploy remove-old has no --traffic-moved",
-)
 def test_traffic_moved_lets_remove_old_pass(open_world: OpenWorld) -> None:
     here = no_history(open_world)
     code, out = here.call("deploy", "add-new", "--yes")
