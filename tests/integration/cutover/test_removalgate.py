@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -11,17 +11,26 @@ import pytest
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.cutover.evidence import AddressEvidence, Evidence, Wanted, evidence_lists
-from sfcutover.cutover.removalgate import RemovalGate
+from sfcutover.cutover.evidence import (
+    AddressEvidence,
+    Evidence,
+    ProvenList,
+    Wanted,
+    evidence_lists,
+)
+from sfcutover.cutover.redemptionerrors import StillInUseError, UnseenTrafficError
+from sfcutover.cutover.removalgate import RemovalGate, RemovalPermit, require_permit
 from sfcutover.cutover.verify import TargetVerification
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import GateError, NetworkError
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.org import Login
+from sfcutover.salesforce.loginhistory import Login
+from sfcutover.util.serverclock import ServerTime
 from tests.integration.cutover.verifying import NEW, OLD, put_list, ranges
 from tests.support import FakeTime, OpenConnection, StartEmulator
 
 PROVEN = datetime(2026, 11, 23, 12, 0, 0, 700000, tzinfo=UTC)
+CANARY, OTHER = "005000000000001AAA", "005000000000002AAA"
 ORG = "00D000000000001AAA"
 WANTED = Wanted(
     "Acme_Connector", ORG, "new", tuple(map(ip_address, NEW)), 0.999999, timedelta(hours=24)
@@ -30,17 +39,27 @@ WANTED = Wanted(
 
 @dataclass
 class Rows:
-    """A LoginHistory with these rows: seconds after the proof's whole second, and an address."""
+    """A LoginHistory with these rows: seconds after the proof's whole second, and an address.
 
+    own: the canary's two, which appear when so many seconds of time have passed. None: it says
+    nothing.
+    """
+
+    time: FakeTime
     rows: Iterable[tuple[float, str]] | None = ()
+    own: Sequence[str] = NEW
+    late: float = 0.0
 
     def redemptions(self, since: datetime, user_id: str | None = None) -> list[Login] | None:
         if self.rows is None:
             return None
+        own = [(0.0, source, CANARY) for source in self.own if self.time.seconds >= self.late]
+        every = [*own, *((at, source, OTHER) for at, source in self.rows)]
         start = PROVEN.replace(microsecond=0)
         return [
-            Login(str(n), start + timedelta(seconds=at), ip_address(source), "Success", "005")
-            for n, (at, source) in enumerate(self.rows)
+            Login(str(n), start + timedelta(seconds=at), ip_address(source), "Success", user)
+            for n, (at, source, user) in enumerate(every)
+            if user_id in (None, user) and start + timedelta(seconds=at) >= since
         ]
 
 
@@ -49,23 +68,28 @@ class Waiting:
     """A gate, whose clocks a test moves."""
 
     settle: float = 60.0
-    passed: float = 0.0  # of wall time since the proof
-    history: Rows = field(default_factory=Rows)
+    passed: float = 0.0  # of the org's time since the proof
+    rows: Iterable[tuple[float, str]] | None = ()
+    own: Sequence[str] = NEW
+    late: float = 0.0
     time: FakeTime = field(default_factory=FakeTime)
     left: list[float] = field(default_factory=list)
 
-    def permit(self, evidence: Evidence | None = None, proven_at: float | None = None) -> str:
+    def permit(
+        self, evidence: Evidence | None = None, proven_at: float | None = None
+    ) -> RemovalPermit:
         gate = RemovalGate(
             Phase.REMOVE_OLD,
             WANTED,
             removed=ranges(*OLD),
             settle=self.settle,
-            history=self.history,
+            late=60.0,
+            history=Rows(self.time, self.rows, self.own, self.late),
+            now=lambda: ServerTime.around(PROVEN + timedelta(seconds=self.passed), 0.0),
             clock=self.time.clock,
             countdown=self.left.append,
-            wall=lambda: PROVEN + timedelta(seconds=self.passed),
         )
-        return gate.permit(evidence or evidence_with(), Snapshot(()), proven_at).reason
+        return gate.permit(evidence or evidence_with(), Snapshot(()), proven_at)
 
 
 def evidence_with(**changes: object) -> Evidence:
@@ -81,6 +105,9 @@ def evidence_with(**changes: object) -> Evidence:
         lists={},
         started=PROVEN,
         last_proof=PROVEN,
+        uncertainty=0.0,
+        canary_user_id=CANARY,
+        login_history="complete",
         addresses=[AddressEvidence(address=one, redeemed=1, seen_by_echo=1) for one in NEW],
         uncertain=[],
     )
@@ -92,7 +119,7 @@ def evidence_with(**changes: object) -> Evidence:
 
 def test_it_waits_for_settle_and_counts_every_second() -> None:
     waiting = Waiting(settle=3)
-    assert waiting.permit() == "2 addresses proven by login-history"
+    assert waiting.permit().reason == "2 addresses proven by login-history"
     assert waiting.left == [3, 2, 1]
     assert waiting.time.seconds == 3
 
@@ -105,7 +132,7 @@ def test_it_waits_for_the_rest_only(passed: float, waits: float) -> None:
 
 
 @pytest.mark.parametrize("jump", [-86400.0, 86000.0])
-def test_a_wall_clock_that_jumps_while_it_waits_changes_nothing(jump: float) -> None:
+def test_a_clock_that_jumps_while_it_waits_changes_nothing(jump: float) -> None:
     waiting = Waiting()
     waiting.time.on_pause = lambda: setattr(waiting, "passed", jump)
     waiting.permit()
@@ -113,14 +140,14 @@ def test_a_wall_clock_that_jumps_while_it_waits_changes_nothing(jump: float) -> 
 
 
 @pytest.mark.parametrize("jump", [-59.0, 86000.0])
-def test_a_wall_clock_that_jumped_does_not_shorten_the_wait_for_our_own_proof(jump: float) -> None:
+def test_a_clock_that_jumped_does_not_shorten_the_wait_for_our_own_proof(jump: float) -> None:
     waiting = Waiting(passed=jump)
     waiting.time.seconds = 110
     waiting.permit(proven_at=100)
     assert waiting.time.seconds == 160
 
 
-def test_a_wall_clock_that_is_behind_makes_nobody_wait_longer_than_settle() -> None:
+def test_a_clock_that_is_behind_makes_nobody_wait_longer_than_settle() -> None:
     waiting = Waiting(passed=-59)
     waiting.permit()
     assert waiting.time.seconds == 60
@@ -134,7 +161,7 @@ def test_a_wall_clock_that_is_behind_makes_nobody_wait_longer_than_settle() -> N
     [
         ({"app": "Other"}, "it is for the app Other"),
         ({"via": "old"}, "it proves the old egress"),
-        ({"lists": {"a list": "another hash"}}, "the live list has changed since"),
+        ({"lists": {"a list": ProvenList(sha256="another")}}, "the live list has changed since"),
         ({"addresses": []}, f"it does not prove {NEW[0]}, {NEW[1]}"),
         ({"addresses": evidence_with().addresses[:1]}, f"it does not prove {NEW[1]}"),
         (
@@ -159,9 +186,7 @@ def test_other_evidence_does_not_count(changes: dict[str, object], part: str) ->
     assert waiting.left == []
 
 
-@pytest.mark.parametrize(
-    ("passed", "part"), [(86401, "older than 1 day"), (-61, "from the future")]
-)
+@pytest.mark.parametrize(("passed", "part"), [(86401, "older than 1 day"), (-1, "from the future")])
 def test_evidence_has_its_time(passed: float, part: str) -> None:
     with pytest.raises(GateError, match=part):
         Waiting(passed=passed).permit()
@@ -170,7 +195,8 @@ def test_evidence_has_its_time(passed: float, part: str) -> None:
 def test_a_long_run_counts() -> None:
     seen = [AddressEvidence(address=one, redeemed=0, seen_by_echo=18) for one in NEW]
     evidence = evidence_with(proof="confidence", redemptions=21, addresses=seen)
-    assert Waiting().permit(evidence) == "2 addresses proven by confidence"
+    waiting = Waiting(own=[NEW[0]] * 21)
+    assert waiting.permit(evidence).reason == "2 addresses proven by confidence"
 
 
 # The quiet
@@ -178,17 +204,66 @@ def test_a_long_run_counts() -> None:
 
 @pytest.mark.parametrize("at", [0, 1, 59])
 def test_redemptions_from_old_addresses_after_the_proof_are_named(at: float) -> None:
-    waiting = Waiting(history=Rows([(at, OLD[1]), (at, OLD[0]), (at, NEW[0])]))
-    with pytest.raises(GateError, match=f"still come from {OLD[0]}, {OLD[1]}$"):
+    waiting = Waiting(rows=[(at, OLD[1]), (at, OLD[0]), (at, NEW[0])])
+    with pytest.raises(StillInUseError, match=f"still come from {OLD[0]}, {OLD[1]}$"):
         waiting.permit()
 
 
 def test_what_was_redeemed_before_the_proof_is_past() -> None:
-    assert Waiting(history=Rows([(-1, OLD[0]), (5, NEW[0]), (5, "192.0.2.64")])).permit()
+    permit = Waiting(rows=[(-1, OLD[0]), (5, NEW[0]), (5, "192.0.2.64")]).permit()
+    assert permit.doubt is None
+    require_permit(Phase.REMOVE_OLD, permit)
 
 
-def test_an_org_that_does_not_say_is_no_obstacle() -> None:
-    assert Waiting(history=Rows(None)).permit()
+def test_the_uncertainty_of_a_clock_makes_nobody_late_who_has_left() -> None:
+    """The canary's own row says which second it was."""
+    evidence = evidence_with(uncertainty=0.9)
+    assert Waiting(rows=[(-1, OLD[0])]).permit(evidence).doubt is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "own", "why"),
+    [
+        (None, NEW, "the org shows no LoginHistory"),
+        ((), (), "its LoginHistory lacks redemptions that the canary has made"),
+        ((), NEW[:1], "its LoginHistory lacks redemptions that the canary has made"),
+        ((), ("10.0.0.1",) * 2, "shows the canary's redemptions with other addresses"),
+    ],
+)
+def test_silence_is_a_doubt_that_only_the_operator_answers(
+    rows: Iterable[tuple[float, str]] | None, own: Sequence[str], why: str
+) -> None:
+    permit = Waiting(rows=rows, own=own).permit()
+    assert permit.doubt is not None
+    assert permit.doubt.startswith("nothing shows that customers have left the old addresses: ")
+    assert permit.doubt.endswith(why)
+    with pytest.raises(UnseenTrafficError, match="nothing shows") as caught:
+        require_permit(Phase.REMOVE_OLD, permit)
+    assert caught.value.exit_code == 5
+    answered = permit.answered("--traffic-moved")
+    require_permit(Phase.REMOVE_OLD, answered)
+    assert "--traffic-moved" in answered.reason
+
+
+def test_silence_with_a_redemption_in_it_is_use() -> None:
+    with pytest.raises(StillInUseError):
+        Waiting(rows=[(1, OLD[0])], own=()).permit()
+
+
+def test_a_canary_without_a_name_can_be_told_from_nobody() -> None:
+    assert Waiting().permit(evidence_with(canary_user_id=None)).doubt is not None
+
+
+def test_late_rows_are_waited_for_and_others_may_be_as_late() -> None:
+    waiting = Waiting(settle=3, late=23)
+    assert waiting.permit().doubt is None
+    assert 23 + 3 <= waiting.time.seconds < 23 + 3 + 3
+
+
+def test_rows_that_are_too_late_are_not_waited_for_longer_than_a_minute() -> None:
+    waiting = Waiting(settle=3, late=3600)
+    assert waiting.permit().doubt is not None
+    assert 60 < waiting.time.seconds < 75
 
 
 # Against an org
@@ -211,8 +286,8 @@ def test_a_target_clears_with_its_own_clock(connection: Connection, time_: FakeT
     left: list[float] = []
     verification = TargetVerification(connection, countdown=left.append, clock=time_.clock)
     live = connection.read()
-    clearance = verification.permit(Phase.REMOVE_OLD, own(connection, live), live)
-    assert clearance.phase is Phase.REMOVE_OLD
+    permit = verification.permit(Phase.REMOVE_OLD, own(connection, live), live)
+    assert permit.phase is Phase.REMOVE_OLD
     assert 1.5 < time_.seconds <= 2.0
     assert left[0] == pytest.approx(time_.seconds)
 

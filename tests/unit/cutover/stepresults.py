@@ -67,6 +67,8 @@ def verified() -> StepResult:
         lists={},
         started=NOON,
         last_proof=NOON,
+        uncertainty=0.25,
+        login_history="complete",
         addresses=[],
         uncertain=[],
     )

@@ -13,6 +13,7 @@ from sfcutover.cutover.evidence import (
     AddressEvidence,
     Evidence,
     EvidenceFile,
+    ProvenList,
     read_evidence,
     write_evidence,
 )
@@ -31,9 +32,11 @@ EVIDENCE = EvidenceFile(
             proof="confidence",
             redemptions=21,
             confidence=0.999999,
-            lists={"path": "hash"},
+            lists={"path": ProvenList(sha256="hash", last_modified=NOON)},
             started=NOON,
             last_proof=NOON,
+            uncertainty=0.25,
+            login_history="complete",
             addresses=[AddressEvidence(address="127.0.0.21", redeemed=0, seen_by_echo=18)],
             uncertain=["something"],
         )

@@ -40,6 +40,7 @@ class Recorded:
     results: dict[str, list[StepResult]] = field(default_factory=dict)
     approves: list[bool] = field(default_factory=list)
     waits_before: tuple[str, ...] = ()
+    traffic_moved: bool = False
     cancels_at: Callable[[list[str]], bool] = lambda _: False
     done: list[str] = field(default_factory=list)
     pauses: list[tuple[str, str]] = field(default_factory=list)
@@ -64,6 +65,9 @@ class Recorded:
 
     def pauses_before(self, step: str) -> bool:
         return step in self.waits_before
+
+    def says_traffic_moved(self) -> bool:
+        return self.traffic_moved
 
     def is_canceled(self) -> bool:
         return self.cancels_at(self.done)

@@ -12,7 +12,7 @@ from sfcutover.allowlist.diff import CapacityDocument, ComponentDiffDocument, Ra
 from sfcutover.allowlist.phases import PhaseName
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange
-from sfcutover.cutover.evidence import AddressEvidence, Evidence, list_hashes
+from sfcutover.cutover.evidence import AddressEvidence, Evidence, ProvenList, list_hash
 from sfcutover.cutover.watchtrigger import LookDocument, RoundDocument
 from sfcutover.output.report.rundata import RunData
 from sfcutover.runs.event import Event
@@ -265,6 +265,8 @@ def proof(target: str, at: float, changes: Data) -> Data:
         lists={},
         started=datetime.fromtimestamp(at, UTC),
         last_proof=datetime.fromtimestamp(at + 1, UTC),
+        uncertainty=0.25,
+        login_history="complete",
         addresses=[AddressEvidence(address=each, redeemed=1, seen_by_echo=18) for each in NEW],
         uncertain=[],
     )
@@ -282,9 +284,10 @@ def lists(ranges: Iterable[str]) -> list[dict[str, object]]:
     return [{"path": SECURITY_PATH, "carrier": "token-ip-ranges", "ranges": entries}]
 
 
-def hashed(ranges: Iterable[str]) -> dict[str, str]:
+def hashed(ranges: Iterable[str]) -> dict[str, ProvenList]:
     """What a proof says of a list that it was made for."""
-    return list_hashes({SECURITY_PATH: Allowlist(tuple(map(IpRange.parse, ranges)))})
+    found = list_hash(Allowlist(tuple(map(IpRange.parse, ranges))))
+    return {SECURITY_PATH: ProvenList(sha256=found)}
 
 
 def json_of(data: Data) -> dict[str, object]:
