@@ -30,6 +30,7 @@ from sfcutover.util.serverclock import ServerTime
 if TYPE_CHECKING:
     from sfcutover.allowlist.ranges import Address
 
+_SERVERS_DIFFER = 60.0  # seconds: an org has many servers
 MAX_EVIDENCE_BYTES = 1024 * 1024
 Proof = Literal["login-history", "proxy-per-address", "confidence"]
 Shown = Literal["complete", "incomplete", "other-addresses", "unavailable"]
@@ -178,12 +179,12 @@ class Wanted:
 
 
 class VoidEvidenceError(GateError):
-    """The evidence is about what is asked, and no longer counts: it must be made anew."""
+    """The evidence is what is wanted, but a list was saved since: it must be made anew."""
 
 
 def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: ServerTime) -> None:
-    """Raise GateError unless the evidence is what is wanted, IdentityError for that of another
-    org, and VoidEvidenceError where it is no longer fresh, or not for the list as it is now.
+    """Raise GateError unless the evidence is what is wanted and fresh, IdentityError for that of
+    another org, and VoidEvidenceError where a list was saved since.
 
     now: the org's time.
     """
@@ -197,6 +198,7 @@ def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: Serv
                 Command("verify"),
             ),
         )
+    age = now.most_since(evidence.end)
     unproven = ", ".join(str(each) for each in wanted.addresses if not _proves(evidence, each))
     other = {
         f"it is for the app {evidence.app}": evidence.app != wanted.app,
@@ -205,18 +207,14 @@ def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: Serv
         f"its run of redemptions is too short for {wanted.confidence}": (
             evidence.proof == "confidence" and not _long_enough(evidence, wanted)
         ),
+        f"it is older than {wanted.max_age}": age > wanted.max_age.total_seconds(),
+        "it is from the future by the org's clock": age < -_SERVERS_DIFFER,
     }
     _require_none(other, GateError)
-    void = {
-        _changed(evidence, wanted, live): (
-            evidence.lists != evidence_lists(live, wanted.confirmed)
-        ),
-        f"it is older than {wanted.max_age}": (
-            now.most_since(evidence.end) > wanted.max_age.total_seconds()
-        ),
-        "it is from the future by the org's clock": now.most_since(evidence.end) < 0,
-    }
-    _require_none(void, VoidEvidenceError)
+    is_changed = evidence.lists != evidence_lists(live, wanted.confirmed)
+    if wanted.confirmed is None:
+        _require_none({_changed(evidence, live): is_changed}, VoidEvidenceError)
+    _require_none({"a support case was confirmed since, or elsewhere": is_changed}, GateError)
 
 
 def _require_none(reasons: Mapping[str, bool], error: type[GateError]) -> None:
@@ -228,9 +226,7 @@ def _require_none(reasons: Mapping[str, bool], error: type[GateError]) -> None:
             )
 
 
-def _changed(evidence: Evidence, wanted: Wanted, live: Snapshot) -> str:
-    if wanted.confirmed is not None:
-        return "a support case was confirmed since, or elsewhere"
+def _changed(evidence: Evidence, live: Snapshot) -> str:
     proven = {path: each.sha256 for path, each in evidence.lists.items()}
     if proven == {each.path: list_hash(each.allowlist) for each in live.carriers}:
         return "the live list was saved since"
