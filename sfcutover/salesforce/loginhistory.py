@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from sfcutover.allowlist.ranges import Address
 from sfcutover.errors import OperationFailedError
-from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.org import Org, time_of
 
 SUCCESS = "Success"
 RESTRICTED = "Restricted IP"
@@ -54,7 +54,7 @@ class LoginHistory:
             records |= {str(each.get("Id")): each for each in found}
             if len(found) < self.page:
                 return [login for each in records.values() if (login := _read(each)) is not None]
-            if (oldest := _time_of(found[-1])) is None:
+            if (oldest := time_of(found[-1].get("LoginTime"))) is None:
                 return None
             until = f" AND LoginTime <= {_written(oldest)}"
         return None
@@ -76,15 +76,8 @@ def _written(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _time_of(record: Mapping[str, object]) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(record["LoginTime"]).replace("+0000", "+00:00"))
-    except (KeyError, ValueError):
-        return None
-
-
 def _read(record: Mapping[str, object]) -> Login | None:
-    time = _time_of(record)
+    time = time_of(record.get("LoginTime"))
     if record.get("LoginSubType") not in (_REFRESH, None) or time is None:
         return None
     try:
