@@ -180,6 +180,10 @@ class IdentityError(DriftError):
     """Another org, component or canary answers than the one that was bound to."""
 
 
+class ExternalChangeError(DriftError):
+    """Others saved a list between the last read and our deployment, which is live all the same."""
+
+
 class GateError(SfcutoverError):
     """A check that must pass before the next phase did not pass."""
 

@@ -91,7 +91,7 @@ def apply_phase(
         case Phase.REMOVE_NEW:
             kept = (*change.old, *(baseline or ()))
             result = _remove(start, subtract(change.new, kept), change.new, change)
-    _check_limits(phase, result)
+    check_limits(phase, result)
     return result
 
 
@@ -165,7 +165,8 @@ def _remove(
         ) from error
 
 
-def _check_limits(phase: Phase, allowlist: Allowlist) -> None:
+def check_limits(phase: Phase, allowlist: Allowlist) -> None:
+    """Raise LimitError for a list that no phase may leave: empty, or too long."""
     problem = allowlist.limit_problem()
     if problem and not allowlist.ranges:
         raise LimitError(

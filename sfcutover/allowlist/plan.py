@@ -12,8 +12,15 @@ from pydantic import Field
 from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.diff import ComponentDiff, ComponentDiffDocument, compare
 from sfcutover.allowlist.package import Package, build_package
-from sfcutover.allowlist.phases import Change, Phase, PhaseName, apply_phase, notes_on
-from sfcutover.allowlist.ranges import Allowlist
+from sfcutover.allowlist.phases import (
+    Change,
+    Phase,
+    PhaseName,
+    apply_phase,
+    check_limits,
+    notes_on,
+)
+from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import ConfigError
@@ -74,6 +81,21 @@ class Planner:
         """
         carriers = tuple(_repeated(planned, component) for component in live.carriers)
         return self._planned(planned.phase, live, carriers, ())
+
+    def extend(
+        self, phase: Phase, live: Snapshot, entries: Mapping[str, tuple[IpRange, ...]]
+    ) -> PlannedPhase:
+        """A phase that is live, with entries added again that it has replaced. entries: by path.
+
+        Raises LimitError for a list that they would make too long.
+        """
+        carriers = tuple(
+            each.with_allowlist(each.allowlist.add(entries.get(each.path, ())))
+            for each in live.carriers
+        )
+        for each in carriers:
+            check_limits(phase, each.allowlist)
+        return self._planned(phase, live, carriers, ())
 
     def plan_all(self, baseline: Snapshot) -> dict[Phase, PlannedPhase]:
         """Every phase in the state it is meant for: remove-old after add-new, and each undone."""

@@ -269,6 +269,8 @@ class StepView:
                 self._console.note(evidence_text(Evidence.model_validate(event.data["evidence"])))
             case "watch-round":
                 self._console.note(round_text(RoundDocument.model_validate(event.data["round"])))
+            case "external-change":
+                self._console.warn(event.text("text"))
             case "rolling-back":
                 self._console.warn(f"rolling back: {event.text('reason')}")
 

@@ -209,6 +209,7 @@ class DeployCommand:
             differences=evidence.differences,
             follow_up=wait if is_started else None,
             clearance=evidence.clearance,
+            external_changes=evidence.external_changes,
         )
 
     def _interrupted(

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
+
+from pydantic import Field
 
 from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.phases import Phase, PhaseName, check_order
@@ -17,9 +19,11 @@ from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploymentobserver import DeploymentObserver, find_earlier
+from sfcutover.cutover.externalchanges import require_none_lost
+from sfcutover.cutover.keepingrollout import KeepingRollout
 from sfcutover.cutover.removalgate import Gate, RemovalPermit, require_permit, unproven
 from sfcutover.cutover.resending import until_not_busy
-from sfcutover.cutover.rollout import Rollout, RolloutOptions
+from sfcutover.cutover.rollout import RolloutOptions
 from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import (
@@ -27,15 +31,14 @@ from sfcutover.errors import (
     BusyError,
     Command,
     DriftError,
-    InterruptedRunError,
-    NetworkError,
-    SfcutoverError,
-    StillRunningError,
 )
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.results import DeployResult, ResultDocument
+from sfcutover.salesforce.results import (
+    DeployResult,
+    ExternalChangeDocument,
+    ResultDocument,
+)
 
-T = TypeVar("T")
 DeployOutcome = Literal["deployed", "no-change", "validated", "started"]
 
 
@@ -45,7 +48,7 @@ class DeployEvidence(StepEvidence):
 
     deployments: those that were waited for. sent: ids of all that the org took. live: the
     lists as read last. differences: what reads back different and does no harm. clearance:
-    what let the phase remove addresses.
+    what let the phase remove addresses. external_changes: what others saved meanwhile.
     """
 
     phase: PhaseName
@@ -58,6 +61,7 @@ class DeployEvidence(StepEvidence):
     diff: PhaseDocument
     differences: list[str]
     clearance: str | None = None
+    external_changes: list[ExternalChangeDocument] = Field(default_factory=list)
 
 
 class Operator(Protocol):
@@ -118,12 +122,16 @@ def deploy(
     """Deploy what the phase lacks, wait, and read the list back.
 
     Raises what Rollout.run raises, GateError where the gate permits no removal, DriftError for
-    a list that changed meanwhile, and CancelRequested while nothing was removed.
+    a list that changed meanwhile, ExternalChangeError for what others have lost by an addition,
+    and CancelRequested while nothing was removed.
     """
     with context.connection() as connection:
         deployment = PhaseDeployment(context, connection, phase, options or DeployOptions())
         deployment.find_earlier()
-        return deployment.run()
+        evidence = deployment.run()
+    if not phase.removes:  # behind a removal the watch must begin
+        require_none_lost(evidence.external_changes)
+    return evidence
 
 
 @dataclass
@@ -139,6 +147,7 @@ class PhaseDeployment:
     _has_answered: bool = field(default=False, init=False)
     _doubt_shown: str | None = field(default=None, init=False)
     _ended: list[DeployResult] = field(default_factory=list, init=False)
+    _changes: list[ExternalChangeDocument] = field(default_factory=list, init=False)
     _restore: PlannedPhase | None = field(default=None, init=False)  # undoes this removal
 
     @property
@@ -257,25 +266,28 @@ class PhaseDeployment:
         if self.phase is Phase.REMOVE_OLD and not self.options.check_only:
             planned = self._with_way_back(planned)
         self._note_planned(planned)
-        rollout = Rollout(
+        rollout = KeepingRollout(
+            self.context,
             self.connection,
             planned,
             RolloutOptions(wait=self.options.wait, check_only=self.options.check_only),
-            self.observer,
-            templates=self.context.templates,
-            permit=self._permit,
+            self._permit,
         )
         if self.options.no_wait:
-            self._rolled_out(rollout, rollout.start)
+            rollout.start()
             return self._evidence("started", planned)
-        state = self._rolled_out(rollout, rollout.run)
+        try:
+            state = rollout.run()
+        finally:
+            self._ended += rollout.deployments
+            self._changes += rollout.changes
         if state is not None:
             self._keep_way_back(state.live)
         outcome: DeployOutcome = "deployed" if state else "validated"
         differences = [str(each) for each in state.cosmetic] if state else []
         return self._evidence(
             outcome,
-            rollout.planned,
+            planned,
             state.live if state else None,
             differences,
         )
@@ -301,25 +313,6 @@ class PhaseDeployment:
     def _note_planned(self, planned: PlannedPhase) -> None:
         self.context.tell("planned", phase=PhaseDocument.of(planned).model_dump(mode="json"))
 
-    def _rolled_out(self, rollout: Rollout, act: Callable[[], T]) -> T:
-        try:
-            return act()
-        except BusyError:
-            self._note_never_received()
-            raise
-        except (NetworkError, StillRunningError, InterruptedRunError):
-            raise  # the org may have started it, or continued it
-        except SfcutoverError:
-            self._note_never_received()
-            raise
-        finally:
-            self._ended += rollout.deployments
-
-    def _note_never_received(self) -> None:
-        """Of a package that the org has refused: there is nothing to look for."""
-        if self.sent.is_open:
-            self.observer.never_received()
-
     def _evidence(
         self,
         outcome: DeployOutcome,
@@ -338,6 +331,7 @@ class PhaseDeployment:
             diff=PhaseDocument.of(planned),
             differences=list(differences),
             clearance=self._permit.reason if self._permit else None,
+            external_changes=self._changes,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sfcutover.allowlist.phases import Phase
@@ -32,6 +33,7 @@ class DeploymentObserver:
     context: TargetContext
     connection: Connection
     phase: Phase
+    on_pending: Callable[[], None] | None = None  # after each look at one that has not ended
     _last: tuple[str, int, int] | None = field(default=None, init=False)
 
     def stage(self, name: str) -> None:
@@ -75,6 +77,8 @@ class DeploymentObserver:
                 total=result.components_total,
                 tests=result.tests_total,
             )
+        if self.on_pending is not None and not result.done:
+            self.on_pending()
 
     def note(self, text: str) -> None:
         self.context.note(text)

@@ -19,6 +19,7 @@ from sfcutover.errors import (
     Advice,
     AuthError,
     ConfigError,
+    ExternalChangeError,
     InterruptedRunError,
     NetworkError,
     SfcutoverError,
@@ -55,7 +56,8 @@ _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
     ((UserRuleError,), ProblemKind.USER_RULE),
     ((UnseenTrafficError,), ProblemKind.DOUBT),
     ((SwitchNotRunError,), ProblemKind.FAILED),
-    ((StillBusyError,), ProblemKind.PERSON),  # it was tried for as long as there was time
+    # Tried for as long as there was time; and live, but what others lost only a person can tell.
+    ((StillBusyError, ExternalChangeError), ProblemKind.PERSON),
     ((NetworkError,), ProblemKind.INCONCLUSIVE),
     ((StillRunningError, InterruptedWaitError), ProblemKind.LATER),
     (

@@ -41,12 +41,14 @@ class Stored:
 
 @dataclass(frozen=True)
 class Saved:
-    """One save; xml is None where the component was deleted."""
+    """One save; xml is None where the component was deleted. is_change: of one that there was."""
 
     time: datetime
     metadata_type: str
     full_name: str
     xml: bytes | None
+    by: User
+    is_change: bool
 
 
 class Store:
@@ -108,7 +110,8 @@ class Store:
 
     def delete(self, metadata_type: str, full_name: str, moment: datetime | None = None) -> bool:
         """Remove a component; False if there was none."""
-        self.timeline.append(Saved(moment or self._clock(), metadata_type, full_name, None))
+        when = moment or self._clock()
+        self.timeline.append(Saved(when, metadata_type, full_name, None, self._owner, True))
         return self._components.pop((metadata_type, full_name), None) is not None
 
     def states(self, metadata_type: str, full_name: str) -> list[bytes]:
@@ -137,7 +140,8 @@ class Store:
         else:
             stored = replace(before, xml=xml, modified=when, modified_by=who)
         self._components[metadata_type, full_name] = stored
-        self.timeline.append(Saved(when, metadata_type, full_name, xml))
+        is_change = before is not None
+        self.timeline.append(Saved(when, metadata_type, full_name, xml, who, is_change))
         return stored
 
     def _carry_over(self, metadata_type: str, old: etree._Element, new: etree._Element) -> None:

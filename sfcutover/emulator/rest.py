@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sfcutover.emulator.deployments import Deployment
 from sfcutover.emulator.formats import User, is_same, version_of
 from sfcutover.emulator.org import Org
+from sfcutover.emulator.setuprecords import audit_trail, security_settings, token_ranges
 from sfcutover.emulator.soql import Query, QueryError, Record, parse_query, run_query
 
 _NOT_HERE = (
@@ -37,6 +38,12 @@ def records_of(org: Org, query: Query, *, tooling: bool) -> list[Record]:
         return [user(org, one) for one in org.users]
     elif name == "userpermissionaccess":
         return [permissions(org)]
+    elif name == "setupaudittrail" and org.scenario.setup_audit_trail:
+        return audit_trail(org)
+    elif name == "extlclntappoauthsecuritysettings" and org.scenario.allowlist_query:
+        return security_settings(org)
+    elif name == "extlclntappoauthsecuritytokeniprange" and org.scenario.allowlist_query:
+        return token_ranges(org)
     raise QueryError("INVALID_TYPE", _NOT_HERE.format(name=query.source))
 
 

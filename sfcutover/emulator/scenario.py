@@ -93,6 +93,8 @@ class Scenario(BaseModel):
     session_seconds: float = Field(default=7200, gt=0)
     rotate_auth_url_token: bool = False
     deploy_request_query: bool = True  # DeployRequest over the Tooling API; unverified
+    setup_audit_trail: bool = True  # SetupAuditTrail names saves of a list; inferred
+    allowlist_query: bool = True  # the security settings and their ranges as sObjects; inferred
 
     # How long things take.
     deploy_seconds: float = Field(default=0, ge=0, le=3600)

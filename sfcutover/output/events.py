@@ -38,7 +38,7 @@ _WORDS = {  # of the events that a sentence with their data says
     "taken-over": "the process that performed the run is gone; another one goes on with it",
     "run-ended": "{outcome}: {message}",
 }
-_ALARMING = ("page", "paused", "rollback-started", "rolling-back")
+_ALARMING = ("external-change", "page", "paused", "rollback-started", "rolling-back")
 _REPEAT_SECONDS = 60.0  # the shortest time between two lines that say the same
 
 

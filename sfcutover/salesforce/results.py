@@ -46,6 +46,9 @@ _Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
 _OptionalCount = Annotated[int | None, BeforeValidator(_count)]
 _Count = Annotated[int, BeforeValidator(lambda value: _count(value) or 0)]
 _Time = Annotated[str | None, BeforeValidator(_time)]
+_Moment = Annotated[
+    datetime | None, BeforeValidator(lambda value: value if isinstance(value, datetime) else None)
+]
 _Bytes = Annotated[
     bytes | None, BeforeValidator(lambda value: value if isinstance(value, bytes) else None)
 ]
@@ -84,6 +87,7 @@ class DeployMessage(SoapAnswer):
     line: _OptionalCount = Field(None, alias="lineNumber")
     column: _OptionalCount = Field(None, alias="columnNumber")
     success: _Flag = False
+    changed: bool | None = None
 
     def __str__(self) -> str:
         """``file:line: problem``, as an editor understands it."""
@@ -128,6 +132,7 @@ class DeployResult(SoapAnswer):
     created_by: _OptionalText = Field(None, alias="createdByName")
     created_date: _Time = None
     completed_date: _Time = None
+    completed: _Moment = Field(None, alias="completedDate")
     details: DeployDetails = DeployDetails()
 
     @property
@@ -253,10 +258,23 @@ class ResultDocument(Document):
     warnings: list[MessageDocument]
 
 
+class ExternalChangeDocument(Document):
+    """A change of the list that another user saved after it was read, and before our deployment
+    replaced it. source: list (seen in a read while ours was pending), deployment, or setup
+    (SetupAuditTrail). time: the org's, UTC, ISO 8601. restored: it is on the list again."""
+
+    source: Literal["list", "deployment", "setup"]
+    by: str
+    time: str
+    text: str
+    restored: bool
+
+
 class DeployTargetDocument(Document):
     """outcome: deployed (read back and live), no-change, validated (--dry-run), started
     (--async). live is what the org said afterwards, empty where it was not asked. clearance:
-    what let a phase remove addresses: the proof, or the reason that a person gave."""
+    what let a phase remove addresses: the proof, or the reason that a person gave.
+    external_changes: what others saved meanwhile."""
 
     target: str
     instance_url: str
@@ -268,6 +286,7 @@ class DeployTargetDocument(Document):
     differences: list[str]
     clearance: str | None = None
     follow_up: str | None = None
+    external_changes: list[ExternalChangeDocument] = Field(default_factory=list)
 
 
 class DeployDocument(Document):

@@ -13,6 +13,7 @@ CODES = {
     "OperationFailedError": 1,
     "ConfigError": 2,
     "DriftError": 4,
+    "ExternalChangeError": 4,
     "IdentityError": 4,
     "GateError": 5,
     "AuthError": 6,

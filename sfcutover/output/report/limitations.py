@@ -8,6 +8,7 @@ from math import inf
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.externalchanges import EXTERNAL_CHANGE
 from sfcutover.errors import Command
 from sfcutover.output.console import shown
 from sfcutover.output.report.lists import (
@@ -69,6 +70,7 @@ class Limitations:
         """The most urgent first; each once."""
         found = (
             *self._of_the_run(),
+            *(each.text("text") + "." for each in self.data.all(EXTERNAL_CHANGE)),
             *(each.sentence for each in external_changes(self.data)),
             *self._of_addresses(),
             *self._of_restored_addresses(),

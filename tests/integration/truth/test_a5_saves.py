@@ -25,11 +25,6 @@ def set_edit(here: World, **keys: object) -> None:
     here.emulator.set_edit(Edit.model_validate(keys))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A5: an entry that is saved while our deployment is pending vanishes",
-)
 def test_an_entry_that_is_saved_while_ours_is_pending_comes_back(slow: World) -> None:
     set_edit(slow, of="checkDeployStatus", when="before", add=ADD)
     slow.call("deploy", "add-new", "--yes")
@@ -37,11 +32,6 @@ def test_an_entry_that_is_saved_while_ours_is_pending_comes_back(slow: World) ->
     assert slow.live == {*OLD, *NEW}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A5: an entry that is saved just before our commit vanishes, and the exit code is 0",
-)
 def test_an_entry_that_nothing_read_is_reported_by_whom(slow: World) -> None:
     set_edit(slow, of="deployment", when="before", add=ADD)
     code, out = slow.call("deploy", "add-new", "--yes")
@@ -49,11 +39,6 @@ def test_an_entry_that_nothing_read_is_reported_by_whom(slow: World) -> None:
     assert COLLEAGUE in out
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A5: an entry that a colleague removes comes back with our commit, without a word",
-)
 def test_an_entry_that_a_colleague_removed_is_reported_and_not_removed_again(slow: World) -> None:
     set_edit(slow, of="deployment", when="before", remove=["192.0.2.64-192.0.2.71"])
     code, out = slow.call("deploy", "add-new", "--yes")
@@ -62,11 +47,6 @@ def test_an_entry_that_a_colleague_removed_is_reported_and_not_removed_again(slo
     assert slow.emulator.allowlist_history[-1].holds(OFFICE)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A5: what a removal overwrote stands in no report",
-)
 def test_after_a_removal_the_watch_continues_and_the_report_warns(slow: World) -> None:
     set_edit(slow, of="deployment", when="before", nth=2, add=ADD)
     _, out = slow.call("run", "--yes")

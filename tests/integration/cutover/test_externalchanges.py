@@ -1,0 +1,204 @@
+"""What a colleague saves while a phase is under way: kept, restored, or reported by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from sfcutover.allowlist.phases import Phase
+from sfcutover.cutover import resending
+from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy
+from sfcutover.cutover.externalchanges import EXTERNAL_CHANGE
+from sfcutover.cutover.rollback import restore
+from sfcutover.emulator import Edit, Fault, Scenario
+from sfcutover.errors import ExternalChangeError
+from tests.chaos.world import NEW, OLD, World, world
+from tests.integration.cutover.test_resending import CountingGate
+from tests.integration.cutover.test_rollback import at_work
+from tests.integration.truth.scene import OFFICE, entries, entry
+
+COLLEAGUE = "Casey Colleague"
+ADDED = "192.0.2.200"
+OFFICE_RANGE = "192.0.2.64-192.0.2.71"
+ADD = {"add": [{"range": ADDED, "description": "billing system"}]}
+DESCRIBE = {"describe": [{"range": OFFICE_RANGE, "description": "office and home"}]}
+REMOVE = {"remove": [OFFICE_RANGE]}
+PENDING = {"of": "checkDeployStatus", "when": "before"}
+COMMIT: dict[str, object] = {"of": "deployment", "when": "before"}
+MOMENTS: list[dict[str, object]] = [
+    *(
+        dict[str, object](of=of, when=when)
+        for of in ("listMetadata", "retrieve", "tooling_query", "deploy", "checkDeployStatus")
+        for when in ("before", "after")
+    ),
+    {"of": "listMetadata", "when": "after", "nth": 2},
+    COMMIT,
+]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path / "world", Scenario(deploy_seconds=0.6)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def context(
+    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[TargetContext]:
+    monkeypatch.setattr(resending, "FIRST_PAUSE_SECONDS", 0.01)
+    with at_work(here, tmp_path, monkeypatch) as (opened, *_):
+        yield opened
+
+
+def edit(here: World, *parts: Mapping[str, object], **keys: object) -> None:
+    whole: dict[str, object] = {}
+    for part in parts:
+        whole |= dict(part)
+    here.emulator.set_edit(Edit.model_validate(whole | keys))
+
+
+def remove_old(context: TargetContext) -> DeployEvidence:
+    return deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=CountingGate()))
+
+
+def said(context: TargetContext) -> str:
+    """What the events say of others' changes."""
+    return "; ".join(each.text("text") for each in context.memory.all(EXTERNAL_CHANGE))
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda each: "-".join(map(str, each.values())))
+@pytest.mark.parametrize("by", ["setup", "deploy"])
+def test_whenever_an_entry_is_added_it_is_there_or_reported(
+    here: World, context: TargetContext, moment: dict[str, object], by: str
+) -> None:
+    edit(here, moment, ADD, by=by)
+    with suppress(ExternalChangeError):
+        deploy(context, Phase.ADD_NEW)
+    is_there = entry(ADDED, "billing system") in entries(here.emulator)
+    reported = [each.data for each in context.memory.all(EXTERNAL_CHANGE)]
+    assert is_there or any(each["by"] == COLLEAGUE for each in reported)
+    assert not (is_there and reported and not reported[-1]["restored"]), "a false alarm"
+    assert here.emulator.edits == []
+    assert here.live == {*OLD, *NEW}
+
+
+def test_what_was_restored_is_told_and_no_error(here: World, context: TargetContext) -> None:
+    edit(here, PENDING, ADD)
+    evidence = deploy(context, Phase.ADD_NEW)
+    assert entry(ADDED, "billing system") in entries(here.emulator)
+    assert [each.restored for each in evidence.external_changes] == [True]
+    assert f"{COLLEAGUE} added {ADDED} (billing system)" in said(context)
+
+
+def test_an_entry_that_a_colleague_removed_while_ours_was_pending_is_not_removed_for_them(
+    here: World, context: TargetContext
+) -> None:
+    edit(here, PENDING, REMOVE)
+    with pytest.raises(ExternalChangeError, match=f"{COLLEAGUE} removed"):
+        deploy(context, Phase.ADD_NEW)
+    assert here.emulator.allowlist_history[-1].holds(OFFICE)
+
+
+def test_a_description_that_was_replaced_is_reported(here: World, context: TargetContext) -> None:
+    edit(here, PENDING, DESCRIBE)
+    with pytest.raises(ExternalChangeError, match="office and home"):
+        deploy(context, Phase.ADD_NEW)
+
+
+def test_what_is_added_while_a_removal_is_pending_comes_back(
+    here: World, context: TargetContext
+) -> None:
+    deploy(context, Phase.ADD_NEW)
+    edit(here, PENDING, ADD)
+    evidence = remove_old(context)
+    assert entry(ADDED, "billing system") in entries(here.emulator)
+    assert here.live == set(NEW)
+    assert [each.restored for each in evidence.external_changes] == [True]
+
+
+def test_a_removal_that_replaced_something_is_done_and_tells_of_it(
+    here: World, context: TargetContext
+) -> None:
+    deploy(context, Phase.ADD_NEW)
+    edit(here, COMMIT, ADD)
+    evidence = remove_old(context)
+    assert here.live == set(NEW)
+    assert [each.by for each in evidence.external_changes] == [COLLEAGUE]
+    assert COLLEAGUE in said(context)
+
+
+def test_no_old_address_is_added_again_behind_its_removal(
+    here: World, context: TargetContext
+) -> None:
+    deploy(context, Phase.ADD_NEW)
+    edit(here, PENDING, {"add": [{"range": OLD[0], "description": "still used"}]})
+    evidence = remove_old(context)
+    assert here.live == set(NEW)
+    assert not all(each.restored for each in evidence.external_changes)
+    assert "still used" in said(context)
+
+
+def test_a_removal_does_not_wait_for_an_org_that_can_not_add_it_back(
+    here: World, context: TargetContext
+) -> None:
+    """The watch must begin: old addresses are off."""
+    deploy(context, Phase.ADD_NEW)
+    edit(here, PENDING, ADD)
+    locked = {"kind": "org_locked", "operation": "deploy", "skip": 1, "count": None}
+    here.emulator.set_fault(Fault.model_validate(locked))
+    evidence = remove_old(context)
+    assert here.live == set(NEW)
+    assert not any(each.restored for each in evidence.external_changes)
+
+
+def test_restoring_never_fails_for_what_others_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its window is known to a second, as nothing is asked before it is sent."""
+    with (
+        world(tmp_path / "slow", Scenario(deploy_seconds=1.1)) as here,
+        at_work(here, tmp_path, monkeypatch) as (context, *_),
+    ):
+        _restore_beside_an_edit(here, context)
+
+
+def _restore_beside_an_edit(here: World, context: TargetContext) -> None:
+    deploy(context, Phase.ADD_NEW)
+    remove_old(context)
+    edit(here, COMMIT, ADD)
+    evidence = restore(context)
+    assert here.live == {*OLD, *NEW}
+    assert [each.by for each in evidence.external_changes] == [COLLEAGUE]
+
+
+def test_a_deployment_of_another_component_is_nobodys_loss(
+    here: World, context: TargetContext
+) -> None:
+    settings = {"type": "ExtlClntAppOauthSettings", "add": [{"range": "192.0.2.201"}]}
+    edit(here, COMMIT, settings, by="deploy")
+    assert deploy(context, Phase.ADD_NEW).external_changes == []
+
+
+def test_what_was_saved_before_the_list_was_read_is_nobodys_loss(
+    here: World, context: TargetContext
+) -> None:
+    edit(here, ADD)
+    assert deploy(context, Phase.ADD_NEW).external_changes == []
+    assert remove_old(context).external_changes == []
+
+
+def test_a_phase_is_live_also_where_the_org_says_nothing_of_others(
+    here: World, context: TargetContext
+) -> None:
+    edit(here, COMMIT, ADD)
+    down = {"kind": "http_503", "operation": "query", "count": None}
+    here.emulator.set_fault(Fault.model_validate(down))
+    evidence = deploy(context, Phase.ADD_NEW)
+    assert (evidence.outcome, evidence.external_changes) == ("deployed", [])
+    notes = [each.text("text") for each in context.memory.all("note")]
+    assert any("could not be looked up" in each for each in notes)
