@@ -21,7 +21,13 @@ from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploymentobserver import DeploymentObserver, find_earlier
 from sfcutover.cutover.externalchanges import require_none_lost
 from sfcutover.cutover.keepingrollout import KeepingRollout
-from sfcutover.cutover.removalgate import Gate, RemovalPermit, require_permit, unproven
+from sfcutover.cutover.removalgate import (
+    Gate,
+    PermitVoidError,
+    RemovalPermit,
+    require_permit,
+    unproven,
+)
 from sfcutover.cutover.resending import until_not_busy
 from sfcutover.cutover.rollout import RolloutOptions
 from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
@@ -173,7 +179,11 @@ class PhaseDeployment:
         ready = [prepared] if prepared else []
 
         def attempt() -> DeployEvidence:
-            return self._attempt(even_if_unchanged, ready.pop() if ready else None)
+            while True:
+                try:
+                    return self._attempt(even_if_unchanged, ready.pop() if ready else None)
+                except PermitVoidError as error:
+                    self.context.note(f"{error.message}; proving it once more")
 
         if not self.options.resends:
             return attempt()
@@ -253,12 +263,13 @@ class PhaseDeployment:
         )
 
     def _read_again(self, planned: PlannedPhase) -> PlannedPhase:
+        """Raises PermitVoidError where the permit is for a list from before a save."""
         live = self.connection.read()
-        if not self.options.binding:
-            return self._plan(live)
-        if live.fingerprints != planned.start.fingerprints:
+        if self.options.binding and live.fingerprints != planned.start.fingerprints:
             raise _changed()
-        return planned
+        if self._permit:
+            self._permit.require_holding(live)
+        return planned if self.options.binding else self._plan(live)
 
     def _send(self, planned: PlannedPhase) -> DeployEvidence:
         if not planned.changed and self._permit:  # removed by another user while it was proven

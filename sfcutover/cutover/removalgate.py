@@ -6,8 +6,8 @@ nothing can say that they are quiet, the permit carries that doubt, and the oper
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from sfcutover.allowlist.phases import Phase
@@ -16,7 +16,13 @@ from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.addressproof import History
 from sfcutover.cutover.addressuse import AddressUse, doubt_of
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.evidence import Evidence, Wanted, check_evidence
+from sfcutover.cutover.evidence import (
+    Evidence,
+    ProvenList,
+    Wanted,
+    check_evidence,
+    evidence_lists,
+)
 from sfcutover.cutover.redemptionerrors import unseen
 from sfcutover.errors import Advice, Command, GateError
 from sfcutover.salesforce.connection import Connection
@@ -27,22 +33,36 @@ TRAFFIC_MOVED = "--traffic-moved"  # how the operator answers beforehand
 _COUNTDOWN_STEP = 1.0  # seconds
 
 
+class PermitVoidError(GateError):
+    """A list was saved between its proof and the removal: it must be proven again."""
+
+
 @dataclass(frozen=True)
 class RemovalPermit:
     """This phase may remove what it removes. reason: what was proven.
 
     doubt: what nothing has shown, in a sentence; the permit does not count until it is answered.
+    lists: that were proven; it counts for no others. None where nothing was.
     """
 
     phase: Phase
     reason: str
     doubt: str | None = None
+    lists: Mapping[str, ProvenList] | None = None
 
     def answered(self, how: str) -> RemovalPermit:
         """The same, where the operator has said that customers have left. how: recorded."""
         if self.doubt is None:
             return self
-        return RemovalPermit(self.phase, f"{self.reason}; {self.doubt}; answered: {how}")
+        return replace(self, reason=f"{self.reason}; {self.doubt}; answered: {how}", doubt=None)
+
+    def require_holding(self, live: Snapshot) -> None:
+        """Raises PermitVoidError where a list was saved since it was proven."""
+        if self.lists is not None and self.lists != evidence_lists(live, None):
+            raise PermitVoidError(
+                "a list was saved since it was proven",
+                hint=Advice("verify again: ", Command("verify")),
+            )
 
 
 class Gate(Protocol):
@@ -114,7 +134,9 @@ class RemovalGate:
         doubt = self.doubt(evidence)
         AddressUse(self.history, evidence).require_quiet(self.removed)
         count = len(evidence.addresses)
-        return RemovalPermit(self.phase, f"{count} addresses proven by {evidence.proof}", doubt)
+        reason = f"{count} addresses proven by {evidence.proof}"
+        lists = evidence.lists if self.wanted.confirmed is None else None
+        return RemovalPermit(self.phase, reason, doubt, lists)
 
     def seconds_to_settle(self, evidence: Evidence) -> float:
         """What is left of settle, by the org's clock."""

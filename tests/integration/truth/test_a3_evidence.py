@@ -53,6 +53,17 @@ def test_evidence_is_void_after_a_save_that_leaves_the_addresses(proven: World) 
     assert proven_between(proven, saved, removed_at(proven))
 
 
+def test_evidence_is_void_where_the_list_goes_back_and_forth_while_it_is_checked(
+    proven: World,
+) -> None:
+    """Between the read that the evidence is held against, and the removal."""
+    for state in (0, -2):
+        proven.emulator.set_edit(Edit(of="query", restore=state))
+    code, out = proven.call(*REMOVE)
+    assert code == 0, out
+    assert proven_between(proven, added_at(proven), removed_at(proven))
+
+
 def test_another_deployment_of_the_org_voids_nothing(proven: World) -> None:
     other = {"type": "ExtlClntAppOauthSettings", "add": [{"range": "192.0.2.9"}], "by": "deploy"}
     proven.emulator.set_edit(Edit.model_validate(other))
@@ -94,6 +105,16 @@ def test_traffic_moves_on_no_proof_from_before_the_addresses_came_back(here: Wor
     assert code == 0, out
     switched = datetime.fromtimestamp((here.folder / "switches").stat().st_mtime, UTC)
     assert proven_between(here, added_at(here), switched)
+
+
+@pytest.mark.parametrize("of", ["query", "retrieve"])
+def test_a_run_proves_again_where_that_happens_while_it_checks(of: str, here: World) -> None:
+    here.call("run", "--yes", "--pause-before", "remove-old")
+    for state in (0, -2):
+        here.emulator.set_edit(Edit(of=of, restore=state))
+    code, out = here.call("approve")
+    assert code == 0, out
+    assert proven_between(here, added_at(here), removed_at(here))
 
 
 def test_a_run_proves_again_after_the_list_went_back_and_forth(here: World) -> None:

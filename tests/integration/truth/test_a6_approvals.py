@@ -78,11 +78,6 @@ def test_new_is_fixed_after_the_switch(paused: World) -> None:
     assert paused.switches == ["apply"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A6: new: that grows before the switch is not deployed before the traffic moves",
-)
 def test_a_new_address_is_on_the_list_and_proven_before_the_switch(here: World) -> None:
     """The proxy does not leave by the address that was added, so nothing can prove it."""
     here.call("run", "--yes", "--pause-before", "switch")
