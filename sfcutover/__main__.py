@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
 import traceback
 from types import TracebackType
+from typing import TextIO
 
 from sfcutover.errors import (
+    DONE_SO_FAR,
     Advice,
     Command,
     ExitCode,
@@ -17,6 +18,7 @@ from sfcutover.errors import (
     OperationFailedError,
     SfcutoverError,
 )
+from sfcutover.util import signals
 
 _LINES = {"run", "approve", "cancel", "--follow"}  # they print one document a line
 _LIVE_LIST = Command("diff", "add-new")
@@ -24,23 +26,33 @@ _LIVE_LIST = Command("diff", "add-new")
 
 def main() -> None:
     """Run the command line and leave with one of the README's exit codes."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signals.install()
     sys.excepthook = _show_defect
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # None if it was closed before the start
             stream.reconfigure(errors="backslashreplace")  # for locales without our characters
     code = _run(sys.argv[1:])
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-    except BrokenPipeError:
-        os._exit(code)  # the reader left; nothing is lost that anybody waits for
-    except OSError:
-        os._exit(code or ExitCode.FAILED)
+    for stream in (sys.stdout, sys.stderr):
+        code = _flushed(stream, code)
     if _runs_an_engine():
         os._exit(code)  # a run's threads wait for nothing more; what they did is on disk
     sys.exit(int(code))
+
+
+def _flushed(stream: TextIO | None, code: int) -> int:
+    """The exit code, once the stream has all its text; a reader that left is no failure."""
+    from sfcutover.output.console import discard
+
+    if stream is None:
+        return code
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        discard(stream)
+    except OSError:
+        discard(stream)
+        return code or ExitCode.FAILED
+    return code
 
 
 def _runs_an_engine() -> bool:
@@ -54,13 +66,22 @@ def _runs_an_engine() -> bool:
 
 def _run(arguments: list[str]) -> int:
     try:
-        return _invoke(arguments)
+        return _settled(arguments)
     except SfcutoverError as error:
-        return _failed(error, arguments)
+        failure = error
     except KeyboardInterrupt:
-        return _failed(_interrupted(), arguments)
+        failure = _interrupted()
     except OSError as error:
-        return _failed(_from_system(error), arguments)
+        failure = _from_system(error)
+    return _failed(failure, arguments)
+
+
+def _settled(arguments: list[str]) -> int:
+    """No signal changes any more how the command has ended, nor what is said of it."""
+    try:
+        return _invoke(arguments)
+    finally:
+        signals.ignore()
 
 
 def _invoke(arguments: list[str]) -> int:
@@ -84,7 +105,7 @@ def _show_defect(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """An error nobody foresaw: its traceback, secrets masked, and what to do about it."""
-    from sfcutover.output.console import DONE_SO_FAR, to_stderr
+    from sfcutover.output.console import to_stderr
 
     to_stderr("".join(traceback.format_exception(kind, error, trace)))
     defect = OperationFailedError(
@@ -100,6 +121,7 @@ def _show_defect(
 def _failed(error: SfcutoverError, arguments: list[str]) -> int:
     from sfcutover.output.console import asked_for_json, show_error
 
+    signals.ignore()
     show_error(error, arguments)
     if asked_for_json(arguments):
         from sfcutover.output.json import print_error
@@ -109,12 +131,12 @@ def _failed(error: SfcutoverError, arguments: list[str]) -> int:
 
 
 def _interrupted() -> InterruptedRunError:
-    return InterruptedRunError("interrupted", hint="run the same command again when ready")
+    return InterruptedRunError(
+        "interrupted", hint="run the same command again when ready", impact=DONE_SO_FAR
+    )
 
 
 def _from_system(error: OSError) -> SfcutoverError:
-    from sfcutover.output.console import DONE_SO_FAR
-
     return OperationFailedError(
         error.strerror or str(error),
         where=str(error.filename) if error.filename else None,

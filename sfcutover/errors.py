@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 DEFAULT_CONFIG = "cutover.yaml"
+DONE_SO_FAR = "what the command had done in the org by then stays done"
 UNCHANGED = "nothing was changed in the org; customers' refresh tokens keep working"
 
 
@@ -45,7 +46,7 @@ EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
     ExitCode.AUTH: "authentication or permission",
     ExitCode.NETWORK: "network or service unavailable",
     ExitCode.LIMIT: "limit (128 ranges / 256 addresses, an empty list, size)",
-    ExitCode.INTERRUPTED: "interrupted, nothing half-done",
+    ExitCode.INTERRUPTED: "interrupted; the last lines say what is live",
     ExitCode.PARTIAL: "partial success",
     ExitCode.STILL_RUNNING: "still running when the wait ended; refused beside a run; a run paused "
     "because something failed or is unclear",

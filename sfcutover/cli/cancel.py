@@ -10,8 +10,9 @@ from sfcutover.cli.run import require_runnable
 from sfcutover.cli.runs import find_run, view_for
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.runcontroller import Permissions, RunController
-from sfcutover.cutover.runfollower import failure_of_run, follow
-from sfcutover.errors import Advice, Command, ConfigError
+from sfcutover.cutover.runfollower import View, failure_of_run, follow
+from sfcutover.errors import Advice, Command, ConfigError, InterruptedRunError
+from sfcutover.runs.store import RunStore
 from sfcutover.util.processes import current_actor
 
 
@@ -47,8 +48,9 @@ def command(
     store.requests(run.id).add("cancel", current_actor(), note)
     with view_for(invocation) as view:
         if alive:
-            progress = follow(store, run.id, view, leave=False, since=before)
+            progress = _followed(store, run.id, view, before)
         else:
+            invocation.begun.store = store
             performing.perform(run, run.options, view, leave=False)
             progress = RunProgress.of(store.journal(run.id).read())
     if progress.ended is not None and not invocation.settings.json:
@@ -58,6 +60,18 @@ def command(
         invocation.console.note(f"next: {ended.text('next')}")
     if (failure := failure_of_run(store.find(run.id), progress)) and not _is_canceled(progress):
         raise failure
+
+
+def _followed(store: RunStore, run: str, view: View, before: int) -> RunProgress:
+    try:
+        return follow(store, run, view, leave=False, since=before)
+    except KeyboardInterrupt:
+        raise InterruptedRunError(
+            f"interrupted; the request to cancel {run} is recorded, and the process that executes "
+            "it obeys",
+            hint=Advice("follow it: ", Command("runs", run, "--follow")),
+            impact="this command had sent nothing to the org",
+        ) from None
 
 
 def _is_canceled(progress: RunProgress) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -15,6 +15,7 @@ import click
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot, read_baseline
 from sfcutover.allowlist.templates import Templates
+from sfcutover.cli.interruption import Begun, interrupted
 from sfcutover.cli.options import global_options, settings_of
 from sfcutover.config.cutover import Cutover, Target, load_config
 from sfcutover.cutover.context import CommandControl, StepContext
@@ -49,6 +50,7 @@ class Invocation:
     settings: Settings
     console: Console
     cutover: Cutover
+    begun: Begun = field(default_factory=Begun)
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -155,6 +157,8 @@ def pass_invocation(command: Callable[Concatenate[Invocation, P], R]) -> Callabl
         invocation = Invocation(settings, Console(settings), load_config(settings.config))
         try:
             return command(invocation, *args, **kwargs)
+        except (KeyboardInterrupt, click.Abort):
+            raise interrupted(invocation) from None
         except click.UsageError as error:
             error.ctx = ctx  # whose --help the error names
             raise
@@ -228,7 +232,7 @@ def command_step(
     """What a step is given that no run executes; its connections are closed in the end."""
     cutover = invocation.cutover
     with closing(Connections(cutover)) as connections, ExitStack() as progress:
-        yield StepContext(
+        context = StepContext(
             cutover,
             CommandLog(StepView(invocation, progress).show),
             CommandControl(),
@@ -238,6 +242,8 @@ def command_step(
             connections,
             templates or Templates(),
         )
+        invocation.begun.steps.append(context)
+        yield context
 
 
 class StepView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -40,7 +40,6 @@ from sfcutover.errors import (
     Command,
     ConfigError,
     GateError,
-    InterruptedRunError,
     SfcutoverError,
     StillRunningError,
     commands_in,
@@ -49,7 +48,6 @@ from sfcutover.output.diffs import phase_text
 from sfcutover.output.json import print_document
 from sfcutover.output.text import deployed_text
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.deployer import InterruptedWaitError
 from sfcutover.salesforce.results import DeployDocument, DeployTargetDocument
 
 _OUTCOMES = {
@@ -133,17 +131,14 @@ def command(
             operator=Terminal(run, ask=not (yes or dry_run)),
             binding=True,
         ),
-        cancel_on_interrupt,
     )
+    run.begun.cancels = cancel_on_interrupt
     done: list[DeployTargetDocument] = []
     for target in run.targets:
         try:
             done.append(command.deploy(target))
         except SfcutoverError as error:
             raise _on_target(error, target, done, run) from error
-        except (KeyboardInterrupt, click.Abort):
-            stop = InterruptedRunError("interrupted", hint="run the same command again when ready")
-            raise _on_target(stop, target, done, run) from None
     show_json(run, done)
 
 
@@ -174,7 +169,6 @@ class DeployCommand:
     phase: Phase
     templates: Templates
     options: DeployOptions
-    cancel_on_interrupt: bool = False
     execute: Callable[[TargetContext, Phase, DeployOptions], DeployEvidence] = deploy
 
     def deploy(self, target: Target) -> DeployTargetDocument:
@@ -186,8 +180,6 @@ class DeployCommand:
             context = step.at(target)
             try:
                 evidence = self.execute(context, self.phase, self.options)
-            except InterruptedWaitError as error:
-                raise self._interrupted(context, error) from None
             except StillRunningError as error:
                 raise self._with_command(error, target.name) from error
         document = self._document(target.name, evidence)
@@ -212,20 +204,6 @@ class DeployCommand:
             external_changes=evidence.external_changes,
         )
 
-    def _interrupted(
-        self, context: TargetContext, error: InterruptedWaitError
-    ) -> InterruptedRunError:
-        name = context.target.name
-        words = ["diff", self.phase.value]
-        message = error.message
-        if error.deployment_id is not None:
-            words = ["deployment", "wait", error.deployment_id]
-            if self.cancel_on_interrupt:
-                with context.connection() as connection:
-                    message = _cancel(connection, error.deployment_id)
-        hint = Advice("to continue: ", self.run.command(*words, target=name))
-        return InterruptedRunError(message, hint=hint, impact=error.impact)
-
     def _with_command(self, error: StillRunningError, target: str) -> StillRunningError:
         words = [word for each in commands_in(error.advice) for word in each.command]
         return error.replaced(hint=Advice("to continue: ", self.run.command(*words, target=target)))
@@ -237,6 +215,7 @@ class Terminal:
 
     run: Invocation
     ask: bool
+    _agreed: set[str] = field(default_factory=set, init=False)
 
     def show(self, connection: Connection, planned: PlannedPhase) -> None:
         """The diff."""
@@ -254,7 +233,12 @@ class Terminal:
             question,
             hint="look at the diff above, then run this again with --yes",
         )
+        self._agreed.add(target)
         return True
+
+    def has_agreed(self, target: str) -> bool:
+        """True once nothing need be asked any more."""
+        return not self.ask or target in self._agreed
 
 
 @dataclass(frozen=True)
@@ -345,12 +329,3 @@ class SkippedGate:
         permit = RemovalPermit(phase, f"verification skipped: {self.reason}")
         self.run.console.warn(f"{context.target.name}: {permit.reason}")
         return permit
-
-
-def _cancel(connection: Connection, deployment_id: str) -> str:
-    """Ask the org to cancel; what came of it, in words."""
-    try:
-        status = connection.deployer.cancel(deployment_id).status
-    except SfcutoverError as error:
-        return f"interrupted; deployment {deployment_id} could not be canceled ({error})"
-    return f"interrupted; after the request to cancel, deployment {deployment_id} is {status}"

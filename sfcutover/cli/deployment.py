@@ -12,12 +12,12 @@ from sfcutover.cli import Group
 from sfcutover.cli.context import Invocation, pass_invocation
 from sfcutover.cli.options import global_options, wait_option
 from sfcutover.config.cutover import Target
+from sfcutover.cutover.lastwords import SentPackage
 from sfcutover.errors import Advice, ConfigError, ExitCode, StillRunningError
 from sfcutover.output.deployprogress import Status, progress_for
 from sfcutover.output.json import print_document
 from sfcutover.output.text import result_text
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.deployer import InterruptedWaitError
 from sfcutover.salesforce.results import (
     DeploymentDocument,
     DeployResult,
@@ -67,6 +67,7 @@ def wait(run: Invocation, deployment_id: str, minutes: float) -> int:
     """Wait for the deployment, then show it and the live list."""
     with run.connection(_one_target(run)) as connection:
         name = connection.target.name
+        run.begun.deployments.append(SentPackage(name, "", deployment_id))
         again = Advice("to go on: ", run.command("deployment", "wait", deployment_id, target=name))
         with progress_for(name, run.settings) as progress:
             try:
@@ -76,7 +77,7 @@ def wait(run: Invocation, deployment_id: str, minutes: float) -> int:
                     on_progress=lambda result: progress.progress(Status.of(result)),
                     on_problem=lambda error: progress.note(str(error)),
                 )
-            except (InterruptedWaitError, StillRunningError) as error:
+            except StillRunningError as error:
                 raise error.replaced(hint=again) from None
         return _show(run, connection, result)
 
@@ -90,6 +91,7 @@ def cancel(run: Invocation, deployment_id: str) -> int:
     Exit 0 if it is canceled, 69 while the org is at it, 1 if it ended before.
     """
     with run.connection(_one_target(run)) as connection:
+        run.begun.deployments.append(SentPackage(connection.target.name, "", deployment_id))
         result = connection.deployer.cancel(deployment_id)
         _show(run, connection, result)
         again = run.command_line("deployment", "wait", deployment_id, target=connection.target.name)

@@ -106,8 +106,10 @@ def command(
 
 @contextmanager
 def _ending_signals() -> Iterator[set[signal.Signals]]:
-    """SIGTERM and SIGINT, which wait for sigwait while the block runs."""
-    ending = {signal.SIGTERM, signal.SIGINT}
+    """The signals that end it, which wait for sigwait while the block runs; not those that are
+    ignored, as SIGHUP is under nohup."""
+    wanted = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    ending = {each for each in wanted if signal.getsignal(each) is not signal.SIG_IGN}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     try:
         yield ending

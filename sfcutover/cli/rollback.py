@@ -17,7 +17,7 @@ from sfcutover.cli.options import outside_run_option, traffic_moved_option, yes_
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.deploy import DeployOptions, deploy, plan_from_live
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED
-from sfcutover.cutover.rollback import restore
+from sfcutover.cutover.rollback import restore_despite_signals
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.errors import InterruptedRunError, SfcutoverError
 
@@ -63,6 +63,7 @@ def command(
     require_self_serve(run.cutover, "rollback")
     if state == "baseline" and not outside_run:
         run.require_no_open_run("nothing was rolled back")
+    operator = Terminal(run, ask=not yes)
     command = DeployCommand(
         run,
         Phase.RESTORE_OLD,
@@ -70,10 +71,12 @@ def command(
         DeployOptions(
             wait=WAIT_SECONDS,
             plan=plan_from_live if plan_file is None else PlanFile(plan_file, binds=False).plan,
-            operator=Terminal(run, ask=not yes),
+            operator=operator,
             binding=True,
         ),
-        execute=lambda context, _phase, options: restore(context, options),
+        execute=lambda context, _phase, options: restore_despite_signals(
+            context, options, lambda: operator.has_agreed(context.target.name)
+        ),
     )
     done = on_every_target(run, command.deploy)
     if state == "baseline":

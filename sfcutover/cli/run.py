@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import click
 
 from sfcutover.allowlist.phases import Phase
@@ -16,15 +14,13 @@ from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.operator import announcement
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED
-from sfcutover.cutover.resources import SHUTDOWN_GUARD
-from sfcutover.cutover.runcontroller import LEAVING_SECONDS, Permissions, RunController
-from sfcutover.cutover.runfollower import failure_of_run, interruption_of_run
+from sfcutover.cutover.runcontroller import Permissions, RunController
+from sfcutover.cutover.runfollower import failure_of_run
 from sfcutover.cutover.stepresult import ProblemKind
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.workflow import PAUSES
 from sfcutover.errors import Advice, Command, ConfigError, DriftError
 from sfcutover.output.events import JsonView
-from sfcutover.runs.database import BackgroundThread
 from sfcutover.runs.store import Run, RunOptions, RunStore
 from sfcutover.traffic.canary import Canary
 from sfcutover.traffic.switch import command_of
@@ -159,14 +155,9 @@ def perform(
 ) -> None:
     """Perform a run in the foreground. Raises what it ends with, unless it is done."""
     stay = at_terminal() if wait is None else wait
-    try:
-        with view_for(invocation) as view:
-            run = performing.perform(run, options, view, leave=not stay)
-    except KeyboardInterrupt:
-        with suppress(KeyboardInterrupt):
-            _finish(invocation)
-        progress = BackgroundThread("last look").do(lambda: _progress_of(performing))
-        raise interruption_of_run(progress) from None
+    invocation.begun.store = performing.store
+    with view_for(invocation) as view:
+        run = performing.perform(run, options, view, leave=not stay)
     journal = performing.store.journal(run.id)
     progress = RunProgress.of(journal.read())
     if failure := failure_of_run(run, progress):
@@ -177,18 +168,6 @@ def perform(
             f"{progress.ended.text('message')}"
         )
         invocation.console.note(f"next: {invocation.command_line('report', run.id)}")
-
-
-def _finish(invocation: Invocation) -> None:
-    if SHUTDOWN_GUARD:
-        invocation.console.warn("finishing what must not be cut off; Ctrl-C again leaves now")
-        SHUTDOWN_GUARD.wait(LEAVING_SECONDS)
-
-
-def _progress_of(performing: RunController) -> RunProgress:
-    """How the run stands that has not ended; of none, nothing."""
-    run = performing.store.active(performing.cutover.name)
-    return RunProgress.of(performing.store.journal(run.id).read() if run else ())
 
 
 def _say_done(invocation: Invocation, run: Run, store: RunStore) -> None:

@@ -13,7 +13,7 @@ from sfcutover.config.cutover import Target
 from sfcutover.config.traffic import Watch
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.deploy import DeployOptions
-from sfcutover.cutover.rollback import restore
+from sfcutover.cutover.rollback import restore_despite_signals
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.verify import redeem_once
 from sfcutover.cutover.watch import WatchEvidence, canaries_of, watch
@@ -59,7 +59,7 @@ def _watched(run: Invocation, context: StepContext) -> tuple[GateError | None, W
 
 
 def _restore(run: Invocation, context: StepContext, target: Target) -> None:
-    restore(context.at(target), DeployOptions(wait=WAIT_SECONDS))
+    restore_despite_signals(context.at(target), DeployOptions(wait=WAIT_SECONDS))
     run.console.note(f"{target.name}: the old addresses are on the list again")
 
 

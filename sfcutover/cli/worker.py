@@ -6,6 +6,7 @@ import click
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
+from sfcutover.cli.interruption import interrupted
 from sfcutover.cli.run import require_runnable
 from sfcutover.cli.runs import open_store
 from sfcutover.cutover.runcontroller import RunController
@@ -17,6 +18,8 @@ from sfcutover.errors import ConfigError
 @pass_invocation
 def command(invocation: Invocation, templates: Templates) -> None:
     """Take part in the runs of this cutover until Ctrl-C or SIGTERM.
+
+    Exits 0 then, and 9 where old addresses are off a list that no other worker watches.
 
     Takes targets from the queue, and takes over what a process has left that is gone.
     Needs state.url to name a PostgreSQL.
@@ -30,6 +33,7 @@ def command(invocation: Invocation, templates: Templates) -> None:
             hint="set state.url to a PostgreSQL: postgresql+psycopg://host/database",
         )
     performing = RunController(invocation.cutover, store, templates=templates)
+    invocation.begun.store = store
     try:
         with performing.lock("worker") as lock:
             performing.require_fit_for_active()
@@ -38,4 +42,7 @@ def command(invocation: Invocation, templates: Templates) -> None:
                 lock, lambda: invocation.console.data(f"ready: {place} works for {name}")
             )
     except KeyboardInterrupt:
+        error = interrupted(invocation)
+        if invocation.begun.unwatched:
+            raise error from None
         invocation.console.note("stopped; what was under way is taken over by the others")

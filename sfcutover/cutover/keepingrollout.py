@@ -19,7 +19,6 @@ from sfcutover.cutover.rollout import Rollout, RolloutOptions
 from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
 from sfcutover.errors import (
     BusyError,
-    InterruptedRunError,
     NetworkError,
     SfcutoverError,
     StillRunningError,
@@ -96,7 +95,7 @@ class KeepingRollout:
         except BusyError:
             self._note_never_received()
             raise
-        except (NetworkError, StillRunningError, InterruptedRunError):
+        except (NetworkError, StillRunningError):
             raise  # the org may have started it, or continued it
         except SfcutoverError:
             self._note_never_received()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.cutover import Cutover
@@ -46,23 +46,36 @@ def alert(context: StepContext, message: str, commands: Sequence[Command]) -> Al
 
 def notify(context: StepContext, event: str, message: str, next_: Text) -> None:
     """Run cutover.yaml's notify command; if it fails, that is noted, and stops nothing."""
-    argv = context.cutover.notify
+    run, output = context.memory.run, context.note
+    if problem := call_notify(context.cutover, run, event, message, next_, output):
+        context.note(problem)
+
+
+def call_notify(
+    cutover: Cutover,
+    run: str,
+    event: str,
+    message: str,
+    next_: Text,
+    output: Callable[[str], None],
+) -> str:
+    """Run the notify command, if there is one; how it failed, else nothing. run: its id."""
+    argv = cutover.notify
     if argv is None:
-        return
+        return ""
     facts = {
-        "SFCUTOVER_RUN": context.memory.run,
+        "SFCUTOVER_RUN": run,
         "SFCUTOVER_EVENT": event,
         "SFCUTOVER_MESSAGE": message,
-        "SFCUTOVER_NEXT": written(next_, context.cutover.file),
+        "SFCUTOVER_NEXT": written(next_, cutover.file),
     }
     try:
-        environment = child_environment(secret_variables(context.cutover), facts)
-        ended = run_in_group(argv, environment, timeout=NOTIFY_SECONDS, output=context.note)
+        environment = child_environment(secret_variables(cutover), facts)
+        ended = run_in_group(argv, environment, timeout=NOTIFY_SECONDS, output=output)
         failed = str(ended) if ended.cut_short or ended.status else ""
     except OSError as error:
         failed = str(error.strerror)
-    if failed:
-        context.note(f"the notify command {shlex.join(argv[:1])} failed: {failed}")
+    return f"the notify command {shlex.join(argv[:1])} failed: {failed}" if failed else ""
 
 
 def wait_for_approval(

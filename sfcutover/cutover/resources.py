@@ -14,9 +14,10 @@ from typing import Self
 from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.config.cutover import Cutover, Target
 from sfcutover.cutover.probe import ProbeResult, probe_egress
-from sfcutover.errors import SfcutoverError
+from sfcutover.errors import Advice, Command, LockLostError, SfcutoverError
 from sfcutover.salesforce.connection import Connection, connect
 
+LEAVING_SECONDS = 20.0  # how long a process that leaves finishes what must not be cut off
 FRESH_SECONDS = 15.0  # how long a probe counts for other targets
 
 
@@ -108,15 +109,25 @@ class PreparedRestores:
 
 
 class ShutdownGuard:
-    """Counts what a process finishes before it ends: alerts, and restoring addresses."""
+    """Counts what a process finishes before it ends: what it sends, alerts, and restoring."""
 
     def __init__(self) -> None:
         self._count = 0
+        self._is_closed = False
         self._changed = threading.Condition()
+        self._mine = threading.local()  # how deep this thread is in it
 
     def __enter__(self) -> Self:
+        """Raises LockLostError once it is closed: what is not begun is left to another process."""
         with self._changed:
+            if self._is_closed and not self._depth:
+                raise LockLostError(
+                    "this process ends",
+                    hint=Advice("to continue: ", Command("run")),
+                    impact="nothing more is done from here",
+                )
             self._count += 1
+        self._mine.depth = self._depth + 1
         return self
 
     def __exit__(
@@ -125,6 +136,7 @@ class ShutdownGuard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._mine.depth = self._depth - 1
         with self._changed:
             self._count -= 1
             self._changed.notify_all()
@@ -132,10 +144,15 @@ class ShutdownGuard:
     def __bool__(self) -> bool:
         return self._count > 0
 
-    def wait(self, seconds: float) -> bool:
-        """Until nothing is guarded, at most so many seconds; True if nothing is."""
+    def close(self, seconds: float) -> None:
+        """Wait until nothing is guarded, at most so many seconds, and let nothing more begin."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self, seconds)
+            self._changed.wait_for(lambda: not self, seconds)
+            self._is_closed = True
+
+    @property
+    def _depth(self) -> int:
+        return int(getattr(self._mine, "depth", 0))
 
 
 SHUTDOWN_GUARD = ShutdownGuard()  # of this process

@@ -7,13 +7,19 @@ succeeds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.baseline import SnapshotEvidence
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, PhaseDeployment
+from sfcutover.cutover.deploy import (
+    DeployEvidence,
+    DeployOptions,
+    PhaseDeployment,
+    Unattended,
+)
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.sentdeployments import SentDeployments
 from sfcutover.cutover.stepresult import StepResult
@@ -56,6 +62,24 @@ def restore(context: TargetContext, options: DeployOptions | None = None) -> Dep
         may_land = _may_a_removal_land(context, connection)
         prepared = None if may_land else context.restores.of(context.target.name, connection)
         return deployment.run(even_if_unchanged=may_land, prepared=prepared)
+
+
+def restore_despite_signals(
+    context: TargetContext, options: DeployOptions, is_wanted: Callable[[], bool] = lambda: True
+) -> DeployEvidence:
+    """As restore, for a command: a signal that comes before it was sent does not lose it.
+
+    It is sent then, not waited for, and KeyboardInterrupt raised. is_wanted: False while the
+    operator has not confirmed it.
+    """
+    try:
+        return restore(context, options)
+    except KeyboardInterrupt:
+        sent = SentDeployments(context.memory, context.target.name, Phase.RESTORE_OLD)
+        if is_wanted() and not sent.may_exist:
+            with suppress(SfcutoverError):
+                restore(context, replace(options, no_wait=True, operator=Unattended()))
+        raise
 
 
 def restore_until_done(

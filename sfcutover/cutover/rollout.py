@@ -15,6 +15,7 @@ from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cutover.removalgate import RemovalPermit, require_permit
+from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.errors import (
     Advice,
     Answer,
@@ -26,9 +27,10 @@ from sfcutover.errors import (
     SfcutoverError,
 )
 from sfcutover.salesforce.connection import Connection
-from sfcutover.salesforce.deployer import InterruptedWaitError, LostAnswerError
+from sfcutover.salesforce.deployer import LostAnswerError
 from sfcutover.salesforce.results import DeployResult, DeployState
 from sfcutover.util.clock import Clock
+from sfcutover.util.signals import deferred
 
 LOST_ANSWER_SECONDS = 30.0
 NONE_BEGAN_SECONDS = 5.0  # where the org names no newer deployment: it may still be on its way
@@ -89,7 +91,6 @@ class Rollout:
     templates: Templates = field(default_factory=Templates)
     permit: RemovalPermit | None = None
     deployments: list[DeployResult] = field(default_factory=list)
-    _sent: str | None = field(default=None, init=False)
     _before: str | None = field(default=None, init=False)
 
     def run(self) -> ReadBack | None:
@@ -97,14 +98,8 @@ class Rollout:
 
         Raises OperationFailedError, PartialSuccessError, LostAnswerError, BusyError for what was
         not done and can be sent again, and whatever
-        sending, waiting and reading raise; InterruptedWaitError on Ctrl-C at any time.
+        sending, waiting and reading raise.
         """
-        try:
-            return self._run()
-        except KeyboardInterrupt:
-            raise InterruptedWaitError(self._sent) from None
-
-    def _run(self) -> ReadBack | None:
         self.observer.stage("Preparing")
         result = self._deploy()
         if self.options.check_only:
@@ -137,13 +132,13 @@ class Rollout:
     def _send(self) -> str:
         if not self.options.check_only:
             require_permit(self.planned.phase, self.permit)
-        self._before = self.observer.sending()
-        self._require_current()
-        deployment_id = self.connection.deployer.start(
-            self.planned.package.to_zip(), check_only=self.options.check_only
-        )
-        self._sent = deployment_id
-        self.observer.sent(deployment_id)
+        with SHUTDOWN_GUARD, deferred():  # the id of what was sent must be known at the end
+            self._before = self.observer.sending()
+            self._require_current()
+            deployment_id = self.connection.deployer.start(
+                self.planned.package.to_zip(), check_only=self.options.check_only
+            )
+            self.observer.sent(deployment_id)
         self.observer.stage("Waiting for the org")
         return deployment_id
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.resources import SHUTDOWN_GUARD
+from sfcutover.cutover.resources import LEAVING_SECONDS, SHUTDOWN_GUARD
 from sfcutover.cutover.runfollower import View, follow
 from sfcutover.errors import Advice, Command, ConfigError, GateError, StillRunningError, Text
 from sfcutover.runs.processlock import ProcessLock, Role
@@ -29,7 +29,6 @@ from sfcutover.runs.store import (
 from sfcutover.util.processes import current_actor
 
 _LOOK_SECONDS = 0.1
-LEAVING_SECONDS = 20.0  # how long a process that leaves finishes what must not be cut off
 _UNTOUCHED = "this command changed nothing; the run goes on as it did"
 _WAITS = "the run waits; the lists are as it left them"
 
@@ -88,7 +87,7 @@ class RunController:
             mine = self._claimed(run, options, lock)
             check = self._take_part(lock, mine)
             follow(self.store, mine.id, view, leave=leave, check=check, since=before)
-            SHUTDOWN_GUARD.wait(LEAVING_SECONDS)
+            SHUTDOWN_GUARD.close(LEAVING_SECONDS)
         return self.store.find(mine.id)
 
     def require_mine(self, run: Run) -> None:

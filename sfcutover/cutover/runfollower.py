@@ -11,7 +11,6 @@ from sfcutover.errors import (
     Advice,
     Command,
     ExitCode,
-    InterruptedRunError,
     OperationFailedError,
     SfcutoverError,
     StillRunningError,
@@ -185,28 +184,4 @@ def _ended(run: Run, event: Event) -> SfcutoverError | None:
         f"the run {run.id} {_ENDED.get(outcome, outcome)}: {event.text('message')}",
         hint=event.advice("next"),
         impact=event.text("tokens"),
-    )
-
-
-def interruption_of_run(progress: RunProgress | None) -> InterruptedRunError:
-    """What Ctrl-C ends the command with. progress: None if the state doesn't answer."""
-    at_risk = ["a target, perhaps"] if progress is None else lists_at_risk(progress)
-    if not at_risk:
-        return InterruptedRunError(
-            "interrupted; the run is kept, and nothing of it is lost",
-            hint=Advice("go on: ", Command("run"), "; end it: ", Command("cancel")),
-            impact="each list is as the last finished step left it; a deployment that is under "
-            "way goes on in the org",
-        )
-    return InterruptedRunError(
-        f"interrupted while the old addresses come off the list of {', '.join(at_risk)}, or are "
-        "off it; the run is kept",
-        hint=Advice(
-            "go on at once, to watch: ",
-            Command("run"),
-            "; or restore the old addresses: ",
-            Command("rollback", "--yes"),
-        ),
-        impact="nobody watches now: if a new address is refused, its customers are locked out "
-        "until somebody goes on",
     )

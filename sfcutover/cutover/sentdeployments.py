@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.cutover.context import Memory
 from sfcutover.errors import Answer
 from sfcutover.runs.event import Event
 
@@ -14,6 +14,13 @@ SENT = "deployment-sent"
 NEVER_RECEIVED = "deployment-never-received"
 PROGRESS = "deployment-progress"
 BUSY = "org-busy"  # what was not done is tried again
+
+
+class Events(Protocol):
+    """Where what was told can be found again."""
+
+    def all(self, kind: str, step: str | None = None, target: str | None = None) -> list[Event]:
+        """Every event of a kind, of a step and a target, the oldest first."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,7 @@ class SentDeployments:
     answer was lost.
     """
 
-    memory: Memory
+    memory: Events
     target: str
     phase: Phase
 

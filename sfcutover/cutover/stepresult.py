@@ -26,7 +26,6 @@ from sfcutover.errors import (
     StillRunningError,
     Text,
 )
-from sfcutover.salesforce.deployer import InterruptedWaitError
 from sfcutover.traffic.switch import SwitchNotRunError
 from sfcutover.util.document import Document
 from sfcutover.util.secrets import redact
@@ -59,7 +58,7 @@ _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
     # Tried for as long as there was time; and live, but what others lost only a person can tell.
     ((StillBusyError, ExternalChangeError), ProblemKind.PERSON),
     ((NetworkError,), ProblemKind.INCONCLUSIVE),
-    ((StillRunningError, InterruptedWaitError), ProblemKind.LATER),
+    ((StillRunningError,), ProblemKind.LATER),
     (
         (StillInUseError, UndecidedError, AuthError, ConfigError, InterruptedRunError),
         ProblemKind.PERSON,

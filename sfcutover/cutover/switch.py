@@ -14,6 +14,7 @@ from pydantic import Field
 from sfcutover.config.traffic import Switch
 from sfcutover.config.values import secret_variables
 from sfcutover.cutover.context import StepContext
+from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import ConfigError, InterruptedRunError
 from sfcutover.traffic.switch import (
@@ -72,7 +73,8 @@ def switch(context: StepContext, direction: Direction) -> SwitchEvidence:
         context.tell("switching", direction=direction, place=context.control.place)
         facts = facts_of(context.cutover, direction)
         environment = child_environment(secret_variables(context.cutover), facts)
-        context.control.require_lock()
+        with SHUTDOWN_GUARD:  # a process that ends starts no command
+            context.control.require_lock()
         try:
             run_in_helper(argv, environment, record, timeout=config.timeout, output=context.note)
         except KeyboardInterrupt:

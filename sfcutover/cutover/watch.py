@@ -53,7 +53,7 @@ def watch(context: StepContext, targets: Sequence[Target]) -> WatchEvidence:
     """Watch these targets until the time is over or something fails.
 
     Only that ends it: no request to cancel, and no database that is away. Raises LockLostError
-    where another process watches, and InterruptedRunError after Ctrl-C.
+    where another process watches.
     """
     config = context.cutover.watch or Watch()
     plan = WatchPlan.of(config)

@@ -24,7 +24,6 @@ from sfcutover.cutover.watchtrigger import (
     WatchRound,
     WatchState,
     canary_result,
-    interrupted_after,
 )
 from sfcutover.errors import SfcutoverError
 from sfcutover.traffic.checks import Checker, CheckResult, Verdict
@@ -94,7 +93,6 @@ def watch(
     by itself: after a lost answer it raises rather than present the token again. What it
     or a check raises is an error of that result.
     clock: for all waiting. wall: for the records only.
-    Raises InterruptedRunError after Ctrl-C.
     """
     redeemed = (partial(_redeemed, name, redeem) for name, redeem in canaries.items())
     sources: list[Checker] = [*redeemed, *checks]
@@ -103,8 +101,6 @@ def watch(
     watcher = _Watcher(state, sources, observer, clock, wall, running)
     try:
         watcher.run()
-    except KeyboardInterrupt:
-        raise interrupted_after(watcher.rounds) from None
     finally:
         running.close()
     return watcher.conclude()
@@ -179,7 +175,7 @@ class _Watcher:
         started, time = self._clock.now(), self._wall()
         for source in range(len(self._sources)):
             self._ask(source)
-        results = self._gather(started, self._time_of(number + 1))
+        results = self._gather(self._clock.now(), self._time_of(number + 1))
         answered = tuple(result for _, result in sorted(results, key=lambda each: each[0]))
         self.rounds.append(WatchRound(number, time, started - self._started, answered))
 
@@ -195,15 +191,16 @@ class _Watcher:
             self._told += 1
             self._observer.completed(self.rounds[self._told - 1])
 
-    def _gather(self, started: float, end: float) -> list[_Answer]:
-        """What is answered from the start of a round to its end, or to the trigger."""
+    def _gather(self, asked: float, end: float) -> list[_Answer]:
+        """What is answered to the end of a round, or to the trigger. asked: when all were; what
+        was asked later confirms a block, and has its time."""
         results: list[_Answer] = []
         while self._is_unanswered and self._time_left(end) > _TICK:
             self._confirm()
             self._wait_until(min(end, self._next_confirmation()))
             self._take(results)
         if self._state.trigger is None:
-            late = [each for each in self._running if self._asked[each] <= started + _TICK]
+            late = [each for each in self._running if self._asked[each] <= asked]
             for source in late:
                 self._record(source, self._no_answer(source), results)
         return results

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from sfcutover.errors import Advice, Command, GateError, InterruptedRunError
+from sfcutover.errors import Advice, Command, GateError
 from sfcutover.traffic.checks import CheckResult, Verdict
 from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutcome
 from sfcutover.util.document import Document
@@ -285,14 +285,6 @@ _WATCH_OR_ROLLBACK = (
     Command("rollback"),
     " restores the old addresses",
 )
-
-
-def interrupted_after(rounds: Sequence[WatchRound]) -> InterruptedRunError:
-    return InterruptedRunError(
-        f"interrupted: the watch ended after {len(rounds)} rounds",
-        hint=Advice("watch again: ", *_WATCH_OR_ROLLBACK),
-        impact="the list stays as it was; no process watches redemptions from now on",
-    )
 
 
 class LookDocument(Document):

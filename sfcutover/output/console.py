@@ -20,6 +20,7 @@ import click
 
 from sfcutover.errors import (
     DEFAULT_CONFIG,
+    DONE_SO_FAR,
     Advice,
     Command,
     ConfigError,
@@ -30,7 +31,6 @@ from sfcutover.errors import (
 )
 from sfcutover.util.secrets import redact
 
-DONE_SO_FAR = "what the command had done in the org by then stays done"
 _SHORT = {"verbose": "v", "quiet": "q"}
 # All control and direction characters but tab, line feed and the colours click adds.
 _OBEYED = re.compile(
@@ -130,9 +130,9 @@ def to_stdout(text: Text, color: bool | None = None) -> None:
     try:
         click.echo(presentable(text), color=color)
     except BrokenPipeError:
-        _discard(sys.stdout)
+        discard(sys.stdout)
     except OSError as error:
-        _discard(sys.stdout)
+        discard(sys.stdout)
         raise OperationFailedError(
             f"the output can't be written: {error.strerror}",
             where="standard output",
@@ -150,10 +150,10 @@ def to_stderr(text: Text, color: bool | None = None) -> None:
     try:
         click.echo(presentable(text), err=True, color=color)
     except OSError:
-        _discard(sys.stderr)
+        discard(sys.stderr)
 
 
-def _discard(stream: TextIO) -> None:
+def discard(stream: TextIO) -> None:
     """Send everything the stream still holds, and all that follows, nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())

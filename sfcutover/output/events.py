@@ -36,9 +36,12 @@ _WORDS = {  # of the events that a sentence with their data says
     BLOCKED: "a redemption was blocked, by {rule}: {body}",
     "verify-again": "the new addresses are put on once more: {message}",
     "taken-over": "the process that performed the run is gone; another one goes on with it",
+    "interrupted": "{message}",
     "run-ended": "{outcome}: {message}",
 }
-_ALARMING = ("external-change", "page", "paused", "rollback-started", "rolling-back")
+_ALARMING = (
+    *("external-change", "page", "paused", "interrupted", "rollback-started", "rolling-back"),
+)
 _REPEAT_SECONDS = 60.0  # the shortest time between two lines that say the same
 
 

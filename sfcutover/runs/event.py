@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -134,6 +134,17 @@ class CommandLog:
 
     def close(self) -> None:
         """Nothing is left to write."""
+
+
+@dataclass(frozen=True)
+class EventList:
+    """Events that were read, the oldest first."""
+
+    events: Sequence[Event]
+
+    def all(self, kind: str, step: str | None = None, target: str | None = None) -> list[Event]:
+        """Every event of a kind, of a step and a target, the oldest first."""
+        return select_events(self.events, kind, step, target)
 
 
 def select_events(

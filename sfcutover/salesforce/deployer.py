@@ -20,7 +20,6 @@ from sfcutover.errors import (
     Command,
     ConfigError,
     IdentityError,
-    InterruptedRunError,
     NetworkError,
     OperationFailedError,
     SfcutoverError,
@@ -49,19 +48,6 @@ _ENDED = ("Succeeded", "SucceededPartial", "Failed", "Canceled")
 
 class LostAnswerError(NetworkError):
     """A deploy request was sent and its answer lost: the org may have started, or not."""
-
-
-class InterruptedWaitError(InterruptedRunError):
-    """A signal ended the wait; deployment_id names what continues in the org, or is None."""
-
-    def __init__(self, deployment_id: str | None) -> None:
-        name = f"deployment {deployment_id}" if deployment_id else "a deployment being sent"
-        super().__init__(
-            f"interrupted while waiting for {name}; the org was not told to stop",
-            hint="check what the org did before starting anything again",
-            impact=LANDS_LATER,
-        )
-        self.deployment_id = deployment_id
 
 
 @dataclass(frozen=True)
@@ -101,7 +87,7 @@ class Deployer:
         """Send the package, to be validated only if check_only; the deployment's id.
 
         Raises BusyError where the org can't start one now, LostAnswerError when no answer came,
-        InterruptedWaitError on Ctrl-C, and the error of whatever the org refused.
+        and the error of whatever the org refused.
         """
         try:
             return self._client.deploy(zip_file, check_only=check_only)
@@ -113,8 +99,6 @@ class Deployer:
                 hint="read the org back before sending anything again",
                 impact=LANDS_LATER,
             ) from error
-        except KeyboardInterrupt:
-            raise InterruptedWaitError(None) from None
 
     def wait(
         self,
@@ -128,31 +112,28 @@ class Deployer:
 
         Whatever is not the deployment's own end is looked at again. on_progress is called with
         each answer, on_problem with each poll that failed. Raises StillRunningError at the
-        deadline, InterruptedWaitError on Ctrl-C, AuthError for a session that can't be had, and
+        deadline, AuthError for a session that can't be had, and
         what the org refuses if it has never shown this deployment: OperationFailedError for an
         id that it doesn't know.
         """
         started = self._clock.now()
         is_known = False
-        try:
-            while True:
-                elapsed = self._clock.now() - started
-                self._clock.pause(min(next_interval(elapsed), max(0.0, seconds - elapsed)))
-                answer = self._poll(deployment_id)
-                if isinstance(answer, DeployResult):
-                    is_known = True
-                    on_progress(answer)
-                    if answer.done:
-                        return answer
-                else:
-                    on_problem(answer)
-                elapsed = self._clock.now() - started
-                if not is_known and elapsed >= min(REFUSED_SECONDS, seconds):
-                    _require_not_refused(deployment_id, answer)
-                if elapsed >= seconds:
-                    raise _still_running(deployment_id, seconds, answer)
-        except KeyboardInterrupt:
-            raise InterruptedWaitError(deployment_id) from None
+        while True:
+            elapsed = self._clock.now() - started
+            self._clock.pause(min(next_interval(elapsed), max(0.0, seconds - elapsed)))
+            answer = self._poll(deployment_id)
+            if isinstance(answer, DeployResult):
+                is_known = True
+                on_progress(answer)
+                if answer.done:
+                    return answer
+            else:
+                on_problem(answer)
+            elapsed = self._clock.now() - started
+            if not is_known and elapsed >= min(REFUSED_SECONDS, seconds):
+                _require_not_refused(deployment_id, answer)
+            if elapsed >= seconds:
+                raise _still_running(deployment_id, seconds, answer)
 
     def report(self, deployment_id: str) -> DeployResult:
         """How the deployment stands now. Raises OperationFailedError for an unknown id."""

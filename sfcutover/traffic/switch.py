@@ -170,6 +170,7 @@ def await_end(path: Path, timeout: float) -> SwitchRecord | None:
 
 def serve(record: str, timeout: str, *argv: str) -> None:
     """The helper itself. A second one for the same record finds it, and does nothing."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # where it was ignored at start, too
     path = Path(record)
     with process_lock(_lock(path)):
         if read_record(path) is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -23,7 +22,7 @@ OpenDesk = Callable[..., Desk]
 
 @pytest.fixture(autouse=True)
 def untouched_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Gives back what a command changes in its process: logging, signals, known secrets."""
+    """Gives back what a command changes in its process: logging, known secrets."""
     for name in [name for name in os.environ if name.startswith(("SFCUTOVER_", "SF_"))]:
         monkeypatch.delenv(name)
     monkeypatch.delenv("CI", raising=False)
@@ -31,10 +30,8 @@ def untouched_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(credentials, "_known", set())
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    term = signal.getsignal(signal.SIGTERM)
     yield
     root.handlers[:], root.level = handlers, level
-    signal.signal(signal.SIGTERM, term)
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ class Desk:
         """The command in this process, exactly as the console script runs it."""
         self.monkeypatch.setattr(sys, "argv", ["sfcutover", *words])
         self.capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
+        with kept_signals(), pytest.raises(SystemExit) as stop:
             main()
         out, err = self.capsys.readouterr()
         return Result(int(stop.value.code or 0), out, err)
@@ -253,6 +253,18 @@ def with_entry(entry: bytes) -> Callable[[bytes], bytes]:
         return xml[:end] + entry + xml[end:]
 
     return change
+
+
+@contextmanager
+def kept_signals() -> Iterator[None]:
+    """What a command does with signals in this process is undone at the end."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def eventually(holds: Callable[[], bool]) -> None:

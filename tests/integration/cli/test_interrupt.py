@@ -42,7 +42,8 @@ def test_a_signal_ends_the_wait_and_names_the_command_that_goes_on(
 ) -> None:
     result = _interrupted_wait(slow_desk, by=by).result()
     identifier = slow_desk.emulator.deployments[0].id
-    result.refused(9, f"interrupted while waiting for deployment {identifier}")
+    result.refused(9, f"interrupted by {by.name}; deployment {identifier} (add-new, packaging) is")
+    assert "read back now, before add-new" in result.tokens
     assert "may still land" in result.tokens
     assert slow_desk.asked("cancelDeploy") == 0
     slow_desk.clock.seconds = 30
@@ -60,19 +61,19 @@ def test_a_signal_as_json(slow_desk: Desk) -> None:
 def test_cancel_on_interrupt_asks_once(slow_desk: Desk) -> None:
     result = _interrupted_wait(slow_desk, "--cancel-on-interrupt").result()
     identifier = slow_desk.emulator.deployments[0].id
-    result.refused(9, f"after the request to cancel, deployment {identifier} is Cancel")
+    result.refused(9, f"deployment {identifier} (add-new, packaging) ended as Canceled")
+    assert "may still land" not in result.tokens
     assert slow_desk.asked("cancelDeploy") == 1
     slow_desk.clock.seconds = 30
-    continued = slow_desk.run(*follow_up(result.hint))
-    assert continued.code == 1
-    assert "Canceled" in continued.out
+    assert slow_desk.run(*follow_up(result.hint)).code == 0
     assert slow_desk.live() == OVERLAP[:3]
 
 
 def test_a_cancel_that_the_org_does_not_take_still_names_the_command(slow_desk: Desk) -> None:
     slow_desk.emulator.set_fault(Fault(kind="org_locked", operation="cancelDeploy"))
     result = _interrupted_wait(slow_desk, "--cancel-on-interrupt").result()
-    result.refused(9, "could not be canceled")
+    result.refused(9, "could not be canceled", "and is Pending")
+    assert "may still land" in result.tokens
     assert slow_desk.emulator.deployments[0].id in result.hint
 
 
@@ -108,7 +109,8 @@ def test_interrupted_on_the_second_target_the_first_is_named(
     process.send(signal.SIGTERM)
     result = process.result()
     result.refused(9, second.deployments[0].id)
-    assert "packaging holds the phase" in result.tokens
+    assert "packaging: read back now, add-new" in result.tokens
+    assert "second: read back now, before add-new" in result.tokens
     assert follow_up(result.hint)[-2:] == ["--target", "second"]
 
 
@@ -128,7 +130,7 @@ def test_deployment_wait_can_be_interrupted_and_continued(slow_desk: Desk) -> No
     process.wait_for("[Pending]")
     process.send(signal.SIGINT)
     result = process.result()
-    result.refused(9, "interrupted while waiting for deployment")
+    result.refused(9, "interrupted by SIGINT; deployment")
     assert follow_up(result.hint) == follow_up(started.out)
 
 

@@ -216,7 +216,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_gone_on_with(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
         assert process.returncode == 9
-        assert "interrupted; the run is kept" in error_of(out)
+        assert "interrupted by SIGINT; the run emulated-cutover.1 is kept" in error_of(out)
         assert here.runs()[0]["state"] == "left"
         code, out = here.call("run", "--yes")
         assert code == 0, out

@@ -69,11 +69,6 @@ def interrupted(here: World, signals: Iterable[signal.Signals]) -> tuple[int, st
     return end_of(process)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="F: after two signals the last lines do not say that the old addresses are off",
-)
 def test_after_two_signals_the_last_lines_say_what_is_live(watched: World) -> None:
     for _ in range(ROUNDS):
         code, out = interrupted(watched, cycle((signal.SIGINT, signal.SIGTERM)))
@@ -86,11 +81,6 @@ def test_after_two_signals_the_last_lines_say_what_is_live(watched: World) -> No
         assert "watch" in last
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="F: notify does not hear that addresses are off and no process watches",
-)
 def test_notify_hears_that_no_process_watches(watched: World) -> None:
     interrupted(watched, [signal.SIGTERM])
     assert watched.live == set(NEW)
@@ -99,11 +89,6 @@ def test_notify_hears_that_no_process_watches(watched: World) -> None:
     assert "watch" in notified.read_text(encoding="utf-8")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="F: SIGHUP ends a run during add-new without a word",
-)
 def test_a_closed_terminal_during_add_new_ends_with_true_words(open_world: OpenWorld) -> None:
     here = open_world(deploy_seconds=2)
     process = here.start("run", "--yes")
@@ -116,11 +101,6 @@ def test_a_closed_terminal_during_add_new_ends_with_true_words(open_world: OpenW
     assert UNTRUE not in out
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="F: SIGHUP ends a run at remove-old without a word, and no process watches",
-)
 def test_a_closed_terminal_at_remove_old_ends_with_true_words(open_world: OpenWorld) -> None:
     here = open_world(deploy_seconds=2)
     process = here.start("run", "--yes")
@@ -142,11 +122,6 @@ def test_a_run_under_nohup_outlives_its_terminal(here: World) -> None:
     assert code == 0, out
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="F: a canceled deployment is said to go on in the org",
-)
 def test_a_canceled_deployment_does_not_go_on(open_world: OpenWorld) -> None:
     here = open_world(deploy_seconds=4)
     process = here.start("deploy", "add-new", "--yes", "--cancel-on-interrupt")
@@ -185,11 +160,6 @@ class SlowReader:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="F: the exit code that is printed is not the one of the process",
-)
 def test_the_printed_exit_code_is_the_real_one(watched: World, number: signal.Signals) -> None:
     """The same signal comes again while the last lines are printed."""
     pipe = SlowReader(watched.folder / "output")

@@ -18,7 +18,7 @@ from sfcutover.cutover.watchtrigger import (
     canary_result,
     watch_failure,
 )
-from sfcutover.errors import ConfigError, ExitCode, GateError, InterruptedRunError
+from sfcutover.errors import ConfigError, ExitCode, GateError
 from sfcutover.traffic.checks import CheckResult, Verdict
 from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
@@ -392,9 +392,9 @@ def test_ctrl_c_ends_the_watch_without_a_rollback() -> None:
             raise KeyboardInterrupt
 
     watching.time.on_pause = interrupt
-    with pytest.raises(InterruptedRunError, match="the watch ended after 2 rounds") as caught:
+    with pytest.raises(KeyboardInterrupt):
         watching.run()
-    assert "sfcutover rollback" in caught.value.hint
+    assert len(watching.rounds) == 2
     assert watching.rolled_back == []
     assert watching.pool.closed
 

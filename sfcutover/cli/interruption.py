@@ -1,0 +1,246 @@
+"""A command that a signal has interrupted: what it says last, and who hears of it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sfcutover.allowlist.phases import Phase
+from sfcutover.config.cutover import Target
+from sfcutover.cutover.context import StepContext
+from sfcutover.cutover.lastwords import SentPackage, TargetNow, look, sent_by
+from sfcutover.cutover.resources import LEAVING_SECONDS, SHUTDOWN_GUARD
+from sfcutover.errors import (
+    UNCHANGED,
+    Advice,
+    Command,
+    InterruptedRunError,
+    Text,
+)
+from sfcutover.runs.event import EventList
+from sfcutover.traffic.switch import SWITCH_IMPACT
+from sfcutover.util.signals import received
+
+if TYPE_CHECKING:
+    from sfcutover.cli.context import Invocation
+    from sfcutover.runs.store import RunStore
+
+_STATE_SECONDS = 2.0
+_WATCHES = ("watch", Phase.RESTORE_OLD.value)  # steps of commands that follow a removal
+_UNDONE = (Phase.REMOVE_OLD.value, Phase.RESTORE_OLD.value)
+
+
+@dataclass
+class Begun:
+    """What a command has begun, as its last words are about that.
+
+    steps: those that no run executes. deployments: earlier ones that it waits for. cancels: what
+    is pending is to be canceled. store: of the run that it executes, if it executes one.
+    unwatched: filled in at the end: where old addresses are off, or may be, and no process watches.
+    """
+
+    steps: list[StepContext] = field(default_factory=list)
+    deployments: list[SentPackage] = field(default_factory=list)
+    cancels: bool = False
+    store: RunStore | None = None
+    unwatched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """What is known when a command is interrupted, before an org is asked.
+
+    at_risk: targets whose old addresses may be off, by what was done. run: its id, if it executes
+    one. others: the places of other processes that continue it.
+    """
+
+    targets: Sequence[Target] = ()
+    sent: Sequence[SentPackage] = ()
+    at_risk: Collection[str] = ()
+    run: str = ""
+    others: Sequence[str] = ()
+    is_run: bool = False
+
+
+def interrupted(run: Invocation) -> InterruptedRunError:
+    """The error that the command ends with; notify and the run's journal hear of it.
+
+    Takes less than END_SECONDS: finishing what must not be cut off, the look at the orgs, and
+    notify have a limit each.
+    """
+    begun = run.begun
+    ending = _of_command(run) if begun.store is None else _of_run(run, begun.store)
+    if not ending.targets:
+        return _nothing_sent(run)
+    now = look(run.cutover, ending.targets, ending.sent, cancels=begun.cancels)
+    unwatched = [
+        each
+        for each in now
+        if each.target.name in ending.at_risk and each.holds_old(run.cutover) is not True
+    ]
+    begun.unwatched = tuple(each.target.name for each in unwatched)
+    error = InterruptedRunError(
+        "; ".join(_message(ending, now)),
+        hint=_next(run, ending, now, unwatched),
+        impact="; ".join(_impact(run, ending, now, unwatched)),
+    )
+    _tell(run, ending, error)
+    return error
+
+
+def _of_command(run: Invocation) -> _Ending:
+    begun = run.begun
+    sent = list(begun.deployments)
+    for step in begun.steps:
+        for target in run.targets:
+            sent += sent_by(step.memory, target.name)
+    at_risk = {each.target for each in sent if each.phase in _UNDONE}
+    if any(step.step in _WATCHES for step in begun.steps):
+        at_risk = {each.name for each in run.targets}
+    names = at_risk | {each.target for each in sent}
+    return _Ending([each for each in run.targets if each.name in names], sent, at_risk)
+
+
+def _of_run(run: Invocation, store: RunStore) -> _Ending:
+    """What is under way in other threads is finished, or kept from beginning, first."""
+    from sfcutover.cutover.progress import RunProgress
+    from sfcutover.cutover.runfollower import lists_at_risk
+    from sfcutover.runs.database import BackgroundThread
+
+    if SHUTDOWN_GUARD:
+        run.console.warn(
+            f"interrupted: finishing what must not be cut off, at most {LEAVING_SECONDS:.0f} s"
+        )
+    SHUTDOWN_GUARD.close(LEAVING_SECONDS)
+    names = [each.name for each in run.targets]
+    found = BackgroundThread("last look").do(lambda: _read(store, run), _STATE_SECONDS)
+    if found is None:
+        return _Ending(run.targets, at_risk=names, is_run=True)
+    identifier, events, others = found
+    sent = [each for name in names for each in sent_by(events, name)]
+    at_risk = lists_at_risk(RunProgress.of(events.events))
+    return _Ending(run.targets, sent, at_risk, identifier, others, is_run=True)
+
+
+def _read(store: RunStore, run: Invocation) -> tuple[str, EventList, list[str]]:
+    """The run that has not ended, what it told, and the other processes that take part."""
+    active = store.active(run.cutover.name)
+    here = f"{socket.gethostname()}, process {os.getpid()}"
+    places = [each.place for each in store.executors.alive(run.cutover.name)]
+    events = EventList(store.journal(active.id).read() if active else [])
+    return active.id if active else "", events, [each for each in places if each != here]
+
+
+def _nothing_sent(run: Invocation) -> InterruptedRunError:
+    moves_traffic = any(step.memory.all("switching") for step in run.begun.steps)
+    impact = SWITCH_IMPACT if moves_traffic else UNCHANGED
+    hint = "run the same command again when ready"
+    return InterruptedRunError(_head(), hint=hint, impact=impact)
+
+
+def _head() -> str:
+    name = received()
+    return f"interrupted by {name}" if name else "interrupted"
+
+
+def _message(ending: _Ending, now: Sequence[TargetNow]) -> Iterator[str]:
+    yield _head()
+    if ending.run:
+        yield f"the run {ending.run} is kept"
+    elif ending.is_run:
+        yield "the state does not say what the run has sent"
+    for each in now:
+        for package in each.sent:
+            yield package.words
+
+
+def _impact(
+    run: Invocation, ending: _Ending, now: Sequence[TargetNow], unwatched: Sequence[TargetNow]
+) -> Iterator[str]:
+    for each in now:
+        yield each.words(run.cutover)
+    if any(each.pending for each in now):
+        yield "what is pending may still land"
+    if unwatched:
+        yield f"{_off(run, unwatched)}; {_watcher(ending)}"
+
+
+def _off(run: Invocation, unwatched: Sequence[TargetNow]) -> str:
+    certain = [each for each in unwatched if each.holds_old(run.cutover) is False]
+    unknown = [each for each in unwatched if each not in certain]
+    parts = [
+        f"the old addresses {verb} off the list of {', '.join(one.target.name for one in some)}"
+        for verb, some in (("are", certain), ("may be", unknown))
+        if some
+    ]
+    return ", and ".join(parts)
+
+
+def _watcher(ending: _Ending) -> str:
+    if ending.others:
+        return f"{' and '.join(ending.others)} continues the run, and watches"
+    return "no process watches: if a new address is refused, its customers are locked out"
+
+
+def _next(
+    run: Invocation, ending: _Ending, now: Sequence[TargetNow], unwatched: Sequence[TargetNow]
+) -> Text:
+    restore = ("; restore the old addresses: ", run.command("rollback", "--yes"))
+    if ending.is_run and unwatched:
+        return Advice("continue at once, to watch: ", Command("run"), *restore)
+    if ending.is_run:
+        return Advice("continue: ", Command("run"), "; end it: ", Command("cancel"))
+    if unwatched:
+        wait = [part for each in _waits(run, now) for part in ("wait: ", each, "; ")]
+        return Advice(*wait, "watch: ", run.command("watch"), *restore)
+    waits = list(_waits(run, now))
+    if waits:
+        others = [part for each in waits[1:] for part in ("; ", each)]
+        return Advice("to continue: ", waits[0], *others)
+    return Advice("see what is live: ", *_looks(run, now))
+
+
+def _waits(run: Invocation, now: Sequence[TargetNow]) -> Iterator[Command]:
+    for each in now:
+        for package in each.pending:
+            if package.id is not None:
+                yield run.command("deployment", "wait", package.id, target=package.target)
+
+
+def _looks(run: Invocation, now: Sequence[TargetNow]) -> Iterator[str | Command]:
+    phases = {each.target.name: [one.phase for one in each.sent if one.phase] for each in now}
+    for number, (name, sent) in enumerate(phases.items()):
+        yield from ("; ",) if number else ()
+        yield run.command("diff", sent[-1] if sent else Phase.ADD_NEW.value, target=name)
+
+
+def _tell(run: Invocation, ending: _Ending, error: InterruptedRunError) -> None:
+    from sfcutover.cutover.operator import call_notify
+
+    words = f"{error.message}; {error.impact}"
+    if ending.run:
+        _write(run, ending.run, words)
+    if not run.begun.unwatched or ending.others:
+        return
+    problem = call_notify(
+        run.cutover, ending.run, "interrupted", words, error.advice, run.console.note
+    )
+    if problem:
+        run.console.warn(problem)
+
+
+def _write(run: Invocation, identifier: str, words: str) -> None:
+    """For those who follow the run; a state that is away delays nothing."""
+    from sfcutover.runs.database import BackgroundThread
+
+    store = run.begun.store
+    if store is None:
+        return
+    journal = store.journal(identifier)
+    data = {"message": words, "unwatched": list(run.begun.unwatched)}
+    BackgroundThread("last word").do(
+        lambda: journal.write("interrupted", None, None, data), _STATE_SECONDS
+    )
