@@ -13,7 +13,7 @@ from sfcutover.allowlist.carriers import CARRIERS, OAUTH_POLICIES
 from sfcutover.allowlist.component import Component, parse_component
 from sfcutover.allowlist.diff import RangeDocument
 from sfcutover.allowlist.package import build_package
-from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.phases import Phase, PhaseName
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase, Planner, live_phase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
@@ -55,7 +55,10 @@ class PlanTargetDocument(Document):
 
 
 class PlanDocument(Document):
-    """A plan binds a baseline and the packages made from it. created is UTC, ISO 8601."""
+    """A plan binds a baseline and the packages made from it. created is UTC, ISO 8601.
+
+    digests: of what a run announces before these phases, on all of these targets.
+    """
 
     schema_: Literal["sfcutover/plan/1"] = Field(alias="schema")  # read again, so no default
     cutover: str
@@ -65,6 +68,7 @@ class PlanDocument(Document):
     old: list[RangeDocument]
     new: list[RangeDocument]
     targets: list[PlanTargetDocument]
+    digests: dict[PhaseName, str]
 
 
 def make_target_plan(
@@ -86,7 +90,11 @@ def make_target_plan(
     )
 
 
-def make_plan(planner: Planner, targets: Sequence[PlanTargetDocument]) -> PlanDocument:
+def make_plan(
+    planner: Planner,
+    targets: Sequence[PlanTargetDocument],
+    digests: Mapping[PhaseName, str],
+) -> PlanDocument:
     """The whole plan, dated now."""
     return PlanDocument(
         schema_="sfcutover/plan/1",
@@ -97,6 +105,7 @@ def make_plan(planner: Planner, targets: Sequence[PlanTargetDocument]) -> PlanDo
         old=planner.change.old,
         new=planner.change.new,
         targets=targets,
+        digests=digests,
     )
 
 

@@ -50,6 +50,7 @@ class Templates:
             _check_override(override, builtin)
         folders = [builtin] if override is None else [override, builtin]
         self.overrides = {} if override is None else _fingerprints(override)
+        self._builtin = builtin
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(folders),
             autoescape=True,
@@ -58,6 +59,17 @@ class Templates:
             keep_trailing_newline=True,
         )
         self._text_environment = self._environment.overlay(autoescape=False, finalize=_as_markdown)
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """Name and SHA-256 of every template that a package may be made with."""
+        packages = {
+            name: digest
+            for name, digest in _fingerprints(self._builtin).items()
+            if name.endswith(f".xml{_SUFFIX}")
+        }
+        every = packages | self.overrides
+        return [f"{name} {digest}" for name, digest in sorted(every.items())]
 
     def render_xml(self, name: str, variables: dict[str, object]) -> bytes:
         """Render ``<name>.xml.j2`` to UTF-8.

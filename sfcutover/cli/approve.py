@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import click
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
 from sfcutover.cli.run import perform, require_runnable
 from sfcutover.cli.runs import find_run
+from sfcutover.cutover.announcement import is_digest, shown_digest
 from sfcutover.cutover.progress import FORWARDS, Pause, RunProgress
 from sfcutover.cutover.runcontroller import AlreadyClaimedError, RunController
+from sfcutover.cutover.runfollower import failure_of_run
 from sfcutover.errors import Advice, Command, ConfigError, GateError
+from sfcutover.runs.event import Event
 from sfcutover.runs.store import Run, RunStore
 from sfcutover.util.processes import current_actor
 
@@ -23,6 +29,11 @@ from sfcutover.util.processes import current_actor
     type=click.Choice(FORWARDS),
     help="Only if it waits before this step; refused at any other pause.",
 )
+@click.option(
+    "--expect",
+    metavar="DIGEST",
+    help="Only if it waits with this digest, as plan and the announcement show it.",
+)
 @click.option("--record-only", is_flag=True, help="Don't go on with the run here.")
 @templates_option
 @pass_invocation
@@ -31,58 +42,115 @@ def command(
     run_id: str | None,
     note: str | None,
     step: str | None,
+    expect: str | None,
     record_only: bool,
     templates: Templates,
 ) -> None:
     """Let a run go on that waits; who, when and the note are recorded.
 
-    Where a process performs the run, that one goes on. Else this one does, as run would.
+    It covers what was announced (the digest), and is void if the step would do something else by
+    then. Where a process performs the run, that one goes on. Else this one does, as run would.
     """
     store, run = find_run(invocation, run_id)
     performing = RunController(invocation.cutover, store, templates=templates)
     performing.require_mine(run)
-    pause = _pause_of(store, run)
-    _require_step(run, pause, step)
+    question = _question_of(store, run, step)
+    _require_expected(run, question, expect)
     alive = run.owner is not None and store.executors.is_alive(run.owner)
-    goes_on_here = not (alive or record_only)
+    goes_on_here = not (alive or record_only) and run.ended is None
     if goes_on_here:
         require_runnable(invocation)
         performing.require_fit(run)
-    store.requests(run.id).add("approve", current_actor(), note, pause.seq)
-    invocation.console.note(f"approved: {run.id}, {pause.step}: {pause.message}")
-    if not goes_on_here:
-        follow = invocation.command_line("runs", run.id, "--follow")
-        invocation.console.data(f"approved; {'it goes on' if alive else 'recorded'}: {follow}")
+    if question.approved_by is None:
+        store.requests(run.id).add("approve", current_actor(), note, question.seq)
+    by = f" already, by {question.approved_by}" if question.approved_by else ""
+    invocation.console.note(f"approved{by}: {run.id}, {question.step}: {question.message}")
+    if goes_on_here:
+        _perform(invocation, performing, run)
         return
+    if run.ended is not None:
+        progress = RunProgress.of(store.journal(run.id).read())
+        if failure := failure_of_run(run, progress):
+            raise failure
+    follow = invocation.command_line("runs", run.id, "--follow")
+    goes_on = "it goes on" if alive else "it has ended" if run.ended else "recorded"
+    invocation.console.data(f"approved; {goes_on}: {follow}")
+
+
+@dataclass(frozen=True)
+class _Approvable:
+    """A question of a run. approved_by: None while there is no approval of it."""
+
+    seq: int
+    step: str
+    message: str
+    digest: str
+    approved_by: str | None
+
+
+def _question_of(store: RunStore, run: Run, step: str | None) -> _Approvable:
+    """What the run waits for; where it does not wait for this step, what was approved of it.
+
+    Raises GateError where it waits for another step, ConfigError where it waits for none.
+    """
+    events = store.journal(run.id).read()
+    pause = RunProgress.of(events).pause if run.ended is None else None
+    if pause is not None and step in (None, pause.step):
+        request = store.requests(run.id).approval_of(pause.seq)
+        by = request.who if request else None
+        return _Approvable(pause.seq, pause.step, pause.message, pause.digest, by)
+    if (done := _approved_before(events, step)) is not None:
+        return done
+    if pause is not None:
+        raise _other_step(run, pause, step)
+    raise ConfigError(
+        f"the run {run.id} waits for nobody",
+        where=run.id,
+        hint=Advice("see how it stands: ", Command("runs", run.id)),
+    )
+
+
+def _approved_before(events: Sequence[Event], step: str | None) -> _Approvable | None:
+    """The newest question of a step that was approved, unless that approval is void."""
+    void = {each.number("pause") for each in events if each.kind == "announcement-void"}
+    answers = {each.number("pause"): each for each in events if each.kind == "approved"}
+    asked = [each for each in events if each.kind == "paused" and each.step == step]
+    for each in reversed(asked):
+        number = each.number("pause")
+        if number in answers and number not in void:
+            who, message = answers[number].text("who"), each.text("message")
+            return _Approvable(each.seq, each.step or "", message, each.text("digest"), who)
+    return None
+
+
+def _require_expected(run: Run, question: _Approvable, expect: str | None) -> None:
+    if expect is None or is_digest(expect, question.digest):
+        return
+    shown = shown_digest(question.digest) or "none, as it announces no step"
+    raise GateError(
+        f"the run {run.id} waits at {question.step} with another digest than {expect}: {shown}",
+        where=run.id,
+        hint=Advice("see what it announces: ", Command("runs", run.id)),
+        impact="nothing was approved; the lists stay as they are while it waits",
+    )
+
+
+def _other_step(run: Run, pause: Pause, step: str | None) -> GateError:
+    return GateError(
+        f"the run {run.id} waits at {pause.step}, not at {step}: {pause.message}",
+        where=run.id,
+        hint=Advice(
+            "see how it stands: ",
+            Command("runs", run.id),
+            f"; to approve what it waits for: --step {pause.step}",
+        ),
+        impact="nothing was approved; the lists stay as they are while it waits",
+    )
+
+
+def _perform(invocation: Invocation, performing: RunController, run: Run) -> None:
     try:
         perform(invocation, performing, run, run.options, wait=None)
     except AlreadyClaimedError as error:
         impact = "the approval is recorded, and the run continues with it"
         raise error.replaced(impact=impact) from error
-
-
-def _require_step(run: Run, pause: Pause, step: str | None) -> None:
-    if step not in (None, pause.step):
-        raise GateError(
-            f"the run {run.id} waits at {pause.step}, not at {step}: {pause.message}",
-            where=run.id,
-            hint=Advice(
-                "see how it stands: ",
-                Command("runs", run.id),
-                f"; to approve what it waits for: --step {pause.step}",
-            ),
-            impact="nothing was approved; the lists stay as they are while it waits",
-        )
-
-
-def _pause_of(store: RunStore, run: Run) -> Pause:
-    pause = RunProgress.of(store.journal(run.id).read()).pause
-    if run.ended is not None or pause is None:
-        raise ConfigError(
-            f"the run {run.id} waits for nobody",
-            where=run.id,
-            hint=Advice("see how it stands: ", Command("runs", run.id)),
-        )
-    if store.requests(run.id).approval_of(pause.seq) is not None:
-        pause.message += " (approved already)"
-    return pause

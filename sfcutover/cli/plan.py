@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from sfcutover.allowlist.phases import Phase, check_order
+from sfcutover.allowlist.phases import Phase, PhaseName, check_order
 from sfcutover.allowlist.plan import Planner, live_phase
 from sfcutover.allowlist.planfile import PlanTargetDocument, make_plan, make_target_plan, write_plan
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option, templates_words
 from sfcutover.cli.options import FILE
+from sfcutover.config.cutover import Cutover
+from sfcutover.cutover.announcement import (
+    PHASES,
+    Announcement,
+    announced_phase,
+    shown_digest,
+)
 from sfcutover.output.diffs import phase_text
 from sfcutover.output.json import print_document
 
@@ -25,11 +34,13 @@ def command(run: Invocation, out: Path | None, templates: Templates) -> None:
     """Capture the baseline and show every phase with its diff and capacity. Changes nothing.
 
     The plan file binds the baseline and the packages: deploy --plan refuses if the org,
-    cutover.yaml or a template has changed since.
+    cutover.yaml or a template has changed since. The digests are those that a run announces, for
+    approve --expect.
     """
     planner = run.cutover.planner(templates)
-    targets = [_plan_target(run, planner, *found) for found in run.components()]
-    plan = make_plan(planner, targets)
+    found = list(_found(run))
+    targets = [_plan_target(run, planner, each) for each in found]
+    plan = make_plan(planner, targets, _digests(run.cutover, planner, found))
     if out is not None:
         write_plan(plan, out)
         words = ["deploy", "add-new", "--plan", str(out)]
@@ -37,17 +48,53 @@ def command(run: Invocation, out: Path | None, templates: Templates) -> None:
         run.console.note(f"plan written to {out}; next: {run.command_line(*words)}")
     if run.settings.json:
         print_document(plan)
+        return
+    for phase, digest in plan.digests.items():
+        run.console.data(f"{phase}: digest {shown_digest(digest)}")
 
 
-def _plan_target(
-    run: Invocation, planner: Planner, target: str, url: str, live: Snapshot
-) -> PlanTargetDocument:
+@dataclass(frozen=True)
+class _Found:
+    """A target's components, and the org they come from."""
+
+    target: str
+    live: Snapshot
+    instance_url: str
+    organization_id: str
+
+
+def _found(run: Invocation) -> Iterator[_Found]:
+    for target in run.targets:
+        with run.connection(target) as connection:
+            live, url = connection.read(), connection.org.instance_url
+            yield _Found(target.name, live, url, connection.organization_id)
+
+
+def _plan_target(run: Invocation, planner: Planner, found: _Found) -> PlanTargetDocument:
+    target, live = found.target, found.live
     for component in live.carriers:
         check_order(Phase.ADD_NEW, component.allowlist, run.cutover.change)
     phases = planner.plan_all(live)
     if not run.settings.json:
-        run.console.data(f"{target} ({url})")
+        run.console.data(f"{target} ({found.instance_url})")
         run.console.data(f"  live now: {live_phase(live, run.cutover.change)}\n")
         for planned in phases.values():
             run.console.data(phase_text(target, planned) + "\n")
-    return make_target_plan(target, url, live, planner)
+    return make_target_plan(target, found.instance_url, live, planner)
+
+
+def _digests(cutover: Cutover, planner: Planner, found: Sequence[_Found]) -> dict[PhaseName, str]:
+    """What the announcement of each step shows, which an approval covers."""
+    phases = {each.target: planner.plan_all(each.live) for each in found}
+    return {
+        step: Announcement(
+            step=step,
+            parts={
+                each.target: announced_phase(
+                    cutover, planner, each.organization_id, phases[each.target][Phase(step)]
+                )
+                for each in found
+            },
+        ).digest
+        for step in PHASES
+    }

@@ -11,7 +11,7 @@ from sfcutover.cli.context import Invocation, at_terminal, pass_invocation, temp
 from sfcutover.cli.options import traffic_moved_option, yes_option
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.operator import announcement
+from sfcutover.cutover.announcement import Announcement, outline
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED
 from sfcutover.cutover.runcontroller import Permissions, RunController
@@ -190,7 +190,8 @@ def _confirm(invocation: Invocation, pause_before: tuple[str, ...]) -> None:
     cutover = invocation.cutover
     names = [target.name for target in invocation.targets]
     steps = "".join(
-        f"\n  {step + ':':11} {announcement(step, cutover, names)}"
+        f"\n  {step + ':':11} "
+        f"{Announcement(step=step, parts=dict.fromkeys(names, outline(step, cutover))).sentence}"
         for step in ("add-new", "switch", "remove-old")
     )
     invocation.console.data(f"{cutover.name} of {cutover.app}{steps}")

@@ -101,6 +101,9 @@ def plan_from_live(
     return context.planner.plan(phase, live)
 
 
+Plan = Callable[[TargetContext, Connection, Phase, Snapshot], PlannedPhase]
+
+
 @dataclass(frozen=True)
 class DeployOptions:
     """wait: seconds for one deployment. check_only: validate in the org, change nothing.
@@ -114,7 +117,7 @@ class DeployOptions:
     wait: float = 3600.0
     check_only: bool = False
     no_wait: bool = False
-    plan: Callable[[TargetContext, Connection, Phase, Snapshot], PlannedPhase] = plan_from_live
+    plan: Plan = plan_from_live
     gate: Gate | None = None
     traffic_moved: str = ""
     operator: Operator = field(default_factory=Unattended)

@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sfcutover.allowlist.phases import Phase
+from sfcutover.cutover.announcement import (
+    Announced,
+    AsAnnounced,
+    announce,
+    outline,
+    require_same,
+)
 from sfcutover.cutover.baseline import (
     RecordedBaseline,
     SnapshotEvidence,
@@ -13,7 +20,7 @@ from sfcutover.cutover.baseline import (
     take_snapshot,
 )
 from sfcutover.cutover.context import StepContext, TargetContext
-from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy, plan_from_live
+from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, Plan, deploy, plan_from_live
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.operator import AlertEvidence, alert
 from sfcutover.cutover.probe import ProbeDocument, probe_egress
@@ -62,6 +69,7 @@ EVIDENCE: dict[str, type[StepEvidence]] = {
     "switch-back": SwitchEvidence,
     "prove-old": RedeemEvidence,
     "remove-new": DeployEvidence,
+    "announce": Announced,
     "state": StateEvidence,
     "page": AlertEvidence,
     RESTORE: DeployEvidence,
@@ -74,6 +82,7 @@ def execute_step(context: StepContext, arguments: StepArguments) -> StepEvidence
         case "probe":
             return _probe(context)
         case "switch":
+            _require_as_announced(context, arguments)
             return _switch(context, arguments.proofs)
         case "proofs":
             return find_void(context, arguments.proofs)
@@ -93,13 +102,18 @@ def execute_on_target(context: TargetContext, arguments: StepArguments) -> StepE
     match context.step:
         case "snapshot":
             return take_snapshot(context)
+        case "announce":
+            return announce(context, Phase(arguments.step))
         case "add-new":
-            return deploy(context, Phase.ADD_NEW)
+            return deploy(context, Phase.ADD_NEW, DeployOptions(plan=_plan_of(arguments)))
         case "verify-new" | "verify" | "check-new":
+            _require_as_announced(context, arguments)
             return verify(context, "new", arguments.patience)
         case "remove-old":
             gate = ProofGate(arguments.proof)
-            options = DeployOptions(gate=gate, traffic_moved=arguments.traffic_moved)
+            options = DeployOptions(
+                gate=gate, plan=_plan_of(arguments), traffic_moved=arguments.traffic_moved
+            )
             return deploy(context, Phase.REMOVE_OLD, options)
         case "watch":
             return _watch(context)
@@ -170,6 +184,21 @@ def _switch(context: StepContext, proofs: Mapping[str, Evidence]) -> SwitchEvide
     """Traffic moves on no proof from before a list was saved."""
     found = find_void(context, proofs)
     return found if found.void else switch(context, "apply")
+
+
+def _require_as_announced(context: StepContext, arguments: StepArguments) -> None:
+    """Traffic moves to the addresses that were announced, and these are proven first.
+
+    Raises AnnouncementChangedError where cutover.yaml now has others, or another command.
+    """
+    if arguments.announced is not None:
+        require_same("switch", arguments.announced, outline("switch", context.cutover))
+
+
+def _plan_of(arguments: StepArguments) -> Plan:
+    """Where a phase was approved, exactly as it was announced."""
+    announced = arguments.announced
+    return plan_from_live if announced is None else AsAnnounced(announced).plan
 
 
 def _to_baseline(arguments: StepArguments) -> DeployOptions:

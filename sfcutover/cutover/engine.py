@@ -23,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
+from sfcutover.cutover.announcement import Announced, outline
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.dispatch import (
     ACTIONS,
@@ -36,10 +37,17 @@ from sfcutover.cutover.loginsampler import TrafficSampler
 from sfcutover.cutover.operator import notify, wait_for_approval
 from sfcutover.cutover.resources import SHUTDOWN_GUARD, Connections, PreparedRestores, Probes
 from sfcutover.cutover.stepresult import StepResult
-from sfcutover.cutover.steprunner import NO_ARGUMENTS, Flow, StepArguments, StepResults
+from sfcutover.cutover.steprunner import (
+    NO_ARGUMENTS,
+    Approval,
+    Flow,
+    Question,
+    StepArguments,
+    StepResults,
+)
 from sfcutover.cutover.switch import forget_switches
 from sfcutover.cutover.workflow import Workflow
-from sfcutover.errors import SfcutoverError, Text
+from sfcutover.errors import SfcutoverError
 from sfcutover.runs.journal import BufferedJournal
 from sfcutover.runs.processlock import ProcessLock
 from sfcutover.runs.store import (
@@ -311,12 +319,13 @@ class DurableStepRunner:
             for name, handle in handles.items()
         }
 
-    def pause(self, step: str, reason: str, message: str, next_: Text) -> bool:
+    def announce(self, step: str) -> Announced:
+        return Announced.model_validate(DBOS.run_step({"name": "announce"}, _announce, step))
+
+    def pause(self, question: Question) -> Approval:
         self._calls += 1
-        done = DBOS.run_step(
-            {"name": "pause"}, _pause, self.run, step, self._calls, reason, message, next_
-        )
-        return bool(done["approved"])
+        done = DBOS.run_step({"name": "pause"}, _pause, self.run, self._calls, question)
+        return Approval.model_validate(done)
 
     def pauses_before(self, step: str) -> bool:
         return bool(DBOS.run_step({"name": "pauses-before"}, _pauses_before, self.run, step))
@@ -377,10 +386,15 @@ def _execute_action(run: str, action: str, target: str, arguments: Json) -> Json
 
 
 @left_open
-def _pause(run: str, step: str, number: int, reason: str, message: str, next_: Text) -> Json:
+def _announce(step: str) -> Json:
+    return _as_json(outline(step, _engine().cutover))
+
+
+@left_open
+def _pause(run: str, number: int, question: Question) -> Json:
     engine = _engine()
-    context, requests = engine.context(run, step), engine.store.requests(run)
-    return _as_json(wait_for_approval(context, requests, number, reason, message, next_))
+    context, requests = engine.context(run, question.step), engine.store.requests(run)
+    return _as_json(wait_for_approval(context, requests, number, question))
 
 
 @left_open

@@ -5,14 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 
-from sfcutover.allowlist.ranges import IpRange
-from sfcutover.config.cutover import Cutover
 from sfcutover.config.values import secret_variables
 from sfcutover.cutover.context import CancelRequested, StepContext
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import StepEvidence
+from sfcutover.cutover.steprunner import Approval, Question
 from sfcutover.errors import Advice, Command, Text, written
-from sfcutover.runs.store import Requests
+from sfcutover.runs.store import Requests, config_text, fingerprint
 from sfcutover.util.processes import child_environment, run_in_group
 
 NOTIFY_SECONDS = 10.0
@@ -24,15 +23,6 @@ class AlertEvidence(StepEvidence):
 
     message: str
     commands: list[Command]
-
-
-class Approval(StepEvidence):
-    """What the operator said of a pause; who, when and why are empty for a run that is canceled."""
-
-    approved: bool
-    who: str = ""
-    time: float = 0.0
-    note: str | None = None
 
 
 def alert(context: StepContext, message: str, commands: Sequence[Command]) -> AlertEvidence:
@@ -79,55 +69,50 @@ def call_notify(
 
 
 def wait_for_approval(
-    context: StepContext,
-    requests: Requests,
-    number: int,
-    reason: str,
-    message: str,
-    next_: Text,
+    context: StepContext, requests: Requests, number: int, question: Question
 ) -> Approval:
     """Wait, for hours if need be, until the operator approves or cancels.
 
     number: of the pause within the run, so that one that is started again is the same pause.
+    An announcement ends the wait where another cutover.yaml was accepted since.
     """
     earlier = [each for each in context.memory.all("paused") if each.number("pause") == number]
-    seq = earlier[0].seq if earlier else 0
-    if not earlier:
-        with SHUTDOWN_GUARD:
-            seq = context.tell("paused", pause=number, reason=reason, message=message, next=next_)
-            approve = Advice(Command("approve", context.memory.run))
-            notify(context, "paused", message, approve)
+    config = fingerprint(config_text(context.cutover, context.templates))
+    is_current = question.announcement is None or not earlier or earlier[0].text("config") == config
+    seq = earlier[0].seq if earlier else _ask(context, number, question, config)
     while True:
         if (found := requests.approval_of(seq)) is not None:
             context.tell("approved", pause=number, who=found.who, time=found.time, note=found.note)
-            return Approval(approved=True, who=found.who, time=found.time, note=found.note)
+            return Approval(
+                approved=True,
+                who=found.who,
+                time=found.time,
+                note=found.note,
+                pause=number,
+                is_current=is_current,
+            )
+        if not is_current:
+            return Approval(approved=False, pause=number, is_current=False)
         try:
             context.clock.pause(_POLL_SECONDS)
         except CancelRequested:
-            return Approval(approved=False)
+            return Approval(approved=False, pause=number)
 
 
-def announcement(step: str, cutover: Cutover, targets: Sequence[str]) -> str:
-    """What a step of a run is going to do, in words, for the approval. targets: their names."""
-    new, old = _listed(cutover.change.added), _listed(cutover.change.removed)
-    lists = f"the list{'s' if len(targets) > 1 else ''} of {', '.join(targets)}"
-    match step:
-        case "add-new":
-            return f"it puts {new} on {lists}"
-        case "switch":
-            return f"{_moves(cutover)}; traffic then leaves by {_listed(cutover.change.new)}"
-        case "verify":
-            return f"it redeems through each of {_listed(cutover.change.new)}"
-        case "remove-old":
-            return f"it takes {old} off {lists}"
-    raise ValueError(step)
-
-
-def _moves(cutover: Cutover) -> str:
-    if cutover.switch is None or not cutover.switch.apply:
-        return "a person moves the traffic"
-    return f"it runs {shlex.join(cutover.switch.apply)}"
-
-
-def _listed(ranges: Sequence[IpRange]) -> str:
-    return ", ".join(map(str, ranges)) or "nothing"
+def _ask(context: StepContext, number: int, question: Question, config: str) -> int:
+    """Tell the operator; the journal's number of that. config: fingerprint of cutover.yaml."""
+    announced = question.announcement
+    with SHUTDOWN_GUARD:
+        seq = context.tell(
+            "paused",
+            pause=number,
+            reason=question.reason,
+            message=question.message,
+            next=question.next,
+            config=config,
+            digest=announced.digest if announced else None,
+            announcement=announced.model_dump(mode="json") if announced else None,
+        )
+        approve = Advice(Command("approve", context.memory.run))
+        notify(context, "paused", question.message, approve)
+    return seq

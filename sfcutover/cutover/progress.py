@@ -20,7 +20,7 @@ from sfcutover.runs.event import Event
 
 CANCELED = "canceled"
 _ASKS_ONLY = ("pause-before", "switch", "doubt")  # reasons of pauses in which nothing has failed
-_UNDECIDED = ("inconclusive", "later", "person", "user-rule", "doubt")
+_UNDECIDED = ("inconclusive", "later", "person", "user-rule", "doubt", "changed")
 
 
 @dataclass
@@ -72,7 +72,8 @@ class Deployment:
 
 @dataclass
 class Pause:
-    """What the run waits for. seq: of its event, which an approval names."""
+    """What the run waits for. seq: of its event, which an approval names. digest: of what is
+    announced, empty where nothing is."""
 
     seq: int
     step: str
@@ -80,6 +81,7 @@ class Pause:
     reason: str
     message: str
     next: Text
+    digest: str = ""
 
 
 FORWARDS = (
@@ -171,6 +173,8 @@ class RunProgress:
                 self._pause(event)
             case "approved":
                 self._approve(event)
+            case "changes-accepted" if self.pause is not None and self.pause.digest:
+                self.pause = None  # it is announced again
             case "settling" | "watch-begun":
                 self.wakes[_key(event)] = event.number("until")
             case "redeemed":
@@ -242,7 +246,8 @@ class RunProgress:
     def _pause(self, event: Event) -> None:
         reason, message = event.text("reason"), event.text("message")
         next_ = event.advice("next")
-        self.pause = Pause(event.seq, event.step or "", event.time, reason, message, next_)
+        digest = event.text("digest")
+        self.pause = Pause(event.seq, event.step or "", event.time, reason, message, next_, digest)
         if reason == "switch":
             self._start(event)  # the step is what a person does
 

@@ -28,6 +28,7 @@ from sfcutover.cutover.steprunner import (
     RETRY_SECONDS,
     Execute,
     Flow,
+    Question,
     RunResult,
     StepArguments,
     StepFailedError,
@@ -226,13 +227,17 @@ class Rollback:
         old = ", ".join(map(str, self.cutover.change.old))
         if switch is None or switch.manual:
             message = f"move the traffic back to {old}"
-            return self.flow.runner.pause("switch-back", "switch", message, "")
+            return self._ask("switch", message, "")
         while (problem := self.flow.runner.step("switch-back").problem) is not None:
             self.flow.alert(problem.text, _REVERT)
             again = "approve runs the command again"
-            if not self.flow.runner.pause("switch-back", "failed", problem.text, again):
+            if not self._ask("failed", problem.text, again):
                 return False
         return True
+
+    def _ask(self, reason: str, message: str, next_: Text) -> bool:
+        """False if the operator cancels."""
+        return self.flow.runner.pause(Question("switch-back", reason, message, next_)).approved
 
 
 def _refused(proofs: StepResults) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.resources import LEAVING_SECONDS, SHUTDOWN_GUARD
@@ -20,6 +21,7 @@ from sfcutover.runs.store import (
     RunOptions,
     RunStore,
     config_text,
+    cutover_of,
     differences,
     fingerprint,
     fixed,
@@ -127,11 +129,10 @@ class RunController:
                 hint="go on with it, or cancel it, with the version it was begun with",
                 impact=_WAITS,
             )
-        text = self._config
-        changed = differences(run.config, text)
-        lasting = fixed(run.config, text)
-        if lasting or (changed and not self.permissions.accept_changes):
-            raise _another_config(run, self.cutover.where, lasting, changed)
+        self._require_lasting(run)
+        changed = differences(run.config, self._config)
+        if changed and not self.permissions.accept_changes:
+            raise _another_config(run, self.cutover.where, [], changed)
         others = [each for each in self.store.executors.alive(self.cutover.name) if changed]
         if others:
             places = ", ".join(each.place for each in others)
@@ -140,6 +141,25 @@ class RunController:
                 hint="stop these workers first; start them again with the new file",
                 impact=_WAITS,
             )
+
+    def _require_lasting(self, run: Run) -> None:
+        """Raises ConfigError for a change with which the run can't continue: of what its flow is
+        made of, and of addresses that are fixed by now."""
+        changed = differences(run.config, self._config)
+        where = self.cutover.where
+        if lasting := fixed(run.config, self._config):
+            raise _another_config(run, where, lasting, changed)
+        old = [each for each in changed if each.startswith("old[")]
+        new = [each for each in changed if each.startswith("new[")]
+        if not (old or new) or not self.store.journal(run.id).all("step-started", "add-new"):
+            return
+        if old:
+            raise _fixed_addresses(run, where, "old: is fixed once add-new has started", old)
+        if has_moved_traffic(self.store, run):
+            raise _fixed_addresses(run, where, "new: is fixed once traffic has moved", new)
+        before = cutover_of(run.config).change.new
+        if not Allowlist(self.cutover.change.new).covers(before):
+            raise _fixed_addresses(run, where, "new: may only grow once add-new has started", new)
 
     @contextmanager
     def lock(self, role: Role) -> Iterator[ProcessLock]:
@@ -185,7 +205,9 @@ class RunController:
                 hint=Advice("follow it: ", Command("runs", "--follow")),
                 impact=_UNTOUCHED,
             )
-        self.store.accept(run, self._config, options)
+        run = self.store.find(run.id)
+        self._require_lasting(run)  # it may have moved the traffic since it was opened
+        self.store.accept(run, self._config, options, current_actor())
         journal = self.store.journal(run.id)
         said = {"place": lock.place, "by": current_actor()}
         journal.write("run-resumed", None, None, said)
@@ -226,6 +248,27 @@ class RunController:
                 Command("run", "--again"),
             ),
         )
+
+
+def has_moved_traffic(store: RunStore, run: Run) -> bool:
+    """True once the switch command was started, or a person has said that traffic has moved."""
+    journal, requests = store.journal(run.id), store.requests(run.id)
+    if journal.last("switching", "switch") is not None:
+        return True
+    asked = [one for one in journal.all("paused", "switch") if one.text("reason") == "switch"]
+    return any(requests.approval_of(one.seq) is not None for one in asked)
+
+
+def _fixed_addresses(run: Run, where: str, rule: str, changed: list[str]) -> ConfigError:
+    return ConfigError(
+        f"{rule}, and the run {run.id} started with other addresses: {'; '.join(changed)}",
+        where=where,
+        hint=Advice(
+            "restore these lines, and take the change into the next cutover; or end this run: ",
+            Command("cancel", run.id),
+        ),
+        impact=_WAITS,
+    )
 
 
 def _another_config(run: Run, where: str, lasting: list[str], changed: list[str]) -> ConfigError:

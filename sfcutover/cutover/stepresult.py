@@ -20,6 +20,7 @@ from sfcutover.errors import (
     AuthError,
     ConfigError,
     ExternalChangeError,
+    GateError,
     InterruptedRunError,
     NetworkError,
     SfcutoverError,
@@ -31,6 +32,10 @@ from sfcutover.util.document import Document
 from sfcutover.util.secrets import redact
 
 
+class AnnouncementChangedError(GateError):
+    """A step would change something else than what it was announced with."""
+
+
 class ProblemKind(enum.StrEnum):
     """What a problem asks for.
 
@@ -39,6 +44,7 @@ class ProblemKind(enum.StrEnum):
     and no traffic moves for it. inconclusive: unknown; try again, then ask. person: only the
     operator can help (a session, a token, a file). later: it continues in the org; look again.
     doubt: nothing says that customers have left the addresses to be removed; the operator does.
+    changed: it is not what was announced; announce it again.
     """
 
     FAILED = "failed"
@@ -48,12 +54,14 @@ class ProblemKind(enum.StrEnum):
     PERSON = "person"
     LATER = "later"
     DOUBT = "doubt"
+    CHANGED = "changed"
 
 
 _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
     ((BlockedError,), ProblemKind.BLOCKED),
     ((UserRuleError,), ProblemKind.USER_RULE),
     ((UnseenTrafficError,), ProblemKind.DOUBT),
+    ((AnnouncementChangedError,), ProblemKind.CHANGED),
     ((SwitchNotRunError,), ProblemKind.FAILED),
     # Tried for as long as there was time; and live, but what others lost only a person can tell.
     ((StillBusyError, ExternalChangeError), ProblemKind.PERSON),
@@ -69,7 +77,9 @@ _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
 class Problem(Document):
     """An error as the operator reads it, and what it asks for."""
 
-    kind: Literal["failed", "blocked", "user-rule", "inconclusive", "person", "later", "doubt"]
+    kind: Literal[
+        "failed", "blocked", "user-rule", "inconclusive", "person", "later", "doubt", "changed"
+    ]
     message: str
     where: str | None
     tokens: str
@@ -150,3 +160,8 @@ class StepResult(Document):
     @property
     def is_rolled_back(self) -> bool:
         return self.evidence is not None and self.evidence.is_rolled_back
+
+    @property
+    def is_changed(self) -> bool:
+        """True if the step would not have done what was announced, and did nothing."""
+        return self.problem is not None and self.problem.kind == "changed"

@@ -13,8 +13,9 @@ from typing import Protocol
 from pydantic import Field
 
 from sfcutover.allowlist.diff import AllowlistDocument
+from sfcutover.cutover.announcement import Announced, Announcement
 from sfcutover.cutover.evidence import Evidence
-from sfcutover.cutover.stepresult import Problem, StepResult
+from sfcutover.cutover.stepresult import Problem, StepEvidence, StepResult
 from sfcutover.errors import Command, Text
 from sfcutover.util.document import Document
 
@@ -28,20 +29,49 @@ class StepArguments(Document):
 
     patience: seconds (verify-new). proofs: of the new addresses, by target (switch, settle).
     proof: of the new addresses (remove-old). traffic_moved: how it was said that customers have
-    left the addresses to be removed, empty where it was not (remove-old, remove-new). baseline:
-    the lists before the run (remove-new). message, commands: for the operator (page).
+    left the addresses to be removed, empty where it was not (remove-old, remove-new). announced:
+    what the step may change, where that was announced. step: the one to announce. baseline: the
+    lists before the run (remove-new). message, commands: for the operator (page).
     """
 
     patience: float = 0.0
     proofs: dict[str, Evidence] = Field({})
     proof: Evidence | None = None
     traffic_moved: str = ""
+    announced: Announced | None = None
+    step: str = ""
     baseline: list[AllowlistDocument] | None = None
     message: str = ""
     commands: tuple[Command, ...] = ()
 
 
 NO_ARGUMENTS = StepArguments()
+NONE: Mapping[str, StepArguments] = {}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the operator is asked. announcement: where they approve a step."""
+
+    step: str
+    reason: str
+    message: str
+    next: Text
+    announcement: Announcement | None = None
+
+
+class Approval(StepEvidence):
+    """What the operator said of a pause; who, when and why are empty where they did not approve.
+
+    pause: its number. is_current: False where cutover.yaml is another since it was announced.
+    """
+
+    approved: bool
+    who: str = ""
+    time: float = 0.0
+    note: str | None = None
+    pause: int = 0
+    is_current: bool = True
 
 
 class Execute(Protocol):
@@ -61,8 +91,11 @@ class StepRunner(Protocol):
     ) -> StepResults:
         """One action on several targets, in parallel; arguments by target."""
 
-    def pause(self, step: str, reason: str, message: str, next_: Text) -> bool:
-        """Wait for the operator; True if they approved, False if they cancel the run."""
+    def announce(self, step: str) -> Announced:
+        """What a step of the whole run does, as cutover.yaml says it."""
+
+    def pause(self, question: Question) -> Approval:
+        """Wait until the operator approves or cancels, or cutover.yaml is not as announced."""
 
     def pauses_before(self, step: str) -> bool:
         """True if the operator wants to approve this step."""
@@ -99,6 +132,10 @@ class StepFailedError(Exception):
         self.step, self.problem, self.targets = step, problem, tuple(targets)
 
 
+class ChangedError(Exception):
+    """A step would not do what was announced: nothing was done, and it is to be announced again."""
+
+
 class RunCanceledError(Exception):
     """The run is to be canceled: the workflow goes no further."""
 
@@ -107,8 +144,8 @@ class RunCanceledError(Exception):
 class Flow:
     """Steps, and what is made of their results.
 
-    Every method raises StepFailedError where a step failed, and RunCanceledError where the run
-    is to end.
+    Every method raises StepFailedError where a step failed, ChangedError where it would not do what
+    was announced, and RunCanceledError where the run is to end.
     """
 
     runner: StepRunner
@@ -123,26 +160,33 @@ class Flow:
                 return result
             if result.problem.is_failure or name == "probe":
                 raise StepFailedError(name, result.problem)
+            if result.is_changed:
+                raise ChangedError
             self.ask_about(name, {"": result})
 
     def each(
-        self, action: str, names: Sequence[str], arguments: StepArguments = NO_ARGUMENTS
+        self, action: str, names: Sequence[str], arguments: Mapping[str, StepArguments] = NONE
     ) -> StepResults:
-        """An action that must succeed on every target; the results."""
+        """An action that must succeed on every target; the results. arguments: by target."""
         done: dict[str, StepResult] = {}
         waiting = tuple(names)
+        about = next((one.step for one in arguments.values() if one.step), action)
         while waiting:
             self.require_not_canceled()
-            done |= self.retried(action, waiting, dict.fromkeys(waiting, arguments))
+            done |= self.retried(action, waiting, arguments)
             problems = {name: done[name] for name in waiting if not done[name].ok}
             failed = {name: one for name, one in problems.items() if _is_failure(one)}
+            if action == "announce":  # changes nothing, so there is nothing to roll back
+                failed = {}
             if not failed:
                 self.require_completed(*(done[name] for name in waiting))
             if failed or (problems and action == "snapshot"):
                 raise failure(action, failed or problems)
+            if any(one.is_changed for one in problems.values()):
+                raise ChangedError
             waiting = tuple(problems)
             if waiting:
-                self.ask_about(action, problems)
+                self.ask_about(about, problems)
         return done
 
     def retried(
@@ -158,25 +202,23 @@ class Flow:
             results |= self.runner.on_targets(action, again, arguments)
         return results
 
-    def pause_before(self, step: str, does: str) -> bool:
-        """Pause where the operator wants to approve the step; True if they did. does: what the
-        step is going to do."""
+    def pauses_before(self, step: str) -> bool:
+        """True if the operator wants to approve the step."""
         self.require_not_canceled()
-        wanted = self.runner.pauses_before(step)
-        if wanted:
-            self.ask(step, "pause-before", f"the next step is {step}: {does}", "")
-        return wanted
+        return self.runner.pauses_before(step)
 
     def ask_about(self, step: str, results: StepResults) -> None:
         """An unknown result is no failure: nothing is rolled back, the operator decides."""
         name, problem = next((name, one.problem) for name, one in results.items() if one.problem)
         place = f"{name}: " if name else ""
-        self.ask(step, problem.kind, f"{place}{problem.text}", problem.next)
+        self.ask(Question(step, problem.kind, f"{place}{problem.text}", problem.next))
 
-    def ask(self, step: str, reason: str, message: str, next_: Text) -> None:
+    def ask(self, question: Question) -> Approval:
         """Pause for approval. Raises RunCanceledError if the operator cancels instead."""
-        if not self.runner.pause(step, reason, message, next_):
+        answer = self.runner.pause(question)
+        if answer.is_current and not answer.approved:
             raise RunCanceledError
+        return answer
 
     def require_not_canceled(self) -> None:
         if self.runner.is_canceled():

@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from itertools import chain, islice, repeat
 
 from sfcutover.config.cutover import Cutover
+from sfcutover.cutover.announcement import Announced, Announcement
+from sfcutover.cutover.approvals import Approvals, sentences
 from sfcutover.cutover.baseline import StateEvidence
 from sfcutover.cutover.evidence import Evidence
-from sfcutover.cutover.operator import announcement
 from sfcutover.cutover.proofs import SettleEvidence, VoidProofs
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED
 from sfcutover.cutover.rollback import Rollback
-from sfcutover.cutover.stepresult import ProblemKind, StepResult
+from sfcutover.cutover.stepresult import Problem, ProblemKind, StepResult
 from sfcutover.cutover.steprunner import (
+    ChangedError,
     Flow,
     RunCanceledError,
     RunResult,
@@ -33,6 +35,7 @@ from sfcutover.errors import Advice, Command, ExitCode
 from sfcutover.traffic.switch import DRAIN_SECONDS
 
 APPROVED = "the approval of remove-old"
+_PAUSED = "pause-before"
 _SEE_METRICS = (
     "see in the application's own metrics by which addresses customers redeem; approve says that "
     "they have left the old ones"
@@ -50,6 +53,11 @@ class Workflow:
     _moved: bool = field(default=False, init=False)  # traffic may leave by the new addresses
     _snapshots: StepResults = field(default_factory=dict, init=False)
     _proofs: StepResults = field(default_factory=dict, init=False)  # from before the switch
+    _approvals: Approvals = field(init=False)
+    _says_moved: bool = field(default=False, init=False)  # the operator says customers have left
+
+    def __post_init__(self) -> None:
+        self._approvals = Approvals(self.flow)
 
     @property
     def _rollback(self) -> Rollback:
@@ -67,80 +75,100 @@ class Workflow:
             self._prepare()
         except StepFailedError as error:
             return _nothing_changed(error)
-        try:
-            self._add()
-        except StepFailedError as error:
-            return self._rollback.before_the_switch(error, self._snapshots)
-        try:
-            self._switch()
-            proofs = _proofs_in(self._verify())
-        except StepFailedError as error:
-            if not self._moved:
-                return self._rollback.before_the_switch(error, self._snapshots)
-            return self._rollback.to_old(error)
-        return self._remove_in_waves(proofs)
+        while True:  # again where new: grows before the traffic moves
+            moves = self.flow.runner.announce("switch")
+            try:
+                self._add(moves)
+                self._switch(moves)
+                proofs = _proofs_in(self._verify())
+            except ChangedError:
+                continue
+            except StepFailedError as error:
+                if not self._moved:
+                    return self._rollback.before_the_switch(error, self._snapshots)
+                return self._rollback.to_old(error)
+            return self._remove_in_waves(proofs)
 
     def _prepare(self) -> None:
         self.flow.one("probe")
         self._snapshots = self.flow.each("snapshot", self.targets)
 
-    def _add(self) -> None:
-        self._pause_before("add-new")
-        self._add_and_prove()
+    def _add(self, moves: Announced) -> None:
+        """moves: how the traffic is going to move, and to which addresses."""
+        self._approve_if_wanted("add-new")
+        self._add_and_prove(moves)
 
-    def _add_and_prove(self) -> None:
-        self.flow.each("add-new", self.targets)
+    def _approve_if_wanted(self, step: str) -> None:
+        if self.flow.pauses_before(step):
+            self._approvals.ask(step, self.targets, _PAUSED)
+
+    def _add_and_prove(self, moves: Announced) -> None:
+        self._deploy_new(self.targets)
         patience = self.cutover.verify.patience if self.cutover.verify else 0.0
-        arguments = StepArguments(patience=patience)
-        self._proofs = self.flow.each("verify-new", self.targets, arguments)
+        arguments = StepArguments(patience=patience, announced=moves)
+        proving = dict.fromkeys(self.targets, arguments)
+        self._proofs = self.flow.each("verify-new", self.targets, proving)
 
-    def _pause_before(self, step: str, *doubts: str) -> bool:
-        does = announcement(step, self.cutover, self.targets)
-        return self.flow.pause_before(step, "; ".join((does, *doubts)))
+    def _deploy_new(self, names: Sequence[str]) -> None:
+        while True:
+            given = {name: self._approvals.of("add-new", name) for name in names}
+            arguments = {name: StepArguments(announced=one) for name, one in given.items()}
+            try:
+                self.flow.each("add-new", names, arguments)
+                return
+            except ChangedError:
+                self._approvals.void("add-new")
+                self._approvals.ask("add-new", self.targets, _PAUSED)
 
-    def _switch(self) -> None:
-        switch = self.cutover.switch
-        if switch is not None and switch.manual:
-            change = self.cutover.change
-            new = ", ".join(map(str, change.new))
-            self._with_proofs("proofs")
+    def _switch(self, moves: Announced) -> None:
+        """Raises ChangedError where the switch is no longer what moves says: nothing was moved."""
+        announcement = Announcement(step="switch", parts={"": moves})
+        if self.cutover.switch is not None and self.cutover.switch.manual:
+            self._with_proofs("proofs", moves)
             self._moved = True
-            self.flow.ask(
-                "switch", "switch", f"move the traffic of {self.cutover.app} to {new}", ""
-            )
+            new = ", ".join(each.range for each in moves.added)
+            does = f"move the traffic of {self.cutover.app} to {new}"
+            self._approvals.require(announcement, "switch", does)
             return
-        self._pause_before("switch")
-        self._moved = True
-        self._with_proofs("switch")
+        if self.flow.pauses_before("switch"):
+            self._approvals.require(announcement, _PAUSED, "")
+        self._with_proofs("switch", moves)
 
-    def _with_proofs(self, step: str) -> None:
+    def _with_proofs(self, step: str, moves: Announced) -> None:
         """A step for which the proofs must count still: where a list was saved since, its new
         addresses are added and proven again first."""
-        while _is_void(self.flow.one(step, StepArguments(proofs=_proofs_in(self._proofs)))):
-            self._moved = False
-            self._add_and_prove()
+        moved = self._moved  # by a person, perhaps
+        while True:
+            self._moved = moved or step == "switch"
+            arguments = StepArguments(proofs=_proofs_in(self._proofs), announced=moves)
+            try:
+                if not _is_void(self.flow.one(step, arguments)):
+                    return
+            except ChangedError:
+                self._moved = moved
+                self._approvals.void(step)
+                raise
+            self._moved = moved
+            self._add_and_prove(moves)
 
     def _verify(self) -> StepResults:
         """Once more with the new addresses deployed again where one was refused."""
-        self._pause_before("verify")
+        self._approve_if_wanted("verify")
         self.flow.runner.sleep(DRAIN_SECONDS)
         try:
             return self.flow.each("verify", self.targets)
         except StepFailedError as error:
             self.flow.runner.tell("verify-again", message=error.problem.text)
-            self.flow.each("add-new", error.targets)
+            self._deploy_new(error.targets)
             return self.flow.each("verify", self.targets)
 
     def _remove_in_waves(self, proofs: Mapping[str, Evidence]) -> RunResult:
-        said = self._announce_removal(self._settle(proofs))
-        waiting = {
-            name: StepArguments(proof=proof, traffic_moved=said) for name, proof in proofs.items()
-        }
+        self._announce_removal(self._settle(proofs))
         for number, wave in enumerate(waves(self.targets, self.cutover.waves), 1):
             self.flow.require_not_canceled()
             self.flow.runner.tell("wave", number=number, targets=list(wave))
             try:
-                self._remove({name: waiting[name] for name in wave})
+                self._remove(wave, proofs)
             except StepFailedError as error:
                 return self._rollback.after_removal(error)
         return RunResult(
@@ -157,48 +185,59 @@ class Workflow:
         self.flow.require_completed(settled)
         return settled.evidence.doubts if isinstance(settled.evidence, SettleEvidence) else {}
 
-    def _announce_removal(self, doubts: Mapping[str, str]) -> str:
-        """How the operator says that customers have left; empty where that is in no doubt.
+    def _announce_removal(self, doubts: Mapping[str, str]) -> None:
+        """Ask where the operator wants that, and where nothing says that customers have left.
 
         An approval answers the doubt that it shows, so that there is one question.
         """
-        sentences = _sentences(doubts)
-        approved = self._pause_before("remove-old", *sentences)
-        if not doubts:
-            return TRAFFIC_MOVED if self.flow.runner.says_traffic_moved() else ""
-        if approved:
-            return APPROVED
-        if self.flow.runner.says_traffic_moved():
-            message = f"{'; '.join(sentences)}; answered: {TRAFFIC_MOVED}"
+        said = self.flow.runner.says_traffic_moved()
+        if self.flow.pauses_before("remove-old"):
+            self._approvals.ask("remove-old", self.targets, _PAUSED, doubts)
+        elif doubts and said:
+            message = f"{'; '.join(sentences(doubts))}; answered: {TRAFFIC_MOVED}"
             self.flow.runner.tell("traffic-moved", message=message)
-            return TRAFFIC_MOVED
-        self._ask_about_traffic("; ".join(sentences))
-        return APPROVED
+        elif doubts:
+            self._ask_about_traffic(self.targets, doubts)
+        self._says_moved = said
 
-    def _ask_about_traffic(self, doubt: str) -> None:
-        does = announcement("remove-old", self.cutover, self.targets)
-        message = f"the next step is remove-old: {does}; {doubt}"
-        self.flow.ask("remove-old", ProblemKind.DOUBT.value, message, _SEE_METRICS)
+    def _ask_about_traffic(self, names: Sequence[str], doubts: Mapping[str, str]) -> None:
+        reason = ProblemKind.DOUBT.value
+        self._approvals.ask("remove-old", names, reason, doubts, _SEE_METRICS)
 
-    def _remove(self, waiting: dict[str, StepArguments]) -> None:
+    def _removing(self, name: str, proofs: Mapping[str, Evidence]) -> StepArguments:
+        """What a removal is told: the proof, and what the operator has approved and answered."""
+        answered = APPROVED if self._approvals.has_shown_doubt("remove-old", name) else ""
+        return StepArguments(
+            proof=proofs[name],
+            announced=self._approvals.of("remove-old", name),
+            traffic_moved=answered or (TRAFFIC_MOVED if self._says_moved else ""),
+        )
+
+    def _remove(self, wave: Sequence[str], proofs: Mapping[str, Evidence]) -> None:
         """Remove the old addresses from the lists of a wave, and watch each."""
+        waiting, left = tuple(wave), self.targets[self.targets.index(wave[0]) :]
         while waiting:
-            results = self.flow.retried("remove-and-watch", tuple(waiting), waiting)
+            arguments = {name: self._removing(name, proofs) for name in waiting}
+            results = self.flow.retried("remove-and-watch", waiting, arguments)
             if any(map(must_roll_back, results.values())):
                 raise failure("remove-old", _all_but_well(results))
             self.flow.require_completed(*results.values())
-            unseen = {
-                name: one.problem.message
-                for name, one in results.items()
-                if one.problem is not None and one.problem.kind == ProblemKind.DOUBT.value
-            }
-            waiting = {name: waiting[name] for name, one in results.items() if not one.ok}
-            if unseen:
-                self._ask_about_traffic("; ".join(_sentences(unseen)))
-                said = {"traffic_moved": APPROVED}
-                waiting |= {name: waiting[name].model_copy(update=said) for name in unseen}
+            waiting = tuple(name for name, one in results.items() if not one.ok)
+            doubts = {name: one.message for name, one in _of_kind(results, ProblemKind.DOUBT)}
+            if _of_kind(results, ProblemKind.CHANGED):
+                self._ask_again(
+                    [name for name in left if name in waiting or name not in wave], doubts
+                )
+            elif doubts:
+                self._ask_about_traffic(tuple(doubts), doubts)
             elif waiting:
                 self.flow.ask_about("remove-old", {name: results[name] for name in waiting})
+
+    def _ask_again(self, names: Sequence[str], doubts: Mapping[str, str]) -> None:
+        """For these targets, which are all that are left; the approval is void."""
+        shown = {**self._approvals.void("remove-old"), **doubts}
+        still = {name: doubt for name, doubt in shown.items() if name in names}
+        self._approvals.ask("remove-old", names, _PAUSED, still)
 
     def _canceled(self) -> RunResult:
         states = {
@@ -249,16 +288,14 @@ def _proofs_in(results: StepResults) -> dict[str, Evidence]:
     }
 
 
+def _of_kind(results: StepResults, kind: ProblemKind) -> list[tuple[str, Problem]]:
+    """The problems of a kind, by target."""
+    found = ((name, one.problem) for name, one in results.items())
+    return [(name, one) for name, one in found if one is not None and one.kind == kind.value]
+
+
 def _is_void(result: StepResult) -> bool:
     return isinstance(result.evidence, VoidProofs) and bool(result.evidence.void)
-
-
-def _sentences(doubts: Mapping[str, str]) -> list[str]:
-    """Each doubt once, with its targets."""
-    targets: dict[str, list[str]] = {}
-    for name, doubt in doubts.items():
-        targets.setdefault(doubt, []).append(name)
-    return [f"{doubt} ({', '.join(names)})" for doubt, names in targets.items()]
 
 
 def _nothing_changed(error: StepFailedError) -> RunResult:

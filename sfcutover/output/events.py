@@ -24,6 +24,7 @@ from sfcutover.runs.event import Event, EventDocument
 
 _QUIET = {SENDING, "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all
+_ANNOUNCES = "announce"  # the pause says what it found
 _ANNOUNCED = (  # steps that say nothing else for a while
     *("probe", "verify-new", "verify", "restore-old", "check-new", "prove-old", "remove-new"),
 )
@@ -57,6 +58,8 @@ def event_line(event: Event) -> str | None:
 def event_text(event: Event) -> str | None:
     """The same without its time and place."""
     if event.kind in _QUIET or (event.step in _SILENT_STEPS and event.kind != "page"):
+        return None
+    if event.step == _ANNOUNCES and event.kind == "step-ended" and result_of(event).ok:
         return None
     text = _text(event)
     return None if text is None else " ".join(text.splitlines())
@@ -137,6 +140,9 @@ def _of_people(event: Event) -> str:
                 f"WAITS FOR A PERSON ({event.text('reason')}): {event.text('message')}{after}; "
                 f"go on: {approve}; end it: {cancel}"
             )
+        case "changes-accepted":
+            changes = "; ".join(event.texts("changes"))
+            return f"{event.text('by')} accepted changes of cutover.yaml: {changes}"
         case "approved":
             note = f": {event.text('note')}" if event.text("note") else ""
             return f"approved by {event.text('who')}{note}"

@@ -71,7 +71,7 @@ class Requests:
         return None if row is None else Request(**row)
 
 
-WORKFLOW_VERSION = "3"  # of the flow: a run goes on only with the one it was begun with
+WORKFLOW_VERSION = "4"  # of the flow: a run goes on only with the one it was begun with
 ROLLED_BACK = "rolled-back"
 DONE = "done"
 _BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is begun at a time
@@ -209,11 +209,22 @@ class RunStore:
             self.executors.mark_ended(run.owner)
         return bool(self.database.run(lambda c: c.execute(claim)).rowcount)
 
-    def accept(self, run: Run, config: str, options: RunOptions) -> None:
-        """Let the run go on with another cutover.yaml, and with more pauses."""
+    def accept(self, run: Run, config: str, options: RunOptions, by: str) -> None:
+        """Let the run continue with another cutover.yaml, and with more pauses.
+
+        by: who accepts what differs; that is in the journal at once.
+        """
         values = {"config": config, "options": run.options.joined(options).as_text()}
         update = sa.update(RUNS).where(RUNS.c.id == run.id).values(values)
-        self.database.run(lambda c: c.execute(update))
+        changes = differences(run.config, config)
+        event = event_row(run.id, "changes-accepted", None, None, {"changes": changes, "by": by})
+
+        def both(connection: sa.Connection) -> None:
+            connection.execute(update)
+            if changes:
+                connection.execute(sa.insert(JOURNAL).values(event))
+
+        self.database.run(both)
 
     def end(self, run: str, ending: Mapping[str, object]) -> bool:
         """The run has ended, in its row and its journal at once; False if it had before.

@@ -20,13 +20,16 @@ from sfcutover.runs.store import Request
 from sfcutover.util.document import Document
 
 BoundaryKind = Literal["phase", "rollback"]
+Decision = Literal["approved", "canceled", "open", "void"]
 Ends = dict[str, float]  # by target, in seconds since 1970
 _MORE_TITLES = {
+    "announce": "what the next step changes",
     "state": "the lists as they are in the end",
     "page": "a person was alerted",
 }
 _NOTABLE = (
-    *("run-started", "run-resumed", "taken-over", "wave", "verify-again", "note"),
+    *("run-started", "run-resumed", "taken-over", "changes-accepted", "wave", "verify-again"),
+    *("note", "announcement-void"),
     *("deployment-never-received", "rolling-back", "rollback-started", "page", "run-ended"),
     "traffic-moved",
 )
@@ -67,10 +70,12 @@ class ReportEventDocument(Document):
 
 
 class DecisionDocument(Document):
-    """What a person was asked, and answered. decision: open while there is no answer. asked: null
-    for a cancellation, which no question precedes. who: a name that proves nothing by itself."""
+    """What a person was asked, and answered. decision: open while there is no answer, void where
+    the step was no longer what they had approved. asked: null for a cancellation, which no question
+    precedes. who: a name that proves nothing by itself. digest: of what was announced, null where
+    nothing was."""
 
-    decision: Literal["approved", "canceled", "open"]
+    decision: Decision
     step: str | None
     reason: str | None
     message: str
@@ -78,6 +83,7 @@ class DecisionDocument(Document):
     decided: str | None
     who: str | None
     note: str | None
+    digest: str | None
 
 
 class BoundaryDocument(Document):
@@ -143,9 +149,12 @@ class Pause:
 
 
 def pauses(data: RunData) -> list[Pause]:
-    """Every wait, with its approval, which has the same number."""
+    """Every wait, with its approval, which has the same number. One that was announced again before
+    it had an answer is no wait of its own."""
     approvals = {each.number("pause"): each for each in data.all("approved")}
-    return [Pause(each, approvals.get(each.number("pause"))) for each in data.all("paused")]
+    asked = data.all("paused")
+    found = [Pause(each, approvals.get(each.number("pause"))) for each in asked]
+    return [each for each in found if each.approved or each.asked is asked[-1]]
 
 
 def decisions(data: RunData) -> list[DecisionDocument]:
@@ -161,7 +170,9 @@ def _answered(data: RunData, pause: Pause) -> DecisionDocument:
     if (said := pause.approved) is not None:
         note, time = said.text("note") or None, said.number("time") or said.time
         request = Request("approve", None, said.text("who"), note, time)
-        return _decision(pause.asked, "approved", request)
+        void = {each.number("pause") for each in data.all("announcement-void")}
+        is_void = pause.asked.number("pause") in void
+        return _decision(pause.asked, "void" if is_void else "approved", request)
     if data.cancellation is not None:
         return _decision(pause.asked, "canceled", data.cancellation)
     if data.approval is not None:
@@ -169,9 +180,7 @@ def _answered(data: RunData, pause: Pause) -> DecisionDocument:
     return _decision(pause.asked, "open", None)
 
 
-def _decision(
-    asked: Event | None, decision: Literal["approved", "canceled", "open"], said: Request | None
-) -> DecisionDocument:
+def _decision(asked: Event | None, decision: Decision, said: Request | None) -> DecisionDocument:
     return DecisionDocument(
         decision=decision,
         step=asked.step if asked else None,
@@ -181,6 +190,7 @@ def _decision(
         decided=moment_text(said.time) if said else None,
         who=said.who if said else None,
         note=said.note if said else None,
+        digest=(asked.text("digest") or None) if asked else None,
     )
 
 

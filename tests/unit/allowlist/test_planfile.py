@@ -101,7 +101,7 @@ class Desk:
 
     def plan(self) -> PlanDocument:
         target = make_target_plan("packaging", URL, self.live, self.planner)
-        return make_plan(self.planner, [target])
+        return make_plan(self.planner, [target], {"remove-old": "0" * 64})
 
     def write(self) -> None:
         write_plan(self.plan(), self.path)

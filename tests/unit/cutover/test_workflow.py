@@ -10,22 +10,27 @@ import pytest
 import yaml
 
 from sfcutover.config.cutover import Cutover, load_config
+from sfcutover.cutover.announcement import Announced
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.remove import RestoredEvidence
 from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.steprunner import (
     NO_ARGUMENTS,
+    Approval,
     Flow,
+    Question,
     RunResult,
     StepArguments,
     StepResults,
 )
 from sfcutover.cutover.workflow import Workflow
-from sfcutover.errors import Text
 from sfcutover.traffic.switch import DRAIN_SECONDS
 from tests.unit.cutover.stepresults import CANCELED, deployed, problem, verified
 
-GOOD: dict[str, StepResult] = {"verify": verified()}
+ANNOUNCED = StepResult(evidence=Announced(digest="as-planned"))
+OTHERWISE = StepResult(evidence=Announced(digest="otherwise"))
+CHANGED = problem("changed")
+GOOD: dict[str, StepResult] = {"verify": verified(), "announce": ANNOUNCED}
 
 
 @dataclass
@@ -33,12 +38,14 @@ class Recorded:
     """Executes nothing: returns the results of a test, else success, and records.
 
     results: by step, or by step and target, the first, second, ...
-    approves: what the operator says to pauses, in turn; at the end they cancel. waits_before:
-    steps that need an approval.
+    approves: what the operator says to pauses, in turn; at the end they cancel. announced: what
+    the steps of the whole run do, the first, second, ... time. waits_before: steps that need an
+    approval.
     """
 
     results: dict[str, list[StepResult]] = field(default_factory=dict)
-    approves: list[bool] = field(default_factory=list)
+    approves: list[bool | Approval] = field(default_factory=list)
+    announced: dict[str, list[Announced]] = field(default_factory=dict)
     waits_before: tuple[str, ...] = ()
     traffic_moved: bool = False
     cancels_at: Callable[[list[str]], bool] = lambda _: False
@@ -59,9 +66,13 @@ class Recorded:
         self.done.append(f"{action} {' '.join(targets)}")
         return {name: self._result(f"{action} {name}") for name in targets}
 
-    def pause(self, step: str, reason: str, message: str, next_: Text) -> bool:
-        self.pauses.append((step, reason))
-        return self.approves.pop(0) if self.approves else False
+    def announce(self, step: str) -> Announced:
+        return self.announced[step].pop(0) if self.announced.get(step) else Announced(digest=step)
+
+    def pause(self, question: Question) -> Approval:
+        self.pauses.append((question.step, question.reason))
+        said = self.approves.pop(0) if self.approves else False
+        return said if isinstance(said, Approval) else Approval(approved=said)
 
     def pauses_before(self, step: str) -> bool:
         return step in self.waits_before
@@ -76,7 +87,7 @@ class Recorded:
         self.slept.append(seconds)
 
     def tell(self, kind: str, **data: object) -> None:
-        if kind == "rollback-started":
+        if kind in ("rollback-started", "announcement-void"):
             self.done.append(kind)
 
     def _result(self, name: str) -> StepResult:
@@ -322,6 +333,102 @@ def test_a_run_waits_before_the_steps_it_was_told_to(cutover: Cutover, step: str
         f"{each} ".startswith(f"{step} ".replace("remove-old", "remove-and-watch"))
         for each in canceled.done
     )
+
+
+def accepted(*, approved: bool) -> Approval:
+    """The answer to a pause where another cutover.yaml was accepted since it was announced."""
+    return Approval(approved=approved, is_current=False)
+
+
+def test_an_approval_holds_where_the_step_is_still_what_it_showed(cutover: Cutover) -> None:
+    runner = Recorded(approves=[accepted(approved=True)], waits_before=("remove-old",))
+    assert run(runner, cutover).outcome == "done"
+    assert "announcement-void" not in runner.done
+
+
+@pytest.mark.parametrize("step", ["add-new", "remove-old"])
+@pytest.mark.parametrize("approved", [True, False])
+def test_what_was_not_shown_is_announced_and_asked_for(
+    cutover: Cutover, step: str, approved: bool
+) -> None:
+    """Another cutover.yaml is accepted, and approved before or after that."""
+    results = {"announce one": [ANNOUNCED, *[OTHERWISE] * 2]}
+    answers: list[bool | Approval] = [accepted(approved=approved), True]
+    runner = Recorded(results, approves=answers, waits_before=(step,))
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == [(step, "pause-before")] * 2
+    first = runner.done.index(f"{step} {ALL}" if step == "add-new" else "remove-and-watch one")
+    assert runner.done.index("announcement-void") < first
+
+
+@pytest.mark.parametrize(
+    ("step", "action"), [("add-new", "add-new"), ("remove-old", "remove-and-watch")]
+)
+def test_a_step_that_would_do_something_else_is_asked_for_again(
+    cutover: Cutover, step: str, action: str
+) -> None:
+    """The process died between the approval and the step, and another file was accepted."""
+    results = {f"{action} two": [CHANGED], "announce two": [ANNOUNCED, OTHERWISE]}
+    runner = Recorded(results, approves=[True, True], waits_before=(step,))
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == [(step, "pause-before")] * 2
+    assert "rollback-started" not in runner.done
+
+
+def test_a_later_wave_is_asked_for_without_those_that_are_done(cutover: Cutover) -> None:
+    results = {"remove-and-watch two": [CHANGED], "announce two": [ANNOUNCED, OTHERWISE]}
+    runner = Recorded(results, approves=[True, True], waits_before=("remove-old",))
+    run(runner, cutover)
+    asked = [each for each in runner.done if each.startswith("announce ")]
+    assert asked == [f"announce {ALL}", "announce two four"]
+    assert runner.done.count("remove-and-watch one") == 1
+
+
+def test_an_announcement_that_fails_rolls_nothing_back(cutover: Cutover) -> None:
+    runner = Recorded(
+        {"announce one": [problem()]}, approves=[True, True], waits_before=("remove-old",)
+    )
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == [("remove-old", "failed"), ("remove-old", "pause-before")]
+
+
+@pytest.mark.parametrize("found_by", ["verify-new two", "switch"])
+def test_addresses_that_are_added_before_the_switch_are_deployed_and_proven(
+    cutover: Cutover, found_by: str
+) -> None:
+    runner = Recorded({found_by: [CHANGED]})
+    assert run(runner, cutover).outcome == "done"
+    adding = [f"add-new {ALL}", f"verify-new {ALL}"]
+    first = adding if found_by != "switch" else [*adding, "switch"]
+    assert runner.done == [*FORWARDS[:2], *first, *FORWARDS[2:]]
+
+
+def test_a_person_who_moves_traffic_is_asked_again_once_more_addresses_are_added(
+    tmp_path: Path,
+) -> None:
+    cutover = cutover_with(tmp_path, switch={"manual": True})
+    grown = Announced(digest="grown")
+    runner = Recorded(
+        approves=[accepted(approved=False), True],
+        announced={"switch": [Announced(digest="first"), grown, grown]},
+    )
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == [("switch", "switch")] * 2
+    assert runner.done.count(f"verify-new {ALL}") == 2
+
+
+def test_traffic_that_a_person_may_have_moved_goes_back_before_new_addresses_leave(
+    tmp_path: Path,
+) -> None:
+    cutover = cutover_with(tmp_path, switch={"manual": True})
+    runner = Recorded(
+        {"verify-new one": [StepResult(), problem()]},
+        approves=[accepted(approved=False), True],
+        announced={"switch": [Announced(digest="first"), Announced(digest="grown")]},
+    )
+    assert run(runner, cutover).outcome == "rolled-back"
+    assert runner.pauses == [("switch", "switch"), ("switch-back", "switch")]
+    assert f"remove-new {ALL}" not in runner.done
 
 
 def test_a_person_may_be_the_switch(tmp_path: Path) -> None:

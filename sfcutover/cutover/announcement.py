@@ -1,0 +1,254 @@
+"""What a step is announced with, and what its approval covers: one value, named by a digest.
+
+The digest covers what the cutover itself changes: the organization and its components, the
+addresses added and removed, policy values, the switch command, and what makes the packages.
+Entries that others add or remove meanwhile are no part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sfcutover.allowlist.component import Component
+from sfcutover.allowlist.diff import AllowlistDocument, FieldDocument, RangeDocument
+from sfcutover.allowlist.phases import Phase, PhaseName
+from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase, Planner
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.config.cutover import Cutover
+from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.deploy import plan_from_live
+from sfcutover.cutover.sentdeployments import SentDeployments
+from sfcutover.cutover.stepresult import AnnouncementChangedError, StepEvidence
+from sfcutover.errors import Advice, Command
+from sfcutover.salesforce.connection import Connection
+from sfcutover.util.document import Document
+
+PHASES: tuple[PhaseName, ...] = ("add-new", "remove-old")  # the steps of a run that change a list
+_SHOWN = 16  # hexadecimal digits of a digest; --expect takes these, or all
+
+
+class Announced(StepEvidence):
+    """What a step changes on one target, or as a whole where it has none (switch, verify).
+
+    digest: SHA-256 of all but phase and lists. components: paths and ids. added, removed: as
+    cutover.yaml has them. cut: live entries of which a part stays. policies: values that change.
+    made_with: the API version, and the templates by SHA-256. command: of the switch. phase: as
+    planned from the lists, which are those that were live.
+    """
+
+    digest: str = ""
+    organization_id: str | None = None
+    components: tuple[str, ...] = ()
+    added: tuple[RangeDocument, ...] = ()
+    removed: tuple[RangeDocument, ...] = ()
+    cut: tuple[RangeDocument, ...] = ()
+    policies: tuple[FieldDocument, ...] = ()
+    made_with: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    phase: PhaseDocument | None = None
+    lists: tuple[AllowlistDocument, ...] = ()
+
+    def sealed(self) -> Announced:
+        """The same with its digest."""
+        covered = self.model_dump(mode="json", exclude={"digest", "phase", "lists"})
+        return self.model_copy(update={"digest": _sha256(covered)})
+
+
+class Announcement(Document):
+    """What a step is going to change, for the operator to approve.
+
+    parts: by target; of a step of the whole run there is one, without a name. doubts: what nothing
+    has shown, a sentence each.
+    """
+
+    step: str
+    parts: dict[str, Announced]
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, 64 hexadecimal digits. The names of the targets are no part of it."""
+        return _sha256(sorted(each.digest for each in self.parts.values()))
+
+    @property
+    def changes_nothing(self) -> bool:
+        """True where every list is as the step makes it."""
+        phases = [each.phase for each in self.parts.values()]
+        return all(phase is not None and not phase.changed for phase in phases)
+
+    @property
+    def sentence(self) -> str:
+        """What the step does, in words, and what is in doubt."""
+        part = next(iter(self.parts.values()))
+        does = _words(self.step, part, tuple(self.parts))
+        return "; ".join((does, *self._policies(), *self.doubts))
+
+    def _policies(self) -> list[str]:
+        """Each change of a policy with its targets."""
+        found: dict[str, list[str]] = {}
+        for name, part in self.parts.items():
+            for each in part.policies:
+                change = f"{each.name} from {_value(each.before)} to {_value(each.after)}"
+                found.setdefault(change, []).append(name)
+        return [f"it sets {change} on {', '.join(names)}" for change, names in found.items()]
+
+
+def shown_digest(digest: str) -> str:
+    """The digest as it is shown."""
+    return digest[:_SHOWN]
+
+
+def is_digest(given: str, digest: str) -> bool:
+    """True for the digest as it is shown, and for the whole of it."""
+    return bool(digest) and given.lower() in (digest, shown_digest(digest))
+
+
+def outline(step: str, cutover: Cutover) -> Announced:
+    """What a step of a run does as cutover.yaml says it, whatever is live."""
+    change = cutover.change
+    match step:
+        case "add-new":
+            return Announced(added=_documents(change.added))
+        case "remove-old":
+            return Announced(removed=_documents(change.removed))
+        case "switch":
+            command = cutover.switch.apply if cutover.switch else ()
+            return Announced(added=_documents(change.new), command=command).sealed()
+        case "verify":
+            return Announced(added=_documents(change.new)).sealed()
+    raise ValueError(step)
+
+
+def announce(context: TargetContext, phase: Phase) -> Announced:
+    """What a phase changes on a target, as its lists are live. Raises what planning raises."""
+    with context.connection() as connection:
+        planned = plan_from_live(context, connection, phase, connection.read())
+        return announced_phase(
+            context.cutover, context.planner, connection.organization_id, planned
+        )
+
+
+def announced_phase(
+    cutover: Cutover, planner: Planner, organization_id: str | None, planned: PlannedPhase
+) -> Announced:
+    """The same of a phase that is planned already."""
+    found = {
+        "organization_id": organization_id,
+        "components": tuple(map(_identity, planned.start.components)),
+        "cut": _documents(_cut(planned, cutover)),
+        "policies": tuple(field for diff in planned.diffs for field in diff.fields),
+        "made_with": (planner.api_version, *planner.templates.fingerprints),
+        "phase": PhaseDocument.of(planned),
+        "lists": tuple(AllowlistDocument.all_of(planned.start)),
+    }
+    return outline(planned.phase.value, cutover).model_copy(update=found).sealed()
+
+
+@dataclass(frozen=True)
+class AsAnnounced:
+    """Plans a phase from what is live, and only as it was announced."""
+
+    announced: Announced
+
+    def plan(
+        self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
+    ) -> PlannedPhase:
+        """Raises AnnouncementChangedError where it would change something else. What was sent is
+        seen through to its end."""
+        planned = plan_from_live(context, connection, phase, live)
+        sent = phase.removes and SentDeployments(context.memory, context.target.name, phase).ids
+        if planned.changed and not sent:
+            organization_id = connection.organization_id
+            now = announced_phase(context.cutover, context.planner, organization_id, planned)
+            require_same(phase.value, self.announced, now)
+            _note_others(context, self.announced.lists, now.lists)
+        return planned
+
+
+def require_same(step: str, announced: Announced, now: Announced) -> None:
+    """Raise AnnouncementChangedError where a step would not do what it was announced with."""
+    if now.digest != announced.digest:
+        raise AnnouncementChangedError(
+            f"{step} would not change what was announced (digest {shown_digest(announced.digest)}, "
+            f"now {shown_digest(now.digest)})",
+            hint=Advice("see what it changes now: ", Command("plan")),
+            impact="nothing was changed by this step",
+        )
+
+
+def _note_others(
+    context: TargetContext,
+    before: Sequence[AllowlistDocument],
+    now: Sequence[AllowlistDocument],
+) -> None:
+    """Say once which entries others have added or removed since the announcement."""
+    parts = [*_missing(now, before, "added"), *_missing(before, now, "removed")]
+    if not parts:
+        return
+    text = f"since this was announced, others have {', and '.join(parts)}; that stays as it is"
+    told = context.memory.all("note", context.step, context.target.name)
+    if text not in [each.text("text") for each in told]:
+        context.note(text)
+
+
+def _missing(
+    here: Sequence[AllowlistDocument], there: Sequence[AllowlistDocument], word: str
+) -> list[str]:
+    """The entries of these lists that the others lack."""
+    known = {each.path: each.ranges for each in there}
+    found = [
+        f"{entry.range} ({entry.description})" if entry.description else entry.range
+        for each in here
+        for entry in each.ranges
+        if entry not in known.get(each.path, [])
+    ]
+    return [f"{word} {', '.join(found)}"] if found else []
+
+
+def _cut(planned: PlannedPhase, cutover: Cutover) -> list[IpRange]:
+    """Live entries that a removal cuts, as they are wider than the addresses of the cutover."""
+    own = Allowlist(cutover.change.old)
+    return [entry for diff in planned.diffs for entry in diff.removed if not own.covers([entry])]
+
+
+def _identity(component: Component) -> str:
+    listed = component.properties.id if component.properties else "not listed"
+    return f"{component.path} ({listed})"
+
+
+def _documents(ranges: Sequence[IpRange]) -> tuple[RangeDocument, ...]:
+    return tuple(RangeDocument.model_validate(each) for each in ranges)
+
+
+def _words(step: str, part: Announced, targets: Sequence[str]) -> str:
+    added, removed = _listed(part.added), _listed(part.removed)
+    lists = f"the list{'s' if len(targets) > 1 else ''} of {', '.join(targets)}"
+    match step:
+        case "add-new":
+            return f"it puts {added} on {lists}"
+        case "switch":
+            runs = f"it runs {shlex.join(part.command)}"
+            moves = runs if part.command else "a person moves the traffic"
+            return f"{moves}; traffic then leaves by {added}"
+        case "verify":
+            return f"it redeems through each of {added}"
+        case "remove-old":
+            return f"it takes {removed} off {lists}"
+    raise ValueError(step)
+
+
+def _listed(ranges: Sequence[RangeDocument]) -> str:
+    return ", ".join(each.range for each in ranges) or "nothing"
+
+
+def _value(text: str | None) -> str:
+    return "unset" if text is None else text
+
+
+def _sha256(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
