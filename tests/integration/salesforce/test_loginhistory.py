@@ -11,8 +11,8 @@ from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import NetworkError
-from sfcutover.salesforce.loginhistory import SUCCESS
-from tests.integration.cutover.verifying import NEW, OLD, Canaries, put_list
+from sfcutover.salesforce.loginhistory import SUCCESS, LoginHistory
+from tests.integration.cutover.verifying import API, NEW, OLD, Canaries, ShiftedClock, put_list
 
 
 @pytest.fixture
@@ -54,6 +54,28 @@ def test_an_id_that_is_none_gets_into_no_query(canaries: Canaries, begun: dateti
 
 def test_what_is_past_is_not_shown(canaries: Canaries, begun: datetime) -> None:
     assert canaries.history.redemptions(begun + timedelta(minutes=1)) == []
+
+
+def test_more_rows_than_a_page_are_all_read() -> None:
+    clock = ShiftedClock()
+    begun = clock()
+    with Emulator(Scenario(), tls=False, clock=clock) as emulator:
+        canaries = Canaries(emulator)
+        with canaries.egress("old").session() as session:
+            for _ in range(8):
+                clock.shift += timedelta(seconds=1)
+                canaries.redeem(session)
+        rows = LoginHistory(canaries.org, API, page=3).redemptions(begun)
+        canaries.org.close()
+    assert rows is not None
+    assert len({one.id for one in rows}) == len(rows) == 8
+
+
+def test_rows_of_one_second_that_fill_a_page_are_no_answer(
+    canaries: Canaries, begun: datetime
+) -> None:
+    """What is behind them can't be asked for."""
+    assert LoginHistory(canaries.org, API, page=1).redemptions(begun) is None
 
 
 def test_an_org_that_refuses_says_nothing() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.evidence import Evidence
+from sfcutover.cutover.proofs import SettleEvidence, VoidProofs
 from sfcutover.cutover.stepresult import Canceled, Problem, StepEvidence, StepResult
 from sfcutover.cutover.verify import RedeemEvidence, VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
@@ -85,3 +86,14 @@ def watched(outcome: WatchOutcome, *reasons: str) -> StepResult:
     return StepResult(
         evidence=WatchEvidence(outcome=outcome, reasons=list(reasons), rounds=3, counts={})
     )
+
+
+def settled(**doubts: str) -> StepResult:
+    """Settled; by target, why nothing can say that the old addresses are quiet."""
+    return StepResult(evidence=SettleEvidence(until=0.0, doubts=doubts))
+
+
+def void(*targets: str) -> StepResult:
+    """The lists of these targets were saved since they were proven."""
+    reasons = dict.fromkeys(targets, "the live list was saved since")
+    return StepResult(evidence=VoidProofs(void=reasons))

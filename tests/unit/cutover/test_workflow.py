@@ -25,7 +25,14 @@ from sfcutover.cutover.steprunner import (
 )
 from sfcutover.cutover.workflow import Workflow
 from sfcutover.traffic.switch import DRAIN_SECONDS
-from tests.unit.cutover.stepresults import CANCELED, deployed, problem, verified
+from tests.unit.cutover.stepresults import (
+    CANCELED,
+    deployed,
+    problem,
+    settled,
+    verified,
+    void,
+)
 
 ANNOUNCED = StepResult(evidence=Announced(digest="as-planned"))
 OTHERWISE = StepResult(evidence=Announced(digest="otherwise"))
@@ -51,6 +58,8 @@ class Recorded:
     cancels_at: Callable[[list[str]], bool] = lambda _: False
     done: list[str] = field(default_factory=list)
     pauses: list[tuple[str, str]] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    said: dict[str, str] = field(default_factory=dict)  # to each removal, that customers have left
     slept: list[float] = field(default_factory=list)
 
     def step(self, name: str, arguments: StepArguments = NO_ARGUMENTS) -> StepResult:
@@ -64,6 +73,8 @@ class Recorded:
         arguments: Mapping[str, StepArguments] | None = None,
     ) -> StepResults:
         self.done.append(f"{action} {' '.join(targets)}")
+        if action == "remove-and-watch":
+            self.said |= {name: each.traffic_moved for name, each in (arguments or {}).items()}
         return {name: self._result(f"{action} {name}") for name in targets}
 
     def announce(self, step: str) -> Announced:
@@ -71,6 +82,7 @@ class Recorded:
 
     def pause(self, question: Question) -> Approval:
         self.pauses.append((question.step, question.reason))
+        self.questions.append(question.message)
         said = self.approves.pop(0) if self.approves else False
         return said if isinstance(said, Approval) else Approval(approved=said)
 
@@ -468,3 +480,90 @@ def test_waves(tmp_path: Path, sizes: list[int], waves: list[str]) -> None:
     run(runner, cutover_with(tmp_path, waves=sizes))
     removed = [each for each in runner.done if each.startswith("remove-and-watch")]
     assert removed == [f"remove-and-watch {wave}" for wave in waves]
+
+
+# Proofs between the steps
+
+
+def test_traffic_moves_on_no_proof_from_before_a_save(cutover: Cutover) -> None:
+    runner = Recorded({"switch": [void("two")]})
+    assert run(runner, cutover).outcome == "done"
+    start = runner.done.index("switch")
+    again = ["switch", f"add-new {ALL}", f"verify-new {ALL}", "switch", f"verify {ALL}"]
+    assert runner.done[start : start + 5] == again
+
+
+def test_a_person_who_moves_the_traffic_is_asked_on_proofs_that_count(tmp_path: Path) -> None:
+    cutover = cutover_with(tmp_path, switch={"manual": True})
+    runner = Recorded({"proofs": [void("one")]}, approves=[True])
+    assert run(runner, cutover).outcome == "done"
+    start = runner.done.index("proofs")
+    again = ["proofs", f"add-new {ALL}", f"verify-new {ALL}", "proofs", f"verify {ALL}"]
+    assert runner.done[start : start + 5] == again
+    assert runner.pauses == [("switch", "switch")]
+
+
+@pytest.mark.parametrize("step", ["add-new", "verify-new"])
+def test_what_fails_before_traffic_has_moved_moves_none_back(cutover: Cutover, step: str) -> None:
+    runner = Recorded({f"{step} two": [StepResult(), problem()], "switch": [void("two")]})
+    assert run(runner, cutover).outcome == "rolled-back"
+    assert runner.done[-2:] == ["rollback-started", f"remove-new {ALL}"]
+    assert "switch-back" not in runner.done
+
+
+# The question whether customers have left
+
+
+DOUBT = "nothing shows that customers have left the old addresses: the org shows no LoginHistory"
+
+
+def test_where_nothing_is_in_doubt_nothing_is_asked(cutover: Cutover) -> None:
+    runner = Recorded({"settle": [settled()]})
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == []
+    assert set(runner.said.values()) == {""}
+
+
+def test_a_doubt_is_asked_about_once_for_all_targets(cutover: Cutover) -> None:
+    runner = Recorded({"settle": [settled(two=DOUBT, four=DOUBT)]}, approves=[True])
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == [("remove-old", "doubt")]
+    assert f"; {DOUBT} (two, four)" in runner.questions[0]
+    assert runner.said["two"] == runner.said["four"] == "the approval of remove-old"
+    assert runner.said["one"] == runner.said["three"] == ""
+
+
+def test_a_doubt_that_is_not_answered_removes_nothing(cutover: Cutover) -> None:
+    runner = Recorded({"settle": [settled(two=DOUBT)]})
+    assert run(runner, cutover).outcome == "canceled"
+    assert runner.said == {}
+
+
+def test_one_pause_shows_the_doubt_and_answers_it(cutover: Cutover) -> None:
+    runner = Recorded(
+        {"settle": [settled(two=DOUBT)]}, approves=[True], waits_before=("remove-old",)
+    )
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == [("remove-old", "pause-before")]
+    assert f"{DOUBT} (two)" in runner.questions[0]
+    assert runner.said["two"] == "the approval of remove-old"
+
+
+def test_traffic_moved_answers_the_doubt_beforehand(cutover: Cutover) -> None:
+    runner = Recorded({"settle": [settled(two=DOUBT)]}, traffic_moved=True)
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == []
+    assert set(runner.said.values()) == {"--traffic-moved"}
+
+
+def test_a_pause_that_showed_no_doubt_answers_none(cutover: Cutover) -> None:
+    """The doubt arises only where the list is about to be changed."""
+    runner = Recorded(
+        {"remove-and-watch one": [problem("doubt")]},
+        approves=[True, True],
+        waits_before=("remove-old",),
+    )
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == [("remove-old", "pause-before"), ("remove-old", "doubt")]
+    assert runner.said["one"] == "the approval of remove-old"
+    assert runner.said["two"] == ""
