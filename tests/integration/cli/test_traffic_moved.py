@@ -1,0 +1,64 @@
+"""Commands that remove where the org shows no LoginHistory: who says that customers have left."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.cli.conftest import OpenDesk
+from tests.integration.cli.harness import Desk, HeldClock, at_terminal
+from tests.integration.cli.test_case import confirm_add_new, set_up
+from tests.integration.cli.traffic import OLD, RunningClock, keep_token, lists_held, verify_with
+
+SILENCE = "othing shows that customers have left the old addresses: the org shows no LoginHistory"
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return RunningClock()
+
+
+@pytest.fixture
+def silent(open_desk: OpenDesk) -> Desk:
+    """Old and new addresses are on the list of an org that shows no LoginHistory."""
+    desk = open_desk(login_history="unavailable")
+    keep_token(desk)
+    verify_with(desk, settle="0s")
+    assert desk.run("deploy", "add-new", "--yes").code == 0
+    return desk
+
+
+def test_a_yes_answers_the_doubt_that_its_question_shows(silent: Desk) -> None:
+    result = at_terminal(silent, "y\n", "deploy", "remove-old", "--json")
+    assert result.code == 0, result.err
+    assert result.err.count("Deploy remove-old to packaging?") == 1
+    assert SILENCE in result.err
+    clearance = result.json("deploy")["targets"][0]["clearance"]
+    assert clearance.endswith("; answered: confirmed at the terminal")
+
+
+def test_a_no_removes_nothing(silent: Desk) -> None:
+    result = at_terminal(silent, "n\n", "deploy", "remove-old")
+    assert result.code == 9, result.err
+    assert lists_held(silent, *OLD)
+
+
+def test_yes_alone_answers_nothing_at_a_terminal_either(silent: Desk) -> None:
+    at_terminal(silent, "y\n", "deploy", "remove-old", "--yes").refused(5, SILENCE)
+    assert lists_held(silent, *OLD)
+
+
+def test_the_answer_is_recorded(silent: Desk) -> None:
+    result = silent.run("deploy", "remove-old", "--yes", "--traffic-moved", "--json")
+    assert result.code == 0, result.err
+    clearance = result.json("deploy")["targets"][0]["clearance"]
+    assert SILENCE in clearance
+    assert clearance.endswith("; answered: --traffic-moved")
+
+
+def test_a_support_case_asks_for_the_same(open_desk: OpenDesk) -> None:
+    legacy = set_up(open_desk(login_history="unavailable"))
+    confirm_add_new(legacy)
+    legacy.run("case", "remove-old").refused(5, SILENCE)
+    result = legacy.run("case", "remove-old", "--traffic-moved")
+    assert result.code == 0, result.err
+    assert "answered: --traffic-moved" in result.out
