@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Sequence
 
+from sfcutover.config.cutover import Cutover
 from sfcutover.config.values import secret_variables
 from sfcutover.cutover.context import CancelRequested, StepContext
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
