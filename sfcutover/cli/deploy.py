@@ -33,6 +33,7 @@ from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy, plan_from_live
 from sfcutover.cutover.evidence import Evidence, read_evidence
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED, Gate, RemovalPermit, unproven
+from sfcutover.cutover.rollback import restore
 from sfcutover.cutover.supportcase import require_deployable
 from sfcutover.cutover.verify import ProofGate
 from sfcutover.errors import (
@@ -131,6 +132,7 @@ def command(
             operator=Terminal(run, ask=not (yes or dry_run)),
             binding=True,
         ),
+        execute=restore_phase if phase is Phase.RESTORE_OLD else deploy,
     )
     run.begun.cancels = cancel_on_interrupt
     done: list[DeployTargetDocument] = []
@@ -159,6 +161,11 @@ def _on_target(
         message=f"{target.name}: {error.message}",
         impact=f"{error.impact} (on {target.name}; before it: {', '.join(others) or 'no target'})",
     )
+
+
+def restore_phase(context: TargetContext, _phase: Phase, options: DeployOptions) -> DeployEvidence:
+    """Restore-old as every way back deploys it."""
+    return restore(context, options)
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic import Field
+
 from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase, live_phase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.sentdeployments import SentDeployments
 from sfcutover.cutover.stepresult import StepEvidence
+from sfcutover.errors import SfcutoverError
 from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.deployer import UnknownDeploymentError
 
 
 class SnapshotEvidence(StepEvidence):
@@ -28,10 +33,12 @@ class SnapshotEvidence(StepEvidence):
 
 
 class StateEvidence(StepEvidence):
-    """How a list stands. state: which phase it is in, in words. holds_old: all old ranges."""
+    """How a list stands. state: which phase it is in, in words. holds_old: all old ranges.
+    pending: ids of what this run has sent and what has not ended, so that the list may change."""
 
     state: str
     holds_old: bool
+    pending: list[str] = Field(default_factory=list)
     live: list[AllowlistDocument]
 
 
@@ -60,6 +67,14 @@ def take_snapshot(context: TargetContext) -> SnapshotEvidence:
 
 def read_state(context: TargetContext) -> StateEvidence:
     """Which phase the live list is in."""
+    memory, name = context.memory, context.target.name
+    sent = [
+        each
+        for phase in Phase
+        for deployments in [SentDeployments(memory, name, phase)]
+        for each in deployments.ids
+        if each not in deployments.ended
+    ]
     with context.connection() as connection:
         live = connection.read()
         change = context.cutover.change
@@ -67,7 +82,18 @@ def read_state(context: TargetContext) -> StateEvidence:
             state=live_phase(live, change),
             holds_old=all(each.allowlist.covers(change.old) for each in live.carriers),
             live=AllowlistDocument.all_of(live),
+            pending=[each for each in sent if not _has_ended(connection, each)],
         )
+
+
+def _has_ended(connection: Connection, deployment: str) -> bool:
+    """False where the org does not say."""
+    try:
+        return connection.deployer.report(deployment).done
+    except UnknownDeploymentError:
+        return True
+    except SfcutoverError:
+        return False
 
 
 @dataclass(frozen=True)

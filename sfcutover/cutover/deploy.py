@@ -153,6 +153,7 @@ class PhaseDeployment:
     options: DeployOptions
     _permit: RemovalPermit | None = field(default=None, init=False)
     _shown: PlannedPhase | None = field(default=None, init=False)
+    _behind: tuple[str, ...] = field(default=(), init=False)
     _has_answered: bool = field(default=False, init=False)
     _doubt_shown: str | None = field(default=None, init=False)
     _ended: list[DeployResult] = field(default_factory=list, init=False)
@@ -172,13 +173,19 @@ class PhaseDeployment:
         find_earlier(self.observer, self.sent, self.options.wait)
 
     def run(
-        self, *, even_if_unchanged: bool = False, prepared: PlannedPhase | None = None
+        self,
+        *,
+        even_if_unchanged: bool = False,
+        prepared: PlannedPhase | None = None,
+        behind: tuple[str, ...] = (),
     ) -> DeployEvidence:
         """Deploy what is missing, again while the org is busy. Raises what deploy raises.
 
         even_if_unchanged: send it all the same, behind a deployment that may still land.
-        prepared: the phase, computed from what is live still.
+        prepared: the phase, computed from what is live still. behind: ids of deployments that must
+        have ended, too, before the list is read back.
         """
+        self._behind = behind
         ready = [prepared] if prepared else []
 
         def attempt() -> DeployEvidence:
@@ -284,7 +291,7 @@ class PhaseDeployment:
             self.context,
             self.connection,
             planned,
-            RolloutOptions(wait=self.options.wait, check_only=self.options.check_only),
+            RolloutOptions(self.options.wait, self.options.check_only, self._behind),
             self._permit,
         )
         if self.options.no_wait:

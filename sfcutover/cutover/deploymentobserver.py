@@ -33,6 +33,7 @@ class DeploymentObserver:
     context: TargetContext
     connection: Connection
     phase: Phase
+    check_only: bool = False
     on_pending: Callable[[], None] | None = None  # after each look at one that has not ended
     _last: tuple[str, int, int] | None = field(default=None, init=False)
 
@@ -58,6 +59,10 @@ class DeploymentObserver:
 
     def sent(self, deployment_id: str) -> None:
         self.context.tell(SENT, phase=self.phase.value, id=deployment_id)
+
+    def found(self, deployment_id: str) -> None:
+        """It may be another user's, so it is waited for and never canceled."""
+        self.context.tell(SENT, phase=self.phase.value, id=deployment_id, found=True)
 
     def never_received(self) -> None:
         """The org has no such package: there is nothing to look for."""
@@ -115,7 +120,7 @@ def _find_newer(observer: DeploymentObserver, before: str | None, seconds: float
     for identifier in newer or ():
         observer.wait(identifier, seconds)
     if newer:
-        observer.sent(newer[-1])
+        observer.found(newer[-1])
     elif newer is None and observer.phase.removes:
         raise UnknownFateError(
             f"{observer.phase} may have been sent, and the org does not say which deployments it "

@@ -56,10 +56,9 @@ class KeepingRollout:
         """Deploy and read back, and add again what others have lost by it; None after a
         validation. Raises what Rollout.run raises."""
         saves = SaveWatch(self.context, self.connection, self.planned.start, self.planned.after)
-        is_watched = self._phase is not Phase.RESTORE_OLD and not self.options.check_only
-        if is_watched:
-            saves.begin()
-        rollout = self._rollout(self.planned, saves.look if is_watched else None)
+        if self._phase is not Phase.RESTORE_OLD and not self.options.check_only:
+            saves.begin()  # old addresses are restored first of all
+        rollout = self._rollout(self.planned, None if self.options.check_only else saves.look)
         try:
             state = self._known(rollout.run)
         finally:
@@ -78,7 +77,9 @@ class KeepingRollout:
         return SentDeployments(self.context.memory, self.context.target.name, self._phase)
 
     def _rollout(self, planned: PlannedPhase, on_pending: Callable[[], None] | None) -> Rollout:
-        observer = DeploymentObserver(self.context, self.connection, planned.phase, on_pending)
+        observer = DeploymentObserver(
+            self.context, self.connection, planned.phase, self.options.check_only, on_pending
+        )
         return Rollout(
             self.connection,
             planned,
@@ -127,7 +128,8 @@ class KeepingRollout:
         self.changes = [*kept, *found]
 
     def _added(self, saves: SaveWatch) -> Snapshot | None:
-        """The list with what was lost; None where the watch of a removal can't wait for it."""
+        """The list with what was lost; None where what comes next can't wait for it: the watch of
+        a removal, or of restored addresses."""
 
         def attempt() -> Snapshot:
             live = self.connection.read()
@@ -137,7 +139,7 @@ class KeepingRollout:
                 live = state.live if state else live
             return live
 
-        if not self._phase.removes:
+        if self._phase is Phase.ADD_NEW:
             return until_not_busy(attempt, self.options.wait, self.context.clock, self._note_busy)
         whole = self.options
         self.options = replace(whole, wait=min(whole.wait, WATCH_DELAY_SECONDS))

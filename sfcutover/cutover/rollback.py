@@ -36,6 +36,8 @@ from sfcutover.cutover.steprunner import (
 )
 from sfcutover.errors import Advice, Command, ExitCode, SfcutoverError, Text
 from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.deployer import UnknownDeploymentError
+from sfcutover.salesforce.results import DeployState
 
 TRIES_PER_ALERT = 10  # of restoring; then the operator is alerted again
 LARGEST_PAUSE_SECONDS = 60.0  # between two tries
@@ -48,8 +50,9 @@ _TO_BASELINE = Command("rollback", "--to", "baseline")
 def restore(context: TargetContext, options: DeployOptions | None = None) -> DeployEvidence:
     """Deploy restore-old, behind a removal that may still land: an org takes deployments in order.
 
-    What an earlier try has sent is looked for, but does not keep this one from being sent, nor
-    does a database that is away. Raises what deploying raises.
+    A removal of this cutover that is pending is canceled first. The list is read back once both
+    have ended. What an earlier try has sent is looked for, but does not keep this one from being
+    sent, nor does a database that is away. Raises what deploying raises.
     """
     context = context.buffered()
     with SHUTDOWN_GUARD, context.connection() as connection:
@@ -60,9 +63,38 @@ def restore(context: TargetContext, options: DeployOptions | None = None) -> Dep
             deployment.find_earlier()
         except SfcutoverError as error:
             context.note(f"{error}; the old addresses are restored all the same")
-        may_land = _may_a_removal_land(context, connection)
+        canceled = () if deployment.options.check_only else _cancel_removals(deployment)
+        may_land = bool(canceled) or _may_a_removal_land(context, connection)
         prepared = None if may_land else context.restores.of(context.target.name, connection)
-        return deployment.run(even_if_unchanged=may_land, prepared=prepared)
+        return deployment.run(even_if_unchanged=may_land, prepared=prepared, behind=canceled)
+
+
+def _cancel_removals(deployment: PhaseDeployment) -> tuple[str, ...]:
+    """Ask the org to cancel what this cutover has sent to remove old addresses; the ids of what
+    had not ended. Only what the org has certainly taken from this cutover is canceled."""
+    context, deployer = deployment.context, deployment.connection.deployer
+    pending = []
+    for identifier in _removals_sent(context):
+        try:
+            result = deployer.cancel(identifier)
+        except UnknownDeploymentError:
+            continue  # the org has forgotten it: it has ended
+        except SfcutoverError as error:
+            said = f"could not be canceled ({error})"
+        else:
+            if result.done and result.state is not DeployState.CANCELED:
+                continue  # it had ended
+            said = f"is {result.status} after the request to cancel"
+        pending.append(identifier)
+        context.note(f"removal {identifier} {said}")
+    return tuple(pending)
+
+
+def _removals_sent(context: TargetContext) -> list[str]:
+    """The ids that this cutover's memory and its record have, without those that have ended."""
+    name = context.target.name
+    sent = SentDeployments(context.memory, name, Phase.REMOVE_OLD)
+    return [each for each in sent.certain if each not in sent.ended]
 
 
 def restore_despite_signals(
@@ -94,8 +126,8 @@ def restore_until_done(
     while (problem := (restored := execute("restore-old")).problem) is not None:
         if tries % TRIES_PER_ALERT == 0:
             message = (
-                f"the old addresses are not back on the list of {context.target.name}: "
-                f"{problem.text}; customers may be locked out"
+                f"restoring the old addresses on the list of {context.target.name} has not "
+                f"succeeded: {problem.text}; customers may be locked out"
             )
             execute("page", StepArguments(message=message, commands=(_RESTORE, _REVERT)))
         sleep(min(LARGEST_PAUSE_SECONDS, 2.0 ** min(tries, 6)))
@@ -180,7 +212,7 @@ class Rollback:
         where = self._revert() if _refused(proofs) else _no_reason_to_move(proofs)
         return _rolled_back(
             error,
-            f"the old addresses are back on the list of {', '.join(error.targets)}; {where}",
+            f"the old addresses are on the list of {', '.join(error.targets)}; {where}",
             Advice(
                 "find out what failed; ",
                 Command("verify", "--via", "new"),

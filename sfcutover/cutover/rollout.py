@@ -60,6 +60,9 @@ class Observer(Protocol):
     def sent(self, deployment_id: str) -> None:
         """The org has taken the package and given this id."""
 
+    def found(self, deployment_id: str) -> None:
+        """The package's answer was lost; this one is newer, and may be it."""
+
     def progress(self, result: DeployResult) -> None:
         """How the deployment stands."""
 
@@ -69,10 +72,12 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class RolloutOptions:
-    """wait: seconds until the wait for one deployment ends. check_only: validate only."""
+    """wait: seconds until the wait for one deployment ends. check_only: validate only. behind:
+    ids of deployments that must have ended, too, before the list is read back."""
 
     wait: float = 1800.0
     check_only: bool = False
+    behind: tuple[str, ...] = ()
 
 
 @dataclass
@@ -127,7 +132,16 @@ class Rollout:
             return self._recover(error)
         result = self._wait(deployment_id)
         self.deployments.append(result)
+        for each in self.options.behind:
+            self._see_ended(each)
         return result
+
+    def _see_ended(self, deployment_id: str) -> None:
+        """The list is not final before that."""
+        try:
+            self._wait(deployment_id)
+        except OperationFailedError as error:
+            self.observer.note(error.message)  # the org has forgotten it
 
     def _send(self) -> str:
         if not self.options.check_only:
@@ -168,7 +182,7 @@ class Rollout:
         latest = self.connection.deployer.find_latest()
         is_new = latest is not None and latest != self._before
         if latest is not None and is_new:
-            self.observer.sent(latest)
+            self.observer.found(latest)
             result = self._wait(latest)
             if self._read().taken:
                 self.deployments.append(result)

@@ -42,6 +42,12 @@ class SentDeployments:
         return [each.text("id") for each in self._events(SENT)]
 
     @property
+    def certain(self) -> list[str]:
+        """Those that are this cutover's for certain: the org has given the id for its package."""
+        sent = self._events(SENT)
+        return [each.text("id") for each in sent if each.data.get("found") is not True]
+
+    @property
     def standing(self) -> list[str]:
         """Those that took effect, or may: a condition that passes has ended the others, which
         have done nothing."""
@@ -70,14 +76,18 @@ class SentDeployments:
         return bool(self.standing) or self.is_open
 
     @property
-    def may_still_land(self) -> bool:
-        """True unless everything that was sent is known to have ended."""
-        ended = {
+    def ended(self) -> set[str]:
+        """The ids of deployments to the target that are known to have ended."""
+        return {
             each.text("id")
             for each in self.memory.all(PROGRESS, target=self.target)
             if each.data.get("done") is True
         }
-        return self.is_open or not ended.issuperset(self.ids)
+
+    @property
+    def may_still_land(self) -> bool:
+        """True unless everything that was sent is known to have ended."""
+        return self.is_open or not self.ended.issuperset(self.ids)
 
     def _events(self, kind: str) -> list[Event]:
         found = self.memory.all(kind, target=self.target)

@@ -244,7 +244,8 @@ class Workflow:
             name: one.evidence if isinstance(one.evidence, StateEvidence) else None
             for name, one in self.flow.runner.on_targets("state", self.targets).items()
         }
-        known = [f"{name}: {one.state if one else 'unknown'}" for name, one in states.items()]
+        known = [f"{name}: {_standing(one)}" for name, one in states.items()]
+        pending = [each for one in states.values() if one for each in one.pending]
         holds_old = all(one is not None and one.holds_old for one in states.values())
         traffic = "traffic leaves by the new addresses, or is on its way there"
         revert = Command("switch", "--revert")
@@ -252,15 +253,29 @@ class Workflow:
             "canceled",
             ExitCode.INTERRUPTED,
             f"it ended at a safe point; {'; '.join(known)}",
-            "nothing was half done: each list is as said; "
+            ("" if pending else "nothing was half done: ")
+            + "each list is as said; "
             + (traffic if self._moved else "no traffic was moved"),
             Advice(
                 Command("run"),
                 " starts anew from there",
                 *(() if holds_old else ("; ", Command("rollback"), " restores the old addresses")),
                 *(("; ", revert, " moves the traffic back") if self._moved else ()),
+                *(part for each in pending for part in ("; ", Command("deployment", "wait", each))),
             ),
         )
+
+
+def _standing(state: StateEvidence | None) -> str:
+    """How a list stands, and what may still change it."""
+    if state is None:
+        return "unknown"
+    pending = ", ".join(state.pending)
+    return (
+        f"{state.state}; deployment {pending} has not ended and may change it"
+        if pending
+        else state.state
+    )
 
 
 def waves(names: Sequence[str], sizes: Sequence[int]) -> Iterator[tuple[str, ...]]:

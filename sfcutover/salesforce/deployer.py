@@ -50,6 +50,10 @@ class LostAnswerError(NetworkError):
     """A deploy request was sent and its answer lost: the org may have started, or not."""
 
 
+class UnknownDeploymentError(OperationFailedError):
+    """The org knows no deployment of this id: a wrong one, or one that ended long ago."""
+
+
 @dataclass(frozen=True)
 class DeployRequest:
     """A deployment as the org lists it. by: the user's name. completed: by the org's clock."""
@@ -164,12 +168,9 @@ class Deployer:
         return [each for each in found if each.id and not each.check_only]
 
     def is_idle(self) -> bool:
-        """True if the org is known to work on no deployment: it works on one after the other, and
-        the newest is done. Raises NetworkError, and OperationFailedError."""
-        found = self._identifiers(_LATEST_DEPLOYMENT)
-        if found is None:
-            return False
-        return not found or self.report(found[0]).done
+        """True if the org is known to work on no deployment. Raises NetworkError."""
+        found = self.requests()
+        return found is not None and not any(each.is_pending for each in found)
 
     def find_latest(self) -> str | None:
         """The id of the org's newest deployment, or None where the org doesn't say."""
@@ -237,8 +238,8 @@ def _wait_for(deployment_id: str) -> Command:
     return Command("deployment", "wait", deployment_id)
 
 
-def _unknown(deployment_id: str) -> OperationFailedError:
-    return OperationFailedError(
+def _unknown(deployment_id: str) -> UnknownDeploymentError:
+    return UnknownDeploymentError(
         f"the org knows no deployment {deployment_id}",
         hint="check the id and --target; an org keeps deployments for 30 days",
         impact="this command changed nothing in the org",

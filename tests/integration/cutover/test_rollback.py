@@ -24,7 +24,7 @@ from sfcutover.cutover.rollout import Rollout, RolloutOptions
 from sfcutover.cutover.sentdeployments import PROGRESS, SENDING, SENT
 from sfcutover.cutover.verify import ProofGate
 from sfcutover.cutover.watch import watch
-from sfcutover.emulator import Edit
+from sfcutover.emulator import Edit, Fault
 from sfcutover.emulator.lists import Entry
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import LockLostError, NetworkError
@@ -107,29 +107,74 @@ def test_behind_a_removal_that_may_still_land_the_old_addresses_are_sent_though_
     assert here.phases == ["Succeeded"] * sent
 
 
-def test_a_removal_that_lands_late_is_undone(
+def send_removal(context: TargetContext) -> None:
+    """Of which the run has the id, and nothing more."""
+    with context.connection() as connection:
+        planned = context.planner.plan(Phase.REMOVE_OLD, connection.read())
+        Rollout(
+            connection,
+            planned,
+            RolloutOptions(),
+            DeploymentObserver(context, connection, Phase.REMOVE_OLD),
+            permit=RemovalPermit(Phase.REMOVE_OLD, "this test's"),
+        ).start()
+
+
+def test_a_pending_removal_is_canceled_and_the_list_read_once_both_have_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is with the org, which works on it, when its run goes back."""
+    with (
+        world(tmp_path / "world", Scenario(deploy_seconds=1.0, cancel_seconds=1.0)) as here,
+        at_work(here, tmp_path, monkeypatch) as (context, *_),
+    ):
+        deploy(context, Phase.ADD_NEW)
+        send_removal(context)
+        restore(context)
+        assert here.phases == ["Succeeded", "Canceled", "Succeeded"]
+        assert here.live == {*OLD, *NEW}
+        assert all(each.covers(context.cutover.change.old) for each in here.lists)
+        restore(context)  # nothing is pending any more
+        assert len(here.phases) == 3
+
+
+def test_a_removal_that_lands_late_is_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The org does not cancel it."""
     with (
         world(tmp_path / "world", Scenario(deploy_seconds=1.0)) as here,
         at_work(here, tmp_path, monkeypatch) as (context, *_),
     ):
         deploy(context, Phase.ADD_NEW)
-        with context.connection() as connection:
-            planned = context.planner.plan(Phase.REMOVE_OLD, connection.read())
-            Rollout(
-                connection,
-                planned,
-                RolloutOptions(),
-                DeploymentObserver(context, connection, Phase.REMOVE_OLD),
-                permit=RemovalPermit(Phase.REMOVE_OLD, "this test's"),
-            ).start()
+        send_removal(context)
         assert here.live == {*OLD, *NEW}  # it has not landed
+        refusal = {"kind": "refuse", "operation": "cancelDeploy", "code": "INVALID_ID_FIELD"}
+        here.emulator.set_fault(Fault.model_validate(refusal | {"message": "too late"}))
         restore(context)
         assert here.phases == ["Succeeded"] * 3
         assert here.live == {*OLD, *NEW}
         assert any(not each.covers(context.cutover.change.old) for each in here.lists)
+
+
+def test_what_may_be_another_users_is_not_canceled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        world(tmp_path / "world", Scenario(deploy_seconds=0.2)) as here,
+        at_work(here, tmp_path, monkeypatch) as (context, *_),
+    ):
+        deploy(context, Phase.ADD_NEW)
+        here.emulator.set_edit(Edit(add=(Entry(range="192.0.2.99"),), by="deploy", seconds=1.0))
+        with context.connection() as connection:
+            observer = DeploymentObserver(context, connection, Phase.REMOVE_OLD)
+            observer.sending()
+            observer.found(here.emulator.deployments[-1].id)
+        evidence = restore(context)
+        assert set(here.phases) == {"Succeeded"}
+        restored = all(each.restored for each in evidence.external_changes)
+        assert [each.by for each in evidence.external_changes] == ["Casey Colleague"]
+        assert here.emulator.allowlist_history[-1].holds("192.0.2.99") == restored
 
 
 def test_a_removal_of_which_the_org_says_nothing_is_for_a_person(

@@ -73,6 +73,9 @@ class Diary:
     def sent(self, deployment_id: str) -> None:
         self.ids.append(deployment_id)
 
+    def found(self, deployment_id: str) -> None:
+        self.ids.append(deployment_id)
+
     def progress(self, result: DeployResult) -> None:
         self.statuses.append(result.status)
 
