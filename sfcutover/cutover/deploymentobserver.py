@@ -34,7 +34,9 @@ class DeploymentObserver:
     connection: Connection
     phase: Phase
     check_only: bool = False
-    on_pending: Callable[[], None] | None = None  # after each look at one that has not ended
+    on_pending: Callable[[DeployResult], None] | None = (
+        None  # after each look at one that has not ended
+    )
     _last: tuple[str, int, int] | None = field(default=None, init=False)
 
     def stage(self, name: str) -> None:
@@ -83,7 +85,7 @@ class DeploymentObserver:
                 tests=result.tests_total,
             )
         if self.on_pending is not None and not result.done:
-            self.on_pending()
+            self.on_pending(result)
 
     def note(self, text: str) -> None:
         self.context.note(text)

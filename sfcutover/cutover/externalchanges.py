@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
-from sfcutover.allowlist.component import Component
+from sfcutover.allowlist.component import Component, FileProperties
 from sfcutover.allowlist.ranges import IpRange, subtract
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
@@ -56,6 +56,7 @@ class SaveWatch:
     after: Snapshot
     rows: frozenset[str] | None = None
     _seen: list[Snapshot] = field(default_factory=list, init=False)
+    _put_off: FileProperties | None = field(default=None, init=False)
 
     def begin(self) -> None:
         """Before it is checked that the list is still as it was read. Raises nothing."""
@@ -64,16 +65,27 @@ class SaveWatch:
         except SfcutoverError as error:
             self.context.note(f"what others save within one second may not be found: {error}")
 
-    def look(self) -> None:
-        """Read the list if it was saved since it was read last. Raises nothing."""
-        last = self._seen[-1] if self._seen else self.start
+    def look(self, result: DeployResult) -> None:
+        """Read the list if it was saved since it was read last. Raises nothing.
+
+        result: how our deployment stands. What its own user has saved is most likely its end, so
+        that is read only if it has not ended by the next look.
+        """
         try:
-            if self.connection.retriever.modified_since(last) is not None:
-                rows = self._rows()
-                self._seen.append(self.connection.read())
-                self.rows = rows
+            newest = self.connection.retriever.modified_since(self._last)
+            is_ours = newest is not None and newest.modified_by == result.created_by
+            if newest is None or (is_ours and newest != self._put_off):
+                self._put_off = newest
+            else:
+                self._read()
         except SfcutoverError as error:
             self.context.note(f"{error}; looking again")
+
+    def _read(self) -> None:
+        rows, found = self._rows(), self.connection.read()
+        if _lists(found) != _lists(self.after):  # else ours has replaced what was saved by then
+            self._seen.append(found)
+            self.rows = rows
 
     def lost(self, live: Snapshot) -> dict[str, Entries]:
         """By path: entries of others that were seen last, and are not on the list now. The
@@ -108,9 +120,8 @@ class SaveWatch:
 
     @property
     def _states(self) -> list[Snapshot]:
-        """The list as it was read, without that which is our own deployment's."""
-        ours = _lists(self.after)
-        return [self.start, *(each for each in self._seen if _lists(each) != ours)]
+        """The list as it was read, one state after the other, before ours replaced it."""
+        return [self.start, *self._seen]
 
     @property
     def _last(self) -> Snapshot:

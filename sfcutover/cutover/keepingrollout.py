@@ -76,7 +76,9 @@ class KeepingRollout:
     def _sent(self) -> SentDeployments:
         return SentDeployments(self.context.memory, self.context.target.name, self._phase)
 
-    def _rollout(self, planned: PlannedPhase, on_pending: Callable[[], None] | None) -> Rollout:
+    def _rollout(
+        self, planned: PlannedPhase, on_pending: Callable[[DeployResult], None] | None
+    ) -> Rollout:
         observer = DeploymentObserver(
             self.context, self.connection, planned.phase, self.options.check_only, on_pending
         )

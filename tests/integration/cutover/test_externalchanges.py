@@ -40,9 +40,13 @@ MOMENTS: list[dict[str, object]] = [
 ]
 
 
+SLOW = pytest.mark.parametrize("here", [1.5], indirect=True)  # time for a look while it is pending
+
+
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path / "world", Scenario(deploy_seconds=0.6)) as opened:
+def here(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    seconds = getattr(request, "param", 0.6)
+    with world(tmp_path / "world", Scenario(deploy_seconds=seconds)) as opened:
         yield opened
 
 
@@ -87,6 +91,7 @@ def test_whenever_an_entry_is_added_it_is_there_or_reported(
     assert here.live == {*OLD, *NEW}
 
 
+@SLOW
 def test_what_was_restored_is_told_and_no_error(here: World, context: TargetContext) -> None:
     edit(here, PENDING, ADD)
     evidence = deploy(context, Phase.ADD_NEW)
@@ -95,6 +100,7 @@ def test_what_was_restored_is_told_and_no_error(here: World, context: TargetCont
     assert f"{COLLEAGUE} added {ADDED} (billing system)" in said(context)
 
 
+@SLOW
 def test_an_entry_that_a_colleague_removed_while_ours_was_pending_is_not_removed_for_them(
     here: World, context: TargetContext
 ) -> None:
@@ -104,12 +110,14 @@ def test_an_entry_that_a_colleague_removed_while_ours_was_pending_is_not_removed
     assert here.emulator.allowlist_history[-1].holds(OFFICE)
 
 
+@SLOW
 def test_a_description_that_was_replaced_is_reported(here: World, context: TargetContext) -> None:
     edit(here, PENDING, DESCRIBE)
     with pytest.raises(ExternalChangeError, match="office and home"):
         deploy(context, Phase.ADD_NEW)
 
 
+@SLOW
 def test_what_is_added_while_a_removal_is_pending_comes_back(
     here: World, context: TargetContext
 ) -> None:
@@ -132,6 +140,7 @@ def test_a_removal_that_replaced_something_is_done_and_tells_of_it(
     assert COLLEAGUE in said(context)
 
 
+@SLOW
 def test_no_old_address_is_added_again_behind_its_removal(
     here: World, context: TargetContext
 ) -> None:
@@ -143,6 +152,7 @@ def test_no_old_address_is_added_again_behind_its_removal(
     assert "still used" in said(context)
 
 
+@SLOW
 def test_a_removal_does_not_wait_for_an_org_that_can_not_add_it_back(
     here: World, context: TargetContext
 ) -> None:
