@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -105,6 +105,14 @@ def test_traffic_moves_on_no_proof_from_before_the_addresses_came_back(here: Wor
     assert code == 0, out
     switched = datetime.fromtimestamp((here.folder / "switches").stat().st_mtime, UTC)
     assert proven_between(here, added_at(here), switched)
+
+
+def test_redemptions_begin_when_the_second_of_the_last_save_is_over(here: World) -> None:
+    """Where times have whole seconds, a later save in that second would have the same time."""
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    first = here.emulator.redemptions[0].time
+    assert first >= added_at(here).replace(microsecond=0) + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("of", ["query", "retrieve"])
