@@ -44,11 +44,20 @@ class LoginHistory:
         None where the org doesn't say: it refuses, or has more than 50,000 logins since then.
         Raises NetworkError for an org that can't be asked.
         """
+        if user_id is None or not _USER_ID.fullmatch(user_id):
+            return self._matching(f"LoginTime >= {_written(since)}")
+        rows = self._matching(f"LoginTime >= {_written(since)} AND UserId = '{user_id}'")
+        if rows is None:  # users report that only some of its fields can be filtered
+            every = self._matching(f"LoginTime >= {_written(since)}")
+            rows = None if every is None else [each for each in every if each.user_id == user_id]
+        return rows
+
+    def _matching(self, conditions: str) -> list[Login] | None:
         records: dict[str, Mapping[str, object]] = {}
         until = ""
         for _ in range(_PAGES):
             try:
-                found = self.org.query(self._soql(since, until, user_id), self.api_version)
+                found = self.org.query(self._soql(conditions + until), self.api_version)
             except OperationFailedError:
                 return None
             records |= {str(each.get("Id")): each for each in found}
@@ -59,15 +68,11 @@ class LoginHistory:
             until = f" AND LoginTime <= {_written(oldest)}"
         return None
 
-    def _soql(self, since: datetime, until: str, user_id: str | None) -> str:
+    def _soql(self, conditions: str) -> str:
         """Of values that were read as times, and of an id that was checked."""
-        user = ""
-        if user_id is not None and _USER_ID.fullmatch(user_id):
-            user = f" AND UserId = '{user_id}'"
         return (
             "SELECT Id, SourceIp, Status, LoginTime, LoginSubType, UserId "  # noqa: S608
-            f"FROM LoginHistory WHERE LoginTime >= {_written(since)}{until}{user} "
-            f"ORDER BY LoginTime DESC LIMIT {self.page}"
+            f"FROM LoginHistory WHERE {conditions} ORDER BY LoginTime DESC LIMIT {self.page}"
         )
 
 

@@ -48,6 +48,16 @@ def test_only_the_user_asked_for_is_shown(canaries: Canaries, begun: datetime) -
     assert canaries.history.redemptions(begun, "005000000000zzz") == []
 
 
+def test_an_org_that_filters_no_users_is_asked_for_all(canaries: Canaries, begun: datetime) -> None:
+    user = canaries.redeemed[0].user_id
+    fault = Fault(kind="refuse", operation="query", code="INVALID_FIELD")
+    for wanted, count in ((user, 2), ("005000000000zzz", 0)):
+        canaries.emulator.set_fault(fault)
+        rows = canaries.history.redemptions(begun, wanted)
+        assert rows is not None
+        assert len(rows) == count
+
+
 def test_an_id_that_is_none_gets_into_no_query(canaries: Canaries, begun: datetime) -> None:
     assert len(canaries.history.redemptions(begun, "' OR Id != '") or ()) == 2
 
