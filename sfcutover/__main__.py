@@ -131,8 +131,9 @@ def _failed(error: SfcutoverError, arguments: list[str]) -> int:
 
 
 def _interrupted() -> InterruptedRunError:
+    message = f"interrupted by {signals.received()}" if signals.received() else "interrupted"
     return InterruptedRunError(
-        "interrupted", hint="run the same command again when ready", impact=DONE_SO_FAR
+        message, hint="run the same command again when ready", impact=DONE_SO_FAR
     )
 
 

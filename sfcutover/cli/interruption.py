@@ -81,7 +81,8 @@ def interrupted(run: Invocation) -> InterruptedRunError:
         for each in now
         if each.target.name in ending.at_risk and each.holds_old(run.cutover) is not True
     ]
-    begun.unwatched = tuple(each.target.name for each in unwatched)
+    if not ending.others:
+        begun.unwatched = tuple(each.target.name for each in unwatched)
     error = InterruptedRunError(
         "; ".join(_message(ending, now)),
         hint=_next(run, ending, now, unwatched),
@@ -181,7 +182,7 @@ def _off(run: Invocation, unwatched: Sequence[TargetNow]) -> str:
 
 def _watcher(ending: _Ending) -> str:
     if ending.others:
-        return f"{' and '.join(ending.others)} continues the run, and watches"
+        return f"other processes take part in the run, and continue it: {', '.join(ending.others)}"
     return "no process watches: if a new address is refused, its customers are locked out"
 
 
@@ -223,7 +224,7 @@ def _tell(run: Invocation, ending: _Ending, error: InterruptedRunError) -> None:
     words = f"{error.message}; {error.impact}"
     if ending.run:
         _write(run, ending.run, words)
-    if not run.begun.unwatched or ending.others:
+    if not run.begun.unwatched:
         return
     problem = call_notify(
         run.cutover, ending.run, "interrupted", words, error.advice, run.console.note

@@ -68,7 +68,9 @@ def view_for(invocation: Invocation) -> Iterator[View]:
     """JSON lines, a live view at a terminal, or one line an event."""
     settings = invocation.settings
     if settings.json:
-        yield JsonView()
+        lines = JsonView()
+        yield lines
+        lines.require_written()
     elif is_redrawn(settings, os.environ):
         from sfcutover.output.live.view import LiveView
 

@@ -16,7 +16,7 @@ from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.cutover.stepresult import Canceled, StepEvidence
 from sfcutover.cutover.verify import BLOCKED, VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
-from sfcutover.errors import Command
+from sfcutover.errors import Command, OperationFailedError
 from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
 from sfcutover.output.text import PROOFS
@@ -273,12 +273,27 @@ class LineView:
 
 
 class JsonView:
-    """For programs: a document each on stdout, one a line."""
+    """For programs: a document each on stdout, one a line.
+
+    What can't be written ends no run: require_written() raises it at the end.
+    """
 
     whole = False
 
+    def __init__(self) -> None:
+        self._problem: OperationFailedError | None = None
+
     def show(self, event: Event, progress: RunProgress) -> None:
-        print_document(EventDocument.of(event), one_line=True)
+        if self._problem is None:
+            try:
+                print_document(EventDocument.of(event), one_line=True)
+            except OperationFailedError as error:
+                self._problem = error
+
+    def require_written(self) -> None:
+        """Raises OperationFailedError if an event was not written, as on a full disk."""
+        if self._problem is not None:
+            raise self._problem
 
     def tick(self, progress: RunProgress) -> None:
         """Nothing: only events are shown."""

@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario
 from tests.chaos.world import NEW, OLD, World, wait_until, world
+from tests.integration.truth.scene import configure
 from tests.real import postgres
 
 SECONDS = 60.0
@@ -192,3 +193,30 @@ def test_ctrl_c_is_obeyed_while_postgresql_hangs(shared: tuple[World, postgres.P
         out, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 9, out
     assert "no process watches" in out
+
+
+def test_a_worker_that_is_stopped_says_whether_another_one_watches(
+    shared: tuple[World, postgres.Postgres],
+) -> None:
+    here, _ = shared
+    configure(here, watch=WATCH | {"duration": "90s"})
+    run = here.start("run", "--yes")
+    wait_until(lambda: here.live == set(NEW))
+    workers = [here.start("worker") for _ in range(2)]
+    for worker in workers:
+        assert worker.stdout is not None
+        assert "ready" in worker.stdout.readline()
+    run.kill()
+    run.communicate()
+    first, last = workers
+    before = len(here.emulator.redemptions)
+    wait_until(lambda: len(here.emulator.redemptions) > before + 2)  # taken over
+    first.send_signal(signal.SIGTERM)
+    out, _ = first.communicate(timeout=SECONDS)
+    assert first.returncode == 0, out
+    before = len(here.emulator.redemptions)
+    wait_until(lambda: len(here.emulator.redemptions) > before + 2)
+    last.send_signal(signal.SIGTERM)
+    out, _ = last.communicate(timeout=SECONDS)
+    assert last.returncode == 9, out
+    assert "the old addresses are off the list of packaging; no process watches" in out

@@ -1,0 +1,184 @@
+"""How commands end by a signal, beside the ends of a run and a deploy: each says what is true."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sfcutover.emulator import Edit, Fault, Scenario
+from tests.chaos.world import NEW, OLD, ROOT, World, wait_until, world
+from tests.integration.cli.harness import eventually
+from tests.integration.truth.scene import configure
+
+UNTRUE = "nothing was changed in the org"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path / "world", Scenario(deploy_seconds=1.5)) as one:
+        yield one
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    out, _ = process.communicate(timeout=60)
+    return process.returncode, out
+
+
+def asked(here: World, operation: str) -> int:
+    return sum(event["operation"] == operation for event in here.emulator.log)
+
+
+def removed(here: World) -> None:
+    """The old addresses are off the list."""
+    here.emulator.set_edit(
+        Edit.model_validate({"remove": OLD, "add": [{"range": each} for each in NEW]})
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_rollback_that_is_interrupted_before_it_was_sent_is_sent(
+    here: World, number: signal.Signals
+) -> None:
+    removed(here)
+    here.emulator.set_fault(Fault(kind="slow", operation="listMetadata", seconds=30, count=1))
+    process = here.start("rollback", "--yes")
+    eventually(lambda: asked(here, "listMetadata") > 0)
+    process.send_signal(number)
+    code, out = ended(process)
+    assert code == 9, out
+    last = out.rpartition("error:")[2]
+    assert here.emulator.deployments[0].id in last
+    assert "may still land" in last
+    eventually(lambda: here.live == {*OLD, *NEW})
+
+
+def test_a_rollback_that_asks_is_not_sent_by_a_signal(here: World) -> None:
+    removed(here)
+    here.emulator.set_fault(Fault(kind="slow", operation="listMetadata", seconds=30, count=1))
+    process = here.start("rollback")
+    eventually(lambda: asked(here, "listMetadata") > 0)
+    process.send_signal(signal.SIGTERM)
+    code, out = ended(process)
+    assert code == 9, out
+    assert here.phases == []
+    assert "no process watches" in out  # it says so: the old addresses are off
+
+
+def test_a_run_that_restores_finishes_that_first(here: World) -> None:
+    configure(here, watch={"duration": "60s", "interval": "300ms", "failures": 2})
+    process = here.start("run", "--yes")
+    here.wait_for("watch-begun")
+    here.emulator.set_edit(Edit(remove=NEW))
+    here.wait_for("rolling-back")
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        process.send_signal(number)
+    code, out = ended(process)
+    assert code == 9, out
+    assert set(OLD) <= here.live
+    last = out.rpartition("error:")[2]
+    assert UNTRUE not in last
+    assert "no process watches" not in last
+    code, out = here.call("run", "--yes")
+    assert code == 5, out
+
+
+def test_what_the_org_does_not_answer_is_unknown_and_alarms(here: World) -> None:
+    configure(
+        here,
+        watch={"duration": "60s", "interval": "300ms", "failures": 2},
+        notify=["sh", "-c", 'echo "$SFCUTOVER_MESSAGE" >> notified'],
+    )
+    process = here.start("run", "--yes")
+    here.wait_for("watch-begun")
+    here.emulator.set_fault(Fault(kind="slow", operation="listMetadata", seconds=30, count=9))
+    process.send_signal(signal.SIGTERM)
+    code, out = ended(process)
+    assert code == 9, out
+    last = out.rpartition("error:")[2]
+    assert "what is live is unknown" in last
+    assert "the old addresses may be off the list of packaging; no process watches" in last
+    assert "may be off" in (here.folder / "notified").read_text(encoding="utf-8")
+
+
+SLOW_SWITCH = (
+    "import signal, sys, time\n"
+    "def end(*_):\n"
+    "    time.sleep(1); open('told', 'a').write('once\\n'); sys.exit(3)\n"
+    "signal.signal(signal.SIGINT, end)\n"
+    "open('begun', 'w').close(); signal.pause()"
+)
+
+
+def switching(here: World) -> None:
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    argv = [sys.executable, "-c", SLOW_SWITCH]
+    configure(here, switch={"apply": argv, "revert": argv})
+
+
+def ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_further_signals_take_nothing_from_a_switch_command_that_was_told(
+    here: World, ignored: bool
+) -> None:
+    """ignored: sfcutover was started in the background of a script, which ignores SIGINT."""
+    switching(here)
+    process = here.start("switch", before=ignore_interrupts if ignored else None)
+    eventually((here.folder / "begun").exists)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        process.send_signal(number)
+        time.sleep(0.05)
+    code, out = ended(process)
+    assert code == 9, out
+    assert "was told and ended: exit status 3" in out
+    assert (here.folder / "told").read_text(encoding="utf-8") == "once\n"
+
+
+def test_a_wait_for_the_state_database_ends_at_a_signal(here: World) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections, and hangs
+        port = server.getsockname()[1]
+        here.environment["STATE_URL"] = f"postgresql+psycopg://127.0.0.1:{port}/none"
+        process = here.start("run", "--yes")
+        connection, _ = server.accept()
+        with connection:
+            started = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            code, out = ended(process)
+    assert time.monotonic() - started < 10
+    assert code == 9, out
+    assert "interrupted by SIGTERM" in out
+    assert here.phases == []
+
+
+def test_an_output_that_fails_leaves_no_list_unwatched(here: World) -> None:
+    """The run is completed; only then the exit code says that its events were lost."""
+    configure(here, watch={"duration": "3s", "interval": "300ms", "failures": 2})
+    reader, writer = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sfcutover", "run", "--yes", "--json"],
+        cwd=here.folder,
+        env=here.environment | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writer)
+    here.wait_for("watch-begun")
+    os.close(reader)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1, err
+    assert "the output can't be written" in err
+    wait_until(lambda: here.runs()[0]["state"] == "done")

@@ -1,0 +1,69 @@
+"""What is said of a package and of a target at the end, and that nothing is said unread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from sfcutover.cutover.lastwords import SentPackage, sent_by
+from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, PROGRESS, SENDING, SENT
+from sfcutover.runs.event import CommandLog
+
+ADDED = SentPackage("packaging", "add-new", "0Af1")
+
+
+@pytest.mark.parametrize(
+    ("package", "words"),
+    [
+        (ADDED, "deployment 0Af1 (add-new, packaging) was sent, and its status is unknown"),
+        (
+            SentPackage("packaging", "add-new", "0Af1", "InProgress"),
+            "deployment 0Af1 (add-new, packaging) is InProgress",
+        ),
+        (
+            SentPackage("packaging", "", "0Af1", "Canceled", done=True),
+            "deployment 0Af1 (packaging) ended as Canceled",
+        ),
+        (
+            SentPackage("packaging", "", "0Af1", "Canceling", note="was asked to be canceled"),
+            "deployment 0Af1 (packaging) was asked to be canceled, and is Canceling",
+        ),
+        (
+            SentPackage("packaging", "", "0Af1", note="could not be canceled (busy)"),
+            "deployment 0Af1 (packaging) could not be canceled (busy), and its status is unknown",
+        ),
+        (
+            SentPackage("packaging", "remove-old"),
+            "a deployment being sent (remove-old, packaging): it is unknown whether the org has it",
+        ),
+        (
+            SentPackage("packaging", "remove-old", newer=("0Af2",)),
+            "a deployment being sent (remove-old, packaging): it is unknown whether the org has "
+            "it, which has 0Af2 since",
+        ),
+    ],
+)
+def test_the_words_of_a_package(package: SentPackage, words: str) -> None:
+    assert package.words == words
+
+
+def told(*events: tuple[str, Mapping[str, object]]) -> CommandLog:
+    log = CommandLog()
+    for kind, data in events:
+        log.write(kind, None, "packaging", {"phase": "add-new", **data})
+    return log
+
+
+def test_what_was_sent_is_what_the_memory_has_of_it() -> None:
+    sending, sent = (SENDING, {"latest": "0Af0"}), (SENT, {"id": "0Af1"})
+    assert sent_by(told(), "packaging") == []
+    assert sent_by(told(sending, (NEVER_RECEIVED, {})), "packaging") == []
+    assert sent_by(told(sending, sent), "packaging") == [ADDED]
+    assert sent_by(told(sending, sent), "another") == []
+    (being_sent,) = sent_by(told(sending), "packaging")
+    assert (being_sent.id, being_sent.latest) == (None, "0Af0")
+    over = {"id": "0Af1", "status": "Succeeded", "done": True}
+    assert sent_by(told(sending, sent, (PROGRESS, over)), "packaging") == [
+        SentPackage("packaging", "add-new", "0Af1", "Succeeded", done=True)
+    ]
