@@ -11,6 +11,7 @@ from dataclasses import replace
 from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.rollback import restore_until_done
 from sfcutover.cutover.sentdeployments import SentDeployments
 from sfcutover.cutover.stepresult import Problem, StepEvidence, StepResult
@@ -94,6 +95,7 @@ def _watch_problem(context: TargetContext, watched: StepResult) -> Problem | Non
 
 
 def _note_rollback(context: TargetContext, problem: Problem) -> None:
+    SHUTDOWN_GUARD.expect(context.target.name)
     if _rollback_event(context) is None:
         removal = replace(context, step="remove-old")
         removal.tell("rolling-back", reason=problem.text, problem=problem.model_dump(mode="json"))

@@ -114,6 +114,7 @@ class ShutdownGuard:
     def __init__(self) -> None:
         self._count = 0
         self._is_closed = False
+        self._due: set[str] = set()
         self._changed = threading.Condition()
         self._mine = threading.local()  # how deep this thread is in it
 
@@ -142,10 +143,21 @@ class ShutdownGuard:
             self._changed.notify_all()
 
     def __bool__(self) -> bool:
-        return self._count > 0
+        return self._count > 0 or bool(self._due)
+
+    def expect(self, target: str) -> None:
+        """The addresses of a target are about to be restored: that counts from here on."""
+        with self._changed:
+            self._due.add(target)
+
+    def fulfil(self, target: str) -> None:
+        """They are."""
+        with self._changed:
+            self._due.discard(target)
+            self._changed.notify_all()
 
     def close(self, seconds: float) -> None:
-        """Wait until nothing is guarded, at most so many seconds, and let nothing more begin."""
+        """Wait until nothing counts, at most so many seconds, and let nothing more begin."""
         with self._changed:
             self._changed.wait_for(lambda: not self, seconds)
             self._is_closed = True

@@ -123,6 +123,7 @@ def restore_until_done(
     execute: executes a step on the target by its name. sleep: waits, in seconds.
     """
     tries = 0
+    SHUTDOWN_GUARD.expect(context.target.name)
     while (problem := (restored := execute("restore-old")).problem) is not None:
         if tries % TRIES_PER_ALERT == 0:
             message = (
@@ -132,6 +133,7 @@ def restore_until_done(
             execute("page", StepArguments(message=message, commands=(_RESTORE, _REVERT)))
         sleep(min(LARGEST_PAUSE_SECONDS, 2.0 ** min(tries, 6)))
         tries += 1
+    SHUTDOWN_GUARD.fulfil(context.target.name)
     return restored
 
 

@@ -15,6 +15,7 @@ from sfcutover.config.traffic import Watch
 from sfcutover.config.values import secret_variables
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.orgtime import seconds_under_way
+from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.verify import tell_block
 from sfcutover.cutover.watchrounds import watch as watch_rounds
@@ -138,4 +139,5 @@ class _Recorder:
         self._context.tell("watch-round", round=document.model_dump(mode="json"))
 
     def rolling_back(self, reason: str) -> None:
+        SHUTDOWN_GUARD.expect(self._context.target_name or "")
         self._context.tell("rolling-back", reason=reason)
