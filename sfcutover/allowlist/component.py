@@ -93,6 +93,12 @@ class Component:
         changed = [Field.of_text(name, text) for name, text in values.items()]
         return replace(self, fields=_in_schema_order([*kept, *changed]))
 
+    def with_field_of(self, other: Component, name: str) -> Component:
+        """A field as another version of the component has it, or has it not; all others stay."""
+        kept = [each for each in self.fields if each.name != name]
+        taken = [each for each in other.fields if each.name == name]
+        return replace(self, fields=_in_schema_order([*kept, *taken]))
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 of what the component means: the order of its ranges doesn't count."""

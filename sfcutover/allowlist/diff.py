@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -217,7 +218,7 @@ class ReadBack:
 
 
 def read_back(
-    start: Snapshot, wanted: Snapshot, live: Snapshot, set_fields: frozenset[str]
+    start: Snapshot, wanted: Snapshot, live: Snapshot, set_fields: Collection[str]
 ) -> ReadBack:
     """Compare the live components with the wanted ones.
 
@@ -254,7 +255,7 @@ def _mismatch(start: Component, wanted: Component, live: Component) -> Mismatch 
     return None if mismatch == Mismatch(wanted.path) else mismatch
 
 
-def _lost_policy(mismatch: Mismatch, set_fields: frozenset[str]) -> bool:
+def _lost_policy(mismatch: Mismatch, set_fields: Collection[str]) -> bool:
     return any(each.name in set_fields for each in mismatch.fields)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sfcutover.allowlist.ranges import Allowlist, IpRange, PartialOverlapError, subtract
+from sfcutover.allowlist.restoration import restore_entries
 from sfcutover.errors import Advice, Command, ConfigError, DriftError, LimitError, Text
 
 
@@ -24,6 +25,12 @@ class Phase(enum.StrEnum):
     REMOVE_OLD = "remove-old"
     RESTORE_OLD = "restore-old"
     REMOVE_NEW = "remove-new"
+    RESTORE_POLICIES = "restore-policies"
+
+    @property
+    def goes_back(self) -> bool:
+        """True if the phase undoes another one: ranges and policies are never in one package."""
+        return self not in (Phase.ADD_NEW, Phase.REMOVE_OLD)
 
     @property
     def removes(self) -> bool:
@@ -31,7 +38,8 @@ class Phase(enum.StrEnum):
         return self in (Phase.REMOVE_OLD, Phase.REMOVE_NEW)
 
 
-PhaseName = Literal["add-new", "remove-old", "restore-old", "remove-new"]
+PhaseName = Literal["add-new", "remove-old", "restore-old", "remove-new", "restore-policies"]
+LIST_PHASES = (Phase.ADD_NEW, Phase.REMOVE_OLD, Phase.RESTORE_OLD, Phase.REMOVE_NEW)
 Side = Literal["old", "new", "kept", "other"]
 
 
@@ -74,7 +82,7 @@ def apply_phase(
     """The list after the phase, computed from start (the live list, or a baseline).
 
     baseline: the list before anything changed, if known; remove-new then keeps the
-    new addresses that were on it already.
+    new addresses that were on it already, and restore-old takes entries and places from it.
     Raises LimitError for an empty or over-full list, ConfigError for an entry that
     would have to be split.
     """
@@ -82,15 +90,18 @@ def apply_phase(
         case Phase.ADD_NEW:
             result = start.add(change.new)
         case Phase.RESTORE_OLD:
-            result = start.add(_with_descriptions(change.old, baseline))
+            result = restore_entries(start, change.removed, baseline or Allowlist())
+            result = result.add(change.old)
         case Phase.REMOVE_OLD:
             overlap = apply_phase(Phase.ADD_NEW, start, change)
             result = _remove(overlap, subtract(change.old, change.new), change.old, change)
             if result != overlap:  # what is removed must fit again, also after a split
-                apply_phase(Phase.RESTORE_OLD, result, change, start)
+                apply_phase(Phase.RESTORE_OLD, result, change)  # also without a baseline
         case Phase.REMOVE_NEW:
             kept = (*change.old, *(baseline or ()))
             result = _remove(start, subtract(change.new, kept), change.new, change)
+        case Phase.RESTORE_POLICIES:
+            return start  # no list changes
     check_limits(phase, result)
     return result
 
@@ -121,8 +132,8 @@ def check_order(phase: Phase, live: Allowlist, change: Change) -> None:
                 "the old {} not on the live list; without the new ones nothing is left",
                 hint=Advice("restore the old addresses first: ", Command("deploy", "restore-old")),
             )
-        case Phase.RESTORE_OLD:
-            return  # adding is always safe
+        case Phase.RESTORE_OLD | Phase.RESTORE_POLICIES:
+            return  # adding is always safe, and policies are no addresses
 
 
 def notes_on(phase: Phase, live: Allowlist, change: Change) -> list[str]:
@@ -179,15 +190,6 @@ def check_limits(phase: Phase, allowlist: Allowlist) -> None:
             hint="free room first (remove unused entries, or join neighbours into one range), "
             "or move in smaller cutovers",
         )
-
-
-def _with_descriptions(
-    ranges: tuple[IpRange, ...], baseline: Allowlist | None
-) -> tuple[IpRange, ...]:
-    """The baseline's own entries for these ranges where it has them, descriptions and all."""
-    owned = Allowlist(ranges)
-    entries = tuple(entry for entry in baseline or () if owned.covers([entry]))
-    return (*entries, *subtract(ranges, entries))
 
 
 def _named(entry: IpRange) -> str:

@@ -21,6 +21,7 @@ from sfcutover.allowlist.phases import (
     notes_on,
 )
 from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.restoration import restore_policies
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import ConfigError
@@ -31,8 +32,8 @@ from sfcutover.util.document import Document
 class PlannedPhase:
     """What a phase makes of an app's components.
 
-    start: the components it was computed from. after: as they should be. notes: what
-    a person should know, one sentence each.
+    start: the components it was computed from, as far as the package holds them. after: as they
+    should be. notes: what a person should know, one sentence each.
     """
 
     phase: Phase
@@ -45,6 +46,11 @@ class PlannedPhase:
     @property
     def changed(self) -> bool:
         return any(diff.changed for diff in self.diffs)
+
+    @property
+    def changed_fields(self) -> tuple[str, ...]:
+        """The names of the fields that it changes; entries of a list are none."""
+        return tuple(changed.name for diff in self.diffs for changed in diff.fields)
 
 
 @dataclass(frozen=True)
@@ -64,14 +70,23 @@ class Planner:
     notes: tuple[str, ...] = ()
 
     def plan(self, phase: Phase, start: Snapshot, baseline: Snapshot | None = None) -> PlannedPhase:
-        """The phase on top of start: what is live, or a baseline.
+        """A phase of the list on top of start: what is live, or a baseline.
 
-        baseline: the components before anything changed, where known.
+        baseline: the components before anything changed, where known. A way back holds no
+        policies: they follow in a package of their own, see restore_policies.
         Raises what apply_phase raises.
         """
         carriers = tuple(self._apply(phase, component, baseline) for component in start.carriers)
         notes = (*self.notes, *self._notes(phase, start))
         return self._planned(phase, start, carriers, notes)
+
+    def restore_policies(self, live: Snapshot, baseline: Snapshot) -> PlannedPhase:
+        """The policies as they were before this cutover set its own; no list is in the package."""
+        if live.policies is None or baseline.policies is None:
+            return self._package(Phase.RESTORE_POLICIES, Snapshot(()), Snapshot(()), ())
+        restored = restore_policies(live.policies, baseline.policies, self.policies)
+        start, after = Snapshot((), live.policies), Snapshot((), restored.component)
+        return self._package(Phase.RESTORE_POLICIES, start, after, restored.notes)
 
     def repeat(self, planned: PlannedPhase, live: Snapshot) -> PlannedPhase:
         """The phase once more, for a list on which it did not take effect.
@@ -79,8 +94,11 @@ class Planner:
         What the phase wants, on top of what is live now. An entry that others have added
         meanwhile stays.
         """
-        carriers = tuple(_repeated(planned, component) for component in live.carriers)
-        return self._planned(planned.phase, live, carriers, ())
+        start = live.like(planned.start)
+        carriers = tuple(_repeated(planned, component) for component in start.carriers)
+        if planned.phase is Phase.RESTORE_POLICIES:
+            return self._package(planned.phase, start, _repeated_policies(planned, start), ())
+        return self._planned(planned.phase, start, carriers, ())
 
     def extend(
         self, phase: Phase, live: Snapshot, entries: Mapping[str, tuple[IpRange, ...]]
@@ -112,7 +130,14 @@ class Planner:
         carriers: tuple[Component, ...],
         notes: tuple[str, ...],
     ) -> PlannedPhase:
+        if phase.goes_back:
+            return self._package(phase, Snapshot(start.carriers), Snapshot(carriers), notes)
         after = Snapshot(carriers, start.policies and start.policies.with_values(self.policies))
+        return self._package(phase, start, after, notes)
+
+    def _package(
+        self, phase: Phase, start: Snapshot, after: Snapshot, notes: tuple[str, ...]
+    ) -> PlannedPhase:
         diffs = tuple(map(compare, start.components, after.components))
         package = build_package(after.components, self.api_version, self.templates)
         return PlannedPhase(phase, start, after, diffs, package, notes)
@@ -140,6 +165,14 @@ def _repeated(planned: PlannedPhase, live: Component) -> Component:
     wanted = planned.after.same_as(live) or live
     known = Allowlist((*before.allowlist, *wanted.allowlist))
     return live.with_allowlist(wanted.allowlist.add(known.uncovered(live.allowlist)))
+
+
+def _repeated_policies(planned: PlannedPhase, live: Snapshot) -> Snapshot:
+    policies = live.policies
+    for name in planned.changed_fields:
+        if policies and planned.after.policies:
+            policies = policies.with_field_of(planned.after.policies, name)
+    return Snapshot((), policies)
 
 
 def live_phase(live: Snapshot, change: Change) -> str:

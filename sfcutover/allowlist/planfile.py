@@ -9,14 +9,11 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from sfcutover.allowlist.carriers import CARRIERS, OAUTH_POLICIES
-from sfcutover.allowlist.component import Component, parse_component
+from sfcutover.allowlist.baseline import BaselineDocument, baseline_documents, snapshot_of
 from sfcutover.allowlist.diff import RangeDocument
-from sfcutover.allowlist.package import build_package
 from sfcutover.allowlist.phases import Phase, PhaseName
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase, Planner, live_phase
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import (
     Advice,
     Command,
@@ -35,20 +32,13 @@ def _new_plan(path: Path) -> Advice:
     return Advice("make a new plan and have it reviewed: ", command)
 
 
-class BaselineDocument(Document):
-    """A component before anything changed: the file as rendered, and its fingerprint."""
-
-    path: str
-    type: str
-    full_name: str
-    carrier: str | None
-    fingerprint: str
-    xml: str
-
-
 class PlanTargetDocument(Document):
+    """One target. instance_url is noted, organization_id binds the plan; both are null for a plan
+    that was made from files, without an org."""
+
     name: str
-    instance_url: str
+    instance_url: str | None
+    organization_id: str | None
     live: str
     baseline: list[BaselineDocument]
     phases: list[PhaseDocument]
@@ -72,20 +62,24 @@ class PlanDocument(Document):
 
 
 def make_target_plan(
-    name: str, instance_url: str, baseline: Snapshot, planner: Planner
+    name: str,
+    baseline: Snapshot,
+    planner: Planner,
+    *,
+    instance_url: str | None = None,
+    organization_id: str | None = None,
 ) -> PlanTargetDocument:
-    """One target's part of a plan. Raises what Planner.plan_all raises."""
+    """One target's part of a plan; without an org for a baseline from files.
+
+    Raises what Planner.plan_all raises.
+    """
     phases = planner.plan_all(baseline)
-    # The built-in templates add nothing to what the org holds.
-    files = {
-        file.path: file.data.decode()
-        for file in build_package(baseline.components, planner.api_version, Templates()).files
-    }
     return PlanTargetDocument(
         name=name,
         instance_url=instance_url,
+        organization_id=organization_id,
         live=live_phase(baseline, planner.change),
-        baseline=[_baseline_document(each, files[each.path]) for each in baseline.components],
+        baseline=baseline_documents(baseline, planner.api_version),
         phases=[PhaseDocument.of(planned) for planned in phases.values()],
     )
 
@@ -138,8 +132,8 @@ def read_plan(path: Path) -> PlanDocument:
 class TargetPlan:
     """One target's part of a plan file, worked out again and held against what was recorded.
 
-    Raises DriftError if the file doesn't hold the target, belongs to another cutover
-    or org, or if cutover.yaml, the templates or this tool now make other packages.
+    Raises DriftError if the file doesn't hold the target, belongs to another cutover,
+    or if cutover.yaml, the templates or this tool now make other packages.
     """
 
     def __init__(self, plan: PlanDocument, path: Path, name: str, planner: Planner) -> None:
@@ -150,7 +144,7 @@ class TargetPlan:
         if recorded is None:
             raise self._drift(f"the plan has no target {name!r}")
         self._recorded = recorded
-        self.baseline = _baseline(recorded, path)
+        self.baseline = snapshot_of(recorded.baseline, str(path), hint=_new_plan(path))
         self._phases = planner.plan_all(self.baseline)
 
     def planned(self, phase: Phase) -> PlannedPhase:
@@ -166,13 +160,21 @@ class TargetPlan:
             raise self._drift(f"what the plan shows of {phase} is not what its package does")
         return planned
 
-    def check_live(self, planned: PlannedPhase, live: Snapshot, instance_url: str) -> None:
+    @property
+    def organization_id(self) -> str | None:
+        """Of the org that it was made for; None for a plan from files."""
+        return self._recorded.organization_id
+
+    @property
+    def component_ids(self) -> dict[str, str]:
+        """Of the org's components, by path, as far as they are known."""
+        return {each.path: each.id for each in self._recorded.baseline if each.id is not None}
+
+    def check_live(self, planned: PlannedPhase, live: Snapshot) -> None:
         """Raise DriftError unless the org is where the phase starts, or already where it ends."""
-        if instance_url != self._recorded.instance_url:
-            raise self._drift(f"the plan was made for {self._recorded.instance_url}")
         if planned.phase is Phase.RESTORE_OLD:
             return  # restoring addresses is never held up
-        now = live.fingerprints
+        now = live.like(planned.start).fingerprints
         if now in (planned.start.fingerprints, planned.after.fingerprints):
             return
         changed = _changed(planned.start.fingerprints, now)
@@ -186,39 +188,3 @@ def _changed(planned: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return sorted(
         path for path in planned.keys() | now.keys() if planned.get(path) != now.get(path)
     )
-
-
-def _baseline_document(component: Component, xml: str) -> BaselineDocument:
-    return BaselineDocument(
-        path=component.path,
-        type=component.component_type.metadata_type,
-        full_name=component.full_name,
-        carrier=component.carrier.name if component.carrier else None,
-        fingerprint=component.fingerprint,
-        xml=xml,
-    )
-
-
-def _baseline(recorded: PlanTargetDocument, path: Path) -> Snapshot:
-    components = [_component(each, path) for each in recorded.baseline]
-    carriers = tuple(each for each in components if each.carrier is not None)
-    policies = next((each for each in components if each.carrier is None), None)
-    return Snapshot(carriers, policies)
-
-
-def _component(recorded: BaselineDocument, path: Path) -> Component:
-    carrier = CARRIERS.get(recorded.carrier or "")
-    component = parse_component(
-        recorded.xml.encode(),
-        carrier.component_type if carrier else OAUTH_POLICIES,
-        recorded.full_name,
-        carrier=carrier,
-        where=f"{path} {recorded.path}",
-    )
-    if component.fingerprint != recorded.fingerprint:
-        raise ConfigError(
-            f"the baseline of {recorded.path} was edited after the plan was made",
-            where=str(path),
-            hint=_new_plan(path),
-        )
-    return component

@@ -36,6 +36,18 @@ class Snapshot:
         """SHA-256 of each component's meaning, by its path."""
         return {each.path: each.fingerprint for each in self.components}
 
+    @property
+    def ids(self) -> dict[str, str]:
+        """The org's id of each component, by its path, as far as the org lists them."""
+        return {each.path: each.properties.id for each in self.components if each.properties}
+
+    def like(self, other: Snapshot) -> Snapshot:
+        """Only the components that the other snapshot has, too."""
+        paths = {each.path for each in other.components}
+        carriers = tuple(each for each in self.carriers if each.path in paths)
+        policies = self.policies if self.policies and self.policies.path in paths else None
+        return Snapshot(carriers, policies)
+
     def same_as(self, component: Component) -> Component | None:
         """This snapshot's version of a component."""
         return next((each for each in self.components if each.path == component.path), None)

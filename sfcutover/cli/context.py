@@ -12,14 +12,15 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
-from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.phases import LIST_PHASES, Phase
 from sfcutover.allowlist.snapshot import Snapshot, read_baseline
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.interruption import Begun, interrupted
 from sfcutover.cli.options import global_options, settings_of
 from sfcutover.config.cutover import Cutover, Target, load_config
-from sfcutover.cutover.context import CommandControl, StepContext
+from sfcutover.cutover.context import CommandControl, StepContext, bound_by
 from sfcutover.cutover.evidence import Evidence
+from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.resources import Connections, Probes
 from sfcutover.cutover.watchtrigger import RoundDocument
 from sfcutover.errors import (
@@ -58,9 +59,12 @@ class Invocation:
 
     @contextmanager
     def connection(self, target: Target) -> Iterator[Connection]:
-        """The target's org, its sockets closed in the end."""
+        """The target's org, its sockets closed in the end. Raises IdentityError for another org
+        than the one that the cutover is bound to."""
         connection = connect(target, self.cutover)
-        with closing(connection.org):
+        with closing(connection.org), closing(RecordedBaselines(self.cutover)) as baselines:
+            if (record := baselines.find_soon(target.name)) is not None:
+                connection.org.bind(bound_by(record, self.cutover.api_version))
             yield connection
 
     def components(self, files: tuple[Path, ...] = ()) -> Iterator[tuple[str, str, Snapshot]]:
@@ -188,7 +192,7 @@ def written_to(
 
 
 _FOLDER = f"{__name__}.templates"
-PHASE_NAMES = [phase.value for phase in Phase]
+PHASE_NAMES = [phase.value for phase in LIST_PHASES]
 
 phase_argument = click.argument(
     "phase",
@@ -231,7 +235,11 @@ def command_step(
 ) -> Iterator[StepContext]:
     """What a step is given that no run executes; its connections are closed in the end."""
     cutover = invocation.cutover
-    with closing(Connections(cutover)) as connections, ExitStack() as progress:
+    with (
+        closing(Connections(cutover)) as connections,
+        closing(RecordedBaselines(cutover)) as baselines,
+        ExitStack() as progress,
+    ):
         context = StepContext(
             cutover,
             CommandLog(StepView(invocation, progress).show),
@@ -240,6 +248,7 @@ def command_step(
             f"command {cutover.where} {cutover.name}",
             Probes(cutover),
             connections,
+            baselines,
             templates or Templates(),
         )
         invocation.begun.steps.append(context)

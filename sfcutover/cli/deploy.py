@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -30,12 +31,14 @@ from sfcutover.cli.options import (
 )
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy, plan_from_live
+from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy
 from sfcutover.cutover.evidence import Evidence, read_evidence
+from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED, Gate, RemovalPermit, unproven
 from sfcutover.cutover.rollback import restore
 from sfcutover.cutover.supportcase import require_deployable
 from sfcutover.cutover.verify import ProofGate
+from sfcutover.cutover.wayback import Baseline, baseline_for, bind_to, plan_phase
 from sfcutover.errors import (
     Advice,
     Command,
@@ -128,7 +131,8 @@ def command(
             no_wait=no_wait,
             gate=gate,
             traffic_moved=TRAFFIC_MOVED if traffic_moved else "",
-            plan=plan_from_live if plan_file is None else PlanFile(plan_file, binds=True).plan,
+            plan=None if plan_file is None else PlanFile(plan_file).plan,
+            named=None if plan_file is None else PlanFile(plan_file).baseline,
             operator=Terminal(run, ask=not (yes or dry_run)),
             binding=True,
         ),
@@ -136,9 +140,10 @@ def command(
     )
     run.begun.cancels = cancel_on_interrupt
     done: list[DeployTargetDocument] = []
+    removes_new = phase is Phase.REMOVE_NEW and not (dry_run or no_wait)
     for target in run.targets:
         try:
-            done.append(command.deploy(target))
+            done += command.to_baseline(target) if removes_new else [command.deploy(target)]
         except SfcutoverError as error:
             raise _on_target(error, target, done, run) from error
     show_json(run, done)
@@ -192,6 +197,25 @@ class DeployCommand:
         document = self._document(target.name, evidence)
         self.run.console.data(deployed_text(document))
         return document
+
+    def to_baseline(self, target: Target) -> list[DeployTargetDocument]:
+        """Remove the new addresses from one target, then restore the policies that the cutover
+        has changed there."""
+        done = [self.deploy(target)]
+        if self._has_policies(target):
+            options = replace(self.options, plan=None)
+            policies = replace(self, phase=Phase.RESTORE_POLICIES, options=options, execute=deploy)
+            done.append(policies.deploy(target))
+        return done
+
+    def _has_policies(self, target: Target) -> bool:
+        """By the record, which is gone where nothing is left to restore, or by the plan."""
+        cutover = self.run.cutover
+        with closing(RecordedBaselines(cutover)) as baselines:
+            record = baselines.find(target.name)
+        if record is not None:
+            return bool(record.policies)
+        return self.options.named is not None and bool(cutover.policies)
 
     def _document(self, target: str, evidence: DeployEvidence) -> DeployTargetDocument:
         is_started = evidence.outcome == "started"
@@ -250,24 +274,41 @@ class Terminal:
 
 @dataclass(frozen=True)
 class PlanFile:
-    """A plan that was written before. binds: only what it holds may be deployed; otherwise it is
-    used for its baseline alone."""
+    """A plan that was written before."""
 
     path: Path
-    binds: bool
 
     def plan(
         self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
     ) -> PlannedPhase:
-        """Raises ConfigError for a file that is no plan, DriftError where it no longer fits."""
-        planner = context.planner
-        plan = TargetPlan(read_plan(self.path), self.path, context.target.name, planner)
-        if self.binds:
-            planned = plan.planned(phase)
-            plan.check_live(planned, live, connection.org.instance_url)
-            if live.fingerprints == planned.start.fingerprints:
-                return planned
-        return planner.plan(phase, live, plan.baseline)
+        """Exactly what it holds. Raises ConfigError for a file that is no plan, DriftError where
+        it no longer fits, and IdentityError for another org."""
+        plan, baseline = self._read(context), self.baseline(context)
+        bind_to(baseline, connection, live, any_component=phase is Phase.RESTORE_OLD)
+        planned = plan.planned(phase)
+        plan.check_live(planned, live)
+        if phase.goes_back:  # where a baseline was recorded, the two must agree
+            used = baseline_for(context, connection, phase, live, self.baseline)
+            return plan_phase(context, phase, live, used)
+        if live.fingerprints == planned.start.fingerprints:
+            return replace(planned, start=live)  # the same, and it knows who saved it when
+        return plan_phase(context, phase, live, None)
+
+    def baseline(self, context: TargetContext) -> Baseline:
+        """The components before anything changed, as it holds them. Raises as plan does."""
+        cutover, plan = context.cutover, self._read(context)
+        return Baseline(
+            plan.baseline,
+            cutover.change,
+            cutover.policies,
+            knows_new=True,
+            organization_id=plan.organization_id,
+            component_ids=plan.component_ids,
+            origin=f"the plan {self.path}",
+        )
+
+    def _read(self, context: TargetContext) -> TargetPlan:
+        return TargetPlan(read_plan(self.path), self.path, context.target.name, context.planner)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,13 @@ from sfcutover.allowlist.plan import Planner, live_phase
 from sfcutover.allowlist.planfile import PlanTargetDocument, make_plan, make_target_plan, write_plan
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, pass_invocation, templates_option, templates_words
+from sfcutover.cli.context import (
+    Invocation,
+    baseline_option,
+    pass_invocation,
+    templates_option,
+    templates_words,
+)
 from sfcutover.cli.options import FILE
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.announcement import (
@@ -27,20 +33,25 @@ from sfcutover.output.json import print_document
 
 
 @click.command("plan")
+@baseline_option
 @click.option("--out", type=FILE, help="Write the plan here, for deploy --plan.")
 @templates_option
 @pass_invocation
-def command(run: Invocation, out: Path | None, templates: Templates) -> None:
+def command(
+    run: Invocation, baseline_files: tuple[Path, ...], out: Path | None, templates: Templates
+) -> None:
     """Capture the baseline and show every phase with its diff and capacity. Changes nothing.
 
     The plan file binds the baseline and the packages: deploy --plan refuses if the org,
-    cutover.yaml or a template has changed since. The digests are those that a run announces, for
-    approve --expect.
+    cutover.yaml or a template has changed since. It is for the org that was reached; one that is
+    made from --baseline files, which asks no org, is bound to an org by its first deployment. The
+    digests are those that a run announces, for approve --expect.
     """
     planner = run.cutover.planner(templates)
-    found = list(_found(run))
+    found = list(_found(run, baseline_files))
     targets = [_plan_target(run, planner, each) for each in found]
-    plan = make_plan(planner, targets, _digests(run.cutover, planner, found))
+    digests = {} if baseline_files else _digests(run.cutover, planner, found)
+    plan = make_plan(planner, targets, digests)
     if out is not None:
         write_plan(plan, out)
         words = ["deploy", "add-new", "--plan", str(out)]
@@ -55,15 +66,20 @@ def command(run: Invocation, out: Path | None, templates: Templates) -> None:
 
 @dataclass(frozen=True)
 class _Found:
-    """A target's components, and the org they come from."""
+    """A target's components, and the org they come from; of files, none."""
 
     target: str
     live: Snapshot
-    instance_url: str
-    organization_id: str
+    instance_url: str | None = None
+    organization_id: str | None = None
 
 
-def _found(run: Invocation) -> Iterator[_Found]:
+def _found(run: Invocation, files: tuple[Path, ...]) -> Iterator[_Found]:
+    if files and len(run.targets) > 1:
+        raise click.UsageError("--baseline is of one org: name its target with --target.")
+    if files:
+        yield from (_Found(run.targets[0].name, live) for _, _, live in run.components(files))
+        return
     for target in run.targets:
         with run.connection(target) as connection:
             live, url = connection.read(), connection.org.instance_url
@@ -76,11 +92,17 @@ def _plan_target(run: Invocation, planner: Planner, found: _Found) -> PlanTarget
         check_order(Phase.ADD_NEW, component.allowlist, run.cutover.change)
     phases = planner.plan_all(live)
     if not run.settings.json:
-        run.console.data(f"{target} ({found.instance_url})")
+        run.console.data(f"{target} ({found.instance_url or 'from files'})")
         run.console.data(f"  live now: {live_phase(live, run.cutover.change)}\n")
         for planned in phases.values():
             run.console.data(phase_text(target, planned) + "\n")
-    return make_target_plan(target, found.instance_url, live, planner)
+    return make_target_plan(
+        target,
+        live,
+        planner,
+        instance_url=found.instance_url,
+        organization_id=found.organization_id,
+    )
 
 
 def _digests(cutover: Cutover, planner: Planner, found: Sequence[_Found]) -> dict[PhaseName, str]:

@@ -1,4 +1,4 @@
-"""sfcutover rollback: undo the last phase, from the live list and cutover.yaml alone."""
+"""sfcutover rollback: undo the last phase, as the recorded baseline has it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sfcutover.cli.context import Invocation, pass_invocation, templates_option
 from sfcutover.cli.deploy import CommandGate, DeployCommand, PlanFile, Terminal, show_json
 from sfcutover.cli.options import outside_run_option, traffic_moved_option, yes_option
 from sfcutover.config.cutover import Target
-from sfcutover.cutover.deploy import DeployOptions, deploy, plan_from_live
+from sfcutover.cutover.deploy import DeployOptions, deploy
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED
 from sfcutover.cutover.rollback import restore_despite_signals
 from sfcutover.cutover.supportcase import require_self_serve
@@ -39,7 +39,7 @@ WAIT_SECONDS = 1800.0  # for one deployment
     "plan_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Restore the descriptions of the old entries, too, from this plan's baseline.",
+    help="The baseline to return to, where none was recorded here; a recorded one must agree.",
 )
 @traffic_moved_option
 @yes_option
@@ -55,10 +55,11 @@ def command(
     outside_run: bool,
     templates: Templates,
 ) -> None:
-    """Undo the last phase in the only safe order. Needs no state of an earlier run.
+    """Undo the last phase in the only safe order.
 
-    Restores the old addresses at once: adding needs no gate. --to baseline then proves that
-    traffic is back on the old egress, and only after that removes the new addresses.
+    Restores the old addresses at once: adding needs no gate, and waits for no state. --to baseline
+    then proves that traffic is back on the old egress, only after that removes the new addresses
+    that were not on the list before the cutover, and restores the policies last.
     """
     require_self_serve(run.cutover, "rollback")
     if state == "baseline" and not outside_run:
@@ -70,7 +71,7 @@ def command(
         templates,
         DeployOptions(
             wait=WAIT_SECONDS,
-            plan=plan_from_live if plan_file is None else PlanFile(plan_file, binds=False).plan,
+            named=None if plan_file is None else PlanFile(plan_file).baseline,
             operator=operator,
             binding=True,
         ),
@@ -83,7 +84,7 @@ def command(
         said = TRAFFIC_MOVED if traffic_moved else ""
         options = replace(command.options, gate=CommandGate(run), traffic_moved=said)
         remove = replace(command, phase=Phase.REMOVE_NEW, options=options, execute=deploy)
-        done += [remove.deploy(target) for target in run.targets]
+        done += [one for target in run.targets for one in remove.to_baseline(target)]
     else:
         run.console.note(
             f"if traffic is not back on the old egress: {run.command_line('switch', '--revert')}"

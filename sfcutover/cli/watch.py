@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import click
 
-from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, command_step, pass_invocation, templates_option
 from sfcutover.cli.rollback import WAIT_SECONDS, on_every_target
@@ -18,6 +17,7 @@ from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.verify import redeem_once
 from sfcutover.cutover.watch import WatchEvidence, canaries_of, watch
 from sfcutover.cutover.watchtrigger import RoundDocument, WatchDocument, watch_failure
+from sfcutover.cutover.wayback import plan_restore
 from sfcutover.errors import ExitCode, GateError
 from sfcutover.output.json import print_document
 
@@ -70,8 +70,9 @@ def _require_way_back(run: Invocation, context: StepContext) -> None:
         canary.egress("old")
         canary.require_token()
     for target in run.targets:
-        with context.at(target).connection() as connection:
-            planned = context.planner.plan(Phase.RESTORE_OLD, connection.read())
+        on_target = context.at(target)
+        with on_target.connection() as connection:
+            planned = plan_restore(on_target, connection, connection.read())
             context.restores.keep(target.name, planned)
 
 

@@ -235,6 +235,13 @@ class State(Model):
         self._folder = Path(file.name).parent
 
     @property
+    def is_missing(self) -> bool:
+        """True for a SQLite file that does not exist yet, told without SQLAlchemy."""
+        scheme, found, path = self.url.read().partition("sqlite:///")
+        is_file = bool(found) and not scheme and path and not path.startswith(("file:", ":"))
+        return bool(is_file) and not (self.folder / path.partition("?")[0]).exists()
+
+    @property
     def folder(self) -> Path:
         """What a relative SQLite file is relative to: where the cutover's file is. One cutover
         has one state, wherever its commands are started."""

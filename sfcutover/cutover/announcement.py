@@ -21,7 +21,6 @@ from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.deploy import plan_from_live
 from sfcutover.cutover.sentdeployments import SentDeployments
 from sfcutover.cutover.stepresult import AnnouncementChangedError, StepEvidence
 from sfcutover.errors import Advice, Command
@@ -127,7 +126,7 @@ def outline(step: str, cutover: Cutover) -> Announced:
 def announce(context: TargetContext, phase: Phase) -> Announced:
     """What a phase changes on a target, as its lists are live. Raises what planning raises."""
     with context.connection() as connection:
-        planned = plan_from_live(context, connection, phase, connection.read())
+        planned = context.planner.plan(phase, connection.read())
         return announced_phase(
             context.cutover, context.planner, connection.organization_id, planned
         )
@@ -160,7 +159,7 @@ class AsAnnounced:
     ) -> PlannedPhase:
         """Raises AnnouncementChangedError where it would change something else. What was sent is
         seen through to its end."""
-        planned = plan_from_live(context, connection, phase, live)
+        planned = context.planner.plan(phase, live)
         sent = phase.removes and SentDeployments(context.memory, context.target.name, phase).ids
         if planned.changed and not sent:
             organization_id = connection.organization_id

@@ -1,17 +1,13 @@
-"""The lists before anything changed, and how they stand now."""
+"""A run's first look at a list, and how the list stands later."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pydantic import Field
 
 from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.phases import Phase, check_order
-from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase, live_phase
-from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.cutover.context import TargetContext
+from sfcutover.allowlist.plan import PhaseDocument, live_phase
+from sfcutover.cutover.context import BOUND, TargetContext
 from sfcutover.cutover.sentdeployments import SentDeployments
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import SfcutoverError
@@ -20,12 +16,14 @@ from sfcutover.salesforce.deployer import UnknownDeploymentError
 
 
 class SnapshotEvidence(StepEvidence):
-    """The baseline of one target, with the diff and capacity of the phases to come.
+    """One target before the run, with the diff and capacity of the phases to come.
 
-    state: which phase the live list is in, in words.
+    organization_id: what the run is bound to from here. state: which phase the live list is in, in
+    words.
     """
 
     instance_url: str
+    organization_id: str
     live: list[AllowlistDocument]
     state: str
     phases: dict[str, PhaseDocument]
@@ -43,7 +41,8 @@ class StateEvidence(StepEvidence):
 
 
 def take_snapshot(context: TargetContext) -> SnapshotEvidence:
-    """The baseline, every phase's diff and capacity, and that the order can be kept.
+    """Which org and components were reached, every phase's diff and capacity, and that the order
+    can be kept. The run is bound to what was reached.
 
     Raises LimitError for an overlap that doesn't fit, DriftError for the wrong list.
     """
@@ -52,8 +51,15 @@ def take_snapshot(context: TargetContext) -> SnapshotEvidence:
         for component in live.carriers:
             check_order(Phase.ADD_NEW, component.allowlist, context.cutover.change)
         phases = context.planner.plan_all(live)
+        context.tell(
+            BOUND,
+            organization_id=connection.organization_id,
+            instance_url=connection.org.instance_url,
+            component_ids=live.ids,
+        )
         return SnapshotEvidence(
             instance_url=connection.org.instance_url,
+            organization_id=connection.organization_id,
             live=AllowlistDocument.all_of(live),
             state=live_phase(live, context.cutover.change),
             phases={
@@ -94,24 +100,3 @@ def _has_ended(connection: Connection, deployment: str) -> bool:
         return True
     except SfcutoverError:
         return False
-
-
-@dataclass(frozen=True)
-class RecordedBaseline:
-    """The lists before the run, as a snapshot recorded them: what was on them stays."""
-
-    lists: Sequence[AllowlistDocument]
-
-    def plan(
-        self, context: TargetContext, _connection: Connection, phase: Phase, live: Snapshot
-    ) -> PlannedPhase:
-        """The phase with regard to the baseline."""
-        return context.planner.plan(phase, live, self._snapshot(live))
-
-    def _snapshot(self, live: Snapshot) -> Snapshot:
-        lists = {each.path: each.allowlist for each in self.lists}
-        return Snapshot(
-            tuple(
-                each.with_allowlist(lists.get(each.path, each.allowlist)) for each in live.carriers
-            )
-        )

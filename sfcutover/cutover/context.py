@@ -10,21 +10,27 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sfcutover.allowlist.plan import Planner
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover, Target
+from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.resources import Connections, PreparedRestores, Probes
 from sfcutover.cutover.stepresult import Canceled, Problem, StepEvidence, StepResult
 from sfcutover.errors import LockLostError, OperationFailedError, SfcutoverError
 from sfcutover.runs.event import Event
 from sfcutover.salesforce.connection import Connection
+from sfcutover.salesforce.org import Bound
 from sfcutover.util.clock import Clock
 
+if TYPE_CHECKING:
+    from sfcutover.runs.baselinerecord import BaselineRecord
+
+BOUND = "bound"  # an event: which organization and components a run has reached first
 _POLL_SECONDS = 0.5  # between two looks whether the run is to be canceled
 
 
@@ -101,7 +107,7 @@ class StepContext:
     """One step. step: its name in the memory.
 
     key: identifies the run, or the command's cutover, on this machine. probes, connections,
-    restores: what the steps of a process share.
+    baselines, restores: what the steps of a process share.
     """
 
     cutover: Cutover
@@ -111,6 +117,7 @@ class StepContext:
     key: str
     probes: Probes
     connections: Connections
+    baselines: RecordedBaselines
     templates: Templates = field(default_factory=Templates)
     restores: PreparedRestores = field(default_factory=PreparedRestores)
 
@@ -179,9 +186,34 @@ class TargetContext(StepContext):
         """The same with a memory that does not wait for the database."""
         return replace(self, memory=self.memory.buffered(self.target.name))
 
-    def connection(self) -> AbstractContextManager[Connection]:
-        """The target's org."""
-        return self.connections.of(self.target)
+    @contextmanager
+    def connection(self, *, any_component: bool = False) -> Iterator[Connection]:
+        """The target's org, which must be the one that the cutover is bound to.
+
+        any_component: also where a component was created anew since. Raises IdentityError for
+        another org.
+        """
+        with self.connections.of(self.target) as connection:
+            if (bound := self._bound) is not None:
+                known = replace(bound, component_ids={}) if any_component else bound
+                connection.org.bind(known)
+            yield connection
+
+    @property
+    def _bound(self) -> Bound | None:
+        """By the record of the first deployment; in a run before it, by its snapshot."""
+        version = self.cutover.api_version
+        if (record := self.baselines.find_soon(self.target.name)) is not None:
+            return bound_by(record, version)
+        if (event := self.memory.last(BOUND, target=self.target.name)) is None:
+            return None
+        ids = event.text_map("component_ids")
+        return Bound(event.text("organization_id"), f"the run {event.run}", version, ids)
+
+
+def bound_by(record: BaselineRecord, api_version: str) -> Bound:
+    """What the record of the first deployment binds a cutover to."""
+    return Bound(record.organization_id, record.origin, api_version, record.component_ids)
 
 
 def _result_of(work: Callable[[], StepEvidence], step: str) -> StepResult:

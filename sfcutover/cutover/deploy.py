@@ -32,6 +32,14 @@ from sfcutover.cutover.resending import until_not_busy
 from sfcutover.cutover.rollout import RolloutOptions
 from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
 from sfcutover.cutover.stepresult import StepEvidence
+from sfcutover.cutover.wayback import (
+    Named,
+    baseline_for,
+    forget_if_restored,
+    plan_phase,
+    record_baseline,
+    require_same_old,
+)
 from sfcutover.errors import (
     Advice,
     BusyError,
@@ -94,30 +102,25 @@ class Unattended:
         return False
 
 
-def plan_from_live(
-    context: TargetContext, _connection: Connection, phase: Phase, live: Snapshot
-) -> PlannedPhase:
-    """The phase as computed from the live list alone."""
-    return context.planner.plan(phase, live)
-
-
 Plan = Callable[[TargetContext, Connection, Phase, Snapshot], PlannedPhase]
 
 
 @dataclass(frozen=True)
 class DeployOptions:
     """wait: seconds for one deployment. check_only: validate in the org, change nothing.
-    no_wait: return when it was sent. plan: computes the phase from what is live. gate: permits
-    a phase that removes. traffic_moved: how it was said that customers have left the addresses to
-    be removed, empty where it was not. binding: what the operator was shown must still be so when
-    it is sent; otherwise the phase is computed anew from what is live then. resends: False for a
-    caller that tries again by itself where the org is busy.
+    no_wait: return when it was sent. plan: computes the phase from what is live; if not given, it
+    is computed with regard to the baseline. named: a baseline that the operator names. gate:
+    permits a phase that removes. traffic_moved: how it was said that customers have left the
+    addresses to be removed, empty where it was not. binding: what the operator was shown must still
+    be so when it is sent; otherwise the phase is computed anew from what is live then. resends:
+    False for a caller that tries again by itself where the org is busy.
     """
 
     wait: float = 3600.0
     check_only: bool = False
     no_wait: bool = False
-    plan: Plan = plan_from_live
+    plan: Plan | None = None
+    named: Named | None = None
     gate: Gate | None = None
     traffic_moved: str = ""
     operator: Operator = field(default_factory=Unattended)
@@ -138,6 +141,8 @@ def deploy(
         deployment = PhaseDeployment(context, connection, phase, options or DeployOptions())
         deployment.find_earlier()
         evidence = deployment.run()
+        if phase in (Phase.REMOVE_NEW, Phase.RESTORE_POLICIES) and not deployment.is_under_way:
+            forget_if_restored(context, connection)
     if not phase.removes:  # behind a removal the watch must begin
         require_none_lost(evidence.external_changes)
     return evidence
@@ -167,6 +172,11 @@ class PhaseDeployment:
     @property
     def observer(self) -> DeploymentObserver:
         return DeploymentObserver(self.context, self.connection, self.phase)
+
+    @property
+    def is_under_way(self) -> bool:
+        """True if what was sent was not waited for, or nothing was to be changed."""
+        return self.options.no_wait or self.options.check_only
 
     def find_earlier(self) -> None:
         """Wait for what an earlier try has sent, or may have. Raises what that raises."""
@@ -204,7 +214,8 @@ class PhaseDeployment:
         it: the list may have changed since, and a gate may no longer hold."""
         if self.phase.removes and not self.sent.standing:  # else it is seen through to its end
             self.context.require_not_canceled()
-        planned = prepared or self._plan(self.connection.read())
+        self._require_same_old()
+        planned = prepared or self._plan(self._read())
         self._show(planned)
         if not planned.changed and not even_if_unchanged:
             return self._unchanged(planned)
@@ -249,7 +260,27 @@ class PhaseDeployment:
     def _plan(self, live: Snapshot) -> PlannedPhase:
         for component in live.carriers:
             check_order(self.phase, component.allowlist, self.context.cutover.change)
-        return self.options.plan(self.context, self.connection, self.phase, live)
+        if self.options.plan is not None:
+            return self.options.plan(self.context, self.connection, self.phase, live)
+        return self._plan_with_baseline(self.phase, live)
+
+    def _plan_with_baseline(self, phase: Phase, live: Snapshot) -> PlannedPhase:
+        baseline = None
+        if phase.goes_back:
+            named = self.options.named
+            baseline = baseline_for(self.context, self.connection, phase, live, named)
+        return plan_phase(self.context, phase, live, baseline)
+
+    def _read(self) -> Snapshot:
+        return self.connection.read(policies=self.phase is Phase.RESTORE_POLICIES or None)
+
+    def _require_same_old(self) -> None:
+        """Not of a restore, which takes the recorded ranges and waits for no state."""
+        if self.phase is Phase.RESTORE_OLD:
+            return
+        record = self.context.baselines.find(self.context.target.name)
+        if record is not None:
+            require_same_old(record, self.context.cutover)
 
     def _permitted(self, planned: PlannedPhase) -> RemovalPermit:
         self._require_first()
@@ -274,8 +305,9 @@ class PhaseDeployment:
 
     def _read_again(self, planned: PlannedPhase) -> PlannedPhase:
         """Raises PermitVoidError where the permit is for a list from before a save."""
-        live = self.connection.read()
-        if self.options.binding and live.fingerprints != planned.start.fingerprints:
+        live = self._read()
+        now = live.like(planned.start).fingerprints
+        if self.options.binding and now != planned.start.fingerprints:
             raise _changed()
         if self._permit:
             self._permit.require_holding(live)
@@ -286,6 +318,9 @@ class PhaseDeployment:
             return self._unchanged(planned)
         if self.phase is Phase.REMOVE_OLD and not self.options.check_only:
             planned = self._with_way_back(planned)
+        if not (self.phase.goes_back or self.options.check_only):
+            named = self.options.named
+            record_baseline(self.context, self.connection, self.phase, planned.start, named)
         self._note_planned(planned)
         rollout = KeepingRollout(
             self.context,
@@ -317,14 +352,15 @@ class PhaseDeployment:
         """The removal, once its way back is rendered and the session was seen to answer."""
         if not self.connection.retriever.is_unmodified(planned.start):
             planned = self._read_again(planned)
-        self._restore = self.context.planner.plan(Phase.RESTORE_OLD, planned.after)
+        self._restore = self._plan_with_baseline(Phase.RESTORE_OLD, planned.after)
         return planned
 
     def _keep_way_back(self, live: Snapshot) -> None:
         """live: what the removal was read back to have left."""
         restore = self._restore
-        if restore is not None and restore.start.fingerprints == live.fingerprints:
-            ready = replace(restore, start=live)
+        left = live if restore is None else live.like(restore.start)
+        if restore is not None and restore.start.fingerprints == left.fingerprints:
+            ready = replace(restore, start=left)
             self.context.restores.keep(self.context.target.name, ready)
 
     def _unchanged(self, planned: PlannedPhase) -> DeployEvidence:

@@ -13,14 +13,13 @@ from sfcutover.cutover.announcement import (
     require_same,
 )
 from sfcutover.cutover.baseline import (
-    RecordedBaseline,
     SnapshotEvidence,
     StateEvidence,
     read_state,
     take_snapshot,
 )
 from sfcutover.cutover.context import StepContext, TargetContext
-from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, Plan, deploy, plan_from_live
+from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, Plan, deploy
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.operator import AlertEvidence, alert
 from sfcutover.cutover.probe import ProbeDocument, probe_egress
@@ -41,6 +40,7 @@ from sfcutover.cutover.verify import (
 )
 from sfcutover.cutover.watch import WatchEvidence, watch
 from sfcutover.cutover.watchtrigger import watch_failure
+from sfcutover.cutover.wayback import plan_what_was_added
 from sfcutover.traffic.canary import Canary
 
 REMOVE_AND_WATCH = "remove-and-watch"
@@ -69,6 +69,7 @@ EVIDENCE: dict[str, type[StepEvidence]] = {
     "switch-back": SwitchEvidence,
     "prove-old": RedeemEvidence,
     "remove-new": DeployEvidence,
+    "restore-policies": DeployEvidence,
     "announce": Announced,
     "state": StateEvidence,
     "page": AlertEvidence,
@@ -122,7 +123,12 @@ def execute_on_target(context: TargetContext, arguments: StepArguments) -> StepE
         case "prove-old":
             return redeem_once(context, Canary(context.cutover, context.target), "old")
         case "remove-new":
-            return deploy(context, Phase.REMOVE_NEW, _to_baseline(arguments))
+            options = DeployOptions(
+                gate=ProofGate(), plan=plan_what_was_added, traffic_moved=arguments.traffic_moved
+            )
+            return deploy(context, Phase.REMOVE_NEW, options)
+        case "restore-policies":
+            return deploy(context, Phase.RESTORE_POLICIES)
         case "state":
             return read_state(context)
         case "page":
@@ -195,13 +201,7 @@ def _require_as_announced(context: StepContext, arguments: StepArguments) -> Non
         require_same("switch", arguments.announced, outline("switch", context.cutover))
 
 
-def _plan_of(arguments: StepArguments) -> Plan:
+def _plan_of(arguments: StepArguments) -> Plan | None:
     """Where a phase was approved, exactly as it was announced."""
     announced = arguments.announced
-    return plan_from_live if announced is None else AsAnnounced(announced).plan
-
-
-def _to_baseline(arguments: StepArguments) -> DeployOptions:
-    recorded = arguments.baseline
-    plan = plan_from_live if recorded is None else RecordedBaseline(recorded).plan
-    return DeployOptions(gate=ProofGate(), plan=plan, traffic_moved=arguments.traffic_moved)
+    return None if announced is None else AsAnnounced(announced).plan

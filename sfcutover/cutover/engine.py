@@ -35,6 +35,7 @@ from sfcutover.cutover.dispatch import (
 )
 from sfcutover.cutover.loginsampler import TrafficSampler
 from sfcutover.cutover.operator import notify, wait_for_approval
+from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.resources import SHUTDOWN_GUARD, Connections, PreparedRestores, Probes
 from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.steprunner import (
@@ -83,12 +84,14 @@ class Engine:
     failure: Exception | None = field(default=None, init=False)
     _probes: Probes = field(init=False)
     _connections: Connections = field(init=False)
+    _baselines: RecordedBaselines = field(init=False)
     _restores: PreparedRestores = field(default_factory=PreparedRestores, init=False)
     _unfinished: set[object] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self._probes = Probes(self.cutover)
         self._connections = Connections(self.cutover)
+        self._baselines = RecordedBaselines(self.cutover, self.store.database)
 
     def launch(self) -> None:
         """Take part: from the queue, and from processes that have died."""
@@ -176,6 +179,7 @@ class Engine:
             f"{run} {self.store.find(run).started!r}",
             self._probes,
             self._connections,
+            self._baselines,
             self.templates,
             self._restores,
         )

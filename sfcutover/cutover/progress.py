@@ -20,7 +20,7 @@ from sfcutover.runs.event import Event
 
 CANCELED = "canceled"
 _ASKS_ONLY = ("pause-before", "switch", "doubt")  # reasons of pauses in which nothing has failed
-_UNDECIDED = ("inconclusive", "later", "person", "user-rule", "doubt", "changed")
+_UNDECIDED = ("inconclusive", "later", "person", "identity", "user-rule", "doubt", "changed")
 
 
 @dataclass
@@ -95,7 +95,7 @@ FORWARDS = (
     "remove-old",
     "watch",
 )
-BACK = ("restore-old", "check-new", "switch-back", "prove-old", "remove-new")
+BACK = ("restore-old", "check-new", "switch-back", "prove-old", "remove-new", "restore-policies")
 TITLES = {
     "probe": "1 probe: traffic leaves from the new addresses",
     "snapshot": "  snapshot: the lists as they are",
@@ -111,6 +111,7 @@ TITLES = {
     "switch-back": "back: traffic moves to the old addresses",
     "prove-old": "back: a redemption through the old addresses",
     "remove-new": "back: deploy remove-new, read back",
+    "restore-policies": "back: the policies as they were, read back",
 }
 
 

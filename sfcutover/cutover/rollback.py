@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.config.cutover import Cutover
-from sfcutover.cutover.baseline import SnapshotEvidence
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import (
     DeployEvidence,
@@ -55,7 +54,7 @@ def restore(context: TargetContext, options: DeployOptions | None = None) -> Dep
     sent, nor does a database that is away. Raises what deploying raises.
     """
     context = context.buffered()
-    with SHUTDOWN_GUARD, context.connection() as connection:
+    with SHUTDOWN_GUARD, context.connection(any_component=True) as connection:
         deployment = PhaseDeployment(
             context, connection, Phase.RESTORE_OLD, options or DeployOptions()
         )
@@ -162,27 +161,29 @@ class Rollback:
     cutover: Cutover
     targets: tuple[str, ...]
 
-    def before_the_switch(self, error: StepFailedError, snapshots: StepResults) -> RunResult:
-        """No traffic has moved: remove the new addresses where this run has added them."""
+    def before_the_switch(self, error: StepFailedError) -> RunResult:
+        """No traffic has moved: remove the new addresses where this cutover has added them, and
+        then restore the policies."""
         self._start(error)
-        results = self.flow.runner.on_targets(
-            "remove-new",
-            self.targets,
-            {name: _with_baseline(one) for name, one in snapshots.items()},
-        )
-        left = [name for name, one in results.items() if not one.ok or one.is_canceled]
-        rest = (
-            f"the new addresses may still be on the list of {', '.join(left)}, which does no harm"
-            if left
-            else "the lists are as they were before the run"
-        )
+        said = StepArguments(traffic_moved=_NEVER_MOVED)
+        left = self._not_done("remove-new", self.targets, said)
+        rest = "the lists are as they were before the cutover"
+        if left:
+            rest = (
+                f"the new addresses may still be on the list of {', '.join(left)}, which does no "
+                "harm"
+            )
+        if self.cutover.policies:
+            changed = self._not_done("restore-policies", self.targets)
+            rest += f"; policies may not be as before on {', '.join(changed)}" if changed else ""
+            left = [*left, *changed]
         return _rolled_back(
             error,
             f"no traffic was moved; {rest}",
             Advice(
                 "correct what is named, then start again: ",
                 Command("run"),
-                *(("; ", _TO_BASELINE, " removes them") if left else ()),
+                *(("; ", _TO_BASELINE, " completes the rollback") if left else ()),
             ),
         )
 
@@ -226,6 +227,13 @@ class Rollback:
     def _check_new(self, names: Sequence[str]) -> dict[str, StepResult]:
         """A redemption through each new address."""
         return dict(self.flow.runner.on_targets("check-new", names))
+
+    def _not_done(
+        self, action: str, names: Sequence[str], arguments: StepArguments = NO_ARGUMENTS
+    ) -> list[str]:
+        """The targets on which an action was not completed."""
+        results = self.flow.runner.on_targets(action, names, dict.fromkeys(names, arguments))
+        return [name for name, one in results.items() if not one.ok or one.is_canceled]
 
     def _start(self, error: StepFailedError) -> None:
         self.flow.runner.tell(
@@ -287,12 +295,6 @@ def _no_reason_to_move(proofs: StepResults) -> str:
             "this run moves no traffic"
         )
     return "each new address still redeems, so this run moves no traffic"
-
-
-def _with_baseline(snapshot: StepResult) -> StepArguments:
-    if isinstance(snapshot.evidence, SnapshotEvidence):
-        return StepArguments(baseline=snapshot.evidence.live, traffic_moved=_NEVER_MOVED)
-    return NO_ARGUMENTS
 
 
 def _rolled_back(error: StepFailedError, tokens: str, next_: Text) -> RunResult:

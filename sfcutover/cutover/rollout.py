@@ -224,13 +224,13 @@ class Rollout:
     def _try_to_read(self) -> ReadBack | NetworkError:
         self.observer.stage("Reading back")
         try:
-            live = self.connection.read()
+            live = self.connection.read(policies=self.planned.after.policies is not None or None)
         except NetworkError as error:
             self.observer.note(f"{error}; reading again")
             return error.replaced(impact=NOT_READ_BACK)
         except SfcutoverError as error:
             raise error.replaced(impact=NOT_READ_BACK) from error
-        set_fields = frozenset(self.connection.cutover.policies)
+        set_fields = {*self.connection.cutover.policies, *self.planned.changed_fields}
         return read_back(self.planned.start, self.planned.after, live, set_fields)
 
     def _require_valid(self, result: DeployResult | None) -> None:
@@ -332,6 +332,8 @@ def _problems(state: ReadBack) -> str:
 def _meaning(phase: Phase, state: ReadBack) -> str:
     """What the list, as it was read back, means for the customers' tokens."""
     removed = [str(entry) for mismatch in state.blocking for entry in mismatch.missing]
+    if phase is Phase.RESTORE_POLICIES:
+        return "the policies were read back and are not as they were before; addresses stay as is"
     if phase.removes and removed:
         return f"{', '.join(removed)} should be on the list and isn't: redemptions from there fail"
     return (

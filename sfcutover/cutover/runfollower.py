@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sfcutover.cutover.progress import RunProgress
+from sfcutover.cutover.stepresult import ProblemKind
 from sfcutover.errors import (
     Advice,
     Command,
     ExitCode,
+    IdentityError,
     OperationFailedError,
     SfcutoverError,
     StillRunningError,
@@ -117,8 +119,7 @@ def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
         return _ended(run, progress.ended)
     if progress.pause is not None:
         pause = progress.pause
-        waiting = WaitingForApprovalError if progress.waits_for_approval else StillRunningError
-        return waiting(
+        return _waiting(progress)(
             f"the run {run.id} waits for a person ({pause.step}): {pause.message}",
             hint=Advice(
                 *((pause.next, "; ") if pause.next else ()),
@@ -147,6 +148,13 @@ def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
         ),
         impact="the old addresses may be missing from a list: customers may be locked out",
     )
+
+
+def _waiting(progress: RunProgress) -> type[SfcutoverError]:
+    if progress.waits_for_approval:
+        return WaitingForApprovalError
+    is_identity = progress.pause is not None and progress.pause.reason == ProblemKind.IDENTITY
+    return IdentityError if is_identity else StillRunningError
 
 
 def lists_at_risk(progress: RunProgress) -> list[str]:

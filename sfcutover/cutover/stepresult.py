@@ -21,6 +21,7 @@ from sfcutover.errors import (
     ConfigError,
     ExternalChangeError,
     GateError,
+    IdentityError,
     InterruptedRunError,
     NetworkError,
     SfcutoverError,
@@ -42,9 +43,10 @@ class ProblemKind(enum.StrEnum):
     failed: the step is impossible, or was disproven: roll back. blocked: failed, and an address
     was refused. user-rule: refused, but probably not by this list: only the operator can help,
     and no traffic moves for it. inconclusive: unknown; try again, then ask. person: only the
-    operator can help (a session, a token, a file). later: it continues in the org; look again.
-    doubt: nothing says that customers have left the addresses to be removed; the operator does.
-    changed: it is not what was announced; announce it again.
+    operator can help (a session, a token, a file). identity: another org, component or canary
+    answers than the one that was bound to; the operator loads the right one. later: it continues
+    in the org; look again. doubt: nothing says that customers have left the addresses to be
+    removed; the operator does. changed: it is not what was announced; announce it again.
     """
 
     FAILED = "failed"
@@ -52,6 +54,7 @@ class ProblemKind(enum.StrEnum):
     USER_RULE = "user-rule"
     INCONCLUSIVE = "inconclusive"
     PERSON = "person"
+    IDENTITY = "identity"
     LATER = "later"
     DOUBT = "doubt"
     CHANGED = "changed"
@@ -63,6 +66,7 @@ _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
     ((UnseenTrafficError,), ProblemKind.DOUBT),
     ((AnnouncementChangedError,), ProblemKind.CHANGED),
     ((SwitchNotRunError,), ProblemKind.FAILED),
+    ((IdentityError,), ProblemKind.IDENTITY),
     # Tried for as long as there was time; and live, but what others lost only a person can tell.
     ((StillBusyError, ExternalChangeError), ProblemKind.PERSON),
     ((NetworkError,), ProblemKind.INCONCLUSIVE),
@@ -78,7 +82,15 @@ class Problem(Document):
     """An error as the operator reads it, and what it asks for."""
 
     kind: Literal[
-        "failed", "blocked", "user-rule", "inconclusive", "person", "later", "doubt", "changed"
+        "failed",
+        "blocked",
+        "user-rule",
+        "inconclusive",
+        "person",
+        "identity",
+        "later",
+        "doubt",
+        "changed",
     ]
     message: str
     where: str | None

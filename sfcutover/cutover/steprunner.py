@@ -12,7 +12,6 @@ from typing import Protocol
 
 from pydantic import Field
 
-from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.cutover.announcement import Announced, Announcement
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.stepresult import Problem, StepEvidence, StepResult
@@ -30,8 +29,8 @@ class StepArguments(Document):
     patience: seconds (verify-new). proofs: of the new addresses, by target (switch, settle).
     proof: of the new addresses (remove-old). traffic_moved: how it was said that customers have
     left the addresses to be removed, empty where it was not (remove-old, remove-new). announced:
-    what the step may change, where that was announced. step: the one to announce. baseline: the
-    lists before the run (remove-new). message, commands: for the operator (page).
+    what the step may change, where that was announced. step: the one to announce. message,
+    commands: for the operator (page).
     """
 
     patience: float = 0.0
@@ -40,7 +39,6 @@ class StepArguments(Document):
     traffic_moved: str = ""
     announced: Announced | None = None
     step: str = ""
-    baseline: list[AllowlistDocument] | None = None
     message: str = ""
     commands: tuple[Command, ...] = ()
 

@@ -51,7 +51,6 @@ class Workflow:
     cutover: Cutover
     targets: tuple[str, ...]
     _moved: bool = field(default=False, init=False)  # traffic may leave by the new addresses
-    _snapshots: StepResults = field(default_factory=dict, init=False)
     _proofs: StepResults = field(default_factory=dict, init=False)  # from before the switch
     _approvals: Approvals = field(init=False)
     _says_moved: bool = field(default=False, init=False)  # the operator says customers have left
@@ -85,13 +84,13 @@ class Workflow:
                 continue
             except StepFailedError as error:
                 if not self._moved:
-                    return self._rollback.before_the_switch(error, self._snapshots)
+                    return self._rollback.before_the_switch(error)
                 return self._rollback.to_old(error)
             return self._remove_in_waves(proofs)
 
     def _prepare(self) -> None:
         self.flow.one("probe")
-        self._snapshots = self.flow.each("snapshot", self.targets)
+        self.flow.each("snapshot", self.targets)
 
     def _add(self, moves: Announced) -> None:
         """moves: how the traffic is going to move, and to which addresses."""

@@ -32,16 +32,16 @@ _CLIENT_SECRET_LENGTH = 64
 class Org:
     """Everything an org keeps; every use of it holds ``lock``.
 
-    now: true time. pod: see IdSequence. login_ranges: by a grant's name, the ranges that a
+    now: true time. login_ranges: by a grant's name, the ranges that a
     rule of its user's own lets in.
     """
 
-    def __init__(self, scenario: Scenario, now: Clock, pod: int = 0) -> None:
+    def __init__(self, scenario: Scenario, now: Clock) -> None:
         self.scenario = scenario
         self.clock = OrgClock(now, scenario.clock_offset_seconds)
         self.lock = threading.RLock()
         self.started = now()
-        self.ids = IdSequence(pod)
+        self.ids = IdSequence(scenario.pod)
         self.id = self.ids.make("00D")
         self.user = self._user(scenario.user_name, scenario.username)
         self.colleague = self._user(scenario.colleague_name, f"colleague.{scenario.username}")
@@ -164,7 +164,7 @@ class Orgs:
         if number not in (1, 2):
             raise ValueError(f"there are org 1 and org 2, not {number}")
         if number > len(self._orgs):
-            self._orgs.append(Org(self._scenario.second(), self._now, pod=1))
+            self._orgs.append(Org(self._scenario.second(), self._now))
         self.current = self._orgs[number - 1]
 
     @property

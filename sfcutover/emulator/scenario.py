@@ -85,6 +85,7 @@ class Scenario(BaseModel):
     organization_type: str = "Partner Developer Edition"
     instance_name: str = "CS999"
     is_sandbox: bool = False
+    pod: int = Field(default=0, ge=0, le=8)  # of its ids; orgs of different pods share none
     username: str = "release@acme.example"
     user_name: str = "Release Engineer"
     can_modify_metadata: bool = True
@@ -176,7 +177,8 @@ class Scenario(BaseModel):
     def second(self) -> Self:
         """The second org: this one with settings of its own, without its faults and edits."""
         settings = self.model_dump(exclude={"second_org", "faults", "edits"})
-        named = {"org_name": "Beta Packaging", "username": "release@beta.example"}
+        named: dict[str, object] = {"org_name": "Beta Packaging", "pod": self.pod + 1}
+        named["username"] = "release@beta.example"
         return self.model_validate(settings | named | self.second_org)
 
     @classmethod

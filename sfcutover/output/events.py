@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
+from sfcutover.cutover.context import BOUND
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.dispatch import ProbeEvidence
 from sfcutover.cutover.evidence import AddressEvidence
@@ -22,11 +23,12 @@ from sfcutover.output.json import print_document
 from sfcutover.output.text import PROOFS
 from sfcutover.runs.event import Event, EventDocument
 
-_QUIET = {SENDING, "stage", "redeemed", "probed", "proven", "traffic"}
+_QUIET = {SENDING, BOUND, "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all
 _ANNOUNCES = "announce"  # the pause says what it found
 _ANNOUNCED = (  # steps that say nothing else for a while
     *("probe", "verify-new", "verify", "restore-old", "check-new", "prove-old", "remove-new"),
+    "restore-policies",
 )
 _WORDS = {  # of the events that a sentence with their data says
     SENT: "deployment {id} ({phase}) is on its way",

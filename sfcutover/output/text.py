@@ -36,7 +36,8 @@ _NEXT: dict[str, Text] = {
         "watch your redemptions: ", Command("watch"), "; ", Command("rollback"), " restores the old"
     ),
     "restore-old": "the old addresses are allowed again; traffic may go back to them",
-    "remove-new": "the list holds what it held before the cutover",
+    "remove-new": "what this cutover had added is off the list",
+    "restore-policies": "what this cutover had set is as it was before",
 }
 
 

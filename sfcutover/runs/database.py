@@ -103,6 +103,14 @@ REQUESTS = sa.Table(
     sa.Column("time", sa.Float, nullable=False),
 )
 
+BASELINES = sa.Table(
+    "sfcutover_baselines",
+    METADATA,
+    sa.Column("cutover", sa.String(200), primary_key=True),
+    sa.Column("target", sa.String(200), primary_key=True),
+    sa.Column("written", sa.Float, nullable=False),
+    sa.Column("record", sa.Text, nullable=False),  # JSON, without secrets
+)
 
 T = TypeVar("T")
 RETRY_SECONDS = 90.0  # a PostgreSQL that restarts is back by then

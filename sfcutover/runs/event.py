@@ -47,6 +47,11 @@ class Event:
         value = self.data.get(key)
         return tuple(map(str, value)) if isinstance(value, list) else ()
 
+    def text_map(self, key: str) -> dict[str, str]:
+        """A map of data as texts, empty if it isn't there."""
+        value = self.data.get(key)
+        return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}
+
     def advice(self, key: str) -> Text:
         """A text of data that may suggest commands, empty if it isn't there."""
         return text_of(self.data.get(key) or "")

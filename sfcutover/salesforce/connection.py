@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.config.cutover import Cutover, Target
+from sfcutover.errors import IdentityError
 from sfcutover.salesforce.deployer import Deployer
 from sfcutover.salesforce.metadata import MetadataClient
-from sfcutover.salesforce.org import Org
+from sfcutover.salesforce.org import Bound, Org
 from sfcutover.salesforce.retriever import Retriever
 from sfcutover.salesforce.sessions import provider_for
 from sfcutover.util.clock import Clock
@@ -30,11 +31,40 @@ class Connection:
         """Of the org that was reached. Raises what a query raises."""
         return self.org.organization_id(self.cutover.api_version)
 
-    def read(self) -> Snapshot:
-        """The cutover's components as they are live now."""
-        return self.retriever.snapshot(
-            self.cutover.app, self.cutover.carrier_rows, policies=bool(self.cutover.policies)
+    def read(self, *, policies: bool | None = None) -> Snapshot:
+        """The cutover's components as they are live now.
+
+        policies: with the OAuth policies; if not given, where the cutover sets some. Raises
+        IdentityError for a component that was created anew since the org was bound.
+        """
+        live = self.retriever.snapshot(
+            self.cutover.app,
+            self.cutover.carrier_rows,
+            policies=bool(self.cutover.policies) if policies is None else policies,
         )
+        if (bound := self.org.bound) is not None:
+            _require_same(live, bound, self.org.instance_url)
+        return live
+
+    def bind(self, bound: Bound, live: Snapshot) -> None:
+        """Reach no other organization and no other components from now on, and see that live is
+        of these. Raises IdentityError, and what a query raises."""
+        self.org.bind(bound)
+        _require_same(live, bound, self.org.instance_url)
+
+
+def _require_same(live: Snapshot, bound: Bound, where: str) -> None:
+    for component in live.components:
+        known = bound.component_ids.get(component.path)
+        if known and component.properties and component.properties.id != known:
+            raise IdentityError(
+                f"{component.path} was deleted and created anew: it is {component.properties.id} "
+                f"of the organization {bound.organization_id}, and this cutover is bound to "
+                f"{known} by {bound.by}",
+                where=where,
+                hint="look at the new component's list in Setup; to change it, give the cutover "
+                "another name in cutover.yaml",
+            )
 
 
 def connect(target: Target, cutover: Cutover, clock: Clock | None = None) -> Connection:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -30,11 +30,13 @@ _ORGANIZATION = "SELECT Id FROM Organization"
 
 @dataclass(frozen=True)
 class Bound:
-    """The organization that must answer. by: what has bound it, in words."""
+    """The organization that must answer. by: what has bound it, in words. component_ids: of the
+    components that must be there still, by path; what is not known is not checked."""
 
     organization_id: str
     by: str
     api_version: str
+    component_ids: Mapping[str, str] = field(default_factory=dict)
 
 
 class Org:
@@ -56,6 +58,11 @@ class Org:
     def session(self) -> Session:
         """The current session, opened now if there is none."""
         return self._session or self._use(self._provider.open_session())
+
+    @property
+    def bound(self) -> Bound | None:
+        """What this org is bound to."""
+        return self._bound
 
     @property
     def instance_url(self) -> str:

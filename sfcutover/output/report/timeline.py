@@ -40,6 +40,7 @@ _WAVES_SHOWN = 4  # of more, the first and the last
 _RESTORED = {  # where the run changed something, and where it had nothing to change
     "restore-old": ("old restored", "old already on the list"),
     "remove-new": ("new removed", "new already off the list"),
+    "restore-policies": ("policies restored", "policies already as before"),
 }
 
 

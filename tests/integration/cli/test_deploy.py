@@ -220,10 +220,12 @@ def test_a_plan_is_refused_after_a_change(
 
 def test_a_plan_of_another_org_is_refused(desk: Desk, start_org: StartOrg) -> None:
     desk.run("plan", "--out", "plan.json")
-    other = start_org()
+    other = start_org(pod=1)
     desk.replace(desk.emulator.url, other.url)
     desk.monkeypatch.setenv("SF_ACCESS_TOKEN", other.environment["SF_ACCESS_TOKEN"])
-    desk.run(*YES, "--plan", "plan.json").refused(4, f"was made for {desk.emulator.url}")
+    result = desk.run(*YES, "--plan", "plan.json")
+    result.refused(4, desk.emulator.organization_id)
+    result.refused(4, other.organization_id)
     assert len(other.deployments) == 0
 
 

@@ -33,6 +33,15 @@ def removed(desk: Desk) -> Desk:
     return desk
 
 
+@pytest.fixture
+def recorded(removed: Desk) -> Desk:
+    """The same, after an add-new that recorded the baseline."""
+    put_list(removed.emulator, *OLD)
+    assert removed.run("deploy", "add-new", "--yes").code == 0
+    put_list(removed.emulator, *NEW)
+    return removed
+
+
 def on_list(desk: Desk, *addresses: str) -> bool:
     version = desk.emulator.allowlist_history[-1]
     return all(version.holds(address) for address in addresses)
@@ -69,14 +78,14 @@ def test_the_plan_gives_the_descriptions_back(desk: Desk) -> None:
     assert set(described) <= set(desk.live())
 
 
-def test_the_baseline_comes_back_once_the_old_way_is_proven(removed: Desk) -> None:
-    result = removed.run("rollback", "--to", "baseline", "--yes", "--json")
+def test_the_baseline_comes_back_once_the_old_way_is_proven(recorded: Desk) -> None:
+    result = recorded.run("rollback", "--to", "baseline", "--yes", "--json")
     assert result.code == 0, result.err
     phases = [each["phase"]["phase"] for each in result.json("deploy")["targets"]]
     assert phases == ["restore-old", "remove-new"]
-    assert on_list(removed, *OLD)
-    assert not on_list(removed, NEW[0])
-    assert {one.source for one in removed.emulator.redemptions} == set(OLD)
+    assert on_list(recorded, *OLD)
+    assert not on_list(recorded, NEW[0])
+    assert {one.source for one in recorded.emulator.redemptions} == set(OLD)
 
 
 def test_the_new_addresses_stay_while_the_old_way_cannot_redeem(removed: Desk) -> None:
@@ -87,22 +96,22 @@ def test_the_new_addresses_stay_while_the_old_way_cannot_redeem(removed: Desk) -
     assert on_list(removed, *OLD, *NEW)
 
 
-def test_the_new_addresses_stay_while_the_old_ones_are_blocked(removed: Desk) -> None:
+def test_the_new_addresses_stay_while_the_old_ones_are_blocked(recorded: Desk) -> None:
     fault = Fault(kind="ip_restricted", operation="redeem", count=None)
-    removed.emulator.set_fault(fault)
-    result = removed.run("rollback", "--to", "baseline", "--yes")
+    recorded.emulator.set_fault(fault)
+    result = recorded.run("rollback", "--to", "baseline", "--yes")
     result.refused(5, "was blocked")
-    assert on_list(removed, *OLD, *NEW)
+    assert on_list(recorded, *OLD, *NEW)
 
 
-def test_the_new_addresses_stay_while_traffic_uses_them(removed: Desk) -> None:
-    verify_with(removed, settle="2s")
-    with application(removed, "new"):
-        result = removed.run("rollback", "--to", "baseline", "--yes")
+def test_the_new_addresses_stay_while_traffic_uses_them(recorded: Desk) -> None:
+    verify_with(recorded, settle="2s")
+    with application(recorded, "new"):
+        result = recorded.run("rollback", "--to", "baseline", "--yes")
     result.refused(5, f"redemptions still come from {NEW[0]}, {NEW[1]}")
-    assert lists_held(removed, *OLD) is False
-    assert on_list(removed, *OLD, *NEW)
-    assert {one.result for one in removed.emulator.redemptions} == {"redeemed"}
+    assert lists_held(recorded, *OLD) is False
+    assert on_list(recorded, *OLD, *NEW)
+    assert {one.result for one in recorded.emulator.redemptions} == {"redeemed"}
 
 
 def test_one_org_that_fails_keeps_no_other_from_its_way_back(

@@ -205,8 +205,8 @@ def test_what_was_saved_before_the_list_was_read_is_nobodys_loss(
 def test_a_phase_is_live_also_where_the_org_says_nothing_of_others(
     here: World, context: TargetContext
 ) -> None:
-    edit(here, COMMIT, ADD)
-    down = {"kind": "http_503", "operation": "query", "count": None}
+    edit(here, COMMIT, ADD)  # the org says which one it is, and no more
+    down = {"kind": "http_503", "operation": "query", "count": None, "skip": 1}
     here.emulator.set_fault(Fault.model_validate(down))
     evidence = deploy(context, Phase.ADD_NEW)
     assert (evidence.outcome, evidence.external_changes) == ("deployed", [])

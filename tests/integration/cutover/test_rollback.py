@@ -17,6 +17,7 @@ from sfcutover.config.values import Text
 from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.deploy import DeployOptions, PhaseDeployment, deploy
 from sfcutover.cutover.deploymentobserver import DeploymentObserver, UnknownFateError
+from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.removalgate import RemovalPermit
 from sfcutover.cutover.resources import Connections, Probes
 from sfcutover.cutover.rollback import restore
@@ -58,6 +59,7 @@ def at_work(
             "key",
             Probes(cutover),
             Connections(cutover),
+            RecordedBaselines(cutover),
         )
         yield context.at(cutover.targets[0]), journal, lock
     database.close()

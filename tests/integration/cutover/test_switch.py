@@ -17,6 +17,7 @@ import yaml
 from sfcutover.config.cutover import load_config
 from sfcutover.cutover import switch as step
 from sfcutover.cutover.context import CommandControl, StepContext
+from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.resources import Connections, Probes
 from sfcutover.cutover.switch import record_of, switch
 from sfcutover.errors import ConfigError, ExitCode, InterruptedRunError, OperationFailedError
@@ -71,6 +72,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., StepC
             "key",
             Probes(cutover),
             Connections(cutover),
+            RecordedBaselines(cutover),
         )
 
     return make_context

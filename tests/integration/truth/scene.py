@@ -8,9 +8,9 @@ from datetime import datetime
 import yaml
 from lxml import etree
 
-from sfcutover.emulator import Emulator
+from sfcutover.emulator import Edit, Emulator
 from tests.chaos.world import NEW, OLD, World
-from tests.integration.cli.harness import NAMESPACE, SECURITY, SECURITY_NAME, range_xml
+from tests.integration.cli.harness import NAMESPACE, SECURITY, SECURITY_NAME
 
 POLICIES = ("ExtlClntAppOauthConfigurablePolicies", "Acme_Connector_oauthPlcy")
 PARTNER = "partner team, do not touch"
@@ -61,13 +61,8 @@ def change_list(emulator: Emulator, change: Callable[[bytes], bytes]) -> None:
 
 def describe(emulator: Emulator, descriptions: Mapping[str, str]) -> None:
     """Give entries of the live list descriptions, by their address."""
-
-    def change(xml: bytes) -> bytes:
-        for address, text in descriptions.items():
-            xml = xml.replace(range_xml(address, address), range_xml(address, address, text))
-        return xml
-
-    change_list(emulator, change)
+    entries = [{"range": address, "description": text} for address, text in descriptions.items()]
+    emulator.set_edit(Edit.model_validate({"describe": entries}))
 
 
 def proven_between(here: World, start: datetime, end: datetime) -> bool:

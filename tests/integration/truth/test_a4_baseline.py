@@ -45,11 +45,6 @@ def roll_back_by_watch(here: World) -> None:
     assert process.returncode == 5, out
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A4: rollback --to baseline removes an entry that stood there before add-new",
-)
 def test_rollback_keeps_an_entry_that_was_there_before_a_command_deployed(shared: World) -> None:
     before = entries(shared.emulator)
     code, out = shared.call("deploy", "add-new", "--yes")
@@ -59,11 +54,6 @@ def test_rollback_keeps_an_entry_that_was_there_before_a_command_deployed(shared
     assert entries(shared.emulator) == before
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A4: rollback --to baseline does not use the baseline that a finished run recorded",
-)
 def test_rollback_beside_a_finished_run_keeps_what_was_there_before_it(shared: World) -> None:
     before = entries(shared.emulator)
     code, out = shared.call("run", "--yes")
@@ -73,11 +63,6 @@ def test_rollback_beside_a_finished_run_keeps_what_was_there_before_it(shared: W
     assert entries(shared.emulator) == before
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A4: deploy remove-new removes an entry that stood there before add-new",
-)
 def test_remove_new_keeps_an_entry_that_was_there_before(shared: World) -> None:
     code, out = shared.call("deploy", "add-new", "--yes")
     assert code == 0, out
@@ -87,11 +72,6 @@ def test_remove_new_keeps_an_entry_that_was_there_before(shared: World) -> None:
     assert entry(NEW[1]) not in entries(shared.emulator)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A4: rollback restores old entries without their descriptions",
-)
 def test_rollback_restores_descriptions(described: World) -> None:
     code, out = described.call("run", "--yes")
     assert code == 0, out
@@ -101,22 +81,12 @@ def test_rollback_restores_descriptions(described: World) -> None:
     assert wanted <= set(entries(described.emulator))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A4: the automatic rollback restores old entries without their descriptions",
-)
 def test_the_automatic_rollback_restores_descriptions(described: World) -> None:
     roll_back_by_watch(described)
     wanted = {entry(address, text) for address, text in DESCRIBED.items()}
     assert wanted <= set(entries(described.emulator))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A4: old entries come back at the end of the list",
-)
 def test_rollback_restores_the_order(here: World) -> None:
     before = entries(here.emulator)
     code, out = here.call("run", "--yes")
@@ -127,11 +97,6 @@ def test_rollback_restores_the_order(here: World) -> None:
 
 
 @pytest.mark.parametrize("planned", [False, True], ids=["without plan", "with plan"])
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A4: a policy that add-new changed stays changed after rollback --to baseline",
-)
 def test_rollback_restores_policies_after_the_ranges(here: World, planned: bool) -> None:
     configure(here, policies={TIMEOUT: 30})
     before = policy(here.emulator, TIMEOUT)
@@ -149,11 +114,6 @@ def test_rollback_restores_policies_after_the_ranges(here: World, planned: bool)
     assert len(here.emulator.deployments) >= sent + 2  # ranges alone, then policies
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A4: after a run that failed at the switch, its policy value stays",
-)
 def test_rollback_after_a_failed_run_restores_policies(here: World) -> None:
     configure(here, policies={TIMEOUT: 30}, switch={"apply": ["false"], "revert": ["true"]})
     before = policy(here.emulator, TIMEOUT)
@@ -164,11 +124,6 @@ def test_rollback_after_a_failed_run_restores_policies(here: World) -> None:
     assert policy(here.emulator, TIMEOUT) == before
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A4: a later run takes the list that an earlier one left for its baseline",
-)
 def test_a_later_run_inherits_the_baseline(shared: World) -> None:
     """The earlier run added 127.0.0.22 only, and ended; the later one goes back."""
     before = entries(shared.emulator)
@@ -185,11 +140,6 @@ def test_a_later_run_inherits_the_baseline(shared: World) -> None:
 
 @pytest.mark.parametrize(
     "words", [TO_BASELINE, ("deploy", "remove-new", "--yes")], ids=["rollback", "remove-new"]
-)
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A4: without a record of the baseline, new addresses are removed on a guess",
 )
 def test_without_a_record_nothing_is_removed(here: World, words: tuple[str, ...]) -> None:
     """The new addresses stand there, and no deployment of this cutover was recorded."""

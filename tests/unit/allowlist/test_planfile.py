@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from sfcutover.allowlist.component import FileProperties
 from sfcutover.allowlist.diff import ComponentDiffDocument, RangeDocument, compare
-from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.phases import LIST_PHASES, Phase
 from sfcutover.allowlist.plan import DiffDocument, PhaseDocument, Planner, TargetDiffDocument
 from sfcutover.allowlist.planfile import (
     PlanDocument,
@@ -35,6 +38,7 @@ from sfcutover.output.json import ErrorDocument
 from sfcutover.util.document import Document
 
 URL = "https://acme.my.salesforce.com"
+ORG = "00D000000000001AAA"
 NAME = "Acme_Connector_oauthSecurity"
 SETTINGS = """\
 <?xml version="1.0" encoding="UTF-8"?>
@@ -100,7 +104,9 @@ class Desk:
         )
 
     def plan(self) -> PlanDocument:
-        target = make_target_plan("packaging", URL, self.live, self.planner)
+        target = make_target_plan(
+            "packaging", self.live, self.planner, instance_url=URL, organization_id=ORG
+        )
         return make_plan(self.planner, [target], {"remove-old": "0" * 64})
 
     def write(self) -> None:
@@ -148,7 +154,7 @@ def test_a_plan_is_read_as_it_was_written(desk: Desk) -> None:
     assert desk.path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("phase", LIST_PHASES)
 def test_every_phase_of_a_plan_is_the_one_that_was_shown(desk: Desk, phase: Phase) -> None:
     planned = desk.open().planned(phase)
     shown = next(each for each in desk.plan().targets[0].phases if each.phase == phase)
@@ -170,7 +176,7 @@ def test_a_plan_made_with_a_template_that_adds_something_can_be_used(desk: Desk)
     desk.write()
     planned = desk.open().planned(Phase.ADD_NEW)
     assert any(b"<zzzAdded>x" in file.data for file in planned.package.files)
-    desk.open().check_live(planned, desk.live, URL)
+    desk.open().check_live(planned, desk.live)
 
 
 def test_a_plan_that_can_t_be_written_says_so(desk: Desk) -> None:
@@ -248,9 +254,9 @@ def edit_xml(old: str, new: str) -> Edit:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (edit_xml("192.0.2.71", "192.0.2.72"), "was edited after the plan was made"),
-        (edit_xml("office VPN", "office"), "was edited after the plan was made"),
-        (edit_xml("kept", "lost"), "was edited after the plan was made"),
+        (edit_xml("192.0.2.71", "192.0.2.72"), "was edited after it was recorded"),
+        (edit_xml("office VPN", "office"), "was edited after it was recorded"),
+        (edit_xml("kept", "lost"), "was edited after it was recorded"),
         (edit_xml("</tokenIpRanges>", ""), "not well-formed"),
         (edit_xml("ExtlClntAppOauthSecuritySettings", "ConnectedApp"), "ConnectedApp"),
         (edit_xml("192.0.2.71", "192.0.2.300"), "192.0.2.300"),
@@ -258,7 +264,7 @@ def edit_xml(old: str, new: str) -> Edit:
         (lambda content: target(content)["baseline"][0].update(carrier=None), ""),
         (lambda content: target(content)["baseline"][0].update(carrier="unheard-of"), ""),
         (lambda content: target(content)["baseline"][0].update(fingerprint=""), "was edited"),
-        (rename_component, "was edited after the plan was made"),
+        (rename_component, "was edited after it was recorded"),
     ],
 )
 def test_an_edited_baseline_is_refused(desk: Desk, edit: Edit, message: str) -> None:
@@ -311,10 +317,10 @@ def test_a_changed_template_is_drift(desk: Desk, name: str) -> None:
 
 def test_the_org_where_the_plan_starts_or_where_it_ends_is_accepted(desk: Desk) -> None:
     plan = desk.open()
-    for phase in Phase:
+    for phase in LIST_PHASES:
         planned = plan.planned(phase)
-        plan.check_live(planned, planned.start, URL)
-        plan.check_live(planned, planned.after, URL)
+        plan.check_live(planned, planned.start)
+        plan.check_live(planned, planned.after)
 
 
 DRIFTED = [
@@ -329,7 +335,7 @@ DRIFTED = [
 def test_an_org_that_changed_since_is_drift(desk: Desk, settings: str) -> None:
     plan = desk.open()
     with pytest.raises(DriftError, match="the org has changed since the plan was made") as caught:
-        plan.check_live(plan.planned(Phase.ADD_NEW), desk.snapshot(settings), URL)
+        plan.check_live(plan.planned(Phase.ADD_NEW), desk.snapshot(settings))
     assert caught.value.exit_code == ExitCode.DRIFT
     assert f"{NAME}.ecaOauthSecurity" in caught.value.message
     assert "ecaOauthPlcy" not in caught.value.message
@@ -341,26 +347,26 @@ def test_drift_is_seen_before_every_phase_that_starts_elsewhere(desk: Desk, phas
     planned = plan.planned(phase)
     changed = planned.start.carriers[0].with_values({"label": "another"})
     with pytest.raises(DriftError, match=f"since the plan was made: {changed.path}$"):
-        plan.check_live(planned, Snapshot((changed,), planned.start.policies), URL)
+        plan.check_live(planned, Snapshot((changed,), planned.start.policies))
 
 
 def test_changed_policies_are_drift(desk: Desk) -> None:
     plan = desk.open()
     live = desk.snapshot(SETTINGS, POLICIES.replace("Bypass", "Bypass_2factor"))
     with pytest.raises(DriftError, match="ecaOauthPlcy"):
-        plan.check_live(plan.planned(Phase.ADD_NEW), live, URL)
+        plan.check_live(plan.planned(Phase.ADD_NEW), live)
 
 
 def test_a_missing_component_is_drift(desk: Desk) -> None:
     plan = desk.open()
     with pytest.raises(DriftError, match="ecaOauthPlcy"):
-        plan.check_live(plan.planned(Phase.ADD_NEW), Snapshot(desk.live.carriers), URL)
+        plan.check_live(plan.planned(Phase.ADD_NEW), Snapshot(desk.live.carriers))
 
 
 def test_a_phase_is_not_deployed_out_of_turn(desk: Desk) -> None:
     plan = desk.open()
     with pytest.raises(DriftError):
-        plan.check_live(plan.planned(Phase.REMOVE_OLD), desk.live, URL)
+        plan.check_live(plan.planned(Phase.REMOVE_OLD), desk.live)
 
 
 def test_a_mere_change_of_order_is_no_drift(desk: Desk) -> None:
@@ -368,22 +374,28 @@ def test_a_mere_change_of_order_is_no_drift(desk: Desk) -> None:
     first, second = desk.live.carriers[0].allowlist.ranges
     turned = desk.live.carriers[0].allowlist.__class__((second, first))
     live = Snapshot((desk.live.carriers[0].with_allowlist(turned),), desk.live.policies)
-    plan.check_live(plan.planned(Phase.ADD_NEW), live, URL)
+    plan.check_live(plan.planned(Phase.ADD_NEW), live)
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, *DRIFTED])
 def test_putting_old_addresses_back_is_never_held_up(desk: Desk, settings: str) -> None:
     plan = desk.open()
-    plan.check_live(plan.planned(Phase.RESTORE_OLD), desk.snapshot(settings), URL)
+    plan.check_live(plan.planned(Phase.RESTORE_OLD), desk.snapshot(settings))
 
 
-@pytest.mark.parametrize("phase", Phase)
-def test_a_plan_for_another_org_is_drift_in_every_phase(desk: Desk, phase: Phase) -> None:
+def test_a_plan_names_the_org_and_the_components_that_it_was_made_for(desk: Desk) -> None:
     plan = desk.open()
-    planned = plan.planned(phase)
-    with pytest.raises(DriftError, match=f"the plan was made for {URL}") as caught:
-        plan.check_live(planned, planned.start, "https://other.my.salesforce.com")
-    assert caught.value.exit_code == ExitCode.DRIFT
+    assert plan.organization_id == ORG
+    assert plan.component_ids == {}  # of files
+
+
+def test_a_plan_of_an_org_names_its_components(desk: Desk) -> None:
+    moment = datetime(2026, 11, 23, tzinfo=UTC)
+    properties = FileProperties("0Xx000000000001AAA", moment, "Jo")
+    component = replace(desk.live.carriers[0], properties=properties)
+    desk.live = Snapshot((component,), desk.live.policies)
+    desk.write()
+    assert desk.open().component_ids == {component.path: "0Xx000000000001AAA"}
 
 
 # What is no plan

@@ -11,6 +11,7 @@ import pytest
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.context import CommandControl, StepContext
 from sfcutover.cutover.orgtime import seconds_under_way
+from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.resources import Connections, Probes
 from sfcutover.runs.event import CommandLog, Event
 from sfcutover.util.serverclock import ServerTime
@@ -35,6 +36,7 @@ class Step:
             "a key",
             Probes(self.cutover),
             Connections(self.cutover),
+            RecordedBaselines(self.cutover),
         )
 
     def at(self, seconds: float | None, uncertainty: float = 0.5) -> float:

@@ -11,6 +11,7 @@ import yaml
 
 from sfcutover.config.cutover import load_config
 from sfcutover.cutover.context import CommandControl, StepContext, TargetContext
+from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.remove import REMOVE_TRIES, remove_and_watch
 from sfcutover.cutover.resources import Connections, Probes
 from sfcutover.cutover.stepresult import StepResult
@@ -65,6 +66,7 @@ def context(tmp_path: Path) -> TargetContext:
         "key",
         Probes(cutover),
         Connections(cutover),
+        RecordedBaselines(cutover),
     ).at(cutover.targets[0])
 
 
