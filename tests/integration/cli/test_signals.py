@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -182,3 +184,36 @@ def test_an_output_that_fails_leaves_no_list_unwatched(here: World) -> None:
     assert process.returncode == 1, err
     assert "the output can't be written" in err
     wait_until(lambda: here.runs()[0]["state"] == "done")
+
+
+def test_further_signals_do_not_keep_a_deployment_from_being_canceled(tmp_path: Path) -> None:
+    with world(tmp_path / "slow", Scenario(deploy_seconds=6)) as here:
+        process = here.start("deploy", "add-new", "--yes", "--cancel-on-interrupt")
+        eventually(lambda: len(here.emulator.deployments) == 1)
+        for number in cycle((signal.SIGINT, signal.SIGTERM, signal.SIGHUP)):
+            process.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.02)
+                break
+        code, out = ended(process)
+        assert code == 9, out
+        assert here.phases == ["Canceled"]
+        assert f"{here.emulator.deployments[0].id} (add-new, packaging) ended as Canceled" in out
+
+
+def test_an_emulator_ends_with_its_terminal_but_not_under_nohup(here: World) -> None:
+    def ignore_hangups() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    files = ("--env-file", "new.env", "--config-file", "new.yaml")
+    under_nohup = here.start("emulator", "--no-tls", *files, before=ignore_hangups)
+    eventually((here.folder / "new.yaml").exists)
+    under_nohup.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        under_nohup.wait(0.5)
+    under_nohup.send_signal(signal.SIGTERM)
+    assert ended(under_nohup)[0] == 0
+    other = here.start("emulator", "--no-tls", "--env-file", "o.env", "--config-file", "o.yaml")
+    eventually((here.folder / "o.yaml").exists)
+    other.send_signal(signal.SIGHUP)
+    assert ended(other)[0] == 0
