@@ -77,27 +77,21 @@ def wait_for_approval(
     number: of the pause within the run, so that one that is started again is the same pause.
     An announcement ends the wait where another cutover.yaml was accepted since.
     """
-    earlier = [each for each in context.memory.all("paused") if each.number("pause") == number]
     config = fingerprint(config_text(context.cutover, context.templates))
+    earlier = [each for each in context.memory.all("paused") if each.number("pause") == number]
     is_current = question.announcement is None or not earlier or earlier[0].text("config") == config
     seq = earlier[0].seq if earlier else _ask(context, number, question, config)
-    while True:
-        if (found := requests.approval_of(seq)) is not None:
-            context.tell("approved", pause=number, who=found.who, time=found.time, note=found.note)
-            return Approval(
-                approved=True,
-                who=found.who,
-                time=found.time,
-                note=found.note,
-                pause=number,
-                is_current=is_current,
-            )
+    while (found := requests.approval_of(seq)) is None:
         if not is_current:
             return Approval(approved=False, pause=number, is_current=False)
         try:
             context.clock.pause(_POLL_SECONDS)
         except CancelRequested:
             return Approval(approved=False, pause=number)
+    said = {"who": found.who, "time": found.time, "note": found.note}
+    digest = question.announcement.digest if question.announcement else None
+    context.tell("approved", pause=number, digest=digest, **said)
+    return Approval(approved=True, pause=number, is_current=is_current, **said)
 
 
 def _ask(context: StepContext, number: int, question: Question, config: str) -> int:

@@ -263,10 +263,7 @@ def _fixed_addresses(run: Run, where: str, rule: str, changed: list[str]) -> Con
     return ConfigError(
         f"{rule}, and the run {run.id} started with other addresses: {'; '.join(changed)}",
         where=where,
-        hint=Advice(
-            "restore these lines, and take the change into the next cutover; or end this run: ",
-            Command("cancel", run.id),
-        ),
+        hint="restore these lines, and take the change into the next cutover",
         impact=_WAITS,
     )
 
