@@ -47,6 +47,17 @@ def test_an_entry_that_a_colleague_removed_is_reported_and_not_removed_again(slo
     assert slow.emulator.allowlist_history[-1].holds(OFFICE)
 
 
+def test_a_run_pauses_for_what_add_new_replaced_and_continues(slow: World) -> None:
+    set_edit(slow, of="deployment", when="before", add=ADD)
+    code, out = slow.call("run", "--yes")
+    assert code == 69, out
+    assert COLLEAGUE in out
+    assert slow.live == {*OLD, *NEW}, "nothing is rolled back"
+    code, out = slow.call("approve")
+    assert code == 0, out
+    assert slow.live == set(NEW)
+
+
 def test_after_a_removal_the_watch_continues_and_the_report_warns(slow: World) -> None:
     set_edit(slow, of="deployment", when="before", nth=2, add=ADD)
     _, out = slow.call("run", "--yes")

@@ -105,6 +105,16 @@ def test_a_run_passes_an_unknown_error_of_the_token_endpoint(here: World) -> Non
     assert here.live == set(NEW)
 
 
+def test_a_limit_that_lasts_ends_with_the_time_to_wait(here: World) -> None:
+    fault = {"kind": "refuse", "operation": "deploy", "code": "REQUEST_LIMIT_EXCEEDED"}
+    here.emulator.set_fault(Fault.model_validate(fault | {"count": None}))
+    code, out = here.call("deploy", "add-new", "--yes", "--wait", "0.02")
+    assert code == 69, out
+    assert "REQUEST_LIMIT_EXCEEDED" in out
+    assert here.phases == []
+    assert here.live == set(OLD)
+
+
 # What is pending is not the past
 
 
