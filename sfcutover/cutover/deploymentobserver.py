@@ -61,6 +61,8 @@ class DeploymentObserver:
 
     def sent(self, deployment_id: str) -> None:
         self.context.tell(SENT, phase=self.phase.value, id=deployment_id)
+        if self.phase is Phase.REMOVE_OLD and not self.check_only:
+            self.context.baselines.note_removal(self.context.target.name, deployment_id)
 
     def found(self, deployment_id: str) -> None:
         """It may be another user's, so it is waited for and never canceled."""

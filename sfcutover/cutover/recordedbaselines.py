@@ -61,6 +61,20 @@ class RecordedBaselines:
         self._known[target] = record
         return record
 
+    def note_removal(self, target: str, deployment: str) -> None:
+        """A deployment is under way that removes old addresses: what restores them cancels it.
+
+        A state that does not answer is not waited for, as the removal is watched. Raises nothing.
+        """
+        if (record := self.find_soon(target)) is None or self._thread is None:
+            return
+
+        def add(known: BaselineRecord | None) -> BaselineRecord:
+            newest = known or record
+            return newest.model_copy(update={"removals": [*newest.removals, deployment]})
+
+        self._thread.do(lambda: self.keep(target, add), _FIRST_SECONDS)
+
     def forget(self, target: str) -> None:
         """Remove a record. Raises what the state raises."""
         self._store().forget(target)

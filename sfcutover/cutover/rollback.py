@@ -38,6 +38,7 @@ from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import UnknownDeploymentError
 from sfcutover.salesforce.results import DeployState
 
+RECORDED_REMOVALS = 3  # so many of the newest are asked about
 TRIES_PER_ALERT = 10  # of restoring; then the operator is alerted again
 LARGEST_PAUSE_SECONDS = 60.0  # between two tries
 _NEVER_MOVED = "this run has moved no traffic to them"
@@ -93,7 +94,9 @@ def _removals_sent(context: TargetContext) -> list[str]:
     """The ids that this cutover's memory and its record have, without those that have ended."""
     name = context.target.name
     sent = SentDeployments(context.memory, name, Phase.REMOVE_OLD)
-    return [each for each in sent.certain if each not in sent.ended]
+    record = context.baselines.find_soon(name)
+    recorded = record.removals[-RECORDED_REMOVALS:] if record else []
+    return [each for each in dict.fromkeys((*sent.certain, *recorded)) if each not in sent.ended]
 
 
 def restore_despite_signals(
@@ -169,14 +172,15 @@ class Rollback:
         left = self._not_done("remove-new", self.targets, said)
         rest = "the lists are as they were before the cutover"
         if left:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in left.items())
             rest = (
-                f"the new addresses may still be on the list of {', '.join(left)}, which does no "
-                "harm"
+                f"the new addresses may be on the list of {', '.join(left)}, now or later, which "
+                f"does no harm ({reasons})"
             )
         if self.cutover.policies:
             changed = self._not_done("restore-policies", self.targets)
             rest += f"; policies may not be as before on {', '.join(changed)}" if changed else ""
-            left = [*left, *changed]
+            left |= changed
         return _rolled_back(
             error,
             f"no traffic was moved; {rest}",
@@ -230,10 +234,14 @@ class Rollback:
 
     def _not_done(
         self, action: str, names: Sequence[str], arguments: StepArguments = NO_ARGUMENTS
-    ) -> list[str]:
-        """The targets on which an action was not completed."""
+    ) -> dict[str, str]:
+        """Why an action was not completed, by target."""
         results = self.flow.runner.on_targets(action, names, dict.fromkeys(names, arguments))
-        return [name for name, one in results.items() if not one.ok or one.is_canceled]
+        return {
+            name: one.problem.text if one.problem else "it was canceled"
+            for name, one in results.items()
+            if not one.ok or one.is_canceled
+        }
 
     def _start(self, error: StepFailedError) -> None:
         self.flow.runner.tell(

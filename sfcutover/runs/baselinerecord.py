@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 import sqlalchemy as sa
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from sfcutover.allowlist.baseline import BaselineDocument
 from sfcutover.allowlist.diff import RangeDocument
@@ -31,7 +31,8 @@ class BaselineRecord(Document):
     was remove-old, so that it is not known which new addresses had been there before. old, new:
     the ranges of cutover.yaml; new has every range that was ever deployed. policies: every value
     that the cutover has set, as XML text by field. recorded: seconds since 1970.
-    canary_organization_id, canary_user_id: of the first redemption, null until then.
+    canary_organization_id, canary_user_id: of the first redemption, null until then. removals:
+    ids of the deployments that were sent to remove old addresses, the newest last.
     """
 
     cutover: str
@@ -48,6 +49,7 @@ class BaselineRecord(Document):
     by: str
     canary_organization_id: str | None = None
     canary_user_id: str | None = None
+    removals: list[str] = Field(default_factory=list)
 
     @property
     def component_ids(self) -> dict[str, str]:
