@@ -54,7 +54,8 @@ class _Ending:
     """What is known when a command is interrupted, before an org is asked.
 
     at_risk: targets whose old addresses may be off, by what was done. run: its id, if it executes
-    one. others: the places of other processes that continue it.
+    one. others: the places of other processes that continue it. switching: the direction of a
+    switch command whose end the run has not seen.
     """
 
     targets: Sequence[Target] = ()
@@ -63,6 +64,7 @@ class _Ending:
     run: str = ""
     others: Sequence[str] = ()
     is_run: bool = False
+    switching: str = ""
 
 
 def interrupted(run: Invocation) -> InterruptedRunError:
@@ -123,7 +125,15 @@ def _of_run(run: Invocation, store: RunStore) -> _Ending:
     identifier, events, others = found
     sent = [each for name in names for each in sent_by(events, name)]
     at_risk = lists_at_risk(RunProgress.of(events.events))
-    return _Ending(run.targets, sent, at_risk, identifier, others, is_run=True)
+    switching = _switching(events)
+    return _Ending(run.targets, sent, at_risk, identifier, others, True, switching)
+
+
+def _switching(events: EventList) -> str:
+    begun = events.all("switching")[-1:]
+    steps = [each for each in events.all("step-ended") if each.step in ("switch", "switch-back")]
+    has_ended = any(each.seq > one.seq for one in begun for each in steps)
+    return "" if has_ended or not begun else begun[0].text("direction")
 
 
 def _read(store: RunStore, run: Invocation) -> tuple[str, EventList, list[str]]:
@@ -153,6 +163,8 @@ def _message(ending: _Ending, now: Sequence[TargetNow]) -> Iterator[str]:
         yield f"the run {ending.run} is kept"
     elif ending.is_run:
         yield "the state does not say what the run has sent"
+    if ending.switching:
+        yield f"the switch command ({ending.switching}) was started, and runs to its end by itself"
     for each in now:
         for package in each.sent:
             yield package.words

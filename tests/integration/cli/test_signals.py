@@ -148,6 +148,20 @@ def test_further_signals_take_nothing_from_a_switch_command_that_was_told(
     assert (here.folder / "told").read_text(encoding="utf-8") == "once\n"
 
 
+def test_a_run_that_is_interrupted_says_that_its_switch_command_runs_on(here: World) -> None:
+    script = "touch begun; sleep 2; echo new > egress; echo apply >> switches"
+    configure(here, switch={"apply": ["sh", "-c", script], "revert": ["true"]})
+    process = here.start("run", "--yes")
+    eventually((here.folder / "begun").exists)
+    process.send_signal(signal.SIGTERM)
+    code, out = ended(process)
+    assert code == 9, out
+    assert "the switch command (apply) was started, and runs to its end by itself" in out
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert here.switches == ["apply"]
+
+
 def test_a_wait_for_the_state_database_ends_at_a_signal(here: World) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections, and hangs
         port = server.getsockname()[1]
