@@ -35,7 +35,7 @@ A local org stands in for yours; nothing leaves this machine. An application red
 tokens of three customers about 20 times a second, through the proxy of the moment.
 {SHORTENED}
 """
-PROPAGATION_SECONDS = 4.0
+PROPAGATION_SECONDS = 6.0
 
 
 @dataclass(frozen=True)
