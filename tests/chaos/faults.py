@@ -10,6 +10,14 @@ from sfcutover.emulator.faults import Fault, Kind
 from tests.chaos.world import NEW, OLD
 
 ASKED = ("deploy", "checkDeployStatus", "retrieve", "checkRetrieveStatus", "listMetadata")
+LIMITS = ("REQUEST_LIMIT_EXCEEDED", "LIMIT_EXCEEDED")
+BUSY = (
+    "SERVER_UNAVAILABLE",
+    "UNABLE_TO_LOCK_ROW",
+    "REQUEST_RUNNING_TOO_LONG",
+    "UNKNOWN_EXCEPTION",
+    "ALREADY_IN_PROCESS",
+)
 Make = Callable[[random.Random], list[Fault]]
 
 
@@ -18,14 +26,18 @@ class Trouble:
     """One kind of trouble.
 
     faults: switched on before the run. kill: the run's process is killed at a random instant,
-    then started again. restart: PostgreSQL restarts, where it keeps the state. at_application:
-    the fault is at the application's egress, so that its redemptions may fail.
+    then started again. signals: it gets two signals close together instead. restart: PostgreSQL
+    restarts, where it keeps the state. another_org: the run pauses, and is continued while
+    another org answers in place of its own. at_application: the fault is at the application's
+    egress, so that its redemptions may fail.
     """
 
     name: str
     faults: Make = lambda _: []
     kill: bool = False
+    signals: bool = False
     restart: bool = False
+    another_org: bool = False
     at_application: bool = False
 
 
@@ -52,6 +64,33 @@ def _at_a_deployment(kind: Kind, *, latest: int = 2) -> Make:
         return [Fault(kind=kind, operation="deploy", skip=chance.randrange(latest), count=1)]
 
     return make
+
+
+def _refused(codes: tuple[str, ...]) -> Make:
+    """Operations of the Metadata API are refused by conditions that pass."""
+
+    def make(chance: random.Random) -> list[Fault]:
+        operation, code = chance.choice(ASKED), chance.choice(codes)
+        skip, count = chance.randrange(4), chance.choice((1, 1, 2))
+        return [Fault(kind="refuse", operation=operation, code=code, skip=skip, count=count)]
+
+    return make
+
+
+def _ended(**how: str) -> Make:
+    """A deployment ends as Failed by a condition that passes."""
+
+    def make(chance: random.Random) -> list[Fault]:
+        fault = {"kind": "failed", "operation": "deploy", "skip": chance.randrange(2)}
+        return [Fault.model_validate(fault | how)]
+
+    return make
+
+
+def _try_again(chance: random.Random) -> list[Fault]:
+    """The token endpoint asks to retry."""
+    skip, count = chance.randrange(6), chance.choice((1, 2))
+    return [Fault(kind="retry_request", operation="redeem", skip=skip, count=count)]
 
 
 def _address_missing(chance: random.Random) -> list[Fault]:
@@ -85,10 +124,19 @@ TROUBLES = (
     Trouble("Canceling", _at_a_deployment("canceling")),
     Trouble("SucceededPartial", _at_a_deployment("succeeded_partial")),
     Trouble("org locked", _at_the_org("org_locked")),
+    Trouble("ended: ALREADY_IN_PROCESS", _ended(code="ALREADY_IN_PROCESS")),
+    Trouble("ended: UNKNOWN_EXCEPTION", _ended(code="UNKNOWN_EXCEPTION")),
+    Trouble("ended: a component is locked", _ended(message="admin operation already in progress")),
+    Trouble("refused: a limit", _refused(LIMITS)),
+    Trouble("refused: busy", _refused(BUSY)),
+    Trouble("the token endpoint asks to retry", _try_again),
     Trouble("one proxy address dead", _address_dead, at_application=True),
     Trouble("one address missing from the list", _address_missing),
     Trouble("kill -9 of the runner", kill=True),
     Trouble("kill -9 and a dropped answer", _at_the_org("drop_after"), kill=True),
+    Trouble("two signals", signals=True),
+    Trouble("two signals and a lock", _ended(code="ALREADY_IN_PROCESS"), signals=True),
+    Trouble("another org", another_org=True),
     Trouble("PostgreSQL restarted", restart=True),
     Trouble("PostgreSQL restarted and kill -9", kill=True, restart=True),
 )

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import random
+import re
+import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sfcutover.emulator import Scenario
-from sfcutover.emulator.deployments import Deployment, Status
+from tests.chaos.circumstances import Circumstances, circumstances
+from tests.chaos.claims import false_claims
 from tests.chaos.faults import TROUBLES, Trouble
+from tests.chaos.verdict import problems_of
 from tests.chaos.world import NEW, OLD, Customers, World, world
 
 LATEST_KILL_SECONDS = 7.0
-APPROVALS = 3  # each time, the fault is cleared before
+APPROVALS = 4  # each time, the fault is cleared before
 _WAITS = (69, 75)
-_ENDS = ("done", "rolled-back", "failed")
+_INTERRUPTED, _DRIFT = 9, 4
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SECOND_ORG: dict[str, object] = {
+    "old": [*OLD, *NEW],
+    "old_egress": list(OLD),
+}  # a removal would be possible there
 
 
 @dataclass(frozen=True)
@@ -49,49 +57,123 @@ def run_trial(
     """Run the trial of this number; the same seed repeats it. restart: restarts PostgreSQL."""
     chance = random.Random(f"{seed}/{number}")
     trouble = TROUBLES[number % len(TROUBLES)]
+    around = circumstances(number, len(TROUBLES), chance)
     started = time.monotonic()
-    scenario = Scenario(deploy_seconds=chance.choice((0.0, 0.3, 1.0)))
+    scenario = Scenario(
+        deploy_seconds=chance.choice((0.0, 0.3, 1.0)),
+        clock_offset_seconds=around.clock_offset,
+        second_org=_SECOND_ORG if trouble.another_org else {},
+    )
     with world(folder, scenario, state) as here:
         customers = Customers(here.emulator, folder)
+        performance = _Performance(here, customers, trouble, chance, restart)
         with customers.at_work():
-            for fault in trouble.faults(chance):
-                here.emulator.set_fault(fault)
-            out, approvals = _run(here, trouble, chance, restart)
+            _make_trouble(here, trouble, around, chance)
+            performance.run()
             time.sleep(0.5)  # customers must still be served after the run
         outcome = _outcome(here)
-        problems = tuple(_problems(here, customers, trouble, outcome))
+        problems = (
+            *performance.problems,
+            *problems_of(here, customers, trouble, around, outcome, performance.said),
+        )
         if problems:
-            problems += (out[-6000:],)
+            problems += (performance.said[-6000:],)
     seconds = time.monotonic() - started
     failed = len(customers.failures)
-    return Trial(
-        number, trouble.name, outcome, seconds, customers.redeemed, failed, approvals, problems
-    )
+    name = trouble.name + around.words
+    approvals = performance.approvals
+    return Trial(number, name, outcome, seconds, customers.redeemed, failed, approvals, problems)
 
 
-def _run(
-    here: World, trouble: Trouble, chance: random.Random, restart: Callable[[], None] | None
-) -> tuple[str, int]:
-    """Run to the end, with a kill and approvals where the trouble needs them; return all output
-    and the number of approvals."""
-    process = here.start("run", "--yes")
-    said = ""
-    if trouble.restart and restart is not None:
-        _let_pass(process, chance.uniform(0.5, LATEST_KILL_SECONDS))
-        restart()
-    if trouble.kill:
-        _let_pass(process, chance.uniform(0.3, LATEST_KILL_SECONDS))
-        process.kill()
-        said, _ = process.communicate()
-        process = here.start("run", "--yes")
-    out, _ = process.communicate(timeout=180)
-    said, code, approvals = said + out, process.returncode, 0
-    while code in _WAITS and approvals < APPROVALS:
-        approvals += 1
-        here.emulator.clear_faults()
-        code, out = here.call("approve", "--note", "looked at it")
-        said += out
-    return said, approvals
+def _make_trouble(
+    here: World, trouble: Trouble, around: Circumstances, chance: random.Random
+) -> None:
+    for fault in trouble.faults(chance):
+        here.emulator.set_fault(fault)
+    if around.edit is not None:
+        here.emulator.set_edit(around.edit)
+
+
+@dataclass
+class _Performance:
+    """A run to its end, with what the trouble does to it and approvals where it waits.
+
+    said: all output. problems: what was found wrong on the way.
+    """
+
+    here: World
+    customers: Customers
+    trouble: Trouble
+    chance: random.Random
+    restart: Callable[[], None] | None
+    said: str = ""
+    approvals: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Raises AssertionError for a command that hangs."""
+        code = self._with_another_org() if self.trouble.another_org else self._run()
+        while code in _WAITS and self.approvals < APPROVALS:
+            self.approvals += 1
+            self.here.emulator.clear_faults()
+            code = self._call("approve", "--note", "looked at it")
+
+    def _run(self) -> int:
+        process = self.here.start("run", "--yes")
+        if self.trouble.restart and self.restart is not None:
+            _let_pass(process, self.chance.uniform(0.5, LATEST_KILL_SECONDS))
+            self.restart()
+        if self.trouble.kill:
+            _let_pass(process, self.chance.uniform(0.3, LATEST_KILL_SECONDS))
+            process.kill()
+            self.said += process.communicate()[0]
+            process = self.here.start("run", "--yes")
+        if self.trouble.signals:
+            self._interrupt(process)
+            process = self.here.start("run", "--yes")
+        return self._end(process)
+
+    def _interrupt(self, process: subprocess.Popen[str]) -> None:
+        """Two signals close together; the process says how it ends, and ends so."""
+        _let_pass(process, self.chance.uniform(0.3, LATEST_KILL_SECONDS))
+        for _ in range(2):
+            process.send_signal(self.chance.choice(_SIGNALS))
+            _let_pass(process, self.chance.choice((0.0, 0.01, 0.1)))
+        before = len(self.said)
+        code = self._end(process)
+        printed = re.findall(r"^\s+exit:\s+(\d+)$", self.said[before:], re.MULTILINE)
+        if code < 0 or (printed and int(printed[-1]) != code):
+            self.problems.append(f"two signals: exit {code}, printed {printed}")
+
+    def _with_another_org(self) -> int:
+        """The run waits; what answers in place of its org must not be touched."""
+        step = self.chance.choice(("add-new", "switch", "remove-old"))
+        code = self._call("run", "--yes", "--pause-before", step)
+        if code not in _WAITS:
+            return code
+        emulator, token = self.here.emulator, self.here.folder / "canary.token"
+        kept = dict(self.here.environment), token.read_text(encoding="utf-8")
+        with self.customers.held():
+            emulator.use_org(2)
+            self.here.environment.update(emulator.environment)
+            token.write_text(emulator.environment["SF_REFRESH_TOKEN"], encoding="utf-8")
+            refused, out = self.here.call("approve", "--note", "with another org's environment")
+            if emulator.deployments or refused != _DRIFT:
+                self.problems += (f"another org: exit {refused}, {emulator.deployments}", out)
+            emulator.use_org(1)
+            self.here.environment = kept[0]
+            token.write_text(kept[1], encoding="utf-8")
+        self.said += out
+        return self._call("run", "--yes")
+
+    def _call(self, *words: str) -> int:
+        return self._end(self.here.start(*words))
+
+    def _end(self, process: subprocess.Popen[str]) -> int:
+        out, _ = process.communicate(timeout=180)
+        self.said += out
+        self.problems += (f"untrue: {line}" for line in false_claims(self.here, out))
+        return process.returncode
 
 
 def _let_pass(process: subprocess.Popen[str], seconds: float) -> None:
@@ -104,37 +186,3 @@ def _let_pass(process: subprocess.Popen[str], seconds: float) -> None:
 def _outcome(here: World) -> str:
     runs = here.runs()
     return str(runs[0]["state"]) if runs else "none"
-
-
-def _problems(here: World, customers: Customers, trouble: Trouble, outcome: str) -> Iterator[str]:
-    here.emulator.clear_faults()
-    if outcome not in _ENDS:
-        yield f"the run is {outcome}"
-    if outcome == "done" and here.live != set(NEW):
-        yield f"done, but the list holds {here.live}"
-    if outcome != "done" and not set(OLD) <= here.live:
-        yield f"{outcome}, but the list holds {here.live}"
-    side = (here.folder / "egress").read_text(encoding="utf-8").strip()
-    if not set(NEW if side == "new" else OLD) <= here.live:
-        yield f"traffic leaves by {side}, and the list holds {here.live}"
-    if customers.failures and not trouble.at_application:
-        yield f"customers failed: {customers.failures[:3]}"
-    blocked = [one for one in here.emulator.redemptions if one.result == "blocked"]
-    if trouble.at_application and any(one.grant.startswith("customer") for one in blocked):
-        yield f"customers were blocked: {blocked[:3]}"
-    if twice := _sent_twice(here.emulator.deployments):
-        yield f"sent twice: {twice}"
-    if not here.canary_redeems():
-        yield "the canary's token is dead"
-
-
-def _sent_twice(deployments: list[Deployment]) -> list[str]:
-    """A package that was sent although the one before it was the same, and had taken."""
-    took = {Status.SUCCEEDED, Status.PENDING, Status.IN_PROGRESS, Status.FINALIZING}
-    return [
-        second.id
-        for first, second in pairwise(deployments)
-        if first.outcome.changes == second.outcome.changes
-        and first.status in took
-        and (first.fault is None or not first.fault.kind.startswith("save_"))
-    ]

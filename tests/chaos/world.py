@@ -61,6 +61,9 @@ class Customers:
     redeemed: int = 0
     failures: list[Failure] = field(default_factory=list)
     _ends: threading.Event = field(default_factory=threading.Event)
+    _turns: tuple[threading.Lock, ...] = field(
+        default_factory=lambda: tuple(threading.Lock() for _ in range(3))
+    )
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
@@ -75,20 +78,33 @@ class Customers:
             for thread in threads:
                 thread.join()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No customer redeems meanwhile."""
+        with ExitStack() as stack:
+            for turn in self._turns:
+                stack.enter_context(turn)
+            yield
+
     def _serve(self, number: int) -> None:
         while not self._ends.wait(self.pause):
-            side = (self.folder / "egress").read_text(encoding="utf-8").strip().upper() or "OLD"
-            proxy = self.emulator.environment[f"SFCUTOVER_{side}_PROXY_URL"]
-            _, token = self.emulator.customer_tokens[number]
-            try:
-                answer = redeem(self.emulator, token, proxy)
-                words = "" if answer.ok else f"{side}: {answer.text}"
-            except requests.RequestException as error:
-                words = f"{side}: {type(error).__name__}"
+            with self._turns[number]:
+                words = self._redeem(number)
             with self._lock:
                 self.redeemed += not words
                 if words:
                     self.failures.append(Failure(time.time(), words))
+
+    def _redeem(self, number: int) -> str:
+        """What the redemption failed with, or nothing."""
+        side = (self.folder / "egress").read_text(encoding="utf-8").strip().upper() or "OLD"
+        proxy = self.emulator.environment[f"SFCUTOVER_{side}_PROXY_URL"]
+        _, token = self.emulator.customer_tokens[number]
+        try:
+            answer = redeem(self.emulator, token, proxy)
+        except requests.RequestException as error:
+            return f"{side}: {type(error).__name__}"
+        return "" if answer.ok else f"{side}: {answer.text}"
 
 
 @dataclass
@@ -109,6 +125,11 @@ class World:
         """Every call of the switch command: apply or revert."""
         file = self.folder / "switches"
         return file.read_text(encoding="utf-8").split() if file.exists() else []
+
+    @property
+    def side(self) -> str:
+        """Where the application's traffic leaves: old or new."""
+        return (self.folder / "egress").read_text(encoding="utf-8").strip() or "old"
 
     @property
     def phases(self) -> list[str]:

@@ -1,0 +1,100 @@
+"""What a command says of the lists and of the traffic, held against the emulator's history.
+
+A sentence is false if it holds at no moment shortly before it was said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sfcutover.allowlist.ranges import Allowlist
+from sfcutover.emulator.logins import ListVersion
+from tests.chaos.circumstances import holds_all
+from tests.chaos.world import NEW, OLD, World
+
+_RECENT = timedelta(seconds=5)  # what was read may be that old when it is said
+_TIME = re.compile(r"^(\d\d):(\d\d):(\d\d)Z ")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What was true at some time shortly before a sentence. side: where traffic leaves."""
+
+    lists: Sequence[Allowlist]
+    first: Allowlist
+    switches: Sequence[str]
+    side: str
+
+    def some(self, *, on: tuple[str, ...] = (), off: tuple[str, ...] = ()) -> bool:
+        """True if one of the lists holds all of the ones, and none of the others."""
+        return any(
+            holds_all(one, on) and not any(holds_all(one, (each,)) for each in off)
+            for one in self.lists
+        )
+
+    @property
+    def is_as_before(self) -> bool:
+        """True if the cutover's addresses are as they were first."""
+        wanted = [each for each in (*OLD, *NEW) if holds_all(self.first, (each,))]
+        others = [each for each in (*OLD, *NEW) if each not in wanted]
+        return self.some(on=tuple(wanted), off=tuple(others))
+
+
+def _entries_read(moment: Moment, found: re.Match[str]) -> bool:
+    return any(len(one.ranges) == int(found[1]) for one in moment.lists)
+
+
+Holds = Callable[[Moment, re.Match[str]], bool]
+_CLAIMS: tuple[tuple[str, Holds], ...] = (
+    (
+        r"every target's list holds the new addresses and not the old",
+        lambda moment, _: moment.some(on=NEW, off=OLD),
+    ),
+    (r"the lists are as they were before the run", lambda moment, _: moment.is_as_before),
+    (r"(?<!not )the old addresses are back on", lambda moment, _: moment.some(on=OLD)),
+    (r"old and new addresses are on the lists", lambda moment, _: moment.some(on=(*OLD, *NEW))),
+    (r"no traffic was moved", lambda moment, _: not moment.switches),
+    (r"traffic is back on the old addresses", lambda moment, _: moment.side == "old"),
+    (r"nothing was changed in the org", lambda moment, _: moment.is_as_before),
+    (r"read back: (\d+) entries", _entries_read),
+)
+
+
+def false_claims(here: World, out: str) -> Iterator[str]:
+    """The lines of a command's output that the history contradicts; called when it has ended."""
+    history = here.emulator.allowlist_history
+    now = datetime.now(UTC)
+    said_at = now
+    for line in out.splitlines():
+        if stamp := _TIME.match(line):
+            said_at = _moment_of(stamp, now) + timedelta(seconds=1)
+        else:
+            said_at = now
+        moment = Moment(
+            _lists_between(history, said_at - _RECENT, said_at),
+            history[0].allowlist,
+            here.switches,
+            here.side,
+        )
+        for pattern, holds in _CLAIMS:
+            found = re.search(pattern, line)
+            if found is not None and not holds(moment, found):
+                yield line
+
+
+def _moment_of(stamp: re.Match[str], now: datetime) -> datetime:
+    hour, minute, second = (int(each) for each in stamp.groups())
+    moment = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
+    return moment if moment <= now + timedelta(seconds=1) else moment - timedelta(days=1)
+
+
+def _lists_between(
+    history: Sequence[ListVersion], start: datetime, end: datetime
+) -> list[Allowlist]:
+    """Every list that was live at some time between the two."""
+    before = [one for one in history if one.time <= start]
+    during = [one for one in history if start < one.time <= end]
+    return [one.allowlist for one in (*(before or history[:1])[-1:], *during)]

@@ -1,0 +1,86 @@
+"""Whether a chaos run ended as it must, by the emulator's history."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from sfcutover.emulator.deployments import Deployment, Status
+from tests.chaos.circumstances import COLLEAGUE, Circumstances
+from tests.chaos.faults import Trouble
+from tests.chaos.world import NEW, OLD, Customers, World
+
+_ENDS = ("done", "rolled-back", "failed")
+_WAITING = "waiting"
+_NEXT = re.compile(r"^\s*next:.*\bsfcutover (?:approve|run|rollback|runs|deployment)", re.MULTILINE)
+
+
+def problems_of(
+    here: World,
+    customers: Customers,
+    trouble: Trouble,
+    around: Circumstances,
+    outcome: str,
+    said: str,
+) -> Iterator[str]:
+    """What is wrong, a sentence each. said: all that the commands have printed."""
+    here.emulator.clear_faults()
+    by_colleague = around.takes_addresses(here.emulator)
+    yield from _wrong_end(outcome, said)
+    yield from () if by_colleague else _wrong_list(here, outcome)
+    yield from _failed_customers(here, customers, trouble, by_colleague)
+    yield from _unreported(here, around, said)
+    if twice := _sent_twice(here.emulator.deployments):
+        yield f"sent twice: {twice}"
+    if not here.canary_redeems():
+        yield "the canary's token is dead"
+
+
+def _wrong_end(outcome: str, said: str) -> Iterator[str]:
+    """A run ends, or waits and says what to do next."""
+    if outcome not in (*_ENDS, _WAITING):
+        yield f"the run is {outcome}"
+    if outcome == _WAITING and not _NEXT.search(said.rpartition("error:")[2]):
+        yield "the run waits and names no next action"
+
+
+def _wrong_list(here: World, outcome: str) -> Iterator[str]:
+    if outcome == "done" and here.live != set(NEW):
+        yield f"done, but the list holds {here.live}"
+    if outcome != "done" and not set(OLD) <= here.live:
+        yield f"{outcome}, but the list holds {here.live}"
+    if not set(NEW if here.side == "new" else OLD) <= here.live:
+        yield f"traffic leaves by {here.side}, and the list holds {here.live}"
+
+
+def _failed_customers(
+    here: World, customers: Customers, trouble: Trouble, by_colleague: bool
+) -> Iterator[str]:
+    if customers.failures and not (trouble.at_application or by_colleague):
+        yield f"customers failed: {customers.failures[:3]}"
+    blocked = [one for one in here.emulator.redemptions if one.result == "blocked"]
+    of_customers = [one for one in blocked if one.grant.startswith("customer")]
+    if of_customers and not by_colleague:
+        yield f"customers were blocked: {of_customers[:3]}"
+
+
+def _unreported(here: World, around: Circumstances, said: str) -> Iterator[str]:
+    """Entries of others that are lost, and neither an output nor the report says so."""
+    lost = list(around.lost_entries(here.emulator))
+    if lost:
+        _, report = here.call("report", "--format", "md")
+        if COLLEAGUE not in said + report:
+            yield f"lost without a word: {lost}"
+
+
+def _sent_twice(deployments: list[Deployment]) -> list[str]:
+    """A package that was sent although the one before it was the same, and had taken."""
+    took = {Status.SUCCEEDED, Status.PENDING, Status.IN_PROGRESS, Status.FINALIZING}
+    return [
+        second.id
+        for first, second in pairwise(deployments)
+        if first.outcome.changes == second.outcome.changes
+        and first.status in took
+        and (first.fault is None or not first.fault.kind.startswith("save_"))
+    ]
