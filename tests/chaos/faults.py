@@ -28,8 +28,8 @@ class Trouble:
     faults: switched on before the run. kill: the run's process is killed at a random instant,
     then started again. signals: it gets two signals close together instead. restart: PostgreSQL
     restarts, where it keeps the state. another_org: the run pauses, and is continued while
-    another org answers in place of its own. at_application: the fault is at the application's
-    egress, so that its redemptions may fail.
+    another org answers in place of its own. at_application: the application meets the fault, too,
+    so that its redemptions may fail.
     """
 
     name: str
@@ -129,7 +129,7 @@ TROUBLES = (
     Trouble("ended: a component is locked", _ended(message="admin operation already in progress")),
     Trouble("refused: a limit", _refused(LIMITS)),
     Trouble("refused: busy", _refused(BUSY)),
-    Trouble("the token endpoint asks to retry", _try_again),
+    Trouble("the token endpoint asks to retry", _try_again, at_application=True),
     Trouble("one proxy address dead", _address_dead, at_application=True),
     Trouble("one address missing from the list", _address_missing),
     Trouble("kill -9 of the runner", kill=True),

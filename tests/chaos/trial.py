@@ -15,7 +15,7 @@ from sfcutover.emulator import Scenario
 from tests.chaos.circumstances import Circumstances, circumstances
 from tests.chaos.claims import false_claims
 from tests.chaos.faults import TROUBLES, Trouble
-from tests.chaos.verdict import problems_of
+from tests.chaos.verdict import past_of, problems_of
 from tests.chaos.world import NEW, OLD, Customers, World, world
 
 LATEST_KILL_SECONDS = 7.0
@@ -77,7 +77,7 @@ def run_trial(
             *problems_of(here, customers, trouble, around, outcome, performance.said),
         )
         if problems:
-            problems += (performance.said[-6000:],)
+            problems += (performance.said[-6000:], *past_of(here))
     seconds = time.monotonic() - started
     failed = len(customers.failures)
     name = trouble.name + around.words

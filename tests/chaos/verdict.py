@@ -37,6 +37,15 @@ def problems_of(
         yield "the canary's token is dead"
 
 
+def past_of(here: World) -> Iterator[str]:
+    """What happened in the org, a line each."""
+    for version in here.emulator.allowlist_history:
+        entries = ", ".join(f"{one} ({one.description})" for one in version.allowlist)
+        yield f"{version.time:%H:%M:%S.%f} {entries}"
+    for one in here.emulator.deployments:
+        yield f"{one.created:%H:%M:%S.%f} {one.id} {one.status}"
+
+
 def _wrong_end(outcome: str, said: str) -> Iterator[str]:
     """A run ends, or waits and says what to do next."""
     if outcome not in (*_ENDS, _WAITING):
