@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.emulator import Edit, Emulator
 from tests.chaos.world import NEW, OLD
+from tests.integration.truth.scene import entries
 
 COLLEAGUE = "Casey Colleague"  # the emulator's name for who makes an edit
 OFFICE = "192.0.2.64-192.0.2.71"  # an entry that stands on every list
@@ -56,10 +57,11 @@ class Circumstances:
                 wanted.pop(_key(IpRange.parse(text)), None)
             for saved in (*edit.describe, *edit.add):
                 wanted[_key(saved.parsed())] = saved.parsed()
-        live = {_key(one): one for one in history[-1].allowlist}
+        live = set(entries(emulator))
+        ranges = {_key(one) for one in history[-1].allowlist}
         for key, entry in wanted.items():
-            found = live.get(key)
-            if found is None or (found.description or "") != (entry.description or ""):
+            is_as_saved = entry.description is None or f"{key} {entry.description}" in live
+            if key not in ranges or not is_as_saved:
                 yield str(entry)
 
     def _made(self, emulator: Emulator) -> Edit | None:
@@ -105,7 +107,7 @@ def _edit(chance: random.Random) -> Edit:
 
 
 def _key(entry: IpRange) -> str:
-    return f"{entry.start}-{entry.end}"
+    return f"{entry.start} {entry.end}"
 
 
 def holds_all(allowlist: Allowlist, addresses: tuple[str, ...]) -> bool:

@@ -40,8 +40,7 @@ def problems_of(
 def past_of(here: World) -> Iterator[str]:
     """What happened in the org, a line each."""
     for version in here.emulator.allowlist_history:
-        entries = ", ".join(f"{one} ({one.description})" for one in version.allowlist)
-        yield f"{version.time:%H:%M:%S.%f} {entries}"
+        yield f"{version.time:%H:%M:%S.%f} {', '.join(map(str, version.allowlist))}"
     for one in here.emulator.deployments:
         yield f"{one.created:%H:%M:%S.%f} {one.id} {one.status}"
 
