@@ -107,6 +107,11 @@ class Allowlist:
         """The parts of wanted that are not on this list."""
         return subtract(wanted, self.ranges)
 
+    def covered(self, wanted: Iterable[IpRange]) -> tuple[IpRange, ...]:
+        """The parts of wanted that are on this list."""
+        ranges = tuple(wanted)
+        return subtract(ranges, self.uncovered(ranges))
+
     def covers(self, wanted: Iterable[IpRange]) -> bool:
         """True if every address of wanted is on this list."""
         return not self.uncovered(wanted)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pydantic import Field
 
 from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import PhaseDocument, live_phase
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.cutover.context import BOUND, TargetContext
 from sfcutover.cutover.sentdeployments import SentDeployments
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import SfcutoverError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import UnknownDeploymentError
+from sfcutover.util.clock import Clock
+
+_PENDING_SECONDS = 30.0
 
 
 class SnapshotEvidence(StepEvidence):
@@ -32,12 +38,22 @@ class SnapshotEvidence(StepEvidence):
 
 class StateEvidence(StepEvidence):
     """How a list stands. state: which phase it is in, in words. holds_old: all old ranges.
-    pending: ids of what this run has sent and what has not ended, so that the list may change."""
+
+    old_listed, new_missing: the addresses that keep the cutover from being done. pending: ids of
+    deployments that have not ended, so that the list may change.
+    """
 
     state: str
     holds_old: bool
+    old_listed: list[str] = Field(default_factory=list)
+    new_missing: list[str] = Field(default_factory=list)
     pending: list[str] = Field(default_factory=list)
     live: list[AllowlistDocument]
+
+    @property
+    def is_done(self) -> bool:
+        """True if the list holds the new addresses and not the old."""
+        return not (self.old_listed or self.new_missing)
 
 
 def take_snapshot(context: TargetContext) -> SnapshotEvidence:
@@ -72,24 +88,42 @@ def take_snapshot(context: TargetContext) -> SnapshotEvidence:
 
 
 def read_state(context: TargetContext) -> StateEvidence:
-    """Which phase the live list is in."""
-    memory, name = context.memory, context.target.name
-    sent = [
-        each
-        for phase in Phase
-        for deployments in [SentDeployments(memory, name, phase)]
-        for each in deployments.ids
-        if each not in deployments.ended
-    ]
+    """Which phase the live list is in, once the org works on no deployment, but after at most
+    30 s: one that waited behind a removal may undo it."""
+    change = context.cutover.change
     with context.connection() as connection:
+        pending = _await_deployments(context, connection)
         live = connection.read()
-        change = context.cutover.change
+        lists = [each.allowlist for each in live.carriers]
         return StateEvidence(
             state=live_phase(live, change),
-            holds_old=all(each.allowlist.covers(change.old) for each in live.carriers),
+            holds_old=all(each.covers(change.old) for each in lists),
+            old_listed=_texts(part for each in lists for part in each.covered(change.removed)),
+            new_missing=_texts(part for each in lists for part in each.uncovered(change.new)),
             live=AllowlistDocument.all_of(live),
-            pending=[each for each in sent if not _has_ended(connection, each)],
+            pending=pending,
         )
+
+
+def _await_deployments(context: TargetContext, connection: Connection) -> list[str]:
+    """The ids of those that have not ended by then: of this run, and as the org lists them."""
+    for _ in Clock().polls(_PENDING_SECONDS):
+        listed = connection.deployer.requests() or []
+        theirs = [each.id for each in listed if each.is_pending]
+        ours = [each for each in _sent(context) if not _has_ended(connection, each)]
+        if not (pending := [*dict.fromkeys((*ours, *theirs))]):
+            break
+    return pending
+
+
+def _sent(context: TargetContext) -> list[str]:
+    """What this run has sent and has not seen to end."""
+    found = (SentDeployments(context.memory, context.target.name, phase) for phase in Phase)
+    return [each for sent in found for each in sent.ids if each not in sent.ended]
+
+
+def _texts(ranges: Iterable[IpRange]) -> list[str]:
+    return list(dict.fromkeys(map(str, ranges)))
 
 
 def _has_ended(connection: Connection, deployment: str) -> bool:

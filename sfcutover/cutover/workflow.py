@@ -170,13 +170,58 @@ class Workflow:
                 self._remove(wave, proofs)
             except StepFailedError as error:
                 return self._rollback.after_removal(error)
+        return self._ended()
+
+    def _ended(self) -> RunResult:
+        """By the lists as they are after the last watch: a deployment of another user may have
+        waited behind ours."""
+        states = self._states()
+        undone = {name: one for name, one in states.items() if one and not one.is_done}
+        if undone:
+            return self._undone(undone)
+        unread = [name for name, one in states.items() if one is None]
+        where = "every target's list holds the new addresses and not the old"
+        if unread:
+            where = f"each list was read back; that of {', '.join(unread)} does not answer now"
+        pending = [each for one in states.values() if one for each in one.pending]
+        may_change = f"; deployment {', '.join(pending)} has not ended" if pending else ""
         return RunResult(
             "done",
             ExitCode.DONE,
-            "the cutover is done: every target's list holds the new addresses and not the old",
+            f"the cutover is done: {where}{may_change}",
             "customers redeem through the new addresses",
             Advice(Command("report", "--format", "html", "--out", "report.html")),
         )
+
+    def _undone(self, states: Mapping[str, StateEvidence]) -> RunResult:
+        """Another user has changed lists since remove-old was read back."""
+        changes = [f"{name}: {_undoing(one)}" for name, one in states.items()]
+        message = f"the list was changed after remove-old was read back; {'; '.join(changes)}"
+        missing = [each for one in states.values() for each in one.new_missing]
+        add = Command("deploy", "add-new")
+        if missing:
+            self.flow.alert(message, add)
+        return RunResult(
+            "failed",
+            ExitCode.DRIFT,
+            message,
+            f"redemptions from {', '.join(missing)} are refused"
+            if missing
+            else "customers redeem through the new addresses; the old ones are let in, too",
+            Advice(
+                *((add, " adds them again; ") if missing else ()),
+                "find out who changed it; then ",
+                Command("run"),
+                " proves the new addresses again and removes the old ones",
+            ),
+        )
+
+    def _states(self) -> dict[str, StateEvidence | None]:
+        """How the list of each target stands; None where it can't be read."""
+        return {
+            name: one.evidence if isinstance(one.evidence, StateEvidence) else None
+            for name, one in self.flow.retried("state", self.targets, {}).items()
+        }
 
     def _settle(self, proofs: Mapping[str, Evidence]) -> dict[str, str]:
         """By target, why nothing can say that customers have left the old addresses."""
@@ -239,10 +284,7 @@ class Workflow:
         self._approvals.ask("remove-old", names, _PAUSED, still)
 
     def _canceled(self) -> RunResult:
-        states = {
-            name: one.evidence if isinstance(one.evidence, StateEvidence) else None
-            for name, one in self.flow.runner.on_targets("state", self.targets).items()
-        }
+        states = self._states()
         known = [f"{name}: {_standing(one)}" for name, one in states.items()]
         pending = [each for one in states.values() if one for each in one.pending]
         holds_old = all(one is not None and one.holds_old for one in states.values())
@@ -263,6 +305,13 @@ class Workflow:
                 *(part for each in pending for part in ("; ", Command("deployment", "wait", each))),
             ),
         )
+
+
+def _undoing(state: StateEvidence) -> str:
+    """What keeps the cutover from being done on a list."""
+    parts = [f"{', '.join(state.old_listed)} on it again"] if state.old_listed else []
+    parts += [f"{', '.join(state.new_missing)} missing"] if state.new_missing else []
+    return ", ".join(parts)
 
 
 def _standing(state: StateEvidence | None) -> str:

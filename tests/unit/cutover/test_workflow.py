@@ -11,6 +11,7 @@ import yaml
 
 from sfcutover.config.cutover import Cutover, load_config
 from sfcutover.cutover.announcement import Announced
+from sfcutover.cutover.baseline import StateEvidence
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.remove import RestoredEvidence
 from sfcutover.cutover.stepresult import StepResult
@@ -149,6 +150,9 @@ FORWARDS = [
 ]
 
 
+READ_AT_THE_END = f"state {ALL}"
+
+
 def run(runner: Recorded, cutover: Cutover) -> RunResult:
     names = tuple(each.name for each in cutover.targets)
     return Workflow(Flow(runner), cutover, names).run()
@@ -158,7 +162,36 @@ def test_the_order_of_a_cutover_that_goes_well(cutover: Cutover) -> None:
     runner = Recorded()
     assert (result := run(runner, cutover)).outcome == "done"
     assert result.exit_code == 0
-    assert runner.done == FORWARDS
+    assert runner.done == [*FORWARDS, READ_AT_THE_END]
+
+
+def standing(**keys: object) -> StepResult:
+    """How a list stands in the end."""
+    given = {"state": "", "holds_old": False, "live": []} | keys
+    return StepResult(evidence=StateEvidence.model_validate(given))
+
+
+def test_a_list_that_holds_old_addresses_again_is_not_said_to_be_done(cutover: Cutover) -> None:
+    runner = Recorded({"state two": [standing(old_listed=["203.0.113.1"])]})
+    result = run(runner, cutover)
+    assert (result.outcome, result.exit_code) == ("failed", 4)
+    assert "two: 203.0.113.1 on it again" in result.message
+    assert runner.done == [*FORWARDS, READ_AT_THE_END]
+
+
+def test_a_list_that_lacks_new_addresses_in_the_end_is_an_alert(cutover: Cutover) -> None:
+    runner = Recorded({"state two": [standing(new_missing=["198.51.100.1"])]})
+    result = run(runner, cutover)
+    assert (result.outcome, result.exit_code) == ("failed", 4)
+    assert "198.51.100.1" in result.tokens
+    assert runner.done[-1] == "page"
+
+
+def test_a_deployment_that_has_not_ended_is_named_in_the_end(cutover: Cutover) -> None:
+    runner = Recorded({"state two": [standing(pending=["0Af1"])]})
+    result = run(runner, cutover)
+    assert result.outcome == "done"
+    assert "0Af1 has not ended" in result.message
 
 
 @pytest.mark.parametrize("step", ["probe", "snapshot two"])
@@ -412,7 +445,7 @@ def test_addresses_that_are_added_before_the_switch_are_deployed_and_proven(
     assert run(runner, cutover).outcome == "done"
     adding = [f"add-new {ALL}", f"verify-new {ALL}"]
     first = adding if found_by != "switch" else [*adding, "switch"]
-    assert runner.done == [*FORWARDS[:2], *first, *FORWARDS[2:]]
+    assert runner.done == [*FORWARDS[:2], *first, *FORWARDS[2:], READ_AT_THE_END]
 
 
 def test_a_person_who_moves_traffic_is_asked_again_once_more_addresses_are_added(
