@@ -26,6 +26,13 @@ ACCEPT = ("run", "--yes", "--accept-changes")
 
 
 @pytest.fixture
+def here(here: World) -> World:
+    """Its watch leaves a redemption time enough, whatever the machine's load."""
+    configure(here, watch={"duration": "2s", "interval": "1s", "failures": 2})
+    return here
+
+
+@pytest.fixture
 def paused(here: World) -> World:
     """A run that waits before remove-old."""
     code, out = here.call(*PAUSED)
