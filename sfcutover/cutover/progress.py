@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -123,7 +123,8 @@ class RunProgress:
     redemptions by address, then by status, as LoginHistory has them. blocked_on: the
     targets on which an address was blocked. looks: of the watch, by what looked, then by
     verdict. wakes: until when a step waits, by step and target. old, new: ranges as texts.
-    redeemed: the canary's own redemptions, as far as they were told.
+    redeemed: the canary's own redemptions, as far as they were told. unanswered: packages that were
+    sent, perhaps, and that the org has not acknowledged, by target and phase.
     """
 
     steps: dict[tuple[str, str | None], StepState] = field(default_factory=dict)
@@ -144,6 +145,7 @@ class RunProgress:
     redeemed: int = 0
     looks: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     blocked_on: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    unanswered: Counter[tuple[str, str]] = field(default_factory=Counter)
     _called_about: tuple[tuple[str, str | None], ...] = ()
 
     @classmethod
@@ -166,7 +168,14 @@ class RunProgress:
                 self._start(event)
             case "step-ended":
                 self._end(event)
-            case "deployment-sent" | "deployment-progress":
+            case "deployment-sending":
+                self.unanswered[event.target or "", event.text("phase")] += 1
+            case "deployment-never-received":
+                self.unanswered[event.target or "", event.text("phase")] -= 1
+            case "deployment-sent":
+                self.unanswered[event.target or "", event.text("phase")] -= 1
+                self._deployment(event)
+            case "deployment-progress":
                 self._deployment(event)
             case "traffic":
                 self._count(event)
@@ -214,6 +223,15 @@ class RunProgress:
         about = [self.steps[key].mark for key in self._called_about]
         answered = bool(about) and all(mark == "done" for mark in about)
         return self.pages[-1] if self.pages and not answered else None
+
+    def may_lack_old(self, target: str) -> bool:
+        """True if the old addresses are off the list, or may be."""
+        removals = [one for one in self.of_step("remove-old") if one.target == target]
+        was_sent = any(
+            (one.target, one.phase) == (target, "remove-old") for one in self.deployments.values()
+        )
+        may_be_sent = self.unanswered[target, "remove-old"] > 0
+        return was_sent or may_be_sent or any(one.mark == "done" for one in removals)
 
     def _start(self, event: Event) -> None:
         key = _key(event)

@@ -161,9 +161,10 @@ def lists_at_risk(progress: RunProgress) -> list[str]:
     """The targets whose old addresses are off the list, or may be, and which were neither
     watched to the end nor restored."""
     started = [each.target or "" for each in progress.of_step("remove-old")]
+    lacking = [name for name in started if progress.may_lack_old(name)]
     safe = [*progress.of_step("watch"), *progress.of_step("restore-old")]
     settled = {each.target for each in safe if each.mark == "done"}
-    return [name for name in started if name not in settled]
+    return [name for name in lacking if name not in settled]
 
 
 def _meanwhile(progress: RunProgress) -> str:

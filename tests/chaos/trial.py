@@ -164,7 +164,7 @@ class _Performance:
             self.here.environment = kept[0]
             token.write_text(kept[1], encoding="utf-8")
         self.said += out
-        return self._call("run", "--yes")
+        return self._call("approve", "--note", "its own org again")
 
     def _call(self, *words: str) -> int:
         return self._end(self.here.start(*words))
