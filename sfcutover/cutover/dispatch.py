@@ -111,7 +111,7 @@ def execute_on_target(context: TargetContext, arguments: StepArguments) -> StepE
             _require_as_announced(context, arguments)
             return verify(context, "new", arguments.patience)
         case "remove-old":
-            gate = ProofGate(arguments.proof)
+            gate = ProofGate(arguments.proof, again=_has_waited(context))
             options = DeployOptions(
                 gate=gate, plan=_plan_of(arguments), traffic_moved=arguments.traffic_moved
             )
@@ -190,6 +190,13 @@ def _switch(context: StepContext, proofs: Mapping[str, Evidence]) -> SwitchEvide
     """Traffic moves on no proof from before a list was saved."""
     found = find_void(context, proofs)
     return found if found.void else switch(context, "apply")
+
+
+def _has_waited(context: TargetContext) -> bool:
+    """True if the run was approved since its proof: the canary may be another one by now."""
+    proven = context.memory.last("step-ended", "verify", context.target.name)
+    approved = context.memory.last("approved")
+    return approved is not None and (proven is None or approved.seq > proven.seq)
 
 
 def _require_as_announced(context: StepContext, arguments: StepArguments) -> None:

@@ -14,6 +14,7 @@ from sfcutover.allowlist.ranges import Allowlist, subtract
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.addressproof import Verification, Verified, each_address
 from sfcutover.cutover.addressuse import AddressUse
+from sfcutover.cutover.canaryidentity import bind_canary, require_same_canary
 from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.evidence import Evidence, VoidEvidenceError, Wanted, evidence_lists
 from sfcutover.cutover.orgtime import seconds_under_way
@@ -71,13 +72,24 @@ def verify(context: TargetContext, via: Via, patience: float = 0.0) -> VerifyEvi
 
 def redeem_once(context: StepContext, canary: Canary, via: Via) -> RedeemEvidence:
     """One redemption through an egress. Raises GateError or NetworkError if it is refused."""
+    return RedeemEvidence(via=via, outcome=_redeemed_once(context, canary, via).outcome.value)
+
+
+def _redeemed_once(context: StepContext, canary: Canary, via: Via) -> Redemption:
     context.control.require_lock_soon()
     redemption = canary.redeem(via)
     if redemption.outcome is RedemptionOutcome.BLOCKED:
         tell_block(context, redemption)
     if redemption.outcome is not RedemptionOutcome.REDEEMED:
         raise refused(redemption)
-    return RedeemEvidence(via=via, outcome=redemption.outcome.value)
+    return redemption
+
+
+def redeem_again(context: TargetContext, proof: Evidence, via: Via) -> None:
+    """The canary that was proven with still redeems. Raises as redeem_once, and IdentityError for
+    the canary of another user."""
+    redemption = _redeemed_once(context, Canary(context.cutover, context.target), via)
+    require_same_canary(redemption, proof)
 
 
 def tell_block(context: StepContext, redemption: Redemption) -> None:
@@ -106,7 +118,9 @@ def _verify_once(context: TargetContext, via: Via) -> VerifyEvidence:
             clock=context.clock,
             probe=context.probes.of,
         )
-        return VerifyEvidence(proof=verification.verify(via, connection.read()))
+        proof = verification.verify(via, connection.read())
+        bind_canary(context, proof)
+        return VerifyEvidence(proof=proof)
 
 
 def _redeemed(context: TargetContext, count: int) -> None:
@@ -119,12 +133,14 @@ def _redeemed(context: TargetContext, count: int) -> None:
 class ProofGate:
     """Permits a removal by evidence: the one given, or a new one where that does not count.
 
-    proof: of an earlier verify, if there is one; where it is void, one is made. tries: how often
+    proof: of an earlier verify, if there is one; where it is void, one is made. again: the canary
+    redeems once more before a removal that is permitted by it. tries: how often
     evidence is checked besides, made anew each time after the first. countdown: told the seconds
     left of settle.
     """
 
     proof: Evidence | None = None
+    again: bool = False
     tries: int = 3
     countdown: Callable[[float], None] = lambda _: None
 
@@ -146,8 +162,12 @@ class ProofGate:
             if proof is None:
                 proof = verification.verify(via_of(phase), live)
                 context.tell("proven", evidence=proof.model_dump(mode="json"))
+            bind_canary(context, proof)
             try:
-                return verification.permit(phase, proof, live)
+                permit = verification.permit(phase, proof, live)
+                if self.again and proof is self.proof:
+                    redeem_again(context, proof, via_of(phase))
+                return permit
             except GateError as error:
                 is_void = isinstance(error, VoidEvidenceError) and proof is self.proof
                 tries_left -= not is_void

@@ -120,10 +120,9 @@ def plan_phase(
     planner = replace(context.planner, change=baseline.change, policies=baseline.policies)
     if phase is Phase.RESTORE_POLICIES:
         return planner.restore_policies(live, baseline.snapshot)
-    planned = planner.plan(phase, live, baseline.snapshot)
-    if phase is Phase.REMOVE_NEW and planned.changed and not baseline.knows_new:
+    if phase is Phase.REMOVE_NEW and not baseline.knows_new and planner.plan(phase, live).changed:
         raise _unknown(context, f"{baseline.origin} was taken after the new addresses were added")
-    return planned
+    return planner.plan(phase, live, baseline.snapshot)
 
 
 def plan_restore(context: TargetContext, connection: Connection, live: Snapshot) -> PlannedPhase:
@@ -252,8 +251,11 @@ def forget_if_restored(context: TargetContext, connection: Connection) -> None:
             return
         baseline = Baseline.of_record(record, context.cutover)
         live = connection.read(policies=baseline.snapshot.policies is not None)
-        left = (Phase.RESTORE_OLD, Phase.REMOVE_NEW, Phase.RESTORE_POLICIES)
-        if not any(plan_phase(context, each, live, baseline).changed for each in left):
+        ways_back = (Phase.RESTORE_OLD, Phase.REMOVE_NEW, Phase.RESTORE_POLICIES)
+        left = [plan_phase(context, each, live, baseline) for each in ways_back]
+        if not any(each.changed for each in left):
+            for note in left[-1].notes:  # of policies that others have changed since
+                context.note(note)
             context.baselines.forget(context.target.name)
             context.note("what the cutover has changed is as it was before; its record is removed")
     except SfcutoverError as error:

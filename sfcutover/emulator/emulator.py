@@ -223,6 +223,13 @@ class Emulator:
         with self._present() as org:
             org.store.put(metadata_type, full_name, xml)
 
+    def recreate_component(self, metadata_type: str, full_name: str) -> None:
+        """Delete a component and create the same again: it has another id. KeyError without one."""
+        xml = self.component_xml(metadata_type, full_name)
+        with self._present() as org:
+            org.store.delete(metadata_type, full_name)
+            org.store.put(metadata_type, full_name, xml)
+
     @property
     def deployments(self) -> list[Deployment]:
         """Copies of all deployments as they are now, the oldest first."""

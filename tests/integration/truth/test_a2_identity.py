@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from sfcutover.emulator import Emulator, Scenario
 from tests.chaos.world import NEW, OLD, World, world
+from tests.integration.cli.harness import SECURITY, SECURITY_NAME
 from tests.integration.truth.conftest import OpenWorld
 from tests.integration.truth.scene import configure, configure_part, entries
 
@@ -116,11 +118,6 @@ def test_a_rollback_refuses_another_org(replaced: World) -> None:
     refused_naming(code, out, *organizations)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="A2: a run continues with the canary of another user",
-)
 def test_a_run_refuses_the_canary_of_another_user(here: World) -> None:
     here.call(*PAUSED)
     token = here.emulator.issue_grant("somebody-else")
@@ -138,3 +135,116 @@ def test_the_same_org_under_another_url_is_accepted(bound: World) -> None:
     code, out = bound.call(*EVIDENCE)
     assert code == 0, out
     assert bound.live == set(NEW)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("plan",),
+        ("diff", "remove-old"),
+        ("verify",),
+        ("switch",),
+        ("watch",),
+        ("deploy", "restore-old", "--yes"),
+        ("rollback", "--yes"),
+        ("deployment", "cancel", "0Af000000000001AAA"),
+        ("run", "--yes"),
+    ],
+    ids=" ".join,
+)
+def test_every_command_refuses_another_org(replaced: World, words: tuple[str, ...]) -> None:
+    code, out = replaced.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    organizations = replace_org(replaced)
+    code, out = replaced.call(*words)
+    assert replaced.emulator.deployments == []
+    assert replaced.switches == []
+    refused_naming(code, out, *organizations)
+
+
+def test_a_run_is_bound_before_its_first_deployment(replaced: World) -> None:
+    replaced.call("run", "--yes", "--pause-before", "add-new")
+    organizations = replace_org(replaced)
+    code, out = replaced.call("approve")
+    assert replaced.emulator.deployments == []
+    refused_naming(code, out, *organizations)
+
+
+def test_a_run_that_was_refused_continues_in_the_right_org(replaced: World) -> None:
+    right = dict(replaced.environment)
+    replaced.call(*PAUSED)
+    token = (replaced.folder / "canary.token").read_text(encoding="utf-8")
+    replace_org(replaced)
+    code, out = replaced.call("approve")
+    assert code == 4, out
+    replaced.emulator.use_org(1)
+    replaced.environment = right
+    (replaced.folder / "canary.token").write_text(token, encoding="utf-8")
+    code, out = replaced.call("approve")
+    assert code == 0, out
+    assert replaced.live == set(NEW)
+
+
+def test_a_component_that_was_created_anew_is_refused(here: World) -> None:
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    before = component_id(here)
+    here.emulator.recreate_component(SECURITY, SECURITY_NAME)
+    code, out = here.call("deploy", "remove-old", "--yes")
+    refused_naming(code, out, before, component_id(here))
+    assert here.live == {*OLD, *NEW}
+
+
+def test_addresses_are_restored_also_on_a_component_that_was_created_anew(here: World) -> None:
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    here.emulator.recreate_component(SECURITY, SECURITY_NAME)
+    code, out = here.call("rollback", "--yes")
+    assert code == 0, out
+    assert here.live == {*OLD, *NEW}
+
+
+def test_a_plan_from_files_is_bound_by_its_first_deployment(replaced: World) -> None:
+    file = replaced.folder / f"{SECURITY_NAME}.ecaOauthSecurity"
+    file.write_bytes(replaced.emulator.component_xml(SECURITY, SECURITY_NAME))
+    plan = ("--plan", "plan.json", "--yes")
+    for words in (
+        ("plan", "--baseline", file.name, "--out", "plan.json"),
+        ("deploy", "add-new", *plan),
+    ):
+        code, out = replaced.call(*words)
+        assert code == 0, out
+    organizations = replace_org(replaced)
+    code, out = replaced.call("deploy", "remove-old", *plan)
+    assert replaced.emulator.deployments == []
+    refused_naming(code, out, *organizations)
+
+
+def test_evidence_of_another_canary_is_refused(here: World) -> None:
+    for words in (("deploy", "add-new", "--yes"), ("verify", "--out", "evidence.json")):
+        code, out = here.call(*words)
+        assert code == 0, out
+    file = here.folder / "evidence.json"
+    evidence = json.loads(file.read_text(encoding="utf-8"))
+    bound = evidence["targets"][0]["canary_user_id"]
+    other = here.emulator.user_id("customer-1")
+    evidence["targets"][0]["canary_user_id"] = other
+    file.write_text(json.dumps(evidence), encoding="utf-8")
+    code, out = here.call(*EVIDENCE)
+    refused_naming(code, out, bound, other)
+    assert here.live == {*OLD, *NEW}
+
+
+def test_verify_refuses_the_canary_of_another_user_later(here: World) -> None:
+    for words in (("deploy", "add-new", "--yes"), ("verify",)):
+        code, out = here.call(*words)
+        assert code == 0, out
+    token = here.emulator.issue_grant("somebody-else")
+    (here.folder / "canary.token").write_text(token, encoding="utf-8")
+    code, out = here.call("deploy", "remove-old", "--yes")
+    assert code == 4, out
+    assert here.live == {*OLD, *NEW}
+
+
+def component_id(here: World) -> str:
+    return next(one.id for one in here.emulator.components if one.full_name == SECURITY_NAME)

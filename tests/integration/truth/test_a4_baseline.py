@@ -10,8 +10,10 @@ from tests.integration.cli.harness import range_xml, with_entry
 from tests.integration.truth.conftest import OpenWorld
 from tests.integration.truth.scene import (
     PARTNER,
+    POLICIES,
     change_list,
     configure,
+    configure_part,
     describe,
     entries,
     entry,
@@ -150,3 +152,118 @@ def test_without_a_record_nothing_is_removed(here: World, words: tuple[str, ...]
     assert "--plan" in out
     assert here.live == {*OLD, *NEW}
     assert here.emulator.deployments == []
+
+
+def test_old_is_fixed_for_commands_until_the_baseline_is_back(here: World) -> None:
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    configure(here, old=[*OLD, "192.0.2.64-192.0.2.71"])
+    for phase in ("add-new", "remove-old", "remove-new"):
+        code, out = here.call("deploy", phase, "--yes")
+        assert code == 2, out
+        assert "192.0.2.64-192.0.2.71" in out
+    configure(here, old=list(OLD))
+    code, out = here.call(*TO_BASELINE)
+    assert code == 0, out
+    configure(here, old=[*OLD, "192.0.2.64-192.0.2.71"])
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+
+
+def test_nothing_is_deployed_where_the_record_cannot_be_written(here: World) -> None:
+    (here.folder / "folder").write_text("a file", encoding="utf-8")
+    here.environment["STATE_URL"] = f"sqlite:///{here.folder}/folder/state.db"
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code != 0, out
+    assert here.emulator.deployments == []
+
+
+def test_old_addresses_are_restored_although_the_state_cannot_be_read(here: World) -> None:
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    here.environment["STATE_URL"] = "postgresql://127.0.0.1:1/none"
+    code, out = here.call("rollback", "--yes")
+    assert code == 0, out
+    assert here.live == {*OLD, *NEW}
+
+
+def test_a_validation_records_nothing(here: World) -> None:
+    code, out = here.call("deploy", "add-new", "--dry-run")
+    assert code == 0, out
+    configure(here, old=[OLD[0]])
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+
+
+def test_a_removal_that_is_the_first_deployment_records_what_comes_back(here: World) -> None:
+    """add-new was deployed from another machine; what was there before that is not known here."""
+    describe(here.emulator, DESCRIBED)
+    before = entries(here.emulator)
+    for address in NEW:
+        change_list(here.emulator, with_entry(range_xml(address, address)))
+    code, out = here.call("deploy", "remove-old", "--yes")
+    assert code == 0, out
+    code, out = here.call("rollback", "--yes")
+    assert code == 0, out
+    assert entries(here.emulator)[: len(before)] == before
+    code, out = here.call(*TO_BASELINE)
+    assert code == 4, out
+    assert here.live == {*OLD, *NEW}
+
+
+def test_a_plan_names_the_baseline_where_none_was_recorded(shared: World) -> None:
+    before = entries(shared.emulator)
+    code, out = shared.call("plan", "--out", "plan.json")
+    assert code == 0, out
+    change_list(shared.emulator, with_entry(range_xml(NEW[1], NEW[1])))
+    code, out = shared.call(*TO_BASELINE, "--plan", "plan.json")
+    assert code == 0, out
+    assert entries(shared.emulator) == before
+
+
+def test_a_plan_that_disagrees_with_the_record_is_refused_and_both_are_named(
+    shared: World,
+) -> None:
+    code, out = shared.call("plan", "--out", "plan.json")
+    assert code == 0, out
+    describe(shared.emulator, {NEW[0]: "the partner's new name"})
+    code, out = shared.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    code, out = shared.call(*TO_BASELINE, "--plan", "plan.json")
+    assert code == 4, out
+    assert "plan.json" in out
+    assert PARTNER in out
+    assert "the partner's new name" in out
+    assert shared.live == {*OLD, *NEW}
+
+
+def test_a_policy_that_a_colleague_has_changed_since_stays(here: World) -> None:
+    configure(here, policies={TIMEOUT: 30})
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    xml = here.emulator.component_xml(*POLICIES)
+    here.emulator.put_component(*POLICIES, xml.replace(b">30<", b">60<"))
+    code, out = here.call(*TO_BASELINE)
+    assert code == 0, out
+    assert policy(here.emulator, TIMEOUT) == "60"
+    assert f"{TIMEOUT} stays" in out
+
+
+def test_a_loosened_control_is_named(here: World) -> None:
+    configure(here, policies={TIMEOUT: 30})
+    for words in (("deploy", "add-new", "--yes"), ("deploy", "remove-new", "--yes")):
+        code, out = here.call(*words)
+        assert code == 0, out
+    assert "loosens this control" in out
+    assert policy(here.emulator, TIMEOUT) == "120"
+
+
+def test_the_automatic_rollback_restores_policies_before_the_switch(here: World) -> None:
+    configure(here, policies={TIMEOUT: 30})
+    configure_part(here, "verify", patience="0s")
+    before = policy(here.emulator, TIMEOUT)
+    here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=1))
+    code, out = here.call("run", "--yes")
+    assert code == 5, out
+    assert here.live == set(OLD)
+    assert policy(here.emulator, TIMEOUT) == before
