@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from sfcutover.allowlist.package import write_folder, write_zip
-from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.phases import LIST_PHASES, Phase
 from sfcutover.allowlist.plan import PlannedPhase, RenderDocument, WrittenDocument
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
@@ -58,7 +58,7 @@ def command(
     """
     if as_zip and form == "source":
         raise click.UsageError("--zip goes with --format mdapi: a source tree is never zipped.")
-    chosen = tuple(Phase(name) for name in phases) or tuple(Phase)
+    chosen = tuple(Phase(name) for name in phases) or LIST_PHASES
     planner = run.cutover.planner(templates)
     written = []
     for target, url, live in list(run.components(baseline_files)):  # read all, then write

@@ -66,7 +66,7 @@ def test_no_command_repeats_a_secret(desk: Desk, fault: Fault | None) -> None:
             result = desk.run("-vv", *words, *option)
             assert _leaks(desk, result.out + result.err) == [], words
     for path in _files(desk.folder):
-        assert _leaks(desk, path.read_text(encoding="utf-8")) == [], path
+        assert _leaks(desk, path.read_bytes().decode(errors="replace")) == [], path
 
 
 def test_a_login_by_client_credentials_repeats_none(desk: Desk) -> None:
