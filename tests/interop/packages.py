@@ -69,7 +69,7 @@ def addresses_of(phase: str) -> list[str]:
     return {
         "add-new": [*old, *vpn, *new],
         "remove-old": [*vpn, *new],
-        "restore-old": [*vpn, *new, *old],
+        "restore-old": [*old, *vpn, *new],
         "remove-new": [*old, *vpn],
     }[phase]
 
