@@ -76,6 +76,12 @@ class KeepingRollout:
     def _sent(self) -> SentDeployments:
         return SentDeployments(self.context.memory, self.context.target.name, self._phase)
 
+    @property
+    def _ids_of_run(self) -> list[str]:
+        """Of every phase: what an earlier one has saved is no change of another user."""
+        memory, target = self.context.memory, self.context.target.name
+        return [each for phase in Phase for each in SentDeployments(memory, target, phase).ids]
+
     def _rollout(
         self, planned: PlannedPhase, on_pending: Callable[[DeployResult], None] | None
     ) -> Rollout:
@@ -121,7 +127,7 @@ class KeepingRollout:
     def _tell(self, saves: SaveWatch, own: DeployResult, live: Snapshot) -> None:
         """Each change as it stands now, once."""
         told = {each.text for each in self.changes}
-        found = saves.changes(own, self._sent.ids, live)
+        found = saves.changes(own, self._ids_of_run, live)
         for each in found:
             if each.text not in told:
                 self.context.tell(EXTERNAL_CHANGE, **each.model_dump(mode="json"))

@@ -31,7 +31,8 @@ def problems_of(
     yield from () if by_colleague else _wrong_list(here, outcome)
     yield from _failed_customers(here, customers, trouble, by_colleague)
     yield from _unreported(here, around, said)
-    if twice := _sent_twice(here.emulator.deployments):
+    twice = _sent_twice(here.emulator.deployments)
+    if twice and not by_colleague:  # what a colleague removes is added again
         yield f"sent twice: {twice}"
     if not here.canary_redeems():
         yield "the canary's token is dead"
