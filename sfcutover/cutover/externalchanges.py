@@ -132,7 +132,9 @@ class SaveWatch:
             for component in after.carriers:
                 then, now = self._ranges(before, component), component.allowlist.ranges
                 is_live = self._ranges(live, component)
-                yield from _seen(component, _only_in(now, then), _only_in(then, now), is_live)
+                ours = self._ranges(self.after, component)  # an earlier try may have added them
+                added = _only_in(_only_in(now, then), ours)
+                yield from _seen(component, added, _only_in(then, now), is_live)
 
     def _changes_recorded(
         self, own: DeployResult, ids: Collection[str]
