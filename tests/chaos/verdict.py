@@ -34,7 +34,7 @@ def problems_of(
     twice = _sent_twice(here.emulator.deployments)
     if twice and not by_colleague:  # what a colleague removes is added again
         yield f"sent twice: {twice}"
-    if not here.canary_redeems():
+    if not (by_colleague or here.canary_redeems()):
         yield "the canary's token is dead"
 
 
