@@ -144,7 +144,7 @@ def notes_on(phase: Phase, live: Allowlist, change: Change) -> list[str]:
     if phase is Phase.REMOVE_OLD and not live.covers(change.new):
         notes.append("add-new is not live yet: deploying remove-old now would be refused")
     if phase in (Phase.REMOVE_OLD, Phase.REMOVE_NEW):
-        both = subtract(change.old, subtract(change.old, change.new))
+        both = Allowlist(change.new).covered(change.old)
         notes += [f"{entry} is both old and new and stays" for entry in both]
     return notes
 

@@ -21,12 +21,10 @@ from tests.chaos.world import NEW, OLD, Customers, World, world
 LATEST_KILL_SECONDS = 7.0
 APPROVALS = 4  # each time, the fault is cleared before
 _WAITS = (69, 75)
-_INTERRUPTED, _DRIFT = 9, 4
+_DRIFT = 4
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SECOND_ORG: dict[str, object] = {
-    "old": [*OLD, *NEW],
-    "old_egress": list(OLD),
-}  # a removal would be possible there
+# A removal would be possible there.
+_SECOND_ORG: dict[str, object] = {"old": [*OLD, *NEW], "old_egress": list(OLD)}
 
 
 @dataclass(frozen=True)
@@ -66,22 +64,22 @@ def run_trial(
     )
     with world(folder, scenario, state) as here:
         customers = Customers(here.emulator, folder)
-        performance = _Performance(here, customers, trouble, chance, restart)
+        attempt = _Attempt(here, customers, trouble, chance, restart)
         with customers.at_work():
             _make_trouble(here, trouble, around, chance)
-            performance.run()
+            attempt.run()
             time.sleep(0.5)  # customers must still be served after the run
         outcome = _outcome(here)
         problems = (
-            *performance.problems,
-            *problems_of(here, customers, trouble, around, outcome, performance.said),
+            *attempt.problems,
+            *problems_of(here, customers, trouble, around, outcome, attempt.said),
         )
         if problems:
-            problems += (performance.said[-6000:], *past_of(here))
+            problems += (attempt.said[-6000:], *past_of(here))
     seconds = time.monotonic() - started
     failed = len(customers.failures)
     name = trouble.name + around.words
-    approvals = performance.approvals
+    approvals = attempt.approvals
     return Trial(number, name, outcome, seconds, customers.redeemed, failed, approvals, problems)
 
 
@@ -95,7 +93,7 @@ def _make_trouble(
 
 
 @dataclass
-class _Performance:
+class _Attempt:
     """A run to its end, with what the trouble does to it and approvals where it waits.
 
     said: all output. problems: what was found wrong on the way.

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.cutover import resending
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy
 from sfcutover.cutover.externalchanges import EXTERNAL_CHANGE
@@ -17,8 +16,7 @@ from sfcutover.cutover.rollback import restore
 from sfcutover.emulator import Edit, Fault, Scenario
 from sfcutover.errors import ExternalChangeError
 from tests.chaos.world import NEW, OLD, World, world
-from tests.integration.cutover.test_resending import CountingGate
-from tests.integration.cutover.test_rollback import at_work
+from tests.integration.cutover.working import CountingGate, at_work
 from tests.integration.truth.scene import OFFICE, entries, entry
 
 COLLEAGUE = "Casey Colleague"
@@ -47,15 +45,6 @@ SLOW = pytest.mark.parametrize("here", [1.5], indirect=True)  # time for a look 
 def here(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     seconds = getattr(request, "param", 0.6)
     with world(tmp_path / "world", Scenario(deploy_seconds=seconds)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def context(
-    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[TargetContext]:
-    monkeypatch.setattr(resending, "FIRST_PAUSE_SECONDS", 0.01)
-    with at_work(here, tmp_path, monkeypatch) as (opened, *_):
         yield opened
 
 

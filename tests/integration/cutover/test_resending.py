@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.cutover import resending
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployOptions, deploy
-from sfcutover.cutover.removalgate import RemovalPermit
 from sfcutover.cutover.resending import StillBusyError
 from sfcutover.cutover.rollback import restore
 from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
 from sfcutover.emulator import Edit, Fault
 from sfcutover.errors import BusyError, GateError
-from sfcutover.salesforce.connection import Connection
-from tests.chaos.world import NEW, OLD, World, world
-from tests.integration.cutover.test_rollback import at_work
+from tests.chaos.world import NEW, OLD, World
+from tests.integration.cutover.working import CountingGate
 
 LOCKS = (
     {"kind": "failed", "code": "ALREADY_IN_PROCESS"},
@@ -34,40 +27,9 @@ LOCKS = (
 READS = ("listMetadata", "retrieve", "checkRetrieveStatus", "tooling_query")
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path / "world") as opened:
-        yield opened
-
-
-@pytest.fixture
-def context(
-    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[TargetContext]:
-    monkeypatch.setattr(resending, "FIRST_PAUSE_SECONDS", 0.01)
-    with at_work(here, tmp_path, monkeypatch) as (opened, *_):
-        yield opened
-
-
 def trouble(here: World, count: int | None = 1, **keys: object) -> None:
     fault = {"operation": "deploy", "count": count} | keys
     here.emulator.set_fault(Fault.model_validate(fault))
-
-
-class CountingGate:
-    """Permits so often, and then no more."""
-
-    def __init__(self, permits: int = 99) -> None:
-        self.asked = 0
-        self._permits = permits
-
-    def permit(
-        self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
-    ) -> RemovalPermit:
-        self.asked += 1
-        if self.asked > self._permits:
-            raise GateError("it no longer holds", hint="verify")
-        return RemovalPermit(phase, "this test's")
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=str)

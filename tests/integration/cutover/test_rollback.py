@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,15 +9,10 @@ import pytest
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.config.cutover import load_config
-from sfcutover.config.traffic import State
-from sfcutover.config.values import Text
-from sfcutover.cutover.context import StepContext, TargetContext
+from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployOptions, PhaseDeployment, deploy
 from sfcutover.cutover.deploymentobserver import DeploymentObserver, UnknownFateError
-from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.removalgate import RemovalPermit
-from sfcutover.cutover.resources import Connections, Probes
 from sfcutover.cutover.rollback import restore
 from sfcutover.cutover.rollout import Rollout, RolloutOptions
 from sfcutover.cutover.sentdeployments import PROGRESS, SENDING, SENT
@@ -29,54 +22,13 @@ from sfcutover.emulator import Edit, Fault
 from sfcutover.emulator.lists import Entry
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import LockLostError, NetworkError
-from sfcutover.runs.database import Database
-from sfcutover.runs.journal import BufferedJournal, Journal
-from sfcutover.runs.processlock import Processes, ProcessLock
-from sfcutover.runs.store import Requests, RunControl
+from sfcutover.runs.journal import BufferedJournal
+from sfcutover.runs.processlock import Processes
 from sfcutover.salesforce.connection import Connection
 from tests.chaos.world import NEW, OLD, World, world
+from tests.integration.cutover.working import at_work
 
 REMOVAL = Phase.REMOVE_OLD.value
-
-
-@contextmanager
-def at_work(
-    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[TargetContext, Journal, ProcessLock]]:
-    """A step of a run on the world's one target, in this process."""
-    for name, value in here.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(here.folder)
-    cutover = load_config(here.folder / "cutover.yaml")
-    database = Database.open(State(url=Text(literal=f"sqlite:///{tmp_path}/state.db")))
-    with ProcessLock(database, cutover.name, "run", "config") as lock:
-        journal = Journal(database, "move.1")
-        context = StepContext(
-            cutover,
-            journal,
-            RunControl(lock, Requests(database, "move.1"), journal),
-            "a step",
-            "key",
-            Probes(cutover),
-            Connections(cutover),
-            RecordedBaselines(cutover),
-        )
-        yield context.at(cutover.targets[0]), journal, lock
-    database.close()
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path / "world") as one:
-        yield one
-
-
-@pytest.fixture
-def context(
-    here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[TargetContext]:
-    with at_work(here, tmp_path, monkeypatch) as (one, *_):
-        yield one
 
 
 def test_nothing_is_sent_where_nothing_is_missing(here: World, context: TargetContext) -> None:
