@@ -70,7 +70,9 @@ class InitDocument(Document):
 @click.command("init")
 @click.option("--alias", help="The org's alias in the Salesforce CLI.")
 @click.option(
-    "--instance-url", envvar="SF_INSTANCE_URL", help="The org's URL.  [env: SF_INSTANCE_URL]"
+    "--instance-url",
+    envvar="SFCUTOVER_INSTANCE_URL",
+    help="The org's URL.  [env: SFCUTOVER_INSTANCE_URL]",
 )
 @click.option(
     "--access-token-env",

@@ -103,7 +103,7 @@ class Emulator:
         """
         org = self._org
         values = {
-            "SF_INSTANCE_URL": self.url,
+            "SFCUTOVER_INSTANCE_URL": self.url,
             "SF_ACCESS_TOKEN": org.access_token,
             "SF_CLIENT_ID": org.app.client_id,
             "SF_CLIENT_SECRET": org.app.secret or "",

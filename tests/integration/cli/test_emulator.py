@@ -48,7 +48,7 @@ def test_json_names_the_org_and_the_files(desk: Desk) -> None:
     document = _announced(process)
     assert (document["env_file"], document["config_file"]) == ("new.env", "new.yaml")
     variables = _variables(desk.folder / "new.env")
-    assert document["instance_url"] == variables["SF_INSTANCE_URL"]
+    assert document["instance_url"] == variables["SFCUTOVER_INSTANCE_URL"]
     assert document["instance_url"].startswith("https://127.0.0.1:")
     answer = requests.get(
         f"{document['instance_url']}/services/data",

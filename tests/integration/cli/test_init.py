@@ -83,7 +83,7 @@ def test_what_would_not_load_is_not_written(
 
 
 def test_an_org_must_be_named(empty_desk: Desk) -> None:
-    empty_desk.monkeypatch.delenv("SF_INSTANCE_URL")
+    empty_desk.monkeypatch.delenv("SFCUTOVER_INSTANCE_URL")
     result = empty_desk.run("init")
     result.refused(2, "no org was named")
     assert "--alias" in result.hint

@@ -83,7 +83,7 @@ def test_the_environment_is_complete(start_org: StartOrg) -> None:
     emulator, _ = start_org()
     assert isinstance(emulator, Emulator)
     assert set(emulator.environment) == {
-        "SF_INSTANCE_URL",
+        "SFCUTOVER_INSTANCE_URL",
         "SF_ACCESS_TOKEN",
         "SF_CLIENT_ID",
         "SF_CLIENT_SECRET",

@@ -38,7 +38,7 @@ def test_it_is_another_org_with_another_user_at_the_same_place(org: Org) -> None
     first, before = organization(client), emulator.environment
     users = client.get("/services/oauth2/userinfo").json()
     after = second(emulator, client)
-    assert after["SF_INSTANCE_URL"] == before["SF_INSTANCE_URL"]
+    assert after["SFCUTOVER_INSTANCE_URL"] == before["SFCUTOVER_INSTANCE_URL"]
     assert after["SFCUTOVER_NEW_PROXY_URL"] == before["SFCUTOVER_NEW_PROXY_URL"]
     assert not [name for name in IDENTITY if after[name] == before[name]]
     assert organization(client)["Id"] != first["Id"]

@@ -41,7 +41,7 @@ targets:
       client_credentials:
         client_id: {{env: SF_CLIENT_ID}}
         client_secret: {{env: SF_CLIENT_SECRET}}
-        login_url: {{env: SF_INSTANCE_URL}}
+        login_url: {{env: SFCUTOVER_INSTANCE_URL}}
 """
 
 
@@ -84,7 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Before fixtures run: pytest-recording removes the old cassette in one."""
-    if config.getoption("--record-mode") is None or "SF_INSTANCE_URL" not in os.environ:
+    if config.getoption("--record-mode") is None or "SFCUTOVER_INSTANCE_URL" not in os.environ:
         return
     for item in items:
         if item.get_closest_marker("emulated"):
@@ -122,12 +122,12 @@ def record_against(
 
     def record(**scenario: object) -> RecordedOrg:
         if record_mode == "none":
-            monkeypatch.setenv("SF_INSTANCE_URL", ORG_URL)
+            monkeypatch.setenv("SFCUTOVER_INSTANCE_URL", ORG_URL)
             monkeypatch.setenv("SF_CLIENT_ID", SCRUBBED)
             monkeypatch.setenv("SF_CLIENT_SECRET", SCRUBBED)
             return RecordedOrg(ORG_URL, APP, SCRUBBED, time_.clock, tmp_path)
-        if "SF_INSTANCE_URL" in os.environ:
-            url, token = os.environ["SF_INSTANCE_URL"], os.environ["SF_ACCESS_TOKEN"]
+        if "SFCUTOVER_INSTANCE_URL" in os.environ:
+            url, token = os.environ["SFCUTOVER_INSTANCE_URL"], os.environ["SF_ACCESS_TOKEN"]
             return RecordedOrg(url, os.environ[APP_VARIABLE], token, Clock(), tmp_path)
         emulator = start_emulator(**scenario)
         for name, value in emulator.environment.items():

@@ -21,7 +21,10 @@ EVIDENCE = ("deploy", "remove-old", "--yes", "--evidence", "evidence.json")
 
 def from_environment(here: World) -> None:
     """Have everything that names the org come from the environment."""
-    org = {"access_token": {"env": "SF_ACCESS_TOKEN"}, "instance_url": {"env": "SF_INSTANCE_URL"}}
+    org = {
+        "access_token": {"env": "SF_ACCESS_TOKEN"},
+        "instance_url": {"env": "SFCUTOVER_INSTANCE_URL"},
+    }
     configure(here, targets=[{"name": "packaging", "org": org}])
     configure_part(here, "verify", token_url={"env": "SFCUTOVER_TOKEN_URL"})
     configure_part(here, "egress", echo_url={"env": "SFCUTOVER_ECHO_URL"})
@@ -131,7 +134,9 @@ def test_the_same_org_under_another_url_is_accepted(bound: World) -> None:
     for words in (("deploy", "add-new", "--yes"), ("verify", "--out", "evidence.json")):
         code, out = bound.call(*words)
         assert code == 0, out
-    bound.environment["SF_INSTANCE_URL"] = bound.emulator.url.replace("127.0.0.1", "localhost")
+    bound.environment["SFCUTOVER_INSTANCE_URL"] = bound.emulator.url.replace(
+        "127.0.0.1", "localhost"
+    )
     code, out = bound.call(*EVIDENCE)
     assert code == 0, out
     assert bound.live == set(NEW)

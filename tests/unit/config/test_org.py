@@ -10,11 +10,11 @@ def test_an_alias_could_be_anywhere() -> None:
 
 
 def test_a_variable_decides_where_the_org_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = {"access_token": {"env": "T"}, "instance_url": {"env": "SF_INSTANCE_URL"}}
+    data = {"access_token": {"env": "T"}, "instance_url": {"env": "SFCUTOVER_INSTANCE_URL"}}
     config = OrgConfig.model_validate(data)
-    monkeypatch.setenv("SF_INSTANCE_URL", "http://127.0.0.1:8080")
+    monkeypatch.setenv("SFCUTOVER_INSTANCE_URL", "http://127.0.0.1:8080")
     assert config.on_loopback
-    monkeypatch.setenv("SF_INSTANCE_URL", "https://acme.my.salesforce.com")
+    monkeypatch.setenv("SFCUTOVER_INSTANCE_URL", "https://acme.my.salesforce.com")
     assert not config.on_loopback
-    monkeypatch.delenv("SF_INSTANCE_URL")
+    monkeypatch.delenv("SFCUTOVER_INSTANCE_URL")
     assert not config.on_loopback

@@ -12,7 +12,7 @@ TOKEN = "5Aep861.emulated.first"  # as the emulator's own begin
 
 
 def write(folder: Path, url: str = "http://127.0.0.1:1", token: str = TOKEN) -> None:
-    environment = {"SF_INSTANCE_URL": url, "SF_REFRESH_TOKEN": token}
+    environment = {"SFCUTOVER_INSTANCE_URL": url, "SF_REFRESH_TOKEN": token}
     write_files(
         environment,
         lambda token_file: f"url: {url}\ntoken: {token_file}\n",
@@ -24,7 +24,7 @@ def write(folder: Path, url: str = "http://127.0.0.1:1", token: str = TOKEN) -> 
 def test_they_hold_what_a_client_needs(tmp_path: Path) -> None:
     write(tmp_path)
     token_file = tmp_path / "canary.token"
-    assert "SF_INSTANCE_URL=http://127.0.0.1:1\n" in (tmp_path / "env").read_text()
+    assert "SFCUTOVER_INSTANCE_URL=http://127.0.0.1:1\n" in (tmp_path / "env").read_text()
     assert token_file.read_text() == f"{TOKEN}\n"
     assert f"token: {token_file}\n" in (tmp_path / "cutover.yaml").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == [
