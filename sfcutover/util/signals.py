@@ -18,6 +18,12 @@ DEFERRED_SECONDS = 5.0  # how long a request that is on its way delays an interr
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class Interruption(KeyboardInterrupt):
+    """Of its own class: where KeyboardInterrupt itself leaves exec(), as of a dataclass that is
+    being imported, ``python -m`` ends by SIGINT, whatever catches it later (CPython 3.11,
+    run_eval_code_obj)."""
+
+
 @dataclass
 class _State:
     """Of this process: there is one handler for each signal. at: by the monotonic clock."""
@@ -32,7 +38,7 @@ _state = _State()
 
 
 def install() -> None:
-    """Raise KeyboardInterrupt in the main thread at the first of these signals."""
+    """Raise Interruption in the main thread at the first of these signals."""
     for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
@@ -74,7 +80,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
         return
     _state.first, _state.at = signal.Signals(number), now
     if not _state.depth:
-        raise KeyboardInterrupt
+        raise Interruption
     _state.is_pending = True
     signal.setitimer(signal.ITIMER_REAL, DEFERRED_SECONDS)
 
@@ -83,4 +89,4 @@ def _raise_pending() -> None:
     if _state.is_pending:
         _state.is_pending = False
         signal.setitimer(signal.ITIMER_REAL, 0)
-        raise KeyboardInterrupt
+        raise Interruption

@@ -231,3 +231,19 @@ def test_an_emulator_ends_with_its_terminal_but_not_under_nohup(here: World) -> 
     eventually((here.folder / "o.yaml").exists)
     other.send_signal(signal.SIGHUP)
     assert ended(other)[0] == 0
+
+
+def test_one_that_comes_while_a_class_is_made_changes_no_exit_code(tmp_path: Path) -> None:
+    """Python runs the text of a dataclass's methods, and ends by SIGINT what leaves that."""
+    (tmp_path / "importing.py").write_text(
+        "import os, signal, sys\n"
+        "from sfcutover.util import signals\n"
+        "signals.install()\n"
+        "try:\n"
+        "    exec('os.kill(os.getpid(), signal.SIGTERM)')\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(9)\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, "-m", "importing"], cwd=tmp_path, timeout=30)
+    assert done.returncode == 9
