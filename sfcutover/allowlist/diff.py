@@ -218,13 +218,17 @@ class ReadBack:
 
 
 def read_back(
-    start: Snapshot, wanted: Snapshot, live: Snapshot, set_fields: Collection[str]
+    start: Snapshot,
+    wanted: Snapshot,
+    live: Snapshot,
+    set_fields: Collection[str],
+    removed_by_others: Collection[IpRange] = (),
 ) -> ReadBack:
     """Compare the live components with the wanted ones.
 
     start: what was there before. set_fields: the policy fields the cutover sets; these
     must have taken effect. Any other field was sent as it had been retrieved, so the org
-    itself makes a difference.
+    itself makes a difference. removed_by_others: what may be missing.
     """
     blocking: list[Mismatch] = []
     cosmetic: list[Mismatch] = []
@@ -234,7 +238,8 @@ def read_back(
         if now is None:
             blocking.append(Mismatch(component.path, missing=component.allowlist.ranges))
         elif mismatch := _mismatch(before, component, now):
-            lost = mismatch.missing or mismatch.left_over or _lost_policy(mismatch, set_fields)
+            missing = subtract(mismatch.missing, removed_by_others)
+            lost = missing or mismatch.left_over or _lost_policy(mismatch, set_fields)
             (blocking if lost else cosmetic).append(mismatch)
     return ReadBack(live, tuple(blocking), tuple(cosmetic))
 

@@ -107,7 +107,9 @@ class SaveWatch:
         self, own: DeployResult, ids: Collection[str], live: Snapshot
     ) -> list[ExternalChangeDocument]:
         """What others changed, as the list is now. own: our deployment. ids: all that are ours."""
-        return [*self._changes_seen(live), *self._changes_recorded(own, ids)]
+        recorded = self._changes_recorded(own, ids)
+        replaced = [each for each in recorded if not _is_newest(each, own, live)]
+        return [*self._changes_seen(live), *(_recorded(each, own.id) for each in replaced)]
 
     @property
     def _history(self) -> ChangeHistory:
@@ -136,12 +138,10 @@ class SaveWatch:
                 added = _only_in(_only_in(now, then), ours)
                 yield from _seen(component, added, _only_in(then, now), is_live)
 
-    def _changes_recorded(
-        self, own: DeployResult, ids: Collection[str]
-    ) -> list[ExternalChangeDocument]:
+    def _changes_recorded(self, own: DeployResult, ids: Collection[str]) -> list[RecordedChange]:
         app = self.context.cutover.app
         try:
-            found = [
+            return [
                 change
                 for component in self._last.carriers
                 for change in self._history.changes(component, app, own, ids, self.rows)
@@ -149,7 +149,6 @@ class SaveWatch:
         except SfcutoverError as error:
             self.context.note(f"what others saved meanwhile could not be looked up: {error}")
             return []
-        return [_recorded(each, own.id) for each in found]
 
     def _ranges(self, snapshot: Snapshot, component: Component) -> Entries:
         found = snapshot.same_as(component)
@@ -192,6 +191,16 @@ def _seen(
             f"removed {_named(back)} {while_pending}, which has put it on the list again",
             restored=False,
         )
+
+
+def _is_newest(change: RecordedChange, own: DeployResult, live: Snapshot) -> bool:
+    """True for what the list holds: it was saved behind our deployment. Trails have seconds."""
+    return any(
+        (each.modified_by, each.last_modified.replace(microsecond=0))
+        == (change.by, change.time.replace(microsecond=0))
+        for component in live.carriers
+        if (each := component.properties) is not None and each.modified_by != own.created_by
+    )
 
 
 def _recorded(change: RecordedChange, deployment: str) -> ExternalChangeDocument:

@@ -12,6 +12,7 @@ from typing import Protocol
 from sfcutover.allowlist.diff import ReadBack, read_back
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase
+from sfcutover.allowlist.ranges import IpRange, subtract
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cutover.removalgate import RemovalPermit, require_permit
@@ -110,13 +111,13 @@ class Rollout:
         if self.options.check_only:
             self._require_valid(result)
             return None
-        state = self._read()
+        state = self._read(result)
         if not state.taken and _claims_success(result) and len(self.deployments) < MAX_DEPLOYMENTS:
             self.observer.note(f"it did not take ({_problems(state)}); deploying once more")
             planner = self.connection.cutover.planner(self.templates)
             self.planned = planner.repeat(self.planned, state.live)
             result = self._deploy()
-            state = self._read()
+            state = self._read(result)
         self._judge(result, state)
         return state
 
@@ -184,7 +185,7 @@ class Rollout:
         if latest is not None and is_new:
             self.observer.found(latest)
             result = self._wait(latest)
-            if self._read().taken:
+            if self._read(result).taken:
                 self.deployments.append(result)
                 return result
             self.observer.note(
@@ -211,17 +212,17 @@ class Rollout:
             impact=error.impact,
         ) from error
 
-    def _read(self) -> ReadBack:
+    def _read(self, own: DeployResult | None) -> ReadBack:
         """Reading changes nothing, so an org that doesn't answer is asked again for a while."""
         problem: NetworkError | None = None
         for _ in self.clock.polls(READ_BACK_SECONDS):
-            state = self._try_to_read()
+            state = self._try_to_read(own)
             if isinstance(state, ReadBack):
                 return state
             problem = state
         raise problem or RuntimeError("a clock polls at least once")
 
-    def _try_to_read(self) -> ReadBack | NetworkError:
+    def _try_to_read(self, own: DeployResult | None = None) -> ReadBack | NetworkError:
         self.observer.stage("Reading back")
         try:
             live = self.connection.read(policies=self.planned.after.policies is not None or None)
@@ -231,7 +232,28 @@ class Rollout:
         except SfcutoverError as error:
             raise error.replaced(impact=NOT_READ_BACK) from error
         set_fields = {*self.connection.cutover.policies, *self.planned.changed_fields}
-        return read_back(self.planned.start, self.planned.after, live, set_fields)
+        return read_back(
+            self.planned.start,
+            self.planned.after,
+            live,
+            set_fields,
+            self._removed_by_others(own, live),
+        )
+
+    def _removed_by_others(self, own: DeployResult | None, live: Snapshot) -> list[IpRange]:
+        """What another user has removed since our deployment has saved the list: that is theirs.
+
+        The addresses of this cutover are none of them.
+        """
+        change, found = self.connection.cutover.change, list[IpRange]()
+        for component in live.carriers:
+            saved, wanted = component.properties, self.planned.after.same_as(component)
+            if own is None or own.created_by is None or saved is None or wanted is None:
+                continue
+            if saved.modified_by != own.created_by:
+                missing = component.allowlist.uncovered(wanted.allowlist)
+                found += subtract(missing, (*change.old, *change.new))
+        return found
 
     def _require_valid(self, result: DeployResult | None) -> None:
         if result is None or result.state is not DeployState.SUCCEEDED:

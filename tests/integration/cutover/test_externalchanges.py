@@ -27,6 +27,7 @@ DESCRIBE = {"describe": [{"range": OFFICE_RANGE, "description": "office and home
 REMOVE = {"remove": [OFFICE_RANGE]}
 PENDING = {"of": "checkDeployStatus", "when": "before"}
 COMMIT: dict[str, object] = {"of": "deployment", "when": "before"}
+BEHIND = {"of": "deployment", "when": "after"}
 MOMENTS: list[dict[str, object]] = [
     *(
         dict[str, object](of=of, when=when)
@@ -97,6 +98,26 @@ def test_an_entry_that_a_colleague_removed_while_ours_was_pending_is_not_removed
     with pytest.raises(ExternalChangeError, match=f"{COLLEAGUE} removed"):
         deploy(context, Phase.ADD_NEW)
     assert here.emulator.allowlist_history[-1].holds(OFFICE)
+
+
+def test_an_entry_that_a_colleague_removed_behind_ours_is_not_added_again(
+    here: World, context: TargetContext
+) -> None:
+    """Its package had it, and the list was saved by another user since."""
+    edit(here, BEHIND, REMOVE)
+    evidence = deploy(context, Phase.ADD_NEW)
+    assert not here.emulator.allowlist_history[-1].holds(OFFICE)
+    assert here.phases == ["Succeeded"]
+    assert evidence.external_changes == []
+    assert here.live == {*OLD, *NEW}
+
+
+def test_a_new_address_that_a_colleague_removed_behind_ours_is_added_again(
+    here: World, context: TargetContext
+) -> None:
+    edit(here, BEHIND, {"remove": [NEW[0]]})
+    deploy(context, Phase.ADD_NEW)
+    assert here.live == {*OLD, *NEW}
 
 
 @SLOW
