@@ -21,10 +21,11 @@ from sfcutover.errors import (
     DriftError,
     OperationFailedError,
 )
-from sfcutover.util.document import Document
-from sfcutover.util.files import read_bounded, write_durably
+from sfcutover.util.boundedfile import read_bounded
+from sfcutover.util.document import Document, first_problem
+from sfcutover.util.files import write_durably
 
-MAX_PLAN_BYTES = 64 * 1024 * 1024
+MAX_PLAN_BYTES = 16 * 1024 * 1024
 
 
 def _new_plan(path: Path) -> Advice:
@@ -116,14 +117,13 @@ def write_plan(plan: PlanDocument, path: Path) -> None:
 
 
 def read_plan(path: Path) -> PlanDocument:
-    """Read a plan file. Raises ConfigError if it is none, LimitError over 64 MiB."""
+    """Read a plan file. Raises ConfigError if it is none, LimitError over 16 MiB."""
     data = read_bounded(path, MAX_PLAN_BYTES, hint="check --plan")
     try:
         return PlanDocument.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
         raise ConfigError(
-            f"not a plan of this version: {'.'.join(map(str, first['loc']))} {first['msg']}",
+            f"not a plan of this version: {first_problem(error)}",
             where=str(path),
             hint=_new_plan(path),
         ) from error

@@ -15,7 +15,7 @@ from sfcutover.allowlist.component import (
     parse_xml,
 )
 from sfcutover.errors import ConfigError
-from sfcutover.util.files import read_bounded
+from sfcutover.util.boundedfile import read_bounded
 
 _HINT = "check --baseline: it names the file of the component that carries the allowlist"
 

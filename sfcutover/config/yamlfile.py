@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from sfcutover.errors import Advice, Command, ConfigError
-from sfcutover.util.files import read_bounded
+from sfcutover.util.boundedfile import read_bounded
 
 MAX_BYTES = 1024 * 1024
 _MAX_DEPTH = 20

@@ -23,7 +23,8 @@ from sfcutover.errors import (
     IdentityError,
     OperationFailedError,
 )
-from sfcutover.util.document import Document
+from sfcutover.util.boundedfile import read_bounded
+from sfcutover.util.document import Document, first_problem
 from sfcutover.util.files import write_durably
 from sfcutover.util.serverclock import ServerTime
 
@@ -143,19 +144,13 @@ def write_evidence(evidence: EvidenceFile, path: Path) -> None:
 
 
 def read_evidence(path: Path) -> EvidenceFile:
-    """Read an evidence file. Raises ConfigError if it is none."""
+    """Read an evidence file. Raises ConfigError if it is none, LimitError over 1 MiB."""
+    data = read_bounded(path, MAX_EVIDENCE_BYTES, hint="check --evidence")
     try:
-        if path.stat().st_size > MAX_EVIDENCE_BYTES:
-            raise ConfigError("the file is too large", where=str(path), hint="check --evidence")
-        return EvidenceFile.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(
-            f"can't be read: {error.strerror}", where=str(path), hint="check --evidence"
-        ) from error
+        return EvidenceFile.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors()[0]
         raise ConfigError(
-            f"not evidence of this version: {'.'.join(map(str, first['loc']))} {first['msg']}",
+            f"not evidence of this version: {first_problem(error)}",
             where=str(path),
             hint=Advice("make it anew: ", Command("verify", "--out", "FILE")),
         ) from error

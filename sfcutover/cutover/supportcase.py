@@ -32,10 +32,12 @@ from sfcutover.errors import (
 )
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.org import Org
-from sfcutover.util.document import Document
+from sfcutover.util.boundedfile import read_bounded
+from sfcutover.util.document import Document, first_problem
 from sfcutover.util.files import make_folders_durably, write_durably
 from sfcutover.util.processes import current_actor
 
+MAX_CONFIRMATION_BYTES = 1024 * 1024
 CasePhase = Literal["add-new", "remove-old"]
 PHASES: tuple[CasePhase, ...] = ("add-new", "remove-old")
 _NAMES = {"ranges": "set of ranges"}
@@ -112,16 +114,17 @@ class Confirmations:
     def find(self, phase: CasePhase) -> Confirmation | None:
         """The confirmation of this phase, or None if nobody gave one."""
         path = self.path(phase)
-        try:
-            return Confirmation.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
+        if not path.exists():
             return None
-        except OSError as error:
-            problem = f"can't be read: {error.strerror}"
+        data = read_bounded(path, MAX_CONFIRMATION_BYTES, hint=_confirm_hint(phase))
+        try:
+            return Confirmation.model_validate_json(data)
         except ValidationError as error:
-            first = error.errors()[0]
-            problem = f"no confirmation: {'.'.join(map(str, first['loc']))} {first['msg']}"
-        raise ConfigError(problem, where=str(path), hint=_confirm_hint(phase))
+            raise ConfigError(
+                f"no confirmation: {first_problem(error)}",
+                where=str(path),
+                hint=_confirm_hint(phase),
+            ) from error
 
     def require(self, phase: CasePhase) -> Confirmation:
         """The confirmation of this phase. Raises GateError if none counts for this cutover, and

@@ -186,6 +186,8 @@ class Scenario(BaseModel):
         """Read a YAML file; ScenarioError names the file and every wrong key."""
         file = Path(path)
         try:
+            if file.exists() and not file.is_file():
+                raise ScenarioError(f"{file} is no regular file")
             loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise ScenarioError(f"{file}: {error.strerror}") from error

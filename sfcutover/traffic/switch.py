@@ -17,17 +17,20 @@ from pathlib import Path
 from typing import Literal
 
 from filelock import Timeout
+from pydantic import TypeAdapter
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.cutover import Cutover
 from sfcutover.config.traffic import Switch
 from sfcutover.errors import ConfigError, OperationFailedError
+from sfcutover.util.boundedfile import TooLargeError, read_file
 from sfcutover.util.files import process_lock, write_durably
 from sfcutover.util.processes import python_call, run_in_group
 from sfcutover.util.secrets import redact
 
 Direction = Literal["apply", "revert"]
 DRAIN_SECONDS = 1.0  # LoginTime has whole seconds: a proof must not share one with old traffic
+_MAX_RECORD_BYTES = 1024 * 1024
 _NOT_RUN = 127  # the exit status by which a shell says it
 SWITCH_IMPACT = (
     "the allowlist was not changed by this: traffic may leave by any address on it; "
@@ -116,8 +119,8 @@ class SwitchRecord:
 
 def read_record(path: Path) -> SwitchRecord | None:
     """What is on disk, None if nothing is."""
-    with suppress(FileNotFoundError, ValueError, TypeError):
-        return SwitchRecord(**json.loads(path.read_text(encoding="utf-8")))
+    with suppress(FileNotFoundError, ValueError, TooLargeError):
+        return TypeAdapter(SwitchRecord).validate_json(read_file(path, _MAX_RECORD_BYTES))
     return None
 
 

@@ -23,6 +23,7 @@ from tenacity import (
 from sfcutover.config import traffic
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.traffic.tokenanswer import is_token
+from sfcutover.util.boundedfile import TooLargeError, read_file
 from sfcutover.util.files import (
     fingerprint,
     prove_writable,
@@ -326,10 +327,10 @@ class RecoveryFile:
     def _pending(self, current: Secret) -> Secret | None:
         """The token that the store should hold in place of its current one, if any."""
         try:
-            token, mark = self.path.read_text(encoding="utf-8").split()
+            token, mark = read_file(self.path, MAX_SECRET_BYTES).decode().split()
         except FileNotFoundError:
             return None
-        except (OSError, ValueError):
+        except (OSError, ValueError, TooLargeError):
             raise self._unclear("it can't be read") from None
         if token == current.reveal():
             self.drop()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, WithJsonSchema
 
 from sfcutover.errors import Advice, Command, Text
+from sfcutover.util.secrets import one_line
 
 DocumentText = Annotated[str | Advice, WithJsonSchema({"type": "string"})]  # output/ writes it out
 _TEXT: TypeAdapter[Text] = TypeAdapter(DocumentText)
@@ -33,3 +34,9 @@ def text_of(value: object) -> Text:
 def commands_of(value: object) -> list[Command]:
     """Commands that were kept as JSON. Raises ValidationError for anything else."""
     return _COMMANDS.validate_python(value)
+
+
+def first_problem(error: ValidationError) -> str:
+    """What is wrong in a file that should be a document, in one line: where, and why."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return one_line(f"{'.'.join(map(str, first['loc']))} {first['msg']}")

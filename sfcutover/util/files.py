@@ -16,22 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from platformdirs.unix import Unix
 
-from sfcutover.errors import ConfigError, LimitError, OperationFailedError, Text
-
-
-def read_bounded(path: Path, limit: int, *, hint: Text) -> bytes:
-    """The content of a file that a person names, at most limit bytes.
-
-    Raises ConfigError with this hint for a file that can't be read, LimitError for a larger one.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise ConfigError(f"can't be read: {error.strerror}", where=str(path), hint=hint) from error
-    if len(data) > limit:
-        raise LimitError(f"the file is larger than {limit:,} bytes", where=str(path), hint=hint)
-    return data
+from sfcutover.errors import ConfigError, OperationFailedError
 
 
 def write_durably(path: Path, text: str) -> None:

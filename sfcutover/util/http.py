@@ -6,7 +6,6 @@ TLS is always verified; ``REQUESTS_CA_BUNDLE`` names a private authority.
 from __future__ import annotations
 
 import ipaddress
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from requests.adapters import HTTPAdapter
 
 from sfcutover.errors import ConfigError, NetworkError
 from sfcutover.util.serverclock import ServerClock
+from sfcutover.util.timedconnection import exchange_within, timed
 
 
 def is_loopback_url(url: str) -> bool:
@@ -32,15 +32,31 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 TOTAL_SECONDS = 180.0
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+MAX_JSON_BYTES = 4 * 1024 * 1024  # of which Python makes some twenty times as much
 _CHUNK_BYTES = 64 * 1024
 
 
 class ResponseTooLargeError(requests.RequestException):
-    """The answer is larger than MAX_RESPONSE_BYTES, or comes slower than TOTAL_SECONDS."""
+    """The answer is larger than MAX_RESPONSE_BYTES."""
+
+
+class BoundedResponse(requests.Response):
+    """An answer that was read within the limits, and is decoded within them."""
+
+    def json(self, **options: Any) -> Any:
+        """Raises JSONDecodeError also for what nests too deep, or is too large to be decoded."""
+        if len(self.content) > MAX_JSON_BYTES:
+            raise requests.exceptions.JSONDecodeError("it is too large", "", 0)
+        try:
+            return super().json(**options)
+        except requests.exceptions.JSONDecodeError:
+            raise
+        except (ValueError, RecursionError) as error:
+            raise requests.exceptions.JSONDecodeError(str(error), "", 0) from error
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Reads the whole answer at once, within the limits."""
+    """Reads the whole answer at once, within the limits; its time counts from the connection on."""
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **options: Any
@@ -48,14 +64,27 @@ class BoundedAdapter(HTTPAdapter):
         """A session passes every option by its name."""
         options["stream"] = True
         options["timeout"] = options.get("timeout") or (CONNECT_SECONDS, READ_SECONDS)
-        try:
-            response = super().send(request, *args, **options)
-        except requests.RequestException:
-            raise
-        except OSError as error:  # requests' way to say that the authorities' file is missing
-            raise _no_authorities(error) from error
-        response._content = _read_bounded(response)
+        with exchange_within(TOTAL_SECONDS):
+            try:
+                response = super().send(request, *args, **options)
+            except requests.RequestException:
+                raise
+            except OSError as error:  # requests' way to say that the authorities' file is missing
+                raise _no_authorities(error) from error
+            response._content = _read_bounded(response)
         response._content_consumed = True  # type: ignore[attr-defined]  # as requests marks it
+        return response
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        """Raises what requests raises."""
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        pool.ConnectionCls = timed(pool.ConnectionCls)
+        return pool
+
+    def build_response(self, *args: Any) -> requests.Response:
+        response = BoundedResponse()
+        vars(response).update(vars(super().build_response(*args)))
+        response.encoding = response.encoding or "utf-8"  # a guess would take its time
         return response
 
 
@@ -168,25 +197,17 @@ def _no_authorities(error: OSError) -> ConfigError:
 
 
 def _read_bounded(response: requests.Response) -> bytes:
-    deadline = time.monotonic() + TOTAL_SECONDS
     body = bytearray()
     for chunk in _arriving(response):
         body += chunk
         if len(body) > MAX_RESPONSE_BYTES:
             response.close()
             raise ResponseTooLargeError(f"its answer is larger than {MAX_RESPONSE_BYTES:,} bytes")
-        if time.monotonic() > deadline:
-            response.close()
-            raise ResponseTooLargeError(f"its answer took longer than {TOTAL_SECONDS:.0f} s")
     return bytes(body)
 
 
 def _arriving(response: requests.Response) -> Iterator[bytes]:
-    """The body as it comes, one read of the socket at a time.
-
-    iter_content waits for whole chunks, so that a body of single bytes would never
-    meet its deadline.
-    """
+    """The body as it comes, one read of the socket at a time."""
     response.raw.decode_content = True
     try:
         while chunk := response.raw.read1(_CHUNK_BYTES):

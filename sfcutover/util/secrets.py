@@ -10,17 +10,17 @@ import json
 import logging
 import os
 import re
-import selectors
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, NoReturn, Self
+from typing import NoReturn, Self
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
 from sfcutover.errors import ConfigError
+from sfcutover.util.boundedfile import TooLargeError, read_file, read_pipe
 
 MASK = "***"
 COMMAND_TIMEOUT_SECONDS = 30
@@ -156,12 +156,8 @@ def secret_from_environment(name: str, where: str) -> Secret:
 def secret_from_file(path: Path, where: str) -> Secret:
     """Read a small text file, without blanks around its text. Raises ConfigError."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_SECRET_BYTES + 1)
-        if len(data) > MAX_SECRET_BYTES:
-            raise _NoSecretError(f"it is larger than {MAX_SECRET_BYTES:,} bytes")
-        return Secret(_text_of(data))
-    except (OSError, ValueError, _NoSecretError) as error:
+        return Secret(_text_of(read_file(path, MAX_SECRET_BYTES)))
+    except (OSError, ValueError, TooLargeError, _NoSecretError) as error:
         raise ConfigError(
             f"the secret's file {path} can't be read: {_reason(error)}",
             where=where,
@@ -176,7 +172,7 @@ def secret_from_command(argv: list[str], where: str) -> Secret:
     """
     try:
         return Secret(_text_of(_output_of(argv)))
-    except (OSError, ValueError, _NoSecretError) as error:
+    except (OSError, ValueError, TooLargeError, _NoSecretError) as error:
         raise ConfigError(
             f"the command {argv[0]} gave no secret: {_reason(error)}",
             where=where,
@@ -199,39 +195,28 @@ def _text_of(data: bytes) -> str:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, TooLargeError):
+        return f"it is larger than {MAX_SECRET_BYTES:,} bytes"
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 def _output_of(argv: list[str]) -> bytes:
+    """Not as subprocess reads it: bounded, and not past the deadline."""
     deadline = time.monotonic() + COMMAND_TIMEOUT_SECONDS
     with subprocess.Popen(  # noqa: S603 - the configured argv, no shell
         argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
         try:
-            output = _read_until(deadline, process.stdout) if process.stdout else b""
+            output = process.stdout.fileno() if process.stdout else -1
+            content = read_pipe(output, MAX_SECRET_BYTES, COMMAND_TIMEOUT_SECONDS)
             code = process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
+        except (TimeoutError, subprocess.TimeoutExpired):
             raise _NoSecretError(f"it took longer than {COMMAND_TIMEOUT_SECONDS} s") from None
         finally:
             process.kill()  # of a process that has ended, this is nothing
     if code:
         raise _NoSecretError(f"exit code {code}")
-    return output
-
-
-def _read_until(deadline: float, stream: IO[bytes]) -> bytes:
-    """All of the stream. Not as subprocess does: bounded, and not past the deadline."""
-    output = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(stream, selectors.EVENT_READ)
-        while selector.select(max(0.0, deadline - time.monotonic())):
-            part = os.read(stream.fileno(), MAX_SECRET_BYTES)
-            if not part:
-                return output
-            output += part
-            if len(output) > MAX_SECRET_BYTES:
-                raise _NoSecretError(f"its output is larger than {MAX_SECRET_BYTES:,} bytes")
-    raise subprocess.TimeoutExpired([], 0)
+    return content
 
 
 def _is_text(value: str) -> bool:

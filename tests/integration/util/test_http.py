@@ -6,7 +6,7 @@ import gzip
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -15,8 +15,10 @@ import pytest
 import requests
 
 from sfcutover.errors import ConfigError, ExitCode
+from sfcutover.traffic.proxy import ProxySession, ProxyUrl
 from sfcutover.util import http
 from sfcutover.util.http import ResponseTooLargeError, network_error, new_session
+from sfcutover.util.secrets import Secret
 from tests.support import StartEmulator, StartServer, Talk, answer, listening
 
 
@@ -53,6 +55,25 @@ def drip_body(connection: socket.socket) -> None:
 def drip_chunks(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffff\r\n")
     drip(connection)
+
+
+def drip_headers(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    drip(connection)
+
+
+def drip_trailers(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Slow: ")
+    drip(connection)
+
+
+def continue_for_ever(connection: socket.socket) -> None:
+    for _ in range(200):
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        threading.Event().wait(0.02)
+
+
+DRIPS = [drip, drip_headers, drip_body, drip_chunks, drip_trailers, continue_for_ever]
 
 
 def error_of(session: requests.Session, url: str) -> requests.RequestException:
@@ -97,17 +118,59 @@ def test_a_compressed_bomb_is_cut_off(
     assert isinstance(error_of(session, url), ResponseTooLargeError)
 
 
-@pytest.mark.parametrize("talk", [drip_body, drip_chunks])
+@pytest.mark.parametrize("talk", DRIPS)
 def test_a_slow_drip_is_cut_off(
-    talk: Callable[[socket.socket], None],
-    session: requests.Session,
-    monkeypatch: pytest.MonkeyPatch,
+    talk: Talk, session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "TOTAL_SECONDS", 0.1)
     started = time.monotonic()
     with raw_server(talk) as url:
-        assert isinstance(error_of(session, url), ResponseTooLargeError)
+        error = error_of(session, url)
+        assert isinstance(error, requests.Timeout)
+        assert "in time" in network_error(error, url, "").message
         assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("talk", [drip, drip_headers])
+def test_a_proxy_that_drips_is_cut_off(
+    talk: Talk, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in its answer to CONNECT, which is no answer to the request."""
+    monkeypatch.setattr(http, "TOTAL_SECONDS", 0.1)
+    started = time.monotonic()
+    with raw_server(talk) as url, ProxySession(ProxyUrl.parse(Secret(url), "x")) as session:
+        error_of(session, f"{scheme}://echo.example/")
+        assert time.monotonic() - started < 2
+
+
+def test_one_exchange_has_the_time_and_not_the_connection(
+    session: requests.Session, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "TOTAL_SECONDS", 0.3)
+    url = start_server(lambda request: answer(request, b"x"))
+    deadline = time.monotonic() + 0.5
+    while time.monotonic() < deadline:
+        assert session.get(url).content == b"x"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":' * 200_000,
+        b"[" * 200_000,
+        b"9" * 5000,
+        b"[" + b"[]," * (http.MAX_JSON_BYTES // 3) + b"[]]",
+        b"\xff\xfe",
+        b"",
+    ],
+)
+def test_what_can_not_be_decoded_is_an_error_of_the_request(
+    body: bytes, session: requests.Session, start_server: StartServer
+) -> None:
+    url = start_server(lambda request: answer(request, body, Content_Type="application/json"))
+    with pytest.raises(requests.exceptions.JSONDecodeError):
+        session.get(url).json()
 
 
 def test_silence_is_cut_off(

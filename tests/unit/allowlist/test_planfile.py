@@ -15,6 +15,7 @@ from sfcutover.allowlist.diff import ComponentDiffDocument, RangeDocument, compa
 from sfcutover.allowlist.phases import LIST_PHASES, Phase
 from sfcutover.allowlist.plan import DiffDocument, PhaseDocument, Planner, TargetDiffDocument
 from sfcutover.allowlist.planfile import (
+    MAX_PLAN_BYTES,
     PlanDocument,
     TargetPlan,
     make_plan,
@@ -448,9 +449,10 @@ def test_a_plan_that_can_t_be_read_is_refused(tmp_path: Path, name: str) -> None
     assert caught.value.where == str(tmp_path / name)
 
 
-def test_a_plan_without_end_is_refused_as_too_large() -> None:
-    with pytest.raises(LimitError, match="larger than 67,108,864 bytes"):
-        read_plan(Path("/dev/zero"))
+def test_a_huge_plan_is_refused_as_too_large(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_bytes(bytes(MAX_PLAN_BYTES + 1))
+    with pytest.raises(LimitError, match="larger than 16,777,216 bytes"):
+        read_plan(tmp_path / "plan.json")
 
 
 # The documents are what their schemas say

@@ -17,7 +17,7 @@ from sfcutover.cutover.evidence import (
     read_evidence,
     write_evidence,
 )
-from sfcutover.errors import ConfigError, OperationFailedError
+from sfcutover.errors import ConfigError, LimitError, OperationFailedError
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EVIDENCE = EvidenceFile(
@@ -99,7 +99,7 @@ def test_what_is_no_json_is_refused(content: bytes, file: Path) -> None:
 
 def test_a_huge_file_is_refused(file: Path) -> None:
     file.write_bytes(b" " * (MAX_EVIDENCE_BYTES + 1))
-    with pytest.raises(ConfigError, match="too large"):
+    with pytest.raises(LimitError, match="larger than 1,048,576 bytes"):
         read_evidence(file)
 
 

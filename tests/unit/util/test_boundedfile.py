@@ -1,0 +1,103 @@
+"""What a person names is read within a size and a time, and only where it has an end."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sfcutover.allowlist.carriers import CARRIERS
+from sfcutover.allowlist.planfile import read_plan
+from sfcutover.allowlist.snapshot import read_baseline
+from sfcutover.config.cutover import load_config
+from sfcutover.cutover.evidence import read_evidence
+from sfcutover.errors import ConfigError, LimitError
+from sfcutover.util import boundedfile
+from sfcutover.util.boundedfile import read_bounded
+from sfcutover.util.secrets import secret_from_file
+
+
+def _baseline(path: Path) -> object:
+    return read_baseline([path], "Acme", [CARRIERS["token-ip-ranges"]], policies=False)
+
+
+READERS: list[Callable[[Path], object]] = [
+    load_config,
+    read_plan,
+    read_evidence,
+    _baseline,
+    lambda path: secret_from_file(path, "cutover.yaml:7"),
+]
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Path:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    return path
+
+
+def _write(path: Path, content: bytes) -> threading.Thread:
+    def write() -> None:
+        try:
+            path.write_bytes(content)
+        except BrokenPipeError:  # the reader had read enough
+            return
+
+    thread = threading.Thread(target=write, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("read", READERS)
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/full", "/dev/tty", "/"])
+def test_what_has_no_end_is_not_read(read: Callable[[Path], object], path: str) -> None:
+    with pytest.raises(ConfigError, match="can't be read"):
+        read(Path(path))
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_pipe_without_a_writer_is_not_awaited_for_ever(
+    read: Callable[[Path], object], pipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boundedfile, "PIPE_SECONDS", 0.05)
+    with pytest.raises(ConfigError, match=r"can't be read: no end of it came within 0 s"):
+        read(pipe)
+
+
+def test_a_writer_that_does_not_end_is_not_awaited_for_ever(
+    pipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boundedfile, "PIPE_SECONDS", 0.05)
+    writer = os.open(pipe, os.O_RDWR)
+    os.write(writer, b"half")
+    with pytest.raises(ConfigError, match="no end of it came"):
+        read_bounded(pipe, 100, hint="")
+    os.close(writer)
+
+
+def test_a_pipe_is_read_to_its_end(pipe: Path) -> None:
+    """A shell's <(command) is one."""
+    content = b"0123456789" * 20_000
+    thread = _write(pipe, content)
+    assert read_bounded(pipe, len(content), hint="") == content
+    thread.join()
+
+
+def test_a_pipe_that_is_open_already_is_read() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"content")
+    os.close(writer)
+    assert read_bounded(Path(f"/dev/fd/{reader}"), 100, hint="") == b"content"
+    os.close(reader)
+
+
+def test_a_pipe_has_the_same_limit_as_a_file(pipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(101))
+    _write(pipe, bytes(1_000_000))
+    for path in (pipe, tmp_path / "file"):
+        with pytest.raises(LimitError, match="larger than 100 bytes"):
+            read_bounded(path, 100, hint="")
