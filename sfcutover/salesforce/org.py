@@ -203,6 +203,12 @@ class Org:
             raise query_error(error.status, code, self.instance_url) from error
         except requests.RequestException as error:
             raise network_error(error, self.instance_url, UNCHANGED) from error
+        except ValueError as error:  # of simple-salesforce, for a header with API limits
+            raise NetworkError(
+                "the answer to a query can't be read",
+                where=self.instance_url,
+                hint=_CHECK_URL,
+            ) from error
 
     def _query(self, soql: str, api_version: str, tooling: bool) -> list[dict[str, object]]:
         salesforce = self._rest(api_version)

@@ -181,6 +181,8 @@ def _explain(error: requests.RequestException) -> tuple[str, str]:
             return "it answered with a redirect", "use the org's My Domain URL itself"
         case requests.exceptions.Timeout():
             return "it did not answer in time", again
+        case requests.exceptions.JSONDecodeError():
+            return "it answered with something that is no JSON", again
         case ResponseTooLargeError():
             return str(error), "run this again; if it stays so, report it"
         case requests.exceptions.ConnectionError() | requests.exceptions.ChunkedEncodingError():

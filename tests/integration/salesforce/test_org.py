@@ -224,8 +224,11 @@ def test_a_version_the_org_lacks_is_a_failure(emulator: Emulator, open_org: Open
 @pytest.mark.parametrize(
     ("handle", "message"),
     [
-        (reply(HTML), "(the request failed|holds no records)"),
-        (reply(b""), "(the request failed|holds no records)"),
+        (reply(HTML), "(something that is no JSON|holds no records)"),
+        (reply(b""), "(something that is no JSON|holds no records)"),
+        (reply(b'{"a":' * 200_000), "(something that is no JSON|holds no records)"),
+        (reply(b"[" * 200_000, 400), "refused a query .HTTP 400"),
+        (reply({}, Sforce_Limit_Info=f"api-usage={'9' * 5000}/1"), "can't be read"),
         (reply([]), "holds no records"),
         (reply(None), "holds no records"),
         (reply({"done": True}), "holds no records"),
@@ -241,9 +244,9 @@ def test_a_version_the_org_lacks_is_a_failure(emulator: Emulator, open_org: Open
 def test_an_answer_without_records_is_a_network_error_and_never_an_empty_result(
     org_at: Callable[[Handle], Org], handle: Handle, message: str, tooling: bool
 ) -> None:
-    with pytest.raises(NetworkError, match=message) as caught:
+    with pytest.raises(SfcutoverError, match=message) as caught:
         org_at(handle).query(SOQL, VERSION, tooling=tooling)
-    assert caught.value.exit_code == ExitCode.NETWORK
+    assert caught.value.exit_code in (ExitCode.NETWORK, ExitCode.FAILED)
     assert "hunter2" not in str(caught.value)
 
 
@@ -263,6 +266,7 @@ def test_the_versions_are_told_oldest_first(
     [
         (reply(HTML), "answered HTTP 200 and no JSON"),
         (reply(HTML, 503), "answered HTTP 503 and no JSON"),
+        (reply(b'{"a":' * 200_000), "answered HTTP 200 and no JSON"),
         (reply([]), "lists no API versions"),
         (reply({}), "lists no API versions"),
         (reply({"versions": []}), "lists no API versions"),
