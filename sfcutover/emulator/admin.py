@@ -10,7 +10,7 @@ from pydantic import ValidationError, validate_call
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
-from sfcutover.emulator.app import MAX_BODY
+from sfcutover.emulator.bodies import MAX_BODY
 from sfcutover.emulator.edits import Edit
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.formats import is_same_secret, soap_time

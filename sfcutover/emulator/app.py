@@ -3,40 +3,52 @@
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from sfcutover.emulator.bodies import read_request
+from sfcutover.emulator.deployrequests import DeployRequests, RefusedError
 from sfcutover.emulator.edits import RETRIEVE
 from sfcutover.emulator.faults import Fault, FaultBoard
 from sfcutover.emulator.formats import version_of
+from sfcutover.emulator.interference import Interference
 from sfcutover.emulator.log import Event, EventLog
 from sfcutover.emulator.metadata import Asked, MetadataApi
 from sfcutover.emulator.oauth import JwtKey, TokenEndpoint, TokenError, TokenRequest
 from sfcutover.emulator.org import Org, Orgs
-from sfcutover.emulator.rest import STATUSES, RestApi, RestError
-from sfcutover.emulator.soap import SoapFaultError, read_call, write_answer, write_fault
+from sfcutover.emulator.rest import NO_SUCH_RESOURCE, STATUSES, RestApi
+from sfcutover.emulator.restdeploy import DEPLOY, QUICK_DEPLOY, DeployResource, operation_of
+from sfcutover.emulator.soap import read_call, write_answer, write_fault
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-MAX_BODY = 60 * 1024 * 1024  # bytes; the 39 MB zip limit in base64, and the envelope
 _REST = "/services/data/v<version>"
+_DEPLOYS = f"{_REST}/metadata/deployRequest"
+
+
+def _reads(path: str, endpoint: str) -> Rule:
+    return Rule(path, endpoint=endpoint, methods=["GET"])
+
+
 ROUTES = Map(
     [
         Rule("/services/Soap/m/<version>", endpoint="soap"),
         Rule("/services/Soap/m/<version>/<path:ignored>", endpoint="soap"),  # an org id, mostly
-        Rule("/services/data", endpoint="versions"),
-        Rule(_REST, endpoint="resources"),
-        Rule(f"{_REST}/limits", endpoint="limits"),
-        Rule(f"{_REST}/query", endpoint="query"),
-        Rule(f"{_REST}/tooling/query", endpoint="tooling_query"),
-        Rule(f"{_REST}/sobjects/User/<record_id>", endpoint="user"),
+        _reads("/services/data", "versions"),
+        _reads(_REST, "resources"),
+        _reads(f"{_REST}/limits", "limits"),
+        _reads(f"{_REST}/query", "query"),
+        _reads(f"{_REST}/tooling/query", "tooling_query"),
+        _reads(f"{_REST}/sobjects/User/<record_id>", "user"),
+        Rule(_DEPLOYS, endpoint=DEPLOY, methods=["POST"]),
+        _reads(f"{_DEPLOYS}/<deployment_id>", "checkDeployStatus"),
+        Rule(f"{_DEPLOYS}/<deployment_id>", endpoint="cancelDeploy", methods=["PATCH"]),
         Rule("/services/oauth2/userinfo", endpoint="userinfo"),
         Rule("/id/<org_id>/<user_id>", endpoint="userinfo"),
         Rule("/services/oauth2/token", endpoint="token"),
@@ -46,23 +58,14 @@ ROUTES = Map(
 )
 """Clients disagree about a slash at the end; it is removed before matching."""
 
-_PAGE = "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
-_ELSEWHERE = "https://login.example.com/services/oauth2/token"  # a name that never resolves
-_BLOCK = 64 * 1024
-_ERROR_PAGES: dict[str, tuple[int, str]] = {
-    "http_502": (502, "Bad Gateway"),
-    "http_503": (503, "Service Unavailable"),
-}
+_CREATED, _ACCEPTED = 201, 202
+_STATUSES = {DEPLOY: _CREATED, QUICK_DEPLOY: _CREATED, "cancelDeploy": _ACCEPTED}
 _BROKEN_ECHOES: dict[str, tuple[int, str, str]] = {
     "html": (200, "<html><body>Welcome to our captive portal</body></html>", "text/html"),
     "empty": (200, "", "text/plain"),
     "garbage": (200, "999.1.2.three\n", "text/plain"),
     "error_500": (500, "Internal Server Error\n", "text/plain"),
 }
-
-
-class DroppedError(ConnectionError):
-    """The connection was closed on purpose."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +91,17 @@ class App:
         self._surface = surface
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        request = Request(environ)
-        request.max_content_length = MAX_BODY
         org = self._orgs.current
         try:
-            response = _Exchange(org, self._surface, request).answer()
+            with read_request(environ) as request:  # closes the files of a form
+                response = _Exchange(org, self._surface, request).answer()
         except HTTPException as error:
-            self._surface.log.add("rest", "unknown")["status"] = error.code
+            source = str(environ.get("REMOTE_ADDR", ""))
+            event = self._surface.log.add("rest", "unknown", source=source)
             code = error.name.upper().replace(" ", "_")  # NOT_FOUND, as Salesforce has it
-            response = _rest_error(error.code or 500, code, error.name)
+            event.update(status=error.code, code=code)
+            text = _http_error(error, str(environ.get("REQUEST_METHOD")))
+            response = _rest_error(error.code or 500, code, text)
         response.date = org.clock.shown(org.clock())
         return response(environ, start_response)
 
@@ -111,20 +116,20 @@ class _Exchange:
 
     def answer(self) -> Response:
         """The answer as it goes out; DroppedError if the connection is gone."""
-        body = self._request.get_data()  # all of it: the next request comes behind it
         path = self._request.path.rstrip("/")
         endpoint, values = ROUTES.bind_to_environ(self._request.environ).match(path)
         if endpoint == "soap":
-            return self._soap(body, str(values["version"]))
+            return self._soap(str(values["version"]))
         if endpoint == "token":
             return self._token()
         if endpoint == "echo":
             return self._take("echo", "echo", "", lambda event, _: self._echo())
+        operation = operation_of(self._request) if endpoint == DEPLOY else endpoint
         return self._take(
             "rest",
-            endpoint,
+            operation,
             _bearer(self._request),
-            lambda event, fault: self._rest(endpoint, values, event, fault),
+            lambda event, fault: self._rest(operation, values, event, fault),
         )
 
     def _take(
@@ -139,14 +144,15 @@ class _Exchange:
         event = self._surface.log.add(
             kind, operation, fault.kind if fault else None, self._request.remote_addr
         )
-        response = self._interfere_before(fault)
+        interference = Interference(fault, self._request, self._surface.wait)
+        response = interference.before()
         if response is None:
             with self._org.lock:
                 if fault and fault.kind == "expired_session":
                     self._org.sessions.end(token)
                 response = self._with_edits(operation, lambda: effect(event, fault))
         event["status"] = response.status_code
-        return self._interfere_after(fault, response)
+        return interference.after(response)
 
     def _with_edits(self, operation: str, effect: Callable[[], Response]) -> Response:
         """Take effect, with the edits that are due at this operation before and behind it."""
@@ -158,46 +164,10 @@ class _Exchange:
         self._org.edits.reach(operation, "after", self._org.clock())
         return response
 
-    def _interfere_before(self, fault: Fault | None) -> Response | None:
-        """An answer instead of the effect, or None."""
-        if fault is None:
-            return None
-        if fault.kind == "drop_before":
-            self._drop()
-        if fault.kind == "slow":
-            self._surface.wait(fault.seconds)
-        if fault.kind in _ERROR_PAGES:
-            status, title = _ERROR_PAGES[fault.kind]
-            return Response(_PAGE.format(title=title), status, content_type="text/html")
-        if fault.kind == "redirect":
-            return Response("", 302, headers={"Location": _ELSEWHERE})
-        return None
-
-    def _interfere_after(self, fault: Fault | None, response: Response) -> Response:
-        """The answer that is sent after the effect."""
-        if fault is None:
-            return response
-        if fault.kind == "drop_after":
-            self._drop()
-        if fault.kind == "html_body":
-            return Response(_PAGE.format(title="Down for Maintenance"), content_type="text/html")
-        if fault.kind == "bad_xml":
-            body = response.get_data()
-            return Response(body[: len(body) // 2], content_type=response.content_type)
-        if fault.kind == "huge_body":
-            return Response(_blocks(fault.size), content_type=response.content_type)
-        return response
-
-    def _drop(self) -> None:
-        connection = self._request.environ["werkzeug.socket"]
-        if isinstance(connection, socket.socket):
-            connection.shutdown(socket.SHUT_RDWR)
-        raise DroppedError("the connection was dropped by a fault")
-
-    def _soap(self, body: bytes, version: str) -> Response:
+    def _soap(self, version: str) -> Response:
         try:
-            call = read_call(body)
-        except SoapFaultError as error:
+            call = read_call(self._request.get_data())
+        except RefusedError as error:
             self._surface.log.add("soap", "unreadable").update(code=error.code, status=500)
             return _soap_response(write_fault(error.code, str(error)), 500)
         return self._take(
@@ -210,7 +180,7 @@ class _Exchange:
     def _call(self, asked: Asked) -> Response:
         try:
             results = MetadataApi(self._org).answer(asked)
-        except SoapFaultError as error:
+        except RefusedError as error:
             asked.event["code"] = error.code
             return _soap_response(write_fault(error.code, str(error)), 500)
         return _soap_response(write_answer(asked.call.operation, results), 200)
@@ -240,36 +210,58 @@ class _Exchange:
             return _json_response(body, error.status)
 
     def _rest(
-        self, endpoint: str, values: Mapping[str, object], event: Event, fault: Fault | None
+        self, operation: str, values: Mapping[str, object], event: Event, fault: Fault | None
     ) -> Response:
         try:
-            if fault and fault.refusal:
-                code, message = fault.refusal
-                raise RestError(STATUSES.get(code, 400), code, message)
-            return _json_response(self._resource(endpoint, values))
-        except RestError as error:
+            if fault and fault.refusal and fault.kind != "failed":
+                raise RefusedError(*fault.refusal)
+            body = self._resource(operation, values, DeployRequests(self._org, fault, event))
+            return _json_response(body, _STATUSES.get(operation, 200))
+        except RefusedError as error:
             event["code"] = error.code
-            if endpoint == "userinfo":
+            if operation == "userinfo":
                 return Response("Bad_OAuth_Token", 403, content_type="text/html;charset=UTF-8")
-            return _rest_error(error.status, error.code, str(error))
+            return _rest_error(STATUSES.get(error.code, 400), error.code, str(error))
 
-    def _resource(self, endpoint: str, values: Mapping[str, object]) -> object:
+    def _resource(
+        self, operation: str, values: Mapping[str, object], requests: DeployRequests
+    ) -> object:
         rest = RestApi(self._org, self._surface.url)
-        if endpoint == "versions":
+        if operation == "versions":
             return rest.versions()
         rest.check_session(_bearer(self._request))
-        if endpoint == "userinfo":
+        if operation == "userinfo":
             return rest.identity()
         version = str(values["version"])
         rest.check_version(version)
-        if endpoint == "resources":
+        if operation == "resources":
             return rest.resources(version)
-        if endpoint == "limits":
+        if operation == "limits":
             return rest.limits(len(self._surface.log.events()))
-        if endpoint == "user":
+        if operation == "user":
             return rest.user(version, str(values["record_id"]))
+        if operation in ("query", "tooling_query"):
+            return self._query(rest, version, tooling=operation == "tooling_query")
+        return self._deployments(operation, values, requests)
+
+    def _query(self, rest: RestApi, version: str, *, tooling: bool) -> object:
         text = self._request.args.get("q", "")
-        return rest.query(version, text, tooling=endpoint == "tooling_query")
+        if self._request.args.get("columns", "").lower() == "true":
+            return rest.columns(text, tooling=tooling)
+        return rest.query(version, text, tooling=tooling)
+
+    def _deployments(
+        self, operation: str, values: Mapping[str, object], requests: DeployRequests
+    ) -> object:
+        resource = DeployResource(self._org, version_of(str(values["version"])) or 0, requests)
+        if operation == DEPLOY:
+            return resource.deploy(self._request)
+        if operation == QUICK_DEPLOY:
+            return resource.deploy_validated(self._request)
+        deployment_id = str(values["deployment_id"])
+        if operation == "cancelDeploy":
+            return resource.cancel(deployment_id, self._request)
+        return resource.status(deployment_id, self._request)
 
     def _echo(self) -> Response:
         """The TCP peer's address, as text or JSON, or what the scenario has instead."""
@@ -281,13 +273,6 @@ class _Exchange:
         if self._request.args.get("format") == "json" or "application/json" in accepted:
             return Response(json.dumps({"ip": address}), content_type="application/json")
         return Response(f"{address}\n", content_type="text/plain")
-
-
-def _blocks(size: int) -> Iterator[bytes]:
-    while size > 0:
-        block = b" " * min(size, _BLOCK)
-        size -= len(block)
-        yield block
 
 
 def _bearer(request: Request) -> str:
@@ -306,3 +291,13 @@ def _json_response(value: object, status: int = 200) -> Response:
 
 def _rest_error(status: int, code: str, message: str) -> Response:
     return _json_response([{"message": message, "errorCode": code}], status)
+
+
+def _http_error(error: HTTPException, method: str) -> str:
+    """What the org says where there is no such resource, or not for this method."""
+    if isinstance(error, NotFound):
+        return NO_SUCH_RESOURCE
+    if isinstance(error, MethodNotAllowed):
+        allowed = ",".join(sorted(error.valid_methods or ()))
+        return f"HTTP Method '{method}' not allowed. Allowed are {allowed}"
+    return error.description or error.name

@@ -129,7 +129,8 @@ OF_A_PROXY: frozenset[Kind] = OF_AN_ADDRESS | {
 DEPLOYING: frozenset[str] = frozenset({"deploy", "deployRecentValidation"})
 METADATA_OPERATIONS: frozenset[str] = DEPLOYING | {
     *("cancelDeploy", "checkDeployStatus", "checkRetrieveStatus", "checkStatus"),
-    *("describeMetadata", "listMetadata", "retrieve"),
+    *("createMetadata", "deleteMetadata", "describeMetadata", "listMetadata", "readMetadata"),
+    *("retrieve", "updateMetadata", "upsertMetadata"),
 }
 TOKEN_OPERATIONS: frozenset[str] = frozenset({"token", "redeem"})
 ANSWERING: frozenset[str] = (

@@ -6,18 +6,21 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
-from sfcutover.emulator.deployments import CancelRefusedError, Deployment, Options
+from sfcutover.emulator.crud import CrudCalls
+from sfcutover.emulator.deployments import Options
+from sfcutover.emulator.deployrequests import (
+    DeployRequests,
+    RefusedError,
+    check_permission,
+    no_such_id,
+)
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.formats import version_of
 from sfcutover.emulator.log import Event
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.packages import Retrieval, RetrieveRequest, manifest_of
-from sfcutover.emulator.schema import SCHEMAS
-from sfcutover.emulator.soap import (
-    Call,
-    SoapFaultError,
+from sfcutover.emulator.results import (
     Tree,
     async_result,
     deploy_result,
@@ -25,9 +28,10 @@ from sfcutover.emulator.soap import (
     file_properties,
     retrieve_result,
 )
+from sfcutover.emulator.schema import SCHEMAS
+from sfcutover.emulator.soap import Call
 
 MAX_LIST_QUERIES = 3
-VALIDATION_LIFETIME = timedelta(days=10)
 Results = list[Tree | str]
 
 
@@ -44,6 +48,10 @@ class Asked:
     fault: Fault | None
     event: Event
 
+    def deploy_requests(self, org: Org) -> DeployRequests:
+        """The deployments of an org, for this call."""
+        return DeployRequests(org, self.fault, self.event)
+
 
 class MetadataApi:
     """Answers calls for one org. The caller holds the org's lock."""
@@ -55,41 +63,44 @@ class MetadataApi:
             "checkDeployStatus": self._check_deploy_status,
             "checkRetrieveStatus": self._check_retrieve_status,
             "checkStatus": self._check_status,
+            "createMetadata": lambda asked: self._crud(asked).create(),
+            "deleteMetadata": lambda asked: self._crud(asked).delete(),
             "deploy": self._deploy,
             "deployRecentValidation": self._deploy_recent_validation,
             "describeMetadata": self._describe_metadata,
             "listMetadata": self._list_metadata,
+            "readMetadata": lambda asked: self._crud(asked).read(),
             "retrieve": self._retrieve,
+            "updateMetadata": lambda asked: self._crud(asked).update(),
+            "upsertMetadata": lambda asked: self._crud(asked).upsert(),
         }
 
     def answer(self, asked: Asked) -> Results:
-        """The results of a call; SoapFaultError if it is refused."""
+        """The results of a call; RefusedError if the org refuses it."""
         if asked.fault and asked.fault.refusal and asked.fault.kind != "failed":
-            raise SoapFaultError(*asked.fault.refusal)
+            raise RefusedError(*asked.fault.refusal)
         self._check_access(asked)
         operation = self._operations.get(asked.call.operation)
         if operation is None:
             text = f"No operation available for request {asked.call.operation}"
-            raise SoapFaultError("UNKNOWN_EXCEPTION", text)
+            raise RefusedError("UNKNOWN_EXCEPTION", text)
         self._org.queue.advance()
         return operation(asked)
 
     def _check_access(self, asked: Asked) -> None:
         if not self._org.supports(asked.version):
-            raise SoapFaultError(
+            raise RefusedError(
                 "UNSUPPORTED_API_VERSION", f"Invalid Api version: {asked.version:.1f}"
             )
         if not self._org.sessions.is_alive(asked.call.session_id):
-            raise SoapFaultError(
+            raise RefusedError(
                 "INVALID_SESSION_ID",
                 "Invalid Session ID found in SessionHeader: Illegal Session. Session not found",
             )
-        if not self._org.scenario.can_modify_metadata:
-            text = (
-                "use of the Metadata API requires a user with the ModifyAllData or "
-                "ModifyMetadata permissions"
-            )
-            raise SoapFaultError("INSUFFICIENT_ACCESS", text)
+        check_permission(self._org)
+
+    def _crud(self, asked: Asked) -> CrudCalls:
+        return CrudCalls(self._org, asked.call, asked.version)
 
     def _deploy(self, asked: Asked) -> Results:
         options = Options(
@@ -99,59 +110,46 @@ class MetadataApi:
             single_package=asked.call.flag("DeployOptions/singlePackage"),
             test_level=asked.call.text("DeployOptions/testLevel"),
         )
-        return [async_result(self._add(_decode(asked.call.text("ZipFile")), options, asked).id)]
-
-    def _add(self, zip_bytes: bytes, options: Options, asked: Asked) -> Deployment:
-        deployment = self._org.queue.add(zip_bytes, options, asked.fault)
-        asked.event["deployment"] = deployment.id
-        asked.event["check_only"] = options.check_only
-        return deployment
+        zip_bytes = _decode(asked.call.text("ZipFile"))
+        return [async_result(asked.deploy_requests(self._org).add(zip_bytes, options).id)]
 
     def _check_deploy_status(self, asked: Asked) -> Results:
-        deployment = self._find_deployment("asyncProcessId", asked)
+        deployment = asked.deploy_requests(self._org).find(asked.call.text("asyncProcessId"))
         details = asked.call.flag("includeDetails")
         return [deploy_result(self._org, deployment, asked.version, include_details=details)]
 
     def _cancel_deploy(self, asked: Asked) -> Results:
         # The WSDL's element is really named String; jsforce sends id, and the org takes it.
-        deployment = self._find_deployment("*", asked)
-        try:
-            self._org.queue.cancel(deployment, asked.version)
-        except CancelRefusedError as error:
-            raise SoapFaultError("INVALID_ID_FIELD", str(error)) from error
+        requests = asked.deploy_requests(self._org)
+        deployment = requests.cancel(asked.call.text("*"), asked.version)
         return [[("done", deployment.done), ("id", deployment.id)]]
 
     def _deploy_recent_validation(self, asked: Asked) -> Results:
-        validation = self._find_deployment("validationId", asked)
-        if not self._is_recent_validation(validation):
-            text = "The validation is not a recent one that has passed its tests"
-            raise SoapFaultError("INVALID_ID_FIELD", text)
-        options = Options(
-            rollback_on_error=True,
-            single_package=validation.options.single_package,
-            test_level=validation.options.test_level,
-        )
-        return [self._add(validation.zip_bytes, options, asked).id]
-
-    def _is_recent_validation(self, deployment: Deployment) -> bool:
-        """Only a validation of the last ten days that ran tests can be deployed."""
-        ran_tests = deployment.options.test_level not in ("", "NoTestRun")
-        is_recent = self._org.clock() - deployment.created < VALIDATION_LIFETIME
-        return deployment.check_only and deployment.success and ran_tests and is_recent
+        requests = asked.deploy_requests(self._org)
+        return [requests.add_validated(asked.call.text("validationId")).id]
 
     def _retrieve(self, asked: Asked) -> Results:
+        request = self._retrieve_request(asked)
+        if not self._org.supports(request.version):
+            text = f"Invalid Api version: {request.version:.1f}"
+            raise RefusedError("UNSUPPORTED_API_VERSION", text)
+        if request.specific_files and (request.package_names or not request.single_package):
+            text = "specificFiles needs singlePackage and no packageNames"  # by the guide
+            raise RefusedError("INVALID_OPERATION", text)
+        return [async_result(self._org.retriever.add(request).id)]
+
+    def _retrieve_request(self, asked: Asked) -> RetrieveRequest:
         # The request's element is retrieveRequest, but jsforce calls it request.
-        unpackaged = asked.call.elements("*/unpackaged")
-        names = tuple(asked.call.texts("*/packageNames"))
-        if not unpackaged and not names:
-            raise SoapFaultError("INVALID_OPERATION", "retrieve names neither files nor packages")
-        manifest = manifest_of(unpackaged[0] if unpackaged else asked.call.element)
-        shape = manifest.version or version_of(asked.call.text("*/apiVersion")) or asked.version
-        if not self._org.supports(shape):
-            raise SoapFaultError("UNSUPPORTED_API_VERSION", f"Invalid Api version: {shape:.1f}")
-        single = asked.call.flag("*/singlePackage")
-        retrieval = self._org.retriever.add(RetrieveRequest(manifest, shape, single, names))
-        return [async_result(retrieval.id)]
+        call = asked.call
+        unpackaged = call.elements("*/unpackaged")
+        packages = tuple(call.texts("*/packageNames"))
+        files = tuple(call.texts("*/specificFiles"))
+        if not unpackaged and not packages and not files:
+            raise RefusedError("INVALID_OPERATION", "retrieve names neither files nor packages")
+        manifest = manifest_of(unpackaged[0] if unpackaged else call.element)
+        shape = manifest.version or version_of(call.text("*/apiVersion")) or asked.version
+        single = call.flag("*/singlePackage")
+        return RetrieveRequest(manifest, shape, single, packages, files)
 
     def _check_retrieve_status(self, asked: Asked) -> Results:
         retrieval = self._find_retrieval(asked.call.text("asyncProcessId"))
@@ -167,18 +165,18 @@ class MetadataApi:
         if deployment is not None:
             return async_result(deployment.id, is_done=deployment.done)
         retrieval = self._find_retrieval(job_id)
-        return async_result(retrieval.id, is_done=retrieval.zip_bytes is not None)
+        return async_result(retrieval.id, is_done=retrieval.done)
 
     def _list_metadata(self, asked: Asked) -> Results:
         types = asked.call.texts("queries/type")
         if len(types) > MAX_LIST_QUERIES:
-            raise SoapFaultError("LIMIT_EXCEEDED", f"at most {MAX_LIST_QUERIES} queries a call")
+            raise RefusedError("LIMIT_EXCEEDED", f"at most {MAX_LIST_QUERIES} queries a call")
         shape = version_of(asked.call.text("asOfVersion")) or asked.version
         results: Results = []
         for name in types:
             schema = SCHEMAS.get(name)
             if schema is None or not schema.exists_in(shape):
-                raise SoapFaultError("INVALID_TYPE", f"Unknown type:{name}")
+                raise RefusedError("INVALID_TYPE", f"Unknown type:{name}")
             for stored in self._org.store.of_type(name):
                 path = schema.component_type.path(stored.full_name)
                 results.append(file_properties(self._org, path, stored))
@@ -196,27 +194,15 @@ class MetadataApi:
             ]
         ]
 
-    def _find_deployment(self, element: str, asked: Asked) -> Deployment:
-        deployment_id = asked.call.text(element)
-        found = self._org.queue.find(deployment_id)
-        if found is None:
-            raise _no_such_id(deployment_id)
-        asked.event["deployment"] = found.id
-        return found
-
     def _find_retrieval(self, retrieval_id: str) -> Retrieval:
         found = self._org.retriever.find(retrieval_id)
         if found is None:
-            raise _no_such_id(retrieval_id)
+            raise no_such_id(retrieval_id)
         return found
-
-
-def _no_such_id(text: str) -> SoapFaultError:
-    return SoapFaultError("INVALID_CROSS_REFERENCE_KEY", f"invalid cross reference id: {text}")
 
 
 def _decode(text: str) -> bytes:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise SoapFaultError("UNKNOWN_EXCEPTION", "ZipFile is not base64") from error
+        raise RefusedError("UNKNOWN_EXCEPTION", "ZipFile is not base64") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -75,7 +75,7 @@ class Checker:
         try:
             package = read_package(zip_bytes, single_package=single_package)
         except ManifestError as error:
-            return _bad_manifest(str(error))
+            return _bad_manifest(str(error), *error.paths)
         except ArchiveError as error:
             return Outcome(error=str(error))
         version = package.manifest.version
@@ -98,7 +98,7 @@ class Checker:
         )
 
     def _checked(self, package: Package, version: float) -> Iterator[Checked]:
-        rules = self._rules(package, version)
+        rules = self.rules(version, package.manifest.members.get(APP.metadata_type, ()))
         for type_name, members in package.manifest.members.items():
             schema = SCHEMAS.get(type_name)
             if schema is None or not schema.exists_in(version):
@@ -136,12 +136,11 @@ class Checker:
                 else:
                     yield Message(*place, is_deleted=True), Change(type_name, name, None)
 
-    def _rules(self, package: Package, version: float) -> Rules:
-        app_type = APP.metadata_type
-        sent = package.manifest.members.get(app_type, [])
+    def rules(self, version: float, apps: Collection[str] = ()) -> Rules:
+        """What the org goes by at an API version; apps are sent along."""
         return Rules(
             version,
-            lambda name: name in sent or self._store.get(app_type, name) is not None,
+            lambda name: name in apps or self._store.get(APP.metadata_type, name) is not None,
             self._own_fields,
             self._scenario.require_schema_order,
         )
@@ -157,8 +156,10 @@ class Checker:
         return {type_name: own | {ranges.name: replace(ranges, children=children)}}
 
 
-def _bad_manifest(text: str) -> Outcome:
-    return Outcome(failures=(Message(MANIFEST, MANIFEST, problem=Problem(text)),), total=1)
+def _bad_manifest(text: str, *paths: str) -> Outcome:
+    """No component is looked at, so that none counts."""
+    failures = (Message(path, MANIFEST, problem=Problem(text)) for path in paths or (MANIFEST,))
+    return Outcome(failures=tuple(failures))
 
 
 def _any_of(names: Iterable[str], known: dict[str, FieldType]) -> dict[str, FieldType]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -39,7 +39,11 @@ class ArchiveError(ValueError):
 
 
 class ManifestError(ArchiveError):
-    """The package's package.xml is missing or unreadable."""
+    """A package.xml is missing or unreadable; paths are those where it was looked for."""
+
+    def __init__(self, message: str, paths: Sequence[str] = ("package.xml",)) -> None:
+        super().__init__(message)
+        self.paths = paths
 
 
 @dataclass(frozen=True)
@@ -135,35 +139,58 @@ def _unzip(data: bytes) -> dict[str, bytes]:
 
 
 def _find_root(files: Mapping[str, bytes], single_package: bool) -> str:
+    """The folder of the package; every top folder without a package.xml is reported."""
     if single_package and MANIFEST in files:
         return ""
-    folders = [path.removesuffix(MANIFEST) for path in files if path.count("/") == 1]
-    roots = [folder for folder in folders if f"{folder}{MANIFEST}" in files]
-    if not roots:
-        raise ManifestError("No package.xml found")
-    return roots[0]
+    folders = dict.fromkeys(f"{path.partition('/')[0]}/" for path in files if "/" in path)
+    found = [folder for folder in folders if f"{folder}{MANIFEST}" in files]
+    if not found:
+        paths = [f"{folder}{MANIFEST}" for folder in folders if not single_package]
+        raise ManifestError("No package.xml found", paths or [MANIFEST])
+    return found[0]
 
 
 @dataclass(frozen=True)
 class RetrieveRequest:
-    """What to retrieve; version is the API version that shapes the files."""
+    """What to retrieve; version is the API version that shapes the files.
+
+    specific_files: without any, all files that the manifest asks for; else only these of them,
+    or of the whole org where the manifest names none.
+    """
 
     manifest: Manifest
     version: float
     single_package: bool
     package_names: tuple[str, ...] = ()
+    specific_files: tuple[str, ...] = ()
+
+    def wants(self, path: str) -> bool:
+        """True for a file that is not left out by specific_files."""
+        return not self.specific_files or path in self.specific_files
+
+    @property
+    def members(self) -> dict[str, list[str]]:
+        """The components to look through, by type."""
+        if self.manifest.members or not self.specific_files:
+            return self.manifest.members
+        return {name: ["*"] for name, one in SCHEMAS.items() if one.exists_in(self.version)}
 
 
 @dataclass
 class Retrieval:
-    """One retrieve request; files and messages are there once it is done."""
+    """One retrieve request; files and messages are there once it is done.
+
+    error: why it failed as a whole; then there is no zip.
+    """
 
     id: str
     request: RetrieveRequest
     ready_at: datetime
+    done: bool = False
     components: list[tuple[str, Stored]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     zip_bytes: bytes | None = None
+    error: str | None = None
 
     @property
     def root(self) -> str:
@@ -194,25 +221,30 @@ class Retriever:
     def find(self, retrieval_id: str) -> Retrieval | None:
         """By its 15- or 18-character id, filled if it is ready by now."""
         found = next((one for one in self._retrievals if is_same(one.id, retrieval_id)), None)
-        if found and found.zip_bytes is None and self._clock() >= found.ready_at:
+        if found and not found.done and self._clock() >= found.ready_at:
             self._edits.reach(RETRIEVE, "before", found.ready_at)
             self._fill(found)
+            found.done = True
             self._edits.reach(RETRIEVE, "after", found.ready_at)
         return found
 
     def _fill(self, retrieval: Retrieval) -> None:
         request = retrieval.request
-        for name in request.package_names:
-            retrieval.messages.append(f"No package named '{name}' found")
+        if request.package_names:  # the org has none
+            name = request.package_names[0]
+            retrieval.error = f"INVALID_CROSS_REFERENCE_KEY: No package named '{name}' found"
+            return
         files: dict[str, bytes] = {}
         members: dict[str, list[str]] = {}
-        for type_name, names in request.manifest.members.items():
+        for type_name, names in request.members.items():
             for stored in self._select(type_name, names, retrieval):
                 schema = SCHEMAS[type_name]
-                path = retrieval.root + schema.component_type.path(stored.full_name)
-                files[path] = _shaped(stored, schema, request.version)
+                path = schema.component_type.path(stored.full_name)
+                if not request.wants(path):
+                    continue
+                files[retrieval.root + path] = shaped(stored, request.version)
                 members.setdefault(type_name, []).append(stored.full_name)
-                retrieval.components.append((path, stored))
+                retrieval.components.append((retrieval.root + path, stored))
         files[f"{retrieval.root}{MANIFEST}"] = write_manifest(members, request.version)
         retrieval.zip_bytes = write_zip(files)
 
@@ -233,9 +265,10 @@ class Retriever:
                 yield stored
 
 
-def _shaped(stored: Stored, schema: TypeSchema, version: float) -> bytes:
-    """The file without the fields that are newer than the request."""
+def shaped(stored: Stored, version: float) -> bytes:
+    """The component's file without the fields that are newer than an API version."""
     root = parse_xml(stored.xml)
+    schema = SCHEMAS[stored.metadata_type]
     for child in list(root):
         if _is_newer(child, schema, version):
             root.remove(child)

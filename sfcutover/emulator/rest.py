@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from sfcutover.emulator.deployments import Deployment
+from sfcutover.emulator.deployrequests import RefusedError
 from sfcutover.emulator.formats import User, is_same, version_of
 from sfcutover.emulator.org import Org
 from sfcutover.emulator.setuprecords import audit_trail, security_settings, token_ranges
-from sfcutover.emulator.soql import Query, QueryError, Record, parse_query, run_query
+from sfcutover.emulator.soql import (
+    Query,
+    QueryError,
+    Record,
+    Row,
+    column_metadata,
+    parse_query,
+    run_query,
+)
 
 _NOT_HERE = (
     "sObject type '{name}' is not supported. If you are attempting to use a custom object, be sure "
@@ -17,7 +24,17 @@ _NOT_HERE = (
 _SEASONS = ("Spring", "Summer", "Winter")
 _SPRING_26 = 66
 _DAILY_CALLS = 15_000
-STATUSES = {"REQUEST_LIMIT_EXCEEDED": 403, "SERVER_UNAVAILABLE": 503, "UNKNOWN_EXCEPTION": 500}
+STATUSES = {
+    "INSUFFICIENT_ACCESS": 403,
+    "INVALID_SESSION_ID": 401,
+    "NOT_FOUND": 404,
+    "REQUEST_LIMIT_EXCEEDED": 403,
+    "SERVER_UNAVAILABLE": 503,
+    "UNKNOWN_EXCEPTION": 500,
+}
+"""HTTP statuses by error code; all others are 400."""
+
+NO_SUCH_RESOURCE = "The requested resource does not exist"
 
 
 def records_of(org: Org, query: Query, *, tooling: bool) -> list[Record]:
@@ -114,18 +131,6 @@ def _deploy_request(org: Org, deployment: Deployment) -> Record:
     }
 
 
-class RestError(Exception):
-    """Answered as ``[{"errorCode": …, "message": …}]`` with an HTTP status.
-
-    The status of a code that a fault asks for is that of STATUSES, or 400.
-    """
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-
-
 class RestApi:
     """Answers for one org; url is its base address. The caller holds the org's lock."""
 
@@ -134,14 +139,14 @@ class RestApi:
         self._url = url
 
     def check_session(self, token: str) -> None:
-        """Raises RestError with 401 and INVALID_SESSION_ID for a token that isn't alive."""
+        """Raises RefusedError with INVALID_SESSION_ID for a token that isn't alive."""
         if not self._org.sessions.is_alive(token):
-            raise RestError(401, "INVALID_SESSION_ID", "Session expired or invalid")
+            raise RefusedError("INVALID_SESSION_ID", "Session expired or invalid")
 
     def check_version(self, text: str) -> None:
-        """Raises RestError with 404 for a version that the org doesn't have."""
+        """Raises RefusedError for a version that the org doesn't have."""
         if not self._org.supports(version_of(text) or 0):
-            raise RestError(404, "NOT_FOUND", "The requested resource does not exist")
+            raise RefusedError("NOT_FOUND", NO_SUCH_RESOURCE)
 
     def versions(self) -> list[dict[str, object]]:
         """``/services/data``: needs no session."""
@@ -194,16 +199,30 @@ class RestApi:
             if is_same(record_id, one.id):
                 url = f"/services/data/v{version}/sobjects/User/{one.id}"
                 return {"attributes": {"type": "User", "url": url}, **user(self._org, one)}
-        raise RestError(404, "NOT_FOUND", "The requested resource does not exist")
+        raise RefusedError("NOT_FOUND", NO_SUCH_RESOURCE)
 
-    def query(self, version: str, text: str, *, tooling: bool) -> dict[str, object]:
-        """``/services/data/vXX.0/query?q=…`` and the same below ``tooling/``."""
+    def columns(self, text: str, *, tooling: bool) -> dict[str, object]:
+        """``query?columns=true``: what a query's columns are, without its records."""
+        query, rows = self._rows(text, tooling=tooling)
+        return {
+            "columnMetadata": column_metadata(query, rows),
+            "entityName": query.source,
+            "groupBy": False,
+            "idSelected": "id" in [name.lower() for name in query.fields],
+            "keyPrefix": next((_id(row)[:3] for row in rows if _id(row)), None),
+        }
+
+    def _rows(self, text: str, *, tooling: bool) -> tuple[Query, list[Row]]:
         self._org.queue.advance()
         try:
             query = parse_query(text)
-            rows = run_query(query, records_of(self._org, query, tooling=tooling))
+            return query, run_query(query, records_of(self._org, query, tooling=tooling))
         except QueryError as error:
-            raise RestError(400, error.code, str(error)) from error
+            raise RefusedError(error.code, str(error)) from error
+
+    def query(self, version: str, text: str, *, tooling: bool) -> dict[str, object]:
+        """``/services/data/vXX.0/query?q=…`` and the same below ``tooling/``."""
+        query, rows = self._rows(text, tooling=tooling)
         base = f"/services/data/v{version}/{'tooling/' if tooling else ''}sobjects/{query.source}"
         records = [
             {"attributes": {"type": query.source, "url": f"{base}/{_id(row)}"}, **_nested(row)}
@@ -224,7 +243,7 @@ def _season(number: int) -> str:
     return f"{_SEASONS[season]} '{year:02d}"
 
 
-def _nested(row: Mapping[str, str | bool | int | None]) -> dict[str, object]:
+def _nested(row: Row) -> dict[str, object]:
     """A row with its fields of related records, ``CreatedBy.Name``, in objects of their own."""
     fields: dict[str, object] = {}
     for name, value in row.items():
@@ -236,5 +255,5 @@ def _nested(row: Mapping[str, str | bool | int | None]) -> dict[str, object]:
     return fields
 
 
-def _id(row: Mapping[str, str | bool | int | None]) -> str:
+def _id(row: Row) -> str:
     return str(row.get("Id") or "")

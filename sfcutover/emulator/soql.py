@@ -5,10 +5,11 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 Record = Mapping[str, str | bool | int | None]
+Row = dict[str, str | bool | int | None]
 
 
 class QueryError(ValueError):
@@ -82,7 +83,7 @@ def parse_query(text: str) -> Query:
     return Query(fields, match["source"], _read_filters(match["filters"]), order, limit)
 
 
-def run_query(query: Query, records: Sequence[Record]) -> list[dict[str, str | bool | int | None]]:
+def run_query(query: Query, records: Sequence[Record]) -> list[Row]:
     """The fields asked for of the records that match; names are not case sensitive.
 
     Records that the order leaves as they are keep the order in which they are given.
@@ -95,6 +96,48 @@ def run_query(query: Query, records: Sequence[Record]) -> list[dict[str, str | b
         found.sort(key=lambda row: _as_text(_field(row, name, query)[1]), reverse=down)
     rows = [dict(_field(row, name, query) for name in query.fields) for row in found]
     return rows[: query.limit]
+
+
+def column_metadata(query: Query, rows: Sequence[Row]) -> list[dict[str, object]]:
+    """A query's columns, a field of a related record within its relation.
+
+    The shape is QueryResultColumnMetadata of ``@salesforce/types``. Whether a column is boolean is
+    told from its values; what else there is to say of a field is assumed.
+    """
+    columns: dict[str, _Column] = {}
+    for position, name in enumerate(query.fields):
+        relation, _, field = name.rpartition(".")
+        is_boolean = any(isinstance(list(row.values())[position], bool) for row in rows)
+        if relation:
+            columns.setdefault(relation, _Column(relation)).joined.append(_Column(field))
+        else:
+            columns[name] = _Column(name, is_boolean)
+    return [one.described() for one in columns.values()]
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of a result, or a relation with those of its fields that are asked for."""
+
+    name: str
+    is_boolean: bool = False
+    joined: list[_Column] = field(default_factory=list)
+
+    def described(self) -> dict[str, object]:
+        return {
+            "aggregate": False,
+            "apexType": "Boolean" if self.is_boolean else "String",
+            "booleanType": self.is_boolean,
+            "columnName": self.name,
+            "custom": False,
+            "displayName": self.name,
+            "foreignKeyName": None,
+            "insertable": False,
+            "joinColumns": [one.described() for one in self.joined],
+            "numberType": False,
+            "textType": not self.is_boolean and not self.joined,
+            "updatable": False,
+        }
 
 
 def _read_filters(text: str | None) -> tuple[Filter, ...]:

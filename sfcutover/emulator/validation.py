@@ -23,11 +23,11 @@ _BOOLEANS = ("true", "false", "1", "0")
 
 @dataclass(frozen=True)
 class Problem:
-    """One refusal; line and column count from 1."""
+    """One refusal; line and column count from 1, None where it is not about a place in a file."""
 
     text: str
-    line: int = 1
-    column: int = 1
+    line: int | None = None
+    column: int | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 SECURITY = "ExtlClntAppOauthSecuritySettings"
 SECURITY_NAME = "Acme_Connector_oauthSecurity"
 SECURITY_PATH = f"extlClntAppOauthSecuritySettings/{SECURITY_NAME}.ecaOauthSecurity"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _TIMEOUT = 10.0
 _ENVELOPE = """<?xml version="1.0" encoding="UTF-8"?>
 <soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns="{namespace}">
@@ -46,6 +47,14 @@ class Result:
 
     def texts(self, path: str) -> list[str]:
         return [one.text or "" for one in self._element.findall(_qualified(path))]
+
+    @property
+    def type(self) -> str | None:
+        return self._element.get(f"{{{XSI}}}type")
+
+    def is_nil(self, path: str) -> bool:
+        found = self._element.find(_qualified(path))
+        return found is not None and found.get(f"{{{XSI}}}nil") == "true"
 
     def all(self, path: str) -> list[Result]:
         return [Result(one) for one in self._element.findall(_qualified(path))]

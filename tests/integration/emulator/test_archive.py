@@ -63,6 +63,39 @@ def test_incomplete_packages_are_refused(org: Org, files: dict[str, str], proble
     assert any(problem in one for one in problems(result))
 
 
+@pytest.mark.parametrize(
+    ("files", "single", "places"),
+    [
+        ({SECURITY_PATH: "<a/>"}, "true", ["package.xml"]),
+        (
+            {"package.xml": MANIFEST, "a/x": "", "b/c/x": ""},
+            "false",
+            ["a/package.xml", "b/package.xml"],
+        ),
+    ],
+)
+def test_without_a_package_xml_no_component_counts(
+    org: Org, files: dict[str, str], single: str, places: list[str]
+) -> None:
+    _, client = org
+    result = client.deployed(make_zip(files), singlePackage=single)
+    assert result.texts("details/componentFailures/fileName") == places
+    assert set(problems(result)) == {"No package.xml found"}
+    for failure in result.all("details/componentFailures"):
+        assert not {"columnNumber", "lineNumber"} & set(failure.names())
+        assert failure.text("fullName") == "package.xml"
+    counts = ("numberComponentsDeployed", "numberComponentsTotal")
+    assert [result.text(one) for one in counts] == ["0", "0"]
+
+
+def test_only_problems_in_a_file_have_a_line(org: Org) -> None:
+    _, client = org
+    result = client.deployed(make_zip({"package.xml": MANIFEST}))
+    assert "lineNumber" not in result.all("details/componentFailures")[0].names()
+    result = client.deployed(security_package("<broken"))
+    assert result.text("details/componentFailures/lineNumber") == "1"
+
+
 def test_the_only_top_folder_may_hold_the_single_package(org: Org) -> None:
     _, client = org
     files = {

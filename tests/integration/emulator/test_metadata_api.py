@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from sfcutover.emulator import Emulator
@@ -7,11 +9,15 @@ from tests.integration.emulator.client import (
     SECURITY,
     SECURITY_NAME,
     SECURITY_PATH,
+    XSI,
     Client,
     FaultAnswer,
+    Result,
     SteppedClock,
     security_package,
     security_xml,
+    types,
+    unzip,
 )
 from tests.integration.emulator.conftest import StartOrg
 
@@ -145,8 +151,66 @@ def test_file_properties_describe_each_file_and_package_xml(org: Org) -> None:
 def test_without_include_zip_there_is_none(org: Org) -> None:
     _, client = org
     retrieval = client.retrieve({SECURITY: ["*"]})
-    assert client.retrieve_status(retrieval, include_zip=False).text("zipFile") is None
+    assert client.retrieve_status(retrieval, include_zip=False).is_nil("zipFile")
     assert client.retrieve_status(retrieval).text("zipFile")
+
+
+@pytest.mark.parametrize("details", [True, False])
+def test_a_deploy_result_has_its_details_in_any_case(org: Org, details: bool) -> None:
+    _, client = org
+    flag = "true" if details else "false"
+    body = f"<asyncProcessId>{client.deploy(security_package())}</asyncProcessId>"
+    (result,) = client.call("checkDeployStatus", f"{body}<includeDetails>{flag}</includeDetails>")
+    assert "details" in result.names()
+    assert bool(result.all("details/componentSuccesses")) is details
+
+
+def test_a_retrieve_that_is_not_done_has_no_zip_yet(start_org: StartOrg) -> None:
+    _, client = start_org(retrieve_seconds=5)
+    assert client.retrieve_status(client.retrieve({SECURITY: ["*"]})).is_nil("zipFile")
+
+
+def retrieve(client: Client, request: str) -> Result:
+    """A retrieve with the elements of a request, done."""
+    body = f"<retrieveRequest><apiVersion>67.0</apiVersion>{request}</retrieveRequest>"
+    (job,) = client.call("retrieve", body)
+    return client.retrieve_status(job.text("id") or "")
+
+
+def test_retrieving_an_unknown_package_fails(org: Org) -> None:
+    _, client = org
+    result = retrieve(client, "<packageNames>Abacus</packageNames>")
+    assert (result.text("done"), result.text("status")) == ("true", "Failed")
+    message = "INVALID_CROSS_REFERENCE_KEY: No package named 'Abacus' found"
+    assert (result.text("errorMessage"), result.text("success")) == (message, "false")
+    assert result.is_nil("zipFile")
+
+
+UNPACKAGED = f"<unpackaged>{types({SECURITY: ['*'], 'ConnectedApp': ['*']})}</unpackaged>"
+SINGLE = "<singlePackage>true</singlePackage>"
+FILE = f"<specificFiles>{SECURITY_PATH}</specificFiles>"
+
+
+@pytest.mark.parametrize("request_body", [SINGLE + FILE + UNPACKAGED, SINGLE + FILE])
+def test_specific_files_are_all_that_is_retrieved(org: Org, request_body: str) -> None:
+    _, client = org
+    files = unzip(base64.b64decode(retrieve(client, request_body).text("zipFile") or ""))
+    assert set(files) == {SECURITY_PATH, "package.xml"}
+    assert b"ConnectedApp" not in files["package.xml"]
+
+
+@pytest.mark.parametrize("more", ["", f"{SINGLE}<packageNames>Abacus</packageNames>"])
+def test_specific_files_are_of_a_single_package(org: Org, more: str) -> None:
+    _, client = org
+    with pytest.raises(FaultAnswer, match="singlePackage"):
+        retrieve(client, FILE + UNPACKAGED + more)
+
+
+def test_what_is_sent_as_nil_counts_as_left_out(org: Org) -> None:
+    _, client = org
+    nil = f'xmlns:xsi="{XSI}" xsi:nil="true"'
+    sent = f"<packageNames {nil}/>{SINGLE}<specificFiles {nil}/>{UNPACKAGED}"
+    assert retrieve(client, sent).text("status") == "Succeeded"
 
 
 def test_a_retrieve_takes_its_time(start_org: StartOrg, clock: SteppedClock) -> None:

@@ -122,12 +122,61 @@ def test_an_org_may_not_let_deployments_be_queried(start_org: StartOrg) -> None:
     assert answer.json()[0]["errorCode"] == "INVALID_TYPE"
 
 
-@pytest.mark.parametrize("path", ["/nonsense", "/services/data/v69.0/limits", "/services/data/vX/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nonsense",
+        "/services/data/v69.0/limits",
+        "/services/data/vX/",
+        f"{DATA}/sobjects/User/005000000000000AAA",
+        f"{DATA}/tooling/sobjects/SourceMember/describe",  # the official CLI asks for it
+    ],
+)
 def test_what_is_not_there_is_404(org: Org, path: str) -> None:
-    _, client = org
+    emulator, client = org
     answer = client.get(path)
     assert answer.status_code == 404
-    assert answer.json()[0]["errorCode"] == "NOT_FOUND"
+    error = {"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}
+    assert answer.json() == [error]
+    assert (emulator.log[-1]["code"], emulator.log[-1]["source"]) == ("NOT_FOUND", "127.0.0.1")
+
+
+def test_what_can_only_be_read_is_not_written(org: Org) -> None:
+    _, client = org
+    answer = client.http.post(f"{client.url}{DATA}/limits", timeout=10)
+    assert answer.status_code == 405
+    assert answer.json()[0]["errorCode"] == "METHOD_NOT_ALLOWED"
+    assert "'POST' not allowed. Allowed are GET,HEAD" in answer.json()[0]["message"]
+
+
+def test_the_columns_of_a_query_are_described(org: Org) -> None:
+    _, client = org
+    soql = "SELECT Id, IsActive, Name FROM User"
+    answer = client.get(f"{DATA}/query?q={soql}&columns=true").json()
+    assert (answer["entityName"], answer["keyPrefix"], answer["idSelected"]) == (
+        "User",
+        "005",
+        True,
+    )
+    columns = {one["columnName"]: one for one in answer["columnMetadata"]}
+    assert list(columns) == ["Id", "IsActive", "Name"]
+    assert [one["booleanType"] for one in columns.values()] == [False, True, False]
+
+
+def test_a_related_column_stands_within_its_relation(org: Org) -> None:
+    _, client = org
+    client.deployed(security_package())
+    soql = "SELECT CreatedBy.Name, Status FROM DeployRequest"
+    answer = client.get(f"{DATA}/tooling/query?q={soql}&columns=true").json()
+    (relation, status) = answer["columnMetadata"]
+    assert [one["columnName"] for one in relation["joinColumns"]] == ["Name"]
+    assert (relation["columnName"], status["joinColumns"]) == ("CreatedBy", [])
+
+
+def test_the_columns_of_a_wrong_query_are_refused(org: Org) -> None:
+    _, client = org
+    answer = client.get(f"{DATA}/query?q=SELECT Nonsense FROM User&columns=true")
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "INVALID_FIELD")
 
 
 def test_limits_count_down(org: Org) -> None:

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from sfcutover.emulator import Emulator, Fault
-from sfcutover.emulator.app import MAX_BODY
+from sfcutover.emulator.bodies import MAX_BODY
 from tests.integration.emulator.client import Client
 
 Org = tuple[Emulator, Client]
