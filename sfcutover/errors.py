@@ -136,11 +136,17 @@ class SfcutoverError(Exception):
         return written(self.advice)
 
     def replaced(
-        self, *, message: str | None = None, impact: str | None = None, hint: Text | None = None
+        self,
+        *,
+        message: str | None = None,
+        impact: str | None = None,
+        hint: Text | None = None,
+        where: str | None = None,
     ) -> Self:
         """The same error with other words; this one stays as it is."""
         error = copy(self)
         error.message = self.message if message is None else message
+        error.where = self.where if where is None else where
         error.impact = self.impact if impact is None else impact
         error.advice = self.advice if hint is None else hint
         return error

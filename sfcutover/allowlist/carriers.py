@@ -40,6 +40,8 @@ class Carrier:
     """One kind of place for an allowlist.
 
     list_element is repeated once a range; start_element and end_element stand in it.
+    max_ranges, max_addresses: what one list may hold, None where no limit is documented
+    (Salesforce Help, "Set IP Allowlist Ranges for Refresh Tokens", and of the trusted ranges).
     """
 
     name: str
@@ -47,6 +49,8 @@ class Carrier:
     list_element: str
     start_element: str
     end_element: str
+    max_ranges: int | None = None
+    max_addresses: int | None = None
 
 
 APP = ComponentType("ExternalClientApplication", "externalClientApps", "eca", None, 59.0)
@@ -73,23 +77,25 @@ OAUTH_POLICIES = ComponentType(
 )
 CONNECTED_APP = ComponentType("ConnectedApp", "connectedApps", "connectedApp", None, 32.0)
 
+TOKEN_IP_RANGES = Carrier(
+    "token-ip-ranges",
+    SECURITY_SETTINGS,
+    "tokenIpRanges",
+    "startIpAddress",
+    "endIpAddress",
+    max_ranges=128,
+    max_addresses=256,
+)
+TRUSTED_IP_RANGES = Carrier(
+    "trusted-ip-ranges",
+    OAUTH_SETTINGS,
+    "trustedIpRanges",
+    "startIpAddress",
+    "endIpAddress",
+    max_ranges=128,
+)
+CONNECTED_APP_RANGES = Carrier("connected-app", CONNECTED_APP, "ipRanges", "start", "end")
+
 CARRIERS: dict[str, Carrier] = {
-    carrier.name: carrier
-    for carrier in (
-        Carrier(
-            "token-ip-ranges",
-            SECURITY_SETTINGS,
-            "tokenIpRanges",
-            "startIpAddress",
-            "endIpAddress",
-        ),
-        Carrier(
-            "trusted-ip-ranges",
-            OAUTH_SETTINGS,
-            "trustedIpRanges",
-            "startIpAddress",
-            "endIpAddress",
-        ),
-        Carrier("connected-app", CONNECTED_APP, "ipRanges", "start", "end"),
-    )
+    carrier.name: carrier for carrier in (TOKEN_IP_RANGES, TRUSTED_IP_RANGES, CONNECTED_APP_RANGES)
 }

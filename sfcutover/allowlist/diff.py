@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from sfcutover.allowlist.component import Component, Field
-from sfcutover.allowlist.ranges import MAX_ADDRESSES, MAX_RANGES, Allowlist, IpRange, subtract
+from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.util.document import Document
 
@@ -36,10 +36,28 @@ class FieldDocument(Document):
 
 
 class CapacityDocument(Document):
+    """What a list holds, and may hold: null where its carrier has no limit."""
+
     ranges: int
     addresses: int
-    max_ranges: int
-    max_addresses: int
+    max_ranges: int | None
+    max_addresses: int | None
+
+    def __str__(self) -> str:
+        """``5 of 128 ranges, 12 of 256 addresses``."""
+        return f"{self.of_ranges} ranges, {self.of_addresses} addresses"
+
+    @property
+    def of_ranges(self) -> str:
+        return _of(self.ranges, self.max_ranges)
+
+    @property
+    def of_addresses(self) -> str:
+        return _of(self.addresses, self.max_addresses)
+
+
+def _of(count: int, most: int | None) -> str:
+    return f"{count}" if most is None else f"{count} of {most}"
 
 
 @dataclass(frozen=True)
@@ -65,12 +83,12 @@ class ComponentDiff:
 
     @property
     def capacity(self) -> CapacityDocument:
-        allowlist = self.after.allowlist
+        allowlist, carrier = self.after.allowlist, self.after.carrier
         return CapacityDocument(
             ranges=len(allowlist),
             addresses=allowlist.address_count,
-            max_ranges=MAX_RANGES,
-            max_addresses=MAX_ADDRESSES,
+            max_ranges=carrier.max_ranges if carrier else None,
+            max_addresses=carrier.max_addresses if carrier else None,
         )
 
 

@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from sfcutover.allowlist.carriers import TOKEN_IP_RANGES, Carrier
 from sfcutover.allowlist.ranges import Allowlist, IpRange, PartialOverlapError, subtract
 from sfcutover.allowlist.restoration import restore_entries
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.errors import Advice, Command, ConfigError, DriftError, LimitError, Text
 
 
@@ -77,14 +79,18 @@ class Change:
 
 
 def apply_phase(
-    phase: Phase, start: Allowlist, change: Change, baseline: Allowlist | None = None
+    phase: Phase,
+    start: Allowlist,
+    change: Change,
+    baseline: Allowlist | None = None,
+    carrier: Carrier = TOKEN_IP_RANGES,
 ) -> Allowlist:
     """The list after the phase, computed from start (the live list, or a baseline).
 
     baseline: the list before anything changed, if known; remove-new then keeps the
     new addresses that were on it already, and restore-old takes entries and places from it.
-    Raises LimitError for an empty or over-full list, ConfigError for an entry that
-    would have to be split.
+    carrier: whose limits hold. Raises LimitError for a list that the phase makes empty or
+    over-full, ConfigError for an entry that would have to be split.
     """
     match phase:
         case Phase.ADD_NEW:
@@ -93,21 +99,30 @@ def apply_phase(
             result = restore_entries(start, change.removed, baseline or Allowlist())
             result = result.add(change.old)
         case Phase.REMOVE_OLD:
-            overlap = apply_phase(Phase.ADD_NEW, start, change)
+            overlap = apply_phase(Phase.ADD_NEW, start, change, carrier=carrier)
             result = _remove(overlap, subtract(change.old, change.new), change.old, change)
             if result != overlap:  # what is removed must fit again, also after a split
-                apply_phase(Phase.RESTORE_OLD, result, change)  # also without a baseline
+                apply_phase(Phase.RESTORE_OLD, result, change, carrier=carrier)
         case Phase.REMOVE_NEW:
             kept = (*change.old, *(baseline or ()))
             result = _remove(start, subtract(change.new, kept), change.new, change)
         case Phase.RESTORE_POLICIES:
             return start  # no list changes
-    check_limits(phase, result)
+    if result != start:  # what stays as it is, the org has accepted
+        check_limits(phase, result, carrier)
     return result
 
 
-def check_order(phase: Phase, live: Allowlist, change: Change) -> None:
-    """Refuse a phase that the live list is not ready for. Raises DriftError."""
+def check_order(phase: Phase, live: Snapshot, change: Change) -> None:
+    """Refuse a phase that a live list is not ready for. Raises DriftError naming the list."""
+    for component in live.carriers:
+        try:
+            _check_list(phase, component.allowlist, change)
+        except DriftError as error:
+            raise error.replaced(where=component.path) from error
+
+
+def _check_list(phase: Phase, live: Allowlist, change: Change) -> None:
     match phase:
         case Phase.ADD_NEW if live.covers(change.new):
             return  # it is live already, whatever has happened to the old ones since
@@ -176,20 +191,25 @@ def _remove(
         ) from error
 
 
-def check_limits(phase: Phase, allowlist: Allowlist) -> None:
-    """Raise LimitError for a list that no phase may leave: empty, or too long."""
-    problem = allowlist.limit_problem()
-    if problem and not allowlist.ranges:
+def check_limits(phase: Phase, allowlist: Allowlist, carrier: Carrier) -> None:
+    """Raise LimitError for a list that no phase may leave: empty, or too long for its carrier."""
+    if not allowlist.ranges:
         raise LimitError(
-            f"{phase}: {problem}; an empty list is never deployed",
+            f"{phase}: the list would be empty; an empty list is never deployed",
             hint="keep at least one address on the list that traffic uses",
         )
-    if problem:
-        raise LimitError(
-            f"{phase}: {problem}, old and new together",
-            hint="free room first (remove unused entries, or join neighbours into one range), "
-            "or move in smaller cutovers",
-        )
+    counts = (
+        ("ranges", len(allowlist), carrier.max_ranges),
+        ("addresses", allowlist.address_count, carrier.max_addresses),
+    )
+    for what, count, most in counts:
+        if most is not None and count > most:
+            raise LimitError(
+                f"{phase}: the list would hold {count} {what}; the limit of "
+                f"{carrier.list_element} is {most}, old and new together",
+                hint="free room first (remove unused entries, or join neighbours into one range), "
+                "or move in smaller cutovers",
+            )
 
 
 def _named(entry: IpRange) -> str:

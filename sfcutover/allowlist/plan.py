@@ -3,16 +3,19 @@ and the package, as data and as JSON. Pure but for the templates, which are read
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import Field
 
+from sfcutover.allowlist.carriers import Carrier
 from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.diff import ComponentDiff, ComponentDiffDocument, compare
 from sfcutover.allowlist.package import Package, build_package
 from sfcutover.allowlist.phases import (
+    LIST_PHASES,
     Change,
     Phase,
     PhaseName,
@@ -24,7 +27,7 @@ from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.restoration import restore_policies
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
-from sfcutover.errors import ConfigError
+from sfcutover.errors import SfcutoverError
 from sfcutover.util.document import Document
 
 
@@ -112,16 +115,20 @@ class Planner:
             for each in live.carriers
         )
         for each in carriers:
-            check_limits(phase, each.allowlist)
+            with _about(each):
+                check_limits(phase, each.allowlist, _carrier_of(each))
         return self._planned(phase, live, carriers, ())
 
-    def plan_all(self, baseline: Snapshot) -> dict[Phase, PlannedPhase]:
-        """Every phase in the state it is meant for: remove-old after add-new, and each undone."""
-        add_new = self.plan(Phase.ADD_NEW, baseline, baseline)
-        remove_old = self.plan(Phase.REMOVE_OLD, add_new.after, baseline)
-        restore_old = self.plan(Phase.RESTORE_OLD, remove_old.after, baseline)
-        remove_new = self.plan(Phase.REMOVE_NEW, add_new.after, baseline)
-        return {each.phase: each for each in (add_new, remove_old, restore_old, remove_new)}
+    def plan_all(
+        self, baseline: Snapshot, phases: Sequence[Phase] = LIST_PHASES
+    ) -> dict[Phase, PlannedPhase]:
+        """Phases in the state each is meant for: remove-old after add-new, and each undone."""
+        return {phase: self._in_order(phase, baseline) for phase in phases}
+
+    def _in_order(self, phase: Phase, baseline: Snapshot) -> PlannedPhase:
+        before = _BEFORE.get(phase)
+        start = baseline if before is None else self._in_order(before, baseline).after
+        return self.plan(phase, start, baseline)
 
     def _planned(
         self,
@@ -145,10 +152,9 @@ class Planner:
     def _apply(self, phase: Phase, component: Component, baseline: Snapshot | None) -> Component:
         before = baseline.same_as(component) if baseline else None
         recorded = before.allowlist if before else None
-        try:
-            allowlist = apply_phase(phase, component.allowlist, self.change, recorded)
-        except ConfigError as error:
-            raise ConfigError(error.message, hint=error.advice, where=component.path) from error
+        carrier = _carrier_of(component)
+        with _about(component):
+            allowlist = apply_phase(phase, component.allowlist, self.change, recorded, carrier)
         return component.with_allowlist(allowlist)
 
     def _notes(self, phase: Phase, start: Snapshot) -> list[str]:
@@ -158,6 +164,28 @@ class Planner:
             for component in start.carriers
             for note in notes_on(phase, component.allowlist, self.change)
         ]
+
+
+_BEFORE = {
+    Phase.REMOVE_OLD: Phase.ADD_NEW,
+    Phase.RESTORE_OLD: Phase.REMOVE_OLD,
+    Phase.REMOVE_NEW: Phase.ADD_NEW,
+}
+
+
+@contextmanager
+def _about(component: Component) -> Iterator[None]:
+    """Lets an error name the list that it is about."""
+    try:
+        yield
+    except SfcutoverError as error:
+        raise error.replaced(where=component.path) from error
+
+
+def _carrier_of(component: Component) -> Carrier:
+    if component.carrier is None:
+        raise TypeError(f"{component.path} carries no list")
+    return component.carrier
 
 
 def _repeated(planned: PlannedPhase, live: Component) -> Component:

@@ -145,11 +145,11 @@ class TargetPlan:
             raise self._drift(f"the plan has no target {name!r}")
         self._recorded = recorded
         self.baseline = snapshot_of(recorded.baseline, str(path), hint=_new_plan(path))
-        self._phases = planner.plan_all(self.baseline)
+        self._planner = planner
 
     def planned(self, phase: Phase) -> PlannedPhase:
         """The phase as it was planned. Raises DriftError if it would be another package now."""
-        planned = self._phases[phase]
+        planned = self._planner.plan_all(self.baseline, [phase])[phase]
         recorded = next((each for each in self._recorded.phases if each.phase == phase.value), None)
         if recorded is None or recorded.package_sha256 != planned.package.sha256:
             raise self._drift(

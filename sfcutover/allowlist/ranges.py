@@ -1,10 +1,9 @@
 """Addresses, ranges and lists of ranges. Pure: no input, no output, no errors of ours.
 
 A range is inclusive on both ends and of one IP family, as the Refresh Token IP
-Allowlist has it: the end is the same as the start or higher, at most 128 ranges
-and 256 addresses in total (Salesforce Help, "Set IP Allowlist Ranges for Refresh
-Tokens"). How overlapping ranges are counted is not documented; here every range
-counts in full, which can only be too careful.
+Allowlist has it: the end is the same as the start or higher (Salesforce Help, "Set IP
+Allowlist Ranges for Refresh Tokens"). How overlapping ranges are counted is not
+documented; here every range counts in full, which can only be too careful.
 """
 
 from __future__ import annotations
@@ -12,9 +11,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-
-MAX_RANGES = 128
-MAX_ADDRESSES = 256
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -139,18 +135,6 @@ class Allowlist:
         return Allowlist(
             tuple(part for entry in self.ranges for part in _cut(entry, removed, may_split))
         )
-
-    def limit_problem(self) -> str | None:
-        """Why the org would refuse the list for its size, or None."""
-        if not self.ranges:
-            return "the list would be empty"
-        if len(self) > MAX_RANGES:
-            return f"the list would hold {len(self)} ranges; the limit is {MAX_RANGES}"
-        if self.address_count > MAX_ADDRESSES:
-            return (
-                f"the list would hold {self.address_count} addresses; the limit is {MAX_ADDRESSES}"
-            )
-        return None
 
 
 def subtract(ranges: Iterable[IpRange], removed: Iterable[IpRange]) -> tuple[IpRange, ...]:

@@ -88,8 +88,7 @@ def _found(run: Invocation, files: tuple[Path, ...]) -> Iterator[_Found]:
 
 def _plan_target(run: Invocation, planner: Planner, found: _Found) -> PlanTargetDocument:
     target, live = found.target, found.live
-    for component in live.carriers:
-        check_order(Phase.ADD_NEW, component.allowlist, run.cutover.change)
+    check_order(Phase.ADD_NEW, live, run.cutover.change)
     phases = planner.plan_all(live)
     if not run.settings.json:
         run.console.data(f"{target} ({found.instance_url or 'from files'})")
@@ -107,7 +106,7 @@ def _plan_target(run: Invocation, planner: Planner, found: _Found) -> PlanTarget
 
 def _digests(cutover: Cutover, planner: Planner, found: Sequence[_Found]) -> dict[PhaseName, str]:
     """What the announcement of each step shows, which an approval covers."""
-    phases = {each.target: planner.plan_all(each.live) for each in found}
+    phases = {each.target: planner.plan_all(each.live, list(map(Phase, PHASES))) for each in found}
     return {
         step: Announcement(
             step=step,

@@ -63,7 +63,7 @@ def command(
     written = []
     for target, url, live in list(run.components(baseline_files)):  # read all, then write
         folder = out / target if url and len(run.targets) > 1 else out
-        planned = planner.plan_all(live)
+        planned = planner.plan_all(live, chosen)
         written += [
             _write(planned[phase], folder / phase.value, target, form, as_zip) for phase in chosen
         ]

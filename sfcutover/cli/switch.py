@@ -101,8 +101,7 @@ def _require_listed(run: Invocation, context: StepContext, direction: Direction)
             if run.cutover.is_legacy:
                 _require_confirmed(Confirmations.of(connection), direction)
                 continue
-            for component in connection.read().carriers:
-                check_order(needed, component.allowlist, run.cutover.change)
+            check_order(needed, connection.read(), run.cutover.change)
 
 
 def _require_confirmed(confirmations: Confirmations, direction: Direction) -> None:

@@ -28,7 +28,14 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.problems import first_problem
 from sfcutover.config.traffic import Egress, State, Switch, TargetVerify, Verify, Watch
-from sfcutover.config.values import Model, PlacedError, RangeEntry, Word, check_text
+from sfcutover.config.values import (
+    Model,
+    PlacedError,
+    RangeEntry,
+    TooManyAddressesError,
+    Word,
+    check_text,
+)
 from sfcutover.config.yamlfile import Location, YamlFile, parse_yaml, read_text
 from sfcutover.errors import DEFAULT_CONFIG, Advice, Command, ConfigError
 
@@ -37,6 +44,7 @@ TRUSTED_RANGES = (
     "ConnectedApp.ipRanges are trusted ranges, not the allowlist; only Salesforce's support "
     "changes that: the command case writes what to ask for"
 )
+_MOST_PROVEN = 256  # addresses: verify redeems through each; as many as the allowlist may hold
 _API_VERSION = re.compile(r"[1-9][0-9]{1,2}\.0")
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
@@ -234,6 +242,25 @@ class Cutover(Model):
         if self.after == self.name:
             raise PlacedError("a cutover can't come after itself", "after")
         return self
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        for carrier in self.carrier_rows:
+            if carrier.max_addresses is not None:
+                self._check_size(carrier.max_addresses, f"a list of {carrier.name} holds")
+        if self.verify is not None:
+            self._check_size(_MOST_PROVEN, "verify proves each one, and")
+        return self
+
+    def _check_size(self, most: int, whose: str) -> None:
+        for key, entries in (("old", self.old), ("new", self.new)):
+            count = 0
+            for index, entry in enumerate(entries):
+                count += entry.to_range().size
+                if count > most:
+                    reach = f"{entry.range} brings {key}: to" if index else f"{entry.range} holds"
+                    message = f"{reach} {count:,} addresses; {whose} at most {most}"
+                    raise TooManyAddressesError(message, key, index)
 
     @model_validator(mode="after")
     def _check_targets(self) -> Self:

@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from sfcutover.allowlist.ranges import MAX_ADDRESSES, IpRange
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.yamlfile import Location, YamlFile
 from sfcutover.util.secrets import (
     Secret,
@@ -62,16 +62,16 @@ _PRIVATE = [
 ]
 
 
-class TooManyAddressesError(ValueError):
-    """One range alone holds more addresses than a list may."""
-
-
 class PlacedError(ValueError):
     """A complaint about a value somewhere below the model that raises it."""
 
     def __init__(self, message: str, *location: int | str) -> None:
         super().__init__(message)
         self.location = location
+
+
+class TooManyAddressesError(PlacedError):
+    """Ranges hold more addresses than a list may, or than can be proven."""
 
 
 class Model(BaseModel):
@@ -243,10 +243,6 @@ class RangeEntry(TextOrMapping):
 def _check_range(entry: IpRange, text: str) -> None:
     if entry.size >= 2 ** (entry.start.max_prefixlen - 1):
         raise ValueError(f"{text} would open the list to everybody")
-    if entry.size > MAX_ADDRESSES:
-        raise TooManyAddressesError(
-            f"{text} holds {entry.size:,} addresses; a whole list holds at most {MAX_ADDRESSES}"
-        )
     for address in (entry.start, entry.end):
         if _overlaps(IpRange(address, address), _UNUSABLE):
             raise ValueError(f"nothing can send from {address}")

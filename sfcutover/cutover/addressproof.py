@@ -67,7 +67,8 @@ class Verification:
     per_address: an egress for each single address, where proxy URLs for them exist.
     redeem: one redemption through a session, its rotated token stored. now: the org's time.
     probe: a probe of the egress, where it need not be one of its own.
-    live: None where nobody but Salesforce's support can see the list.
+    live: None where the allowlist can't be read, or is no part of the cutover. by_support: only
+    Salesforce's support can change it.
     """
 
     egress: Egress
@@ -78,6 +79,7 @@ class Verification:
     history: History
     now: Callable[[], ServerTime]
     confidence: float
+    by_support: bool = False
     on_redeemed: Callable[[int], None] = lambda _: None
     on_blocked: Callable[[Redemption], None] = lambda _: None
     probe: Callable[[], ProbeResult] | None = None
@@ -138,7 +140,7 @@ class Verification:
         if redemption.outcome is RedemptionOutcome.BLOCKED:
             address, how = self._blocked_address(session, certain)
             self.on_blocked(redemption)
-            raise blocked(redemption, address, how, by_support=self.live is None)
+            raise blocked(redemption, address, how, by_support=self.by_support)
         if redemption.outcome is not RedemptionOutcome.REDEEMED:
             raise refused(redemption)
         self._last_proof = self.now()

@@ -19,6 +19,7 @@ from sfcutover.salesforce.deployer import UnknownDeploymentError
 from sfcutover.util.clock import Clock
 
 _PENDING_SECONDS = 30.0
+_TO_COME = (Phase.ADD_NEW, Phase.REMOVE_OLD)
 
 
 class SnapshotEvidence(StepEvidence):
@@ -64,9 +65,8 @@ def take_snapshot(context: TargetContext) -> SnapshotEvidence:
     """
     with context.connection() as connection:
         live = connection.read()
-        for component in live.carriers:
-            check_order(Phase.ADD_NEW, component.allowlist, context.cutover.change)
-        phases = context.planner.plan_all(live)
+        check_order(Phase.ADD_NEW, live, context.cutover.change)
+        phases = context.planner.plan_all(live, _TO_COME)
         context.tell(
             BOUND,
             organization_id=connection.organization_id,
@@ -78,11 +78,7 @@ def take_snapshot(context: TargetContext) -> SnapshotEvidence:
             organization_id=connection.organization_id,
             live=AllowlistDocument.all_of(live),
             state=live_phase(live, context.cutover.change),
-            phases={
-                phase.value: PhaseDocument.of(planned)
-                for phase, planned in phases.items()
-                if phase in (Phase.ADD_NEW, Phase.REMOVE_OLD)
-            },
+            phases={phase.value: PhaseDocument.of(planned) for phase, planned in phases.items()},
             notes=list(context.cutover.notes),
         )
 

@@ -258,8 +258,7 @@ class PhaseDeployment:
             raise _changed()
 
     def _plan(self, live: Snapshot) -> PlannedPhase:
-        for component in live.carriers:
-            check_order(self.phase, component.allowlist, self.context.cutover.change)
+        check_order(self.phase, live, self.context.cutover.change)
         if self.options.plan is not None:
             return self.options.plan(self.context, self.connection, self.phase, live)
         return self._plan_with_baseline(self.phase, live)

@@ -210,19 +210,16 @@ class TargetDoctor:
 
     def _list(self) -> str:
         live = self._snapshot()
-        for component in live.carriers:
-            check_order(Phase.ADD_NEW, component.allowlist, self._cutover.change)
+        check_order(Phase.ADD_NEW, live, self._cutover.change)
         return live_phase(live, self._cutover.change)
 
     def _capacity(self) -> str:
         planner = self._cutover.planner(self._templates)
         planned = planner.plan(Phase.ADD_NEW, self._snapshot())
-        capacities = [diff.capacity for diff in planned.diffs if diff.after.carrier]
-        return "; ".join(
-            f"old and new together: {each.ranges} of {each.max_ranges} ranges, "
-            f"{each.addresses} of {each.max_addresses} addresses"
-            for each in capacities
-        )
+        lists = [
+            f"{diff.after.path} {diff.capacity}" for diff in planned.diffs if diff.after.carrier
+        ]
+        return f"old and new together: {'; '.join(lists)}"
 
     def _snapshot(self) -> Snapshot:
         if self._live is None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Literal
 
+from sfcutover.allowlist.carriers import TOKEN_IP_RANGES
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.ranges import Allowlist, subtract
 from sfcutover.allowlist.snapshot import Snapshot
@@ -209,11 +210,12 @@ class TargetVerification:
             egress=canary.egress(via),
             per_address=canary.egress_per_address(via),
             echo_url=canary.echo_url,
-            live=None if cutover.is_legacy else _allowlist(live),
+            live=_allowlist(live),
             redeem=canary.redeem_in,
             history=self._history,
             now=self.connection.org.now,
             confidence=canary.settings.confidence,
+            by_support=cutover.is_legacy,
             on_redeemed=self.on_redeemed,
             on_blocked=self.on_blocked,
             probe=None if self.probe is None else partial(self.probe, via),
@@ -333,6 +335,7 @@ def via_of(phase: Phase) -> Via:
     return "new" if phase is Phase.REMOVE_OLD else "old"
 
 
-def _allowlist(live: Snapshot) -> Allowlist:
-    """The list that gates redemptions: the first carrier's, the allowlist itself."""
-    return live.carriers[0].allowlist
+def _allowlist(live: Snapshot) -> Allowlist | None:
+    """The list that gates redemptions; trusted ranges gate none."""
+    found = (each.allowlist for each in live.carriers if each.carrier is TOKEN_IP_RANGES)
+    return next(found, None)

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from sfcutover.allowlist.ranges import MAX_ADDRESSES, IpRange
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator.edits import Edit
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.formats import metadata_fragment
@@ -224,10 +224,15 @@ class Scenario(BaseModel):
         return f"{self.namespace}__{filled}" if self.namespace else filled
 
 
+_MOST_ADDRESSES = 256  # that one range of an egress stands for
+
+
 def _addresses(ranges: tuple[str, ...]) -> tuple[str, ...]:
     parsed = [IpRange.parse(text) for text in ranges]
     return tuple(
-        str(one.start + offset) for one in parsed for offset in range(min(one.size, MAX_ADDRESSES))
+        str(one.start + offset)
+        for one in parsed
+        for offset in range(min(one.size, _MOST_ADDRESSES))
     )
 
 

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from sfcutover.allowlist.carriers import METADATA_NAMESPACE, SECURITY_SETTINGS
-from sfcutover.allowlist.ranges import MAX_ADDRESSES, MAX_RANGES, RangeError
+from sfcutover.allowlist.carriers import CARRIERS, METADATA_NAMESPACE
+from sfcutover.allowlist.ranges import RangeError
 from sfcutover.emulator.formats import XmlError, child_text, local_name, parse_xml, source_line
 from sfcutover.emulator.lists import entries, range_of
 from sfcutover.emulator.schema import ANYTHING, APP_ELEMENT, FieldType, TypeSchema
 
 FULL_NAME = FieldType("fullName")
 _BOOLEANS = ("true", "false", "1", "0")
+_CARRIERS = {carrier.component_type.metadata_type: carrier for carrier in CARRIERS.values()}
 
 
 @dataclass(frozen=True)
@@ -135,12 +136,15 @@ def _range_problems(root: etree._Element, schema: TypeSchema, at: _Locator) -> I
             addresses += range_of(element, schema.name).size
         except RangeError as error:
             yield at.problem(element, f"FIELD_INTEGRITY_EXCEPTION: {error}")
-    if len(found) > MAX_RANGES:
-        text = f"LIMIT_EXCEEDED: {len(found)} IP ranges; the maximum is {MAX_RANGES}"
-        yield at.problem(root, text)
-    if addresses > MAX_ADDRESSES and schema.name == SECURITY_SETTINGS.metadata_type:
-        text = f"LIMIT_EXCEEDED: {addresses} IP addresses; the maximum is {MAX_ADDRESSES}"
-        yield at.problem(root, text)
+    if (carrier := _CARRIERS.get(schema.name)) is None:
+        return
+    counts = (
+        (len(found), "IP ranges", carrier.max_ranges),
+        (addresses, "IP addresses", carrier.max_addresses),
+    )
+    for count, what, most in counts:
+        if most is not None and count > most:
+            yield at.problem(root, f"LIMIT_EXCEEDED: {count} {what}; the maximum is {most}")
 
 
 def _app_problems(root: etree._Element, rules: Rules, at: _Locator) -> Iterator[Problem]:

@@ -39,12 +39,7 @@ def _summary(diff: ComponentDiff) -> str:
         return f"{len(diff.fields)} changed" if diff.changed else "no change"
     kept = sum(line.sign == " " for line in diff.lines)
     counts = f"{len(diff.added)} added, {len(diff.removed)} removed, {kept} unchanged"
-    capacity = diff.capacity
-    return (
-        f"{counts if diff.changed else 'no change'}; "
-        f"{capacity.ranges} of {capacity.max_ranges} ranges, "
-        f"{capacity.addresses} of {capacity.max_addresses} addresses"
-    )
+    return f"{counts if diff.changed else 'no change'}; {diff.capacity}"
 
 
 def _component_text(diff: ComponentDiff) -> str:

@@ -18,7 +18,7 @@ import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import PurePosixPath, PureWindowsPath
 
 from sfcutover.allowlist.carriers import APP, OAUTH_POLICIES, Carrier, ComponentType
 from sfcutover.allowlist.component import Component, FileProperties, app_of, parse_component
@@ -83,8 +83,10 @@ def _check_size(entries: list[zipfile.ZipInfo], where: str) -> None:
 
 
 def _safe_path(entry: zipfile.ZipInfo, where: str) -> str:
+    """A full name may hold a colon; only a drive's stands in front."""
     path = PurePosixPath(entry.filename.replace("\\", "/"))
-    if not path.parts or path.is_absolute() or ".." in path.parts or ":" in entry.filename:
+    has_drive = bool(PureWindowsPath(entry.filename).drive)
+    if not path.parts or path.is_absolute() or ".." in path.parts or has_drive:
         raise OperationFailedError(
             f"the zip holds a path that leads out of it: {entry.filename!r}",
             where=where,

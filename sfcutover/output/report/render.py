@@ -165,8 +165,12 @@ def _lists(phase: ReportPhaseDocument) -> list[ComponentDiffDocument]:
 
 
 def _share_used(capacity: CapacityDocument) -> float:
-    ranges, addresses = capacity.max_ranges, capacity.max_addresses
-    return max(capacity.ranges / ranges, capacity.addresses / addresses)
+    """Of the limit that it came nearest to; none where it has no limit."""
+    used = (
+        (capacity.ranges, capacity.max_ranges),
+        (capacity.addresses, capacity.max_addresses),
+    )
+    return max((count / most for count, most in used if most is not None), default=0.0)
 
 
 def text_chart(report: Report) -> list[str]:

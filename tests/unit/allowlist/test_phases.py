@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sfcutover.allowlist.carriers import (
+    CARRIERS,
+    CONNECTED_APP_RANGES,
+    TRUSTED_IP_RANGES,
+    Carrier,
+)
+from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.phases import Change, Phase, apply_phase, check_order, notes_on
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.errors import ConfigError, DriftError, ExitCode, LimitError
 from tests.unit.strategies import (
     Cutover,
@@ -29,6 +39,16 @@ def texts(allowlist: Allowlist) -> list[str]:
 
 def listed(*texts_: str) -> Allowlist:
     return Allowlist(ranges(*texts_))
+
+
+def on(*lists: Allowlist, carriers: Sequence[Carrier] = tuple(CARRIERS.values())) -> Snapshot:
+    """Components that carry these lists."""
+    return Snapshot(
+        tuple(
+            Component(carrier.component_type, "Acme", (), carrier, allowlist)
+            for carrier, allowlist in zip(carriers, lists, strict=False)
+        )
+    )
 
 
 # What must hold for every cutover
@@ -130,7 +150,7 @@ def test_restore_old_moves_no_entry_of_others(cutover: Cutover) -> None:
 
 @given(cutovers())
 def test_restore_old_is_allowed_on_any_list_and_takes_nothing_off(cutover: Cutover) -> None:
-    check_order(Phase.RESTORE_OLD, cutover.baseline, cutover.change)
+    check_order(Phase.RESTORE_OLD, on(cutover.baseline), cutover.change)
     restored = apply_phase(Phase.RESTORE_OLD, cutover.baseline, cutover.change)
     assert restored.ranges[: len(cutover.baseline)] == cutover.baseline.ranges
     assert same_addresses(restored, [*cutover.baseline, *cutover.change.old])
@@ -140,7 +160,7 @@ def test_restore_old_is_allowed_on_any_list_and_takes_nothing_off(cutover: Cutov
 def test_remove_new_after_add_new_gives_back_the_very_baseline(cutover: Cutover) -> None:
     baseline, change = cutover.baseline, cutover.change
     added = apply_phase(Phase.ADD_NEW, baseline, change)
-    check_order(Phase.REMOVE_NEW, added, change)
+    check_order(Phase.REMOVE_NEW, on(added), change)
     assert apply_phase(Phase.REMOVE_NEW, added, change, baseline) == baseline
 
 
@@ -151,7 +171,7 @@ def test_the_whole_way_there_and_back_ends_with_the_baseline_s_addresses(
     baseline, change = cutover.baseline, cutover.change
     live = baseline
     for phase in (Phase.ADD_NEW, Phase.REMOVE_OLD, Phase.RESTORE_OLD, Phase.REMOVE_NEW):
-        check_order(phase, live, change)
+        check_order(phase, on(live), change)
         live = apply_phase(phase, live, change, baseline)
     assert same_addresses(live, baseline)
 
@@ -265,7 +285,7 @@ def test_the_overlap_may_hold_128_ranges_and_not_129() -> None:
 def test_the_overlap_may_hold_256_addresses_and_not_257() -> None:
     live = listed("203.0.113.0/25", "192.0.2.0-192.0.2.125")
     assert apply_phase(Phase.ADD_NEW, live, Change(OLD, NEW)).address_count == 256
-    with pytest.raises(LimitError, match="257 addresses; the limit is 256, old and new together"):
+    with pytest.raises(LimitError, match="257 addresses; the limit of tokenIpRanges is 256"):
         apply_phase(Phase.ADD_NEW, live.add(ranges("192.0.2.200")), Change(OLD, NEW))
 
 
@@ -304,42 +324,72 @@ def test_the_last_address_is_never_removed(phase: Phase) -> None:
     assert caught.value.exit_code is ExitCode.LIMIT
 
 
+def test_trusted_ranges_have_no_limit_of_addresses() -> None:
+    live = listed("192.0.2.0/24", "203.0.113.0/24")
+    after = apply_phase(Phase.ADD_NEW, live, Change(OLD, NEW), carrier=TRUSTED_IP_RANGES)
+    assert after.address_count == 514
+
+
+def test_trusted_ranges_are_128_at_most() -> None:
+    with pytest.raises(LimitError, match="129 ranges; the limit of trustedIpRanges is 128"):
+        apply_phase(Phase.ADD_NEW, full_of(127), CHANGE, carrier=TRUSTED_IP_RANGES)
+
+
+def test_a_connected_app_may_trust_the_whole_internet() -> None:
+    live = listed("0.0.0.0-255.255.255.255", "2001:db8::1")
+    for phase in (Phase.ADD_NEW, Phase.RESTORE_OLD):
+        assert apply_phase(phase, live, CHANGE, carrier=CONNECTED_APP_RANGES) == live
+
+
+@pytest.mark.parametrize("phase", [Phase.ADD_NEW, Phase.REMOVE_OLD, Phase.RESTORE_OLD])
+def test_a_list_that_stays_as_it_is_meets_no_limit(phase: Phase) -> None:
+    change = Change(NEW, NEW) if phase is Phase.REMOVE_OLD else Change(OLD, NEW)
+    live = Allowlist((*ranges("192.0.2.0/24", "2001:db8::/120"), *OLD, *NEW))
+    assert apply_phase(phase, live, change) == live
+
+
 # Order
+
+
+def test_the_error_names_the_list_it_is_about() -> None:
+    with pytest.raises(DriftError) as caught:
+        check_order(Phase.REMOVE_OLD, on(Allowlist((*OLD, *NEW)), BASELINE), CHANGE)
+    assert caught.value.where == "extlClntAppOauthSettings/Acme.ecaOauth"
 
 
 def test_add_new_is_refused_when_an_old_address_is_not_live() -> None:
     with pytest.raises(DriftError) as caught:
-        check_order(Phase.ADD_NEW, listed("203.0.113.10"), CHANGE)
+        check_order(Phase.ADD_NEW, on(listed("203.0.113.10")), CHANGE)
     assert caught.value.message == "the old address 203.0.113.11 is not on the live list"
     assert "cutover.yaml" in caught.value.hint
     assert caught.value.exit_code is ExitCode.DRIFT
 
 
 def test_add_new_again_is_fine_whatever_has_become_of_the_old() -> None:
-    check_order(Phase.ADD_NEW, BASELINE, CHANGE)
-    check_order(Phase.ADD_NEW, Allowlist(NEW), CHANGE)
+    check_order(Phase.ADD_NEW, on(BASELINE), CHANGE)
+    check_order(Phase.ADD_NEW, on(Allowlist(NEW)), CHANGE)
 
 
 def test_remove_old_is_refused_until_every_new_address_is_live() -> None:
     with pytest.raises(DriftError) as caught:
-        check_order(Phase.REMOVE_OLD, Allowlist((*OLD, NEW[0])), CHANGE)
+        check_order(Phase.REMOVE_OLD, on(Allowlist((*OLD, NEW[0]))), CHANGE)
     assert "198.51.100.21 is not on the live list" in caught.value.message
     assert caught.value.hint == "deploy add-new first: sfcutover deploy add-new"
-    check_order(Phase.REMOVE_OLD, Allowlist((*OLD, *NEW)), CHANGE)
+    check_order(Phase.REMOVE_OLD, on(Allowlist((*OLD, *NEW))), CHANGE)
 
 
 def test_remove_new_is_refused_until_every_old_address_is_live() -> None:
     with pytest.raises(DriftError) as caught:
-        check_order(Phase.REMOVE_NEW, Allowlist((*NEW, OLD[0])), CHANGE)
+        check_order(Phase.REMOVE_NEW, on(Allowlist((*NEW, OLD[0]))), CHANGE)
     assert "203.0.113.11 is not on the live list" in caught.value.message
     assert caught.value.hint.endswith("sfcutover deploy restore-old")
-    check_order(Phase.REMOVE_NEW, Allowlist((*OLD, *NEW)), CHANGE)
+    check_order(Phase.REMOVE_NEW, on(Allowlist((*OLD, *NEW))), CHANGE)
 
 
 def test_a_part_of_a_range_that_is_missing_counts_as_missing() -> None:
     change = Change(ranges("203.0.113.8/30"), NEW)
     with pytest.raises(DriftError, match=r"203\.0\.113\.11 is not on the live list"):
-        check_order(Phase.ADD_NEW, listed("203.0.113.8-203.0.113.10"), change)
+        check_order(Phase.ADD_NEW, on(listed("203.0.113.8-203.0.113.10")), change)
 
 
 # Notes

@@ -224,7 +224,7 @@ def test_a_range_over_the_limit_ends_with_the_limit_s_code(
     refuse: Refuse, entry: str, count: str
 ) -> None:
     error = refuse(with_old(entry))
-    assert f"holds {count} addresses; a whole list holds at most 256" in error.message
+    assert f"holds {count} addresses; a list of token-ip-ranges holds at most 256" in error.message
     assert (error.where, error.exit_code) == (f"cutover.yaml:{OLD_LINE}", ExitCode.LIMIT)
 
 
