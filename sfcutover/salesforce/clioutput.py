@@ -21,7 +21,9 @@ _NO_SESSION = re.compile(
     r"|no authorization information|no (?:default )?(?:target )?org|expired access/refresh token",
     re.IGNORECASE,
 )
-_NO_TRUST = re.compile(r"self[- ]signed certificate|local issuer certificate|CERT_|_CERT|SELF_SIGNED")
+_NO_TRUST = re.compile(
+    r"self[- ]signed certificate|local issuer certificate|CERT_|_CERT|SELF_SIGNED"
+)
 _NO_NETWORK = re.compile(
     r"\bE(?:CONN[A-Z]+|TIMEDOUT|AI_AGAIN|NOTFOUND|HOSTUNREACH|NETUNREACH|PIPE)\b"
     r"|getaddrinfo|socket hang up|network timeout|fetch failed"
@@ -36,10 +38,9 @@ def result_of(output: bytes, exit_code: int, command: str, alias: str) -> Mappin
     """
     text = _COLOURS.sub("", output.decode("utf-8", "replace"))
     document = _document_in(text)
-    if document is None:
-        shown = f": {one_line(text)}" if text.strip() else ""
+    if document is None:  # what it printed may be a token, and is not repeated
         raise AuthError(
-            f"{command} printed no JSON answer (exit status {exit_code}){shown}",
+            f"{command} printed no JSON answer (exit status {exit_code})",
             hint=f"run it by hand: {command}",
         )
     result = document.get("result")
@@ -67,8 +68,10 @@ def _error(
     name, message = (_text(document.get(key)) for key in ("name", "message"))
     said = one_line(message or name or f"an answer without a result, exit status {exit_code}")
     if _NO_TRUST.search(f"{name} {message}"):
-        hint = "set NODE_EXTRA_CA_CERTS, which the CLI reads, to the PEM file of the authority"
-        return NetworkError(f"the Salesforce CLI trusts no certificate of the org: {said}", hint=hint)
+        return NetworkError(
+            f"the Salesforce CLI does not trust the org's certificate: {said}",
+            hint="set NODE_EXTRA_CA_CERTS, which the CLI reads, to the PEM file of the authority",
+        )
     if _NO_NETWORK.search(f"{name} {message}"):
         hint = "check the network from here to the org, then run this again"
         return NetworkError(f"the Salesforce CLI did not reach the org: {said}", hint=hint)

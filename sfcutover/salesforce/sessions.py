@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
+import shlex
 import subprocess
 import warnings
 from collections.abc import Callable, Mapping
@@ -26,6 +26,7 @@ from sfcutover.errors import (
     SfcutoverError,
 )
 from sfcutover.salesforce.answers import login_answer
+from sfcutover.salesforce.clioutput import result_of
 from sfcutover.util.files import write_durably
 from sfcutover.util.http import check_url, network_error, new_session
 from sfcutover.util.secrets import Secret, one_line
@@ -110,6 +111,7 @@ class _SalesforceCli:
 
     def _run(self, *words: str) -> Mapping[str, object]:
         command = ["sf", *words, "--target-org", self._alias, "--json"]
+        shown = shlex.join(command)
         try:
             done = subprocess.run(  # noqa: S603 - a fixed command, no shell
                 command,
@@ -129,21 +131,7 @@ class _SalesforceCli:
                 hint="run it by hand and see what it waits for",
                 impact=_UNTOUCHED,
             ) from error
-        return self._result(done.stdout, done.returncode)
-
-    def _result(self, output: bytes, exit_code: int) -> Mapping[str, object]:
-        try:
-            document = json.loads(output)
-        except ValueError:
-            document = None
-        result = document.get("result") if isinstance(document, dict) else None
-        if exit_code == 0 and isinstance(result, dict):
-            return result
-        reason = document.get("message") if isinstance(document, dict) else "no JSON answer"
-        raise AuthError(
-            f"the Salesforce CLI has no session for {self._alias!r}: {_said(reason)}",
-            hint=f"sf org login web --alias {self._alias}",
-        )
+        return result_of(done.stdout, done.returncode, shown, self._alias)
 
 
 def _open_by_jwt(config: JwtConfig) -> Session:

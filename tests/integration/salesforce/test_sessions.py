@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sys
 import traceback
@@ -555,6 +556,13 @@ class Cli:
         answer = {"status": 0, "result": {"accessToken": token}, "warnings": ["Be careful"]}
         self.answers("org auth show-access-token", answer)
 
+    def wraps(self, around: str, *, coloured: bool = False) -> None:
+        """Print around each answer's JSON, which may be in colours."""
+        for words, (code, text) in list(self._all.items()):
+            shown = re.sub(r'("[^"]*")', "\x1b[34m\\1\x1b[39m", text) if coloured else text
+            # The stand-in writes Latin-1.
+            self.answers(words, around.format(shown).encode().decode("latin-1"), code)
+
     @property
     def calls(self) -> list[list[object]]:
         return [json.loads(line) for line in self._log.read_text().splitlines()]
@@ -645,10 +653,70 @@ def test_a_cli_that_hides_the_token_and_can_t_show_it_is_to_be_updated(
         ('{"message": null}', 1),
     ],
 )
-def test_what_the_cli_never_says_is_no_session(cli: Cli, answer_: str, code: int) -> None:
+def test_what_the_cli_never_says_is_no_word_about_the_session(
+    cli: Cli, answer_: str, code: int
+) -> None:
     cli.answers("org display", answer_, code)
     error = refused(AuthError, alias="acme")
-    assert error.message.startswith("the Salesforce CLI has no session for 'acme': ")
+    assert error.message.startswith("sf org display --target-org acme --json ")
+    assert error.hint == "run it by hand: sf org display --target-org acme --json"
+
+
+AROUND = {
+    "warning": "Warning: @salesforce/cli update available from 2.1.0 to 2.2.0.\n{}",
+    "warning-in-braces": "(node:1) Warning: {{use}} node 22 {{}}\n{}",
+    "same-line": "Warning: the plugin is not signed. {}",
+    "byte-order-mark": "\ufeff{}",
+    "behind": "{}\nWarning: a new version is available\n",
+    "coloured-warning": "\x1b[33mWarning:\x1b[39m deprecated\n{}",
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_a_session_is_found_whatever_is_printed_around_it(
+    cli: Cli, emulator: Emulator, around: str
+) -> None:
+    cli.displays(emulator.url, emulator.environment["SF_ACCESS_TOKEN"])
+    cli.wraps(AROUND[around])
+    assert is_alive(open_session(alias="acme"))
+
+
+def test_colours_in_the_json_are_no_lack_of_a_session(cli: Cli, emulator: Emulator) -> None:
+    token = emulator.environment["SF_ACCESS_TOKEN"]
+    cli.displays(emulator.url, token)
+    cli.wraps("{}", coloured=True)
+    assert open_session(alias="acme").access_token.reveal() == token
+
+
+@pytest.mark.parametrize("around", AROUND)
+def test_an_unknown_alias_is_told_whatever_is_printed_around_it(cli: Cli, around: str) -> None:
+    cli.answers("org display", NOT_FOUND, 1)
+    cli.wraps(AROUND[around])
+    error = refused(AuthError, alias="acme")
+    assert error.message.startswith(
+        "the Salesforce CLI has no session for 'acme': No authorization"
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "words", "hint"),
+    [
+        ("getaddrinfo ENOTFOUND acme.my.salesforce.com", 7, "did not reach the org", "network"),
+        ("connect ECONNREFUSED 127.0.0.1:443", 7, "did not reach the org", "network"),
+        ("self-signed certificate in certificate chain", 7, "certificate", "NODE_EXTRA_CA_CERTS"),
+        ("unable to get local issuer certificate", 7, "certificate", "NODE_EXTRA_CA_CERTS"),
+        ("expired access/refresh token", 6, "has no session", "sf org login web"),
+        ("Parsing --target-org failed", 6, "failed: Parsing", "run it by hand: sf org display"),
+    ],
+)
+def test_what_the_cli_failed_with_is_told(
+    cli: Cli, message: str, code: int, words: str, hint: str
+) -> None:
+    cli.answers("org display", {"status": 1, "name": "Error", "message": message}, 1)
+    error = refused(SfcutoverError, alias="acme")
+    assert error.exit_code == code
+    assert words in error.message
+    assert hint in error.hint
 
 
 @pytest.mark.parametrize("url", ["http://acme.my.salesforce.com", "", "acme"])
