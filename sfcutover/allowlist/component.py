@@ -67,6 +67,7 @@ class Component:
     allowlist: the ranges, in the order of the file; empty where carrier is None.
     properties: as listed before the file was read, so that they are never newer than it; None for
     a file that comes from no org, and where the org does not list the component.
+    attributes: of the root, as XML behind its name; "" for none but the namespace.
     """
 
     component_type: ComponentType
@@ -75,6 +76,7 @@ class Component:
     carrier: Carrier | None = None
     allowlist: Allowlist = field(default_factory=Allowlist)
     properties: FileProperties | None = field(default=None, compare=False)
+    attributes: str = ""
 
     @property
     def path(self) -> str:
@@ -103,9 +105,10 @@ class Component:
     def fingerprint(self) -> str:
         """SHA-256 of what the component means: the order of its ranges doesn't count."""
         ranges = sorted(
-            f"{entry}\t{entry.description!r}\t{entry.extra!r}" for entry in self.allowlist
+            f"{entry}\t{entry.description!r}\t{entry.extra!r}\t{entry.attributes!r}"
+            for entry in self.allowlist
         )
-        parts = [self.component_type.metadata_type, self.full_name]
+        parts = [self.component_type.metadata_type, self.full_name, self.attributes]
         parts += [each.xml for each in self.fields]
         return hashlib.sha256("\n".join([*parts, *ranges]).encode()).hexdigest()
 
@@ -141,7 +144,12 @@ def parse_component(
         else:
             fields.append(Field(name, _xml_of(child)))
     return Component(
-        component_type, full_name, _in_schema_order(fields), carrier, Allowlist(tuple(entries))
+        component_type,
+        full_name,
+        _in_schema_order(fields),
+        carrier,
+        Allowlist(tuple(entries)),
+        attributes=_attributes_of(root),
     )
 
 
@@ -196,6 +204,7 @@ def _parse_entry(element: etree._Element, carrier: Carrier, where: str) -> IpRan
     values: dict[str, str] = {}
     extra: list[tuple[str, str]] = []
     known = {carrier.start_element, carrier.end_element, "description"}
+    kept: set[str] = {carrier.list_element}
     for child in element:
         name = _local_name(child, where)
         if name not in known:
@@ -206,6 +215,7 @@ def _parse_entry(element: etree._Element, carrier: Carrier, where: str) -> IpRan
             raise _bad_entry(f"<{name}> holds elements; it should hold text only", child, where)
         elif child.get(_NIL) not in ("true", "1"):
             values[name] = child.text or ""
+            kept.add(name)
     for name in (carrier.start_element, carrier.end_element):
         if name not in values:
             raise _bad_entry(f"<{carrier.list_element}> has no <{name}>", element, where)
@@ -214,7 +224,14 @@ def _parse_entry(element: etree._Element, carrier: Carrier, where: str) -> IpRan
     except RangeError as error:
         raise _bad_entry(str(error), element, where) from error
     extra.sort(key=lambda each: each[0])
-    return IpRange(ends.start, ends.end, values.get("description"), tuple(extra))
+    attributes = {_local_name(each, where): _attributes_of(each) for each in (element, *element)}
+    return IpRange(
+        ends.start,
+        ends.end,
+        values.get("description"),
+        tuple(extra),
+        tuple((name, xml) for name, xml in sorted(attributes.items()) if xml and name in kept),
+    )
 
 
 def _bad_entry(message: str, element: etree._Element, where: str) -> ConfigError:
@@ -246,6 +263,22 @@ def _xml_of(element: etree._Element) -> str:
         xml = etree.tostring(element, encoding="unicode", with_tail=False)
     head, end, rest = xml.partition(">")
     return head.replace(_NAMESPACE_DECLARATION, "", 1) + end + rest
+
+
+def _attributes_of(element: etree._Element) -> str:
+    """The attributes as XML, with the namespaces that they use; "" for none."""
+    if not element.attrib:
+        return ""
+    known = {prefix: uri for prefix, uri in element.nsmap.items() if prefix}
+    every = _attributes_with(known, element)
+    # A value may be a name, too (xsi:type="xsd:string").
+    return _attributes_with({each: known[each] for each in known if f"{each}:" in every}, element)
+
+
+def _attributes_with(namespaces: dict[str, str], element: etree._Element) -> str:
+    attributes = {str(name): str(value) for name, value in element.attrib.items()}
+    tag = etree.Element("a", attributes, nsmap=namespaces)
+    return etree.tostring(tag, encoding="unicode")[len("<a") : -len("/>")]
 
 
 def _in_schema_order(fields: Iterable[Field]) -> tuple[Field, ...]:

@@ -133,6 +133,7 @@ def _render(component: Component, templates: Templates) -> bytes:
         name,
         {
             "full_name": component.full_name,
+            "attributes": component.attributes,
             "fields": component.fields,
             "fields_before_list": [each for each in component.fields if each.name <= pivot],
             "fields_after_list": [each for each in component.fields if each.name > pivot],
@@ -160,14 +161,16 @@ def _check_complete(component: Component, data: bytes, where: str) -> None:
             hint="render the element names, namespace and addresses as the built-in template does",
         ) from error
     lost = [
-        name
+        f"<{name}>"
         for name in dict.fromkeys(each.name for each in component.fields)
         if not _holds(_named(rendered.fields, name), _named(component.fields, name))
     ]
+    if rendered.attributes != component.attributes:
+        lost.append("an attribute of the root")
     if rendered.allowlist != component.allowlist and component.carrier:
-        lost.append(component.carrier.list_element)
+        lost.append(f"<{component.carrier.list_element}>")
     if lost:
-        raise _lost([f"<{name}>" for name in lost], where)
+        raise _lost(lost, where)
 
 
 def _check_manifest(

@@ -35,12 +35,14 @@ class IpRange:
     start, end: both inclusive, of one IP family.
     description: None where the entry has no description element, "" where it is empty.
     extra: child elements this tool has never heard of, as (name, XML) pairs.
+    attributes: of the entry and its elements, as (element, XML behind its name) pairs.
     """
 
     start: Address
     end: Address
     description: str | None = None
     extra: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.start.version != self.end.version:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -14,10 +16,13 @@ from jinja2.lexer import Token, TokenStream
 from lxml import etree
 from markupsafe import Markup, escape
 
+from sfcutover.allowlist.sandbox import MAX_MADE, Sandbox, budget, count
 from sfcutover.errors import ConfigError
+from sfcutover.util.boundedfile import read_bounded
 from sfcutover.util.files import resource_folder
 
 _SUFFIX = ".j2"
+MAX_TEMPLATE_BYTES = 128 * 1024
 _HINT = "correct the template, or remove it from the --templates folder to use the built-in one"
 # What a template's own code may raise: names, filters, arithmetic, calls, includes without end.
 _FAULTS = (
@@ -31,28 +36,38 @@ _FAULTS = (
     TypeError,
     ValueError,
 )
+# What compiling may raise for a text that the parser took.
+_UNCOMPILED = (SyntaxError, RecursionError, MemoryError, ValueError)
 # What CommonMark reads as markup inside a line; an underscore within a word is none of it.
 _MARKUP = re.compile(r"[\\`*\[\]<>|~&#]|\b_|_\b|(?<!\w)_|_(?!\w)")
 _MARK = re.compile(r"\0(\d+):([^\0]*)\0")
 
 
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    data: bytes
+
+
 class Templates:
     """The built-in templates, single ones overridden by files of the same name in a folder.
 
-    overrides: SHA-256 of every template in that folder, by its name, as it was when this was made.
-    Raises ConfigError when the folder is missing, or holds a template that overrides nothing
-    or can't be read.
+    All are read once, when this is made, and rendered in a sandbox; with an override, within a
+    budget. overrides: SHA-256 of every template in that folder, by its name. Raises ConfigError
+    when the folder is missing, or holds a template that overrides nothing or can't be read, and
+    LimitError for one over 128 KiB.
     """
 
     def __init__(self, override: Path | None = None) -> None:
         builtin = resource_folder("templates")
         if override is not None:
             _check_override(override, builtin)
-        folders = [builtin] if override is None else [override, builtin]
-        self.overrides = {} if override is None else _fingerprints(override)
-        self._builtin = builtin
-        self._environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(folders),
+        self._builtin = _read(builtin)
+        overrides = {} if override is None else _read(override)
+        self.overrides = _digests(overrides)
+        self._files = self._builtin | overrides
+        self._environment = Sandbox(
+            loader=jinja2.FunctionLoader(self._source),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             finalize=_keep_carriage_returns,
@@ -65,7 +80,7 @@ class Templates:
         """Name and SHA-256 of every template that a package may be made with."""
         packages = {
             name: digest
-            for name, digest in _fingerprints(self._builtin).items()
+            for name, digest in _digests(self._builtin).items()
             if name.endswith(f".xml{_SUFFIX}")
         }
         every = packages | self.overrides
@@ -79,7 +94,7 @@ class Templates:
         """
         template = self._load(f"{name}.xml{_SUFFIX}")
         # A lone surrogate passes here, for the check to find it.
-        data = "".join(_generate(template, variables)).encode(errors="surrogatepass")
+        data = self._output(template, variables).encode(errors="surrogatepass")
         problem = _xml_problem(data)
         if problem is not None:
             lines = self._lines_of_output(f"{name}.xml{_SUFFIX}", variables)
@@ -98,7 +113,7 @@ class Templates:
         and line for a fault in the template and for an undefined name.
         """
         template = self._load(f"{name}.md{_SUFFIX}", self._text_environment)
-        return "".join(_generate(template, variables))
+        return self._output(template, variables)
 
     def render_html(self, name: str, variables: dict[str, object]) -> str:
         """Render ``<name>.html.j2``; every value is escaped.
@@ -106,7 +121,7 @@ class Templates:
         Raises ConfigError naming template and line for a fault in the template and for an
         undefined name.
         """
-        return "".join(_generate(self._load(f"{name}.html{_SUFFIX}"), variables))
+        return self._output(self._load(f"{name}.html{_SUFFIX}"), variables)
 
     def origin(self, name: str) -> str:
         """The file that ``<name>.xml.j2`` is read from."""
@@ -116,7 +131,16 @@ class Templates:
         """Render once more, with every line marked by the template line that writes it."""
         marking = self._environment.overlay(extensions=[_LineMarks])
         template = marking.get_template(file_name)
-        return _OutputLines("".join(_generate(template, variables)), str(template.filename))
+        return _OutputLines(self._output(template, variables), str(template.filename))
+
+    def _output(self, template: jinja2.Template, variables: dict[str, object]) -> str:
+        try:
+            with budget(MAX_MADE if self.overrides else math.inf):
+                return Sandbox.concat(template.root_render_func(template.new_context(variables)))
+        except _FAULTS as error:
+            raise ConfigError(
+                _message_of(error), where=_place_of(error, template), hint=_HINT
+            ) from error
 
     def _load(self, name: str, environment: jinja2.Environment | None = None) -> jinja2.Template:
         try:
@@ -127,7 +151,18 @@ class Templates:
                 where=f"{error.filename or name}:{error.lineno}",
                 hint=_HINT,
             ) from error
-        except (jinja2.TemplateNotFound, UnicodeDecodeError, OSError) as error:
+        except jinja2.TemplateNotFound as error:
+            raise _unreadable(name, error) from error
+        except _UNCOMPILED as error:
+            raise _unreadable(name, f"it is too large or nests too deep ({error})") from error
+
+    def _source(self, name: str) -> tuple[str, str, Callable[[], bool]] | None:
+        file = self._files.get(name)
+        if file is None:
+            return None
+        try:
+            return file.data.decode(), str(file.path), lambda: True
+        except UnicodeDecodeError as error:
             raise _unreadable(name, error) from error
 
 
@@ -186,21 +221,13 @@ class _OutputLines:
         return file, number
 
 
-def _generate(template: jinja2.Template, variables: dict[str, object]) -> Iterator[str]:
-    stream = template.root_render_func(template.new_context(variables))
-    try:
-        yield from stream
-    except _FAULTS as error:
-        raise ConfigError(
-            _message_of(error), where=_place_of(error, template), hint=_HINT
-        ) from error
-
-
 def _message_of(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "the template includes or calls itself without end"
     if isinstance(error, jinja2.TemplateSyntaxError) and error.message:
         return error.message  # as text it would also quote the source
+    if isinstance(error, jinja2.TemplateNotFound):
+        return f"{error.name!r} not found"
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -227,6 +254,7 @@ def _xml_problem(data: bytes) -> etree.XMLSyntaxError | None:
 
 def _keep_carriage_returns(value: object) -> object:
     """XML parsers turn a raw carriage return into a line feed, so it needs a reference."""
+    count(len(value) if isinstance(value, str) else 0)
     if isinstance(value, str) and "\r" in value and not isinstance(value, Markup):
         return escape(value).replace("\r", Markup("&#13;"))
     return value
@@ -234,6 +262,7 @@ def _keep_carriage_returns(value: object) -> object:
 
 def _as_markdown(value: object) -> object:
     """One line that reads the same as plain text and as Markdown (CommonMark's code spans)."""
+    count(len(value) if isinstance(value, str) else 0)
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     line = " ".join("".join(char if char.isprintable() else " " for char in value).split())
@@ -244,20 +273,23 @@ def _as_markdown(value: object) -> object:
     return f"{fence}{pad}{line}{pad}{fence}"
 
 
-def _fingerprints(folder: Path) -> dict[str, str]:
-    """Of what may be included, too: all templates, also in folders within it."""
-    found: dict[str, str] = {}
-    for path in sorted(each for each in folder.rglob(f"*{_SUFFIX}") if each.is_file()):
-        name = path.relative_to(folder).as_posix()
-        try:
-            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise _unreadable(name, error) from error
-    return found
+def _read(folder: Path) -> dict[str, _File]:
+    """By name; of what may be included, too: all templates, also in folders within it."""
+    paths = sorted(each for each in folder.rglob(f"*{_SUFFIX}") if not each.is_dir())
+    return {
+        path.relative_to(folder).as_posix(): _File(
+            path, read_bounded(path, MAX_TEMPLATE_BYTES, hint=_HINT)
+        )
+        for path in paths
+    }
 
 
-def _unreadable(name: str, error: Exception) -> ConfigError:
-    return ConfigError(f"the template can't be read: {error}", where=name, hint=_HINT)
+def _digests(files: dict[str, _File]) -> dict[str, str]:
+    return {name: hashlib.sha256(file.data).hexdigest() for name, file in files.items()}
+
+
+def _unreadable(name: str, reason: object) -> ConfigError:
+    return ConfigError(f"the template can't be read: {reason}", where=name, hint=_HINT)
 
 
 def _check_override(override: Path, builtin: Path) -> None:

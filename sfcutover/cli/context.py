@@ -38,6 +38,7 @@ from sfcutover.output.deployprogress import LineProgress, Status, progress_for
 from sfcutover.output.text import evidence_text, round_text
 from sfcutover.runs.event import CommandLog, Event
 from sfcutover.salesforce.connection import Connection, connect
+from sfcutover.util.processes import in_ci
 from sfcutover.util.secrets import log_to_stderr
 
 P = ParamSpec("P")
@@ -105,6 +106,17 @@ class Invocation:
             )
         if not self.console.confirm(question):
             raise InterruptedRunError("not confirmed", hint="run it again when you are ready")
+
+    def warn_of_state_in_ci(self) -> None:
+        """A job's clone, and a state in it, may end with the job."""
+        state = self.cutover.state
+        if state.is_sqlite and in_ci():
+            self.console.warn(
+                f"{state.where}: this is a CI job, and the state of runs is the file "
+                f"{state.url.read()}. A job that lacks that file starts a new run and executes the "
+                "switch command again; with state: {url: {env: NAME}}, where NAME holds "
+                "the URL of a PostgreSQL database, jobs share it"
+            )
 
     def fail(self, error: SfcutoverError) -> int:
         """Raise it; with --json, whose document is out, warn of it and return its exit code."""

@@ -64,6 +64,7 @@ def command(
     happened, it goes on where it was. A gate that fails rolls back by itself.
     """
     require_runnable(invocation)
+    invocation.warn_of_state_in_ci()
     store = open_store(invocation)
     permissions = Permissions(accept_changes, again)
     performing = RunController(invocation.cutover, store, permissions, templates)

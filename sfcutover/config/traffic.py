@@ -235,6 +235,11 @@ class State(Model):
         self._folder = Path(file.name).parent
 
     @property
+    def is_sqlite(self) -> bool:
+        """True for a file, which only the processes of this machine share."""
+        return self.url.read().startswith("sqlite")
+
+    @property
     def is_missing(self) -> bool:
         """True for a SQLite file that does not exist yet, told without SQLAlchemy."""
         scheme, found, path = self.url.read().partition("sqlite:///")

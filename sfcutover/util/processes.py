@@ -223,6 +223,15 @@ _CI_VARIABLES = (
 )
 
 
+# One of them is set in a job of nearly every CI system (their documentation).
+_CI_MARKS = ("CI", "TF_BUILD", "JENKINS_URL", "TEAMCITY_VERSION")
+
+
+def in_ci(environment: Mapping[str, str] = os.environ) -> bool:
+    """True if this process looks like a job of a CI system."""
+    return any(environment.get(name, "").lower() not in ("", "0", "false") for name in _CI_MARKS)
+
+
 def current_actor(environment: Mapping[str, str] = os.environ) -> str:
     """The name of who runs this process; it proves nothing, as a variable is easily set."""
     for variable in _CI_VARIABLES:

@@ -81,6 +81,18 @@ def test_a_cutover_that_is_done_is_not_done_again(here: World) -> None:
     assert len(here.emulator.deployments) == sent
 
 
+@pytest.mark.parametrize(
+    ("state", "warned"),
+    [("sqlite:///state.db", True), ("postgresql://127.0.0.1:1/state", False)],
+)
+def test_a_ci_job_whose_state_may_end_with_it_is_warned(
+    here: World, state: str, warned: bool
+) -> None:
+    configure(here, state={"url": state})
+    _, out = here.call("run")
+    assert ("warning: " in out and "switch command again" in out) == warned
+
+
 def test_nobody_can_be_asked_where_there_is_no_terminal(here: World) -> None:
     code, out = here.call("run")
     assert code == 2

@@ -157,6 +157,34 @@ def test_unknown_elements_of_a_range_are_kept_and_sorted() -> None:
     )
 
 
+def test_unknown_attributes_of_the_root_a_range_and_its_elements_are_kept() -> None:
+    xsi = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    component = parse(
+        f'<{ROOT} xmlns="{METADATA_NAMESPACE}" xmlns:xsd="{XSD}" {xsi} zone="eu">'
+        '<tokenIpRanges active="true"><endIpAddress note="&lt;&quot;&#10;">203.0.113.1'
+        '</endIpAddress><startIpAddress xsi:type="xsd:string">203.0.113.1</startIpAddress>'
+        f'<description xml:lang="de">d</description></tokenIpRanges></{ROOT}>'
+    )
+    assert component.attributes == ' zone="eu"'
+    assert component.allowlist.ranges[0].attributes == (
+        ("description", ' xml:lang="de"'),
+        ("endIpAddress", ' note="&lt;&quot;&#10;"'),
+        ("startIpAddress", f' xmlns:xsd="{XSD}" {xsi} xsi:type="xsd:string"'),
+        ("tokenIpRanges", ' active="true"'),
+    )
+
+
+@pytest.mark.parametrize("place", ["root", "tokenIpRanges", "startIpAddress", "description"])
+def test_another_attribute_is_another_fingerprint(place: str) -> None:
+    def parsed(attribute: str) -> Component:
+        tags = {"root": ROOT, **{each: each for each in ("tokenIpRanges", "description")}}
+        text = OPEN + entry("203.0.113.1", "203.0.113.1", "<description>d</description>")
+        tag = tags.get(place, place)
+        return parse((text + f"</{ROOT}>").replace(f"<{tag}", f"<{tag}{attribute}", 1))
+
+    assert parsed(' a="1"').fingerprint != parsed(' a="2"').fingerprint != parsed("").fingerprint
+
+
 def test_a_prefix_that_only_a_value_uses_keeps_its_declaration() -> None:
     component = parse(
         f'<{ROOT} xmlns="{METADATA_NAMESPACE}" xmlns:xsd="{XSD}" '

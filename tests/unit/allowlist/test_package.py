@@ -21,6 +21,7 @@ from sfcutover.allowlist.package import Package, PackageFile, build_package, wri
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import ConfigError, ExitCode, OperationFailedError
+from sfcutover.util.files import resource_folder
 from tests.unit.strategies import TOKEN_RANGES, TRICKY, any_ranges, components, ranges, xml_text
 
 BUILTIN = Templates()
@@ -86,6 +87,42 @@ def test_every_carrier_s_template_loses_nothing(
         carrier.component_type, "A", (), carrier, Allowlist(tuple(entries))
     ).with_values({"label": label, "zzz": "", "fullName": "A"})
     assert read(component, render(component)) == component
+
+
+@pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
+def test_attributes_are_rendered_as_they_came(carrier: Carrier) -> None:
+    names = (carrier.list_element, carrier.start_element, carrier.end_element, "description")
+    entry = replace(
+        IpRange.parse("203.0.113.10-203.0.113.12", "d"),
+        attributes=tuple((name, f' xml:lang="de" note="{name}"') for name in sorted(names)),
+    )
+    component = replace(
+        COMPONENT,
+        component_type=carrier.component_type,
+        carrier=carrier,
+        allowlist=Allowlist((entry,)),
+        attributes=' zone="eu"',
+    )
+    shrunk = component.with_allowlist(
+        component.allowlist.subtract(ranges("203.0.113.12"), lambda _: True)
+    )
+    for each in (component, shrunk):
+        assert read(each, render(each)).allowlist.ranges[0].attributes == entry.attributes
+        assert read(each, render(each)).fingerprint == each.fingerprint
+
+
+@pytest.mark.parametrize(
+    "lost", ['{{ more.get("description", "") | safe }}', "{{ attributes | safe }}"]
+)
+def test_a_template_that_drops_an_attribute_is_refused(tmp_path: Path, lost: str) -> None:
+    name = "token-ip-ranges.xml.j2"
+    text = (resource_folder("templates") / name).read_text()
+    assert lost in text
+    (tmp_path / name).write_text(text.replace(lost, ""))
+    entry = replace(IpRange.parse("203.0.113.1", "d"), attributes=(("description", ' a="1"'),))
+    component = replace(COMPONENT, allowlist=Allowlist((entry,)), attributes=' zone="eu"')
+    with pytest.raises(ConfigError, match=r"lost or changed (<tokenIpRanges>|an attribute)"):
+        render(component, Templates(tmp_path))
 
 
 @given(components)
@@ -258,7 +295,7 @@ def test_a_template_that_drops_or_changes_something_is_refused(
     ("old", "new", "message"),
     [
         (
-            "<endIpAddress>{{ range.end }}</endIpAddress>",
+            '<endIpAddress{{ more.get("endIpAddress", "") | safe }}>{{ range.end }}</endIpAddress>',
             "",
             "<tokenIpRanges> has no <endIpAddress>",
         ),
