@@ -64,7 +64,9 @@ def test_a_folder_overrides_single_templates(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("notes")
     templates = Templates(tmp_path)
     assert templates.render_xml(NAME, {}) == b"<mine/>"
-    assert b"ConfigurablePolicies" in templates.render_xml("oauth-policies", {"fields": []})
+    assert b"ConfigurablePolicies" in templates.render_xml(
+        "oauth-policies", {"fields": [], "attributes": ""}
+    )
     assert templates.origin(NAME) == str(tmp_path / FILE)
     assert Path(templates.origin("oauth-policies")).parent != tmp_path
 
