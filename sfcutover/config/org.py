@@ -14,12 +14,16 @@ LOGIN_URL = "https://login.salesforce.com"
 
 
 class JwtConfig(Model):
-    """JWT bearer: a user pre-authorized for an app, and the app's private key (PEM)."""
+    """JWT bearer: a user pre-authorized for an app, and the app's private key (PEM).
+
+    audience: the assertion's, where it is not the login URL.
+    """
 
     client_id: Text
     username: Text
     private_key: SecretReference
     login_url: Text = Text(literal=LOGIN_URL)
+    audience: Text | None = None
 
 
 class ClientCredentialsConfig(Model):

@@ -7,6 +7,7 @@ API Developer Guide, of the official CLI's list (SDR), and of users' reports.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ from sfcutover.errors import (
     AuthError,
     BusyError,
     ConfigError,
+    LimitError,
     NetworkError,
     OperationFailedError,
     SfcutoverError,
@@ -24,6 +26,9 @@ INVALID_SESSION = "INVALID_SESSION_ID"
 _MAX_QUOTED = 500  # characters of a fault's text
 _SERVER_ERROR = 500
 _BUSY_STATUSES = frozenset({420, 429})  # 420: seen by SDR
+_CLIENT_ERRORS = range(400, 500)
+_REQUEST_TIMEOUT, _TOO_LARGE = 408, 413
+_MAX_JSON_BYTES = 64 * 1024
 
 
 class UnknownIdError(NetworkError):
@@ -32,6 +37,10 @@ class UnknownIdError(NetworkError):
 
 class AccessRefusedError(AuthError):
     """The org knows the session and refuses the request: a permission, or the caller's address."""
+
+
+class NotTakenError(NetworkError):
+    """The request was refused before the API saw it, or never arrived: nothing was done."""
 
 
 # Nothing was done, and the condition clears by itself.
@@ -60,14 +69,27 @@ _PASSING_WORDS = re.compile(
 )
 _LEADING_CODE = re.compile(r"\s*([A-Z][A-Z_]{3,})(?::|$)")
 
-_PERMISSION = (
+_ADDRESS = re.compile(
+    r"(?:current|your|this|source) ip\b|\bip address\b.* not (?:allowed|permitted)"
+    r"|\bip restricted\b|\brestricted ip\b",
+    re.IGNORECASE,
+)
+_OTHER_ADDRESS = (
     AccessRefusedError,
-    "the user needs 'Modify Metadata Through Metadata API Functions' (or 'Modify All Data') "
-    "and the API enabled",
+    "the org lets this user in from other addresses only: add this machine's address to the login "
+    "IP ranges of the user's profile and, in Setup, to Network Access, or run this from an address "
+    "that is there",
 )
 _MEANINGS: dict[str, tuple[type[SfcutoverError], str]] = {
-    "INSUFFICIENT_ACCESS": _PERMISSION,
-    "API_DISABLED_FOR_ORG": _PERMISSION,
+    "INSUFFICIENT_ACCESS": (
+        AccessRefusedError,
+        "the user needs 'Modify Metadata Through Metadata API Functions' (or 'Modify All Data') "
+        "and the API enabled",
+    ),
+    "API_DISABLED_FOR_ORG": (
+        AccessRefusedError,
+        "the user's profile needs 'API Enabled', and the org an edition that has the API",
+    ),
     "UNSUPPORTED_API_VERSION": (
         ConfigError,
         "set api_version: to one that the org has (67.0 or later)",
@@ -84,13 +106,77 @@ _BY_ANSWER: dict[Answer, tuple[type[SfcutoverError], str]] = {
 def fault_error(code: str, message: str, where: str) -> SfcutoverError:
     """The error that a fault means. where: the org and the operation."""
     said = " ".join(message.removeprefix(f"{code}:").split())[:_MAX_QUOTED]
-    kind, hint = _MEANINGS.get(code) or _BY_ANSWER[_refusal(code, said)]
+    known = _OTHER_ADDRESS if is_about_address(said) else _MEANINGS.get(code)
+    kind, hint = known or _BY_ANSWER[_refusal(code, said)]
     return kind(f"{code}: {said}", where=where, hint=hint)
 
 
-def query_error(status: int, code: str, where: str) -> SfcutoverError:
-    """The error that a refused query means. status: of HTTP. code: the REST API's errorCode."""
+def is_about_address(message: str) -> bool:
+    """True for a refusal of the address that this machine asks from."""
+    return _ADDRESS.search(message) is not None
+
+
+def login_hint(description: str) -> str:
+    """What to do about a login that the token endpoint refuses with these words."""
+    if is_about_address(description):
+        return _OTHER_ADDRESS[1]
+    if "audience" in description.lower():
+        return (
+            "set audience: beside login_url to what the org takes: https://login.salesforce.com, "
+            "https://test.salesforce.com for a sandbox, or the site's own URL"
+        )
+    return "check the app's client id and secret or key, its flow settings, and the user"
+
+
+def json_error(body: bytes) -> tuple[str, str] | None:
+    """Code and message of a refusal in JSON; None for what is no JSON."""
+    try:
+        content = json.loads(body[:_MAX_JSON_BYTES])
+    except (ValueError, RecursionError):
+        return None
+    return rest_error(content)
+
+
+def rest_error(content: object) -> tuple[str, str]:
+    """Code and message of ``[{"errorCode": …, "message": …}]``; empty where there is none."""
+    first = content[0] if isinstance(content, list) and content else None
+    found = first if isinstance(first, dict) else {}
+    code, message = found.get("errorCode"), found.get("message")
+    return (code if isinstance(code, str) else "", message if isinstance(message, str) else "")
+
+
+def http_error(status: int, operation: str, where: str) -> SfcutoverError | None:
+    """What an HTTP status of something that is no Metadata API answer means, where it says that
+    the request was not taken; None where it leaves that open."""
+    said = f"{operation} was answered with HTTP {status}"
+    if status in _BUSY_STATUSES:
+        hint = "it passes by itself: run this again in a moment"
+        return BusyError(said, where=where, hint=hint)
+    if status == _TOO_LARGE:
+        return LimitError(
+            f"{said}: the request is too large for the org, or for a proxy on the way",
+            where=where,
+            hint="see which proxy is in between (HTTPS_PROXY) and what it lets through; a package "
+            "holds only the app's list and policies, and is small",
+        )
+    if status in _CLIENT_ERRORS and status != _REQUEST_TIMEOUT:
+        return NotTakenError(
+            f"{said}, and not by the Metadata API",
+            where=where,
+            hint="see what is between here and the org (HTTPS_PROXY), and check the instance URL: "
+            "it is the org's My Domain, without a path",
+        )
+    return None
+
+
+def query_error(status: int, content: object, where: str) -> SfcutoverError:
+    """The error that a refused query means. status: of HTTP. content: of the answer, from JSON."""
+    code, message = rest_error(content)
     what = f"HTTP {status}, {code}" if code else f"HTTP {status}"
+    if is_about_address(message):
+        kind, hint = _OTHER_ADDRESS
+        said = " ".join(message.split())[:_MAX_QUOTED]
+        return kind(f"the org refused a query ({what}: {said})", where=where, hint=hint)
     if status in _BUSY_STATUSES or _refusal(code, "") is Answer.PASSING:
         return BusyError(
             f"the org could not answer a query ({what})",

@@ -25,7 +25,7 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
-from sfcutover.salesforce.answers import AccessRefusedError, UnknownIdError
+from sfcutover.salesforce.answers import AccessRefusedError, NotTakenError, UnknownIdError
 from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.org import time_of
 from sfcutover.salesforce.results import DeployResult
@@ -90,12 +90,13 @@ class Deployer:
     def start(self, zip_file: bytes, *, check_only: bool = False) -> str:
         """Send the package, to be validated only if check_only; the deployment's id.
 
-        Raises BusyError where the org can't start one now, LostAnswerError when no answer came,
-        and the error of whatever the org refused.
+        Raises BusyError where the org can't start one now, NotTakenError for a request that did
+        not get that far, LostAnswerError when no answer came, and the error of whatever the org
+        refused.
         """
         try:
             return self._client.deploy(zip_file, check_only=check_only)
-        except BusyError:
+        except (BusyError, NotTakenError):
             raise
         except NetworkError as error:
             raise LostAnswerError(

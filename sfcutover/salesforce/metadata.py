@@ -19,15 +19,22 @@ from zeep.transports import Transport
 
 from sfcutover.allowlist.component import parse_xml
 from sfcutover.errors import UNCHANGED, ConfigError, NetworkError, SfcutoverError
-from sfcutover.salesforce.answers import INVALID_SESSION, fault_error, local_code
-from sfcutover.salesforce.org import Org, expired_session
+from sfcutover.salesforce.answers import (
+    INVALID_SESSION,
+    NotTakenError,
+    fault_error,
+    http_error,
+    json_error,
+    local_code,
+)
+from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.results import (
     DeployResult,
     ListedComponent,
     MetadataTypes,
     RetrieveResult,
 )
-from sfcutover.util.http import network_error
+from sfcutover.util.http import network_error, never_taken
 
 WSDL = Path(__file__).with_name("metadata.wsdl")
 CLIENT_NAME = "sfcutover"
@@ -36,6 +43,7 @@ _BINDING = "{http://soap.sforce.com/2006/04/metadata}MetadataBinding"
 _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _FAULT = f"{{{_ENVELOPE}}}Fault"
 _OK = 200
+_UNAUTHORIZED = 401
 _CHANGING = frozenset({"deploy", "cancelDeploy"})
 _UNKNOWN = "no answer says what the org did; it is read back before anything is decided"
 
@@ -45,7 +53,16 @@ logging.getLogger("zeep").setLevel(logging.CRITICAL)
 
 
 class UnusableAnswerError(Exception):
-    """Something else than the Metadata API answered; the message completes "answered with"."""
+    """Something else than the Metadata API answered, with this HTTP status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+    def __str__(self) -> str:
+        """Completes "answered with"."""
+        ok = self.status == _OK
+        return "something that is no Metadata API answer" if ok else f"HTTP {self.status}"
 
 
 class StrictTransport(Transport):
@@ -57,15 +74,16 @@ class StrictTransport(Transport):
     def post_xml(
         self, address: str, envelope: etree._Element, headers: Mapping[str, str]
     ) -> requests.Response:
-        """Send the envelope. Raises UnusableAnswerError for any other answer."""
+        """Send the envelope. Raises UnusableAnswerError for any other answer, and the fault that
+        a refusal of the REST API, which may come in its place, stands for."""
         response: requests.Response = Transport.post_xml(self, address, envelope, headers)
         expected = f"{_content(envelope)}Response"
         try:
             found = _content(parse_xml(response.content, address))
         except (ConfigError, ValueError) as error:
-            raise UnusableAnswerError(_described(response)) from error
+            raise _rest_fault(response) or UnusableAnswerError(response.status_code) from error
         if found != _FAULT and (found != expected or response.status_code != _OK):
-            raise UnusableAnswerError(_described(response))
+            raise UnusableAnswerError(response.status_code)
         return response
 
 
@@ -77,10 +95,15 @@ def _content(envelope: etree._Element) -> str:
     return str(body[0].tag)
 
 
-def _described(response: requests.Response) -> str:
-    if response.status_code != _OK:
-        return f"HTTP {response.status_code}"
-    return "something that is no Metadata API answer"
+def _rest_fault(response: requests.Response) -> zeep.exceptions.Fault | None:
+    """A JSON error, as a fault; JSON with HTTP 401 is of a session that is not known."""
+    error = json_error(response.content) if response.status_code != _OK else None
+    if error is None:
+        return None
+    code, message = error
+    if response.status_code == _UNAUTHORIZED:
+        code = INVALID_SESSION
+    return zeep.exceptions.Fault(message, code=code) if code else None
 
 
 class MetadataClient:
@@ -169,7 +192,7 @@ class MetadataClient:
             if local_code(fault.code) != INVALID_SESSION:
                 raise self._fault(operation, fault) from fault
         if not self.org.renew_session():
-            raise expired_session(self.org.instance_url)
+            raise self.org.expired_session()
         try:
             return self._send(operation, arguments)
         except zeep.exceptions.Fault as fault:
@@ -186,11 +209,15 @@ class MetadataClient:
         try:
             answer: object = service[operation](_soapheaders=headers, **arguments)
         except requests.RequestException as error:
+            if never_taken(error):
+                found = network_error(error, address, UNCHANGED)
+                raise NotTakenError(found.message, hint=found.advice) from error
             raise network_error(error, address, _tokens(operation)) from error
         except zeep.exceptions.Fault:
             raise
         except UnusableAnswerError as error:
-            raise self._unusable_answer(operation, str(error)) from error
+            refused = http_error(error.status, operation, self.org.instance_url)
+            raise refused or self._unusable_answer(operation, str(error)) from error
         except (zeep.exceptions.Error, etree.LxmlError, ValueError) as error:
             raise self._unusable_answer(operation, "values that can't be read") from error
         return answer
@@ -206,7 +233,7 @@ class MetadataClient:
     def _fault(self, operation: str, fault: zeep.exceptions.Fault) -> SfcutoverError:
         code = local_code(fault.code)
         if code == INVALID_SESSION:
-            return expired_session(self.org.instance_url)
+            return self.org.expired_session()
         where = f"{self.org.instance_url} {operation}"
         return fault_error(code or "UNKNOWN", str(fault.message or ""), where)
 

@@ -197,10 +197,9 @@ class Org:
         try:
             yield
         except SalesforceExpiredSession as error:
-            raise expired_session(self.instance_url) from error
+            raise self.expired_session() from error
         except SalesforceError as error:
-            code = _code_of(error.content)
-            raise query_error(error.status, code, self.instance_url) from error
+            raise query_error(error.status, error.content, self.instance_url) from error
         except requests.RequestException as error:
             raise network_error(error, self.instance_url, UNCHANGED) from error
         except ValueError as error:  # of simple-salesforce, for a header with API limits
@@ -240,15 +239,24 @@ class Org:
         salesforce.tooling_url = f"{salesforce.base_url}tooling/"
         return salesforce
 
+    def expired_session(self) -> AuthError:
+        """The error for a session that the org does not know and that was not renewed."""
+        if self._provider.can_renew:
+            return AuthError(
+                "the org does not know a session that was just opened (INVALID_SESSION_ID)",
+                where=self.instance_url,
+                hint="see that the instance URL is the org's own, and that its session settings "
+                "do not lock sessions to another address",
+            )
+        return AuthError(
+            "the session is expired or invalid (INVALID_SESSION_ID)",
+            where=self.instance_url,
+            hint="get a new access token, or give the org a way in that renews itself: "
+            "alias, jwt, client_credentials",
+        )
+
     def close(self) -> None:
         self.http.close()
-
-
-def _code_of(content: object) -> str:
-    """The errorCode of a refusal: ``[{"errorCode": …, "message": …}]``."""
-    first = content[0] if isinstance(content, list) and content else None
-    code = first.get("errorCode") if isinstance(first, dict) else None
-    return code if isinstance(code, str) else ""
 
 
 def time_of(value: object) -> datetime | None:
@@ -257,13 +265,3 @@ def time_of(value: object) -> datetime | None:
         return datetime.fromisoformat(str(value).replace("+0000", "+00:00"))
     except ValueError:
         return None
-
-
-def expired_session(instance_url: str) -> AuthError:
-    """The error for a session the org no longer knows and that can't be renewed."""
-    return AuthError(
-        "the session is expired or invalid (INVALID_SESSION_ID)",
-        where=instance_url,
-        hint="get a new access token, or give the org a way in that renews itself: "
-        "alias, jwt, client_credentials",
-    )

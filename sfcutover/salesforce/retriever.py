@@ -108,6 +108,10 @@ def _check_unique(paths: list[str], where: str) -> None:
 RETRIEVE_SECONDS = 300.0
 
 
+class _MissingError(Exception):
+    """No file names the app."""
+
+
 class Retriever:
     """Retrieves components through one org's Metadata API. Changes nothing in the org."""
 
@@ -123,10 +127,15 @@ class Retriever:
         types = [carrier.component_type for carrier in carriers]
         types += [OAUTH_POLICIES] if policies else []
         listed = self._client.list_metadata([each.metadata_type for each in types])
-        files = self.retrieve(_members(listed, types))
+        result = self._retrieved(_members(listed, types))
+        files = self._files_of(result)
 
         def find(component_type: ComponentType, carrier: Carrier | None) -> Component:
-            found = self._only(files, component_type, carrier, app)
+            try:
+                found = self._only(files, component_type, carrier, app)
+            except _MissingError as error:
+                self._require_given(listed, files, component_type, result)
+                raise self._missing(component_type, app) from error
             return replace(found, properties=_properties(listed, found))
 
         return Snapshot(
@@ -164,7 +173,12 @@ class Retriever:
 
     def retrieve(self, members: Mapping[str, Sequence[str]]) -> dict[str, bytes]:
         """The files of these components by path (``<folder>/<fullName>.<suffix>``)."""
-        result = self._wait(self._client.retrieve(members))
+        return self._files_of(self._retrieved(members))
+
+    def _retrieved(self, members: Mapping[str, Sequence[str]]) -> RetrieveResult:
+        return self._wait(self._client.retrieve(members))
+
+    def _files_of(self, result: RetrieveResult) -> dict[str, bytes]:
         where = f"{self._client.org.instance_url} retrieve {result.id}"
         if not result.success or result.zip_file is None:
             reason = result.error_message or "; ".join(result.messages) or result.status
@@ -181,7 +195,7 @@ class Retriever:
     def apps(self, component_type: ComponentType = APP) -> list[str]:
         """The full names of the org's External Client Apps, or of its apps of another type."""
         listed = self._client.list_metadata([component_type.metadata_type])
-        return sorted(each.full_name for each in listed)
+        return _names(listed, component_type.metadata_type)
 
     def _wait(self, retrieval_id: str) -> RetrieveResult:
         problem: NetworkError | None = None
@@ -213,13 +227,34 @@ class Retriever:
             where = component_type.path(full_name)
             return parse_component(data, component_type, full_name, carrier=carrier, where=where)
         if not candidates:
-            raise self._missing(component_type, app)
+            raise _MissingError
         names = ", ".join(name for name, _ in candidates)
         raise DriftError(
             f"{len(candidates)} components of type {component_type.metadata_type} name the app "
             f"{app}: {names}",
             where=self._client.org.instance_url,
             hint="give app: its full name with the namespace, or remove the wrong component",
+        )
+
+    def _require_given(
+        self,
+        listed: Sequence[ListedComponent],
+        files: Mapping[str, bytes],
+        component_type: ComponentType,
+        result: RetrieveResult,
+    ) -> None:
+        """Raises OperationFailedError for what the org lists and has not given: it may be it."""
+        names = _names(listed, component_type.metadata_type)
+        withheld = [each for each in names if component_type.path(each) not in files]
+        if not withheld:
+            return
+        said = f" ({'; '.join(filter(None, result.messages))})" if any(result.messages) else ""
+        raise OperationFailedError(
+            f"the org lists {component_type.metadata_type} {', '.join(withheld)}, and its retrieve "
+            f"did not contain it{said}",
+            where=f"{self._client.org.instance_url} retrieve {result.id}",
+            hint="run this again; if it stays so, see that the user may see the app, and that "
+            f"API version {self._client.api_version} has all of the component (api_version:)",
         )
 
     def _missing(self, component_type: ComponentType, app: str) -> Exception:

@@ -25,7 +25,7 @@ from sfcutover.errors import (
     NetworkError,
     SfcutoverError,
 )
-from sfcutover.salesforce.answers import login_answer
+from sfcutover.salesforce.answers import login_answer, login_hint
 from sfcutover.salesforce.clioutput import result_of
 from sfcutover.util.files import write_durably
 from sfcutover.util.http import check_url, network_error, new_session
@@ -139,18 +139,23 @@ def _open_by_jwt(config: JwtConfig) -> Session:
     login_url = check_url(config.login_url.read(), config.where)
     data = {
         "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        "assertion": _assertion(config, login_url),
+        "assertion": _assertion(config, _audience(config, login_url)),
     }
     return _login(login_url, data)
 
 
-def _assertion(config: JwtConfig, login_url: str) -> str:
+def _audience(config: JwtConfig, login_url: str) -> str:
+    """Whom the assertion is for: an org may take another one than the login URL (RFC 7523)."""
+    return config.audience.read() if config.audience else login_url
+
+
+def _assertion(config: JwtConfig, audience: str) -> str:
     import jwt
 
     claims = {
         "iss": config.client_id.read(),
         "sub": config.username.read(),
-        "aud": login_url,
+        "aud": audience,
         "exp": int((datetime.now(UTC) + _JWT_LIFETIME).timestamp()),
     }
     try:
@@ -271,11 +276,7 @@ def _refused(login_url: str, code: object, description: object) -> SfcutoverErro
     if login_answer(str(code), str(description)) is Answer.PASSING:
         hint = "it passes by itself: run this again in a moment"
         return BusyError(refused, hint=hint, impact=_UNTOUCHED)
-    return AuthError(
-        refused,
-        hint="check the app's client id and secret or key, its flow settings, and the user",
-        impact=_UNTOUCHED,
-    )
+    return AuthError(refused, hint=login_hint(str(description)), impact=_UNTOUCHED)
 
 
 def _said(text: object) -> str:

@@ -15,6 +15,7 @@ import urllib3.exceptions
 
 from sfcutover.errors import ExitCode, NetworkError
 from sfcutover.traffic.proxy import ProxyUrl
+from sfcutover.util.http import causes
 
 _TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
 PROXY_AUTHENTICATION_REQUIRED = 407
@@ -54,7 +55,7 @@ class EchoAnswerError(EgressError):
 def egress_error(error: requests.RequestException, proxy: ProxyUrl, url: str) -> EgressError:
     """What a failed request through a proxy means."""
     host = urlsplit(url).netloc.rpartition("@")[2]
-    chain = _causes(error)
+    chain = causes(error)
     if isinstance(error, requests.TooManyRedirects):
         return http_status_error(error.response, proxy, host)
     found = _authentication(chain, proxy) or _tls(chain, proxy, host)
@@ -88,13 +89,13 @@ def failed_at_proxy(error: requests.RequestException) -> bool:
     """
     return any(
         isinstance(each, requests.exceptions.ProxyError) or _is_socks(each) or _in_tunnel(each)
-        for each in _causes(error)
+        for each in causes(error)
     )
 
 
 def proxy_answer(error: requests.RequestException) -> tuple[int | None, str]:
     """What the proxy answered instead of connecting: its HTTP status if any, and the words."""
-    chain = _causes(error)
+    chain = causes(error)
     status = _tunnel_status(chain)
     if status == PROXY_AUTHENTICATION_REQUIRED:
         return status, "the proxy asks for a user and password (HTTP 407)"
@@ -102,19 +103,6 @@ def proxy_answer(error: requests.RequestException) -> tuple[int | None, str]:
         return status, f"the proxy refused to connect to the token endpoint (HTTP {status})"
     socks = next((str(each) for each in chain if _is_socks(each)), None)
     return None, f"the SOCKS proxy failed: {socks}" if socks else "the proxy could not be reached"
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """The error and all it was made from, each once, the error first."""
-    found, waiting = list[BaseException](), [error]
-    while waiting:
-        each = waiting.pop(0)
-        if any(each is one for one in found):
-            continue
-        found.append(each)
-        inner = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
-        waiting += [one for one in inner if isinstance(one, BaseException)]
-    return found
 
 
 def _is_socks(error: BaseException) -> bool:

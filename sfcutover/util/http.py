@@ -6,6 +6,8 @@ TLS is always verified; ``REQUESTS_CA_BUNDLE`` names a private authority.
 from __future__ import annotations
 
 import ipaddress
+import re
+import ssl
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +36,20 @@ TOTAL_SECONDS = 180.0
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 MAX_JSON_BYTES = 4 * 1024 * 1024  # of which Python makes some twenty times as much
 _CHUNK_BYTES = 64 * 1024
+
+
+TRUST = (
+    "if a private authority signed it, or a proxy opens TLS on the way, set REQUESTS_CA_BUNDLE to "
+    "the authority's PEM file"
+)
+_BY_VERIFICATION = {  # of OpenSSL
+    9: "it is not valid yet: check this machine's clock",
+    10: "it has expired: its owner has to renew it; or check this machine's clock",
+    62: "write the host's name as the certificate has it",
+    64: "write the host's name, not its address",
+}
+_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
+_PROXY_WANTS_PASSWORD = ("401", "407")  # 401: tinyproxy, for a wrong one
 
 
 class ResponseTooLargeError(requests.RequestException):
@@ -160,6 +176,28 @@ def check_url(url: str, where: str) -> str:
     )
 
 
+def causes(error: BaseException) -> list[BaseException]:
+    """The error and all it was made from, each once, the error first."""
+    found, waiting = list[BaseException](), [error]
+    while waiting:
+        each = waiting.pop(0)
+        if any(each is one for one in found):
+            continue
+        found.append(each)
+        inner = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+        waiting += [one for one in inner if isinstance(one, BaseException)]
+    return found
+
+
+def never_taken(error: requests.RequestException) -> bool:
+    """True if the request was not carried out for certain: no connection came about, its
+    certificate was refused, or the answer was a redirect."""
+    unsent = (urllib3.exceptions.NewConnectionError, ssl.SSLCertVerificationError)
+    return isinstance(
+        error, requests.exceptions.ConnectTimeout | requests.exceptions.TooManyRedirects
+    ) or any(isinstance(each, unsent) for each in causes(error))
+
+
 def network_error(error: requests.RequestException, url: str, impact: str) -> NetworkError:
     """What a failed request means, in words. tokens: what it means for the customers."""
     host = urlsplit(url).netloc.rpartition("@")[2]
@@ -171,12 +209,9 @@ def _explain(error: requests.RequestException) -> tuple[str, str]:
     again = "check the network from here to the org, then run this again"
     match error:
         case requests.exceptions.SSLError():
-            return (
-                "its TLS certificate could not be verified",
-                "if a private authority signed it, set REQUESTS_CA_BUNDLE to its PEM file",
-            )
+            return _explain_tls(error)
         case requests.exceptions.ProxyError():
-            return "the proxy in the way refused or failed", "check HTTPS_PROXY and NO_PROXY"
+            return _explain_proxy(error)
         case requests.exceptions.TooManyRedirects():
             return "it answered with a redirect", "use the org's My Domain URL itself"
         case requests.exceptions.Timeout():
@@ -189,6 +224,27 @@ def _explain(error: requests.RequestException) -> tuple[str, str]:
             return "the connection failed or broke", again
         case _:
             return f"the request failed ({type(error).__name__})", again
+
+
+def _explain_tls(error: requests.RequestException) -> tuple[str, str]:
+    refused = [each for each in causes(error) if isinstance(each, ssl.SSLCertVerificationError)]
+    if not refused:
+        return "TLS failed", "see that its port speaks TLS: https:// may be http:// here"
+    reason = refused[0].verify_message
+    hint = _BY_VERIFICATION.get(refused[0].verify_code, TRUST)
+    return f"its TLS certificate could not be verified ({reason})", hint
+
+
+def _explain_proxy(error: requests.RequestException) -> tuple[str, str]:
+    """requests takes the environment's proxies."""
+    check = "check HTTPS_PROXY and NO_PROXY"
+    answered = (_TUNNEL.search(str(each)) for each in causes(error))
+    status = next((match[1] for match in answered if match), None)
+    if status is None:
+        return "the proxy in the way refused or failed", check
+    if status in _PROXY_WANTS_PASSWORD:
+        check = f"{check}: the user and password in the proxy's URL"
+    return f"the proxy in the way did not connect (HTTP {status})", check
 
 
 def _no_authorities(error: OSError) -> ConfigError:

@@ -8,17 +8,21 @@ from sfcutover.errors import (
     Answer,
     BusyError,
     ConfigError,
+    LimitError,
     NetworkError,
     OperationFailedError,
     SfcutoverError,
 )
 from sfcutover.salesforce.answers import (
     AccessRefusedError,
+    NotTakenError,
     UnknownIdError,
     ended_answer,
     fault_error,
+    http_error,
     local_code,
     login_answer,
+    login_hint,
     query_error,
 )
 
@@ -131,7 +135,82 @@ def test_one_real_refusal_is_final(
     ],
 )
 def test_a_refused_query(status: int, code: str, answer: Answer) -> None:
-    assert query_error(status, code, "https://acme.example.com").answer is answer
+    content = [{"errorCode": code, "message": "it was refused"}]
+    assert query_error(status, content, "https://acme.example.com").answer is answer
+
+
+ELSEWHERE = [
+    "Access from current IP address is not allowed",
+    "INSUFFICIENT_ACCESS: Access from current IP address is not allowed",
+    "Your IP address is not permitted",
+    "ip restricted",
+    "Restricted IP",
+]
+
+
+@pytest.mark.parametrize("message", ELSEWHERE)
+def test_a_refused_address_is_no_lack_of_a_permission(message: str) -> None:
+    where = "https://acme.example.com deploy"
+    refused = [{"errorCode": "INSUFFICIENT_ACCESS", "message": message}]
+    for error in (
+        fault_error("INSUFFICIENT_ACCESS", message, where),
+        query_error(403, refused, where),
+    ):
+        assert error.exit_code == 6
+        assert "login IP ranges" in error.hint
+        assert "Modify Metadata" not in error.hint
+    assert "login IP ranges" in login_hint(message)
+
+
+@pytest.mark.parametrize(
+    "message", ["insufficient access rights on cross-reference id", "no permission", ""]
+)
+def test_a_lack_of_a_permission_stays_one(message: str) -> None:
+    error = fault_error("INSUFFICIENT_ACCESS", message, "https://acme.example.com deploy")
+    assert "Modify Metadata Through Metadata API Functions" in error.hint
+
+
+def test_an_org_without_the_api_is_told_so() -> None:
+    error = fault_error("API_DISABLED_FOR_ORG", "API is not enabled", "https://acme.example.com")
+    assert "'API Enabled'" in error.hint
+    assert error.exit_code == 6
+
+
+@pytest.mark.parametrize(
+    ("description", "word"),
+    [
+        ("audience is invalid", "audience:"),
+        ("ip restricted", "login IP ranges"),
+        ("invalid client credentials", "client id and secret"),
+    ],
+)
+def test_what_to_do_about_a_refused_login(description: str, word: str) -> None:
+    assert word in login_hint(description)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (413, LimitError, 8),
+        (429, BusyError, 7),
+        (403, NotTakenError, 7),
+        (404, NotTakenError, 7),
+        (401, NotTakenError, 7),
+    ],
+)
+def test_a_status_that_says_that_nothing_was_taken(
+    status: int, kind: type[SfcutoverError], code: int
+) -> None:
+    error = http_error(status, "deploy", "https://acme.example.com")
+    assert type(error) is kind
+    assert error.exit_code == code
+    assert f"deploy was answered with HTTP {status}" in error.message
+    assert "nothing was changed" in error.impact
+
+
+@pytest.mark.parametrize("status", [200, 302, 408, 500, 502, 503, 504])
+def test_a_status_that_leaves_open_what_was_done(status: int) -> None:
+    assert http_error(status, "deploy", "https://acme.example.com") is None
 
 
 def test_a_login_that_is_to_be_tried_again() -> None:

@@ -1,0 +1,220 @@
+"""What a person reads when something is wrong: the cause, by its own words and code."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+import requests
+
+from tests.integration.cli.conftest import OpenDesk
+from tests.integration.cli.harness import Desk
+from tests.support import StartServer, answer
+
+TOO_LARGE = b"<html><body>413 Request Entity Too Large</body></html>"
+DEAD_SESSION = b'[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]'
+
+
+def in_front_of(
+    desk: Desk,
+    start_server: StartServer,
+    intercept: Callable[[bytes], tuple[int, bytes, str] | None],
+    change: Callable[[bytes], bytes] = lambda body: body,
+) -> str:
+    """A server between the command and its org. intercept: what it answers by itself, for a body;
+    change: what it makes of a body that it passes on."""
+
+    def handle(request: object) -> None:
+        assert isinstance(request, BaseHTTPRequestHandler)
+        body: bytes = getattr(request, "body", b"")
+        if (own := intercept(body)) is not None:
+            status, text, kind = own
+            answer(request, text, status, Content_Type=kind)
+            return
+        given = requests.request(
+            request.command,
+            f"{desk.emulator.url}{request.path}",
+            data=change(body),
+            headers={
+                name: value
+                for name, value in request.headers.items()
+                if name in ("Authorization", "Content-Type", "SOAPAction", "Accept")
+            },
+            timeout=20,
+        )
+        kind = given.headers.get("Content-Type", "text/plain")
+        content = given.content.replace(desk.emulator.url.encode(), url.encode())
+        answer(request, content, given.status_code, Content_Type=kind)
+
+    url = start_server(handle)
+    desk.configure(
+        targets=[
+            {
+                "name": "packaging",
+                "org": {"access_token": {"env": "SF_ACCESS_TOKEN"}, "instance_url": url},
+            }
+        ]
+    )
+    return url
+
+
+# The Salesforce CLI
+
+
+def test_a_warning_before_the_cli_s_json_is_no_lack_of_a_session(desk: Desk) -> None:
+    """With colours in the JSON, too."""
+    stand_in = desk.write("bin/sf", STAND_IN.format(python=sys.executable, url=desk.emulator.url))
+    stand_in.chmod(0o755)
+    desk.monkeypatch.setenv("PATH", str(stand_in.parent))
+    desk.monkeypatch.setenv("TOKEN", desk.emulator.environment["SF_ACCESS_TOKEN"])
+    desk.configure(targets=[{"name": "packaging", "org": {"alias": "acme"}}], allow_private=True)
+    result = desk.run("diff", "add-new")
+    assert result.code == 0, result.err
+    assert "+ 127.0.0.21" in result.out
+
+
+STAND_IN = """\
+#!{python}
+import json, os
+print("\\x1b[33mWarning:\\x1b[39m @salesforce/cli update available {{2.0 -> 2.1}}")
+result = {{"instanceUrl": "{url}", "accessToken": os.environ["TOKEN"]}}
+text = json.dumps({{"status": 0, "result": result}})
+print(text.replace('"instanceUrl"', '\\x1b[34m"instanceUrl"\\x1b[39m'))
+"""
+
+
+# The org
+
+
+def test_a_refused_address_is_told_as_such(open_desk: OpenDesk) -> None:
+    message = "Access from current IP address is not allowed"
+    fault = {"kind": "refuse", "code": "INSUFFICIENT_ACCESS", "message": message, "count": None}
+    for operation in ("listMetadata", "deploy"):
+        desk = open_desk(faults=[{**fault, "operation": operation}])
+        result = desk.run("deploy", "add-new", "--yes")
+        result.refused(6, message)
+        assert "login IP ranges" in result.hint
+        assert "Modify Metadata" not in result.err
+
+
+def test_another_audience_than_the_login_url_can_be_given(desk: Desk) -> None:
+    localhost = desk.emulator.url.replace("127.0.0.1", "localhost")
+    jwt = {
+        "client_id": desk.emulator.environment["SF_CLIENT_ID"],
+        "username": desk.emulator.scenario.username,
+        "private_key": {"file": str(desk.emulator.jwt_private_key_path)},
+        "login_url": localhost,
+    }
+    desk.configure(targets=[{"name": "packaging", "org": {"jwt": jwt}}])
+    refused = desk.run("diff", "add-new")
+    refused.refused(6, "invalid_grant: audience is invalid")
+    assert "set audience: beside login_url" in refused.hint
+    for audience in (desk.emulator.url, "https://login.salesforce.com"):
+        org = {"jwt": {**jwt, "audience": audience}}
+        desk.configure(targets=[{"name": "packaging", "org": org}])
+        result = desk.run("diff", "add-new")
+        assert result.code == 0, result.err
+
+
+def test_a_package_that_is_too_large_is_no_lost_answer(
+    desk: Desk, start_server: StartServer
+) -> None:
+    in_front_of(
+        desk,
+        start_server,
+        lambda body: (413, TOO_LARGE, "text/html") if b"ZipFile" in body else None,
+    )
+    result = desk.run("deploy", "add-new", "--yes")
+    result.refused(8, "deploy was answered with HTTP 413: the request is too large")
+    assert "lost" not in result.err
+    assert "nothing was changed in the org" in result.tokens
+
+
+@pytest.mark.parametrize("status", [403, 404, 405])
+def test_a_deploy_that_a_proxy_refused_is_no_lost_answer(
+    desk: Desk, start_server: StartServer, status: int
+) -> None:
+    in_front_of(
+        desk,
+        start_server,
+        lambda body: (status, b"<html>no</html>", "text/html") if b"ZipFile" in body else None,
+    )
+    result = desk.run("deploy", "add-new", "--yes")
+    result.refused(7, f"deploy was answered with HTTP {status}, and not by the Metadata API")
+    assert "lost" not in result.err
+
+
+def test_a_json_401_is_a_dead_session(desk: Desk, start_server: StartServer) -> None:
+    in_front_of(
+        desk,
+        start_server,
+        lambda body: (401, DEAD_SESSION, "application/json") if b"Envelope" in body else None,
+    )
+    result = desk.run("diff", "add-new")
+    result.refused(6, "the session is expired or invalid (INVALID_SESSION_ID)")
+
+
+def test_a_json_401_is_answered_with_another_session(desk: Desk, start_server: StartServer) -> None:
+    """Once; the request, which was refused, is sent again."""
+    left = [DEAD_SESSION]
+    url = in_front_of(
+        desk,
+        start_server,
+        lambda body: (
+            (401, left.pop(), "application/json") if b"listMetadata" in body and left else None
+        ),
+    )
+    client = {
+        "client_id": {"env": "SF_CLIENT_ID"},
+        "client_secret": {"env": "SF_CLIENT_SECRET"},
+        "login_url": url,
+    }
+    desk.configure(targets=[{"name": "packaging", "org": {"client_credentials": client}}])
+    result = desk.run("diff", "add-new")
+    assert result.code == 0, result.err
+    assert not left
+
+
+def test_a_limit_that_comes_as_json_is_a_limit(desk: Desk, start_server: StartServer) -> None:
+    limit = b'[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]'
+    in_front_of(
+        desk,
+        start_server,
+        lambda body: (403, limit, "application/json") if b"Envelope" in body else None,
+    )
+    desk.run("diff", "add-new").refused(7, "REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded.")
+
+
+def test_a_component_that_is_listed_and_not_retrieved_is_told(
+    desk: Desk, start_server: StartServer
+) -> None:
+    in_front_of(
+        desk,
+        start_server,
+        lambda _: None,
+        lambda body: re.sub(
+            rb"(<(?:\w+:)?members>)Acme_Connector_oauthSecurity<", rb"\1Acme_Hidden<", body
+        ),
+    )
+    result = desk.run("diff", "add-new")
+    result.refused(
+        1,
+        "the org lists ExtlClntAppOauthSecuritySettings Acme_Connector_oauthSecurity, and its "
+        "retrieve did not contain it",
+        "Acme_Hidden",  # in the org's own words
+    )
+    assert "did you mean" not in result.err
+
+
+# TLS on the way
+
+
+def test_an_authority_that_is_not_known_is_named(open_desk: OpenDesk) -> None:
+    desk = open_desk(tls=True)
+    desk.monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    result = desk.run("diff", "add-new")
+    result.refused(7, "its TLS certificate could not be verified (")
+    assert "REQUESTS_CA_BUNDLE" in result.hint
