@@ -113,6 +113,7 @@ class SfcutoverError(Exception):
     message: what happened, in one line.
     advice: what to do next; hint is the same as a plain text.
     where: file and line (``cutover.yaml:7``), template and line, or an id.
+    also: what else is wrong, each with its place, where several things were found at once.
     impact: what it means for the customers' refresh tokens.
     answer: what it is worth, where it is the answer to a request.
     """
@@ -122,12 +123,19 @@ class SfcutoverError(Exception):
     default_impact: ClassVar[str] = UNCHANGED
 
     def __init__(
-        self, message: str, *, hint: Text, where: str | None = None, impact: str | None = None
+        self,
+        message: str,
+        *,
+        hint: Text,
+        where: str | None = None,
+        impact: str | None = None,
+        also: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
         self.advice = hint
         self.where = where
+        self.also = tuple(also)
         self.impact = impact if impact is not None else self.default_impact
 
     @property

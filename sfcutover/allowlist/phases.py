@@ -151,9 +151,23 @@ def _check_list(phase: Phase, live: Allowlist, change: Change) -> None:
             return  # adding is always safe, and policies are no addresses
 
 
+DONE_OR_SWAPPED = (
+    "every new address is on the list and no old one: the cutover is done here, or old: and new: "
+    "are swapped in cutover.yaml"
+)
+
+
+def is_done_or_swapped(live: Allowlist, change: Change) -> bool:
+    """True if the list alone can't tell the end of a cutover from one with old and new swapped."""
+    gone = change.removed
+    return bool(gone) and live.covers(change.new) and not live.covered(gone)
+
+
 def notes_on(phase: Phase, live: Allowlist, change: Change) -> list[str]:
     """What a person should know about this phase on this list, one sentence each."""
     notes = []
+    if phase in (Phase.ADD_NEW, Phase.REMOVE_OLD) and is_done_or_swapped(live, change):
+        return [DONE_OR_SWAPPED]
     if phase is Phase.ADD_NEW:
         notes += [f"{entry} is already on the list" for entry in change.new if live.covers([entry])]
     if phase is Phase.REMOVE_OLD and not live.covers(change.new):

@@ -15,12 +15,14 @@ from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.diff import ComponentDiff, ComponentDiffDocument, compare
 from sfcutover.allowlist.package import Package, build_package
 from sfcutover.allowlist.phases import (
+    DONE_OR_SWAPPED,
     LIST_PHASES,
     Change,
     Phase,
     PhaseName,
     apply_phase,
     check_limits,
+    is_done_or_swapped,
     notes_on,
 )
 from sfcutover.allowlist.ranges import Allowlist, IpRange
@@ -205,8 +207,11 @@ def _repeated_policies(planned: PlannedPhase, live: Snapshot) -> Snapshot:
 
 def live_phase(live: Snapshot, change: Change) -> str:
     """Which phase the live lists are in, in a few words."""
-    holds_old = all(component.allowlist.covers(change.old) for component in live.carriers)
-    holds_new = all(component.allowlist.covers(change.new) for component in live.carriers)
+    lists = [component.allowlist for component in live.carriers]
+    if all(is_done_or_swapped(each, change) for each in lists):
+        return f"remove-old: {DONE_OR_SWAPPED}"
+    holds_old = all(each.covers(change.old) for each in lists)
+    holds_new = all(each.covers(change.new) for each in lists)
     match holds_old, holds_new:
         case True, True:
             return "add-new: old and new addresses are on the list"

@@ -26,7 +26,7 @@ from sfcutover.allowlist.plan import Planner
 from sfcutover.allowlist.ranges import Allowlist, subtract
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.org import OrgConfig
-from sfcutover.config.problems import first_problem
+from sfcutover.config.problems import problems_of
 from sfcutover.config.traffic import Egress, State, Switch, TargetVerify, Verify, Watch
 from sfcutover.config.values import (
     Model,
@@ -300,6 +300,6 @@ def parse_config(text: str, name: str) -> Cutover:
         cutover = Cutover.model_validate(file.data)
     except ValidationError as error:
         # Not from error: it names keys, and a key may be a secret written in braces.
-        raise first_problem(error, file, Cutover) from None
+        raise problems_of(error, file, Cutover) from None
     cutover.place(file)
     return cutover

@@ -16,6 +16,7 @@ _HINT = Advice(
     Command("doctor"),
     " checks it without a change",
 )
+_MOST_LISTED = 30
 # pydantic's messages for an author of YAML.
 _COMPLAINTS = {
     "bool_type": "write true or false",
@@ -32,22 +33,30 @@ _COMPLAINTS = {
 }
 
 
-def first_problem(error: ValidationError, file: YamlFile, root: type[Model]) -> SfcutoverError:
-    """The first problem in the file; a missing key, whose line is its mapping's, comes last.
+def problems_of(error: ValidationError, file: YamlFile, root: type[Model]) -> SfcutoverError:
+    """The first problem in the file, and with it the others, by their lines; a missing key, whose
+    line is its mapping's, comes last.
 
     root: the model that the file was read into.
     """
     details = [each for each in error.errors() if not _is_echo(each, error)]
-    first = min(
-        details, key=lambda each: (each["type"] == "missing", file.line_of(_location(each)))
-    )
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    details.sort(key=lambda each: (each["type"] == "missing", file.line_of(_location(each))))
+    first, *others = details
+    also = [_listed(each, file, root) for each in others[:_MOST_LISTED]]
+    left_out = len(others) - len(also)
     kind = LimitError if isinstance(_cause(first), TooManyAddressesError) else ConfigError
     return kind(
-        f"{_describe(first, root)}{more}",
+        _describe(first, root),
         where=file.where(_location(first)),
         hint=_hint_for(first, root),
+        also=[*also, *([f"{left_out} more, shown once these are corrected"] if left_out else [])],
     )
+
+
+def _listed(detail: ErrorDetails, file: YamlFile, root: type[Model]) -> str:
+    close = _close_key(detail, root)
+    meant = f"; did you mean {close}?" if close else ""
+    return f"{file.where(_location(detail))}: {_describe(detail, root)}{meant}"
 
 
 def _is_echo(detail: ErrorDetails, error: ValidationError) -> bool:
@@ -90,11 +99,16 @@ def _describe(detail: ErrorDetails, root: type[Model]) -> str:
 
 
 def _hint_for(detail: ErrorDetails, root: type[Model]) -> Text:
+    close = _close_key(detail, root)
+    return f"did you mean {close}?" if close else _HINT
+
+
+def _close_key(detail: ErrorDetails, root: type[Model]) -> str | None:
+    """What an unknown key may be meant to be."""
     if detail["type"] != "extra_forbidden":
-        return _HINT
-    key = str(detail["loc"][-1])
-    close = difflib.get_close_matches(key, _model_at(detail["loc"][:-1], root).model_fields, n=1)
-    return f"did you mean {close[0]}?" if close else _HINT
+        return None
+    key, known = str(detail["loc"][-1]), _model_at(detail["loc"][:-1], root).model_fields
+    return next(iter(difflib.get_close_matches(key, known, n=1)), None)
 
 
 def _model_at(location: Location, root: type[Model]) -> type[Model]:

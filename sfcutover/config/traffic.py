@@ -28,6 +28,7 @@ from sfcutover.config.values import (
     Word,
 )
 from sfcutover.config.yamlfile import Location, YamlFile
+from sfcutover.errors import ConfigError
 
 _LONGEST = 100  # characters
 _FORM = re.compile(
@@ -224,6 +225,29 @@ class Watch(Model):
     checks: tuple[Check, ...] = ()
 
 
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]{0,40}):")
+_KINDS = ("sqlite", "postgresql")
+_SCHEME_HINT = (
+    "write sqlite:///.sfcutover/state.db or postgresql+psycopg://host/database; with a password, "
+    "take the whole URL from {env: NAME}"
+)
+
+
+def _problem_of(scheme: str, text: str) -> str | None:
+    """The text may hold a password, and is never quoted."""
+    kind = scheme.partition("+")[0]
+    if not scheme:
+        return "is no URL: it does not begin with the kind of a database, as sqlite:///"
+    if kind == "postgres":
+        rest = "the rest of the URL can stay"
+        return f"begins with {scheme}://, here it is written postgresql+psycopg://; {rest}"
+    if kind not in _KINDS:
+        return f"begins with {scheme}:, and runs are kept in SQLite or PostgreSQL only"
+    if kind == "sqlite" and not text.strip().partition("://")[2].startswith("/"):
+        return f"needs three slashes before a relative path: {scheme}:///state.db"
+    return None
+
+
 class State(Model):
     """Where a run is kept: SQLite by default, PostgreSQL to share it between machines."""
 
@@ -233,6 +257,14 @@ class State(Model):
     def place(self, file: YamlFile, location: Location = ()) -> None:
         super().place(file, location)
         self._folder = Path(file.name).parent
+
+    def database_url(self) -> str:
+        """The URL. Raises ConfigError for a kind of database that is not known here, naming it."""
+        text = self.url.read()
+        found = _SCHEME.match(text)
+        if problem := _problem_of(found[1].lower() if found else "", text):
+            raise ConfigError(f"state.url {problem}", where=self.where, hint=_SCHEME_HINT)
+        return text
 
     @property
     def is_sqlite(self) -> bool:

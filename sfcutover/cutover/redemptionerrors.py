@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.errors import Advice, Command, GateError, NetworkError, SfcutoverError
+from sfcutover.errors import Advice, AuthError, Command, GateError, NetworkError, SfcutoverError
+from sfcutover.traffic.proxyerrors import ProxyRefusedError
 from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutcome
 
 _INCONCLUSIVE = (
@@ -13,6 +14,13 @@ _INCONCLUSIVE = (
     RedemptionOutcome.NETWORK_FAILURE,
     RedemptionOutcome.RATE_LIMITED,
     RedemptionOutcome.BUSY,
+)
+
+
+_CANARY_REFUSED = (
+    RedemptionOutcome.TOKEN_DEAD,
+    RedemptionOutcome.CLIENT_REJECTED,
+    RedemptionOutcome.INACTIVE,
 )
 
 
@@ -26,6 +34,11 @@ class UserRuleError(GateError):
 
 class UndecidedError(GateError):
     """A redemption was refused for a reason that says nothing about the allowlist."""
+
+
+class CanaryError(AuthError):
+    """The canary itself is refused: its token, its client or its user. It says nothing about the
+    allowlist."""
 
 
 class StillInUseError(GateError):
@@ -83,10 +96,16 @@ def refused(redemption: Redemption) -> SfcutoverError:
     words = (redemption.outcome, redemption.error, redemption.description)
     what = f"a redemption did not succeed ({': '.join(word for word in words if word)})"
     impact = "nothing is proven or disproven by it; the list is unchanged"
-    if redemption.outcome in _INCONCLUSIVE:
-        return NetworkError(what, hint=redemption.outcome.advice, impact=impact)
-    kind = GateError if redemption.outcome is RedemptionOutcome.BLOCKED else UndecidedError
-    return kind(what, hint=redemption.outcome.advice, impact=impact)
+    kind: type[SfcutoverError] = UndecidedError
+    if redemption.is_proxy_password:
+        kind = ProxyRefusedError
+    elif redemption.outcome in _INCONCLUSIVE:
+        kind = NetworkError
+    elif redemption.outcome in _CANARY_REFUSED:
+        kind = CanaryError
+    elif redemption.outcome is RedemptionOutcome.BLOCKED:
+        kind = GateError
+    return kind(what, hint=redemption.advice, impact=impact)
 
 
 def _refused_by_user_rule(what: str, redemption: Redemption) -> UserRuleError:

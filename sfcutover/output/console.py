@@ -198,7 +198,8 @@ def show_error(error: SfcutoverError, arguments: list[str]) -> None:
     if asked_for("verbose", arguments):
         to_stderr("".join(traceback.format_exception(error)), color)
     head = click.style("error:", fg="red", bold=True)
-    before = f"{head} {error}\n  tokens: {error.impact}\n  next:   "
+    also = "".join(f"\n  also:   {each}" for each in error.also)
+    before = f"{head} {error}{also}\n  tokens: {error.impact}\n  next:   "
     to_stderr(Advice(before, error.advice, f"\n  exit:   {int(error.exit_code)}"), color)
 
 

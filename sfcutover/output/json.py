@@ -15,11 +15,13 @@ from sfcutover.util.secrets import redact
 
 
 class ErrorDocument(Document):
-    """What every command prints with --json when it fails."""
+    """What every command prints with --json when it fails. also: what else is wrong, each with its
+    place."""
 
     schema_: Literal["sfcutover/error/1"] = Field("sfcutover/error/1", alias="schema")
     error: str
     where: str | None
+    also: list[str]
     tokens: str
     next: DocumentText
     exit_code: int
@@ -29,6 +31,7 @@ class ErrorDocument(Document):
         return cls(
             error=error.message,
             where=error.where,
+            also=list(error.also),
             tokens=error.impact,
             next=error.advice,
             exit_code=int(error.exit_code),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sfcutover.allowlist.phases import DONE_OR_SWAPPED
 from sfcutover.errors import Advice, Command, Text
 from sfcutover.output.console import shown
 
@@ -47,6 +48,8 @@ def deployed_text(deployed: DeployTargetDocument) -> str:
     done = click.style("done:", fg="green", bold=True)
     ids = ", ".join(deployed.deployment_ids)
     match deployed.outcome:
+        case "no-change" if any(each.endswith(DONE_OR_SWAPPED) for each in deployed.phase.notes):
+            return f"{done} nothing was deployed to {target}: {DONE_OR_SWAPPED}"
         case "no-change":
             return f"{done} {phase} is live on {target} already; nothing was deployed"
         case "validated":

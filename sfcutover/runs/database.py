@@ -266,7 +266,7 @@ _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 
 def _url(state: State) -> sa.URL:
-    text = state.url.read()
+    text = state.database_url()
     try:
         url = sa.make_url(text)
         known = url.get_backend_name() in _KINDS

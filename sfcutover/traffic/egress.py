@@ -14,10 +14,10 @@ from sfcutover.config.cutover import Cutover
 from sfcutover.errors import ConfigError
 from sfcutover.traffic.proxy import ProxySession, ProxyUrl
 from sfcutover.traffic.proxyerrors import (
-    PROXY_AUTHENTICATION_REQUIRED,
     EchoAnswerError,
     egress_error,
     http_status_error,
+    is_refusal_of_proxy,
     proxy_refused,
 )
 from sfcutover.util.http import CONNECT_SECONDS, is_http_url
@@ -89,7 +89,7 @@ def ask_echo(session: ProxySession, url: str) -> Address:
         )
     except requests.RequestException as error:
         raise egress_error(error, session.proxy, url) from error
-    if response.status_code == PROXY_AUTHENTICATION_REQUIRED:
+    if is_refusal_of_proxy(response):
         raise proxy_refused(session.proxy)
     if not response.ok or response.is_redirect:
         raise http_status_error(response, session.proxy, host)

@@ -18,7 +18,9 @@ from sfcutover.traffic.proxy import ProxyUrl
 from sfcutover.util.http import causes
 
 _TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
-PROXY_AUTHENTICATION_REQUIRED = 407
+_AUTHENTICATION_REQUIRED = 407
+_UNAUTHORIZED = 401  # what tinyproxy answers to a wrong password, where others answer 407
+_REFUSED_PASSWORD = (_UNAUTHORIZED, _AUTHENTICATION_REQUIRED)
 _CHECK = "check the proxy's URL, its state at its provider, and the network from here to it"
 
 
@@ -62,7 +64,27 @@ def egress_error(error: requests.RequestException, proxy: ProxyUrl, url: str) ->
     return found or _tunnel(chain, proxy, host) or _connection(chain, proxy, host)
 
 
+def is_refusal_of_proxy(response: requests.Response) -> bool:
+    """True if the proxy itself wants another user or password.
+
+    A page that wants some answers 401 and says how (WWW-Authenticate, RFC 9110), or in JSON; what
+    comes over TLS is never the proxy's.
+    """
+    if response.status_code != _UNAUTHORIZED or not (response.url or "").startswith("http://"):
+        return response.status_code == _AUTHENTICATION_REQUIRED
+    headers = response.headers
+    how, kind = headers.get("WWW-Authenticate", ""), headers.get("Content-Type", "")
+    if "tinyproxy" in f"{headers.get('Server', '')} {how}".lower():
+        return True
+    return not how and "json" not in kind.lower()
+
+
 def proxy_refused(proxy: ProxyUrl) -> ProxyRefusedError:
+    if proxy.user is None:
+        return ProxyRefusedError(
+            f"the proxy {proxy} asks for a user and password, and its URL has none",
+            hint="write both into the proxy's URL, percent-encoded; the provider's page shows them",
+        )
     return ProxyRefusedError(
         f"the proxy {proxy} refused the user or password",
         hint="check both in the proxy's URL, percent-encoded; the provider's page shows them",
@@ -97,8 +119,8 @@ def proxy_answer(error: requests.RequestException) -> tuple[int | None, str]:
     """What the proxy answered instead of connecting: its HTTP status if any, and the words."""
     chain = causes(error)
     status = _tunnel_status(chain)
-    if status == PROXY_AUTHENTICATION_REQUIRED:
-        return status, "the proxy asks for a user and password (HTTP 407)"
+    if status in _REFUSED_PASSWORD:
+        return status, f"the proxy asks for a user and password (HTTP {status})"
     if status is not None:
         return status, f"the proxy refused to connect to the token endpoint (HTTP {status})"
     socks = next((str(each) for each in chain if _is_socks(each)), None)
@@ -116,7 +138,7 @@ def _in_tunnel(error: BaseException) -> bool:
 
 
 def _authentication(chain: list[BaseException], proxy: ProxyUrl) -> ProxyRefusedError | None:
-    refused = _tunnel_status(chain) == PROXY_AUTHENTICATION_REQUIRED
+    refused = _tunnel_status(chain) in _REFUSED_PASSWORD
     return proxy_refused(proxy) if refused or _named(chain, "SOCKS5AuthError") else None
 
 

@@ -19,11 +19,12 @@ import requests
 
 from sfcutover.config.traffic import Verify
 from sfcutover.errors import Answer, ConfigError
-from sfcutover.traffic.proxyerrors import failed_at_proxy, proxy_answer
+from sfcutover.traffic.proxyerrors import failed_at_proxy, is_refusal_of_proxy, proxy_answer
 from sfcutover.util.http import (
     CONNECT_SECONDS,
     READ_SECONDS,
     check_url,
+    is_about_tls,
     is_loopback_url,
     network_error,
 )
@@ -124,13 +125,14 @@ class Redemption:
     """One refresh-token grant at the token endpoint.
 
     time: when the answer came or was given up; UTC, this machine's clock.
-    http_status: None if no HTTP answer came; 407 also if a proxy refused to connect.
+    http_status: None if no HTTP answer came; 401 and 407 also if a proxy refused to connect.
     error, description: the endpoint's own words; short, one line, without secrets.
     new_token: set if the endpoint rotated the token; the old one is void then.
     organization_id, user_id: of the token's user (``00D…``, ``005…``), as LoginHistory names it;
     None where the answer has no identity URL.
     rule, body: of a block; the body as it came, short, one line, without secrets.
     answer_lost: the token may be used up, which can't be known; never redeem it again.
+    cure: what to do next, where more is known than the outcome.
     """
 
     outcome: RedemptionOutcome
@@ -144,14 +146,29 @@ class Redemption:
     answer_lost: bool = False
     rule: BlockRule | None = None
     body: str | None = None
+    cure: str | None = None
+
+    @property
+    def advice(self) -> str:
+        """What to do next, in one sentence."""
+        return self.cure or self.outcome.advice
+
+    @property
+    def is_proxy_password(self) -> bool:
+        """True if the proxy refused its user or password."""
+        refused = self.http_status in (_UNAUTHORIZED, _PROXY_AUTHENTICATION)
+        return self.outcome is RedemptionOutcome.PROXY_FAILURE and refused
 
 
 MAX_ANSWER_BYTES = 256 * 1024
 _OK = 200
 _CLIENT_ERRORS = range(400, 500)
-_PROXY_AUTHENTICATION, _TOO_MANY, _UNAVAILABLE = 407, 429, 503
+_UNAUTHORIZED, _PROXY_AUTHENTICATION, _TOO_MANY, _UNAVAILABLE = 401, 407, 429, 503
 # These statuses say that the request was not carried out.
-_NOT_DONE = {*range(300, 400), _PROXY_AUTHENTICATION, _TOO_MANY, _UNAVAILABLE}
+_NOT_DONE = {
+    *range(300, 400),
+    *(_UNAUTHORIZED, _PROXY_AUTHENTICATION, _TOO_MANY, _UNAVAILABLE),
+}
 _BY_ERROR = {
     "invalid_client": RedemptionOutcome.CLIENT_REJECTED,
     "invalid_client_id": RedemptionOutcome.CLIENT_REJECTED,
@@ -192,9 +209,6 @@ def is_token(value: object) -> bool:
 
 def read_answer(status: int, body: bytes, time: datetime) -> Redemption:
     """The meaning of a whole HTTP answer. Never raises."""
-    if status == _PROXY_AUTHENTICATION:
-        words = "the proxy asks for a user and password"
-        return Redemption(RedemptionOutcome.PROXY_FAILURE, time, status, description=words)
     answer = _object_in(body)
     if status == _OK:
         return _read_success(answer, time)
@@ -313,7 +327,11 @@ class TokenEndpoint:
             if error.response is None:
                 return self._failure(error, body.was_sent)
             response = error.response  # the session's way to refuse a redirect
-        return read_answer(response.status_code, response.content, datetime.now(UTC))
+        status, now = response.status_code, datetime.now(UTC)
+        if is_refusal_of_proxy(response):
+            words = "the proxy asks for a user and password"
+            return Redemption(RedemptionOutcome.PROXY_FAILURE, now, status, description=words)
+        return read_answer(status, response.content, now)
 
     def _form(self, token: Secret) -> bytes:
         form = {
@@ -328,7 +346,8 @@ class TokenEndpoint:
     def _failure(self, error: requests.RequestException, sent: bool) -> Redemption:
         """No answer, or half of one."""
         outcome, status = RedemptionOutcome.NETWORK_FAILURE, None
-        reason = network_error(error, self.url, "").message
+        found = network_error(error, self.url, "")
+        reason = found.message
         if not sent and failed_at_proxy(error):
             outcome = RedemptionOutcome.PROXY_FAILURE
             status, reason = proxy_answer(error)
@@ -338,6 +357,7 @@ class TokenEndpoint:
             status,
             description=one_line(reason),
             answer_lost=sent,
+            cure=found.hint if is_about_tls(error) else None,
         )
 
 

@@ -190,12 +190,9 @@ def causes(error: BaseException) -> list[BaseException]:
 
 
 def never_taken(error: requests.RequestException) -> bool:
-    """True if the request was not carried out for certain: no connection came about, its
-    certificate was refused, or the answer was a redirect."""
-    unsent = (urllib3.exceptions.NewConnectionError, ssl.SSLCertVerificationError)
-    return isinstance(
-        error, requests.exceptions.ConnectTimeout | requests.exceptions.TooManyRedirects
-    ) or any(isinstance(each, unsent) for each in causes(error))
+    """True if the request was not carried out for certain: it was answered with a redirect, or
+    not even sent, as the certificate was refused."""
+    return isinstance(error, requests.exceptions.TooManyRedirects) or is_about_tls(error)
 
 
 def network_error(error: requests.RequestException, url: str, impact: str) -> NetworkError:
@@ -224,6 +221,11 @@ def _explain(error: requests.RequestException) -> tuple[str, str]:
             return "the connection failed or broke", again
         case _:
             return f"the request failed ({type(error).__name__})", again
+
+
+def is_about_tls(error: requests.RequestException) -> bool:
+    """True if a certificate was refused, which only this machine or the host can cure."""
+    return any(isinstance(each, ssl.SSLCertVerificationError) for each in causes(error))
 
 
 def _explain_tls(error: requests.RequestException) -> tuple[str, str]:

@@ -10,8 +10,10 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 import requests
 
+from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk
 from tests.integration.cli.harness import Desk
+from tests.integration.cli.traffic import keep_token
 from tests.support import StartServer, answer
 
 TOO_LARGE = b"<html><body>413 Request Entity Too Large</body></html>"
@@ -209,7 +211,80 @@ def test_a_component_that_is_listed_and_not_retrieved_is_told(
     assert "did you mean" not in result.err
 
 
+# The proxy, and the canary
+
+
+def test_a_proxy_s_401_is_not_the_page_s(desk: Desk, start_server: StartServer) -> None:
+    proxy = start_server(lambda request: answer(request, b"", 401, Server="tinyproxy/1.11"))
+    place = proxy.partition("://")[2]
+    desk.monkeypatch.setenv("PROXY_URL", f"http://user:wrong-password@{place}")
+    desk.configure(egress={"new": {"proxy": {"env": "PROXY_URL"}}})
+    result = desk.run("probe")
+    result.refused(6, f"the proxy {proxy} refused the user or password")
+    assert "wrong-password" not in result.err
+
+
+def test_a_wrong_client_secret_is_no_gate(desk: Desk) -> None:
+    keep_token(desk)
+    assert desk.run("deploy", "add-new", "--yes").code == 0
+    desk.monkeypatch.setenv("SF_CLIENT_SECRET", "another-client-s-secret")
+    result = desk.run("verify")
+    result.refused(6, "client-rejected: invalid_client: invalid client credentials")
+    assert "client_secret" in result.hint
+    removal = desk.run("deploy", "remove-old", "--yes", "--traffic-moved")
+    removal.refused(6, "client-rejected")
+    assert len(desk.live()) == 5
+
+
+def test_a_dead_canary_is_no_gate(desk: Desk) -> None:
+    keep_token(desk)
+    assert desk.run("deploy", "add-new", "--yes").code == 0
+    (desk.folder / "canary.token").write_text("5Aep861-of-a-grant-that-was-revoked", "utf-8")
+    result = desk.run("verify")
+    result.refused(6, "token-dead: invalid_grant: expired access/refresh token")
+    assert "Authorize the app again" in result.hint
+
+
+@pytest.mark.parametrize("kind", ["inactive_user", "inactive_org", "invalid_app_access"])
+def test_a_canary_that_may_not_redeem_is_no_gate(desk: Desk, kind: str) -> None:
+    keep_token(desk)
+    assert desk.run("deploy", "add-new", "--yes").code == 0
+    fault = {"kind": kind, "operation": "redeem", "count": None}
+    desk.emulator.set_fault(Fault.model_validate(fault))
+    desk.run("verify").refused(6, "a redemption did not succeed")
+
+
+def test_a_blocked_canary_stays_a_gate(desk: Desk) -> None:
+    keep_token(desk)
+    assert desk.run("deploy", "add-new", "--yes").code == 0
+    desk.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=None))
+    assert desk.run("verify").code == 5
+
+
 # TLS on the way
+
+
+def test_a_proxy_that_opens_tls_is_told_with_what_to_set(open_desk: OpenDesk) -> None:
+    desk = open_desk(tls=True)
+    keep_token(desk)
+    assert desk.run("deploy", "add-new", "--yes").code == 0
+    fault = {"kind": "proxy_breaks_tls", "operation": "new_proxy", "skip": 37, "count": None}
+    desk.emulator.set_fault(Fault.model_validate(fault))
+    result = desk.run("verify")
+    result.refused(7, "certificate could not be verified (")
+    assert "REQUESTS_CA_BUNDLE" in result.hint
+
+
+def test_an_environment_s_proxy_that_opens_tls_is_told_with_what_to_set(
+    open_desk: OpenDesk,
+) -> None:
+    desk = open_desk(tls=True)
+    desk.monkeypatch.setenv("HTTPS_PROXY", desk.emulator.environment["SFCUTOVER_NEW_PROXY_URL"])
+    fault = {"kind": "proxy_breaks_tls", "operation": "new_proxy", "count": None}
+    desk.emulator.set_fault(Fault.model_validate(fault))
+    result = desk.run("diff", "add-new")
+    result.refused(7, "certificate could not be verified (")
+    assert "REQUESTS_CA_BUNDLE" in result.hint
 
 
 def test_an_authority_that_is_not_known_is_named(open_desk: OpenDesk) -> None:
@@ -218,3 +293,55 @@ def test_an_authority_that_is_not_known_is_named(open_desk: OpenDesk) -> None:
     result = desk.run("diff", "add-new")
     result.refused(7, "its TLS certificate could not be verified (")
     assert "REQUESTS_CA_BUNDLE" in result.hint
+
+
+# cutover.yaml
+
+
+def test_another_spelling_of_postgresql_is_told(desk: Desk) -> None:
+    """As providers spell it in DATABASE_URL."""
+    desk.monkeypatch.setenv("DATABASE_URL", "postgres://user:hunter2@db.example/acme")
+    desk.configure(state={"url": {"env": "DATABASE_URL"}})
+    for words in (("run", "--yes"), ("runs",), ("deploy", "add-new", "--yes")):
+        result = desk.run(*words)
+        result.refused(2, "state.url begins with postgres://, here it is written postgresql+psy")
+        assert "hunter2" not in result.err
+    assert "warning  state: " in desk.run("doctor").out
+
+
+def test_all_that_is_wrong_in_the_file_is_listed(desk: Desk) -> None:
+    desk.configure(old=["300.1.1.1"], new=["x", "198.51.100.0/33"], wavs=[1], max_rollbacks="many")
+    result = desk.run("diff", "add-new")
+    result.refused(2, "old[0]: '300.1.1.1' is not an IP address")
+    listed = [line.strip() for line in result.err.splitlines() if line.startswith("  also:")]
+    assert len(listed) == 4
+    for words in ("new[0]: 'x' is", "new[1]: '198.51.100.0/33'", "wavs: unknown key; did you mean"):
+        assert any(words in line for line in listed)
+    assert all("cutover.yaml:" in line for line in listed)
+    document = desk.run("diff", "add-new", "--json").json("error")
+    assert len(document["also"]) == 4
+
+
+# Old and new
+
+
+def test_swapped_old_and_new_are_not_called_done(desk: Desk) -> None:
+    desk.configure(old=["127.0.0.21", "127.0.0.22"], new=["127.0.0.11", "127.0.0.12"])
+    keep_token(desk)
+    swapped = "every new address is on the list and no old one: the cutover is done here, or old: "
+    for phase in ("add-new", "remove-old"):
+        assert swapped in desk.run("diff", phase).out
+        result = desk.run("deploy", phase, "--yes")
+        assert result.code == 0, result.err
+        assert f"done: nothing was deployed to packaging: {swapped}" in result.out
+        assert "is live" not in result.out
+    assert swapped in desk.run("doctor").out
+    assert swapped in desk.run("plan").out
+    assert desk.asked("deploy") == 0
+
+
+def test_a_cutover_under_way_is_not_called_swapped(desk: Desk) -> None:
+    assert desk.run("deploy", "add-new", "--yes").code == 0
+    again = desk.run("deploy", "add-new", "--yes")
+    assert "done: add-new is live on packaging already; nothing was deployed" in again.out
+    assert "swapped" not in again.out

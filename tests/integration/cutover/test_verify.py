@@ -11,7 +11,7 @@ import pytest
 
 from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.cutover.probe import probe
-from sfcutover.cutover.redemptionerrors import UndecidedError
+from sfcutover.cutover.redemptionerrors import CanaryError, UndecidedError
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario
@@ -220,9 +220,11 @@ def test_a_single_proxy_that_leaves_elsewhere_is_refused(start: Start) -> None:
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        ("token_expired", UndecidedError),
-        ("invalid_client", UndecidedError),
-        ("inactive_user", UndecidedError),
+        ("token_expired", CanaryError),
+        ("invalid_client", CanaryError),
+        ("inactive_user", CanaryError),
+        ("https_required", CanaryError),
+        ("authentication_failure", UndecidedError),
         ("rate_limit", NetworkError),
         ("drop_after", NetworkError),
     ],

@@ -522,6 +522,7 @@ def test_an_error_is_what_its_schema_says(where: str | None) -> None:
         "schema": "sfcutover/error/1",
         "error": "it changed",
         "where": where,
+        "also": [],
         "tokens": DriftError.default_impact,
         "next": "look",
         "exit_code": 4,

@@ -94,6 +94,7 @@ def refuse(load: Load, tmp_path: Path) -> Refuse:
         with pytest.raises(SfcutoverError) as caught:
             load(text)
         caught.value.where = (caught.value.where or "").removeprefix(f"{tmp_path}/")
+        caught.value.also = tuple(each.removeprefix(f"{tmp_path}/") for each in caught.value.also)
         return caught.value
 
     return refuse_
@@ -395,18 +396,30 @@ def test_an_unknown_key_is_named_before_the_missing_one_it_was_meant_to_be(
     refuse: Refuse,
 ) -> None:
     error = refuse(BASE.replace("new:", "nwe:"))
-    assert error.message == "nwe: unknown key (and 1 more)"
+    assert error.message == "nwe: unknown key"
     assert (error.where, error.hint) == ("cutover.yaml:6", "did you mean new?")
+    assert error.also == ("cutover.yaml:1: new is missing",)
 
 
 def test_a_key_like_no_other_has_the_general_hint(refuse: Refuse) -> None:
     assert "did you mean" not in refuse(f"{BASE}zzzqqq: 1\n").hint
 
 
-def test_the_first_of_several_mistakes_is_shown_and_the_others_counted(refuse: Refuse) -> None:
-    error = refuse(BASE.replace("203.0.113.10", "300.1.1.1").replace("198.51.100.20", "x") + "z: 1")
-    assert error.message == "old[0]: '300.1.1.1' is not an IP address (and 2 more)"
+def test_several_mistakes_are_all_listed_by_their_lines(refuse: Refuse) -> None:
+    broken = BASE.replace("203.0.113.10", "300.1.1.1").replace("198.51.100.20", "x")
+    error = refuse(f"{broken}carrriers: [connected-app]\n")
+    assert error.message == "old[0]: '300.1.1.1' is not an IP address"
     assert error.where == f"cutover.yaml:{OLD_LINE}"
+    assert error.also == (
+        f"cutover.yaml:{OLD_LINE + 2}: new[0]: 'x' is not an IP address",
+        f"cutover.yaml:{broken.count(chr(10)) + 1}: carrriers: unknown key; did you mean carriers?",
+    )
+
+
+def test_more_mistakes_than_a_person_reads_are_counted(refuse: Refuse) -> None:
+    error = refuse(BASE + "".join(f"unknown{number}: 1\n" for number in range(100)))
+    assert error.also[-1] == "69 more, shown once these are corrected"
+    assert len(error.also) == 31
 
 
 @pytest.mark.parametrize("key", ["version", "name", "app", "old", "new", "targets"])

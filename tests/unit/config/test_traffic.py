@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sfcutover.config.traffic import Check, Condition, Watch
+from sfcutover.config.traffic import Check, Condition, State, Watch
+from sfcutover.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,34 @@ def test_a_condition_that_is_none_is_refused_with_the_file() -> None:
 def test_a_watch_without_time_or_limits_is_none(data: object) -> None:
     with pytest.raises(ValidationError):
         Watch.model_validate(data)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgres://u:hunter2@host/db", "begins with postgres://, here it is written postgresql+"),
+        ("POSTGRES://host/db", "begins with postgres://"),
+        ("mysql+pymysql://host/db", "begins with mysql+pymysql:, and runs are kept in SQLite or"),
+        ("redis://u:hunter2@host", "begins with redis:"),
+        ("host/database", "is no URL"),
+        ("sqlite://state.db", "needs three slashes before a relative path"),
+        ("sqlite:state.db", "needs three slashes"),
+    ],
+)
+def test_a_database_of_another_kind_is_named(
+    url: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATE_URL", url)
+    state = State.model_validate({"url": {"env": "STATE_URL"}})
+    with pytest.raises(ConfigError) as caught:
+        state.database_url()
+    assert caught.value.message.startswith(f"state.url {words}")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite:///state.db", "sqlite:////tmp/state.db", "postgresql://h/d", "postgresql+psycopg://h"],
+)
+def test_a_database_of_a_known_kind_is_read(url: str) -> None:
+    assert State.model_validate({"url": url}).database_url() == url
