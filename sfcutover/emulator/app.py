@@ -46,6 +46,7 @@ ROUTES = Map(
         _reads(f"{_REST}/query", "query"),
         _reads(f"{_REST}/tooling/query", "tooling_query"),
         _reads(f"{_REST}/sobjects/User/<record_id>", "user"),
+        _reads(f"{_REST}/sobjects/Organization/<record_id>", "organization"),
         Rule(_DEPLOYS, endpoint=DEPLOY, methods=["POST"]),
         _reads(f"{_DEPLOYS}/<deployment_id>", "checkDeployStatus"),
         Rule(f"{_DEPLOYS}/<deployment_id>", endpoint="cancelDeploy", methods=["PATCH"]),
@@ -238,8 +239,8 @@ class _Exchange:
             return rest.resources(version)
         if operation == "limits":
             return rest.limits(len(self._surface.log.events()))
-        if operation == "user":
-            return rest.user(version, str(values["record_id"]))
+        if operation in ("organization", "user"):
+            return rest.record(version, operation.title(), str(values["record_id"]))
         if operation in ("query", "tooling_query"):
             return self._query(rest, version, tooling=operation == "tooling_query")
         return self._deployments(operation, values, requests)

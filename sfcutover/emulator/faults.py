@@ -136,7 +136,8 @@ TOKEN_OPERATIONS: frozenset[str] = frozenset({"token", "redeem"})
 ANSWERING: frozenset[str] = (
     METADATA_OPERATIONS
     | TOKEN_OPERATIONS
-    | {"limits", "query", "resources", "tooling_query", "user", "userinfo", "versions"}
+    | {"limits", "organization", "query", "resources", "tooling_query", "user", "userinfo"}
+    | {"versions"}
 )
 OPERATIONS: frozenset[str] = ANSWERING | {"echo"}
 PROXIES: frozenset[str] = frozenset({"old_proxy", "new_proxy"})

@@ -193,12 +193,16 @@ class RestApi:
             },
         }
 
-    def user(self, version: str, record_id: str) -> dict[str, object]:
-        """``/services/data/vXX.0/sobjects/User/<id>``."""
-        for one in self._org.users:
-            if is_same(record_id, one.id):
-                url = f"/services/data/v{version}/sobjects/User/{one.id}"
-                return {"attributes": {"type": "User", "url": url}, **user(self._org, one)}
+    def record(self, version: str, source: str, record_id: str) -> dict[str, object]:
+        """``/services/data/vXX.0/sobjects/<User or Organization>/<id>``."""
+        if source == "User":
+            records = [user(self._org, one) for one in self._org.users]
+        else:
+            records = [organization(self._org)]
+        for one in records:
+            if is_same(record_id, str(one["Id"])):
+                url = f"/services/data/v{version}/sobjects/{source}/{one['Id']}"
+                return {"attributes": {"type": source, "url": url}, **one}
         raise RefusedError("NOT_FOUND", NO_SUCH_RESOURCE)
 
     def columns(self, text: str, *, tooling: bool) -> dict[str, object]:

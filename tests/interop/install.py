@@ -1,7 +1,8 @@
-"""Install the official Salesforce CLI, pinned, into a cache folder: ``python install.py``.
+"""Install clients that others wrote, pinned, into a cache folder: ``python install.py [NAME…]``.
 
-Needs npm. Node itself comes as a package, because the CLI wants a newer one than most
-machines have. Does nothing if the same versions are there. The folder is
+The official Salesforce CLI and jsforce need npm. Node itself comes as a package, because the CLI
+wants a newer one than most machines have. CumulusCI gets an environment of its own, for it pins
+other versions of this project's libraries. What is there already stays. The folder is
 ``~/.cache/sfcutover/interop``, or what SFCUTOVER_INTEROP_CACHE names.
 """
 
@@ -14,12 +15,47 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 CLI_VERSION = "2.146.3"  # its npm-shrinkwrap.json pins everything below it
 NODE_VERSION = "22.23.3"
+JSFORCE_VERSION = "3.10.26"
+JSFORCE_DATE = "2026-11-20"  # what it needs is as old as that
+CUMULUSCI_VERSION = "4.10.1"
+_CUMULUSCI_PINS = Path(__file__).with_name("cumulusci.txt")
 _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 _TIMEOUT = 900.0  # seconds
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client: the folder of its pinned version, and what fills an empty one."""
+
+    name: str
+    version: str
+    fill: Callable[[Path], None]
+
+    @property
+    def folder(self) -> Path:
+        """It exists only when it is complete."""
+        return cache_folder() / f"{self.name}-{self.version}"
+
+    def install(self) -> None:
+        """Install unless it is there; a broken attempt leaves nothing behind."""
+        if self.folder.exists():
+            return
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache_folder()) as attempt:
+            folder = Path(attempt) / "install"
+            folder.mkdir()
+            self.fill(folder)
+            try:
+                folder.rename(self.folder)
+            except OSError:
+                if not self.folder.exists():  # if it does, another one was faster
+                    raise
 
 
 def cache_folder() -> Path:
@@ -34,47 +70,56 @@ def node_package() -> str:
     return f"node-{platform.system().lower()}-{_MACHINES.get(machine, machine)}"
 
 
-def installation() -> Path:
-    """The folder of the pinned versions; it exists only when it is complete."""
-    return cache_folder() / f"sf-{CLI_VERSION}-{node_package()}-{NODE_VERSION}"
-
-
 def search_path() -> str:
     """What PATH must begin with so that ``sf`` and its ``node`` are found."""
-    modules = installation() / "node_modules"
+    modules = CLI.folder / "node_modules"
     return os.pathsep.join(str(modules / part) for part in (f"{node_package()}/bin", ".bin"))
 
 
-def install() -> None:
-    """Install unless it is there; a broken attempt leaves nothing behind."""
-    target = installation()
-    if target.exists():
-        return
+def cumulusci_python() -> Path:
+    """The interpreter of CumulusCI's environment: ``-m cumulusci`` is its command."""
+    return CUMULUSCI.folder / "bin" / "python"
+
+
+def _fill_cli(folder: Path) -> None:
+    _npm(folder, {"@salesforce/cli": CLI_VERSION, node_package(): NODE_VERSION})
+
+
+def _fill_jsforce(folder: Path) -> None:
+    _npm(folder, {"jsforce": JSFORCE_VERSION}, f"--before={JSFORCE_DATE}")
+
+
+def _npm(folder: Path, wanted: dict[str, str], *more: str) -> None:
     if shutil.which("npm") is None:
-        sys.exit("npm is needed to install the Salesforce CLI: install Node.js and try again")
-    cache_folder().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache_folder()) as attempt:
-        folder = Path(attempt) / "install"
-        folder.mkdir()
-        _run_npm(folder)
-        try:
-            folder.rename(target)
-        except OSError:
-            if not target.exists():  # if it does, another one was faster
-                raise
-
-
-def _run_npm(folder: Path) -> None:
-    wanted = {"@salesforce/cli": CLI_VERSION, node_package(): NODE_VERSION}
+        sys.exit(f"npm is needed to install {', '.join(wanted)}: install Node.js and try again")
     (folder / "package.json").write_text(json.dumps({"private": True, "dependencies": wanted}))
     command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+    _run([*command, *more], folder)
+
+
+def _fill_cumulusci(folder: Path) -> None:
+    _run([sys.executable, "-m", "venv", str(folder)], folder)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    _run([*pip, "--disable-pip-version-check", "--requirement", str(_CUMULUSCI_PINS)], folder)
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
     done = subprocess.run(
         command, cwd=folder, timeout=_TIMEOUT, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        sys.exit(f"npm could not install the Salesforce CLI:\n{done.stderr.strip()}")
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr.strip()}")
+
+
+CLI = Client("sf", f"{CLI_VERSION}-{node_package()}-{NODE_VERSION}", _fill_cli)
+JSFORCE = Client("jsforce", f"{JSFORCE_VERSION}-{JSFORCE_DATE}", _fill_jsforce)
+_PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
+CUMULUSCI = Client("cumulusci", f"{CUMULUSCI_VERSION}-{_PYTHON}", _fill_cumulusci)
+CLIENTS = (CLI, JSFORCE, CUMULUSCI)
 
 
 if __name__ == "__main__":
-    install()
-    print(installation())
+    for client in CLIENTS:
+        if client.name in (sys.argv[1:] or [client.name]):
+            client.install()
+            print(client.folder)

@@ -11,7 +11,6 @@ from sfcutover.allowlist.carriers import CARRIERS
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario
-from tests.interop.conftest import ALIAS, Cli, log_in
 from tests.interop.packages import (
     FULL_NAMES,
     PHASES,
@@ -20,6 +19,7 @@ from tests.interop.packages import (
     packages,
     unknown_app_package,
 )
+from tests.interop.salesforce_cli import ALIAS, Cli, log_in
 
 pytestmark = pytest.mark.interop
 

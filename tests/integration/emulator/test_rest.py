@@ -56,6 +56,14 @@ def test_the_user_is_read_by_id(org: Org) -> None:
     assert client.get(f"{DATA}/sobjects/User/005000000000000AAA").status_code == 404
 
 
+def test_the_organization_is_read_by_id(org: Org) -> None:
+    emulator, client = org
+    path = f"{DATA}/sobjects/Organization/"
+    record = client.get(path + emulator.organization_id).json()
+    assert (record["Name"], record["attributes"]["type"]) == ("Acme Packaging", "Organization")
+    assert client.get(f"{path}00D000000000000AAA").status_code == 404
+
+
 def test_the_organization_is_queried(start_org: StartOrg) -> None:
     _, client = start_org(is_sandbox=True, namespace="acme")
     fields = "Name, isSandbox, TrialExpirationDate, NamespacePrefix"
