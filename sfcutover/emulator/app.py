@@ -254,7 +254,9 @@ class _Exchange:
     def _deployments(
         self, operation: str, values: Mapping[str, object], requests: DeployRequests
     ) -> object:
-        resource = DeployResource(self._org, version_of(str(values["version"])) or 0, requests)
+        version = str(values["version"])
+        url = f"{self._surface.url}/services/data/v{version}/metadata/deployRequest"
+        resource = DeployResource(self._org, url, version_of(version) or 0, requests)
         if operation == DEPLOY:
             return resource.deploy(self._request)
         if operation == QUICK_DEPLOY:

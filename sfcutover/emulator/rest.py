@@ -164,7 +164,7 @@ class RestApi:
     def resources(self, version: str) -> dict[str, object]:
         """``/services/data/vXX.0/``."""
         base = f"/services/data/v{version}"
-        names = ("limits", "query", "sobjects", "tooling")
+        names = ("limits", "metadata", "query", "sobjects", "tooling")
         return {"identity": self.identity_url, **{name: f"{base}/{name}" for name in names}}
 
     @property

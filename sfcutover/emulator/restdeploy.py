@@ -27,14 +27,15 @@ def operation_of(request: Request) -> str:
 
 
 class DeployResource:
-    """The resource, for one request to it at an API version. The caller holds the org's lock.
+    """The resource at its url, for one request at an API version. The caller holds the org's lock.
 
     Every method raises RefusedError.
     """
 
-    def __init__(self, org: Org, version: float, requests: DeployRequests) -> None:
+    def __init__(self, org: Org, url: str, version: float, requests: DeployRequests) -> None:
         check_permission(org)
         self._org = org
+        self._url = url
         self._version = version
         self._requests = requests
 
@@ -70,7 +71,8 @@ class DeployResource:
     def _described(self, deployment: Deployment, details: bool = False) -> dict[str, object]:
         self._org.queue.advance()
         result = deploy_result(self._org, deployment, self._version, include_details=details)
-        return {"id": deployment.id, "deployResult": _json(result)}
+        url = f"{self._url}/{deployment.id}"
+        return {"id": deployment.id, "url": url, "deployResult": _json(result)}
 
 
 def _options(sent: Object) -> Options:

@@ -44,6 +44,7 @@ def test_a_form_is_deployed(org: Org, part: str) -> None:
     started = deploy(client, security_package(security_xml("127.0.0.21")), part)
     assert started["deployOptions"] == OPTIONS
     assert started["deployResult"]["id"] == started["id"]
+    assert client.get(started["url"].removeprefix(emulator.url)).json()["id"] == started["id"]
     result = send(client, "GET", f"/{started['id']}").json()["deployResult"]
     assert (result["status"], result["success"], result["done"]) == ("Succeeded", True, True)
     assert b"127.0.0.21" in emulator.component_xml(SECURITY, SECURITY_NAME)
