@@ -14,7 +14,9 @@ from sfcutover.config.cutover import load_config
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.salesforce.connection import Connection, connect
+from sfcutover.util import childenvironment
 from sfcutover.util import secrets as credentials
+from sfcutover.util.knownsecrets import SECRET_PLACES, SecretPlaces
 from tests.support import (
     LOOPBACK,
     FakeTime,
@@ -49,6 +51,9 @@ def _state_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _secrets_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """The secrets of one test are unknown to the next; those known at import stay."""
     monkeypatch.setattr(credentials, "_known", set(credentials._known))
+    monkeypatch.setattr(childenvironment, "_withheld", set(childenvironment._withheld))
+    for name, value in vars(SecretPlaces()).items():
+        monkeypatch.setattr(SECRET_PLACES, name, value)
 
 
 @pytest.fixture

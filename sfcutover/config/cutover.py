@@ -33,8 +33,10 @@ from sfcutover.config.values import (
     PlacedError,
     RangeEntry,
     TooManyAddressesError,
+    VariableName,
     Word,
     check_text,
+    protect_secrets,
 )
 from sfcutover.config.yamlfile import Location, YamlFile, parse_yaml, read_text
 from sfcutover.errors import DEFAULT_CONFIG, Advice, Command, ConfigError
@@ -116,7 +118,8 @@ class Cutover(Model):
     waves: how many targets remove-old takes at once in a run: first, second, ...; the last
     number goes for all that follow. max_rollbacks: automatic rollbacks in a row after which
     a run is not started again without a word. notify: a command (argv, no shell) that a run
-    calls when it needs a person or has ended.
+    calls when it needs a person or has ended. pass_env: variables that commands get although they
+    hold secrets.
     """
 
     version: Annotated[Literal[1], BeforeValidator(_check_version)]
@@ -139,6 +142,7 @@ class Cutover(Model):
     waves: Waves = (1, 5)
     max_rollbacks: int = Field(3, ge=1)
     notify: tuple[Word, ...] | None = Field(None, min_length=1)
+    pass_env: tuple[VariableName, ...] = ()
     state: State = Field(default_factory=State)
     _file: str = DEFAULT_CONFIG
 
@@ -285,8 +289,13 @@ class Cutover(Model):
 
 
 def load_config(path: Path) -> Cutover:
-    """Read cutover.yaml. Raises ConfigError or LimitError with file and line."""
-    return parse_config(read_text(path), str(path))
+    """Read cutover.yaml; the secrets that it names are protected from then on.
+
+    Raises ConfigError or LimitError with file and line.
+    """
+    cutover = parse_config(read_text(path), str(path))
+    protect_secrets(cutover, cutover.pass_env)
+    return cutover
 
 
 def parse_config(text: str, name: str) -> Cutover:

@@ -17,14 +17,12 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.values import (
-    FilePath,
     Model,
     PlacedError,
     Seconds,
     SecretPlace,
     SecretReference,
     Text,
-    VariableName,
     Word,
 )
 from sfcutover.config.yamlfile import Location, YamlFile
@@ -119,8 +117,6 @@ class TokenStore(SecretPlace):
     """
 
     refusal = "this file never holds a token; write {file: PATH}, or {get: [argv], put: [argv]}"
-    env: VariableName | None = None
-    file: FilePath | None = None
     get: tuple[Word, ...] = ()
     put: tuple[Word, ...] = ()
     rotation: bool | None = None
@@ -130,6 +126,10 @@ class TokenStore(SecretPlace):
         if sum(map(bool, (self.env, self.file, self.get))) != 1 or bool(self.put) > bool(self.get):
             raise ValueError("give exactly one of env, file, or get with put")
         return self
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        return self.get
 
 
 class Verify(Model):

@@ -27,6 +27,8 @@ from pydantic_core import CoreSchema
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.yamlfile import Location, YamlFile
+from sfcutover.util.childenvironment import withhold
+from sfcutover.util.knownsecrets import SECRET_PLACES
 from sfcutover.util.secrets import (
     Secret,
     environment_value,
@@ -126,6 +128,13 @@ class SecretPlace(Model):
     """Says where a secret is kept: always a mapping, as the secret itself never is in the file."""
 
     refusal: ClassVar[str]
+    env: VariableName | None = None
+    file: FilePath | None = None
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The command whose stdout is the secret, if that is its place."""
+        return ()
 
     @model_validator(mode="before")
     @classmethod
@@ -143,8 +152,6 @@ class SecretReference(SecretPlace):
     """
 
     refusal = "this file never holds a secret; write {env: NAME}, {file: PATH} or {command: [argv]}"
-    env: VariableName | None = None
-    file: FilePath | None = None
     command: tuple[Word, ...] | None = None
 
     @model_validator(mode="after")
@@ -155,13 +162,17 @@ class SecretReference(SecretPlace):
             raise ValueError("command is empty")
         return self
 
+    @property
+    def argv(self) -> tuple[str, ...]:
+        return self.command or ()
+
     def read(self) -> Secret:
         """The secret. Raises ConfigError naming the place in the file."""
         if self.env is not None:
             return secret_from_environment(self.env, self.where)
         if self.file is not None:
             return secret_from_file(self.file, self.where)
-        return secret_from_command(list(self.command or ()), self.where)
+        return secret_from_command(list(self.argv), self.where)
 
 
 class TextOrMapping(Model):
@@ -293,6 +304,21 @@ def secret_variables(value: object) -> frozenset[str]:
         if isinstance(name, str) and not is_plain:
             found.add(name)
     return frozenset(found)
+
+
+def protect_secrets(value: object, pass_env: tuple[str, ...]) -> None:
+    """Keep the secrets below a model from child processes, and know them before one starts.
+
+    pass_env: variables that children get all the same.
+    """
+    variables = secret_variables(value)
+    places = [model for _, model in _models_in(value, "") if isinstance(model, SecretPlace)]
+    withhold(variables, passed=frozenset(pass_env))
+    SECRET_PLACES.add(
+        variables,
+        (place.file for place in places if place.file is not None),
+        (place.argv for place in places if place.argv),
+    )
 
 
 def _models_in(value: object, path: str) -> Iterator[tuple[str, Model]]:

@@ -12,7 +12,6 @@ from typing import Literal
 from pydantic import Field
 
 from sfcutover.config.traffic import Switch
-from sfcutover.config.values import secret_variables
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import StepEvidence
@@ -28,10 +27,10 @@ from sfcutover.traffic.switch import (
     read_record,
     run_in_helper,
 )
+from sfcutover.util.childenvironment import child_environment
 from sfcutover.util.clock import Clock
 from sfcutover.util.document import Document
 from sfcutover.util.files import fingerprint, state_folder
-from sfcutover.util.processes import child_environment
 
 _GRACE_SECONDS = 30.0
 STARTING_SECONDS = 5.0  # how long a helper may take to start, though its parent died
@@ -72,7 +71,7 @@ def switch(context: StepContext, direction: Direction) -> SwitchEvidence:
     if read_record(record) is None and not _is_starting(context, direction, record):
         context.tell("switching", direction=direction, place=context.control.place)
         facts = facts_of(context.cutover, direction)
-        environment = child_environment(secret_variables(context.cutover), facts)
+        environment = child_environment(facts)
         with SHUTDOWN_GUARD:  # a process that ends starts no command
             context.control.require_lock()
         try:

@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from sfcutover.config.cutover import Target
 from sfcutover.config.traffic import Watch
-from sfcutover.config.values import secret_variables
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.orgtime import seconds_under_way
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
@@ -59,12 +58,11 @@ def watch(context: StepContext, targets: Sequence[Target]) -> WatchEvidence:
     config = context.cutover.watch or Watch()
     plan = WatchPlan.of(config)
     plan = replace(plan, duration=_time_left(context, plan, targets[0]))
-    secrets = secret_variables(context.cutover)
     recorder = _Recorder(context)
     result = watch_rounds(
         plan,
         {name: recorder.guarded(canary) for name, canary in canaries_of(context, targets).items()},
-        [checker_for(each, secrets) for each in config.checks],
+        [checker_for(each) for each in config.checks],
         recorder,
         Clock(),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -27,6 +26,7 @@ from sfcutover.errors import (
 )
 from sfcutover.salesforce.answers import login_answer, login_hint
 from sfcutover.salesforce.clioutput import result_of
+from sfcutover.util.childenvironment import child_environment
 from sfcutover.util.files import write_durably
 from sfcutover.util.http import check_url, network_error, new_session
 from sfcutover.util.secrets import Secret, one_line
@@ -118,7 +118,9 @@ class _SalesforceCli:
                 capture_output=True,
                 timeout=CLI_TIMEOUT_SECONDS,
                 check=False,
-                env={**os.environ, "SF_DISABLE_TELEMETRY": "true", "SF_AUTOUPDATE_DISABLE": "true"},
+                env=child_environment(
+                    {"SF_DISABLE_TELEMETRY": "true", "SF_AUTOUPDATE_DISABLE": "true"}
+                ),
             )
         except OSError as error:
             raise AuthError(

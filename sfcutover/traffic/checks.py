@@ -19,8 +19,9 @@ import requests
 from sfcutover.config.traffic import Check, Condition, PrometheusCheck
 from sfcutover.config.values import SecretReference
 from sfcutover.errors import ConfigError, SfcutoverError
+from sfcutover.util.childenvironment import child_environment
 from sfcutover.util.http import is_http_url, is_loopback_url, network_error, new_session
-from sfcutover.util.processes import child_environment, run_in_group
+from sfcutover.util.processes import run_in_group
 from sfcutover.util.secrets import one_line
 
 _OK = 200
@@ -52,16 +53,15 @@ _VERDICTS = {0: Verdict.PASSED, 1: Verdict.FAILED, 2: Verdict.INCONCLUSIVE}
 Checker = Callable[[], CheckResult]  # makes the check once; never raises
 
 
-def checker_for(config: Check, secrets_env: frozenset[str] = frozenset()) -> Checker:
+def checker_for(config: Check) -> Checker:
     """What makes the check, each time it is called.
 
-    secrets_env: variables that a check's command does not get.
     Raises ConfigError for what can't work at all: an unset variable, a URL that is
     none, a program that is not there.
     """
     if config.prometheus is not None:
         return _prometheus_checker(config.prometheus, config.title, config.timeout)
-    return _command_checker(config, secrets_env)
+    return _command_checker(config)
 
 
 class QueryError(Exception):
@@ -151,11 +151,11 @@ def _text(value: object) -> str:
     return one_line(str(value)) if value is not None else ""
 
 
-def _command_checker(config: Check, secrets_env: frozenset[str]) -> Checker:
+def _command_checker(config: Check) -> Checker:
     """Exit status 0 passed, 1 failed, 2 inconclusive, anything else an error.
 
-    The command gets no variable of secrets_env; config.timeout (seconds) ends it and all
-    it has started. Raises ConfigError if there is no such program.
+    config.timeout (seconds) ends it and all it has started. Raises ConfigError if there is no
+    such program.
     """
     argv = config.command or ()
     if not argv or shutil.which(argv[0]) is None:
@@ -173,7 +173,7 @@ def _command_checker(config: Check, secrets_env: frozenset[str]) -> Checker:
             last = one_line(line) or last
 
         try:
-            environment = child_environment(secrets_env)
+            environment = child_environment()
             ended = run_in_group(argv, environment, timeout=config.timeout, output=take)
         except OSError as error:
             detail = f"it can't be run: {error.strerror}"

@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Self, TypeVar
 
 from sfcutover.errors import OperationFailedError, SfcutoverError
+from sfcutover.util.childenvironment import child_environment
 from sfcutover.util.processes import python_call
 from sfcutover.util.secrets import Secret
 
@@ -102,6 +103,7 @@ class _Helper:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                env=child_environment(),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )

@@ -25,6 +25,7 @@ from sfcutover.config.traffic import Switch
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.util.boundedfile import TooLargeError, read_file
 from sfcutover.util.files import process_lock, write_durably
+from sfcutover.util.knownsecrets import SECRET_PLACES
 from sfcutover.util.processes import python_call, run_in_group
 from sfcutover.util.secrets import redact
 
@@ -135,8 +136,10 @@ def run_in_helper(
     """Run the command in a helper process that outlives this one; returns when it has ended.
 
     Ctrl-C is passed on to the command, and raised here. timeout: seconds for the command.
-    output: gets each line it prints, secrets masked.
+    output: gets each line it prints, secrets masked: all that cutover.yaml names are known before
+    it starts.
     """
+    SECRET_PLACES.learn()
     with subprocess.Popen(  # noqa: S603 - this Python, no shell
         python_call(f"{__name__}:serve", str(record), str(timeout), *argv),
         stdin=subprocess.DEVNULL,

@@ -24,6 +24,7 @@ from sfcutover.config import traffic
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.traffic.tokenanswer import is_token
 from sfcutover.util.boundedfile import TooLargeError, read_file
+from sfcutover.util.childenvironment import child_environment
 from sfcutover.util.files import (
     fingerprint,
     prove_writable,
@@ -221,6 +222,7 @@ class CommandStore(TokenStore):
                 input=token.reveal().encode() + b"\n",
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                env=child_environment(),
                 timeout=COMMAND_TIMEOUT_SECONDS,
                 check=False,
             )

@@ -18,9 +18,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
 
-from sfcutover.util.secrets import redact, remember
+from sfcutover.util import childenvironment
+from sfcutover.util.knownsecrets import SECRET_PLACES
+from sfcutover.util.secrets import redact
 
 MAX_LINE_BYTES = 64 * 1024
 GRACE_SECONDS = 5.0  # between asking a group to end and ending it
@@ -56,18 +57,9 @@ class Ended:
         return f"exit status {self.status}"
 
 
-def child_environment(
-    without: frozenset[str], facts: Mapping[str, str] | None = None
-) -> dict[str, str]:
-    """This process's variables but those that hold secrets, and the facts.
-
-    The secrets' values are taken out of all later output: the command may know them
-    from elsewhere and print them.
-    """
-    for name in without & os.environ.keys():
-        remember(_parts_of(os.environ[name]))
-    rest = {name: value for name, value in os.environ.items() if name not in without}
-    return rest | dict(facts or {})
+def child_environment(_: frozenset[str], facts: Mapping[str, str]) -> dict[str, str]:
+    """As childenvironment.child_environment."""
+    return childenvironment.child_environment(facts)
 
 
 def run_in_group(
@@ -77,12 +69,14 @@ def run_in_group(
     timeout: float,
     output: Callable[[str], None],
 ) -> Ended:
-    """Run a command and hand every line it prints to output, secrets masked.
+    """Run a command and hand every line it prints to output, secrets masked: all that cutover.yaml
+    names are known before it starts.
 
     timeout: seconds, after which its whole group is ended. Ctrl-C is passed on to the
     group, which is then given GRACE_SECONDS to end by itself. Raises OSError if it can't
     be started.
     """
+    SECRET_PLACES.learn()
     started = time.monotonic()
     with subprocess.Popen(  # noqa: S603 - the configured argv, no shell
         argv,
@@ -180,15 +174,6 @@ class _Lines:
         else:
             self._output(redact(line.decode("utf-8", "replace")))
         self._too_long = False
-
-
-def _parts_of(value: str) -> list[str]:
-    """The value, and the password where it is a URL with one."""
-    try:
-        password = urlsplit(value.strip()).password or ""
-    except ValueError:  # no URL at all
-        password = ""
-    return [each for each in (value.strip(), password, unquote(password)) if each]
 
 
 def _signal_name(number: int) -> str:

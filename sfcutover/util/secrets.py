@@ -6,6 +6,7 @@ whatever is about to be shown.
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import os
@@ -14,13 +15,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn, Self
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from sfcutover.errors import ConfigError
 from sfcutover.util.boundedfile import TooLargeError, read_file, read_pipe
+from sfcutover.util.childenvironment import child_environment
 
 MASK = "***"
 COMMAND_TIMEOUT_SECONDS = 30
@@ -30,7 +33,12 @@ _SHORTEST_LINE = 16  # of a secret of several lines, such as a key
 MAX_QUOTED = 200  # characters of a text from elsewhere
 
 _known: set[str] = set()
-
+# Sessions and refresh tokens as Salesforce's documents show them: one that another process was
+# given a moment ago is known to none here.
+_TOKEN = re.compile(
+    r"00D[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?(?:!|%21)[0-9A-Za-z._%=-]{16,}"
+    r"|5Aep861[0-9A-Za-z._%=-]{16,}"
+)
 
 _PLAIN_PROXY = re.compile(r"(?:https?|socks5h?)://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d+/?")
 
@@ -77,14 +85,33 @@ def remember(values: Iterable[str]) -> None:
         if _PLAIN_PROXY.fullmatch(value):
             continue
         lines = [line for line in value.splitlines() if len(line) >= _SHORTEST_LINE]
-        for each in {value, *lines}:
+        for each in {value, *lines, *_credentials_in(value)}:
             _known.update(form for form in _forms(each) if len(form) >= _SHORTEST_REDACTED)
 
 
+def _credentials_in(url: str) -> Iterator[str]:
+    """The password of a URL, and as basic auth sends it; of an SFDX auth URL
+    (``force://id:secret:token@host``) the secret and the token."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no URL at all
+        return
+    if (password := parts.password) is None:
+        return
+    for part in password.split(":") if parts.scheme == "force" else [password]:
+        yield part
+        yield unquote(part)
+    pair = f"{unquote(parts.username or '')}:{unquote(password)}"
+    yield base64.b64encode(pair.encode(errors="replace")).decode()
+
+
 def redact(text: str) -> str:
-    """The text with every known secret masked, also where one overlaps another."""
+    """The text with every known secret masked, also where one overlaps another, and what is plainly
+    a token of Salesforce's."""
     parts, end = [], 0
-    for start, stop in _merged(span for value in tuple(_known) for span in _spans(text, value)):
+    known = (span for value in tuple(_known) for span in _spans(text, value))
+    tokens = (match.span() for match in _TOKEN.finditer(text))
+    for start, stop in _merged(chain(known, tokens)):
         parts += [text[end:start], MASK]
         end = stop
     return "".join(parts) + text[end:]
@@ -204,7 +231,7 @@ def _output_of(argv: list[str]) -> bytes:
     """Not as subprocess reads it: bounded, and not past the deadline."""
     deadline = time.monotonic() + COMMAND_TIMEOUT_SECONDS
     with subprocess.Popen(  # noqa: S603 - the configured argv, no shell
-        argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=child_environment()
     ) as process:
         try:
             output = process.stdout.fileno() if process.stdout else -1

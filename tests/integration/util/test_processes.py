@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from sfcutover.util import processes
-from sfcutover.util.processes import MAX_LINE_BYTES, Cause, Ended, child_environment, run_in_group
+from sfcutover.util.childenvironment import child_environment, withhold
+from sfcutover.util.knownsecrets import SECRET_PLACES
+from sfcutover.util.processes import MAX_LINE_BYTES, Cause, Ended, run_in_group
 
 FOREVER = "import threading; threading.Event().wait()"
 Run = Callable[..., Ended]
@@ -179,19 +181,57 @@ def test_the_environment_loses_its_secrets_and_gains_the_facts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PROXY_URL", "http://me:hunter2-pw@proxy.example.com")
+    monkeypatch.setenv("SFDX_AUTH_URL", "force://PlatformCLI::hunter2@example.com")
+    monkeypatch.setenv("PASSED", "a secret that a command needs")
     monkeypatch.setenv("FACT", "old")
-    environment = child_environment(frozenset({"PROXY_URL", "NEVER_SET"}), {"FACT": "new"})
+    names = frozenset({"PROXY_URL", "PASSED", "NEVER_SET"})
+    withhold(names, passed=frozenset({"PASSED"}))
+    environment = child_environment({"FACT": "new"})
+    assert "PASSED" in environment
     monkeypatch.delenv("PROXY_URL")
+    monkeypatch.delenv("SFDX_AUTH_URL")
     assert environment == {**os.environ, "FACT": "new"}
 
 
 def test_a_secret_the_command_knows_from_elsewhere_is_masked(
-    run: Run, lines: list[str], monkeypatch: pytest.MonkeyPatch
+    run: Run, lines: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PROXY_URL", "http://me:sword-fish@[::1")
-    child_environment(frozenset({"PROXY_URL"}))
-    monkeypatch.setenv("PROXY_URL", "http://me:p%C3%A4ss%40word@proxy.example.com")
-    child_environment(frozenset({"PROXY_URL"}))
+    for number, value in enumerate(
+        (
+            "http://me:sword-fish@[::1",
+            "http://me:p%C3%A4ss%40word@proxy.example.com",
+            "force://an-id:a-secret:5Aep861-a-token@acme.example.com",
+        )
+    ):
+        monkeypatch.setenv(f"URL_{number}", value)
+    (tmp_path / "file").write_text("of-a-file\n")
+    SECRET_PLACES.add(
+        ("URL_0", "URL_1", "URL_2"),
+        [tmp_path / "file", tmp_path / "missing", tmp_path],
+        [("echo", "of-a-command"), ("false",)],
+    )
     run("print('a sword-fish b http://me:sword-fish@[::1 c')")
     run("print('user me, password päss@word, p%C3%A4ss%40word'.encode().decode())")
-    assert lines == ["a sword-fish b *** c", "user me, password ***, ***"]
+    run("import base64; print(base64.b64encode('me:päss@word'.encode()).decode())")
+    run("print('an-id a-secret 5Aep861-a-token')")
+    run("print('of-a-file of-a-command')")
+    assert lines == [
+        "a sword-fish b *** c",
+        "user me, password ***, ***",
+        "***",
+        "an-id *** ***",
+        "*** ***",
+    ]
+
+
+def test_a_file_is_read_again_and_a_command_is_run_once(
+    run: Run, lines: list[str], tmp_path: Path
+) -> None:
+    file, log = tmp_path / "file", tmp_path / "log"
+    file.write_text("first-token")
+    SECRET_PLACES.add((), [file], [("sh", "-c", f"echo run >> {log}; echo of-a-command")])
+    run("print('first-token')")
+    file.write_text("second-token")
+    run("print('first-token second-token')")
+    assert lines == ["***", "*** ***"]
+    assert log.read_text() == "run\n"

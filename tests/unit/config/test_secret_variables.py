@@ -7,6 +7,35 @@ import pytest
 
 from sfcutover.config.cutover import load_config
 from sfcutover.config.values import secret_variables
+from sfcutover.util.childenvironment import child_environment
+from sfcutover.util.secrets import redact
+
+
+def test_children_get_no_variable_that_holds_a_secret_but_those_of_pass_env(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cutover.yaml"
+    file.write_text(
+        """\
+version: 1
+name: move
+app: Acme_Connector
+old: [203.0.113.10]
+new: [198.51.100.20]
+targets: [{name: packaging, org: {access_token: {env: TOKEN}, instance_url: {env: URL}}}]
+egress: {new: {proxy: {env: NEW_PROXY}}}
+pass_env: [NEW_PROXY, SFDX_AUTH_URL]
+"""
+    )
+    names = ("TOKEN", "URL", "NEW_PROXY", "SFDX_AUTH_URL", "SF_ACCESS_TOKEN", "SF_CLIENT_ID")
+    for name in (*names, "SFCUTOVER_ADMIN_TOKEN"):
+        monkeypatch.setenv(name, f"value-of-{name}")
+    load_config(file)
+    passed = child_environment().keys() & {*names, "SFCUTOVER_ADMIN_TOKEN"}
+    assert passed == {"URL", "NEW_PROXY", "SFDX_AUTH_URL", "SF_CLIENT_ID"}
+    assert (
+        redact("value-of-NEW_PROXY value-of-SFDX_AUTH_URL value-of-URL") == "*** *** value-of-URL"
+    )
 
 
 def test_the_variables_with_secrets_are_found_wherever_they_stand(
