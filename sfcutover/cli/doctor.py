@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import click
@@ -9,12 +10,14 @@ from pydantic import Field
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
-from sfcutover.cutover.preflight import Check, examine
+from sfcutover.cutover.preflight import Check, examine_config, examine_orgs, examine_state
+from sfcutover.cutover.trafficpreflight import examine_traffic
 from sfcutover.errors import ExitCode
 from sfcutover.output.console import shown
 from sfcutover.output.json import print_document
 from sfcutover.util.document import Document, DocumentText
 
+PARTS = ("config", "org", "traffic", "state")
 _MARKS = {
     "ok": ("ok     ", "green"),
     "warning": ("warning", "yellow"),
@@ -39,26 +42,61 @@ class DoctorDocument(Document):
     checks: list[CheckDocument]
 
 
+def _chosen(_ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """The parts of a list with commas, in the order in which they are checked."""
+    if value is None:
+        return PARTS
+    names = {name.strip() for name in value.split(",")}
+    if unknown := sorted(names - set(PARTS)):
+        raise click.BadParameter(
+            f"{unknown[0]!r} is none of {', '.join(PARTS)}; separate them by commas", param=param
+        )
+    return tuple(part for part in PARTS if part in names)
+
+
 @click.command("doctor")
+@click.option(
+    "--only",
+    "parts",
+    metavar="PARTS",
+    callback=_chosen,
+    help=f"Check only these, separated by commas: {', '.join(PARTS)}. config reads no secret.",
+)
+@click.option("--strict", is_flag=True, help="Exit 1 where there are warnings and no failure.")
 @templates_option
 @pass_invocation
-def command(run: Invocation, templates: Templates) -> int:
-    """Check config, secrets, org, permission, API version and list. Changes nothing.
+def command(run: Invocation, templates: Templates, parts: tuple[str, ...], strict: bool) -> int:
+    """Check config, orgs, traffic and the state of runs. Changes nothing and redeems nothing.
 
     Exits with the code of the first check that failed.
     """
     checks = []
-    for check in examine(run.cutover, run.targets, templates):
+    for check in examine(run, templates, parts):
         checks.append(check)
         if not run.settings.json:
             run.console.data(_line(check))
     failed = [check for check in checks if check.status == "failed"]
+    warned = strict and any(check.status == "warning" for check in checks)
     if run.settings.json:
         documents = [CheckDocument.model_validate(each) for each in checks]
         print_document(DoctorDocument(ok=not failed, checks=documents))
-    elif not failed:
+    elif not failed and not warned:
         run.console.note(f"next: {run.command_line('plan', '--out', 'plan.json')}")
-    return failed[0].exit_code if failed else ExitCode.DONE
+    if failed:
+        return failed[0].exit_code
+    return ExitCode.FAILED if warned else ExitCode.DONE
+
+
+def examine(run: Invocation, templates: Templates, parts: tuple[str, ...]) -> Iterator[Check]:
+    cutover, targets = run.cutover, run.targets
+    if "config" in parts:
+        yield from examine_config(cutover)
+    if "org" in parts:
+        yield from examine_orgs(cutover, targets, templates)
+    if "traffic" in parts:
+        yield from examine_traffic(cutover, targets)
+    if "state" in parts:
+        yield examine_state(cutover)
 
 
 def _line(check: Check) -> str:

@@ -34,6 +34,13 @@ class ClientCredentialsConfig(Model):
     login_url: Text
 
 
+class AuthUrlConfig(SecretReference):
+    """An SFDX auth URL. rotation: whether its app replaces the refresh token at each login; where
+    that is not known, the URL must be in a file, which takes a new one."""
+
+    rotation: bool | None = None
+
+
 class OrgConfig(Model):
     """alias: of the Salesforce CLI. access_token with instance_url. jwt. client_credentials.
 
@@ -45,7 +52,7 @@ class OrgConfig(Model):
     instance_url: Text | None = None
     jwt: JwtConfig | None = None
     client_credentials: ClientCredentialsConfig | None = None
-    auth_url: SecretReference | None = None
+    auth_url: AuthUrlConfig | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

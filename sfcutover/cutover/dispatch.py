@@ -22,7 +22,12 @@ from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, Plan, deploy
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.operator import AlertEvidence, alert
-from sfcutover.cutover.probe import ProbeDocument, probe_egress
+from sfcutover.cutover.probe import (
+    NoWayBackError,
+    ProbeDocument,
+    probe_egress,
+    probe_way_back,
+)
 from sfcutover.cutover.proofs import SettleEvidence, VoidProofs, find_void, settle
 from sfcutover.cutover.redemptionerrors import UndecidedError
 from sfcutover.cutover.remove import RestoredEvidence, remove_and_watch
@@ -50,7 +55,10 @@ Sleep = Callable[[float], None]
 
 
 class ProbeEvidence(ProbeDocument, StepEvidence):
-    """What the probe of the new egress saw."""
+    """What the probe of the new egress saw. no_way_back: why nothing proves that traffic could
+    leave by the old egress again; empty if a probe of it does."""
+
+    no_way_back: str = ""
 
 
 EVIDENCE: dict[str, type[StepEvidence]] = {
@@ -165,8 +173,8 @@ def _model_of(step: str, evidence: Mapping[str, object]) -> type[StepEvidence]:
 
 
 def _probe(context: StepContext) -> ProbeEvidence:
-    """Traffic leaves from exactly the new addresses; the old egress and every canary's token
-    are there, too."""
+    """Traffic leaves from exactly the new addresses, every canary's token could be redeemed, and
+    whether there is a way back through the old egress is on record."""
     Canary(context.cutover).egress("old")
     result = probe_egress(
         context.cutover, "new", lambda tries: report_count(context, "probed", tries)
@@ -174,7 +182,13 @@ def _probe(context: StepContext) -> ProbeEvidence:
     result.require_passed()
     for target in context.cutover.targets:
         Canary(context.cutover, target).require_token()
-    return ProbeEvidence.of(context.cutover.name, result)
+    evidence = ProbeEvidence.of(context.cutover.name, result)
+    try:
+        probe_way_back(context.cutover)
+    except NoWayBackError as doubt:
+        context.note(f"warning: {doubt.message}")
+        return evidence.model_copy(update={"no_way_back": doubt.message})
+    return evidence
 
 
 def _watch(context: TargetContext) -> WatchEvidence:

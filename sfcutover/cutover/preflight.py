@@ -1,6 +1,7 @@
-"""What must be right before a cutover, checked one by one. Reads only.
+"""What must be right before a cutover, checked one by one: config, orgs, and the state of runs.
 
-Each check needs those before it, so a failed one skips the rest of its target.
+Nothing is changed and nothing redeemed. A check of a target needs those before it, so a failed one
+skips the rest. "ok" is said of what was tried, and what was not tried says so.
 """
 
 from __future__ import annotations
@@ -8,23 +9,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import live_phase
-from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover, Target
-from sfcutover.config.values import secret_references
+from sfcutover.cutover.probe import NoWayBackError
 from sfcutover.errors import (
     Advice,
     AuthError,
     Command,
     ConfigError,
-    DriftError,
     ExitCode,
     SfcutoverError,
     Text,
@@ -32,8 +30,6 @@ from sfcutover.errors import (
 from sfcutover.runs.database import Database
 from sfcutover.runs.store import find_open, missing_file
 from sfcutover.salesforce.connection import Connection, connect
-from sfcutover.traffic.canary import Canary
-from sfcutover.traffic.egress import ask_echo
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 
@@ -50,14 +46,24 @@ class Check:
     exit_code: ExitCode = ExitCode.DONE
 
 
-def check(name: str, look: Callable[[], Text]) -> Check:
-    """What a look at what all targets share returns, or raises. Raises nothing of ours."""
+def check(name: str, look: Callable[[], Text], target: str | None = None) -> Check:
+    """What a look returns, or raises. target: None where it is about all. Raises nothing of
+    ours."""
     try:
-        return Check(None, name, "ok", look())
-    except ConfigError as error:  # a secret that another machine has is no failure here
-        return Check(None, name, "warning", str(error), error.advice)
+        return Check(target, name, "ok", look())
+    except NoWayBackError as error:
+        return Check(target, name, "warning", error.message, error.advice)
     except SfcutoverError as error:
-        return Check(None, name, "failed", str(error), error.advice, error.exit_code)
+        return failed(name, error, target)
+
+
+def failed(name: str, error: SfcutoverError, target: str | None) -> Check:
+    return Check(target, name, "failed", str(error), error.advice, error.exit_code)
+
+
+def untried(name: str, why: str, target: str | None = None) -> Check:
+    """A check that could not be made."""
+    return Check(target, name, "skipped", f"{why}, so it was not tried")
 
 
 def examine_state(cutover: Cutover) -> Check:
@@ -89,66 +95,23 @@ def _could_be_made(path: Path, where: str) -> str:
     return f"{path} is made by the first run"
 
 
-def examine_traffic(cutover: Cutover) -> Iterator[Check]:
-    """Every check of egress and verify. Raises nothing of ours."""
-    canary = Canary(cutover)
-    for name in ("old", "new"):
-        if cutover.egress is None or getattr(cutover.egress, name) is None:
-            yield Check(None, f"{name} egress", "skipped", "not configured: it can't be proven")
-        else:
-            yield check(f"{name} egress", partial(_egress, canary, name))
-    if cutover.verify is None:
-        yield Check(None, "canary", "skipped", "verify is not configured: nothing can be removed")
-        return
-    yield check("token endpoint", partial(_endpoint, canary))
-    yield check("canary", partial(_store, canary))
-
-
-def _egress(canary: Canary, name: str) -> str:
-    egress = canary.egress(name)
-    with egress.session() as session:
-        seen = ask_echo(session, canary.echo_url)
-    if not Allowlist(egress.expected).covers([IpRange(seen, seen)]):
-        raise DriftError(
-            f"traffic leaves from {seen}, which is none of the {name} addresses",
-            hint=Advice(
-                f"correct {name}: or egress.{name} in cutover.yaml; ",
-                Command("probe"),
-                " shows all",
-            ),
-        )
-    return f"{egress.proxy} leaves from {seen}"
-
-
-def _endpoint(canary: Canary) -> str:
-    return canary.endpoint.url
-
-
-def _store(canary: Canary) -> str:
-    canary.store.read()
-    if canary.store.may_rotate and not canary.store.writable:
-        raise ConfigError(
-            "a rotated refresh token could not be kept where the canary's token is",
-            where=canary.store.where,
-            hint="keep it in {file: PATH} or {get, put}; or rotation: false if the app has none",
-        )
-    return "its refresh token can be read and replaced; nothing was redeemed"
-
-
-def examine(cutover: Cutover, targets: tuple[Target, ...], templates: Templates) -> Iterator[Check]:
-    """Every check of the cutover and of these targets. Raises nothing of ours."""
+def examine_config(cutover: Cutover) -> Iterator[Check]:
+    """What cutover.yaml says; no secret is read. Raises nothing of ours."""
     yield _config_check(cutover)
     yield from _run_check(cutover)
     yield from (Check(None, "note", "skipped", note) for note in cutover.notes)
-    yield from _secret_checks(cutover)
+
+
+def examine_orgs(
+    cutover: Cutover, targets: tuple[Target, ...], templates: Templates
+) -> Iterator[Check]:
+    """Every check of these targets' orgs. Raises nothing of ours."""
     for target in targets:
         connection = connect(target, cutover)
         try:
             yield from TargetDoctor(connection, templates).examine()
         finally:
             connection.org.close()
-    yield from examine_traffic(cutover)
-    yield examine_state(cutover)
 
 
 class TargetDoctor:
@@ -161,7 +124,7 @@ class TargetDoctor:
         self._live: Snapshot | None = None
 
     def examine(self) -> Iterator[Check]:
-        steps: list[tuple[str, Callable[[], str]]] = [
+        steps: list[tuple[str, Callable[[], Text]]] = [
             ("credentials", self._credentials),
             ("API version", self._api_version),
             ("permission", self._permission),
@@ -171,16 +134,18 @@ class TargetDoctor:
         ]
         name = self._connection.target.name
         for number, (step, look) in enumerate(steps):
-            try:
-                yield Check(name, step, "ok", look())
-            except SfcutoverError as error:
-                yield Check(name, step, "failed", str(error), error.advice, error.exit_code)
+            made = check(step, look, name)
+            yield made
+            if made.status == "failed":
                 for skipped, _ in steps[number + 1 :]:
-                    yield Check(name, skipped, "skipped", f"needs {step}")
+                    yield untried(skipped, f"it needs {step}", name)
                 return
 
     def _credentials(self) -> str:
-        return f"ready for {self._connection.org.instance_url}"
+        url = self._connection.org.instance_url
+        if self._connection.org.opens_sessions:
+            return f"a session of {url} was opened"
+        return f"an access token for {url} can be read; permission tries it"
 
     def _api_version(self) -> str:
         wanted, offered = self._cutover.api_version, self._connection.org.api_versions()
@@ -245,16 +210,3 @@ def _run_check(cutover: Cutover) -> Iterator[Check]:
             f"not configured: {', '.join(missing)}; a run is refused, single steps work",
             "add what is missing; the README shows each",
         )
-
-
-def _secret_checks(cutover: Cutover) -> Iterator[Check]:
-    """Secrets of the orgs are read when their session is opened; here are the others."""
-    for path, reference in secret_references(cutover):
-        if path.startswith("targets"):
-            continue
-        try:
-            reference.read()
-        except SfcutoverError as error:
-            yield Check(None, path, "warning", str(error), error.advice)
-        else:
-            yield Check(None, path, "ok", "can be read")

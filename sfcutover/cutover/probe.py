@@ -24,6 +24,7 @@ from sfcutover.cutover.egressobservation import (
 )
 from sfcutover.errors import GateError, Text
 from sfcutover.traffic.egress import Egress, echo_url_of, egress_of
+from sfcutover.traffic.proxyerrors import EgressError
 from sfcutover.util.document import Document, DocumentText
 
 CONFIDENCE = 0.999999  # unless verify.confidence says otherwise
@@ -107,6 +108,24 @@ def probe_egress(cutover: Cutover, name: str, progress: Progress = lambda _: Non
     confidence = cutover.verify.confidence if cutover.verify else CONFIDENCE
     egress, echo_url = egress_of(cutover, name), echo_url_of(cutover)
     return probe(egress, echo_url, confidence=confidence, progress=progress)
+
+
+class NoWayBackError(GateError):
+    """Nothing proves that traffic could leave by the old egress again. It stops nothing: an egress
+    that is dying is a reason to leave it."""
+
+
+def probe_way_back(cutover: Cutover) -> ProbeResult:
+    """Probe the old egress. Raises NoWayBackError for one that is down or does not pass, and
+    ConfigError for one that is not configured."""
+    try:
+        result = probe_egress(cutover, "old")
+        result.require_passed()
+    except (GateError, EgressError) as error:
+        raise NoWayBackError(
+            f"no proven way back for traffic: {error.message}", hint=error.advice
+        ) from error
+    return result
 
 
 def judge(egress: Egress, echo_url: str, observation: Observation) -> ProbeResult:

@@ -21,7 +21,7 @@ from sfcutover.emulator.edits import Edit
 from sfcutover.emulator.faults import Fault, FaultBoard
 from sfcutover.emulator.files import sample_config
 from sfcutover.emulator.formats import Clock, make_secret, utc_now
-from sfcutover.emulator.grants import CLI_CLIENT_ID, Redemption
+from sfcutover.emulator.grants import Redemption
 from sfcutover.emulator.log import Event, EventLog
 from sfcutover.emulator.logins import ListVersion
 from sfcutover.emulator.network import Network, make_tls
@@ -132,7 +132,8 @@ class Emulator:
     def auth_url(self) -> str:
         """An SFDX auth URL for this org, a secret."""
         host = self.url.partition("://")[2]
-        return f"force://{CLI_CLIENT_ID}::{self._org.cli_grant.refresh_token}@{host}"
+        client, grant = self._org.cli, self._org.cli_grant
+        return f"force://{client.client_id}::{grant.refresh_token}@{host}"
 
     @cached_property
     def jwt_private_key_path(self) -> Path:

@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from sfcutover.emulator.formats import Clock, IdSequence, is_same_secret, make_secret
 from sfcutover.emulator.logins import Enforcement
 
-CLI_CLIENT_ID = "PlatformCLI"  # the official CLI's own client; it has no secret
+CLI_CLIENT_ID = "PlatformCLI"  # the official CLI's own client; it has no secret, and is not known
+# to rotate tokens: an auth URL whose token rotates is that of another app.
+ROTATING_CLI_CLIENT_ID = "3MVG9emulatedDeployApp"
 TOKEN_HEAD = "5Aep861.emulated."  # noqa: S105 - as Salesforce's begin, and no real one does
 _REFRESH_LENGTH = 80
 _SESSION_LENGTH = 96

@@ -14,6 +14,7 @@ from sfcutover.emulator.edits import Edit, Edits
 from sfcutover.emulator.formats import Clock, IdSequence, OrgClock, User, make_secret
 from sfcutover.emulator.grants import (
     CLI_CLIENT_ID,
+    ROTATING_CLI_CLIENT_ID,
     Client,
     Grant,
     Grants,
@@ -66,7 +67,9 @@ class Org:
         at_first += [entry.parsed() for entry in scenario.unrelated]
         self.deployed_list = DeployedList(self.store, scenario.app_name, self.started)
         self.support_list = SupportList(at_first, now)
-        self.cli = Client("Salesforce CLI", CLI_CLIENT_ID, None)
+        rotates = scenario.rotate_auth_url_token
+        client_id = ROTATING_CLI_CLIENT_ID if rotates else CLI_CLIENT_ID
+        self.cli = Client("Salesforce CLI", client_id, None)
         self.app = self._client(scenario.app, self.deployed_list, now)
         self.legacy = self._client(scenario.connected_app_name, self.support_list, now)
         self.clients = {one.client_id: one for one in (self.cli, self.app, self.legacy)}

@@ -68,6 +68,11 @@ class Org:
     def instance_url(self) -> str:
         return self.session.instance_url
 
+    @property
+    def opens_sessions(self) -> bool:
+        """False where a session is given, which nothing has tried before a request."""
+        return self._provider.can_renew
+
     def renew_session(self) -> bool:
         """Get another session in place of an expired one; False if the provider can't.
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 
@@ -25,9 +24,9 @@ from sfcutover.errors import (
     SfcutoverError,
 )
 from sfcutover.salesforce.answers import login_answer, login_hint
+from sfcutover.salesforce.authurl import AuthUrlStore
 from sfcutover.salesforce.clioutput import result_of
 from sfcutover.util.childenvironment import child_environment
-from sfcutover.util.files import write_durably
 from sfcutover.util.http import check_url, network_error, new_session
 from sfcutover.util.secrets import Secret, one_line
 
@@ -35,9 +34,9 @@ CLI_TIMEOUT_SECONDS = 60
 _OK = 200
 _SERVER_ERROR = 500
 _JWT_LIFETIME = timedelta(minutes=3)
-_AUTH_URL = re.compile(
-    r"force://(?P<id>[^:@\s]+):(?P<secret>[^:@\s]*):(?P<token>[^:@\s]+)"
-    r"@(?P<host>(?:https?://)?[A-Za-z0-9._-]+(?::[0-9]+)?)/?"
+_USED_UP = (
+    "the auth URL's refresh token has expired, was revoked, or was replaced at another login: log "
+    "in again (sf org login web); sf org display --verbose --json then shows a new sfdxAuthUrl"
 )
 _UNTOUCHED = "the org was not reached, nothing was changed; customers' refresh tokens keep working"
 
@@ -71,7 +70,7 @@ def provider_for(config: OrgConfig) -> SessionProvider:
     if config.client_credentials is not None:
         return SessionProvider(partial(_open_by_client_credentials, config.client_credentials))
     if config.auth_url is not None:
-        return SessionProvider(_AuthUrl(config.auth_url).open_session)
+        return SessionProvider(partial(_open_by_auth_url, AuthUrlStore(config.auth_url)))
     if config.access_token is not None and config.instance_url is not None:
         given = partial(_given_session, config.access_token, config.instance_url)
         return SessionProvider(given, can_renew=False)
@@ -182,53 +181,10 @@ def _open_by_client_credentials(config: ClientCredentialsConfig) -> Session:
     return _login(login_url, data)
 
 
-class _AuthUrl:
-    """An SFDX auth URL: ``force://clientId:clientSecret:refreshToken@host``.
-
-    Using it redeems its refresh token. If the org rotates that token, the new one is
-    written back first where the URL was read from a file. Elsewhere it can't be kept:
-    this object continues with it, and a warning says that the URL is used up.
-    """
-
-    def __init__(self, reference: SecretReference) -> None:
-        self._reference = reference
-        self._renewed: Secret | None = None
-
-    def open_session(self) -> Session:
-        secret = self._renewed or self._reference.read()
-        match = _AUTH_URL.fullmatch(secret.reveal())
-        if match is None:
-            raise ConfigError(
-                "this is no SFDX auth URL",
-                where=self._reference.where,
-                hint="sf org display --verbose --json shows one as sfdxAuthUrl",
-            )
-        host = match["host"]
-        login_url = check_url(host if "://" in host else f"https://{host}", self._reference.where)
-        data = {
-            "grant_type": "refresh_token",
-            "client_id": unquote(match["id"]),
-            "refresh_token": Secret(unquote(match["token"])).reveal(),
-        }
-        if match["secret"]:
-            data["client_secret"] = Secret(unquote(match["secret"])).reveal()
-        return _login(login_url, data, on_rotation=lambda token: self._keep(match, token))
-
-    def _keep(self, match: re.Match[str], token: str) -> None:
-        self._renewed = Secret(f"force://{match['id']}:{match['secret']}:{token}@{match['host']}")
-        if self._reference.file is None:
-            problem = "has nowhere to be kept. Keep the next one in a file"
-        else:
-            try:
-                write_durably(self._reference.file, self._renewed.reveal() + "\n")
-                return
-            except OSError as error:
-                problem = f"can't be written to {self._reference.file}: {error.strerror}"
-        warnings.warn(
-            f"{self._reference.where}: the org rotated this auth URL's refresh token, so the URL "
-            f"is used up, and the new one {problem}",
-            stacklevel=2,
-        )
+def _open_by_auth_url(store: AuthUrlStore) -> Session:
+    """An SFDX auth URL: its refresh token for a session. A new token is stored first."""
+    with store.usable() as url:
+        return _login(url.login_url, url.form, lambda token: store.keep(url, token))
 
 
 def _login(
@@ -246,7 +202,9 @@ def _login(
     if renewed and renewed != data.get("refresh_token"):
         on_rotation(renewed)
     if response.status_code != _OK:
-        raise _refused(login_url, answer.get("error"), answer.get("error_description"))
+        refused = _refused(login_url, answer.get("error"), answer.get("error_description"))
+        is_used_up = (data["grant_type"], answer.get("error")) == ("refresh_token", "invalid_grant")
+        raise refused.replaced(hint=_USED_UP) if is_used_up else refused
     token, instance_url = _text(answer, "access_token"), _text(answer, "instance_url")
     if not token:
         raise _refused(login_url, "HTTP 200", "the answer holds no access token")

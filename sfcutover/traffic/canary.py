@@ -92,10 +92,12 @@ class Canary:
         }
 
     def require_token(self) -> None:
-        """See that a redemption could be tried: raises what reading the token raises."""
+        """See that a redemption could be tried, and a new token stored: raises what keeps
+        redeem_from from it."""
         _ = self.endpoint
+        require_place(self.store)
         with self.store.locked():
-            self.store.read()
+            read_usable(self.store)
 
     def redeem(self, name: str) -> Redemption:
         """One redemption through an egress, a rotated token stored; raises as redeem_from."""
@@ -119,7 +121,18 @@ def redeem_from(
     """
     if not store.may_rotate:
         return redeem_and_store(store, endpoint, session)
-    if not store.writable:
+    require_place(store)
+    try:
+        return _helpers.call(_redeem_and_close, store, endpoint, session)
+    except HelperKilledError:
+        words = "the helper process that redeems was killed"
+        now = datetime.now(UTC)
+        return Redemption(RedemptionOutcome.UNKNOWN, now, description=words, answer_lost=True)
+
+
+def require_place(store: TokenStore) -> None:
+    """Raises ConfigError for a token that may be rotated, and a new one has no place."""
+    if store.may_rotate and not store.writable:
         raise ConfigError(
             "the refresh token is not redeemed: the org may replace it, and a new one could not "
             "be stored here",
@@ -127,12 +140,14 @@ def redeem_from(
             hint="keep it in {file: PATH} or {get: [argv], put: [argv]}; or write rotation: false "
             "beside it if the app does not rotate refresh tokens",
         )
-    try:
-        return _helpers.call(_redeem_and_close, store, endpoint, session)
-    except HelperKilledError:
-        words = "the helper process that redeems was killed"
-        now = datetime.now(UTC)
-        return Redemption(RedemptionOutcome.UNKNOWN, now, description=words, answer_lost=True)
+
+
+def read_usable(store: TokenStore) -> Secret:
+    """The token, unless its last answer was lost. Raises AuthError for that, and ConfigError."""
+    token = store.read()
+    if store.may_rotate:
+        _refuse_lost(_mark_of_lost_answer(token), store.where)
+    return token
 
 
 def redeem_and_store(
@@ -146,17 +161,14 @@ def redeem_and_store(
     is_wanted: asked once the lock is held. Raises what the store raises.
     """
     with store.locked():
-        token = store.read()
-        mark = _mark_of_lost_answer(token)
-        if store.may_rotate:
-            _refuse_lost(mark, store.where)
+        token = read_usable(store)
         if not is_wanted():
             raise InterruptedRunError("no process waits for the redemption", hint="redeem again")
         redemption = _redeem_patiently(endpoint, token, session, is_wanted)
         if redemption.new_token is not None:
             store.write(redemption.new_token, replaced=token)
         elif redemption.answer_lost and store.may_rotate:
-            _note(mark, redemption.time)
+            _note(_mark_of_lost_answer(token), redemption.time)
     return redemption
 
 

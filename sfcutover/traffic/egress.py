@@ -80,10 +80,23 @@ def echo_url_of(cutover: Cutover) -> str:
 def ask_echo(session: ProxySession, url: str) -> Address:
     """The address the echo sees: plain text or ``{"ip": "…"}``. Raises an EgressError."""
     host = urlsplit(url).netloc
+    response = _get(session, url, _ECHO_HEADERS)
+    if not response.ok or response.is_redirect:
+        raise http_status_error(response, session.proxy, host)
+    return _address_in(response.content, host)
+
+
+def contact(session: ProxySession, url: str) -> int:
+    """The HTTP status that a page answers a GET with: of a token endpoint, it shows that name, TLS
+    and HTTP work, and redeems nothing. Raises an EgressError."""
+    return _get(session, url, {"Accept": "application/json"}).status_code
+
+
+def _get(session: ProxySession, url: str, headers: dict[str, str]) -> requests.Response:
     try:
         response = session.get(
             url,
-            headers=_ECHO_HEADERS,
+            headers=headers,
             timeout=(CONNECT_SECONDS, ECHO_READ_SECONDS),
             allow_redirects=False,
         )
@@ -91,9 +104,7 @@ def ask_echo(session: ProxySession, url: str) -> Address:
         raise egress_error(error, session.proxy, url) from error
     if is_refusal_of_proxy(response):
         raise proxy_refused(session.proxy)
-    if not response.ok or response.is_redirect:
-        raise http_status_error(response, session.proxy, host)
-    return _address_in(response.content, host)
+    return response
 
 
 def _address_in(body: bytes, host: str) -> Address:

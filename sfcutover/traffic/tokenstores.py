@@ -27,6 +27,7 @@ from sfcutover.util.boundedfile import TooLargeError, read_file
 from sfcutover.util.childenvironment import child_environment
 from sfcutover.util.files import (
     fingerprint,
+    prove_replaceable,
     prove_writable,
     state_folder,
     token_lock,
@@ -63,6 +64,11 @@ class TokenStore(ABC):
         """True if a new token can be stored."""
         return True
 
+    @property
+    def checked(self) -> str:
+        """What locking and reading it has tried, and what it has not."""
+        return "its refresh token can be read; a redemption was not tried"
+
     @abstractmethod
     def read(self) -> Secret:
         """The token that is valid now. Raises ConfigError."""
@@ -82,13 +88,17 @@ class TokenStore(ABC):
     def locked(self) -> Iterator[None]:
         """Hold the lock of this token, which one thread of one process has at a time.
 
-        Raises ConfigError if its folder, where a new token is written, takes no new file.
+        Raises ConfigError if a new token could not be stored.
         """
         path, name = self._lock()
         with token_lock(path, name):
             if self.may_rotate and self.writable:
-                prove_writable(path.parent, self.where)
+                self._prove_writable(path.parent)
             yield
+
+    def _prove_writable(self, folder: Path) -> None:
+        """folder: where a new token is written first."""
+        prove_writable(folder, self.where)
 
 
 def token_store(config: traffic.TokenStore) -> TokenStore:
@@ -107,6 +117,11 @@ class FileStore(TokenStore):
 
     path: Path
 
+    @property
+    def checked(self) -> str:
+        and_replaced = " and replaced" if self.may_rotate else ""
+        return f"its refresh token can be read{and_replaced}; a redemption was not tried"
+
     def read(self) -> Secret:
         """Raises ConfigError unless the file is the owner's alone and holds one token."""
         return self._recovery().recover(self._read_file(), self._write_file)
@@ -116,6 +131,11 @@ class FileStore(TokenStore):
 
     def _lock(self) -> tuple[Path, str]:
         return self.path.with_name(f".{self.path.name}.lock"), f"the token {self.path}"
+
+    def _prove_writable(self, folder: Path) -> None:
+        super()._prove_writable(folder)
+        self._read_file()  # raises for a file that is not this user's to replace
+        prove_replaceable(self.path, self.where)
 
     def _recovery(self) -> RecoveryFile:
         return RecoveryFile(f"file {self.path}", str(self.path))
@@ -179,6 +199,10 @@ class CommandStore(TokenStore):
     @property
     def writable(self) -> bool:
         return bool(self.put)
+
+    @property
+    def checked(self) -> str:
+        return "its refresh token can be read; put and a redemption were not tried"
 
     def read(self) -> Secret:
         """Finishes a put that was cut off. Raises ConfigError or OperationFailedError."""

@@ -5,6 +5,7 @@ A file is written whole, on disk, and readable by its owner only.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -17,6 +18,7 @@ from filelock import FileLock, Timeout
 from platformdirs.unix import Unix
 
 from sfcutover.errors import ConfigError, OperationFailedError
+from sfcutover.util.boundedfile import TooLargeError, read_file
 
 
 def write_durably(path: Path, text: str) -> None:
@@ -127,6 +129,26 @@ def prove_writable(folder: Path, where: str) -> None:
             f"the folder {folder} takes no new token: {error.strerror}",
             where=where,
             hint="make room, or make it yours to write: a token that is replaced must be stored",
+        ) from None
+
+
+def prove_replaceable(path: Path, where: str) -> None:
+    """Rename an identical copy onto a file that holds a token, before that token is used up: no
+    other look shows that a new one could be put there. A file that is mounted by itself refuses it.
+
+    The caller holds the token's lock. Raises ConfigError, also for what is no regular file.
+    """
+    try:
+        if not path.is_file():
+            raise OSError(errno.EINVAL, "it is no regular file")
+        write_durably(path, read_file(path, _SPARE_BYTES).decode())
+    except (OSError, TooLargeError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it holds no token"
+        raise ConfigError(
+            f"the file {path} can't be replaced: {reason}",
+            where=where,
+            hint="a new token is renamed onto it; where the file is mounted by itself, mount its "
+            "folder instead",
         ) from None
 
 

@@ -8,6 +8,7 @@ from math import inf
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.dispatch import ProbeEvidence
 from sfcutover.cutover.externalchanges import EXTERNAL_CHANGE
 from sfcutover.errors import Command
 from sfcutover.output.console import shown
@@ -72,6 +73,7 @@ class Limitations:
             *self._of_the_run(),
             *(each.text("text") + "." for each in self.data.all(EXTERNAL_CHANGE)),
             *(each.sentence for each in external_changes(self.data)),
+            *self._of_the_way_back(),
             *self._of_addresses(),
             *self._of_restored_addresses(),
             *self._of_traffic_moved(),
@@ -94,6 +96,12 @@ class Limitations:
                 f"The run is not done ({self.title.lower()}): that customers can do "
                 "without the old addresses is not shown."
             )
+
+    def _of_the_way_back(self) -> Iterator[str]:
+        """By the last probe before traffic moved."""
+        probes = [each.content for each in self.data.found(ProbeEvidence, "probe")]
+        if probes and (doubt := probes[-1].no_way_back):
+            yield f"{doubt[0].upper()}{doubt[1:]}, when the run started."
 
     def _of_addresses(self) -> Iterator[str]:
         """On each target separately: an address that one org allows, another one may block."""

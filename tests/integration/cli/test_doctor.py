@@ -18,6 +18,13 @@ from tests.integration.cli.traffic import keep_token
 CHECKS = ["credentials", "API version", "permission", "components", "list", "capacity"]
 
 
+@pytest.fixture
+def desk(desk: Desk) -> Desk:
+    """A desk whose canary has its token."""
+    keep_token(desk)
+    return desk
+
+
 def test_all_is_well(desk: Desk) -> None:
     result = desk.run("doctor")
     assert result.code == 0
@@ -93,21 +100,6 @@ def test_a_second_target_is_looked_at_although_the_first_failed(
     assert "ok       second: capacity" in result.out
 
 
-def test_secrets_of_later_steps_are_only_warned_about(desk: Desk) -> None:
-    desk.configure(
-        verify={
-            "token_url": f"{desk.emulator.url}/services/oauth2/token",
-            "client_id": "3MVG9",
-            "client_secret": {"env": "NOT_SET_YET"},
-            "refresh_token": {"file": "canary"},
-        }
-    )
-    result = desk.run("doctor")
-    assert result.code == 0
-    assert "warning  verify.client_secret" in result.out
-    assert "NOT_SET_YET is not set" in result.out
-
-
 def state_line(desk: Desk, **config: object) -> str:
     if config:
         desk.configure(**config)
@@ -136,7 +128,7 @@ def test_a_run_that_has_not_ended_is_named(desk: Desk) -> None:
 def test_a_place_where_nothing_can_be_kept_is_told(desk: Desk) -> None:
     (desk.folder / "file").write_text("")
     line = state_line(desk, state={"url": "sqlite:///file/state.db"})
-    assert line.startswith("warning  state: ")
+    assert line.startswith("FAILED   state: ")
     assert "no run could be kept" in line
     assert "fix: correct the permissions, or name another file in state.url" in line
 
@@ -151,6 +143,50 @@ def test_a_state_that_does_not_answer_is_a_failure(desk: Desk) -> None:
     assert "the state database does not answer" in result.out
 
 
+@pytest.mark.parametrize("value", ["config", "config,org", " org , config "])
+def test_only_some_parts_are_checked(desk: Desk, value: str) -> None:
+    document = desk.run("doctor", "--only", value, "--json").json("doctor")
+    assert {each["check"] for each in document["checks"]} == {
+        "config",
+        *(CHECKS if "org" in value else []),
+    }
+
+
+def test_the_config_is_checked_where_there_is_no_secret_at_all(desk: Desk) -> None:
+    for name in desk.emulator.environment:
+        desk.monkeypatch.delenv(name)
+    result = desk.run("doctor", "--only", "config")
+    assert result.code == 0
+    assert result.out.startswith("ok       config: emulated-cutover: 2 old, 2 new, 1 target")
+    assert desk.run("doctor", "--only", "config,traffic").code == 2
+    assert desk.emulator.log == []
+
+
+def test_an_unknown_part_is_named_with_those_there_are(desk: Desk) -> None:
+    result = desk.run("doctor", "--only", "config,orgs")
+    result.refused(2, "'orgs' is none of config, org, traffic, state")
+
+
+def test_strict_makes_a_failure_of_warnings_and_of_nothing_else(desk: Desk) -> None:
+    assert desk.run("doctor", "--only", "config", "--strict").code == 0
+    desk.configure(switch=None)
+    assert desk.run("doctor", "--only", "config").code == 0
+    result = desk.run("doctor", "--only", "config", "--strict")
+    assert result.code == 1
+    assert "warning  run: not configured: switch" in result.out
+    assert "next:" not in result.err
+    desk.monkeypatch.delenv("SF_ACCESS_TOKEN")
+    assert desk.run("doctor", "--only", "config,org", "--strict").code == 2
+
+
+def test_a_token_that_was_given_is_not_said_to_be_tried(desk: Desk) -> None:
+    desk.monkeypatch.setenv("SF_ACCESS_TOKEN", "00D000000000000!wrong")
+    result = desk.run("doctor")
+    assert "can be read; permission tries it" in result.out
+    assert "FAILED   packaging: permission" in result.out
+    assert "skipped  packaging: list: it needs permission, so it was not tried" in result.out
+
+
 def test_what_a_run_lacks_is_a_warning(desk: Desk) -> None:
     assert "not configured" not in "".join(
         line for line in desk.run("doctor").out.splitlines() if " run: " in line
@@ -159,52 +195,3 @@ def test_what_a_run_lacks_is_a_warning(desk: Desk) -> None:
     result = desk.run("doctor")
     assert result.code == 0
     assert "warning  run: not configured: egress, switch; a run is refused" in result.out
-
-
-# The traffic side
-
-
-@pytest.fixture
-def canary(desk: Desk) -> Desk:
-    """A desk whose canary has its token."""
-    keep_token(desk)
-    return desk
-
-
-def test_a_healthy_traffic_side_is_all_ok_and_redeems_nothing(canary: Desk) -> None:
-    result = canary.run("doctor")
-    assert result.code == 0, result.out
-    assert "old egress: http://127.0.0.1" in result.out
-    assert "leaves from 127.0.0.2" in result.out
-    assert "canary: its refresh token can be read and replaced" in result.out
-    assert canary.emulator.redemptions == []
-
-
-def test_an_egress_that_leaves_by_other_addresses_is_drift(canary: Desk) -> None:
-    old = canary.emulator.environment["SFCUTOVER_OLD_PROXY_URL"]
-    canary.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", old)
-    result = canary.run("doctor")
-    assert result.code == 4
-    assert "which is none of the new addresses" in result.out
-
-
-def test_a_proxy_secret_that_is_not_here_is_a_warning(canary: Desk) -> None:
-    canary.monkeypatch.delenv("SFCUTOVER_NEW_PROXY_URL")
-    result = canary.run("doctor")
-    assert result.code == 0
-    assert "SFCUTOVER_NEW_PROXY_URL is not set" in result.out
-
-
-def test_a_token_file_that_others_can_read_is_named(canary: Desk) -> None:
-    (canary.folder / "canary.token").chmod(0o644)
-    result = canary.run("doctor")
-    assert "canary.token" in result.out
-    assert "fix:" in result.out
-
-
-def test_nothing_configured_is_skipped(canary: Desk) -> None:
-    canary.configure(egress=None, switch=None, verify=None)
-    result = canary.run("doctor")
-    assert result.code == 0
-    assert "old egress: not configured" in result.out
-    assert "nothing can be removed" in result.out

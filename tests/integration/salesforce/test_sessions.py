@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -306,28 +308,81 @@ def test_a_rotated_token_is_kept_even_if_the_rest_of_the_answer_is_useless(
     assert (tmp_path / "url").read_text() == f"force://PlatformCLI:{SECRET}:5Aep861new@{url}\n"
 
 
-def test_a_rotated_token_without_a_file_is_warned_about(
-    rotating: Emulator, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", ["env", "command", "pipe", "folder"])
+def test_a_token_that_may_rotate_is_not_redeemed_where_a_new_one_has_no_place(
+    rotating: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
 ) -> None:
-    monkeypatch.setenv("SFDX_AUTH_URL", auth_url(rotating))
-    one = provider(auth_url={"env": "SFDX_AUTH_URL"})
-    with pytest.warns(UserWarning, match="the URL is used up") as warned:
-        assert is_alive(one.open_session())
-    assert "5Aep861" not in str(warned[0].message)
-    with pytest.warns(UserWarning, match="nowhere to be kept"):
-        assert is_alive(one.open_session())
-    error = refused(AuthError, auth_url={"env": "SFDX_AUTH_URL"})
-    assert "expired access/refresh token" in error.message
-
-
-def test_a_rotated_token_that_can_t_be_written_is_warned_about(rotating: Emulator) -> None:
+    url = auth_url(rotating)
+    monkeypatch.setenv("SFDX_AUTH_URL", url)
+    (tmp_path / "url").write_text(url)
     readable, writable = os.pipe()
-    os.write(writable, auth_url(rotating).encode())
+    os.write(writable, url.encode())
     os.close(writable)
-    with pytest.warns(UserWarning, match="can't be written to /dev/fd/"):
-        session = open_session(auth_url={"file": f"/dev/fd/{readable}"})
+    places: dict[str, dict[str, object]] = {
+        "env": {"env": "SFDX_AUTH_URL"},
+        "command": {"command": ["cat", str(tmp_path / "url")]},
+        "pipe": {"file": f"/dev/fd/{readable}"},
+        "folder": {"file": str(tmp_path / "missing" / "url")},
+    }
+    refused(ConfigError, auth_url=places[place])
     os.close(readable)
-    assert is_alive(session)
+    assert operations(rotating, "token") == []
+    assert auth_url(rotating) == url
+
+
+def test_a_file_that_can_t_be_replaced_keeps_a_token_that_may_rotate(
+    rotating: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = auth_url(rotating)
+    (tmp_path / "url").write_text(url)
+
+    def busy(self: Path, target: Path) -> Path:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(target))
+
+    monkeypatch.setattr(Path, "replace", busy)
+    error = refused(ConfigError, auth_url={"file": str(tmp_path / "url")})
+    assert "can't be replaced: Device or resource busy" in error.message
+    assert operations(rotating, "token") == []
+
+
+@pytest.mark.parametrize("stated", [True, None])
+def test_the_cli_s_own_app_is_not_taken_to_rotate_unless_that_is_said(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, stated: bool | None
+) -> None:
+    monkeypatch.setenv("SFDX_AUTH_URL", auth_url(emulator))
+    config: dict[str, object] = {"env": "SFDX_AUTH_URL"}
+    if stated is None:
+        assert is_alive(open_session(auth_url=config))
+    else:
+        refused(ConfigError, auth_url=config | {"rotation": stated})
+
+
+def test_a_token_that_rotates_although_it_is_said_not_to_is_saved(
+    rotating: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("SFDX_AUTH_URL", auth_url(rotating))
+    config = {"env": "SFDX_AUTH_URL", "rotation": False}
+    one = provider(auth_url=config)
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="the URL is used up") as warned:
+            assert is_alive(one.open_session())
+        assert "5Aep861" not in str(warned[0].message)
+    saved = [path.read_text() for path in (tmp_path / "sfcutover").glob("auth-url-*")]
+    assert auth_url(rotating) + "\n" in saved
+    error = refused(AuthError, auth_url=config)
+    assert "expired access/refresh token" in error.message
+    assert "replaced at another login" in str(error.advice)
+
+
+def test_two_processes_do_not_redeem_one_rotating_url(rotating: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "url").write_text(auth_url(rotating))
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(
+            pool.map(lambda _: open_session(auth_url={"file": str(tmp_path / "url")}), range(8))
+        )
+    assert all(map(is_alive, opened))
+    assert (tmp_path / "url").read_text() == auth_url(rotating) + "\n"
 
 
 @pytest.mark.parametrize(

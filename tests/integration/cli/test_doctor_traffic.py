@@ -1,0 +1,291 @@
+"""The doctor's look at traffic: it tries what redeems nothing, and says what it did not try."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sfcutover.emulator.faults import Fault
+from tests.chaos.world import ROOT
+from tests.integration.cli.conftest import OpenDesk, StartOrg
+from tests.integration.cli.harness import Desk, Result
+from tests.integration.cli.traffic import NEW, keep_token, verify_with
+from tests.integration.cutover.verifying import put_list
+from tests.support import operations
+
+ONLY = ("doctor", "--only", "traffic")
+MOUNTED = (
+    "touch other && cat canary.token > other && chmod 600 other && "
+    "mount --bind other canary.token && exec {python} -m sfcutover {words}"
+)
+
+
+@pytest.fixture
+def canary(desk: Desk) -> Desk:
+    """A desk whose canary has its token."""
+    keep_token(desk)
+    return desk
+
+
+def lines_of(result: Result, name: str) -> list[str]:
+    return [line for line in result.out.splitlines() if f" {name}: " in line]
+
+
+def test_a_healthy_traffic_side_is_all_ok_and_redeems_nothing(canary: Desk) -> None:
+    result = canary.run(*ONLY, "--strict")
+    assert result.code == 0, result.out
+    for name, pair in (("old", "127.0.0.11, 127.0.0.12"), ("new", "127.0.0.21, 127.0.0.22")):
+        (line,) = lines_of(result, f"{name} egress")
+        assert line.startswith(f"ok       {name} egress: http://127.0.0.1:")
+        assert f"leaves from {pair}; 37 answers: " in line
+    assert "canary: its refresh token can be read and replaced" in result.out
+    assert result.out.count("a redemption was not tried") == 2
+    assert canary.emulator.redemptions == []
+
+
+def test_nothing_configured_is_not_tried(canary: Desk) -> None:
+    canary.configure(egress=None, switch=None, verify=None)
+    result = canary.run("doctor")
+    assert result.code == 0
+    assert "skipped  old egress: not configured, so it was not tried" in result.out
+    assert "nothing can be removed, so it was not tried" in result.out
+
+
+# The egresses
+
+
+def test_an_address_that_is_missing_is_found_every_time(open_desk: OpenDesk) -> None:
+    desk = open_desk(new_egress=[NEW[0]])
+    keep_token(desk)
+    for _ in range(4):
+        result = desk.run(*ONLY)
+        assert result.code == 5
+        (line,) = lines_of(result, "new egress")
+        assert line.startswith("FAILED")
+        assert f"{NEW[1]} was never seen" in line
+        assert "token endpoint: it needs the new egress, so it was not tried" in result.out
+
+
+def test_an_egress_that_leaves_by_other_addresses_does_not_pass(canary: Desk) -> None:
+    old = canary.emulator.environment["SFCUTOVER_OLD_PROXY_URL"]
+    canary.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", old)
+    result = canary.run(*ONLY)
+    assert result.code == 5
+    assert "127.0.0.11, 127.0.0.12 was seen, but new: does not list it" in result.out
+
+
+@pytest.mark.parametrize("fault", ["proxy_down", "proxy_refuses"])
+def test_an_old_egress_that_is_down_is_a_warning(canary: Desk, fault: str) -> None:
+    canary.emulator.set_fault(Fault(kind=fault, operation="old_proxy", count=None))
+    result = canary.run(*ONLY)
+    assert result.code == 0
+    assert "warning  old egress: no proven way back for traffic: " in result.out
+    assert canary.run(*ONLY, "--strict").code == 1
+
+
+def test_an_old_egress_that_has_lost_an_address_is_a_warning(open_desk: OpenDesk) -> None:
+    desk = open_desk(old_egress=["127.0.0.11"])
+    keep_token(desk)
+    result = desk.run(*ONLY)
+    assert result.code == 0
+    assert "no proven way back for traffic: the old egress: 127.0.0.12 was never" in result.out
+
+
+def test_a_new_egress_that_is_down_is_a_failure(canary: Desk) -> None:
+    canary.emulator.set_fault(Fault(kind="proxy_down", operation="new_proxy", count=None))
+    result = canary.run(*ONLY)
+    assert result.code == 7
+    assert "FAILED   new egress: " in result.out
+
+
+# Secrets
+
+
+@pytest.mark.parametrize("name", ["SFCUTOVER_OLD_PROXY_URL", "SFCUTOVER_NEW_PROXY_URL"])
+def test_a_proxy_variable_that_is_not_set_is_a_failure(canary: Desk, name: str) -> None:
+    canary.monkeypatch.delenv(name)
+    result = canary.run(*ONLY)
+    assert result.code == 2
+    side = name.split("_")[1].lower()
+    (line,) = lines_of(result, f"{side} egress")
+    assert line.startswith("FAILED")
+    assert f"{name} is not set" in line
+
+
+def test_a_secret_of_a_check_that_is_not_set_is_a_failure(canary: Desk) -> None:
+    check = {"url": "http://127.0.0.1:9090", "query": "up", "condition": "== 1"}
+    canary.configure(watch={"checks": [{"prometheus": {**check, "token": {"env": "NOT_SET"}}}]})
+    result = canary.run(*ONLY)
+    assert result.code == 2
+    assert "FAILED   watch.checks[0].prometheus.token: " in result.out
+    assert "NOT_SET is not set" in result.out
+
+
+# The token endpoint
+
+
+def test_the_token_endpoint_is_asked_through_the_new_egress(canary: Desk) -> None:
+    result = canary.run(*ONLY)
+    (line,) = lines_of(result, "token endpoint")
+    assert line.startswith("ok ")
+    assert "answers a GET through the new egress with HTTP 400; a redemption was not tried" in line
+    (asked,) = operations(canary.emulator, "token")
+    assert asked["source"] in NEW
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "words"),
+    [
+        ("login.salesforce.com/services/oauth2/token", 2, "is not an https URL"),
+        ("https://login.salesforce.example/services/oauth2/token", 2, "is not Salesforce's"),
+        ("http://[::1", 2, "is no URL"),
+    ],
+)
+def test_a_malformed_token_url_is_a_failure(canary: Desk, url: str, code: int, words: str) -> None:
+    verify_with(canary, token_url=url)
+    result = canary.run(*ONLY)
+    assert result.code == code
+    (line,) = lines_of(result, "token endpoint")
+    assert line.startswith("FAILED")
+    assert words in line
+
+
+def test_a_token_endpoint_that_does_not_answer_is_a_failure(canary: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    verify_with(canary, token_url=f"https://127.0.0.1:{port}/services/oauth2/token")
+    result = canary.run(*ONLY)
+    assert result.code == 7
+    assert "FAILED   token endpoint: " in result.out
+
+
+def test_an_endpoint_without_tls_where_https_is_written_is_a_failure(canary: Desk) -> None:
+    url = canary.emulator.url.replace("http://", "https://")
+    verify_with(canary, token_url=f"{url}/services/oauth2/token")
+    assert canary.run(*ONLY).code == 7
+
+
+def test_a_path_without_an_endpoint_is_a_warning(canary: Desk) -> None:
+    verify_with(canary, token_url=f"{canary.emulator.url}/services/oauth2/tokens")
+    result = canary.run(*ONLY)
+    assert result.code == 0
+    (line,) = lines_of(result, "token endpoint")
+    assert line.startswith("warning")
+    assert "HTTP 404, as a token endpoint hardly does" in line
+
+
+# The canary
+
+
+def test_a_token_file_that_others_can_read_is_named(canary: Desk) -> None:
+    (canary.folder / "canary.token").chmod(0o644)
+    result = canary.run(*ONLY)
+    assert result.code == 2
+    assert "canary.token can be read or written by others" in result.out
+    assert "fix: chmod 600" in result.out
+
+
+def test_the_file_is_replaced_by_an_identical_one(canary: Desk) -> None:
+    file = canary.folder / "canary.token"
+    content, number = file.read_bytes(), file.stat().st_ino
+    file.write_bytes(content := content.strip())  # without an end of line, as it may be
+    assert canary.run(*ONLY).code == 0
+    assert file.read_bytes() == content
+    assert file.stat().st_ino != number
+
+
+def call_mounted(desk: Desk, *words: str) -> Result:
+    """A command that sees the canary's token as a file that is mounted by itself."""
+    script = MOUNTED.format(python=sys.executable, words=" ".join(words))
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script],
+        cwd=desk.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def can_mount(tmp_path: Path) -> None:
+    (tmp_path / "one").touch()
+    mount = f"mount --bind {tmp_path}/one {tmp_path}/one"
+    words = ["unshare", "--mount", "sh", "-c", mount]
+    if shutil.which("unshare") is None or subprocess.run(words, check=False).returncode:
+        pytest.skip("this machine lets no test mount a file")
+
+
+@pytest.mark.usefixtures("can_mount")
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ((*ONLY,), "FAILED   canary: "),
+        (("verify",), "error: "),
+        (("watch",), "canary"),
+        (("deploy", "remove-old", "--yes", "--traffic-moved"), "error: "),
+    ],
+)
+def test_a_token_file_that_is_mounted_is_refused_before_a_redemption(
+    canary: Desk, words: tuple[str, ...], name: str
+) -> None:
+    put_list(canary.emulator, "127.0.0.11", "127.0.0.12", *NEW)
+    canary.configure(watch={"duration": "0.1s", "interval": "0.1s", "inconclusive": 1})
+    before = canary.emulator.environment["SF_REFRESH_TOKEN"]
+    result = call_mounted(canary, *words)
+    assert result.code in (2, 5), result.err
+    text = result.out + result.err
+    assert name in text
+    assert "canary.token can't be replaced: Device or resource busy" in text
+    assert canary.emulator.redemptions == []
+    assert canary.emulator.environment["SF_REFRESH_TOKEN"] == before
+
+
+def test_a_token_whose_answer_was_lost_is_not_said_to_be_well(canary: Desk) -> None:
+    put_list(canary.emulator, "127.0.0.11", "127.0.0.12", *NEW)
+    canary.emulator.set_fault(Fault(kind="drop_after", operation="redeem"))
+    canary.run("verify")
+    result = canary.run(*ONLY)
+    assert result.code == 6
+    assert "FAILED   canary: " in result.out
+    assert "the answer was lost" in result.out
+
+
+def test_a_token_that_could_not_be_replaced_is_not_said_to_be_well(canary: Desk) -> None:
+    verify_with(canary, refresh_token={"env": "SF_REFRESH_TOKEN"})
+    result = canary.run(*ONLY)
+    assert result.code == 2
+    assert "a new one could not be stored here" in result.out
+    verify_with(canary, refresh_token={"env": "SF_REFRESH_TOKEN", "rotation": False})
+    assert "ok       canary: its refresh token can be read; a red" in canary.run(*ONLY).out
+
+
+def test_a_command_that_stores_is_not_said_to_be_tried(canary: Desk) -> None:
+    verify_with(canary, refresh_token={"get": ["cat", "canary.token"], "put": ["tee", "put"]})
+    result = canary.run(*ONLY)
+    assert result.code == 0
+    assert "it can be read; put and a redemption were not tried" in result.out.replace(
+        "its refresh token", "it"
+    )
+    assert not (canary.folder / "put").exists()
+
+
+def test_the_canary_of_each_org_is_tried(canary: Desk, start_org: StartOrg) -> None:
+    canary.add_target("second", start_org())
+    config = yaml.safe_load(canary.config.read_text())
+    config["targets"][1]["verify"] = {"refresh_token": {"file": "missing.token"}}
+    canary.configure(targets=config["targets"])
+    result = canary.run(*ONLY)
+    assert result.code == 2
+    assert "ok       canary: " in result.out
+    assert "FAILED   second: canary: " in result.out
+    assert len(operations(canary.emulator, "token")) == 2

@@ -1,0 +1,63 @@
+"""A run looks at the old egress, too, and at what a canary's redemption would need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sfcutover.emulator.faults import Fault
+from tests.chaos.world import NEW, World, world
+
+WORDS = "no proven way back for traffic: 127.0.0.1:"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path / "world") as one:
+        yield one
+
+
+def probe_of(here: World) -> dict[str, object]:
+    """The evidence of the run's first step."""
+    ended = (each for each in here.events() if each["kind"] == "step-ended")
+    data = next(each["data"] for each in ended if each["step"] == "probe")
+    assert isinstance(data, dict)
+    evidence: dict[str, object] = data["evidence"]
+    return evidence
+
+
+def test_an_old_egress_that_is_down_is_recorded_and_stops_nothing(here: World) -> None:
+    here.emulator.set_fault(Fault(kind="proxy_down", operation="old_proxy", count=None))
+    code, out = here.call("run", "--yes", "--traffic-moved")
+    assert code == 0, out
+    assert here.live == set(NEW)
+    assert f"warning: {WORDS}" in out
+    assert str(probe_of(here)["no_way_back"]).startswith(WORDS)
+    _, report = here.call("report", "--format", "json")
+    unproven = json.loads(report)["unproven"]
+    assert any(each.startswith(f"N{WORDS[1:]}") for each in unproven), unproven
+
+
+def test_an_old_egress_that_works_leaves_nothing_to_say(here: World) -> None:
+    code, out = here.call("run", "--yes", "--pause-before", "add-new")
+    assert code == 75, out
+    assert probe_of(here)["no_way_back"] == ""
+    assert "no proven way back" not in out
+
+
+def test_a_token_without_a_place_for_a_new_one_ends_a_run_before_it_changes_anything(
+    here: World,
+) -> None:
+    file = here.folder / "cutover.yaml"
+    config = yaml.safe_load(file.read_text())
+    config["verify"]["refresh_token"] = {"env": "SF_REFRESH_TOKEN"}
+    file.write_text(yaml.safe_dump(config))
+    code, out = here.call("run", "--yes")
+    assert code == 2, out
+    assert "a new one could not be stored here" in out
+    assert here.emulator.deployments == []
+    assert here.emulator.redemptions == []
