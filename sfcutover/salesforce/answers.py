@@ -120,7 +120,13 @@ def login_hint(description: str) -> str:
     """What to do about a login that the token endpoint refuses with these words."""
     if is_about_address(description):
         return _OTHER_ADDRESS[1]
-    if "audience" in description.lower():
+    words = description.lower()
+    if "token" in words and "expired" in words:
+        return (
+            "the refresh token has expired, was revoked, or was replaced at another login: log in "
+            "again (sf org login web); sf org display --verbose --json then shows a new sfdxAuthUrl"
+        )
+    if "audience" in words:
         return (
             "set audience: beside login_url to what the org takes: https://login.salesforce.com, "
             "https://test.salesforce.com for a sandbox, or the site's own URL"

@@ -34,10 +34,6 @@ CLI_TIMEOUT_SECONDS = 60
 _OK = 200
 _SERVER_ERROR = 500
 _JWT_LIFETIME = timedelta(minutes=3)
-_USED_UP = (
-    "the auth URL's refresh token has expired, was revoked, or was replaced at another login: log "
-    "in again (sf org login web); sf org display --verbose --json then shows a new sfdxAuthUrl"
-)
 _UNTOUCHED = "the org was not reached, nothing was changed; customers' refresh tokens keep working"
 
 
@@ -202,9 +198,7 @@ def _login(
     if renewed and renewed != data.get("refresh_token"):
         on_rotation(renewed)
     if response.status_code != _OK:
-        refused = _refused(login_url, answer.get("error"), answer.get("error_description"))
-        is_used_up = (data["grant_type"], answer.get("error")) == ("refresh_token", "invalid_grant")
-        raise refused.replaced(hint=_USED_UP) if is_used_up else refused
+        raise _refused(login_url, answer.get("error"), answer.get("error_description"))
     token, instance_url = _text(answer, "access_token"), _text(answer, "instance_url")
     if not token:
         raise _refused(login_url, "HTTP 200", "the answer holds no access token")

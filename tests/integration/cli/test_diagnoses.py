@@ -306,7 +306,7 @@ def test_another_spelling_of_postgresql_is_told(desk: Desk) -> None:
         result = desk.run(*words)
         result.refused(2, "state.url begins with postgres://, here it is written postgresql+psy")
         assert "hunter2" not in result.err
-    assert "warning  state: " in desk.run("doctor").out
+    assert "FAILED   state: " in desk.run("doctor").out
 
 
 def test_all_that_is_wrong_in_the_file_is_listed(desk: Desk) -> None:

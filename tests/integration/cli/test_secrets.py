@@ -9,6 +9,7 @@ import pytest
 
 from sfcutover.emulator.faults import Fault
 from tests.integration.cli.harness import Desk
+from tests.integration.cli.traffic import keep_token
 
 COMMANDS = [
     ("init", "--force", "--config", "init.yaml", "--old", "127.0.0.11", "--new", "127.0.0.21"),
@@ -70,6 +71,7 @@ def test_no_command_repeats_a_secret(desk: Desk, fault: Fault | None) -> None:
 
 
 def test_a_login_by_client_credentials_repeats_none(desk: Desk) -> None:
+    keep_token(desk)
     login = {
         "client_id": {"env": "SF_CLIENT_ID"},
         "client_secret": {"env": "SF_CLIENT_SECRET"},
