@@ -1,6 +1,6 @@
 # Everything a person or CI runs. Needs Python 3.11 or later and make; the rest is installed here.
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint types check bench chaos killpoints record interop wheel schemas clean
+.PHONY: help setup test demo lint types check bench chaos killpoints fuzz record interop wheel schemas clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -50,6 +50,9 @@ chaos: setup  ## whole runs with something going wrong: make chaos RUNS=100 SEED
 
 killpoints: setup  ## kill -9 at every point of a run: make killpoints ONLY=boundaries
 	$(BIN)/python -m tests.chaos.killpoints $(ONLY)
+
+fuzz: setup  ## hostile files, answers and templates, 2,000 cases a kind: make fuzz CASES=100 SEED=1
+	FUZZ_CASES=$(or $(CASES),2000) $(PYTEST) -m fuzz tests/fuzz -n 2 $(if $(SEED),--hypothesis-seed=$(SEED))
 
 record: setup  ## record cassettes/ anew (cassettes/README.md says from where)
 	$(PYTEST) tests/integration/salesforce/test_cassettes.py --record-mode=rewrite
