@@ -27,7 +27,12 @@ SCALARS = [
     "!!python/object/apply:os.system [id]", "&a [*a]", "*a", "? x", "- - - -", "'", '"', "\\",
     "\\u0000", "\\ud800",
 ]  # fmt: skip
-texts = st.sampled_from(SCALARS) | st.text(max_size=40)
+# What a pattern matches but for its end, so that one that backtracks tries every way.
+RUNS = [
+    "x" * 60 + "\xe9", "x" * 60 + " ", "1" * 60 + "x", "a." * 40 + "!", "a1" * 40 + "-", "%" * 60,
+    " " * 60 + "\0", "ip " * 20_000 + "!", "a:" * 40 + "/",
+]  # fmt: skip
+texts = st.sampled_from(SCALARS) | st.sampled_from(RUNS) | st.text(max_size=40)
 scalars = (
     texts
     | st.none()
@@ -54,7 +59,7 @@ def changed(draw: st.DrawFn, document: Any) -> Any:
             case _ if holder is None:
                 result = copy.deepcopy(draw(json_values))
             case "replace":
-                holder[key] = copy.deepcopy(draw(json_values))
+                holder[key] = copy.deepcopy(draw(texts | json_values))
             case "remove":
                 del holder[key]
             case "rename" | "add" if isinstance(holder, dict):

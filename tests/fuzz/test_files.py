@@ -111,8 +111,8 @@ def zips(draw: st.DrawFn) -> bytes:
 def _bomb() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in ("a", "b", "c"):
-            archive.writestr(name, bytes(22_000_000))
+        for name in ("a", "b", "c", "d"):
+            archive.writestr(name, bytes(60_000_000))
     return buffer.getvalue()
 
 
