@@ -263,3 +263,41 @@ def test_a_proxy_without_a_password_is_no_secret(url: str, shown: bool) -> None:
     """Whoever reads that it can't be reached has to know which one."""
     Secret(url)
     assert (url in redact(f"the proxy {url} can't be reached")) is shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://me:p%40ss-word@proxy.example.com:3128", "*** *** ***"),
+        ("http://me:p%40ss:word@proxy.example.com", "p@ss-word p%40ss-word bWU6cEBzcy13b3Jk"),
+        ("force://an-id:p%40ss-word:a-token@host", "*** *** bWU6cEBzcy13b3Jk"),
+        ("http://[::1", "p@ss-word p%40ss-word bWU6cEBzcy13b3Jk"),
+    ],
+)
+def test_the_password_of_a_url_is_a_secret_in_each_form(url: str, shown: str) -> None:
+    Secret(url)
+    assert redact("p@ss-word p%40ss-word bWU6cEBzcy13b3Jk") == shown
+
+
+def test_the_parts_of_an_auth_url_are_secrets_but_not_its_client_id() -> None:
+    Secret("force://an-id:a-secret:5Aep861token@acme.example.com")
+    assert (
+        redact("an-id a-secret 5Aep861token acme.example.com") == "an-id *** *** acme.example.com"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("token=5Aep8614iLM.Dq661ePDmPEgaAW9Oh_L3JKkDpB4xReb54_pZ==;", "token=***;"),
+        ("'\\n5Aep861.emulated.0123456789'", "'\\n***'"),
+        ("sid=00DR0000001yLiD!ARIAQKLyhA5TIdbsntX_JuHHVI5VW83b", "sid=***"),
+        ("sid=00DR0000001yLiDMAU%21ARIAQKLyhA5TIdbsntX_JuHHVI5VW83b x", "sid=*** x"),
+        ("the organization 00DR0000001yLiDMAU! answers", None),
+        ("5Aep861", None),
+    ],
+)
+def test_what_is_plainly_a_token_is_masked_though_it_is_not_known(
+    text: str, shown: str | None
+) -> None:
+    assert redact(text) == (text if shown is None else shown)

@@ -49,6 +49,11 @@ def with_a_watch_cut_short(story: Story) -> None:
     story.watch(70, (0, 10), outcome=None)
 
 
+def without_a_way_back(story: Story) -> None:
+    doubt = "no proven way back for traffic: the old egress: 203.0.113.11 was never seen"
+    story.step("probe", 2, 3, evidence={"no_way_back": doubt})
+
+
 def without_a_watch(story: Story) -> None:
     story.events = [each for each in story.events if each.step != "watch"]
 
@@ -78,6 +83,10 @@ def without_proofs(story: Story) -> None:
         (with_a_gap, "has a round every 10 s, but once there was none for 45 s of its 1 min"),
         (with_a_late_watch, "once there was none for 40 s of its 1 min"),
         (with_a_watch_cut_short, "The watch of packaging did not finish: canceled."),
+        (
+            without_a_way_back,
+            "No proven way back for traffic: the old egress: 203.0.113.11 was never seen, when",
+        ),
         (without_a_watch, "After remove-old, packaging was not watched"),
         (with_a_lost_deployment, "sfcutover deployment report 0Afrespackaging"),
         (without_traffic, "LoginHistory of packaging showed no redemption"),
