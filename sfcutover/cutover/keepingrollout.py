@@ -23,6 +23,7 @@ from sfcutover.errors import (
     SfcutoverError,
     StillRunningError,
 )
+from sfcutover.salesforce.answers import NotTakenError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.results import DeployResult, ExternalChangeDocument
 
@@ -101,7 +102,7 @@ class KeepingRollout:
         """Do it; what the org has refused need not be looked for."""
         try:
             return act()
-        except BusyError:
+        except (BusyError, NotTakenError):
             self._note_never_received()
             raise
         except (NetworkError, StillRunningError):

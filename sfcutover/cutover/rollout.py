@@ -27,6 +27,7 @@ from sfcutover.errors import (
     PartialSuccessError,
     SfcutoverError,
 )
+from sfcutover.salesforce.answers import OTHER_ADDRESS, AccessRefusedError, is_about_address
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import LostAnswerError
 from sfcutover.salesforce.results import DeployResult, DeployState
@@ -322,8 +323,11 @@ def _failure(
             hint="it passes by itself: run this again in a moment",
             impact=impact,
         )
+    ended = f"deployment {result.id} ended as {result.status}{_reasons(result)}"
+    if is_about_address(_reasons(result)):
+        return AccessRefusedError(ended, hint=OTHER_ADDRESS, impact=impact)
     return OperationFailedError(
-        f"deployment {result.id} ended as {result.status}{_reasons(result)}",
+        ended,
         hint=Advice(
             "correct what the org names, then run this again; ",
             Command("deployment", "report", result.id),

@@ -211,6 +211,7 @@ def canary_result(name: str, redemption: Redemption) -> CheckResult:
     verdict = _VERDICTS.get(redemption.outcome, Verdict.ERROR)
     words = (redemption.error, redemption.description)
     detail = ": ".join([redemption.outcome, *(each for each in words if each)])
+    detail += f"; {redemption.cure}" if redemption.cure else ""
     if redemption.rule not in (None, BlockRule.APP):
         detail += f" ({redemption.rule})"
     return CheckResult(name, verdict, detail)

@@ -74,11 +74,10 @@ _ADDRESS = re.compile(
     r"|\bip restricted\b|\brestricted ip\b",
     re.IGNORECASE,
 )
-_OTHER_ADDRESS = (
-    AccessRefusedError,
+OTHER_ADDRESS = (
     "the org lets this user in from other addresses only: add this machine's address to the login "
     "IP ranges of the user's profile and, in Setup, to Network Access, or run this from an address "
-    "that is there",
+    "that is there"
 )
 _MEANINGS: dict[str, tuple[type[SfcutoverError], str]] = {
     "INSUFFICIENT_ACCESS": (
@@ -106,7 +105,7 @@ _BY_ANSWER: dict[Answer, tuple[type[SfcutoverError], str]] = {
 def fault_error(code: str, message: str, where: str) -> SfcutoverError:
     """The error that a fault means. where: the org and the operation."""
     said = " ".join(message.removeprefix(f"{code}:").split())[:_MAX_QUOTED]
-    known = _OTHER_ADDRESS if is_about_address(said) else _MEANINGS.get(code)
+    known = (AccessRefusedError, OTHER_ADDRESS) if is_about_address(said) else _MEANINGS.get(code)
     kind, hint = known or _BY_ANSWER[_refusal(code, said)]
     return kind(f"{code}: {said}", where=where, hint=hint)
 
@@ -119,7 +118,7 @@ def is_about_address(message: str) -> bool:
 def login_hint(description: str) -> str:
     """What to do about a login that the token endpoint refuses with these words."""
     if is_about_address(description):
-        return _OTHER_ADDRESS[1]
+        return OTHER_ADDRESS
     words = description.lower()
     if "token" in words and "expired" in words:
         return (
@@ -180,9 +179,9 @@ def query_error(status: int, content: object, where: str) -> SfcutoverError:
     code, message = rest_error(content)
     what = f"HTTP {status}, {code}" if code else f"HTTP {status}"
     if is_about_address(message):
-        kind, hint = _OTHER_ADDRESS
         said = " ".join(message.split())[:_MAX_QUOTED]
-        return kind(f"the org refused a query ({what}: {said})", where=where, hint=hint)
+        refused = f"the org refused a query ({what}: {said})"
+        return AccessRefusedError(refused, where=where, hint=OTHER_ADDRESS)
     if status in _BUSY_STATUSES or _refusal(code, "") is Answer.PASSING:
         return BusyError(
             f"the org could not answer a query ({what})",

@@ -33,6 +33,7 @@ from sfcutover.errors import (
     OperationFailedError,
     StillRunningError,
 )
+from sfcutover.salesforce.answers import OTHER_ADDRESS, AccessRefusedError, is_about_address
 from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.results import ListedComponent, RetrieveResult
 from sfcutover.util.clock import Clock
@@ -185,6 +186,9 @@ class Retriever:
             if result.answer is Answer.PASSING:
                 hint = "it passes by itself: run this again in a moment"
                 raise BusyError(f"the retrieve failed: {reason}", where=where, hint=hint)
+            if is_about_address(reason):
+                refused = f"the retrieve failed: {reason}"
+                raise AccessRefusedError(refused, where=where, hint=OTHER_ADDRESS)
             raise OperationFailedError(
                 f"the retrieve failed: {reason}",
                 where=where,

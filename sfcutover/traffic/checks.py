@@ -20,7 +20,13 @@ from sfcutover.config.traffic import Check, Condition, PrometheusCheck
 from sfcutover.config.values import SecretReference
 from sfcutover.errors import ConfigError, SfcutoverError
 from sfcutover.util.childenvironment import child_environment
-from sfcutover.util.http import is_http_url, is_loopback_url, network_error, new_session
+from sfcutover.util.http import (
+    is_about_tls,
+    is_http_url,
+    is_loopback_url,
+    network_error,
+    new_session,
+)
 from sfcutover.util.processes import run_in_group
 from sfcutover.util.secrets import one_line
 
@@ -202,7 +208,9 @@ def _prometheus_checker(config: PrometheusCheck, name: str, timeout: float) -> C
         except (SfcutoverError, QueryError) as error:
             verdict, detail = Verdict.ERROR, str(error)
         except requests.RequestException as error:
-            verdict, detail = Verdict.ERROR, network_error(error, url, "").message
+            found = network_error(error, url, "")
+            cure = f"; {found.hint}" if is_about_tls(error) else ""
+            verdict, detail = Verdict.ERROR, f"{found.message}{cure}"
         return CheckResult(name, verdict, detail)
 
     return check

@@ -13,7 +13,7 @@ import requests
 from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk
 from tests.integration.cli.harness import Desk
-from tests.integration.cli.traffic import keep_token
+from tests.integration.cli.traffic import keep_token, verify_with
 from tests.support import StartServer, answer
 
 TOO_LARGE = b"<html><body>413 Request Entity Too Large</body></html>"
@@ -102,6 +102,15 @@ def test_a_refused_address_is_told_as_such(open_desk: OpenDesk) -> None:
         assert "Modify Metadata" not in result.err
 
 
+def test_a_refused_address_is_told_as_such_where_the_deployment_says_it(desk: Desk) -> None:
+    message = "Access from current IP address is not allowed"
+    fault = {"kind": "failed", "operation": "deploy", "code": "INSUFFICIENT_ACCESS"}
+    desk.emulator.set_fault(Fault.model_validate({**fault, "message": message}))
+    result = desk.run("deploy", "add-new", "--yes")
+    result.refused(6, message)
+    assert "login IP ranges" in result.hint
+
+
 def test_another_audience_than_the_login_url_can_be_given(desk: Desk) -> None:
     localhost = desk.emulator.url.replace("127.0.0.1", "localhost")
     jwt = {
@@ -147,6 +156,29 @@ def test_a_deploy_that_a_proxy_refused_is_no_lost_answer(
     result = desk.run("deploy", "add-new", "--yes")
     result.refused(7, f"deploy was answered with HTTP {status}, and not by the Metadata API")
     assert "lost" not in result.err
+
+
+def test_a_removal_that_a_proxy_refused_is_not_taken_for_one_that_may_land(
+    desk: Desk, start_server: StartServer
+) -> None:
+    """Nothing is restored, and nothing said to be off a list."""
+    deployed = []
+
+    def second(body: bytes) -> tuple[int, bytes, str] | None:
+        deployed.extend([1] if b"ZipFile" in body else [])
+        return (
+            (403, b"<html>no</html>", "text/html") if b"ZipFile" in body and deployed[1:] else None
+        )
+
+    in_front_of(desk, start_server, second)
+    keep_token(desk)
+    verify_with(desk, login_history_wait="0s")
+    result = desk.call("run", "--yes", "--traffic-moved")
+    assert result.code == 69, f"{result.out}{result.err}"
+    assert "deploy was answered with HTTP 403, and not by the Metadata API" in result.err
+    assert "may be off" not in result.err
+    assert len(desk.live()) == 5
+    assert desk.asked("deploy") == 1
 
 
 def test_a_json_401_is_a_dead_session(desk: Desk, start_server: StartServer) -> None:

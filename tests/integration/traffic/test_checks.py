@@ -19,7 +19,7 @@ from sfcutover.traffic.checks import (
 )
 from sfcutover.util.childenvironment import withhold
 from sfcutover.util.knownsecrets import SECRET_PLACES
-from tests.support import StartServer, answer
+from tests.support import StartEmulator, StartServer, answer
 from tests.unit.traffic.test_checks import vector
 
 PASSED, FAILED, INCONCLUSIVE, ERROR = Verdict
@@ -54,6 +54,16 @@ def test_the_query_is_asked_with_its_token_in_the_header_only(
     parts = urlsplit(seen[0][0])
     assert parts.path == "/prom/api/v1/query"
     assert parse_qs(parts.query) == {"query": ['up{a="b c"}'], "timeout": ["1500ms"]}
+
+
+def test_an_unknown_authority_is_told_with_what_to_set(
+    start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    result = checker_for(prometheus(start_emulator(tls=True).url))()
+    assert result.verdict is ERROR
+    assert "certificate" in result.detail
+    assert "REQUESTS_CA_BUNDLE" in result.detail
 
 
 def test_without_a_token_nothing_is_taken_from_elsewhere(

@@ -255,6 +255,33 @@ def test_an_unknown_certificate_is_refused(
     assert len(emulator.log) == 0
 
 
+def test_a_port_without_tls_is_no_bad_certificate(
+    session: requests.Session, start_server: StartServer
+) -> None:
+    url = start_server(lambda request: answer(request, b"")).replace("http:", "https:")
+    explained = network_error(error_of(session, url), url, "")
+    assert explained.message.endswith(": TLS failed")
+    assert "https:// may be http:// here" in explained.hint
+
+
+@pytest.mark.parametrize("status", [401, 403, 407])
+def test_a_proxy_that_did_not_connect_is_told_with_its_status(
+    session: requests.Session, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy of the environment; tinyproxy answers 401 to a wrong password."""
+
+    def refuse(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(f"HTTP/1.1 {status} Refused\r\n\r\n".encode())
+
+    url = "https://acme.example.com"
+    with listening(refuse) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy}")
+        explained = network_error(error_of(session, url), url, "")
+    assert explained.message.endswith(f"did not connect (HTTP {status})")
+    assert ("password" in explained.hint) is (status != 403)
+
+
 def test_a_private_authority_is_taken_from_the_environment(
     session: requests.Session, start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
