@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
+import threading
+import time
 import traceback
 from types import TracebackType
 from typing import TextIO
@@ -21,6 +23,7 @@ from sfcutover.errors import (
 from sfcutover.util import signals
 
 _LINES = {"run", "approve", "cancel", "--follow"}  # they print one document a line
+_THREAD_SECONDS = 1.0
 _LIVE_LIST = Command("diff", "add-new")
 
 
@@ -34,9 +37,7 @@ def main() -> None:
     code = _run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         code = _flushed(stream, code)
-    if _runs_an_engine():
-        os._exit(code)  # a run's threads wait for nothing more; what they did is on disk
-    sys.exit(int(code))
+    _leave(code)
 
 
 def _flushed(stream: TextIO | None, code: int) -> int:
@@ -55,13 +56,19 @@ def _flushed(stream: TextIO | None, code: int) -> int:
     return code
 
 
-def _runs_an_engine() -> bool:
-    """True if this process has executed a run."""
-    if "sfcutover.cutover.engine" not in sys.modules:
-        return False
-    from sfcutover.cutover.engine import is_launched
+def _leave(code: int) -> None:
+    """End with an exit code. Raises SystemExit, as no thread is left that must be waited for.
 
-    return is_launched()
+    But for DBOS's own where the database is away: they ask it again without end, Python would wait
+    for them, and nothing tells them to stop (dbos 3.4.0, _sys_db.db_retry).
+    """
+    deadline = time.monotonic() + _THREAD_SECONDS
+    for thread in threading.enumerate():
+        if thread.name.startswith("dbos-executor"):
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                os._exit(code)
+    sys.exit(int(code))
 
 
 def _run(arguments: list[str]) -> int:
@@ -113,9 +120,7 @@ def _show_defect(
         hint=Advice(_LIVE_LIST, " shows the live list; please report the text above"),
         impact=DONE_SO_FAR,
     )
-    code = _failed(defect, sys.argv[1:])
-    if _runs_an_engine():
-        os._exit(code)  # as above: its threads would keep the process
+    _leave(_failed(defect, sys.argv[1:]))
 
 
 def _failed(error: SfcutoverError, arguments: list[str]) -> int:

@@ -68,7 +68,7 @@ def test_every_way_into_an_org_loads(tmp_path: Path) -> None:
     for way in ways:
         path = tmp_path / "cutover.yaml"
         path.write_text(f"{head}targets:\n  - name: one\n    org: {way}\n", encoding="utf-8")
-        assert load_config(path).targets[0].org
+        assert load_config(path).targets[0].org is not None
 
 
 def test_the_public_names_can_be_imported() -> None:

@@ -9,14 +9,16 @@ import click
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
-from sfcutover.cli.run import perform, require_runnable
+from sfcutover.cli.run import execute, require_runnable
 from sfcutover.cli.runs import find_run
 from sfcutover.cutover.announcement import is_digest, shown_digest
+from sfcutover.cutover.answers import APPROVED, approve
 from sfcutover.cutover.progress import FORWARDS, Pause, RunProgress
-from sfcutover.cutover.runcontroller import AlreadyClaimedError, RunController
+from sfcutover.cutover.runcontroller import RunController
 from sfcutover.cutover.runfollower import failure_of_run
 from sfcutover.errors import Advice, Command, ConfigError, GateError
 from sfcutover.runs.event import Event
+from sfcutover.runs.processlock import RunningElsewhereError
 from sfcutover.runs.store import Run, RunStore
 from sfcutover.util.processes import current_actor
 
@@ -52,21 +54,22 @@ def command(
     then. Where a process performs the run, that one goes on. Else this one does, as run would.
     """
     store, run = find_run(invocation, run_id)
-    performing = RunController(invocation.cutover, store, templates=templates)
-    performing.require_mine(run)
+    controller = RunController(invocation.cutover, store, invocation.resources, templates=templates)
+    controller.require_mine(run)
     question = _question_of(store, run, step)
     _require_expected(run, question, expect)
-    alive = run.owner is not None and store.executors.is_alive(run.owner)
+    alive = store.place(run) is not None
     goes_on_here = not (alive or record_only) and run.ended is None
     if goes_on_here:
         require_runnable(invocation)
-        performing.require_fit(run)
-    if question.approved_by is None:
-        store.requests(run.id).add("approve", current_actor(), note, question.seq)
+        controller.require_fit(run)
+    before = store.journal(run.id).newest()
+    if question.open is not None:
+        approve(store, run.id, question.open, current_actor(), note)
     by = f" already, by {question.approved_by}" if question.approved_by else ""
     invocation.console.note(f"approved{by}: {run.id}, {question.step}: {question.message}")
     if goes_on_here:
-        _perform(invocation, performing, run)
+        _execute(invocation, controller, run, before)
         return
     if run.ended is not None:
         progress = RunProgress.of(store.journal(run.id).read())
@@ -79,13 +82,13 @@ def command(
 
 @dataclass(frozen=True)
 class _Approvable:
-    """A question of a run. approved_by: None while there is no approval of it."""
+    """A question of a run. open: while there is no approval of it; else by whom it was given."""
 
-    seq: int
     step: str
     message: str
     digest: str
-    approved_by: str | None
+    open: Pause | None = None
+    approved_by: str = ""
 
 
 def _question_of(store: RunStore, run: Run, step: str | None) -> _Approvable:
@@ -96,9 +99,7 @@ def _question_of(store: RunStore, run: Run, step: str | None) -> _Approvable:
     events = store.journal(run.id).read()
     pause = RunProgress.of(events).pause if run.ended is None else None
     if pause is not None and step in (None, pause.step):
-        request = store.requests(run.id).approval_of(pause.seq)
-        by = request.who if request else None
-        return _Approvable(pause.seq, pause.step, pause.message, pause.digest, by)
+        return _Approvable(pause.step, pause.message, pause.digest, open=pause)
     if (done := _approved_before(events, step)) is not None:
         return done
     if pause is not None:
@@ -111,15 +112,18 @@ def _question_of(store: RunStore, run: Run, step: str | None) -> _Approvable:
 
 
 def _approved_before(events: Sequence[Event], step: str | None) -> _Approvable | None:
-    """The newest question of a step that was approved, unless that approval is void."""
+    """The newest question of a step that was approved, unless that approval is void. step: None for
+    the one that was approved last, if the run has not continued."""
     void = {each.number("pause") for each in events if each.kind == "announcement-void"}
     answers = {each.number("pause"): each for each in events if each.kind == "approved"}
+    if step is None and events and events[-1].kind == APPROVED:
+        step = events[-1].step  # no process has continued the run since
     asked = [each for each in events if each.kind == "paused" and each.step == step]
     for each in reversed(asked):
         number = each.number("pause")
         if number in answers and number not in void:
             who, message = answers[number].text("who"), each.text("message")
-            return _Approvable(each.seq, each.step or "", message, each.text("digest"), who)
+            return _Approvable(each.step or "", message, each.text("digest"), approved_by=who)
     return None
 
 
@@ -148,9 +152,9 @@ def _other_step(run: Run, pause: Pause, step: str | None) -> GateError:
     )
 
 
-def _perform(invocation: Invocation, performing: RunController, run: Run) -> None:
+def _execute(invocation: Invocation, controller: RunController, run: Run, since: int) -> None:
     try:
-        perform(invocation, performing, run, run.options, wait=None)
-    except AlreadyClaimedError as error:
+        execute(invocation, controller, run, run.options, wait=None, since=since)
+    except RunningElsewhereError as error:
         impact = "the approval is recorded, and the run continues with it"
         raise error.replaced(impact=impact) from error

@@ -8,6 +8,7 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
 from sfcutover.cli.run import require_runnable
 from sfcutover.cli.runs import find_run, view_for
+from sfcutover.cutover.answers import cancel
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.runcontroller import Permissions, RunController
 from sfcutover.cutover.runfollower import View, failure_of_run, follow
@@ -36,22 +37,23 @@ def command(
             where=run.id,
             hint=Advice("see how: ", Command("runs", run.id)),
         )
-    performing = RunController(
-        invocation.cutover, store, Permissions(accept_changes=True), templates
+    permissions = Permissions(accept_changes=True)
+    controller = RunController(
+        invocation.cutover, store, invocation.resources, permissions, templates
     )
-    performing.require_mine(run)
-    alive = run.owner is not None and store.executors.is_alive(run.owner)
+    controller.require_mine(run)
+    alive = store.place(run) is not None
     if not alive:
         require_runnable(invocation)
-        performing.require_fit(run)
+        controller.require_fit(run)
     before = store.journal(run.id).newest()
-    store.requests(run.id).add("cancel", current_actor(), note)
+    cancel(store, run.id, current_actor(), note)
     with view_for(invocation) as view:
         if alive:
             progress = _followed(store, run.id, view, before)
         else:
             invocation.begun.store = store
-            performing.perform(run, run.options, view, leave=False)
+            controller.execute(run, run.options, view, leave=False, since=before)
             progress = RunProgress.of(store.journal(run.id).read())
     if progress.ended is not None and not invocation.settings.json:
         ended = progress.ended

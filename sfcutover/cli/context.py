@@ -53,6 +53,7 @@ class Invocation:
     console: Console
     cutover: Cutover
     begun: Begun = field(default_factory=Begun)
+    resources: ExitStack = field(default_factory=ExitStack)  # closed behind the last words
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -171,13 +172,14 @@ def pass_invocation(command: Callable[Concatenate[Invocation, P], R]) -> Callabl
         settings = settings_of(ctx)
         log_to_stderr(settings.verbose)
         invocation = Invocation(settings, Console(settings), load_config(settings.config))
-        try:
-            return command(invocation, *args, **kwargs)
-        except (KeyboardInterrupt, click.Abort):
-            raise interrupted(invocation) from None
-        except click.UsageError as error:
-            error.ctx = ctx  # whose --help the error names
-            raise
+        with invocation.resources:
+            try:
+                return command(invocation, *args, **kwargs)
+            except (KeyboardInterrupt, click.Abort):
+                raise interrupted(invocation) from None
+            except click.UsageError as error:
+                error.ctx = ctx  # whose --help the error names
+                raise
 
     return invoke
 

@@ -111,7 +111,7 @@ def _of_run(run: Invocation, store: RunStore) -> _Ending:
     """What is under way in other threads is finished, or kept from beginning, first."""
     from sfcutover.cutover.progress import RunProgress
     from sfcutover.cutover.runfollower import lists_at_risk
-    from sfcutover.runs.database import BackgroundThread
+    from sfcutover.runs.background import BackgroundThread
 
     if SHUTDOWN_GUARD:
         run.console.warn(
@@ -140,7 +140,7 @@ def _read(store: RunStore, run: Invocation) -> tuple[str, EventList, list[str]]:
     """The run that has not ended, what it told, and the other processes that take part."""
     active = store.active(run.cutover.name)
     here = f"{socket.gethostname()}, process {os.getpid()}"
-    places = [each.place for each in store.executors.alive(run.cutover.name)]
+    places = [each.place for each in store.alive(run.cutover.name)]
     events = EventList(store.journal(active.id).read() if active else [])
     return active.id if active else "", events, [each for each in places if each != here]
 
@@ -247,7 +247,7 @@ def _tell(run: Invocation, ending: _Ending, error: InterruptedRunError) -> None:
 
 def _write(run: Invocation, identifier: str, words: str) -> None:
     """For those who follow the run; a state that is away delays nothing."""
-    from sfcutover.runs.database import BackgroundThread
+    from sfcutover.runs.background import BackgroundThread
 
     store = run.begun.store
     if store is None:

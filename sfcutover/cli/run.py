@@ -12,6 +12,7 @@ from sfcutover.cli.options import traffic_moved_option, yes_option
 from sfcutover.cli.runs import open_store, view_for
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.announcement import Announcement, outline
+from sfcutover.cutover.answers import approve
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED
 from sfcutover.cutover.runcontroller import Permissions, RunController
@@ -67,26 +68,30 @@ def command(
     invocation.warn_of_state_in_ci()
     store = open_store(invocation)
     permissions = Permissions(accept_changes, again)
-    performing = RunController(invocation.cutover, store, permissions, templates)
-    run = performing.open_run()
+    controller = RunController(
+        invocation.cutover, store, invocation.resources, permissions, templates
+    )
+    run = controller.open_run()
     if run is not None and run.ended is not None:
         _require_still_done(invocation, run, templates)
         _say_done(invocation, run, store)
         return
+    since = 0 if run is None else store.journal(run.id).newest()
     if run is None:
         _require_secrets(invocation.cutover)
         if not yes:
             _confirm(invocation, pause_before)
     elif traffic_moved:
         _answer(run, store)
-    perform(invocation, performing, run, RunOptions(pause_before, traffic_moved), wait=wait)
+    options = RunOptions(pause_before, traffic_moved)
+    execute(invocation, controller, run, options, wait=wait, since=since)
 
 
 def _answer(run: Run, store: RunStore) -> None:
     """The run may wait for just this word."""
     pause = RunProgress.of(store.journal(run.id).read()).pause
     if pause is not None and pause.reason == ProblemKind.DOUBT.value:
-        store.requests(run.id).add("approve", current_actor(), TRAFFIC_MOVED, pause.seq)
+        approve(store, run.id, pause, current_actor(), TRAFFIC_MOVED)
 
 
 def require_runnable(invocation: Invocation) -> None:
@@ -146,20 +151,24 @@ def _require_still_done(invocation: Invocation, run: Run, templates: Templates) 
             )
 
 
-def perform(
+def execute(
     invocation: Invocation,
-    performing: RunController,
+    controller: RunController,
     run: Run | None,
     options: RunOptions,
     *,
     wait: bool | None,
+    since: int = 0,
 ) -> None:
-    """Perform a run in the foreground. Raises what it ends with, unless it is done."""
+    """Execute a run in the foreground. Raises what it ends with, unless it is done.
+
+    since: the last event that was shown before.
+    """
     stay = at_terminal() if wait is None else wait
-    invocation.begun.store = performing.store
+    invocation.begun.store = controller.store
     with view_for(invocation) as view:
-        run = performing.perform(run, options, view, leave=not stay)
-    journal = performing.store.journal(run.id)
+        run = controller.execute(run, options, view, leave=not stay, since=since)
+    journal = controller.store.journal(run.id)
     progress = RunProgress.of(journal.read())
     if failure := failure_of_run(run, progress):
         raise failure

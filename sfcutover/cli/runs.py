@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
 from sfcutover.cli.context import Invocation, pass_invocation
+from sfcutover.cli.options import yes_option
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.rundocument import RunDocument, RunsDocument
 from sfcutover.cutover.runfollower import View, failure_of_run, follow
@@ -20,16 +22,33 @@ from sfcutover.output.text import run_text, runs_text
 from sfcutover.runs.database import Database
 from sfcutover.runs.store import Run, RunStore
 
+_DAY_SECONDS = 86400.0
+
 
 @click.command("runs")
 @click.argument("run_id", metavar="[ID]", required=False)
 @click.option("--follow", is_flag=True, help="Show it as it goes, until it ends.")
+@click.option(
+    "--prune",
+    metavar="DAYS",
+    type=click.IntRange(min=0),
+    help="Remove the runs that ended so many days ago or earlier, with their journals.",
+)
+@yes_option
 @pass_invocation
-def command(invocation: Invocation, run_id: str | None, follow: bool) -> None:
+def command(
+    invocation: Invocation, run_id: str | None, follow: bool, prune: int | None, yes: bool
+) -> None:
     """List the runs; with ID (or a cutover's name), the steps of one and their times.
 
-    --follow streams the newest run, or ID, from any machine that reaches its state.
+    --follow streams the newest run, or ID, from any machine that reaches its state. What --prune
+    removes has no report any more; a baseline that was recorded stays.
     """
+    if prune is not None:
+        if run_id is not None or follow:
+            raise click.UsageError("--prune stands alone: it takes no ID and no --follow")
+        _prune(invocation, prune, yes=yes)
+        return
     if follow:
         _follow(invocation, *find_run(invocation, run_id))
         return
@@ -47,20 +66,38 @@ def command(invocation: Invocation, run_id: str | None, follow: bool) -> None:
 def describe(store: RunStore, run: Run) -> RunDocument:
     """A run with its steps, and where it is performed."""
     progress = RunProgress.of(store.journal(run.id).read())
-    alive = {each.id: each.place for each in store.executors.alive(run.cutover)}
-    place = alive.get(run.owner or "") if run.ended is None else None
-    return RunDocument.of(run, progress, place)
+    return RunDocument.of(run, progress, store.place(run))
 
 
 def open_store(invocation: Invocation, *, create: bool = True) -> RunStore:
     """The runs of the state that cutover.yaml names. Raises what Database.open raises."""
-    return RunStore(Database.open(invocation.cutover.state, create=create))
+    database = Database.open(invocation.cutover.state, create=create)
+    invocation.resources.callback(database.close)
+    return RunStore(database)
 
 
 def find_run(invocation: Invocation, run_id: str | None) -> tuple[RunStore, Run]:
     """The run of this id, or the newest of a cutover's name, by default of this cutover."""
     store = open_store(invocation, create=False)
     return store, store.find(run_id or invocation.cutover.name)
+
+
+def _prune(invocation: Invocation, days: int, *, yes: bool) -> None:
+    from sfcutover.cutover.engine.client import remove_runs  # DBOS: only where it is needed
+
+    store = open_store(invocation, create=False)
+    runs = store.ended_before(time.time() - days * _DAY_SECONDS)
+    documents = [describe(store, run) for run in runs]
+    if runs and not yes:
+        invocation.console.data(runs_text(documents))
+        invocation.confirm(
+            f"Remove these {len(runs)} runs?", hint="run this again with --yes to remove them"
+        )
+    remove_runs(store, runs)
+    if invocation.settings.json:
+        print_document(RunsDocument(runs=documents))
+    else:
+        invocation.console.data(f"removed: {', '.join(run.id for run in runs) or 'none'}")
 
 
 @contextmanager
@@ -82,7 +119,7 @@ def view_for(invocation: Invocation) -> Iterator[View]:
 
 def _follow(invocation: Invocation, store: RunStore, run: Run) -> None:
     def is_left() -> bool:
-        return not store.executors.alive(run.cutover)
+        return store.place(run) is None
 
     try:
         with view_for(invocation) as view:

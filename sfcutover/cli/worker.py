@@ -32,15 +32,14 @@ def command(invocation: Invocation, templates: Templates) -> None:
             where=invocation.cutover.state.where,
             hint="set state.url to a PostgreSQL: postgresql+psycopg://host/database",
         )
-    performing = RunController(invocation.cutover, store, templates=templates)
+    cutover, resources = invocation.cutover, invocation.resources
+    controller = RunController(cutover, store, resources, templates=templates)
     invocation.begun.store = store
+    controller.require_fit_for_active()
     try:
-        with performing.lock("worker") as lock:
-            performing.require_fit_for_active()
-            place, name = lock.place, invocation.cutover.name
-            performing.serve(
-                lock, lambda: invocation.console.data(f"ready: {place} works for {name}")
-            )
+        controller.serve(
+            lambda place: invocation.console.data(f"ready: {place} works for {cutover.name}")
+        )
     except KeyboardInterrupt:
         error = interrupted(invocation)
         if invocation.begun.unwatched:

@@ -48,7 +48,7 @@ class Approvals:
         given = self._given.get(step)
         return given is not None and target in given.doubts
 
-    def ask(
+    async def ask(
         self,
         step: str,
         targets: Sequence[str],
@@ -61,28 +61,28 @@ class Approvals:
         doubts: what nothing has shown, by target. Raises RunCanceledError.
         """
         while True:
-            announcement = self._announce(step, targets, sentences(doubts))
+            announcement = await self._announce(step, targets, sentences(doubts))
             given = self._given.get(step)
             if given is not None and given.covers(announcement, doubts):
                 return
-            if self._is_approved(announcement, reason, next_=next_):
+            if await self._is_approved(announcement, reason, next_=next_):
                 self._given[step].doubts |= doubts
                 return
 
-    def require(self, announcement: Announcement, reason: str, does: str) -> None:
+    async def require(self, announcement: Announcement, reason: str, does: str) -> None:
         """Ask once. Raises ChangedError where the step is no longer what was announced.
 
         does: what the operator is asked for; empty to let the step begin.
         """
-        if not self._is_approved(announcement, reason, does):
+        if not await self._is_approved(announcement, reason, does):
             raise ChangedError
 
-    def void(self, step: str) -> Mapping[str, str]:
+    async def void(self, step: str) -> Mapping[str, str]:
         """The step is not what was approved, if it was; the doubts that were shown with it."""
         if (given := self._given.pop(step, None)) is None:
             return _NO_DOUBTS
         shown = shown_digest(given.digest)
-        self.flow.runner.tell(
+        await self.flow.runner.tell(
             "announcement-void",
             pause=given.pause,
             digest=given.digest,
@@ -90,7 +90,7 @@ class Approvals:
         )
         return given.doubts
 
-    def _is_approved(
+    async def _is_approved(
         self, announcement: Announcement, reason: str, does: str = "", next_: Text = ""
     ) -> bool:
         """Ask; False where the step is no longer what was announced."""
@@ -98,25 +98,27 @@ class Approvals:
         does = does or f"the next step is {step}: {announcement.sentence}"
         message = f"{does}; digest {shown_digest(announcement.digest)}"
         while True:
-            answer = self.flow.ask(Question(step, reason, message, next_, announcement))
+            answer = await self.flow.ask(Question(step, reason, message, next_, announcement))
             given = self._given.setdefault(step, _Approved())
             given.parts |= announcement.parts
             given.digest, given.pause = announcement.digest, answer.pause
             if answer.is_current:
                 return True
-            now = self._announce(step, tuple(announcement.parts), announcement.doubts)
+            now = await self._announce(step, tuple(announcement.parts), announcement.doubts)
             if now.digest != announcement.digest:
-                self.void(step)
+                await self.void(step)
                 return False
             if answer.approved:
                 return True
 
-    def _announce(self, step: str, targets: Sequence[str], doubts: Sequence[str]) -> Announcement:
+    async def _announce(
+        self, step: str, targets: Sequence[str], doubts: Sequence[str]
+    ) -> Announcement:
         """What the step changes, as the lists and cutover.yaml are now."""
         if step not in PHASES:
-            return Announcement(step=step, parts={"": self.flow.runner.announce(step)})
+            return Announcement(step=step, parts={"": await self.flow.runner.announce(step)})
         arguments = dict.fromkeys(targets, StepArguments(step=step))
-        results = self.flow.each("announce", targets, arguments)
+        results = await self.flow.each("announce", targets, arguments)
         found = {name: one.evidence for name, one in results.items()}
         parts = {name: one for name, one in found.items() if isinstance(one, Announced)}
         return Announcement(step=step, parts=parts, doubts=tuple(doubts))

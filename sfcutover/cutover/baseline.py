@@ -10,10 +10,11 @@ from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import PhaseDocument, live_phase
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.cutover.context import BOUND, TargetContext
+from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.sentdeployments import SentDeployments
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import SfcutoverError
+from sfcutover.runs.event import BOUND
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import UnknownDeploymentError
 from sfcutover.util.clock import Clock
@@ -70,9 +71,11 @@ def take_snapshot(context: TargetContext) -> SnapshotEvidence:
         context.tell(
             BOUND,
             organization_id=connection.organization_id,
+            app=context.cutover.app,
             instance_url=connection.org.instance_url,
             component_ids=live.ids,
         )
+        context.control.claim_list(connection.organization_id, context.cutover.app)
         return SnapshotEvidence(
             instance_url=connection.org.instance_url,
             organization_id=connection.organization_id,

@@ -22,7 +22,7 @@ from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.resources import Connections, PreparedRestores, Probes
 from sfcutover.cutover.stepresult import Canceled, Problem, StepEvidence, StepResult
 from sfcutover.errors import LockLostError, OperationFailedError, SfcutoverError
-from sfcutover.runs.event import Event
+from sfcutover.runs.event import BOUND, Event
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.org import Bound
 from sfcutover.util.clock import Clock
@@ -30,11 +30,10 @@ from sfcutover.util.clock import Clock
 if TYPE_CHECKING:
     from sfcutover.runs.baselinerecord import BaselineRecord
 
-BOUND = "bound"  # an event: which organization and components a run has reached first
 _POLL_SECONDS = 0.5  # between two looks whether the run is to be canceled
 
 
-class CancelRequested(BaseException):
+class StepCanceledError(Exception):
     """The run is to be canceled: it ends a wait, and never a deployment or a watch."""
 
 
@@ -77,6 +76,9 @@ class Control(Protocol):
     def is_canceled(self) -> bool:
         """True if the run is to be canceled."""
 
+    def claim_list(self, organization_id: str, app: str) -> None:
+        """Keep other runs from the list of an app. Raises StillRunningError."""
+
     def require_lock(self) -> None:
         """Directly before an effect. Raises LockLostError if another process continues the
         run or it has ended, and NetworkError if the state does not answer."""
@@ -94,6 +96,9 @@ class CommandControl:
 
     def is_canceled(self) -> bool:
         return False
+
+    def claim_list(self, organization_id: str, app: str) -> None:
+        """A command looks for open runs by itself."""
 
     def require_lock(self) -> None:
         """A command holds no lock."""
@@ -146,9 +151,9 @@ class StepContext:
         self.tell("note", text=text)
 
     def require_not_canceled(self) -> None:
-        """Raises CancelRequested if the run is to be canceled."""
+        """Raises StepCanceledError if the run is to be canceled."""
         if self.control.is_canceled():
-            raise CancelRequested
+            raise StepCanceledError
 
     @property
     def clock(self) -> Clock:
@@ -219,7 +224,7 @@ def bound_by(record: BaselineRecord, api_version: str) -> Bound:
 def _result_of(work: Callable[[], StepEvidence], step: str) -> StepResult:
     try:
         return StepResult(evidence=work())
-    except CancelRequested:
+    except StepCanceledError:
         return StepResult(evidence=Canceled())
     except LockLostError:
         raise  # what this process finds no longer counts

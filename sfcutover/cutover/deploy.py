@@ -135,7 +135,7 @@ def deploy(
 
     Raises what Rollout.run raises, GateError where the gate permits no removal, DriftError for
     a list that changed meanwhile, ExternalChangeError for what others have lost by an addition,
-    and CancelRequested while nothing was removed.
+    and StepCanceledError while nothing was removed.
     """
     with context.connection() as connection:
         deployment = PhaseDeployment(context, connection, phase, options or DeployOptions())

@@ -72,10 +72,10 @@ class Deployment:
 
 @dataclass
 class Pause:
-    """What the run waits for. seq: of its event, which an approval names. digest: of what is
+    """What the run waits for. number: within the run, which an approval names. digest: of what is
     announced, empty where nothing is."""
 
-    seq: int
+    number: int
     step: str
     since: float
     reason: str
@@ -131,6 +131,7 @@ class RunProgress:
     deployments: dict[tuple[str, str], Deployment] = field(default_factory=dict)
     traffic: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     pause: Pause | None = None
+    is_cancel_requested: bool = False
     wakes: dict[tuple[str, str | None], float] = field(default_factory=dict)
     rollback: str | None = None
     pages: list[Event] = field(default_factory=list)
@@ -183,6 +184,8 @@ class RunProgress:
                 self._pause(event)
             case "approved":
                 self._approve(event)
+            case "cancel-requested":
+                self.is_cancel_requested = True
             case "changes-accepted" if self.pause is not None and self.pause.digest:
                 self.pause = None  # it is announced again
             case "settling" | "watch-begun":
@@ -266,7 +269,8 @@ class RunProgress:
         reason, message = event.text("reason"), event.text("message")
         next_ = event.advice("next")
         digest = event.text("digest")
-        self.pause = Pause(event.seq, event.step or "", event.time, reason, message, next_, digest)
+        number = int(event.number("pause"))
+        self.pause = Pause(number, event.step or "", event.time, reason, message, next_, digest)
         if reason == "switch":
             self._start(event)  # the step is what a person does
 

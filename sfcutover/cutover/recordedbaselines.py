@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from sfcutover.config.cutover import Cutover
 
 if TYPE_CHECKING:  # SQLAlchemy: imported only where there is a state, or one is written
+    from sfcutover.runs.background import BackgroundThread
     from sfcutover.runs.baselinerecord import BaselineRecord, BaselineStore
-    from sfcutover.runs.database import BackgroundThread, Database
+    from sfcutover.runs.database import Database
 
 _FIRST_SECONDS = 5.0  # where it was not found before
 
@@ -46,7 +47,7 @@ class RecordedBaselines:
         """As find; where the state does not answer within seconds, what was found last."""
         if self._opened is None and self.cutover.state.is_missing:
             return None
-        from sfcutover.runs.database import SOON_SECONDS, BackgroundThread
+        from sfcutover.runs.background import SOON_SECONDS, BackgroundThread
 
         self._thread = self._thread or BackgroundThread("baseline")
         seconds = SOON_SECONDS if target in self._known else _FIRST_SECONDS

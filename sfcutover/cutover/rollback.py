@@ -164,12 +164,12 @@ class Rollback:
     cutover: Cutover
     targets: tuple[str, ...]
 
-    def before_the_switch(self, error: StepFailedError) -> RunResult:
+    async def before_the_switch(self, error: StepFailedError) -> RunResult:
         """No traffic has moved: remove the new addresses where this cutover has added them, and
         then restore the policies."""
-        self._start(error)
+        await self._start(error)
         said = StepArguments(traffic_moved=_NEVER_MOVED)
-        left = self._not_done("remove-new", self.targets, said)
+        left = await self._not_done("remove-new", self.targets, said)
         rest = "the lists are as they were before the cutover"
         if left:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in left.items())
@@ -178,7 +178,7 @@ class Rollback:
                 f"does no harm ({reasons})"
             )
         if self.cutover.policies:
-            changed = self._not_done("restore-policies", self.targets)
+            changed = await self._not_done("restore-policies", self.targets)
             rest += f"; policies may not be as before on {', '.join(changed)}" if changed else ""
             left |= changed
         return _rolled_back(
@@ -191,10 +191,10 @@ class Rollback:
             ),
         )
 
-    def to_old(self, error: StepFailedError) -> RunResult:
+    async def to_old(self, error: StepFailedError) -> RunResult:
         """Traffic moves back; the lists hold the old addresses, and keep the new ones."""
-        self._start(error)
-        where = self._revert()
+        await self._start(error)
+        where = await self._revert()
         return _rolled_back(
             error,
             f"{where}; old and new addresses are on the lists",
@@ -207,16 +207,16 @@ class Rollback:
             ),
         )
 
-    def after_removal(self, error: StepFailedError) -> RunResult:
+    async def after_removal(self, error: StepFailedError) -> RunResult:
         """Restore the old addresses on the lists of the targets that failed; on all, with the
         traffic, only where a new one is still refused then."""
-        self._start(error)
-        self._restore(error.targets)
-        proofs = self._check_new(error.targets)
+        await self._start(error)
+        await self._restore(error.targets)
+        proofs = await self._check_new(error.targets)
         if refused := _refused(proofs):  # an address may have been lost from the list: add it
-            self.flow.runner.on_targets("add-new", refused)
-            proofs |= self._check_new(refused)
-        where = self._revert() if _refused(proofs) else _no_reason_to_move(proofs)
+            await self.flow.runner.on_targets("add-new", refused)
+            proofs |= await self._check_new(refused)
+        where = await self._revert() if _refused(proofs) else _no_reason_to_move(proofs)
         return _rolled_back(
             error,
             f"the old addresses are on the list of {', '.join(error.targets)}; {where}",
@@ -228,66 +228,67 @@ class Rollback:
             ),
         )
 
-    def _check_new(self, names: Sequence[str]) -> dict[str, StepResult]:
+    async def _check_new(self, names: Sequence[str]) -> dict[str, StepResult]:
         """A redemption through each new address."""
-        return dict(self.flow.runner.on_targets("check-new", names))
+        return dict(await self.flow.runner.on_targets("check-new", names))
 
-    def _not_done(
+    async def _not_done(
         self, action: str, names: Sequence[str], arguments: StepArguments = NO_ARGUMENTS
     ) -> dict[str, str]:
         """Why an action was not completed, by target."""
-        results = self.flow.runner.on_targets(action, names, dict.fromkeys(names, arguments))
+        results = await self.flow.runner.on_targets(action, names, dict.fromkeys(names, arguments))
         return {
             name: one.problem.text if one.problem else "it was canceled"
             for name, one in results.items()
             if not one.ok or one.is_canceled
         }
 
-    def _start(self, error: StepFailedError) -> None:
-        self.flow.runner.tell(
+    async def _start(self, error: StepFailedError) -> None:
+        await self.flow.runner.tell(
             "rollback-started",
             reason=error.problem.text,
             failed_step=error.step,
             targets=list(error.targets),
         )
 
-    def _restore(self, names: Sequence[str]) -> None:
-        self.flow.runner.on_targets("restore", names)
+    async def _restore(self, names: Sequence[str]) -> None:
+        await self.flow.runner.on_targets("restore", names)
 
-    def _revert(self) -> str:
+    async def _revert(self) -> str:
         """Traffic back to the old addresses, once every list holds them; where it leaves then."""
-        self._restore(self.targets)
-        if not self._switch_back():
-            self.flow.alert("traffic was not moved back", _REVERT)
+        await self._restore(self.targets)
+        if not await self._switch_back():
+            await self.flow.alert("traffic was not moved back", _REVERT)
             return "traffic may still leave by the new addresses: it was not moved back"
-        proof = self.flow.runner.step("prove-old")
+        proof = await self.flow.runner.step("prove-old")
         for seconds in RETRY_SECONDS:  # a restored list may take a while to reach every server
             if proof.problem is None:
                 break
-            self.flow.runner.sleep(seconds)
-            proof = self.flow.runner.step("prove-old")
+            await self.flow.runner.sleep(seconds)
+            proof = await self.flow.runner.step("prove-old")
         if proof.problem is None:
             return "traffic is back on the old addresses"
-        self.flow.alert(proof.problem.text, Command("verify", "--via", "old"))
+        await self.flow.alert(proof.problem.text, Command("verify", "--via", "old"))
         return "traffic was moved back, but a redemption through the old addresses does not succeed"
 
-    def _switch_back(self) -> bool:
+    async def _switch_back(self) -> bool:
         """False if the operator leaves it."""
         switch = self.cutover.switch
         old = ", ".join(map(str, self.cutover.change.old))
         if switch is None or switch.manual:
             message = f"move the traffic back to {old}"
-            return self._ask("switch", message, "")
-        while (problem := self.flow.runner.step("switch-back").problem) is not None:
-            self.flow.alert(problem.text, _REVERT)
+            return await self._ask("switch", message, "")
+        while (problem := (await self.flow.runner.step("switch-back")).problem) is not None:
+            await self.flow.alert(problem.text, _REVERT)
             again = "approve runs the command again"
-            if not self._ask("failed", problem.text, again):
+            if not await self._ask("failed", problem.text, again):
                 return False
         return True
 
-    def _ask(self, reason: str, message: str, next_: Text) -> bool:
+    async def _ask(self, reason: str, message: str, next_: Text) -> bool:
         """False if the operator cancels."""
-        return self.flow.runner.pause(Question("switch-back", reason, message, next_)).approved
+        question = Question("switch-back", reason, message, next_)
+        return (await self.flow.runner.pause(question)).approved
 
 
 def _refused(proofs: StepResults) -> tuple[str, ...]:

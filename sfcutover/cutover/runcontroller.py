@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib import metadata
+from typing import TYPE_CHECKING
 
 from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
+from sfcutover.cutover.answers import APPROVED
 from sfcutover.cutover.resources import LEAVING_SECONDS, SHUTDOWN_GUARD
 from sfcutover.cutover.runfollower import View, follow
 from sfcutover.errors import Advice, Command, ConfigError, GateError, StillRunningError, Text
-from sfcutover.runs.processlock import ProcessLock, Role
+from sfcutover.runs.event import BOUND
+from sfcutover.runs.process import Role, config_key
+from sfcutover.runs.processlock import ProcessLock, running_elsewhere
+from sfcutover.runs.runcontrol import RunControl
 from sfcutover.runs.store import (
     DONE,
     WORKFLOW_VERSION,
@@ -23,20 +29,16 @@ from sfcutover.runs.store import (
     config_text,
     cutover_of,
     differences,
-    fingerprint,
     fixed,
     is_of_a_template,
-    share_a_list,
 )
 from sfcutover.util.processes import current_actor
 
+if TYPE_CHECKING:
+    from sfcutover.cutover.engine.engine import Engine
+
 _LOOK_SECONDS = 0.1
-_UNTOUCHED = "this command changed nothing; the run goes on as it did"
 _WAITS = "the run waits; the lists are as it left them"
-
-
-class AlreadyClaimedError(StillRunningError):
-    """Another process resumed the run first."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,14 @@ class Permissions:
 
 @dataclass(frozen=True)
 class RunController:
-    """The runs of one cutover, as this process may execute them."""
+    """The runs of one cutover, as this process may execute them.
+
+    resources: what is closed when the command ends, behind its last words.
+    """
 
     cutover: Cutover
     store: RunStore
+    resources: ExitStack
     permissions: Permissions = field(default_factory=Permissions)
     templates: Templates = field(default_factory=Templates)
 
@@ -65,31 +71,32 @@ class RunController:
         return config_text(self.cutover, self.templates)
 
     def open_run(self) -> Run | None:
-        """The run that has not ended, if this process may go on with it, or the one that is done;
+        """The run that has not ended, if this process may resume it, or the one that is done;
         None for a new one.
 
-        Raises StillRunningError where another process performs it, ConfigError where
+        Raises StillRunningError where another process executes it, ConfigError where
         cutover.yaml has changed, GateError after too many rollbacks in a row.
         """
         run = self.store.active(self.cutover.name)
         if run is None:
-            self._require_alone()
             return self._done()
         self.require_free(run)
         self.require_fit(run)
         return run
 
-    def perform(self, run: Run | None, options: RunOptions, view: View, leave: bool) -> Run:
-        """Perform it until it ends, or waits for a person and leave is set; as it is then.
+    def execute(
+        self, run: Run | None, options: RunOptions, view: View, *, leave: bool, since: int = 0
+    ) -> Run:
+        """Execute it until it ends, or waits for the operator and leave is set; as it is then.
 
-        run: None begins a new one. Raises StillRunningError where another process was faster.
+        run: None starts a new one. since: the last event that was shown before. Raises
+        StillRunningError where another process executes it.
         """
-        with self.lock("run") as lock:
-            before = 0 if run is None else self.store.journal(run.id).newest()
-            mine = self._claimed(run, options, lock)
-            check = self._take_part(lock, mine)
-            follow(self.store, mine.id, view, leave=leave, check=check, since=before)
-            SHUTDOWN_GUARD.close(LEAVING_SECONDS)
+        engine = self._engine("run")
+        mine = self._resumed(run, options, engine.lock) if run else self._begun(options)
+        engine.submit(mine)
+        follow(self.store, mine.id, view, leave=leave, check=engine.check, since=since)
+        SHUTDOWN_GUARD.close(LEAVING_SECONDS)
         return self.store.find(mine.id)
 
     def require_mine(self, run: Run) -> None:
@@ -102,38 +109,27 @@ class RunController:
             )
 
     def require_free(self, run: Run) -> None:
-        """Raises StillRunningError where another process performs it."""
-        if run.owner is None or not self.store.executors.is_alive(run.owner):
-            return
-        alive = {each.id: each for each in self.store.executors.alive(self.cutover.name)}
-        place = alive[run.owner].place if run.owner in alive else "another process"
-        raise StillRunningError(
-            f"the run {run.id} is under way at {place}",
-            hint=Advice(
-                "follow it: ",
-                Command("runs", run.id, "--follow"),
-                "; end it: ",
-                Command("cancel", run.id),
-            ),
-            impact=_UNTOUCHED,
-        )
+        """Raises StillRunningError where another process executes it."""
+        holders = [each for each in self.store.alive(self.cutover.name) if each.role == "run"]
+        if holders and run.ended is None:
+            raise running_elsewhere(holders)
 
     def require_fit(self, run: Run) -> None:
         """Raises ConfigError for a run that was begun with another cutover.yaml or another
         version of sfcutover, and StillRunningError where others still have that file."""
         if run.version != WORKFLOW_VERSION:
             raise ConfigError(
-                f"the run {run.id} was begun with another version of sfcutover (its runs are of "
-                f"version {run.version}, these of {WORKFLOW_VERSION})",
+                f"the run {run.id} was started by sfcutover {run.program}, and this version "
+                "continues no run of that one",
                 where=run.id,
-                hint="go on with it, or cancel it, with the version it was begun with",
+                hint=f"finish it, or cancel it, with that version: sfcutover=={run.program}",
                 impact=_WAITS,
             )
         self._require_lasting(run)
         changed = differences(run.config, self._config)
         if changed and not self.permissions.accept_changes:
             raise _another_config(run, self.cutover.where, [], changed)
-        others = [each for each in self.store.executors.alive(self.cutover.name) if changed]
+        others = self.store.alive(self.cutover.name) if changed else []
         if others:
             places = ", ".join(each.place for each in others)
             raise StillRunningError(
@@ -161,69 +157,53 @@ class RunController:
         if not Allowlist(self.cutover.change.new).covers(before):
             raise _fixed_addresses(run, where, "new: may only grow once add-new has started", new)
 
-    @contextmanager
-    def lock(self, role: Role) -> Iterator[ProcessLock]:
-        """This process among those of the cutover."""
-        config = fingerprint(self._config)
-        with ProcessLock(self.store.database, self.cutover.name, role, config) as lock:
-            yield lock
-
     def require_fit_for_active(self) -> None:
         """As require_fit, for the run that is under way, if there is one."""
         if (run := self.store.active(self.cutover.name)) is not None:
             self.require_fit(run)
 
-    def serve(self, lock: ProcessLock, ready: Callable[[], None]) -> None:
-        """Take part in the runs there are and will be. Raises why it can't go on."""
-        check = self._take_part(lock, None)
-        ready()
+    def serve(self, ready: Callable[[str], None]) -> None:
+        """Take part in the runs there are and will be. ready: is told the place of this process.
+
+        Raises why it can't continue.
+        """
+        engine = self._engine("worker")
+        ready(engine.lock.place)
         while True:
-            check()
+            engine.check()
             time.sleep(_LOOK_SECONDS)
 
-    def _take_part(self, lock: ProcessLock, run: Run | None) -> Callable[[], None]:
-        """A function that raises why this process can't go on, once it can't."""
-        from sfcutover.cutover.engine import Engine  # heavy; only what performs needs it
+    def _engine(self, role: Role) -> Engine:
+        """This process's part, until the command ends."""
+        from sfcutover.cutover.engine.durablesteps import (
+            register_workflows,  # DBOS: only to execute
+        )
+        from sfcutover.cutover.engine.engine import Engine
 
-        engine = Engine(self.cutover, self.store, lock, self.templates)
-        engine.launch()
-        if run is not None:
-            engine.adopt(run)
-            engine.start(run)
-        engine.take_over()
-        return engine.check
+        lock = ProcessLock(self.store.database, self.cutover.name, role, config_key(self._config))
+        self.resources.enter_context(lock)
+        engine = Engine(self.cutover, self.store, lock, register_workflows, self.templates)
+        return self.resources.enter_context(engine)
 
-    def _claimed(self, run: Run | None, options: RunOptions, lock: ProcessLock) -> Run:
-        if run is None:
-            begun = self.store.begin(self.cutover.name, self._config, options, lock.id)
-            if begun is not None:
-                return begun
-            run = self.store.active(self.cutover.name)
-        if run is None or not self.store.claim(run, lock.id):
-            raise AlreadyClaimedError(
-                "another process was faster to go on with this run",
-                hint=Advice("follow it: ", Command("runs", "--follow")),
-                impact=_UNTOUCHED,
-            )
+    def _begun(self, options: RunOptions) -> Run:
+        return self.store.begin(self.cutover.name, self._config, options)
+
+    def _resumed(self, run: Run, options: RunOptions, lock: ProcessLock) -> Run:
         run = self.store.find(run.id)
         self._require_lasting(run)  # it may have moved the traffic since it was opened
+        control = RunControl(lock, self.store.journal(run.id), lambda: True)
+        for bound in control.journal.all(BOUND):
+            control.claim_list(bound.text("organization_id"), bound.text("app"))
         self.store.accept(run, self._config, options, current_actor())
         journal = self.store.journal(run.id)
-        said = {"place": lock.place, "by": current_actor()}
+        is_other = run.program != metadata.version("sfcutover")
+        said = {
+            "place": lock.place,
+            "by": current_actor(),
+            "started_with": run.program if is_other else None,
+        }
         journal.write("run-resumed", None, None, said)
         return self.store.find(run.id)
-
-    def _require_alone(self) -> None:
-        """Two cutovers at once would bypass each other's gates. Raises StillRunningError."""
-        for other in self.store.under_way():
-            if other.cutover != self.cutover.name and share_a_list(other.config, self._config):
-                raise StillRunningError(
-                    f"the run {other.id} of {other.cutover} has not ended, and it changes the "
-                    "same list",
-                    where=other.id,
-                    hint=Advice("let it end, or end it: ", Command("cancel", other.id)),
-                    impact=_UNTOUCHED,
-                )
 
     def _done(self) -> Run | None:
         """The newest run, if all it did was what this one would do."""
@@ -252,11 +232,12 @@ class RunController:
 
 def has_moved_traffic(store: RunStore, run: Run) -> bool:
     """True once the switch command was started, or a person has said that traffic has moved."""
-    journal, requests = store.journal(run.id), store.requests(run.id)
+    journal = store.journal(run.id)
     if journal.last("switching", "switch") is not None:
         return True
+    approved = {each.number("pause") for each in journal.all(APPROVED)}
     asked = [one for one in journal.all("paused", "switch") if one.text("reason") == "switch"]
-    return any(requests.approval_of(one.seq) is not None for one in asked)
+    return any(one.number("pause") in approved for one in asked)
 
 
 def _fixed_addresses(run: Run, where: str, rule: str, changed: list[str]) -> ConfigError:

@@ -19,7 +19,7 @@ from sfcutover.errors import (
     Text,
     WaitingForApprovalError,
 )
-from sfcutover.runs.database import BackgroundThread
+from sfcutover.runs.background import BackgroundThread
 from sfcutover.runs.event import Event
 from sfcutover.runs.journal import Journal
 from sfcutover.runs.store import ROLLED_BACK, Run, RunStore
@@ -79,7 +79,7 @@ def follow(
         if check is not None:
             check()
         given_up = alerted_at is not None and time.monotonic() > alerted_at + GIVE_UP_SECONDS
-        if progress.ended or given_up or (leave and _waits(store, run, progress)):
+        if progress.ended or given_up or (leave and _waits(progress)):
             return progress
         polls += 1
         if polls % _POLLS_PER_CHECK == 0 and is_left():
@@ -94,12 +94,9 @@ def _read(journal: Journal, seq: int, thread: BackgroundThread | None) -> list[E
     return thread.do(lambda: journal.read(seq)) or []
 
 
-def _waits(store: RunStore, run: str, progress: RunProgress) -> bool:
+def _waits(progress: RunProgress) -> bool:
     """True if the run waits, and neither an approval nor a cancellation has come yet."""
-    if progress.pause is None:
-        return False
-    requests = store.requests(run)
-    return requests.approval_of(progress.pause.seq) is None and requests.cancellation() is None
+    return progress.pause is not None and not progress.is_cancel_requested
 
 
 _ENDED = {ROLLED_BACK: "was rolled back", "canceled": "was canceled"}

@@ -81,33 +81,33 @@ class Execute(Protocol):
 class StepRunner(Protocol):
     """How the workflow gets things done. Everything returns what it returned the first time."""
 
-    def step(self, name: str, arguments: StepArguments = ...) -> StepResult:
+    async def step(self, name: str, arguments: StepArguments = ...) -> StepResult:
         """One step of the whole run."""
 
-    def on_targets(
+    async def on_targets(
         self, action: str, targets: Sequence[str], arguments: Mapping[str, StepArguments] = ...
     ) -> StepResults:
         """One action on several targets, in parallel; arguments by target."""
 
-    def announce(self, step: str) -> Announced:
+    async def announce(self, step: str) -> Announced:
         """What a step of the whole run does, as cutover.yaml says it."""
 
-    def pause(self, question: Question) -> Approval:
+    async def pause(self, question: Question) -> Approval:
         """Wait until the operator approves or cancels, or cutover.yaml is not as announced."""
 
-    def pauses_before(self, step: str) -> bool:
+    async def pauses_before(self, step: str) -> bool:
         """True if the operator wants to approve this step."""
 
-    def says_traffic_moved(self) -> bool:
+    async def says_traffic_moved(self) -> bool:
         """True if the operator has said beforehand that customers have left the old addresses."""
 
-    def is_canceled(self) -> bool:
+    async def is_canceled(self) -> bool:
         """True if the run is to end."""
 
-    def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         """Wait; what has passed counts after a crash."""
 
-    def tell(self, kind: str, **data: object) -> None:
+    async def tell(self, kind: str, **data: object) -> None:
         """An event of the whole run, once."""
 
 
@@ -148,11 +148,11 @@ class Flow:
 
     runner: StepRunner
 
-    def one(self, name: str, arguments: StepArguments = NO_ARGUMENTS) -> StepResult:
+    async def one(self, name: str, arguments: StepArguments = NO_ARGUMENTS) -> StepResult:
         """One step of the whole run, until it succeeds; the operator is asked meanwhile."""
         while True:
-            self.require_not_canceled()
-            result = self._tried(name, arguments)
+            await self.require_not_canceled()
+            result = await self._tried(name, arguments)
             self.require_completed(result)
             if result.problem is None:
                 return result
@@ -160,9 +160,9 @@ class Flow:
                 raise StepFailedError(name, result.problem)
             if result.is_changed:
                 raise ChangedError
-            self.ask_about(name, {"": result})
+            await self.ask_about(name, {"": result})
 
-    def each(
+    async def each(
         self, action: str, names: Sequence[str], arguments: Mapping[str, StepArguments] = NONE
     ) -> StepResults:
         """An action that must succeed on every target; the results. arguments: by target."""
@@ -170,8 +170,8 @@ class Flow:
         waiting = tuple(names)
         about = next((one.step for one in arguments.values() if one.step), action)
         while waiting:
-            self.require_not_canceled()
-            done |= self.retried(action, waiting, arguments)
+            await self.require_not_canceled()
+            done |= await self.retried(action, waiting, arguments)
             problems = {name: done[name] for name in waiting if not done[name].ok}
             failed = {name: one for name, one in problems.items() if _is_failure(one)}
             if action == "announce":  # changes nothing, so there is nothing to roll back
@@ -184,42 +184,42 @@ class Flow:
                 raise ChangedError
             waiting = tuple(problems)
             if waiting:
-                self.ask_about(about, problems)
+                await self.ask_about(about, problems)
         return done
 
-    def retried(
+    async def retried(
         self, action: str, names: Sequence[str], arguments: Mapping[str, StepArguments]
     ) -> dict[str, StepResult]:
         """An action on targets, again where its result is unknown, unless one must roll back."""
-        results = dict(self.runner.on_targets(action, names, arguments))
+        results = dict(await self.runner.on_targets(action, names, arguments))
         for seconds in RETRY_SECONDS:
             again = [name for name, one in results.items() if _is_retried(one)]
             if not again or any(map(must_roll_back, results.values())):
                 break
-            self.runner.sleep(seconds)
-            results |= self.runner.on_targets(action, again, arguments)
+            await self.runner.sleep(seconds)
+            results |= await self.runner.on_targets(action, again, arguments)
         return results
 
-    def pauses_before(self, step: str) -> bool:
+    async def pauses_before(self, step: str) -> bool:
         """True if the operator wants to approve the step."""
-        self.require_not_canceled()
-        return self.runner.pauses_before(step)
+        await self.require_not_canceled()
+        return await self.runner.pauses_before(step)
 
-    def ask_about(self, step: str, results: StepResults) -> None:
+    async def ask_about(self, step: str, results: StepResults) -> None:
         """An unknown result is no failure: nothing is rolled back, the operator decides."""
         name, problem = next((name, one.problem) for name, one in results.items() if one.problem)
         place = f"{name}: " if name else ""
-        self.ask(Question(step, problem.kind, f"{place}{problem.text}", problem.next))
+        await self.ask(Question(step, problem.kind, f"{place}{problem.text}", problem.next))
 
-    def ask(self, question: Question) -> Approval:
+    async def ask(self, question: Question) -> Approval:
         """Pause for approval. Raises RunCanceledError if the operator cancels instead."""
-        answer = self.runner.pause(question)
+        answer = await self.runner.pause(question)
         if answer.is_current and not answer.approved:
             raise RunCanceledError
         return answer
 
-    def require_not_canceled(self) -> None:
-        if self.runner.is_canceled():
+    async def require_not_canceled(self) -> None:
+        if await self.runner.is_canceled():
             raise RunCanceledError
 
     def require_completed(self, *results: StepResult) -> None:
@@ -227,17 +227,17 @@ class Flow:
         if any(result.is_canceled for result in results):
             raise RunCanceledError
 
-    def alert(self, message: str, *commands: Command) -> None:
+    async def alert(self, message: str, *commands: Command) -> None:
         """Alert the operator, with the exact commands."""
-        self.runner.step("page", StepArguments(message=message, commands=commands))
+        await self.runner.step("page", StepArguments(message=message, commands=commands))
 
-    def _tried(self, name: str, arguments: StepArguments) -> StepResult:
-        result = self.runner.step(name, arguments)
+    async def _tried(self, name: str, arguments: StepArguments) -> StepResult:
+        result = await self.runner.step(name, arguments)
         for seconds in RETRY_SECONDS:
             if result.problem is None or result.problem.kind not in _RETRIED:
                 break
-            self.runner.sleep(seconds)
-            result = self.runner.step(name, arguments)
+            await self.runner.sleep(seconds)
+            result = await self.runner.step(name, arguments)
         return result
 
 

@@ -62,78 +62,78 @@ class Workflow:
     def _rollback(self) -> Rollback:
         return Rollback(self.flow, self.cutover, self.targets)
 
-    def run(self) -> RunResult:
+    async def run(self) -> RunResult:
         """All steps, or back as far as is needed."""
         try:
-            return self._forwards()
+            return await self._forwards()
         except RunCanceledError:
-            return self._canceled()
+            return await self._canceled()
 
-    def _forwards(self) -> RunResult:
+    async def _forwards(self) -> RunResult:
         try:
-            self._prepare()
+            await self._prepare()
         except StepFailedError as error:
             return _nothing_changed(error)
         while True:  # again where new: grows before the traffic moves
-            moves = self.flow.runner.announce("switch")
+            moves = await self.flow.runner.announce("switch")
             try:
-                self._add(moves)
-                self._switch(moves)
-                proofs = _proofs_in(self._verify())
+                await self._add(moves)
+                await self._switch(moves)
+                proofs = _proofs_in(await self._verify())
             except ChangedError:
                 continue
             except StepFailedError as error:
                 if not self._moved:
-                    return self._rollback.before_the_switch(error)
-                return self._rollback.to_old(error)
-            return self._remove_in_waves(proofs)
+                    return await self._rollback.before_the_switch(error)
+                return await self._rollback.to_old(error)
+            return await self._remove_in_waves(proofs)
 
-    def _prepare(self) -> None:
-        self.flow.one("probe")
-        self.flow.each("snapshot", self.targets)
+    async def _prepare(self) -> None:
+        await self.flow.one("probe")
+        await self.flow.each("snapshot", self.targets)
 
-    def _add(self, moves: Announced) -> None:
+    async def _add(self, moves: Announced) -> None:
         """moves: how the traffic is going to move, and to which addresses."""
-        self._approve_if_wanted("add-new")
-        self._add_and_prove(moves)
+        await self._approve_if_wanted("add-new")
+        await self._add_and_prove(moves)
 
-    def _approve_if_wanted(self, step: str) -> None:
-        if self.flow.pauses_before(step):
-            self._approvals.ask(step, self.targets, _PAUSED)
+    async def _approve_if_wanted(self, step: str) -> None:
+        if await self.flow.pauses_before(step):
+            await self._approvals.ask(step, self.targets, _PAUSED)
 
-    def _add_and_prove(self, moves: Announced) -> None:
-        self._deploy_new(self.targets)
+    async def _add_and_prove(self, moves: Announced) -> None:
+        await self._deploy_new(self.targets)
         patience = self.cutover.verify.patience if self.cutover.verify else 0.0
         arguments = StepArguments(patience=patience, announced=moves)
         proving = dict.fromkeys(self.targets, arguments)
-        self._proofs = self.flow.each("verify-new", self.targets, proving)
+        self._proofs = await self.flow.each("verify-new", self.targets, proving)
 
-    def _deploy_new(self, names: Sequence[str]) -> None:
+    async def _deploy_new(self, names: Sequence[str]) -> None:
         while True:
             given = {name: self._approvals.of("add-new", name) for name in names}
             arguments = {name: StepArguments(announced=one) for name, one in given.items()}
             try:
-                self.flow.each("add-new", names, arguments)
+                await self.flow.each("add-new", names, arguments)
                 return
             except ChangedError:
-                self._approvals.void("add-new")
-                self._approvals.ask("add-new", self.targets, _PAUSED)
+                await self._approvals.void("add-new")
+                await self._approvals.ask("add-new", self.targets, _PAUSED)
 
-    def _switch(self, moves: Announced) -> None:
+    async def _switch(self, moves: Announced) -> None:
         """Raises ChangedError where the switch is no longer what moves says: nothing was moved."""
         announcement = Announcement(step="switch", parts={"": moves})
         if self.cutover.switch is not None and self.cutover.switch.manual:
-            self._with_proofs("proofs", moves)
+            await self._with_proofs("proofs", moves)
             self._moved = True
             new = ", ".join(each.range for each in moves.added)
             does = f"move the traffic of {self.cutover.app} to {new}"
-            self._approvals.require(announcement, "switch", does)
+            await self._approvals.require(announcement, "switch", does)
             return
-        if self.flow.pauses_before("switch"):
-            self._approvals.require(announcement, _PAUSED, "")
-        self._with_proofs("switch", moves)
+        if await self.flow.pauses_before("switch"):
+            await self._approvals.require(announcement, _PAUSED, "")
+        await self._with_proofs("switch", moves)
 
-    def _with_proofs(self, step: str, moves: Announced) -> None:
+    async def _with_proofs(self, step: str, moves: Announced) -> None:
         """A step for which the proofs must count still: where a list was saved since, its new
         addresses are added and proven again first."""
         moved = self._moved  # by a person, perhaps
@@ -141,44 +141,44 @@ class Workflow:
             self._moved = moved or step == "switch"
             arguments = StepArguments(proofs=_proofs_in(self._proofs), announced=moves)
             try:
-                if not _is_void(self.flow.one(step, arguments)):
+                if not _is_void(await self.flow.one(step, arguments)):
                     return
             except ChangedError:
                 self._moved = moved
-                self._approvals.void(step)
+                await self._approvals.void(step)
                 raise
             self._moved = moved
-            self._add_and_prove(moves)
+            await self._add_and_prove(moves)
 
-    def _verify(self) -> StepResults:
+    async def _verify(self) -> StepResults:
         """Once more with the new addresses deployed again where one was refused."""
-        self._approve_if_wanted("verify")
-        self.flow.runner.sleep(DRAIN_SECONDS)
+        await self._approve_if_wanted("verify")
+        await self.flow.runner.sleep(DRAIN_SECONDS)
         try:
-            return self.flow.each("verify", self.targets)
+            return await self.flow.each("verify", self.targets)
         except StepFailedError as error:
-            self.flow.runner.tell("verify-again", message=error.problem.text)
-            self._deploy_new(error.targets)
-            return self.flow.each("verify", self.targets)
+            await self.flow.runner.tell("verify-again", message=error.problem.text)
+            await self._deploy_new(error.targets)
+            return await self.flow.each("verify", self.targets)
 
-    def _remove_in_waves(self, proofs: Mapping[str, Evidence]) -> RunResult:
-        self._announce_removal(self._settle(proofs))
+    async def _remove_in_waves(self, proofs: Mapping[str, Evidence]) -> RunResult:
+        await self._announce_removal(await self._settle(proofs))
         for number, wave in enumerate(waves(self.targets, self.cutover.waves), 1):
-            self.flow.require_not_canceled()
-            self.flow.runner.tell("wave", number=number, targets=list(wave))
+            await self.flow.require_not_canceled()
+            await self.flow.runner.tell("wave", number=number, targets=list(wave))
             try:
-                self._remove(wave, proofs)
+                await self._remove(wave, proofs)
             except StepFailedError as error:
-                return self._rollback.after_removal(error)
-        return self._ended()
+                return await self._rollback.after_removal(error)
+        return await self._ended()
 
-    def _ended(self) -> RunResult:
+    async def _ended(self) -> RunResult:
         """By the lists as they are after the last watch: a deployment of another user may have
         waited behind ours."""
-        states = self._states()
+        states = await self._states()
         undone = {name: one for name, one in states.items() if one and not one.is_done}
         if undone:
-            return self._undone(undone)
+            return await self._undone(undone)
         unread = [name for name, one in states.items() if one is None]
         where = "every target's list holds the new addresses and not the old"
         if unread:
@@ -193,14 +193,14 @@ class Workflow:
             Advice(Command("report", "--format", "html", "--out", "report.html")),
         )
 
-    def _undone(self, states: Mapping[str, StateEvidence]) -> RunResult:
+    async def _undone(self, states: Mapping[str, StateEvidence]) -> RunResult:
         """Another user has changed lists since remove-old was read back."""
         changes = [f"{name}: {_undoing(one)}" for name, one in states.items()]
         message = f"the list was changed after remove-old was read back; {'; '.join(changes)}"
         missing = [each for one in states.values() for each in one.new_missing]
         add = Command("deploy", "add-new")
         if missing:
-            self.flow.alert(message, add)
+            await self.flow.alert(message, add)
         return RunResult(
             "failed",
             ExitCode.DRIFT,
@@ -216,37 +216,38 @@ class Workflow:
             ),
         )
 
-    def _states(self) -> dict[str, StateEvidence | None]:
+    async def _states(self) -> dict[str, StateEvidence | None]:
         """How the list of each target stands; None where it can't be read."""
+        results = await self.flow.retried("state", self.targets, {})
+        found = {name: one.evidence for name, one in results.items()}
         return {
-            name: one.evidence if isinstance(one.evidence, StateEvidence) else None
-            for name, one in self.flow.retried("state", self.targets, {}).items()
+            name: one if isinstance(one, StateEvidence) else None for name, one in found.items()
         }
 
-    def _settle(self, proofs: Mapping[str, Evidence]) -> dict[str, str]:
+    async def _settle(self, proofs: Mapping[str, Evidence]) -> dict[str, str]:
         """By target, why nothing can say that customers have left the old addresses."""
-        settled = self.flow.runner.step("settle", StepArguments(proofs=dict(proofs)))
+        settled = await self.flow.runner.step("settle", StepArguments(proofs=dict(proofs)))
         self.flow.require_completed(settled)
         return settled.evidence.doubts if isinstance(settled.evidence, SettleEvidence) else {}
 
-    def _announce_removal(self, doubts: Mapping[str, str]) -> None:
+    async def _announce_removal(self, doubts: Mapping[str, str]) -> None:
         """Ask where the operator wants that, and where nothing says that customers have left.
 
         An approval answers the doubt that it shows, so that there is one question.
         """
-        said = self.flow.runner.says_traffic_moved()
-        if self.flow.pauses_before("remove-old"):
-            self._approvals.ask("remove-old", self.targets, _PAUSED, doubts)
+        said = await self.flow.runner.says_traffic_moved()
+        if await self.flow.pauses_before("remove-old"):
+            await self._approvals.ask("remove-old", self.targets, _PAUSED, doubts)
         elif doubts and said:
             message = f"{'; '.join(sentences(doubts))}; answered: {TRAFFIC_MOVED}"
-            self.flow.runner.tell("traffic-moved", message=message)
+            await self.flow.runner.tell("traffic-moved", message=message)
         elif doubts:
-            self._ask_about_traffic(self.targets, doubts)
+            await self._ask_about_traffic(self.targets, doubts)
         self._says_moved = said
 
-    def _ask_about_traffic(self, names: Sequence[str], doubts: Mapping[str, str]) -> None:
+    async def _ask_about_traffic(self, names: Sequence[str], doubts: Mapping[str, str]) -> None:
         reason = ProblemKind.DOUBT.value
-        self._approvals.ask("remove-old", names, reason, doubts, _SEE_METRICS)
+        await self._approvals.ask("remove-old", names, reason, doubts, _SEE_METRICS)
 
     def _removing(self, name: str, proofs: Mapping[str, Evidence]) -> StepArguments:
         """What a removal is told: the proof, and what the operator has approved and answered."""
@@ -257,34 +258,34 @@ class Workflow:
             traffic_moved=answered or (TRAFFIC_MOVED if self._says_moved else ""),
         )
 
-    def _remove(self, wave: Sequence[str], proofs: Mapping[str, Evidence]) -> None:
+    async def _remove(self, wave: Sequence[str], proofs: Mapping[str, Evidence]) -> None:
         """Remove the old addresses from the lists of a wave, and watch each."""
         waiting, left = tuple(wave), self.targets[self.targets.index(wave[0]) :]
         while waiting:
             arguments = {name: self._removing(name, proofs) for name in waiting}
-            results = self.flow.retried("remove-and-watch", waiting, arguments)
+            results = await self.flow.retried("remove-and-watch", waiting, arguments)
             if any(map(must_roll_back, results.values())):
                 raise failure("remove-old", _all_but_well(results))
             self.flow.require_completed(*results.values())
             waiting = tuple(name for name, one in results.items() if not one.ok)
             doubts = {name: one.message for name, one in _of_kind(results, ProblemKind.DOUBT)}
             if _of_kind(results, ProblemKind.CHANGED):
-                self._ask_again(
+                await self._ask_again(
                     [name for name in left if name in waiting or name not in wave], doubts
                 )
             elif doubts:
-                self._ask_about_traffic(tuple(doubts), doubts)
+                await self._ask_about_traffic(tuple(doubts), doubts)
             elif waiting:
-                self.flow.ask_about("remove-old", {name: results[name] for name in waiting})
+                await self.flow.ask_about("remove-old", {name: results[name] for name in waiting})
 
-    def _ask_again(self, names: Sequence[str], doubts: Mapping[str, str]) -> None:
+    async def _ask_again(self, names: Sequence[str], doubts: Mapping[str, str]) -> None:
         """For these targets, which are all that are left; the approval is void."""
-        shown = {**self._approvals.void("remove-old"), **doubts}
+        shown = {**await self._approvals.void("remove-old"), **doubts}
         still = {name: doubt for name, doubt in shown.items() if name in names}
-        self._approvals.ask("remove-old", names, _PAUSED, still)
+        await self._approvals.ask("remove-old", names, _PAUSED, still)
 
-    def _canceled(self) -> RunResult:
-        states = self._states()
+    async def _canceled(self) -> RunResult:
+        states = await self._states()
         known = [f"{name}: {_standing(one)}" for name, one in states.items()]
         pending = [each for one in states.values() if one for each in one.pending]
         holds_old = all(one is not None and one.holds_old for one in states.values())

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
-from sfcutover.cutover.context import BOUND
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.dispatch import ProbeEvidence
 from sfcutover.cutover.evidence import AddressEvidence
@@ -21,7 +20,7 @@ from sfcutover.errors import Command, OperationFailedError
 from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
 from sfcutover.output.text import PROOFS
-from sfcutover.runs.event import Event, EventDocument
+from sfcutover.runs.event import BOUND, Event, EventDocument
 
 _QUIET = {SENDING, BOUND, "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all
@@ -134,7 +133,9 @@ def _of_people(event: Event) -> str:
             return f"run {event.run} begins: {places}; old {old}; new {new}{by}"
         case "run-resumed":
             by_whom = f", by {event.text('by')}" if event.text("by") else ""
-            return f"the run goes on at {event.text('place')}{by_whom}"
+            version = event.text("started_with")
+            other = f"; sfcutover {version} started it" if version else ""
+            return f"the run continues at {event.text('place')}{by_whom}{other}"
         case "paused":
             after = f"; {shown(next_)}" if (next_ := event.advice("next")) else ""
             approve, cancel = (shown(Command(word, event.run)) for word in ("approve", "cancel"))
@@ -148,6 +149,9 @@ def _of_people(event: Event) -> str:
         case "approved":
             note = f": {event.text('note')}" if event.text("note") else ""
             return f"approved by {event.text('who')}{note}"
+        case "cancel-requested":
+            note = f": {event.text('note')}" if event.text("note") else ""
+            return f"{event.text('who')} asks to cancel the run{note}"
         case "page":
             listed = "; ".join(map(shown, event.commands))
             return f"A PERSON IS NEEDED: {event.text('message')}; run: {listed}"

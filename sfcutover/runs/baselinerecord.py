@@ -15,8 +15,9 @@ from pydantic import Field, ValidationError
 from sfcutover.allowlist.baseline import BaselineDocument
 from sfcutover.allowlist.diff import RangeDocument
 from sfcutover.errors import ConfigError
-from sfcutover.runs.database import BASELINES, Database
+from sfcutover.runs.database import Database
 from sfcutover.runs.event import moment_text
+from sfcutover.runs.tables import BASELINES
 from sfcutover.util.document import Document
 from sfcutover.util.secrets import redact
 

@@ -6,9 +6,8 @@ repeated while the connection fails.
 
 from __future__ import annotations
 
-import time
+import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,97 +19,16 @@ from sqlalchemy.exc import (
     InterfaceError,
     InternalError,
     OperationalError,
-    SQLAlchemyError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from sfcutover.config.traffic import State
-from sfcutover.errors import (
-    Advice,
-    Command,
-    ConfigError,
-    NetworkError,
-    OperationFailedError,
-    SfcutoverError,
-)
+from sfcutover.errors import Advice, Command, ConfigError, NetworkError, OperationFailedError
+from sfcutover.runs import sqlite
+from sfcutover.runs.tables import METADATA, STATE, STATE_VERSION
 from sfcutover.util.files import make_folders_durably
 from sfcutover.util.secrets import remember
-
-METADATA = sa.MetaData()
-
-RUNS = sa.Table(
-    "sfcutover_runs",
-    METADATA,
-    sa.Column("id", sa.String(200), primary_key=True),
-    sa.Column("cutover", sa.String(200), nullable=False, index=True),
-    sa.Column("number", sa.Integer, nullable=False),
-    sa.Column("config", sa.Text, nullable=False),  # JSON, normalized, without secrets
-    sa.Column("options", sa.Text, nullable=False),  # JSON
-    sa.Column("version", sa.String(20), nullable=False),  # of the flow
-    sa.Column("started", sa.Float, nullable=False),
-    sa.Column("ended", sa.Float),
-    sa.Column("outcome", sa.String(40)),
-    sa.Column("exit_code", sa.Integer),
-    sa.Column("owner", sa.String(80)),
-    sa.UniqueConstraint("cutover", "number"),
-)
-EXECUTORS = sa.Table(
-    "sfcutover_executors",
-    METADATA,
-    sa.Column("id", sa.String(80), primary_key=True),
-    sa.Column("cutover", sa.String(200), nullable=False, index=True),
-    sa.Column("role", sa.String(20), nullable=False),
-    sa.Column("host", sa.String(200), nullable=False),
-    sa.Column("pid", sa.Integer, nullable=False),
-    sa.Column("config", sa.Text, nullable=False),
-    sa.Column("started", sa.Float, nullable=False),
-    sa.Column("beat", sa.Float, nullable=False),
-    sa.Column("ended", sa.Float),
-    sa.Column("taken_by", sa.String(80)),  # who goes on with what it has left behind
-)
-JOURNAL = sa.Table(
-    "sfcutover_journal",
-    METADATA,
-    # SQLite counts up by itself only an INTEGER.
-    sa.Column(
-        "seq",
-        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
-    sa.Column("run", sa.String(200), nullable=False, index=True),
-    sa.Column("time", sa.Float, nullable=False),
-    sa.Column("kind", sa.String(40), nullable=False),
-    sa.Column("step", sa.String(80)),
-    sa.Column("target", sa.String(200)),
-    sa.Column("data", sa.Text, nullable=False),  # JSON
-)
-REQUESTS = sa.Table(
-    "sfcutover_requests",
-    METADATA,
-    sa.Column(
-        "seq",
-        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
-        primary_key=True,
-        autoincrement=True,
-    ),
-    sa.Column("run", sa.String(200), nullable=False, index=True),
-    sa.Column("kind", sa.String(20), nullable=False),  # approve or cancel
-    sa.Column("pause", sa.Integer),  # the journal's number of the pause that it answers
-    sa.Column("who", sa.String(200), nullable=False),
-    sa.Column("note", sa.Text),
-    sa.Column("time", sa.Float, nullable=False),
-)
-
-BASELINES = sa.Table(
-    "sfcutover_baselines",
-    METADATA,
-    sa.Column("cutover", sa.String(200), primary_key=True),
-    sa.Column("target", sa.String(200), primary_key=True),
-    sa.Column("written", sa.Float, nullable=False),
-    sa.Column("record", sa.Text, nullable=False),  # JSON, without secrets
-)
 
 T = TypeVar("T")
 RETRY_SECONDS = 90.0  # a PostgreSQL that restarts is back by then
@@ -126,16 +44,16 @@ _TOKENS = (
 
 
 class Database:
-    """An opened state database. url: with its password, a secret."""
+    """An opened state database. url: with its password, a secret. engine: its connections."""
 
     def __init__(self, url: sa.URL, where: str) -> None:
         self.url = url
         self._where = where
-        self._engine = _engine(url)
+        self.engine = _engine(url)
 
     @classmethod
     def at(cls, state: State) -> Database:
-        """The one of this state; nothing is made, and nobody asked. Raises ConfigError."""
+        """The one of this state; no file is made, and no server asked. Raises ConfigError."""
         return cls(_in_folder(_url(state), state.folder), state.where)
 
     @classmethod
@@ -143,13 +61,17 @@ class Database:
         """Open it, and make its tables if they are missing.
 
         create: False for a look at what is there: a missing SQLite file is then an error.
-        Raises ConfigError for a URL that is none, NetworkError for a server that doesn't answer,
+        Raises ConfigError for a URL that is none, and for a database of another program or another
+        version of sfcutover, which stays as it is; NetworkError for a server that doesn't answer;
         OperationFailedError for a file that can't be written.
         """
         database = cls.at(state)
         if not database.is_shared:
             _make_folder(database.url, state.where, create)
+            database._require_own_file()
         try:
+            if not database.is_shared:
+                database.patiently(lambda: sqlite.use_write_ahead_log(database.engine))
             database.run(database._make_tables, seconds=15.0 if create else 5.0)
         except (NetworkError, OperationFailedError) as error:
             live = (Command("diff", "remove-old"), " shows the live list")
@@ -161,6 +83,11 @@ class Database:
     def is_shared(self) -> bool:
         """True if other machines can have part in it."""
         return self.url.get_backend_name() == "postgresql"
+
+    @property
+    def file(self) -> Path:
+        """Of SQLite."""
+        return Path(self.url.database or "")
 
     def __str__(self) -> str:
         """Its place, without its password."""
@@ -206,22 +133,52 @@ class Database:
             raise self.unavailable(error) from None
         return result
 
-    def now(self) -> float:
-        """The database's clock, in seconds since 1970: one clock for all machines."""
-        if not self.is_shared:
-            return time.time()
-        return float(self.read(lambda c: c.scalar(sa.text(_CLOCK)) or 0.0))
-
     def close(self) -> None:
-        self._engine.dispose()
+        """Close what is not in use. The last one that closes SQLite leaves one file."""
+        self.engine.dispose()
+
+    def _require_own_file(self) -> None:
+        """Before anything is written to it. Raises ConfigError."""
+        try:
+            found = sqlite.tables_of(self.file)
+        except sqlite3.OperationalError:
+            return  # it is asked again, and the reason told
+        except sqlite3.DatabaseError:
+            raise self._foreign("is no SQLite database") from None
+        if found and not any(name.startswith(_OURS) for name in found):
+            raise self._foreign("is the database of another program")
 
     def _make_tables(self, connection: sa.Connection) -> None:
         if self.is_shared:  # two that make them at once get in each other's way
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TABLES)))
+        names = sa.inspect(connection).get_table_names()
+        if any(name.startswith(_OURS) for name in names):
+            self._require_version(connection, names)
         METADATA.create_all(connection)
+        if connection.scalar(sa.select(STATE.c.version)) is None:
+            connection.execute(sa.insert(STATE).values(version=STATE_VERSION))
+
+    def _require_version(self, connection: sa.Connection, tables: list[str]) -> None:
+        """Raises ConfigError."""
+        query = sa.select(STATE.c.version)
+        version = connection.scalar(query) if STATE.name in tables else "0"
+        if version != STATE_VERSION:
+            raise self._foreign(
+                f"is of another version of sfcutover (the state's version is {version}, this "
+                f"sfcutover keeps version {STATE_VERSION})"
+            )
+
+    def _foreign(self, what: str) -> ConfigError:
+        place = f"the state file {self.url.database}" if not self.is_shared else str(self)
+        return ConfigError(
+            f"{place} {what}; it was not changed",
+            where=self._where,
+            hint="name another database in state.url, or finish its runs with the version of "
+            "sfcutover that made it",
+        )
 
     def _transaction(self, work: Callable[[sa.Connection], T], reads: bool) -> T:
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             connection.execution_options(reads=reads)
             with connection.begin():
                 return work(connection)
@@ -239,30 +196,27 @@ class Database:
                 hint="see that PostgreSQL is up and state.url right, then run this again",
                 impact=_TOKENS,
             )
-        hint = "make room or correct the permissions, then run this again"
-        if any(words in reason for words in _FOREIGN):
-            hint = (
-                "it is no state of this version of sfcutover: name another file in state.url, "
-                "or put the one back that its runs were kept in"
-            )
         return OperationFailedError(
             f"the state file {self.url.database} can't be used: {reason}",
             where=self._where,
-            hint=hint,
+            hint="make room or correct the permissions, then run this again",
             impact=_TOKENS,
         )
 
 
-_FOREIGN = ("no such column", "no such table", "has no column", "malformed", "not a database")
-_LASTING = ("is full", "disk I/O error", "readonly", "unable to open", *_FOREIGN)
+_OURS = "sfcutover_"
+_LASTING = (  # of SQLite: asking again does not help
+    "is full",
+    "disk I/O error",
+    "readonly",
+    "unable to open",
+    "no such column",
+    "no such table",
+    "has no column",
+    "malformed",
+    "not a database",
+)
 _TABLES = 0x73667462  # a lock of PostgreSQL's, by number
-_NOTICED = {  # of libpq: a server that no longer answers is noticed within half a minute
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "30000",  # milliseconds
-}
-_CLOCK = "SELECT extract(epoch FROM clock_timestamp())::float8"
 
 
 def _url(state: State) -> sa.URL:
@@ -281,7 +235,9 @@ def _url(state: State) -> sa.URL:
         )
     remember([value for value in (str(url.password or ""),) if value])
     if url.get_backend_name() == "postgresql":
-        return url.set(drivername="postgresql+psycopg", query={**_NOTICED, **url.query})
+        from sfcutover.runs.postgresql import with_keepalives  # psycopg: only where it is needed
+
+        return with_keepalives(url)
     return url
 
 
@@ -318,25 +274,10 @@ def _make_folder(url: sa.URL, where: str, create: bool) -> None:
 
 def _engine(url: sa.URL) -> sa.Engine:
     if url.get_backend_name() == "sqlite":
-        engine = sa.create_engine(url, connect_args={"timeout": 30})
-        sa.event.listen(engine, "connect", _write_ahead)
-        sa.event.listen(engine, "begin", _take_the_lock)
-        return engine
-    return sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+        return sqlite.create_engine(url)
+    from sfcutover.runs import postgresql  # psycopg: only where it is needed
 
-
-def _write_ahead(connection: object, _record: object) -> None:
-    """Readers don't wait for writers, and what is committed is on disk."""
-    execute = getattr(connection, "execute")  # noqa: B009 - SQLite's own connection, not typed
-    setattr(connection, "isolation_level", None)  # noqa: B010
-    execute("PRAGMA journal_mode=WAL")
-    execute("PRAGMA synchronous=FULL")
-
-
-def _take_the_lock(connection: sa.Connection) -> None:
-    """Whoever is going to write waits now: later, SQLite would refuse rather than wait."""
-    reads = connection.get_execution_options().get("reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    return postgresql.create_engine(url)
 
 
 def _is_passing(error: BaseException) -> bool:
@@ -347,33 +288,3 @@ def _is_passing(error: BaseException) -> bool:
         return False
     text = str(error.orig)
     return not any(words in text for words in _LASTING)
-
-
-SOON_SECONDS = 1.0  # so long somebody waits for a database that is well
-
-
-class BackgroundThread:
-    """A thread of its own for what may hang."""
-
-    def __init__(self, name: str) -> None:
-        self._pool = ThreadPoolExecutor(1, name)
-        self._is_busy: Callable[[], bool] = lambda: False
-
-    def do(self, work: Callable[[], T], seconds: float = SOON_SECONDS) -> T | None:
-        """What work returns; None if it fails, or takes longer, and is then done later.
-
-        Behind something that takes longer nobody waits at all.
-        """
-        is_behind = self._is_busy()
-        future = self._pool.submit(work)
-        self._is_busy = lambda: not future.done()
-        if is_behind:
-            return None
-        try:
-            return future.result(seconds)
-        except (TimeoutError, SfcutoverError, SQLAlchemyError):
-            return None
-
-    def close(self) -> None:
-        """Take nothing more; what was taken is still done."""
-        self._pool.shutdown(wait=False)

@@ -16,6 +16,9 @@ from sfcutover.util.document import Document, commands_of, text_of
 from sfcutover.util.secrets import redact
 
 Data = dict[str, object]
+# Kinds of events by which runs and commands decide.
+BOUND = "bound"  # which organization, app and components a run has reached first
+CANCEL_REQUESTED = "cancel-requested"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from sfcutover.runs.database import JOURNAL, RETRY_SECONDS, BackgroundThread, Database
+from sfcutover.runs.background import BackgroundThread
+from sfcutover.runs.database import RETRY_SECONDS, Database
 from sfcutover.runs.event import Event, event_of, event_row, select_events
+from sfcutover.runs.tables import JOURNAL, RUNS
 
 _KEPT_SECONDS = 600.0  # how long a buffered event is tried to be put on disk
 _READ_SECONDS = 5.0
@@ -58,6 +60,13 @@ class Journal:
     def all(self, kind: str, step: str | None = None, target: str | None = None) -> list[Event]:
         """Every event of a kind, of a step and a target, the oldest first."""
         return self._select(self._of_kind(kind, step, target).order_by(JOURNAL.c.seq))
+
+    def of_other_runs(self, kind: str) -> list[Event]:
+        """Every event of a kind of the runs besides this one that have not ended."""
+        others = sa.select(RUNS.c.id).where(RUNS.c.ended.is_(None), RUNS.c.id != self.run)
+        return self._select(
+            sa.select(JOURNAL).where(JOURNAL.c.kind == kind, JOURNAL.c.run.in_(others))
+        )
 
     def buffered(self, target: str) -> BufferedJournal:
         """A journal of this target that waits for no database, with what can be read soon."""

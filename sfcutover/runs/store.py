@@ -1,77 +1,29 @@
-"""The runs of a database: started, claimed by one process at a time, ended."""
+"""The runs of a database: started, changed and ended; what they are made of."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 from itertools import takewhile
 from pathlib import Path
-from typing import Literal
 
 import sqlalchemy as sa
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover
-from sfcutover.errors import Advice, Command, ConfigError, LockLostError
-from sfcutover.runs.database import JOURNAL, REQUESTS, RUNS, Database
+from sfcutover.errors import Advice, Command, ConfigError, StillRunningError
+from sfcutover.runs.database import Database
 from sfcutover.runs.event import event_row
 from sfcutover.runs.journal import Journal
-from sfcutover.runs.processlock import Processes, ProcessLock
-from sfcutover.util.secrets import redact
+from sfcutover.runs.process import Process, config_key
+from sfcutover.runs.processlock import alive
+from sfcutover.runs.tables import JOURNAL, RUNS
 
-Kind = Literal["approve", "cancel"]
-
-
-@dataclass(frozen=True)
-class Request:
-    """pause: the journal's number of the pause that an approval answers."""
-
-    kind: str
-    pause: int | None
-    who: str
-    note: str | None
-    time: float
-
-
-class Requests:
-    """The requests to one run."""
-
-    def __init__(self, database: Database, run: str) -> None:
-        self._database = database
-        self._run = run
-
-    def add(self, kind: Kind, who: str, note: str | None = None, pause: int | None = None) -> None:
-        row = {
-            "run": self._run,
-            "kind": kind,
-            "pause": pause,
-            "who": redact(who),
-            "note": None if note is None else redact(note),
-            "time": time.time(),
-        }
-        self._database.run(lambda c: c.execute(sa.insert(REQUESTS).values(row)))
-
-    def approval_of(self, pause: int) -> Request | None:
-        """The first approval of a pause."""
-        return self._first(REQUESTS.c.kind == "approve", REQUESTS.c.pause == pause)
-
-    def cancellation(self) -> Request | None:
-        """The first request to cancel."""
-        return self._first(REQUESTS.c.kind == "cancel")
-
-    def _first(self, *conditions: sa.ColumnElement[bool]) -> Request | None:
-        columns = [REQUESTS.c[name] for name in ("kind", "pause", "who", "note", "time")]
-        query = sa.select(*columns).where(REQUESTS.c.run == self._run, *conditions)
-        row = self._database.read(
-            lambda c: c.execute(query.order_by(REQUESTS.c.seq).limit(1)).mappings().first()
-        )
-        return None if row is None else Request(**row)
-
-
-WORKFLOW_VERSION = "4"  # of the flow: a run goes on only with the one it was begun with
+WORKFLOW_VERSION = "5"  # a run is finished by the version of the workflow that it started with
 ROLLED_BACK = "rolled-back"
 DONE = "done"
 _BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is begun at a time
@@ -103,10 +55,10 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Run:
-    """One performance of a cutover. Times are seconds since 1970, None until they exist.
+    """A cutover that is carried out, or was. Times are seconds since 1970, None until they exist.
 
-    config: what cutover.yaml said, as config_text gives it. owner: the id of the executor that
-    performs it, or did. version: of the flow that it was begun with.
+    config: what cutover.yaml said, as config_text gives it. version: of the workflow, and program:
+    of sfcutover, that it started with.
     """
 
     id: str
@@ -118,8 +70,8 @@ class Run:
     ended: float | None = None
     outcome: str | None = None
     exit_code: int | None = None
-    owner: str | None = None
     version: str = WORKFLOW_VERSION
+    program: str = ""
 
 
 class RunStore:
@@ -127,13 +79,22 @@ class RunStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.executors = Processes(database)
 
     def journal(self, run: str) -> Journal:
         return Journal(self.database, run)
 
-    def requests(self, run: str) -> Requests:
-        return Requests(self.database, run)
+    def alive(self, cutover: str) -> list[Process]:
+        """The processes that take part in a cutover's runs."""
+        return alive(self.database, cutover)
+
+    def place(self, run: Run) -> str | None:
+        """Where a process executes a run, or would continue it; None where none does."""
+        if run.ended is not None:
+            return None
+        config = config_key(run.config)
+        found = [each for each in self.alive(run.cutover) if each.config == config]
+        runs = [each for each in found if each.role == "run"]
+        return next((each.place for each in (*runs, *found)), None)
 
     def all(self) -> list[Run]:
         """Every run, the newest first."""
@@ -158,10 +119,6 @@ class RunStore:
         found = self._select(query.order_by(RUNS.c.number.desc()))
         return found[0] if found else None
 
-    def under_way(self) -> list[Run]:
-        """Every run, of whichever cutover, that has not ended."""
-        return self._select(sa.select(RUNS).where(RUNS.c.ended.is_(None)))
-
     def newest(self, cutover: str) -> Run | None:
         """The newest run of a cutover."""
         query = sa.select(RUNS).where(RUNS.c.cutover == cutover)
@@ -175,39 +132,33 @@ class RunStore:
         since_done = takewhile(lambda run: run.outcome != DONE, newest_first)
         return sum(run.outcome == ROLLED_BACK for run in since_done)
 
-    def begin(self, cutover: str, config: str, options: RunOptions, owner: str) -> Run | None:
-        """A new run of this process; None if the cutover has a run that has not ended."""
+    def begin(self, cutover: str, config: str, options: RunOptions) -> Run:
+        """A new run.
 
-        def insert(connection: sa.Connection) -> Run | None:
+        Raises StillRunningError where a run of this cutover, or of another that changes one of its
+        lists, has not ended.
+        """
+
+        def insert(connection: sa.Connection) -> Run:
             if self.database.is_shared:  # SQLite has one writer at a time anyway
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_BEGIN)))
-            others = sa.select(RUNS.c.id).where(RUNS.c.cutover == cutover, RUNS.c.ended.is_(None))
-            if connection.scalar(others) is not None:
-                return None
+            _require_alone(connection, cutover, config)
             highest = sa.select(sa.func.max(RUNS.c.number)).where(RUNS.c.cutover == cutover)
             number = (connection.scalar(highest) or 0) + 1
             run = Run(
-                f"{cutover}.{number}", cutover, number, config, time.time(), options, owner=owner
+                f"{cutover}.{number}",
+                cutover,
+                number,
+                config,
+                time.time(),
+                options,
+                program=metadata.version("sfcutover"),
             )
             row = vars(run) | {"options": options.as_text()}
             connection.execute(sa.insert(RUNS).values(row))
             return run
 
         return self.database.run(insert)
-
-    def claim(self, run: Run, owner: str) -> bool:
-        """Make a run this process's whose owner is dead; False if somebody else was faster."""
-        if run.owner is not None and self.executors.is_alive(run.owner):
-            return run.owner == owner
-        claim = (
-            sa.update(RUNS)
-            .where(RUNS.c.id == run.id, RUNS.c.ended.is_(None))
-            .where(RUNS.c.owner.is_(None) if run.owner is None else RUNS.c.owner == run.owner)
-            .values(owner=owner)
-        )
-        if run.owner is not None:
-            self.executors.mark_ended(run.owner)
-        return bool(self.database.run(lambda c: c.execute(claim)).rowcount)
 
     def accept(self, run: Run, config: str, options: RunOptions, by: str) -> None:
         """Let the run continue with another cutover.yaml, and with more pauses.
@@ -244,11 +195,40 @@ class RunStore:
 
         return self.database.run(both)
 
+    def ended_before(self, moment: float) -> list[Run]:
+        """The runs that ended before a time, in seconds since 1970; the oldest first."""
+        query = sa.select(RUNS).where(RUNS.c.ended < moment)
+        return self._select(query.order_by(RUNS.c.ended))
+
+    def remove(self, runs: Sequence[Run]) -> None:
+        """Remove ended runs with their journals."""
+        ids = [run.id for run in runs]
+
+        def both(connection: sa.Connection) -> None:
+            connection.execute(sa.delete(JOURNAL).where(JOURNAL.c.run.in_(ids)))
+            ended = RUNS.c.ended.is_not(None)
+            connection.execute(sa.delete(RUNS).where(RUNS.c.id.in_(ids), ended))
+
+        self.database.run(both)
+
     def _select(self, query: sa.Select[tuple[object, ...]]) -> list[Run]:
         rows = self.database.read(lambda c: c.execute(query).mappings().all())
         return [
             Run(**{**row, "options": RunOptions.from_text(str(row["options"]))}) for row in rows
         ]
+
+
+def _require_alone(connection: sa.Connection, cutover: str, config: str) -> None:
+    """Two cutovers of one list would bypass each other's gates."""
+    query = sa.select(RUNS.c.id, RUNS.c.cutover, RUNS.c.config).where(RUNS.c.ended.is_(None))
+    for identifier, name, other in connection.execute(query):
+        if name == cutover or share_a_list(other, config):
+            raise StillRunningError(
+                f"the run {identifier} of {name} has not ended, and it changes the same list",
+                where=identifier,
+                hint=Advice("let it end, or end it: ", Command("cancel", identifier)),
+                impact="this command changed nothing; the run continues as it did",
+            )
 
 
 _SECONDS = 5.0
@@ -354,33 +334,3 @@ def _flat(value: object, path: str = "") -> Flat:
         case _:
             return {path: json.dumps(value, ensure_ascii=False)}
     return {key: text for part in parts for key, text in part.items()}
-
-
-@dataclass(frozen=True)
-class RunControl:
-    """Whether a step of a run may continue: the lock is held, and the run not canceled."""
-
-    lock: ProcessLock
-    requests: Requests
-    journal: Journal
-
-    @property
-    def place(self) -> str:
-        return self.lock.place
-
-    def is_canceled(self) -> bool:
-        return self.requests.cancellation() is not None
-
-    def require_lock(self) -> None:
-        """Directly before an effect. Raises LockLostError if this process lost its lock, or the
-        run has ended without it."""
-        self.lock.require()
-        if self.journal.last("run-ended") is not None:
-            raise LockLostError(
-                "the run has ended without this process",
-                hint=Advice("see how: ", Command("runs")),
-                impact="nothing more is done from here",
-            )
-
-    def require_lock_soon(self) -> None:
-        self.lock.require_lock_soon()

@@ -7,7 +7,6 @@ process does.
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import signal
 import subprocess
@@ -145,12 +144,10 @@ def serve(descriptor: str) -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)  # ignored, but not by the commands it runs
     connection: Connection[Any, Any] = Connection(int(descriptor))
-    try:
+    with suppress(EOFError, OSError):  # the parent has closed the pipe, or is gone
         connection.send_bytes(_READY)
         while True:
             connection.send_bytes(_packed(_answer(connection.recv_bytes(), connection)))
-    except (EOFError, OSError):
-        os._exit(0)
 
 
 def _answer(job: bytes, connection: Connection[Any, Any]) -> object:

@@ -223,8 +223,6 @@ def _words(data: RunData) -> tuple[str, str, str]:
 def _waiting(data: RunData, pause: Pause) -> tuple[str, str, str]:
     message = f"{pause.step}: {pause.message}" if pause.step else pause.message
     tokens = "the lists stay as they are while it waits"
-    if data.approval is not None:
-        return f"{message}; {data.approval.who} has approved it", tokens, shown(_CONTINUE)
     approve, cancel = (shown(Command(word, data.run.id)) for word in ("approve", "cancel"))
     first = f"{shown(pause.next)}; " if pause.next else ""
     return message, tokens, f"{first}continue: {approve}; end it: {cancel}"

@@ -18,8 +18,8 @@ from sfcutover.cutover.progress import RunProgress, result_of
 from sfcutover.cutover.rundocument import RunState, run_state
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.verify import VerifyEvidence
-from sfcutover.runs.event import Event
-from sfcutover.runs.store import Request, Run, RunStore, cutover_of
+from sfcutover.runs.event import CANCEL_REQUESTED, Event
+from sfcutover.runs.store import Run, RunStore, cutover_of
 from sfcutover.util.document import Document
 
 Content = TypeVar("Content")
@@ -76,35 +76,28 @@ class Entry(Generic[Content]):
 class RunData:
     """A run as it stands at a time (now, in seconds since 1970).
 
-    place: where a process performs it, None if none does. approval: of what the run waits for,
-    where no process has continued it since.
+    place: where a process executes it, None if none does.
     """
 
     run: Run
     events: tuple[Event, ...]
     now: float
     place: str | None = None
-    cancellation: Request | None = None
-    approval: Request | None = None
 
     @classmethod
     def read(cls, store: RunStore, run: Run, now: float) -> RunData:
         """Raises what reading the state raises."""
         events = tuple(store.journal(run.id).read())
-        requests, pause = store.requests(run.id), RunProgress.of(events).pause
-        alive = {each.id: each.place for each in store.executors.alive(run.cutover)}
-        return cls(
-            store.find(run.id),
-            events,
-            now,
-            alive.get(run.owner or "") if run.ended is None else None,
-            requests.cancellation(),
-            requests.approval_of(pause.seq) if pause else None,
-        )
+        return cls(store.find(run.id), events, now, store.place(run))
 
     @cached_property
     def progress(self) -> RunProgress:
         return RunProgress.of(self.events)
+
+    @property
+    def cancellation(self) -> Event | None:
+        """The first request to cancel the run."""
+        return next(iter(self.all(CANCEL_REQUESTED)), None)
 
     @cached_property
     def cutover(self) -> Cutover:

@@ -16,7 +16,6 @@ from sfcutover.output.report.lists import ReportPhaseDocument, found_phases
 from sfcutover.output.report.rundata import Entry, Found, RunData
 from sfcutover.output.report.timescale import IdleTime
 from sfcutover.runs.event import Event, moment_text
-from sfcutover.runs.store import Request
 from sfcutover.util.document import Document
 
 BoundaryKind = Literal["phase", "rollback"]
@@ -169,19 +168,15 @@ def decisions(data: RunData) -> list[DecisionDocument]:
 
 def _answered(data: RunData, pause: Pause) -> DecisionDocument:
     if (said := pause.approved) is not None:
-        note, time = said.text("note") or None, said.number("time") or said.time
-        request = Request("approve", None, said.text("who"), note, time)
         void = {each.number("pause") for each in data.all("announcement-void")}
         is_void = pause.asked.number("pause") in void
-        return _decision(pause.asked, "void" if is_void else "approved", request)
+        return _decision(pause.asked, "void" if is_void else "approved", said)
     if data.cancellation is not None:
         return _decision(pause.asked, "canceled", data.cancellation)
-    if data.approval is not None:
-        return _decision(pause.asked, "approved", data.approval)
     return _decision(pause.asked, "open", None)
 
 
-def _decision(asked: Event | None, decision: Decision, said: Request | None) -> DecisionDocument:
+def _decision(asked: Event | None, decision: Decision, said: Event | None) -> DecisionDocument:
     return DecisionDocument(
         decision=decision,
         step=asked.step if asked else None,
@@ -189,8 +184,8 @@ def _decision(asked: Event | None, decision: Decision, said: Request | None) -> 
         message=asked.text("message") if asked else "the run is to end",
         asked=moment_text(asked.time) if asked else None,
         decided=moment_text(said.time) if said else None,
-        who=said.who if said else None,
-        note=said.note if said else None,
+        who=said.text("who") if said else None,
+        note=(said.text("note") or None) if said else None,
         digest=(asked.text("digest") or None) if asked else None,
     )
 

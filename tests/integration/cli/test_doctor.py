@@ -14,6 +14,7 @@ from sfcutover.runs.store import RunOptions, RunStore
 from tests.integration.cli.conftest import OpenDesk, StartOrg
 from tests.integration.cli.harness import Desk
 from tests.integration.cli.traffic import keep_token
+from tests.integration.runs.working import config_of
 
 CHECKS = ["credentials", "API version", "permission", "components", "list", "capacity"]
 
@@ -120,7 +121,7 @@ def test_a_run_that_has_not_ended_is_named(desk: Desk) -> None:
     state = {"url": f"sqlite:///{place}"}
     name = yaml.safe_load(desk.config.read_text())["name"]
     assert "no run is under way" in state_line(desk, state=state)
-    assert store.begin(name, "{}", RunOptions(), "an executor") is not None
+    assert store.begin(name, config_of("Acme"), RunOptions()).id == f"{name}.1"
     assert f"the run {name}.1 has not ended: sfcutover runs {name}.1" in state_line(desk)
     database.close()
 

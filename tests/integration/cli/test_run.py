@@ -303,7 +303,7 @@ def test_a_log_holds_what_happened_once(here: World) -> None:
     _, before = here.call("run", "--yes", "--pause-before", "switch")
     assert "snapshot" in before
     _, after = here.call("approve")
-    assert "the run goes on at" in after
+    assert "the run continues at" in after
     assert "snapshot" not in after
     assert "WAITS FOR A PERSON" not in after
 

@@ -23,7 +23,6 @@ from sfcutover.emulator.lists import Entry
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import LockLostError, NetworkError
 from sfcutover.runs.journal import BufferedJournal
-from sfcutover.runs.processlock import Processes
 from sfcutover.salesforce.connection import Connection
 from tests.chaos.world import NEW, OLD, World, world
 from tests.integration.cutover.working import at_work
@@ -151,8 +150,8 @@ def test_a_process_that_lost_its_lock_sends_nothing_but_old_addresses(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that was frozen until another one took over, and wakes up."""
-    with at_work(here, tmp_path, monkeypatch) as (context, journal, lock):
-        Processes(journal.database).mark_ended(lock.id)
+    with at_work(here, tmp_path, monkeypatch) as (context, _, lock):
+        lock._locks.release()
         with pytest.raises(NetworkError, match="lost its lock"):
             deploy(context, Phase.ADD_NEW)
         assert here.phases == []
@@ -184,7 +183,7 @@ def test_a_process_that_lost_its_lock_watches_no_more_and_redeems_nothing(
     """Two processes that redeem one rotating token void it."""
     with at_work(here, tmp_path, monkeypatch) as (context, journal, lock):
         deploy(context, Phase.ADD_NEW)
-        Processes(journal.database).mark_ended(lock.id)
+        lock._locks.release()
         with pytest.raises(LockLostError):
             watch(context, [context.target])
         with pytest.raises(LockLostError):

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
 from sfcutover.errors import NetworkError
-from sfcutover.runs.database import BackgroundThread, Database
+from sfcutover.runs.background import BackgroundThread
+from sfcutover.runs.database import Database
 from sfcutover.runs.journal import BufferedJournal, Journal
 
 
@@ -46,7 +47,7 @@ def test_a_database_that_is_locked_is_waited_for_once_and_gets_everything(
     journal: Journal,
 ) -> None:
     on_vigil = vigil(journal)
-    with journal.database._engine.connect() as other:
+    with journal.database.engine.connect() as other:
         other.execute(sa.text("SELECT 1"))  # BEGIN IMMEDIATE: nobody else writes
         for number in range(50):
             on_vigil.write("round", "watch", "one", {"number": number})

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.errors import ConfigError, NetworkError, OperationFailedError
-from sfcutover.runs import processlock as executors
+from sfcutover.errors import ConfigError, NetworkError, StillRunningError
 from sfcutover.runs.database import Database
-from sfcutover.runs.processlock import ProcessLock
-from sfcutover.runs.store import Requests, RunOptions, RunStore, differences, fingerprint
+from sfcutover.runs.store import RunOptions, RunStore, differences, fingerprint
 from sfcutover.util.secrets import Secret
+from tests.integration.runs.working import config_of
 
 ENDING = {"outcome": "done", "exit_code": 0, "message": "m", "tokens": "t", "next": "n"}
 
@@ -38,15 +37,6 @@ def store(database: Database) -> RunStore:
     return RunStore(database)
 
 
-@pytest.fixture
-def presence(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[ProcessLock]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
-    with ProcessLock(database, "move", "run", "config") as here:
-        yield here
-
-
 @pytest.mark.parametrize(
     "url", ["nothing", "mysql://host/db", "sqlite://", "sqlite:///:memory:", "postgresql"]
 )
@@ -65,11 +55,41 @@ def test_the_folder_is_its_owner_s_alone(database: Database, tmp_path: Path) -> 
     assert (tmp_path / "kept").stat().st_mode & 0o077 == 0
 
 
-def test_a_file_that_is_no_database_is_told_at_once(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_told_at_once_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_text("this is no database, but long enough to look like one" * 20, encoding="utf-8")
-    with pytest.raises(OperationFailedError, match="can't be used"):
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="is no SQLite database"):
         Database.open(state(f"sqlite:///{path}"))
+    assert path.read_bytes() == before
+
+
+def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE customers (name TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="is the database of another program"):
+        Database.open(state(f"sqlite:///{path}"))
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["state.db"]
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE sfcutover_state SET version = '99'", "DROP TABLE sfcutover_state"]
+)
+def test_a_state_of_another_version_is_named(database: Database, change: str) -> None:
+    with closing(sqlite3.connect(database.file)) as connection:
+        connection.execute(change)
+        connection.commit()
+    with pytest.raises(ConfigError, match="is of another version of sfcutover"):
+        Database.open(state(f"sqlite:///{database.file}"))
+
+
+def test_a_closed_state_is_one_file(database: Database, tmp_path: Path) -> None:
+    RunStore(database).begin("move", config_of("Acme"), RunOptions())
+    database.close()
+    assert [each.name for each in (tmp_path / "kept").iterdir()] == ["state.db"]
 
 
 def test_a_server_that_is_not_there_is_a_network_error(free_port: int) -> None:
@@ -111,18 +131,16 @@ def test_no_secret_gets_into_the_journal(store: RunStore, tmp_path: Path) -> Non
 
 
 def test_a_cutover_has_one_run_that_has_not_ended(store: RunStore) -> None:
-    first = store.begin("move", "{}", RunOptions(("switch",)), "me")
-    assert first is not None
+    first = store.begin("move", config_of("Acme"), RunOptions(("switch",)))
     assert (first.id, first.number) == ("move.1", 1)
-    assert store.begin("move", "{}", RunOptions(), "other") is None
-    assert store.begin("elsewhere", "{}", RunOptions(), "other") is not None
+    with pytest.raises(StillRunningError, match=r"move\.1 of move has not ended"):
+        store.begin("move", config_of("Acme"), RunOptions())
+    assert store.begin("elsewhere", config_of("Other"), RunOptions()).id == "elsewhere.1"
     assert store.active("move") == first
     assert store.end("move.1", ENDING)
     assert not store.end("move.1", ENDING | {"outcome": "failed"})
     assert store.active("move") is None
-    second = store.begin("move", "{}", RunOptions(), "me")
-    assert second is not None
-    assert second.id == "move.2"
+    assert store.begin("move", config_of("Acme"), RunOptions()).id == "move.2"
     assert next(run.id for run in store.all()) == "move.2"
     assert store.find("move").id == "move.2"
     assert store.find("move.1").outcome == "done"
@@ -130,8 +148,14 @@ def test_a_cutover_has_one_run_that_has_not_ended(store: RunStore) -> None:
         store.find("none")
 
 
+def test_two_cutovers_of_one_list_do_not_run_at_once(store: RunStore) -> None:
+    store.begin("move", config_of("Acme"), RunOptions())
+    with pytest.raises(StillRunningError, match="it changes the same list"):
+        store.begin("another name", config_of("Acme"), RunOptions())
+
+
 def test_its_end_stands_in_the_journal_too(store: RunStore) -> None:
-    store.begin("move", "{}", RunOptions(), "me")
+    store.begin("move", config_of("Acme"), RunOptions())
     store.end("move.1", ENDING)
     store.end("move.1", ENDING)
     assert [event.data for event in store.journal("move.1").all("run-ended")] == [ENDING]
@@ -139,95 +163,24 @@ def test_its_end_stands_in_the_journal_too(store: RunStore) -> None:
 
 def test_rollbacks_are_counted_since_one_was_done(store: RunStore) -> None:
     for outcome in ("rolled-back", "done", "rolled-back", "canceled", "rolled-back"):
-        run = store.begin("move", "{}", RunOptions(), "me")
-        assert run is not None
+        run = store.begin("move", config_of("Acme"), RunOptions())
         store.end(run.id, ENDING | {"outcome": outcome})
     assert store.rollbacks_in_a_row("move") == 2
     assert store.rollbacks_in_a_row("other") == 0
 
 
-def test_a_run_is_claimed_only_from_the_dead(store: RunStore, presence: ProcessLock) -> None:
-    run = store.begin("move", "{}", RunOptions(), presence.id)
-    assert run is not None
-    assert store.claim(run, presence.id)
-    assert not store.claim(run, "another")
-    orphan = store.begin("orphaned", "{}", RunOptions(), "nobody-alive")
-    assert orphan is not None
-    assert store.claim(orphan, "another")
-    assert not store.claim(orphan, "too-late")
-    assert store.find("orphaned.1").owner == "another"
-
-
-def test_a_process_is_alive_while_it_holds_its_lock(store: RunStore, tmp_path: Path) -> None:
-    code = (
-        "import sys, time\n"
-        "from sfcutover.runs.database import Database\n"
-        "from sfcutover.runs.processlock import ProcessLock\n"
-        "from sfcutover.config.traffic import State\n"
-        "from sfcutover.config.values import Text\n"
-        "database = Database.open(State(url=Text(literal=sys.argv[1])))\n"
-        "with ProcessLock(database, 'move', 'run', 'c') as here:\n"
-        "    print(here.id, flush=True)\n"
-        "    time.sleep(60)\n"
-    )
-    url = f"sqlite:///{tmp_path}/kept/state.db"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        identifier = process.stdout.readline().strip()
-        (found,) = store.executors.alive("move")
-        assert (found.id, found.pid) == (identifier, process.pid)
-        assert store.executors.is_alive(identifier)
-        process.kill()
-        process.wait()
-    assert store.executors.alive("move") == []
-
-
-def test_without_a_lock_in_sight_the_lease_decides(
-    store: RunStore, presence: ProcessLock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another state folder is another machine."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another-machine"))
-    assert store.executors.is_alive(presence.id)
-    monkeypatch.setattr(executors, "LEASE_SECONDS", -1.0)
-    assert not store.executors.is_alive(presence.id)
-
-
-def test_a_process_that_was_taken_for_dead_stops_acting(
-    store: RunStore, presence: ProcessLock
-) -> None:
-    presence.require()
-    store.executors.mark_ended(presence.id)
-    with pytest.raises(NetworkError, match="lost its lock"):
-        presence.require()
-
-
-def test_what_the_dead_left_is_taken_by_one(store: RunStore, database: Database) -> None:
-    with (
-        ProcessLock(database, "move", "run", "c") as first,
-        ProcessLock(database, "move", "worker", "c") as second,
-    ):
-        with ProcessLock(database, "move", "worker", "c") as gone:
-            pass
-        assert store.executors.take(gone.id, first.id)
-        assert store.executors.take(gone.id, first.id)  # it may not have come to an end with it
-        assert not store.executors.take(gone.id, second.id)
-        store.executors.mark_ended(first.id)
-        assert store.executors.take(gone.id, second.id)
-
-
-def test_an_approval_answers_one_pause(database: Database) -> None:
-    requests = Requests(database, "move.1")
-    requests.add("approve", "octocat", "change 1", 7)
-    requests.add("approve", "hubot", None, 7)
-    requests.add("cancel", "octocat")
-    found = requests.approval_of(7)
-    assert found is not None
-    assert (found.who, found.note) == ("octocat", "change 1")
-    assert requests.approval_of(8) is None
-    assert requests.cancellation() is not None
-    assert Requests(database, "move.2").cancellation() is None
+def test_only_ended_runs_are_removed_with_their_journals(store: RunStore) -> None:
+    old = store.begin("move", config_of("Acme"), RunOptions())
+    store.end(old.id, ENDING)
+    new = store.begin("move", config_of("Acme"), RunOptions())
+    store.journal(new.id).write("note", None, None, {})
+    ended = store.find(old.id).ended
+    assert ended is not None
+    assert store.ended_before(ended) == []
+    assert [run.id for run in store.ended_before(ended + 1)] == [old.id]
+    store.remove([store.find(old.id), new])
+    assert [run.id for run in store.all()] == [new.id]
+    assert store.journal(old.id).read() == []
 
 
 def test_what_differs_is_named_value_by_value() -> None:

@@ -193,7 +193,7 @@ def test_a_renewal_that_is_refused_is_told_as_what_it_is(
     emulator: Emulator, open_org: OpenOrg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org = open_org(emulator, renewable=True)
-    assert org.session
+    assert org.session is not None
     monkeypatch.setenv("SF_CLIENT_SECRET", "hunter2")
     emulator.set_fault(Fault(kind="expired_session", operation="query"))
     with pytest.raises(AuthError, match="invalid client credentials"):

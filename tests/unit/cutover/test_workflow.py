@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,11 +64,11 @@ class Recorded:
     said: dict[str, str] = field(default_factory=dict)  # to each removal, that customers have left
     slept: list[float] = field(default_factory=list)
 
-    def step(self, name: str, arguments: StepArguments = NO_ARGUMENTS) -> StepResult:
+    async def step(self, name: str, arguments: StepArguments = NO_ARGUMENTS) -> StepResult:
         self.done.append(name)
         return self._result(name)
 
-    def on_targets(
+    async def on_targets(
         self,
         action: str,
         targets: Sequence[str],
@@ -78,28 +79,28 @@ class Recorded:
             self.said |= {name: each.traffic_moved for name, each in (arguments or {}).items()}
         return {name: self._result(f"{action} {name}") for name in targets}
 
-    def announce(self, step: str) -> Announced:
+    async def announce(self, step: str) -> Announced:
         return self.announced[step].pop(0) if self.announced.get(step) else Announced(digest=step)
 
-    def pause(self, question: Question) -> Approval:
+    async def pause(self, question: Question) -> Approval:
         self.pauses.append((question.step, question.reason))
         self.questions.append(question.message)
         said = self.approves.pop(0) if self.approves else False
         return said if isinstance(said, Approval) else Approval(approved=said)
 
-    def pauses_before(self, step: str) -> bool:
+    async def pauses_before(self, step: str) -> bool:
         return step in self.waits_before
 
-    def says_traffic_moved(self) -> bool:
+    async def says_traffic_moved(self) -> bool:
         return self.traffic_moved
 
-    def is_canceled(self) -> bool:
+    async def is_canceled(self) -> bool:
         return self.cancels_at(self.done)
 
-    def sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
-    def tell(self, kind: str, **data: object) -> None:
+    async def tell(self, kind: str, **data: object) -> None:
         if kind in ("rollback-started", "announcement-void"):
             self.done.append(kind)
 
@@ -155,7 +156,7 @@ READ_AT_THE_END = f"state {ALL}"
 
 def run(runner: Recorded, cutover: Cutover) -> RunResult:
     names = tuple(each.name for each in cutover.targets)
-    return Workflow(Flow(runner), cutover, names).run()
+    return asyncio.run(Workflow(Flow(runner), cutover, names).run())
 
 
 def test_the_order_of_a_cutover_that_goes_well(cutover: Cutover) -> None:

@@ -156,7 +156,7 @@ def test_a_failed_look_says_why(story: Story) -> None:
         ("approved", {"who": "ada", "note": "looks good"}, "approved by ada: looks good"),
         ("approved", {"who": "ada", "note": None}, "approved by ada"),
         ("wave", {"number": 2, "targets": ["eu", "us"]}, "wave 2: eu, us"),
-        ("run-resumed", {"place": "ci, process 7"}, "the run goes on at ci, process 7"),
+        ("run-resumed", {"place": "ci, process 7"}, "the run continues at ci, process 7"),
         ("deployment-sent", {"id": "0Af1", "phase": "add-new"}, "deployment 0Af1 (add-new) is on"),
         ("deployment-progress", {"id": "0Af1", "status": "Pending", "total": 0}, "0Af1: Pending"),
         ("settling", {"until": 1_800_000_060.0}, "waits until 08:01:00Z"),

@@ -16,7 +16,7 @@ from sfcutover.cutover.evidence import AddressEvidence, Evidence, ProvenList, li
 from sfcutover.cutover.watchtrigger import LookDocument, RoundDocument
 from sfcutover.output.report.rundata import RunData
 from sfcutover.runs.event import Event
-from sfcutover.runs.store import Request, Run, RunOptions
+from sfcutover.runs.store import Run, RunOptions
 from tests.support import SECURITY, SECURITY_NAME, SECURITY_PATH
 from tests.unit.cutover.journaled import problem_document, recorded_evidence
 
@@ -31,8 +31,6 @@ class Given(TypedDict, total=False):
 
     now: float
     place: str | None
-    cancellation: Request | None
-    approval: Request | None
 
 
 @dataclass
@@ -218,8 +216,6 @@ class Story:
             in_order,
             self.started + given.get("now", 3600),
             given.get("place"),
-            given.get("cancellation"),
-            given.get("approval"),
         )
 
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 from sfcutover.errors import DEFAULT_CONFIG, Advice, Command
 from sfcutover.output.console import use_config
-from sfcutover.runs.store import Request
 from tests.unit.output.report.stories import document, done, rolled_back, waiting
 from tests.unit.output.report.story import NOON, TARGET, Story
 
@@ -41,9 +40,10 @@ def test_a_run_that_waits_says_for_what_and_how_to_continue() -> None:
 
 
 def test_an_approval_after_which_the_run_has_not_continued_is_shown() -> None:
-    approval = Request("approve", 9, "ann", "CHG-1", NOON + 90)
-    found = document(waiting(), approval=approval)
-    assert "ann has approved it" in found.verdict.message
+    story = waiting()
+    story.tell(30, "approved", "switch", pause=4, who="ann", note="CHG-1")
+    found = document(story)
+    assert found.verdict.state == "left"
     assert found.verdict.next == "continue it: sfcutover run"
     assert [(each.decision, each.who, each.note) for each in found.decisions] == [
         ("approved", "ann", "CHG-1")
@@ -52,7 +52,7 @@ def test_an_approval_after_which_the_run_has_not_continued_is_shown() -> None:
 
 def test_a_running_run_names_its_step_and_its_place() -> None:
     story = waiting()
-    story.tell(30, "approved", "switch", pause=4, who="ann", time=NOON + 30, note="go")
+    story.tell(30, "approved", "switch", pause=4, who="ann", note="go")
     story.step("switch", 31)
     here = document(story, place="host, process 7")
     assert (here.verdict.state, here.verdict.message) == ("running", "switch, at host, process 7")

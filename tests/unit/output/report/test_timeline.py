@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from sfcutover.runs.store import Request
 from tests.unit.output.report.stories import document, done, waiting
-from tests.unit.output.report.story import NEW, NOON, OLD, TARGET, Story, deployed, phase_document
-
-CANCEL = Request("cancel", None, "jo", "wrong window", NOON + 70)
+from tests.unit.output.report.story import NEW, OLD, TARGET, Story, deployed, phase_document
 
 
 def test_an_approval_has_its_question_and_its_note() -> None:
     story = waiting()
-    story.tell(30, "approved", "switch", pause=4, who="ann", time=NOON + 30, note="CHG-4711")
+    story.tell(30, "approved", "switch", pause=4, who="ann", note="CHG-4711")
     (decision,) = document(story).decisions
     assert (decision.decision, decision.who, decision.note) == ("approved", "ann", "CHG-4711")
     assert (decision.asked, decision.decided) == (
@@ -21,10 +18,15 @@ def test_an_approval_has_its_question_and_its_note() -> None:
 
 
 def test_a_cancellation_has_its_author() -> None:
-    (asked,) = document(waiting(), cancellation=CANCEL).decisions
+    (asked,) = document(canceled(waiting())).decisions
     assert (asked.decision, asked.who, asked.note) == ("canceled", "jo", "wrong window")
-    (unasked,) = document(done(), cancellation=CANCEL).decisions
+    (unasked,) = document(canceled(done())).decisions
     assert (unasked.decision, unasked.asked, unasked.who) == ("canceled", None, "jo")
+
+
+def canceled(story: Story) -> Story:
+    story.tell(70, "cancel-requested", who="jo", note="wrong window")
+    return story
 
 
 def test_each_wave_has_a_boundary() -> None:

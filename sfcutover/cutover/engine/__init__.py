@@ -1,0 +1,1 @@
+"""The engine of runs: the only room that knows DBOS."""

@@ -1,0 +1,48 @@
+"""SQLite for the state: one file, which is looked at before anything is written to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import sqlalchemy as sa
+
+_BUSY_SECONDS = 30
+
+
+def create_engine(url: sa.URL) -> sa.Engine:
+    """An engine for which a commit is on disk, and writers wait for each other."""
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    sa.event.listen(engine, "connect", _set_up)
+    sa.event.listen(engine, "begin", _begin)
+    return engine
+
+
+def tables_of(path: Path) -> set[str]:
+    """The names of the tables of a file, which stays as it is; none of a missing or empty file.
+
+    Raises sqlite3.Error for a file that is no database, or can't be read.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return set()
+    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {str(name) for (name,) in rows}
+
+
+def use_write_ahead_log(engine: sa.Engine) -> None:
+    """From now on, readers of the file don't wait for writers."""
+    with closing(engine.raw_connection()) as connection:
+        connection.cursor().execute("PRAGMA journal_mode=WAL")
+
+
+def _set_up(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA synchronous=FULL")
+
+
+def _begin(connection: sa.Connection) -> None:
+    """A writer waits for the lock at its beginning: later, SQLite would refuse, not wait."""
+    reads = connection.get_execution_options().get("reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
