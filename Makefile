@@ -45,11 +45,11 @@ bench: setup  ## speed goals, as ratios measured in one run; SHORT=1 takes a min
 	$(if $(SHORT),,$(BIN)/python -m tests.interop.install sf)
 	$(BIN)/python -m tests.bench $(if $(SHORT),--short)
 
-chaos: setup  ## whole runs with something going wrong: make chaos RUNS=100 SEED=1
-	$(BIN)/python -m tests.chaos --runs $(or $(RUNS),100) $(if $(SEED),--seed $(SEED))
+chaos: setup  ## whole runs with something going wrong: make chaos RUNS=100 SEED=1 STATE=sqlite
+	$(BIN)/python -m tests.chaos --runs $(or $(RUNS),100) $(if $(SEED),--seed $(SEED)) $(if $(STATE),--state $(STATE))
 
-killpoints: setup  ## kill -9 at every point of a run: make killpoints ONLY=boundaries
-	$(BIN)/python -m tests.chaos.killpoints $(ONLY)
+killpoints: setup  ## kill -9 at every point of a run: make killpoints ONLY=boundaries STATE=postgresql
+	$(BIN)/python -m tests.chaos.killpoints $(if $(STATE),--state $(STATE)) $(ONLY)
 
 fuzz: setup  ## hostile files, answers and templates, 2,000 cases a kind: make fuzz CASES=100 SEED=1
 	FUZZ_CASES=$(or $(CASES),2000) $(PYTEST) -m fuzz tests/fuzz -n 2 $(if $(SEED),--hypothesis-seed=$(SEED))

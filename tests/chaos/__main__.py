@@ -1,7 +1,7 @@
 """``make chaos``: whole cutovers under live traffic, each with something going wrong.
 
-Prints its seed; the same seed repeats the same troubles. PostgreSQL, where it is installed, keeps
-the state of every second run.
+Prints its seed; the same seed repeats the same troubles. Without --state, PostgreSQL, where it is
+installed, keeps the state of every second run.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import argparse
 import random
 import sys
 import tempfile
-import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from queue import Queue
 
-from tests.chaos.faults import TROUBLES
+from tests.chaos.databases import SharedDatabases, shared_databases
+from tests.chaos.faults import ON_SQLITE, TROUBLES
 from tests.chaos.trial import Trial, run_trial
 from tests.real import postgres
 
@@ -28,9 +29,10 @@ def main() -> None:
     options.add_argument("--runs", type=int, default=100)
     options.add_argument("--seed", type=int, default=random.randrange(10**6))
     options.add_argument("--only", type=int, help="the trial of this number")
+    options.add_argument("--state", choices=("sqlite", "postgresql"), help="of every run")
     given = options.parse_args()
     print(f"seed {given.seed}, {given.runs} runs", flush=True)
-    trials = run_all(given.runs, given.seed, given.only)
+    trials = run_all(given.runs, given.seed, given.only, given.state)
     bad = [each for each in trials if each.problems]
     outcomes = Counter(each.outcome for each in trials)
     print(
@@ -41,21 +43,25 @@ def main() -> None:
     sys.exit(bool(bad))
 
 
-def run_all(runs: int, seed: int, only: int | None = None) -> list[Trial]:
-    """Run all trials, a few at once, and print each when it has ended."""
+def run_all(runs: int, seed: int, only: int | None, state: str | None) -> list[Trial]:
+    """Run all trials, a few at once, and print each when it has ended. Each of those that run at
+    the same time has a cluster of its own, as its trouble may hit the whole cluster."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sfcutover-chaos-")))
-        cluster = None if postgres.missing() else stack.enter_context(postgres.running())
-        if cluster is None:
-            print(f"without PostgreSQL: {postgres.missing()}", flush=True)
-        alone = threading.Lock()  # only one trial at a time uses a cluster that it may restart
+        clusters: Queue[SharedDatabases] = Queue()
+        has_postgres = state != "sqlite" and _has_postgres(state)
+        for _ in range(AT_ONCE if has_postgres else 0):
+            clusters.put(stack.enter_context(shared_databases()))
+        troubles = TROUBLES if has_postgres else ON_SQLITE
 
         def trial(number: int) -> Trial:
-            state, restart = "", None
-            if cluster is not None and _is_shared(number):
-                state, restart = cluster.url(f"run{number}"), cluster.restart
-            with alone if restart else ExitStack():
-                done = run_trial(number, seed, folder / str(number), state, restart)
+            is_shared = has_postgres and (state is not None or _is_shared(number))
+            databases = clusters.get() if is_shared else None
+            try:
+                done = run_trial(number, seed, folder / str(number), troubles, databases)
+            finally:
+                if databases is not None:
+                    clusters.put(databases)
             print(done, *done.problems, sep="\n     ", flush=True)
             return done
 
@@ -64,10 +70,20 @@ def run_all(runs: int, seed: int, only: int | None = None) -> list[Trial]:
         return list(pool.map(trial, numbers))
 
 
+def _has_postgres(state: str | None) -> bool:
+    """Raises SystemExit where it is asked for and missing."""
+    reason = postgres.missing()
+    if reason and state is not None:
+        raise SystemExit(reason)
+    if reason:
+        print(f"without PostgreSQL: {reason}", flush=True)
+    return reason is None
+
+
 def _is_shared(number: int) -> bool:
     """True for every second one, so that each trouble meets both databases."""
     lap, kind = divmod(number, len(TROUBLES))
-    return TROUBLES[kind].restart or (lap + kind) % 2 == 0
+    return bool(TROUBLES[kind].database) or (lap + kind) % 2 == 0
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sfcutover.emulator.faults import Fault, Kind
+from tests.chaos.databases import KINDS, RESTARTED
 from tests.chaos.world import NEW, OLD
 
 ASKED = ("deploy", "checkDeployStatus", "retrieve", "checkRetrieveStatus", "listMetadata")
@@ -26,17 +27,17 @@ class Trouble:
     """One kind of trouble.
 
     faults: switched on before the run. kill: the run's process is killed at a random instant,
-    then started again. signals: it gets two signals close together instead. restart: PostgreSQL
-    restarts, where it keeps the state. another_org: the run pauses, and is continued while
-    another org answers in place of its own. at_application: the application meets the fault, too,
-    so that its redemptions may fail.
+    then started again. signals: it gets two signals close together instead. database: what happens
+    to the PostgreSQL that keeps the state, one of SharedDatabases. another_org: the run pauses, and
+    is continued while another org answers in place of its own. at_application: the application
+    meets the fault, too, so that its redemptions may fail.
     """
 
     name: str
     faults: Make = lambda _: []
     kill: bool = False
     signals: bool = False
-    restart: bool = False
+    database: str = ""
     another_org: bool = False
     at_application: bool = False
 
@@ -137,6 +138,7 @@ TROUBLES = (
     Trouble("two signals", signals=True),
     Trouble("two signals and a lock", _ended(code="ALREADY_IN_PROCESS"), signals=True),
     Trouble("another org", another_org=True),
-    Trouble("PostgreSQL restarted", restart=True),
-    Trouble("PostgreSQL restarted and kill -9", kill=True, restart=True),
+    *(Trouble(f"PostgreSQL {each}", database=each) for each in KINDS),
+    Trouble("PostgreSQL restarted and kill -9", kill=True, database=RESTARTED),
 )
+ON_SQLITE = tuple(each for each in TROUBLES if not each.database)

@@ -1,22 +1,26 @@
 """kill -9 at every point of a run, then ``run`` again: it completes, and each effect occurs once.
 
-``python -m tests.chaos.killpoints`` takes all points; with ``boundaries``, those between two steps
-and those next to an effect; with any other word, those that have it in their name.
+Without ONLY, it takes all points; with ``boundaries``, those between two steps and those next to
+an effect; with any other words, those that have them in their name.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from sfcutover.emulator.scenario import Scenario
 from tests.chaos.world import NEW, World, world
+from tests.real import postgres
 
+UrlOf = Callable[[str], str]  # of a new database by its name, empty for SQLite in its folder
 AT_ONCE = 4  # they wait most of the time
 _SCENARIO = Scenario(deploy_seconds=0.3)
 
@@ -31,9 +35,9 @@ class Killed:
     problems: tuple[str, ...]
 
 
-def all_points(folder: Path) -> list[str]:
+def all_points(folder: Path, url_of: UrlOf) -> list[str]:
     """Every point of a run that goes well, in order."""
-    with world(folder / "recorded", _SCENARIO) as recorded:
+    with world(folder / "recorded", _SCENARIO, url_of("recorded")) as recorded:
         file = folder / "points"
         code, out = recorded.call("run", "--yes", point=f"record:{file}")
         assert code == 0, out
@@ -51,10 +55,10 @@ def between_steps(points: Sequence[str]) -> list[str]:
     return [each for each in points if each.startswith(("write operation", *effects))]
 
 
-def kill_at(point: str, folder: Path) -> Killed:
+def kill_at(point: str, folder: Path, state: str) -> Killed:
     """Kill one run there, and resume it."""
     started = time.monotonic()
-    with world(folder, _SCENARIO) as here:
+    with world(folder, _SCENARIO, state) as here:
         code, first = here.call("run", "--yes", point=point)
         again, second = here.call("run", "--yes") if code else (0, "")
         problems = tuple(_problems(here, again))
@@ -79,25 +83,37 @@ def _problems(here: World, code: int) -> Iterator[str]:
         yield f"the run is {run['state']}"
 
 
-def kill_at_each(points: Sequence[str], folder: Path) -> Iterator[Killed]:
+def kill_at_each(points: Sequence[str], folder: Path, url_of: UrlOf) -> Iterator[Killed]:
     """Kill a run at each point, a few at once."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        jobs = ((each, folder / f"killed-{number}") for number, each in enumerate(points))
-        yield from pool.map(lambda job: kill_at(*job), jobs)
+        yield from pool.map(
+            lambda job: kill_at(job[1], folder / f"killed-{job[0]}", url_of(f"killed{job[0]}")),
+            enumerate(points),
+        )
 
 
 def _wanted(points: list[str], word: str) -> list[str]:
     return between_steps(points) if word == "boundaries" else [p for p in points if word in p]
 
 
+def _in_folder(_name: str) -> str:
+    return ""
+
+
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="sfcutover-kill-") as name:
-        folder = Path(name)
-        points = all_points(folder)
-        wanted = _wanted(points, " ".join(sys.argv[1:]))
-        print(f"{len(wanted)} of {len(points)} points", flush=True)
+    options = argparse.ArgumentParser(prog="make killpoints", description=__doc__)
+    options.add_argument("only", nargs="*", help="which points")
+    options.add_argument("--state", choices=("sqlite", "postgresql"), default="sqlite")
+    given = options.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sfcutover-kill-")))
+        is_shared = given.state == "postgresql"
+        url_of = stack.enter_context(postgres.running()).url if is_shared else _in_folder
+        points = all_points(folder, url_of)
+        wanted = _wanted(points, " ".join(given.only))
+        print(f"{len(wanted)} of {len(points)} points, {given.state}", flush=True)
         bad = 0
-        for number, killed in enumerate(kill_at_each(wanted, folder), 1):
+        for number, killed in enumerate(kill_at_each(wanted, folder, url_of), 1):
             word = "ok" if killed.reached else "not reached"
             print(
                 f"{number:4} {killed.seconds:5.1f} s  {word if not killed.problems else 'BAD'}  "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,19 @@ import yaml
 
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
+from sfcutover.cutover.engine.client import EngineClient
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario
+from sfcutover.errors import LockLostError
 from sfcutover.runs.database import Database
 from sfcutover.runs.event import Event
+from sfcutover.runs.process import Process
 from sfcutover.runs.store import RunStore
 from tests.chaos.world import NEW, OLD, Fleet, World, fleet, wait_until, world
 from tests.real import postgres
 
 SECONDS = 120.0
+TAKEN_OVER_SECONDS = 15.0
 OpenStore = Callable[[World], RunStore]
 WAVES = (1, 7)
 
@@ -61,9 +66,25 @@ def ready(process: subprocess.Popen[str]) -> None:
     assert "ready" in process.stdout.readline()
 
 
-def test_two_workers_do_twenty_targets_though_one_is_killed(
+def seconds_until_taken(store: RunStore, dead: subprocess.Popen[str]) -> float:
+    """From a kill until no workflow is left with that process."""
+    killed = time.monotonic()
+    dead.kill()
+    dead.communicate()
+    query = sa.text("SELECT DISTINCT executor_id FROM dbos.workflow_status WHERE status='PENDING'")
+
+    def is_taken() -> bool:
+        left = store.database.read(lambda c: c.execute(query).scalars().all())
+        return not any(Process(each).place.endswith(f"process {dead.pid}") for each in left)
+
+    wait_until(is_taken)
+    return time.monotonic() - killed
+
+
+def test_two_workers_and_a_run_do_twenty_targets_though_each_is_killed(
     cluster: postgres.Postgres, tmp_path: Path, store_of: OpenStore
 ) -> None:
+    """One after the other, at another point; the process that ends the run comes last."""
     scenario = Scenario(deploy_seconds=1.0)
     state = cluster.url("workers")
     with fleet(tmp_path / "fleet", 20, scenario, state, waves=list(WAVES)) as whole:
@@ -72,14 +93,18 @@ def test_two_workers_do_twenty_targets_though_one_is_killed(
         ready(second)
         starter = whole.first.start("run", "--yes")
         store = store_of(whole.first)
-        wait_for(store, "deployment-sent", 1)
-        starter.kill()  # from now on the workers are alone
-        wait_for(store, "deployment-sent", 12)
-        first.kill()
+        seconds = []
+        for sent, victim in ((1, starter), (12, first), (28, second)):
+            wait_for(store, "deployment-sent", sent)
+            if victim is second:
+                last = whole.first.start("worker")
+                ready(last)
+            seconds.append(seconds_until_taken(store, victim))
         wait_for(store, "run-ended")
-        second.terminate()
-        for process in (starter, first, second):
-            process.communicate(timeout=SECONDS)
+        last.terminate()
+        last.communicate(timeout=SECONDS)
+        print("taken over after", ", ".join(f"{each:.1f} s" for each in seconds))
+        assert max(seconds) < TAKEN_OVER_SECONDS
         (run,) = store.all()
         assert run.outcome == "done"
         assert_everything_once(whole)
@@ -105,9 +130,9 @@ def test_a_worker_with_another_cutover_yaml_takes_no_part(
         assert here.phases == ["Succeeded", "Succeeded"]
         query = sa.text("SELECT DISTINCT executor_id FROM dbos.workflow_status")
         took_part = set(store.database.read(lambda c: c.execute(query).scalars().all()))
-        ids = {each.pid: each.id for each in store.executors.alive(store.all()[0].cutover)}
-        assert ids[worker.pid] in took_part
-        assert ids[other.pid] not in took_part
+        places = {Process(each).place for each in took_part}
+        assert any(each.endswith(f"process {worker.pid}") for each in places)
+        assert not any(each.endswith(f"process {other.pid}") for each in places)
 
 
 def assert_everything_once(whole: Fleet) -> None:
@@ -132,10 +157,10 @@ def assert_in_waves(whole: Fleet, events: list[Event]) -> None:
         assert max(watched[each] for each in before) < min(begun[each] for each in after)
 
 
-def test_another_machine_takes_over_once_the_lease_has_run_out(
+def test_another_machine_continues_a_run_whose_process_died(
     cluster: postgres.Postgres, tmp_path: Path, store_of: OpenStore
 ) -> None:
-    """Another state folder stands for another machine: it sees no lock of this one."""
+    """Another state folder stands for another machine."""
     with world(tmp_path / "one", Scenario(deploy_seconds=1.0), cluster.url("machines")) as here:
         process = here.start("run", "--yes")
         store = store_of(here)
@@ -143,10 +168,6 @@ def test_another_machine_takes_over_once_the_lease_has_run_out(
         process.kill()
         process.communicate()
         here.environment["XDG_STATE_HOME"] = str(tmp_path / "other-machine")
-        code, out = here.call("run", "--yes")
-        assert code == 69, out
-        assert "is under way at" in out
-        wait_until(lambda: not store.executors.alive(store.all()[0].cutover))
         code, out = here.call("run", "--yes")
         assert code == 0, out
         assert here.phases == ["Succeeded", "Succeeded"]
@@ -194,3 +215,23 @@ def test_a_second_run_is_refused_and_says_where_the_first_is(
         assert str(process.pid) in out
         process.communicate(timeout=SECONDS)
         assert process.returncode == 0
+
+
+def test_a_process_executes_no_workflow_twice(tmp_path: Path) -> None:
+    """As where it loses its run for a moment, and takes it again itself before others do."""
+    watch = {"duration": "6s", "interval": "300ms", "failures": 2}
+    with world(tmp_path / "one", watch=watch) as here:
+        process = here.start("run", "--yes")
+        here.wait_for("watch-begun")
+        with closing(Database.open(State(url=Text(literal=here.state)))) as database:
+            client = EngineClient(database)
+            for each in client.unfinished(RunStore(database).all()[0].id):
+                client.queue(each.workflow_id, each.queue_name or "")
+        out, _ = process.communicate(timeout=SECONDS)
+        assert process.returncode == LockLostError.exit_code, out
+        assert "lost the run for a moment" in out
+        code, out = here.call("run", "--yes")
+        assert code == 0, out
+        assert here.phases == ["Succeeded", "Succeeded"]
+        watches = [each for each in here.events() if each["kind"] == "watch-begun"]
+        assert len(watches) <= 2

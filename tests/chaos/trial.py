@@ -7,18 +7,20 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sfcutover.emulator import Scenario
 from tests.chaos.circumstances import Circumstances, circumstances
 from tests.chaos.claims import false_claims
-from tests.chaos.faults import TROUBLES, Trouble
+from tests.chaos.databases import SharedDatabases
+from tests.chaos.faults import Trouble
 from tests.chaos.verdict import past_of, problems_of
 from tests.chaos.world import NEW, OLD, Customers, World, world
 
 LATEST_KILL_SECONDS = 7.0
+LONGEST_TROUBLE_SECONDS = 12.0  # of a database
 APPROVALS = 4  # each time, the fault is cleared before
 _WAITS = (69, 75)
 _DRIFT = 4
@@ -50,12 +52,20 @@ class Trial:
 
 
 def run_trial(
-    number: int, seed: int, folder: Path, state: str, restart: Callable[[], None] | None
+    number: int,
+    seed: int,
+    folder: Path,
+    troubles: Sequence[Trouble],
+    databases: SharedDatabases | None,
 ) -> Trial:
-    """Run the trial of this number; the same seed repeats it. restart: restarts PostgreSQL."""
+    """Run the trial of this number; the same seed repeats it.
+
+    troubles: of which it has the one in turn. databases: keep the state; None for SQLite.
+    """
     chance = random.Random(f"{seed}/{number}")
-    trouble = TROUBLES[number % len(TROUBLES)]
-    around = circumstances(number, len(TROUBLES), chance)
+    trouble = troubles[number % len(troubles)]
+    around = circumstances(number, len(troubles), chance)
+    state = databases.proxied(databases.url(f"run{number}")) if databases else ""
     started = time.monotonic()
     scenario = Scenario(
         deploy_seconds=chance.choice((0.0, 0.3, 1.0)),
@@ -64,7 +74,7 @@ def run_trial(
     )
     with world(folder, scenario, state) as here:
         customers = Customers(here.emulator, folder)
-        attempt = _Attempt(here, customers, trouble, chance, restart)
+        attempt = _Attempt(here, customers, trouble, chance, databases)
         with customers.at_work():
             _make_trouble(here, trouble, around, chance)
             attempt.run()
@@ -103,7 +113,7 @@ class _Attempt:
     customers: Customers
     trouble: Trouble
     chance: random.Random
-    restart: Callable[[], None] | None
+    databases: SharedDatabases | None
     said: str = ""
     approvals: int = 0
     problems: list[str] = field(default_factory=list)
@@ -118,9 +128,10 @@ class _Attempt:
 
     def _run(self) -> int:
         process = self.here.start("run", "--yes")
-        if self.trouble.restart and self.restart is not None:
+        if self.trouble.database and self.databases is not None:
             _let_pass(process, self.chance.uniform(0.5, LATEST_KILL_SECONDS))
-            self.restart()
+            with self.databases.trouble(self.trouble.database):
+                _let_pass(process, self.chance.uniform(0.5, LONGEST_TROUBLE_SECONDS))
         if self.trouble.kill:
             _let_pass(process, self.chance.uniform(0.3, LATEST_KILL_SECONDS))
             process.kill()
