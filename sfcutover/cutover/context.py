@@ -19,7 +19,12 @@ from sfcutover.allowlist.plan import Planner
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover, Target
 from sfcutover.cutover.recordedbaselines import RecordedBaselines
-from sfcutover.cutover.resources import Connections, PreparedRestores, Probes
+from sfcutover.cutover.resources import (
+    SHUTDOWN_GUARD,
+    Connections,
+    PreparedRestores,
+    Probes,
+)
 from sfcutover.cutover.stepresult import Canceled, Problem, StepEvidence, StepResult
 from sfcutover.errors import LockLostError, OperationFailedError, SfcutoverError
 from sfcutover.runs.event import BOUND, Event
@@ -170,8 +175,10 @@ class StepContext:
         """Do the work between two events. What it raises becomes a problem, a defect too:
         after a removal, the run must still restore addresses. Raises LockLostError."""
         started = time.time()
+        SHUTDOWN_GUARD.require_open()
         self.tell("step-started")
         result = _result_of(work, self.step)
+        SHUTDOWN_GUARD.require_open()
         seconds = round(time.time() - started, 3)
         self.tell("step-ended", seconds=seconds, **result.model_dump(mode="json"))
         return result
@@ -231,6 +238,7 @@ def _result_of(work: Callable[[], StepEvidence], step: str) -> StepResult:
     except (SfcutoverError, OSError) as error:
         return StepResult(problem=Problem.of(_as_ours(error)))
     except Exception as error:
+        SHUTDOWN_GUARD.require_open()
         logging.getLogger(__name__).exception("a defect in the step %s", step)
         return StepResult(problem=Problem.of(_defect(error)))
 

@@ -118,15 +118,20 @@ class ShutdownGuard:
         self._changed = threading.Condition()
         self._mine = threading.local()  # how deep this thread is in it
 
+    def require_open(self) -> None:
+        """Raises LockLostError once it is closed: what is not started is left to another process,
+        and what this one finds while it ends says nothing."""
+        if self._is_closed and not self._depth:
+            raise LockLostError(
+                "this process ends",
+                hint=Advice("to continue: ", Command("run")),
+                impact="nothing more is done from here",
+            )
+
     def __enter__(self) -> Self:
-        """Raises LockLostError once it is closed: what is not begun is left to another process."""
+        """Raises what require_open raises."""
         with self._changed:
-            if self._is_closed and not self._depth:
-                raise LockLostError(
-                    "this process ends",
-                    hint=Advice("to continue: ", Command("run")),
-                    impact="nothing more is done from here",
-                )
+            self.require_open()
             self._count += 1
         self._mine.depth = self._depth + 1
         return self

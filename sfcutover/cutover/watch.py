@@ -129,6 +129,7 @@ class _Recorder:
         return redeem
 
     def completed(self, done: WatchRound) -> None:
+        SHUTDOWN_GUARD.require_open()
         if self._lost is not None:
             raise self._lost
         while self._blocks:
@@ -137,5 +138,6 @@ class _Recorder:
         self._context.tell("watch-round", round=document.model_dump(mode="json"))
 
     def rolling_back(self, reason: str) -> None:
+        SHUTDOWN_GUARD.require_open()
         SHUTDOWN_GUARD.expect(self._context.target_name or "")
         self._context.tell("rolling-back", reason=reason)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
@@ -25,10 +25,11 @@ from sfcutover.cutover.watchtrigger import (
     WatchState,
     canary_result,
 )
-from sfcutover.errors import SfcutoverError
+from sfcutover.errors import LockLostError, SfcutoverError
 from sfcutover.traffic.checks import Checker, CheckResult, Verdict
 from sfcutover.traffic.tokenanswer import Redemption
 from sfcutover.util.clock import Clock
+from sfcutover.util.threads import call_in_thread
 
 
 class Pool(Protocol):
@@ -39,24 +40,15 @@ class Pool(Protocol):
     def wait(self, running: Collection[Future[CheckResult]], seconds: float) -> None:
         """Return when one of them is done, or after so many seconds."""
 
-    def close(self) -> None:
-        """Start nothing more, wait for nothing."""
 
-
-class ThreadPool:
-    """A pool of threads. A check that has started runs to its end: it may hold a new token."""
-
-    def __init__(self, size: int) -> None:
-        self._pool = ThreadPoolExecutor(size, "watch")
+class Threads:
+    """A thread for each check. One that has started runs to its end: it may hold a new token."""
 
     def submit(self, check: Checker) -> Future[CheckResult]:
-        return self._pool.submit(check)
+        return call_in_thread(check, "watch")
 
     def wait(self, running: Collection[Future[CheckResult]], seconds: float) -> None:
         wait(running, seconds, FIRST_COMPLETED)
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 _TICK = 1e-6  # seconds; less is no time to wait for
@@ -64,7 +56,8 @@ _Answer = tuple[int, CheckResult]  # of a source
 
 
 class WatchObserver(Protocol):
-    """Is told what happens; at the trigger, what it raises is logged and delays nothing."""
+    """Is told what happens; at the trigger, what it raises is logged and delays nothing, but for
+    LockLostError: another process watches, then."""
 
     def completed(self, done: WatchRound) -> None:
         """A round is over. What this raises ends the watch."""
@@ -96,13 +89,9 @@ def watch(
     """
     redeemed = (partial(_redeemed, name, redeem) for name, redeem in canaries.items())
     sources: list[Checker] = [*redeemed, *checks]
-    running = pool or ThreadPool(len(sources))
     state = WatchState(plan, tuple(canaries), len(checks))
-    watcher = _Watcher(state, sources, observer, clock, wall, running)
-    try:
-        watcher.run()
-    finally:
-        running.close()
+    watcher = _Watcher(state, sources, observer, clock, wall, pool or Threads())
+    watcher.run()
     return watcher.conclude()
 
 
@@ -150,6 +139,8 @@ class _Watcher:
             try:
                 self._tell()
                 self._observer.rolling_back(reason)
+            except LockLostError:
+                raise  # another process decides
             except Exception:
                 logging.getLogger(__name__).exception("the trigger was not recorded")
             return self._result(WatchOutcome.ROLLED_BACK, (reason,))

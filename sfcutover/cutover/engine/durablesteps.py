@@ -8,10 +8,9 @@ again, and finds in the journal how far it had come.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 
@@ -50,6 +49,7 @@ from sfcutover.runs.journal import BufferedJournal, Journal
 from sfcutover.runs.store import RunOptions
 from sfcutover.util.document import Document, text_of
 from sfcutover.util.processes import current_actor
+from sfcutover.util.threads import call_in_thread
 
 Json = dict[str, object]
 OnTarget = Callable[[str, str, str, Json], Coroutine[object, object, Json]]
@@ -95,25 +95,7 @@ async def _or_left(engine: Engine, work: Awaitable[T]) -> T:
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """The result of work in a thread that keeps no process from ending."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def complete(set_: Callable[[], None]) -> None:
-        with suppress(RuntimeError):  # the loop has been closed: the process ends
-            loop.call_soon_threadsafe(lambda: None if future.done() else set_())
-
-    def execute() -> None:
-        try:
-            result = work()
-        except Exception as error:  # noqa: BLE001 - raised where it is awaited
-            failure = error
-            complete(lambda: future.set_exception(failure))
-        else:
-            complete(lambda: future.set_result(result))
-
-    threading.Thread(target=execute, name="step", daemon=True).start()
-    return await future
+    return await asyncio.wrap_future(call_in_thread(work, "step"))
 
 
 async def _once(engine: Engine, name: str, work: Callable[[], T]) -> T:
