@@ -38,7 +38,6 @@ class FakePool:
         self._ends: dict[Future[CheckResult], float] = {}
         self._outcomes: dict[Future[CheckResult], Callable[[], None]] = {}
         self.takes = 0.0
-        self.closed = False
         time.on_pause = self._settle
 
     def submit(self, checker: Checker) -> Future[CheckResult]:
@@ -61,9 +60,6 @@ class FakePool:
             return
         first = min(self._ends[look] for look in looks)
         self._time.pause(min(seconds, max(0.0, first - self._time.seconds)))
-
-    def close(self) -> None:
-        self.closed = True
 
     def _settle(self) -> None:
         for future, end in list(self._ends.items()):
