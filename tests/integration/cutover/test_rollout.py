@@ -426,7 +426,7 @@ def test_a_failed_component_is_named_with_its_problem(prepare: Prepare) -> None:
     case.fault("failed")
     with pytest.raises(OperationFailedError, match="ended as Failed") as caught:
         case.rollout.run()
-    assert f"{SECURITY_NAME}.ecaOauthSecurity:1: FIELD_INTEGRITY_EXCEPTION" in caught.value.message
+    assert f"{SECURITY_NAME}.ecaOauthSecurity: FIELD_INTEGRITY_EXCEPTION" in caught.value.message
     assert "deployment report" in caught.value.hint
     assert not case.has_new
     assert case.sent == 1
