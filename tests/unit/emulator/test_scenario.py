@@ -56,6 +56,11 @@ def test_a_bad_file_is_named_with_its_fault(tmp_path: Path, text: str, problem: 
     assert problem in str(caught.value)
 
 
+def test_a_file_without_end_is_not_read() -> None:
+    with pytest.raises(ScenarioError, match="/dev/zero is no regular file"):
+        Scenario.from_file("/dev/zero")
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError, match="No such file"):
         Scenario.from_file(tmp_path / "none.yaml")
