@@ -27,8 +27,11 @@ def tables_of(path: Path) -> set[str]:
     if not path.exists() or not path.stat().st_size:
         return set()
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        return {str(name) for (name,) in rows}
+        try:
+            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            return {str(name) for (name,) in rows}
+        except UnicodeDecodeError:  # of the schema, which an error of SQLite quotes
+            raise sqlite3.DatabaseError("the schema is damaged") from None
 
 
 def use_write_ahead_log(engine: sa.Engine) -> None:

@@ -64,6 +64,16 @@ def test_a_file_that_is_no_database_is_told_at_once_and_kept(tmp_path: Path) -> 
     assert path.read_bytes() == before
 
 
+def test_a_damaged_schema_is_told_at_once_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    Database.open(state(f"sqlite:///{path}")).close()
+    damaged = path.read_bytes().replace(b"CREATE TABLE sfcutover_", b"CRE\x80TE TABLE sfcutover_")
+    path.write_bytes(damaged)
+    with pytest.raises(ConfigError, match="is no SQLite database"):
+        Database.open(state(f"sqlite:///{path}"))
+    assert path.read_bytes() == damaged
+
+
 def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     with closing(sqlite3.connect(path)) as connection:
