@@ -215,6 +215,7 @@ _LASTING = (  # of SQLite: asking again does not help
     "has no column",
     "malformed",
     "not a database",
+    "unsupported file format",
 )
 _TABLES = 0x73667462  # a lock of PostgreSQL's, by number
 

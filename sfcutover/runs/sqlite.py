@@ -9,6 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 _BUSY_SECONDS = 30
+_WRITE_AHEAD = "PRAGMA journal_mode=WAL"
 
 
 def create_engine(url: sa.URL) -> sa.Engine:
@@ -35,9 +36,12 @@ def tables_of(path: Path) -> set[str]:
 
 
 def use_write_ahead_log(engine: sa.Engine) -> None:
-    """From now on, readers of the file don't wait for writers."""
+    """From now on, readers of the file don't wait for writers. Raises SQLAlchemy's errors."""
     with closing(engine.raw_connection()) as connection:
-        connection.cursor().execute("PRAGMA journal_mode=WAL")
+        try:
+            connection.cursor().execute(_WRITE_AHEAD)
+        except sqlite3.OperationalError as error:
+            raise sa.exc.OperationalError(_WRITE_AHEAD, None, error) from error
 
 
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:

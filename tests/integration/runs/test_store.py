@@ -12,7 +12,7 @@ import pytest
 
 from sfcutover.config.traffic import State
 from sfcutover.config.values import Text
-from sfcutover.errors import ConfigError, NetworkError, StillRunningError
+from sfcutover.errors import ConfigError, NetworkError, OperationFailedError, StillRunningError
 from sfcutover.runs.database import Database
 from sfcutover.runs.store import RunOptions, RunStore, differences, fingerprint
 from sfcutover.util.secrets import Secret
@@ -72,6 +72,16 @@ def test_a_damaged_schema_is_told_at_once_and_kept(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is no SQLite database"):
         Database.open(state(f"sqlite:///{path}"))
     assert path.read_bytes() == damaged
+
+
+def test_a_file_of_an_unknown_format_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    Database.open(state(f"sqlite:///{path}")).close()
+    content = bytearray(path.read_bytes())
+    content[47] = 5  # the schema's format, of which SQLite knows four
+    path.write_bytes(content)
+    with pytest.raises(OperationFailedError, match="unsupported file format"):
+        Database.open(state(f"sqlite:///{path}"))
 
 
 def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
