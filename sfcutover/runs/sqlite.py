@@ -37,11 +37,11 @@ def tables_of(path: Path) -> set[str]:
 
 def use_write_ahead_log(engine: sa.Engine) -> None:
     """From now on, readers of the file don't wait for writers. Raises SQLAlchemy's errors."""
-    with closing(engine.raw_connection()) as connection:
-        try:
+    try:
+        with closing(engine.raw_connection()) as connection:
             connection.cursor().execute(_WRITE_AHEAD)
-        except sqlite3.OperationalError as error:
-            raise sa.exc.OperationalError(_WRITE_AHEAD, None, error) from error
+    except sqlite3.OperationalError as error:  # as SQLite's own, also where it sets up
+        raise sa.exc.OperationalError(_WRITE_AHEAD, None, error) from error
 
 
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:
