@@ -28,12 +28,21 @@ def create_engine(url: sa.URL) -> sa.Engine:
     """An engine whose connections are closed after a silence of ANSWER_SECONDS."""
     words, options = url.get_dialect()().create_connect_args(url)
     options.setdefault("connect_timeout", _CONNECT_SECONDS)
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         pool_size=_POOL_SIZE,
         pool_pre_ping=True,
         creator=lambda: _Connection.connect(*words, **options),
     )
+    sa.event.listen(engine, "handle_error", _leave_read_only)
+    return engine
+
+
+def _leave_read_only(context: sa.engine.ExceptionContext) -> None:
+    """A server that hands over to another is read-only: its connections are as good as broken, and
+    whoever asks again gets a new one."""
+    if isinstance(context.original_exception, psycopg.errors.ReadOnlySqlTransaction):
+        context.is_disconnect = True
 
 
 class _Connection(psycopg.Connection[tuple[object, ...]]):

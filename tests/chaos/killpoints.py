@@ -23,6 +23,7 @@ from tests.real import postgres
 UrlOf = Callable[[str], str]  # of a new database by its name, empty for SQLite in its folder
 AT_ONCE = 4  # they wait most of the time
 _SCENARIO = Scenario(deploy_seconds=0.3)
+_WATCH = {"duration": "2s", "interval": "1s", "failures": 2}  # also on a machine that is busy
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Killed:
 
 def all_points(folder: Path, url_of: UrlOf) -> list[str]:
     """Every point of a run that goes well, in order."""
-    with world(folder / "recorded", _SCENARIO, url_of("recorded")) as recorded:
+    with world(folder / "recorded", _SCENARIO, url_of("recorded"), watch=_WATCH) as recorded:
         file = folder / "points"
         code, out = recorded.call("run", "--yes", point=f"record:{file}")
         assert code == 0, out
@@ -58,7 +59,7 @@ def between_steps(points: Sequence[str]) -> list[str]:
 def kill_at(point: str, folder: Path, state: str) -> Killed:
     """Kill one run there, and resume it."""
     started = time.monotonic()
-    with world(folder, _SCENARIO, state) as here:
+    with world(folder, _SCENARIO, state, watch=_WATCH) as here:
         code, first = here.call("run", "--yes", point=point)
         again, second = here.call("run", "--yes") if code else (0, "")
         problems = tuple(_problems(here, again))

@@ -157,7 +157,7 @@ def test_between_two_steps(kind: str, databases: SharedDatabases, tmp_path: Path
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_during_the_watch(kind: str, databases: SharedDatabases, tmp_path: Path) -> None:
-    watch = {"duration": "12s", "interval": "300ms", "failures": 2}
+    watch = {"duration": "15s", "interval": "1s", "failures": 2}
     with scene(databases, tmp_path / "world", watch=watch) as at:
         process = at.here.start("run", "--yes")
         at.wait_for("watch-begun")
@@ -177,8 +177,9 @@ def test_during_a_restore(kind: str, databases: SharedDatabases, tmp_path: Path)
     with scene(databases, tmp_path / "world", watch=watch) as at:
         process = at.here.start("run", "--yes")
         at.wait_for("watch-begun")
-        at.here.emulator.set_fault(REFUSED)
-        wait_until(lambda: len(at.here.phases) == 3)
+        with at.customers.held():  # the canary alone is refused
+            at.here.emulator.set_fault(REFUSED)
+            wait_until(lambda: len(at.here.phases) == 3)
         with databases.trouble(kind):
             wait_until(lambda: set(OLD) <= at.here.live)
             if kind == CUT:
@@ -194,7 +195,7 @@ def test_a_process_that_is_cut_off_loses_its_run_to_a_worker(
 ) -> None:
     """It is reached again while the worker is at work, and does nothing more that needs the
     lock."""
-    watch = {"duration": "15s", "interval": "300ms", "failures": 2}
+    watch = {"duration": "20s", "interval": "1s", "failures": 2}
     with scene(databases, tmp_path / "world", watch=watch) as at:
         words = ("--wait", "--pause-before", "remove-old") if moment == "paused" else ()
         process = at.here.start("run", "--yes", *words)
