@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Callable, Sequence
 
 from sfcutover.config.cutover import Cutover
-from sfcutover.config.values import secret_variables
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import Advice, Command, Text, written
-from sfcutover.util.processes import child_environment, run_in_group
+from sfcutover.util.childenvironment import child_environment
+from sfcutover.util.processes import run_in_group
 
 NOTIFY_SECONDS = 10.0
 
@@ -58,7 +58,7 @@ def call_notify(
         "SFCUTOVER_NEXT": written(next_, cutover.file),
     }
     try:
-        environment = child_environment(secret_variables(cutover), facts)
+        environment = child_environment(facts)
         ended = run_in_group(argv, environment, timeout=NOTIFY_SECONDS, output=output)
         failed = str(ended) if ended.cut_short or ended.status else ""
     except OSError as error:

@@ -19,7 +19,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sfcutover.util import childenvironment
 from sfcutover.util.knownsecrets import SECRET_PLACES
 from sfcutover.util.secrets import redact
 
@@ -55,11 +54,6 @@ class Ended:
         if self.status < 0:
             return f"ended by {_signal_name(-self.status)}"
         return f"exit status {self.status}"
-
-
-def child_environment(_: frozenset[str], facts: Mapping[str, str]) -> dict[str, str]:
-    """As childenvironment.child_environment."""
-    return childenvironment.child_environment(facts)
 
 
 def run_in_group(
