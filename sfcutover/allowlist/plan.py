@@ -205,10 +205,13 @@ def _repeated_policies(planned: PlannedPhase, live: Snapshot) -> Snapshot:
     return Snapshot((), policies)
 
 
-def live_phase(live: Snapshot, change: Change) -> str:
-    """Which phase the live lists are in, in a few words."""
+def live_phase(live: Snapshot, change: Change, *, may_be_swapped: bool = False) -> str:
+    """Which phase the live lists are in, in a few words.
+
+    may_be_swapped: where nothing was deployed yet, a list that is done has old: and new: swapped.
+    """
     lists = [component.allowlist for component in live.carriers]
-    if all(is_done_or_swapped(each, change) for each in lists):
+    if may_be_swapped and all(is_done_or_swapped(each, change) for each in lists):
         return f"remove-old: {DONE_OR_SWAPPED}"
     holds_old = all(each.covers(change.old) for each in lists)
     holds_new = all(each.covers(change.new) for each in lists)

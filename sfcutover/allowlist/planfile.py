@@ -79,7 +79,7 @@ def make_target_plan(
         name=name,
         instance_url=instance_url,
         organization_id=organization_id,
-        live=live_phase(baseline, planner.change),
+        live=live_phase(baseline, planner.change, may_be_swapped=True),
         baseline=baseline_documents(baseline, planner.api_version),
         phases=[PhaseDocument.of(planned) for planned in phases.values()],
     )

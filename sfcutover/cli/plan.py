@@ -92,7 +92,8 @@ def _plan_target(run: Invocation, planner: Planner, found: _Found) -> PlanTarget
     phases = planner.plan_all(live)
     if not run.settings.json:
         run.console.data(f"{target} ({found.instance_url or 'from files'})")
-        run.console.data(f"  live now: {live_phase(live, run.cutover.change)}\n")
+        phase = live_phase(live, run.cutover.change, may_be_swapped=True)
+        run.console.data(f"  live now: {phase}\n")
         for planned in phases.values():
             run.console.data(phase_text(target, planned) + "\n")
     return make_target_plan(

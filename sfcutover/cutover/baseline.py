@@ -80,7 +80,7 @@ def take_snapshot(context: TargetContext) -> SnapshotEvidence:
             instance_url=connection.org.instance_url,
             organization_id=connection.organization_id,
             live=AllowlistDocument.all_of(live),
-            state=live_phase(live, context.cutover.change),
+            state=live_phase(live, context.cutover.change, may_be_swapped=True),
             phases={phase.value: PhaseDocument.of(planned) for phase, planned in phases.items()},
             notes=list(context.cutover.notes),
         )

@@ -176,7 +176,7 @@ class TargetDoctor:
     def _list(self) -> str:
         live = self._snapshot()
         check_order(Phase.ADD_NEW, live, self._cutover.change)
-        return live_phase(live, self._cutover.change)
+        return live_phase(live, self._cutover.change, may_be_swapped=True)
 
     def _capacity(self) -> str:
         planner = self._cutover.planner(self._templates)
