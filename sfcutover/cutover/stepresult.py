@@ -28,6 +28,7 @@ from sfcutover.errors import (
     StillRunningError,
     Text,
 )
+from sfcutover.runs.runcontrol import ListClaimedError
 from sfcutover.traffic.switch import SwitchNotRunError
 from sfcutover.util.document import Document
 from sfcutover.util.secrets import redact
@@ -67,8 +68,9 @@ _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
     ((AnnouncementChangedError,), ProblemKind.CHANGED),
     ((SwitchNotRunError,), ProblemKind.FAILED),
     ((IdentityError,), ProblemKind.IDENTITY),
-    # Tried for as long as there was time; and live, but what others lost only a person can tell.
-    ((StillBusyError, ExternalChangeError), ProblemKind.PERSON),
+    # Tried for as long as there was time; another run is the operator's, too; and live, but what
+    # others lost only a person can tell.
+    ((StillBusyError, ListClaimedError, ExternalChangeError), ProblemKind.PERSON),
     ((NetworkError,), ProblemKind.INCONCLUSIVE),
     ((StillRunningError,), ProblemKind.LATER),
     (

@@ -11,6 +11,10 @@ from sfcutover.runs.journal import Journal
 from sfcutover.runs.processlock import ProcessLock, lock_lost
 
 
+class ListClaimedError(StillRunningError):
+    """Another run changes the list: this one does not wait for it to be over."""
+
+
 @dataclass(frozen=True)
 class RunControl:
     """By the process's lock, the run's journal, and whether this process executes the step's
@@ -31,7 +35,7 @@ class RunControl:
         """Keep other runs from the list of an app: those of this database, and of this machine.
 
         The run is bound to the list already, so that of two runs at least one sees the other.
-        Raises StillRunningError.
+        Raises ListClaimedError.
         """
         for other in self.journal.of_other_runs(BOUND):
             if (other.text("organization_id"), other.text("app")) == (organization_id, app):
@@ -56,8 +60,8 @@ class RunControl:
         self.lock.require_soon(self.is_owner)
 
 
-def _claimed(what: str, run: str | None) -> StillRunningError:
-    return StillRunningError(
+def _claimed(what: str, run: str | None) -> ListClaimedError:
+    return ListClaimedError(
         f"{what} the same list",
         where=run,
         hint=Advice("let it end, or end it: ", Command("cancel", *([run] if run else ()))),

@@ -87,7 +87,9 @@ def test_two_workers_and_a_run_do_twenty_targets_though_each_is_killed(
     """One after the other, at another point; the process that ends the run comes last."""
     scenario = Scenario(deploy_seconds=1.0)
     state = cluster.url("workers")
-    with fleet(tmp_path / "fleet", 20, scenario, state, waves=list(WAVES)) as whole:
+    # A process that continues seven watches at once starts seven helpers first.
+    watch = {"duration": "2s", "interval": "1s", "failures": 2}
+    with fleet(tmp_path / "fleet", 20, scenario, state, waves=list(WAVES), watch=watch) as whole:
         first, second = (whole.first.start("worker") for _ in range(2))
         ready(first)
         ready(second)
