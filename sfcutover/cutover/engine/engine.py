@@ -65,6 +65,8 @@ class Engine:
     _restores: PreparedRestores = field(default_factory=PreparedRestores, init=False)
     _unfinished: set[object] = field(default_factory=set, init=False)
     _executed: set[str] = field(default_factory=set, init=False)  # ids of workflows
+    # What the database was away with for RETRY_SECONDS, until it answers again.
+    _unreachable: Exception | None = field(default=None, init=False)
     _closing: threading.Event = field(default_factory=threading.Event, init=False)
 
     def __post_init__(self) -> None:
@@ -142,11 +144,12 @@ class Engine:
 
     def check(self) -> None:
         """Raise the failure, if there is one and no list is watched or restored here."""
-        if self.failure is None or self._unfinished:
+        failure = self.failure or self._unreachable
+        if failure is None or self._unfinished:
             return
-        if isinstance(self.failure, DBAPIError | PoolTimeoutError):
-            raise self.store.database.unavailable(self.failure)
-        raise self.failure
+        if isinstance(failure, DBAPIError | PoolTimeoutError):
+            raise self.store.database.unavailable(failure)
+        raise failure
 
     @contextmanager
     def unfinished(self) -> Iterator[None]:
@@ -215,8 +218,11 @@ class Engine:
             try:
                 self.lock.require()  # taken again where the server has lost it
                 self.take_over()
-            except (SfcutoverError, SQLAlchemyError):
-                continue  # the database is away; it is asked again
+                self._unreachable = None
+            except LockLostError:
+                continue  # its steps find that out, too, before each effect
+            except (SfcutoverError, SQLAlchemyError) as error:
+                self._unreachable = error  # DBOS would ask it without end
 
     def take_over(self) -> None:
         """Queue again what processes have left that are dead."""
