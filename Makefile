@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml
 	@touch $@
 
 test: setup  ## run the tests
-	$(PYTEST) -n 3 --dist loadfile
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder
 
 demo: setup  ## watch a cutover against the emulated org
 	@$(BIN)/sfcutover demo

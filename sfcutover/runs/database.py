@@ -135,7 +135,10 @@ class Database:
 
     def close(self) -> None:
         """Close what is not in use. The last one that closes SQLite leaves one file."""
-        self.engine.dispose()
+        if self.is_shared:
+            self.engine.dispose()
+        else:
+            sqlite.close(self.engine)
 
     def _require_own_file(self) -> None:
         """Before anything is written to it. Raises ConfigError."""

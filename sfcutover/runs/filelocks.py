@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ class FileLocks:
         self._cutover = fingerprint(cutover)[:8]
         self._held: list[FileLock] = []
         self._claims: dict[str, FileLock] = {}
+        self._claiming = threading.Lock()
 
     def acquire(self, process: Process) -> bool:
         self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -38,15 +40,16 @@ class FileLocks:
 
     def claim(self, name: str) -> bool:
         """By a file of the folder that all states of this user share."""
-        if name in self._claims:
+        with self._claiming:  # two targets may be one list
+            if name in self._claims:
+                return True
+            lock = process_lock(state_folder() / f"list-{fingerprint(name)}.lock")
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                return False
+            self._claims[name] = lock
             return True
-        lock = process_lock(state_folder() / f"list-{fingerprint(name)}.lock")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            return False
-        self._claims[name] = lock
-        return True
 
     def is_held(self) -> bool:
         """The kernel takes no lock from a process."""

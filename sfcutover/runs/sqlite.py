@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import sqlalchemy as sa
 
 _BUSY_SECONDS = 30
+_CLOSE_SECONDS = 1.0
+_LOOK_SECONDS = 0.01
 _WRITE_AHEAD = "PRAGMA journal_mode=WAL"
 
 
@@ -42,6 +45,26 @@ def use_write_ahead_log(engine: sa.Engine) -> None:
             connection.cursor().execute(_WRITE_AHEAD)
     except sqlite3.OperationalError as error:  # as SQLite's own, also where it sets up
         raise sa.exc.OperationalError(_WRITE_AHEAD, None, error) from error
+
+
+def close(engine: sa.Engine) -> None:
+    """Open no more connections, and close those there are, so that SQLite leaves one file.
+
+    A thread that is at work in one is waited for, but at most 1 s.
+    """
+    sa.event.listen(engine, "do_connect", _refuse)
+    deadline = time.monotonic() + _CLOSE_SECONDS
+    while _in_use(engine.pool) and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+    engine.dispose()
+
+
+def _in_use(pool: sa.Pool) -> int:
+    return pool.checkedout() if isinstance(pool, sa.QueuePool) else 0
+
+
+def _refuse(*_: object) -> None:
+    raise sqlite3.OperationalError("this process has closed the file")
 
 
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:

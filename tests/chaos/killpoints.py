@@ -60,12 +60,22 @@ def kill_at(point: str, folder: Path, state: str) -> Killed:
     """Kill one run there, and resume it."""
     started = time.monotonic()
     with world(folder, _SCENARIO, state, watch=_WATCH) as here:
-        code, first = here.call("run", "--yes", point=point)
-        again, second = here.call("run", "--yes") if code else (0, "")
-        problems = tuple(_problems(here, again))
-        if problems:
-            problems += (first[-2000:], second[-3000:])
-    return Killed(point, code != 0, time.monotonic() - started, problems)
+        try:
+            reached, problems = _killed_and_resumed(here, point)
+        except AssertionError as hangs:
+            reached, problems = True, (str(hangs),)
+    return Killed(point, reached, time.monotonic() - started, problems)
+
+
+def _killed_and_resumed(here: World, point: str) -> tuple[bool, tuple[str, ...]]:
+    """Whether the point was reached, and what is wrong then. Raises AssertionError if a command
+    hangs."""
+    code, first = here.call("run", "--yes", point=point)
+    again, second = here.call("run", "--yes") if code else (0, "")
+    problems = tuple(_problems(here, again))
+    if problems:
+        problems += (first[-2000:], second[-3000:])
+    return code != 0, problems
 
 
 def _problems(here: World, code: int) -> Iterator[str]:

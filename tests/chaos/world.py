@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -160,7 +161,7 @@ class World:
         process = subprocess.Popen(
             [sys.executable, "-m", *module, *words],
             cwd=self.folder,
-            env=self.environment | {"PYTHONPATH": str(ROOT)},
+            env=self.environment | {"PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -184,7 +185,7 @@ class World:
         try:
             out, _ = process.communicate(timeout=RUN_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
+            process.send_signal(signal.SIGABRT)  # it prints what each thread is at
             out, _ = process.communicate()
             raise AssertionError(f"{words} hangs:\n{out}") from None
         return process.returncode, out

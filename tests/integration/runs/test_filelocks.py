@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -137,6 +139,21 @@ def test_a_claim_keeps_every_other_state_of_this_machine_out(
     first.release()
     assert second.claim("00D app")
     assert not first.claim("00D app")
+
+
+def test_steps_of_one_run_claim_a_list_at_the_same_moment(open_locks: OpenLocks) -> None:
+    """As those of two targets that are one list."""
+    together = Barrier(8)
+
+    def claim(locks: FileLocks) -> bool:
+        together.wait()
+        return locks.claim("00D app")
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(20):
+            locks = open_locks()
+            assert all(pool.map(claim, [locks] * 8))
+            locks.release()
 
 
 def test_a_run_elsewhere_is_named_with_its_place(
