@@ -153,6 +153,10 @@ class Templates:
             ) from error
         except jinja2.TemplateNotFound as error:
             raise _unreadable(name, error) from error
+        except jinja2.TemplateRuntimeError as error:  # of a constant, computed while it is compiled
+            raise ConfigError(
+                _message_of(error), where=str(self._files[name].path), hint=_HINT
+            ) from error
         except _UNCOMPILED as error:
             raise _unreadable(name, f"it is too large or nests too deep ({error})") from error
 

@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 DEEP = 100_000
+_MOST = 5_000_000  # characters that one change adds: more would fill the machine, not the program
 SCALARS = [
     "", " ", "\0", "\n", "\r\n", "\x1b[2J", "\ufeff", "\u202e", "\U0010ffff", "é" * 300,
     "ß\u0301", "0", "-1", "00", "1e999", "-1e999", "NaN", "Infinity", "0x1F", "1_000", "9" * 30,
@@ -126,7 +127,8 @@ def _cut(draw: st.DrawFn, tokens: list[str]) -> str:
                 del result[place : place + draw(st.integers(1, 5))]
             case "repeat":
                 some = result[place : place + draw(st.integers(1, 6))]
-                result[place:place] = some * draw(st.sampled_from([1, 2, 50, 3000]))
+                times = draw(st.sampled_from([1, 2, 50, 3000]))
+                result[place:place] = some * min(times, _MOST // max(1, sum(map(len, some))))
             case "end":
                 del result[place:]
             case _:

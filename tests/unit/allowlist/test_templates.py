@@ -263,6 +263,19 @@ def test_a_template_gets_values_and_no_way_out_of_them(tmp_path: Path, text: str
     assert line(tmp_path, fault(tmp_path, f"<a>\n{text}</a>", **variables)) == 2
 
 
+@pytest.mark.parametrize("name", ["__class__", "nothing"])
+@pytest.mark.parametrize(
+    "text", ["{{ (''.NAME) and x }}", "{% if not ''.NAME %}{% endif %}", "{{ ''.NAME ~ 'a' }}"]
+)
+def test_a_constant_that_can_t_be_computed_is_a_fault_of_the_template(
+    tmp_path: Path, text: str, name: str
+) -> None:
+    error = fault(tmp_path, f"<a>\n{text.replace('NAME', name)}</a>")
+    assert error.where is not None
+    assert error.where.startswith(str(tmp_path / FILE))
+    assert name in error.message
+
+
 LOOP = "{% for a in range(90000) %}"
 NEST = f"{LOOP}{LOOP}{{% endfor %}}{{% endfor %}}"
 DOUBLE = "{% set ns = namespace(s='a' , n=3) %}{% for i in range(90) %}"
