@@ -33,7 +33,7 @@ from sfcutover.cutover.resources import (
     PreparedRestores,
     Probes,
 )
-from sfcutover.errors import Advice, Command, LockLostError, SfcutoverError
+from sfcutover.errors import Advice, Command, LockLostError, NetworkError, SfcutoverError
 from sfcutover.runs.process import config_key
 from sfcutover.runs.processlock import ProcessLock
 from sfcutover.runs.runcontrol import RunControl
@@ -65,8 +65,7 @@ class Engine:
     _restores: PreparedRestores = field(default_factory=PreparedRestores, init=False)
     _unfinished: set[object] = field(default_factory=set, init=False)
     _executed: set[str] = field(default_factory=set, init=False)  # ids of workflows
-    # What the database was away with for RETRY_SECONDS, until it answers again.
-    _unreachable: Exception | None = field(default=None, init=False)
+    _unreachable: NetworkError | None = field(default=None, init=False)  # until it answers again
     _closing: threading.Event = field(default_factory=threading.Event, init=False)
 
     def __post_init__(self) -> None:
@@ -219,10 +218,10 @@ class Engine:
                 self.lock.require()  # taken again where the server has lost it
                 self.take_over()
                 self._unreachable = None
-            except LockLostError:
-                continue  # its steps find that out, too, before each effect
-            except (SfcutoverError, SQLAlchemyError) as error:
-                self._unreachable = error  # DBOS would ask it without end
+            except NetworkError as error:
+                self._unreachable = error  # it was asked for long, and DBOS asks without end
+            except (SfcutoverError, SQLAlchemyError):
+                continue  # asked again in a second; its steps find out what is wrong, too
 
     def take_over(self) -> None:
         """Queue again what processes have left that are dead."""
