@@ -48,6 +48,7 @@ _DAMAGED = (
     EOFError,
     OSError,
     RuntimeError,  # encrypted; NotImplementedError: an unknown compression
+    MemoryError,  # LZMA says itself how much it needs
     ValueError,  # names that are no UTF-8, offsets outside the file
 )
 _HINT = "nothing of it was used; retrieve again, or check what is between here and the org"

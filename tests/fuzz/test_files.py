@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sfcutover.allowlist.baseline import baseline_documents, snapshot_of
@@ -97,9 +97,11 @@ _ZIP_NAMES = texts | st.sampled_from(
 @st.composite
 def zips(draw: st.DrawFn) -> bytes:
     buffer = io.BytesIO()
+    has_safe_names = draw(st.booleans())  # only of such a zip the contents are read
     with zipfile.ZipFile(buffer, "w") as archive:
-        for _ in range(draw(st.integers(0, 4))):
-            info = zipfile.ZipInfo(draw(_ZIP_NAMES).replace("\0", "")[:60_000] or "a")
+        for number in range(draw(st.integers(0, 4))):
+            name = f"{number}.xml" if has_safe_names else draw(_ZIP_NAMES)
+            info = zipfile.ZipInfo(name.replace("\0", "")[:60_000] or "a")
             info.compress_type = draw(st.sampled_from([0, 8, 12, 14]))
             info.external_attr = draw(st.sampled_from([0o644 << 16, 0o120777 << 16, 0]))
             size = draw(st.sampled_from([0, 10, 1000, 1_000_000]))
@@ -116,23 +118,36 @@ def _bomb() -> bytes:
     return buffer.getvalue()
 
 
+def _hungry() -> bytes:
+    """LZMA says itself how large its dictionary is: here, almost 4 GiB."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a", b"a" * 100)
+    data = bytearray(buffer.getvalue())
+    size = data.index(b"\x05\x00\x5d") + 3  # behind the length of the properties, and the first
+    data[size : size + 4] = b"\xff" * 4
+    return bytes(data)
+
+
 _BOMB = _bomb()
 
 
 @st.composite
 def broken_zips(draw: st.DrawFn) -> bytes:
     data = bytearray(draw(zips() if draw(st.integers(0, 9)) else st.just(_BOMB)))
+    keeps_length = draw(st.booleans())  # and so what the zip says of its places
     for _ in range(draw(st.integers(0, 6))):
         place = draw(
             st.integers(max(0, len(data) - 200), max(0, len(data) - 1)) | st.integers(0, 60)
         )
-        data[place : place + draw(st.integers(0, 4))] = draw(
-            st.binary(max_size=4) | st.just(b"\xff" * 4)
-        )
+        put = draw(st.binary(max_size=4) | st.just(b"\xff" * 4))
+        taken = len(put) if keeps_length else draw(st.integers(0, 4))
+        data[place : place + taken] = put
     return bytes(data)
 
 
 @given(data=broken_zips())
+@example(data=_hungry())
 @fuzzed
 def test_zips(data: bytes) -> None:
     must_end(lambda: read_zip(data, "zip"))
