@@ -23,7 +23,8 @@ from sfcutover.cutover.workflow import PAUSES
 from sfcutover.errors import Advice, Command, ConfigError, DriftError
 from sfcutover.output.events import JsonView
 from sfcutover.runs.store import Run, RunOptions, RunStore
-from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.canary import all_canaries
+from sfcutover.traffic.egress import egress_of
 from sfcutover.traffic.switch import command_of
 from sfcutover.util.processes import current_actor
 
@@ -122,11 +123,11 @@ def _require_secrets(cutover: Cutover) -> None:
 
     Raises ConfigError, and what reading the canary's token raises.
     """
-    canary = Canary(cutover)
     for name in ("old", "new"):
-        canary.egress(name)
-    _ = canary.endpoint
-    canary.store.read()
+        egress_of(cutover, name)
+    for canary in all_canaries(cutover, cutover.targets):
+        _ = canary.endpoint
+        canary.store.read()
 
 
 def _require_still_done(invocation: Invocation, run: Run, templates: Templates) -> None:

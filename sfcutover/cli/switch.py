@@ -18,11 +18,11 @@ from sfcutover.cutover.switch import (
     forget_switches,
     switch,
 )
-from sfcutover.cutover.verify import redeem_once
+from sfcutover.cutover.verify import prove_old
 from sfcutover.errors import GateError, InterruptedRunError
 from sfcutover.output.json import print_document
 from sfcutover.output.text import probe_text
-from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.egress import egress_of
 from sfcutover.traffic.switch import DRAIN_SECONDS, SWITCH_IMPACT, Direction, question_of
 from sfcutover.util.clock import Clock
 
@@ -89,7 +89,7 @@ def _switched_by_hand(run: Invocation, direction: Direction) -> float:
 
 def _require_probe(run: Invocation) -> None:
     """What the proof needs must be there before traffic moves; the way back waits for nothing."""
-    Canary(run.cutover).egress("new")
+    egress_of(run.cutover, "new")
 
 
 def _require_listed(run: Invocation, context: StepContext, direction: Direction) -> None:
@@ -125,5 +125,5 @@ def _probe_new(run: Invocation) -> str:
 
 
 def _prove_old(context: StepContext) -> str:
-    redeem_once(context, Canary(context.cutover), "old")
+    prove_old(context, context.cutover.targets)
     return "a redemption through the old egress succeeded"

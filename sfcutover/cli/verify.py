@@ -10,7 +10,8 @@ from sfcutover.cli.context import Invocation, command_step, pass_invocation
 from sfcutover.cli.options import FILE
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.evidence import Evidence, EvidenceFile, write_evidence
-from sfcutover.cutover.verify import Via, verify
+from sfcutover.cutover.targetverification import Via
+from sfcutover.cutover.verify import verify
 from sfcutover.output.json import print_document
 from sfcutover.output.text import evidence_text
 

@@ -8,13 +8,13 @@ import click
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, command_step, pass_invocation, templates_option
 from sfcutover.cli.rollback import WAIT_SECONDS, on_every_target
+from sfcutover.config.checks import Watch
 from sfcutover.config.cutover import Target
-from sfcutover.config.traffic import Watch
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.deploy import DeployOptions
 from sfcutover.cutover.rollback import restore_despite_signals
 from sfcutover.cutover.supportcase import require_self_serve
-from sfcutover.cutover.verify import redeem_once
+from sfcutover.cutover.verify import prove_old
 from sfcutover.cutover.watch import WatchEvidence, canaries_of, watch
 from sfcutover.cutover.watchtrigger import RoundDocument, WatchDocument, watch_failure
 from sfcutover.cutover.wayback import plan_restore
@@ -52,8 +52,7 @@ def _watched(run: Invocation, context: StepContext) -> tuple[GateError | None, W
     evidence = watch(context, run.targets)
     if evidence.is_failed:
         on_every_target(run, lambda target: _restore(run, context, target))
-        for canary in canaries_of(context, run.targets).values():
-            redeem_once(context, canary, "old")
+        prove_old(context, run.targets)
         run.console.note("a redemption through the old egress succeeded")
     return watch_failure(evidence.outcome, evidence.reasons), evidence
 

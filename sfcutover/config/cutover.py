@@ -25,9 +25,11 @@ from sfcutover.allowlist.phases import Change
 from sfcutover.allowlist.plan import Planner
 from sfcutover.allowlist.ranges import Allowlist, subtract
 from sfcutover.allowlist.templates import Templates
+from sfcutover.config.checks import Check, QuietCheck, Watch
+from sfcutover.config.egress import Egress, Switch
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.problems import problems_of
-from sfcutover.config.traffic import Egress, State, Switch, TargetVerify, Verify, Watch
+from sfcutover.config.state import State
 from sfcutover.config.values import (
     Model,
     PlacedError,
@@ -38,6 +40,7 @@ from sfcutover.config.values import (
     check_text,
     protect_secrets,
 )
+from sfcutover.config.verify import Verify
 from sfcutover.config.yamlfile import Location, YamlFile, parse_yaml, read_text
 from sfcutover.errors import DEFAULT_CONFIG, Advice, Command, ConfigError
 
@@ -101,14 +104,10 @@ Ranges = Annotated[tuple[RangeEntry, ...], Field(min_length=1), AfterValidator(_
 
 
 class Target(Model):
-    """An org whose allowlist the cutover changes.
-
-    verify: a canary of this org, where it isn't the one of the cutover.
-    """
+    """An org whose allowlist the cutover changes."""
 
     name: str = Field(pattern=_NAME_PATTERN)
     org: OrgConfig
-    verify: TargetVerify | None = None
 
 
 class Cutover(Model):
@@ -116,10 +115,11 @@ class Cutover(Model):
 
     after: for a legacy connected app, the cutover that is to be finished first.
     waves: how many targets remove-old takes at once in a run: first, second, ...; the last
-    number goes for all that follow. max_rollbacks: automatic rollbacks in a row after which
-    a run is not started again without a word. notify: a command (argv, no shell) that a run
-    calls when it needs a person or has ended. pass_env: variables that commands get although they
-    hold secrets.
+    number goes for all that follow. checks: what must hold from the switch to the end of the
+    watch. quiet: what shows that customers have left the old addresses. max_rollbacks: automatic
+    rollbacks in a row after which a run is not started again without a word. notify: a command
+    (argv, no shell) that a run calls when it needs a person or has ended. pass_env: variables that
+    commands get although they hold secrets.
     """
 
     version: Annotated[Literal[1], BeforeValidator(_check_version)]
@@ -138,6 +138,8 @@ class Cutover(Model):
     egress: Egress | None = None
     switch: Switch | None = None
     verify: Verify | None = None
+    checks: tuple[Check, ...] = ()
+    quiet: tuple[QuietCheck, ...] = ()
     watch: Watch | None = None
     waves: Waves = (1, 5)
     max_rollbacks: int = Field(3, ge=1)
@@ -157,18 +159,15 @@ class Cutover(Model):
         """The file that it was read from, as it was named."""
         return self._file
 
-    def verify_of(self, target: Target) -> Verify | None:
-        """How a redemption is made for this target: the cutover's way, with its own canary."""
-        if self.verify is None or target.verify is None:
-            return self.verify
-        own = {name: getattr(target.verify, name) for name in target.verify.model_fields_set}
-        return self.verify.model_copy(update=own)
-
     @property
     def missing_for_run(self) -> tuple[str, ...]:
         """What a whole run needs, and isn't configured."""
-        wanted = {"egress": self.egress, "switch": self.switch, "verify": self.verify}
-        return tuple(name for name, value in wanted.items() if value is None)
+        new = self.egress.new if self.egress else None
+        wanted = {"egress.new": new, "switch": self.switch, "verify": self.verify}
+        missing = tuple(name for name, value in wanted.items() if value is None)
+        if new and new.probe and self.verify and not self.verify.application:
+            return (*missing, "verify.application")  # the canary has no way through it
+        return missing
 
     @property
     def change(self) -> Change:
@@ -272,10 +271,23 @@ class Cutover(Model):
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise PlacedError("two targets have the same name", "targets", index, "name")
+        self._check_canaries(names)
         if not self.allow_private and not all(target.org.on_loopback for target in self.targets):
             self._check_public("old", self.old)
             self._check_public("new", self.new)
         return self
+
+    def _check_canaries(self, names: list[str]) -> None:
+        if self.verify is None:
+            return
+        for index, canary in enumerate(self.verify.canaries):
+            for place, name in enumerate(canary.targets):
+                if name not in names:
+                    where = ("verify", "canaries", index, "targets", place)
+                    raise PlacedError(f"there is no target {name!r}", *where)
+        for index, target in enumerate(self.targets):
+            if not (self.verify.application or self.verify.canaries_of(target.name)):
+                raise PlacedError("no canary proves the list of this target", "targets", index)
 
     def _check_public(self, key: str, entries: tuple[RangeEntry, ...]) -> None:
         for index, entry in enumerate(entries):

@@ -18,7 +18,7 @@ import requests
 
 from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
 from sfcutover.cutover.egressobservation import hidden_probability, tries_needed
-from sfcutover.cutover.evidence import AddressEvidence, Proof
+from sfcutover.cutover.evidence import AddressEvidence, Proof, is_same_org
 from sfcutover.cutover.probe import ProbeResult, probe
 from sfcutover.cutover.redemptionerrors import blocked, not_listed, refused
 from sfcutover.errors import GateError, NetworkError, SfcutoverError
@@ -66,6 +66,8 @@ class Verification:
 
     per_address: an egress for each single address, where proxy URLs for them exist.
     redeem: one redemption through a session, its rotated token stored. now: the org's time.
+    history: of the org of the id history_of, with the time history_now; it shows the canary's
+    redemptions only if the canary's user belongs to that org.
     probe: a probe of the egress, where it need not be one of its own.
     live: None where the allowlist can't be read, or is no part of the cutover. by_support: only
     Salesforce's support can change it.
@@ -76,14 +78,17 @@ class Verification:
     echo_url: str
     live: Allowlist | None
     redeem: Redeem
-    history: History
     now: Callable[[], ServerTime]
+    history: History
+    history_of: str
+    history_now: Callable[[], ServerTime]
     confidence: float
     by_support: bool = False
     on_redeemed: Callable[[int], None] = lambda _: None
     on_blocked: Callable[[Redemption], None] = lambda _: None
     probe: Callable[[], ProbeResult] | None = None
     _started: ServerTime = field(init=False)
+    _history_started: ServerTime = field(init=False)
     _last_proof: ServerTime = field(init=False)
     _redeemed: list[Redemption] = field(default_factory=list, init=False)
     _known: frozenset[str] = field(default=frozenset(), init=False)
@@ -95,6 +100,7 @@ class Verification:
         if missing:
             raise not_listed(missing)
         self._started = self.now()
+        self._history_started = self.history_now()
         self._known = frozenset(login.id for login in self._logins())
         if set(self.wanted) <= set(self.per_address):
             return self._by_single_proxies()
@@ -181,11 +187,23 @@ class Verification:
             return None  # rows are late, or others redeem as this user
         return dict(good) if all(good[address] for address in self.wanted) else None
 
+    @property
+    def is_foreign(self) -> bool:
+        """True for a canary of another org than the one whose LoginHistory can be read."""
+        found = self._redeemed[-1].organization_id if self._redeemed else None
+        return found is not None and not is_same_org(found, self.history_of)
+
     def _uncertain(self) -> tuple[str, ...]:
         tries = len(self._redeemed)
         chance = hidden_probability(len(self.wanted), tries)
+        why = (
+            f"its canary belongs to the organization {self._redeemed[-1].organization_id}, whose "
+            "LoginHistory is not read"
+            if self.is_foreign
+            else "LoginHistory did not show just these"
+        )
         return (
-            "no redemption can be tied to its address, as LoginHistory did not show just these",
+            f"no redemption can be tied to its address, as {why}",
             f"{tries} succeeded in a row: the chance that one of {len(self.wanted)} evenly "
             f"balanced addresses was never used is at most {chance:.1e}",
         )
@@ -194,8 +212,10 @@ class Verification:
         return [login for login in self._logins() if login.id not in self._known]
 
     def _logins(self) -> list[Login]:
+        if self.is_foreign:
+            return []
         try:
-            return self.history.redemptions(self._started.earliest, self._user) or []
+            return self.history.redemptions(self._history_started.earliest, self._user) or []
         except NetworkError:
             return []  # another kind of proof has to do
 

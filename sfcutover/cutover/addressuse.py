@@ -1,7 +1,8 @@
 """Whether addresses that are to be removed are still in use, as far as LoginHistory can say.
 
-It is believed about others only where it shows every redemption of the canary, each with its
-address; else its silence says nothing. Rows are compared with rows: they have one clock.
+It shows the users of one org (Salesforce Help, LoginHistory), and customers log in to their own:
+a redemption that it shows from an old address stops a removal, and its silence permits none. Rows
+are compared with rows: they have one clock.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ipaddress import ip_address
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.cutover.addressproof import History
-from sfcutover.cutover.evidence import Evidence, Shown
+from sfcutover.cutover.evidence import CanaryEvidence, Evidence, Shown
 from sfcutover.cutover.redemptionerrors import StillInUseError
 from sfcutover.salesforce.loginhistory import SUCCESS, Login
 from sfcutover.util.clock import Clock
@@ -24,7 +25,10 @@ _REASONS: dict[Shown, str] = {
     "incomplete": "its LoginHistory lacks redemptions that the canary has made",
     "other-addresses": "its LoginHistory shows the canary's redemptions with other addresses",
     "unavailable": "the org shows no LoginHistory",
+    "other-org": "its LoginHistory shows this org's own users, and the canaries are of other orgs",
+    "complete": "its LoginHistory shows this org's own users only",
 }
+_WORST_FIRST: tuple[Shown, ...] = ("unavailable", "other-addresses", "incomplete", "complete")
 _SHORT_ID = 15  # characters of an id that is also written with 18
 
 
@@ -36,14 +40,10 @@ class AddressUse:
     evidence: Evidence
 
     def shown(self) -> Shown:
-        """Whether it shows every redemption of the proof, with the addresses that were proven."""
-        rows = self._rows_of_canary()
-        if rows is None:
-            return "unavailable"
-        placed, wanted = len(self._from_proven(rows)), self.evidence.redemptions
-        if placed >= wanted:
-            return "complete"
-        return "other-addresses" if not placed and len(rows) >= wanted else "incomplete"
+        """Whether it shows every redemption of the proof that its users made, with the addresses
+        that were proven."""
+        found = [shown_of(each, self.history) for each in self.evidence.own_canaries]
+        return min(found, key=_WORST_FIRST.index, default="other-org")
 
     def await_shown(self, clock: Clock, seconds: float) -> Shown:
         """The same; rows that are late are waited for, at most so many seconds."""
@@ -73,34 +73,49 @@ class AddressUse:
             )
 
     def _last_proof(self) -> datetime:
-        """The second of the canary's last row; without one, the earliest it may have been in."""
-        rows = self._from_proven(self._rows_of_canary() or ())
-        earliest = whole_second(self.evidence.end.earliest)
-        return max((each.time for each in rows), default=earliest)
-
-    def _rows_of_canary(self) -> list[Login] | None:
-        """The canary's rows from the time of the proof; None where the org shows nothing."""
-        begin, end = whole_second(self.evidence.begin.earliest), self.evidence.end.latest
-        user = self.evidence.canary_user_id or ""
-        rows = self.history.redemptions(begin, user or None)
-        if rows is None:
-            return None
-        return [
-            each
-            for each in rows
-            if each.user_id[:_SHORT_ID] == user[:_SHORT_ID] != ""
-            and each.status == SUCCESS
-            and begin <= each.time <= end
+        """The second of the canaries' last row; without one, the earliest it may have been in."""
+        times = [
+            login.time
+            for canary in self.evidence.own_canaries
+            for login in _from_proven(canary, _rows_of(canary, self.history) or ())
         ]
-
-    def _from_proven(self, rows: Sequence[Login]) -> list[Login]:
-        proven = {ip_address(each.address) for each in self.evidence.addresses}
-        return [each for each in rows if each.source in proven]
+        return max(times, default=whole_second(self.evidence.end.earliest))
 
 
-def doubt_of(phase: Phase, shown: Shown) -> str | None:
-    """What the operator must know where nothing says that customers have left."""
-    if shown == "complete":
+def shown_of(canary: CanaryEvidence, history: History) -> Shown:
+    """Whether the LoginHistory of the canary's org shows each of its redemptions with a proven
+    address. Raises NetworkError."""
+    rows = _rows_of(canary, history)
+    if rows is None:
+        return "unavailable"
+    placed, wanted = len(_from_proven(canary, rows)), canary.redemptions
+    if placed >= wanted:
+        return "complete"
+    return "other-addresses" if not placed and len(rows) >= wanted else "incomplete"
+
+
+def _rows_of(canary: CanaryEvidence, history: History) -> list[Login] | None:
+    """A canary's rows from the time of its proof; None where the org shows nothing."""
+    begin, end = whole_second(canary.begin.earliest), canary.end.latest
+    user = canary.user_id or ""
+    rows = history.redemptions(begin, user or None)
+    if rows is None:
         return None
+    return [
+        each
+        for each in rows
+        if each.user_id[:_SHORT_ID] == user[:_SHORT_ID] != ""
+        and each.status == SUCCESS
+        and begin <= each.time <= end
+    ]
+
+
+def _from_proven(canary: CanaryEvidence, rows: Sequence[Login]) -> list[Login]:
+    proven = {ip_address(each.address) for each in canary.addresses}
+    return [each for each in rows if each.source in proven]
+
+
+def doubt_of(phase: Phase, shown: Shown) -> str:
+    """What the operator must know: LoginHistory is one org's, and customers log in to their own."""
     leaving = "old" if phase is Phase.REMOVE_OLD else "new"
     return f"nothing shows that customers have left the {leaving} addresses: {_REASONS[shown]}"

@@ -1,11 +1,12 @@
-"""Whose grant the canary is: known from its first redemption, and the same to the end."""
+"""Whose grants the canaries are: known from their first redemption, and the same to the end."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sfcutover.config.verify import CANARY
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.evidence import Evidence
+from sfcutover.cutover.evidence import CanaryEvidence, Evidence
 from sfcutover.errors import IdentityError, SfcutoverError
 from sfcutover.traffic.tokenanswer import Redemption
 
@@ -15,46 +16,49 @@ if TYPE_CHECKING:  # SQLAlchemy
 _SHORT_ID = 15  # characters; the long form adds a checksum
 
 
-def bind_canary(context: TargetContext, proof: Evidence) -> None:
-    """Bind the cutover on this target to the canary of its first proof.
+def bind_canaries(context: TargetContext, proof: Evidence) -> None:
+    """Bind the cutover on this target to the canaries of its first proof.
 
-    A state that can't be written is noted: the proof names its canary itself. Raises
-    IdentityError for the canary of another user.
+    A state that can't be written is noted: the proof names its canaries itself. Raises
+    IdentityError for a canary that is a grant of another user now.
     """
-    organization, user = proof.canary_organization_id, proof.canary_user_id
     record = context.baselines.find_soon(context.target.name)
-    if record is None or user is None:
+    if record is None:
         return
-    if record.canary_user_id is not None:
-        require_canary(user, organization, record.canary_user_id, record.canary_organization_id)
-        return
+    found = {each.canary: each.identity for each in proof.canaries if each.identity is not None}
+    for name, identity in found.items():
+        _require_same_user(name, identity, record.canaries.get(name, identity))
 
     def change(before: BaselineRecord | None) -> BaselineRecord:
-        update = {"canary_organization_id": organization, "canary_user_id": user}
-        return (before or record).model_copy(update=update)
+        last = before or record
+        return last.model_copy(update={"canaries": found | last.canaries})
 
-    try:
-        context.baselines.keep(context.target.name, change)
-    except SfcutoverError as error:
-        context.note(f"whose canary it is was not recorded: {error}")
+    if not found.keys() <= record.canaries.keys():
+        try:
+            context.baselines.keep(context.target.name, change)
+        except SfcutoverError as error:
+            context.note(f"whose canary it is was not recorded: {error}")
 
 
-def require_same_canary(redemption: Redemption, proof: Evidence) -> None:
+def require_same_canary(redemption: Redemption, proven: CanaryEvidence) -> None:
     """Raise IdentityError unless the grant is of the user whose redemptions were the proof."""
-    user, organization = redemption.user_id, redemption.organization_id
-    if user is not None and proof.canary_user_id is not None:
-        require_canary(user, organization, proof.canary_user_id, proof.canary_organization_id)
+    if redemption.identity is not None and proven.identity is not None:
+        _require_same_user(proven.canary, redemption.identity, proven.identity)
 
 
-def require_canary(
-    user: str, organization: str | None, bound_user: str, bound_organization: str | None
-) -> None:
-    """Raise IdentityError for the canary of another user, naming both."""
+def _called(name: str) -> str:
+    return "the canary" if name == CANARY else f"the canary {name}"
+
+
+def _require_same_user(name: str, found: str, bound: str) -> None:
+    """Raise IdentityError for a canary of another user, naming both."""
+    organization, user = found.split("/")
+    bound_organization, bound_user = bound.split("/")
     if user[:_SHORT_ID] == bound_user[:_SHORT_ID]:
         return
     raise IdentityError(
-        f"the canary is a grant of the user {user} of the organization {organization}, and this "
-        f"cutover was proven with one of {bound_user} of {bound_organization}",
+        f"{_called(name)} is a grant of the user {user} of the organization {organization}, and "
+        f"this cutover was proven with one of {bound_user} of {bound_organization}",
         hint="put the first user's refresh token back where the canary's is kept, or authorize the "
         "app again as that user, then run this again",
     )

@@ -39,14 +39,15 @@ from sfcutover.cutover.verify import (
     ProofGate,
     RedeemEvidence,
     VerifyEvidence,
-    redeem_once,
+    prove_old,
     report_count,
     verify,
 )
 from sfcutover.cutover.watch import WatchEvidence, watch
 from sfcutover.cutover.watchtrigger import watch_failure
 from sfcutover.cutover.wayback import plan_what_was_added
-from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.canary import all_canaries
+from sfcutover.traffic.egress import egress_of
 
 REMOVE_AND_WATCH = "remove-and-watch"
 RESTORE = "restore"
@@ -98,7 +99,7 @@ def execute_step(context: StepContext, arguments: StepArguments) -> StepEvidence
         case "switch-back":
             return switch(context, "revert")
         case "prove-old":
-            return redeem_once(context, Canary(context.cutover), "old")
+            return prove_old(context, context.cutover.targets)
         case "settle":
             return settle(context, arguments.proofs)
         case "page":
@@ -129,7 +130,7 @@ def execute_on_target(context: TargetContext, arguments: StepArguments) -> StepE
         case "restore-old":
             return restore(context, DeployOptions(resends=False))  # restore_until_done does
         case "prove-old":
-            return redeem_once(context, Canary(context.cutover, context.target), "old")
+            return prove_old(context, [context.target])
         case "remove-new":
             options = DeployOptions(
                 gate=ProofGate(), plan=plan_what_was_added, traffic_moved=arguments.traffic_moved
@@ -175,13 +176,13 @@ def _model_of(step: str, evidence: Mapping[str, object]) -> type[StepEvidence]:
 def _probe(context: StepContext) -> ProbeEvidence:
     """Traffic leaves from exactly the new addresses, every canary's token could be redeemed, and
     whether there is a way back through the old egress is on record."""
-    Canary(context.cutover).egress("old")
+    egress_of(context.cutover, "old")
     result = probe_egress(
         context.cutover, "new", lambda tries: report_count(context, "probed", tries)
     )
     result.require_passed()
-    for target in context.cutover.targets:
-        Canary(context.cutover, target).require_token()
+    for canary in all_canaries(context.cutover, context.cutover.targets):
+        canary.require_token()
     evidence = ProbeEvidence.of(context.cutover.name, result)
     try:
         probe_way_back(context.cutover)

@@ -31,10 +31,11 @@ from sfcutover.util.serverclock import ServerTime
 if TYPE_CHECKING:
     from sfcutover.allowlist.ranges import Address
 
+_SHORT_ID = 15  # characters of an id that is also written with 18
 _SERVERS_DIFFER = 60.0  # seconds: an org has many servers
 MAX_EVIDENCE_BYTES = 1024 * 1024
 Proof = Literal["login-history", "proxy-per-address", "confidence"]
-Shown = Literal["complete", "incomplete", "other-addresses", "unavailable"]
+Shown = Literal["complete", "incomplete", "other-addresses", "unavailable", "other-org"]
 
 
 class AddressEvidence(Document):
@@ -59,31 +60,20 @@ class ProvenList(Document):
     last_modified: AwareDatetime | None = None
 
 
-class Evidence(Document):
-    """One verification against one target. Times are the org's: UTC, ISO 8601.
+class CanaryEvidence(Document):
+    """How one canary has proven each address. Times are the target's org's: UTC, ISO 8601.
 
-    lists: each carrier's list, by its path; the evidence is void as soon as one differs.
-    uncertainty: seconds, either way, by which the times may be off.
-    login_history: whether LoginHistory showed each of these redemptions with its address.
-    organization_id: of the org that was reached; instance_url is noted, as an org may get another.
-    canary_organization_id, canary_user_id: whose grant was redeemed, null where the token
-    endpoint does not say. deployment_id: the org's newest deployment at that time, null where it
-    doesn't say; for people, as any other deployment of the org counts. uncertain: what the kind
-    of proof leaves open, in sentences.
+    organization_id, user_id: whose grant was redeemed, null where the token endpoint does not
+    say. uncertainty: seconds, either way, by which the times may be off. login_history: whether
+    LoginHistory showed each of these redemptions with its address. uncertain: what the kind of
+    proof leaves open, in sentences.
     """
 
-    target: str
-    app: str
-    instance_url: str
-    organization_id: str
-    canary_organization_id: str | None = None
-    canary_user_id: str | None = None
-    deployment_id: str | None = None
-    via: Literal["old", "new"]
+    canary: str
+    organization_id: str | None = None
+    user_id: str | None = None
     proof: Proof
     redemptions: int
-    confidence: float
-    lists: dict[str, ProvenList]
     started: AwareDatetime
     last_proof: AwareDatetime
     uncertainty: float
@@ -101,6 +91,72 @@ class Evidence(Document):
         """Behind the last redemption."""
         return ServerTime.around(self.last_proof, self.uncertainty)
 
+    @property
+    def identity(self) -> str | None:
+        """``00D…/005…``, as the identity URL has it."""
+        if self.organization_id is None or self.user_id is None:
+            return None
+        return f"{self.organization_id}/{self.user_id}"
+
+    def proves(self, address: Address) -> bool:
+        """A run of redemptions proves what the echo saw, the other kinds what redeemed."""
+        found = [each for each in self.addresses if each.address == str(address)]
+        by_run = self.proof == "confidence"
+        return any((each.seen_by_echo if by_run else each.redeemed) > 0 for each in found)
+
+
+class Evidence(Document):
+    """One verification against one target, by every canary of its list.
+
+    lists: each carrier's list, by its path; the evidence is void as soon as one differs.
+    organization_id: of the org that was reached; instance_url is noted, as an org may get another.
+    deployment_id: the org's newest deployment at that time, null where it doesn't say; for people,
+    as any other deployment of the org counts. uncertain: what is not known of the lists, in
+    sentences.
+    """
+
+    target: str
+    app: str
+    instance_url: str
+    organization_id: str
+    deployment_id: str | None = None
+    via: Literal["old", "new"]
+    confidence: float
+    lists: dict[str, ProvenList]
+    canaries: list[CanaryEvidence] = Field(min_length=1)
+    uncertain: list[str]
+
+    @property
+    def begin(self) -> ServerTime:
+        """Before the first redemption."""
+        return min((each.begin for each in self.canaries), key=lambda one: one.earliest)
+
+    @property
+    def end(self) -> ServerTime:
+        """Behind the last redemption."""
+        return max((each.end for each in self.canaries), key=lambda one: one.latest)
+
+    @property
+    def redemptions(self) -> int:
+        """Of all canaries."""
+        return sum(each.redemptions for each in self.canaries)
+
+    @property
+    def addresses(self) -> list[str]:
+        """What was to be proven: the same for each canary."""
+        return [each.address for each in self.canaries[0].addresses]
+
+    @property
+    def own_canaries(self) -> list[CanaryEvidence]:
+        """Those whose users the org of the list has, as far as is known, so that its LoginHistory
+        shows them."""
+        return [
+            each
+            for each in self.canaries
+            if each.organization_id is None
+            or is_same_org(each.organization_id, self.organization_id)
+        ]
+
 
 class EvidenceFile(Document):
     """What ``verify`` writes: the evidence of every target of one cutover."""
@@ -108,6 +164,11 @@ class EvidenceFile(Document):
     schema_: Literal["sfcutover/evidence/1"] = Field("sfcutover/evidence/1", alias="schema")
     cutover: str
     targets: list[Evidence]
+
+
+def is_same_org(one: str | None, other: str) -> bool:
+    """True for two ids of one organization, also where only one has its checksum."""
+    return one is not None and one[:_SHORT_ID] == other[:_SHORT_ID]
 
 
 def list_hash(ranges: Allowlist) -> str:
@@ -160,7 +221,8 @@ def read_evidence(path: Path) -> EvidenceFile:
 class Wanted:
     """What evidence must be about to count.
 
-    addresses: each must be proven. confidence: that a run of successes must have reached.
+    canaries: the names of those that must prove each of the addresses. confidence: that a run of
+    successes must have reached.
     confirmed: hashes of the confirmed support cases, which stand for a list that can't be read.
     """
 
@@ -168,6 +230,7 @@ class Wanted:
     organization_id: str
     via: str
     addresses: tuple[Address, ...]
+    canaries: tuple[str, ...]
     confidence: float
     max_age: timedelta
     confirmed: Mapping[str, str] | None = None
@@ -193,14 +256,21 @@ def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: Serv
                 Command("verify"),
             ),
         )
-    age = now.most_since(evidence.end)
-    unproven = ", ".join(str(each) for each in wanted.addresses if not _proves(evidence, each))
+    age = max(now.most_since(each.end) for each in evidence.canaries)
+    unproven = ", ".join(
+        str(each)
+        for each in wanted.addresses
+        if not all(canary.proves(each) for canary in evidence.canaries)
+    )
+    proven_by = {each.canary for each in evidence.canaries}
+    missing = ", ".join(name for name in wanted.canaries if name not in proven_by)
     other = {
         f"it is for the app {evidence.app}": evidence.app != wanted.app,
         f"it proves the {evidence.via} egress": evidence.via != wanted.via,
         f"it does not prove {unproven}": bool(unproven),
-        f"its run of redemptions is too short for {wanted.confidence}": (
-            evidence.proof == "confidence" and not _long_enough(evidence, wanted)
+        f"the canary {missing} has proven nothing": bool(missing),
+        f"its run of redemptions is too short for {wanted.confidence}": not all(
+            _long_enough(each, wanted) for each in evidence.canaries
         ),
         f"it is older than {wanted.max_age}": age > wanted.max_age.total_seconds(),
         "it is from the future by the org's clock": age < -_SERVERS_DIFFER,
@@ -228,12 +298,6 @@ def _changed(evidence: Evidence, live: Snapshot) -> str:
     return "the live list has changed since"
 
 
-def _proves(evidence: Evidence, address: Address) -> bool:
-    """A run of redemptions proves what the echo saw, the other kinds what redeemed."""
-    found = [each for each in evidence.addresses if each.address == str(address)]
-    by_run = evidence.proof == "confidence"
-    return any((each.seen_by_echo if by_run else each.redeemed) > 0 for each in found)
-
-
-def _long_enough(evidence: Evidence, wanted: Wanted) -> bool:
-    return evidence.redemptions >= tries_needed(len(wanted.addresses), wanted.confidence)
+def _long_enough(canary: CanaryEvidence, wanted: Wanted) -> bool:
+    needed = tries_needed(len(wanted.addresses), wanted.confidence)
+    return canary.proof != "confidence" or canary.redemptions >= needed

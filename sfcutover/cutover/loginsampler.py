@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from sfcutover.config.traffic import Watch
+from sfcutover.config.checks import Watch
 from sfcutover.cutover.context import TargetContext
 from sfcutover.errors import SfcutoverError
 from sfcutover.salesforce.loginhistory import RESTRICTED, SUCCESS, Login, LoginHistory

@@ -10,10 +10,10 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.evidence import Evidence, check_evidence
 from sfcutover.cutover.stepresult import StepEvidence
-from sfcutover.cutover.verify import TargetVerification
+from sfcutover.cutover.targetverification import TargetVerification
 from sfcutover.errors import GateError, SfcutoverError
 from sfcutover.salesforce.connection import Connection
-from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.canary import verify_settings
 
 _AT_ONCE = 10  # targets that are read
 
@@ -81,7 +81,7 @@ def _seconds_left(context: TargetContext, proof: Evidence) -> float:
             gate = _verification(context, connection).gate(Phase.REMOVE_OLD)
             return gate.seconds_to_settle(proof)
     except SfcutoverError:
-        return Canary(context.cutover, context.target).settings.settle
+        return verify_settings(context.cutover).settle
 
 
 def _doubt(context: TargetContext, proof: Evidence) -> str | None:

@@ -133,8 +133,8 @@ class RemovalGate:
         self._wait_until_settled(evidence, proven_at)
         doubt = self.doubt(evidence)
         AddressUse(self.history, evidence).require_quiet(self.removed)
-        count = len(evidence.addresses)
-        reason = f"{count} addresses proven by {evidence.proof}"
+        by = ", ".join(dict.fromkeys(each.proof for each in evidence.canaries))
+        reason = f"{len(evidence.addresses)} addresses proven by {by}"
         lists = evidence.lists if self.wanted.confirmed is None else None
         return RemovalPermit(self.phase, reason, doubt, lists)
 
@@ -143,7 +143,7 @@ class RemovalGate:
         return max(0.0, self.settle - self._age(evidence))
 
     def doubt(self, evidence: Evidence) -> str | None:
-        """Why nothing can say that the addresses to be removed are quiet; None if it can.
+        """Why nothing says that customers have left the addresses to be removed.
 
         Waits for rows that are late, and then for settle again: others' are late by as much.
         """

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from sfcutover.config.traffic import Switch
+from sfcutover.config.egress import Switch
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import StepEvidence

@@ -13,7 +13,7 @@ from sfcutover.config.values import SecretReference, secret_references
 from sfcutover.cutover.preflight import Check, check, failed, untried
 from sfcutover.cutover.probe import ProbeResult, probe_egress, probe_way_back
 from sfcutover.errors import NetworkError, SfcutoverError
-from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.canary import Canary, all_canaries
 from sfcutover.traffic.egress import contact
 
 _EXPECTED = {200, *range(400, 500)} - {404}  # of a GET; assumed
@@ -29,12 +29,14 @@ def examine_traffic(cutover: Cutover, targets: tuple[Target, ...]) -> Iterator[C
     if cutover.verify is None:
         yield untried("canary", "verify is not configured: nothing can be removed")
         return
-    for name, canary in _canaries(cutover, targets):
+    canaries = all_canaries(cutover, targets)
+    for canary in canaries:
+        of = f" of {canary.name}" if len(canaries) > 1 else ""
         if new.status == "ok":
-            yield _endpoint(canary, name)
+            yield _endpoint(canary, f"token endpoint{of}")
         else:
-            yield untried("token endpoint", "it needs the new egress", name)
-        yield check("canary", partial(_token, canary), name)
+            yield untried(f"token endpoint{of}", "it needs the new egress")
+        yield check(f"canary{of}", partial(_token, canary))
 
 
 def _secret_checks(cutover: Cutover) -> Iterator[Check]:
@@ -67,28 +69,18 @@ def _shown(result: ProbeResult) -> str:
     return "; ".join(words)
 
 
-def _canaries(cutover: Cutover, targets: tuple[Target, ...]) -> Iterator[tuple[str | None, Canary]]:
-    """The cutover's canary, if a target has none of its own, and those of targets."""
-    own = [target for target in targets if target.verify is not None]
-    if len(own) < len(targets):
-        yield None, Canary(cutover)
-    for target in own:
-        yield target.name, Canary(cutover, target)
-
-
-def _endpoint(canary: Canary, target: str | None) -> Check:
+def _endpoint(canary: Canary, title: str) -> Check:
     """A GET has no token to redeem. What a real endpoint answers it is not known; a token endpoint
     is hardly what answers it with a redirect or a 404."""
-    title = "token endpoint"
     try:
         url, status = canary.endpoint.url, _status(canary)
     except SfcutoverError as error:
-        return failed(title, error, target)
+        return failed(title, error, None)
     answers = f"{url} answers a GET through the new egress with HTTP {status}"
     if status in _EXPECTED:
-        return Check(target, title, "ok", f"{answers}; a redemption was not tried")
+        return Check(None, title, "ok", f"{answers}; a redemption was not tried")
     fix = "see that token_url is right: its path is /services/oauth2/token"
-    return Check(target, title, "warning", f"{answers}, as a token endpoint hardly does", fix)
+    return Check(None, title, "warning", f"{answers}, as a token endpoint hardly does", fix)
 
 
 def _status(canary: Canary) -> int:

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from sfcutover.config.checks import Watch
 from sfcutover.config.cutover import Target
-from sfcutover.config.traffic import Watch
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.orgtime import seconds_under_way
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
@@ -26,7 +26,7 @@ from sfcutover.cutover.watchtrigger import (
     WatchRound,
 )
 from sfcutover.errors import LockLostError
-from sfcutover.traffic.canary import Canary
+from sfcutover.traffic.canary import Canary, all_canaries
 from sfcutover.traffic.checks import checker_for
 from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
@@ -62,7 +62,7 @@ def watch(context: StepContext, targets: Sequence[Target]) -> WatchEvidence:
     result = watch_rounds(
         plan,
         {name: recorder.guarded(canary) for name, canary in canaries_of(context, targets).items()},
-        [checker_for(each) for each in config.checks],
+        [checker_for(each) for each in context.cutover.checks if "watch" in each.during],
         recorder,
         Clock(),
     )
@@ -75,14 +75,11 @@ def watch(context: StepContext, targets: Sequence[Target]) -> WatchEvidence:
 
 
 def canaries_of(context: StepContext, targets: Sequence[Target]) -> dict[str, Canary]:
-    """The canaries that watch these targets: each target's own, and the cutover's for the rest."""
-    own = [each for each in targets if each.verify is not None]
-    shared = len(own) < len(targets)
-    canaries = {CANARY: Canary(context.cutover)} if shared else {}
-    for target in own:
-        name = CANARY if len(targets) == 1 else f"{CANARY} ({target.name})"
-        canaries[name] = Canary(context.cutover, target)
-    return canaries
+    """The canaries that prove the lists of these targets, as the watch calls them."""
+    canaries = all_canaries(context.cutover, targets)
+    if len(canaries) == 1:
+        return {CANARY: canaries[0]}
+    return {f"{CANARY} ({each.name})": each for each in canaries}
 
 
 def _time_left(context: StepContext, plan: WatchPlan, target: Target) -> float:

@@ -21,7 +21,7 @@ from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutco
 from sfcutover.util.document import Document
 
 if TYPE_CHECKING:
-    from sfcutover.config.traffic import Watch
+    from sfcutover.config.checks import Watch
 
 
 CANARY = "canary redemption"

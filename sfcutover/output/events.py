@@ -201,8 +201,9 @@ def _finding(evidence: StepEvidence | None) -> str:
         case ProbeEvidence(tries=tries, seen=seen):
             return f"{tries} answers of the echo, from {_addresses(seen)}"
         case VerifyEvidence(proof=proof):
-            kind = f"{PROOFS[proof.proof]}; {proof.redemptions} redemptions"
-            return f"{_addresses(proof.addresses)} proven by {kind}"
+            kinds = ", ".join(dict.fromkeys(PROOFS[each.proof] for each in proof.canaries))
+            addresses = ", ".join(proof.addresses)
+            return f"{addresses} proven by {kinds}; {proof.redemptions} redemptions"
         case DeployEvidence(changed=False):
             return "nothing to change, read back"
         case DeployEvidence(live=live, clearance=clearance):

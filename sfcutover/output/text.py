@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from sfcutover.errors import Advice, Command, Text
 from sfcutover.output.console import shown
 
 if TYPE_CHECKING:
-    from sfcutover.cutover.evidence import Evidence
+    from sfcutover.cutover.evidence import CanaryEvidence, Evidence
     from sfcutover.cutover.probe import ProbeResult
     from sfcutover.cutover.rundocument import RunDocument, RunStepDocument
     from sfcutover.cutover.watchtrigger import RoundDocument
@@ -112,17 +112,22 @@ def probe_text(result: ProbeResult) -> str:
 def evidence_text(evidence: Evidence) -> str:
     """One line an address, then the kind of proof and what it leaves open."""
     head = click.style(f"{evidence.target}: {evidence.via} egress proven", bold=True)
-    width = max(len(each.address) for each in evidence.addresses)
     lines = [head]
-    for each in evidence.addresses:
-        known = f"{each.redeemed} redeemed, " if each.redeemed else ""
-        ok = click.style("ok", fg="green")
-        lines.append(
-            f"  {ok}  {each.address:<{width}}  {known}{each.seen_by_echo} seen by the echo"
-        )
-    lines.append(f"  = {evidence.redemptions} redemptions; proof: {PROOFS[evidence.proof]}")
+    for canary in evidence.canaries:
+        lines += [f"  canary {canary.canary}"] if len(evidence.canaries) > 1 else []
+        lines += _canary_lines(canary)
     lines += [f"  open: {sentence}" for sentence in evidence.uncertain]
     return "\n".join(lines)
+
+
+def _canary_lines(canary: CanaryEvidence) -> Iterator[str]:
+    width = max(len(each.address) for each in canary.addresses)
+    for each in canary.addresses:
+        known = f"{each.redeemed} redeemed, " if each.redeemed else ""
+        ok = click.style("ok", fg="green")
+        yield f"  {ok}  {each.address:<{width}}  {known}{each.seen_by_echo} seen by the echo"
+    yield f"  = {canary.redemptions} redemptions; proof: {PROOFS[canary.proof]}"
+    yield from (f"  open: {sentence}" for sentence in canary.uncertain)
 
 
 def runs_text(runs: Sequence[RunDocument]) -> str:

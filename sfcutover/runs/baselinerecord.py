@@ -32,8 +32,9 @@ class BaselineRecord(Document):
     was remove-old, so that it is not known which new addresses had been there before. old, new:
     the ranges of cutover.yaml; new has every range that was ever deployed. policies: every value
     that the cutover has set, as XML text by field. recorded: seconds since 1970.
-    canary_organization_id, canary_user_id: of the first redemption, null until then. removals:
-    ids of the deployments that were sent to remove old addresses, the newest last.
+    canaries: whose grants have proven addresses, by the canary's name: ``00D…/005…``, as the
+    identity URL has it. removals: ids of the deployments that were sent to remove old addresses,
+    the newest last.
     """
 
     cutover: str
@@ -48,8 +49,7 @@ class BaselineRecord(Document):
     policies: dict[str, str]
     recorded: float
     by: str
-    canary_organization_id: str | None = None
-    canary_user_id: str | None = None
+    canaries: dict[str, str] = Field(default_factory=dict)
     removals: list[str] = Field(default_factory=list)
 
     @property

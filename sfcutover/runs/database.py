@@ -23,7 +23,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from sfcutover.config.traffic import State
+from sfcutover.config.state import State
 from sfcutover.errors import Advice, Command, ConfigError, NetworkError, OperationFailedError
 from sfcutover.runs import sqlite
 from sfcutover.runs.tables import METADATA, STATE, STATE_VERSION

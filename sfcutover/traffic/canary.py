@@ -10,7 +10,7 @@ import atexit
 import ipaddress
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +19,7 @@ import requests
 
 from sfcutover.allowlist.ranges import Address
 from sfcutover.config.cutover import Cutover, Target
-from sfcutover.config.traffic import Verify
+from sfcutover.config.verify import CanaryConfig, Verify
 from sfcutover.errors import AuthError, ConfigError, InterruptedRunError
 from sfcutover.traffic.egress import Egress, echo_url_of, egress_of
 from sfcutover.traffic.helperprocess import HelperKilledError, HelperPool
@@ -41,36 +41,50 @@ atexit.register(_helpers.close_idle)
 os.register_at_fork(after_in_child=_helpers.forget)
 
 
-class Canary:
-    """The canary and the egresses that cutover.yaml names; secrets are read when needed.
+def verify_settings(cutover: Cutover) -> Verify:
+    """What cutover.yaml says of redemptions. Raises ConfigError if it says nothing."""
+    if cutover.verify is None:
+        raise ConfigError(
+            "verify is not configured",
+            where=cutover.where,
+            hint="add verify: with client_id and refresh_token; see the README",
+        )
+    return cutover.verify
 
-    target: its canary, where it has one of its own. Every property raises ConfigError,
-    with file and line, for what is not configured.
+
+def canaries_for(cutover: Cutover, target: Target) -> tuple[Canary, ...]:
+    """The canaries that prove a target's list. Raises as verify_settings."""
+    configs = verify_settings(cutover).canaries_of(target.name)
+    return tuple(Canary(cutover, each) for each in configs)
+
+
+def all_canaries(cutover: Cutover, targets: Iterable[Target]) -> tuple[Canary, ...]:
+    """Each canary of these targets once. Raises as verify_settings."""
+    found = {each.name: each for target in targets for each in canaries_for(cutover, target)}
+    return tuple(found.values())
+
+
+class Canary:
+    """A canary, and the egresses that cutover.yaml names; secrets are read when needed.
+
+    Every property raises ConfigError, with file and line, for what is not configured.
     """
 
-    def __init__(self, cutover: Cutover, target: Target | None = None) -> None:
+    def __init__(self, cutover: Cutover, config: CanaryConfig) -> None:
         self._cutover = cutover
-        self._target = target
+        self.config = config
 
-    @cached_property
-    def settings(self) -> Verify:
-        cutover, target = self._cutover, self._target
-        settings = cutover.verify if target is None else cutover.verify_of(target)
-        if settings is None:
-            raise ConfigError(
-                "verify is not configured",
-                where=self._cutover.where,
-                hint="add verify: with client_id and refresh_token; see the README",
-            )
-        return settings
+    @property
+    def name(self) -> str:
+        return self.config.name
 
     @cached_property
     def endpoint(self) -> TokenEndpoint:
-        return token_endpoint(self.settings, allow_other_hosts=self._cutover.allow_other_hosts)
+        return token_endpoint(self.config, allow_other_hosts=self._cutover.allow_other_hosts)
 
     @cached_property
     def store(self) -> TokenStore:
-        return token_store(self.settings.refresh_token)
+        return token_store(self.config.refresh_token)
 
     @property
     def echo_url(self) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from sfcutover.config.traffic import Check, Condition, PrometheusCheck
+from sfcutover.config.checks import Check, Condition, PrometheusCheck
 from sfcutover.config.values import SecretReference
 from sfcutover.errors import ConfigError, SfcutoverError
 from sfcutover.util.childenvironment import child_environment

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.cutover import Cutover
-from sfcutover.config.traffic import Switch
+from sfcutover.config.egress import Switch
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.util.boundedfile import TooLargeError, read_file
 from sfcutover.util.files import process_lock, write_durably

@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 
-from sfcutover.config.traffic import Verify
+from sfcutover.config.verify import CanaryConfig
 from sfcutover.errors import Answer, ConfigError
 from sfcutover.traffic.proxyerrors import failed_at_proxy, is_refusal_of_proxy, proxy_answer
 from sfcutover.util.http import (
@@ -152,6 +152,13 @@ class Redemption:
     def advice(self) -> str:
         """What to do next, in one sentence."""
         return self.cure or self.outcome.advice
+
+    @property
+    def identity(self) -> str | None:
+        """``00D…/005…``, as the identity URL has it."""
+        if self.organization_id is None or self.user_id is None:
+            return None
+        return f"{self.organization_id}/{self.user_id}"
 
     @property
     def is_proxy_password(self) -> bool:
@@ -361,14 +368,14 @@ class TokenEndpoint:
         )
 
 
-def token_endpoint(verify: Verify, *, allow_other_hosts: bool) -> TokenEndpoint:
+def token_endpoint(canary: CanaryConfig, *, allow_other_hosts: bool) -> TokenEndpoint:
     """The endpoint that cutover.yaml names, with its secrets read.
 
     Raises ConfigError, also for a host that is not Salesforce's: it would get a token
     and a client secret, unless allow_other_hosts says that it may.
     """
-    where = verify.token_url.where
-    url = check_url(verify.token_url.read(), where)
+    where = canary.token_url.where
+    url = check_url(canary.token_url.read(), where)
     if not (allow_other_hosts or _is_trusted(url)):
         raise ConfigError(
             f"token_url's host {urlsplit(url).hostname} is not Salesforce's; it would get the "
@@ -377,8 +384,8 @@ def token_endpoint(verify: Verify, *, allow_other_hosts: bool) -> TokenEndpoint:
             hint="use https://login.salesforce.com/services/oauth2/token or the My Domain's; "
             "allow_other_hosts: true if the host is yours",
         )
-    secret = verify.client_secret.read() if verify.client_secret else None
-    return TokenEndpoint(url, verify.client_id.read(), secret)
+    secret = canary.client_secret.read() if canary.client_secret else None
+    return TokenEndpoint(url, canary.client_id.read(), secret)
 
 
 class _SentOnce:

@@ -20,7 +20,7 @@ from tenacity import (
     wait_fixed,
 )
 
-from sfcutover.config import traffic
+from sfcutover.config import verify
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.traffic.tokenanswer import is_token
 from sfcutover.util.boundedfile import TooLargeError, read_file
@@ -101,7 +101,7 @@ class TokenStore(ABC):
         prove_writable(folder, self.where)
 
 
-def token_store(config: traffic.TokenStore) -> TokenStore:
+def token_store(config: verify.TokenStore) -> TokenStore:
     """The store that cutover.yaml names; nothing is read yet."""
     may_rotate = config.rotation is not False
     if config.file is not None:

@@ -6,7 +6,7 @@ import subprocess
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from sfcutover.config.traffic import State
+from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import NetworkError

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.config.traffic import State
+from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario

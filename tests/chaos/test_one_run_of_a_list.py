@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sfcutover.config.traffic import State
+from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.runs.database import Database

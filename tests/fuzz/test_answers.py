@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sfcutover.allowlist.carriers import CARRIERS
+from sfcutover.config.checks import Condition
 from sfcutover.config.org import OrgConfig
-from sfcutover.config.traffic import Condition
 from sfcutover.salesforce.loginhistory import LoginHistory
 from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.org import Org

@@ -22,7 +22,7 @@ from sfcutover.allowlist.planfile import TargetPlan, make_plan, make_target_plan
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli import cli
 from sfcutover.config.cutover import Cutover, load_config
-from sfcutover.config.traffic import State
+from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.cutover.evidence import Wanted, check_evidence, read_evidence
 from sfcutover.cutover.supportcase import Confirmations

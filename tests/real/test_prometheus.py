@@ -17,7 +17,7 @@ import pytest
 import requests
 import yaml
 
-from sfcutover.config.traffic import Check
+from sfcutover.config.checks import Check
 from sfcutover.traffic.checks import CheckResult, Verdict, checker_for
 from tests.support import answer, serving
 

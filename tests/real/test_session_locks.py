@@ -13,7 +13,7 @@ from itertools import count
 import pytest
 import sqlalchemy as sa
 
-from sfcutover.config.traffic import State
+from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.errors import LockLostError, StillRunningError
 from sfcutover.runs.database import Database
@@ -30,7 +30,7 @@ OpenLocks = Callable[[], SessionLocks]
 _NUMBERS = count()
 _HOLDER = """
 import sys, time
-from sfcutover.config.traffic import State
+from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.runs.database import Database
 from sfcutover.runs.process import Process

@@ -20,7 +20,7 @@ import yaml
 
 from sfcutover.cli.demo.commands import Commands, Display
 from sfcutover.cli.demo.result import Attempt
-from sfcutover.config.traffic import State
+from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.emulator import Emulator, Scenario
 from sfcutover.runs.database import Database

@@ -210,7 +210,8 @@ class Limitations:
         """The same uncertainty about several targets is one sentence."""
         by_words: dict[str, list[str]] = {}
         for proof in self.proofs:
-            for words in proof.evidence.uncertain:
+            by_canaries = (words for one in proof.evidence.canaries for words in one.uncertain)
+            for words in (*by_canaries, *proof.evidence.uncertain):
                 by_words.setdefault(words, []).append(proof.target)
         for words, targets in by_words.items():
             yield f"{names_of(targets)}: {words.rstrip('.')}."

@@ -182,8 +182,12 @@ def canary(data: RunData, made: Sequence[ReportProofDocument]) -> CanaryDocument
 
 
 def named_by_history(made: Sequence[ReportProofDocument]) -> bool:
-    """True if LoginHistory of these targets' orgs is known to name the canary's redemptions."""
-    return bool(made) and all(each.evidence.proof == "login-history" for each in made)
+    """True if LoginHistory of these targets' orgs is known to name the canaries' redemptions."""
+    evidence = [each.evidence for each in made]
+    return bool(made) and all(
+        one.own_canaries == one.canaries and all(c.proof == "login-history" for c in one.canaries)
+        for one in evidence
+    )
 
 
 def canary_share(data: RunData, targets: Iterable[str]) -> int:

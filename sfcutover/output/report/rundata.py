@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Generic, Self, TypeVar
 
 from sfcutover.allowlist.plan import PhaseDocument
+from sfcutover.config.checks import Watch
 from sfcutover.config.cutover import Cutover
-from sfcutover.config.traffic import Watch
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.progress import RunProgress, result_of
 from sfcutover.cutover.rundocument import RunState, run_state
@@ -51,7 +51,7 @@ class SettingsDocument(Document):
             watch_duration=watch.duration,
             watch_interval=watch.interval,
             watch_failures=watch.failures,
-            watch_checks=[each.title for each in watch.checks],
+            watch_checks=[each.title for each in cutover.checks],
             waves=list(cutover.waves),
             pause_before=list(pause_before),
         )

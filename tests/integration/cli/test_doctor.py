@@ -7,7 +7,7 @@ import socket
 import pytest
 import yaml
 
-from sfcutover.config.traffic import State
+from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.runs.database import Database
 from sfcutover.runs.store import RunOptions, RunStore

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from sfcutover.config.traffic import Check, Switch, TokenStore, Verify, Watch
+from sfcutover.config.checks import Check, Watch
+from sfcutover.config.egress import Switch
+from sfcutover.config.verify import TokenStore, Verify
 
 
 def test_an_apply_command_may_have_a_way_back_or_not() -> None:

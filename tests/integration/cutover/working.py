@@ -11,7 +11,7 @@ import pytest
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.config.cutover import load_config
-from sfcutover.config.traffic import State
+from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.recordedbaselines import RecordedBaselines

@@ -13,7 +13,7 @@ from threading import Barrier
 
 import pytest
 
-from sfcutover.config.traffic import State
+from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.errors import StillRunningError
 from sfcutover.runs.database import Database

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from sfcutover.config.traffic import State
+from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.errors import NetworkError
 from sfcutover.runs.background import BackgroundThread

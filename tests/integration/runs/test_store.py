@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.config.traffic import State
+from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.errors import ConfigError, NetworkError, OperationFailedError, StillRunningError
 from sfcutover.runs.database import Database

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from sfcutover.config.traffic import Verify
+from sfcutover.config.verify import Verify
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, OperationFailedError

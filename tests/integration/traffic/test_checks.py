@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from sfcutover.config.traffic import Check
+from sfcutover.config.checks import Check
 from sfcutover.traffic.checks import (
     CheckResult,
     Verdict,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.config.traffic import Watch
+from sfcutover.config.checks import Watch
 from sfcutover.cutover.watchrounds import watch
 from sfcutover.cutover.watchtrigger import (
     CANARY,

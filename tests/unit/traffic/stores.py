@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sfcutover.config.traffic import TokenStore as Config
+from sfcutover.config.verify import TokenStore as Config
 from sfcutover.traffic.tokenstores import TokenStore, token_store
 
 FIRST = "5Aep861-token-0-of-the-tests"

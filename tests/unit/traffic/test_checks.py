@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.config.traffic import Check, Condition
+from sfcutover.config.checks import Check, Condition
 from sfcutover.errors import ConfigError
 from sfcutover.traffic.checks import (
     QueryError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sfcutover.config.cutover import parse_config
-from sfcutover.config.traffic import Switch
+from sfcutover.config.egress import Switch
 from sfcutover.errors import ConfigError, ExitCode
 from sfcutover.traffic.switch import (
     Direction,

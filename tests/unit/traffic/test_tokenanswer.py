@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.config.traffic import Verify
+from sfcutover.config.verify import Verify
 from sfcutover.errors import Answer, ConfigError
 from sfcutover.traffic.tokenanswer import (
     BlockRule,

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from sfcutover.config.traffic import Check, Condition, State, Watch
+from sfcutover.config.checks import Check, Condition, Watch
+from sfcutover.config.state import State
 from sfcutover.errors import ConfigError
 
 

@@ -1,0 +1,157 @@
+"""The parts of cutover.yaml about what must hold: checks, quiet checks, and the watch."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from sfcutover.config.values import Model, PlacedError, Seconds, SecretReference, Text, Word
+
+_LONGEST = 100  # characters
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_FORM = re.compile(rf"\s*(<=|>=|==|!=|<|>)\s*(?:({_NUMBER})|(?:({_NUMBER})\s*\*\s*)?(before))\s*")
+_OPERATORS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+Stage = Literal["switch", "watch"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A comparison, as PromQL writes it: with a number, or with a share of ``before``.
+
+    bound: the number, or what ``before`` is multiplied by. relative: True for the latter.
+    """
+
+    sign: str
+    bound: float
+    relative: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ValueError for anything but a comparison with one finite number or ``before``."""
+        match = _FORM.fullmatch(text) if len(text) <= _LONGEST else None
+        bound = float(match[2] or match[3] or 1) if match else 0.0
+        if match is None or abs(bound) == float("inf"):
+            raise ValueError(
+                'not a condition; write a comparison such as "< 0.01" or ">= 0.9 * before"'
+            )
+        return cls(match[1], bound, match[4] is not None)
+
+    def against(self, before: float) -> Condition:
+        """The same with a number. before: the value that a relative condition is about."""
+        return Condition(self.sign, self.bound * before) if self.relative else self
+
+    def holds(self, value: float) -> bool:
+        """Of a condition with a number."""
+        return _OPERATORS[self.sign](value, self.bound)
+
+    def __str__(self) -> str:
+        factor = f"{self.bound:.12g}"
+        return f"{self.sign} {factor}{' * before' if self.relative else ''}"
+
+
+class PrometheusCheck(Model):
+    """An instant query and the condition its value must meet (``< 0.01``, ``>= 0.9 * before``).
+
+    url: of the server, with its path if it has one. token: sent as a bearer token.
+    """
+
+    url: Text
+    query: Word
+    condition: Word
+    token: SecretReference | None = None
+
+    @property
+    def parsed_condition(self) -> Condition:
+        return Condition.parse(self.condition)
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        try:
+            Condition.parse(self.condition)
+        except ValueError as error:
+            raise PlacedError(str(error), "condition") from None
+        return self
+
+
+class Measurement(Model):
+    """What is measured: exactly one of a Prometheus query and a command.
+
+    command: argv, run without a shell: exit status 0 passed, 1 failed, 2 inconclusive. name: how
+    it is shown. timeout: seconds for one measurement.
+    """
+
+    prometheus: PrometheusCheck | None = None
+    command: tuple[Word, ...] | None = Field(None, min_length=1)
+    name: Word | None = None
+    timeout: Seconds = Field(10.0, gt=0)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.prometheus is None) == (self.command is None):
+            raise ValueError("give exactly one of prometheus and command")
+        return self
+
+    @property
+    def title(self) -> str:
+        """The name, or what it checks."""
+        if self.name is not None:
+            return self.name
+        return self.prometheus.query if self.prometheus else (self.command or ("command",))[0]
+
+
+class Check(Measurement):
+    """What must hold from the switch to the end of the watch.
+
+    during: between the switch and the removal (``switch``), after the removal (``watch``).
+    baseline: seconds before the switch whose mean is ``before`` in a condition.
+    """
+
+    during: tuple[Stage, ...] = Field(("switch", "watch"), min_length=1)
+    baseline: Seconds = Field(300.0, gt=0)
+
+
+class QuietCheck(Measurement):
+    """What shows that customers have left the old addresses. It must hold before a removal.
+
+    held_for: seconds for which it must have held without a break; written ``for``.
+    """
+
+    held_for: Seconds = Field(120.0, alias="for")
+
+    @model_validator(mode="after")
+    def _absolute(self) -> Self:
+        if self.prometheus is not None and self.prometheus.parsed_condition.relative:
+            raise PlacedError(
+                'a quiet check compares with a number, such as "== 0", not with before',
+                "prometheus",
+                "condition",
+            )
+        return self
+
+
+class Watch(Model):
+    """How long and how often to look after remove-old, in seconds; failures in a row roll back.
+
+    inconclusive, errors: of one check in a row, from which on nobody can say that it
+    passed. roll_back_when_blind: roll back then, too. interval and failures go for the checks
+    between switch and removal, too.
+    """
+
+    duration: Seconds = 900.0
+    interval: Seconds = Field(15.0, gt=0)
+    failures: int = Field(2, ge=1)
+    inconclusive: int = Field(4, ge=1)
+    errors: int = Field(4, ge=1)
+    roll_back_when_blind: bool = False

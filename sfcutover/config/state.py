@@ -1,0 +1,71 @@
+"""The part of cutover.yaml about where runs are kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pydantic import PrivateAttr
+
+from sfcutover.config.values import Model, Text
+from sfcutover.config.yamlfile import Location, YamlFile
+from sfcutover.errors import ConfigError
+
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]{0,40}):")
+_KINDS = ("sqlite", "postgresql")
+_SCHEME_HINT = (
+    "write sqlite:///.sfcutover/state.db or postgresql+psycopg://host/database; with a password, "
+    "take the whole URL from {env: NAME}"
+)
+
+
+def _problem_of(scheme: str, text: str) -> str | None:
+    """The text may hold a password, and is never quoted."""
+    kind = scheme.partition("+")[0]
+    if not scheme:
+        return "is no URL: it does not begin with the kind of a database, as sqlite:///"
+    if kind == "postgres":
+        rest = "the rest of the URL can stay"
+        return f"begins with {scheme}://, here it is written postgresql+psycopg://; {rest}"
+    if kind not in _KINDS:
+        return f"begins with {scheme}:, and runs are kept in SQLite or PostgreSQL only"
+    if kind == "sqlite" and not text.strip().partition("://")[2].startswith("/"):
+        return f"needs three slashes before a relative path: {scheme}:///state.db"
+    return None
+
+
+class State(Model):
+    """Where a run is kept: SQLite by default, PostgreSQL to share it between machines."""
+
+    url: Text = Text(literal="sqlite:///.sfcutover/state.db")
+    _folder: Path = PrivateAttr(Path())
+
+    def place(self, file: YamlFile, location: Location = ()) -> None:
+        super().place(file, location)
+        self._folder = Path(file.name).parent
+
+    def database_url(self) -> str:
+        """The URL. Raises ConfigError for a kind of database that is not known here, naming it."""
+        text = self.url.read()
+        found = _SCHEME.match(text)
+        if problem := _problem_of(found[1].lower() if found else "", text):
+            raise ConfigError(f"state.url {problem}", where=self.where, hint=_SCHEME_HINT)
+        return text
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True for a file, which only the processes of this machine share."""
+        return self.url.read().startswith("sqlite")
+
+    @property
+    def is_missing(self) -> bool:
+        """True for a SQLite file that does not exist yet, told without SQLAlchemy."""
+        scheme, found, path = self.url.read().partition("sqlite:///")
+        is_file = bool(found) and not scheme and path and not path.startswith(("file:", ":"))
+        return bool(is_file) and not (self.folder / path.partition("?")[0]).exists()
+
+    @property
+    def folder(self) -> Path:
+        """What a relative SQLite file is relative to: where the cutover's file is. One cutover
+        has one state, wherever its commands are started."""
+        return self._folder
