@@ -60,7 +60,10 @@ class TargetVerification:
         if self.connection.cutover.is_legacy and via == "new":
             Confirmations.of(self.connection).require("add-new")
         live = self._behind_last_save(live)  # as it is before the redemptions
-        found = [self._prove(canary, via, live) for canary in self._canaries]
+        found: list[CanaryEvidence] = []
+        for canary in self._canaries:
+            made = sum(each.redemptions for each in found)
+            found.append(self._prove(canary, via, live, made))
         evidence = self._evidence(via, live, found)
         self._proven[via] = (evidence, self.clock.now())
         return evidence
@@ -101,8 +104,9 @@ class TargetVerification:
             countdown=self.countdown,
         )
 
-    def _prove(self, canary: Canary, via: Via, live: Snapshot) -> CanaryEvidence:
-        """Redeem one canary's token until each address is proven by it."""
+    def _prove(self, canary: Canary, via: Via, live: Snapshot, made: int) -> CanaryEvidence:
+        """Redeem one canary's token until each address is proven by it. made: redemptions of
+        others before."""
         with self._org_of(canary) as org:
             verification = Verification(
                 egress=canary.egress(via),
@@ -116,7 +120,7 @@ class TargetVerification:
                 history_now=org.now,
                 confidence=self._settings.confidence,
                 by_support=self.connection.cutover.is_legacy,
-                on_redeemed=self.on_redeemed,
+                on_redeemed=lambda count: self.on_redeemed(made + count),
                 on_blocked=self.on_blocked,
                 probe=None if self.probe is None else partial(self.probe, via),
             )
