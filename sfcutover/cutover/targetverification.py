@@ -18,6 +18,7 @@ from sfcutover.cutover.addressproof import Verification, Verified, each_address
 from sfcutover.cutover.addressuse import shown_of
 from sfcutover.cutover.evidence import CanaryEvidence, Evidence, Shown, Wanted, evidence_lists
 from sfcutover.cutover.probe import ProbeResult
+from sfcutover.cutover.quiet import QuietPeriod
 from sfcutover.cutover.removalgate import RemovalGate, RemovalPermit
 from sfcutover.cutover.supportcase import Confirmations
 from sfcutover.errors import NetworkError
@@ -101,6 +102,7 @@ class TargetVerification:
             history=self._history_of(self.connection.org),
             now=self.connection.org.now,
             clock=self.clock,
+            quiet=self._quiet if phase is Phase.REMOVE_OLD else None,
             countdown=self.countdown,
         )
 
@@ -165,6 +167,11 @@ class TargetVerification:
             return live
         self.clock.pause((max(ends) - now.earliest).total_seconds())
         return self.connection.read()
+
+    @property
+    def _quiet(self) -> QuietPeriod | None:
+        checks = self.connection.cutover.quiet
+        return QuietPeriod(checks, self.clock, self.countdown) if checks else None
 
     @property
     def _settings(self) -> Verify:
