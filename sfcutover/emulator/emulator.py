@@ -18,12 +18,12 @@ from sfcutover.emulator.app import App, Surface
 from sfcutover.emulator.components import Stored
 from sfcutover.emulator.deployments import Deployment
 from sfcutover.emulator.edits import Edit
+from sfcutover.emulator.enforcement import ListVersion
 from sfcutover.emulator.faults import Fault, FaultBoard
 from sfcutover.emulator.files import sample_config
 from sfcutover.emulator.formats import Clock, make_secret, utc_now
 from sfcutover.emulator.grants import Redemption
 from sfcutover.emulator.log import Event, EventLog
-from sfcutover.emulator.logins import ListVersion
 from sfcutover.emulator.network import Network, make_tls
 from sfcutover.emulator.oauth import JwtKey
 from sfcutover.emulator.org import Org, Orgs

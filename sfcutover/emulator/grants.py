@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sfcutover.emulator.enforcement import Enforcement
 from sfcutover.emulator.formats import Clock, IdSequence, is_same_secret, make_secret
-from sfcutover.emulator.logins import Enforcement
 
 CLI_CLIENT_ID = "PlatformCLI"  # the official CLI's own client; it has no secret, and is not known
 # to rotate tokens: an auth URL whose token rotates is that of another app.

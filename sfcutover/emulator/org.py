@@ -11,6 +11,12 @@ from sfcutover.emulator.components import Store
 from sfcutover.emulator.defaults import default_components
 from sfcutover.emulator.deployments import Queue
 from sfcutover.emulator.edits import Edit, Edits
+from sfcutover.emulator.enforcement import (
+    DeployedList,
+    Enforcement,
+    KnowsVersions,
+    SupportList,
+)
 from sfcutover.emulator.formats import Clock, IdSequence, OrgClock, User, make_secret
 from sfcutover.emulator.grants import (
     CLI_CLIENT_ID,
@@ -21,7 +27,7 @@ from sfcutover.emulator.grants import (
     Redemption,
     Sessions,
 )
-from sfcutover.emulator.logins import DeployedList, Enforcement, KnowsVersions, Logins, SupportList
+from sfcutover.emulator.logins import Logins
 from sfcutover.emulator.packages import MANIFEST, Retriever, write_manifest, write_zip
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import SCHEMAS
@@ -57,6 +63,7 @@ class Org:
             scenario, self.app.client_id, self.app.secret or ""
         ):
             self.store.put(metadata_type, name, xml)
+        self.deployed_list.begin(self.started)
         self._start_grants(now)
         for edit in scenario.edits:
             self.set_edit(edit)
@@ -65,7 +72,7 @@ class Org:
         scenario = self.scenario
         at_first = [IpRange.parse(text) for text in scenario.old]
         at_first += [entry.parsed() for entry in scenario.unrelated]
-        self.deployed_list = DeployedList(self.store, scenario.app_name, self.started)
+        self.deployed_list = DeployedList(self.store, scenario.app_name, scenario)
         self.support_list = SupportList(at_first, now)
         rotates = scenario.rotate_auth_url_token
         client_id = ROTATING_CLI_CLIENT_ID if rotates else CLI_CLIENT_ID

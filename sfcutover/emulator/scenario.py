@@ -119,6 +119,9 @@ class Scenario(BaseModel):
     rotation: bool = True
     enforcement: bool = True
     propagation_seconds: float = Field(default=0, ge=0, le=86400)  # deployed to enforced
+    # after-update: an entry that a save adds is stored, but enforced only once a later save changes
+    # a record of the same component (help article 005387022). Removals are always in force.
+    honours: Literal["always", "after-update"] = "always"
     empty_list: Literal["closed", "open"] = "closed"  # whom a list without a range lets in
     block_status: int = Field(default=400, ge=400, le=599)
     block_error: str = "invalid_grant"
