@@ -30,10 +30,11 @@ class Admin:
     A request needs ``Authorization: Bearer`` with the token, a Host of this server, and no
     Origin but its own, so that no web page can use it. About the org that answers:
 
-    - GET: faults, edits, log, state, redemptions, allowlist, clock, org, environment
-      (the variables of this org, secrets among them)
+    - GET: faults, edits, log, state, redemptions, allowlist, enforcement, clock, org,
+      environment (the variables of this org, secrets among them)
     - POST faults and edits: a Fault, an Edit; DELETE faults: all of them
-    - POST clock ``{"offset_seconds": …}``; org ``{"number": 1 or 2}``
+    - POST clock ``{"offset_seconds": …}``; org ``{"number": 1 or 2}``; enforcement
+      ``{"is_on": …}``
     - POST support ``{"ranges": […]}``: the legacy app's list; login-ranges ``{"name": …,
       "ranges": […] or null}``: a rule of the user's own
     - POST grants or codes ``{"name": …, "legacy": false}``: a new refresh token or code
@@ -50,6 +51,7 @@ class Admin:
             "state": self._state,
             "redemptions": self._redemptions,
             "allowlist": self._allowlist,
+            "enforcement": lambda: {"is_on": emulator.enforcement},
             "clock": lambda: {"offset_seconds": emulator.clock_offset},
             "org": self._org,
             "environment": lambda: emulator.environment,
@@ -57,6 +59,7 @@ class Admin:
         self._actions: Mapping[str, Callable[..., object]] = {
             "clock": emulator.set_clock_offset,
             "org": emulator.use_org,
+            "enforcement": emulator.set_enforcement,
             "support": emulator.support_sets_allowlist,
             "login-ranges": emulator.set_login_ranges,
             "grants": emulator.issue_grant,

@@ -192,6 +192,16 @@ class Emulator:
             org.clock.offset_seconds = offset_seconds
 
     @property
+    def enforcement(self) -> bool:
+        """Whether the apps' lists block at all."""
+        return self._org.enforcement
+
+    def set_enforcement(self, is_on: bool) -> None:
+        """Have the apps' lists block from now on, or let every address in."""
+        with self._present() as org:
+            org.enforcement = is_on
+
+    @property
     def edits(self) -> list[Edit]:
         """The edits that are still to be made."""
         with self._present() as org:

@@ -145,9 +145,13 @@ class SupportList:
 
 
 class Enforcement:
-    """Whether an address may redeem now, by a list and the scenario's settings."""
+    """Whether an address may redeem now, by a list and the scenario's settings.
+
+    is_on: False lets every address in; it can be changed at any time.
+    """
 
     def __init__(self, source: KnowsVersions, scenario: Scenario, clock: Clock) -> None:
+        self.is_on = scenario.enforcement
         self._source = source
         self._scenario = scenario
         self._lag = timedelta(seconds=scenario.propagation_seconds)
@@ -155,7 +159,7 @@ class Enforcement:
 
     def allows(self, address: str) -> bool:
         """True if enforcement is off, or the address is on the list that is enforced now."""
-        if not self._scenario.enforcement:
+        if not self.is_on:
             return True
         version = self._enforced()
         if not version.allowlist.ranges:

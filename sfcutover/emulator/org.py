@@ -102,6 +102,20 @@ class Org:
         self.redemptions: list[Redemption] = []
         self.logins = Logins(scenario, self.ids, self.clock)
 
+    @property
+    def enforcement(self) -> bool:
+        """Whether the apps' lists block at all."""
+        return all(gate.is_on for gate in self._gates)
+
+    @enforcement.setter
+    def enforcement(self, is_on: bool) -> None:
+        for gate in self._gates:
+            gate.is_on = is_on
+
+    @property
+    def _gates(self) -> list[Enforcement]:
+        return [one.gate for one in self.clients.values() if one.gate is not None]
+
     def supports(self, version: float) -> bool:
         """True for an API version that the org offers; they are whole numbers."""
         scenario = self.scenario

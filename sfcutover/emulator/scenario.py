@@ -115,7 +115,7 @@ class Scenario(BaseModel):
     # What the org's clock is ahead of the true time.
     clock_offset_seconds: float = Field(default=0, ge=-86400, le=86400)
 
-    # The token endpoint. enforcement: on or off.
+    # The token endpoint. enforcement: on or off at first.
     rotation: bool = True
     enforcement: bool = True
     propagation_seconds: float = Field(default=0, ge=0, le=86400)  # deployed to enforced
