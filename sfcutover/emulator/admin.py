@@ -36,7 +36,8 @@ class Admin:
     - POST clock ``{"offset_seconds": …}``; org ``{"number": 1 or 2}``; enforcement
       ``{"is_on": …}``
     - POST support ``{"ranges": […]}``: the legacy app's list; login-ranges ``{"name": …,
-      "ranges": […] or null}``: a rule of the user's own
+      "ranges": […] or null}``: a rule of the user's own; customer-login-ranges
+      ``{"number": …, "ranges": […] or null}``: a rule of a customer's org, counted from 1
     - POST grants or codes ``{"name": …, "legacy": false}``: a new refresh token or code
     """
 
@@ -62,6 +63,7 @@ class Admin:
             "enforcement": emulator.set_enforcement,
             "support": emulator.support_sets_allowlist,
             "login-ranges": emulator.set_login_ranges,
+            "customer-login-ranges": self._set_customer_login_ranges,
             "grants": emulator.issue_grant,
             "codes": emulator.issue_code,
         }
@@ -119,6 +121,12 @@ class Admin:
             return asked if result is None else {_RESULTS[what]: result}
         return self._views[what]()
 
+    def _set_customer_login_ranges(self, number: int, ranges: list[str] | None) -> None:
+        customers = dict(enumerate(self._emulator.customer_orgs, 1))
+        if number not in customers:
+            raise ValueError(f"there are {len(customers)} customers' orgs; there is no {number}")
+        customers[number].set_login_ranges(ranges)
+
     def _org(self) -> object:
         emulator = self._emulator
         return {"number": emulator.org_number, "organization_id": emulator.organization_id}
@@ -130,6 +138,7 @@ class Admin:
                 "source": one.source,
                 "grant": one.grant,
                 "result": one.result,
+                "organization_id": one.organization_id,
             }
             for one in self._emulator.redemptions
         ]

@@ -78,13 +78,15 @@ class Redemption:
     """A refresh token that was presented, in true time.
 
     grant: its name, or ``unknown``. source: the address it came from. result: redeemed,
-    blocked, blocked_by_user_rule, token_dead, reuse_detected, or the error.
+    blocked, blocked_by_user_rule, token_dead, reuse_detected, or the error. organization_id:
+    the org of the grant's user; of an unknown token, the org that was asked.
     """
 
     time: datetime
     source: str
     grant: str
     result: str
+    organization_id: str
 
 
 class Grants:
@@ -135,6 +137,10 @@ class Grants:
     def of_token(self, token: str) -> Grant | None:
         """The grant that has the token, or had it."""
         return self._by_token.get(token)
+
+    def knows(self, secret: str) -> bool:
+        """True for a token that a grant has or had, and for a code."""
+        return secret in self._by_token or secret in self._by_code
 
     def renew(self, grant: Grant, access_token: str) -> str | None:
         """Note a session of the grant; its new refresh token if it rotates."""

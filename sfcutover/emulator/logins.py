@@ -21,7 +21,7 @@ class _Login:
 
 
 class Logins:
-    """The LoginHistory of one org, which shows its customers' logins, too.
+    """The LoginHistory of one org: the logins of its own users, wherever the app belongs.
 
     LoginTime has whole seconds (assumed). The caller holds the org's lock.
     """
@@ -49,6 +49,11 @@ class Logins:
             "Application": application,
         }
         self._logins.append(_Login(now, record))
+
+    @property
+    def rows(self) -> list[Record]:
+        """All of them, the newest first."""
+        return [one.record for one in reversed(self._logins)]
 
     def records(self, query: Query) -> list[Record]:
         """What a query can see, the newest first.
