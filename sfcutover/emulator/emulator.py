@@ -25,9 +25,11 @@ from sfcutover.emulator.files import sample_config
 from sfcutover.emulator.formats import Clock, make_secret, utc_now
 from sfcutover.emulator.grants import Redemption
 from sfcutover.emulator.log import Event, EventLog
+from sfcutover.emulator.metrics import Metrics
 from sfcutover.emulator.network import Network, make_tls
 from sfcutover.emulator.oauth import JwtKey
 from sfcutover.emulator.org import Org, Orgs
+from sfcutover.emulator.prometheus import Prometheus
 from sfcutover.emulator.scenario import Scenario
 
 _ADMIN_TOKEN_LENGTH = 48
@@ -52,6 +54,8 @@ class Emulator:
         clock: Clock = utc_now,
     ) -> None:
         self.scenario = scenario or Scenario()
+        self._clock = clock
+        self._started = clock()
         self._stopping = threading.Event()
         self._faults = FaultBoard(self.scenario.faults)
         self._log = EventLog(clock)
@@ -74,14 +78,16 @@ class Emulator:
         context = None
         if tls:
             context, self._ca_bundle = make_tls(self._path)
-        return Network(self.scenario, port, context, self._faults, self._stopping.wait)
+        wait = self._stopping.wait
+        return Network(self.scenario, port, context, self._faults, wait, self._clock)
 
     def start(self) -> Self:
         """Answer requests from now on."""
         surface = Surface(self._faults, self._log, self._key, self._stopping.wait)
         app = App(lambda: self._orgs.current, surface)
         customers = [App(_always(org), surface) for org in self._customers]
-        self._network.start(Admin(self, self._admin_token, app), customers)
+        prometheus = Prometheus(self._measure, self._clock, app)
+        self._network.start(Admin(self, self._admin_token, prometheus), customers)
         return self
 
     def stop(self) -> None:
@@ -322,6 +328,10 @@ class Emulator:
         """The user whose grant has this name, as in LoginHistory's UserId."""
         with self._present() as org:
             return org.grants.user_id(name)
+
+    def _measure(self) -> Metrics:
+        window = self.scenario.metrics_window_seconds
+        return Metrics(self.redemptions, self._network.requests, self._started, window)
 
     @property
     def _org(self) -> Org:

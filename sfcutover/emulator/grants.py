@@ -13,6 +13,9 @@ CLI_CLIENT_ID = "PlatformCLI"  # the official CLI's own client; it has no secret
 # to rotate tokens: an auth URL whose token rotates is that of another app.
 ROTATING_CLI_CLIENT_ID = "3MVG9emulatedDeployApp"
 TOKEN_HEAD = "5Aep861.emulated."  # noqa: S105 - as Salesforce's begin, and no real one does
+CANARY = "canary"
+LEGACY_CANARY = "legacy-canary"
+UNKNOWN = "unknown"  # the name of a grant for a token that no grant ever had
 _REFRESH_LENGTH = 80
 _SESSION_LENGTH = 96
 _CODE_HEAD = "aPrx"
@@ -87,6 +90,11 @@ class Redemption:
     grant: str
     result: str
     organization_id: str
+
+    @property
+    def is_of_customer(self) -> bool:
+        """False for the ISV's own grants, and for a token that no grant ever had."""
+        return self.grant not in (CANARY, LEGACY_CANARY, UNKNOWN)
 
 
 class Grants:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from datetime import datetime
 from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfcutover.emulator.faults import FaultBoard
+from sfcutover.emulator.formats import Clock
 from sfcutover.emulator.proxies import Proxy, Surroundings
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.server import HOST, Acceptor, Server, listen
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 class Network:
     """Takes all ports at once and answers between start and stop.
 
-    wait: for seconds, or less when the emulator stops. An echo service is plain http, so with
-    TLS the echo has a port of its own. OSError if port is in use.
+    wait: for seconds, or less when the emulator stops. clock: the true time. An echo service is
+    plain http, so with TLS the echo has a port of its own. OSError if port is in use.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Network:
         tls: ssl.SSLContext | None,
         faults: FaultBoard,
         wait: Callable[[float], object],
+        clock: Clock,
     ) -> None:
         with ExitStack() as stack:
             self._servers = _take(stack, listen(port, tls, ipv6=scenario.uses_ipv6))
@@ -48,7 +51,7 @@ class Network:
             every = [*self._servers, *chain.from_iterable(self._customers)]
             ports = frozenset(server.port for server in every)
             reachable = ports.union(scenario.reachable_ports)
-            surroundings = Surroundings(reachable, faults, wait, _untrusted_tls)
+            surroundings = Surroundings(clock, reachable, faults, wait, _untrusted_tls)
             login = scenario.proxy_user, scenario.proxy_password
             self.old = Proxy("old_proxy", scenario.old_exits, *login, surroundings)
             stack.callback(self.old.server_close)
@@ -79,6 +82,11 @@ class Network:
             with suppress(KeyError):
                 return proxy.url(address)
         raise KeyError(address)
+
+    @property
+    def requests(self) -> dict[str, list[datetime]]:
+        """When requests passed through the old and through the new proxy."""
+        return {"old": list(self.old.requests), "new": list(self.new.requests)}
 
     @property
     def environment(self) -> dict[str, str]:

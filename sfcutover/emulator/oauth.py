@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sfcutover.emulator.faults import Fault
-from sfcutover.emulator.grants import Client, Grant, Redemption
+from sfcutover.emulator.grants import UNKNOWN, Client, Grant, Redemption
 from sfcutover.emulator.lists import holds
 from sfcutover.emulator.log import Event
 from sfcutover.emulator.logins import RESTRICTED, SUCCESS
@@ -31,7 +31,6 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 REFRESH = "refresh_token"
 CODE = "authorization_code"
 _SUBTYPES = {REFRESH: "OauthRefreshToken", CODE: "OauthWebServer"}  # the second is assumed
-UNKNOWN = "unknown"  # the name of a grant for a token that no grant ever had
 _DEAD_TOKEN = "expired access/refresh token"  # noqa: S105 - a message
 
 

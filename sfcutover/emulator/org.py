@@ -13,7 +13,15 @@ from sfcutover.emulator.defaults import default_components
 from sfcutover.emulator.deployments import Queue
 from sfcutover.emulator.edits import Edit, Edits
 from sfcutover.emulator.formats import Clock, IdSequence, OrgClock, User
-from sfcutover.emulator.grants import Client, Grant, Grants, Redemption, Sessions
+from sfcutover.emulator.grants import (
+    CANARY,
+    LEGACY_CANARY,
+    Client,
+    Grant,
+    Grants,
+    Redemption,
+    Sessions,
+)
 from sfcutover.emulator.logins import Logins
 from sfcutover.emulator.packages import MANIFEST, Retriever, write_manifest, write_zip
 from sfcutover.emulator.scenario import Scenario
@@ -73,9 +81,9 @@ class Org:
         self.grants = Grants(self.sessions, self.ids, scenario.grants_per_user)
         rotates, rotation = scenario.rotate_auth_url_token, scenario.rotation
         self.cli_grant = self.grants.issue("cli", self.apps.cli, rotates=rotates, user_id=own)
-        self.canary = self.grants.issue("canary", self.apps.eca, rotates=rotation, user_id=own)
+        self.canary = self.grants.issue(CANARY, self.apps.eca, rotates=rotation, user_id=own)
         self.legacy_canary = self.grants.issue(
-            "legacy-canary", self.apps.legacy, rotates=rotation, user_id=own
+            LEGACY_CANARY, self.apps.legacy, rotates=rotation, user_id=own
         )
         self.customers: list[Grant] = []
         for name in scenario.customers:

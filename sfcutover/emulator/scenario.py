@@ -156,6 +156,9 @@ class Scenario(BaseModel):
     # Ports of other emulators that the proxies reach, too: several orgs behind one egress.
     reachable_ports: tuple[int, ...] = ()
 
+    # The metrics: over how many seconds before a moment its rates and ratios are.
+    metrics_window_seconds: float = Field(default=2.0, gt=0, le=86400)
+
     faults: tuple[Fault, ...] = ()
     edits: tuple[Edit, ...] = ()  # what a colleague changes meanwhile
     colleague_name: str = "Casey Colleague"
