@@ -114,7 +114,7 @@ class TargetVerification:
                 egress=canary.egress(via),
                 per_address=canary.egress_per_address(via),
                 echo_url=canary.echo_url,
-                live=_allowlist(live),
+                live=gating_list(live),
                 redeem=canary.redeem_in,
                 now=self.connection.org.now,
                 history=self._history_of(org),
@@ -237,7 +237,7 @@ def _canary_evidence(name: str, verified: Verified) -> CanaryEvidence:
     )
 
 
-def _allowlist(live: Snapshot) -> Allowlist | None:
+def gating_list(live: Snapshot) -> Allowlist | None:
     """The list that gates redemptions; trusted ranges gate none."""
     found = (each.allowlist for each in live.carriers if each.carrier is TOKEN_IP_RANGES)
     return next(found, None)
