@@ -79,7 +79,10 @@ def test_the_plan_gives_the_descriptions_back(desk: Desk) -> None:
 
 
 def test_the_baseline_comes_back_once_the_old_way_is_proven(recorded: Desk) -> None:
-    result = recorded.run("rollback", "--to", "baseline", "--yes", "--json")
+    words = ("rollback", "--to", "baseline", "--yes")
+    recorded.run(*words).refused(5, "nothing shows that customers have left the new addresses")
+    assert on_list(recorded, *OLD, *NEW)
+    result = recorded.run(*words, "--traffic-moved", "--json")
     assert result.code == 0, result.err
     phases = [each["phase"]["phase"] for each in result.json("deploy")["targets"]]
     assert phases == ["restore-old", "remove-new"]
