@@ -31,6 +31,7 @@ def command(run: Invocation, via: str, out: Path | None) -> None:
     Exits 5 naming the address that is blocked. Changes nothing in the org; with rotation
     on, each redemption replaces the canary's token where it is kept.
     """
+    run.require_addresses("verify")
     direction: Via = "old" if via == "old" else "new"
     found = [_verify(run, target, direction) for target in run.targets]
     evidence = EvidenceFile(cutover=run.cutover.name, targets=found)

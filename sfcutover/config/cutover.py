@@ -16,16 +16,21 @@ from pydantic import (
     BeforeValidator,
     Field,
     ValidationError,
-    WithJsonSchema,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from sfcutover.allowlist.carriers import CARRIERS, Carrier
 from sfcutover.allowlist.phases import Change
 from sfcutover.allowlist.plan import Planner
+from sfcutover.allowlist.policies import Policies
 from sfcutover.allowlist.ranges import Allowlist, subtract
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.org import OrgConfig
+from sfcutover.config.policies import PhasePolicies
 from sfcutover.config.problems import problems_of
 from sfcutover.config.traffic import Egress, State, Switch, TargetVerify, Verify, Watch
 from sfcutover.config.values import (
@@ -35,7 +40,6 @@ from sfcutover.config.values import (
     TooManyAddressesError,
     VariableName,
     Word,
-    check_text,
     protect_secrets,
 )
 from sfcutover.config.yamlfile import Location, YamlFile, parse_yaml, read_text
@@ -64,13 +68,6 @@ def _check_api_version(value: object) -> object:
     return text
 
 
-def _check_policy(value: object) -> object:
-    """An OAuth policy as its XML text: true and false in lower case."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return check_text(str(value) if isinstance(value, int) else value)
-
-
 def _no_duplicates(entries: tuple[RangeEntry, ...]) -> tuple[RangeEntry, ...]:
     seen = Allowlist()
     for index, entry in enumerate(entries):
@@ -89,13 +86,7 @@ def _no_repetition(names: tuple[CarrierName, ...]) -> tuple[CarrierName, ...]:
 
 
 ApiVersion = Annotated[str, BeforeValidator(_check_api_version)]
-Carriers = Annotated[tuple[CarrierName, ...], Field(min_length=1), AfterValidator(_no_repetition)]
-PolicyName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
-PolicyText = Annotated[
-    str,
-    BeforeValidator(_check_policy),
-    WithJsonSchema({"type": ["string", "boolean", "integer"]}),
-]
+Carriers = Annotated[tuple[CarrierName, ...], AfterValidator(_no_repetition)]
 Waves = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 Ranges = Annotated[tuple[RangeEntry, ...], Field(min_length=1), AfterValidator(_no_duplicates)]
 
@@ -114,7 +105,8 @@ class Target(Model):
 class Cutover(Model):
     """One change of addresses.
 
-    after: for a legacy connected app, the cutover that is to be finished first.
+    after: for a legacy connected app, the cutover that is to be finished first. carriers: none
+    for one that sets policies alone; it then needs no old and no new.
     waves: how many targets remove-old takes at once in a run: first, second, ...; the last
     number goes for all that follow. max_rollbacks: automatic rollbacks in a row after which
     a run is not started again without a word. notify: a command (argv, no shell) that a run
@@ -128,12 +120,12 @@ class Cutover(Model):
     app: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     carriers: Carriers = ("token-ip-ranges",)
     api_version: ApiVersion = "67.0"
-    old: Ranges
-    new: Ranges
+    old: Ranges = Field((), validate_default=True)
+    new: Ranges = Field((), validate_default=True)
     split_ranges: bool = False
     allow_private: bool = False
     allow_other_hosts: bool = False
-    policies: dict[PolicyName, PolicyText] = Field(default_factory=dict)
+    policies: PhasePolicies = Field(default_factory=Policies)
     targets: tuple[Target, ...] = Field(min_length=1)
     egress: Egress | None = None
     switch: Switch | None = None
@@ -219,11 +211,29 @@ class Cutover(Model):
                 )
         return tuple(known[name] for name in names) or self.targets
 
+    @field_validator("old", "new", mode="wrap")
+    @classmethod
+    def _may_be_missing(
+        cls, value: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> object:
+        if value != ():  # the default: a file has lists
+            return check(value)
+        if info.data.get("carriers", ()) == ():
+            return value
+        raise PydanticCustomError("missing", "field required")
+
     @model_validator(mode="after")
     def _check_change(self) -> Self:
+        if not self.carriers:
+            return self._check_policies_alone()
         change = self.change
         if not subtract(change.old, change.new) and not subtract(change.new, change.old):
             raise PlacedError("old and new are the same addresses; nothing would change", "new")
+        return self
+
+    def _check_policies_alone(self) -> Self:
+        if not self.policies:
+            raise PlacedError("no list is named, and policies: sets none", "carriers")
         return self
 
     @model_validator(mode="after")

@@ -40,12 +40,7 @@ from sfcutover.cutover.wayback import (
     record_baseline,
     require_same_old,
 )
-from sfcutover.errors import (
-    Advice,
-    BusyError,
-    Command,
-    DriftError,
-)
+from sfcutover.errors import Advice, BusyError, Command, DriftError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.results import (
     DeployResult,
@@ -282,6 +277,8 @@ class PhaseDeployment:
             require_same_old(record, self.context.cutover)
 
     def _permitted(self, planned: PlannedPhase) -> RemovalPermit:
+        if not planned.start.carriers:
+            return RemovalPermit(self.phase, "policies alone: no address is removed")
         self._require_first()
         if self.options.gate is None:
             raise unproven(self.phase)
@@ -351,7 +348,8 @@ class PhaseDeployment:
         """The removal, once its way back is rendered and the session was seen to answer."""
         if not self.connection.retriever.is_unmodified(planned.start):
             planned = self._read_again(planned)
-        self._restore = self._plan_with_baseline(Phase.RESTORE_OLD, planned.after)
+        if planned.start.carriers:
+            self._restore = self._plan_with_baseline(Phase.RESTORE_OLD, planned.after)
         return planned
 
     def _keep_way_back(self, live: Snapshot) -> None:

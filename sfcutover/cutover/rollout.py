@@ -232,12 +232,12 @@ class Rollout:
             return error.replaced(impact=NOT_READ_BACK)
         except SfcutoverError as error:
             raise error.replaced(impact=NOT_READ_BACK) from error
-        set_fields = {*self.connection.cutover.policies, *self.planned.changed_fields}
+        sets = self.connection.cutover.policies.of(self.planned.phase)
         return read_back(
             self.planned.start,
             self.planned.after,
             live,
-            set_fields,
+            {*sets, *self.planned.changed_fields},
             self._removed_by_others(own, live),
         )
 

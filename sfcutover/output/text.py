@@ -38,7 +38,7 @@ _NEXT: dict[str, Text] = {
     ),
     "restore-old": "the old addresses are allowed again; traffic may go back to them",
     "remove-new": "what this cutover had added is off the list",
-    "restore-policies": "what this cutover had set is as it was before",
+    "restore-policies": "what was undone of the policies is as it was before",
 }
 
 

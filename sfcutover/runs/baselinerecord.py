@@ -30,8 +30,8 @@ class BaselineRecord(Document):
 
     components: as they were. before_add_new: False where the first deployment that is known here
     was remove-old, so that it is not known which new addresses had been there before. old, new:
-    the ranges of cutover.yaml; new has every range that was ever deployed. policies: every value
-    that the cutover has set, as XML text by field. recorded: seconds since 1970.
+    the ranges of cutover.yaml; new has every range that was ever deployed. policies: by field, each
+    text that the cutover has ever set it to. recorded: seconds since 1970.
     canary_organization_id, canary_user_id: of the first redemption, null until then. removals:
     ids of the deployments that were sent to remove old addresses, the newest last.
     """
@@ -45,7 +45,7 @@ class BaselineRecord(Document):
     before_add_new: bool
     old: list[RangeDocument]
     new: list[RangeDocument]
-    policies: dict[str, str]
+    policies: dict[str, list[str]]
     recorded: float
     by: str
     canary_organization_id: str | None = None
