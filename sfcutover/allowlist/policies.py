@@ -12,7 +12,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+from xml.sax.saxutils import unescape
 
+from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.phases import Phase
 
 IP_RELAXATION = "ipRelaxationPolicyType"
@@ -81,6 +83,14 @@ def policy_problem(name: str, text: str) -> str | None:
     if policy is None:
         return f"there is no such OAuth policy{_meant(name, POLICIES) or _known()}"
     return policy.problem(text)
+
+
+def policies_in(component: Component) -> dict[str, str]:
+    """What the app's policies are now, as text by field; without those that no cutover sets, or
+    that hold what none could set."""
+    texts = {name: component.text(name) for name in POLICIES}
+    found = {name: unescape(text) for name, text in texts.items() if text}
+    return {name: text for name, text in found.items() if policy_problem(name, text) is None}
 
 
 def _meant(text: str, known: Mapping[str, PolicyType] | tuple[str, ...]) -> str:
