@@ -47,8 +47,9 @@ from sfcutover.errors import DEFAULT_CONFIG, Advice, Command, ConfigError
 
 CarrierName = Literal["token-ip-ranges", "trusted-ip-ranges", "connected-app"]
 TRUSTED_RANGES = (
-    "ConnectedApp.ipRanges are trusted ranges, not the allowlist; only Salesforce's support "
-    "changes that: the command case writes what to ask for"
+    "ConnectedApp.ipRanges are trusted ranges, not the allowlist; it is not known where a "
+    "connected app's allowlist lives in metadata, so Salesforce's support is asked to change it: "
+    "the command case writes what to ask for"
 )
 _MOST_PROVEN = 256  # addresses: verify redeems through each; as many as the allowlist may hold
 _API_VERSION = re.compile(r"[1-9][0-9]{1,2}\.0")
@@ -177,7 +178,8 @@ class Cutover(Model):
 
     @property
     def is_legacy(self) -> bool:
-        """True for a legacy connected app, whose allowlist only Salesforce's support changes."""
+        """True for a legacy connected app, whose allowlist Salesforce's support is asked to change:
+        that its owner can't is assumed, as no metadata is known that holds it."""
         return "connected-app" in self.carriers
 
     @property
