@@ -36,6 +36,7 @@ from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, Plan, deploy
 from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED, Gate
 from sfcutover.cutover.rollback import restore
+from sfcutover.cutover.secondreading import who_changed
 from sfcutover.cutover.supportcase import require_deployable
 from sfcutover.cutover.wayback import (
     Baseline,
@@ -46,6 +47,7 @@ from sfcutover.cutover.wayback import (
 )
 from sfcutover.errors import (
     Advice,
+    DriftError,
     SfcutoverError,
     StillRunningError,
     commands_in,
@@ -305,7 +307,12 @@ class PlanFile:
         plan, baseline = self._read(context), self.baseline(context)
         bind_to(baseline, connection, live, any_component=phase is Phase.RESTORE_OLD)
         planned = plan.planned(phase)
-        plan.check_live(planned, live)
+        try:
+            plan.check_live(planned, live)
+        except DriftError as error:
+            if how := who_changed(connection, planned.start.lists, live):
+                raise error.replaced(message=f"{error.message}; {how}") from error
+            raise
         if phase.goes_back:  # where a baseline was recorded, the two must agree
             used = baseline_for(context, connection, phase, live, self.baseline)
             return plan_phase(context, phase, live, used)

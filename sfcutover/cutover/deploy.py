@@ -30,6 +30,7 @@ from sfcutover.cutover.removalgate import (
 )
 from sfcutover.cutover.resending import until_not_busy
 from sfcutover.cutover.rollout import RolloutOptions
+from sfcutover.cutover.secondreading import who_changed
 from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.wayback import (
@@ -304,7 +305,7 @@ class PhaseDeployment:
         live = self._read()
         now = live.like(planned.start).fingerprints
         if self.options.binding and now != planned.start.fingerprints:
-            raise _changed()
+            raise _changed(who_changed(self.connection, planned.start.lists, live))
         if self._permit:
             self._permit.require_holding(live)
         return planned if self.options.binding else self._plan(live)
@@ -389,8 +390,8 @@ class PhaseDeployment:
         )
 
 
-def _changed() -> DriftError:
+def _changed(how: str = "") -> DriftError:
     return DriftError(
-        "the list was changed by another user in the meantime",
+        f"the list was changed by another user in the meantime{how and f': {how}'}",
         hint="look at the diff again: run the same command once more",
     )

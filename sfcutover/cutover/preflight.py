@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sfcutover.allowlist.carriers import OAUTH_POLICIES
+from sfcutover.allowlist.carriers import OAUTH_POLICIES, SECURITY_SETTINGS
 from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import live_phase
 from sfcutover.allowlist.policies import IP_RELAXATION, relaxation_words
@@ -21,6 +21,7 @@ from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover, Target
 from sfcutover.cutover.probe import NoWayBackError
+from sfcutover.cutover.secondreading import difference_of, records_of
 from sfcutover.errors import (
     Advice,
     AuthError,
@@ -33,6 +34,7 @@ from sfcutover.errors import (
 from sfcutover.runs.database import Database
 from sfcutover.runs.store import find_open, missing_file
 from sfcutover.salesforce.connection import Connection, connect
+from sfcutover.salesforce.rangerecords import OBJECT
 
 # ConnectedApp.oauthConfig of ``@salesforce/types`` 1.9.0; what it switches is inferred.
 _IP_BINDING = re.compile(r"<isIpBindingEnabled>\s*(true|false)\s*</")
@@ -42,6 +44,7 @@ _ANOTHER_CONTROL = (
     "it is another control than the allowlist, and is said of this org alone: customers' orgs have "
     "policies of their own"
 )
+_READ_AGAIN = "run this again: the list may have been saved in between; else see it in Setup"
 Status = Literal["ok", "warning", "failed", "skipped"]
 
 
@@ -151,6 +154,7 @@ class TargetDoctor:
                 for skipped, _ in steps[number + 1 :]:
                     yield untried(skipped, f"it needs {step}", name)
                 return
+        yield from self._second_readings()
         yield self._switch() if self._cutover.is_legacy else self._policies()
 
     def _credentials(self) -> str:
@@ -198,6 +202,20 @@ class TargetDoctor:
             f"{diff.after.path} {diff.capacity}" for diff in planned.diffs if diff.after.carrier
         ]
         return f"old and new together: {'; '.join(lists)}"
+
+    def _second_readings(self) -> Iterator[Check]:
+        """The allowlist as SOQL shows it, held against the retrieved file."""
+        name, title = self._connection.target.name, "second reading"
+        for component in self._snapshot().carriers:
+            if component.component_type != SECURITY_SETTINGS:
+                continue
+            records = records_of(self._connection, component)
+            if records is None:
+                yield Check(name, title, "skipped", f"the org does not show {OBJECT}")
+            elif difference := difference_of(component, records):
+                yield Check(name, title, "warning", difference, _READ_AGAIN)
+            else:
+                yield Check(name, title, "ok", f"{OBJECT} has the same entries")
 
     def _policies(self) -> Check:
         """What ipRelaxationPolicyType means, as it is and as each phase sets it."""
