@@ -42,7 +42,7 @@ _PROBABLY = "; it is probably the switch of the connected app's own allowlist (i
 # A package can't contain policies (users' reports), so that each org has its own: inferred.
 _ANOTHER_CONTROL = (
     "it is another control than the allowlist, and is said of this org alone: customers' orgs have "
-    "policies of their own"
+    "policies of their own (inferred)"
 )
 _READ_AGAIN = "run this again: the list may have been saved in between; else see it in Setup"
 Status = Literal["ok", "warning", "failed", "skipped"]

@@ -86,7 +86,9 @@ def test_policies_alone_are_planned_and_deployed(alone: Desk) -> None:
     assert "digest" not in out
     assert alone.run("deploy", "add-new", "--plan", "plan.json", "--yes").code == 0
     assert live(alone)["ipRelaxationPolicyType"] == "Bypass"
-    assert alone.run("deploy", "remove-old", "--yes").code == 0
+    removal = alone.run("deploy", "remove-old", "--yes")
+    assert removal.code == 0
+    assert "next: the policies are as shown; sfcutover rollback --to baseline" in removal.out
     assert live(alone) == {
         "ipRelaxationPolicyType": "Enforce_RelaxRefresh",
         "sessionTimeoutInMinutes": "30",
