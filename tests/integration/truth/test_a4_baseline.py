@@ -267,3 +267,32 @@ def test_the_automatic_rollback_restores_policies_before_the_switch(here: World)
     assert code == 5, out
     assert here.live == set(OLD)
     assert policy(here.emulator, TIMEOUT) == before
+
+
+BY_PHASE = {"add-new": {TIMEOUT: 30}, "remove-old": {TIMEOUT: 15, "policyAction": "Block"}}
+
+
+def test_undoing_remove_old_restores_the_policies_of_add_new(here: World) -> None:
+    configure(here, policies=BY_PHASE)
+    for phase in ("add-new", "remove-old"):
+        code, out = here.call("deploy", phase, "--yes")
+        assert code == 0, out
+    assert policy(here.emulator, TIMEOUT) == "15"
+    code, out = here.call("rollback", "--yes")
+    assert code == 0, out
+    assert policy(here.emulator, TIMEOUT) == "30"
+    assert policy(here.emulator, "policyAction") is None
+    code, out = here.call(*TO_BASELINE)
+    assert code == 0, out
+    assert policy(here.emulator, TIMEOUT) == "120"
+
+
+def test_the_automatic_rollback_of_a_removal_restores_the_policies_of_add_new(here: World) -> None:
+    configure(here, policies=BY_PHASE)
+    roll_back_by_watch(here)
+    assert set(OLD) <= here.live
+    assert policy(here.emulator, TIMEOUT) == "30"
+    assert policy(here.emulator, "policyAction") is None
+    *_, ranges, policies = here.emulator.deployments
+    assert ranges.ended is not None
+    assert ranges.ended <= policies.created  # addresses first, alone
