@@ -38,6 +38,11 @@ class LetInDocument(Document):
     seconds: float
     at_most: bool
 
+    @property
+    def words(self) -> str:
+        """How long."""
+        return f"{'at most ' if self.at_most else ''}{self.seconds:g} s"
+
 
 class VerifyEvidence(StepEvidence):
     """What verify found. let_in: where it was waited for after the list was shown to block."""
