@@ -65,7 +65,7 @@ def _passed(result: ProbeResult) -> ProbeResult:
 
 def _shown(result: ProbeResult) -> str:
     seen = ", ".join(map(str, result.seen))
-    words = (f"{result.egress.proxy} leaves from {seen}", result.certainty, *result.warnings)
+    words = (f"{result.egress.way} leaves from {seen}", result.certainty, *result.warnings)
     return "; ".join(words)
 
 

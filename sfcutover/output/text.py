@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sfcutover.allowlist.phases import DONE_OR_SWAPPED
+from sfcutover.config.verify import called
 from sfcutover.errors import Advice, Command, Text
 from sfcutover.output.console import shown
 
@@ -25,6 +26,7 @@ _MARKS = {"done": "ok", "failed": "NOT DONE", "running": "running"}
 PROOFS = {
     "login-history": "the org's LoginHistory",
     "proxy-per-address": "a proxy URL for each address",
+    "application": "the application names the address",
     "confidence": "a long run of successes",
 }
 
@@ -93,7 +95,7 @@ def probe_text(result: ProbeResult) -> str:
     """Every address, seen or missing, and what remains uncertain."""
     counts = result.observation.counts
     width = max((len(str(each)) for each in (*counts, *result.missing)), default=0)
-    lines = [click.style(f"{result.egress.name}: {result.egress.proxy}", bold=True)]
+    lines = [click.style(f"{result.egress.name}: {result.egress.way}", bold=True)]
     for address in result.seen:
         unexpected = address in result.unexpected
         mark, color = ("UNEXPECTED", "red") if unexpected else ("ok        ", "green")
@@ -114,7 +116,7 @@ def evidence_text(evidence: Evidence) -> str:
     head = click.style(f"{evidence.target}: {evidence.via} egress proven", bold=True)
     lines = [head]
     for canary in evidence.canaries:
-        lines += [f"  canary {canary.canary}"] if len(evidence.canaries) > 1 else []
+        lines += [f"  {called(canary.canary)}"] if len(evidence.canaries) > 1 else []
         lines += _canary_lines(canary)
     lines += [f"  open: {sentence}" for sentence in evidence.uncertain]
     return "\n".join(lines)

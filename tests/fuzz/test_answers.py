@@ -23,7 +23,7 @@ from sfcutover.salesforce.retriever import read_zip
 from sfcutover.salesforce.sessions import provider_for
 from sfcutover.traffic.checks import QueryError, judge, read_result
 from sfcutover.traffic.egress import ask_echo
-from sfcutover.traffic.proxy import ProxySession, ProxyUrl
+from sfcutover.traffic.proxy import EgressSession, ProxyUrl
 from sfcutover.traffic.tokenanswer import TokenEndpoint
 from sfcutover.util.http import new_session
 from sfcutover.util.secrets import Secret
@@ -199,7 +199,7 @@ def test_echo_answers(server: AnsweringServer, data: st.DataObject) -> None:
     server.answer = data.draw(http_answers(bodies))
     scheme = data.draw(st.sampled_from(["http", "socks5h"]))
     proxy = ProxyUrl.parse(Secret(f"{scheme}://{server.url.removeprefix('http://')}"), "x")
-    with ProxySession(proxy) as session:
+    with EgressSession(proxy) as session:
         must_end(lambda: ask_echo(session, "http://ip.example/"))
 
 

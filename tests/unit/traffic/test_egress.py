@@ -37,7 +37,7 @@ def test_an_egress_is_read_from_the_configuration(monkeypatch: pytest.MonkeyPatc
     text = CONFIG + "egress:\n  new: {proxy: {env: NEW_PROXY}}\n  echo_url: https://e.example/ip\n"
     cutover = parse_config(text, "cutover.yaml")
     egress = egress_of(cutover, "new")
-    assert (egress.name, str(egress.proxy)) == ("new", "http://proxy.example:9293")
+    assert (egress.name, str(egress.way)) == ("new", "http://proxy.example:9293")
     assert [str(each) for each in egress.expected] == [
         "198.51.100.20",
         "198.51.100.24-198.51.100.27",
