@@ -23,6 +23,7 @@ from sfcutover.cutover.evidence import (
     check_evidence,
     evidence_lists,
 )
+from sfcutover.cutover.quiet import QuietPeriod
 from sfcutover.cutover.redemptionerrors import unseen
 from sfcutover.errors import Advice, Command, GateError
 from sfcutover.salesforce.connection import Connection
@@ -106,7 +107,8 @@ class RemovalGate:
     """What must hold before a phase may remove addresses from one target's list.
 
     removed: the ranges it removes. wanted: what the evidence must prove. settle: how long
-    ago the last proof must lie, in seconds. late: how long after the last proof its rows in
+    ago the last proof must lie, in seconds. quiet: what shows that customers have left; None where
+    nothing does. late: how long after the last proof its rows in
     LoginHistory are waited for. now: the org's time. clock: for all waiting. countdown: told the
     seconds that are left.
     """
@@ -119,6 +121,7 @@ class RemovalGate:
     history: History
     now: Callable[[], ServerTime]
     clock: Clock
+    quiet: QuietPeriod | None = None
     countdown: Callable[[float], None] = lambda _: None
 
     def permit(
@@ -132,9 +135,10 @@ class RemovalGate:
         check_evidence(evidence, self.wanted, live, self.now())
         self._wait_until_settled(evidence, proven_at)
         doubt = self.doubt(evidence)
+        quiet = f"; {self.quiet.require()}" if self.quiet else ""
         AddressUse(self.history, evidence).require_quiet(self.removed)
         by = ", ".join(dict.fromkeys(each.proof for each in evidence.canaries))
-        reason = f"{len(evidence.addresses)} addresses proven by {by}"
+        reason = f"{len(evidence.addresses)} addresses proven by {by}{quiet}"
         lists = evidence.lists if self.wanted.confirmed is None else None
         return RemovalPermit(self.phase, reason, doubt, lists)
 
@@ -153,7 +157,7 @@ class RemovalGate:
             shown = use.await_shown(self.clock, self.late - self._age(evidence))
             if shown == "complete":
                 self._wait(self.clock.now() + self.settle)
-        return doubt_of(self.phase, shown)
+        return None if self.quiet else doubt_of(self.phase, shown)
 
     def _wait_until_settled(self, evidence: Evidence, proven_at: float | None) -> None:
         """By the monotonic clock, so that a clock that jumps can't shorten the wait."""

@@ -18,6 +18,7 @@ from sfcutover.cutover.addressproof import Verification, Verified, each_address
 from sfcutover.cutover.addressuse import shown_of
 from sfcutover.cutover.evidence import CanaryEvidence, Evidence, Shown, Wanted, evidence_lists
 from sfcutover.cutover.probe import ProbeResult
+from sfcutover.cutover.quiet import QuietPeriod
 from sfcutover.cutover.removalgate import RemovalGate, RemovalPermit
 from sfcutover.cutover.supportcase import Confirmations
 from sfcutover.errors import NetworkError
@@ -60,7 +61,10 @@ class TargetVerification:
         if self.connection.cutover.is_legacy and via == "new":
             Confirmations.of(self.connection).require("add-new")
         live = self._behind_last_save(live)  # as it is before the redemptions
-        found = [self._prove(canary, via, live) for canary in self._canaries]
+        found: list[CanaryEvidence] = []
+        for canary in self._canaries:
+            made = sum(each.redemptions for each in found)
+            found.append(self._prove(canary, via, live, made))
         evidence = self._evidence(via, live, found)
         self._proven[via] = (evidence, self.clock.now())
         return evidence
@@ -98,11 +102,13 @@ class TargetVerification:
             history=self._history_of(self.connection.org),
             now=self.connection.org.now,
             clock=self.clock,
+            quiet=self._quiet if phase is Phase.REMOVE_OLD else None,
             countdown=self.countdown,
         )
 
-    def _prove(self, canary: Canary, via: Via, live: Snapshot) -> CanaryEvidence:
-        """Redeem one canary's token until each address is proven by it."""
+    def _prove(self, canary: Canary, via: Via, live: Snapshot, made: int) -> CanaryEvidence:
+        """Redeem one canary's token until each address is proven by it. made: redemptions of
+        others before."""
         with self._org_of(canary) as org:
             verification = Verification(
                 egress=canary.egress(via),
@@ -116,7 +122,7 @@ class TargetVerification:
                 history_now=org.now,
                 confidence=self._settings.confidence,
                 by_support=self.connection.cutover.is_legacy,
-                on_redeemed=self.on_redeemed,
+                on_redeemed=lambda count: self.on_redeemed(made + count),
                 on_blocked=self.on_blocked,
                 probe=None if self.probe is None else partial(self.probe, via),
             )
@@ -161,6 +167,11 @@ class TargetVerification:
             return live
         self.clock.pause((max(ends) - now.earliest).total_seconds())
         return self.connection.read()
+
+    @property
+    def _quiet(self) -> QuietPeriod | None:
+        checks = self.connection.cutover.quiet
+        return QuietPeriod(checks, self.clock, self.countdown) if checks else None
 
     @property
     def _settings(self) -> Verify:

@@ -30,12 +30,14 @@ class Admin:
     A request needs ``Authorization: Bearer`` with the token, a Host of this server, and no
     Origin but its own, so that no web page can use it. About the org that answers:
 
-    - GET: faults, edits, log, state, redemptions, allowlist, clock, org, environment
-      (the variables of this org, secrets among them)
+    - GET: faults, edits, log, state, redemptions, allowlist, enforcement, clock, org,
+      environment (the variables of this org, secrets among them)
     - POST faults and edits: a Fault, an Edit; DELETE faults: all of them
-    - POST clock ``{"offset_seconds": …}``; org ``{"number": 1 or 2}``
+    - POST clock ``{"offset_seconds": …}``; org ``{"number": 1 or 2}``; enforcement
+      ``{"is_on": …}``
     - POST support ``{"ranges": […]}``: the legacy app's list; login-ranges ``{"name": …,
-      "ranges": […] or null}``: a rule of the user's own
+      "ranges": […] or null}``: a rule of the user's own; customer-login-ranges
+      ``{"number": …, "ranges": […] or null}``: a rule of a customer's org, counted from 1
     - POST grants or codes ``{"name": …, "legacy": false}``: a new refresh token or code
     """
 
@@ -50,6 +52,7 @@ class Admin:
             "state": self._state,
             "redemptions": self._redemptions,
             "allowlist": self._allowlist,
+            "enforcement": lambda: {"is_on": emulator.enforcement},
             "clock": lambda: {"offset_seconds": emulator.clock_offset},
             "org": self._org,
             "environment": lambda: emulator.environment,
@@ -57,8 +60,10 @@ class Admin:
         self._actions: Mapping[str, Callable[..., object]] = {
             "clock": emulator.set_clock_offset,
             "org": emulator.use_org,
+            "enforcement": emulator.set_enforcement,
             "support": emulator.support_sets_allowlist,
             "login-ranges": emulator.set_login_ranges,
+            "customer-login-ranges": self._set_customer_login_ranges,
             "grants": emulator.issue_grant,
             "codes": emulator.issue_code,
         }
@@ -116,6 +121,12 @@ class Admin:
             return asked if result is None else {_RESULTS[what]: result}
         return self._views[what]()
 
+    def _set_customer_login_ranges(self, number: int, ranges: list[str] | None) -> None:
+        customers = dict(enumerate(self._emulator.customer_orgs, 1))
+        if number not in customers:
+            raise ValueError(f"there are {len(customers)} customers' orgs; there is no {number}")
+        customers[number].set_login_ranges(ranges)
+
     def _org(self) -> object:
         emulator = self._emulator
         return {"number": emulator.org_number, "organization_id": emulator.organization_id}
@@ -127,6 +138,7 @@ class Admin:
                 "source": one.source,
                 "grant": one.grant,
                 "result": one.result,
+                "organization_id": one.organization_id,
             }
             for one in self._emulator.redemptions
         ]

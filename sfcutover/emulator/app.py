@@ -20,7 +20,7 @@ from sfcutover.emulator.interference import Interference
 from sfcutover.emulator.log import Event, EventLog
 from sfcutover.emulator.metadata import Asked, MetadataApi
 from sfcutover.emulator.oauth import JwtKey, TokenEndpoint, TokenError, TokenRequest
-from sfcutover.emulator.org import Org, Orgs
+from sfcutover.emulator.org import Org
 from sfcutover.emulator.rest import NO_SUCH_RESOURCE, STATUSES, RestApi
 from sfcutover.emulator.restdeploy import DEPLOY, QUICK_DEPLOY, DeployResource, operation_of
 from sfcutover.emulator.soap import read_call, write_answer, write_fault
@@ -73,11 +73,9 @@ _BROKEN_ECHOES: dict[str, tuple[int, str, str]] = {
 class Surface:
     """What all requests to an emulator share.
 
-    url: its base address. key: for the JWT bearer flow. wait: for seconds, or less when it
-    stops.
+    key: for the JWT bearer flow. wait: for seconds, or less when it stops.
     """
 
-    url: str
     faults: FaultBoard
     log: EventLog
     key: JwtKey
@@ -85,14 +83,14 @@ class Surface:
 
 
 class App:
-    """A WSGI application around the org that answers."""
+    """A WSGI application around an org. answering: which it is at the moment."""
 
-    def __init__(self, orgs: Orgs, surface: Surface) -> None:
-        self._orgs = orgs
+    def __init__(self, answering: Callable[[], Org], surface: Surface) -> None:
+        self._answering = answering
         self._surface = surface
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        org = self._orgs.current
+        org = self._answering()
         try:
             with read_request(environ) as request:  # closes the files of a form
                 response = _Exchange(org, self._surface, request).answer()
@@ -192,7 +190,9 @@ class _Exchange:
         if basic is not None and basic.type == "basic":
             pair = (basic.username or "", basic.password or "")
         asked = TokenRequest(self._request.form, pair, self._request.remote_addr or "")
-        endpoint = TokenEndpoint(self._org, self._surface.url, self._surface.key)
+        with self._org.lock:
+            home = self._org.home_of(asked.presented)
+        endpoint = TokenEndpoint(home, self._surface.key)
         return self._take(
             "oauth",
             endpoint.operation(asked),
@@ -227,7 +227,7 @@ class _Exchange:
     def _resource(
         self, operation: str, values: Mapping[str, object], requests: DeployRequests
     ) -> object:
-        rest = RestApi(self._org, self._surface.url)
+        rest = RestApi(self._org)
         if operation == "versions":
             return rest.versions()
         rest.check_session(_bearer(self._request))
@@ -255,7 +255,7 @@ class _Exchange:
         self, operation: str, values: Mapping[str, object], requests: DeployRequests
     ) -> object:
         version = str(values["version"])
-        url = f"{self._surface.url}/services/data/v{version}/metadata/deployRequest"
+        url = f"{self._org.url}/services/data/v{version}/metadata/deployRequest"
         resource = DeployResource(self._org, url, version_of(version) or 0, requests)
         if operation == DEPLOY:
             return resource.deploy(self._request)

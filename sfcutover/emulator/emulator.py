@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -16,17 +16,20 @@ from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator.admin import Admin
 from sfcutover.emulator.app import App, Surface
 from sfcutover.emulator.components import Stored
+from sfcutover.emulator.customers import CustomerOrg
 from sfcutover.emulator.deployments import Deployment
 from sfcutover.emulator.edits import Edit
+from sfcutover.emulator.enforcement import ListVersion
 from sfcutover.emulator.faults import Fault, FaultBoard
 from sfcutover.emulator.files import sample_config
 from sfcutover.emulator.formats import Clock, make_secret, utc_now
 from sfcutover.emulator.grants import Redemption
 from sfcutover.emulator.log import Event, EventLog
-from sfcutover.emulator.logins import ListVersion
+from sfcutover.emulator.metrics import Metrics
 from sfcutover.emulator.network import Network, make_tls
 from sfcutover.emulator.oauth import JwtKey
 from sfcutover.emulator.org import Org, Orgs
+from sfcutover.emulator.prometheus import Prometheus
 from sfcutover.emulator.scenario import Scenario
 
 _ADMIN_TOKEN_LENGTH = 48
@@ -51,6 +54,8 @@ class Emulator:
         clock: Clock = utc_now,
     ) -> None:
         self.scenario = scenario or Scenario()
+        self._clock = clock
+        self._started = clock()
         self._stopping = threading.Event()
         self._faults = FaultBoard(self.scenario.faults)
         self._log = EventLog(clock)
@@ -64,18 +69,25 @@ class Emulator:
             self._folder.cleanup()
             raise
         self.url = self._network.url
-        self._orgs = Orgs(self.scenario, clock)
+        self._orgs = Orgs(self.scenario, clock, self.url)
+        self._customers = [
+            self._orgs.current.add_customer_org(url) for url in self._network.customer_urls
+        ]
 
     def _listen(self, port: int, tls: bool) -> Network:
         context = None
         if tls:
             context, self._ca_bundle = make_tls(self._path)
-        return Network(self.scenario, port, context, self._faults, self._stopping.wait)
+        wait = self._stopping.wait
+        return Network(self.scenario, port, context, self._faults, wait, self._clock)
 
     def start(self) -> Self:
         """Answer requests from now on."""
-        surface = Surface(self.url, self._faults, self._log, self._key, self._stopping.wait)
-        self._network.start(Admin(self, self._admin_token, App(self._orgs, surface)))
+        surface = Surface(self._faults, self._log, self._key, self._stopping.wait)
+        app = App(lambda: self._orgs.current, surface)
+        customers = [App(_always(org), surface) for org in self._customers]
+        prometheus = Prometheus(self._measure, self._clock, app)
+        self._network.start(Admin(self, self._admin_token, prometheus), customers)
         return self
 
     def stop(self) -> None:
@@ -105,11 +117,11 @@ class Emulator:
         values = {
             "SFCUTOVER_INSTANCE_URL": self.url,
             "SF_ACCESS_TOKEN": org.access_token,
-            "SF_CLIENT_ID": org.app.client_id,
-            "SF_CLIENT_SECRET": org.app.secret or "",
+            "SF_CLIENT_ID": org.apps.eca.client_id,
+            "SF_CLIENT_SECRET": org.apps.eca.secret or "",
             "SF_REFRESH_TOKEN": org.canary.refresh_token or "",
-            "SF_LEGACY_CLIENT_ID": org.legacy.client_id,
-            "SF_LEGACY_CLIENT_SECRET": org.legacy.secret or "",
+            "SF_LEGACY_CLIENT_ID": org.apps.legacy.client_id,
+            "SF_LEGACY_CLIENT_SECRET": org.apps.legacy.secret or "",
             "SF_LEGACY_REFRESH_TOKEN": org.legacy_canary.refresh_token or "",
             "SFCUTOVER_TOKEN_URL": f"{self.url}/services/oauth2/token",
             "SFCUTOVER_ADMIN_TOKEN": self._admin_token,
@@ -117,6 +129,8 @@ class Emulator:
             "SFCUTOVER_OLD_IPS": ",".join(self.scenario.old),
             "SFCUTOVER_NEW_IPS": ",".join(self.scenario.new),
         }
+        for customer in self.customer_orgs:
+            values |= customer.environment
         if self._ca_bundle is not None:
             values["REQUESTS_CA_BUNDLE"] = str(self._ca_bundle)
         return values
@@ -132,7 +146,7 @@ class Emulator:
     def auth_url(self) -> str:
         """An SFDX auth URL for this org, a secret."""
         host = self.url.partition("://")[2]
-        client, grant = self._org.cli, self._org.cli_grant
+        client, grant = self._org.apps.cli, self._org.cli_grant
         return f"force://{client.client_id}::{grant.refresh_token}@{host}"
 
     @cached_property
@@ -182,6 +196,11 @@ class Emulator:
         return self._org.id
 
     @property
+    def customer_orgs(self) -> tuple[CustomerOrg, ...]:
+        """The orgs of the customers of org 1, each at an address of its own."""
+        return tuple(CustomerOrg(number, org) for number, org in enumerate(self._customers, 1))
+
+    @property
     def clock_offset(self) -> float:
         """Seconds that the org's clock is ahead of the true time."""
         return self._org.clock.offset_seconds
@@ -190,6 +209,16 @@ class Emulator:
         """Set the org's clock; what has its date keeps it."""
         with self._present() as org:
             org.clock.offset_seconds = offset_seconds
+
+    @property
+    def enforcement(self) -> bool:
+        """Whether the apps' lists block at all."""
+        return self._org.apps.enforcement
+
+    def set_enforcement(self, is_on: bool) -> None:
+        """Have the apps' lists block from now on, or let every address in."""
+        with self._present() as org:
+            org.apps.enforcement = is_on
 
     @property
     def edits(self) -> list[Edit]:
@@ -241,13 +270,13 @@ class Emulator:
     def allowlist_history(self) -> list[ListVersion]:
         """The deployed list of the app and when it was which, the oldest state first."""
         with self._present() as org:
-            return list(org.deployed_list.versions())
+            return list(org.apps.deployed_list.versions())
 
     @property
     def legacy_allowlist_history(self) -> list[ListVersion]:
         """The same for the legacy app's list."""
         with self._present() as org:
-            return list(org.support_list.versions())
+            return list(org.apps.support_list.versions())
 
     def support_sets_allowlist(self, ranges: Iterable[str]) -> None:
         """Replace the legacy app's list, as only Salesforce's support can.
@@ -256,7 +285,7 @@ class Emulator:
         """
         parsed = [IpRange.parse(text) for text in ranges]
         with self._present() as org:
-            org.support_list.set(parsed)
+            org.apps.support_list.set(parsed)
 
     def set_login_ranges(self, name: str, ranges: Iterable[str] | None) -> None:
         """Set the rule of the user behind a grant: the ranges it lets in, None for no rule.
@@ -271,32 +300,38 @@ class Emulator:
 
     @property
     def redemptions(self) -> list[Redemption]:
-        """Every refresh token that was presented for an app with a list, the oldest first."""
+        """Every refresh token that was presented for an app with a list, the oldest first, with
+        those of users of customers' orgs."""
         with self._present() as org:
             return list(org.redemptions)
 
     @property
     def customer_tokens(self) -> list[tuple[str, str]]:
-        """Name and current refresh token of every customer's grant that is alive."""
+        """Name and current refresh token of every customer's grant that is alive, without those
+        of customers who have an org of their own."""
         with self._present() as org:
-            return [(one.name, one.refresh_token) for one in org.customers if one.refresh_token]
+            return org.customer_tokens
 
     def issue_grant(self, name: str, *, legacy: bool = False) -> str:
         """A refresh token for a customer's user, of the legacy app if asked."""
         with self._present() as org:
-            grant = org.add_customer(name, org.legacy if legacy else org.app)
+            grant = org.add_customer(name, org.apps.legacy if legacy else org.apps.eca)
             return grant.refresh_token or ""
 
     def issue_code(self, name: str, *, legacy: bool = False) -> str:
         """An authorization code, as if a customer's user had just approved the app."""
         with self._present() as org:
-            client = org.legacy if legacy else org.app
+            client = org.apps.legacy if legacy else org.apps.eca
             return org.grants.issue_code(name, client, rotates=org.scenario.rotation)
 
     def user_id(self, name: str) -> str:
         """The user whose grant has this name, as in LoginHistory's UserId."""
         with self._present() as org:
             return org.grants.user_id(name)
+
+    def _measure(self) -> Metrics:
+        window = self.scenario.metrics_window_seconds
+        return Metrics(self.redemptions, self._network.requests, self._started, window)
 
     @property
     def _org(self) -> Org:
@@ -313,3 +348,7 @@ class Emulator:
     @property
     def _path(self) -> Path:
         return Path(self._folder.name)
+
+
+def _always(org: Org) -> Callable[[], Org]:
+    return lambda: org

@@ -26,6 +26,8 @@ _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _CHECKSUM = string.ascii_uppercase + "012345"
 _CHUNK = 5
 _FIRST_NUMBER = 916_132  # above 62**3, so that ids mix digits with letters of both cases
+_FIRST_POD = 2976  # m0 in base 62
+MAX_POD = 62**2 - 1 - _FIRST_POD  # zz
 Clock = Callable[[], datetime]
 
 
@@ -128,11 +130,11 @@ class User:
 class IdSequence:
     """Gives every record of one org an id of its own. Thread-safe.
 
-    pod: the digit that the ids of one org share, so that no two orgs have one in common.
+    pod: what the ids of one org share, from 0 to MAX_POD, so that no two orgs have one in common.
     """
 
     def __init__(self, pod: int = 0) -> None:
-        self._pod = f"Em{pod}"
+        self._pod = f"E{_in_base_62(_FIRST_POD + pod)}"
         self._numbers = itertools.count(_FIRST_NUMBER)
         self._lock = threading.Lock()
 

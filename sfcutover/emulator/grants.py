@@ -6,13 +6,16 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sfcutover.emulator.enforcement import Enforcement
 from sfcutover.emulator.formats import Clock, IdSequence, is_same_secret, make_secret
-from sfcutover.emulator.logins import Enforcement
 
 CLI_CLIENT_ID = "PlatformCLI"  # the official CLI's own client; it has no secret, and is not known
 # to rotate tokens: an auth URL whose token rotates is that of another app.
 ROTATING_CLI_CLIENT_ID = "3MVG9emulatedDeployApp"
 TOKEN_HEAD = "5Aep861.emulated."  # noqa: S105 - as Salesforce's begin, and no real one does
+CANARY = "canary"
+LEGACY_CANARY = "legacy-canary"
+UNKNOWN = "unknown"  # the name of a grant for a token that no grant ever had
 _REFRESH_LENGTH = 80
 _SESSION_LENGTH = 96
 _CODE_HEAD = "aPrx"
@@ -78,13 +81,20 @@ class Redemption:
     """A refresh token that was presented, in true time.
 
     grant: its name, or ``unknown``. source: the address it came from. result: redeemed,
-    blocked, blocked_by_user_rule, token_dead, reuse_detected, or the error.
+    blocked, blocked_by_user_rule, token_dead, reuse_detected, or the error. organization_id:
+    the org of the grant's user; of an unknown token, the org that was asked.
     """
 
     time: datetime
     source: str
     grant: str
     result: str
+    organization_id: str
+
+    @property
+    def is_of_customer(self) -> bool:
+        """False for the ISV's own grants, and for a token that no grant ever had."""
+        return self.grant not in (CANARY, LEGACY_CANARY, UNKNOWN)
 
 
 class Grants:
@@ -135,6 +145,10 @@ class Grants:
     def of_token(self, token: str) -> Grant | None:
         """The grant that has the token, or had it."""
         return self._by_token.get(token)
+
+    def knows(self, secret: str) -> bool:
+        """True for a token that a grant has or had, and for a code."""
+        return secret in self._by_token or secret in self._by_code
 
     def renew(self, grant: Grant, access_token: str) -> str | None:
         """Note a session of the grant; its new refresh token if it rotates."""

@@ -1,15 +1,18 @@
-"""All the sockets of an emulator: the org, the echo, and the old and the new proxy."""
+"""All the sockets of an emulator: the orgs, the echo, and the old and the new proxy."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from datetime import datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sfcutover.emulator.faults import FaultBoard
+from sfcutover.emulator.formats import Clock
 from sfcutover.emulator.proxies import Proxy, Surroundings
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.server import HOST, Acceptor, Server, listen
@@ -22,8 +25,8 @@ if TYPE_CHECKING:
 class Network:
     """Takes all ports at once and answers between start and stop.
 
-    wait: for seconds, or less when the emulator stops. An echo service is plain http, so with
-    TLS the echo has a port of its own. OSError if port is in use.
+    wait: for seconds, or less when the emulator stops. clock: the true time. An echo service is
+    plain http, so with TLS the echo has a port of its own. OSError if port is in use.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class Network:
         tls: ssl.SSLContext | None,
         faults: FaultBoard,
         wait: Callable[[float], object],
+        clock: Clock,
     ) -> None:
         with ExitStack() as stack:
             self._servers = _take(stack, listen(port, tls, ipv6=scenario.uses_ipv6))
@@ -40,22 +44,32 @@ class Network:
             if tls:
                 echo = _take(stack, listen(0, None, ipv6=scenario.uses_ipv6))
                 self._servers = [*self._servers, *echo]
-            ports = frozenset(server.port for server in self._servers)
+            self._customers = [
+                _take(stack, listen(0, tls, ipv6=scenario.uses_ipv6))
+                for _ in range(scenario.customer_orgs)
+            ]
+            every = [*self._servers, *chain.from_iterable(self._customers)]
+            ports = frozenset(server.port for server in every)
             reachable = ports.union(scenario.reachable_ports)
-            surroundings = Surroundings(reachable, faults, wait, _untrusted_tls)
+            surroundings = Surroundings(clock, reachable, faults, wait, _untrusted_tls)
             login = scenario.proxy_user, scenario.proxy_password
             self.old = Proxy("old_proxy", scenario.old_exits, *login, surroundings)
             stack.callback(self.old.server_close)
             self.new = Proxy("new_proxy", scenario.new_exits, *login, surroundings)
             stack.pop_all()
-        self.url = f"{'https' if tls else 'http'}://{HOST}:{self._servers[0].port}"
+        scheme = "https" if tls else "http"
+        self.url = f"{scheme}://{HOST}:{self._servers[0].port}"
+        self.customer_urls = [f"{scheme}://{HOST}:{one[0].port}" for one in self._customers]
         self.echo_url = f"http://{HOST}:{echo[0].port}/ip"
-        self._acceptor = Acceptor([*self._servers, self.old, self.new])
+        self._acceptor = Acceptor([*every, self.old, self.new])
 
-    def start(self, app: WSGIApplication) -> None:
-        """Answer by an app."""
+    def start(self, app: WSGIApplication, customers: Sequence[WSGIApplication]) -> None:
+        """Answer by an app, and at each of customer_urls by the customer's."""
         for server in self._servers:
             server.app = app
+        for servers, customer in zip(self._customers, customers, strict=True):
+            for server in servers:
+                server.app = customer
         self._acceptor.start()
 
     def stop(self) -> None:
@@ -68,6 +82,11 @@ class Network:
             with suppress(KeyError):
                 return proxy.url(address)
         raise KeyError(address)
+
+    @property
+    def requests(self) -> dict[str, list[datetime]]:
+        """When requests passed through the old and through the new proxy."""
+        return {"old": list(self.old.requests), "new": list(self.new.requests)}
 
     @property
     def environment(self) -> dict[str, str]:

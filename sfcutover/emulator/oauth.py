@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sfcutover.emulator.faults import Fault
-from sfcutover.emulator.grants import Client, Grant, Redemption
+from sfcutover.emulator.grants import UNKNOWN, Client, Grant, Redemption
 from sfcutover.emulator.lists import holds
 from sfcutover.emulator.log import Event
 from sfcutover.emulator.logins import RESTRICTED, SUCCESS
@@ -31,7 +31,6 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 REFRESH = "refresh_token"
 CODE = "authorization_code"
 _SUBTYPES = {REFRESH: "OauthRefreshToken", CODE: "OauthWebServer"}  # the second is assumed
-UNKNOWN = "unknown"  # the name of a grant for a token that no grant ever had
 _DEAD_TOKEN = "expired access/refresh token"  # noqa: S105 - a message
 
 
@@ -102,22 +101,26 @@ class TokenRequest:
         return self.form.get("grant_type", "")
 
     @property
+    def presented(self) -> str:
+        """The refresh token or the code, empty for other grant types."""
+        return self.form.get({REFRESH: "refresh_token", CODE: "code"}.get(self.grant_type, ""), "")
+
+    @property
     def client(self) -> tuple[str, str]:
         """Client id and secret."""
         return self.basic or (self.form.get("client_id", ""), self.form.get("client_secret", ""))
 
 
 class TokenEndpoint:
-    """``/services/oauth2/token`` for one org. The caller holds the org's lock."""
+    """``/services/oauth2/token`` for the users of one org. The caller holds the org's lock."""
 
-    def __init__(self, org: Org, url: str, key: JwtKey) -> None:
+    def __init__(self, org: Org, key: JwtKey) -> None:
         self._org = org
-        self._url = url
         self._key = key
 
     def operation(self, request: TokenRequest) -> str:
         """redeem for a refresh token of an app with a list; token for all else."""
-        client = self._org.clients.get(request.client[0])
+        client = self._org.apps.of_client_id(request.client[0])
         is_login = client is not None and client.gate is None
         return "redeem" if request.grant_type == REFRESH and not is_login else "token"
 
@@ -139,7 +142,8 @@ class TokenEndpoint:
         event["result"] = result
         if event["operation"] == "redeem":
             name, source = str(event["grant"] or UNKNOWN), str(event["source"])
-            self._org.redemptions.append(Redemption(self._org.clock(), source, name, result))
+            redemption = Redemption(self._org.clock(), source, name, result, self._org.id)
+            self._org.owner.redemptions.append(redemption)
 
     def _presented(self, request: TokenRequest) -> Grant | None:
         if request.grant_type == REFRESH:
@@ -189,7 +193,7 @@ class TokenEndpoint:
     def _check_source(self, request: TokenRequest, client: Client, grant: Grant | None) -> None:
         if client.gate is None:
             return
-        self._org.queue.advance()
+        self._org.owner.queue.advance()
         scenario = self._org.scenario
         if not client.gate.allows(request.source):
             description, result = scenario.block_description, "blocked"
@@ -203,8 +207,8 @@ class TokenEndpoint:
 
     def _user_rule_allows(self, grant: Grant, source: str) -> bool:
         """True unless the profile or the org of the grant's user has a rule against it."""
-        rule = self._org.login_ranges.get(grant.name)
-        return rule is None or holds(rule, source)
+        rules = self._org.org_wide_login_ranges, self._org.login_ranges.get(grant.name)
+        return all(rule is None or holds(rule, source) for rule in rules)
 
     def _log_in(self, request: TokenRequest, client: Client, grant: Grant, status: str) -> None:
         self._org.logins.add(
@@ -216,9 +220,9 @@ class TokenEndpoint:
         )
 
     def _jwt_bearer(self, form: Mapping[str, str]) -> dict[str, str]:
-        audiences = [self._url, "https://login.salesforce.com", "https://test.salesforce.com"]
+        audiences = [self._org.url, "https://login.salesforce.com", "https://test.salesforce.com"]
         claims = self._key.verify(form.get("assertion", ""), audiences)
-        if claims.get("iss") != self._org.app.client_id:
+        if claims.get("iss") != self._org.apps.eca.client_id:
             raise TokenError("invalid_client_id", "client identifier invalid")
         if claims.get("sub") != self._org.user.username:
             raise TokenError("invalid_grant", "user hasn't approved this consumer")
@@ -226,7 +230,7 @@ class TokenEndpoint:
 
     def _client(self, request: TokenRequest) -> Client:
         client_id, secret = request.client
-        client = self._org.clients.get(client_id)
+        client = self._org.apps.of_client_id(client_id)
         if client is None or (client.secret is None and request.grant_type != REFRESH):
             raise TokenError("invalid_client_id", "client identifier invalid")
         if not client.accepts(secret):
@@ -234,16 +238,16 @@ class TokenEndpoint:
         return client
 
     def _success(self, user_id: str) -> dict[str, str]:
-        identity = f"{self._url}/id/{self._org.id}/{user_id}"
+        identity = f"{self._org.url}/id/{self._org.id}/{user_id}"
         now = self._org.clock.shown(self._org.clock())
         issued_at = str(int(now.timestamp() * 1000))
-        key = (self._org.app.secret or "").encode()
+        key = (self._org.apps.eca.secret or "").encode()
         digest = hmac.new(key, (identity + issued_at).encode(), hashlib.sha256).digest()
         return {
             "access_token": self._org.sessions.start(),
             "signature": base64.b64encode(digest).decode(),
             "scope": "refresh_token api",
-            "instance_url": self._url,
+            "instance_url": self._org.url,
             "id": identity,
             "token_type": "Bearer",
             "issued_at": issued_at,

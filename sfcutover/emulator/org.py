@@ -1,4 +1,4 @@
-"""One emulated org: its users and components, its clients and grants, its jobs."""
+"""One emulated org: its users and components, its apps and grants, its jobs."""
 
 from __future__ import annotations
 
@@ -7,40 +7,43 @@ from datetime import datetime
 
 from sfcutover.allowlist.carriers import CONNECTED_APP, OAUTH_SETTINGS, SECURITY_SETTINGS
 from sfcutover.allowlist.ranges import IpRange
+from sfcutover.emulator.apps import Apps
 from sfcutover.emulator.components import Store
 from sfcutover.emulator.defaults import default_components
 from sfcutover.emulator.deployments import Queue
 from sfcutover.emulator.edits import Edit, Edits
-from sfcutover.emulator.formats import Clock, IdSequence, OrgClock, User, make_secret
+from sfcutover.emulator.formats import Clock, IdSequence, OrgClock, User
 from sfcutover.emulator.grants import (
-    CLI_CLIENT_ID,
-    ROTATING_CLI_CLIENT_ID,
+    CANARY,
+    LEGACY_CANARY,
     Client,
     Grant,
     Grants,
     Redemption,
     Sessions,
 )
-from sfcutover.emulator.logins import DeployedList, Enforcement, KnowsVersions, Logins, SupportList
+from sfcutover.emulator.logins import Logins
 from sfcutover.emulator.packages import MANIFEST, Retriever, write_manifest, write_zip
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.schema import SCHEMAS
-
-_CLIENT_ID_LENGTH = 80  # consumer keys begin with 3MVG9
-_CLIENT_SECRET_LENGTH = 64
 
 
 class Org:
     """Everything an org keeps; every use of it holds ``lock``.
 
-    now: true time. login_ranges: by a grant's name, the ranges that a
-    rule of its user's own lets in.
+    now: true time. url: its instance URL. owner: for the org of a customer, the one that owns
+    the apps which its users have approved, and the apps' lists; for all others the org itself.
+
+    login_ranges: by a grant's name, the ranges that a rule of its user's own lets in.
+    org_wide_login_ranges: those of a rule for all users. redemptions: of the apps that it owns.
     """
 
-    def __init__(self, scenario: Scenario, now: Clock) -> None:
+    def __init__(self, scenario: Scenario, now: Clock, url: str, owner: Org | None = None) -> None:
         self.scenario = scenario
+        self.url = url
+        self.owner = owner or self
         self.clock = OrgClock(now, scenario.clock_offset_seconds)
-        self.lock = threading.RLock()
+        self.lock: threading.RLock = owner.lock if owner else threading.RLock()
         self.started = now()
         self.ids = IdSequence(scenario.pod)
         self.id = self.ids.make("00D")
@@ -52,27 +55,19 @@ class Org:
         self.store = Store(scenario, self.ids, now, self.user)
         self.queue = Queue(scenario, self.store, self.ids, now, self.edits, self.user)
         self.retriever = Retriever(scenario, self.store, self.ids, now, self.edits)
-        self._start_clients(now)
-        for metadata_type, name, xml in default_components(
-            scenario, self.app.client_id, self.app.secret or ""
-        ):
-            self.store.put(metadata_type, name, xml)
+        self.apps: Apps = owner.apps if owner else self._own_apps(now)
         self._start_grants(now)
         for edit in scenario.edits:
             self.set_edit(edit)
 
-    def _start_clients(self, now: Clock) -> None:
-        scenario = self.scenario
-        at_first = [IpRange.parse(text) for text in scenario.old]
-        at_first += [entry.parsed() for entry in scenario.unrelated]
-        self.deployed_list = DeployedList(self.store, scenario.app_name, self.started)
-        self.support_list = SupportList(at_first, now)
-        rotates = scenario.rotate_auth_url_token
-        client_id = ROTATING_CLI_CLIENT_ID if rotates else CLI_CLIENT_ID
-        self.cli = Client("Salesforce CLI", client_id, None)
-        self.app = self._client(scenario.app, self.deployed_list, now)
-        self.legacy = self._client(scenario.connected_app_name, self.support_list, now)
-        self.clients = {one.client_id: one for one in (self.cli, self.app, self.legacy)}
+    def _own_apps(self, now: Clock) -> Apps:
+        """The apps, with their components in the store."""
+        apps = Apps(self.scenario, self.store, now)
+        secret = apps.eca.secret or ""
+        for place in default_components(self.scenario, apps.eca.client_id, secret):
+            self.store.put(*place)
+        apps.deployed_list.begin(self.started)
+        return apps
 
     def _start_grants(self, now: Clock) -> None:
         scenario, own = self.scenario, self.user.id
@@ -80,20 +75,22 @@ class Org:
             name: tuple(IpRange.parse(text) for text in ranges)
             for name, ranges in scenario.login_ranges.items()
         }
+        self.org_wide_login_ranges: tuple[IpRange, ...] | None = None
         self.sessions = Sessions(self.id, scenario.session_seconds, now)
         self.access_token = self.sessions.start()
         self.grants = Grants(self.sessions, self.ids, scenario.grants_per_user)
         rotates, rotation = scenario.rotate_auth_url_token, scenario.rotation
-        self.cli_grant = self.grants.issue("cli", self.cli, rotates=rotates, user_id=own)
-        self.canary = self.grants.issue("canary", self.app, rotates=rotation, user_id=own)
+        self.cli_grant = self.grants.issue("cli", self.apps.cli, rotates=rotates, user_id=own)
+        self.canary = self.grants.issue(CANARY, self.apps.eca, rotates=rotation, user_id=own)
         self.legacy_canary = self.grants.issue(
-            "legacy-canary", self.legacy, rotates=rotation, user_id=own
+            LEGACY_CANARY, self.apps.legacy, rotates=rotation, user_id=own
         )
         self.customers: list[Grant] = []
         for name in scenario.customers:
-            self.add_customer(name, self.app)
+            self.add_customer(name, self.apps.eca)
         self.redemptions: list[Redemption] = []
         self.logins = Logins(scenario, self.ids, self.clock)
+        self.customer_orgs: list[Org] = []
 
     def supports(self, version: float) -> bool:
         """True for an API version that the org offers; they are whole numbers."""
@@ -106,6 +103,21 @@ class Org:
         grant = self.grants.issue(name, client, rotates=self.scenario.rotation)
         self.customers.append(grant)
         return grant
+
+    @property
+    def customer_tokens(self) -> list[tuple[str, str]]:
+        """Name and current refresh token of every customer's grant that is alive."""
+        return [(one.name, one.refresh_token) for one in self.customers if one.refresh_token]
+
+    def home_of(self, token: str) -> Org:
+        """The org whose user got a refresh token or a code: a customer's, or else this one."""
+        return next((one for one in self.customer_orgs if one.grants.knows(token)), self)
+
+    def add_customer_org(self, url: str) -> Org:
+        """The org of a customer, whose users can approve the apps of this one."""
+        scenario = self.scenario.customer(len(self.customer_orgs) + 1)
+        self.customer_orgs.append(Org(scenario, self.clock, url, self))
+        return self.customer_orgs[-1]
 
     def set_edit(self, edit: Edit) -> None:
         """Have a colleague change a list, at once or when its interaction comes.
@@ -144,11 +156,6 @@ class Org:
     def _user(self, name: str, username: str) -> User:
         return User(self.ids.make("005"), name, username)
 
-    def _client(self, name: str, source: KnowsVersions, now: Clock) -> Client:
-        client_id = "3MVG9" + make_secret(_CLIENT_ID_LENGTH)
-        gate = Enforcement(source, self.scenario, now)
-        return Client(name, client_id, make_secret(_CLIENT_SECRET_LENGTH), gate)
-
 
 class Orgs:
     """The org that answers, and the one that can be made to answer in its place.
@@ -156,10 +163,10 @@ class Orgs:
     The second is made when it is first asked for.
     """
 
-    def __init__(self, scenario: Scenario, now: Clock) -> None:
+    def __init__(self, scenario: Scenario, now: Clock, url: str) -> None:
         self._scenario = scenario
         self._now = now
-        self._orgs = [Org(scenario, now)]
+        self._orgs = [Org(scenario, now, url)]
         self.current = self._orgs[0]
 
     def use(self, number: int) -> None:
@@ -167,7 +174,7 @@ class Orgs:
         if number not in (1, 2):
             raise ValueError(f"there are org 1 and org 2, not {number}")
         if number > len(self._orgs):
-            self._orgs.append(Org(self._scenario.second(), self._now))
+            self._orgs.append(Org(self._scenario.second(), self._now, self.current.url))
         self.current = self._orgs[number - 1]
 
     @property

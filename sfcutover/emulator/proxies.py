@@ -19,12 +19,13 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler
 from typing import NoReturn
 from urllib.parse import quote, urlsplit
 
 from sfcutover.emulator.faults import Fault, FaultBoard
-from sfcutover.emulator.formats import is_same_secret
+from sfcutover.emulator.formats import Clock, is_same_secret
 from sfcutover.emulator.server import BACKLOG, HOST, HOST_6, Connections, TrackingMixIn
 
 _IDLE_SECONDS = 60.0
@@ -45,10 +46,11 @@ _NO_BODY = (204, 304)
 class Surroundings:
     """What the proxies share.
 
-    ports: those of the emulator. wait: for seconds, or less when it stops. untrusted: a
-    context with a certificate of an unknown authority.
+    clock: the true time. ports: those of the emulator. wait: for seconds, or less when it
+    stops. untrusted: a context with a certificate of an unknown authority.
     """
 
+    clock: Clock
     ports: frozenset[int]
     faults: FaultBoard
     wait: Callable[[float], object]
@@ -58,6 +60,7 @@ class Surroundings:
 class Proxy(TrackingMixIn, socketserver.TCPServer):
     """One egress, on a port of its own. operation: its name for faults.
 
+    requests: when one passed through it; a tunnel is one, whatever it carries.
     Its addresses take turns. A client that gives the user name with ``-`` and an address
     behind it leaves by that one. IPv4 addresses are those of 127.0.0.0/8; of IPv6, loopback
     has only ::1, so that there is no pair of two. Traffic can leave by no other address; the
@@ -77,6 +80,7 @@ class Proxy(TrackingMixIn, socketserver.TCPServer):
     ) -> None:
         self.connections = Connections()
         self.surroundings = surroundings
+        self.requests: list[datetime] = []
         self._operation = operation
         self._user = user
         self._password = password
@@ -215,6 +219,7 @@ class _Exchange(BaseHTTPRequestHandler):
             connection = socket.create_connection((there, number), _CONNECT_SECONDS, (source, 0))
         except OSError as error:
             self._refuse(502, f"no connection from {source}: {error.strerror or error}")
+        self.server.requests.append(self.server.surroundings.clock())
         connection.settimeout(_IDLE_SECONDS)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection

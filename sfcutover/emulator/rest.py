@@ -132,11 +132,10 @@ def _deploy_request(org: Org, deployment: Deployment) -> Record:
 
 
 class RestApi:
-    """Answers for one org; url is its base address. The caller holds the org's lock."""
+    """Answers for one org. The caller holds the org's lock."""
 
-    def __init__(self, org: Org, url: str) -> None:
+    def __init__(self, org: Org) -> None:
         self._org = org
-        self._url = url
 
     def check_session(self, token: str) -> None:
         """Raises RefusedError with INVALID_SESSION_ID for a token that isn't alive."""
@@ -169,7 +168,7 @@ class RestApi:
 
     @property
     def identity_url(self) -> str:
-        return f"{self._url}/id/{self._org.id}/{self._org.user.id}"
+        return f"{self._org.url}/id/{self._org.id}/{self._org.user.id}"
 
     def identity(self) -> dict[str, object]:
         """``/services/oauth2/userinfo``, and the identity URL."""
@@ -187,9 +186,9 @@ class RestApi:
             "user_type": "STANDARD",
             "active": True,
             "urls": {
-                "metadata": f"{self._url}/services/Soap/m/{{version}}/{self._org.id}",
-                "rest": f"{self._url}/services/data/v{{version}}/",
-                "custom_domain": self._url,
+                "metadata": f"{self._org.url}/services/Soap/m/{{version}}/{self._org.id}",
+                "rest": f"{self._org.url}/services/data/v{{version}}/",
+                "custom_domain": self._org.url,
             },
         }
 

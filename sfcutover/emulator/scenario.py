@@ -20,11 +20,12 @@ from pydantic import (
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator.edits import Edit
 from sfcutover.emulator.faults import Fault
-from sfcutover.emulator.formats import metadata_fragment
+from sfcutover.emulator.formats import MAX_POD, metadata_fragment
 from sfcutover.emulator.lists import Entry, RangeText
 from sfcutover.emulator.schema import SCHEMAS
 
 NEWEST_VERSION = 68.0  # Winter '27
+_PODS_APART = 10  # a customer's org from the one before
 
 
 def _known_type(name: str) -> str:
@@ -85,7 +86,8 @@ class Scenario(BaseModel):
     organization_type: str = "Partner Developer Edition"
     instance_name: str = "CS999"
     is_sandbox: bool = False
-    pod: int = Field(default=0, ge=0, le=8)  # of its ids; orgs of different pods share none
+    # Orgs of different pods share no id. Those of its customers' orgs are 10, 20 … further.
+    pod: int = Field(default=0, ge=0, le=MAX_POD)
     username: str = "release@acme.example"
     user_name: str = "Release Engineer"
     can_modify_metadata: bool = True
@@ -115,10 +117,13 @@ class Scenario(BaseModel):
     # What the org's clock is ahead of the true time.
     clock_offset_seconds: float = Field(default=0, ge=-86400, le=86400)
 
-    # The token endpoint. enforcement: on or off.
+    # The token endpoint. enforcement: on or off at first.
     rotation: bool = True
     enforcement: bool = True
     propagation_seconds: float = Field(default=0, ge=0, le=86400)  # deployed to enforced
+    # after-update: an entry that a save adds is stored, but enforced only once a later save changes
+    # a record of the same component (help article 005387022). Removals are always in force.
+    honours: Literal["always", "after-update"] = "always"
     empty_list: Literal["closed", "open"] = "closed"  # whom a list without a range lets in
     block_status: int = Field(default=400, ge=400, le=599)
     block_error: str = "invalid_grant"
@@ -128,6 +133,9 @@ class Scenario(BaseModel):
     login_block_description: str = "ip restricted"
     grants_per_user: int = Field(default=5, ge=1)  # one more pushes the oldest out
     customers: tuple[str, ...] = ("customer-1", "customer-2", "customer-3")
+    # How many orgs there are besides whose users have approved the app: with an id, users, a
+    # LoginHistory and an address of their own.
+    customer_orgs: int = Field(default=0, ge=0, le=50)
 
     # LoginHistory. first_proxy_ip: rows show first_proxy_address, not where it came from.
     login_history: Literal["available", "unavailable", "first_proxy_ip", "delayed"] = "available"
@@ -147,6 +155,9 @@ class Scenario(BaseModel):
     proxy_password: str = "open@sesame:21"  # noqa: S105 - no secret: only loopback has it
     # Ports of other emulators that the proxies reach, too: several orgs behind one egress.
     reachable_ports: tuple[int, ...] = ()
+
+    # The metrics: over how many seconds before a moment its rates and ratios are.
+    metrics_window_seconds: float = Field(default=2.0, gt=0, le=86400)
 
     faults: tuple[Fault, ...] = ()
     edits: tuple[Edit, ...] = ()  # what a colleague changes meanwhile
@@ -180,6 +191,20 @@ class Scenario(BaseModel):
         named: dict[str, object] = {"org_name": "Beta Packaging", "pod": self.pod + 1}
         named["username"] = "release@beta.example"
         return self.model_validate(settings | named | self.second_org)
+
+    def customer(self, number: int) -> Self:
+        """A customer's org. Its user is the ISV's own there."""
+        owners = {"second_org", "edits", "login_ranges"}
+        named: dict[str, object] = {
+            "org_name": f"Customer {number}",
+            "organization_type": "Enterprise Edition",
+            "namespace": None,
+            "pod": self.pod + _PODS_APART * number,
+            "username": f"integration@customer{number}.example",
+            "user_name": "Integration User",
+            "customers": (),
+        }
+        return self.model_validate(self.model_dump(exclude=owners) | named)
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:

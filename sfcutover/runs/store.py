@@ -270,7 +270,7 @@ def config_text(cutover: Cutover, templates: Templates) -> str:
 
     With it goes what the --templates folder holds, as both decide what is deployed.
     """
-    data = cutover.model_dump(mode="json", exclude={"state"}, exclude_defaults=True)
+    data = cutover.model_dump(mode="json", exclude={"state"}, exclude_defaults=True, by_alias=True)
     if templates.overrides:
         data["templates"] = templates.overrides
     return json.dumps(data, sort_keys=True, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What must hold while watching, beside the canary: a Prometheus query, or a command.
+"""What must hold beside the canary's redemptions: a Prometheus query, or a command.
 
 A check has one of four verdicts, which are never mixed: it passed, it failed, what was seen
 does not tell, or there was nothing to see.
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from sfcutover.config.checks import Check, Condition, PrometheusCheck
+from sfcutover.config.checks import Check, Condition, Measurement, PrometheusCheck
 from sfcutover.config.values import SecretReference
 from sfcutover.errors import ConfigError, SfcutoverError
 from sfcutover.util.childenvironment import child_environment
@@ -32,6 +32,7 @@ from sfcutover.util.secrets import one_line
 
 _OK = 200
 _SHOWN_SERIES = 3
+_BASELINE_STEP = 15.0  # seconds between the samples that a mean is made of
 _NO_SERIES = (
     "the query found no series (they are stale or never were; a comparison belongs in condition)"
 )
@@ -59,14 +60,27 @@ _VERDICTS = {0: Verdict.PASSED, 1: Verdict.FAILED, 2: Verdict.INCONCLUSIVE}
 Checker = Callable[[], CheckResult]  # makes the check once; never raises
 
 
-def checker_for(config: Check) -> Checker:
+@dataclass(frozen=True)
+class Baseline:
+    """What ``before`` in a condition is the mean of: so many seconds before the switch.
+
+    switched: when traffic began to move, in seconds since 1970; None where that is not known.
+    """
+
+    seconds: float
+    switched: float | None
+
+
+def checker_for(config: Measurement, switched: float | None = None) -> Checker:
     """What makes the check, each time it is called.
 
-    Raises ConfigError for what can't work at all: an unset variable, a URL that is
-    none, a program that is not there.
+    switched: when traffic began to move, in seconds since 1970, if that is known. Raises
+    ConfigError for what can't work at all: an unset variable, a URL that is none, a program that
+    is not there.
     """
     if config.prometheus is not None:
-        return _prometheus_checker(config.prometheus, config.title, config.timeout)
+        baseline = Baseline(config.baseline, switched) if isinstance(config, Check) else None
+        return _PrometheusChecker(config.prometheus, config.title, config.timeout, baseline).check
     return _command_checker(config)
 
 
@@ -75,25 +89,59 @@ class QueryError(Exception):
 
 
 @dataclass(frozen=True)
+class Sample:
+    """A series and its value. labels: without the name of the metric, which functions drop."""
+
+    labels: str
+    value: float
+    metric: str = ""
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+        return f"{self.metric}{self.labels}" or "the value"
+
+
+@dataclass(frozen=True)
 class QueryResult:
     """The result of an instant query: a value per series, and what the server remarked."""
 
-    values: tuple[tuple[str, float], ...]
-    warnings: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    warnings: tuple[str, ...] = ()
+
+    def value_of(self, labels: str) -> float:
+        """Of the series with these labels; no number where there is none."""
+        return next((each.value for each in self.samples if each.labels == labels), math.nan)
 
 
-def judge(result: QueryResult, condition: Condition) -> tuple[Verdict, str]:
-    """The verdict on a result, and why."""
-    failed = [each for each in result.values if not _holds(each[1], condition)]
-    unknown = [each for each in result.values if math.isnan(each[1])]
+NOTHING_BEFORE = QueryResult(())
+
+
+def judge(
+    result: QueryResult, condition: Condition, before: QueryResult = NOTHING_BEFORE
+) -> tuple[Verdict, str]:
+    """The verdict on a result, and why. before: what a relative condition compares with, series by
+    series."""
+    failed: list[str] = []
+    unknown: list[str] = []
+    passed: list[str] = []
+    for sample in result.samples:
+        compared = condition.against(before.value_of(sample.labels))
+        shown = f"{sample.name} = {sample.value:.12g}"
+        if math.isnan(sample.value):
+            unknown.append(f"{shown} is no number")
+        elif math.isnan(compared.bound):
+            unknown.append(f"{shown}, and what it was before the switch is not known")
+        elif compared.holds(sample.value):
+            passed.append(f"{shown} is {compared}")
+        else:
+            failed.append(f"{shown} is not {compared}")
     if failed:
-        verdict, detail = Verdict.FAILED, f"{_shown(failed)} is not {condition}"
-    elif unknown:
-        verdict, detail = Verdict.INCONCLUSIVE, f"{_shown(unknown)} is no number"
-    elif not result.values:
-        verdict, detail = Verdict.INCONCLUSIVE, _NO_SERIES
+        verdict, detail = Verdict.FAILED, _listed(failed)
+    elif unknown or not passed:
+        verdict, detail = Verdict.INCONCLUSIVE, _listed(unknown) or _NO_SERIES
     else:
-        verdict, detail = Verdict.PASSED, f"{_shown(result.values)} is {condition}"
+        verdict, detail = Verdict.PASSED, _listed(passed)
     return verdict, "; warning: ".join([detail, *result.warnings])
 
 
@@ -110,18 +158,18 @@ def read_result(status: int, body: bytes) -> QueryResult:
         raise QueryError(f"HTTP {status}: {kind}: {words}")
     warnings = document.get("warnings")
     return QueryResult(
-        _values_in(document.get("data")),
+        _samples_in(document.get("data")),
         tuple(_text(each) for each in warnings) if isinstance(warnings, list) else (),
     )
 
 
-def _values_in(data: object) -> tuple[tuple[str, float], ...]:
+def _samples_in(data: object) -> tuple[Sample, ...]:
     try:
         match data:
             case {"resultType": "vector", "result": list(series)}:
-                return tuple((_labels(each["metric"]), _number(each["value"])) for each in series)
+                return tuple(_sample(each["metric"], each["value"]) for each in series)
             case {"resultType": "scalar", "result": sample}:
-                return (("the value", _number(sample)),)
+                return (Sample("", _number(sample)),)
             case {"resultType": str(kind)}:
                 raise QueryError(f"the query gives a {_text(kind)}, not one number a series")
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -137,19 +185,15 @@ def _number(sample: object) -> float:
     raise ValueError
 
 
-def _labels(metric: Mapping[str, str]) -> str:
-    labels = ", ".join(f'{name}="{value}"' for name, value in metric.items() if name != "__name__")
-    return _text(metric.get("__name__", "") + (f"{{{labels}}}" if labels else "")) or "the value"
+def _sample(metric: Mapping[str, str], value: object) -> Sample:
+    labels = ", ".join(f'{name}="{metric[name]}"' for name in sorted(metric) if name != "__name__")
+    shown = f"{{{labels}}}" if labels else ""
+    return Sample(_text(shown), _number(value), _text(metric.get("__name__", "")))
 
 
-def _holds(value: float, condition: Condition) -> bool:
-    return math.isnan(value) or condition.holds(value)
-
-
-def _shown(values: Sequence[tuple[str, float]]) -> str:
-    shown = ", ".join(f"{name} = {value:.12g}" for name, value in values[:_SHOWN_SERIES])
-    more = len(values) - _SHOWN_SERIES
-    return f"{shown} and {more} more" if more > 0 else shown
+def _listed(found: Sequence[str]) -> str:
+    more = len(found) - _SHOWN_SERIES
+    return ", ".join(found[:_SHOWN_SERIES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _text(value: object) -> str:
@@ -157,7 +201,7 @@ def _text(value: object) -> str:
     return one_line(str(value)) if value is not None else ""
 
 
-def _command_checker(config: Check) -> Checker:
+def _command_checker(config: Measurement) -> Checker:
     """Exit status 0 passed, 1 failed, 2 inconclusive, anything else an error.
 
     config.timeout (seconds) ends it and all it has started. Raises ConfigError if there is no
@@ -191,44 +235,63 @@ def _command_checker(config: Check) -> Checker:
     return check
 
 
-def _prometheus_checker(config: PrometheusCheck, name: str, timeout: float) -> Checker:
+class _PrometheusChecker:
     """timeout: seconds, to connect and between two reads, and for the query itself.
 
     The token is read for every check, as it may be renewed in between.
     Raises ConfigError if the URL or the token can't be used.
     """
-    url = _base_url(config)
-    condition = Condition.parse(config.condition)
-    if config.token is not None:
-        _bearer(config.token)
 
-    def check() -> CheckResult:
+    def __init__(
+        self, config: PrometheusCheck, name: str, timeout: float, baseline: Baseline | None
+    ) -> None:
+        self._config, self._name, self._timeout = config, name, timeout
+        self._url = _base_url(config)
+        self._baseline = baseline
+        self._before: QueryResult | None = None
+        if config.token is not None:
+            _bearer(config.token)
+
+    def check(self) -> CheckResult:
+        """The check, made once."""
         try:
-            verdict, detail = judge(_query(url, config, timeout), condition)
+            condition = self._config.parsed_condition
+            before = self._measured_before() if condition.relative else NOTHING_BEFORE
+            verdict, detail = judge(self._query(self._config.query), condition, before)
         except (SfcutoverError, QueryError) as error:
             verdict, detail = Verdict.ERROR, str(error)
         except requests.RequestException as error:
-            found = network_error(error, url, "")
+            found = network_error(error, self._url, "")
             cure = f"; {found.hint}" if is_about_tls(error) else ""
             verdict, detail = Verdict.ERROR, f"{found.message}{cure}"
-        return CheckResult(name, verdict, detail)
+        return CheckResult(self._name, verdict, detail)
 
-    return check
+    def _measured_before(self) -> QueryResult:
+        """The mean before the switch, asked once; nothing where there is none."""
+        if self._baseline is None or self._baseline.switched is None:
+            return NOTHING_BEFORE
+        if self._before is None or not self._before.samples:
+            seconds = self._baseline.seconds
+            step = max(1, round(min(_BASELINE_STEP, seconds) * 1000))
+            window = f"{max(1, round(seconds * 1000))}ms:{step}ms"
+            query = f"avg_over_time(({self._config.query})[{window}])"
+            self._before = self._query(query, time=f"{self._baseline.switched:.3f}")
+        return self._before
 
-
-def _query(url: str, config: PrometheusCheck, timeout: float) -> QueryResult:
-    headers = {"Authorization": _bearer(config.token)} if config.token else {}
-    with new_session() as session:
-        response = session.get(
-            f"{url}/api/v1/query",
-            params={"query": config.query, "timeout": f"{max(1, round(timeout * 1000))}ms"},
-            headers=headers,
-            timeout=(timeout, timeout),
-        )
-    if response.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
-        words = "the token was not accepted" if config.token else "it asks for a token"
-        raise QueryError(f"HTTP {response.status_code}: {words}")
-    return read_result(response.status_code, response.content)
+    def _query(self, query: str, **parameters: str) -> QueryResult:
+        token = self._config.token
+        milliseconds = max(1, round(self._timeout * 1000))
+        with new_session() as session:
+            response = session.get(
+                f"{self._url}/api/v1/query",
+                params={"query": query, "timeout": f"{milliseconds}ms", **parameters},
+                headers={"Authorization": _bearer(token)} if token else {},
+                timeout=(self._timeout, self._timeout),
+            )
+        if response.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
+            words = "the token was not accepted" if token else "it asks for a token"
+            raise QueryError(f"HTTP {response.status_code}: {words}")
+        return read_result(response.status_code, response.content)
 
 
 def _base_url(config: PrometheusCheck) -> str:

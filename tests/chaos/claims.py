@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sfcutover.allowlist.ranges import Allowlist
-from sfcutover.emulator.logins import ListVersion
+from sfcutover.emulator.enforcement import ListVersion
 from tests.chaos.circumstances import holds_all
 from tests.chaos.world import NEW, OLD, World
 

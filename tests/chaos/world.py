@@ -302,31 +302,38 @@ def fleet(
         whole = Fleet(first, [first.emulator, *others])
         file = folder / "cutover.yaml"
         config = yaml.safe_load(file.read_text(encoding="utf-8"))
-        config["targets"] = [
-            _target(name, emulator, first)
-            for name, emulator in zip(whole.names, whole.emulators, strict=True)
-        ]
+        pairs = list(zip(whole.names, whole.emulators, strict=True))
+        config["targets"] = [_target(name, emulator, first) for name, emulator in pairs]
+        del config["verify"]["refresh_token"]
+        config["verify"]["canaries"] = [_canary(name, emulator, first) for name, emulator in pairs]
         file.write_text(yaml.safe_dump(config), encoding="utf-8")
         yield whole
 
 
 def _target(name: str, emulator: Emulator, first: World) -> Json:
-    """One target: its login and its own canary. Its secrets have their own variables."""
-    prefix = name.upper().replace("-", "_") + "_"
+    """One target and its login. Its secrets have their own variables."""
+    prefix = _prefix(name)
     for variable in ("SF_CLIENT_ID", "SF_CLIENT_SECRET"):
         first.environment[f"{prefix}{variable}"] = emulator.environment[variable]
+    return {"name": name, "org": client_credentials(emulator, prefix)}
+
+
+def _prefix(name: str) -> str:
+    return name.upper().replace("-", "_") + "_"
+
+
+def _canary(name: str, emulator: Emulator, first: World) -> Json:
+    """The canary that proves a target's list."""
     token = first.folder / f"{name}.token"
     token.touch(0o600)
     token.write_text(emulator.environment["SF_REFRESH_TOKEN"], encoding="utf-8")
     return {
         "name": name,
-        "org": client_credentials(emulator, prefix),
-        "verify": {
-            "token_url": emulator.environment["SFCUTOVER_TOKEN_URL"],
-            "client_id": {"env": f"{prefix}SF_CLIENT_ID"},
-            "client_secret": {"env": f"{prefix}SF_CLIENT_SECRET"},
-            "refresh_token": {"file": str(token)},
-        },
+        "targets": [name],
+        "token_url": emulator.environment["SFCUTOVER_TOKEN_URL"],
+        "client_id": {"env": f"{_prefix(name)}SF_CLIENT_ID"},
+        "client_secret": {"env": f"{_prefix(name)}SF_CLIENT_SECRET"},
+        "refresh_token": {"file": str(token)},
     }
 
 

@@ -39,7 +39,6 @@ targets:
   - name: second
     org:
       jwt: {client_id: {env: ID}, username: {env: USER_NAME}, private_key: {file: key.pem}}
-    verify: {refresh_token: {get: [cat, token], put: [tee, token]}}
 egress:
   old: {proxy: {env: OLD_PROXY}}
   new: {proxy: {command: [cat, proxy]}, per_address: {198.51.100.20: {env: FIRST}}}
@@ -47,15 +46,21 @@ egress:
 switch: {apply: [switch, "to new"], revert: [switch, back], timeout: 10m}
 verify:
   client_id: {env: ID}
-  refresh_token: {file: canary.token, rotation: true}
+  canaries:
+    - {name: own, refresh_token: {file: canary.token, rotation: true}, org: {alias: customer}}
+    - {name: other, refresh_token: {get: [cat, token], put: [tee, token]}, targets: [second]}
   settle: 60s
   confidence: 0.999
 watch:
   duration: 15m
   interval: 15s
-  checks:
-    - prometheus: {url: "https://p.example", query: "up", condition: "< 0.01"}
-    - {command: [check], name: mine, timeout: 5s}
+checks:
+  - prometheus: {url: "https://p.example", query: "up", condition: ">= 0.9 * before"}
+    baseline: 5m
+  - {command: [check], name: mine, timeout: 5s, during: [watch]}
+quiet:
+  - prometheus: {url: "https://p.example", query: "old", condition: "== 0"}
+    for: 2m
 waves: [1, 5]
 notify: [notify]
 state: {url: "sqlite:///state.db"}

@@ -38,7 +38,8 @@ from sfcutover.util.serverclock import ServerTime
 from tests.fuzz.hostile import changed, cut, encoded, json_texts, texts, xml_texts
 from tests.fuzz.limits import FUZZ, fuzzed, must_end
 from tests.fuzz.material import CONFIG, CUTOVER, DOCUMENT, FILES, component, snapshot
-from tests.unit.cutover.test_evidence import EVIDENCE, NOON
+from tests.unit.cutover.proven import NOON
+from tests.unit.cutover.test_evidence import EVIDENCE
 
 pytestmark = FUZZ
 BUILTIN = Templates()
@@ -64,7 +65,7 @@ def _use(cutover: Cutover) -> None:
     """What a command makes of it before it asks anybody."""
     for target in cutover.targets:
         provider_for(target.org)
-        cutover.verify_of(target)
+        _ = cutover.verify and cutover.verify.canaries_of(target.name)
     cutover.planner(BUILTIN)
     _ = cutover.state.is_missing, cutover.missing_for_run, cutover.notes, facts_of(cutover, "apply")
     echo_url_of(cutover)
@@ -180,9 +181,7 @@ def test_plan_files(file: Path, data: bytes) -> None:
 
 
 _EVIDENCE = json.loads(EVIDENCE.model_dump_json(by_alias=True))
-_WANTED = Wanted(
-    "Acme_Connector", "00D000000000001AAA", "new", (), 0.9, timedelta(hours=1), confirmed=None
-)
+_WANTED = Wanted("Acme_Connector", "00D000000000001AAA", "new", (), (), 0.9, timedelta(hours=1))
 
 
 @given(data=encoded(json_texts(_EVIDENCE)))

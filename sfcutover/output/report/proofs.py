@@ -175,7 +175,7 @@ def canary(data: RunData, made: Sequence[ReportProofDocument]) -> CanaryDocument
 
     made: the proofs of the run.
     """
-    old = len(list(data.found(RedeemEvidence, _THROUGH_OLD)))
+    old = sum(each.content.redemptions for each in data.found(RedeemEvidence, _THROUGH_OLD))
     return CanaryDocument(
         redeemed=data.progress.redeemed + old, in_login_history=named_by_history(made)
     )

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-import yaml
 
 from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk, StartOrg
@@ -119,7 +118,8 @@ def test_one_block_alone_rolls_nothing_back(removed: Desk) -> None:
 
 
 def test_a_check_that_fails_rolls_back_as_well(desk: Desk) -> None:
-    watching(desk, checks=[{"command": ["false"], "name": "error rate"}])
+    watching(desk)
+    desk.configure(checks=[{"command": ["false"], "name": "error rate"}])
     desk.run("watch").refused(5, "error rate failed, 2 times")
     assert holds_old(desk)
 
@@ -157,34 +157,34 @@ def test_a_token_that_is_not_there_shows_before_the_watch(removed: Desk) -> None
     removed.run("watch").refused(2, "can't be read")
 
 
-def test_a_target_s_own_canary_redeems(removed: Desk) -> None:
-    """Each org gates by its own list: only its own grant shows that it lets an address in."""
+OWN = {"name": "own", "refresh_token": {"file": "own.token"}}
+
+
+def test_a_named_canary_redeems(removed: Desk) -> None:
     token = removed.folder / "own.token"
     token.touch(mode=0o600)
     token.write_text(removed.emulator.issue_grant("own-canary"), encoding="utf-8")
-    target = yaml.safe_load(removed.config.read_text(encoding="utf-8"))["targets"][0]
-    verify = {"refresh_token": {"file": "own.token"}}
-    removed.configure(targets=[target | {"verify": verify}])
+    verify_with(removed, refresh_token=None, canaries=[OWN])
     (removed.folder / "canary.token").unlink()
     assert removed.run("watch").code == 0
     assert {one.grant for one in removed.emulator.redemptions} == {"own-canary"}
 
 
 def test_every_canary_of_several_targets_redeems(removed: Desk, start_org: StartOrg) -> None:
-    """One target has a canary of its own, the other shares that of the cutover."""
+    """Each org gates by its own list: only its own grant shows that it lets an address in."""
     second = start_org()
     put_list(second, *NEW)
     removed.add_target("second", second)
     token = removed.folder / "own.token"
     token.touch(mode=0o600)
     token.write_text(removed.emulator.issue_grant("own-canary"), encoding="utf-8")
-    first, other = yaml.safe_load(removed.config.read_text(encoding="utf-8"))["targets"]
-    first["verify"] = {"refresh_token": {"file": "own.token"}}
-    removed.configure(targets=[first, other])
+    first = {**OWN, "targets": ["packaging"]}
+    other = {"name": "second", "refresh_token": {"file": "canary.token"}, "targets": ["second"]}
+    verify_with(removed, refresh_token=None, canaries=[first, other])
     result = removed.run("watch", "--json")
     assert result.code == 0
     names = {look["name"] for each in result.json("watch")["rounds"] for look in each["looks"]}
-    assert names == {"canary redemption", f"canary redemption ({first['name']})"}
+    assert names == {"canary redemption (own)", "canary redemption (second)"}
     assert {one.grant for one in removed.emulator.redemptions} == {"own-canary", "canary"}
 
 

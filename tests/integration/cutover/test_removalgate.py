@@ -11,8 +11,10 @@ import pytest
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.config.verify import CANARY as NAME
 from sfcutover.cutover.evidence import (
     AddressEvidence,
+    CanaryEvidence,
     Evidence,
     ProvenList,
     Wanted,
@@ -20,7 +22,7 @@ from sfcutover.cutover.evidence import (
 )
 from sfcutover.cutover.redemptionerrors import StillInUseError, UnseenTrafficError
 from sfcutover.cutover.removalgate import RemovalGate, RemovalPermit, require_permit
-from sfcutover.cutover.verify import TargetVerification
+from sfcutover.cutover.targetverification import TargetVerification
 from sfcutover.emulator.faults import Fault
 from sfcutover.errors import GateError, NetworkError
 from sfcutover.salesforce.connection import Connection
@@ -28,12 +30,19 @@ from sfcutover.salesforce.loginhistory import Login
 from sfcutover.util.serverclock import ServerTime
 from tests.integration.cutover.verifying import NEW, OLD, put_list, ranges
 from tests.support import FakeTime, OpenConnection, StartEmulator
+from tests.unit.cutover.proven import canary_evidence, evidence, with_canary
 
 PROVEN = datetime(2026, 11, 23, 12, 0, 0, 700000, tzinfo=UTC)
 CANARY, OTHER = "005000000000001AAA", "005000000000002AAA"
 ORG = "00D000000000001AAA"
 WANTED = Wanted(
-    "Acme_Connector", ORG, "new", tuple(map(ip_address, NEW)), 0.999999, timedelta(hours=24)
+    "Acme_Connector",
+    ORG,
+    "new",
+    addresses=tuple(map(ip_address, NEW)),
+    canaries=(NAME,),
+    confidence=0.999999,
+    max_age=timedelta(hours=24),
 )
 
 
@@ -93,23 +102,10 @@ class Waiting:
 
 
 def evidence_with(**changes: object) -> Evidence:
-    made = Evidence(
-        target="packaging",
-        app="Acme_Connector",
-        instance_url="https://acme.example.com",
-        organization_id=ORG,
-        via="new",
-        proof="login-history",
-        redemptions=2,
-        confidence=0.999999,
-        lists={},
-        started=PROVEN,
-        last_proof=PROVEN,
-        uncertainty=0.0,
-        canary_user_id=CANARY,
-        login_history="complete",
-        addresses=[AddressEvidence(address=one, redeemed=1, seen_by_echo=1) for one in NEW],
-        uncertain=[],
+    names = set(changes) & set(CanaryEvidence.model_fields)
+    of_canary = {name: changes.pop(name) for name in names}
+    made = with_canary(
+        evidence(canary_evidence(NEW, PROVEN)), uncertainty=0.0, user_id=CANARY, **of_canary
     )
     return made.model_copy(update=changes)
 

@@ -101,7 +101,9 @@ class Canaries:
             echo_url=self.emulator.environment["SFCUTOVER_ECHO_URL"],
             live=self.live,
             redeem=self.redeem,
-            history=self.history,
             now=self.org.now,
+            history=self.history,
+            history_of=self.emulator.organization_id,
+            history_now=self.org.now,
             confidence=0.999999,
         )

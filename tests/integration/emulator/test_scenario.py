@@ -53,10 +53,12 @@ def test_the_config_is_one_that_the_commands_take(tls: bool, tmp_path: Path) -> 
         environment = emulator.environment
     assert cutover.egress is not None
     assert cutover.egress.old is not None
+    assert cutover.egress.old.proxy is not None
     assert cutover.egress.old.proxy.env == "SFCUTOVER_OLD_PROXY_URL"
     assert cutover.egress.echo_url.read() == environment["SFCUTOVER_ECHO_URL"]
     assert cutover.verify is not None
     assert cutover.verify.token_url.read() == environment["SFCUTOVER_TOKEN_URL"]
+    assert cutover.verify.refresh_token is not None
     assert cutover.verify.refresh_token.file == Path("beside it/canary.token")
     assert cutover.verify.settle == 2
 

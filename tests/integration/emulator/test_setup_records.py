@@ -8,7 +8,10 @@ import pytest
 import requests
 
 from sfcutover.emulator import Edit, Emulator, Scenario
-from tests.support import SECURITY, SECURITY_NAME
+from tests.integration.emulator.client import Client
+from tests.support import SECURITY, SECURITY_NAME, SECURITY_PATH
+
+Org = tuple[Emulator, Client]
 
 TRAIL = "SELECT Id, Section, Display, CreatedDate, CreatedBy.Name FROM SetupAuditTrail"
 SETTINGS = "SELECT Id, DeveloperName, LastModifiedBy.Name FROM ExtlClntAppOauthSecuritySettings"
@@ -80,3 +83,18 @@ def test_an_org_may_not_show_it(setting: str, soql: str) -> None:
     with Emulator(Scenario.model_validate({setting: False}), tls=False) as emulator:
         answer = query(emulator, soql)
         assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "INVALID_TYPE")
+
+
+def test_an_edit_behind_a_retrieve_makes_the_rows_differ_from_the_file(org: Org) -> None:
+    emulator, client = org
+    emulator.set_edit(Edit.model_validate({"of": "retrieve", "when": "after", "add": [ADD]}))
+    assert b"192.0.2.200" not in client.retrieved({SECURITY: ["*"]})[SECURITY_PATH]
+    assert "192.0.2.200" in {each["StartIpAddress"] for each in rows(emulator, RANGES)}
+
+
+def test_a_put_component_is_seen_by_both(org: Org) -> None:
+    emulator, client = org
+    xml = emulator.component_xml(SECURITY, SECURITY_NAME).replace(b"127.0.0.11", b"192.0.2.201")
+    emulator.put_component(SECURITY, SECURITY_NAME, xml)
+    assert "192.0.2.201" in {each["StartIpAddress"] for each in rows(emulator, RANGES)}
+    assert client.retrieved({SECURITY: ["*"]})[SECURITY_PATH].count(b"192.0.2.201") == 2

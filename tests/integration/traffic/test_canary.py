@@ -502,8 +502,9 @@ def test_an_org_s_token_is_kept_through_rotation_and_refusal(
     }
     monkeypatch.setenv("A_SECRET", environment["SF_CLIENT_SECRET"])
     verify = Verify.model_validate(config)
-    endpoint = token_endpoint(verify, allow_other_hosts=False)
-    store = token_store(verify.refresh_token)
+    (canary,) = verify.canaries_of("packaging")
+    endpoint = token_endpoint(canary, allow_other_hosts=False)
+    store = token_store(canary.refresh_token)
     org.set_fault(Fault(kind="rate_limit", operation="redeem", skip=2))
     expected = [
         RedemptionOutcome.REDEEMED,
@@ -537,8 +538,9 @@ def redeem_at(org: Emulator, path: Path) -> RedemptionOutcome:
             "refresh_token": {"file": str(path)},
         }
     )
-    endpoint = token_endpoint(verify, allow_other_hosts=False)
-    store = token_store(verify.refresh_token)
+    (canary,) = verify.canaries_of("packaging")
+    endpoint = token_endpoint(canary, allow_other_hosts=False)
+    store = token_store(canary.refresh_token)
     with egress(environment["SFCUTOVER_OLD_PROXY_URL"], environment) as old:
         return redeem_and_store(store, endpoint, old).outcome
 

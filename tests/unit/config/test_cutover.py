@@ -45,9 +45,11 @@ watch:
   duration: 15m
   interval: 15s
   failures: 2
-  checks:
-    - prometheus: {url: https://prometheus.example.com, query: up, condition: "== 1"}
-    - {command: [check-traffic]}
+checks:
+  - prometheus: {url: https://prometheus.example.com, query: up, condition: ">= 0.9 * before"}
+  - {command: [check-traffic]}
+quiet:
+  - {command: [is-old-proxy-quiet], for: 2m}
 state: {url: sqlite:///.sfcutover/state.db}
 """
 # Every line of this one is meant: tests replace one and look where the complaint points.
@@ -134,7 +136,7 @@ def test_every_part_knows_its_line(load: Load, tmp_path: Path) -> None:
     assert watch is not None
     assert egress is not None
     assert egress.new is not None
-    placed: list[tuple[Model, int]] = [
+    placed: list[tuple[Model | None, int]] = [
         (cutover, 1),
         (cutover.old[0], 6),
         (cutover.targets[0], 11),
@@ -144,11 +146,14 @@ def test_every_part_knows_its_line(load: Load, tmp_path: Path) -> None:
         (verify.token_url, 21),
         (verify.client_id, 22),
         (verify.refresh_token, 24),
-        (watch.checks[0], 32),
-        (watch.checks[1], 33),
-        (cutover.state.url, 34),
+        (watch, 27),
+        (cutover.checks[0], 32),
+        (cutover.checks[1], 33),
+        (cutover.quiet[0], 35),
+        (cutover.state.url, 36),
     ]
     for part, line in placed:
+        assert part is not None
         assert part.where == f"{tmp_path}/cutover.yaml:{line}", part
 
 
@@ -352,10 +357,10 @@ UNKNOWN = {
     "switch: {aply: [x]}": ("switch.aply", "apply"),
     "verify: {client_id: a, refresh_token: {file: f}, setle: 60s}": ("verify.setle", "settle"),
     "verify: {client_id: a, refresh_token: {fil: f}}": ("verify.refresh_token", "file"),
-    "watch: {check: []}": ("watch.check", "checks"),
-    "watch: {checks: [{comand: [x]}]}": ("watch.checks[0].comand", "command"),
-    "watch: {checks: [{prometheus: {url: u, query: q, condition: c, tokn: {env: T}}}]}": (
-        "watch.checks[0].prometheus.tokn",
+    "check: []": ("check", "checks"),
+    "checks: [{comand: [x]}]": ("checks[0].comand", "command"),
+    "checks: [{prometheus: {url: u, query: q, condition: c, tokn: {env: T}}}]": (
+        "checks[0].prometheus.tokn",
         "token",
     ),
     "state: {ulr: x}": ("state.ulr", "url"),
@@ -432,8 +437,8 @@ def test_a_missing_key_is_named(refuse: Refuse, key: str) -> None:
 
 
 def test_a_missing_key_of_a_part_is_named_at_the_part(refuse: Refuse) -> None:
-    error = refuse(f"{BASE}verify:\n  client_id: a\n")
-    assert error.message == "verify.refresh_token is missing"
+    error = refuse(f"{BASE}verify:\n  refresh_token: {{file: f}}\n")
+    assert error.message == "verify: client_id is missing"
     assert error.where == f"cutover.yaml:{END}"
 
 
@@ -510,8 +515,8 @@ def test_an_anchor_may_be_used_twice(load: Load) -> None:
             "verify.refresh_token: give exactly one of",
         ),
         ("watch: {failures: 0}", "watch.failures: input should be greater than or equal to 1"),
-        ("watch: {checks: [{}]}", "watch.checks[0]: give exactly one of prometheus and command"),
-        ("watch: {checks: [{command: []}]}", "watch.checks[0].command: the list is empty"),
+        ("checks: [{}]", "checks[0]: give exactly one of prometheus and command"),
+        ("checks: [{command: []}]", "checks[0].command: the list is empty"),
         ("state: sqlite", "state: this must be a mapping"),
         ("state: {url: 5}", "state.url: write the text itself"),
     ],

@@ -59,8 +59,7 @@ verify:
   client_id: {env: CLIENT_ID}
   client_secret: {env: CLIENT_SECRET}
   refresh_token: {env: CANARY}
-watch:
-  checks: [{prometheus: {url: {env: PROM}, query: up, condition: "== 1", token: {env: BEARER}}}]
+checks: [{prometheus: {url: {env: PROM}, query: up, condition: "== 1", token: {env: BEARER}}}]
 state: {url: {env: STATE}}
 """
     )

@@ -42,10 +42,11 @@ def recorded_evidence(step: str) -> dict[str, object]:
 
 
 def proof_document(**changes: object) -> dict[str, object]:
-    """The evidence of a recorded verification, with changes."""
+    """The evidence of a recorded verification, with changes of its canary."""
     proof = recorded_evidence("verify")["proof"]
     assert isinstance(proof, dict)
-    return proof | changes
+    (canary,) = proof["canaries"]
+    return proof | {"canaries": [canary | changes]}
 
 
 def problem_document(kind: str, message: str, where: str | None = None) -> dict[str, object]:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.cutover.deploy import DeployEvidence
-from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.proofs import SettleEvidence, VoidProofs
 from sfcutover.cutover.stepresult import Canceled, Problem, StepEvidence, StepResult
 from sfcutover.cutover.verify import RedeemEvidence, VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
 from sfcutover.cutover.watchtrigger import WatchOutcome
+from tests.unit.cutover.proven import evidence as proven
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CANCELED = StepResult(evidence=Canceled())
@@ -56,29 +56,12 @@ def deployed(phase: str = "restore-old") -> StepResult:
 
 def verified() -> StepResult:
     """A proof of noon."""
-    proof = Evidence(
-        target="one",
-        app="Acme",
-        instance_url="https://acme.my.salesforce.com",
-        organization_id="00D000000000001AAA",
-        via="new",
-        proof="login-history",
-        redemptions=2,
-        confidence=0.999999,
-        lists={},
-        started=NOON,
-        last_proof=NOON,
-        uncertainty=0.25,
-        login_history="complete",
-        addresses=[],
-        uncertain=[],
-    )
-    return StepResult(evidence=VerifyEvidence(proof=proof))
+    return StepResult(evidence=VerifyEvidence(proof=proven(target="one")))
 
 
 def redeemed() -> StepResult:
     """A redemption through the old egress."""
-    return StepResult(evidence=RedeemEvidence(via="old", outcome="redeemed"))
+    return StepResult(evidence=RedeemEvidence(via="old", redemptions=1))
 
 
 def watched(outcome: WatchOutcome, *reasons: str) -> StepResult:

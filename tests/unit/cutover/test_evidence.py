@@ -3,42 +3,28 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from sfcutover.cutover.evidence import (
     MAX_EVIDENCE_BYTES,
-    AddressEvidence,
-    Evidence,
     EvidenceFile,
     ProvenList,
     read_evidence,
     write_evidence,
 )
 from sfcutover.errors import ConfigError, LimitError, OperationFailedError
+from tests.unit.cutover.proven import NOON, evidence
 
-NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EVIDENCE = EvidenceFile(
     cutover="move",
     targets=[
-        Evidence(
-            target="packaging",
-            app="Acme_Connector",
-            instance_url="https://acme.example.com",
-            organization_id="00D000000000001AAA",
-            via="new",
-            proof="confidence",
-            redemptions=21,
-            confidence=0.999999,
-            lists={"path": ProvenList(sha256="hash", last_modified=NOON)},
-            started=NOON,
-            last_proof=NOON,
-            uncertainty=0.25,
-            login_history="complete",
-            addresses=[AddressEvidence(address="127.0.0.21", redeemed=0, seen_by_echo=18)],
-            uncertain=["something"],
+        evidence().model_copy(
+            update={
+                "lists": {"path": ProvenList(sha256="hash", last_modified=NOON)},
+                "uncertain": ["something"],
+            }
         )
     ],
 )
@@ -74,17 +60,22 @@ def test_another_document_is_refused(change: dict[str, object], file: Path) -> N
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("last_proof", "2026-11-23T12:00:00"),
-        ("last_proof", "yesterday"),
-        ("proof", "trust me"),
+        ("canaries.0.last_proof", "2026-11-23T12:00:00"),
+        ("canaries.0.last_proof", "yesterday"),
+        ("canaries.0.proof", "trust me"),
+        ("canaries", []),
         ("via", "neither"),
-        ("redemptions", "many"),
+        ("canaries.0.redemptions", "many"),
         ("skipped", True),
     ],
 )
 def test_a_value_that_is_none_is_refused(key: str, value: object, file: Path) -> None:
     document = json.loads(file.read_text())
-    document["targets"][0][key] = value
+    *path, last = key.split(".")
+    place = document["targets"][0]
+    for each in path:
+        place = place[int(each) if each.isdigit() else each]
+    place[last] = value
     file.write_text(json.dumps(document))
     with pytest.raises(ConfigError, match=f"targets.0.{key}"):
         read_evidence(file)

@@ -52,7 +52,7 @@ def vector(*values: str, **more: object) -> bytes:
 def test_all_series_must_hold_and_one_that_does_not_decides(
     values: list[float], verdict: Verdict
 ) -> None:
-    found = QueryResult(tuple((f"s{each}", each) for each in values), ())
+    found = QueryResult(tuple(Sample(f"s{each}", each) for each in values))
     assert judge(found, Condition.parse("< 0.01"))[0] is verdict
 
 
@@ -70,7 +70,7 @@ def test_the_verdict_says_what_was_seen_and_what_the_server_remarked() -> None:
 
 def test_a_scalar_and_a_series_without_labels_are_values() -> None:
     scalar = {"status": "success", "data": {"resultType": "scalar", "result": [1.5, "7"]}}
-    assert read_result(200, json.dumps(scalar).encode()).values == (("the value", 7.0),)
+    assert read_result(200, json.dumps(scalar).encode()).samples == (Sample("", 7.0),)
     bare = {"resultType": "vector", "result": [{"metric": {}, "value": [1, "NaN"]}]}
     found = read_result(200, json.dumps({"status": "success", "data": bare}).encode())
     assert judge(found, Condition.parse("== 0")) == (INCONCLUSIVE, "the value = nan is no number")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfcutover.config.verify import Verify
+from sfcutover.config.verify import CanaryConfig, Verify
 from sfcutover.errors import Answer, ConfigError
 from sfcutover.traffic.tokenanswer import (
     BlockRule,
@@ -172,10 +172,12 @@ def test_nothing_secret_is_shown() -> None:
     assert TOKEN.reveal() not in repr(redemption) + str(redemption)
 
 
-def verify_config(url: str) -> Verify:
-    return Verify.model_validate(
+def canary_at(url: str) -> CanaryConfig:
+    verify = Verify.model_validate(
         {"token_url": url, "client_id": "id", "refresh_token": {"file": "token"}}
     )
+    (canary,) = verify.canaries_of("any")
+    return canary
 
 
 @pytest.mark.parametrize(
@@ -191,7 +193,7 @@ def verify_config(url: str) -> Verify:
     ],
 )
 def test_a_token_goes_to_salesforce_and_to_this_machine(url: str) -> None:
-    endpoint = token_endpoint(verify_config(url), allow_other_hosts=False)
+    endpoint = token_endpoint(canary_at(url), allow_other_hosts=False)
     assert (endpoint.url, endpoint.client_id, endpoint.client_secret) == (url, "id", None)
 
 
@@ -209,15 +211,15 @@ def test_a_token_goes_to_salesforce_and_to_this_machine(url: str) -> None:
 )
 def test_a_token_goes_to_no_other_host_unless_allowed(url: str) -> None:
     with pytest.raises(ConfigError, match="not Salesforce's") as caught:
-        token_endpoint(verify_config(url), allow_other_hosts=False)
+        token_endpoint(canary_at(url), allow_other_hosts=False)
     assert "allow_other_hosts" in caught.value.hint
-    assert token_endpoint(verify_config(url), allow_other_hosts=True).url == url.rstrip("/")
+    assert token_endpoint(canary_at(url), allow_other_hosts=True).url == url.rstrip("/")
 
 
 @pytest.mark.parametrize("url", ["http://login.salesforce.com/", "ftp://x", "login", "https://["])
 def test_a_token_never_travels_in_the_clear(url: str) -> None:
     with pytest.raises(ConfigError):
-        token_endpoint(verify_config(url), allow_other_hosts=True)
+        token_endpoint(canary_at(url), allow_other_hosts=True)
 
 
 def test_the_client_s_secret_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +232,8 @@ def test_the_client_s_secret_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
             "refresh_token": {"file": "token"},
         }
     )
-    endpoint = token_endpoint(config, allow_other_hosts=False)
+    (canary,) = config.canaries_of("any")
+    endpoint = token_endpoint(canary, allow_other_hosts=False)
     assert (endpoint.client_id, endpoint.client_secret) == ("the id", Secret("hunter2-secret"))
     assert "hunter2" not in repr(endpoint)
 

@@ -12,13 +12,20 @@ from sfcutover.allowlist.diff import CapacityDocument, ComponentDiffDocument, Ra
 from sfcutover.allowlist.phases import PhaseName
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange
-from sfcutover.cutover.evidence import AddressEvidence, Evidence, ProvenList, list_hash
+from sfcutover.cutover.evidence import (
+    AddressEvidence,
+    CanaryEvidence,
+    Evidence,
+    ProvenList,
+    list_hash,
+)
 from sfcutover.cutover.watchtrigger import LookDocument, RoundDocument
 from sfcutover.output.report.rundata import RunData
 from sfcutover.runs.event import Event
 from sfcutover.runs.store import Run, RunOptions
 from tests.support import SECURITY, SECURITY_NAME, SECURITY_PATH
 from tests.unit.cutover.journaled import problem_document, recorded_evidence
+from tests.unit.cutover.proven import canary_evidence, evidence
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC).timestamp()
 OLD, NEW = ("203.0.113.10", "203.0.113.11"), ("198.51.100.20", "198.51.100.21")
@@ -249,24 +256,22 @@ def phase_document(
 
 def proof(target: str, at: float, changes: Data) -> Data:
     """Evidence of both new addresses, as JSON."""
-    evidence = Evidence(
-        target=target,
-        app="Acme_Connector",
-        instance_url=f"https://{target}.my.salesforce.com",
-        organization_id="00D000000000001AAA",
-        via="new",
-        proof="login-history",
-        redemptions=2,
-        confidence=0.999999,
-        lists={},
-        started=datetime.fromtimestamp(at, UTC),
-        last_proof=datetime.fromtimestamp(at + 1, UTC),
-        uncertainty=0.25,
-        login_history="complete",
-        addresses=[AddressEvidence(address=each, redeemed=1, seen_by_echo=18) for each in NEW],
-        uncertain=[],
+    canary = canary_evidence(NEW, datetime.fromtimestamp(at, UTC)).model_copy(
+        update={
+            "last_proof": datetime.fromtimestamp(at + 1, UTC),
+            "addresses": [
+                AddressEvidence(address=each, redeemed=1, seen_by_echo=18) for each in NEW
+            ],
+            **_known(changes, CanaryEvidence),
+        }
     )
-    return json_of(evidence.model_copy(update=dict(changes)).model_dump(mode="json"))
+    made = evidence(canary, target=target).model_copy(update=_known(changes, Evidence))
+    return json_of(made.model_dump(mode="json"))
+
+
+def _known(changes: Data, model: type[Evidence | CanaryEvidence]) -> dict[str, object]:
+    """The changes of a model's fields."""
+    return {name: value for name, value in changes.items() if name in model.model_fields}
 
 
 def deployed(phase: PhaseName, live: Iterable[str], *, changed: bool = True) -> Data:

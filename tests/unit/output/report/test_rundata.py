@@ -14,4 +14,4 @@ def test_the_settings_include_the_defaults() -> None:
     prometheus = {"url": "http://127.0.0.1:9090", "query": "up", "condition": "> 0"}
     named = {"name": "n", "command": ["./b"]}
     checks = {"checks": [{"command": ["./a"]}, {"prometheus": prometheus}, named]}
-    assert document(Story(config={"watch": checks})).rules.watch_checks == ["./a", "up", "n"]
+    assert document(Story(config=checks)).rules.watch_checks == ["./a", "up", "n"]
