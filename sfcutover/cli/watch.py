@@ -15,11 +15,12 @@ from sfcutover.cutover.deploy import DeployOptions
 from sfcutover.cutover.rollback import restore_despite_signals
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.verify import prove_old
-from sfcutover.cutover.watch import WatchEvidence, canaries_of, watch
+from sfcutover.cutover.watch import WatchEvidence, redeemers_of, watch
 from sfcutover.cutover.watchtrigger import RoundDocument, WatchDocument, watch_failure
 from sfcutover.cutover.wayback import plan_restore
 from sfcutover.errors import ExitCode, GateError
 from sfcutover.output.json import print_document
+from sfcutover.traffic.egress import require_egresses
 
 
 @click.command("watch")
@@ -52,8 +53,7 @@ def _watched(run: Invocation, context: StepContext) -> tuple[GateError | None, W
     evidence = watch(context, run.targets)
     if evidence.is_failed:
         on_every_target(run, lambda target: _restore(run, context, target))
-        prove_old(context, run.targets)
-        run.console.note("a redemption through the old egress succeeded")
+        run.console.note(prove_old(context, run.targets).sentence)
     return watch_failure(evidence.outcome, evidence.reasons), evidence
 
 
@@ -64,10 +64,9 @@ def _restore(run: Invocation, context: StepContext, target: Target) -> None:
 
 def _require_way_back(run: Invocation, context: StepContext) -> None:
     """Everything that restoring needs is there before it is needed. Nothing is redeemed."""
-    for canary in canaries_of(context, run.targets).values():
-        canary.egress("new")
-        canary.egress("old")
-        canary.require_token()
+    require_egresses(run.cutover)
+    for redeemer in redeemers_of(context, run.targets).values():
+        redeemer.require_ready()
     for target in run.targets:
         on_target = context.at(target)
         with on_target.connection() as connection:

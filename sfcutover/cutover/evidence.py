@@ -41,8 +41,8 @@ Shown = Literal["complete", "incomplete", "other-addresses", "unavailable", "oth
 
 class AddressEvidence(Document):
     """One address. redeemed: redemptions known to have left by it, 0 where the kind of proof
-    can't tell. seen_by_echo: requests that the echo saw from it, or runs of the egress's own command
-    that showed it."""
+    can't tell. seen_by_echo: requests that the echo saw from it, or runs of the egress's own
+    command that showed it."""
 
     address: str
     redeemed: int
@@ -63,7 +63,8 @@ class ProvenList(Document):
 
 
 class CanaryEvidence(Document):
-    """How one canary, or the application, has proven each address. Times are the target's org's: UTC, ISO 8601.
+    """How one canary, or the application, has proven each address. Times are the target's org's:
+    UTC, ISO 8601.
 
     organization_id, user_id: whose grant was redeemed, null where the token endpoint does not
     say. uncertainty: seconds, either way, by which the times may be off. login_history: whether

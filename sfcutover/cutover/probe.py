@@ -1,8 +1,8 @@
 """Step 1: does traffic leave from exactly the addresses that the cutover expects?
 
-The echo is asked through the egress again and again, or the egress's own command. Two things are then improbable: that
-a healthy pair hid one of its addresses, and that there is one more nobody listed, whose
-redemptions the allowlist would block.
+The echo is asked through the egress again and again, or the egress's own command. Two things are
+then improbable: that a healthy pair hid one of its addresses, and that there is one more nobody
+listed, whose redemptions the allowlist would block.
 """
 
 from __future__ import annotations

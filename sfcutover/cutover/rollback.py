@@ -33,6 +33,7 @@ from sfcutover.cutover.steprunner import (
     StepFailedError,
     StepResults,
 )
+from sfcutover.cutover.verify import RedeemEvidence
 from sfcutover.errors import Advice, Command, ExitCode, SfcutoverError, Text
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import UnknownDeploymentError
@@ -267,7 +268,7 @@ class Rollback:
             await self.flow.runner.sleep(seconds)
             proof = await self.flow.runner.step("prove-old")
         if proof.problem is None:
-            return "traffic is back on the old addresses"
+            return _is_back(proof)
         await self.flow.alert(proof.problem.text, Command("verify", "--via", "old"))
         return "traffic was moved back, but a redemption through the old addresses does not succeed"
 
@@ -289,6 +290,12 @@ class Rollback:
         """False if the operator cancels."""
         question = Question("switch-back", reason, message, next_)
         return (await self.flow.runner.pause(question)).approved
+
+
+def _is_back(proof: StepResult) -> str:
+    if isinstance(proof.evidence, RedeemEvidence) and proof.evidence.unproven:
+        return f"traffic was moved back to the old addresses, {proof.evidence.sentence}"
+    return "traffic is back on the old addresses"
 
 
 def _refused(proofs: StepResults) -> tuple[str, ...]:

@@ -127,7 +127,7 @@ def _canary_lines(canary: CanaryEvidence) -> Iterator[str]:
     for each in canary.addresses:
         known = f"{each.redeemed} redeemed, " if each.redeemed else ""
         ok = click.style("ok", fg="green")
-        yield f"  {ok}  {each.address:<{width}}  {known}{each.seen_by_echo} seen by the echo"
+        yield f"  {ok}  {each.address:<{width}}  {known}{each.seen_by_echo} seen by the probe"
     yield f"  = {canary.redemptions} redemptions; proof: {PROOFS[canary.proof]}"
     yield from (f"  open: {sentence}" for sentence in canary.uncertain)
 

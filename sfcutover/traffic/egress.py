@@ -65,7 +65,7 @@ class ProbeCommand:
         return f"the command {self.argv[0]}"
 
 
-_BY_HAND = "run it by hand: it prints one address, or {\"ip\": …}, and exits 0"
+_BY_HAND = 'run it by hand: it prints one address, or {"ip": …}, and exits 0'
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,13 @@ def egress_of(cutover: Cutover, name: str) -> Egress:
         )
     entries = cutover.new if name == "new" else cutover.old
     return Egress(name, _way_of(configured), tuple(entry.to_range() for entry in entries))
+
+
+def require_egresses(cutover: Cutover) -> None:
+    """Raise ConfigError with file and line for an egress that is configured and can't be used."""
+    for name in ("old", "new"):
+        if configured_way(cutover, name) is not None:
+            egress_of(cutover, name)
 
 
 def egress_per_address(cutover: Cutover, name: str) -> dict[Address, Egress]:

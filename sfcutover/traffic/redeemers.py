@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol
 
 from sfcutover.allowlist.ranges import Address
@@ -53,6 +53,13 @@ def redeemers_for(cutover: Cutover, targets: Iterable[Target], via: Via) -> tupl
     return tuple(found)
 
 
+def all_redeemers(cutover: Cutover, targets: Sequence[Target]) -> tuple[Redeemer, ...]:
+    """Each of these targets, whichever egress it redeems through."""
+    ways: tuple[Via, ...] = ("new", "old")
+    every = (each for via in ways for each in redeemers_for(cutover, targets, via))
+    return tuple({each.name: each for each in every}.values())
+
+
 def application_of(cutover: Cutover) -> Application | None:
     """The application, where cutover.yaml has a command for it.
 
@@ -70,7 +77,7 @@ def canaries_left_out(cutover: Cutover, via: Via) -> str | None:
     way = configured_way(cutover, via)
     if way is None or way.probe is None or not all_canaries(cutover, cutover.targets):
         return None
-    return f"the canaries prove nothing of egress.{via}, a command by which no request of theirs leaves"
+    return f"the canaries prove nothing of egress.{via}: no request of theirs leaves by a command"
 
 
 def why_unproven(cutover: Cutover, via: Via) -> str:

@@ -72,9 +72,9 @@ def run_in_group(
     """Run a command and hand every line it prints to output, secrets masked: all that cutover.yaml
     names are known before it starts.
 
-    with_errors: False drops what it prints to stderr. timeout: seconds, after which its whole group is ended. Ctrl-C is passed on to the
-    group, which is then given GRACE_SECONDS to end by itself. Raises OSError if it can't
-    be started.
+    with_errors: False drops what it prints to stderr. timeout: seconds, after which its whole group
+    is ended. Ctrl-C is passed on to the group, which is then given GRACE_SECONDS to end by itself.
+    Raises OSError if it can't be started.
     """
     SECRET_PLACES.learn()
     started = time.monotonic()
