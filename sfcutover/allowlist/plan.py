@@ -3,14 +3,14 @@ and the package, as data and as JSON. Pure but for the templates, which are read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import Field
 
-from sfcutover.allowlist.carriers import Carrier
+from sfcutover.allowlist.carriers import TOKEN_IP_RANGES, Carrier
 from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.diff import ComponentDiff, ComponentDiffDocument, compare
 from sfcutover.allowlist.package import Package, build_package
@@ -120,6 +120,18 @@ class Planner:
             with _about(each):
                 check_limits(phase, each.allowlist, _carrier_of(each))
         return self._planned(phase, live, carriers, ())
+
+    def redescribe(
+        self, live: Snapshot, change: Callable[[Allowlist, tuple[IpRange, ...]], Allowlist]
+    ) -> PlannedPhase:
+        """Add-new, for a list that holds it, with another description: see resave."""
+        carriers = tuple(
+            each.with_allowlist(change(each.allowlist, self.change.added))
+            if each.carrier is TOKEN_IP_RANGES
+            else each
+            for each in live.carriers
+        )
+        return self._planned(Phase.ADD_NEW, live, carriers, ())
 
     def plan_all(
         self, baseline: Snapshot, phases: Sequence[Phase] = LIST_PHASES

@@ -35,6 +35,7 @@ from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy
 from sfcutover.cutover.evidence import Evidence, read_evidence
 from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED, Gate, RemovalPermit, unproven
+from sfcutover.cutover.resave import resave as save_again
 from sfcutover.cutover.rollback import restore
 from sfcutover.cutover.supportcase import require_deployable
 from sfcutover.cutover.verify import ProofGate
@@ -62,6 +63,9 @@ _OUTCOMES = {
 }
 
 
+Execution = Callable[[TargetContext, Phase, DeployOptions], DeployEvidence]
+
+
 @click.command("deploy")
 @phase_argument
 @click.option(
@@ -70,6 +74,12 @@ _OUTCOMES = {
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Deploy exactly what this plan holds; exit 4 if anything has changed since.",
+)
+@click.option(
+    "--resave",
+    is_flag=True,
+    help="Of add-new, where the list holds the new addresses and they are refused: save it once "
+    "more with one description changed, and then as it was (Salesforce Help 005387022).",
 )
 @click.option("--dry-run", is_flag=True, help="Validate in the org (checkOnly); change nothing.")
 @click.option("--async", "no_wait", is_flag=True, help="Start, print the id, and don't wait.")
@@ -93,6 +103,7 @@ def command(
     run: Invocation,
     phase: Phase,
     plan_file: Path | None,
+    resave: bool,
     dry_run: bool,
     no_wait: bool,
     minutes: float,
@@ -116,6 +127,8 @@ def command(
     """
     if skip_verification != bool(reason and reason.strip()):
         raise click.UsageError("--skip-verification and --reason TEXT go together.")
+    if resave and (phase is not Phase.ADD_NEW or plan_file or dry_run or no_wait):
+        raise click.UsageError("--resave goes with add-new, without --plan, --dry-run and --async.")
     if phase.removes and not (outside_run or dry_run):
         run.require_no_open_run(f"{phase} was not deployed")
     gate: Gate = CommandGate(run, evidence_file)
@@ -136,7 +149,7 @@ def command(
             operator=Terminal(run, ask=not (yes or dry_run)),
             binding=True,
         ),
-        execute=restore_phase if phase is Phase.RESTORE_OLD else deploy,
+        execute=_execution(phase, resave),
     )
     run.begun.cancels = cancel_on_interrupt
     done: list[DeployTargetDocument] = []
@@ -168,6 +181,12 @@ def _on_target(
     )
 
 
+def _execution(phase: Phase, is_resave: bool) -> Execution:
+    if is_resave:
+        return lambda context, _phase, options: save_again(context, options)
+    return restore_phase if phase is Phase.RESTORE_OLD else deploy
+
+
 def restore_phase(context: TargetContext, _phase: Phase, options: DeployOptions) -> DeployEvidence:
     """Restore-old as every way back deploys it."""
     return restore(context, options)
@@ -181,7 +200,7 @@ class DeployCommand:
     phase: Phase
     templates: Templates
     options: DeployOptions
-    execute: Callable[[TargetContext, Phase, DeployOptions], DeployEvidence] = deploy
+    execute: Execution = deploy
 
     def deploy(self, target: Target) -> DeployTargetDocument:
         """Bring the phase into one target and say what came of it."""

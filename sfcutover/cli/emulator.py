@@ -47,7 +47,7 @@ class EmulatorDocument(Document):
 @click.option(
     "--scenario",
     type=FILE,
-    help="A YAML file that changes the org: its list, its timing, its faults.",
+    help="A YAML file that changes the org: its list, customers, timing, faults.",
 )
 @click.option(
     "--env-file",

@@ -20,6 +20,7 @@ from sfcutover.cli.doctor import DoctorDocument
 from sfcutover.cli.emulator import EmulatorDocument
 from sfcutover.cli.init import InitDocument
 from sfcutover.config.cutover import Cutover
+from sfcutover.cutover.control import ControlDocument
 from sfcutover.cutover.evidence import EvidenceFile
 from sfcutover.cutover.probe import ProbeDocument
 from sfcutover.cutover.rundocument import RunsDocument
@@ -45,6 +46,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "demo": DemoDocument,
     "switch": SwitchDocument,
     "watch": WatchDocument,
+    "control": ControlDocument,
     "evidence": EvidenceFile,
     "case": CaseDocument,
     "confirmation": Confirmation,

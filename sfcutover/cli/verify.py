@@ -9,6 +9,13 @@ import click
 from sfcutover.cli.context import Invocation, command_step, pass_invocation
 from sfcutover.cli.options import FILE
 from sfcutover.config.cutover import Target
+from sfcutover.cutover.control import (
+    CONTROL,
+    ControlDocument,
+    ControlTargetDocument,
+    control,
+    not_shown,
+)
 from sfcutover.cutover.evidence import Evidence, EvidenceFile, write_evidence
 from sfcutover.cutover.verify import verify
 from sfcutover.output.json import print_document
@@ -24,15 +31,29 @@ from sfcutover.traffic.redeemers import Via
     show_default=True,
     help="The egress to redeem through.",
 )
+@click.option(
+    "--control",
+    "as_control",
+    is_flag=True,
+    help="Before add-new: see that the list refuses a redemption from a new address.",
+)
 @click.option("--out", type=FILE, help="Write the evidence here, for deploy --evidence.")
 @pass_invocation
-def command(run: Invocation, via: str, out: Path | None) -> None:
+def command(run: Invocation, via: str, as_control: bool, out: Path | None) -> None:
     """Step 4: redeem through an egress until each address is proven, by each canary and by the
     application.
 
     Exits 5 naming the address that is blocked. Changes nothing in the org; with rotation
     on, each redemption replaces the canary's token where it is kept.
+
+    --control redeems once through the new egress before add-new: exit 0 if this list refuses it,
+    5 if that is not shown.
     """
+    if as_control:
+        if via != "new" or out is not None:
+            raise click.UsageError("--control goes with neither --via old nor --out.")
+        _control(run)
+        return
     direction: Via = "old" if via == "old" else "new"
     found = [_verify(run, target, direction) for target in run.targets]
     evidence = EvidenceFile(cutover=run.cutover.name, targets=found)
@@ -44,6 +65,22 @@ def command(run: Invocation, via: str, out: Path | None) -> None:
         run.console.note(f"evidence written to {out}; next: {follow_up}")
     if run.settings.json:
         print_document(evidence)
+
+
+def _control(run: Invocation) -> None:
+    """Raises GateError for the first target whose list is not shown to block."""
+    found: list[ControlTargetDocument] = []
+    for target in run.targets:
+        with command_step(run, CONTROL) as step:
+            run.console.note(f"{target.name}: redeeming once through the new egress")
+            made = control(step.at(target))
+        found.append(ControlTargetDocument(target=target.name, **made.model_dump()))
+        run.console.data(f"{target.name}: {made.outcome}: {made.reason}")
+    if run.settings.json:
+        print_document(ControlDocument(cutover=run.cutover.name, targets=found))
+    for each in found:
+        if each.outcome != "shown":
+            raise not_shown(each.target, each.reason)
 
 
 def _verify(run: Invocation, target: Target, via: Via) -> Evidence:

@@ -89,6 +89,7 @@ class Verification:
     _history_started: ServerTime = field(init=False)
     _last_proof: ServerTime = field(init=False)
     _redeemed: list[Redemption] = field(default_factory=list, init=False)
+    _first: dict[Address, datetime] = field(default_factory=dict, init=False)  # by its own word
     _known: frozenset[str] = field(default=frozenset(), init=False)
 
     def run(self) -> Verified:
@@ -110,6 +111,7 @@ class Verification:
         return tuple(address for entry in self.egress.expected for address in each_address(entry))
 
     def _by_single_proxies(self) -> Verified:
+        first: dict[Address, datetime] = {}
         for address in self.wanted:
             egress = self.per_address[address]
             if (seen := egress.address(self.echo_url)) != address:
@@ -118,8 +120,9 @@ class Verification:
                     hint="correct per_address: in cutover.yaml",
                 )
             self._redeem_once(egress, address)
+            first[address] = self._last_proof.middle
         echoed = dict.fromkeys(self.wanted, 1)
-        return self._verified("proxy-per-address", echoed, echoed, ())
+        return self._verified("proxy-per-address", echoed, echoed, (), first)
 
     def _by_run(self) -> Verified:
         """The probe first, then nothing but redemptions: a balancer that takes turns would
@@ -131,10 +134,12 @@ class Verification:
         while len(self._redeemed) < needed:
             self._redeem_once(self.egress, None)
             if len(self._redeemed) % len(self.wanted) == 0 and (good := self._by_history()):
-                return self._verified("login-history", good, echoed, ())
-            if good := self._by_application():
-                return self._verified("application", good, echoed, ())
-        return self._verified("confidence", {}, echoed, self._uncertain())
+                counts = Counter(login.source for login in good)
+                first = {login.source: login.time for login in good}  # the newest come first
+                return self._verified("login-history", counts, echoed, (), first)
+            if named := self._by_application():
+                return self._verified("application", named, echoed, (), self._first)
+        return self._verified("confidence", {}, echoed, self._uncertain(), {})
 
     def _probe(self) -> ProbeResult:
         return probe(self.egress, self.echo_url, confidence=self.confidence)
@@ -151,6 +156,8 @@ class Verification:
             raise refused(redemption)
         self._last_proof = self.now()
         self._redeemed.append(redemption)
+        if redemption.source is not None:
+            self._first.setdefault(redemption.source, self._last_proof.middle)
         self.on_redeemed(len(self._redeemed))
 
     def _blocked_address(self, certain: Address | None) -> tuple[str, str]:
@@ -183,12 +190,12 @@ class Verification:
     def _any(self) -> str:
         return " or ".join(map(str, self.wanted))
 
-    def _by_history(self) -> dict[Address, int] | None:
-        """Redemptions by address as the org's own rows have them, once all are among them."""
-        good = Counter(login.source for login in self._new_logins() if login.status == SUCCESS)
-        if good.total() != len(self._redeemed) or self._user is None:
-            return None  # rows are late, or others redeem as this user
-        return dict(good) if all(good[address] for address in self.wanted) else None
+    def _by_history(self) -> list[Login]:
+        """The org's own rows of these redemptions, once all are among them, the newest first."""
+        good = [login for login in self._new_logins() if login.status == SUCCESS]
+        if len(good) != len(self._redeemed) or self._user is None:
+            return []  # rows are late, or others redeem as this user
+        return good if {login.source for login in good} >= set(self.wanted) else []
 
     def _by_application(self) -> dict[Address, int] | None:
         """Redemptions by address as the application says it of each, once it has named all."""
@@ -239,11 +246,13 @@ class Verification:
         redeemed: Mapping[Address, int],
         echoed: Mapping[Address, int],
         uncertain: tuple[str, ...],
+        first: Mapping[Address, datetime],
     ) -> Verified:
         addresses = tuple(
             AddressEvidence(
                 address=str(address),
                 redeemed=redeemed.get(address, 0),
+                first=first.get(address),
                 seen_by_echo=echoed.get(address, 0),
             )
             for address in self.wanted

@@ -19,6 +19,7 @@ from sfcutover.cutover.baseline import (
     take_snapshot,
 )
 from sfcutover.cutover.context import StepContext, TargetContext
+from sfcutover.cutover.control import ControlEvidence, control
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, Plan, deploy
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.operator import AlertEvidence, alert
@@ -31,6 +32,7 @@ from sfcutover.cutover.probe import (
 from sfcutover.cutover.proofs import SettleEvidence, VoidProofs, find_void, settle
 from sfcutover.cutover.redemptionerrors import UndecidedError
 from sfcutover.cutover.remove import RestoredEvidence, remove_and_watch
+from sfcutover.cutover.resave import resave
 from sfcutover.cutover.rollback import restore, restore_until_done
 from sfcutover.cutover.stepresult import Canceled, StepEvidence, StepResult
 from sfcutover.cutover.steprunner import Execute, StepArguments
@@ -65,7 +67,9 @@ class ProbeEvidence(ProbeDocument, StepEvidence):
 EVIDENCE: dict[str, type[StepEvidence]] = {
     "probe": ProbeEvidence,
     "snapshot": SnapshotEvidence,
+    "control": ControlEvidence,
     "add-new": DeployEvidence,
+    "resave": DeployEvidence,
     "verify-new": VerifyEvidence,
     "proofs": VoidProofs,
     "switch": SwitchEvidence,
@@ -114,8 +118,12 @@ def execute_on_target(context: TargetContext, arguments: StepArguments) -> StepE
             return take_snapshot(context)
         case "announce":
             return announce(context, Phase(arguments.step))
+        case "control":
+            return control(context)
         case "add-new":
             return deploy(context, Phase.ADD_NEW, DeployOptions(plan=_plan_of(arguments)))
+        case "resave":
+            return resave(context)
         case "verify-new" | "verify" | "check-new":
             _require_as_announced(context, arguments)
             return verify(context, "new", arguments.patience)

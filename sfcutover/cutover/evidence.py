@@ -41,11 +41,13 @@ Shown = Literal["complete", "incomplete", "other-addresses", "unavailable", "oth
 
 class AddressEvidence(Document):
     """One address. redeemed: redemptions known to have left by it, 0 where the kind of proof
-    can't tell. seen_by_echo: requests that the echo saw from it, or runs of the egress's own
-    command that showed it."""
+    can't tell. first: when the first of them succeeded, by the clock of the org that told; null
+    where that is not known. seen_by_echo: requests that the echo saw from it, or runs of the
+    egress's own command that showed it."""
 
     address: str
     redeemed: int
+    first: AwareDatetime | None = None
     seen_by_echo: int
 
 
@@ -108,14 +110,23 @@ class CanaryEvidence(Document):
         return any((each.seen_by_echo if by_run else each.redeemed) > 0 for each in found)
 
 
+class Enforcement(Document):
+    """Whether it was shown that the list blocks an address that is not on it. reason: what was
+    found, in a sentence."""
+
+    is_shown: bool
+    reason: str
+
+
 class Evidence(Document):
     """One verification against one target, by every canary of its list.
 
     lists: each carrier's list, by its path; the evidence is void as soon as one differs.
     organization_id: of the org that was reached; instance_url is noted, as an org may get another.
     deployment_id: the org's newest deployment at that time, null where it doesn't say; for people,
-    as any other deployment of the org counts. canaries: the application among them. uncertain: what
-    is not known of the lists, and which canaries prove nothing, in sentences.
+    as any other deployment of the org counts. enforcement: null where it was not looked for.
+    canaries: the application among them. uncertain: what is not known of the lists, and which
+    canaries prove nothing, in sentences.
     """
 
     target: str
@@ -127,6 +138,7 @@ class Evidence(Document):
     confidence: float
     lists: dict[str, ProvenList]
     canaries: list[CanaryEvidence] = Field(min_length=1)
+    enforcement: Enforcement | None = None
     uncertain: list[str]
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sfcutover.cutover.context import StepContext
 from sfcutover.util.serverclock import ServerTime
 
-_ORG_TIME = "org_time"  # seconds since 1970 by the org's clock, at the latest
+ORG_TIME = "org_time"  # seconds since 1970 by the org's clock, at the latest
 
 
 def seconds_under_way(
@@ -20,9 +20,9 @@ def seconds_under_way(
     first = context.memory.last(kind, context.step, context.target_name)
     ended = context.memory.last("step-ended", context.step, context.target_name)
     if first is None or (ended is not None and ended.seq > first.seq):
-        known = {} if now is None else {_ORG_TIME: now.latest.timestamp()}
+        known = {} if now is None else {ORG_TIME: now.latest.timestamp()}
         context.tell(kind, **known, **data)
         return 0.0
-    if now is None or _ORG_TIME not in first.data:
+    if now is None or ORG_TIME not in first.data:
         return 0.0
-    return max(0.0, now.earliest.timestamp() - first.number(_ORG_TIME))
+    return max(0.0, now.earliest.timestamp() - first.number(ORG_TIME))

@@ -87,7 +87,9 @@ class Pause:
 FORWARDS = (
     "probe",
     "snapshot",
+    "control",
     "add-new",
+    "resave",
     "verify-new",
     "switch",
     "verify",
@@ -99,7 +101,9 @@ BACK = ("restore-old", "check-new", "switch-back", "prove-old", "remove-new", "r
 TITLES = {
     "probe": "1 probe: traffic leaves from the new addresses",
     "snapshot": "  snapshot: the lists as they are",
+    "control": "  control: does the list refuse a new address?",
     "add-new": "2 deploy add-new, read back",
+    "resave": "  save the list once more",
     "verify-new": "  verify before traffic moves",
     "switch": "3 switch: traffic moves",
     "verify": "4 verify: a redemption through each new address",

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from sfcutover.allowlist.ranges import Address, IpRange
 from sfcutover.errors import Advice, AuthError, Command, GateError, NetworkError, SfcutoverError
 from sfcutover.traffic.proxyerrors import ProxyRefusedError
 from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutcome
 
+if TYPE_CHECKING:
+    from sfcutover.cutover.context import StepContext
+
+BLOCKED = "redemption-blocked"  # an event
 _INCONCLUSIVE = (
     RedemptionOutcome.PROXY_FAILURE,
     RedemptionOutcome.NETWORK_FAILURE,
@@ -48,6 +53,11 @@ class StillInUseError(GateError):
 
 class UnseenTrafficError(GateError):
     """Nothing says whether customers have left the addresses that are to be removed."""
+
+
+def tell_block(context: StepContext, redemption: Redemption) -> None:
+    """An event with the whole answer: whose rule it is can be told from its words alone."""
+    context.tell(BLOCKED, rule=redemption.rule, body=redemption.body)
 
 
 def unseen(doubt: str) -> UnseenTrafficError:

@@ -125,7 +125,7 @@ class TargetVerification:
                 egress=egress_of(cutover, via),
                 per_address=redeemer.egress_per_address(via),
                 echo_url=echo_url_of(cutover),
-                live=_allowlist(live),
+                live=gating_list(live),
                 redeem=redeemer.redeem_by,
                 now=self.connection.org.now,
                 history=self._history_of(org),
@@ -251,7 +251,7 @@ def _canary_evidence(name: str, verified: Verified) -> CanaryEvidence:
     )
 
 
-def _allowlist(live: Snapshot) -> Allowlist | None:
+def gating_list(live: Snapshot) -> Allowlist | None:
     """The list that gates redemptions; trusted ranges gate none."""
     found = (each.allowlist for each in live.carriers if each.carrier is TOKEN_IP_RANGES)
     return next(found, None)

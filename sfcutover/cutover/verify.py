@@ -6,14 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from pydantic import Field
+
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.canaryidentity import bind_canaries, require_same_canary
 from sfcutover.cutover.context import StepContext, TargetContext
+from sfcutover.cutover.control import with_enforcement
 from sfcutover.cutover.evidence import Evidence, VoidEvidenceError
-from sfcutover.cutover.orgtime import seconds_under_way
-from sfcutover.cutover.redemptionerrors import BlockedError, refused
+from sfcutover.cutover.orgtime import ORG_TIME, seconds_under_way
+from sfcutover.cutover.redemptionerrors import BlockedError, refused, tell_block
 from sfcutover.cutover.removalgate import RemovalPermit
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.targetverification import TargetVerification, via_of
@@ -21,16 +24,26 @@ from sfcutover.errors import GateError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.traffic.redeemers import Redeemer, Via, redeemers_for, why_unproven
 from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
+from sfcutover.util.document import Document
 
 _PROPAGATION_PAUSE = 1.0  # seconds between two tries whether a new address is let in
 _REPORTED_COUNTS = 2  # the first redemptions, then every tenth: the journal stays readable
-BLOCKED = "redemption-blocked"  # an event
+
+
+class LetInDocument(Document):
+    """How long after the list was read back with a new address a redemption from it succeeded:
+    seconds, at most so many where it is not known which redemption left by it."""
+
+    address: str
+    seconds: float
+    at_most: bool
 
 
 class VerifyEvidence(StepEvidence):
-    """What verify found."""
+    """What verify found. let_in: where it was waited for after the list was shown to block."""
 
     proof: Evidence
+    let_in: list[LetInDocument] = Field(default_factory=list)
 
 
 class RedeemEvidence(StepEvidence):
@@ -62,7 +75,8 @@ def verify(context: TargetContext, via: Via, patience: float = 0.0) -> VerifyEvi
     end = context.clock.now() + patience - _seconds_tried(context)
     while True:
         try:
-            return _verify_once(context, via)
+            found = _verify_once(context, via)
+            return found.model_copy(update={"let_in": _let_in(context, found.proof)})
         except BlockedError as error:
             if context.clock.now() > end:
                 raise
@@ -100,11 +114,6 @@ def redeem_again(context: TargetContext, proof: Evidence, via: Via) -> None:
             require_same_canary(_redeemed_once(context, redeemer, via), proven)
 
 
-def tell_block(context: StepContext, redemption: Redemption) -> None:
-    """An event with the whole answer: whose rule it is can be told from its words alone."""
-    context.tell(BLOCKED, rule=redemption.rule, body=redemption.body)
-
-
 def report_count(context: StepContext, kind: str, count: int) -> None:
     """An event for the first tries and every tenth."""
     if count <= _REPORTED_COUNTS or count % 10 == 0:
@@ -114,6 +123,23 @@ def report_count(context: StepContext, kind: str, count: int) -> None:
 def _seconds_tried(context: TargetContext) -> float:
     with context.connection() as connection:
         return seconds_under_way(context, "org-time", connection.org.now())
+
+
+def _let_in(context: TargetContext, proof: Evidence) -> list[LetInDocument]:
+    """By the org's clock, from the first try of this step, which follows the deployment."""
+    begun = context.memory.last("org-time", context.step, context.target.name)
+    if begun is None or proof.enforcement is None or not proof.enforcement.is_shown:
+        return []
+    canary = proof.canaries[0]
+    started = begun.number(ORG_TIME)
+    return [
+        LetInDocument(
+            address=each.address,
+            seconds=round(max(0.0, (each.first or canary.last_proof).timestamp() - started), 1),
+            at_most=each.first is None,
+        )
+        for each in canary.addresses
+    ]
 
 
 def _verify_once(context: TargetContext, via: Via) -> VerifyEvidence:
@@ -126,7 +152,7 @@ def _verify_once(context: TargetContext, via: Via) -> VerifyEvidence:
             clock=context.clock,
             probe=context.probes.of,
         )
-        proof = verification.verify(via, connection.read())
+        proof = with_enforcement(context, verification.verify(via, connection.read()))
         bind_canaries(context, proof)
         return VerifyEvidence(proof=proof)
 
@@ -168,7 +194,7 @@ class ProofGate:
         proof, tries_left = self.proof, self.tries
         while True:
             if proof is None:
-                proof = verification.verify(via_of(phase), live)
+                proof = with_enforcement(context, verification.verify(via_of(phase), live))
                 context.tell("proven", evidence=proof.model_dump(mode="json"))
             bind_canaries(context, proof)
             try:

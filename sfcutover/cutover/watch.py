@@ -15,9 +15,9 @@ from sfcutover.config.cutover import Target
 from sfcutover.config.verify import APPLICATION
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.orgtime import seconds_under_way
+from sfcutover.cutover.redemptionerrors import tell_block
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import StepEvidence
-from sfcutover.cutover.verify import tell_block
 from sfcutover.cutover.watchrounds import watch as watch_rounds
 from sfcutover.cutover.watchtrigger import (
     CANARY,

@@ -14,14 +14,17 @@ from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.announcement import Announced, Announcement
 from sfcutover.cutover.approvals import Approvals, sentences
 from sfcutover.cutover.baseline import StateEvidence
+from sfcutover.cutover.control import ControlEvidence
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.proofs import SettleEvidence, VoidProofs
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED
+from sfcutover.cutover.resave import KNOWN_ISSUE
 from sfcutover.cutover.rollback import Rollback
 from sfcutover.cutover.stepresult import Problem, ProblemKind, StepResult
 from sfcutover.cutover.steprunner import (
     ChangedError,
     Flow,
+    Question,
     RunCanceledError,
     RunResult,
     StepArguments,
@@ -39,6 +42,10 @@ _PAUSED = "pause-before"
 _SEE_METRICS = (
     "see in the application's own metrics by which addresses customers redeem; approve says that "
     "they have left the old ones"
+)
+_ENFORCE = (
+    "see in Setup that the app enforces its Refresh Token IP Allowlist; approve continues without "
+    "that proof, and the evidence says so"
 )
 PAUSES = ("add-new", "switch", "verify", "remove-old")
 
@@ -72,6 +79,7 @@ class Workflow:
     async def _forwards(self) -> RunResult:
         try:
             await self._prepare()
+            await self._control()
         except StepFailedError as error:
             return _nothing_changed(error)
         while True:  # again where new: grows before the traffic moves
@@ -92,6 +100,18 @@ class Workflow:
         await self.flow.one("probe")
         await self.flow.each("snapshot", self.targets)
 
+    async def _control(self) -> None:
+        """See that each list blocks; the operator decides where one does not."""
+        results = await self.flow.each("control", self.targets)
+        reasons = {
+            name: one.evidence.reason
+            for name, one in results.items()
+            if isinstance(one.evidence, ControlEvidence) and one.evidence.outcome == "not-shown"
+        }
+        if reasons:
+            message = "; ".join(sentences(reasons))
+            await self.flow.ask(Question("control", ProblemKind.DOUBT, message, _ENFORCE))
+
     async def _add(self, moves: Announced) -> None:
         """moves: how the traffic is going to move, and to which addresses."""
         await self._approve_if_wanted("add-new")
@@ -103,10 +123,32 @@ class Workflow:
 
     async def _add_and_prove(self, moves: Announced) -> None:
         await self._deploy_new(self.targets)
+        try:
+            self._proofs = await self._prove_new(moves)
+        except StepFailedError as error:
+            if error.problem.kind != "blocked":
+                raise
+            self._proofs = await self._prove_saved_again(error, moves)
+
+    async def _prove_new(self, moves: Announced) -> StepResults:
         patience = self.cutover.verify.patience if self.cutover.verify else 0.0
         arguments = StepArguments(patience=patience, announced=moves)
         proving = dict.fromkeys(self.targets, arguments)
-        self._proofs = await self.flow.each("verify-new", self.targets, proving)
+        return await self.flow.each("verify-new", self.targets, proving)
+
+    async def _prove_saved_again(self, error: StepFailedError, moves: Announced) -> StepResults:
+        """A new address is refused although it was added: add it again where it is not on the
+        list; where it is, the org may honour it after another save."""
+        message = f"{error.problem.text}; {KNOWN_ISSUE}"
+        await self.flow.runner.tell("save-again", message=message, targets=list(error.targets))
+        await self._deploy_new(error.targets)
+        try:
+            await self.flow.each("resave", error.targets)
+            return await self._prove_new(moves)
+        except StepFailedError as again:
+            words = f"{again.problem.message}; the list was saved once more for {KNOWN_ISSUE}"
+            problem = again.problem.model_copy(update={"message": words})
+            raise StepFailedError(again.step, problem, again.targets) from again
 
     async def _deploy_new(self, names: Sequence[str]) -> None:
         while True:

@@ -58,6 +58,15 @@ verify:
   refresh_token: {{file: {token_file}}}
   settle: 2s  # only to try things out: leave it at 60s for an org that is not emulated
 
+# What shows that customers have left the old addresses; it must hold before they are removed.
+quiet:
+  - name: requests through the old proxy
+    prometheus:
+      url: {prometheus}
+      query: 'proxy_requests_per_second{{proxy="old"}}'
+      condition: "== 0"
+    for: 0s  # only to try things out: 2m for an application that is not emulated
+
 # After remove-old: keep redeeming for a while, and restore the old addresses if that fails.
 watch:
   duration: 4s  # only to try things out: 15m for an org that is not emulated
@@ -84,6 +93,7 @@ def sample_config(scenario: Scenario, url: str, echo_url: str, token_file: str) 
         url=json.dumps(url),
         echo_url=json.dumps(echo_url),
         token_url=json.dumps(f"{url}/services/oauth2/token"),
+        prometheus=json.dumps(f"{url}/prometheus"),
         token_file=json.dumps(token_file),
     )
 

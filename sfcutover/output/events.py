@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
+from sfcutover.cutover.control import ControlEvidence
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.dispatch import ProbeEvidence
 from sfcutover.cutover.evidence import AddressEvidence
 from sfcutover.cutover.probe import SeenDocument
 from sfcutover.cutover.progress import CANCELED, RunProgress, buckets_of, result_of, round_of
+from sfcutover.cutover.redemptionerrors import BLOCKED
 from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.cutover.stepresult import Canceled, StepEvidence
-from sfcutover.cutover.verify import BLOCKED, VerifyEvidence
+from sfcutover.cutover.verify import LetInDocument, VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
 from sfcutover.errors import Command, OperationFailedError
 from sfcutover.output.console import Console, shown
@@ -26,7 +28,16 @@ _QUIET = {SENDING, BOUND, "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all
 _ANNOUNCES = "announce"  # the pause says what it found
 _ANNOUNCED = (  # steps that say nothing else for a while
-    *("probe", "verify-new", "verify", "restore-old", "check-new", "prove-old", "remove-new"),
+    *(
+        "probe",
+        "control",
+        "verify-new",
+        "verify",
+        "restore-old",
+        "check-new",
+        "prove-old",
+        "remove-new",
+    ),
     "restore-policies",
 )
 _WORDS = {  # of the events that a sentence with their data says
@@ -36,10 +47,17 @@ _WORDS = {  # of the events that a sentence with their data says
     "rolling-back": "ROLLING BACK, the old addresses first: {reason}",
     "switching": "the switch command runs ({direction})",
     BLOCKED: "a redemption was blocked, by {rule}: {body}",
+    "save-again": "each list that refuses a new address is saved once more: {message}",
     "verify-again": "the new addresses are put on once more: {message}",
     "taken-over": "the process that performed the run is gone; another one goes on with it",
     "interrupted": "{message}",
     "run-ended": "{outcome}: {message}",
+}
+_CONTROLS = {
+    "shown": "the list blocks",
+    "inconclusive": "whether the list blocks is not known",
+    "skipped": "whether the list blocks was not tried",
+    "off": "whether the list blocks was not tried",
 }
 _ALARMING = (
     *("external-change", "page", "paused", "interrupted", "rollback-started", "rolling-back"),
@@ -200,10 +218,14 @@ def _finding(evidence: StepEvidence | None) -> str:
             return CANCELED
         case ProbeEvidence(tries=tries, seen=seen):
             return f"{tries} answers of the echo, from {_addresses(seen)}"
-        case VerifyEvidence(proof=proof):
+        case ControlEvidence(outcome="not-shown", reason=reason):
+            return f"WARNING: it is not shown that the list blocks: {reason}"
+        case ControlEvidence(outcome=outcome, reason=reason):
+            return f"{_CONTROLS[outcome]}: {reason}"
+        case VerifyEvidence(proof=proof, let_in=let_in):
             kinds = ", ".join(dict.fromkeys(PROOFS[each.proof] for each in proof.canaries))
             addresses = ", ".join(proof.addresses)
-            return f"{addresses} proven by {kinds}; {proof.redemptions} redemptions"
+            return f"{addresses} proven by {kinds}; {proof.redemptions} redemptions{_waits(let_in)}"
         case DeployEvidence(changed=False):
             return "nothing to change, read back"
         case DeployEvidence(live=live, clearance=clearance):
@@ -215,6 +237,14 @@ def _finding(evidence: StepEvidence | None) -> str:
             return state
         case _:
             return ""
+
+
+def _waits(let_in: Iterable[LetInDocument]) -> str:
+    """How long each new address was waited for."""
+    listed = ", ".join(
+        f"{each.address} {'at most ' if each.at_most else ''}{each.seconds:g} s" for each in let_in
+    )
+    return f"; let in after: {listed}" if listed else ""
 
 
 def _addresses(found: Iterable[AddressEvidence | SeenDocument]) -> str:

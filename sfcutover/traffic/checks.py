@@ -38,6 +38,9 @@ _NO_SERIES = (
 )
 
 
+_NOTHING_BEFORE = "what it was before the switch is not known"
+
+
 class Verdict(enum.StrEnum):
     """The result of a check, made once."""
 
@@ -122,26 +125,28 @@ def judge(
 ) -> tuple[Verdict, str]:
     """The verdict on a result, and why. before: what a relative condition compares with, series by
     series."""
-    failed: list[str] = []
-    unknown: list[str] = []
-    passed: list[str] = []
+    passed, failed, nan, unknown = list[str](), list[str](), list[str](), list[str]()
     for sample in result.samples:
-        compared = condition.against(before.value_of(sample.labels))
+        value_before = before.value_of(sample.labels)
+        compared = condition.against(value_before)
         shown = f"{sample.name} = {sample.value:.12g}"
         if math.isnan(sample.value):
-            unknown.append(f"{shown} is no number")
+            nan.append(shown)
         elif math.isnan(compared.bound):
-            unknown.append(f"{shown}, and what it was before the switch is not known")
-        elif compared.holds(sample.value):
-            passed.append(f"{shown} is {compared}")
+            unknown.append(shown)
         else:
-            failed.append(f"{shown} is not {compared}")
+            shown += f" (before: {value_before:.12g})" if condition.relative else ""
+            (passed if compared.holds(sample.value) else failed).append(shown)
     if failed:
-        verdict, detail = Verdict.FAILED, _listed(failed)
-    elif unknown or not passed:
-        verdict, detail = Verdict.INCONCLUSIVE, _listed(unknown) or _NO_SERIES
+        verdict, detail = Verdict.FAILED, f"{_listed(failed)} is not {condition}"
+    elif nan:
+        verdict, detail = Verdict.INCONCLUSIVE, f"{_listed(nan)} is no number"
+    elif unknown:
+        verdict, detail = Verdict.INCONCLUSIVE, f"{_listed(unknown)}; {_NOTHING_BEFORE}"
+    elif not passed:
+        verdict, detail = Verdict.INCONCLUSIVE, _NO_SERIES
     else:
-        verdict, detail = Verdict.PASSED, _listed(passed)
+        verdict, detail = Verdict.PASSED, f"{_listed(passed)} is {condition}"
     return verdict, "; warning: ".join([detail, *result.warnings])
 
 
@@ -187,8 +192,10 @@ def _number(sample: object) -> float:
 
 def _sample(metric: Mapping[str, str], value: object) -> Sample:
     labels = ", ".join(f'{name}="{metric[name]}"' for name in sorted(metric) if name != "__name__")
-    shown = f"{{{labels}}}" if labels else ""
-    return Sample(_text(shown), _number(value), _text(metric.get("__name__", "")))
+    shown, name = f"{{{labels}}}" if labels else "", metric.get("__name__", "")
+    if not isinstance(name, str):
+        raise TypeError
+    return Sample(_text(shown), _number(value), _text(name))
 
 
 def _listed(found: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from sfcutover.config.cutover import Cutover, Target
 from sfcutover.config.org import OrgConfig
 from sfcutover.errors import ConfigError, GateError, SfcutoverError
 from sfcutover.traffic.application import Application
-from sfcutover.traffic.canary import all_canaries
+from sfcutover.traffic.canary import Canary, all_canaries
 from sfcutover.traffic.egress import Egress, configured_way
 from sfcutover.traffic.tokenanswer import Redemption
 
@@ -44,13 +44,16 @@ class Redeemer(Protocol):
 def redeemers_for(cutover: Cutover, targets: Iterable[Target], via: Via) -> tuple[Redeemer, ...]:
     """Each that proves the lists of these targets through an egress, once: the canaries, where
     their requests can leave by it, and the application through the new one."""
-    way = configured_way(cutover, via)
-    found: list[Redeemer] = []
-    if way is not None and way.probe is None:
-        found += all_canaries(cutover, targets)
+    found: list[Redeemer] = [*canaries_through(cutover, targets, via)]
     if via == "new" and (application := application_of(cutover)) is not None:
         found.append(application)
     return tuple(found)
+
+
+def canaries_through(cutover: Cutover, targets: Iterable[Target], via: Via) -> tuple[Canary, ...]:
+    """The canaries of these targets, each once, where their requests can leave by the egress."""
+    way = configured_way(cutover, via)
+    return () if way is None or way.probe is not None else all_canaries(cutover, targets)
 
 
 def all_redeemers(cutover: Cutover, targets: Sequence[Target]) -> tuple[Redeemer, ...]:

@@ -18,7 +18,7 @@ from sfcutover.output.live.lines import (
 )
 from sfcutover.output.text import clock, duration
 
-ON_TARGETS = ("snapshot", "add-new", "verify-new", "verify", "remove-old", "watch")
+ON_TARGETS = ("snapshot", "control", "add-new", "verify-new", "verify", "remove-old", "watch")
 _TITLE = max(map(len, TITLES.values()))
 _SHORTEST_TITLE = 27  # columns; enough to tell them apart
 _NAMED = 3  # of many targets: so many have a line of their own

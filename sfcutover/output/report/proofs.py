@@ -19,7 +19,7 @@ from sfcutover.salesforce.results import ResultDocument
 from sfcutover.util.document import Document
 
 _VERIFIERS = ("verify-new", "verify")
-_THROUGH_NEW = ("verify-new", "verify", "check-new", "remove-old", "watch")
+_THROUGH_NEW = ("control", "verify-new", "verify", "check-new", "remove-old", "watch")
 _THROUGH_OLD = "prove-old"
 
 

@@ -27,7 +27,15 @@ _MORE_TITLES = {
     "page": "a person was alerted",
 }
 _NOTABLE = (
-    *("run-started", "run-resumed", "taken-over", "changes-accepted", "wave", "verify-again"),
+    *(
+        "run-started",
+        "run-resumed",
+        "taken-over",
+        "changes-accepted",
+        "wave",
+        "verify-again",
+        "save-again",
+    ),
     *("note", "announcement-void"),
     *("deployment-never-received", "rolling-back", "rollback-started", "page", "run-ended"),
     "traffic-moved",

@@ -126,7 +126,9 @@ def test_canaries_that_a_command_leaves_out_are_said_once(here: World) -> None:
     assert code == 0, out
     assert sources(here, "canary") == set()
     words = "the canaries prove nothing of egress.new: no request of theirs leaves by a command"
-    assert [each for each in unproven_of(here) if words in each] == [f"packaging: {words}."]
+    unproven = unproven_of(here)
+    assert [each for each in unproven if words in each] == [f"packaging: {words}."]
+    assert any("list blocks: no canary redeems through the new egress" in each for each in unproven)
 
 
 def test_an_application_that_still_leaves_by_an_old_address_proves_nothing(here: World) -> None:

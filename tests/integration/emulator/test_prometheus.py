@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from sfcutover.config.traffic import Check
+from sfcutover.config.checks import Check
 from sfcutover.emulator import Emulator
 from sfcutover.traffic.checks import Verdict, checker_for
 from tests.integration.emulator.client import Client, SteppedClock

@@ -15,6 +15,7 @@ from sfcutover.errors import ConfigError
 from sfcutover.traffic.checks import (
     QueryError,
     QueryResult,
+    Sample,
     Verdict,
     checker_for,
     judge,
