@@ -35,7 +35,9 @@ def change(here: World, key: str, **parts: object) -> None:
 
 
 def with_application(here: World, says: str, **settings: object) -> None:
-    """The new egress is a command, and the application proves it."""
+    """The new egress is a command, and the application proves it. It is watched by seconds: to
+    start a command takes a while."""
+    change(here, "watch", duration="3s", interval="1s")
     change(here, "egress", new={"probe": probe_command(here.emulator, here.folder)})
     command = application_command(here.emulator, here.folder, says)
     change(here, "verify", application=command, confidence=0.9, **settings)
@@ -106,7 +108,9 @@ def test_a_run_is_proven_by_the_application_alone(says: str, proof: str, here: W
     rounds = [each["data"] for each in here.events() if each["kind"] == "watch-round"]
     looks = [look for each in rounds if isinstance(each, dict) for look in each["round"]["looks"]]
     assert {look["name"] for look in looks} == {"redemption of the application"}
-    assert {look["verdict"] for look in looks} == {"passed"}
+    verdicts = {look["verdict"] for look in looks}
+    assert "passed" in verdicts
+    assert "failed" not in verdicts
 
 
 def test_with_both_each_address_is_proven_by_the_canary_and_the_application(here: World) -> None:
