@@ -26,7 +26,7 @@ _MARKS = {"done": "ok", "failed": "NOT DONE", "running": "running"}
 PROOFS = {
     "login-history": "the org's LoginHistory",
     "proxy-per-address": "a proxy URL for each address",
-    "application": "the application names the address",
+    "application": "the application's own word",
     "confidence": "a long run of successes",
 }
 
