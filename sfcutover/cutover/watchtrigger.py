@@ -34,6 +34,7 @@ _VERDICTS = {
     RedemptionOutcome.BLOCKED: Verdict.FAILED,
     RedemptionOutcome.RATE_LIMITED: Verdict.INCONCLUSIVE,
     RedemptionOutcome.BUSY: Verdict.INCONCLUSIVE,
+    RedemptionOutcome.INCONCLUSIVE: Verdict.INCONCLUSIVE,
     RedemptionOutcome.UNKNOWN: Verdict.INCONCLUSIVE,
 }
 

@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 
+from sfcutover.allowlist.ranges import Address
 from sfcutover.config.verify import CanaryConfig
 from sfcutover.errors import Answer, ConfigError
 from sfcutover.traffic.proxyerrors import failed_at_proxy, is_refusal_of_proxy, proxy_answer
@@ -45,6 +46,7 @@ class RedemptionOutcome(enum.StrEnum):
     INACTIVE = "inactive"
     RATE_LIMITED = "rate-limited"
     BUSY = "busy"
+    INCONCLUSIVE = "inconclusive"
     PROXY_FAILURE = "proxy-failure"
     NETWORK_FAILURE = "network-failure"
     UNKNOWN = "unknown"
@@ -63,6 +65,7 @@ class RedemptionOutcome(enum.StrEnum):
 
 
 _NO_ANSWER = (
+    RedemptionOutcome.INCONCLUSIVE,
     RedemptionOutcome.PROXY_FAILURE,
     RedemptionOutcome.NETWORK_FAILURE,
     RedemptionOutcome.UNKNOWN,
@@ -92,6 +95,10 @@ _ADVICE = {
     RedemptionOutcome.BUSY: (
         "Redeem again in a few minutes: the endpoint could not answer just now and said so, "
         "which says nothing about the allowlist."
+    ),
+    RedemptionOutcome.INCONCLUSIVE: (
+        "Run the application's command by hand: it says neither that it redeemed nor that it was "
+        "refused, which says nothing about the allowlist."
     ),
     RedemptionOutcome.PROXY_FAILURE: (
         "Check the proxy's URL, its user and password, and its provider's status: the proxy "
@@ -131,6 +138,7 @@ class Redemption:
     organization_id, user_id: of the token's user (``00D…``, ``005…``), as LoginHistory names it;
     None where the answer has no identity URL.
     rule, body: of a block; the body as it came, short, one line, without secrets.
+    source: the address it left from, where what redeemed says so.
     answer_lost: the token may be used up, which can't be known; never redeem it again.
     cure: what to do next, where more is known than the outcome.
     """
@@ -146,6 +154,7 @@ class Redemption:
     answer_lost: bool = False
     rule: BlockRule | None = None
     body: str | None = None
+    source: Address | None = None
     cure: str | None = None
 
     @property

@@ -94,13 +94,17 @@ class Canaries:
         self.redeemed.append(redemption)
         return redemption
 
+    def redeem_by(self, egress: Egress) -> Redemption:
+        with egress.session() as session:
+            return self.redeem(session)
+
     def verification(self, *, single: bool = False, via: str = "new") -> Verification:
         return Verification(
             egress=self.egress(via),
             per_address=self.per_address() if single else {},
             echo_url=self.emulator.environment["SFCUTOVER_ECHO_URL"],
             live=self.live,
-            redeem=self.redeem,
+            redeem=self.redeem_by,
             now=self.org.now,
             history=self.history,
             history_of=self.emulator.organization_id,

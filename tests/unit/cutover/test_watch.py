@@ -422,6 +422,7 @@ def test_only_a_block_is_a_failure_of_the_canary(outcome: RedemptionOutcome) -> 
         RedemptionOutcome.UNKNOWN,
         RedemptionOutcome.RATE_LIMITED,
         RedemptionOutcome.BUSY,
+        RedemptionOutcome.INCONCLUSIVE,
     }
     assert (verdict is Verdict.PASSED) == (outcome is RedemptionOutcome.REDEEMED)
     assert (verdict is Verdict.FAILED) == (outcome is RedemptionOutcome.BLOCKED)

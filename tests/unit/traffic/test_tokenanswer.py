@@ -242,6 +242,7 @@ def test_the_client_s_secret_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_an_answer_is_worth(outcome: RedemptionOutcome) -> None:
     passing = {RedemptionOutcome.RATE_LIMITED, RedemptionOutcome.BUSY}
     unknown = {
+        RedemptionOutcome.INCONCLUSIVE,
         RedemptionOutcome.PROXY_FAILURE,
         RedemptionOutcome.NETWORK_FAILURE,
         RedemptionOutcome.UNKNOWN,
