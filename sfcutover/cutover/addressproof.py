@@ -24,7 +24,7 @@ from sfcutover.errors import GateError, NetworkError, SfcutoverError
 from sfcutover.salesforce.loginhistory import RESTRICTED, SUCCESS, Login
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxyerrors import EgressError
-from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.serverclock import ServerTime
 
 _TURNS = 10  # rounds of the echo; addresses at random look like turns less than once in 10**5

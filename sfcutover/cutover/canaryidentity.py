@@ -8,7 +8,7 @@ from sfcutover.config.verify import called
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.evidence import CanaryEvidence, Evidence
 from sfcutover.errors import IdentityError, SfcutoverError
-from sfcutover.traffic.tokenanswer import Redemption
+from sfcutover.traffic.redemption import Redemption
 
 if TYPE_CHECKING:  # SQLAlchemy
     from sfcutover.runs.baselinerecord import BaselineRecord

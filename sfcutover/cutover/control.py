@@ -19,7 +19,7 @@ from sfcutover.cutover.targetverification import gating_list
 from sfcutover.errors import GateError
 from sfcutover.traffic.canary import verify_settings
 from sfcutover.traffic.redeemers import canaries_through
-from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutcome
+from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
 from sfcutover.util.document import Document
 
 CONTROL = "control"  # the step

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sfcutover.allowlist.ranges import Address, IpRange
 from sfcutover.errors import Advice, AuthError, Command, GateError, NetworkError, SfcutoverError
 from sfcutover.traffic.proxyerrors import ProxyRefusedError
-from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutcome
+from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
 
 if TYPE_CHECKING:
     from sfcutover.cutover.context import StepContext

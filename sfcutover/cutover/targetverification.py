@@ -35,7 +35,7 @@ from sfcutover.traffic.redeemers import (
     nothing_redeems,
     redeemers_for,
 )
-from sfcutover.traffic.tokenanswer import Redemption
+from sfcutover.traffic.redemption import Redemption
 from sfcutover.util.clock import Clock
 from sfcutover.util.serverclock import whole_second
 

@@ -23,7 +23,7 @@ from sfcutover.cutover.targetverification import TargetVerification, via_of
 from sfcutover.errors import GateError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.traffic.redeemers import Redeemer, Via, redeemers_for, why_unproven
-from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.document import Document
 
 _PROPAGATION_PAUSE = 1.0  # seconds between two tries whether a new address is let in

@@ -30,7 +30,7 @@ from sfcutover.cutover.watchtrigger import (
 from sfcutover.errors import LockLostError
 from sfcutover.traffic.checks import checker_for
 from sfcutover.traffic.redeemers import Redeemer, nothing_redeems, redeemers_for
-from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
 from sfcutover.util.serverclock import ServerTime
 

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from sfcutover.errors import Advice, Command, GateError
 from sfcutover.traffic.checks import CheckResult, Verdict
-from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutcome
+from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
 from sfcutover.util.document import Document
 
 if TYPE_CHECKING:

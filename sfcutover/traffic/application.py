@@ -19,7 +19,8 @@ from sfcutover.config.org import OrgConfig
 from sfcutover.config.verify import APPLICATION
 from sfcutover.traffic.command import Printed, require_program, run_for_output
 from sfcutover.traffic.egress import Egress, parse_address
-from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutcome, read_answer
+from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import read_answer
 from sfcutover.util.document import first_problem
 from sfcutover.util.processes import Ended
 from sfcutover.util.secrets import one_line

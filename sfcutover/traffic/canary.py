@@ -23,12 +23,8 @@ from sfcutover.config.verify import CanaryConfig, Verify
 from sfcutover.errors import AuthError, ConfigError, InterruptedRunError
 from sfcutover.traffic.egress import Egress, egress_of, egress_per_address
 from sfcutover.traffic.helperprocess import HelperKilledError, HelperPool
-from sfcutover.traffic.tokenanswer import (
-    Redemption,
-    RedemptionOutcome,
-    TokenEndpoint,
-    token_endpoint,
-)
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import TokenEndpoint, token_endpoint
 from sfcutover.traffic.tokenstores import TokenStore, token_store
 from sfcutover.util.files import fingerprint, state_folder, write_durably
 from sfcutover.util.secrets import Secret

@@ -12,7 +12,7 @@ from sfcutover.errors import ConfigError, GateError, SfcutoverError
 from sfcutover.traffic.application import Application
 from sfcutover.traffic.canary import Canary, all_canaries
 from sfcutover.traffic.egress import Egress, configured_way
-from sfcutover.traffic.tokenanswer import Redemption
+from sfcutover.traffic.redemption import Redemption
 
 Via = Literal["old", "new"]
 

@@ -26,7 +26,8 @@ from sfcutover.traffic.checks import QueryError, judge, read_result
 from sfcutover.traffic.command import Printed
 from sfcutover.traffic.egress import ask_echo
 from sfcutover.traffic.proxy import EgressSession, ProxyUrl
-from sfcutover.traffic.tokenanswer import RedemptionOutcome, TokenEndpoint
+from sfcutover.traffic.redemption import RedemptionOutcome
+from sfcutover.traffic.tokenanswer import TokenEndpoint
 from sfcutover.util.http import new_session
 from sfcutover.util.processes import Cause, Ended
 from sfcutover.util.secrets import Secret

@@ -15,7 +15,8 @@ from sfcutover.salesforce.loginhistory import LoginHistory
 from sfcutover.salesforce.org import Org
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl
-from sfcutover.traffic.tokenanswer import Redemption, TokenEndpoint
+from sfcutover.traffic.redemption import Redemption
+from sfcutover.traffic.tokenanswer import TokenEndpoint
 from sfcutover.util.secrets import Secret
 from tests.support import SECURITY, SECURITY_NAME, one_session
 

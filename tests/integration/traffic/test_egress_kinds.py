@@ -22,7 +22,7 @@ from sfcutover.traffic.proxyerrors import (
     EgressTlsError,
     ProbeCommandError,
 )
-from sfcutover.traffic.tokenanswer import RedemptionOutcome
+from sfcutover.traffic.redemption import RedemptionOutcome
 from sfcutover.util.childenvironment import withhold
 from sfcutover.util.secrets import Secret
 from tests.support import Request, StartEmulator, StartServer, answer

@@ -20,7 +20,7 @@ from sfcutover.cutover.watchtrigger import (
 )
 from sfcutover.errors import ConfigError, ExitCode, GateError
 from sfcutover.traffic.checks import CheckResult, Verdict
-from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
 from sfcutover.util.secrets import Secret
 from tests.unit.cutover.watching import NOON, Watching

@@ -9,7 +9,8 @@ import pytest
 
 from sfcutover.traffic.application import read_redemption
 from sfcutover.traffic.command import Printed
-from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutcome, read_answer
+from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import read_answer
 from sfcutover.util.processes import Cause, Ended
 from sfcutover.util.secrets import Secret
 

@@ -12,15 +12,8 @@ from hypothesis import strategies as st
 
 from sfcutover.config.verify import CanaryConfig, Verify
 from sfcutover.errors import Answer, ConfigError
-from sfcutover.traffic.tokenanswer import (
-    BlockRule,
-    Redemption,
-    RedemptionOutcome,
-    TokenEndpoint,
-    classify,
-    read_answer,
-    token_endpoint,
-)
+from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import TokenEndpoint, classify, read_answer, token_endpoint
 from sfcutover.util.secrets import MAX_QUOTED, Secret
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
