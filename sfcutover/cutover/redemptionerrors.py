@@ -94,6 +94,20 @@ def left_elsewhere(address: Address, name: str) -> GateError:
     )
 
 
+_ASK_SUPPORT = Advice(
+    "ask support whether the list holds it: ",
+    Command("case", "add-new"),
+    "; give the org a minute, and verify again",
+)
+_LOOK_AND_SAVE = Advice(
+    "check that the list of the right app holds it: ",
+    Command("diff", "add-new"),
+    "; give the org a minute, and verify again. If it is on the list and stays refused, save that "
+    "once more (Salesforce Help, article 005387022): ",
+    Command("deploy", "add-new", "--resave"),
+)
+
+
 def blocked(
     redemption: Redemption, address: str, how: str, *, by_support: bool = False
 ) -> BlockedError | UserRuleError:
@@ -103,12 +117,9 @@ def blocked(
     """
     if redemption.rule is BlockRule.USER:
         return _refused_by_user_rule(f"a redemption from {address} ({how})", redemption)
-    look = Advice("check that the list of the right app holds it: ", Command("diff", "add-new"))
-    if by_support:
-        look = Advice("ask support whether the list holds it: ", Command("case", "add-new"))
     return BlockedError(
         f"a redemption from {address} was blocked ({how}){_whose(redemption)}",
-        hint=Advice(look, "; give the org a minute, and verify again"),
+        hint=_ASK_SUPPORT if by_support else _LOOK_AND_SAVE,
         impact="redemptions that leave from there are refused now; while the old addresses stand "
         "on the list, traffic can be switched back",
     )
