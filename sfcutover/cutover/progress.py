@@ -14,7 +14,7 @@ from sfcutover.cutover.dispatch import parse_result
 from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
-from sfcutover.cutover.watchtrigger import RoundDocument
+from sfcutover.cutover.watchtrigger import LookDocument, RoundDocument
 from sfcutover.errors import Text
 from sfcutover.runs.event import Event
 
@@ -348,6 +348,13 @@ def round_of(event: Event) -> RoundDocument:
     return RoundDocument.model_validate(event.data["round"])
 
 
+def looks_of(event: Event) -> list[LookDocument]:
+    """What a round of a watch has seen, or one of the checks before it. Raises ValidationError."""
+    if event.kind == "watch-round":
+        return round_of(event).looks
+    return _LOOKS.validate_python(event.data["looks"])
+
+
 class Bucket(NamedTuple):
     """Redemptions within one second (seconds since 1970). status: redeemed, blocked or other."""
 
@@ -363,3 +370,4 @@ def buckets_of(event: Event) -> list[Bucket]:
 
 
 _BUCKETS = TypeAdapter(list[Bucket])
+_LOOKS = TypeAdapter(list[LookDocument])

@@ -12,7 +12,7 @@ from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.dispatch import ProbeEvidence
 from sfcutover.cutover.evidence import AddressEvidence
 from sfcutover.cutover.probe import SeenDocument
-from sfcutover.cutover.progress import CANCELED, RunProgress, buckets_of, result_of, round_of
+from sfcutover.cutover.progress import CANCELED, RunProgress, buckets_of, looks_of, result_of
 from sfcutover.cutover.redemptionerrors import BLOCKED
 from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.cutover.stepresult import Canceled, StepEvidence
@@ -28,17 +28,8 @@ _QUIET = {SENDING, BOUND, "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all
 _ANNOUNCES = "announce"  # the pause says what it found
 _ANNOUNCED = (  # steps that say nothing else for a while
-    *(
-        "probe",
-        "control",
-        "verify-new",
-        "verify",
-        "restore-old",
-        "check-new",
-        "prove-old",
-        "remove-new",
-    ),
-    "restore-policies",
+    *("probe", "control", "verify-new", "verify", "restore-old", "check-new", "prove-old"),
+    *("remove-new", "restore-policies"),
 )
 _WORDS = {  # of the events that a sentence with their data says
     SENT: "deployment {id} ({phase}) is on its way",
@@ -48,6 +39,7 @@ _WORDS = {  # of the events that a sentence with their data says
     "switching": "the switch command runs ({direction})",
     BLOCKED: "a redemption was blocked, by {rule}: {body}",
     "save-again": "each list that refuses a new address is saved once more: {message}",
+    "checks-failed": "traffic moves back: {reason}",
     "verify-again": "the new addresses are put on once more: {message}",
     "taken-over": "the process that performed the run is gone; another one goes on with it",
     "interrupted": "{message}",
@@ -60,6 +52,7 @@ _CONTROLS = {
     "off": "whether the list blocks was not tried",
 }
 _ALARMING = (
+    "checks-failed",
     *("external-change", "page", "paused", "interrupted", "rollback-started", "rolling-back"),
 )
 _REPEAT_SECONDS = 60.0  # the shortest time between two lines that say the same
@@ -124,11 +117,11 @@ def _text(event: Event) -> str | None:
             total = event.text("total")
             counts = f", {event.text('deployed')} of {total} components" if total != "0" else ""
             return f"deployment {event.text('id')}: {event.text('status')}{counts}"
-        case "watch-round":
+        case "watch-round" | "checked":
             return ", ".join(
                 f"{look.name} {look.verdict}"
                 + ("" if look.verdict == "passed" else f" ({look.detail})")
-                for look in round_of(event).looks
+                for look in looks_of(event)
             )
         case "watch-begun":
             every = f"{event.number('interval'):g} s"
@@ -204,8 +197,8 @@ def detail_text(event: Event) -> str:
             return f"{event.text('count')} redemptions"
         case "note" | "org-busy":
             return event.text("text")
-        case "watch-round":
-            return ", ".join(f"{look.name} {look.verdict}" for look in round_of(event).looks)
+        case "watch-round" | "checked":
+            return ", ".join(f"{look.name} {look.verdict}" for look in looks_of(event))
         case "step-ended":
             return _finding(result_of(event).evidence)
         case _:
@@ -278,8 +271,8 @@ class LineView:
 
     def show(self, event: Event, progress: RunProgress) -> None:
         match event.kind:
-            case "watch-round":
-                verdicts = [(look.name, look.verdict) for look in round_of(event).looks]
+            case "watch-round" | "checked":
+                verdicts = [(look.name, look.verdict) for look in looks_of(event)]
                 if self._is_news(event, event.target, verdicts):
                     self._tell(event, event_line(event))
             case "traffic":

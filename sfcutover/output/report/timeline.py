@@ -27,16 +27,8 @@ _MORE_TITLES = {
     "page": "a person was alerted",
 }
 _NOTABLE = (
-    *(
-        "run-started",
-        "run-resumed",
-        "taken-over",
-        "changes-accepted",
-        "wave",
-        "verify-again",
-        "save-again",
-    ),
-    *("note", "announcement-void"),
+    *("run-started", "run-resumed", "taken-over", "changes-accepted", "wave", "verify-again"),
+    *("save-again", "checks-failed", "note", "announcement-void"),
     *("deployment-never-received", "rolling-back", "rollback-started", "page", "run-ended"),
     "traffic-moved",
 )
