@@ -16,6 +16,7 @@ from sfcutover.cutover.switch import (
     SwitchDocument,
     configured_switch,
     forget_switches,
+    record_switch,
     switch,
 )
 from sfcutover.cutover.verify import prove_old
@@ -45,6 +46,8 @@ def command(run: Invocation, revert: bool, outside_run: bool) -> None:
                 run.require_no_open_run("no traffic was moved")
             _require_probe(run)
         _require_listed(run, context, direction)
+        if config.manual:
+            record_switch(context, direction)
         seconds = (
             _switched_by_hand(run, direction) if config.manual else _switched(context, direction)
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from sfcutover.cutover.context import StepContext
+from sfcutover.cutover.monitor import require_checks
 from sfcutover.cutover.operator import notify
 from sfcutover.cutover.progress import Pause
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
+from sfcutover.cutover.stepresult import Problem
 from sfcutover.cutover.steprunner import Approval, Question
-from sfcutover.errors import Advice, Command
+from sfcutover.errors import Advice, Command, GateError
 from sfcutover.runs.event import CANCEL_REQUESTED, Event
 from sfcutover.runs.store import RunStore, config_text, fingerprint
 
@@ -59,8 +61,21 @@ def answer_to(context: StepContext, number: int, question: Question) -> Approval
                 pause=number,
                 is_current=is_current,
             )
+    if (problem := _failure(context)) is not None:
+        return Approval(approved=False, pause=number, failed=problem)
     if not is_current or context.control.is_canceled():
         return Approval(approved=False, pause=number, is_current=is_current)
+    return None
+
+
+def _failure(context: StepContext) -> Problem | None:
+    """What the checks have found since the switch, while no list has lost an address."""
+    if context.memory.last("step-started", "remove-old") is not None:
+        return None
+    try:
+        require_checks(context)
+    except GateError as error:
+        return Problem.of(error)
     return None
 
 

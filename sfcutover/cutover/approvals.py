@@ -9,6 +9,7 @@ from sfcutover.cutover.announcement import PHASES, Announced, Announcement, show
 from sfcutover.cutover.steprunner import ChangedError, Flow, Question, StepArguments
 from sfcutover.errors import Text
 
+PAUSED = "pause-before"  # the reason of a pause that the operator wants
 _NO_DOUBTS: Mapping[str, str] = {}
 
 

@@ -22,6 +22,7 @@ from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.control import ControlEvidence, control
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, Plan, deploy
 from sfcutover.cutover.evidence import Evidence
+from sfcutover.cutover.monitor import CHECKS, ChecksEvidence, require_checks
 from sfcutover.cutover.operator import AlertEvidence, alert
 from sfcutover.cutover.probe import (
     NoWayBackError,
@@ -74,6 +75,7 @@ EVIDENCE: dict[str, type[StepEvidence]] = {
     "proofs": VoidProofs,
     "switch": SwitchEvidence,
     "verify": VerifyEvidence,
+    CHECKS: ChecksEvidence,
     "settle": SettleEvidence,
     "remove-old": DeployEvidence,
     "watch": WatchEvidence,
@@ -104,6 +106,8 @@ def execute_step(context: StepContext, arguments: StepArguments) -> StepEvidence
             return switch(context, "revert")
         case "prove-old":
             return prove_old(context, context.cutover.targets)
+        case "checks":
+            return require_checks(context)
         case "settle":
             return settle(context, arguments.proofs)
         case "page":

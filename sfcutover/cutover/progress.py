@@ -19,6 +19,7 @@ from sfcutover.errors import Text
 from sfcutover.runs.event import Event
 
 CANCELED = "canceled"
+_BEFORE_TRAFFIC = ("control", "verify-new")
 _ASKS_ONLY = ("pause-before", "switch", "doubt")  # reasons of pauses in which nothing has failed
 _UNDECIDED = ("inconclusive", "later", "person", "identity", "user-rule", "doubt", "changed")
 
@@ -97,6 +98,7 @@ FORWARDS = (
     "remove-old",
     "watch",
 )
+OCCASIONAL = ("resave",)  # steps forwards that most runs do without
 BACK = ("restore-old", "check-new", "switch-back", "prove-old", "remove-new", "restore-policies")
 TITLES = {
     "probe": "1 probe: traffic leaves from the new addresses",
@@ -125,10 +127,11 @@ class RunProgress:
 
     deployments: by target and id, as copies of an org may give the same ids. traffic:
     redemptions by address, then by status, as LoginHistory has them. blocked_on: the
-    targets on which an address was blocked. looks: of the watch, by what looked, then by
-    verdict. wakes: until when a step waits, by step and target. old, new: ranges as texts.
-    redeemed: the canary's own redemptions, as far as they were told. unanswered: packages that were
-    sent, perhaps, and that the org has not acknowledged, by target and phase.
+    targets on which an address was blocked. own_blocked: the run's own redemptions that were
+    refused before traffic moved, from addresses that were not let in yet. looks: of the watch, by
+    what looked, then by verdict. wakes: until when a step waits, by step and target. old, new:
+    ranges as texts. redeemed: the canary's own redemptions, as far as they were told. unanswered:
+    packages that were sent, perhaps, and that the org has not acknowledged, by target and phase.
     """
 
     steps: dict[tuple[str, str | None], StepState] = field(default_factory=dict)
@@ -150,6 +153,7 @@ class RunProgress:
     redeemed: int = 0
     looks: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     blocked_on: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    own_blocked: int = 0
     unanswered: Counter[tuple[str, str]] = field(default_factory=Counter)
     _called_about: tuple[tuple[str, str | None], ...] = ()
 
@@ -184,6 +188,8 @@ class RunProgress:
                 self._deployment(event)
             case "traffic":
                 self._count(event)
+            case "redemption-blocked" if event.step in _BEFORE_TRAFFIC:
+                self.own_blocked += 1
             case "paused":
                 self._pause(event)
             case "approved":
@@ -223,6 +229,12 @@ class RunProgress:
         """True if it waits for an approval, and nothing has failed."""
         asks_only = self.pause is not None and self.pause.reason in _ASKS_ONLY
         return asks_only and self.rollback is None
+
+    @property
+    def has_blocked_others(self) -> bool:
+        """True if more redemptions were blocked than the run's own before traffic moved."""
+        blocked = sum(counts.get("blocked", 0) for counts in self.traffic.values())
+        return blocked > self.own_blocked
 
     @property
     def page(self) -> Event | None:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.evidence import Evidence, check_evidence
+from sfcutover.cutover.monitor import require_checks
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.targetverification import TargetVerification
 from sfcutover.errors import GateError, SfcutoverError
@@ -16,6 +17,7 @@ from sfcutover.salesforce.connection import Connection
 from sfcutover.traffic.canary import verify_settings
 
 _AT_ONCE = 10  # targets that are read
+_LOOK_SECONDS = 2.0  # between two looks whether a check has failed
 
 
 class VoidProofs(StepEvidence):
@@ -55,9 +57,17 @@ def settle(context: StepContext, proofs: Mapping[str, Evidence]) -> SettleEviden
     left = max(_seconds_left(each, proofs[each.target.name]) for each in targets)
     until = time.time() + left
     context.tell("settling", until=until)
-    context.clock.pause(left)
+    _pause_while_checks_hold(context, left)
     doubts = {each.target.name: _doubt(each, proofs[each.target.name]) for each in targets}
     return SettleEvidence(until=until, doubts={name: why for name, why in doubts.items() if why})
+
+
+def _pause_while_checks_hold(context: StepContext, seconds: float) -> None:
+    """Raises GateError as soon as a check has failed."""
+    end = context.clock.now() + seconds
+    while (left := end - context.clock.now()) > 0:
+        require_checks(context)
+        context.clock.pause(min(left, _LOOK_SECONDS))
 
 
 def _targets(context: StepContext, proofs: Mapping[str, Evidence]) -> Iterator[TargetContext]:

@@ -67,14 +67,24 @@ class RecordedBaselines:
 
         A state that does not answer is not waited for, as the removal is watched. Raises nothing.
         """
+        self._note(target, lambda known: {"removals": [*known.removals, deployment]})
+
+    def note_switch(self, target: str, switched: float | None) -> None:
+        """Traffic begins to move to the new addresses (seconds since 1970), or went back (None).
+
+        As note_removal: nothing waits for it.
+        """
+        self._note(target, lambda _: {"switched": switched})
+
+    def _note(self, target: str, update: Callable[[BaselineRecord], dict[str, object]]) -> None:
         if (record := self.find_soon(target)) is None or self._thread is None:
             return
 
-        def add(known: BaselineRecord | None) -> BaselineRecord:
+        def change(known: BaselineRecord | None) -> BaselineRecord:
             newest = known or record
-            return newest.model_copy(update={"removals": [*newest.removals, deployment]})
+            return newest.model_copy(update=update(newest))
 
-        self._thread.do(lambda: self.keep(target, add), _FIRST_SECONDS)
+        self._thread.do(lambda: self.keep(target, change), _FIRST_SECONDS)
 
     def forget(self, target: str) -> None:
         """Remove a record. Raises what the state raises."""

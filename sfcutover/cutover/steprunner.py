@@ -62,6 +62,7 @@ class Approval(StepEvidence):
     """What the operator said of a pause; who, when and why are empty where they did not approve.
 
     pause: its number. is_current: False where cutover.yaml is another since it was announced.
+    failed: what has failed meanwhile, so that nothing need be answered.
     """
 
     approved: bool
@@ -70,6 +71,7 @@ class Approval(StepEvidence):
     note: str | None = None
     pause: int = 0
     is_current: bool = True
+    failed: Problem | None = None
 
 
 class Execute(Protocol):
@@ -212,8 +214,11 @@ class Flow:
         await self.ask(Question(step, problem.kind, f"{place}{problem.text}", problem.next))
 
     async def ask(self, question: Question) -> Approval:
-        """Pause for approval. Raises RunCanceledError if the operator cancels instead."""
+        """Pause for approval. Raises RunCanceledError if the operator cancels instead, and
+        StepFailedError where something fails meanwhile."""
         answer = await self.runner.pause(question)
+        if answer.failed is not None:
+            raise StepFailedError(question.step, answer.failed)
         if answer.is_current and not answer.approved:
             raise RunCanceledError
         return answer

@@ -6,6 +6,7 @@ that is not known, and the operator is asked before it is run again.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Literal
 
@@ -72,6 +73,7 @@ def switch(context: StepContext, direction: Direction) -> SwitchEvidence:
         context.tell("switching", direction=direction, place=context.control.place)
         facts = facts_of(context.cutover, direction)
         environment = child_environment(facts)
+        record_switch(context, direction)
         with SHUTDOWN_GUARD:  # a process that ends starts no command
             context.control.require_lock()
         try:
@@ -79,6 +81,26 @@ def switch(context: StepContext, direction: Direction) -> SwitchEvidence:
         except KeyboardInterrupt:
             raise _interrupted(record, argv[0], config.where) from None
     return _ended(config, direction, record)
+
+
+def switched_at(context: StepContext) -> float | None:
+    """When traffic began to move to the new addresses, in seconds since 1970: in this run, or as
+    the switch command has recorded; None where it has not, went back, or that is not known."""
+    if (event := context.memory.last("switching")) is not None:
+        return event.time if event.text("direction") == "apply" else None
+    asked = context.memory.last("paused", "switch")
+    if asked is not None and asked.text("reason") == "switch":
+        return asked.time  # a person moves it, from then on
+    records = [context.baselines.find_soon(each.name) for each in context.cutover.targets]
+    return next((each.switched for each in records if each and each.switched), None)
+
+
+def record_switch(context: StepContext, direction: Direction) -> None:
+    """Record when traffic moves, for a later watch. Raises nothing: where that is not recorded, the
+    watch says that it does not know it."""
+    switched = time.time() if direction == "apply" else None
+    for target in context.cutover.targets:
+        context.baselines.note_switch(target.name, switched)
 
 
 def configured_switch(context: StepContext) -> Switch:

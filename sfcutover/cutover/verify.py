@@ -65,7 +65,8 @@ def verify(context: TargetContext, via: Via, patience: float = 0.0) -> VerifyEvi
     while True:
         try:
             found = _verify_once(context, via)
-            return found.model_copy(update={"let_in": _let_in(context, found.proof)})
+            waits = _let_in(context, found.proof) if patience else []
+            return found.model_copy(update={"let_in": waits})
         except BlockedError as error:
             if context.clock.now() > end:
                 raise

@@ -17,6 +17,7 @@ from sfcutover.cutover.orgtime import seconds_under_way
 from sfcutover.cutover.redemptionerrors import tell_block
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import StepEvidence
+from sfcutover.cutover.switch import switched_at
 from sfcutover.cutover.watchrounds import watch as watch_rounds
 from sfcutover.cutover.watchtrigger import (
     CANARY,
@@ -58,11 +59,11 @@ def watch(context: StepContext, targets: Sequence[Target]) -> WatchEvidence:
     config = context.cutover.watch or Watch()
     plan = WatchPlan.of(config)
     plan = replace(plan, duration=_time_left(context, plan, targets[0]))
-    recorder = _Recorder(context)
+    recorder, at = _Recorder(context), switched_at(context)
     result = watch_rounds(
         plan,
         {name: recorder.guarded(canary) for name, canary in canaries_of(context, targets).items()},
-        [checker_for(each) for each in context.cutover.checks if "watch" in each.during],
+        [checker_for(each, at) for each in context.cutover.checks if "watch" in each.during],
         recorder,
         Clock(),
     )

@@ -295,6 +295,10 @@ class LookDocument(Document):
     verdict: Literal["passed", "failed", "inconclusive", "error"]
     detail: str
 
+    @classmethod
+    def of(cls, result: CheckResult) -> LookDocument:
+        return cls(name=result.name, verdict=result.verdict.value, detail=result.detail)
+
 
 class RoundDocument(Document):
     """time is UTC, ISO 8601; elapsed is in seconds since the watch began."""
@@ -310,10 +314,7 @@ class RoundDocument(Document):
             number=done.number,
             time=done.time.isoformat().replace("+00:00", "Z"),
             elapsed=round(done.elapsed, 3),
-            looks=[
-                LookDocument(name=look.name, verdict=look.verdict.value, detail=look.detail)
-                for look in done.results
-            ],
+            looks=list(map(LookDocument.of, done.results)),
         )
 
 

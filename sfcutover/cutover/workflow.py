@@ -6,21 +6,20 @@ continues after a crash; ``rollback`` undoes what failed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice, repeat
 
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.announcement import Announced, Announcement
-from sfcutover.cutover.approvals import Approvals, sentences
+from sfcutover.cutover.approvals import PAUSED, Approvals, sentences
 from sfcutover.cutover.baseline import StateEvidence
 from sfcutover.cutover.control import ControlEvidence
 from sfcutover.cutover.evidence import Evidence
-from sfcutover.cutover.proofs import SettleEvidence, VoidProofs
-from sfcutover.cutover.removalgate import TRAFFIC_MOVED
+from sfcutover.cutover.proofs import VoidProofs
+from sfcutover.cutover.removal import Removal
 from sfcutover.cutover.resave import KNOWN_ISSUE
 from sfcutover.cutover.rollback import Rollback
-from sfcutover.cutover.stepresult import Problem, ProblemKind, StepResult
+from sfcutover.cutover.stepresult import ProblemKind, StepResult
 from sfcutover.cutover.steprunner import (
     ChangedError,
     Flow,
@@ -30,19 +29,11 @@ from sfcutover.cutover.steprunner import (
     StepArguments,
     StepFailedError,
     StepResults,
-    failure,
-    must_roll_back,
 )
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.errors import Advice, Command, ExitCode
 from sfcutover.traffic.switch import DRAIN_SECONDS
 
-APPROVED = "the approval of remove-old"
-_PAUSED = "pause-before"
-_SEE_METRICS = (
-    "see in the application's own metrics by which addresses customers redeem; approve says that "
-    "they have left the old ones"
-)
 _ENFORCE = (
     "see in Setup that the app enforces its Refresh Token IP Allowlist; approve continues without "
     "that proof, and the evidence says so"
@@ -60,7 +51,6 @@ class Workflow:
     _moved: bool = field(default=False, init=False)  # traffic may leave by the new addresses
     _proofs: StepResults = field(default_factory=dict, init=False)  # from before the switch
     _approvals: Approvals = field(init=False)
-    _says_moved: bool = field(default=False, init=False)  # the operator says customers have left
 
     def __post_init__(self) -> None:
         self._approvals = Approvals(self.flow)
@@ -87,14 +77,22 @@ class Workflow:
             try:
                 await self._add(moves)
                 await self._switch(moves)
-                proofs = _proofs_in(await self._verify())
+                removal = self._removal(_proofs_in(await self._verify()))
+                await removal.prepare()
             except ChangedError:
                 continue
             except StepFailedError as error:
                 if not self._moved:
                     return await self._rollback.before_the_switch(error)
                 return await self._rollback.to_old(error)
-            return await self._remove_in_waves(proofs)
+            try:
+                await removal.remove()
+            except StepFailedError as error:
+                return await self._rollback.after_removal(error)
+            return await self._ended()
+
+    def _removal(self, proofs: Mapping[str, Evidence]) -> Removal:
+        return Removal(self.flow, self.cutover, self.targets, self._approvals, proofs)
 
     async def _prepare(self) -> None:
         await self.flow.one("probe")
@@ -119,7 +117,7 @@ class Workflow:
 
     async def _approve_if_wanted(self, step: str) -> None:
         if await self.flow.pauses_before(step):
-            await self._approvals.ask(step, self.targets, _PAUSED)
+            await self._approvals.ask(step, self.targets, PAUSED)
 
     async def _add_and_prove(self, moves: Announced) -> None:
         await self._deploy_new(self.targets)
@@ -159,7 +157,7 @@ class Workflow:
                 return
             except ChangedError:
                 await self._approvals.void("add-new")
-                await self._approvals.ask("add-new", self.targets, _PAUSED)
+                await self._approvals.ask("add-new", self.targets, PAUSED)
 
     async def _switch(self, moves: Announced) -> None:
         """Raises ChangedError where the switch is no longer what moves says: nothing was moved."""
@@ -172,7 +170,7 @@ class Workflow:
             await self._approvals.require(announcement, "switch", does)
             return
         if await self.flow.pauses_before("switch"):
-            await self._approvals.require(announcement, _PAUSED, "")
+            await self._approvals.require(announcement, PAUSED, "")
         await self._with_proofs("switch", moves)
 
     async def _with_proofs(self, step: str, moves: Announced) -> None:
@@ -202,17 +200,6 @@ class Workflow:
             await self.flow.runner.tell("verify-again", message=error.problem.text)
             await self._deploy_new(error.targets)
             return await self.flow.each("verify", self.targets)
-
-    async def _remove_in_waves(self, proofs: Mapping[str, Evidence]) -> RunResult:
-        await self._announce_removal(await self._settle(proofs))
-        for number, wave in enumerate(waves(self.targets, self.cutover.waves), 1):
-            await self.flow.require_not_canceled()
-            await self.flow.runner.tell("wave", number=number, targets=list(wave))
-            try:
-                await self._remove(wave, proofs)
-            except StepFailedError as error:
-                return await self._rollback.after_removal(error)
-        return await self._ended()
 
     async def _ended(self) -> RunResult:
         """By the lists as they are after the last watch: a deployment of another user may have
@@ -266,66 +253,6 @@ class Workflow:
             name: one if isinstance(one, StateEvidence) else None for name, one in found.items()
         }
 
-    async def _settle(self, proofs: Mapping[str, Evidence]) -> dict[str, str]:
-        """By target, why nothing can say that customers have left the old addresses."""
-        settled = await self.flow.runner.step("settle", StepArguments(proofs=dict(proofs)))
-        self.flow.require_completed(settled)
-        return settled.evidence.doubts if isinstance(settled.evidence, SettleEvidence) else {}
-
-    async def _announce_removal(self, doubts: Mapping[str, str]) -> None:
-        """Ask where the operator wants that, and where nothing says that customers have left.
-
-        An approval answers the doubt that it shows, so that there is one question.
-        """
-        said = await self.flow.runner.says_traffic_moved()
-        if await self.flow.pauses_before("remove-old"):
-            await self._approvals.ask("remove-old", self.targets, _PAUSED, doubts)
-        elif doubts and said:
-            message = f"{'; '.join(sentences(doubts))}; answered: {TRAFFIC_MOVED}"
-            await self.flow.runner.tell("traffic-moved", message=message)
-        elif doubts:
-            await self._ask_about_traffic(self.targets, doubts)
-        self._says_moved = said
-
-    async def _ask_about_traffic(self, names: Sequence[str], doubts: Mapping[str, str]) -> None:
-        reason = ProblemKind.DOUBT.value
-        await self._approvals.ask("remove-old", names, reason, doubts, _SEE_METRICS)
-
-    def _removing(self, name: str, proofs: Mapping[str, Evidence]) -> StepArguments:
-        """What a removal is told: the proof, and what the operator has approved and answered."""
-        answered = APPROVED if self._approvals.has_shown_doubt("remove-old", name) else ""
-        return StepArguments(
-            proof=proofs[name],
-            announced=self._approvals.of("remove-old", name),
-            traffic_moved=answered or (TRAFFIC_MOVED if self._says_moved else ""),
-        )
-
-    async def _remove(self, wave: Sequence[str], proofs: Mapping[str, Evidence]) -> None:
-        """Remove the old addresses from the lists of a wave, and watch each."""
-        waiting, left = tuple(wave), self.targets[self.targets.index(wave[0]) :]
-        while waiting:
-            arguments = {name: self._removing(name, proofs) for name in waiting}
-            results = await self.flow.retried("remove-and-watch", waiting, arguments)
-            if any(map(must_roll_back, results.values())):
-                raise failure("remove-old", _all_but_well(results))
-            self.flow.require_completed(*results.values())
-            waiting = tuple(name for name, one in results.items() if not one.ok)
-            doubts = {name: one.message for name, one in _of_kind(results, ProblemKind.DOUBT)}
-            if _of_kind(results, ProblemKind.CHANGED):
-                await self._ask_again(
-                    [name for name in left if name in waiting or name not in wave], doubts
-                )
-            elif doubts:
-                await self._ask_about_traffic(tuple(doubts), doubts)
-            elif waiting:
-                await self.flow.ask_about("remove-old", {name: results[name] for name in waiting})
-
-    async def _ask_again(self, names: Sequence[str], doubts: Mapping[str, str]) -> None:
-        """For these targets, which are all that are left; the approval is void."""
-        shown = {**await self._approvals.void("remove-old"), **doubts}
-        still = {name: doubt for name, doubt in shown.items() if name in names}
-        await self._approvals.ask("remove-old", names, _PAUSED, still)
-
     async def _canceled(self) -> RunResult:
         states = await self._states()
         known = [f"{name}: {_standing(one)}" for name, one in states.items()]
@@ -369,35 +296,12 @@ def _standing(state: StateEvidence | None) -> str:
     )
 
 
-def waves(names: Sequence[str], sizes: Sequence[int]) -> Iterator[tuple[str, ...]]:
-    """The names in groups of these sizes; the last size goes for all that follow."""
-    rest = iter(names)
-    for size in chain(sizes, repeat(sizes[-1])):
-        wave = tuple(islice(rest, size))
-        if not wave:
-            return
-        yield wave
-
-
-def _all_but_well(results: StepResults) -> StepResults:
-    """Those that must roll back first, then all others that are not known to be well: if the run
-    rolls back anyway, so do they."""
-    first = {name: one for name, one in results.items() if must_roll_back(one)}
-    return first | {name: one for name, one in results.items() if one.problem is not None}
-
-
 def _proofs_in(results: StepResults) -> dict[str, Evidence]:
     return {
         name: one.evidence.proof
         for name, one in results.items()
         if isinstance(one.evidence, VerifyEvidence)
     }
-
-
-def _of_kind(results: StepResults, kind: ProblemKind) -> list[tuple[str, Problem]]:
-    """The problems of a kind, by target."""
-    found = ((name, one.problem) for name, one in results.items())
-    return [(name, one) for name, one in found if one is not None and one.kind == kind.value]
 
 
 def _is_void(result: StepResult) -> bool:

@@ -90,7 +90,8 @@ def blocked_line(event: Event, progress: RunProgress) -> str:
         f"{progress.traffic[address].get('blocked', 0)} from {address} on {_names(targets)}"
         for address, targets in sorted(progress.blocked_on.items())
     )
-    return f"{event.moment:%H:%M:%SZ} BLOCKED redemptions so far, in LoginHistory: {listed}"
+    own = f" ({progress.own_blocked} of them this run's own)" if progress.own_blocked else ""
+    return f"{event.moment:%H:%M:%SZ} BLOCKED redemptions so far, in LoginHistory: {listed}{own}"
 
 
 def is_alarming(event: Event) -> bool:
@@ -284,9 +285,13 @@ class LineView:
                 if self._is_news(event, event.target, verdicts):
                     self._tell(event, event_line(event))
             case "traffic":
-                if is_alarming(event) and self._is_news(event, "blocked", set(progress.blocked_on)):
+                if (
+                    is_alarming(event)
+                    and progress.has_blocked_others
+                    and self._is_news(event, "blocked", set(progress.blocked_on))
+                ):
                     self._tell(event, blocked_line(event, progress))
-            case "run-ended" if progress.blocked_on:
+            case "run-ended" if progress.has_blocked_others:
                 self._console.warn(blocked_line(event, progress))
                 self._tell(event, event_line(event))
             case _:

@@ -33,8 +33,9 @@ class BaselineRecord(Document):
     the ranges of cutover.yaml; new has every range that was ever deployed. policies: every value
     that the cutover has set, as XML text by field. recorded: seconds since 1970.
     canaries: whose grants have proven addresses, by the canary's name: ``00D…/005…``, as the
-    identity URL has it. removals: ids of the deployments that were sent to remove old addresses,
-    the newest last.
+    identity URL has it. switched: when traffic began to move to the new addresses, in seconds
+    since 1970, null where it has not or is not known. removals: ids of the deployments that were
+    sent to remove old addresses, the newest last.
     """
 
     cutover: str
@@ -49,6 +50,7 @@ class BaselineRecord(Document):
     policies: dict[str, str]
     recorded: float
     by: str
+    switched: float | None = None
     canaries: dict[str, str] = Field(default_factory=dict)
     removals: list[str] = Field(default_factory=list)
 

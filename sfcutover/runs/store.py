@@ -23,7 +23,7 @@ from sfcutover.runs.process import Process, config_key
 from sfcutover.runs.processlock import alive
 from sfcutover.runs.tables import JOURNAL, RUNS
 
-WORKFLOW_VERSION = "5"  # a run is finished by the version of the workflow that it started with
+WORKFLOW_VERSION = "6"  # a run is finished by the version of the workflow that it started with
 ROLLED_BACK = "rolled-back"
 DONE = "done"
 _BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is begun at a time

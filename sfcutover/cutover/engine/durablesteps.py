@@ -31,6 +31,7 @@ from sfcutover.cutover.dispatch import (
 from sfcutover.cutover.engine.client import POLL_SECONDS, TOPIC
 from sfcutover.cutover.engine.engine import Engine
 from sfcutover.cutover.loginsampler import TrafficSampler
+from sfcutover.cutover.monitor import CHECKS, SwitchMonitor
 from sfcutover.cutover.operator import notify
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import StepResult
@@ -170,10 +171,13 @@ class DurableStepRunner:
             new=list(map(str, cutover.change.new)),
             by=current_actor(),
         )
-        context = await _in_thread(lambda: self._context(""))
+        context = await _in_thread(lambda: self._context(CHECKS))
         sampler = TrafficSampler([context.at(each) for each in cutover.targets])
+        monitor = SwitchMonitor(context, lambda: self.engine.client.wake(self.run))
         sampler.start()
+        monitor.start()
         result = asdict(await Workflow(Flow(self), cutover, names).run())
+        await _in_thread(monitor.finish)
         await _in_thread(sampler.finish)
         await self._once("end", lambda: self._end(result))
         return result

@@ -164,7 +164,7 @@ def _line(progress: RunProgress, address: str, side: Side, width: int) -> Line:
         _count(progress, address, status) for status in ("redeemed", "blocked", "other")
     )
     refused = f"  {other} refused otherwise" if other else ""
-    if not blocked:
+    if not (blocked and progress.has_blocked_others):
         text = f"{address:<{width}}  {side:<5}  {redeemed:>8}  {blocked:>8}{refused}"
         return Line.of(text, "", Weight.ADDRESS, 4)
     alarm = f"!! {blocked} BLOCKED !!"  # in front, where no narrow terminal cuts it off

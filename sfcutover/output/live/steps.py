@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sfcutover.cutover.progress import BACK, FORWARDS, TITLES, Deployment, StepState
+from sfcutover.cutover.progress import BACK, FORWARDS, OCCASIONAL, TITLES, Deployment, StepState
 from sfcutover.output.live.lines import (
     Line,
     Picture,
@@ -31,8 +31,16 @@ def step_lines(picture: Picture) -> Iterator[Line]:
     states: dict[str, list[StepState]] = defaultdict(list)
     for state in picture.progress.steps.values():
         states[state.name].append(state)
-    missed = [name for name in FORWARDS if picture.goes_no_further and not states[name]]
-    forwards = [_Step(picture, name, states[name]) for name in FORWARDS if name not in missed]
+    missed = [
+        name
+        for name in FORWARDS
+        if picture.goes_no_further and not states[name] and name not in OCCASIONAL
+    ]
+    forwards = [
+        _Step(picture, name, states[name])
+        for name in FORWARDS
+        if name not in missed and (states[name] or name not in OCCASIONAL)
+    ]
     back = [_Step(picture, name, states[name]) for name in BACK if states[name]]
     room = picture.width - max(step.beside_title for step in (*forwards, *back))
     room = max(_SHORTEST_TITLE, min(_TITLE, room))

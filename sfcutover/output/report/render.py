@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sfcutover.allowlist.diff import CapacityDocument, ComponentDiffDocument
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cutover.workflow import waves
+from sfcutover.cutover.removal import waves
 from sfcutover.output.report.chart import draw, full_height
 from sfcutover.output.report.lists import ReportPhaseDocument
 from sfcutover.output.report.proofs import CanaryDocument

@@ -13,9 +13,10 @@ import yaml
 from sfcutover.config.cutover import Cutover, load_config
 from sfcutover.cutover.announcement import Announced
 from sfcutover.cutover.baseline import StateEvidence
+from sfcutover.cutover.control import ControlEvidence
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.remove import RestoredEvidence
-from sfcutover.cutover.stepresult import StepResult
+from sfcutover.cutover.stepresult import Problem, StepResult
 from sfcutover.cutover.steprunner import (
     NO_ARGUMENTS,
     Approval,
@@ -140,6 +141,7 @@ ALL = "one two three four"
 FORWARDS = [
     "probe",
     f"snapshot {ALL}",
+    f"control {ALL}",
     f"add-new {ALL}",
     f"verify-new {ALL}",
     "switch",
@@ -446,7 +448,7 @@ def test_addresses_that_are_added_before_the_switch_are_deployed_and_proven(
     assert run(runner, cutover).outcome == "done"
     adding = [f"add-new {ALL}", f"verify-new {ALL}"]
     first = adding if found_by != "switch" else [*adding, "switch"]
-    assert runner.done == [*FORWARDS[:2], *first, *FORWARDS[2:], READ_AT_THE_END]
+    assert runner.done == [*FORWARDS[:3], *first, *FORWARDS[3:], READ_AT_THE_END]
 
 
 def test_a_person_who_moves_traffic_is_asked_again_once_more_addresses_are_added(
@@ -483,6 +485,62 @@ def test_a_person_may_be_the_switch(tmp_path: Path) -> None:
     assert run(runner, cutover).outcome == "rolled-back"
     assert runner.pauses == [("switch", "switch"), ("switch-back", "switch")]
     assert "switch" not in runner.done
+
+
+def test_a_list_that_does_not_block_is_asked_about_before_anything_changes(
+    cutover: Cutover,
+) -> None:
+    bare = StepResult(evidence=ControlEvidence(outcome="not-shown", reason="it let one in"))
+    runner = Recorded({"control two": [bare]}, approves=[True])
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == [("control", "doubt")]
+    assert runner.questions == ["it let one in (two)"]
+    canceled = Recorded({"control two": [bare]})
+    assert run(canceled, cutover).outcome == "canceled"
+    assert f"add-new {ALL}" not in canceled.done
+
+
+def test_a_list_that_still_refuses_is_saved_once_more(cutover: Cutover) -> None:
+    runner = Recorded({"verify-new two": [problem("blocked")]})
+    assert run(runner, cutover).outcome == "done"
+    place = runner.done.index(f"verify-new {ALL}")
+    again = ["add-new two", "resave two", f"verify-new {ALL}", "switch"]
+    assert runner.done[place + 1 : place + 5] == again
+
+
+def test_a_list_that_refuses_for_good_is_rolled_back_and_says_what_was_tried(
+    cutover: Cutover,
+) -> None:
+    runner = Recorded({"verify-new two": [problem("blocked"), problem("blocked")]})
+    result = run(runner, cutover)
+    assert result.outcome == "rolled-back"
+    assert "saved once more for Salesforce's known issue (Help 005387022)" in result.message
+    assert [each for each in runner.done if each.startswith("resave")] == ["resave two"]
+
+
+def test_a_check_that_fails_while_the_operator_is_asked_moves_the_traffic_back(
+    cutover: Cutover,
+) -> None:
+    failed = Problem.model_validate(problem().problem)
+    runner = Recorded(
+        {"settle": [settled(one="nothing says so")]},
+        approves=[Approval(approved=False, failed=failed)],
+    )
+    result = run(runner, cutover)
+    assert (result.outcome, "switch-back" in runner.done) == ("rolled-back", True)
+    assert not any(each.startswith("remove-and-watch") for each in runner.done)
+
+
+def test_checks_are_looked_at_behind_verify_and_behind_settle(tmp_path: Path) -> None:
+    cutover = cutover_with(tmp_path, checks=[{"command": ["true"]}])
+    runner = Recorded({"checks": [StepResult(), problem()]})
+    result = run(runner, cutover)
+    assert runner.done.count("checks") == 2
+    assert (result.outcome, "switch-back" in runner.done) == ("rolled-back", True)
+    only_watched = cutover_with(tmp_path, checks=[{"command": ["true"], "during": ["watch"]}])
+    watched = Recorded()
+    assert run(watched, only_watched).outcome == "done"
+    assert "checks" not in watched.done
 
 
 @pytest.mark.parametrize("place", range(len(FORWARDS)))

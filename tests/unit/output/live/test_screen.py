@@ -262,7 +262,7 @@ def test_a_rollback_is_a_loud_box() -> None:
 
 def test_after_a_rollback_the_steps_that_are_not_reached_are_one_line() -> None:
     story = Story("eu")
-    story.do("probe", "snapshot")
+    story.do("probe", "snapshot", "control")
     story.begin("add-new", "eu")
     story.fail("add-new", "eu")
     story.tell("rollback-started", reason="eu: broken")
