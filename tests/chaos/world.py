@@ -21,7 +21,7 @@ import requests
 import yaml
 from sqlalchemy import make_url
 
-from sfcutover.allowlist.ranges import Allowlist
+from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.emulator import Emulator, Scenario
 from tests.integration.emulator.traffic import redeem
 from tests.support import client_credentials
@@ -248,9 +248,10 @@ class World:
         path.write_text(token, encoding="utf-8")
 
     def canary_redeems(self, name: str = "canary.token") -> bool:
-        """True if the token that is on disk still redeems, by an address on the list."""
+        """True if the token that is on disk still redeems, by an address that is let in."""
         token = (self.folder / name).read_text(encoding="utf-8").strip()
-        side = "NEW" if set(NEW) <= self.live else "OLD"
+        honoured = self.emulator.allowlist_history[-1].honoured
+        side = "NEW" if honoured.covers([IpRange.parse(each) for each in NEW]) else "OLD"
         proxy = self.emulator.environment[f"SFCUTOVER_{side}_PROXY_URL"]
         return redeem(self.emulator, token, proxy).ok
 
