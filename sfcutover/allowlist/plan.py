@@ -3,7 +3,7 @@ and the package, as data and as JSON. Pure but for the templates, which are read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -25,11 +25,12 @@ from sfcutover.allowlist.phases import (
     is_done_or_swapped,
     notes_on,
 )
+from sfcutover.allowlist.policies import Policies
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.restoration import restore_policies
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
-from sfcutover.errors import SfcutoverError
+from sfcutover.errors import Advice, Command, ConfigError, SfcutoverError
 from sfcutover.util.document import Document
 
 
@@ -63,7 +64,7 @@ class Planner:
     """Works out the phases of one cutover. Every method raises ConfigError for a faulty template.
 
     cutover, app: their names. api_version: of the packages, as ``67.0``. policies: the OAuth
-    policies that every phase sets, as XML text by field. notes: what every phase says first.
+    policies that each phase sets. notes: what every phase says first.
     """
 
     cutover: str
@@ -71,25 +72,38 @@ class Planner:
     change: Change
     api_version: str
     templates: Templates
-    policies: Mapping[str, str] = field(default_factory=dict)
+    policies: Policies = field(default_factory=Policies)
     notes: tuple[str, ...] = ()
 
     def plan(self, phase: Phase, start: Snapshot, baseline: Snapshot | None = None) -> PlannedPhase:
         """A phase of the list on top of start: what is live, or a baseline.
 
-        baseline: the components before anything changed, where known. A way back holds no
-        policies: they follow in a package of their own, see restore_policies.
-        Raises what apply_phase raises.
+        baseline: the components before anything changed, where known. Lists and policies are one
+        package; only a way back holds no policies: they follow in a package of their own, see
+        restore_policies. Raises what apply_phase raises, and ConfigError for a phase that has
+        neither lists nor policies to change.
         """
+        if phase not in self._phases(start):
+            raise _nothing_to_change(phase)
         carriers = tuple(self._apply(phase, component, baseline) for component in start.carriers)
         notes = (*self.notes, *self._notes(phase, start))
         return self._planned(phase, start, carriers, notes)
 
-    def restore_policies(self, live: Snapshot, baseline: Snapshot) -> PlannedPhase:
-        """The policies as they were before this cutover set its own; no list is in the package."""
+    def restore_policies(
+        self,
+        live: Snapshot,
+        baseline: Snapshot,
+        values: Mapping[str, Collection[str]],
+        kept: Mapping[str, str] | None = None,
+    ) -> PlannedPhase:
+        """The policies as they were before this cutover set its own; no list is in the package.
+
+        values: all that it ever set, by field. kept: what stays set, where only a part is undone.
+        """
         if live.policies is None or baseline.policies is None:
             return self._package(Phase.RESTORE_POLICIES, Snapshot(()), Snapshot(()), ())
-        restored = restore_policies(live.policies, baseline.policies, self.policies)
+        before = baseline.policies.with_values(kept or {})
+        restored = restore_policies(live.policies, before, values)
         start, after = Snapshot((), live.policies), Snapshot((), restored.component)
         return self._package(Phase.RESTORE_POLICIES, start, after, restored.notes)
 
@@ -134,15 +148,30 @@ class Planner:
         return self._planned(Phase.ADD_NEW, live, carriers, ())
 
     def plan_all(
-        self, baseline: Snapshot, phases: Sequence[Phase] = LIST_PHASES
+        self, baseline: Snapshot, phases: Sequence[Phase] | None = None
     ) -> dict[Phase, PlannedPhase]:
-        """Phases in the state each is meant for: remove-old after add-new, and each undone."""
-        return {phase: self._in_order(phase, baseline) for phase in phases}
+        """Phases in the state each is meant for: remove-old after add-new, and each undone.
+
+        phases: if not given, all that change something.
+        """
+        chosen = self._phases(baseline) if phases is None else phases
+        return {phase: self._in_order(phase, baseline) for phase in chosen}
 
     def _in_order(self, phase: Phase, baseline: Snapshot) -> PlannedPhase:
         before = _BEFORE.get(phase)
-        start = baseline if before is None else self._in_order(before, baseline).after
+        start = baseline if before is None else self._after(before, baseline)
         return self.plan(phase, start, baseline)
+
+    def _after(self, phase: Phase, baseline: Snapshot) -> Snapshot:
+        """What a phase leaves, with what its package does not hold."""
+        if phase not in self._phases(baseline):
+            return baseline
+        after = self._in_order(phase, baseline).after
+        return Snapshot(after.carriers, after.policies or baseline.policies)
+
+    def _phases(self, start: Snapshot) -> tuple[Phase, ...]:
+        """Those that change something: without lists, the ones that set policies."""
+        return LIST_PHASES if start.carriers else tuple(filter(self.policies.of, LIST_PHASES))
 
     def _planned(
         self,
@@ -151,9 +180,10 @@ class Planner:
         carriers: tuple[Component, ...],
         notes: tuple[str, ...],
     ) -> PlannedPhase:
-        if phase.goes_back:
+        values = self.policies.of(phase)
+        if start.policies is None or not values:
             return self._package(phase, Snapshot(start.carriers), Snapshot(carriers), notes)
-        after = Snapshot(carriers, start.policies and start.policies.with_values(self.policies))
+        after = Snapshot(carriers, start.policies.with_values(values))
         return self._package(phase, start, after, notes)
 
     def _package(
@@ -177,7 +207,7 @@ class Planner:
             f"{component.path}: {note}" if several else note
             for component in start.carriers
             for note in notes_on(phase, component.allowlist, self.change)
-        ]
+        ] + self.policies.notes(phase)
 
 
 _BEFORE = {
@@ -194,6 +224,16 @@ def _about(component: Component) -> Iterator[None]:
         yield
     except SfcutoverError as error:
         raise error.replaced(where=component.path) from error
+
+
+def _nothing_to_change(phase: Phase) -> ConfigError:
+    return ConfigError(
+        f"{phase} changes nothing: carriers: [] names no list, and policies: sets none in it",
+        hint=Advice(
+            "name a phase that sets policies; what one has set is restored by ",
+            Command("rollback", "--to", "baseline"),
+        ),
+    )
 
 
 def _carrier_of(component: Component) -> Carrier:
@@ -223,6 +263,8 @@ def live_phase(live: Snapshot, change: Change, *, may_be_swapped: bool = False) 
     may_be_swapped: where nothing was deployed yet, a list that is done has old: and new: swapped.
     """
     lists = [component.allowlist for component in live.carriers]
+    if not lists:
+        return "this cutover changes no list"
     if may_be_swapped and all(is_done_or_swapped(each, change) for each in lists):
         return f"remove-old: {DONE_OR_SWAPPED}"
     holds_old = all(each.covers(change.old) for each in lists)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sfcutover.allowlist.component import Component, Field
@@ -80,19 +80,19 @@ class RestoredPolicies:
 
 
 def restore_policies(
-    live: Component, baseline: Component, values: Mapping[str, str]
+    live: Component, baseline: Component, values: Mapping[str, Collection[str]]
 ) -> RestoredPolicies:
-    """Only what the cutover changed: a value that is no longer the one it set stays.
+    """Only what the cutover changed: a value that is none of those it set stays.
 
-    values: what the cutover set, as XML text by field.
+    values: what the cutover set, by field each text that it ever was.
     """
     notes: list[str] = []
     result = live
-    for name, value in values.items():
+    for name, texts in values.items():
         before, now = baseline.text(name), live.text(name)
         if before == now:
             continue
-        if now != Field.of_text(name, value).content:
+        if now is None or now not in {Field.of_text(name, each).content for each in texts}:
             notes.append(f"{name} stays {now!r}: others have changed it since ({before!r} before)")
             continue
         result = result.with_field_of(baseline, name)

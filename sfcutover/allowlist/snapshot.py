@@ -14,6 +14,7 @@ from sfcutover.allowlist.component import (
     parse_component,
     parse_xml,
 )
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.errors import ConfigError
 from sfcutover.util.boundedfile import read_bounded
 
@@ -40,6 +41,11 @@ class Snapshot:
     def ids(self) -> dict[str, str]:
         """The org's id of each component, by its path, as far as the org lists them."""
         return {each.path: each.properties.id for each in self.components if each.properties}
+
+    @property
+    def lists(self) -> dict[str, tuple[IpRange, ...]]:
+        """The entries of each list, by its path."""
+        return {each.path: each.allowlist.ranges for each in self.carriers}
 
     def like(self, other: Snapshot) -> Snapshot:
         """Only the components that the other snapshot has, too."""

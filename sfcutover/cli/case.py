@@ -16,7 +16,7 @@ from sfcutover.cli.context import (
     templates_option,
     written_to,
 )
-from sfcutover.cli.deploy import CommandGate
+from sfcutover.cli.gates import CommandGate
 from sfcutover.cli.options import FILE, evidence_option, traffic_moved_option
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED, require_permit

@@ -126,6 +126,23 @@ class Invocation:
         self.console.warn(Advice(f"{error}; next: ", error.advice))
         return error.exit_code
 
+    def require_addresses(self, command: str) -> None:
+        """Raises ConfigError where the cutover has none to prove: it sets policies alone."""
+        if not self.cutover.carriers:
+            raise ConfigError(
+                f"{command} proves addresses, and this cutover sets policies alone: carriers: []",
+                where=self.cutover.where,
+                hint=Advice(
+                    "deploy the policies: ",
+                    Command("deploy", "add-new"),
+                    ", ",
+                    Command("deploy", "remove-old"),
+                    "; ",
+                    Command("rollback", "--to", "baseline"),
+                    " restores them",
+                ),
+            )
+
     def require_no_open_run(self, what: str) -> None:
         """Raises StillRunningError while a run has not ended, and what looking for one raises.
 

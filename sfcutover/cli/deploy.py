@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,12 +17,12 @@ from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
     Invocation,
-    at_terminal,
     command_step,
     pass_invocation,
     phase_argument,
     templates_option,
 )
+from sfcutover.cli.gates import CommandGate, SkippedGate
 from sfcutover.cli.options import (
     evidence_option,
     outside_run_option,
@@ -31,20 +32,23 @@ from sfcutover.cli.options import (
 )
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy
-from sfcutover.cutover.evidence import Evidence, read_evidence
+from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, Plan, deploy
 from sfcutover.cutover.recordedbaselines import RecordedBaselines
-from sfcutover.cutover.removalgate import TRAFFIC_MOVED, Gate, RemovalPermit, unproven
+from sfcutover.cutover.removalgate import TRAFFIC_MOVED, Gate
 from sfcutover.cutover.resave import resave as save_again
 from sfcutover.cutover.rollback import restore
+from sfcutover.cutover.secondreading import who_changed
 from sfcutover.cutover.supportcase import require_deployable
-from sfcutover.cutover.verify import ProofGate
-from sfcutover.cutover.wayback import Baseline, baseline_for, bind_to, plan_phase
+from sfcutover.cutover.wayback import (
+    Baseline,
+    baseline_for,
+    bind_to,
+    plan_phase,
+    plan_policies_of_add_new,
+)
 from sfcutover.errors import (
     Advice,
-    Command,
-    ConfigError,
-    GateError,
+    DriftError,
     SfcutoverError,
     StillRunningError,
     commands_in,
@@ -153,10 +157,10 @@ def command(
     )
     run.begun.cancels = cancel_on_interrupt
     done: list[DeployTargetDocument] = []
-    removes_new = phase is Phase.REMOVE_NEW and not (dry_run or no_wait)
+    is_whole = not (dry_run or no_wait)
     for target in run.targets:
         try:
-            done += command.to_baseline(target) if removes_new else [command.deploy(target)]
+            done += command.whole(target) if is_whole else [command.deploy(target)]
         except SfcutoverError as error:
             raise _on_target(error, target, done, run) from error
     show_json(run, done)
@@ -217,15 +221,32 @@ class DeployCommand:
         self.run.console.data(deployed_text(document))
         return document
 
-    def to_baseline(self, target: Target) -> list[DeployTargetDocument]:
-        """Remove the new addresses from one target, then restore the policies that the cutover
-        has changed there."""
+    def whole(self, target: Target) -> list[DeployTargetDocument]:
+        """The phase, and what follows it: a way back restores addresses, and then policies."""
         done = [self.deploy(target)]
-        if self._has_policies(target):
-            options = replace(self.options, plan=None)
-            policies = replace(self, phase=Phase.RESTORE_POLICIES, options=options, execute=deploy)
-            done.append(policies.deploy(target))
-        return done
+        match self.phase:
+            case Phase.RESTORE_OLD:
+                return done + self.policies_of_add_new(target)
+            case Phase.REMOVE_NEW:
+                return done + self.policies_of_baseline(target)
+            case _:
+                return done
+
+    def policies_of_add_new(self, target: Target) -> list[DeployTargetDocument]:
+        """Restore what remove-old alone has set on one target."""
+        if not self.run.cutover.policies.removal_sets_more:
+            return []
+        plan = partial(plan_policies_of_add_new, named=self.options.named)
+        return [self._restore_policies(target, plan)]
+
+    def policies_of_baseline(self, target: Target) -> list[DeployTargetDocument]:
+        """Restore what the cutover has set on one target."""
+        return [self._restore_policies(target, None)] if self._has_policies(target) else []
+
+    def _restore_policies(self, target: Target, plan: Plan | None) -> DeployTargetDocument:
+        options = replace(self.options, plan=plan)
+        policies = replace(self, phase=Phase.RESTORE_POLICIES, options=options, execute=deploy)
+        return policies.deploy(target)
 
     def _has_policies(self, target: Target) -> bool:
         """By the record, which is gone where nothing is left to restore, or by the plan."""
@@ -305,12 +326,18 @@ class PlanFile:
         plan, baseline = self._read(context), self.baseline(context)
         bind_to(baseline, connection, live, any_component=phase is Phase.RESTORE_OLD)
         planned = plan.planned(phase)
-        plan.check_live(planned, live)
+        try:
+            plan.check_live(planned, live)
+        except DriftError as error:
+            if how := who_changed(connection, planned.start.lists, live):
+                raise error.replaced(message=f"{error.message}; {how}") from error
+            raise
         if phase.goes_back:  # where a baseline was recorded, the two must agree
             used = baseline_for(context, connection, phase, live, self.baseline)
             return plan_phase(context, phase, live, used)
-        if live.fingerprints == planned.start.fingerprints:
-            return replace(planned, start=live)  # the same, and it knows who saved it when
+        now = live.like(planned.start)
+        if now.fingerprints == planned.start.fingerprints:
+            return replace(planned, start=now)  # the same, and it knows who saved it when
         return plan_phase(context, phase, live, None)
 
     def baseline(self, context: TargetContext) -> Baseline:
@@ -319,7 +346,7 @@ class PlanFile:
         return Baseline(
             plan.baseline,
             cutover.change,
-            cutover.policies,
+            cutover.policies.every_value,
             knows_new=True,
             organization_id=plan.organization_id,
             component_ids=plan.component_ids,
@@ -328,71 +355,3 @@ class PlanFile:
 
     def _read(self, context: TargetContext) -> TargetPlan:
         return TargetPlan(read_plan(self.path), self.path, context.target.name, context.planner)
-
-
-@dataclass(frozen=True)
-class CommandGate:
-    """Permits by evidence, and shows it. evidence_file: of an earlier verify."""
-
-    run: Invocation
-    evidence_file: Path | None = None
-
-    def permit(
-        self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
-    ) -> RemovalPermit:
-        """Raises GateError, and what verifying raises."""
-        if context.cutover.verify is None:
-            raise unproven(phase)
-        proof = self._proof(context.target.name)
-        if proof is None:
-            context.note("verifying before anything is removed")
-        gate = ProofGate(proof, tries=1, countdown=self._countdown)
-        permit = gate.permit(context, connection, phase, live)
-        proven = "permitted" if permit.doubt is None else "proven, and one thing is open"
-        context.note(f"{proven}: {permit.reason}")
-        return permit
-
-    def _proof(self, target: str) -> Evidence | None:
-        if self.evidence_file is None:
-            return None
-        file = read_evidence(self.evidence_file)
-        found = next((each for each in file.targets if each.target == target), None)
-        if found is None or file.cutover != self.run.cutover.name:
-            raise GateError(
-                f"the evidence holds nothing about {target} in {self.run.cutover.name}",
-                where=str(self.evidence_file),
-                hint=Advice("verify again: ", Command("verify", "--out", "FILE")),
-            )
-        return found
-
-    def _countdown(self, seconds: float) -> None:
-        self.run.console.countdown(f"settling: {seconds:.0f} s left")
-
-
-@dataclass(frozen=True)
-class SkippedGate:
-    """Permits without proof: only for a person at a terminal who types the app's name."""
-
-    run: Invocation
-    reason: str
-
-    def permit(
-        self, context: TargetContext, _connection: Connection, phase: Phase, _live: Snapshot
-    ) -> RemovalPermit:
-        """Raises ConfigError without a terminal, GateError for another name."""
-        if not at_terminal():
-            raise ConfigError(
-                "--skip-verification needs a person at a terminal who types the app's name",
-                hint=Advice("verify instead: ", Command("verify", "--out", "evidence.json")),
-            )
-        self.run.console.warn(
-            f"{phase} without proof: customers that redeem from a removed address are locked out"
-        )
-        typed = self.run.console.ask("Type the app's name to continue")
-        if typed.strip() != self.run.cutover.app:
-            raise GateError(
-                "the app's name was not typed", hint=Advice("verify instead: ", Command("verify"))
-            )
-        permit = RemovalPermit(phase, f"verification skipped: {self.reason}")
-        self.run.console.warn(f"{context.target.name}: {permit.reason}")
-        return permit

@@ -15,12 +15,14 @@ from pydantic import Field
 
 from sfcutover.allowlist.carriers import CARRIERS
 from sfcutover.allowlist.diff import RangeDocument
+from sfcutover.allowlist.policies import policies_in
 from sfcutover.allowlist.ranges import IpRange, RangeError
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cli.context import written_to
 from sfcutover.cli.options import global_options, settings_of
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.starter import starter_text
-from sfcutover.errors import Advice, Command, ConfigError
+from sfcutover.errors import Advice, Command, ConfigError, DriftError
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
 from sfcutover.salesforce.metadata import MetadataClient
@@ -111,11 +113,12 @@ def command(
     with closing(Org(provider_for(OrgConfig.model_validate(config)))) as org:
         retriever = Retriever(MetadataClient(org, API_VERSION))
         app = app or _only_app(retriever.apps())
-        live = retriever.snapshot(app, [CARRIERS["token-ip-ranges"]]).carriers[0].allowlist
-        url = org.instance_url
+        found, url = _components(retriever, app), org.instance_url
+    live = found.carriers[0].allowlist
     name = name or f"{datetime.now(UTC):%Y-%m}-cutover"
     # JSON is a part of YAML's flow style
-    text = starter_text(name, app, API_VERSION, json.dumps(config), live, old, new)
+    policies = {} if found.policies is None else policies_in(found.policies)
+    text = starter_text(name, app, API_VERSION, json.dumps(config), live, old, new, policies)
     with written_to(settings.config, "file", option="--config"):
         write_new(settings.config, text, force=force)
     console = Console(settings)
@@ -128,6 +131,15 @@ def command(
         print_document(
             InitDocument(path=str(settings.config), app=app, instance_url=url, live=ranges)
         )
+
+
+def _components(retriever: Retriever, app: str) -> Snapshot:
+    """The list, and the policies where the app has some."""
+    carriers = [CARRIERS["token-ip-ranges"]]
+    try:
+        return retriever.snapshot(app, carriers, policies=True)
+    except DriftError:  # of the list, if it is missing, too
+        return retriever.snapshot(app, carriers)
 
 
 def _check_free(path: Path, force: bool) -> None:

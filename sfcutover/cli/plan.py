@@ -50,7 +50,8 @@ def command(
     planner = run.cutover.planner(templates)
     found = list(_found(run, baseline_files))
     targets = [_plan_target(run, planner, each) for each in found]
-    digests = {} if baseline_files else _digests(run.cutover, planner, found)
+    is_announced = run.cutover.carriers and not baseline_files
+    digests = _digests(run.cutover, planner, found) if is_announced else {}
     plan = make_plan(planner, targets, digests)
     if out is not None:
         write_plan(plan, out)

@@ -26,6 +26,7 @@ _NOTE_EVERY = 100  # requests
 def command(run: Invocation, via: str) -> int:
     """Step 1: ask a page for the address it sees, through a proxy, until every address of the
     pair has shown itself. Passes only if they are exactly the expected ones."""
+    run.require_addresses("probe")
     result = _ask(run, via)
     run.console.data(probe_text(result))
     for warning in result.warnings:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from sfcutover.allowlist.package import write_folder, write_zip
-from sfcutover.allowlist.phases import LIST_PHASES, Phase
+from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase, RenderDocument, WrittenDocument
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
@@ -51,21 +51,22 @@ def command(
     templates: Templates,
 ) -> None:
     """Write the packages of these phases: add-new, remove-old, restore-old, remove-new
-    (default: all).
+    (default: all that change something).
 
     Each phase is computed in the state it is meant for: remove-old on top of add-new, and
     each undone. With --baseline no org is asked.
     """
     if as_zip and form == "source":
         raise click.UsageError("--zip goes with --format mdapi: a source tree is never zipped.")
-    chosen = tuple(Phase(name) for name in phases) or LIST_PHASES
+    chosen = tuple(Phase(name) for name in phases) or None
     planner = run.cutover.planner(templates)
     written = []
     for target, url, live in list(run.components(baseline_files)):  # read all, then write
         folder = out / target if url and len(run.targets) > 1 else out
         planned = planner.plan_all(live, chosen)
         written += [
-            _write(planned[phase], folder / phase.value, target, form, as_zip) for phase in chosen
+            _write(each, folder / phase.value, target, form, as_zip)
+            for phase, each in planned.items()
         ]
     if run.settings.json:
         print_document(

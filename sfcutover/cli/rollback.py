@@ -12,7 +12,8 @@ import click
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
-from sfcutover.cli.deploy import CommandGate, DeployCommand, PlanFile, Terminal, show_json
+from sfcutover.cli.deploy import DeployCommand, PlanFile, Terminal, show_json
+from sfcutover.cli.gates import CommandGate
 from sfcutover.cli.options import outside_run_option, traffic_moved_option, yes_option
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.deploy import DeployOptions, deploy
@@ -57,9 +58,10 @@ def command(
 ) -> None:
     """Undo the last phase in the only safe order.
 
-    Restores the old addresses at once: adding needs no gate, and waits for no state. --to baseline
-    then proves that traffic is back on the old egress, only after that removes the new addresses
-    that were not on the list before the cutover, and restores the policies last.
+    Restores the old addresses at once: adding needs no gate, and waits for no state. What
+    remove-old alone has set of policies follows. --to baseline then proves that traffic is back on
+    the old egress, only after that removes the new addresses that were not on the list before the
+    cutover, and restores the policies last.
     """
     require_self_serve(run.cutover, "rollback")
     if state == "baseline" and not outside_run:
@@ -79,16 +81,21 @@ def command(
             context, options, lambda: operator.has_agreed(context.target.name)
         ),
     )
-    done = on_every_target(run, command.deploy)
+    done = on_every_target(run, command.deploy) if run.cutover.carriers else []
     if state == "baseline":
         said = TRAFFIC_MOVED if traffic_moved else ""
         options = replace(command.options, gate=CommandGate(run), traffic_moved=said)
         remove = replace(command, phase=Phase.REMOVE_NEW, options=options, execute=deploy)
-        done += [one for target in run.targets for one in remove.to_baseline(target)]
+        back = remove.whole if run.cutover.carriers else remove.policies_of_baseline
+        done += [one for target in run.targets for one in back(target)]
     else:
-        run.console.note(
-            f"if traffic is not back on the old egress: {run.command_line('switch', '--revert')}"
-        )
+        restored = on_every_target(run, command.policies_of_add_new)
+        done += [one for each in restored for one in each]
+        if run.cutover.carriers:
+            run.console.note(
+                f"if traffic is not back on the old egress: "
+                f"{run.command_line('switch', '--revert')}"
+            )
     show_json(run, done)
 
 

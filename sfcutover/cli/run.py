@@ -98,6 +98,7 @@ def _answer(run: Run, store: RunStore) -> None:
 def require_runnable(invocation: Invocation) -> None:
     """What every step needs must be there before the first one. Raises ConfigError."""
     cutover = invocation.cutover
+    invocation.require_addresses("run")
     require_self_serve(cutover, "run")
     if invocation.settings.targets:
         raise ConfigError(

@@ -38,6 +38,7 @@ def command(run: Invocation, revert: bool, outside_run: bool) -> None:
     Refused while a target's list lacks an address that traffic would move to. --revert goes
     back and proves the old path by a redemption.
     """
+    run.require_addresses("switch")
     direction: Direction = "revert" if revert else "apply"
     with command_step(run, "switch") as context:
         config = configured_switch(context)

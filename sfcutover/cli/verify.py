@@ -48,6 +48,7 @@ def command(run: Invocation, via: str, as_control: bool, out: Path | None) -> No
     --control redeems once through the new egress before add-new: exit 0 if this list refuses it,
     5 if that is not shown.
     """
+    run.require_addresses("verify")
     if as_control:
         if via != "new" or out is not None:
             raise click.UsageError("--control goes with neither --via old nor --out.")

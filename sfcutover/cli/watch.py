@@ -5,19 +5,20 @@ from __future__ import annotations
 
 import click
 
+from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, command_step, pass_invocation, templates_option
 from sfcutover.cli.rollback import WAIT_SECONDS, on_every_target
 from sfcutover.config.checks import Watch
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import StepContext
-from sfcutover.cutover.deploy import DeployOptions
+from sfcutover.cutover.deploy import DeployOptions, deploy
 from sfcutover.cutover.rollback import restore_despite_signals
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.verify import prove_old
 from sfcutover.cutover.watch import WatchEvidence, canaries_of, watch
 from sfcutover.cutover.watchtrigger import RoundDocument, WatchDocument, watch_failure
-from sfcutover.cutover.wayback import plan_restore
+from sfcutover.cutover.wayback import plan_policies_of_add_new, plan_restore
 from sfcutover.errors import ExitCode, GateError
 from sfcutover.output.json import print_document
 
@@ -30,6 +31,7 @@ def command(run: Invocation, templates: Templates) -> int:
 
     Failures in a row restore the old addresses at once, before any diagnosis, and exit 5.
     """
+    run.require_addresses("watch")
     require_self_serve(run.cutover, "watch")
     config = run.cutover.watch or Watch()
     with command_step(run, "watch", templates) as context:
@@ -52,6 +54,8 @@ def _watched(run: Invocation, context: StepContext) -> tuple[GateError | None, W
     evidence = watch(context, run.targets)
     if evidence.is_failed:
         on_every_target(run, lambda target: _restore(run, context, target))
+        if run.cutover.policies.removal_sets_more:
+            on_every_target(run, lambda target: _restore_policies(run, context, target))
         prove_old(context, run.targets)
         run.console.note("a redemption through the old egress succeeded")
     return watch_failure(evidence.outcome, evidence.reasons), evidence
@@ -60,6 +64,12 @@ def _watched(run: Invocation, context: StepContext) -> tuple[GateError | None, W
 def _restore(run: Invocation, context: StepContext, target: Target) -> None:
     restore_despite_signals(context.at(target), DeployOptions(wait=WAIT_SECONDS))
     run.console.note(f"{target.name}: the old addresses are on the list again")
+
+
+def _restore_policies(run: Invocation, context: StepContext, target: Target) -> None:
+    options = DeployOptions(wait=WAIT_SECONDS, plan=plan_policies_of_add_new)
+    deploy(context.at(target), Phase.RESTORE_POLICIES, options)
+    run.console.note(f"{target.name}: the policies are as add-new has left them")
 
 
 def _require_way_back(run: Invocation, context: StepContext) -> None:

@@ -16,18 +16,23 @@ from pydantic import (
     BeforeValidator,
     Field,
     ValidationError,
-    WithJsonSchema,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from sfcutover.allowlist.carriers import CARRIERS, Carrier
 from sfcutover.allowlist.phases import Change
 from sfcutover.allowlist.plan import Planner
+from sfcutover.allowlist.policies import Policies
 from sfcutover.allowlist.ranges import Allowlist, subtract
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.checks import Check, QuietCheck, Watch
 from sfcutover.config.egress import Egress, Switch
 from sfcutover.config.org import OrgConfig
+from sfcutover.config.policies import PhasePolicies
 from sfcutover.config.problems import problems_of
 from sfcutover.config.state import State
 from sfcutover.config.values import (
@@ -37,7 +42,6 @@ from sfcutover.config.values import (
     TooManyAddressesError,
     VariableName,
     Word,
-    check_text,
     protect_secrets,
 )
 from sfcutover.config.verify import Verify
@@ -46,8 +50,9 @@ from sfcutover.errors import DEFAULT_CONFIG, Advice, Command, ConfigError
 
 CarrierName = Literal["token-ip-ranges", "trusted-ip-ranges", "connected-app"]
 TRUSTED_RANGES = (
-    "ConnectedApp.ipRanges are trusted ranges, not the allowlist; only Salesforce's support "
-    "changes that: the command case writes what to ask for"
+    "ConnectedApp.ipRanges are trusted ranges, not the allowlist; it is not known where a "
+    "connected app's allowlist lives in metadata, so Salesforce's support is asked to change it: "
+    "the command case writes what to ask for"
 )
 _MOST_PROVEN = 256  # addresses: verify redeems through each; as many as the allowlist may hold
 _API_VERSION = re.compile(r"[1-9][0-9]{1,2}\.0")
@@ -65,13 +70,6 @@ def _check_api_version(value: object) -> object:
     if not isinstance(text, str) or not _API_VERSION.fullmatch(text):
         raise ValueError('not an API version; write "67.0"')
     return text
-
-
-def _check_policy(value: object) -> object:
-    """An OAuth policy as its XML text: true and false in lower case."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return check_text(str(value) if isinstance(value, int) else value)
 
 
 def _no_duplicates(entries: tuple[RangeEntry, ...]) -> tuple[RangeEntry, ...]:
@@ -92,13 +90,7 @@ def _no_repetition(names: tuple[CarrierName, ...]) -> tuple[CarrierName, ...]:
 
 
 ApiVersion = Annotated[str, BeforeValidator(_check_api_version)]
-Carriers = Annotated[tuple[CarrierName, ...], Field(min_length=1), AfterValidator(_no_repetition)]
-PolicyName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9]*$")]
-PolicyText = Annotated[
-    str,
-    BeforeValidator(_check_policy),
-    WithJsonSchema({"type": ["string", "boolean", "integer"]}),
-]
+Carriers = Annotated[tuple[CarrierName, ...], AfterValidator(_no_repetition)]
 Waves = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)]
 Ranges = Annotated[tuple[RangeEntry, ...], Field(min_length=1), AfterValidator(_no_duplicates)]
 
@@ -113,7 +105,8 @@ class Target(Model):
 class Cutover(Model):
     """One change of addresses.
 
-    after: for a legacy connected app, the cutover that is to be finished first.
+    after: for a legacy connected app, the cutover that is to be finished first. carriers: none
+    for one that sets policies alone; it then needs no old and no new.
     waves: how many targets remove-old takes at once in a run: first, second, ...; the last
     number goes for all that follow. checks: what must hold from the switch to the end of the
     watch. quiet: what shows that customers have left the old addresses. max_rollbacks: automatic
@@ -128,12 +121,12 @@ class Cutover(Model):
     app: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     carriers: Carriers = ("token-ip-ranges",)
     api_version: ApiVersion = "67.0"
-    old: Ranges
-    new: Ranges
+    old: Ranges = Field((), validate_default=True)
+    new: Ranges = Field((), validate_default=True)
     split_ranges: bool = False
     allow_private: bool = False
     allow_other_hosts: bool = False
-    policies: dict[PolicyName, PolicyText] = Field(default_factory=dict)
+    policies: PhasePolicies = Field(default_factory=Policies)
     targets: tuple[Target, ...] = Field(min_length=1)
     egress: Egress | None = None
     switch: Switch | None = None
@@ -184,7 +177,8 @@ class Cutover(Model):
 
     @property
     def is_legacy(self) -> bool:
-        """True for a legacy connected app, whose allowlist only Salesforce's support changes."""
+        """True for a legacy connected app, whose allowlist Salesforce's support is asked to change:
+        that its owner can't is assumed, as no metadata is known that holds it."""
         return "connected-app" in self.carriers
 
     @property
@@ -218,11 +212,29 @@ class Cutover(Model):
                 )
         return tuple(known[name] for name in names) or self.targets
 
+    @field_validator("old", "new", mode="wrap")
+    @classmethod
+    def _may_be_missing(
+        cls, value: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> object:
+        if value != ():  # the default: a file has lists
+            return check(value)
+        if info.data.get("carriers", ()) == ():
+            return value
+        raise PydanticCustomError("missing", "field required")
+
     @model_validator(mode="after")
     def _check_change(self) -> Self:
+        if not self.carriers:
+            return self._check_policies_alone()
         change = self.change
         if not subtract(change.old, change.new) and not subtract(change.new, change.old):
             raise PlacedError("old and new are the same addresses; nothing would change", "new")
+        return self
+
+    def _check_policies_alone(self) -> Self:
+        if not self.policies:
+            raise PlacedError("no list is named, and policies: sets none", "carriers")
         return self
 
     @model_validator(mode="after")

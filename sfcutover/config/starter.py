@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from sfcutover.allowlist.policies import POLICIES
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 
 
@@ -16,8 +17,9 @@ def starter_text(
     live: Allowlist,
     old: Sequence[str],
     new: Sequence[str],
+    policies: Mapping[str, str],
 ) -> str:
-    """The file's text. org: the YAML of the target's org.
+    """The file's text. org: the YAML of the target's org. policies: those that the app has now.
 
     Without old or new it holds the live list, commented out: which of its entries the cutover
     may remove is for a person to say.
@@ -30,6 +32,8 @@ def starter_text(
         hint="" if old else _CHOOSE,
         old=_entries(old) or "\n".join(map(_candidate, live)),
         new=_entries(new) or "  # - 198.51.100.20",
+        these=" These are the app's now:" if policies else "",
+        policies="\n".join(_policy(*each) for each in policies.items()) or _SOME_POLICY,
     )
 
 
@@ -42,6 +46,12 @@ def _candidate(entry: IpRange) -> str:
     return f"  # - {{range: {json.dumps(str(entry))}{description}}}"
 
 
+def _policy(name: str, text: str) -> str:
+    is_text = POLICIES[name].kind == "text"
+    return f"#   {name}: {json.dumps(text) if is_text else text}"
+
+
+_SOME_POLICY = "#   ipRelaxationPolicyType: Enforce"
 _CHOOSE = """
 # These are on the list now: remove the # from those that are yours and are to go."""
 _TEXT = """\
@@ -61,9 +71,10 @@ old:
 new:
 {new}
 
-# OAuth policies to deploy with each phase; all others stay as they are.
+# OAuth policies to deploy with each phase; all others stay as they are. Or by phase:
+# policies: {{add-new: {{...}}, remove-old: {{...}}}}.{these}
 # policies:
-#   ipRelaxationPolicyType: Enforce
+{policies}
 
 targets:
   - name: packaging

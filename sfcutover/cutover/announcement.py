@@ -21,6 +21,7 @@ from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.secondreading import who_changed
 from sfcutover.cutover.sentdeployments import SentDeployments
 from sfcutover.cutover.stepresult import AnnouncementChangedError, StepEvidence
 from sfcutover.errors import Advice, Command
@@ -166,6 +167,9 @@ class AsAnnounced:
             now = announced_phase(context.cutover, context.planner, organization_id, planned)
             require_same(phase.value, self.announced, now)
             _note_others(context, self.announced.lists, now.lists)
+            before = {each.path: each.allowlist for each in self.announced.lists}
+            if how := who_changed(connection, before, live):
+                _note_once(context, how)
         return planned
 
 
@@ -189,7 +193,13 @@ def _note_others(
     parts = [*_missing(now, before, "added"), *_missing(before, now, "removed")]
     if not parts:
         return
-    text = f"since this was announced, others have {', and '.join(parts)}; that stays as it is"
+    _note_once(
+        context,
+        f"since this was announced, others have {', and '.join(parts)}; that stays as it is",
+    )
+
+
+def _note_once(context: TargetContext, text: str) -> None:
     told = context.memory.all("note", context.step, context.target.name)
     if text not in [each.text("text") for each in told]:
         context.note(text)

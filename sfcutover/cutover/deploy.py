@@ -30,6 +30,7 @@ from sfcutover.cutover.removalgate import (
 )
 from sfcutover.cutover.resending import until_not_busy
 from sfcutover.cutover.rollout import RolloutOptions
+from sfcutover.cutover.secondreading import who_changed
 from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.wayback import (
@@ -40,12 +41,7 @@ from sfcutover.cutover.wayback import (
     record_baseline,
     require_same_old,
 )
-from sfcutover.errors import (
-    Advice,
-    BusyError,
-    Command,
-    DriftError,
-)
+from sfcutover.errors import Advice, BusyError, Command, DriftError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.results import (
     DeployResult,
@@ -282,6 +278,8 @@ class PhaseDeployment:
             require_same_old(record, self.context.cutover)
 
     def _permitted(self, planned: PlannedPhase) -> RemovalPermit:
+        if not planned.start.carriers:
+            return RemovalPermit(self.phase, "policies alone: no address is removed")
         self._require_first()
         if self.options.gate is None:
             raise unproven(self.phase)
@@ -307,7 +305,7 @@ class PhaseDeployment:
         live = self._read()
         now = live.like(planned.start).fingerprints
         if self.options.binding and now != planned.start.fingerprints:
-            raise _changed()
+            raise _changed(who_changed(self.connection, planned.start.lists, live))
         if self._permit:
             self._permit.require_holding(live)
         return planned if self.options.binding else self._plan(live)
@@ -351,7 +349,8 @@ class PhaseDeployment:
         """The removal, once its way back is rendered and the session was seen to answer."""
         if not self.connection.retriever.is_unmodified(planned.start):
             planned = self._read_again(planned)
-        self._restore = self._plan_with_baseline(Phase.RESTORE_OLD, planned.after)
+        if planned.start.carriers:
+            self._restore = self._plan_with_baseline(Phase.RESTORE_OLD, planned.after)
         return planned
 
     def _keep_way_back(self, live: Snapshot) -> None:
@@ -391,8 +390,8 @@ class PhaseDeployment:
         )
 
 
-def _changed() -> DriftError:
+def _changed(how: str = "") -> DriftError:
     return DriftError(
-        "the list was changed by another user in the meantime",
+        f"the list was changed by another user in the meantime{how and f': {how}'}",
         hint="look at the diff again: run the same command once more",
     )

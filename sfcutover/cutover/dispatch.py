@@ -48,7 +48,7 @@ from sfcutover.cutover.verify import (
 )
 from sfcutover.cutover.watch import WatchEvidence, watch
 from sfcutover.cutover.watchtrigger import watch_failure
-from sfcutover.cutover.wayback import plan_what_was_added
+from sfcutover.cutover.wayback import plan_policies_of_add_new, plan_what_was_added
 from sfcutover.traffic.canary import all_canaries
 from sfcutover.traffic.egress import egress_of
 
@@ -149,7 +149,8 @@ def execute_on_target(context: TargetContext, arguments: StepArguments) -> StepE
             )
             return deploy(context, Phase.REMOVE_NEW, options)
         case "restore-policies":
-            return deploy(context, Phase.RESTORE_POLICIES)
+            plan = plan_policies_of_add_new if arguments.step == "add-new" else None
+            return deploy(context, Phase.RESTORE_POLICIES, DeployOptions(plan=plan))
         case "state":
             return read_state(context)
         case "page":

@@ -7,17 +7,21 @@ skips the rest. "ok" is said of what was tried, and what was not tried says so.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from sfcutover.allowlist.carriers import OAUTH_POLICIES, SECURITY_SETTINGS
 from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import live_phase
+from sfcutover.allowlist.policies import IP_RELAXATION, relaxation_words
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import Cutover, Target
 from sfcutover.cutover.probe import NoWayBackError
+from sfcutover.cutover.secondreading import difference_of, records_of
 from sfcutover.errors import (
     Advice,
     AuthError,
@@ -30,7 +34,17 @@ from sfcutover.errors import (
 from sfcutover.runs.database import Database
 from sfcutover.runs.store import find_open, missing_file
 from sfcutover.salesforce.connection import Connection, connect
+from sfcutover.salesforce.rangerecords import OBJECT
 
+# ConnectedApp.oauthConfig of ``@salesforce/types`` 1.9.0; what it switches is inferred.
+_IP_BINDING = re.compile(r"<isIpBindingEnabled>\s*(true|false)\s*</")
+_PROBABLY = "; it is probably the switch of the connected app's own allowlist (inferred)"
+# A package can't contain policies (users' reports), so that each org has its own: inferred.
+_ANOTHER_CONTROL = (
+    "it is another control than the allowlist, and is said of this org alone: customers' orgs have "
+    "policies of their own (inferred)"
+)
+_READ_AGAIN = "run this again: the list may have been saved in between; else see it in Setup"
 Status = Literal["ok", "warning", "failed", "skipped"]
 
 
@@ -129,9 +143,9 @@ class TargetDoctor:
             ("API version", self._api_version),
             ("permission", self._permission),
             ("components", self._components),
-            ("list", self._list),
-            ("capacity", self._capacity),
         ]
+        if self._cutover.carriers:
+            steps += [("list", self._list), ("capacity", self._capacity)]
         name = self._connection.target.name
         for number, (step, look) in enumerate(steps):
             made = check(step, look, name)
@@ -140,6 +154,8 @@ class TargetDoctor:
                 for skipped, _ in steps[number + 1 :]:
                     yield untried(skipped, f"it needs {step}", name)
                 return
+        yield from self._second_readings()
+        yield self._switch() if self._cutover.is_legacy else self._policies()
 
     def _credentials(self) -> str:
         url = self._connection.org.instance_url
@@ -160,10 +176,11 @@ class TargetDoctor:
 
     def _permission(self) -> str:
         known = self._connection.client.describe_metadata().names
-        for carrier in self._cutover.carrier_rows:
-            if carrier.component_type.metadata_type not in known:
+        types = [carrier.component_type for carrier in self._cutover.carrier_rows]
+        for each in (*types, *([OAUTH_POLICIES] if self._cutover.policies else ())):
+            if each.metadata_type not in known:
                 raise AuthError(
-                    f"the org shows this user no {carrier.component_type.metadata_type}",
+                    f"the org shows this user no {each.metadata_type}",
                     hint="the user needs 'Modify Metadata Through Metadata API Functions' and "
                     "access to External Client Apps",
                 )
@@ -186,6 +203,45 @@ class TargetDoctor:
         ]
         return f"old and new together: {'; '.join(lists)}"
 
+    def _second_readings(self) -> Iterator[Check]:
+        """The allowlist as SOQL shows it, held against the retrieved file."""
+        name, title = self._connection.target.name, "second reading"
+        for component in self._snapshot().carriers:
+            if component.component_type != SECURITY_SETTINGS:
+                continue
+            records = records_of(self._connection, component)
+            if records is None:
+                yield Check(name, title, "skipped", f"the org does not show {OBJECT}")
+            elif difference := difference_of(component, records):
+                yield Check(name, title, "warning", difference, _READ_AGAIN)
+            else:
+                yield Check(name, title, "ok", f"{OBJECT} has the same entries")
+
+    def _policies(self) -> Check:
+        """What ipRelaxationPolicyType means, as it is and as each phase sets it."""
+        name = self._connection.target.name
+        try:
+            found = self._snapshot().policies or self._connection.read(policies=True).policies
+        except SfcutoverError as error:
+            return untried(IP_RELAXATION, f"the policies can't be read ({error.message})", name)
+        live = found.text(IP_RELAXATION) if found else None
+        parts = [relaxation_words(live)]
+        for phase in (Phase.ADD_NEW, Phase.REMOVE_OLD):
+            value = self._cutover.policies.of(phase).get(IP_RELAXATION, live)
+            if value != live:
+                parts.append(f"{phase} sets {relaxation_words(value)}")
+                live = value
+        return Check(name, IP_RELAXATION, "ok", "; ".join((*parts, _ANOTHER_CONTROL)))
+
+    def _switch(self) -> Check:
+        """What the component says of a connected app's own allowlist."""
+        (component,) = self._snapshot().carriers
+        found = _IP_BINDING.search(component.text("oauthConfig") or "")
+        name, title = self._connection.target.name, "isIpBindingEnabled"
+        if found is None:
+            return Check(name, title, "skipped", f"the org does not show it{_PROBABLY}")
+        return Check(name, title, "ok", f"{found[1]}{_PROBABLY}")
+
     def _snapshot(self) -> Snapshot:
         if self._live is None:
             self._live = self._connection.read()
@@ -193,16 +249,16 @@ class TargetDoctor:
 
 
 def _config_check(cutover: Cutover) -> Check:
-    detail = (
-        f"{cutover.name}: {len(cutover.old)} old, {len(cutover.new)} new, "
-        f"{len(cutover.targets)} target{'s' if len(cutover.targets) > 1 else ''}"
-    )
-    return Check(None, "config", "ok", detail)
+    lists = f"{len(cutover.old)} old, {len(cutover.new)} new"
+    targets = f"{len(cutover.targets)} target{'s' if len(cutover.targets) > 1 else ''}"
+    changed = lists if cutover.carriers else "policies alone"
+    return Check(None, "config", "ok", f"{cutover.name}: {changed}, {targets}")
 
 
 def _run_check(cutover: Cutover) -> Iterator[Check]:
     """Single steps do without what a whole run needs."""
-    if missing := cutover.missing_for_run:
+    missing = cutover.missing_for_run
+    if missing and cutover.carriers:
         yield Check(
             None,
             "run",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sfcutover.config.checks import QuietCheck
-from sfcutover.cutover.redemptionerrors import StillInUseError, UndecidedError
+from sfcutover.cutover.redemptionerrors import NotQuietError
 from sfcutover.traffic.checks import Checker, CheckResult, Verdict, checker_for
 from sfcutover.util.clock import Clock
 
@@ -55,8 +55,8 @@ class QuietPeriod:
     def require(self) -> str:
         """What has held, in a sentence.
 
-        Raises StillInUseError for a check that fails, UndecidedError for one that does not tell,
-        and ConfigError for one that can't work at all.
+        Raises NotQuietError for a check that fails or does not tell, and ConfigError for one that
+        can't work at all.
         """
         held = [_Held(each, checker_for(each)) for each in self.checks]
         longest = max(each.held_for for each in self.checks)
@@ -79,16 +79,16 @@ def _sentence(held: _Held) -> str:
     return f"{held.config.title} has held for {held.config.held_for:g} s ({detail})"
 
 
-def _error(held: _Held) -> StillInUseError | UndecidedError:
+def _error(held: _Held) -> NotQuietError:
     name, last = held.config.title, held.last
     detail = f"{last.verdict}: {last.detail}" if last else "it was not measured"
     if last is not None and last.verdict is Verdict.FAILED:
-        return StillInUseError(
+        return NotQuietError(
             f"customers still leave by the old addresses: the quiet check {name} {detail}",
             hint="find what still leaves from there and switch it over, then run this again",
             impact=_STILL,
         )
-    return UndecidedError(
+    return NotQuietError(
         f"the quiet check {name} does not show that customers have left the old addresses: "
         f"{detail}",
         hint="correct what keeps it from telling, then run this again",

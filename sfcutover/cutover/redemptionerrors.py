@@ -50,6 +50,10 @@ class StillInUseError(GateError):
     """Redemptions still come from an address that is to be removed. It is still on the list."""
 
 
+class NotQuietError(StillInUseError):
+    """A quiet check does not show that customers have left the old addresses."""
+
+
 class UnseenTrafficError(GateError):
     """Nothing says whether customers have left the addresses that are to be removed."""
 

@@ -6,7 +6,7 @@ succeeds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -179,7 +179,7 @@ class Rollback:
             )
         if self.cutover.policies:
             changed = await self._not_done("restore-policies", self.targets)
-            rest += f"; policies may not be as before on {', '.join(changed)}" if changed else ""
+            rest += _policies_left(changed)
             left |= changed
         return _rolled_back(
             error,
@@ -208,18 +208,25 @@ class Rollback:
         )
 
     async def after_removal(self, error: StepFailedError) -> RunResult:
-        """Restore the old addresses on the lists of the targets that failed; on all, with the
-        traffic, only where a new one is still refused then."""
+        """Restore the old addresses on the lists of the targets that failed, and then what
+        remove-old alone has set of policies; on all, with the traffic, only where a new one is
+        still refused then."""
         await self._start(error)
         await self._restore(error.targets)
+        left = await self._policies_of_add_new(error.targets)
         proofs = await self._check_new(error.targets)
         if refused := _refused(proofs):  # an address may have been lost from the list: add it
             await self.flow.runner.on_targets("add-new", refused)
             proofs |= await self._check_new(refused)
-        where = await self._revert() if _refused(proofs) else _no_reason_to_move(proofs)
+        if _refused(proofs):
+            where = await self._revert()
+            left = await self._policies_of_add_new(self.targets)
+        else:
+            where = _no_reason_to_move(proofs)
         return _rolled_back(
             error,
-            f"the old addresses are on the list of {', '.join(error.targets)}; {where}",
+            f"the old addresses are on the list of {', '.join(error.targets)}; {where}"
+            + _policies_left(left),
             Advice(
                 "find out what failed; ",
                 Command("verify", "--via", "new"),
@@ -253,6 +260,13 @@ class Rollback:
 
     async def _restore(self, names: Sequence[str]) -> None:
         await self.flow.runner.on_targets("restore", names)
+
+    async def _policies_of_add_new(self, names: Sequence[str]) -> dict[str, str]:
+        """Why they may not be as add-new has left them, by target."""
+        if not self.cutover.policies.removal_sets_more:
+            return {}
+        arguments = StepArguments(step="add-new")
+        return await self._not_done("restore-policies", names, arguments)
 
     async def _revert(self) -> str:
         """Traffic back to the old addresses, once every list holds them; where it leaves then."""
@@ -289,6 +303,11 @@ class Rollback:
         """False if the operator cancels."""
         question = Question("switch-back", reason, message, next_)
         return (await self.flow.runner.pause(question)).approved
+
+
+def _policies_left(changed: Mapping[str, str]) -> str:
+    """Where policies may not be restored, as the rest of a sentence."""
+    return f"; policies may not be as before on {', '.join(changed)}" if changed else ""
 
 
 def _refused(proofs: StepResults) -> tuple[str, ...]:

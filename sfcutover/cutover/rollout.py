@@ -17,6 +17,7 @@ from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cutover.removalgate import RemovalPermit, require_permit
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
+from sfcutover.cutover.secondreading import compare_readings
 from sfcutover.errors import (
     Advice,
     Answer,
@@ -120,6 +121,9 @@ class Rollout:
             result = self._deploy()
             state = self._read(result)
         self._judge(result, state)
+        if self.planned.phase is Phase.ADD_NEW:  # behind the others a watch, or traffic, waits
+            for difference in compare_readings(self.connection, state.live):
+                self.observer.note(difference)
         return state
 
     def start(self) -> str:
@@ -232,12 +236,12 @@ class Rollout:
             return error.replaced(impact=NOT_READ_BACK)
         except SfcutoverError as error:
             raise error.replaced(impact=NOT_READ_BACK) from error
-        set_fields = {*self.connection.cutover.policies, *self.planned.changed_fields}
+        sets = self.connection.cutover.policies.of(self.planned.phase)
         return read_back(
             self.planned.start,
             self.planned.after,
             live,
-            set_fields,
+            {*sets, *self.planned.changed_fields},
             self._removed_by_others(own, live),
         )
 

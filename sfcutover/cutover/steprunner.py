@@ -29,8 +29,8 @@ class StepArguments(Document):
     patience: seconds (verify-new). proofs: of the new addresses, by target (switch, settle).
     proof: of the new addresses (remove-old). traffic_moved: how it was said that customers have
     left the addresses to be removed, empty where it was not (remove-old, remove-new). announced:
-    what the step may change, where that was announced. step: the one to announce. message,
-    commands: for the operator (page).
+    what the step may change, where that was announced. step: the one to announce, or whose
+    policies are to stay (restore-policies). message, commands: for the operator (page).
     """
 
     patience: float = 0.0

@@ -1,8 +1,9 @@
 """The support case by which Salesforce changes the allowlist of a legacy connected app.
 
-``ConnectedApp.ipRanges`` are trusted ranges, not the allowlist. A legacy app's allowlist
-may have to be registered by a support case (assumed: the facts say no more); what it
-holds besides this cutover's ranges is then not known here.
+``ConnectedApp.ipRanges`` are trusted ranges, not the allowlist. Connected apps have allowlist
+values of their own (Salesforce Help, article 005387022); which metadata holds them is not known, so
+that a support case changes them (assumed), and what they are besides this cutover's ranges is not
+known here.
 """
 
 from __future__ import annotations

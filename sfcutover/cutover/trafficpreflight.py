@@ -17,15 +17,27 @@ from sfcutover.traffic.canary import Canary, all_canaries
 from sfcutover.traffic.egress import contact
 
 _EXPECTED = {200, *range(400, 500)} - {404}  # of a GET; assumed
+# Salesforce Help, article 005318944 (2026-05-05); in force since 2026-04-24.
+_REPUTATION = (
+    "it can't be tried whether Salesforce takes the new addresses for an anonymizing proxy's or "
+    "for high-risk ones: API traffic from these gets its user frozen and all refresh tokens of "
+    "that user revoked, which no rollback restores; so the canary redeems first, never a "
+    "customer's token"
+)
 _SERVER_ERRORS = range(500, 600)
 
 
 def examine_traffic(cutover: Cutover, targets: tuple[Target, ...]) -> Iterator[Check]:
     """Every check of egress and verify. Raises nothing of ours."""
+    if not cutover.carriers:
+        yield untried("traffic", "the cutover sets policies alone")
+        return
     yield from _secret_checks(cutover)
     yield _egress_check(cutover, "old", lambda: probe_way_back(cutover))
     new = _egress_check(cutover, "new", lambda: _passed(probe_egress(cutover, "new")))
     yield new
+    if cutover.egress is not None and cutover.egress.new is not None:
+        yield Check(None, "reputation", "skipped", _REPUTATION)
     if cutover.verify is None:
         yield untried("canary", "verify is not configured: nothing can be removed")
         return

@@ -16,7 +16,7 @@ from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.control import with_enforcement
 from sfcutover.cutover.evidence import Evidence, VoidEvidenceError
 from sfcutover.cutover.orgtime import ORG_TIME, seconds_under_way
-from sfcutover.cutover.redemptionerrors import BlockedError, refused, tell_block
+from sfcutover.cutover.redemptionerrors import BlockedError, NotQuietError, refused, tell_block
 from sfcutover.cutover.removalgate import RemovalPermit
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.targetverification import TargetVerification, Via, via_of
@@ -37,6 +37,11 @@ class LetInDocument(Document):
     address: str
     seconds: float
     at_most: bool
+
+    @property
+    def words(self) -> str:
+        """How long."""
+        return f"{'at most ' if self.at_most else ''}{self.seconds:g} s"
 
 
 class VerifyEvidence(StepEvidence):
@@ -191,7 +196,7 @@ class ProofGate:
             except GateError as error:
                 is_void = isinstance(error, VoidEvidenceError) and proof is self.proof
                 tries_left -= not is_void
-                if not tries_left:
+                if not tries_left or isinstance(error, NotQuietError):
                     raise
                 context.note(f"{error.message}; proving it once more")
                 proof, live = None, connection.read()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -30,15 +30,15 @@ _RECORD_HINT = "use the state that was written, or name a baseline: --plan FILE"
 class Baseline:
     """What stood in the org before the cutover, and what the cutover has changed since.
 
-    change: old ranges, and every new range that was ever deployed. policies: every value that was
-    set, as XML text by field. knows_new: False where it was taken after the new addresses were
+    change: old ranges, and every new range that was ever deployed. policies: by field, each text
+    that it was ever set to. knows_new: False where it was taken after the new addresses were
     added. organization_id, component_ids: of the org it was read from, as far as they are known.
     origin: where it comes from, in words.
     """
 
     snapshot: Snapshot
     change: Change
-    policies: Mapping[str, str]
+    policies: Mapping[str, Collection[str]]
     knows_new: bool
     organization_id: str | None
     component_ids: Mapping[str, str]
@@ -117,9 +117,9 @@ def plan_phase(
         return context.planner.plan(phase, live)
     if baseline is None:
         return _without_baseline(context, phase, live)
-    planner = replace(context.planner, change=baseline.change, policies=baseline.policies)
+    planner = replace(context.planner, change=baseline.change)
     if phase is Phase.RESTORE_POLICIES:
-        return planner.restore_policies(live, baseline.snapshot)
+        return planner.restore_policies(live, baseline.snapshot, baseline.policies)
     if phase is Phase.REMOVE_NEW and not baseline.knows_new and planner.plan(phase, live).changed:
         raise _unknown(context, f"{baseline.origin} was taken after the new addresses were added")
     return planner.plan(phase, live, baseline.snapshot)
@@ -141,9 +141,27 @@ def plan_what_was_added(
     return plan_phase(context, phase, live, baseline)
 
 
+def plan_policies_of_add_new(
+    context: TargetContext,
+    connection: Connection,
+    phase: Phase,
+    live: Snapshot,
+    named: Named | None = None,
+) -> PlannedPhase:
+    """The policies as add-new has left them, once the addresses that remove-old took are back.
+
+    named: as baseline_for has it, and so has what is raised.
+    """
+    baseline = baseline_for(context, connection, phase, live, named)
+    if baseline is None:
+        return _without_baseline(context, phase, live)
+    kept = context.cutover.policies.add_new
+    return context.planner.restore_policies(live, baseline.snapshot, baseline.policies, kept)
+
+
 def _without_baseline(context: TargetContext, phase: Phase, live: Snapshot) -> PlannedPhase:
     if phase is Phase.RESTORE_POLICIES:
-        return context.planner.restore_policies(live, live)
+        return context.planner.restore_policies(live, live, {})
     planned = context.planner.plan(phase, live)
     if phase is Phase.REMOVE_NEW and planned.changed:
         raise _unknown(context, "no deployment of this cutover was recorded here")
@@ -195,7 +213,7 @@ def record_baseline(
         update = {
             "components": [*made.components, *documents],
             "new": [RangeDocument.model_validate(each) for each in _new_of(made, cutover)],
-            "policies": made.policies | cutover.policies,
+            "policies": _with_values(made.policies, cutover.policies.of(phase)),
         }
         return made.model_copy(update=update)
 
@@ -251,7 +269,8 @@ def forget_if_restored(context: TargetContext, connection: Connection) -> None:
             return
         baseline = Baseline.of_record(record, context.cutover)
         live = connection.read(policies=baseline.snapshot.policies is not None)
-        ways_back = (Phase.RESTORE_OLD, Phase.REMOVE_NEW, Phase.RESTORE_POLICIES)
+        of_lists = (Phase.RESTORE_OLD, Phase.REMOVE_NEW) if live.carriers else ()
+        ways_back = (*of_lists, Phase.RESTORE_POLICIES)
         left = [plan_phase(context, each, live, baseline) for each in ways_back]
         if not any(each.changed for each in left):
             for note in left[-1].notes:  # of policies that others have changed since
@@ -296,6 +315,14 @@ def _new_of(record: BaselineRecord, cutover: Cutover) -> tuple[IpRange, ...]:
     """What was ever new, and what is now."""
     before = _ranges(record.new)
     return (*before, *subtract(cutover.change.new, before))
+
+
+def _with_values(
+    before: Mapping[str, list[str]], values: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """With these values among those that were ever set."""
+    added = {name: [*dict.fromkeys((*before.get(name, ()), text))] for name, text in values.items()}
+    return {**before, **added}
 
 
 def _ranges(documents: Iterable[RangeDocument]) -> tuple[IpRange, ...]:

@@ -242,9 +242,7 @@ def _finding(evidence: StepEvidence | None) -> str:
 
 def _waits(let_in: Iterable[LetInDocument]) -> str:
     """How long each new address was waited for."""
-    listed = ", ".join(
-        f"{each.address} {'at most ' if each.at_most else ''}{each.seconds:g} s" for each in let_in
-    )
+    listed = ", ".join(f"{each.address} {each.words}" for each in let_in)
     return f"; let in after: {listed}" if listed else ""
 
 

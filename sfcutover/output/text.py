@@ -38,8 +38,14 @@ _NEXT: dict[str, Text] = {
     ),
     "restore-old": "the old addresses are allowed again; traffic may go back to them",
     "remove-new": "what this cutover had added is off the list",
-    "restore-policies": "what this cutover had set is as it was before",
+    "restore-policies": "what was undone of the policies is as it was before",
 }
+
+_WITHOUT_LISTS = Advice(
+    "the policies are as shown; ",
+    Command("rollback", "--to", "baseline"),
+    " restores those from before",
+)
 
 
 def deployed_text(deployed: DeployTargetDocument) -> str:
@@ -67,7 +73,9 @@ def _live(deployed: DeployTargetDocument, done: str, ids: str) -> str:
     lines += [f"  differs: {each}" for each in deployed.differences]
     for component in deployed.live:
         lines.append(f"  {component.carrier}: {', '.join(each.range for each in component.ranges)}")
-    return "\n".join([*lines, f"next: {shown(_NEXT[phase])}"])
+    is_of_lists = deployed.live or phase == "restore-policies"
+    next_ = _NEXT[phase] if is_of_lists else _WITHOUT_LISTS
+    return "\n".join([*lines, f"next: {shown(next_)}"])
 
 
 def result_text(result: DeployResult) -> str:

@@ -30,8 +30,8 @@ class BaselineRecord(Document):
 
     components: as they were. before_add_new: False where the first deployment that is known here
     was remove-old, so that it is not known which new addresses had been there before. old, new:
-    the ranges of cutover.yaml; new has every range that was ever deployed. policies: every value
-    that the cutover has set, as XML text by field. recorded: seconds since 1970.
+    the ranges of cutover.yaml; new has every range that was ever deployed. policies: by field, each
+    text that the cutover has ever set it to. recorded: seconds since 1970.
     canaries: whose grants have proven addresses, by the canary's name: ``00D…/005…``, as the
     identity URL has it. switched: when traffic began to move to the new addresses, in seconds
     since 1970, null where it has not or is not known. removals: ids of the deployments that were
@@ -47,7 +47,7 @@ class BaselineRecord(Document):
     before_add_new: bool
     old: list[RangeDocument]
     new: list[RangeDocument]
-    policies: dict[str, str]
+    policies: dict[str, list[str]]
     recorded: float
     by: str
     switched: float | None = None

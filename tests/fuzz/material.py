@@ -32,7 +32,7 @@ carriers: [token-ip-ranges, trusted-ip-ranges]
 api_version: "67.0"
 old: ["203.0.113.10", {range: 203.0.113.11, description: two}]
 new: [198.51.100.20, 198.51.100.24/30]
-policies: {ipRelaxationPolicyType: Enforce, isPkceRequired: true, sessionTimeoutInMinutes: 30}
+policies: {ipRelaxationPolicyType: Enforce, isTokenExchangeFlowEnabled: true}
 targets:
   - name: packaging
     org: {access_token: {env: TOKEN}, instance_url: "https://acme.my.salesforce.com"}

@@ -45,6 +45,8 @@ LIMITS = (
     "The chart counts what LoginHistory showed: whole seconds, by the org's clock, of every app "
     "of the org that redeems refresh tokens, and at most 2,000 rows a query. All other times are "
     "by the clock of the machine that performed the run.",
+    "LoginHistory is one org's (Salesforce Help): of customers who log in to orgs of their own, "
+    "the chart shows nothing. What the checks measured is all that this report knows of them.",
     "A proof shows that its own refresh token was redeemed through an address. A customer whose "
     "token was revoked, or whose org has login rules of its own, is not proven by it.",
     "Names of people are those of their machine or CI system; they are not checked.",

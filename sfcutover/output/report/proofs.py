@@ -10,7 +10,7 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.progress import Deployment, RunProgress, StepState, round_of
-from sfcutover.cutover.verify import RedeemEvidence, VerifyEvidence
+from sfcutover.cutover.verify import LetInDocument, RedeemEvidence, VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timescale import clock, timestamp
@@ -41,12 +41,14 @@ class ReportDeploymentDocument(Document):
 
 
 class ReportProofDocument(Document):
-    """What a gate proved, in which step, and when that was recorded."""
+    """What a gate proved, in which step, and when that was recorded. let_in: how long the new
+    addresses were waited for after they were added."""
 
     step: str
     target: str
     recorded: str
     evidence: Evidence
+    let_in: list[LetInDocument]
 
 
 class ReportWatchDocument(Document):
@@ -125,6 +127,7 @@ def proofs(data: RunData) -> list[ReportProofDocument]:
             target=each.target,
             recorded=moment_text(each.time),
             evidence=each.content.proof,
+            let_in=each.content.let_in,
         )
         for each in sorted(last.values(), key=lambda one: one.seq)
     ]

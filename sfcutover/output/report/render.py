@@ -69,6 +69,7 @@ def _variables(report: Report) -> dict[str, object]:
         "changes": changes(document),
         "fullest": fullest(document),
         "at": _clock_of(report),
+        "whose": _whose(document),
         "canary": _canary_text(document.canary, succeeded),
         "waves": waves_text(document.rules.waves, len(document.targets)),
         "date_and_clock": date_and_clock,
@@ -95,6 +96,17 @@ def _canary_text(made: CanaryDocument, succeeded: int) -> str:
     if made.in_login_history and made.redeemed <= succeeded:
         return f"{made.redeemed:,} of them by this run's own canary"
     return f"this run's own canary made {made.redeemed:,}, which may be among them"
+
+
+def _whose(document: ReportDocument) -> str:
+    """Whose redemptions the chart shows, and where those of others are told of."""
+    orgs = "the target's org" if len(document.targets) == 1 else "the targets' orgs"
+    measured = [*document.rules.checks, *document.rules.quiet]
+    others = f"measured by {', '.join(measured)}" if measured else "not measured in this run"
+    return (
+        f"Redemptions of the users of {orgs}, as LoginHistory there shows them. Customers who log "
+        f"in to orgs of their own are not among them; their redemptions were {others}."
+    )
 
 
 def waves_text(sizes: Sequence[int], targets: int) -> str:

@@ -35,7 +35,8 @@ class SettingsDocument(Document):
     watch_duration: float
     watch_interval: float
     watch_failures: int
-    watch_checks: list[str]
+    checks: list[str]
+    quiet: list[str]
     waves: list[int]
     pause_before: list[str]
 
@@ -51,7 +52,8 @@ class SettingsDocument(Document):
             watch_duration=watch.duration,
             watch_interval=watch.interval,
             watch_failures=watch.failures,
-            watch_checks=[each.title for each in cutover.checks],
+            checks=[each.title for each in cutover.checks],
+            quiet=[each.title for each in cutover.quiet],
             waves=list(cutover.waves),
             pause_before=list(pause_before),
         )

@@ -17,6 +17,8 @@ from tests.integration.cli.traffic import keep_token
 from tests.integration.runs.working import config_of
 
 CHECKS = ["credentials", "API version", "permission", "components", "list", "capacity"]
+POLICY = "ipRelaxationPolicyType"
+EXPLAINED = ["second reading", POLICY]  # what is no condition of a cutover
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def test_all_is_well_as_json(desk: Desk) -> None:
     document = desk.run("doctor", "--json").json("doctor")
     assert document["ok"] is True
     named = [each["check"] for each in document["checks"] if each["target"] == "packaging"]
-    assert named == CHECKS
+    assert named == [*CHECKS, *EXPLAINED]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_only_some_parts_are_checked(desk: Desk, value: str) -> None:
     document = desk.run("doctor", "--only", value, "--json").json("doctor")
     assert {each["check"] for each in document["checks"]} == {
         "config",
-        *(CHECKS if "org" in value else []),
+        *([*CHECKS, *EXPLAINED] if "org" in value else []),
     }
 
 
@@ -196,3 +198,61 @@ def test_what_a_run_lacks_is_a_warning(desk: Desk) -> None:
     result = desk.run("doctor")
     assert result.code == 0
     assert "warning  run: not configured: egress, switch; a run is refused" in result.out
+
+
+# What else the org's components say
+
+
+def line_of(desk: Desk, check: str) -> str:
+    (line,) = [
+        line
+        for line in desk.run("doctor", "--only", "org").out.splitlines()
+        if f": {check}: " in line
+    ]
+    return line
+
+
+def test_ip_relaxation_is_explained_as_it_is_and_as_each_phase_sets_it(desk: Desk) -> None:
+    assert "Enforce: users are subject to their own org's IP rules" in line_of(desk, POLICY)
+    desk.configure(policies={"add-new": {POLICY: "Bypass"}, "remove-old": {POLICY: "Newer"}})
+    line = line_of(desk, POLICY)
+    assert line.startswith("ok ")
+    assert "; add-new sets Bypass: users are not subject" in line
+    assert "; remove-old sets Newer: what it means is not known here" in line
+    assert "customers' orgs have policies of their own" in line
+
+
+def test_an_app_without_policies_has_nothing_to_explain(open_desk: OpenDesk) -> None:
+    desk = open_desk(leave_out=["ExtlClntAppOauthConfigurablePolicies"])
+    assert line_of(desk, POLICY).startswith("skipped  packaging: ipRelaxationPolicyType: the polic")
+    desk.configure(policies={POLICY: "Bypass"})
+    assert desk.run("doctor", "--only", "org").code == 4
+
+
+def test_policies_alone_have_no_list_to_check(desk: Desk) -> None:
+    desk.configure(carriers=[], old=None, new=None, policies={POLICY: "Bypass"})
+    result = desk.run("doctor")
+    assert result.code == 0
+    assert "config: emulated-cutover: policies alone, 1 target" in result.out
+    assert "capacity" not in result.out
+    assert "traffic: the cutover sets policies alone, so it was not tried" in result.out
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("", "skipped  packaging: isIpBindingEnabled: the org does not show it"),
+        (
+            "<isIpBindingEnabled>true</isIpBindingEnabled>",
+            "ok       packaging: isIpBindingEnabled: t",
+        ),
+    ],
+)
+def test_the_probable_switch_of_a_connected_app_is_shown(desk: Desk, field: str, said: str) -> None:
+    xml = desk.emulator.component_xml("ConnectedApp", "Acme_Legacy").decode()
+    changed = xml.replace("<oauthConfig>", f"<oauthConfig>{field}")
+    desk.emulator.put_component("ConnectedApp", "Acme_Legacy", changed.encode())
+    desk.configure(carriers=["connected-app"], app="Acme_Legacy")
+    line = line_of(desk, "isIpBindingEnabled")
+    assert line.startswith(said)
+    assert "probably the switch" in line

@@ -48,6 +48,9 @@ def test_a_healthy_traffic_side_is_all_ok_and_redeems_nothing(canary: Desk) -> N
     assert "canary: its refresh token can be read and replaced" in result.out
     assert result.out.count("a redemption was not tried") == 2
     assert canary.emulator.redemptions == []
+    (line,) = lines_of(result, "reputation")
+    assert line.startswith("skipped")
+    assert "the canary redeems first, never a customer's token" in line
 
 
 def test_nothing_configured_is_not_tried(canary: Desk) -> None:

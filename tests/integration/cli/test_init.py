@@ -131,3 +131,31 @@ def test_what_is_commented_out_is_a_config_too(empty_desk: Desk) -> None:
     cutover = load_config(empty_desk.config)
     assert cutover.missing_for_run == ()
     assert cutover.watch is not None
+
+
+def policies_opened(desk: Desk) -> str:
+    """The file with the comments taken off its policies."""
+    text = desk.config.read_text()
+    start = text.index("# policies:\n")
+    end = text.index("\n\n", start)
+    opened = text[start:end].replace("# ", "")
+    return text[:start] + opened + text[end:]
+
+
+def test_the_policies_that_the_app_has_are_comments_that_change_nothing(empty_desk: Desk) -> None:
+    empty_desk.run("init", *RANGES)
+    empty_desk.config.write_text(policies_opened(empty_desk))
+    policies = load_config(empty_desk.config).policies
+    assert policies.add_new["refreshTokenPolicyType"] == "SpecificInactivity"
+    assert policies.add_new["sessionTimeoutInMinutes"] == "120"
+    assert policies.add_new["isClientCredentialsFlowEnabled"] == "true"
+    document = empty_desk.run("diff", "add-new", "--json").json("diff")
+    (target,) = document["targets"]
+    assert [each["fields"] for each in target["phase"]["components"]] == [[], []]
+
+
+def test_an_app_without_policies_gets_a_list_all_the_same(open_desk: OpenDesk) -> None:
+    desk = open_desk(leave_out=["ExtlClntAppOauthConfigurablePolicies"])
+    desk.config.unlink()
+    assert desk.run("init", *RANGES).code == 0
+    assert "#   ipRelaxationPolicyType: Enforce\n" in desk.config.read_text()

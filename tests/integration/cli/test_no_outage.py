@@ -28,7 +28,7 @@ CUTOVER = (
 WAY_BACK = (
     ("rollback", "--yes"),
     ("switch", "--revert"),
-    ("rollback", "--to", "baseline", "--yes"),
+    ("rollback", "--to", "baseline", "--yes", "--traffic-moved"),
 )
 
 

@@ -64,7 +64,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Reporter:
         with Customers(here.emulator, folder).at_work():
             here.call("run", "--yes", "--no-wait", "--pause-before", "switch")
             here.call("cancel", "--note", "the wrong window")
-            here.call("rollback", "--to", "baseline", "--yes")
+            here.call("rollback", "--to", "baseline", "--yes", "--traffic-moved")
             here.emulator.set_fault(lost)
             here.call("run", "--yes")
             process = here.start("run", "--yes", "--wait", "--pause-before", "remove-old")

@@ -79,7 +79,10 @@ def test_the_plan_gives_the_descriptions_back(desk: Desk) -> None:
 
 
 def test_the_baseline_comes_back_once_the_old_way_is_proven(recorded: Desk) -> None:
-    result = recorded.run("rollback", "--to", "baseline", "--yes", "--json")
+    words = ("rollback", "--to", "baseline", "--yes")
+    recorded.run(*words).refused(5, "nothing shows that customers have left the new addresses")
+    assert on_list(recorded, *OLD, *NEW)
+    result = recorded.run(*words, "--traffic-moved", "--json")
     assert result.code == 0, result.err
     phases = [each["phase"]["phase"] for each in result.json("deploy")["targets"]]
     assert phases == ["restore-old", "remove-new"]
@@ -91,7 +94,7 @@ def test_the_baseline_comes_back_once_the_old_way_is_proven(recorded: Desk) -> N
 def test_the_new_addresses_stay_while_the_old_way_cannot_redeem(removed: Desk) -> None:
     fault = Fault(kind="proxy_refuses", operation="old_proxy", count=None)
     removed.emulator.set_fault(fault)
-    result = removed.run("rollback", "--to", "baseline", "--yes")
+    result = removed.run("rollback", "--to", "baseline", "--yes", "--traffic-moved")
     assert result.code != 0
     assert on_list(removed, *OLD, *NEW)
 
@@ -99,7 +102,7 @@ def test_the_new_addresses_stay_while_the_old_way_cannot_redeem(removed: Desk) -
 def test_the_new_addresses_stay_while_the_old_ones_are_blocked(recorded: Desk) -> None:
     fault = Fault(kind="ip_restricted", operation="redeem", count=None)
     recorded.emulator.set_fault(fault)
-    result = recorded.run("rollback", "--to", "baseline", "--yes")
+    result = recorded.run("rollback", "--to", "baseline", "--yes", "--traffic-moved")
     result.refused(5, "was blocked")
     assert on_list(recorded, *OLD, *NEW)
 
@@ -107,7 +110,7 @@ def test_the_new_addresses_stay_while_the_old_ones_are_blocked(recorded: Desk) -
 def test_the_new_addresses_stay_while_traffic_uses_them(recorded: Desk) -> None:
     verify_with(recorded, settle="2s")
     with application(recorded, "new"):
-        result = recorded.run("rollback", "--to", "baseline", "--yes")
+        result = recorded.run("rollback", "--to", "baseline", "--yes", "--traffic-moved")
     result.refused(5, f"redemptions still come from {NEW[0]}, {NEW[1]}")
     assert lists_held(recorded, *OLD) is False
     assert on_list(recorded, *OLD, *NEW)

@@ -396,7 +396,7 @@ def test_two_cutovers_of_one_list_don_t_run_at_once(here: World) -> None:
 
 def test_nothing_is_rolled_back_to_the_baseline_beside_an_open_run(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
-    code, out = here.call("rollback", "--to", "baseline", "--yes")
+    code, out = here.call("rollback", "--to", "baseline", "--yes", "--traffic-moved")
     assert code == 69
     assert "nothing was rolled back beside it" in error_of(out)
     code, out = here.call("rollback", "--yes")

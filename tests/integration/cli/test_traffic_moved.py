@@ -22,6 +22,7 @@ def silent(open_desk: OpenDesk) -> Desk:
     """Old and new addresses are on the list of an org that shows no LoginHistory."""
     desk = open_desk(login_history="unavailable")
     keep_token(desk)
+    desk.configure(quiet=None)
     verify_with(desk, settle="0s")
     assert desk.run("deploy", "add-new", "--yes").code == 0
     return desk
@@ -57,6 +58,7 @@ def test_the_answer_is_recorded(silent: Desk) -> None:
 
 def test_a_support_case_asks_for_the_same(open_desk: OpenDesk) -> None:
     legacy = set_up(open_desk(login_history="unavailable"))
+    legacy.configure(quiet=None)
     confirm_add_new(legacy)
     legacy.run("case", "remove-old").refused(5, SILENCE)
     result = legacy.run("case", "remove-old", "--traffic-moved")

@@ -23,7 +23,7 @@ COMMANDS = [
     ("watch",),
     ("rollback", "--yes"),
     ("switch", "--revert"),
-    ("rollback", "--to", "baseline", "--yes"),
+    ("rollback", "--to", "baseline", "--yes", "--traffic-moved"),
 ]
 FAULTS = [
     None,

@@ -40,7 +40,7 @@ def test_json_and_the_evidence_file_are_one_document(ready: Desk) -> None:
     result = ready.run("verify", "--json", "--out", "evidence.json")
     document = result.json("evidence")
     assert json.loads((ready.folder / "evidence.json").read_text()) == document
-    assert document["targets"][0]["proof"] == "login-history"
+    assert document["targets"][0]["canaries"][0]["proof"] == "login-history"
     assert "next: sfcutover deploy remove-old --evidence evidence.json" in result.err
 
 
@@ -91,7 +91,7 @@ def use_single_proxies(desk: Desk) -> None:
 def test_a_proxy_for_each_address_is_a_proof(ready: Desk) -> None:
     use_single_proxies(ready)
     document = ready.run("verify", "--json").json("evidence")
-    assert document["targets"][0]["proof"] == "proxy-per-address"
+    assert document["targets"][0]["canaries"][0]["proof"] == "proxy-per-address"
 
 
 def test_a_long_run_says_what_it_leaves_open(open_desk: OpenDesk) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.config.checks import QuietCheck
 from sfcutover.config.verify import CANARY as NAME
 from sfcutover.cutover.evidence import (
     AddressEvidence,
@@ -20,7 +21,8 @@ from sfcutover.cutover.evidence import (
     Wanted,
     evidence_lists,
 )
-from sfcutover.cutover.redemptionerrors import StillInUseError, UnseenTrafficError
+from sfcutover.cutover.quiet import QuietPeriod
+from sfcutover.cutover.redemptionerrors import NotQuietError, StillInUseError, UnseenTrafficError
 from sfcutover.cutover.removalgate import RemovalGate, RemovalPermit, require_permit
 from sfcutover.cutover.targetverification import TargetVerification
 from sfcutover.emulator.faults import Fault
@@ -81,6 +83,7 @@ class Waiting:
     rows: Iterable[tuple[float, str]] | None = ()
     own: Sequence[str] = NEW
     late: float = 0.0
+    quiet: str = ""  # a program that says whether customers have left
     time: FakeTime = field(default_factory=FakeTime)
     left: list[float] = field(default_factory=list)
 
@@ -96,17 +99,24 @@ class Waiting:
             history=Rows(self.time, self.rows, self.own, self.late),
             now=lambda: ServerTime.around(PROVEN + timedelta(seconds=self.passed), 0.0),
             clock=self.time.clock,
+            quiet=self._quiet,
             countdown=self.left.append,
         )
         return gate.permit(evidence or evidence_with(), Snapshot(()), proven_at)
 
+    @property
+    def _quiet(self) -> QuietPeriod | None:
+        if not self.quiet:
+            return None
+        check = QuietCheck.model_validate({"command": [self.quiet], "for": "20s"})
+        return QuietPeriod((check,), self.time.clock)
+
 
 def evidence_with(**changes: object) -> Evidence:
-    names = set(changes) & set(CanaryEvidence.model_fields)
+    names = (set(changes) & set(CanaryEvidence.model_fields)) - set(Evidence.model_fields)
     of_canary = {name: changes.pop(name) for name in names}
-    made = with_canary(
-        evidence(canary_evidence(NEW, PROVEN)), uncertainty=0.0, user_id=CANARY, **of_canary
-    )
+    of_canary = {"uncertainty": 0.0, "user_id": CANARY} | of_canary
+    made = with_canary(evidence(canary_evidence(NEW, PROVEN)), **of_canary)
     return made.model_copy(update=changes)
 
 
@@ -159,7 +169,7 @@ def test_a_clock_that_is_behind_makes_nobody_wait_longer_than_settle() -> None:
         ({"via": "old"}, "it proves the old egress"),
         ({"lists": {"a list": ProvenList(sha256="another")}}, "the live list has changed since"),
         ({"addresses": []}, f"it does not prove {NEW[0]}, {NEW[1]}"),
-        ({"addresses": evidence_with().addresses[:1]}, f"it does not prove {NEW[1]}"),
+        ({"addresses": evidence_with().canaries[0].addresses[:1]}, f"it does not prove {NEW[1]}"),
         (
             {
                 "addresses": [
@@ -208,7 +218,8 @@ def test_redemptions_from_old_addresses_after_the_proof_are_named(at: float) -> 
 
 
 def test_what_was_redeemed_before_the_proof_is_past() -> None:
-    permit = Waiting(rows=[(-1, OLD[0]), (5, NEW[0]), (5, "192.0.2.64")]).permit()
+    rows = [(-1, OLD[0]), (5, NEW[0]), (5, "192.0.2.64")]
+    permit = Waiting(rows=rows, quiet="true").permit()
     assert permit.doubt is None
     require_permit(Phase.REMOVE_OLD, permit)
 
@@ -216,7 +227,7 @@ def test_what_was_redeemed_before_the_proof_is_past() -> None:
 def test_the_uncertainty_of_a_clock_makes_nobody_late_who_has_left() -> None:
     """The canary's own row says which second it was."""
     evidence = evidence_with(uncertainty=0.9)
-    assert Waiting(rows=[(-1, OLD[0])]).permit(evidence).doubt is None
+    assert Waiting(rows=[(-1, OLD[0])], quiet="true").permit(evidence).doubt is None
 
 
 @pytest.mark.parametrize(
@@ -226,6 +237,7 @@ def test_the_uncertainty_of_a_clock_makes_nobody_late_who_has_left() -> None:
         ((), (), "its LoginHistory lacks redemptions that the canary has made"),
         ((), NEW[:1], "its LoginHistory lacks redemptions that the canary has made"),
         ((), ("10.0.0.1",) * 2, "shows the canary's redemptions with other addresses"),
+        ((), NEW, "its LoginHistory shows this org's own users only"),
     ],
 )
 def test_silence_is_a_doubt_that_only_the_operator_answers(
@@ -249,13 +261,38 @@ def test_silence_with_a_redemption_in_it_is_use() -> None:
 
 
 def test_a_canary_without_a_name_can_be_told_from_nobody() -> None:
-    assert Waiting().permit(evidence_with(canary_user_id=None)).doubt is not None
+    assert Waiting().permit(evidence_with(user_id=None)).doubt is not None
 
 
 def test_late_rows_are_waited_for_and_others_may_be_as_late() -> None:
     waiting = Waiting(settle=3, late=23)
-    assert waiting.permit().doubt is None
+    assert "own users only" in str(waiting.permit().doubt)
     assert 23 + 3 <= waiting.time.seconds < 23 + 3 + 3
+
+
+def test_a_canary_of_another_org_is_not_looked_for() -> None:
+    foreign = with_canary(evidence_with(), organization_id="00D000000000009AAA")
+    waiting = Waiting(own=(), settle=3)
+    assert str(waiting.permit(foreign).doubt).endswith("the canaries are of other orgs")
+    assert waiting.time.seconds == 3
+
+
+# Quiet checks
+
+
+def test_a_quiet_check_answers_the_doubt_once_it_has_held() -> None:
+    waiting = Waiting(own=(), rows=None, settle=3, quiet="true")
+    permit = waiting.permit()
+    require_permit(Phase.REMOVE_OLD, permit)
+    assert permit.reason.endswith("; true has held for 20 s (exit status 0)")
+    assert 23 <= waiting.time.seconds < 23 + 3
+
+
+def test_a_quiet_check_that_fails_is_given_up_after_three_times_as_long() -> None:
+    waiting = Waiting(settle=3, quiet="false")
+    with pytest.raises(NotQuietError, match=r"still leave by the old addresses: .* false failed"):
+        waiting.permit()
+    assert 63 <= waiting.time.seconds < 63 + 3
 
 
 def test_rows_that_are_too_late_are_not_waited_for_longer_than_a_minute() -> None:

@@ -15,6 +15,7 @@ from tests.chaos.world import NEW, OLD, ROOT, Customers, World
 from tests.integration.truth.conftest import OpenWorld
 from tests.integration.truth.scene import (
     blocked_customers,
+    configure,
     configure_part,
     removed_at,
 )
@@ -106,13 +107,19 @@ def test_max_age_is_counted_in_the_clock_of_the_org(here: World) -> None:
 
 
 def no_history(open_world: OpenWorld) -> World:
-    """An org that shows its LoginHistory to nobody."""
-    return open_world(login_history="unavailable")
+    """An org that shows its LoginHistory to nobody, and no metric that tells."""
+    return without_quiet_checks(open_world(login_history="unavailable"))
 
 
 def late_history(open_world: OpenWorld) -> World:
     """An org whose LoginHistory shows nothing in time, the canary's redemptions neither."""
-    return open_world(login_history="delayed", login_history_delay_seconds=HOUR)
+    here = open_world(login_history="delayed", login_history_delay_seconds=HOUR)
+    return without_quiet_checks(here)
+
+
+def without_quiet_checks(here: World) -> World:
+    configure(here, quiet=None)
+    return here
 
 
 SILENT = pytest.mark.parametrize("silent", [no_history, late_history])

@@ -116,7 +116,7 @@ def test_a_rollback_refuses_another_org(replaced: World) -> None:
     code, out = replaced.call("deploy", "add-new", "--yes")
     assert code == 0, out
     organizations = replace_org(replaced)
-    code, out = replaced.call("rollback", "--to", "baseline", "--yes")
+    code, out = replaced.call("rollback", "--to", "baseline", "--yes", "--traffic-moved")
     assert replaced.emulator.deployments == []
     refused_naming(code, out, *organizations)
 

@@ -85,7 +85,15 @@ def test_a_run_proves_again_what_was_removed_during_the_switch(here: World) -> N
     with (here.folder / "gate").open("w") as gate:  # opens when the switch command reads it
         state = here.environment["STATE_URL"]
         here.environment["STATE_URL"] = f"sqlite:///{elsewhere}/state.db"
-        words = ("rollback", "--to", "baseline", "--plan", "elsewhere/plan.json", "--yes")
+        words = (
+            "rollback",
+            "--to",
+            "baseline",
+            "--plan",
+            "elsewhere/plan.json",
+            "--yes",
+            "--traffic-moved",
+        )
         code, out = here.call(*words)
         assert code == 0, out
         assert here.live == set(OLD)

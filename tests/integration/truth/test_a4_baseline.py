@@ -21,7 +21,7 @@ from tests.integration.truth.scene import (
 )
 
 DESCRIBED = {OLD[0]: "proxy a", OLD[1]: "proxy b"}
-TO_BASELINE = ("rollback", "--to", "baseline", "--yes")
+TO_BASELINE = ("rollback", "--to", "baseline", "--yes", "--traffic-moved")
 TIMEOUT = "sessionTimeoutInMinutes"
 
 
@@ -68,7 +68,7 @@ def test_rollback_beside_a_finished_run_keeps_what_was_there_before_it(shared: W
 def test_remove_new_keeps_an_entry_that_was_there_before(shared: World) -> None:
     code, out = shared.call("deploy", "add-new", "--yes")
     assert code == 0, out
-    code, out = shared.call("deploy", "remove-new", "--yes")
+    code, out = shared.call("deploy", "remove-new", "--yes", "--traffic-moved")
     assert code == 0, out
     assert entry(NEW[0], PARTNER) in entries(shared.emulator)
     assert entry(NEW[1]) not in entries(shared.emulator)
@@ -141,7 +141,9 @@ def test_a_later_run_inherits_the_baseline(shared: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [TO_BASELINE, ("deploy", "remove-new", "--yes")], ids=["rollback", "remove-new"]
+    "words",
+    [TO_BASELINE, ("deploy", "remove-new", "--yes", "--traffic-moved")],
+    ids=["rollback", "remove-new"],
 )
 def test_without_a_record_nothing_is_removed(here: World, words: tuple[str, ...]) -> None:
     """The new addresses stand there, and no deployment of this cutover was recorded."""
@@ -251,7 +253,10 @@ def test_a_policy_that_a_colleague_has_changed_since_stays(here: World) -> None:
 
 def test_a_loosened_control_is_named(here: World) -> None:
     configure(here, policies={TIMEOUT: 30})
-    for words in (("deploy", "add-new", "--yes"), ("deploy", "remove-new", "--yes")):
+    for words in (
+        ("deploy", "add-new", "--yes"),
+        ("deploy", "remove-new", "--yes", "--traffic-moved"),
+    ):
         code, out = here.call(*words)
         assert code == 0, out
     assert "loosens this control" in out
@@ -267,3 +272,32 @@ def test_the_automatic_rollback_restores_policies_before_the_switch(here: World)
     assert code == 5, out
     assert here.live == set(OLD)
     assert policy(here.emulator, TIMEOUT) == before
+
+
+BY_PHASE = {"add-new": {TIMEOUT: 30}, "remove-old": {TIMEOUT: 15, "policyAction": "Block"}}
+
+
+def test_undoing_remove_old_restores_the_policies_of_add_new(here: World) -> None:
+    configure(here, policies=BY_PHASE)
+    for phase in ("add-new", "remove-old"):
+        code, out = here.call("deploy", phase, "--yes")
+        assert code == 0, out
+    assert policy(here.emulator, TIMEOUT) == "15"
+    code, out = here.call("rollback", "--yes")
+    assert code == 0, out
+    assert policy(here.emulator, TIMEOUT) == "30"
+    assert policy(here.emulator, "policyAction") is None
+    code, out = here.call(*TO_BASELINE)
+    assert code == 0, out
+    assert policy(here.emulator, TIMEOUT) == "120"
+
+
+def test_the_automatic_rollback_of_a_removal_restores_the_policies_of_add_new(here: World) -> None:
+    configure(here, policies=BY_PHASE)
+    roll_back_by_watch(here)
+    assert set(OLD) <= here.live
+    assert policy(here.emulator, TIMEOUT) == "30"
+    assert policy(here.emulator, "policyAction") is None
+    *_, ranges, policies = here.emulator.deployments
+    assert ranges.ended is not None
+    assert ranges.ended <= policies.created  # addresses first, alone

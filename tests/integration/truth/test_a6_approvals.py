@@ -202,6 +202,7 @@ def test_what_others_add_or_remove_voids_no_approval_and_is_shown(paused: World)
     code, out = paused.call("approve")
     assert code == 0, out
     assert "others have added 192.0.2.99, and removed 127.0.0.11" in out
+    assert "192.0.2.99 was saved by " in out
     assert paused.live == set(NEW)
     assert entry("192.0.2.99") in entries(paused.emulator)
 

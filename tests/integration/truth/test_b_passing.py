@@ -149,7 +149,7 @@ def test_a_rollback_waits_for_what_can_still_land(open_world: OpenWorld) -> None
     here = open_world(deploy_seconds=10)
     code, out = here.call("deploy", "add-new", "--yes", "--async")
     assert code == 0, out
-    code, out = here.call("rollback", "--to", "baseline", "--yes")
+    code, out = here.call("rollback", "--to", "baseline", "--yes", "--traffic-moved")
     assert code == 0, out
     eventually(lambda: all(one.done for one in here.emulator.deployments))
     assert here.live == set(OLD)

@@ -66,6 +66,20 @@ def section(text: str, heading: str) -> list[str]:
 # The text
 
 
+@pytest.mark.parametrize(
+    ("phase", "why"),
+    [("add-new", "Our traffic moves only once"), ("remove-old", "act only inside")],
+)
+def test_it_asks_for_the_service_level_and_the_window(
+    make: Make, phase: CasePhase, why: str
+) -> None:
+    text = case_text(make(), phase)
+    level, window = section(text, "Before you act")
+    assert "service level (SLA)" in level
+    assert "start and end, with the time zone" in window
+    assert why in text
+
+
 def test_add_new_asks_for_what_is_new_and_names_the_whole_list(make: Make) -> None:
     text = case_text(make(), "add-new", window="Sunday 02:00-04:00 UTC", contact="jo@acme.example")
     assert section(text, "Ranges to add") == ["- 198.51.100.20"]

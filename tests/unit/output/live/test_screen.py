@@ -262,12 +262,12 @@ def test_a_rollback_is_a_loud_box() -> None:
 
 def test_after_a_rollback_the_steps_that_are_not_reached_are_one_line() -> None:
     story = Story("eu")
-    story.do("probe", "snapshot", "control")
+    story.do("probe", "snapshot")
     story.begin("add-new", "eu")
     story.fail("add-new", "eu")
     story.tell("rollback-started", reason="eu: broken")
     text = seat(story).look()
-    assert " – not reached: verify-new, switch, verify, settle, remove-old, watch" in text
+    assert " – not reached: control, verify-new, switch, verify, settle, remove-old, watch" in text
 
 
 def test_a_step_that_not_all_targets_reach_waits_for_nothing() -> None:

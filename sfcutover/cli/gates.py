@@ -1,0 +1,84 @@
+"""What lets a command remove addresses: evidence, or a person who takes it upon themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.cli.context import Invocation, at_terminal
+from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.evidence import Evidence, read_evidence
+from sfcutover.cutover.removalgate import RemovalPermit, unproven
+from sfcutover.cutover.verify import ProofGate
+from sfcutover.errors import Advice, Command, ConfigError, GateError
+from sfcutover.salesforce.connection import Connection
+
+
+@dataclass(frozen=True)
+class CommandGate:
+    """Permits by evidence, and shows it. evidence_file: of an earlier verify."""
+
+    run: Invocation
+    evidence_file: Path | None = None
+
+    def permit(
+        self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
+    ) -> RemovalPermit:
+        """Raises GateError, and what verifying raises."""
+        if context.cutover.verify is None:
+            raise unproven(phase)
+        proof = self._proof(context.target.name)
+        if proof is None:
+            context.note("verifying before anything is removed")
+        gate = ProofGate(proof, tries=1, countdown=self._countdown)
+        permit = gate.permit(context, connection, phase, live)
+        proven = "permitted" if permit.doubt is None else "proven, and one thing is open"
+        context.note(f"{proven}: {permit.reason}")
+        return permit
+
+    def _proof(self, target: str) -> Evidence | None:
+        if self.evidence_file is None:
+            return None
+        file = read_evidence(self.evidence_file)
+        found = next((each for each in file.targets if each.target == target), None)
+        if found is None or file.cutover != self.run.cutover.name:
+            raise GateError(
+                f"the evidence holds nothing about {target} in {self.run.cutover.name}",
+                where=str(self.evidence_file),
+                hint=Advice("verify again: ", Command("verify", "--out", "FILE")),
+            )
+        return found
+
+    def _countdown(self, seconds: float) -> None:
+        self.run.console.countdown(f"settling: {seconds:.0f} s left")
+
+
+@dataclass(frozen=True)
+class SkippedGate:
+    """Permits without proof: only for a person at a terminal who types the app's name."""
+
+    run: Invocation
+    reason: str
+
+    def permit(
+        self, context: TargetContext, _connection: Connection, phase: Phase, _live: Snapshot
+    ) -> RemovalPermit:
+        """Raises ConfigError without a terminal, GateError for another name."""
+        if not at_terminal():
+            raise ConfigError(
+                "--skip-verification needs a person at a terminal who types the app's name",
+                hint=Advice("verify instead: ", Command("verify", "--out", "evidence.json")),
+            )
+        self.run.console.warn(
+            f"{phase} without proof: customers that redeem from a removed address are locked out"
+        )
+        typed = self.run.console.ask("Type the app's name to continue")
+        if typed.strip() != self.run.cutover.app:
+            raise GateError(
+                "the app's name was not typed", hint=Advice("verify instead: ", Command("verify"))
+            )
+        permit = RemovalPermit(phase, f"verification skipped: {self.reason}")
+        self.run.console.warn(f"{context.target.name}: {permit.reason}")
+        return permit

@@ -1,0 +1,209 @@
+"""Customers live in orgs of their own: what the application's metrics say of them decides."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.chaos.world import NEW, OLD, Customers, World, wait_until
+from tests.integration.truth.conftest import OpenWorld
+from tests.integration.truth.scene import configure, configure_part
+
+Json = dict[str, object]
+QUIET = "requests through the old proxy"
+
+
+def flag_check(folder: Path, name: str, **keys: object) -> Json:
+    """A check that passes while there is a file of this name."""
+    (folder / name).touch()
+    return {"name": name, "command": ["test", "-e", name], **keys}
+
+
+@contextmanager
+def at_work(here: World) -> Iterator[Customers]:
+    customers = Customers(here.emulator, here.folder, pause=0.3)
+    with customers.at_work():
+        yield customers
+
+
+# Quiet checks
+
+
+def test_traffic_that_stays_on_the_old_addresses_keeps_them_on_the_list(here: World) -> None:
+    configure_part(here, "switch", apply=["true"], revert=["true"])
+    with at_work(here) as customers:
+        code, out = here.call("run", "--yes")
+    assert code == 69, out
+    assert f"customers still leave by the old addresses: the quiet check {QUIET} failed" in out
+    assert set(OLD) <= here.live
+    assert customers.failures == []
+
+
+def test_a_quiet_check_must_hold_for_a_while_and_answers_the_question(here: World) -> None:
+    held = flag_check(here.folder, "quiet", **{"for": "1s"})
+    configure(here, quiet=[held])
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert "quiet has held for 1 s" in out
+
+
+def test_without_quiet_checks_the_operator_answers_whatever_login_history_shows(
+    here: World,
+) -> None:
+    configure(here, quiet=None)
+    code, out = here.call("run", "--yes")
+    assert code == 75, out
+    assert "its LoginHistory shows this org's own users only" in out
+    assert here.call("approve")[0] == 0
+    assert not set(OLD) & here.live
+
+
+def test_a_quiet_check_that_does_not_tell_waits_for_a_person(here: World) -> None:
+    configure(here, quiet=[{"name": "metric", "command": ["sh", "-c", "exit 2"], "for": "0s"}])
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    code, out = here.call("deploy", "remove-old", "--yes")
+    assert code == 5, out
+    assert "the quiet check metric does not show that customers have left" in out
+    assert set(OLD) <= here.live
+
+
+# Checks between the switch and the removal
+
+
+def test_a_check_that_fails_behind_the_switch_moves_the_traffic_back(here: World) -> None:
+    configure(here, checks=[flag_check(here.folder, "healthy", during=["switch"])])
+    script = 'test "$SFCUTOVER_DIRECTION" = revert || rm healthy; '
+    move = 'echo "$SFCUTOVER_DIRECTION" >> switches; echo {} > egress'
+    configure_part(
+        here,
+        "switch",
+        apply=["sh", "-c", script + move.format("new")],
+        revert=["sh", "-c", script + move.format("old")],
+    )
+    configure_part(here, "verify", settle="20s")
+    code, out = here.call("run", "--yes")
+    assert code == 5, out
+    assert "since traffic moved, the check healthy failed, 2 times in a row" in out
+    assert here.switches == ["apply", "revert"]
+    assert set(OLD) | set(NEW) <= here.live
+
+
+def test_a_check_that_fails_while_the_run_waits_moves_the_traffic_back(here: World) -> None:
+    configure(here, checks=[flag_check(here.folder, "healthy")], quiet=None)
+    process = here.start("run", "--yes", "--wait")
+    here.wait_for("paused")
+    (here.folder / "healthy").unlink()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 5, out
+    assert here.switches == ["apply", "revert"]
+    assert set(OLD) <= here.live
+
+
+def test_a_check_compares_with_what_was_before_the_switch(here: World) -> None:
+    """Customers lose half of their traffic with the switch, as the metric says."""
+    prometheus = {
+        "url": f"{here.emulator.url}/prometheus",
+        "query": "customer_redemptions_per_second",
+        "condition": ">= 0.8 * before",
+    }
+    configure(
+        here, checks=[{"name": "rate", "prometheus": prometheus, "baseline": "4s"}], quiet=None
+    )
+    configure_part(here, "verify", settle="20s")
+    with at_work(here) as customers:
+        wait_until(lambda: customers.redeemed >= 30)
+        script = "touch halved; echo {} >> switches; echo {} > egress"
+        configure_part(
+            here,
+            "switch",
+            apply=["sh", "-c", script.format("apply", "new")],
+            revert=["sh", "-c", script.format("revert", "old")],
+        )
+        process = here.start("run", "--yes")
+        here.wait_for("switching")
+        with customers.held():
+            out, _ = process.communicate(timeout=90)
+    assert process.returncode == 5, out
+    assert "the check rate failed" in out
+    assert "(before: " in out
+    assert here.switches == ["apply", "revert"]
+
+
+# Several canaries
+
+
+def canaries(here: World, *, with_org: bool) -> list[Json]:
+    """The owner org's canary, and one of a customer's org."""
+    (customer,) = here.emulator.customer_orgs
+    token = here.folder / "customer.token"
+    token.touch(0o600)
+    token.write_text(customer.refresh_token, encoding="utf-8")
+    org = {
+        "access_token": {"env": "SF_CUSTOMER1_ACCESS_TOKEN"},
+        "instance_url": customer.url,
+    }
+    second: Json = {
+        "name": "customer",
+        "token_url": customer.token_url,
+        "refresh_token": {"file": str(token)},
+        **({"org": org} if with_org else {}),
+    }
+    first: Json = {"name": "own", "refresh_token": {"file": str(here.folder / "canary.token")}}
+    return [first, second]
+
+
+def proofs_of(here: World) -> list[Json]:
+    """What each canary has proven, as verify writes it."""
+    code, out = here.call("verify", "--json", "-q")
+    assert code == 0, out
+    (target,) = json.loads(out)["targets"]
+    found: list[Json] = target["canaries"]
+    return found
+
+
+def test_every_address_is_proven_by_every_canary(open_world: OpenWorld) -> None:
+    here = open_world(customer_orgs=1)
+    configure_part(here, "verify", refresh_token=None, canaries=canaries(here, with_org=True))
+    assert here.call("deploy", "add-new", "--yes")[0] == 0
+    own, customer = proofs_of(here)
+    assert (own["canary"], own["proof"]) == ("own", "login-history")
+    assert (customer["canary"], customer["proof"]) == ("customer", "login-history")
+    assert own["organization_id"] != customer["organization_id"]
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+
+
+def test_a_canary_whose_org_is_not_read_is_proven_by_a_run_of_successes(
+    open_world: OpenWorld,
+) -> None:
+    here = open_world(customer_orgs=1)
+    configure_part(here, "verify", refresh_token=None, canaries=canaries(here, with_org=False))
+    assert here.call("deploy", "add-new", "--yes")[0] == 0
+    _, customer = proofs_of(here)
+    assert (customer["proof"], customer["login_history"]) == ("confidence", "other-org")
+    assert "whose LoginHistory is not read" in str(customer["uncertain"])
+
+
+def test_a_canary_that_is_refused_by_its_own_org_proves_nothing(open_world: OpenWorld) -> None:
+    here = open_world(customer_orgs=1)
+    configure_part(here, "verify", refresh_token=None, canaries=canaries(here, with_org=False))
+    (customer,) = here.emulator.customer_orgs
+    customer.set_login_ranges(OLD)
+    code, out = here.call("run", "--yes")
+    assert code == 69, out
+    assert "a rule of the user's own org" in out
+    assert here.side == "old"
+
+
+def test_evidence_of_one_canary_does_not_count_where_two_must_prove(open_world: OpenWorld) -> None:
+    here = open_world(customer_orgs=1)
+    assert here.call("deploy", "add-new", "--yes")[0] == 0
+    code, out = here.call("verify", "--out", "evidence.json")
+    assert code == 0, out
+    configure_part(here, "verify", refresh_token=None, canaries=canaries(here, with_org=False))
+    code, out = here.call("deploy", "remove-old", "--yes", "--evidence", "evidence.json")
+    assert code == 5, out
+    assert "own, customer has proven nothing" in out

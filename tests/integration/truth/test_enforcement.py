@@ -1,0 +1,182 @@
+"""Whether the list blocks at all: the negative control, and a list that is stored, not honoured."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sfcutover.emulator import Edit, Entry, Fault
+from tests.chaos.world import NEW, World
+from tests.integration.truth.conftest import OpenWorld
+from tests.integration.truth.scene import configure, configure_part, describe, entries
+
+Json = dict[str, object]
+
+
+def control_of(here: World) -> Json:
+    """What the control of the newest run found."""
+    (found,) = [
+        each for each in here.events() if (each["kind"], each["step"]) == ("step-ended", "control")
+    ]
+    evidence = found["data"]["evidence"]  # type: ignore[index]
+    assert isinstance(evidence, dict)
+    return evidence
+
+
+def refused_at_new(here: World) -> int:
+    return sum(one.result == "blocked" and one.source in NEW for one in here.emulator.redemptions)
+
+
+def report_of(here: World) -> Json:
+    code, out = here.call("report", "--format", "json", "-q")
+    assert code == 0, out
+    document: Json = json.loads(out)
+    return document
+
+
+def test_a_refusal_before_add_new_shows_that_the_list_blocks(here: World) -> None:
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert "the list blocks: a redemption from a new address was refused" in out
+    assert refused_at_new(here) == 1
+    found = control_of(here)
+    assert found["outcome"] == "shown"
+    assert "ip restricted by app developer" in str(found["body"])
+    assert "let in after: 127.0.0.21" in out
+    assert "BLOCKED" not in out  # the run's own refusal alarms nobody
+    document = report_of(here)
+    assert "not shown that the list blocks" not in str(document["unproven"])
+
+
+def test_a_list_that_does_not_block_waits_for_an_approval_that_is_recorded(
+    open_world: OpenWorld,
+) -> None:
+    here = open_world(enforcement=False)
+    code, out = here.call("run", "--yes")
+    assert code == 75, out
+    assert "succeeded, which is not on the list" in out
+    assert here.emulator.deployments == []
+    code, out = here.call("approve")
+    assert code == 0, out
+    words = "it is not shown that the list blocks: a redemption from a new address succeeded"
+    assert words in str(report_of(here)["unproven"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        (Fault(kind="ip_restricted_older", operation="redeem"), "inconclusive"),
+        (Fault(kind="authentication_failure", operation="redeem"), "inconclusive"),
+    ],
+)
+def test_another_refusal_tells_nothing_and_stops_nothing(
+    here: World, fault: Fault, outcome: str
+) -> None:
+    here.emulator.set_fault(fault)
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert control_of(here)["outcome"] == outcome
+    assert "whether the list blocks is not known" in out
+
+
+def test_the_rule_of_the_canary_s_own_org_tells_nothing(here: World) -> None:
+    here.emulator.set_login_ranges("canary", ["127.0.0.11", "127.0.0.12"])
+    code, out = here.call("run", "--yes")
+    assert control_of(here)["outcome"] == "inconclusive", out
+    assert code == 69  # the new addresses can't be proven with this canary
+    assert "127.0.0.11" in str(entries(here.emulator))
+
+
+def test_a_dead_token_waits_before_anything_is_changed(here: World) -> None:
+    here.emulator.set_fault(Fault(kind="token_expired", operation="redeem", count=None))
+    code, out = here.call("run", "--yes")
+    assert code == 69, out
+    assert here.emulator.deployments == []
+    assert "control" in out
+
+
+def test_an_address_that_is_listed_already_leaves_nothing_to_try(here: World) -> None:
+    here.emulator.set_edit(Edit(add=(Entry(range=NEW[0]),)))
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert f"{NEW[0]} is on the list already" in out
+    assert refused_at_new(here) == 0
+
+
+def test_a_refusal_that_is_seen_while_an_address_is_waited_for_counts(
+    open_world: OpenWorld,
+) -> None:
+    here = open_world(propagation_seconds=3.0)
+    configure_part(here, "verify", control=False)
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert refused_at_new(here) > 0
+    assert control_of(here)["outcome"] == "off"
+    assert "not shown that the list blocks" not in str(report_of(here)["unproven"])
+
+
+def test_a_control_that_is_switched_off_is_recorded(here: World) -> None:
+    configure_part(here, "verify", control=False)
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert refused_at_new(here) == 0
+    assert "verify.control is false in cutover.yaml" in str(report_of(here)["unproven"])
+
+
+@pytest.mark.parametrize(
+    ("enforcement", "code", "words"),
+    [(True, 0, "shown: a redemption"), (False, 5, "it is not shown that the list blocks")],
+)
+def test_the_control_by_hand(
+    open_world: OpenWorld, enforcement: bool, code: int, words: str
+) -> None:
+    here = open_world(enforcement=enforcement)
+    ended, out = here.call("verify", "--control")
+    assert (ended, words in out) == (code, True), out
+    ended, out = here.call("verify", "--control", "--json", "-q")
+    document, _ = json.JSONDecoder().raw_decode(out[out.index("{\n") :])
+    assert document["schema"] == "sfcutover/control/1"
+
+
+def test_a_list_that_is_stored_and_not_honoured_is_saved_once_more(open_world: OpenWorld) -> None:
+    here = open_world(honours="after-update")
+    configure_part(here, "verify", patience="1s")
+    before = entries(here.emulator)
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert "Help 005387022" in out
+    assert len(here.emulator.deployments) == 4  # add-new, the save and the save back, remove-old
+    assert [each for each in entries(here.emulator) if "saved again" in each] == []
+    assert "Help 005387022" in str(report_of(here)["events"])
+    assert before[-1] in entries(here.emulator)
+
+
+def test_a_description_of_an_own_entry_is_as_before_after_the_save(open_world: OpenWorld) -> None:
+    here = open_world(honours="after-update")
+    configure(here, new=[{"range": NEW[0], "description": "static proxy, new"}, NEW[1]])
+    configure_part(here, "verify", patience="1s")
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    assert "127.0.0.21 127.0.0.21 static proxy, new" in entries(here.emulator)
+
+
+def test_the_save_by_hand(open_world: OpenWorld) -> None:
+    here = open_world(honours="after-update")
+    code, out = here.call("deploy", "add-new", "--resave", "--yes")
+    assert code == 4, out
+    assert "nothing to save again" in out
+    assert here.call("deploy", "add-new", "--yes")[0] == 0
+    assert here.call("verify")[0] == 5
+    describe(here.emulator, {NEW[1]: "theirs"})
+    code, out = here.call("deploy", "add-new", "--resave", "--yes")
+    assert code == 0, out
+    code, out = here.call("verify")
+    assert code == 0, out
+    assert "127.0.0.22 127.0.0.22 theirs" in entries(here.emulator)
+
+
+@pytest.mark.parametrize("words", [("remove-old", "--resave"), ("add-new", "--resave", "--async")])
+def test_the_save_goes_with_add_new_alone(here: World, words: tuple[str, ...]) -> None:
+    code, out = here.call("deploy", *words)
+    assert (code, "--resave goes with add-new" in out) == (2, True)
