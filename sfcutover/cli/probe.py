@@ -20,12 +20,12 @@ _NOTE_EVERY = 100  # requests
     type=click.Choice(["old", "new"]),
     default="new",
     show_default=True,
-    help="The egress to ask through.",
+    help="The egress to ask about.",
 )
 @pass_invocation
 def command(run: Invocation, via: str) -> int:
-    """Step 1: ask a page for the address it sees, through a proxy, until every address of the
-    pair has shown itself. Passes only if they are exactly the expected ones."""
+    """Step 1: ask a page for the address it sees, or run the egress's command, until every address
+    has shown itself. Passes only if they are exactly the expected ones."""
     run.require_addresses("probe")
     result = _ask(run, via)
     run.console.data(probe_text(result))
@@ -37,7 +37,7 @@ def command(run: Invocation, via: str) -> int:
 def _ask(run: Invocation, via: str) -> ProbeResult:
     cutover = run.cutover
     egress, echo_url = egress_of(cutover, via), echo_url_of(cutover)
-    run.console.note(f"asking {echo_url} through {egress.proxy}, by a new connection each time")
+    run.console.note(egress.how_asked(echo_url))
 
     def progress(tries: int) -> None:
         if tries % _NOTE_EVERY == 0:

@@ -23,8 +23,8 @@ from sfcutover.cutover.workflow import PAUSES
 from sfcutover.errors import Advice, Command, ConfigError, DriftError
 from sfcutover.output.events import JsonView
 from sfcutover.runs.store import Run, RunOptions, RunStore
-from sfcutover.traffic.canary import all_canaries
-from sfcutover.traffic.egress import egress_of
+from sfcutover.traffic.egress import require_egresses
+from sfcutover.traffic.redeemers import all_redeemers
 from sfcutover.traffic.switch import command_of
 from sfcutover.util.processes import current_actor
 
@@ -122,13 +122,11 @@ def require_runnable(invocation: Invocation) -> None:
 def _require_secrets(cutover: Cutover) -> None:
     """What a run is going to prove with must be there before it begins. Nothing is redeemed.
 
-    Raises ConfigError, and what reading the canary's token raises.
+    Raises ConfigError, and what keeps a canary from redeeming.
     """
-    for name in ("old", "new"):
-        egress_of(cutover, name)
-    for canary in all_canaries(cutover, cutover.targets):
-        _ = canary.endpoint
-        canary.store.read()
+    require_egresses(cutover)
+    for redeemer in all_redeemers(cutover, cutover.targets):
+        redeemer.require_ready()
 
 
 def _require_still_done(invocation: Invocation, run: Run, templates: Templates) -> None:

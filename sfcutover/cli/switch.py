@@ -36,7 +36,7 @@ def command(run: Invocation, revert: bool, outside_run: bool) -> None:
     """Step 3: run the switch command, or ask a person, then see that the new path is right.
 
     Refused while a target's list lacks an address that traffic would move to. --revert goes
-    back and proves the old path by a redemption.
+    back and proves the old path by a redemption, where egress.old is configured.
     """
     run.require_addresses("switch")
     direction: Direction = "revert" if revert else "apply"
@@ -129,5 +129,4 @@ def _probe_new(run: Invocation) -> str:
 
 
 def _prove_old(context: StepContext) -> str:
-    prove_old(context, context.cutover.targets)
-    return "a redemption through the old egress succeeded"
+    return prove_old(context, context.cutover.targets).sentence

@@ -17,10 +17,10 @@ from sfcutover.cutover.control import (
     not_shown,
 )
 from sfcutover.cutover.evidence import Evidence, EvidenceFile, write_evidence
-from sfcutover.cutover.targetverification import Via
 from sfcutover.cutover.verify import verify
 from sfcutover.output.json import print_document
 from sfcutover.output.text import evidence_text
+from sfcutover.traffic.redeemers import Via
 
 
 @click.command("verify")
@@ -40,7 +40,8 @@ from sfcutover.output.text import evidence_text
 @click.option("--out", type=FILE, help="Write the evidence here, for deploy --evidence.")
 @pass_invocation
 def command(run: Invocation, via: str, as_control: bool, out: Path | None) -> None:
-    """Step 4: redeem the canary's token through an egress until each address is proven.
+    """Step 4: redeem through an egress until each address is proven, by each canary and by the
+    application.
 
     Exits 5 naming the address that is blocked. Changes nothing in the org; with rotation
     on, each redemption replaces the canary's token where it is kept.

@@ -16,11 +16,12 @@ from sfcutover.cutover.deploy import DeployOptions, deploy
 from sfcutover.cutover.rollback import restore_despite_signals
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.verify import prove_old
-from sfcutover.cutover.watch import WatchEvidence, canaries_of, watch
+from sfcutover.cutover.watch import WatchEvidence, redeemers_of, watch
 from sfcutover.cutover.watchtrigger import RoundDocument, WatchDocument, watch_failure
 from sfcutover.cutover.wayback import plan_policies_of_add_new, plan_restore
 from sfcutover.errors import ExitCode, GateError
 from sfcutover.output.json import print_document
+from sfcutover.traffic.egress import require_egresses
 
 
 @click.command("watch")
@@ -56,8 +57,7 @@ def _watched(run: Invocation, context: StepContext) -> tuple[GateError | None, W
         on_every_target(run, lambda target: _restore(run, context, target))
         if run.cutover.policies.removal_sets_more:
             on_every_target(run, lambda target: _restore_policies(run, context, target))
-        prove_old(context, run.targets)
-        run.console.note("a redemption through the old egress succeeded")
+        run.console.note(prove_old(context, run.targets).sentence)
     return watch_failure(evidence.outcome, evidence.reasons), evidence
 
 
@@ -74,10 +74,9 @@ def _restore_policies(run: Invocation, context: StepContext, target: Target) -> 
 
 def _require_way_back(run: Invocation, context: StepContext) -> None:
     """Everything that restoring needs is there before it is needed. Nothing is redeemed."""
-    for canary in canaries_of(context, run.targets).values():
-        canary.egress("new")
-        canary.egress("old")
-        canary.require_token()
+    require_egresses(run.cutover)
+    for redeemer in redeemers_of(context, run.targets).values():
+        redeemer.require_ready()
     for target in run.targets:
         on_target = context.at(target)
         with on_target.connection() as connection:

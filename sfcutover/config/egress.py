@@ -43,7 +43,10 @@ class Way(Model):
 
 
 class Egress(Model):
-    """The old and the new way out, and a page that answers with the address it sees."""
+    """The old and the new way out, and a page that answers with the address it sees.
+
+    Without old, nothing proves that traffic could leave by it again.
+    """
 
     old: Way | None = None
     new: Way | None = None

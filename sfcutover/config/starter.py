@@ -83,7 +83,8 @@ targets:
 # What follows is for probe, switch, verify, watch and run; deploy add-new does without it.
 # This file never holds secrets: {{env: NAME}}, {{file: PATH}} or {{command: [argv]}}.
 
-# How traffic leaves, now and in future.
+# How traffic leaves, now and in future: by a proxy, from this machine (direct: true), or as a
+# command shows it (probe: [argv]). Without old, the way back is not proven.
 # egress:
 #   old: {{proxy: {{env: OLD_PROXY_URL}}}}
 #   new: {{proxy: {{env: NEW_PROXY_URL}}}}

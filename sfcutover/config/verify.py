@@ -20,8 +20,14 @@ from sfcutover.config.values import (
 )
 
 CANARY = "canary"  # the name of the only one
+APPLICATION = "the application"  # no canary's name has a blank
 TOKEN_URL = Text(literal="https://login.salesforce.com/services/oauth2/token")
 _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+def called(name: str) -> str:
+    """What redeems, in a sentence."""
+    return {CANARY: "the canary", APPLICATION: APPLICATION}.get(name, f"the canary {name}")
 
 
 class TokenStore(SecretPlace):
@@ -84,8 +90,10 @@ class Verify(Model):
     """How a redemption is made and how sure is sure enough.
 
     client_id, refresh_token: of the canary, where there is one; canaries: where there are several.
-    application: a command (argv, no shell) that redeems through the application's own code, and
-    proves the new addresses from where the application runs.
+    application: a command (argv, no shell) that redeems once, by the new addresses, through the
+    application's own code. Exit status 0 redeemed, 1 refused, 2 inconclusive; or it prints one JSON
+    object with status (HTTP) and, as the token endpoint says them, error and error_description;
+    address: where it left from; organization_id, user_id: whose grant it was.
     control: before add-new, see that a new address is refused, which shows that the list blocks.
     settle: seconds between the last proof and remove-old.
     confidence: probability that no address of a healthy pair went unproven.

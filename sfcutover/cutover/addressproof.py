@@ -1,8 +1,9 @@
 """Step 4: redeem through an egress until each of its addresses is proven.
 
 The kinds of proof, best first: the org's own LoginHistory rows of these redemptions; a
-proxy URL for each address; else a run of successes so long that a healthy pair can't have
-hidden an address, while the echo has shown them all.
+proxy URL for each address; the application's own word for the address of each; else a run of
+successes so long that a healthy pair can't have hidden an address, while the probe has shown them
+all.
 """
 
 from __future__ import annotations
@@ -14,23 +15,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-import requests
-
 from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
 from sfcutover.cutover.egressobservation import hidden_probability, tries_needed
 from sfcutover.cutover.evidence import AddressEvidence, Proof, is_same_org
 from sfcutover.cutover.probe import ProbeResult, probe
-from sfcutover.cutover.redemptionerrors import blocked, not_listed, refused
+from sfcutover.cutover.redemptionerrors import blocked, left_elsewhere, not_listed, refused
 from sfcutover.errors import GateError, NetworkError, SfcutoverError
 from sfcutover.salesforce.loginhistory import RESTRICTED, SUCCESS, Login
-from sfcutover.traffic.egress import Egress, ask_echo
-from sfcutover.traffic.proxy import ProxySession
+from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxyerrors import EgressError
-from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.serverclock import ServerTime
 
 _TURNS = 10  # rounds of the echo; addresses at random look like turns less than once in 10**5
-Redeem = Callable[[requests.Session], Redemption]
+Redeem = Callable[[Egress], Redemption]
 
 
 class History(Protocol):
@@ -65,7 +63,7 @@ class Verification:
     """One verification of one egress against one live list.
 
     per_address: an egress for each single address, where proxy URLs for them exist.
-    redeem: one redemption through a session, its rotated token stored. now: the org's time.
+    redeem: one redemption by an egress, its rotated token stored. now: the org's time.
     history: of the org of the id history_of, with the time history_now; it shows the canary's
     redemptions only if the canary's user belongs to that org.
     probe: a probe of the egress, where it need not be one of its own.
@@ -91,6 +89,7 @@ class Verification:
     _history_started: ServerTime = field(init=False)
     _last_proof: ServerTime = field(init=False)
     _redeemed: list[Redemption] = field(default_factory=list, init=False)
+    _first: dict[Address, datetime] = field(default_factory=dict, init=False)  # by its own word
     _known: frozenset[str] = field(default=frozenset(), init=False)
 
     def run(self) -> Verified:
@@ -114,66 +113,73 @@ class Verification:
     def _by_single_proxies(self) -> Verified:
         first: dict[Address, datetime] = {}
         for address in self.wanted:
-            with self.per_address[address].session() as session:
-                seen = ask_echo(session, self.echo_url)
-                if seen != address:
-                    raise GateError(
-                        f"the proxy URL for {address} leaves from {seen}",
-                        hint="correct per_address: in cutover.yaml",
-                    )
-                self._redeem_once(session, address)
-                first[address] = self._last_proof.middle
+            egress = self.per_address[address]
+            if (seen := egress.address(self.echo_url)) != address:
+                raise GateError(
+                    f"the proxy URL for {address} leaves from {seen}",
+                    hint="correct per_address: in cutover.yaml",
+                )
+            self._redeem_once(egress, address)
+            first[address] = self._last_proof.middle
         echoed = dict.fromkeys(self.wanted, 1)
         return self._verified("proxy-per-address", echoed, echoed, (), first)
 
     def _by_run(self) -> Verified:
-        """The echo first, then nothing but redemptions: a balancer that takes turns would
+        """The probe first, then nothing but redemptions: a balancer that takes turns would
         otherwise give all the one to one address and all the other to the other."""
         seen = self.probe() if self.probe else self._probe()
         seen.require_passed()
         echoed = seen.observation.counts
         needed = tries_needed(len(self.wanted), self.confidence)
-        with self.egress.session() as session:
-            while len(self._redeemed) < needed:
-                self._redeem_once(session, None)
-                if len(self._redeemed) % len(self.wanted) == 0 and (good := self._by_history()):
-                    counts = Counter(login.source for login in good)
-                    first = {login.source: login.time for login in good}  # the newest come first
-                    return self._verified("login-history", counts, echoed, (), first)
+        while len(self._redeemed) < needed:
+            self._redeem_once(self.egress, None)
+            if len(self._redeemed) % len(self.wanted) == 0 and (good := self._by_history()):
+                counts = Counter(login.source for login in good)
+                first = {login.source: login.time for login in good}  # the newest come first
+                return self._verified("login-history", counts, echoed, (), first)
+            if named := self._by_application():
+                return self._verified("application", named, echoed, (), self._first)
         return self._verified("confidence", {}, echoed, self._uncertain(), {})
 
     def _probe(self) -> ProbeResult:
         return probe(self.egress, self.echo_url, confidence=self.confidence)
 
-    def _redeem_once(self, session: ProxySession, certain: Address | None) -> None:
-        redemption = self.redeem(session)
+    def _redeem_once(self, egress: Egress, certain: Address | None) -> None:
+        redemption = self.redeem(egress)
+        if redemption.source is not None and redemption.source not in self.wanted:
+            raise left_elsewhere(redemption.source, self.egress.name)
         if redemption.outcome is RedemptionOutcome.BLOCKED:
-            address, how = self._blocked_address(session, certain)
+            address, how = self._blocked_address(certain or redemption.source)
             self.on_blocked(redemption)
             raise blocked(redemption, address, how, by_support=self.by_support)
         if redemption.outcome is not RedemptionOutcome.REDEEMED:
             raise refused(redemption)
         self._last_proof = self.now()
         self._redeemed.append(redemption)
+        if redemption.source is not None:
+            self._first.setdefault(redemption.source, self._last_proof.middle)
         self.on_redeemed(len(self._redeemed))
 
-    def _blocked_address(self, session: ProxySession, certain: Address | None) -> tuple[str, str]:
+    def _blocked_address(self, certain: Address | None) -> tuple[str, str]:
         """The address a blocked redemption came from, and how that is known."""
         if certain is not None:
-            return str(certain), "its own proxy was used"
+            own = certain in self.per_address
+            return str(certain), "its own proxy was used" if own else "as the application says"
         with suppress(SfcutoverError):  # a block is a block, whoever can't be asked about it
             for login in self._new_logins():
                 if login.status == RESTRICTED and login.source in self.wanted:
                     return str(login.source), "LoginHistory"
-        return self._guess(session)
+        return self._guess()
 
-    def _guess(self, session: ProxySession) -> tuple[str, str]:
+    def _guess(self) -> tuple[str, str]:
         """Addresses that take turns tell whose turn it was; else it may have been any."""
         size = len(self.wanted)
         if size == 1:
             return str(self.wanted[0]), "the only address of this egress"
+        if not self.egress.has_session:
+            return self._any, "one of them, and the egress's command can't tell"
         try:
-            turns = [ask_echo(session, self.echo_url) for _ in range(_TURNS * size)]
+            turns = [self.egress.address(self.echo_url) for _ in range(_TURNS * size)]
         except EgressError as error:
             return self._any, f"one of them, and the echo can't tell: {error.message}"
         if set(turns[:size]) == set(self.wanted) and turns[size:] == turns[:-size]:
@@ -190,6 +196,13 @@ class Verification:
         if len(good) != len(self._redeemed) or self._user is None:
             return []  # rows are late, or others redeem as this user
         return good if {login.source for login in good} >= set(self.wanted) else []
+
+    def _by_application(self) -> dict[Address, int] | None:
+        """Redemptions by address as the application says it of each, once it has named all."""
+        named = Counter(each.source for each in self._redeemed if each.source is not None)
+        if named.total() != len(self._redeemed):
+            return None
+        return dict(named) if all(named[address] for address in self.wanted) else None
 
     @property
     def is_foreign(self) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sfcutover.config.verify import CANARY
+from sfcutover.config.verify import called
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.evidence import CanaryEvidence, Evidence
 from sfcutover.errors import IdentityError, SfcutoverError
-from sfcutover.traffic.tokenanswer import Redemption
+from sfcutover.traffic.redemption import Redemption
 
 if TYPE_CHECKING:  # SQLAlchemy
     from sfcutover.runs.baselinerecord import BaselineRecord
@@ -46,10 +46,6 @@ def require_same_canary(redemption: Redemption, proven: CanaryEvidence) -> None:
         _require_same_user(proven.canary, redemption.identity, proven.identity)
 
 
-def _called(name: str) -> str:
-    return "the canary" if name == CANARY else f"the canary {name}"
-
-
 def _require_same_user(name: str, found: str, bound: str) -> None:
     """Raise IdentityError for a canary of another user, naming both."""
     organization, user = found.split("/")
@@ -57,7 +53,7 @@ def _require_same_user(name: str, found: str, bound: str) -> None:
     if user[:_SHORT_ID] == bound_user[:_SHORT_ID]:
         return
     raise IdentityError(
-        f"{_called(name)} is a grant of the user {user} of the organization {organization}, and "
+        f"{called(name)} is a grant of the user {user} of the organization {organization}, and "
         f"this cutover was proven with one of {bound_user} of {bound_organization}",
         hint="put the first user's refresh token back where the canary's is kept, or authorize the "
         "app again as that user, then run this again",

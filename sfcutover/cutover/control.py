@@ -17,8 +17,9 @@ from sfcutover.cutover.redemptionerrors import BLOCKED, refused, tell_block
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.targetverification import gating_list
 from sfcutover.errors import GateError
-from sfcutover.traffic.canary import canaries_for, verify_settings
-from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutcome
+from sfcutover.traffic.canary import verify_settings
+from sfcutover.traffic.redeemers import canaries_through
+from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
 from sfcutover.util.document import Document
 
 CONTROL = "control"  # the step
@@ -28,6 +29,11 @@ _TELLS_NOTHING = (
     RedemptionOutcome.UNKNOWN,
     RedemptionOutcome.RATE_LIMITED,
     RedemptionOutcome.BUSY,
+)
+
+
+_NO_CANARY = (
+    "no canary redeems through the new egress, and the application's token may be a customer's"
 )
 
 
@@ -73,12 +79,14 @@ def control(context: TargetContext) -> ControlEvidence:
     """
     if not verify_settings(context.cutover).control:
         return ControlEvidence(outcome="off", reason="verify.control is false in cutover.yaml")
+    canaries = canaries_through(context.cutover, [context.target], "new")
+    if not canaries:
+        return ControlEvidence(outcome="skipped", reason=_NO_CANARY)
     with context.connection() as connection:
         if why := _why_impossible(gating_list(connection.read()), context.cutover.change.new):
             return ControlEvidence(outcome="skipped", reason=why)
     context.control.require_lock()
-    canary = canaries_for(context.cutover, context.target)[0]
-    redemption = canary.redeem("new")
+    redemption = canaries[0].redeem("new")
     if redemption.outcome is RedemptionOutcome.BLOCKED:
         tell_block(context, redemption)
     return _judged(redemption)

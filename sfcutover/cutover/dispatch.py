@@ -49,8 +49,8 @@ from sfcutover.cutover.verify import (
 from sfcutover.cutover.watch import WatchEvidence, watch
 from sfcutover.cutover.watchtrigger import watch_failure
 from sfcutover.cutover.wayback import plan_policies_of_add_new, plan_what_was_added
-from sfcutover.traffic.canary import all_canaries
-from sfcutover.traffic.egress import egress_of
+from sfcutover.traffic.egress import require_egresses
+from sfcutover.traffic.redeemers import all_redeemers
 
 REMOVE_AND_WATCH = "remove-and-watch"
 RESTORE = "restore"
@@ -187,15 +187,15 @@ def _model_of(step: str, evidence: Mapping[str, object]) -> type[StepEvidence]:
 
 
 def _probe(context: StepContext) -> ProbeEvidence:
-    """Traffic leaves from exactly the new addresses, every canary's token could be redeemed, and
-    whether there is a way back through the old egress is on record."""
-    egress_of(context.cutover, "old")
+    """Traffic leaves from exactly the new addresses, all that redeems could, and whether there is a
+    way back through the old egress is on record."""
+    require_egresses(context.cutover)
     result = probe_egress(
         context.cutover, "new", lambda tries: report_count(context, "probed", tries)
     )
     result.require_passed()
-    for canary in all_canaries(context.cutover, context.cutover.targets):
-        canary.require_token()
+    for redeemer in all_redeemers(context.cutover, context.cutover.targets):
+        redeemer.require_ready()
     evidence = ProbeEvidence.of(context.cutover.name, result)
     try:
         probe_way_back(context.cutover)

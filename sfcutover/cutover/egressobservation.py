@@ -1,4 +1,4 @@
-"""Which addresses the echo sees behind an egress, and what that makes improbable."""
+"""Which addresses are seen behind an egress, and what that makes improbable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from sfcutover.allowlist.ranges import Address, IpRange, subtract
-from sfcutover.traffic.egress import Egress, ask_echo
+from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxyerrors import EgressError, EgressTlsError, ProxyRefusedError
 
 
@@ -73,7 +73,8 @@ def observe(
     look_for_more: bool = False,
     progress: Progress = lambda _: None,
 ) -> Observation:
-    """Ask the echo through the proxy, by a new connection each time.
+    """Ask by which address the egress leaves: the echo, by a new connection each time, or the
+    egress's own command.
 
     Ends when every expected address was seen, or when a healthy, evenly balanced pair of
     pair_size would have hidden one only with a probability below 1 - confidence (21 requests
@@ -82,26 +83,25 @@ def observe(
     fail, by timeouts perhaps, it ends after a minute in any case.
 
     Raises the EgressError itself where the proxy refuses the password, TLS fails, or the
-    first three requests fail.
+    first three requests fail, and ConfigError for a command that can't be run.
     """
     counts: Counter[Address] = Counter()
     errors: list[str] = []
     tries = 0
     deadline = time.monotonic() + PATIENCE_SECONDS
-    with egress.session() as session:
-        while not _enough(egress, counts, tries, pair_size, confidence, look_for_more):
-            tries += 1
-            progress(tries)
-            try:
-                counts[ask_echo(session, echo_url)] += 1
-            except (ProxyRefusedError, EgressTlsError):
+    while not _enough(egress, counts, tries, pair_size, confidence, look_for_more):
+        tries += 1
+        progress(tries)
+        try:
+            counts[egress.address(echo_url)] += 1
+        except (ProxyRefusedError, EgressTlsError):
+            raise
+        except EgressError as error:
+            errors.append(error.message)
+            if len(errors) == tries == _FAILURES:
                 raise
-            except EgressError as error:
-                errors.append(error.message)
-                if len(errors) == tries == _FAILURES:
-                    raise
-            if errors and time.monotonic() > deadline:
-                break
+        if errors and time.monotonic() > deadline:
+            break
     return Observation(dict(counts), tries, tuple(errors))
 
 
@@ -127,23 +127,21 @@ def single(address: Address) -> IpRange:
 _LOOKUP_SECONDS = 3.0
 
 
-def family_warnings(
-    expected: tuple[IpRange, ...], observation: Observation, echo_url: str
-) -> list[str]:
+def family_warnings(egress: Egress, observation: Observation, echo_url: str) -> list[str]:
     """What a person should know where the families of cutover and echo differ."""
-    wanted = {entry.start.version for entry in expected}
+    wanted = {entry.start.version for entry in egress.expected}
     warnings = [
-        f"the echo saw IPv{version} ({address}), the cutover expects only "
-        f"{' and '.join(f'IPv{each}' for each in sorted(wanted))}: have the proxy leave by that "
+        f"the probe saw IPv{version} ({address}), the cutover expects only "
+        f"{' and '.join(f'IPv{each}' for each in sorted(wanted))}: have traffic leave by that "
         "family, or list the other one, too"
         for version, address in {each.version: each for each in observation.seen}.items()
         if version not in wanted
     ]
     host = urlsplit(echo_url).hostname or ""
-    if len(wanted) == 1 and len(families_of(host)) > 1:
+    if egress.has_session and len(wanted) == 1 and len(families_of(host)) > 1:
         warnings.append(
             f"{host} has an IPv4 and an IPv6 address, the cutover expects only IPv{wanted.pop()}: "
-            "what the echo shows depends on which one the proxy takes, and so may redemptions"
+            "what the echo shows depends on which one a request takes, and so may redemptions"
         )
     return warnings
 

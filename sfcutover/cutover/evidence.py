@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.ranges import Allowlist
 from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.config.verify import called
 from sfcutover.cutover.egressobservation import tries_needed
 from sfcutover.errors import (
     Advice,
@@ -34,14 +35,15 @@ if TYPE_CHECKING:
 _SHORT_ID = 15  # characters of an id that is also written with 18
 _SERVERS_DIFFER = 60.0  # seconds: an org has many servers
 MAX_EVIDENCE_BYTES = 1024 * 1024
-Proof = Literal["login-history", "proxy-per-address", "confidence"]
+Proof = Literal["login-history", "proxy-per-address", "application", "confidence"]
 Shown = Literal["complete", "incomplete", "other-addresses", "unavailable", "other-org"]
 
 
 class AddressEvidence(Document):
     """One address. redeemed: redemptions known to have left by it, 0 where the kind of proof
     can't tell. first: when the first of them succeeded, by the clock of the org that told; null
-    where that is not known. seen_by_echo: requests that the echo saw from it."""
+    where that is not known. seen_by_echo: requests that the echo saw from it, or runs of the
+    egress's own command that showed it."""
 
     address: str
     redeemed: int
@@ -63,7 +65,8 @@ class ProvenList(Document):
 
 
 class CanaryEvidence(Document):
-    """How one canary has proven each address. Times are the target's org's: UTC, ISO 8601.
+    """How one canary, or the application, has proven each address. Times are the target's org's:
+    UTC, ISO 8601.
 
     organization_id, user_id: whose grant was redeemed, null where the token endpoint does not
     say. uncertainty: seconds, either way, by which the times may be off. login_history: whether
@@ -122,8 +125,8 @@ class Evidence(Document):
     organization_id: of the org that was reached; instance_url is noted, as an org may get another.
     deployment_id: the org's newest deployment at that time, null where it doesn't say; for people,
     as any other deployment of the org counts. enforcement: null where it was not looked for.
-    uncertain: what is not known of the lists, in
-    sentences.
+    canaries: the application among them. uncertain: what is not known of the lists, and which
+    canaries prove nothing, in sentences.
     """
 
     target: str
@@ -233,7 +236,8 @@ def read_evidence(path: Path) -> EvidenceFile:
 class Wanted:
     """What evidence must be about to count.
 
-    canaries: the names of those that must prove each of the addresses. confidence: that a run of
+    canaries: the names of those that must prove each of the addresses, with the application's.
+    confidence: that a run of
     successes must have reached.
     confirmed: hashes of the confirmed support cases, which stand for a list that can't be read.
     """
@@ -275,12 +279,12 @@ def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: Serv
         if not all(canary.proves(each) for canary in evidence.canaries)
     )
     proven_by = {each.canary for each in evidence.canaries}
-    missing = ", ".join(name for name in wanted.canaries if name not in proven_by)
+    missing = ", ".join(called(name) for name in wanted.canaries if name not in proven_by)
     other = {
         f"it is for the app {evidence.app}": evidence.app != wanted.app,
         f"it proves the {evidence.via} egress": evidence.via != wanted.via,
         f"it does not prove {unproven}": bool(unproven),
-        f"the canary {missing} has proven nothing": bool(missing),
+        f"{missing} has proven nothing": bool(missing),
         f"its run of redemptions is too short for {wanted.confidence}": not all(
             _long_enough(each, wanted) for each in evidence.canaries
         ),

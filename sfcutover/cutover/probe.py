@@ -1,8 +1,8 @@
 """Step 1: does traffic leave from exactly the addresses that the cutover expects?
 
-The echo is asked through the proxy again and again. Two things are then improbable: that
-a healthy pair hid one of its addresses, and that there is one more nobody listed, whose
-redemptions the allowlist would block.
+The echo is asked through the egress again and again, or the egress's own command. Two things are
+then improbable: that a healthy pair hid one of its addresses, and that there is one more nobody
+listed, whose redemptions the allowlist would block.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sfcutover.cutover.egressobservation import (
     single,
 )
 from sfcutover.errors import GateError, Text
-from sfcutover.traffic.egress import Egress, echo_url_of, egress_of
+from sfcutover.traffic.egress import Egress, configured_way, echo_url_of, egress_of
 from sfcutover.traffic.proxyerrors import EgressError
 from sfcutover.util.document import Document, DocumentText
 
@@ -110,21 +110,27 @@ def probe_egress(cutover: Cutover, name: str, progress: Progress = lambda _: Non
     return probe(egress, echo_url, confidence=confidence, progress=progress)
 
 
+_NO_WAY_BACK = "no proven way back for traffic"
+
+
 class NoWayBackError(GateError):
     """Nothing proves that traffic could leave by the old egress again. It stops nothing: an egress
     that is dying is a reason to leave it."""
 
 
 def probe_way_back(cutover: Cutover) -> ProbeResult:
-    """Probe the old egress. Raises NoWayBackError for one that is down or does not pass, and
-    ConfigError for one that is not configured."""
+    """Probe the old egress. Raises NoWayBackError for one that is down, does not pass or is not
+    configured, and ConfigError for one that can't be used at all."""
+    if configured_way(cutover, "old") is None:
+        raise NoWayBackError(
+            f"{_NO_WAY_BACK}: egress.old is not configured",
+            hint="the switch command moves traffic back; add egress.old to see that it can leave",
+        )
     try:
         result = probe_egress(cutover, "old")
         result.require_passed()
     except (GateError, EgressError) as error:
-        raise NoWayBackError(
-            f"no proven way back for traffic: {error.message}", hint=error.advice
-        ) from error
+        raise NoWayBackError(f"{_NO_WAY_BACK}: {error.message}", hint=error.advice) from error
     return result
 
 
@@ -137,7 +143,7 @@ def judge(egress: Egress, echo_url: str, observation: Observation) -> ProbeResul
         observation,
         missing=subtract(egress.expected, seen),
         unexpected=tuple(entry.start for entry in subtract(seen, egress.expected)),
-        warnings=tuple(family_warnings(egress.expected, observation, echo_url)),
+        warnings=tuple(family_warnings(egress, observation, echo_url)),
     )
 
 
@@ -169,19 +175,19 @@ def _advice(result: ProbeResult) -> Text:
         if result.egress.name == "new"
         else "don't count on the way back until this is settled"
     )
-    name = result.egress.name
+    name, provider = result.egress.name, result.egress.provider
     if result.unexpected:
         return (
-            f"{first}: redemptions from an address that is not listed are blocked. Ask the proxy's "
-            f"provider whose address it is, and correct {name}: in cutover.yaml{_lines(result)}; "
+            f"{first}: redemptions from an address that is not listed are blocked. Ask {provider} "
+            f"whose address it is, and correct {name}: in cutover.yaml{_lines(result)}; "
             "then probe again"
         )
     if result.missing:
         return (
-            f"{first}: ask the proxy's provider why traffic never leaves from there, or correct "
+            f"{first}: ask {provider} why traffic never leaves from there, or correct "
             f"{name}: in cutover.yaml; then probe again"
         )
-    return f"{first}: an address behind the proxy may be down; probe again, then ask its provider"
+    return f"{first}: an address behind it may be down; probe again, then ask {provider}"
 
 
 def _lines(result: ProbeResult) -> str:
@@ -201,7 +207,9 @@ class SeenDocument(Document):
 
 
 class ProbeDocument(Document):
-    """Step 1. Without credentials: proxy is ``scheme://host:port``.
+    """Step 1. egress: a proxy as ``scheme://host:port``, without credentials, or this machine, or
+    the program of a command. echo_url: the page that was asked, null where a command shows the
+    address.
 
     tries counts requests, errors says why some failed. hidden_probability: the chance, at
     most, that one of addresses + 1 evenly balanced ones gave none of the answers. problem and
@@ -211,8 +219,8 @@ class ProbeDocument(Document):
     schema_: Literal["sfcutover/probe/1"] = Field("sfcutover/probe/1", alias="schema")
     cutover: str
     via: Literal["old", "new"]
-    proxy: str
-    echo_url: str
+    egress: str
+    echo_url: str | None
     passed: bool
     tries: int
     errors: list[str]
@@ -231,8 +239,8 @@ class ProbeDocument(Document):
         return cls(
             cutover=cutover,
             via="new" if result.egress.name == "new" else "old",
-            proxy=str(result.egress.proxy),
-            echo_url=result.echo_url,
+            egress=str(result.egress.way),
+            echo_url=result.echo_url if result.egress.has_session else None,
             passed=result.passed,
             tries=observation.tries,
             errors=list(observation.errors),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sfcutover.allowlist.ranges import IpRange
+from sfcutover.allowlist.ranges import Address, IpRange
 from sfcutover.errors import Advice, AuthError, Command, GateError, NetworkError, SfcutoverError
 from sfcutover.traffic.proxyerrors import ProxyRefusedError
-from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutcome
+from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
 
 if TYPE_CHECKING:
     from sfcutover.cutover.context import StepContext
@@ -19,6 +19,7 @@ _INCONCLUSIVE = (
     RedemptionOutcome.NETWORK_FAILURE,
     RedemptionOutcome.RATE_LIMITED,
     RedemptionOutcome.BUSY,
+    RedemptionOutcome.INCONCLUSIVE,
 )
 
 
@@ -80,6 +81,16 @@ def not_listed(missing: Iterable[IpRange]) -> BlockedError:
         "blocked",
         hint=Advice("put it on the list: ", Command("deploy", "add-new"), "; then verify again"),
         impact="traffic that leaves from there is refused now; the old addresses still work",
+    )
+
+
+def left_elsewhere(address: Address, name: str) -> GateError:
+    """The application redeemed by an address that the egress does not have."""
+    return GateError(
+        f"the application's redemption left from {address}, which {name}: does not list",
+        hint=f"have verify.application leave by the {name} addresses, also before traffic is "
+        "switched; then verify again",
+        impact="nothing is proven by it; the list is unchanged",
     )
 
 

@@ -33,6 +33,7 @@ from sfcutover.cutover.steprunner import (
     StepFailedError,
     StepResults,
 )
+from sfcutover.cutover.verify import RedeemEvidence
 from sfcutover.errors import Advice, Command, ExitCode, SfcutoverError, Text
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.deployer import UnknownDeploymentError
@@ -281,7 +282,7 @@ class Rollback:
             await self.flow.runner.sleep(seconds)
             proof = await self.flow.runner.step("prove-old")
         if proof.problem is None:
-            return "traffic is back on the old addresses"
+            return _is_back(proof)
         await self.flow.alert(proof.problem.text, Command("verify", "--via", "old"))
         return "traffic was moved back, but a redemption through the old addresses does not succeed"
 
@@ -308,6 +309,12 @@ class Rollback:
 def _policies_left(changed: Mapping[str, str]) -> str:
     """Where policies may not be restored, as the rest of a sentence."""
     return f"; policies may not be as before on {', '.join(changed)}" if changed else ""
+
+
+def _is_back(proof: StepResult) -> str:
+    if isinstance(proof.evidence, RedeemEvidence) and proof.evidence.unproven:
+        return f"traffic was moved back to the old addresses, {proof.evidence.sentence}"
+    return "traffic is back on the old addresses"
 
 
 def _refused(proofs: StepResults) -> tuple[str, ...]:

@@ -1,4 +1,5 @@
-"""The verification of one target: each of its canaries proves each address of an egress."""
+"""The verification of one target: each of its canaries, and the application, proves each address of
+an egress."""
 
 from __future__ import annotations
 
@@ -7,7 +8,6 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Literal
 
 from sfcutover.allowlist.carriers import TOKEN_IP_RANGES
 from sfcutover.allowlist.phases import Phase
@@ -26,13 +26,20 @@ from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.loginhistory import LoginHistory
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.sessions import provider_for
-from sfcutover.traffic.canary import Canary, canaries_for, verify_settings
-from sfcutover.traffic.tokenanswer import Redemption
+from sfcutover.traffic.canary import verify_settings
+from sfcutover.traffic.egress import echo_url_of, egress_of
+from sfcutover.traffic.redeemers import (
+    Redeemer,
+    Via,
+    canaries_left_out,
+    nothing_redeems,
+    redeemers_for,
+)
+from sfcutover.traffic.redemption import Redemption
 from sfcutover.util.clock import Clock
 from sfcutover.util.serverclock import whole_second
 
 _ONE_SECOND = timedelta(seconds=1)
-Via = Literal["old", "new"]
 
 
 @dataclass(frozen=True)
@@ -53,18 +60,21 @@ class TargetVerification:
     _proven: dict[Via, tuple[Evidence, float]] = field(default_factory=dict, init=False)
 
     def verify(self, via: Via, live: Snapshot) -> Evidence:
-        """Redeem through the egress until each of its addresses is proven by each canary.
+        """Redeem through the egress until each of its addresses is proven by each that redeems.
 
-        Raises GateError, EgressError, NetworkError, ConfigError, and what the token's store
-        raises.
+        Raises GateError, also where nothing redeems through the old one, EgressError, NetworkError,
+        ConfigError, and what the token's store raises.
         """
         if self.connection.cutover.is_legacy and via == "new":
             Confirmations.of(self.connection).require("add-new")
+        redeemers = self._redeemers(via)
+        if not redeemers:
+            raise nothing_redeems(self.connection.cutover, via)
         live = self._behind_last_save(live)  # as it is before the redemptions
         found: list[CanaryEvidence] = []
-        for canary in self._canaries:
+        for redeemer in redeemers:
             made = sum(each.redemptions for each in found)
-            found.append(self._prove(canary, via, live, made))
+            found.append(self._prove(redeemer, via, live, made))
         evidence = self._evidence(via, live, found)
         self._proven[via] = (evidence, self.clock.now())
         return evidence
@@ -91,7 +101,7 @@ class TargetVerification:
                 organization_id=self.connection.organization_id,
                 via=via,
                 addresses=tuple(each for entry in stay for each in each_address(entry)),
-                canaries=tuple(each.name for each in self._canaries),
+                canaries=tuple(each.name for each in self._redeemers(via)),
                 confidence=settings.confidence,
                 max_age=timedelta(seconds=settings.max_age),
                 confirmed=self._confirmed,
@@ -106,38 +116,39 @@ class TargetVerification:
             countdown=self.countdown,
         )
 
-    def _prove(self, canary: Canary, via: Via, live: Snapshot, made: int) -> CanaryEvidence:
-        """Redeem one canary's token until each address is proven by it. made: redemptions of
-        others before."""
-        with self._org_of(canary) as org:
+    def _prove(self, redeemer: Redeemer, via: Via, live: Snapshot, made: int) -> CanaryEvidence:
+        """Have one redeem until each address is proven by it. made: redemptions of others
+        before."""
+        cutover = self.connection.cutover
+        with self._org_of(redeemer) as org:
             verification = Verification(
-                egress=canary.egress(via),
-                per_address=canary.egress_per_address(via),
-                echo_url=canary.echo_url,
+                egress=egress_of(cutover, via),
+                per_address=redeemer.egress_per_address(via),
+                echo_url=echo_url_of(cutover),
                 live=gating_list(live),
-                redeem=canary.redeem_in,
+                redeem=redeemer.redeem_by,
                 now=self.connection.org.now,
                 history=self._history_of(org),
-                history_of=org.organization_id(self.connection.cutover.api_version),
+                history_of=org.organization_id(cutover.api_version),
                 history_now=org.now,
                 confidence=self._settings.confidence,
-                by_support=self.connection.cutover.is_legacy,
+                by_support=cutover.is_legacy,
                 on_redeemed=lambda count: self.on_redeemed(made + count),
                 on_blocked=self.on_blocked,
                 probe=None if self.probe is None else partial(self.probe, via),
             )
-            proven = _canary_evidence(canary.name, verification.run())
+            proven = _canary_evidence(redeemer.name, verification.run())
         if verification.is_foreign:
             return proven.model_copy(update={"login_history": "other-org"})
         return proven.model_copy(update={"login_history": self._shown(proven, org)})
 
     @contextmanager
-    def _org_of(self, canary: Canary) -> Iterator[Org]:
-        """The org whose LoginHistory may show the canary: its own, where that is configured."""
-        if canary.config.org is None:
+    def _org_of(self, redeemer: Redeemer) -> Iterator[Org]:
+        """The org whose LoginHistory may show its redemptions: its own, where configured."""
+        if redeemer.org is None:
             yield self.connection.org
             return
-        with closing(Org(provider_for(canary.config.org))) as org:
+        with closing(Org(provider_for(redeemer.org))) as org:
             yield org
 
     def _shown(self, proven: CanaryEvidence, org: Org) -> Shown:
@@ -177,9 +188,8 @@ class TargetVerification:
     def _settings(self) -> Verify:
         return verify_settings(self.connection.cutover)
 
-    @property
-    def _canaries(self) -> tuple[Canary, ...]:
-        return canaries_for(self.connection.cutover, self.connection.target)
+    def _redeemers(self, via: Via) -> tuple[Redeemer, ...]:
+        return redeemers_for(self.connection.cutover, [self.connection.target], via)
 
     @property
     def _confirmed(self) -> dict[str, str] | None:
@@ -202,8 +212,12 @@ class TargetVerification:
             confidence=self._settings.confidence,
             lists=evidence_lists(live, self._confirmed),
             canaries=canaries,
-            uncertain=self._unlisted(live),
+            uncertain=[*self._unlisted(live), *self._left_out(via)],
         )
+
+    def _left_out(self, via: Via) -> list[str]:
+        left_out = canaries_left_out(self.connection.cutover, via)
+        return [] if left_out is None else [left_out]
 
     def _unlisted(self, live: Snapshot) -> list[str]:
         """What is not known of components that the org does not list."""

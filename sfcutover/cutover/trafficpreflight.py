@@ -1,4 +1,5 @@
-"""What must be right about traffic before a cutover: secrets, egress, token endpoint and canaries.
+"""What must be right about traffic before a cutover: secrets, egress, token endpoint, canaries and
+the application's command.
 
 Each is tried as far as that redeems nothing.
 """
@@ -13,9 +14,12 @@ from sfcutover.config.values import SecretReference, secret_references
 from sfcutover.cutover.preflight import Check, check, failed, untried
 from sfcutover.cutover.probe import ProbeResult, probe_egress, probe_way_back
 from sfcutover.errors import NetworkError, SfcutoverError
+from sfcutover.traffic.application import Application
 from sfcutover.traffic.canary import Canary, all_canaries
-from sfcutover.traffic.egress import contact
+from sfcutover.traffic.egress import Egress, configured_way, contact, egress_of
+from sfcutover.traffic.redeemers import application_of, canaries_left_out
 
+_NO_OLD_EGRESS = " (the way back for traffic is the switch command, not proven)"
 _EXPECTED = {200, *range(400, 500)} - {404}  # of a GET; assumed
 # Salesforce Help, article 005318944 (2026-05-05); in force since 2026-04-24.
 _REPUTATION = (
@@ -44,11 +48,15 @@ def examine_traffic(cutover: Cutover, targets: tuple[Target, ...]) -> Iterator[C
     canaries = all_canaries(cutover, targets)
     for canary in canaries:
         of = f" of {canary.name}" if len(canaries) > 1 else ""
-        if new.status == "ok":
-            yield _endpoint(canary, f"token endpoint{of}")
+        if left_out := canaries_left_out(cutover, "new"):
+            yield untried(f"token endpoint{of}", left_out)
+        elif new.status == "ok":
+            yield _endpoint(canary, cutover, f"token endpoint{of}")
         else:
             yield untried(f"token endpoint{of}", "it needs the new egress")
         yield check(f"canary{of}", partial(_token, canary))
+    if (application := application_of(cutover)) is not None:
+        yield check("application", partial(_command, application))
 
 
 def _secret_checks(cutover: Cutover) -> Iterator[Check]:
@@ -65,8 +73,9 @@ def _read(reference: SecretReference) -> str:
 
 def _egress_check(cutover: Cutover, name: str, probe: Callable[[], ProbeResult]) -> Check:
     title = f"{name} egress"
-    if cutover.egress is None or getattr(cutover.egress, name) is None:
-        return untried(title, "not configured")
+    if configured_way(cutover, name) is None:
+        left_out = cutover.egress is not None and name == "old"
+        return untried(title, f"not configured{_NO_OLD_EGRESS if left_out else ''}")
     return check(title, lambda: _shown(probe()))
 
 
@@ -77,15 +86,16 @@ def _passed(result: ProbeResult) -> ProbeResult:
 
 def _shown(result: ProbeResult) -> str:
     seen = ", ".join(map(str, result.seen))
-    words = (f"{result.egress.proxy} leaves from {seen}", result.certainty, *result.warnings)
+    words = (f"{result.egress.way} leaves from {seen}", result.certainty, *result.warnings)
     return "; ".join(words)
 
 
-def _endpoint(canary: Canary, title: str) -> Check:
+def _endpoint(canary: Canary, cutover: Cutover, title: str) -> Check:
     """A GET has no token to redeem. What a real endpoint answers it is not known; a token endpoint
     is hardly what answers it with a redirect or a 404."""
     try:
-        url, status = canary.endpoint.url, _status(canary)
+        url = canary.endpoint.url
+        status = _status(url, egress_of(cutover, "new"))
     except SfcutoverError as error:
         return failed(title, error, None)
     answers = f"{url} answers a GET through the new egress with HTTP {status}"
@@ -95,9 +105,8 @@ def _endpoint(canary: Canary, title: str) -> Check:
     return Check(None, title, "warning", f"{answers}, as a token endpoint hardly does", fix)
 
 
-def _status(canary: Canary) -> int:
-    url = canary.endpoint.url
-    with canary.egress("new").session() as session:
+def _status(url: str, egress: Egress) -> int:
+    with egress.session() as session:
         status = contact(session, url)
     if status in _SERVER_ERRORS:
         raise NetworkError(
@@ -108,5 +117,10 @@ def _status(canary: Canary) -> int:
 
 
 def _token(canary: Canary) -> str:
-    canary.require_token()
+    canary.require_ready()
     return canary.store.checked
+
+
+def _command(application: Application) -> str:
+    application.require_ready()
+    return f"{application.argv[0]} is there; it was not run, as it redeems"

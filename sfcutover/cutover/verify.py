@@ -19,11 +19,11 @@ from sfcutover.cutover.orgtime import ORG_TIME, seconds_under_way
 from sfcutover.cutover.redemptionerrors import BlockedError, NotQuietError, refused, tell_block
 from sfcutover.cutover.removalgate import RemovalPermit
 from sfcutover.cutover.stepresult import StepEvidence
-from sfcutover.cutover.targetverification import TargetVerification, Via, via_of
+from sfcutover.cutover.targetverification import TargetVerification, via_of
 from sfcutover.errors import GateError
 from sfcutover.salesforce.connection import Connection
-from sfcutover.traffic.canary import Canary, all_canaries, canaries_for
-from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
+from sfcutover.traffic.redeemers import Redeemer, Via, redeemers_for, why_unproven
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.document import Document
 
 _PROPAGATION_PAUSE = 1.0  # seconds between two tries whether a new address is let in
@@ -52,10 +52,21 @@ class VerifyEvidence(StepEvidence):
 
 
 class RedeemEvidence(StepEvidence):
-    """Redemptions that succeeded, one of each canary. via: old or new."""
+    """Redemptions that succeeded, one of each canary. via: old or new.
+
+    unproven: why none was made, where nothing redeems through that egress; else empty.
+    """
 
     via: Via
     redemptions: int
+    unproven: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What is proven of the old addresses."""
+        if self.unproven:
+            return f"not proven: {self.unproven}"
+        return f"a redemption through the {self.via} egress succeeded"
 
 
 def verify(context: TargetContext, via: Via, patience: float = 0.0) -> VerifyEvidence:
@@ -81,14 +92,18 @@ def verify(context: TargetContext, via: Via, patience: float = 0.0) -> VerifyEvi
 
 def prove_old(context: StepContext, targets: Sequence[Target]) -> RedeemEvidence:
     """One redemption of each canary of these targets through the old egress. Raises GateError or
-    NetworkError if one is refused."""
-    made = [_redeemed_once(context, each, "old") for each in all_canaries(context.cutover, targets)]
-    return RedeemEvidence(via="old", redemptions=len(made))
+    NetworkError if one is refused. Where there is no such egress, the evidence says so."""
+    made = [
+        _redeemed_once(context, each, "old")
+        for each in redeemers_for(context.cutover, targets, "old")
+    ]
+    unproven = "" if made else why_unproven(context.cutover, "old")
+    return RedeemEvidence(via="old", redemptions=len(made), unproven=unproven)
 
 
-def _redeemed_once(context: StepContext, canary: Canary, via: Via) -> Redemption:
+def _redeemed_once(context: StepContext, redeemer: Redeemer, via: Via) -> Redemption:
     context.control.require_lock_soon()
-    redemption = canary.redeem(via)
+    redemption = redeemer.redeem(via)
     if redemption.outcome is RedemptionOutcome.BLOCKED:
         tell_block(context, redemption)
     if redemption.outcome is not RedemptionOutcome.REDEEMED:
@@ -97,12 +112,12 @@ def _redeemed_once(context: StepContext, canary: Canary, via: Via) -> Redemption
 
 
 def redeem_again(context: TargetContext, proof: Evidence, via: Via) -> None:
-    """The canaries that were proven with still redeem. Raises as redeem_once, and IdentityError
+    """What proved the addresses still redeems. Raises as redeem_once, and IdentityError
     for one of another user."""
-    canaries = {each.name: each for each in canaries_for(context.cutover, context.target)}
+    redeemers = {each.name: each for each in redeemers_for(context.cutover, [context.target], via)}
     for proven in proof.canaries:
-        if (canary := canaries.get(proven.canary)) is not None:
-            require_same_canary(_redeemed_once(context, canary, via), proven)
+        if (redeemer := redeemers.get(proven.canary)) is not None:
+            require_same_canary(_redeemed_once(context, redeemer, via), proven)
 
 
 def report_count(context: StepContext, kind: str, count: int) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from sfcutover.config.checks import Watch
 from sfcutover.config.cutover import Target
+from sfcutover.config.verify import APPLICATION
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.orgtime import seconds_under_way
 from sfcutover.cutover.redemptionerrors import tell_block
@@ -27,9 +28,9 @@ from sfcutover.cutover.watchtrigger import (
     WatchRound,
 )
 from sfcutover.errors import LockLostError
-from sfcutover.traffic.canary import Canary, all_canaries
 from sfcutover.traffic.checks import checker_for
-from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
+from sfcutover.traffic.redeemers import Redeemer, nothing_redeems, redeemers_for
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
 from sfcutover.util.serverclock import ServerTime
 
@@ -62,7 +63,7 @@ def watch(context: StepContext, targets: Sequence[Target]) -> WatchEvidence:
     recorder, at = _Recorder(context), switched_at(context)
     result = watch_rounds(
         plan,
-        {name: recorder.guarded(canary) for name, canary in canaries_of(context, targets).items()},
+        {name: recorder.guarded(each) for name, each in redeemers_of(context, targets).items()},
         [checker_for(each, at) for each in context.cutover.checks if "watch" in each.during],
         recorder,
         Clock(),
@@ -75,12 +76,15 @@ def watch(context: StepContext, targets: Sequence[Target]) -> WatchEvidence:
     )
 
 
-def canaries_of(context: StepContext, targets: Sequence[Target]) -> dict[str, Canary]:
-    """The canaries that prove the lists of these targets, as the watch calls them."""
-    canaries = all_canaries(context.cutover, targets)
-    if len(canaries) == 1:
-        return {CANARY: canaries[0]}
-    return {f"{CANARY} ({each.name})": each for each in canaries}
+def redeemers_of(context: StepContext, targets: Sequence[Target]) -> dict[str, Redeemer]:
+    """What proves the lists of these targets, as the watch calls it. Raises ConfigError where
+    nothing does."""
+    found = redeemers_for(context.cutover, targets, "new")
+    if not found:
+        raise nothing_redeems(context.cutover, "new")
+    names = [each.name for each in found if each.name != APPLICATION]
+    titles = {name: CANARY if len(names) == 1 else f"{CANARY} ({name})" for name in names}
+    return {titles.get(each.name, f"redemption of {APPLICATION}"): each for each in found}
 
 
 def _time_left(context: StepContext, plan: WatchPlan, target: Target) -> float:
@@ -110,7 +114,7 @@ class _Recorder:
         self._lost: LockLostError | None = None
         self._blocks: list[Redemption] = []  # that were not told yet: a restore may be due
 
-    def guarded(self, canary: Canary) -> Callable[[], Redemption]:
+    def guarded(self, redeemer: Redeemer) -> Callable[[], Redemption]:
         """A redemption that needs the lock: two processes that redeem one token void it."""
 
         def redeem() -> Redemption:
@@ -119,7 +123,7 @@ class _Recorder:
             except LockLostError as error:
                 self._lost = error
                 raise
-            redemption = canary.redeem("new")
+            redemption = redeemer.redeem("new")
             if redemption.outcome is RedemptionOutcome.BLOCKED:
                 self._blocks.append(redemption)
             return redemption

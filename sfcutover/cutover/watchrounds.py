@@ -27,7 +27,7 @@ from sfcutover.cutover.watchtrigger import (
 )
 from sfcutover.errors import LockLostError, SfcutoverError
 from sfcutover.traffic.checks import Checker, CheckResult, Verdict
-from sfcutover.traffic.tokenanswer import Redemption
+from sfcutover.traffic.redemption import Redemption
 from sfcutover.util.clock import Clock
 from sfcutover.util.threads import call_in_thread
 

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from sfcutover.errors import Advice, Command, GateError
 from sfcutover.traffic.checks import CheckResult, Verdict
-from sfcutover.traffic.tokenanswer import BlockRule, Redemption, RedemptionOutcome
+from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
 from sfcutover.util.document import Document
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _VERDICTS = {
     RedemptionOutcome.BLOCKED: Verdict.FAILED,
     RedemptionOutcome.RATE_LIMITED: Verdict.INCONCLUSIVE,
     RedemptionOutcome.BUSY: Verdict.INCONCLUSIVE,
+    RedemptionOutcome.INCONCLUSIVE: Verdict.INCONCLUSIVE,
     RedemptionOutcome.UNKNOWN: Verdict.INCONCLUSIVE,
 }
 

@@ -199,7 +199,7 @@ def detail_text(event: Event) -> str:
         case "deployment-progress":
             return f"{event.text('id')} {event.text('status')}"
         case "probed":
-            return f"{event.text('count')} answers of the echo"
+            return f"{event.text('count')} answers of the probe"
         case "redeemed":
             return f"{event.text('count')} redemptions"
         case "note" | "org-busy":
@@ -218,7 +218,7 @@ def _finding(evidence: StepEvidence | None) -> str:
         case Canceled():
             return CANCELED
         case ProbeEvidence(tries=tries, seen=seen):
-            return f"{tries} answers of the echo, from {_addresses(seen)}"
+            return f"{tries} answers of the probe, from {_addresses(seen)}"
         case ControlEvidence(outcome="not-shown", reason=reason):
             return f"WARNING: it is not shown that the list blocks: {reason}"
         case ControlEvidence(outcome=outcome, reason=reason):

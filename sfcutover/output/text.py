@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sfcutover.allowlist.phases import DONE_OR_SWAPPED
+from sfcutover.config.verify import called
 from sfcutover.errors import Advice, Command, Text
 from sfcutover.output.console import shown
 
@@ -25,6 +26,7 @@ _MARKS = {"done": "ok", "failed": "NOT DONE", "running": "running"}
 PROOFS = {
     "login-history": "the org's LoginHistory",
     "proxy-per-address": "a proxy URL for each address",
+    "application": "the application's own word",
     "confidence": "a long run of successes",
 }
 
@@ -101,7 +103,7 @@ def probe_text(result: ProbeResult) -> str:
     """Every address, seen or missing, and what remains uncertain."""
     counts = result.observation.counts
     width = max((len(str(each)) for each in (*counts, *result.missing)), default=0)
-    lines = [click.style(f"{result.egress.name}: {result.egress.proxy}", bold=True)]
+    lines = [click.style(f"{result.egress.name}: {result.egress.way}", bold=True)]
     for address in result.seen:
         unexpected = address in result.unexpected
         mark, color = ("UNEXPECTED", "red") if unexpected else ("ok        ", "green")
@@ -122,7 +124,7 @@ def evidence_text(evidence: Evidence) -> str:
     head = click.style(f"{evidence.target}: {evidence.via} egress proven", bold=True)
     lines = [head]
     for canary in evidence.canaries:
-        lines += [f"  canary {canary.canary}"] if len(evidence.canaries) > 1 else []
+        lines += [f"  {called(canary.canary)}"] if len(evidence.canaries) > 1 else []
         lines += _canary_lines(canary)
     lines += [f"  open: {sentence}" for sentence in evidence.uncertain]
     return "\n".join(lines)
@@ -133,7 +135,7 @@ def _canary_lines(canary: CanaryEvidence) -> Iterator[str]:
     for each in canary.addresses:
         known = f"{each.redeemed} redeemed, " if each.redeemed else ""
         ok = click.style("ok", fg="green")
-        yield f"  {ok}  {each.address:<{width}}  {known}{each.seen_by_echo} seen by the echo"
+        yield f"  {ok}  {each.address:<{width}}  {known}{each.seen_by_echo} seen by the probe"
     yield f"  = {canary.redemptions} redemptions; proof: {PROOFS[canary.proof]}"
     yield from (f"  open: {sentence}" for sentence in canary.uncertain)
 

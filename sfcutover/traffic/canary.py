@@ -7,7 +7,6 @@ this process is killed. A token whose answer was lost is never redeemed again.
 from __future__ import annotations
 
 import atexit
-import ipaddress
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -19,17 +18,13 @@ import requests
 
 from sfcutover.allowlist.ranges import Address
 from sfcutover.config.cutover import Cutover, Target
+from sfcutover.config.org import OrgConfig
 from sfcutover.config.verify import CanaryConfig, Verify
 from sfcutover.errors import AuthError, ConfigError, InterruptedRunError
-from sfcutover.traffic.egress import Egress, echo_url_of, egress_of
+from sfcutover.traffic.egress import Egress, egress_of, egress_per_address
 from sfcutover.traffic.helperprocess import HelperKilledError, HelperPool
-from sfcutover.traffic.proxy import ProxyUrl
-from sfcutover.traffic.tokenanswer import (
-    Redemption,
-    RedemptionOutcome,
-    TokenEndpoint,
-    token_endpoint,
-)
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import TokenEndpoint, token_endpoint
 from sfcutover.traffic.tokenstores import TokenStore, token_store
 from sfcutover.util.files import fingerprint, state_folder, write_durably
 from sfcutover.util.secrets import Secret
@@ -52,16 +47,14 @@ def verify_settings(cutover: Cutover) -> Verify:
     return cutover.verify
 
 
-def canaries_for(cutover: Cutover, target: Target) -> tuple[Canary, ...]:
-    """The canaries that prove a target's list. Raises as verify_settings."""
-    configs = verify_settings(cutover).canaries_of(target.name)
-    return tuple(Canary(cutover, each) for each in configs)
-
-
 def all_canaries(cutover: Cutover, targets: Iterable[Target]) -> tuple[Canary, ...]:
-    """Each canary of these targets once. Raises as verify_settings."""
-    found = {each.name: each for target in targets for each in canaries_for(cutover, target)}
-    return tuple(found.values())
+    """Each canary of these targets once."""
+    found = {
+        each.name: each
+        for target in targets
+        for each in (cutover.verify.canaries_of(target.name) if cutover.verify else ())
+    }
+    return tuple(Canary(cutover, each) for each in found.values())
 
 
 class Canary:
@@ -87,25 +80,15 @@ class Canary:
         return token_store(self.config.refresh_token)
 
     @property
-    def echo_url(self) -> str:
-        return echo_url_of(self._cutover)
-
-    def egress(self, name: str) -> Egress:
-        """The old or the new egress."""
-        return egress_of(self._cutover, name)
+    def org(self) -> OrgConfig | None:
+        """The org whose LoginHistory shows it, where that is not the target's."""
+        return self.config.org
 
     def egress_per_address(self, name: str) -> dict[Address, Egress]:
         """An egress for each single address, where there are proxy URLs for them."""
-        egress = self.egress(name)
-        configured = getattr(self._cutover.egress, name)
-        return {
-            ipaddress.ip_address(text): Egress(
-                name, ProxyUrl.parse(reference.read(), reference.where), egress.expected
-            )
-            for text, reference in configured.per_address.items()
-        }
+        return egress_per_address(self._cutover, name)
 
-    def require_token(self) -> None:
+    def require_ready(self) -> None:
         """See that a redemption could be tried, and a new token stored: raises what keeps
         redeem_from from it."""
         _ = self.endpoint
@@ -115,12 +98,12 @@ class Canary:
 
     def redeem(self, name: str) -> Redemption:
         """One redemption through an egress, a rotated token stored; raises as redeem_from."""
-        with self.egress(name).session() as session:
-            return self.redeem_in(session)
+        return self.redeem_by(egress_of(self._cutover, name))
 
-    def redeem_in(self, session: requests.Session) -> Redemption:
-        """One redemption through a session that is open."""
-        return redeem_from(self.store, self.endpoint, session)
+    def redeem_by(self, egress: Egress) -> Redemption:
+        """The same by this egress."""
+        with egress.session() as session:
+            return redeem_from(self.store, self.endpoint, session)
 
 
 def redeem_from(

@@ -1,5 +1,5 @@
-"""A proxy's URL, and a session through it. No message repeats any part of the URL: a part may be
-the password.
+"""A proxy's URL, and a session through it or through none. No message repeats any part of the URL:
+a part may be the password.
 
 Percent-encoding as RFC 3986 section 3.2.1 has it; basic auth as RFC 7617; SOCKS5's user name
 and password as RFC 1929, of which PySocks 1.7.1 sends lengths up to 127 bytes right.
@@ -135,17 +135,17 @@ def _refuse(message: str, where: str, hint: str = f"write it as {_EXAMPLE}") -> 
     raise ConfigError(message, where=where, hint=hint) from None
 
 
-class ProxySession(requests.Session):
-    """A session through one proxy and no other way: bounded, TLS verified, no redirects, never a
-    second try, a new connection for each request. Threads may share it.
+class EgressSession(requests.Session):
+    """A session through one proxy, or through none, and no other way: bounded, TLS verified, no
+    redirects, never a second try, a new connection for each request. Threads may share it.
 
-    It ignores the environment's proxies and ~/.netrc. A balanced pair alternates by
+    It ignores the environment's proxies and ~/.netrc. Balanced addresses alternate by
     connection, and a connection that stays open would show one address only.
     """
 
     __attrs__ = [*requests.Session.__attrs__, "proxy"]  # noqa: RUF012 - what a pickle of it holds
 
-    def __init__(self, proxy: ProxyUrl) -> None:
+    def __init__(self, proxy: ProxyUrl | None) -> None:
         super().__init__()
         self.proxy = proxy
         self.trust_env = False
@@ -153,26 +153,36 @@ class ProxySession(requests.Session):
         bundles = (os.environ.get(name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"))
         self.verify = next(filter(None, bundles), True)
 
-    def get_adapter(self, url: str | bytes) -> _OneConnection:
-        return _OneConnection(self.proxy)
+    def get_adapter(self, url: str | bytes) -> BoundedAdapter:
+        return _OneConnection() if self.proxy is None else _OneConnectionByProxy(self.proxy)
 
 
 class _OneConnection(BoundedAdapter):
-    """Makes one request through the proxy, and closes the connection.
+    """Makes one request, and closes the connection."""
 
-    It passes the password apart from the URL, which appears in logs and errors.
-    """
-
-    def __init__(self, proxy: ProxyUrl) -> None:
-        self._proxy = proxy
+    def __init__(self) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **options: Any
     ) -> requests.Response:
-        options["proxies"] = dict.fromkeys(("http", "https"), str(self._proxy))
         with closing(self):
             return super().send(request, *args, **options)
+
+
+class _OneConnectionByProxy(_OneConnection):
+    """The same through a proxy, whose password it passes apart from the URL, which appears in logs
+    and errors."""
+
+    def __init__(self, proxy: ProxyUrl) -> None:
+        self._proxy = proxy
+        super().__init__()
+
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **options: Any
+    ) -> requests.Response:
+        options["proxies"] = dict.fromkeys(("http", "https"), str(self._proxy))
+        return super().send(request, *args, **options)
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
         value = self._proxy.basic_auth

@@ -1,4 +1,4 @@
-"""What a failed request through a proxy means: the proxy, the host behind it, or what came back.
+"""What a failed request by an egress means: the proxy, the host behind it, or what came back.
 
 The text of an error names hosts, never credentials.
 """
@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import requests
 import urllib3.exceptions
 
-from sfcutover.errors import ExitCode, NetworkError
+from sfcutover.errors import UNCHANGED, ExitCode, NetworkError
 from sfcutover.traffic.proxy import ProxyUrl
-from sfcutover.util.http import causes
+from sfcutover.util.http import causes, is_about_tls, network_error
 
 _TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
 _AUTHENTICATION_REQUIRED = 407
@@ -51,17 +51,33 @@ class EchoHttpError(EgressError):
 
 
 class EchoAnswerError(EgressError):
-    """The echo answered something that is no IP address."""
+    """The echo, or a command in its place, answered something that is no IP address."""
 
 
-def egress_error(error: requests.RequestException, proxy: ProxyUrl, url: str) -> EgressError:
-    """What a failed request through a proxy means."""
+class ProbeCommandError(EgressError):
+    """The command that shows an egress's address failed."""
+
+
+def egress_error(error: requests.RequestException, proxy: ProxyUrl | None, url: str) -> EgressError:
+    """What a failed request through a proxy means, or through none."""
     host = urlsplit(url).netloc.rpartition("@")[2]
+    if proxy is None:
+        return _without_proxy(error, url, host)
     chain = causes(error)
     if isinstance(error, requests.TooManyRedirects):
         return http_status_error(error.response, proxy, host)
     found = _authentication(chain, proxy) or _tls(chain, proxy, host)
     return found or _tunnel(chain, proxy, host) or _connection(chain, proxy, host)
+
+
+def _without_proxy(error: requests.RequestException, url: str, host: str) -> EgressError:
+    if isinstance(error, requests.TooManyRedirects):
+        return http_status_error(error.response, None, host)
+    found = network_error(error, url, UNCHANGED)
+    if is_about_tls(error):
+        return EgressTlsError(found.message, hint=found.advice)
+    hint = f"check the network from this machine to {host}, then run this again"
+    return DestinationUnreachableError(found.message, hint=hint)
 
 
 def is_refusal_of_proxy(response: requests.Response) -> bool:
@@ -92,9 +108,14 @@ def proxy_refused(proxy: ProxyUrl) -> ProxyRefusedError:
 
 
 def http_status_error(
-    response: requests.Response | None, proxy: ProxyUrl, host: str
+    response: requests.Response | None, proxy: ProxyUrl | None, host: str
 ) -> EchoHttpError:
     status = "a redirect" if response is None else f"HTTP {response.status_code}"
+    if proxy is None:
+        return EchoHttpError(
+            f"{host} answered with {status}",
+            hint="open the page by hand; another page may stand as egress.echo_url",
+        )
     return EchoHttpError(
         f"{host}, through the proxy {proxy}, answered with {status}",
         hint="the page or the proxy did: open it without the proxy; another page may stand as "

@@ -48,6 +48,11 @@ class Ended:
     def cut_short(self) -> bool:
         return self.cause is not Cause.ITSELF
 
+    @property
+    def is_interrupted(self) -> bool:
+        """True if Ctrl-C ended it."""
+        return self.cause is Cause.INTERRUPTED
+
     def __str__(self) -> str:
         if self.cause is Cause.TIMEOUT:
             return f"ended after its time limit ({self.seconds:.1f} s)"
@@ -62,13 +67,14 @@ def run_in_group(
     *,
     timeout: float,
     output: Callable[[str], None],
+    with_errors: bool = True,
 ) -> Ended:
     """Run a command and hand every line it prints to output, secrets masked: all that cutover.yaml
     names are known before it starts.
 
-    timeout: seconds, after which its whole group is ended. Ctrl-C is passed on to the
-    group, which is then given GRACE_SECONDS to end by itself. Raises OSError if it can't
-    be started.
+    with_errors: False drops what it prints to stderr. timeout: seconds, after which its whole group
+    is ended. Ctrl-C is passed on to the group, which is then given GRACE_SECONDS to end by itself.
+    Raises OSError if it can't be started.
     """
     SECRET_PLACES.learn()
     started = time.monotonic()
@@ -76,7 +82,7 @@ def run_in_group(
         argv,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.STDOUT if with_errors else subprocess.DEVNULL,
         env=environment,
         start_new_session=True,
     ) as process:

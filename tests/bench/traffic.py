@@ -19,7 +19,8 @@ from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl
-from sfcutover.traffic.tokenanswer import RedemptionOutcome, TokenEndpoint
+from sfcutover.traffic.redemption import RedemptionOutcome
+from sfcutover.traffic.tokenanswer import TokenEndpoint
 from sfcutover.util.secrets import Secret
 
 AT_ONCE = 32

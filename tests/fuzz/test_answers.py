@@ -21,11 +21,15 @@ from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.retriever import read_zip
 from sfcutover.salesforce.sessions import provider_for
+from sfcutover.traffic.application import read_redemption
 from sfcutover.traffic.checks import QueryError, judge, read_result
+from sfcutover.traffic.command import Printed
 from sfcutover.traffic.egress import ask_echo
-from sfcutover.traffic.proxy import ProxySession, ProxyUrl
+from sfcutover.traffic.proxy import EgressSession, ProxyUrl
+from sfcutover.traffic.redemption import RedemptionOutcome
 from sfcutover.traffic.tokenanswer import TokenEndpoint
 from sfcutover.util.http import new_session
+from sfcutover.util.processes import Cause, Ended
 from sfcutover.util.secrets import Secret
 from tests.fuzz.hostile import encoded, json_texts, xml_texts
 from tests.fuzz.limits import FUZZ, fuzzed, limits, must_end
@@ -199,8 +203,27 @@ def test_echo_answers(server: AnsweringServer, data: st.DataObject) -> None:
     server.answer = data.draw(http_answers(bodies))
     scheme = data.draw(st.sampled_from(["http", "socks5h"]))
     proxy = ProxyUrl.parse(Secret(f"{scheme}://{server.url.removeprefix('http://')}"), "x")
-    with ProxySession(proxy) as session:
+    with EgressSession(proxy) as session:
         must_end(lambda: ask_echo(session, "http://ip.example/"))
+
+
+_ANSWER = {
+    "status": 400,
+    "error": "invalid_grant",
+    "error_description": "ip restricted",
+    "address": "203.0.113.1",
+    "organization_id": "00D000000000001",
+    "user_id": "005000000000001",
+}
+
+
+@given(status=st.integers(-15, 3), data=encoded(json_texts(_ANSWER)))
+@fuzzed
+def test_answers_of_the_application(status: int, data: bytes) -> None:
+    printed = Printed(Ended(status, 1.0, Cause.ITSELF), data.decode(errors="replace"))
+    found = read_redemption(printed, "redeem", datetime.now(UTC))
+    assert status == 0 or found.outcome is not RedemptionOutcome.REDEEMED
+    repr(found).encode()  # a text that can be shown
 
 
 _SERIES = {"metric": {"__name__": "up", "job": "x"}, "value": [1.5, "0.5"]}

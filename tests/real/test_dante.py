@@ -19,7 +19,8 @@ from sfcutover.traffic.proxyerrors import (
     EgressTlsError,
     ProxyRefusedError,
 )
-from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome, TokenEndpoint
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import TokenEndpoint
 from sfcutover.util.secrets import Secret
 from tests.real import dante
 from tests.support import StartEmulator

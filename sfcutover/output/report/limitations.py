@@ -10,6 +10,7 @@ from sfcutover.allowlist.ranges import IpRange
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.dispatch import ProbeEvidence
 from sfcutover.cutover.externalchanges import EXTERNAL_CHANGE
+from sfcutover.cutover.verify import RedeemEvidence
 from sfcutover.errors import Command
 from sfcutover.output.console import shown
 from sfcutover.output.report.lists import (
@@ -100,10 +101,16 @@ class Limitations:
             )
 
     def _of_the_way_back(self) -> Iterator[str]:
-        """By the last probe before traffic moved."""
+        """By the last probe before traffic moved, and by redemptions after it was moved back."""
         probes = [each.content for each in self.data.found(ProbeEvidence, "probe")]
         if probes and (doubt := probes[-1].no_way_back):
             yield f"{doubt[0].upper()}{doubt[1:]}, when the run started."
+        for each in self.data.found(RedeemEvidence, "prove-old"):
+            if each.content.unproven:
+                yield (
+                    "That redemptions through the old addresses succeed again is "
+                    f"{each.content.sentence}."
+                )
 
     def _of_addresses(self) -> Iterator[str]:
         """On each target separately: an address that one org allows, another one may block."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sfcutover.allowlist.diff import CapacityDocument, ComponentDiffDocument
 from sfcutover.allowlist.templates import Templates
+from sfcutover.config.verify import called
 from sfcutover.cutover.removal import waves
 from sfcutover.output.report.chart import draw, full_height
 from sfcutover.output.report.lists import ReportPhaseDocument
@@ -42,6 +43,7 @@ _WORDS = {
     "kinds": {
         "login-history": "LoginHistory names the address",
         "proxy-per-address": "a proxy for each address",
+        "application": "the application’s word",
         "confidence": "a run of successes",
     },
 }
@@ -70,6 +72,7 @@ def _variables(report: Report) -> dict[str, object]:
         "fullest": fullest(document),
         "at": _clock_of(report),
         "whose": _whose(document),
+        "called": called,
         "canary": _canary_text(document.canary, succeeded),
         "waves": waves_text(document.rules.waves, len(document.targets)),
         "date_and_clock": date_and_clock,

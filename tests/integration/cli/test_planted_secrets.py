@@ -209,11 +209,12 @@ def _configure(planted: Planted, org: str, prometheus: str) -> None:
         "duration": "6s",
         "interval": "3s",
         "inconclusive": 9,
-        "checks": [
-            {"prometheus": query | token | {"query": "up"}},
-            {"command": child("check"), "timeout": "30s"},
-        ],
     }
+    config["checks"] = [
+        {"prometheus": query | token | {"query": "up"}},
+        {"command": child("check"), "timeout": "30s"},
+    ]
+    config["quiet"] = [{"command": child("check"), "timeout": "30s", "for": "0s"}]
     config["switch"] = {"apply": child("apply"), "revert": child("revert")}
     config["notify"] = child("notify")
     file.write_text(yaml.safe_dump(config))

@@ -35,7 +35,7 @@ def test_json_holds_what_was_seen(desk: Desk) -> None:
     document = desk.run("probe", "--json").json("probe")
     assert document["passed"] is True
     assert document["tries"] == 37 == sum(each["answers"] for each in document["seen"])
-    assert document["proxy"].startswith("http://127.0.0.1:")
+    assert document["egress"].startswith("http://127.0.0.1:")
     assert document["hidden_probability"] == pytest.approx(9.157e-07, rel=1e-3)
     assert (document["problem"], document["next"]) == (None, None)
 

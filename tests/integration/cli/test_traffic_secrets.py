@@ -99,7 +99,7 @@ def test_a_defect_shows_its_traceback_without_secrets(words: tuple[str, ...], de
         "from sfcutover import __main__\n"
         "from sfcutover.traffic import egress\n"
         "def broken(self):\n"
-        "    proxy = self.proxy\n"
+        "    proxy = self.way\n"
         "    password = proxy.password.reveal()\n"
         "    raise ZeroDivisionError(f'with {password} of {proxy!r}')\n"
         "egress.Egress.session = broken\n"

@@ -15,7 +15,8 @@ from sfcutover.salesforce.loginhistory import LoginHistory
 from sfcutover.salesforce.org import Org
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl
-from sfcutover.traffic.tokenanswer import Redemption, TokenEndpoint
+from sfcutover.traffic.redemption import Redemption
+from sfcutover.traffic.tokenanswer import TokenEndpoint
 from sfcutover.util.secrets import Secret
 from tests.support import SECURITY, SECURITY_NAME, one_session
 
@@ -94,13 +95,17 @@ class Canaries:
         self.redeemed.append(redemption)
         return redemption
 
+    def redeem_by(self, egress: Egress) -> Redemption:
+        with egress.session() as session:
+            return self.redeem(session)
+
     def verification(self, *, single: bool = False, via: str = "new") -> Verification:
         return Verification(
             egress=self.egress(via),
             per_address=self.per_address() if single else {},
             echo_url=self.emulator.environment["SFCUTOVER_ECHO_URL"],
             live=self.live,
-            redeem=self.redeem,
+            redeem=self.redeem_by,
             now=self.org.now,
             history=self.history,
             history_of=self.emulator.organization_id,

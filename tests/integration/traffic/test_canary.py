@@ -23,7 +23,8 @@ from sfcutover.emulator.faults import Fault
 from sfcutover.errors import AuthError, ConfigError, ExitCode, OperationFailedError
 from sfcutover.traffic import canary, helperprocess
 from sfcutover.traffic.canary import redeem_and_store, redeem_from
-from sfcutover.traffic.tokenanswer import RedemptionOutcome, TokenEndpoint, token_endpoint
+from sfcutover.traffic.redemption import RedemptionOutcome
+from sfcutover.traffic.tokenanswer import TokenEndpoint, token_endpoint
 from sfcutover.traffic.tokenstores import token_store
 from sfcutover.util import files
 from sfcutover.util.secrets import Secret

@@ -18,12 +18,8 @@ from urllib3.util import Retry
 from sfcutover.emulator.faults import Fault
 from sfcutover.traffic.egress import Egress
 from sfcutover.traffic.proxy import ProxyUrl
-from sfcutover.traffic.tokenanswer import (
-    MAX_ANSWER_BYTES,
-    Redemption,
-    RedemptionOutcome,
-    TokenEndpoint,
-)
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import MAX_ANSWER_BYTES, TokenEndpoint
 from sfcutover.util.http import new_session
 from sfcutover.util.secrets import MAX_QUOTED, Secret
 from tests.support import StartEmulator, StartServer, answer, listening

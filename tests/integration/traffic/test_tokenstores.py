@@ -13,7 +13,8 @@ import requests
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.traffic import tokenstores
 from sfcutover.traffic.canary import redeem_from
-from sfcutover.traffic.tokenanswer import RedemptionOutcome, TokenEndpoint
+from sfcutover.traffic.redemption import RedemptionOutcome
+from sfcutover.traffic.tokenanswer import TokenEndpoint
 from sfcutover.traffic.tokenstores import FileStore, TokenStore
 from sfcutover.util.secrets import Secret
 from tests.integration.traffic.rotation import Grant

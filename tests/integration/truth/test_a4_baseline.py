@@ -267,7 +267,7 @@ def test_the_automatic_rollback_restores_policies_before_the_switch(here: World)
     configure(here, policies={TIMEOUT: 30})
     configure_part(here, "verify", patience="0s")
     before = policy(here.emulator, TIMEOUT)
-    here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=1))
+    here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=3))
     code, out = here.call("run", "--yes")
     assert code == 5, out
     assert here.live == set(OLD)

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from sfcutover.errors import ConfigError, ExitCode
-from sfcutover.traffic.proxy import ProxySession, ProxyUrl
+from sfcutover.traffic.proxy import EgressSession, ProxyUrl
 from sfcutover.util import http
 from sfcutover.util.http import ResponseTooLargeError, network_error, new_session
 from sfcutover.util.secrets import Secret
@@ -139,7 +139,7 @@ def test_a_proxy_that_drips_is_cut_off(
     """Also in its answer to CONNECT, which is no answer to the request."""
     monkeypatch.setattr(http, "TOTAL_SECONDS", 0.1)
     started = time.monotonic()
-    with raw_server(talk) as url, ProxySession(ProxyUrl.parse(Secret(url), "x")) as session:
+    with raw_server(talk) as url, EgressSession(ProxyUrl.parse(Secret(url), "x")) as session:
         error_of(session, f"{scheme}://echo.example/")
         assert time.monotonic() - started < 2
 

@@ -20,7 +20,7 @@ from sfcutover.cutover.watchtrigger import (
 )
 from sfcutover.errors import ConfigError, ExitCode, GateError
 from sfcutover.traffic.checks import CheckResult, Verdict
-from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
 from sfcutover.util.secrets import Secret
 from tests.unit.cutover.watching import NOON, Watching
@@ -422,6 +422,7 @@ def test_only_a_block_is_a_failure_of_the_canary(outcome: RedemptionOutcome) -> 
         RedemptionOutcome.UNKNOWN,
         RedemptionOutcome.RATE_LIMITED,
         RedemptionOutcome.BUSY,
+        RedemptionOutcome.INCONCLUSIVE,
     }
     assert (verdict is Verdict.PASSED) == (outcome is RedemptionOutcome.REDEEMED)
     assert (verdict is Verdict.FAILED) == (outcome is RedemptionOutcome.BLOCKED)

@@ -11,7 +11,7 @@ from typing import TypeVar
 from sfcutover.cutover.watchrounds import watch
 from sfcutover.cutover.watchtrigger import CANARY, WatchOutcome, WatchPlan, WatchResult, WatchRound
 from sfcutover.traffic.checks import Checker, CheckResult, Verdict
-from sfcutover.traffic.tokenanswer import Redemption, RedemptionOutcome
+from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from tests.support import FakeTime
 
 T = TypeVar("T")

@@ -110,7 +110,7 @@ def test_a_step_that_is_canceled_is_not_done(story: Story) -> None:
 )
 def test_what_was_found_is_the_detail(story: Story, step: str, detail: str) -> None:
     assert detail_text(story.end(step)) == detail
-    assert detail_text(story.end("probe")).endswith("of the echo, from 127.0.0.21, 127.0.0.22")
+    assert detail_text(story.end("probe")).endswith("of the probe, from 127.0.0.21, 127.0.0.22")
 
 
 def test_a_deploy_says_what_allowed_it_or_that_it_had_nothing_to_do(story: Story) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from sfcutover.config.cutover import parse_config
 from sfcutover.errors import ConfigError
-from sfcutover.traffic.egress import echo_url_of, egress_of
+from sfcutover.traffic.egress import Egress, echo_url_of, egress_of, require_egresses
 
 PASSWORD = "hunter2@pass:wörd"
 
@@ -37,7 +37,7 @@ def test_an_egress_is_read_from_the_configuration(monkeypatch: pytest.MonkeyPatc
     text = CONFIG + "egress:\n  new: {proxy: {env: NEW_PROXY}}\n  echo_url: https://e.example/ip\n"
     cutover = parse_config(text, "cutover.yaml")
     egress = egress_of(cutover, "new")
-    assert (egress.name, str(egress.proxy)) == ("new", "http://proxy.example:9293")
+    assert (egress.name, str(egress.way)) == ("new", "http://proxy.example:9293")
     assert [str(each) for each in egress.expected] == [
         "198.51.100.20",
         "198.51.100.24-198.51.100.27",
@@ -87,3 +87,39 @@ def test_an_echo_is_an_http_url_without_credentials(url: str) -> None:
 def test_an_egress_that_is_missing_has_no_echo() -> None:
     with pytest.raises(ConfigError, match="egress is not configured"):
         echo_url_of(parse_config(CONFIG, "cutover.yaml"))
+
+
+def way_out(way: str) -> Egress:
+    return egress_of(parse_config(f"{CONFIG}egress:\n  new: {way}\n", "cutover.yaml"), "new")
+
+
+def test_a_direct_egress_has_sessions_without_a_proxy() -> None:
+    egress = way_out("{direct: true}")
+    assert egress.has_session
+    with egress.session() as session:
+        assert session.proxy is None
+    assert str(egress.way) == "this machine"
+    assert egress.how_asked("http://e/ip").startswith("asking http://e/ip from this machine")
+
+
+def test_an_egress_that_is_a_command_has_no_session() -> None:
+    egress = way_out("{probe: [sh, -c, exit 1]}")
+    assert not egress.has_session
+    assert str(egress.way) == "the command sh"
+    assert egress.how_asked("http://e/ip").startswith("running the command sh, ")
+    with pytest.raises(ConfigError, match="no request of this process leaves by") as caught:
+        egress.session()
+    assert caught.value.where == "cutover.yaml:10"
+
+
+def test_a_command_that_is_not_there_is_named_before_it_is_needed() -> None:
+    with pytest.raises(ConfigError, match="there is no program no-such-program") as caught:
+        way_out("{probe: [no-such-program]}")
+    assert caught.value.where == "cutover.yaml:10"
+
+
+def test_every_egress_that_is_configured_must_be_usable() -> None:
+    require_egresses(parse_config(CONFIG, "cutover.yaml"))
+    text = f"{CONFIG}egress: {{old: {{probe: [no-such-program]}}, new: {{direct: true}}}}\n"
+    with pytest.raises(ConfigError, match="no-such-program"):
+        require_egresses(parse_config(text, "cutover.yaml"))

@@ -12,15 +12,8 @@ from hypothesis import strategies as st
 
 from sfcutover.config.verify import CanaryConfig, Verify
 from sfcutover.errors import Answer, ConfigError
-from sfcutover.traffic.tokenanswer import (
-    BlockRule,
-    Redemption,
-    RedemptionOutcome,
-    TokenEndpoint,
-    classify,
-    read_answer,
-    token_endpoint,
-)
+from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
+from sfcutover.traffic.tokenanswer import TokenEndpoint, classify, read_answer, token_endpoint
 from sfcutover.util.secrets import MAX_QUOTED, Secret
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -242,6 +235,7 @@ def test_the_client_s_secret_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_an_answer_is_worth(outcome: RedemptionOutcome) -> None:
     passing = {RedemptionOutcome.RATE_LIMITED, RedemptionOutcome.BUSY}
     unknown = {
+        RedemptionOutcome.INCONCLUSIVE,
         RedemptionOutcome.PROXY_FAILURE,
         RedemptionOutcome.NETWORK_FAILURE,
         RedemptionOutcome.UNKNOWN,
