@@ -24,7 +24,8 @@ _CHECKS = (
 class Settings:
     """control: verify.control. blocks: False for an org that enforces no list. honours: as in
     Scenario. quiet: quiet checks say that customers have left, else the operator does. checks: some
-    are there. second_canary: in a customer's org, whose LoginHistory can be read or not."""
+    are there. second_canary: in a customer's org, whose LoginHistory can be read or not.
+    old_egress: False where egress.old is missing, so that no way back is proven."""
 
     control: bool = True
     blocks: bool = True
@@ -32,6 +33,7 @@ class Settings:
     quiet: bool = True
     checks: bool = True
     second_canary: Literal["none", "seen", "unseen"] = "none"
+    old_egress: bool = True
 
     @property
     def has_second(self) -> bool:
@@ -57,6 +59,7 @@ class Settings:
             "--traffic-moved": not self.quiet,
             "no checks": not self.checks,
             f"a second canary, {self.second_canary}": self.has_second,
+            "no old egress": not self.old_egress,
         }
         return "".join(f", {name}" for name, holds in named.items() if holds)
 
@@ -77,6 +80,8 @@ class Settings:
         config["quiet"] = [each | {"for": "500ms"} for each in config["quiet"] if self.quiet]
         config["checks"] = [_check(here, *each) for each in _CHECKS if self.checks]
         config["verify"]["control"] = self.control
+        if not self.old_egress:
+            del config["egress"]["old"]
         if self.honours != "always":
             config["verify"]["patience"] = _SHORT_PATIENCE
         if self.has_second:
@@ -101,6 +106,7 @@ def draw(chance: random.Random) -> Settings:
         quiet=chance.random() < 0.5,
         checks=chance.random() < 0.5,
         second_canary=chance.choice(("none", "none", "seen", "unseen")),
+        old_egress=chance.random() < 0.8,
     )
 
 
