@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sfcutover.emulator import Scenario
 from tests.chaos.circumstances import Circumstances, circumstances
 from tests.chaos.claims import false_claims
 from tests.chaos.databases import SharedDatabases
 from tests.chaos.faults import Trouble
+from tests.chaos.settings import Settings, draw
 from tests.chaos.verdict import past_of, problems_of
 from tests.chaos.world import NEW, OLD, Customers, World, world
 
@@ -65,16 +65,20 @@ def run_trial(
     chance = random.Random(f"{seed}/{number}")
     trouble = troubles[number % len(troubles)]
     around = circumstances(number, len(troubles), chance)
+    settings = draw(random.Random(f"{seed}/{number}/settings"))
     state = databases.proxied(databases.url(f"run{number}")) if databases else ""
     started = time.monotonic()
-    scenario = Scenario(
-        deploy_seconds=chance.choice((0.0, 0.3, 1.0)),
-        clock_offset_seconds=around.clock_offset,
-        second_org=_SECOND_ORG if trouble.another_org else {},
+    scenario = settings.scenario(
+        {
+            "deploy_seconds": chance.choice((0.0, 0.3, 1.0)),
+            "clock_offset_seconds": around.clock_offset,
+            "second_org": _SECOND_ORG if trouble.another_org else {},
+        }
     )
     with world(folder, scenario, state) as here:
+        settings.configure(here)
         customers = Customers(here.emulator, folder)
-        attempt = _Attempt(here, customers, trouble, chance, databases)
+        attempt = _Attempt(here, customers, trouble, settings, chance, databases)
         with customers.at_work():
             _make_trouble(here, trouble, around, chance)
             attempt.run()
@@ -82,13 +86,13 @@ def run_trial(
         outcome = _outcome(here)
         problems = (
             *attempt.problems,
-            *problems_of(here, customers, trouble, around, outcome, attempt.said),
+            *problems_of(here, customers, trouble, around, settings, outcome, attempt.said),
         )
         if problems:
             problems += (attempt.said[-6000:], *past_of(here))
     seconds = time.monotonic() - started
     failed = len(customers.failures)
-    name = trouble.name + around.words
+    name = trouble.name + around.words + settings.words
     approvals = attempt.approvals
     return Trial(number, name, outcome, seconds, customers.redeemed, failed, approvals, problems)
 
@@ -112,6 +116,7 @@ class _Attempt:
     here: World
     customers: Customers
     trouble: Trouble
+    settings: Settings
     chance: random.Random
     databases: SharedDatabases | None
     said: str = ""
@@ -127,7 +132,7 @@ class _Attempt:
             code = self._call("approve", "--note", "looked at it")
 
     def _run(self) -> int:
-        process = self.here.start("run", "--yes")
+        process = self.here.start("run", "--yes", *self.settings.options)
         if self.trouble.database and self.databases is not None:
             _let_pass(process, self.chance.uniform(0.5, LATEST_KILL_SECONDS))
             with self.databases.trouble(self.trouble.database):
@@ -136,10 +141,10 @@ class _Attempt:
             _let_pass(process, self.chance.uniform(0.3, LATEST_KILL_SECONDS))
             process.kill()
             self.said += process.communicate()[0]
-            process = self.here.start("run", "--yes")
+            process = self.here.start("run", "--yes", *self.settings.options)
         if self.trouble.signals:
             self._interrupt(process)
-            process = self.here.start("run", "--yes")
+            process = self.here.start("run", "--yes", *self.settings.options)
         return self._end(process)
 
     def _interrupt(self, process: subprocess.Popen[str]) -> None:
@@ -157,7 +162,7 @@ class _Attempt:
     def _with_another_org(self) -> int:
         """The run waits; what answers in place of its org must not be touched."""
         step = self.chance.choice(("add-new", "switch", "remove-old"))
-        code = self._call("run", "--yes", "--pause-before", step)
+        code = self._call("run", "--yes", *self.settings.options, "--pause-before", step)
         if code not in _WAITS:
             return code
         emulator, token = self.here.emulator, self.here.folder / "canary.token"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 
 from sfcutover.emulator.deployments import Deployment, Status
 from tests.chaos.circumstances import COLLEAGUE, Circumstances
 from tests.chaos.faults import Trouble
+from tests.chaos.settings import Settings
 from tests.chaos.world import NEW, OLD, Customers, World
 
 _ENDS = ("done", "rolled-back", "failed")
 _WAITING = "waiting"
+_NOT_SHOWN = "it is not shown that the list blocks"
 _NEXT = re.compile(r"^\s*next:.*\bsfcutover (?:approve|run|rollback|runs|deployment)", re.MULTILINE)
 
 
@@ -21,6 +23,7 @@ def problems_of(
     customers: Customers,
     trouble: Trouble,
     around: Circumstances,
+    settings: Settings,
     outcome: str,
     said: str,
 ) -> Iterator[str]:
@@ -34,8 +37,11 @@ def problems_of(
     twice = _sent_twice(here.emulator.deployments)
     if twice and not by_colleague:  # what a colleague removes is added again
         yield f"sent twice: {twice}"
-    if not (by_colleague or here.canary_redeems()):
-        yield "the canary's token is dead"
+    if not by_colleague:
+        yield from _unproven(here, settings)
+        yield from (f"{each}: the token is dead" for each in _dead_tokens(here, settings))
+    if outcome == "done" and not settings.blocks and _NOT_SHOWN not in _report(here):
+        yield "nothing is blocked, and the report does not say so"
 
 
 def past_of(here: World) -> Iterator[str]:
@@ -77,10 +83,36 @@ def _failed_customers(
 def _unreported(here: World, around: Circumstances, said: str) -> Iterator[str]:
     """Entries of others that are lost, and neither an output nor the report says so."""
     lost = list(around.lost_entries(here.emulator))
-    if lost:
-        _, report = here.call("report", "--format", "md")
-        if COLLEAGUE not in said + report:
-            yield f"lost without a word: {lost}"
+    if lost and COLLEAGUE not in said + _report(here):
+        yield f"lost without a word: {lost}"
+
+
+def _report(here: World) -> str:
+    return here.call("report", "--format", "md")[1]
+
+
+def _dead_tokens(here: World, settings: Settings) -> Iterator[str]:
+    """The files of canaries whose token does not redeem."""
+    return (each for each in settings.tokens if not here.canary_redeems(each))
+
+
+def _unproven(here: World, settings: Settings) -> Iterator[str]:
+    """Each canary redeems from each new address between add-new and the removal."""
+    history, emulator = here.emulator.allowlist_history, here.emulator
+    removed = next((one.time for one in history if not all(map(one.holds, OLD))), None)
+    added = next((one.time for one in history if all(map(one.holds, NEW))), removed)
+    if removed is None or added is None:
+        return
+    proven = {
+        (one.organization_id, one.source)
+        for one in emulator.redemptions
+        if one.result == "redeemed" and not one.is_of_customer and added < one.time < removed
+    }
+    homes = [emulator.organization_id]
+    homes += [emulator.customer_orgs[0].organization_id] if settings.has_second else []
+    for wanted in product(homes, NEW):
+        if wanted not in proven:
+            yield f"removed, though no canary has redeemed: {wanted}"
 
 
 def _sent_twice(deployments: list[Deployment]) -> list[str]:

@@ -21,7 +21,7 @@ import requests
 import yaml
 from sqlalchemy import make_url
 
-from sfcutover.allowlist.ranges import Allowlist
+from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.emulator import Emulator, Scenario
 from tests.integration.emulator.traffic import redeem
 from tests.support import client_credentials
@@ -30,6 +30,7 @@ OLD = ("127.0.0.11", "127.0.0.12")
 NEW = ("127.0.0.21", "127.0.0.22")
 ROOT = Path(__file__).parents[2]
 RUN_SECONDS = 180.0
+CUSTOMERS = 3
 Json = dict[str, object]
 
 
@@ -53,7 +54,8 @@ class Failure:
 class Customers:
     """An application with three customers, whose redemptions leave by the current egress.
 
-    pause: seconds between two redemptions of a customer.
+    Each has an org of its own where the emulator has orgs for them. pause: seconds between two
+    redemptions of a customer.
     """
 
     emulator: Emulator
@@ -63,13 +65,17 @@ class Customers:
     failures: list[Failure] = field(default_factory=list)
     _ends: threading.Event = field(default_factory=threading.Event)
     _turns: tuple[threading.Lock, ...] = field(
-        default_factory=lambda: tuple(threading.Lock() for _ in range(3))
+        default_factory=lambda: tuple(threading.Lock() for _ in range(CUSTOMERS))
     )
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __post_init__(self) -> None:
+        for number, org in enumerate(self.emulator.customer_orgs, 1):
+            org.issue_grant(f"customer-{number}")
+
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        threads = [threading.Thread(target=self._serve, args=(each,)) for each in range(3)]
+        threads = [threading.Thread(target=self._serve, args=(each,)) for each in range(CUSTOMERS)]
         for thread in threads:
             thread.start()
         try:
@@ -100,12 +106,20 @@ class Customers:
         """What the redemption failed with, or nothing."""
         side = (self.folder / "egress").read_text(encoding="utf-8").strip().upper() or "OLD"
         proxy = self.emulator.environment[f"SFCUTOVER_{side}_PROXY_URL"]
-        _, token = self.emulator.customer_tokens[number]
+        url, token = self._grant(number)
         try:
-            answer = redeem(self.emulator, token, proxy)
+            answer = redeem(self.emulator, token, proxy, url)
         except requests.RequestException as error:
             return f"{side}: {type(error).__name__}"
         return "" if answer.ok else f"{side}: {answer.text}"
+
+    def _grant(self, number: int) -> tuple[str | None, str]:
+        """Where a customer's token is redeemed, and the token. Every second one with an org redeems
+        where all can."""
+        if not self.emulator.customer_orgs:
+            return None, self.emulator.customer_tokens[number][1]
+        org = self.emulator.customer_orgs[number]
+        return (None if number % 2 else org.token_url), org.tokens[0][1]
 
 
 @dataclass
@@ -227,10 +241,17 @@ class World:
         _, out = self.call("runs", "--follow", "--json")
         return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
-    def canary_redeems(self) -> bool:
-        """True if the token that is on disk still redeems, by an address on the list."""
-        token = (self.folder / "canary.token").read_text(encoding="utf-8").strip()
-        side = "NEW" if set(NEW) <= self.live else "OLD"
+    def store_token(self, name: str, token: str) -> None:
+        """A canary's, in a file of the folder."""
+        path = self.folder / name
+        path.touch(0o600)
+        path.write_text(token, encoding="utf-8")
+
+    def canary_redeems(self, name: str = "canary.token") -> bool:
+        """True if the token that is on disk still redeems, by an address that is let in."""
+        token = (self.folder / name).read_text(encoding="utf-8").strip()
+        honoured = self.emulator.allowlist_history[-1].honoured
+        side = "NEW" if honoured.covers([IpRange.parse(each) for each in NEW]) else "OLD"
         proxy = self.emulator.environment[f"SFCUTOVER_{side}_PROXY_URL"]
         return redeem(self.emulator, token, proxy).ok
 
@@ -257,10 +278,8 @@ def world(
         config["state"] = {"url": {"env": "STATE_URL"}}
         (folder / "cutover.yaml").write_text(yaml.safe_dump(config | keys), encoding="utf-8")
         (folder / "egress").write_text("old", encoding="utf-8")
-        token = folder / "canary.token"
-        token.touch(0o600)
-        token.write_text(emulator.environment["SF_REFRESH_TOKEN"], encoding="utf-8")
         opened = World(folder, emulator, url, _environment(emulator, folder, url))
+        opened.store_token("canary.token", emulator.environment["SF_REFRESH_TOKEN"])
         try:
             yield opened
         finally:
@@ -324,16 +343,14 @@ def _prefix(name: str) -> str:
 
 def _canary(name: str, emulator: Emulator, first: World) -> Json:
     """The canary that proves a target's list."""
-    token = first.folder / f"{name}.token"
-    token.touch(0o600)
-    token.write_text(emulator.environment["SF_REFRESH_TOKEN"], encoding="utf-8")
+    first.store_token(f"{name}.token", emulator.environment["SF_REFRESH_TOKEN"])
     return {
         "name": name,
         "targets": [name],
         "token_url": emulator.environment["SFCUTOVER_TOKEN_URL"],
         "client_id": {"env": f"{_prefix(name)}SF_CLIENT_ID"},
         "client_secret": {"env": f"{_prefix(name)}SF_CLIENT_SECRET"},
-        "refresh_token": {"file": str(token)},
+        "refresh_token": {"file": str(first.folder / f"{name}.token")},
     }
 
 

@@ -1,7 +1,7 @@
 """Where the demo runs: an org, an application, and a folder with the cutover's files.
 
-The application redeems the refresh tokens of its customers. It knows of no cutover: it asks for
-the proxy before each redemption, and keeps the token that the org returns.
+Each customer has an org of its own. The application redeems their refresh tokens. It knows of no
+cutover: it asks for the proxy before each redemption, and keeps the token that the org returns.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import requests
@@ -33,26 +33,44 @@ DEPLOY_SECONDS = 1.0
 SWITCH_SECONDS = 0.5
 SETTLE_SECONDS = 2.0
 WATCH_SECONDS = 4.0
+QUIET_SECONDS = 2.0
+BASELINE_SECONDS = 3.0
 SHORTENED = (
     f"Timers are shortened: settle {SETTLE_SECONDS:.0f} s (else 60 s), "
-    f"watch {WATCH_SECONDS:.0f} s (else 15 min), a deployment {DEPLOY_SECONDS:.0f} s."
+    f"quiet for {QUIET_SECONDS:.0f} s (else 2 min),\nwatch {WATCH_SECONDS:.0f} s (else 15 min), "
+    f"a deployment {DEPLOY_SECONDS:.0f} s."
 )
+PATIENCE_SECONDS = 300.0  # as long as it is for an org that is not emulated
 _REDEEM_SECONDS = 5.0
 _EGRESS = "egress"  # the file that says through which proxy traffic leaves: old or new
 _SWITCHES = "switches"  # the switch command adds a line each time
 _PROXIES = {"old": "SFCUTOVER_OLD_PROXY_URL", "new": "SFCUTOVER_NEW_PROXY_URL"}
+# Name, query and condition. The rate has room for a machine that is busy.
+_CHECKS = (
+    ("customers' redemptions a second", "customer_redemptions_per_second", ">= 0.5 * before"),
+    ("customers' redemptions that succeed", "customer_redemption_success_ratio", ">= 0.99"),
+)
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")  # the org is on this machine
 
 
-def redeem(variables: Mapping[str, str], token: str, proxy: str) -> str | None:
-    """Redeem a refresh token; return the next one, or None if that failed.
+@dataclass(frozen=True)
+class Customer:
+    """A customer of the application. token_url: where its refresh token, a secret, is redeemed."""
+
+    name: str
+    token_url: str
+    token: str = field(repr=False)
+
+
+def redeem(variables: Mapping[str, str], customer: Customer, proxy: str) -> Customer | None:
+    """Redeem the customer's refresh token; return it with the next one, or None if that failed.
 
     variables: the emulator's environment variables. Each redemption opens a connection, so that
     the addresses of the proxy alternate.
     """
     form = {
         "grant_type": "refresh_token",
-        "refresh_token": token,
+        "refresh_token": customer.token,
         "client_id": variables["SF_CLIENT_ID"],
         "client_secret": variables["SF_CLIENT_SECRET"],
     }
@@ -61,35 +79,33 @@ def redeem(variables: Mapping[str, str], token: str, proxy: str) -> str | None:
         session.verify = variables["REQUESTS_CA_BUNDLE"]
         session.proxies = {"https": proxy}
         try:
-            answer = session.post(
-                variables["SFCUTOVER_TOKEN_URL"], data=form, timeout=_REDEEM_SECONDS
-            )
+            answer = session.post(customer.token_url, data=form, timeout=_REDEEM_SECONDS)
             renewed = answer.json().get("refresh_token") if answer.ok else None
         except requests.RequestException:
             return None
-    return renewed if isinstance(renewed, str) else None
+    return replace(customer, token=renewed) if isinstance(renewed, str) else None
 
 
 class Application:
     """Serves its customers.
 
-    customers: name and refresh token of each. variables: as for ``redeem``. proxy: returns the
-    URL of the proxy for the next redemption.
+    variables: as for ``redeem``. proxy: returns the URL of the proxy for the next redemption of
+    the customer with this name.
     """
 
     def __init__(
         self,
-        customers: Iterable[tuple[str, str]],
+        customers: Iterable[Customer],
         variables: Mapping[str, str],
-        proxy: Callable[[], str],
+        proxy: Callable[[str], str],
     ) -> None:
         self._variables = variables
         self._proxy = proxy
         self._stopping = threading.Event()
         self._attempts: list[Attempt] = []
         self._threads = [
-            threading.Thread(target=self._serve, args=customer, name=customer[0], daemon=True)
-            for customer in customers
+            threading.Thread(target=self._serve, args=(each,), name=each.name, daemon=True)
+            for each in customers
         ]
 
     @contextmanager
@@ -113,14 +129,14 @@ class Application:
         """All attempts so far."""
         return tuple(self._attempts)
 
-    def _serve(self, customer: str, token: str) -> None:
+    def _serve(self, customer: Customer) -> None:
         """A refused token is tried again: a refusal is no reason to send the customer to the
         login page."""
         due = time.monotonic()
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
-            renewed = redeem(self._variables, token, self._proxy())
-            token = renewed or token
-            self._attempts.append(Attempt(customer, time.time(), renewed is not None))
+            renewed = redeem(self._variables, customer, self._proxy(customer.name))
+            customer = renewed or customer
+            self._attempts.append(Attempt(customer.name, time.time(), renewed is not None))
             due = max(due + 1 / RATE, time.monotonic())  # a late redemption is not made up for
 
 
@@ -152,37 +168,63 @@ class Environment:
         finally:
             database.close()
 
+    @property
+    def logged_in(self) -> int:
+        """How many customers have a grant that is alive."""
+        return sum(len(each.tokens) for each in self.emulator.customer_orgs)
+
     def move_traffic(self) -> None:
         """Do by hand what the switch command does."""
         write_durably(self.folder / _EGRESS, "new")
 
 
+@dataclass(frozen=True)
+class Setting:
+    """How an environment differs from others.
+
+    scenario: of the org. patience: verify.patience, in seconds. left_behind: the name of a customer
+    whose traffic the switch command does not move.
+    """
+
+    scenario: Scenario
+    patience: float = PATIENCE_SECONDS
+    left_behind: str | None = None
+
+
 @contextmanager
-def open_environment(scenario: Scenario, display: Display) -> Iterator[Environment]:
-    """Start the org and an application that serves its customers until the block ends, and
+def open_environment(setting: Setting, display: Display) -> Iterator[Environment]:
+    """Start the orgs and an application that serves its customers until the block ends, and
     remove all files then. Raises OSError."""
     with (
         tempfile.TemporaryDirectory(prefix="sfcutover-demo-") as name,
-        Emulator(scenario) as emulator,
+        Emulator(setting.scenario) as emulator,
     ):
         folder = Path(name).resolve()
-        _write_files(folder, emulator)
+        _write_files(folder, emulator, setting.patience)
         commands = Commands(folder, _variables(folder, emulator), display)
-        application = _application(folder, emulator)
+        application = _application(folder, emulator, setting.left_behind)
         with application.serving():
             yield Environment(emulator, folder, application, commands)
 
 
-def _write_files(folder: Path, emulator: Emulator) -> None:
+def _write_files(folder: Path, emulator: Emulator, patience: float) -> None:
     config = yaml.safe_load(emulator.config_text()) | {
         "switch": {"apply": _switch_command("new"), "revert": _switch_command("old")},
+        "checks": [_check(emulator, *each) for each in _CHECKS],
         "watch": {"duration": f"{WATCH_SECONDS}s", "interval": "1s", "failures": 2},
         "state": {"url": f"sqlite:///{_state_file(folder)}"},
     }
-    config["verify"]["settle"] = f"{SETTLE_SECONDS}s"
+    config["quiet"][0]["for"] = f"{QUIET_SECONDS}s"
+    config["verify"] |= {"settle": f"{SETTLE_SECONDS}s", "patience": f"{patience}s"}
     (folder / "cutover.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     write_durably(folder / "canary.token", emulator.environment["SF_REFRESH_TOKEN"])
     write_durably(folder / _EGRESS, "old")
+
+
+def _check(emulator: Emulator, name: str, query: str, condition: str) -> dict[str, object]:
+    url = f"{emulator.url}/prometheus"
+    prometheus = {"url": url, "query": query, "condition": condition}
+    return {"name": name, "prometheus": prometheus, "baseline": f"{BASELINE_SECONDS}s"}
 
 
 def _switch_command(side: str) -> list[str]:
@@ -194,15 +236,24 @@ def _switch_command(side: str) -> list[str]:
     return ["sh", "-c", script]
 
 
-def _application(folder: Path, emulator: Emulator) -> Application:
+def _application(folder: Path, emulator: Emulator, left_behind: str | None) -> Application:
     variables = emulator.environment
     proxies = {side: variables[name] for side, name in _PROXIES.items()}
     egress = folder / _EGRESS
-    return Application(
-        emulator.customer_tokens,
-        variables,
-        lambda: proxies[egress.read_text(encoding="utf-8")],
-    )
+
+    def proxy(customer: str) -> str:
+        side = "old" if customer == left_behind else egress.read_text(encoding="utf-8")
+        return proxies[side]
+
+    return Application(_customers(emulator), variables, proxy)
+
+
+def _customers(emulator: Emulator) -> Iterator[Customer]:
+    """One in each customer's org. Every second one redeems where all can, not at its own org."""
+    common = emulator.environment["SFCUTOVER_TOKEN_URL"]
+    for number, org in enumerate(emulator.customer_orgs, 1):
+        name = f"customer-{number}"
+        yield Customer(name, org.token_url if number % 2 else common, org.issue_grant(name))
 
 
 def _state_file(folder: Path) -> Path:

@@ -23,9 +23,14 @@ DemoFault = Literal[
     "slow-propagation",
     "save-does-not-take",
     "crash",
+    "enforcement-off",
+    "not-honoured",
+    "customers-own-rule",
+    "customers-left-behind",
 ]
 STEP_SECONDS = 2.0  # how long each step of the wrong order takes an operator
 BEFORE = "before"
+_BEFORE_ADD_NEW = (BEFORE, "probe")
 _PHASES = ("probe", "add-new", "switch", "remove-old", "watch")  # steps of a run that start one
 
 
@@ -79,8 +84,8 @@ class ScenarioResult:
     """A cutover under live traffic, in one order of its steps.
 
     deployments_sent: when each was sent. customers, logged_in: how many there are, and how many
-    have a live grant at the end. switches: how often the switch command has run. canary_refused:
-    refused redemptions of the run's canary. faults_hit: kinds of faults that hit a request.
+    have a live grant at the end. switches: how often the switch command has run. canary_arrivals:
+    redemptions of the run's canary. faults_hit: kinds of faults that hit a request.
     report: the run's report as HTML; empty if there is none.
     """
 
@@ -93,7 +98,7 @@ class ScenarioResult:
     customers: int
     logged_in: int
     switches: int = 0
-    canary_refused: int = 0
+    canary_arrivals: Sequence[Arrival] = ()
     faults_hit: frozenset[str] = frozenset()
     events: Sequence[Event] = ()
     report: str = ""
@@ -129,6 +134,29 @@ class ScenarioResult:
         return dict(Counter(phase_at(self.marks, each) for each in self.deployments_sent))
 
     @property
+    def canary_refused(self) -> int:
+        """Refused redemptions of the canary after add-new began: before it, one should be."""
+        return sum(
+            not each.redeemed and phase_at(self.marks, each.time) not in _BEFORE_ADD_NEW
+            for each in self.canary_arrivals
+        )
+
+    @property
+    def all_served(self) -> bool:
+        """True if the last redemption of every customer succeeded."""
+        last = {each.customer: each.redeemed for each in sorted(self.attempts, key=_time)}
+        return all(last.values())
+
+    def has(self, kind: str) -> bool:
+        """True if an event of this kind is in the run's journal."""
+        return any(each.kind == kind for each in self.events)
+
+    def paused(self, step: str) -> str:
+        """What the run waited for at this step; empty if it did not."""
+        found = (e.text("message") for e in self.events if (e.kind, e.step) == ("paused", step))
+        return next(found, "")
+
+    @property
     def resumed(self) -> int:
         """How often the run was started again."""
         return sum(each.kind == "run-resumed" for each in self.events)
@@ -138,8 +166,12 @@ class ScenarioResult:
         """The message with which the run ended; empty if it did not end."""
         return next((each.text("message") for each in self.events if each.kind == "run-ended"), "")
 
-    def problems(self, deployments: Mapping[str, int]) -> Iterator[str]:
-        """What is not as it should be. deployments: how many of each phase there should be."""
+    def problems(self, deployments: Mapping[str, int], refused: str | None = None) -> Iterator[str]:
+        """What is not as it should be.
+
+        deployments: how many of each phase there should be. refused: the name of the one customer
+        whose redemptions may fail.
+        """
         for each in self.commands:
             if each.exit_code != each.expected_exit_code:
                 yield (
@@ -153,15 +185,16 @@ class ScenarioResult:
             yield f"the org was sent {sent}, not {deployments or 'nothing'}"
         if self.logged_in != self.customers:
             yield f"only {self.logged_in} of {self.customers} customers are still logged in"
-        yield from self._traffic_problems()
+        yield from self._traffic_problems(refused)
 
-    def _traffic_problems(self) -> Iterator[str]:
+    def _traffic_problems(self, refused: str | None) -> Iterator[str]:
         redeemed = self.redemptions - self.failed
         seen = sum(each.redeemed for each in self.arrivals)
         if redeemed != seen:
             yield f"the application counts {redeemed} successes, and the org {seen}"
-        if self.order == "right" and self.failed:
-            yield f"{self.failed} redemptions failed"
+        failed = sum(not (each.redeemed or each.customer == refused) for each in self.attempts)
+        if self.order == "right" and failed:
+            yield f"{failed} redemptions failed"
         if self.order == "wrong" and not self.failed:
             yield "the wrong order showed no outage"
         if self.order == "right" and not self.report:

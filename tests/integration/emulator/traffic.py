@@ -47,9 +47,14 @@ def new_proxy(emulator: Emulator) -> str:
 
 
 def redeem(
-    emulator: Emulator, token: str | None = None, proxy: str | None = None, **changes: str
+    emulator: Emulator,
+    token: str | None = None,
+    proxy: str | None = None,
+    url: str | None = None,
+    **changes: str,
 ) -> requests.Response:
-    """Redeem a token, by default the canary's current one, by default by the old way out."""
+    """Redeem a token, by default the canary's current one, by default by the old way out, at the
+    owner's token endpoint or at another one."""
     environment = emulator.environment
     form = {
         "grant_type": "refresh_token",
@@ -58,7 +63,8 @@ def redeem(
         "client_secret": environment["SF_CLIENT_SECRET"],
     } | changes
     way = proxy or old_proxy(emulator)
-    return send(emulator, "POST", environment["SFCUTOVER_TOKEN_URL"], way, data=form)
+    endpoint = url or environment["SFCUTOVER_TOKEN_URL"]
+    return send(emulator, "POST", endpoint, way, data=form)
 
 
 def legacy(emulator: Emulator) -> dict[str, str]:

@@ -10,6 +10,7 @@ import pytest
 
 from sfcutover.cli.demo import result_text
 from sfcutover.cli.demo.commands import DemoCommandDocument
+from sfcutover.cli.demo.faults import FAULTS, NO_FAULT
 from sfcutover.cli.demo.result import (
     Arrival,
     Attempt,
@@ -26,7 +27,6 @@ from sfcutover.cli.demo.result import (
     outage_seconds,
     phase_at,
 )
-from sfcutover.cli.demo.scenario import FAULTS, NO_FAULT
 from sfcutover.runs.event import Event
 
 
@@ -108,6 +108,29 @@ def test_all_is_well_when_nothing_failed() -> None:
 def test_what_is_not_as_it_should_be_is_named(result: ScenarioResult, words: str) -> None:
     deployments = NO_FAULT.deployments if result.order == "right" else {}
     assert list(result.problems(deployments)) == [words]
+
+
+def test_only_the_customer_who_may_be_refused_may_fail() -> None:
+    failed = replace(RIGHT, attempts=[*RIGHT.attempts, Attempt("one", 26.0, False)])
+    assert list(failed.problems(NO_FAULT.deployments, "one")) == []
+    assert list(failed.problems(NO_FAULT.deployments, "two")) == ["1 redemptions failed"]
+
+
+def test_a_refusal_of_the_canary_counts_once_it_should_be_let_in() -> None:
+    arrivals = [Arrival(NEW, 9.0, False), Arrival(NEW, 12.0, False), Arrival(NEW, 13.0, True)]
+    assert replace(RIGHT, canary_arrivals=arrivals).canary_refused == 1
+    assert replace(RIGHT, canary_arrivals=arrivals[:1]).canary_refused == 0  # the control
+
+
+def test_all_are_served_if_each_ones_last_redemption_succeeded() -> None:
+    attempts = [Attempt("one", 1.0, False), Attempt("two", 2.0, True), Attempt("one", 3.0, True)]
+    assert replace(RIGHT, attempts=attempts).all_served
+    assert not replace(RIGHT, attempts=[*attempts, Attempt("two", 4.0, False)]).all_served
+
+
+def test_what_a_run_waits_for_is_that_of_its_step() -> None:
+    waits = replace(RIGHT, events=[Event(1, "r", 1.0, "paused", "control", None, {"message": "x"})])
+    assert (waits.paused("control"), waits.paused("remove-old")) == ("x", "")
 
 
 def test_every_fault_of_the_command_is_there_and_no_other() -> None:
