@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator import Edit, Entry, Fault
-from tests.chaos.world import NEW, World
+from tests.chaos.world import NEW, OLD, World
 from tests.integration.truth.conftest import OpenWorld
 from tests.integration.truth.scene import configure, configure_part, describe, entries
 
@@ -180,3 +181,17 @@ def test_the_save_by_hand(open_world: OpenWorld) -> None:
 def test_the_save_goes_with_add_new_alone(here: World, words: tuple[str, ...]) -> None:
     code, out = here.call("deploy", *words)
     assert (code, "--resave goes with add-new" in out) == (2, True)
+
+
+def test_old_addresses_that_are_added_again_are_honoured_again(open_world: OpenWorld) -> None:
+    """The watch fails, and the org honours what was restored only after another save."""
+    here = open_world(honours="after-update")
+    configure_part(here, "verify", patience="1s")
+    configure(here, checks=[{"command": ["false"], "name": "errors", "during": ["watch"]}])
+    code, out = here.call("run", "--yes")
+    assert code == 5, out
+    assert here.live == {*OLD, *NEW}
+    assert "packaging prove-old: done in" in out
+    assert here.emulator.allowlist_history[-1].honoured.covers(
+        tuple(IpRange.parse(each) for each in OLD)
+    )

@@ -183,3 +183,13 @@ def test_restoring_is_tried_until_it_succeeds_and_the_operator_is_alerted(
     assert executed.done.count("page") == 3
     assert executed.done[-1] == "prove-old"
     assert executed.slept[-1] == 60.0
+
+
+def test_old_addresses_that_stay_refused_are_saved_once_more(context: TargetContext) -> None:
+    refused = [problem("failed")] * 2
+    executed = Executed({"remove-old": [problem("failed")], "prove-old": [*refused, redeemed()]})
+    run(context, executed)
+    assert executed.done[-4:] == ["prove-old", "prove-old", "resave", "prove-old"]
+    unknown = Executed({"remove-old": [problem("failed")], "prove-old": [problem("person")] * 3})
+    run(context, unknown)
+    assert "resave" not in unknown.done
