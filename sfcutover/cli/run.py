@@ -89,10 +89,11 @@ def command(
 
 
 def _answer(run: Run, store: RunStore) -> None:
-    """The run may wait for just this word."""
+    """The run may wait for just this word; a list that does not block is another question."""
     pause = RunProgress.of(store.journal(run.id).read()).pause
-    if pause is not None and pause.reason == ProblemKind.DOUBT.value:
-        approve(store, run.id, pause, current_actor(), TRAFFIC_MOVED)
+    if pause is None or (pause.step, pause.reason) != ("remove-old", ProblemKind.DOUBT.value):
+        return
+    approve(store, run.id, pause, current_actor(), TRAFFIC_MOVED)
 
 
 def require_runnable(invocation: Invocation) -> None:

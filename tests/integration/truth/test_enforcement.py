@@ -57,6 +57,8 @@ def test_a_list_that_does_not_block_waits_for_an_approval_that_is_recorded(
     code, out = here.call("run", "--yes")
     assert code == 75, out
     assert "succeeded, which is not on the list" in out
+    code, out = here.call("run", "--yes", "--traffic-moved")  # which answers another question
+    assert code == 75, out
     assert here.emulator.deployments == []
     code, out = here.call("approve")
     assert code == 0, out
