@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import click
 
@@ -47,11 +48,8 @@ def command(run: Invocation, revert: bool, outside_run: bool) -> None:
                 run.require_no_open_run("no traffic was moved")
             _require_probe(run)
         _require_listed(run, context, direction)
-        if config.manual:
-            record_switch(context, direction)
-        seconds = (
-            _switched_by_hand(run, direction) if config.manual else _switched(context, direction)
-        )
+        by = partial(_switched_by_hand, run) if config.manual else _switched
+        seconds = by(context, direction)
         if not revert:
             Clock().pause(DRAIN_SECONDS)  # running requests may still leave by the old addresses
         proof = _prove_old(context) if revert else _probe_new(run)
@@ -78,9 +76,11 @@ def _switched(context: StepContext, direction: Direction) -> float:
         forget_switches(context)
 
 
-def _switched_by_hand(run: Invocation, direction: Direction) -> float:
+def _switched_by_hand(run: Invocation, context: StepContext, direction: Direction) -> float:
     """Ask whether the operator has moved the traffic; how many seconds that took."""
     started = time.monotonic()
+    if direction == "apply":
+        record_switch(context, direction)
     question = question_of(run.cutover, direction)
     if not (at_terminal() and run.console.confirm(question)):
         raise InterruptedRunError(
@@ -88,7 +88,10 @@ def _switched_by_hand(run: Invocation, direction: Direction) -> float:
             hint=f"move it, then run this again at a terminal, where it asks: {question}",
             impact=SWITCH_IMPACT,
         )
-    return time.monotonic() - started
+    seconds = time.monotonic() - started
+    if direction == "revert":  # the way back waits for no state
+        record_switch(context, direction)
+    return seconds
 
 
 def _require_probe(run: Invocation) -> None:

@@ -73,14 +73,18 @@ def switch(context: StepContext, direction: Direction) -> SwitchEvidence:
         context.tell("switching", direction=direction, place=context.control.place)
         facts = facts_of(context.cutover, direction)
         environment = child_environment(facts)
-        record_switch(context, direction)
+        if direction == "apply":
+            record_switch(context, direction)
         with SHUTDOWN_GUARD:  # a process that ends starts no command
             context.control.require_lock()
         try:
             run_in_helper(argv, environment, record, timeout=config.timeout, output=context.note)
         except KeyboardInterrupt:
             raise _interrupted(record, argv[0], config.where) from None
-    return _ended(config, direction, record)
+    ended = _ended(config, direction, record)
+    if direction == "revert":  # the way back waits for no state
+        record_switch(context, direction)
+    return ended
 
 
 def switched_at(context: StepContext) -> float | None:
