@@ -132,6 +132,24 @@ def test_a_check_compares_with_what_was_before_the_switch(here: World) -> None:
     assert here.switches == ["apply", "revert"]
 
 
+def test_a_watch_by_hand_knows_when_the_switch_command_moved_traffic(here: World) -> None:
+    prometheus = {
+        "url": f"{here.emulator.url}/prometheus",
+        "query": "customer_redemptions_per_second",
+        "condition": ">= 0 * before",
+    }
+    configure(here, checks=[{"name": "rate", "prometheus": prometheus, "baseline": "4s"}])
+    with at_work(here) as customers:
+        wait_until(lambda: customers.redeemed >= 10)
+        assert here.call("deploy", "add-new", "--yes")[0] == 0
+        _, before = here.call("watch", "--json")
+        assert here.call("switch")[0] == 0
+        code, after = here.call("watch", "--json")
+    assert code == 0, after
+    assert "what it was before the switch is not known" in before
+    assert "(before: " in after
+
+
 # Several canaries
 
 
