@@ -9,8 +9,10 @@ from pydantic import Field
 from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import PhaseDocument, live_phase
-from sfcutover.allowlist.ranges import IpRange
+from sfcutover.allowlist.ranges import Allowlist, IpRange
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.secondreading import who_changed
 from sfcutover.cutover.sentdeployments import SentDeployments
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import SfcutoverError
@@ -41,7 +43,8 @@ class SnapshotEvidence(StepEvidence):
 class StateEvidence(StepEvidence):
     """How a list stands. state: which phase it is in, in words. holds_old: all old ranges.
 
-    old_listed, new_missing: the addresses that keep the cutover from being done. pending: ids of
+    old_listed, new_missing: the addresses that keep the cutover from being done. changed_by: who
+    has saved them when, in words, as far as the org says it. pending: ids of
     deployments that have not ended, so that the list may change.
     """
 
@@ -49,6 +52,7 @@ class StateEvidence(StepEvidence):
     holds_old: bool
     old_listed: list[str] = Field(default_factory=list)
     new_missing: list[str] = Field(default_factory=list)
+    changed_by: str = ""
     pending: list[str] = Field(default_factory=list)
     live: list[AllowlistDocument]
 
@@ -99,9 +103,24 @@ def read_state(context: TargetContext) -> StateEvidence:
             holds_old=all(each.covers(change.old) for each in lists),
             old_listed=_texts(part for each in lists for part in each.covered(change.removed)),
             new_missing=_texts(part for each in lists for part in each.uncovered(change.new)),
+            changed_by=_who_undid(connection, live),
             live=AllowlistDocument.all_of(live),
             pending=pending,
         )
+
+
+def _who_undid(connection: Connection, live: Snapshot) -> str:
+    """Who has added old addresses to a list, or removed new ones, and when; empty where nobody has,
+    or the org does not say."""
+    change = connection.cutover.change
+    done = {
+        each.path: (
+            *(one for one in each.allowlist if not Allowlist(change.removed).covered([one])),
+            *each.allowlist.uncovered(change.new),
+        )
+        for each in live.carriers
+    }
+    return who_changed(connection, done, live)
 
 
 def _await_deployments(context: TargetContext, connection: Connection) -> list[str]:

@@ -281,7 +281,7 @@ def _undoing(state: StateEvidence) -> str:
     """What keeps the cutover from being done on a list."""
     parts = [f"{', '.join(state.old_listed)} on it again"] if state.old_listed else []
     parts += [f"{', '.join(state.new_missing)} missing"] if state.new_missing else []
-    return ", ".join(parts)
+    return ", ".join(parts) + (f" ({state.changed_by})" if state.changed_by else "")
 
 
 def _standing(state: StateEvidence | None) -> str:

@@ -7,7 +7,7 @@ import pytest
 from sfcutover.emulator import Edit
 from tests.chaos.world import NEW, OLD, World
 from tests.integration.truth.conftest import OpenWorld
-from tests.integration.truth.scene import OFFICE, entries, entry
+from tests.integration.truth.scene import OFFICE, configure, entries, entry
 
 COLLEAGUE = "Casey Colleague"
 ADDED = "192.0.2.200"
@@ -81,3 +81,13 @@ def test_a_run_sends_no_removal_while_a_colleagues_deployment_is_pending(here: W
     set_edit(here, of="retrieve", when="after", add=ADD, by="deploy", seconds=3)
     _, out = here.call("approve")
     assert entry(ADDED, DESCRIBED) in entries(here.emulator), out
+
+
+def test_who_has_added_an_old_address_again_is_named_in_the_end(here: World) -> None:
+    configure(here, watch={"duration": "3s", "interval": "500ms", "failures": 2})
+    process = here.start("run", "--yes")
+    here.wait_for("watch-round")
+    set_edit(here, add=({"range": OLD[0]},))
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 4, out
+    assert f"{OLD[0]} on it again ({OLD[0]} was saved by {COLLEAGUE} at " in out
