@@ -111,7 +111,7 @@ class SwitchMonitor:
         if self._in_row.get(result.name) == self._watch.failures:
             times = f", {self._watch.failures} times in a row" if self._watch.failures > 1 else ""
             self._context.tell(
-                CHECKS_FAILED, reason=f"the check {result.name} failed{times}: {result.detail}"
+                CHECKS_FAILED, reason=f'the check "{result.name}" failed{times}: {result.detail}'
             )
             self._wake()
 

@@ -70,9 +70,11 @@ class ReportWatchDocument(Document):
 
 class CanaryDocument(Document):
     """The run's own redemptions, as far as its journal tells. in_login_history: they are known
-    to be among those of traffic; false where that is not known."""
+    to be among those of traffic; false where that is not known. refused: before traffic moved,
+    from addresses that were not let in yet."""
 
     redeemed: int
+    refused: int
     in_login_history: bool
 
 
@@ -180,7 +182,9 @@ def canary(data: RunData, made: Sequence[ReportProofDocument]) -> CanaryDocument
     """
     old = sum(each.content.redemptions for each in data.found(RedeemEvidence, _THROUGH_OLD))
     return CanaryDocument(
-        redeemed=data.progress.redeemed + old, in_login_history=named_by_history(made)
+        redeemed=data.progress.redeemed + old,
+        refused=data.progress.own_blocked,
+        in_login_history=named_by_history(made),
     )
 
 

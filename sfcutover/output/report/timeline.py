@@ -22,6 +22,7 @@ BoundaryKind = Literal["phase", "rollback"]
 Decision = Literal["approved", "canceled", "open", "void"]
 Ends = dict[str, float]  # by target, in seconds since 1970
 _MORE_TITLES = {
+    "checks": "the checks since the switch",
     "announce": "what the next step changes",
     "state": "the lists as they are in the end",
     "page": "a person was alerted",

@@ -86,7 +86,7 @@ def test_a_check_that_fails_behind_the_switch_moves_the_traffic_back(here: World
     configure_part(here, "verify", settle="20s")
     code, out = here.call("run", "--yes")
     assert code == 5, out
-    assert "since traffic moved, the check healthy failed, 2 times in a row" in out
+    assert 'since traffic moved, the check "healthy" failed, 2 times in a row' in out
     assert here.switches == ["apply", "revert"]
     assert set(OLD) | set(NEW) <= here.live
 
@@ -127,7 +127,7 @@ def test_a_check_compares_with_what_was_before_the_switch(here: World) -> None:
         with customers.held():
             out, _ = process.communicate(timeout=90)
     assert process.returncode == 5, out
-    assert "the check rate failed" in out
+    assert 'the check "rate" failed' in out
     assert "(before: " in out
     assert here.switches == ["apply", "revert"]
 
