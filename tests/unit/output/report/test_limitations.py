@@ -102,7 +102,7 @@ def test_a_limitation_is_one_sentence(happens: Callable[[Story], None], words: s
 
 def test_the_canary_alone_is_no_traffic() -> None:
     found = document(canary_only())
-    assert found.canary.model_dump() == {"redeemed": 11, "in_login_history": True}
+    assert found.canary.model_dump() == {"redeemed": 11, "in_login_history": True, "refused": 0}
     assert found.unproven == [
         "LoginHistory of packaging shows 11 redemptions through the new addresses, no more than "
         "this run's own canary made (11): it is not shown that customers' traffic has moved."
