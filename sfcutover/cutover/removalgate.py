@@ -135,8 +135,12 @@ class RemovalGate:
         check_evidence(evidence, self.wanted, live, self.now())
         self._wait_until_settled(evidence, proven_at)
         doubt = self.doubt(evidence)
-        quiet = f"; {self.quiet.require()}" if self.quiet else ""
-        AddressUse(self.history, evidence).require_quiet(self.removed)
+        use = AddressUse(self.history, evidence)
+        use.require_quiet(self.removed)
+        quiet = ""
+        if self.quiet is not None:
+            quiet = f"; {self.quiet.require()}"
+            use.require_quiet(self.removed)  # meanwhile
         by = ", ".join(dict.fromkeys(each.proof for each in evidence.canaries))
         reason = f"{len(evidence.addresses)} addresses proven by {by}{quiet}"
         lists = evidence.lists if self.wanted.confirmed is None else None

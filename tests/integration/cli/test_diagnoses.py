@@ -172,6 +172,7 @@ def test_a_removal_that_a_proxy_refused_is_not_taken_for_one_that_may_land(
 
     in_front_of(desk, start_server, second)
     keep_token(desk)
+    desk.configure(quiet=None)
     verify_with(desk, login_history_wait="0s")
     result = desk.call("run", "--yes", "--traffic-moved")
     assert result.code == 69, f"{result.out}{result.err}"

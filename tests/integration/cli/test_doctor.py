@@ -197,7 +197,7 @@ def test_what_a_run_lacks_is_a_warning(desk: Desk) -> None:
     desk.configure(switch=None, egress=None)
     result = desk.run("doctor")
     assert result.code == 0
-    assert "warning  run: not configured: egress, switch; a run is refused" in result.out
+    assert "warning  run: not configured: egress.new, switch; a run is refused" in result.out
 
 
 # What else the org's components say

@@ -14,7 +14,7 @@ import yaml
 
 from sfcutover.emulator.faults import Fault
 from tests.chaos.world import ROOT
-from tests.integration.cli.conftest import OpenDesk, StartOrg
+from tests.integration.cli.conftest import OpenDesk
 from tests.integration.cli.harness import Desk, Result
 from tests.integration.cli.traffic import NEW, keep_token, verify_with
 from tests.integration.cutover.verifying import put_list
@@ -124,10 +124,10 @@ def test_a_proxy_variable_that_is_not_set_is_a_failure(canary: Desk, name: str) 
 
 def test_a_secret_of_a_check_that_is_not_set_is_a_failure(canary: Desk) -> None:
     check = {"url": "http://127.0.0.1:9090", "query": "up", "condition": "== 1"}
-    canary.configure(watch={"checks": [{"prometheus": {**check, "token": {"env": "NOT_SET"}}}]})
+    canary.configure(checks=[{"prometheus": {**check, "token": {"env": "NOT_SET"}}}])
     result = canary.run(*ONLY)
     assert result.code == 2
-    assert "FAILED   watch.checks[0].prometheus.token: " in result.out
+    assert "FAILED   checks[0].prometheus.token: " in result.out
     assert "NOT_SET is not set" in result.out
 
 
@@ -282,13 +282,13 @@ def test_a_command_that_stores_is_not_said_to_be_tried(canary: Desk) -> None:
     assert not (canary.folder / "put").exists()
 
 
-def test_the_canary_of_each_org_is_tried(canary: Desk, start_org: StartOrg) -> None:
-    canary.add_target("second", start_org())
-    config = yaml.safe_load(canary.config.read_text())
-    config["targets"][1]["verify"] = {"refresh_token": {"file": "missing.token"}}
-    canary.configure(targets=config["targets"])
+def test_every_canary_is_tried(canary: Desk) -> None:
+    verify = yaml.safe_load(canary.config.read_text())["verify"]
+    own = {"name": "own", "refresh_token": verify.pop("refresh_token")}
+    other = {"name": "other", "refresh_token": {"file": "missing.token"}}
+    canary.configure(verify=verify | {"canaries": [own, other]})
     result = canary.run(*ONLY)
     assert result.code == 2
-    assert "ok       canary: " in result.out
-    assert "FAILED   second: canary: " in result.out
+    assert "ok       canary of own: " in result.out
+    assert "FAILED   canary of other: " in result.out
     assert len(operations(canary.emulator, "token")) == 2

@@ -45,7 +45,9 @@ def test_it_verifies_first_and_then_removes(ready: Desk) -> None:
     result = ready.run(*REMOVE, "--json")
     assert result.code == 0
     document = result.json("deploy")
-    assert document["targets"][0]["clearance"] == "2 addresses proven by login-history"
+    assert document["targets"][0]["clearance"].startswith(
+        "2 addresses proven by login-history; requests"
+    )
     assert "permitted: 2 addresses proven" in result.err
     assert not any(entry.startswith(OLD) for entry in ready.live())
 
@@ -90,6 +92,11 @@ def evidence(desk: Desk, change: Callable[[dict[str, Any]], object] = lambda _: 
     path.write_text(json.dumps(document))
 
 
+def of_canary(**values: object) -> Callable[[dict[str, Any]], object]:
+    """Changes what the evidence says of its canary."""
+    return lambda one: one["targets"][0]["canaries"][0].update(values)
+
+
 @pytest.mark.parametrize(
     ("change", "code", "part"),
     [
@@ -98,10 +105,26 @@ def evidence(desk: Desk, change: Callable[[dict[str, Any]], object] = lambda _: 
         (lambda one: one["targets"][0].update(app="Other"), 5, "for the app Other"),
         (lambda one: one["targets"][0].update(organization_id="00Dx"), 4, "organization 00Dx"),
         (lambda one: one["targets"][0].update(via="old"), 5, "it proves the old egress"),
-        (lambda one: one["targets"][0].update(addresses=[]), 5, "does not prove 127.0.0.21"),
-        (lambda one: one["targets"][0].update(last_proof="2026-01-01T00:00:00Z"), 5, "older"),
-        (lambda one: one["targets"][0].update(last_proof="2999-01-01T00:00:00Z"), 5, "future"),
-        (lambda one: one["targets"][0].update(last_proof="2026-01-01T00:00:00"), 2, "last_proof"),
+        (
+            lambda one: one["targets"][0]["canaries"][0].update(addresses=[]),
+            5,
+            "does not prove 127.0.0.21",
+        ),
+        (
+            lambda one: one["targets"][0]["canaries"][0].update(last_proof="2026-01-01T00:00:00Z"),
+            5,
+            "older",
+        ),
+        (
+            lambda one: one["targets"][0]["canaries"][0].update(last_proof="2999-01-01T00:00:00Z"),
+            5,
+            "future",
+        ),
+        (
+            lambda one: one["targets"][0]["canaries"][0].update(last_proof="2026-01-01T00:00:00"),
+            2,
+            "last_proof",
+        ),
         (lambda one: one.clear(), 2, "not evidence of this version"),
     ],
 )

@@ -96,7 +96,10 @@ def test_it_has_what_the_org_and_the_person_did(report: Reporter) -> None:
     assert (decision["decision"], decision["note"]) == ("approved", NOTE)
     assert decision["who"]
     proven = {
-        each["address"] for proof in found["proofs"] for each in proof["evidence"]["addresses"]
+        each["address"]
+        for proof in found["proofs"]
+        for canary in proof["evidence"]["canaries"]
+        for each in canary["addresses"]
     }
     assert proven == set(NEW)
     assert [each["old"] for each in found["targets"]] == ["none"]
@@ -106,7 +109,9 @@ def test_the_traffic_moves_from_the_old_rows_to_the_new(report: Reporter) -> Non
     found = report.document()
     rows = {each["address"]: each for each in found["traffic"]}
     assert list(rows) == [*OLD, *NEW]
-    assert all(each["redeemed"] and not each["blocked"] for each in rows.values())
+    assert all(each["redeemed"] for each in rows.values())
+    refused = sum(each["blocked"] for each in rows.values())
+    assert refused == found["canary"]["refused"] == 1  # the control
     removed = next(each["time"] for each in found["boundaries"] if "remove-old" in each["name"])
     assert all(rows[each]["last"] < removed for each in OLD)
     assert all(rows[each]["last"][:19] >= removed[:19] for each in NEW)

@@ -427,7 +427,7 @@ def test_a_failed_gate_rolls_back_by_itself_once(tmp_path: Path) -> None:
     with world(tmp_path / "world") as here:
         process = here.start("run", "--yes")
         here.wait_for("watch-begun")
-        here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=4))
+        here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=3))
         out, _ = process.communicate(timeout=120)
         assert process.returncode == 5, out
         assert "ROLLING BACK" in out
