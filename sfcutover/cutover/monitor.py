@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -94,7 +95,7 @@ class SwitchMonitor:
     def _look(self) -> None:
         """Execute each check once."""
         if not self._checkers:
-            at = switched_at(self._context)
+            at = partial(switched_at, self._context)
             self._checkers = [checker_for(each, at) for each in _of_switch(self._context)]
         results = [checker() for checker in self._checkers]
         looks = [LookDocument.of(each).model_dump(mode="json") for each in results]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sfcutover.config.checks import Watch
 from sfcutover.config.cutover import Target
@@ -60,7 +61,7 @@ def watch(context: StepContext, targets: Sequence[Target]) -> WatchEvidence:
     config = context.cutover.watch or Watch()
     plan = WatchPlan.of(config)
     plan = replace(plan, duration=_time_left(context, plan, targets[0]))
-    recorder, at = _Recorder(context), switched_at(context)
+    recorder, at = _Recorder(context), partial(switched_at, context)
     result = watch_rounds(
         plan,
         {name: recorder.guarded(each) for name, each in redeemers_of(context, targets).items()},

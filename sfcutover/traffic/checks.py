@@ -61,25 +61,27 @@ class CheckResult:
 
 _VERDICTS = {0: Verdict.PASSED, 1: Verdict.FAILED, 2: Verdict.INCONCLUSIVE}
 Checker = Callable[[], CheckResult]  # makes the check once; never raises
+Switched = Callable[[], float | None]
 
 
 @dataclass(frozen=True)
 class Baseline:
     """What ``before`` in a condition is the mean of: so many seconds before the switch.
 
-    switched: when traffic began to move, in seconds since 1970; None where that is not known.
+    switched: see checker_for.
     """
 
     seconds: float
-    switched: float | None
+    switched: Switched
 
 
-def checker_for(config: Measurement, switched: float | None = None) -> Checker:
+def checker_for(config: Measurement, switched: Switched = lambda: None) -> Checker:
     """What makes the check, each time it is called.
 
-    switched: when traffic began to move, in seconds since 1970, if that is known. Raises
-    ConfigError for what can't work at all: an unset variable, a URL that is none, a program that
-    is not there.
+    switched: when traffic began to move, in seconds since 1970, None where that is not known. Only
+    a check asks it, in its own thread, as a state that hangs must not stop what it is asked for.
+    Raises ConfigError for what can't work at all: an unset variable, a URL that is none, a program
+    that is not there.
     """
     if config.prometheus is not None:
         baseline = Baseline(config.baseline, switched) if isinstance(config, Check) else None
@@ -275,14 +277,16 @@ class _PrometheusChecker:
 
     def _measured_before(self) -> QueryResult:
         """The mean before the switch, asked once; nothing where there is none."""
-        if self._baseline is None or self._baseline.switched is None:
+        if self._before is not None and self._before.samples:
+            return self._before
+        switched = self._baseline.switched() if self._baseline else None
+        if self._baseline is None or switched is None:
             return NOTHING_BEFORE
-        if self._before is None or not self._before.samples:
-            seconds = self._baseline.seconds
-            step = max(1, round(min(_BASELINE_STEP, seconds) * 1000))
-            window = f"{max(1, round(seconds * 1000))}ms:{step}ms"
-            query = f"avg_over_time(({self._config.query})[{window}])"
-            self._before = self._query(query, time=f"{self._baseline.switched:.3f}")
+        seconds = self._baseline.seconds
+        step = max(1, round(min(_BASELINE_STEP, seconds) * 1000))
+        window = f"{max(1, round(seconds * 1000))}ms:{step}ms"
+        query = f"avg_over_time(({self._config.query})[{window}])"
+        self._before = self._query(query, time=f"{switched:.3f}")
         return self._before
 
     def _query(self, query: str, **parameters: str) -> QueryResult:
