@@ -231,9 +231,9 @@ def test_evidence_of_another_canary_is_refused(here: World) -> None:
         assert code == 0, out
     file = here.folder / "evidence.json"
     evidence = json.loads(file.read_text(encoding="utf-8"))
-    bound = evidence["targets"][0]["canary_user_id"]
-    other = here.emulator.user_id("customer-1")
-    evidence["targets"][0]["canary_user_id"] = other
+    (canary,) = evidence["targets"][0]["canaries"]
+    bound, other = canary["user_id"], here.emulator.user_id("customer-1")
+    canary["user_id"] = other
     file.write_text(json.dumps(evidence), encoding="utf-8")
     code, out = here.call(*EVIDENCE)
     refused_naming(code, out, bound, other)
