@@ -224,4 +224,4 @@ def test_evidence_of_one_canary_does_not_count_where_two_must_prove(open_world: 
     configure_part(here, "verify", refresh_token=None, canaries=canaries(here, with_org=False))
     code, out = here.call("deploy", "remove-old", "--yes", "--evidence", "evidence.json")
     assert code == 5, out
-    assert "own, customer has proven nothing" in out
+    assert "the canary customer has proven nothing" in out
