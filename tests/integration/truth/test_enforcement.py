@@ -18,7 +18,9 @@ Json = dict[str, object]
 def control_of(here: World) -> Json:
     """What the control of the newest run found."""
     (found,) = [
-        each for each in here.events() if (each["kind"], each["step"]) == ("step-ended", "control")
+        each
+        for each in here.events()
+        if (each.get("kind"), each.get("step")) == ("step-ended", "control")
     ]
     evidence = found["data"]["evidence"]  # type: ignore[index]
     assert isinstance(evidence, dict)
@@ -69,6 +71,7 @@ def test_a_list_that_does_not_block_waits_for_an_approval_that_is_recorded(
 @pytest.mark.parametrize(
     ("fault", "outcome"),
     [
+        (Fault(kind="ip_restricted_user", operation="redeem"), "inconclusive"),
         (Fault(kind="ip_restricted_older", operation="redeem"), "inconclusive"),
         (Fault(kind="authentication_failure", operation="redeem"), "inconclusive"),
     ],
@@ -81,14 +84,6 @@ def test_another_refusal_tells_nothing_and_stops_nothing(
     assert code == 0, out
     assert control_of(here)["outcome"] == outcome
     assert "whether the list blocks is not known" in out
-
-
-def test_the_rule_of_the_canary_s_own_org_tells_nothing(here: World) -> None:
-    here.emulator.set_login_ranges("canary", ["127.0.0.11", "127.0.0.12"])
-    code, out = here.call("run", "--yes")
-    assert control_of(here)["outcome"] == "inconclusive", out
-    assert code == 69  # the new addresses can't be proven with this canary
-    assert "127.0.0.11" in str(entries(here.emulator))
 
 
 def test_a_dead_token_waits_before_anything_is_changed(here: World) -> None:
