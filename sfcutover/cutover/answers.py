@@ -70,8 +70,6 @@ def answer_to(context: StepContext, number: int, question: Question) -> Approval
 
 def _failure(context: StepContext) -> Problem | None:
     """What the checks have found since the switch, while no list has lost an address."""
-    if context.memory.last("step-started", "remove-old") is not None:
-        return None
     try:
         require_checks(context)
     except GateError as error:

@@ -22,7 +22,7 @@ from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.control import ControlEvidence, control
 from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, Plan, deploy
 from sfcutover.cutover.evidence import Evidence
-from sfcutover.cutover.monitor import CHECKS, ChecksEvidence, require_checks
+from sfcutover.cutover.monitor import ChecksEvidence, require_checks
 from sfcutover.cutover.operator import AlertEvidence, alert
 from sfcutover.cutover.probe import (
     NoWayBackError,
@@ -36,7 +36,7 @@ from sfcutover.cutover.remove import RestoredEvidence, remove_and_watch
 from sfcutover.cutover.resave import resave
 from sfcutover.cutover.rollback import restore, restore_until_done
 from sfcutover.cutover.stepresult import Canceled, StepEvidence, StepResult
-from sfcutover.cutover.steprunner import Execute, StepArguments
+from sfcutover.cutover.steprunner import CHECKS, Execute, StepArguments
 from sfcutover.cutover.switch import SwitchEvidence, switch
 from sfcutover.cutover.verify import (
     ProofGate,

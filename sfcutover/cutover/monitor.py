@@ -14,16 +14,17 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from sfcutover.allowlist.phases import Phase
 from sfcutover.config.checks import Check, Watch
 from sfcutover.cutover.context import Memory, StepContext
+from sfcutover.cutover.sentdeployments import SENDING
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.switch import switched_at
 from sfcutover.cutover.watchtrigger import LookDocument
 from sfcutover.errors import Advice, Command, GateError, SfcutoverError
 from sfcutover.traffic.checks import Checker, CheckResult, Verdict, checker_for
 
-CHECKS = "checks"  # the step, and the place of these events
-CHECKED, CHECKS_FAILED = "checked", "checks-failed"  # events
+CHECKED, CHECKS_FAILED = "checked", "checks-failed"  # events, of the step CHECKS
 _END_SECONDS = 5.0
 
 
@@ -45,15 +46,21 @@ def require_checks(context: StepContext) -> ChecksEvidence:
 
 
 def failed_checks(memory: Memory) -> str | None:
-    """What has failed since the switch; None where nothing has, or traffic goes back already."""
+    """What has failed since the switch; None where nothing has, traffic goes back already, or a
+    removal was sent, which has its own watch."""
     failed, back = memory.last(CHECKS_FAILED), memory.last("rollback-started")
-    if failed is None or (back is not None and back.seq > failed.seq):
+    if failed is None or (back is not None and back.seq > failed.seq) or _is_removing(memory):
         return None
     return failed.text("reason")
 
 
+def _is_removing(memory: Memory) -> bool:
+    sending = (each.text("phase") for each in memory.all(SENDING))
+    return Phase.REMOVE_OLD.value in sending
+
+
 class SwitchMonitor:
-    """Executes the checks at the watch's interval, from the switch to the first removal.
+    """Executes the checks at the watch's interval, from the switch until a removal is sent.
 
     wake: lets a run that waits for an answer look into its journal.
     """
@@ -87,10 +94,8 @@ class SwitchMonitor:
 
     def _is_due(self) -> bool:
         memory = self._context.memory
-        over = ("step-started", "remove-old"), ("rollback-started", None), (CHECKS_FAILED, None)
-        return switched_at(self._context) is not None and all(
-            memory.last(kind, step) is None for kind, step in over
-        )
+        is_over = any(memory.last(kind) for kind in ("rollback-started", CHECKS_FAILED))
+        return not is_over and switched_at(self._context) is not None and not _is_removing(memory)
 
     def _look(self) -> None:
         """Execute each check once."""

@@ -14,7 +14,7 @@ _SHORTEST_PAUSE, _LARGEST_PAUSE = 0.2, 5.0  # seconds between two measurements
 _MEASUREMENTS = 10  # at least, while one must hold
 _TIMES = 3  # as long as the longest must hold: so long is waited for it
 _SHORTEST_WAIT = 10.0  # seconds
-_STILL = "nothing was removed; customers that still redeem from there keep access"
+NOTHING_REMOVED = "nothing was removed; customers that still redeem from there keep access"
 
 
 @dataclass
@@ -86,11 +86,11 @@ def _error(held: _Held) -> NotQuietError:
         return NotQuietError(
             f"customers still leave by the old addresses: the quiet check {name} {detail}",
             hint="find what still leaves from there and switch it over, then run this again",
-            impact=_STILL,
+            impact=NOTHING_REMOVED,
         )
     return NotQuietError(
         f"the quiet check {name} does not show that customers have left the old addresses: "
         f"{detail}",
         hint="correct what keeps it from telling, then run this again",
-        impact=_STILL,
+        impact=NOTHING_REMOVED,
     )

@@ -9,11 +9,11 @@ from itertools import chain, islice, repeat
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.approvals import PAUSED, Approvals, sentences
 from sfcutover.cutover.evidence import Evidence
-from sfcutover.cutover.monitor import CHECKS
 from sfcutover.cutover.proofs import SettleEvidence
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED
 from sfcutover.cutover.stepresult import Problem, ProblemKind
 from sfcutover.cutover.steprunner import (
+    CHECKS,
     Flow,
     StepArguments,
     StepResults,
@@ -100,6 +100,8 @@ class Removal:
             if any(map(must_roll_back, results.values())):
                 raise failure("remove-old", _all_but_well(results))
             self.flow.require_completed(*results.values())
+            if not all(one.ok for one in results.values()):
+                await self._require_checks()
             waiting = tuple(name for name, one in results.items() if not one.ok)
             doubts = {name: one.message for name, one in _of_kind(results, ProblemKind.DOUBT)}
             if _of_kind(results, ProblemKind.CHANGED):

@@ -43,6 +43,7 @@ class StepArguments(Document):
     commands: tuple[Command, ...] = ()
 
 
+CHECKS = "checks"  # the step that sees whether a check has failed since the switch
 NO_ARGUMENTS = StepArguments()
 NONE: Mapping[str, StepArguments] = {}
 
@@ -62,7 +63,7 @@ class Approval(StepEvidence):
     """What the operator said of a pause; who, when and why are empty where they did not approve.
 
     pause: its number. is_current: False where cutover.yaml is another since it was announced.
-    failed: what has failed meanwhile, so that nothing need be answered.
+    failed: what the checks have found meanwhile, so that nothing need be answered.
     """
 
     approved: bool
@@ -218,7 +219,7 @@ class Flow:
         StepFailedError where something fails meanwhile."""
         answer = await self.runner.pause(question)
         if answer.failed is not None:
-            raise StepFailedError(question.step, answer.failed)
+            raise StepFailedError(CHECKS, answer.failed)
         if answer.is_current and not answer.approved:
             raise RunCanceledError
         return answer

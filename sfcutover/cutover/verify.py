@@ -15,7 +15,9 @@ from sfcutover.cutover.canaryidentity import bind_canaries, require_same_canary
 from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.control import with_enforcement
 from sfcutover.cutover.evidence import Evidence, VoidEvidenceError
+from sfcutover.cutover.monitor import failed_checks
 from sfcutover.cutover.orgtime import ORG_TIME, seconds_under_way
+from sfcutover.cutover.quiet import NOTHING_REMOVED
 from sfcutover.cutover.redemptionerrors import BlockedError, NotQuietError, refused, tell_block
 from sfcutover.cutover.removalgate import RemovalPermit
 from sfcutover.cutover.stepresult import StepEvidence
@@ -24,6 +26,7 @@ from sfcutover.errors import GateError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.traffic.redeemers import Redeemer, Via, redeemers_for, why_unproven
 from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
+from sfcutover.util.clock import Clock
 from sfcutover.util.document import Document
 
 _PROPAGATION_PAUSE = 1.0  # seconds between two tries whether a new address is let in
@@ -131,6 +134,21 @@ def _seconds_tried(context: TargetContext) -> float:
         return seconds_under_way(context, "org-time", connection.org.now())
 
 
+def _clock_of_gate(context: TargetContext) -> Clock:
+    """For the waits of a gate, which a check that fails ends: traffic goes back, then."""
+
+    def pause(seconds: float) -> None:
+        context.clock.pause(seconds)
+        if (reason := failed_checks(context.memory)) is not None:
+            raise NotQuietError(
+                f"since traffic moved, {reason}",
+                hint="traffic moves back to the old addresses",
+                impact=NOTHING_REMOVED,
+            )
+
+    return Clock(pause=pause)
+
+
 def _let_in(context: TargetContext, proof: Evidence) -> list[LetInDocument]:
     """By the org's clock, from the first try of this step, which follows the deployment."""
     begun = context.memory.last("org-time", context.step, context.target.name)
@@ -194,7 +212,7 @@ class ProofGate:
             on_redeemed=lambda count: _redeemed(context, count),
             on_blocked=partial(tell_block, context),
             countdown=self.countdown,
-            clock=context.clock,
+            clock=_clock_of_gate(context),
             probe=context.probes.of,
         )
         proof, tries_left = self.proof, self.tries

@@ -21,6 +21,7 @@ from sfcutover.cutover.resave import KNOWN_ISSUE
 from sfcutover.cutover.rollback import Rollback
 from sfcutover.cutover.stepresult import ProblemKind, StepResult
 from sfcutover.cutover.steprunner import (
+    CHECKS,
     ChangedError,
     Flow,
     Question,
@@ -88,6 +89,8 @@ class Workflow:
             try:
                 await removal.remove()
             except StepFailedError as error:
+                if error.step == CHECKS:  # nothing was removed
+                    return await self._rollback.to_old(error)
                 return await self._rollback.after_removal(error)
             return await self._ended()
 

@@ -31,11 +31,12 @@ from sfcutover.cutover.dispatch import (
 from sfcutover.cutover.engine.client import POLL_SECONDS, TOPIC
 from sfcutover.cutover.engine.engine import Engine
 from sfcutover.cutover.loginsampler import TrafficSampler
-from sfcutover.cutover.monitor import CHECKS, SwitchMonitor
+from sfcutover.cutover.monitor import SwitchMonitor
 from sfcutover.cutover.operator import notify
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.steprunner import (
+    CHECKS,
     NO_ARGUMENTS,
     Approval,
     Flow,

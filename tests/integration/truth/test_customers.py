@@ -31,7 +31,10 @@ def at_work(here: World) -> Iterator[Customers]:
 # Quiet checks
 
 
-def test_traffic_that_stays_on_the_old_addresses_keeps_them_on_the_list(here: World) -> None:
+def test_traffic_that_stays_on_the_old_addresses_keeps_them_on_the_list(
+    open_world: OpenWorld,
+) -> None:
+    here = open_world(login_history="unavailable")
     configure_part(here, "switch", apply=["true"], revert=["true"])
     with at_work(here) as customers:
         code, out = here.call("run", "--yes")
@@ -100,6 +103,23 @@ def test_a_check_that_fails_while_the_run_waits_moves_the_traffic_back(here: Wor
     assert process.returncode == 5, out
     assert here.switches == ["apply", "revert"]
     assert set(OLD) <= here.live
+
+
+def test_a_check_that_fails_while_quiet_is_waited_for_moves_the_traffic_back(here: World) -> None:
+    configure(
+        here,
+        checks=[flag_check(here.folder, "healthy")],
+        quiet=[flag_check(here.folder, "quiet", **{"for": "60s"})],
+    )
+    process = here.start("run", "--yes")
+    here.wait_for("wave")
+    (here.folder / "healthy").unlink()
+    out, _ = process.communicate(timeout=40)
+    assert process.returncode == 5, out
+    assert 'since traffic moved, the check "healthy" failed' in out
+    assert here.switches == ["apply", "revert"]
+    assert set(OLD) | set(NEW) <= here.live
+    assert len(here.emulator.deployments) == 1
 
 
 def test_a_check_compares_with_what_was_before_the_switch(here: World) -> None:
