@@ -17,11 +17,8 @@ Json = dict[str, object]
 
 def control_of(here: World) -> Json:
     """What the control of the newest run found."""
-    (found,) = [
-        each
-        for each in here.events()
-        if (each.get("kind"), each.get("step")) == ("step-ended", "control")
-    ]
+    ended = ("step-ended", "control")
+    (found,) = [each for each in here.events() if (each.get("kind"), each.get("step")) == ended]
     evidence = found["data"]["evidence"]  # type: ignore[index]
     assert isinstance(evidence, dict)
     return evidence
