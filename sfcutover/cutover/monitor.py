@@ -71,7 +71,7 @@ class SwitchMonitor:
         self._watch = context.cutover.watch or Watch()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._execute, name="checks", daemon=True)
-        self._in_row: dict[str, int] = {}
+        self._in_row: dict[int, int] = {}  # failures by the check's place: names may be the same
         self._checkers: Sequence[Checker] = ()
 
     def start(self) -> None:
@@ -105,16 +105,16 @@ class SwitchMonitor:
         results = [checker() for checker in self._checkers]
         looks = [LookDocument.of(each).model_dump(mode="json") for each in results]
         self._context.tell(CHECKED, looks=looks)
-        for each in results:
-            self._count(each)
+        for place, each in enumerate(results):
+            self._count(place, each)
 
-    def _count(self, result: CheckResult) -> None:
+    def _count(self, place: int, result: CheckResult) -> None:
         """A result that does not tell neither adds to the failures in a row nor ends them."""
         if result.verdict is Verdict.PASSED:
-            self._in_row[result.name] = 0
+            self._in_row[place] = 0
         elif result.verdict is Verdict.FAILED:
-            self._in_row[result.name] = self._in_row.get(result.name, 0) + 1
-        if self._in_row.get(result.name) == self._watch.failures:
+            self._in_row[place] = self._in_row.get(place, 0) + 1
+        if self._in_row.get(place) == self._watch.failures:
             times = f", {self._watch.failures} times in a row" if self._watch.failures > 1 else ""
             self._context.tell(
                 CHECKS_FAILED, reason=f'the check "{result.name}" failed{times}: {result.detail}'

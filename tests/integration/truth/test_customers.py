@@ -95,7 +95,9 @@ def test_a_check_that_fails_behind_the_switch_moves_the_traffic_back(here: World
 
 
 def test_a_check_that_fails_while_the_run_waits_moves_the_traffic_back(here: World) -> None:
-    configure(here, checks=[flag_check(here.folder, "healthy")], quiet=None)
+    healthy = {**flag_check(here.folder, "healthy"), "name": "metrics"}
+    other = {**flag_check(here.folder, "other"), "name": "metrics"}  # passes on, as its namesake
+    configure(here, checks=[healthy, other], quiet=None)
     process = here.start("run", "--yes", "--wait")
     here.wait_for("paused")
     (here.folder / "healthy").unlink()
