@@ -291,18 +291,23 @@ def require_current(connection: Connection, start: Snapshot) -> None:
     and what was saved since the list was read would be lost. What the org does not say, it
     can't keep from being sent.
     """
+    require_idle(connection)
+    if (saved := connection.retriever.modified_since(start)) is not None:
+        raise BusyError(
+            f"the list was saved by {saved.modified_by} at {saved.last_modified:%H:%M:%SZ}, after "
+            "it was read",
+            hint="run this again: it reads the list anew",
+        )
+
+
+def require_idle(connection: Connection) -> None:
+    """Raise BusyError while the org has yet to complete a deployment, as far as it says."""
     pending = [each for each in connection.deployer.requests() or () if each.is_pending]
     if pending:
         names = ", ".join(f"{each.id} by {each.by or 'an unknown user'}" for each in pending)
         raise BusyError(
             f"the org has yet to complete another deployment ({names})",
             hint="wait until it has ended, then run this again",
-        )
-    if (saved := connection.retriever.modified_since(start)) is not None:
-        raise BusyError(
-            f"the list was saved by {saved.modified_by} at {saved.last_modified:%H:%M:%SZ}, after "
-            "it was read",
-            hint="run this again: it reads the list anew",
         )
 
 

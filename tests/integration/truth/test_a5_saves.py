@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from sfcutover.emulator import Edit
@@ -81,6 +83,20 @@ def test_a_run_sends_no_removal_while_a_colleagues_deployment_is_pending(here: W
     set_edit(here, of="retrieve", when="after", add=ADD, by="deploy", seconds=3)
     _, out = here.call("approve")
     assert entry(ADDED, DESCRIBED) in entries(here.emulator), out
+
+
+def test_traffic_does_not_move_while_a_colleagues_deployment_is_pending(here: World) -> None:
+    """It was made from the list before add-new, and removes the new addresses when it lands."""
+    office = {"range": "192.0.2.64-192.0.2.71", "description": "office, second floor"}
+    set_edit(here, of="deployment", when="before", describe=[office], by="deploy", seconds=2)
+    code, out = here.call("run", "--yes")
+    assert code == 0, out
+    times = [str(each["time"]) for each in here.events() if each["kind"] == "switching"]
+    history = here.emulator.allowlist_history
+    lost = [one.time for one in history[2:] if not one.holds(NEW[0])]
+    assert lost, "the colleague's deployment removes them"
+    assert lost[-1] < datetime.fromisoformat(times[0])
+    assert here.live == set(NEW)
 
 
 def test_who_has_added_an_old_address_again_is_named_in_the_end(here: World) -> None:
