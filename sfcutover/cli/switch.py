@@ -12,6 +12,7 @@ from sfcutover.cli.context import Invocation, at_terminal, command_step, pass_in
 from sfcutover.cli.options import outside_run_option
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.probe import probe_egress
+from sfcutover.cutover.resending import await_idle
 from sfcutover.cutover.supportcase import Confirmations
 from sfcutover.cutover.switch import (
     SwitchDocument,
@@ -108,6 +109,8 @@ def _require_listed(run: Invocation, context: StepContext, direction: Direction)
             if run.cutover.is_legacy:
                 _require_confirmed(Confirmations.of(connection), direction)
                 continue
+            if direction == "apply":
+                await_idle(connection, context.clock, context.note)
             check_order(needed, connection.read(), run.cutover.change)
 
 

@@ -10,17 +10,15 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.evidence import Evidence, check_evidence
 from sfcutover.cutover.monitor import require_checks
-from sfcutover.cutover.resending import until_not_busy
-from sfcutover.cutover.rollout import require_idle
+from sfcutover.cutover.resending import await_idle
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.targetverification import TargetVerification
-from sfcutover.errors import BusyError, GateError, SfcutoverError
+from sfcutover.errors import GateError, SfcutoverError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.traffic.canary import verify_settings
 
 _AT_ONCE = 10  # targets that are read
 _LOOK_SECONDS = 2.0  # between two looks whether a check has failed
-_IDLE_SECONDS = 3600.0  # how long another user's deployment is waited for
 
 
 class VoidProofs(StepEvidence):
@@ -80,20 +78,13 @@ def _targets(context: StepContext, proofs: Mapping[str, Evidence]) -> Iterator[T
 
 def _why_void(context: TargetContext, proof: Evidence) -> str | None:
     with context.connection() as connection:
-        _await_idle(context, connection)
+        await_idle(connection, context.clock, context.note)
         gate = _verification(context, connection).gate(Phase.REMOVE_OLD)
         try:
             check_evidence(proof, gate.wanted, connection.read(), connection.org.now())
         except GateError as error:
             return error.message
     return None
-
-
-def _await_idle(context: TargetContext, connection: Connection) -> None:
-    def note(error: BusyError, pause: float) -> None:
-        context.note(f"{error.message}; looks again in {pause:g} s")
-
-    until_not_busy(lambda: require_idle(connection), _IDLE_SECONDS, context.clock, note)
 
 
 def _seconds_left(context: TargetContext, proof: Evidence) -> float:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sfcutover.errors import BusyError, StillRunningError
+from sfcutover.salesforce.connection import Connection
 from sfcutover.util.clock import Clock
 
 FIRST_PAUSE_SECONDS = 5.0
 LARGEST_PAUSE_SECONDS = 60.0
+_IDLE_SECONDS = 3600.0  # how long another user's deployment is waited for
 T = TypeVar("T")
 
 
@@ -39,6 +41,27 @@ def until_not_busy(
             on_busy(error, min(pause, left))
             clock.pause(min(pause, left))
             pause = min(2 * pause, LARGEST_PAUSE_SECONDS)
+
+
+def require_idle(connection: Connection) -> None:
+    """Raise BusyError while the org has yet to complete a deployment, as far as it says."""
+    pending = [each for each in connection.deployer.requests() or () if each.is_pending]
+    if pending:
+        names = ", ".join(f"{each.id} by {each.by or 'an unknown user'}" for each in pending)
+        raise BusyError(
+            f"the org has yet to complete another deployment ({names})",
+            hint="wait until it has ended, then run this again",
+        )
+
+
+def await_idle(connection: Connection, clock: Clock, note: Callable[[str], None]) -> None:
+    """Wait until the org has completed all deployments: one that was made from an older list
+    removes what was added since. Raises StillBusyError after an hour, and what asking raises."""
+
+    def on_busy(error: BusyError, pause: float) -> None:
+        note(f"{error.message}; the next check is in {pause:g} s")
+
+    until_not_busy(lambda: require_idle(connection), _IDLE_SECONDS, clock, on_busy)
 
 
 def _still_busy(error: BusyError, seconds: float) -> StillBusyError:

@@ -16,6 +16,7 @@ from sfcutover.allowlist.ranges import IpRange, subtract
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cutover.removalgate import RemovalPermit, require_permit
+from sfcutover.cutover.resending import require_idle
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.secondreading import compare_readings
 from sfcutover.errors import (
@@ -297,17 +298,6 @@ def require_current(connection: Connection, start: Snapshot) -> None:
             f"the list was saved by {saved.modified_by} at {saved.last_modified:%H:%M:%SZ}, after "
             "it was read",
             hint="run this again: it reads the list anew",
-        )
-
-
-def require_idle(connection: Connection) -> None:
-    """Raise BusyError while the org has yet to complete a deployment, as far as it says."""
-    pending = [each for each in connection.deployer.requests() or () if each.is_pending]
-    if pending:
-        names = ", ".join(f"{each.id} by {each.by or 'an unknown user'}" for each in pending)
-        raise BusyError(
-            f"the org has yet to complete another deployment ({names})",
-            hint="wait until it has ended, then run this again",
         )
 
 

@@ -14,6 +14,7 @@ from tests.integration.truth.scene import OFFICE, configure, entries, entry
 COLLEAGUE = "Casey Colleague"
 ADDED = "192.0.2.200"
 DESCRIBED = "billing system"
+OFFICE_ENTRY = {"range": "192.0.2.64-192.0.2.71", "description": "office, second floor"}
 ADD = ({"range": ADDED, "description": DESCRIBED},)
 
 
@@ -87,8 +88,7 @@ def test_a_run_sends_no_removal_while_a_colleagues_deployment_is_pending(here: W
 
 def test_traffic_does_not_move_while_a_colleagues_deployment_is_pending(here: World) -> None:
     """It was made from the list before add-new, and removes the new addresses when it lands."""
-    office = {"range": "192.0.2.64-192.0.2.71", "description": "office, second floor"}
-    set_edit(here, of="deployment", when="before", describe=[office], by="deploy", seconds=2)
+    set_edit(here, of="deployment", when="before", describe=[OFFICE_ENTRY], by="deploy", seconds=2)
     code, out = here.call("run", "--yes")
     assert code == 0, out
     times = [str(each["time"]) for each in here.events() if each["kind"] == "switching"]
@@ -97,6 +97,15 @@ def test_traffic_does_not_move_while_a_colleagues_deployment_is_pending(here: Wo
     assert lost, "the colleague's deployment removes them"
     assert lost[-1] < datetime.fromisoformat(times[0])
     assert here.live == set(NEW)
+
+
+def test_the_switch_command_waits_for_a_colleagues_deployment(here: World) -> None:
+    set_edit(here, of="deployment", when="before", describe=[OFFICE_ENTRY], by="deploy", seconds=3)
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
+    code, out = here.call("switch")
+    assert code == 4, out
+    assert not here.switches
 
 
 def test_who_has_added_an_old_address_again_is_named_in_the_end(here: World) -> None:
