@@ -10,22 +10,26 @@ from sfcutover.allowlist.package import build_package
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import ConfigError, Text
-from sfcutover.util.document import Document
+from sfcutover.util.document import ComponentPath, Document, Sha256
 
 
 class BaselineDocument(Document):
-    """A component before anything changed: the file as rendered, and its fingerprint.
+    """A component before anything changed: the file as rendered, and its fingerprint."""
 
-    id: of the component in its org, null for a file that comes from no org.
-    """
-
-    path: str
+    path: ComponentPath
+    """Path of the file inside its package."""
     type: str
+    """Metadata type."""
     full_name: str
+    """Full name of the component."""
     carrier: str | None
+    """Carrier whose list it holds; null for the OAuth policies."""
     id: str | None
-    fingerprint: str
+    """Id of the component in its org; null for a file that comes from no org."""
+    fingerprint: Sha256
+    """SHA-256 of what the component says, 64 hexadecimal digits; formatting does not change it."""
     xml: str
+    """The component's file, XML."""
 
 
 def baseline_documents(snapshot: Snapshot, api_version: str) -> list[BaselineDocument]:

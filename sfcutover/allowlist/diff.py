@@ -14,7 +14,7 @@ from pydantic import model_validator
 from sfcutover.allowlist.component import Component, Field
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.allowlist.snapshot import Snapshot
-from sfcutover.util.document import Document
+from sfcutover.util.document import ComponentPath, Document, RangeText
 
 Sign = Literal["+", "-", " "]
 
@@ -28,20 +28,27 @@ class RangeLine:
 
 
 class FieldDocument(Document):
-    """A field's content as XML text; null where it is absent."""
+    """A field of a component that changes."""
 
     name: str
+    """Name of the field."""
     before: str | None
+    """Content before the phase, XML text; null where the field is absent."""
     after: str | None
+    """Content after the phase, XML text; null where the field is absent."""
 
 
 class CapacityDocument(Document):
-    """What a list holds, and may hold: null where its carrier has no limit."""
+    """What a list holds, and may hold."""
 
     ranges: int
+    """Ranges on the list."""
     addresses: int
+    """Addresses that these ranges hold."""
     max_ranges: int | None
+    """Most ranges that the carrier takes; null where it has no limit."""
     max_addresses: int | None
+    """Most addresses that the carrier takes; null where it has no limit."""
 
     def __str__(self) -> str:
         """``5 of 128 ranges, 12 of 256 addresses``."""
@@ -152,8 +159,12 @@ def _shown(fields: list[Field]) -> str | None:
 
 
 class RangeDocument(Document):
-    range: str
+    """A range of a list."""
+
+    range: RangeText
+    """One address, or the first and the last address of a range with a hyphen between."""
     description: str | None = None
+    """The entry's description; null where it has none."""
 
     @model_validator(mode="before")
     @classmethod
@@ -164,17 +175,26 @@ class RangeDocument(Document):
 
 
 class ComponentDiffDocument(Document):
-    """carrier is null for the OAuth policies. unchanged counts entries."""
+    """What a phase changes in one component."""
 
-    path: str
+    path: ComponentPath
+    """Path of the file inside its package."""
     type: str
+    """Metadata type."""
     full_name: str
+    """Full name of the component."""
     carrier: str | None
+    """Carrier whose list it holds; null for the OAuth policies."""
     added: list[RangeDocument]
+    """Entries that the phase adds."""
     removed: list[RangeDocument]
+    """Entries that the phase removes."""
     unchanged: int
+    """Number of entries that stay as they are."""
     fields: list[FieldDocument]
+    """Other fields that change."""
     capacity: CapacityDocument
+    """What the list holds after the phase, and may hold."""
 
     @classmethod
     def of(cls, diff: ComponentDiff) -> ComponentDiffDocument:
@@ -289,9 +309,12 @@ def _join(ranges: tuple[IpRange, ...]) -> str:
 class AllowlistDocument(Document):
     """A carrier's list as it was read back."""
 
-    path: str
+    path: ComponentPath
+    """Path of the component's file inside its package."""
     carrier: str
+    """Carrier of the list."""
     ranges: list[RangeDocument]
+    """Entries of the list, in order."""
 
     @property
     def allowlist(self) -> Allowlist:

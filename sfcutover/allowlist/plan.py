@@ -31,7 +31,7 @@ from sfcutover.allowlist.restoration import restore_policies
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import Advice, Command, ConfigError, SfcutoverError
-from sfcutover.util.document import Document
+from sfcutover.util.document import Document, InstanceUrl, Sha256
 
 
 @dataclass(frozen=True)
@@ -281,13 +281,18 @@ def live_phase(live: Snapshot, change: Change, *, may_be_swapped: bool = False) 
 
 
 class PhaseDocument(Document):
-    """One phase on one target. package_sha256 covers every path and content."""
+    """One phase on one target."""
 
     phase: PhaseName
+    """The phase."""
     changed: bool
-    package_sha256: str
+    """True if the phase changes a component."""
+    package_sha256: Sha256
+    """SHA-256 over every path and content of the package, 64 hexadecimal digits."""
     components: list[ComponentDiffDocument]
+    """What the phase changes, by component."""
     notes: list[str]
+    """What a reviewer should know of the phase, a sentence each."""
 
     @classmethod
     def of(cls, planned: PlannedPhase) -> PhaseDocument:
@@ -301,30 +306,52 @@ class PhaseDocument(Document):
 
 
 class TargetDiffDocument(Document):
+    """What the phase changes on one target."""
+
     target: str
-    instance_url: str | None
+    """Name of the target."""
+    instance_url: InstanceUrl | None
+    """Instance URL of the org; null where only files were read."""
     phase: PhaseDocument
+    """The phase, with its changes."""
 
 
 class DiffDocument(Document):
+    """What ``diff`` prints."""
+
     schema_: Literal["sfcutover/diff/1"] = Field("sfcutover/diff/1", alias="schema")
+    """Name and version of this document's format."""
     cutover: str
+    """Name of the cutover."""
     changed: bool
+    """True if the phase changes a component of any target."""
     targets: list[TargetDiffDocument]
+    """The changes, by target."""
 
 
 class WrittenDocument(Document):
-    """One package on disk; files are paths inside it."""
+    """One package on disk."""
 
     target: str
+    """Name of the target."""
     phase: PhaseName
+    """Phase of the package."""
     path: str
-    package_sha256: str
+    """Folder or zip file that was written."""
+    package_sha256: Sha256
+    """SHA-256 over every path and content of the package, 64 hexadecimal digits."""
     files: list[str]
+    """Paths of the files inside the package."""
 
 
 class RenderDocument(Document):
+    """What ``render`` prints."""
+
     schema_: Literal["sfcutover/render/1"] = Field("sfcutover/render/1", alias="schema")
+    """Name and version of this document's format."""
     cutover: str
+    """Name of the cutover."""
     format: Literal["mdapi", "source"]
+    """Layout of the files: Metadata API package, or source format."""
     packages: list[WrittenDocument]
+    """The packages that were written."""

@@ -22,7 +22,14 @@ from sfcutover.errors import (
     OperationFailedError,
 )
 from sfcutover.util.boundedfile import read_bounded
-from sfcutover.util.document import Document, first_problem
+from sfcutover.util.document import (
+    Document,
+    InstanceUrl,
+    OrganizationId,
+    Sha256,
+    UtcTime,
+    first_problem,
+)
 from sfcutover.util.files import write_durably
 
 MAX_PLAN_BYTES = 16 * 1024 * 1024
@@ -34,32 +41,44 @@ def _new_plan(path: Path) -> Advice:
 
 
 class PlanTargetDocument(Document):
-    """One target. instance_url is noted, organization_id binds the plan; both are null for a plan
-    that was made from files, without an org."""
+    """One target of a plan."""
 
     name: str
-    instance_url: str | None
-    organization_id: str | None
+    """Name of the target."""
+    instance_url: InstanceUrl | None
+    """Instance URL of the org, for information; null for a plan made from files."""
+    organization_id: OrganizationId | None
+    """Id of the org that the plan is bound to; null for a plan made from files."""
     live: str
+    """How the lists stand when the plan is made, in words."""
     baseline: list[BaselineDocument]
+    """The components before anything changed."""
     phases: list[PhaseDocument]
+    """Every phase with its package and changes."""
 
 
 class PlanDocument(Document):
-    """A plan binds a baseline and the packages made from it. created is UTC, ISO 8601.
-
-    digests: of what a run announces before these phases, on all of these targets.
-    """
+    """A plan binds a baseline and the packages made from it."""
 
     schema_: Literal["sfcutover/plan/1"] = Field(alias="schema")  # read again, so no default
+    """Name and version of this document's format."""
     cutover: str
+    """Name of the cutover."""
     app: str
+    """Full name of the app."""
     api_version: str
-    created: str
+    """Metadata API version of the packages."""
+    created: UtcTime
+    """When the plan was made, UTC, ISO 8601."""
     old: list[RangeDocument]
+    """Ranges to remove."""
     new: list[RangeDocument]
+    """Ranges to add."""
     targets: list[PlanTargetDocument]
-    digests: dict[PhaseName, str]
+    """The plan, by target."""
+    digests: dict[PhaseName, Sha256]
+    """By phase: digest of what a run announces before it on all of these targets, SHA-256, 64
+    hexadecimal digits."""
 
 
 def make_target_plan(

@@ -27,19 +27,29 @@ _MARKS = {
 
 
 class CheckDocument(Document):
-    """One line of the doctor. fix is what to do where the check did not pass."""
+    """One check of the doctor."""
 
     target: str | None
+    """Target that was checked; null for a check of the whole cutover."""
     check: str = Field(validation_alias="name")
+    """Name of the check."""
     status: Literal["ok", "warning", "failed", "skipped"]
+    """How the check ended; ok is said only of what was tried."""
     detail: DocumentText
+    """What was found."""
     fix: DocumentText | None = None
+    """What to do where the check did not pass; else null."""
 
 
 class DoctorDocument(Document):
+    """What ``doctor`` prints."""
+
     schema_: Literal["sfcutover/doctor/1"] = Field("sfcutover/doctor/1", alias="schema")
+    """Name and version of this document's format."""
     ok: bool
+    """True if no check failed."""
     checks: list[CheckDocument]
+    """The checks, in order."""
 
 
 def _chosen(_ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:

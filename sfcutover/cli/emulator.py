@@ -17,7 +17,7 @@ from sfcutover.cli.options import FILE, global_options, settings_of
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.output.console import Console, Settings
 from sfcutover.output.json import print_document
-from sfcutover.util.document import Document
+from sfcutover.util.document import Document, InstanceUrl
 from sfcutover.util.secrets import log_to_stderr
 
 if TYPE_CHECKING:
@@ -30,9 +30,13 @@ class EmulatorDocument(Document):
     """Printed once the emulator is ready."""
 
     schema_: Literal["sfcutover/emulator/1"] = Field("sfcutover/emulator/1", alias="schema")
-    instance_url: str
+    """Name and version of this document's format."""
+    instance_url: InstanceUrl
+    """URL of the emulated org."""
     env_file: str | None
+    """Path of the file with environment variables; null where none was written."""
     config_file: str | None
+    """Path of the cutover.yaml for this org; null where none was written."""
 
 
 @click.command("emulator")

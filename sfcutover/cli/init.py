@@ -29,7 +29,7 @@ from sfcutover.salesforce.metadata import MetadataClient
 from sfcutover.salesforce.org import Org
 from sfcutover.salesforce.retriever import Retriever
 from sfcutover.salesforce.sessions import provider_for
-from sfcutover.util.document import Document
+from sfcutover.util.document import Document, InstanceUrl
 from sfcutover.util.files import write_new
 from sfcutover.util.secrets import log_to_stderr
 
@@ -62,11 +62,18 @@ _range_option = partial(click.option, multiple=True, metavar="RANGE", callback=_
 
 
 class InitDocument(Document):
+    """What ``init`` prints."""
+
     schema_: Literal["sfcutover/init/1"] = Field("sfcutover/init/1", alias="schema")
+    """Name and version of this document's format."""
     path: str
+    """Path of the file that was written."""
     app: str
-    instance_url: str
+    """Full name of the app."""
+    instance_url: InstanceUrl
+    """Instance URL of the org."""
     live: list[RangeDocument]
+    """Entries of the app's list as read."""
 
 
 @click.command("init")

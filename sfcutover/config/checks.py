@@ -62,15 +62,17 @@ class Condition:
 
 
 class PrometheusCheck(Model):
-    """An instant query and the condition its value must meet (``< 0.01``, ``>= 0.9 * before``).
-
-    url: of the server, with its path if it has one. token: sent as a bearer token.
-    """
+    """An instant query and the condition that its value must meet."""
 
     url: Text
+    """URL of the server, with its path if it has one."""
     query: Word
+    """PromQL of an instant query."""
     condition: Word
+    """Comparison that the value must meet: with a number, or with a share of before, its mean
+    before the switch."""
     token: SecretReference | None = None
+    """Where a bearer token for the server is kept."""
 
     @property
     def parsed_condition(self) -> Condition:
@@ -86,16 +88,16 @@ class PrometheusCheck(Model):
 
 
 class Measurement(Model):
-    """What is measured: exactly one of a Prometheus query and a command.
-
-    command: argv, run without a shell: exit status 0 passed, 1 failed, 2 inconclusive. name: how
-    it is shown. timeout: seconds for one measurement.
-    """
+    """What is measured: exactly one of a Prometheus query and a command."""
 
     prometheus: PrometheusCheck | None = None
+    """A query of Prometheus."""
     command: tuple[Word, ...] | None = Field(None, min_length=1)
+    """A command (argv, no shell); exit status 0 passed, 1 failed, 2 inconclusive."""
     name: Word | None = None
+    """How the check is shown; without it, its query or program."""
     timeout: Seconds = Field(10.0, gt=0)
+    """Longest time for one measurement."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -112,23 +114,19 @@ class Measurement(Model):
 
 
 class Check(Measurement):
-    """What must hold from the switch to the end of the watch.
-
-    during: between the switch and the removal (``switch``), after the removal (``watch``).
-    baseline: seconds before the switch whose mean is ``before`` in a condition.
-    """
+    """What must hold from the switch to the end of the watch."""
 
     during: tuple[Stage, ...] = Field(("switch", "watch"), min_length=1)
+    """When it must hold: switch is from the switch to the removal, watch is after the removal."""
     baseline: Seconds = Field(300.0, gt=0)
+    """Time before the switch whose mean is `before` in a condition."""
 
 
 class QuietCheck(Measurement):
-    """What shows that customers have left the old addresses. It must hold before a removal.
-
-    held_for: seconds for which it must have held without a break; written ``for``.
-    """
+    """What shows that customers have left the old addresses. It must hold before a removal."""
 
     held_for: Seconds = Field(120.0, alias="for")
+    """Time for which it must have held without a break."""
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:
@@ -142,16 +140,17 @@ class QuietCheck(Measurement):
 
 
 class Watch(Model):
-    """How long and how often to look after remove-old, in seconds; failures in a row roll back.
-
-    inconclusive, errors: of one check in a row, from which on nobody can say that it
-    passed. roll_back_when_blind: roll back then, too. interval and failures go for the checks
-    between switch and removal, too.
-    """
+    """How long and how often redemptions and checks are measured after remove-old."""
 
     duration: Seconds = 900.0
+    """How long the watch lasts."""
     interval: Seconds = Field(15.0, gt=0)
+    """Time between two rounds, also of the checks between switch and removal."""
     failures: int = Field(2, ge=1)
+    """Failures in a row that roll back, also between switch and removal."""
     inconclusive: int = Field(4, ge=1)
+    """Inconclusive answers of one check in a row after which nothing shows that it passes."""
     errors: int = Field(4, ge=1)
+    """Errors of one check in a row after which nothing shows that it passes."""
     roll_back_when_blind: bool = False
+    """True to roll back also where nothing shows that a check passes."""

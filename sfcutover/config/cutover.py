@@ -99,46 +99,63 @@ class Target(Model):
     """An org whose allowlist the cutover changes."""
 
     name: str = Field(pattern=_NAME_PATTERN)
+    """Name of the target in commands, output and evidence."""
     org: OrgConfig
+    """How the org is reached; exactly one way."""
 
 
 class Cutover(Model):
-    """One change of addresses.
-
-    after: for a legacy connected app, the cutover that is to be finished first. carriers: none
-    for one that sets policies alone; it then needs no old and no new.
-    waves: how many targets remove-old takes at once in a run: first, second, ...; the last
-    number goes for all that follow. checks: what must hold from the switch to the end of the
-    watch. quiet: what shows that customers have left the old addresses. max_rollbacks: automatic
-    rollbacks in a row after which a run is not started again without a word. notify: a command
-    (argv, no shell) that a run calls when it needs a person or has ended. pass_env: variables that
-    commands get although they hold secrets.
-    """
+    """One change of addresses on the Refresh Token IP Allowlist of an app."""
 
     version: Annotated[Literal[1], BeforeValidator(_check_version)]
+    """Version of this file's format."""
     name: str = Field(pattern=_NAME_PATTERN)
+    """Name of the cutover; what is recorded belongs to this name."""
     after: str | None = Field(None, pattern=_NAME_PATTERN)
+    """For a legacy connected app: the cutover to finish first."""
     app: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    """Full name of the External Client App or connected app."""
     carriers: Carriers = ("token-ip-ranges",)
+    """Lists to change; empty for a cutover that sets policies alone and has no old and no new."""
     api_version: ApiVersion = "67.0"
+    """Metadata API version of the packages."""
     old: Ranges = Field((), validate_default=True)
+    """Ranges to remove."""
     new: Ranges = Field((), validate_default=True)
+    """Ranges to add."""
     split_ranges: bool = False
+    """True if an old address inside a wider live range may be cut out of it."""
     allow_private: bool = False
+    """True to accept private addresses for an org that is not on this machine."""
     allow_other_hosts: bool = False
+    """True to accept a login or token host that is not of Salesforce."""
     policies: PhasePolicies = Field(default_factory=Policies)
+    """OAuth policies to set: one map for add-new and remove-old alike, or a map by phase."""
     targets: tuple[Target, ...] = Field(min_length=1)
+    """The orgs."""
     egress: Egress | None = None
+    """How traffic leaves, by the old and by the new addresses."""
     switch: Switch | None = None
+    """How the application's traffic moves."""
     verify: Verify | None = None
+    """How redemptions prove the new addresses."""
     checks: tuple[Check, ...] = ()
+    """What must hold from the switch to the end of the watch."""
     quiet: tuple[QuietCheck, ...] = ()
+    """What shows that customers have left the old addresses."""
     watch: Watch | None = None
+    """How the time after remove-old is watched."""
     waves: Waves = (1, 5)
+    """In a run, how many targets remove-old changes at once: first, second, and so forth; the last
+    number holds for all later waves."""
     max_rollbacks: int = Field(3, ge=1)
+    """Automatic rollbacks in a row after which a run starts only with --again."""
     notify: tuple[Word, ...] | None = Field(None, min_length=1)
+    """A command (argv, no shell) that a run calls when it needs a person or has ended."""
     pass_env: tuple[VariableName, ...] = ()
+    """Environment variables that commands get although they hold secrets."""
     state: State = Field(default_factory=State)
+    """Where runs are kept."""
     _file: str = DEFAULT_CONFIG
 
     def place(self, file: YamlFile, location: Location = ()) -> None:

@@ -11,18 +11,18 @@ from sfcutover.config.values import Model, Seconds, SecretReference, Text, Word
 
 
 class Way(Model):
-    """A way out: exactly one of proxy, direct and probe.
-
-    proxy: its URL, a secret as it may hold a password. per_address: a proxy URL for each single
-    address behind it, where the provider has them. direct: traffic of this machine leaves by it
-    without a proxy (a NAT gateway, an Elastic IP). probe: a command (argv, no shell) that prints
-    the address it leaves from, for an egress that only the application has.
-    """
+    """A way out: exactly one of proxy, direct and probe."""
 
     proxy: SecretReference | None = None
+    """Where the proxy's URL is kept; it may hold a password."""
     per_address: dict[Word, SecretReference] = Field(default_factory=dict)
+    """By single address: where the URL of a proxy that leaves by this address alone is kept."""
     direct: bool = False
+    """True if traffic of this machine leaves by it without a proxy (a NAT gateway, an Elastic
+    IP)."""
     probe: tuple[Word, ...] | None = Field(None, min_length=1)
+    """A command (argv, no shell) that prints the address it leaves from, for an egress that only
+    the application has."""
 
     @field_validator("per_address")
     @classmethod
@@ -43,26 +43,27 @@ class Way(Model):
 
 
 class Egress(Model):
-    """The old and the new way out, and a page that answers with the address it sees.
-
-    Without old, nothing proves that traffic could leave by it again.
-    """
+    """How traffic leaves before and after the switch."""
 
     old: Way | None = None
+    """The old way out; without it, nothing proves that traffic could leave by it again."""
     new: Way | None = None
+    """The new way out."""
     echo_url: Text = Text(literal="http://ip.quotaguard.com")
+    """URL of a page that answers with the address it sees."""
 
 
 class Switch(Model):
-    """How application traffic moves: commands (argv, no shell), or a person.
-
-    timeout: seconds until a command and all it has started are ended.
-    """
+    """How the application's traffic moves: commands, or a person."""
 
     apply: tuple[Word, ...] = ()
+    """The command (argv, no shell) that moves traffic to the new addresses."""
     revert: tuple[Word, ...] = ()
+    """The command (argv, no shell) that moves traffic back."""
     manual: bool = False
+    """True if a person moves the traffic; then no command is given."""
     timeout: Seconds = Field(600.0, gt=0)
+    """Time after which a command and all it has started are ended."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

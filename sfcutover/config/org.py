@@ -14,45 +14,55 @@ LOGIN_URL = "https://login.salesforce.com"
 
 
 class JwtConfig(Model):
-    """JWT bearer: a user pre-authorized for an app, and the app's private key (PEM).
-
-    audience: the assertion's, where it is not the login URL.
-    """
+    """JWT bearer: a user pre-authorized for an app, and the app's private key."""
 
     client_id: Text
+    """Consumer key of the app."""
     username: Text
+    """Username of the pre-authorized user."""
     private_key: SecretReference
+    """Where the app's private key (PEM) is kept."""
     login_url: Text = Text(literal=LOGIN_URL)
+    """URL of the login server."""
     audience: Text | None = None
+    """Audience of the assertion, where it is not the login URL."""
 
 
 class ClientCredentialsConfig(Model):
-    """Client credentials: the app's own user; login_url is the org's My Domain."""
+    """Client credentials: the app's own user."""
 
     client_id: Text
+    """Consumer key of the app."""
     client_secret: SecretReference
+    """Where the app's consumer secret is kept."""
     login_url: Text
+    """The org's My Domain URL."""
 
 
 class AuthUrlConfig(SecretReference):
-    """An SFDX auth URL. rotation: whether its app replaces the refresh token at each login; where
-    that is not known, the URL must be in a file, which takes a new one."""
+    """Where an SFDX auth URL (force://…) is kept."""
 
     rotation: bool | None = None
+    """Whether the app replaces the refresh token at each login; where this is left out, the URL
+    must be in a file, which takes the new one."""
 
 
 class OrgConfig(Model):
-    """alias: of the Salesforce CLI. access_token with instance_url. jwt. client_credentials.
-
-    auth_url: an SFDX auth URL (``force://…``).
-    """
+    """How an org is reached: exactly one of alias, access_token with instance_url, jwt,
+    client_credentials and auth_url."""
 
     alias: Word | None = None
+    """Alias or username of an org that the Salesforce CLI is logged in to."""
     access_token: SecretReference | None = None
+    """Where an access token is kept; goes with instance_url."""
     instance_url: Text | None = None
+    """Instance URL of the org; goes with access_token."""
     jwt: JwtConfig | None = None
+    """Login by a JWT bearer assertion."""
     client_credentials: ClientCredentialsConfig | None = None
+    """Login by the client credentials flow."""
     auth_url: AuthUrlConfig | None = None
+    """Login by an SFDX auth URL."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

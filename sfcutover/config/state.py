@@ -38,6 +38,7 @@ class State(Model):
     """Where a run is kept: SQLite by default, PostgreSQL to share it between machines."""
 
     url: Text = Text(literal="sqlite:///.sfcutover/state.db")
+    """URL of the database; a relative SQLite path starts at the folder of this file."""
     _folder: Path = PrivateAttr(Path())
 
     def place(self, file: YamlFile, location: Location = ()) -> None:

@@ -129,7 +129,9 @@ class SecretPlace(Model):
 
     refusal: ClassVar[str]
     env: VariableName | None = None
+    """Name of an environment variable that holds it."""
     file: FilePath | None = None
+    """Path of a file that holds it, relative to the working folder."""
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -145,14 +147,11 @@ class SecretPlace(Model):
 
 
 class SecretReference(SecretPlace):
-    """Where a secret is read from; exactly one of the three.
-
-    env: an environment variable. file: a path, relative to the working folder.
-    command: argv, run without a shell; its stdout is the secret.
-    """
+    """Where a secret is read from; exactly one of env, file and command."""
 
     refusal = "this file never holds a secret; write {env: NAME}, {file: PATH} or {command: [argv]}"
     command: tuple[Word, ...] | None = None
+    """A command (argv, no shell) whose stdout is the secret."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -201,7 +200,9 @@ class Text(TextOrMapping):
 
     refusal = "write the text itself, in quotes, or {env: NAME}"
     literal: str | None = None
+    """The text itself."""
     env: VariableName | None = None
+    """Name of an environment variable that holds the text."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -233,7 +234,10 @@ class RangeEntry(TextOrMapping):
 
     refusal = "write the address as a text, in quotes"
     range: str = Field(max_length=_MAX_RANGE)
+    """An address, a CIDR block, or the first and the last address with a hyphen between; IPv4 or
+    IPv6."""
     description: str | None = None
+    """Description of the entry on the list."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -31,16 +31,16 @@ def called(name: str) -> str:
 
 
 class TokenStore(SecretPlace):
-    """Where a canary's refresh token is kept: env, file, or a get and a put command.
-
-    rotation: whether a redemption brings a new token and voids the old one; unless this
-    says false, a place that can't be written is refused.
-    """
+    """Where a canary's refresh token is kept: exactly one of env, file, or get with put."""
 
     refusal = "this file never holds a token; write {file: PATH}, or {get: [argv], put: [argv]}"
     get: tuple[Word, ...] = ()
+    """A command (argv, no shell) whose stdout is the refresh token."""
     put: tuple[Word, ...] = ()
+    """A command (argv, no shell) that stores the new refresh token, which it reads from stdin."""
     rotation: bool | None = None
+    """Whether a redemption brings a new token and voids the old one; unless this is false, a place
+    that can't be written is refused."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -67,19 +67,23 @@ class CanaryConfig:
 
 
 class CanaryEntry(Model):
-    """One canary of several. What it leaves out is as verify says it.
-
-    targets: whose lists it proves; all, if it names none. org: the org that its user belongs to,
-    where its LoginHistory can be read and it is not the target's own.
-    """
+    """One canary of several. What it leaves out is as verify says it."""
 
     name: str = Field(pattern=_NAME_PATTERN)
+    """Name of the canary."""
     token_url: Text | None = None
+    """URL of the token endpoint."""
     client_id: Text | None = None
+    """Consumer key of the app."""
     client_secret: SecretReference | None = None
+    """Where the app's consumer secret is kept."""
     refresh_token: TokenStore
+    """Where the canary's refresh token is kept."""
     org: OrgConfig | None = None
+    """The org of the canary's user, where its LoginHistory can be read and it is not the target's
+    own."""
     targets: tuple[str, ...] = ()
+    """Names of the targets whose lists it proves; all, if it names none."""
 
     def proves(self, target: str) -> bool:
         """True if each address of this target's list is proven by this canary, too."""
@@ -87,35 +91,37 @@ class CanaryEntry(Model):
 
 
 class Verify(Model):
-    """How a redemption is made and how sure is sure enough.
-
-    client_id, refresh_token: of the canary, where there is one; canaries: where there are several.
-    application: a command (argv, no shell) that redeems once, by the new addresses, through the
-    application's own code. Exit status 0 redeemed, 1 refused, 2 inconclusive; or it prints one JSON
-    object with status (HTTP) and, as the token endpoint says them, error and error_description;
-    address: where it left from; organization_id, user_id: whose grant it was.
-    control: before add-new, see that a new address is refused, which shows that the list blocks.
-    settle: seconds between the last proof and remove-old.
-    confidence: probability that no address of a healthy pair went unproven.
-    max_age: seconds after which a proof no longer counts.
-    patience: seconds that a run lets a new address be refused before traffic moves: how long
-    a change takes to reach every login server is unknown.
-    login_history_wait: seconds after the last proof in which its rows in LoginHistory may be late,
-    before that is taken to say nothing about others.
-    """
+    """How redemptions are made, and what counts as proof."""
 
     token_url: Text = TOKEN_URL
+    """URL of the token endpoint."""
     client_id: Text | None = None
+    """Consumer key of the app."""
     client_secret: SecretReference | None = None
+    """Where the app's consumer secret is kept."""
     refresh_token: TokenStore | None = None
+    """Where the refresh token of the only canary is kept; see canaries for several."""
     canaries: tuple[CanaryEntry, ...] = ()
+    """Several canaries, in place of refresh_token."""
     application: tuple[Word, ...] | None = Field(None, min_length=1)
+    """A command (argv, no shell) that redeems once, by the new addresses, through the application's
+    own code. Exit status 0 redeemed, 1 refused, 2 inconclusive; or it prints one JSON object with
+    status (HTTP), error and error_description as the token endpoint says them, address it left
+    from, and organization_id and user_id of the grant."""
     control: bool = True
+    """True if a new address must be refused before add-new, which shows that the list blocks."""
     settle: Seconds = 60.0
+    """Time between the last proof and remove-old."""
     confidence: float = Field(0.999999, gt=0.5, lt=1)
+    """Probability that no address of a healthy pair went unproven."""
     max_age: Seconds = 86400.0
+    """Time after which a proof no longer counts."""
     patience: Seconds = 300.0
+    """Time for which a run lets a new address be refused before traffic moves; how long a change
+    takes to reach every login server is unknown."""
     login_history_wait: Seconds = 60.0
+    """Time after the last proof in which its rows in LoginHistory may be late, before that is taken
+    to say nothing about others."""
 
     def canaries_of(self, target: str) -> tuple[CanaryConfig, ...]:
         """The canaries that prove a target's list."""

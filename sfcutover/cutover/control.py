@@ -38,26 +38,32 @@ _NO_CANARY = (
 
 
 class ControlEvidence(StepEvidence):
-    """outcome: whether it is shown that the list blocks; skipped and off: nothing was redeemed.
-    reason: what was found, in a sentence. body: of the refusal, one line, without secrets."""
+    """What one redemption from an address that is not on the list has shown."""
 
     outcome: Outcome
+    """Whether it is shown that the list blocks; skipped and off: nothing was redeemed."""
     reason: str
+    """What was found, in a sentence."""
     body: str | None = None
+    """Body of the refusal, one line, without secrets; null where there was none."""
 
 
 class ControlTargetDocument(ControlEvidence):
-    """Of one target."""
+    """The control of one target."""
 
     target: str
+    """Name of the target."""
 
 
 class ControlDocument(Document):
     """What ``verify --control --json`` prints."""
 
     schema_: Literal["sfcutover/control/1"] = Field("sfcutover/control/1", alias="schema")
+    """Name and version of this document's format."""
     cutover: str
+    """Name of the cutover."""
     targets: list[ControlTargetDocument]
+    """The control, by target."""
 
 
 def not_shown(target: str, reason: str) -> GateError:

@@ -25,7 +25,16 @@ from sfcutover.errors import (
     OperationFailedError,
 )
 from sfcutover.util.boundedfile import read_bounded
-from sfcutover.util.document import Document, first_problem
+from sfcutover.util.document import (
+    AddressText,
+    DeploymentId,
+    Document,
+    InstanceUrl,
+    OrganizationId,
+    Sha256,
+    UserId,
+    first_problem,
+)
 from sfcutover.util.files import write_durably
 from sfcutover.util.serverclock import ServerTime
 
@@ -40,51 +49,58 @@ Shown = Literal["complete", "incomplete", "other-addresses", "unavailable", "oth
 
 
 class AddressEvidence(Document):
-    """One address. redeemed: redemptions known to have left by it, 0 where the kind of proof
-    can't tell. first: when the first of them succeeded, by the clock of the org that told; null
-    where that is not known. seen_by_echo: requests that the echo saw from it, or runs of the
-    egress's own command that showed it."""
+    """How one address was proven."""
 
-    address: str
+    address: AddressText
+    """The address."""
     redeemed: int
+    """Redemptions known to have left by it; 0 where the kind of proof can't tell."""
     first: AwareDatetime | None = None
+    """When the first of them succeeded, by the clock of the org that told, UTC, ISO 8601; null
+    where that is not known."""
     seen_by_echo: int
+    """Requests that the echo saw from it, or runs of the egress's own command that showed it."""
 
 
 class ProvenList(Document):
-    """One list as it was read before the first redemption.
+    """One list as it was read before the first redemption."""
 
-    sha256: of its ranges, or of a confirmed support case where the list can't be read.
-    component_id, last_modified: as the org lists the component, by its clock; null where it does
-    not. Each save changes last_modified, also one that leaves the ranges.
-    """
-
-    sha256: str
+    sha256: Sha256
+    """SHA-256 of its ranges, or of a confirmed support case where the list can't be read; 64
+    hexadecimal digits."""
     component_id: str | None = None
+    """Id of the component in the org; null where the org does not list it."""
     last_modified: AwareDatetime | None = None
+    """When the component was last saved, by the org's clock, UTC, ISO 8601; each save changes it,
+    also one that leaves the ranges. Null where the org does not list it."""
 
 
 class CanaryEvidence(Document):
-    """How one canary, or the application, has proven each address. Times are the target's org's:
-    UTC, ISO 8601.
-
-    organization_id, user_id: whose grant was redeemed, null where the token endpoint does not
-    say. uncertainty: seconds, either way, by which the times may be off. login_history: whether
-    LoginHistory showed each of these redemptions with its address. uncertain: what the kind of
-    proof leaves open, in sentences.
-    """
+    """How one canary, or the application, has proven each address. Times are by the clock of the
+    target's org."""
 
     canary: str
-    organization_id: str | None = None
-    user_id: str | None = None
+    """Name of the canary, or the application."""
+    organization_id: OrganizationId | None = None
+    """Org of the redeemed grant; null where the token endpoint does not say."""
+    user_id: UserId | None = None
+    """User of the redeemed grant; null where the token endpoint does not say."""
     proof: Proof
+    """Kind of proof."""
     redemptions: int
+    """Number of redemptions."""
     started: AwareDatetime
+    """When the first redemption was sent, UTC, ISO 8601."""
     last_proof: AwareDatetime
+    """When the last proof was made, UTC, ISO 8601."""
     uncertainty: float
+    """Seconds, either way, by which the times may be off."""
     login_history: Shown
+    """Whether LoginHistory showed each of these redemptions with its address."""
     addresses: list[AddressEvidence]
+    """The proof, by address."""
     uncertain: list[str]
+    """What the kind of proof leaves open, a sentence each."""
 
     @property
     def begin(self) -> ServerTime:
@@ -111,35 +127,39 @@ class CanaryEvidence(Document):
 
 
 class Enforcement(Document):
-    """Whether it was shown that the list blocks an address that is not on it. reason: what was
-    found, in a sentence."""
+    """Whether it was shown that the list blocks an address that is not on it."""
 
     is_shown: bool
+    """True if such an address was refused by the list."""
     reason: str
+    """What was found, in a sentence."""
 
 
 class Evidence(Document):
-    """One verification against one target, by every canary of its list.
-
-    lists: each carrier's list, by its path; the evidence is void as soon as one differs.
-    organization_id: of the org that was reached; instance_url is noted, as an org may get another.
-    deployment_id: the org's newest deployment at that time, null where it doesn't say; for people,
-    as any other deployment of the org counts. enforcement: null where it was not looked for.
-    canaries: the application among them. uncertain: what is not known of the lists, and which
-    canaries prove nothing, in sentences.
-    """
+    """One verification against one target, by every canary of its list."""
 
     target: str
+    """Name of the target."""
     app: str
-    instance_url: str
-    organization_id: str
-    deployment_id: str | None = None
+    """Full name of the app."""
+    instance_url: InstanceUrl
+    """Instance URL of the org, for information, as an org may get another."""
+    organization_id: OrganizationId
+    """Id of the org that was reached; the evidence is bound to it."""
+    deployment_id: DeploymentId | None = None
+    """The org's newest deployment at that time, for information; null where the org doesn't say."""
     via: Literal["old", "new"]
+    """Egress of the redemptions."""
     confidence: float
+    """Probability that no address of a healthy pair went unproven, as configured."""
     lists: dict[str, ProvenList]
+    """By the path of its component: each list. The evidence is void as soon as one differs."""
     canaries: list[CanaryEvidence] = Field(min_length=1)
+    """What each canary has proven, the application among them."""
     enforcement: Enforcement | None = None
+    """Whether the list blocks; null where that was not tried."""
     uncertain: list[str]
+    """What is not known of the lists, and which canaries prove nothing, a sentence each."""
 
     @property
     def begin(self) -> ServerTime:
@@ -177,8 +197,11 @@ class EvidenceFile(Document):
     """What ``verify`` writes: the evidence of every target of one cutover."""
 
     schema_: Literal["sfcutover/evidence/1"] = Field("sfcutover/evidence/1", alias="schema")
+    """Name and version of this document's format."""
     cutover: str
+    """Name of the cutover."""
     targets: list[Evidence]
+    """The evidence, by target."""
 
 
 def is_same_org(one: str | None, other: str) -> bool:

@@ -25,7 +25,7 @@ from sfcutover.cutover.egressobservation import (
 from sfcutover.errors import GateError, Text
 from sfcutover.traffic.egress import Egress, configured_way, echo_url_of, egress_of
 from sfcutover.traffic.proxyerrors import EgressError
-from sfcutover.util.document import Document, DocumentText
+from sfcutover.util.document import AddressText, Document, DocumentText, RangeText
 
 CONFIDENCE = 0.999999  # unless verify.confidence says otherwise
 
@@ -199,39 +199,52 @@ def _lines(result: ProbeResult) -> str:
 
 
 class SeenDocument(Document):
-    """An address the echo saw, and in how many answers."""
+    """An address that the probe saw."""
 
-    address: str
+    address: AddressText
+    """The address."""
     answers: int
+    """Answers that showed it."""
     expected: bool
+    """True if cutover.yaml names it."""
 
 
 class ProbeDocument(Document):
-    """Step 1. egress: a proxy as ``scheme://host:port``, without credentials, or this machine, or
-    the program of a command. echo_url: the page that was asked, null where a command shows the
-    address.
-
-    tries counts requests, errors says why some failed. hidden_probability: the chance, at
-    most, that one of addresses + 1 evenly balanced ones gave none of the answers. problem and
-    next are null where the probe passed.
-    """
+    """What ``probe`` prints."""
 
     schema_: Literal["sfcutover/probe/1"] = Field("sfcutover/probe/1", alias="schema")
+    """Name and version of this document's format."""
     cutover: str
+    """Name of the cutover."""
     via: Literal["old", "new"]
+    """Egress that was probed."""
     egress: str
+    """A proxy as scheme://host:port without credentials, or this machine, or the program of a
+    command."""
     echo_url: str | None
+    """Page that was asked; null where a command shows the address."""
     passed: bool
+    """True if traffic leaves from exactly the expected addresses."""
     tries: int
+    """Number of requests."""
     errors: list[str]
+    """Why some requests failed."""
     seen: list[SeenDocument]
-    missing: list[str]
-    unexpected: list[str]
+    """Addresses that were seen."""
+    missing: list[RangeText]
+    """Expected ranges or addresses that were not seen."""
+    unexpected: list[AddressText]
+    """Addresses that were seen and not expected."""
     warnings: list[str]
+    """What a person should know, a sentence each."""
     certainty: str
+    """What remains uncertain, in words."""
     hidden_probability: float
+    """Chance, at most, that one of evenly balanced addresses gave none of the answers; 0 to 1."""
     problem: str | None
+    """What is wrong; null where the probe passed."""
     next: DocumentText | None
+    """What to do next; null where the probe passed."""
 
     @classmethod
     def of(cls, cutover: str, result: ProbeResult) -> Self:

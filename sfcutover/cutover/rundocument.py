@@ -9,19 +9,26 @@ from pydantic import Field
 from sfcutover.cutover.progress import RunProgress, StepState
 from sfcutover.runs.event import moment_text
 from sfcutover.runs.store import Run
-from sfcutover.util.document import Document
+from sfcutover.util.document import DeploymentId, Document, UtcTime
 
 
 class RunStepDocument(Document):
-    """A step on a target, or on the whole run (target null)."""
+    """A step on a target, or on the whole run."""
 
     step: str
+    """Name of the step."""
     target: str | None
+    """Name of the target; null for a step of the whole run."""
     state: Literal["running", "done", "failed"]
-    started: str
-    ended: str | None
+    """How the step stands."""
+    started: UtcTime
+    """When it started first, UTC, ISO 8601."""
+    ended: UtcTime | None
+    """When it ended, UTC, ISO 8601; null while it runs."""
     tries: int
+    """How often it was tried."""
     problem: str | None
+    """Why it failed; null where it did not."""
 
     @classmethod
     def of(cls, step: StepState) -> RunStepDocument:
@@ -40,20 +47,31 @@ class RunStepDocument(Document):
 
 
 class RunDocument(Document):
-    """A run. state: running, waiting (for a person), left (nobody performs it now), or how it
-    ended. waits_for and place are null where they don't apply."""
+    """A run."""
 
     id: str
+    """Id of the run."""
     cutover: str
+    """Name of the cutover."""
     state: Literal["running", "waiting", "left", "done", "failed", "rolled-back", "canceled"]
-    started: str
-    ended: str | None
+    """How the run stands: running, waiting for a person, left (no process performs it), or how it
+    ended."""
+    started: UtcTime
+    """When it started, UTC, ISO 8601."""
+    ended: UtcTime | None
+    """When it ended, UTC, ISO 8601; null while it lasts."""
     exit_code: int | None
+    """Exit code that it ended with; null while it lasts."""
     place: str | None
+    """Host and process that perform it; null where none does."""
     waits_for: str | None
+    """What it waits for; null where it does not wait."""
     message: str | None
+    """How it ended, in words; null while it lasts."""
     steps: list[RunStepDocument]
-    deployments: list[str]
+    """Its steps, in order."""
+    deployments: list[DeploymentId]
+    """Ids of its deployments, in order."""
 
     @classmethod
     def of(cls, run: Run, progress: RunProgress, place: str | None) -> RunDocument:
@@ -91,4 +109,6 @@ class RunsDocument(Document):
     """What ``runs`` prints."""
 
     schema_: Literal["sfcutover/runs/1"] = Field("sfcutover/runs/1", alias="schema")
+    """Name and version of this document's format."""
     runs: list[RunDocument]
+    """The runs, the newest first."""

@@ -34,7 +34,14 @@ from sfcutover.errors import (
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.org import Org
 from sfcutover.util.boundedfile import read_bounded
-from sfcutover.util.document import Document, first_problem
+from sfcutover.util.document import (
+    Document,
+    InstanceUrl,
+    OrganizationId,
+    RangeText,
+    UtcTime,
+    first_problem,
+)
 from sfcutover.util.files import make_folders_durably, write_durably
 from sfcutover.util.processes import current_actor
 
@@ -46,19 +53,28 @@ _STALE = "that confirmation does not count; nothing was changed in the org"
 
 
 class Confirmation(Document):
-    """Support has acted. instance_url is noted, as an org may get another. ranges: those that were
-    to be added or removed. confirmed: UTC."""
+    """A record that Salesforce's support has changed the list."""
 
     schema_: Literal["sfcutover/confirmation/1"] = Field("sfcutover/confirmation/1", alias="schema")
+    """Name and version of this document's format."""
     cutover: str
+    """Name of the cutover."""
     target: str
+    """Name of the target."""
     app: str
-    instance_url: str
-    organization_id: str
+    """Full name of the connected app."""
+    instance_url: InstanceUrl
+    """Instance URL of the org, for information, as an org may get another."""
+    organization_id: OrganizationId
+    """Id of the org."""
     phase: CasePhase
-    ranges: list[str]
+    """Phase that support was asked for."""
+    ranges: list[RangeText]
+    """Ranges that were to be added or removed."""
     confirmed: datetime
+    """When it was confirmed, UTC, ISO 8601."""
     confirmed_by: str
+    """Who confirmed it."""
 
     @property
     def sha256(self) -> str:
@@ -307,25 +323,38 @@ def require_self_serve(cutover: Cutover, command: str) -> None:
 
 
 class CaseTargetDocument(Document):
-    """One target's support case, or its confirmation; what is of the other is null or empty.
-
-    ranges: those to add or remove. afterwards: the list as far as it is known.
-    """
+    """One target's support case, or its confirmation; what is of the other is null or empty."""
 
     target: str
-    instance_url: str
-    organization_id: str | None
-    ranges: list[str]
-    afterwards: list[str]
+    """Name of the target."""
+    instance_url: InstanceUrl
+    """Instance URL of the org."""
+    organization_id: OrganizationId | None
+    """Id of the org; null where it is not known."""
+    ranges: list[RangeText]
+    """Ranges to add or to remove."""
+    afterwards: list[RangeText]
+    """The list after the change, as far as it is known."""
     proof: str | None
+    """What proves the new addresses; null where nothing does."""
     text: str | None
-    confirmed: str | None
+    """Text of the case for support; null for a confirmation."""
+    confirmed: UtcTime | None
+    """When it was confirmed, UTC, ISO 8601; null for a case."""
     confirmed_by: str | None
+    """Who confirmed it; null for a case."""
     next: str
+    """What to do next."""
 
 
 class CaseDocument(Document):
+    """What ``case`` prints."""
+
     schema_: Literal["sfcutover/case/1"] = Field("sfcutover/case/1", alias="schema")
+    """Name and version of this document's format."""
     cutover: str
+    """Name of the cutover."""
     phase: Literal["add-new", "remove-old"]
+    """Phase that support is asked for."""
     targets: list[CaseTargetDocument]
+    """The cases, by target."""

@@ -40,14 +40,20 @@ _UNKNOWN = "old and new addresses are on the list: traffic may leave by either"
 
 
 class SwitchDocument(Document):
-    """A switch that was made. seconds: how long the command, or the person, took."""
+    """A switch that was made."""
 
     schema_: Literal["sfcutover/switch/1"] = Field("sfcutover/switch/1", alias="schema")
+    """Name and version of this document's format."""
     cutover: str
+    """Name of the cutover."""
     direction: Literal["apply", "revert"]
+    """To the new addresses (apply), or back (revert)."""
     manual: bool
+    """True if a person moved the traffic."""
     seconds: float
+    """How long the command, or the person, took."""
     proof: str
+    """What shows that traffic has moved."""
 
 
 class SwitchEvidence(StepEvidence):

@@ -27,19 +27,21 @@ from sfcutover.salesforce.connection import Connection
 from sfcutover.traffic.redeemers import Redeemer, Via, redeemers_for, why_unproven
 from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
-from sfcutover.util.document import Document
+from sfcutover.util.document import AddressText, Document
 
 _PROPAGATION_PAUSE = 1.0  # seconds between two tries whether a new address is let in
 _REPORTED_COUNTS = 2  # the first redemptions, then every tenth: the journal stays readable
 
 
 class LetInDocument(Document):
-    """How long after the list was read back with a new address a redemption from it succeeded:
-    seconds, at most so many where it is not known which redemption left by it."""
+    """How long a new address was waited for."""
 
-    address: str
+    address: AddressText
+    """The new address."""
     seconds: float
+    """Seconds from reading the list back with the address to its first redemption."""
     at_most: bool
+    """True where it is not known which redemption left by it, so that it took at most that time."""
 
     @property
     def words(self) -> str:

@@ -18,7 +18,7 @@ from pydantic import Field
 from sfcutover.errors import Advice, Command, GateError
 from sfcutover.traffic.checks import CheckResult, Verdict
 from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
-from sfcutover.util.document import Document
+from sfcutover.util.document import Document, UtcTime
 
 if TYPE_CHECKING:
     from sfcutover.config.checks import Watch
@@ -290,11 +290,14 @@ _WATCH_OR_ROLLBACK = (
 
 
 class LookDocument(Document):
-    """One look of a round: the canary's redemption, or a check."""
+    """One measurement of a round: the canary's redemption, or a check."""
 
     name: str
+    """Name of the canary or check."""
     verdict: Literal["passed", "failed", "inconclusive", "error"]
+    """How it ended."""
     detail: str
+    """What was found."""
 
     @classmethod
     def of(cls, result: CheckResult) -> LookDocument:
@@ -302,12 +305,16 @@ class LookDocument(Document):
 
 
 class RoundDocument(Document):
-    """time is UTC, ISO 8601; elapsed is in seconds since the watch began."""
+    """One round of a watch."""
 
     number: int
-    time: str
+    """Number of the round, from 1."""
+    time: UtcTime
+    """When the round started, UTC, ISO 8601."""
     elapsed: float
+    """Seconds since the watch started."""
     looks: list[LookDocument]
+    """The measurements of the round."""
 
     @classmethod
     def of(cls, done: WatchRound) -> RoundDocument:
@@ -320,9 +327,17 @@ class RoundDocument(Document):
 
 
 class WatchDocument(Document):
+    """What ``watch`` prints."""
+
     schema_: Literal["sfcutover/watch/1"] = Field("sfcutover/watch/1", alias="schema")
+    """Name and version of this document's format."""
     cutover: str
+    """Name of the cutover."""
     outcome: Literal["passed", "rolled-back", "inconclusive"]
+    """How the watch ended."""
     reasons: list[str]
+    """Why it did not pass, a sentence each."""
     counts: dict[str, int]
+    """Number of measurements, by verdict."""
     rounds: list[RoundDocument]
+    """The rounds, in order."""

@@ -15,16 +15,22 @@ from sfcutover.util.secrets import redact
 
 
 class ErrorDocument(Document):
-    """What every command prints with --json when it fails. also: what else is wrong, each with its
-    place."""
+    """What every command prints with --json when it fails."""
 
     schema_: Literal["sfcutover/error/1"] = Field("sfcutover/error/1", alias="schema")
+    """Name and version of this document's format."""
     error: str
+    """What happened."""
     where: str | None
+    """Place of the cause, such as file:line; null where there is none."""
     also: list[str]
+    """What else is wrong, each with its place."""
     tokens: str
+    """What it means for the customers' refresh tokens."""
     next: DocumentText
+    """What to do next."""
     exit_code: int
+    """Exit code of the command."""
 
     @classmethod
     def of(cls, error: SfcutoverError) -> ErrorDocument:

@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from sfcutover.errors import Command, Text
-from sfcutover.util.document import Document, commands_of, text_of
+from sfcutover.util.document import Document, UtcTime, commands_of, text_of
 from sfcutover.util.secrets import redact
 
 Data = dict[str, object]
@@ -77,17 +77,24 @@ def moment_text(seconds: float) -> str:
 
 
 class EventDocument(Document):
-    """One event of a run. time is UTC, ISO 8601; seq counts up. step and target are null where it
-    belongs to none; data depends on the kind."""
+    """One event of a run."""
 
     schema_: Literal["sfcutover/event/1"] = Field("sfcutover/event/1", alias="schema")
+    """Name and version of this document's format."""
     run: str
+    """Id of the run."""
     seq: int
-    time: str
+    """Number of the event, counting up in its run."""
+    time: UtcTime
+    """When it happened, UTC, ISO 8601."""
     kind: str
+    """Kind of the event."""
     step: str | None
+    """Name of the step; null where it belongs to none."""
     target: str | None
+    """Name of the target; null where it belongs to none."""
     data: dict[str, object]
+    """What the event tells; its keys depend on the kind."""
 
     @classmethod
     def of(cls, event: Event) -> EventDocument:

@@ -18,7 +18,7 @@ from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.errors import Answer
 from sfcutover.salesforce.answers import ended_answer
-from sfcutover.util.document import Document
+from sfcutover.util.document import DeploymentId, Document, InstanceUrl, UtcTime
 
 
 def _text(value: object) -> str | None:
@@ -228,77 +228,129 @@ class MetadataTypes(SoapAnswer):
 
 
 class MessageDocument(Document):
+    """An error or a warning of the org about one component."""
+
     component_type: str
+    """Metadata type."""
     full_name: str
+    """Full name of the component."""
     file_name: str
+    """Path of the file in the package."""
     line: int | None
+    """Line in the file; null where the org gives none."""
     column: int | None
+    """Column in the file; null where the org gives none."""
     problem: str | None
+    """The problem in the org's words; null where it gives none."""
     problem_type: str | None
+    """Warning, Error or Info, as the org says; null where it gives none."""
 
 
 class ResultDocument(Document):
-    """A deployment as the org reports it; times are UTC, ISO 8601."""
+    """A deployment as the org reports it."""
 
-    id: str
+    id: DeploymentId
+    """Id of the deployment."""
     status: str
+    """DeployStatus as the org says."""
     state: Literal["running", "succeeded", "partial", "failed", "canceled"]
+    """The status in one word."""
     done: bool
+    """True if the deployment has ended."""
     success: bool
+    """True if it succeeded."""
     check_only: bool
+    """True for a validation, which changes nothing."""
     components_deployed: int
+    """Components that were deployed."""
     components_total: int
+    """Components of the deployment."""
     component_errors: int
+    """Components with errors."""
     created_by: str | None
-    created_date: str | None
-    completed_date: str | None
+    """User who sent it; null where the org does not say."""
+    created_date: UtcTime | None
+    """When it was sent, UTC, ISO 8601; null where the org does not say."""
+    completed_date: UtcTime | None
+    """When it ended, UTC, ISO 8601; null while it runs."""
     error_status_code: str | None = None
+    """Status code of the error; null where there is none."""
     error_message: str | None
+    """Message of the error; null where there is none."""
     failures: list[MessageDocument]
+    """Errors, by component."""
     warnings: list[MessageDocument]
+    """Warnings, by component."""
 
 
 class ExternalChangeDocument(Document):
     """A change of the list that another user saved after it was read, and before our deployment
-    replaced it. source: list (seen in a read while ours was pending), deployment, or setup
-    (SetupAuditTrail). time: the org's, UTC, ISO 8601. restored: it is on the list again."""
+    replaced it."""
 
     source: Literal["list", "deployment", "setup"]
+    """How it was seen: in a read of the list while the deployment was pending, as a deployment, or
+    in SetupAuditTrail (setup)."""
     by: str
-    time: str
+    """User who saved it."""
+    time: UtcTime
+    """When it was saved, by the org's clock, UTC, ISO 8601."""
     text: str
+    """What was changed, in words."""
     restored: bool
+    """True if it is on the list again."""
 
 
 class DeployTargetDocument(Document):
-    """outcome: deployed (read back and live), no-change, validated (--dry-run), started
-    (--async). live is what the org said afterwards, empty where it was not asked. clearance:
-    what let a phase remove addresses: the proof, or the reason that a person gave.
-    external_changes: what others saved meanwhile."""
+    """What was deployed to one target."""
 
     target: str
-    instance_url: str
+    """Name of the target."""
+    instance_url: InstanceUrl
+    """Instance URL of the org."""
     outcome: Literal["deployed", "no-change", "validated", "started"]
-    deployment_ids: list[str]
+    """deployed (read back and live), no-change, validated (--dry-run) or started (--async)."""
+    deployment_ids: list[DeploymentId]
+    """Ids of the deployments that were sent."""
     deployments: list[ResultDocument]
+    """The deployments as the org reports them."""
     phase: PhaseDocument
+    """The phase, with its changes."""
     live: list[AllowlistDocument]
+    """The lists as the org said afterwards; empty where it was not asked."""
     differences: list[str]
+    """Where the lists differ from the phase, in words."""
     clearance: str | None = None
+    """What let the phase remove addresses: the proof, or the reason that a person gave; null where
+    it removes none."""
     follow_up: str | None = None
+    """Command that continues what was started; null where nothing is left to do."""
     external_changes: list[ExternalChangeDocument] = Field(default_factory=list)
+    """What other users saved meanwhile."""
 
 
 class DeployDocument(Document):
+    """What ``deploy`` and ``rollback`` print."""
+
     schema_: Literal["sfcutover/deploy/1"] = Field("sfcutover/deploy/1", alias="schema")
+    """Name and version of this document's format."""
     cutover: str
+    """Name of the cutover."""
     targets: list[DeployTargetDocument]
+    """What was deployed, by target."""
 
 
 class DeploymentDocument(Document):
+    """What ``deployment report``, ``wait`` and ``cancel`` print."""
+
     schema_: Literal["sfcutover/deployment/1"] = Field("sfcutover/deployment/1", alias="schema")
+    """Name and version of this document's format."""
     target: str
-    instance_url: str
+    """Name of the target."""
+    instance_url: InstanceUrl
+    """Instance URL of the org."""
     deployment: ResultDocument
+    """The deployment as the org reports it."""
     live: str
+    """How the lists stand now, in words."""
     allowlists: list[AllowlistDocument]
+    """The lists as read now."""

@@ -28,11 +28,14 @@ _ACTIVITIES = {"deployment-sent": "the org deploys", "switching": "traffic moves
 
 
 class DemoCommandDocument(Document):
-    """One command of the demo. A command that was killed has minus the signal's number."""
+    """One command of the demo."""
 
     command: str
+    """The command line."""
     exit_code: int
+    """Its exit code; minus the signal's number where a signal killed it."""
     expected_exit_code: int
+    """The exit code that the demo expects."""
 
 
 @dataclass(frozen=True)

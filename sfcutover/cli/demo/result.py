@@ -13,7 +13,7 @@ from pydantic import Field
 
 from sfcutover.cli.demo.commands import DemoCommandDocument
 from sfcutover.runs.event import Event
-from sfcutover.util.document import Document
+from sfcutover.util.document import AddressText, Document
 
 Order = Literal["right", "wrong"]
 DemoFault = Literal[
@@ -63,20 +63,23 @@ class Mark:
 class DemoAddressDocument(Document):
     """Redemptions from one address, as the org saw them."""
 
-    address: str
+    address: AddressText
+    """Source address."""
     redeemed: int
+    """Redemptions that succeeded."""
     refused: int
+    """Redemptions that the org refused."""
 
 
 class DemoPhaseDocument(Document):
-    """The traffic from the beginning of a phase to that of the next one.
-
-    failed: redemptions that failed for the application.
-    """
+    """The traffic from the start of a phase to that of the next one."""
 
     phase: str
+    """Name of the phase."""
     failed: int
+    """Redemptions that failed for the application."""
     addresses: list[DemoAddressDocument]
+    """Redemptions by source address."""
 
 
 @dataclass(frozen=True)
@@ -291,33 +294,42 @@ def marks_of(events: Iterable[Event]) -> list[Mark]:
 
 
 class DemoPerformanceDocument(Document):
-    """A cutover under live traffic, in one order of its steps.
-
-    outage_seconds: of the customer who waited longest. logged_in: customers whose grant is
-    alive in the end. deployments: how many the org was sent, by phase.
-    """
+    """A cutover under live traffic, in one order of its steps."""
 
     order: Order
+    """Order of the steps."""
     commands: list[DemoCommandDocument]
+    """The commands, in order."""
     redemptions: int
+    """Redemptions of all customers."""
     failed: int
+    """Redemptions that failed."""
     outage_seconds: float
+    """Outage of the customer who waited longest, in seconds."""
     customers: int
+    """Number of customers."""
     logged_in: int
+    """Customers whose grant is alive in the end."""
     deployments: dict[str, int]
+    """Deployments sent to the org, by phase."""
     phases: list[DemoPhaseDocument]
+    """The traffic, by phase."""
 
 
 class DemoDocument(Document):
-    """caught: how the fault was caught. problems: what was not as it should be.
-
-    report: where the run's report is, as HTML.
-    """
+    """What ``demo`` prints."""
 
     schema_: Literal["sfcutover/demo/1"] = Field("sfcutover/demo/1", alias="schema")
+    """Name and version of this document's format."""
     ok: bool
+    """True if everything was as it should be."""
     fault: DemoFault | None
+    """Name of the fault that was switched on; null where there was none."""
     caught: str | None
+    """How the fault was caught, in words; null where there was none."""
     problems: list[str]
+    """What was not as it should be."""
     report: str | None
+    """Path of the run's report, HTML; null where there is none."""
     performances: list[DemoPerformanceDocument]
+    """The cutovers that were shown."""

@@ -21,7 +21,7 @@ from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.output.report.rundata import Entry, RunData
 from sfcutover.output.report.timescale import clock
 from sfcutover.runs.event import moment_text
-from sfcutover.util.document import Document
+from sfcutover.util.document import DeploymentId, Document, InstanceUrl, UtcTime
 
 Holds = Literal["all", "some", "none"]
 Lists = Mapping[str, Allowlist]  # by the path of each carrier's component
@@ -31,28 +31,39 @@ _REMOVAL = "remove-old"
 
 
 class ReportPhaseDocument(PhaseDocument):
-    """What one phase changes on one target. live: when the org was read back with it, null where
-    it never was. found: the list was in this phase although the run had sent nothing."""
+    """What one phase changes on one target."""
 
     target: str
+    """Name of the target."""
     step: str
-    planned: str
-    live: str | None
+    """Step of the run that deploys the phase."""
+    planned: UtcTime
+    """When the change was worked out, UTC, ISO 8601."""
+    live: UtcTime | None
+    """When the org was read back with it, UTC, ISO 8601; null where it never was."""
     found: bool
-    deployments: list[str]
+    """True if the list was in this phase although the run had sent nothing."""
+    deployments: list[DeploymentId]
+    """Ids of the deployments of the phase."""
 
 
 class ReportTargetDocument(Document):
-    """An org. lists: as they were read last, empty where they never were. old, new: how much of
-    each they hold then, null where that is not known."""
+    """An org of the run."""
 
     name: str
-    instance_url: str | None
+    """Name of the target."""
+    instance_url: InstanceUrl | None
+    """Instance URL of the org; null where it is not known."""
     before: str | None
+    """How the lists were before the run, in words; null where that is not known."""
     lists: list[AllowlistDocument]
-    read: str | None
+    """The lists as read last; empty where they never were."""
+    read: UtcTime | None
+    """When they were read last, UTC, ISO 8601; null where they never were."""
     old: Holds | None
+    """How many of the old addresses the lists hold then; null where that is not known."""
     new: Holds | None
+    """How many of the new addresses the lists hold then; null where that is not known."""
 
 
 def phases(data: RunData) -> list[ReportPhaseDocument]:

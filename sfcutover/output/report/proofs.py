@@ -16,7 +16,7 @@ from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timescale import clock, timestamp
 from sfcutover.runs.event import Event, moment_text
 from sfcutover.salesforce.results import ResultDocument
-from sfcutover.util.document import Document
+from sfcutover.util.document import DeploymentId, Document, UtcTime
 
 _VERIFIERS = ("verify-new", "verify")
 _THROUGH_NEW = ("control", "verify-new", "verify", "check-new", "remove-old", "watch")
@@ -24,58 +24,82 @@ _THROUGH_OLD = "prove-old"
 
 
 class ReportDeploymentDocument(Document):
-    """ended: when the run saw it end, null where it did not. created_by, error: as the org says,
-    null where it was not asked."""
+    """A deployment of the run."""
 
-    id: str
+    id: DeploymentId
+    """Id of the deployment."""
     target: str
+    """Name of the target."""
     phase: str
-    sent: str
+    """Phase that was deployed."""
+    sent: UtcTime
+    """When it was sent, UTC, ISO 8601."""
     status: str
+    """Status as the run saw it last."""
     done: bool
-    ended: str | None
+    """True if it has ended."""
+    ended: UtcTime | None
+    """When the run saw it end, UTC, ISO 8601; null where it did not."""
     components_deployed: int
+    """Components that were deployed."""
     components_total: int
+    """Components of the deployment."""
     created_by: str | None
+    """User who sent it, as the org says; null where it was not asked."""
     error: str | None
+    """Error as the org says; null where there is none or it was not asked."""
 
 
 class ReportProofDocument(Document):
-    """What a gate proved, in which step, and when that was recorded. let_in: how long the new
-    addresses were waited for after they were added."""
+    """What a gate proved."""
 
     step: str
+    """Step of the gate."""
     target: str
-    recorded: str
+    """Name of the target."""
+    recorded: UtcTime
+    """When the proof was recorded, UTC, ISO 8601."""
     evidence: Evidence
+    """What was proved."""
     let_in: list[LetInDocument]
+    """How long each new address was waited for after it was added."""
 
 
 class ReportWatchDocument(Document):
-    """until: when it is to end. outcome: passed, rolled-back, or a problem in words; null while
-    it lasts. looks: by verdict. longest_gap: seconds between two rounds. incidents: looks that
-    did not pass."""
+    """A watch of the run."""
 
     target: str
-    begun: str
-    until: str
-    ended: str | None
+    """Name of the target."""
+    begun: UtcTime
+    """When it started, UTC, ISO 8601."""
+    until: UtcTime
+    """When it is to end, UTC, ISO 8601."""
+    ended: UtcTime | None
+    """When it ended, UTC, ISO 8601; null while it lasts."""
     outcome: str | None
+    """passed, rolled-back, or a problem in words; null while it lasts."""
     rounds: int
+    """Number of rounds."""
     looks: dict[str, int]
+    """Number of measurements, by verdict."""
     interval: float
+    """Configured seconds between two rounds."""
     longest_gap: float
+    """Longest time between two rounds, in seconds."""
     incidents: list[str]
+    """Measurements that did not pass, in words."""
 
 
 class CanaryDocument(Document):
-    """The run's own redemptions, as far as its journal tells. in_login_history: they are known
-    to be among those of traffic; false where that is not known. refused: before traffic moved,
-    from addresses that were not let in yet."""
+    """The run's own redemptions, as its journal has them."""
 
     redeemed: int
+    """Redemptions that succeeded."""
     refused: int
+    """Redemptions that were refused before traffic moved, from addresses that were not let in
+    yet."""
     in_login_history: bool
+    """True if they are known to be among those of traffic; false where that is not known."""
 
 
 def deployments(data: RunData) -> list[ReportDeploymentDocument]:

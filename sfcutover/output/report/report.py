@@ -46,7 +46,7 @@ from sfcutover.output.report.timeline import (
 from sfcutover.output.report.timescale import IdleTime, TimeScale
 from sfcutover.output.report.traffic import AddressDocument, AddressTraffic, seconds, traffic
 from sfcutover.runs.event import Event, moment_text
-from sfcutover.util.document import Document
+from sfcutover.util.document import Document, UtcTime
 
 _BINS = 200  # of the document; a chart has its own
 TITLES: dict[RunState, str] = {
@@ -70,57 +70,86 @@ _CONTINUE = Advice("continue it: ", Command("run"))
 
 
 class PageDocument(Document):
-    """A person was alerted. commands: what that person should run."""
+    """A person was alerted."""
 
-    time: str
+    time: UtcTime
+    """When, UTC, ISO 8601."""
     message: str
+    """What the alert says."""
     commands: list[str]
+    """Commands that the person should run."""
 
 
 class VerdictDocument(Document):
-    """How the run stands. tokens: what that means for the customers' tokens. page: the newest
-    alert for a person, null if none is open."""
+    """How the run stands."""
 
     state: RunState
+    """How the run stands, in one word."""
     title: str
+    """Title of the report."""
     message: str
+    """How the run stands, in a sentence."""
     tokens: str
+    """What that means for the customers' refresh tokens."""
     next: str
+    """What to do next."""
     page: PageDocument | None
+    """The newest alert for a person; null if none is open."""
 
 
 class ReportDocument(Document):
-    """What ``report --format json`` prints. Times are UTC, ISO 8601.
-
-    rules: the settings of the run. unproven: what this run leaves open. limits: what no run of
-    this tool proves.
-    """
+    """What ``report --format json`` prints."""
 
     schema_: Literal["sfcutover/report/1"] = Field("sfcutover/report/1", alias="schema")
-    made: str
+    """Name and version of this document's format."""
+    made: UtcTime
+    """When the report was made, UTC, ISO 8601."""
     version: str
+    """Version of sfcutover that made it."""
     verdict: VerdictDocument
+    """How the run stands."""
     run: RunDocument
+    """The run, with its steps."""
     seconds: float
+    """How long the run has taken, in seconds."""
     app: str
+    """Full name of the app."""
     api_version: str
+    """Metadata API version of the packages."""
     carriers: list[str]
+    """Lists that the cutover changes."""
     old: list[RangeDocument]
+    """Ranges to remove."""
     new: list[RangeDocument]
+    """Ranges to add."""
     rules: SettingsDocument
+    """Settings of the gates."""
     targets: list[ReportTargetDocument]
+    """The orgs, with their lists."""
     steps: list[ReportStepDocument]
+    """The steps, each over all its targets."""
     decisions: list[DecisionDocument]
+    """What persons were asked, and answered."""
     phases: list[ReportPhaseDocument]
+    """What each phase changes, by target."""
     deployments: list[ReportDeploymentDocument]
+    """The deployments."""
     proofs: list[ReportProofDocument]
+    """What the gates proved."""
     watches: list[ReportWatchDocument]
+    """The watches."""
     boundaries: list[BoundaryDocument]
+    """Moments at which the purpose of the addresses changes."""
     traffic: list[AddressDocument]
+    """Redemptions, by source address."""
     canary: CanaryDocument
+    """The run's own redemptions."""
     events: list[ReportEventDocument]
+    """Other events that the report tells."""
     unproven: list[str]
+    """What this run leaves open, a sentence each."""
     limits: list[str]
+    """What no run of this tool proves, a sentence each."""
 
 
 @dataclass(frozen=True)

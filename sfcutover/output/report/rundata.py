@@ -27,18 +27,28 @@ Found = TypeVar("Found", bound=StepEvidence)
 
 
 class SettingsDocument(Document):
-    """The settings of the gates, as the cutover.yaml of the run has them. Times are in seconds."""
+    """The settings of the gates, as the cutover.yaml of the run has them."""
 
     settle: float
+    """Seconds between the last proof and remove-old."""
     confidence: float
+    """Probability that no address of a healthy pair went unproven."""
     max_age: float
+    """Seconds after which a proof no longer counts."""
     watch_duration: float
+    """Seconds that the watch lasts."""
     watch_interval: float
+    """Seconds between two rounds of the watch."""
     watch_failures: int
+    """Failures in a row that roll back."""
     checks: list[str]
+    """The checks, in words."""
     quiet: list[str]
+    """The quiet checks, in words."""
     waves: list[int]
+    """Targets of each wave of remove-old; the last number holds for all later waves."""
     pause_before: list[str]
+    """Steps before which the run waits for a person."""
 
     @classmethod
     def of(cls, cutover: Cutover, pause_before: tuple[str, ...]) -> Self:

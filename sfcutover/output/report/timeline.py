@@ -16,7 +16,7 @@ from sfcutover.output.report.lists import ReportPhaseDocument, found_phases
 from sfcutover.output.report.rundata import Entry, Found, RunData
 from sfcutover.output.report.timescale import IdleTime
 from sfcutover.runs.event import Event, moment_text
-from sfcutover.util.document import Document
+from sfcutover.util.document import Document, Sha256, UtcTime
 
 BoundaryKind = Literal["phase", "rollback"]
 Decision = Literal["approved", "canceled", "open", "void"]
@@ -45,54 +45,77 @@ _RESTORED = {  # where the run changed something, and where it had nothing to ch
 
 
 class ReportStepDocument(Document):
-    """A step on all its targets; targets is 0 for one of the whole run. seconds: from the first
-    start to the last end, null while it runs. tries: the most that a target took."""
+    """A step on all its targets."""
 
     step: str
+    """Name of the step."""
     title: str
+    """Title of the step."""
     targets: int
+    """Number of its targets; 0 for a step of the whole run."""
     done: int
+    """Targets on which it is done."""
     failed: int
+    """Targets on which it failed."""
     running: int
-    started: str
-    ended: str | None
+    """Targets on which it runs."""
+    started: UtcTime
+    """When it started first, UTC, ISO 8601."""
+    ended: UtcTime | None
+    """When it ended last, UTC, ISO 8601; null while it runs."""
     seconds: float | None
+    """Seconds from the first start to the last end; null while it runs."""
     tries: int
+    """The most tries that a target took."""
     problems: list[str]
+    """Why it failed, by target, in words."""
 
 
 class ReportEventDocument(Document):
     """An event that the report tells in a line."""
 
-    time: str
+    time: UtcTime
+    """When it happened, UTC, ISO 8601."""
     target: str | None
+    """Name of the target; null for the whole run."""
     step: str | None
+    """Name of the step; null where it belongs to none."""
     text: str
+    """What happened."""
 
 
 class DecisionDocument(Document):
-    """What a person was asked, and answered. decision: open while there is no answer, void where
-    the step was no longer what they had approved. asked: null for a cancellation, which no question
-    precedes. who: a name that proves nothing by itself. digest: of what was announced, null where
-    nothing was."""
+    """What a person was asked, and answered."""
 
     decision: Decision
+    """The answer; open while there is none, void where the step was no longer what was approved."""
     step: str | None
+    """Step that was asked about; null where there is none."""
     reason: str | None
+    """Why the run asked; null where it did not ask."""
     message: str
-    asked: str | None
-    decided: str | None
+    """What was asked, in words."""
+    asked: UtcTime | None
+    """When it was asked, UTC, ISO 8601; null for a cancellation, which no question precedes."""
+    decided: UtcTime | None
+    """When it was answered, UTC, ISO 8601; null while it is open."""
     who: str | None
+    """Name of the person, which proves nothing by itself; null while it is open."""
     note: str | None
-    digest: str | None
+    """The person's note; null where there is none."""
+    digest: Sha256 | None
+    """Digest of what was announced, SHA-256, 64 hexadecimal digits; null where nothing was."""
 
 
 class BoundaryDocument(Document):
     """A moment at which the purpose of the addresses changes."""
 
-    time: str
+    time: UtcTime
+    """When, UTC, ISO 8601."""
     name: str
+    """What happens then."""
     kind: BoundaryKind
+    """Kind of the moment."""
 
 
 def steps(data: RunData) -> list[ReportStepDocument]:

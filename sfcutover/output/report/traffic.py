@@ -16,7 +16,7 @@ from sfcutover.cutover.progress import buckets_of
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timescale import Bin
 from sfcutover.runs.event import moment_text
-from sfcutover.util.document import Document
+from sfcutover.util.document import Document, UtcTime
 
 STATUSES = ("redeemed", "blocked", "other")
 Counts = Counter[tuple[int, str]]  # by second since 1970 and status
@@ -26,43 +26,59 @@ _ORDER: dict[Side, int] = {"old": 0, "kept": 1, "new": 2, "other": 3}
 
 
 class BinDocument(Document):
-    """Redemptions in a number of seconds from start."""
+    """Redemptions in a time of some seconds."""
 
-    start: str
+    start: UtcTime
+    """Start of the time, UTC, ISO 8601."""
     seconds: int
+    """Length of the time, in seconds."""
     redeemed: int
+    """Redemptions that succeeded."""
     blocked: int
+    """Redemptions that the list refused."""
     other: int
+    """Redemptions that were refused for another reason."""
 
 
 class TotalsDocument(Document):
-    """Redemptions. other: refused for another reason. Times are null where there was none."""
+    """Redemptions, and when."""
 
     redeemed: int
+    """Redemptions that succeeded."""
     blocked: int
+    """Redemptions that the list refused."""
     other: int
-    first: str | None
-    last: str | None
-    last_redeemed: str | None
-    first_blocked: str | None
-    last_blocked: str | None
+    """Redemptions that were refused for another reason."""
+    first: UtcTime | None
+    """First redemption, UTC, ISO 8601; null where there was none."""
+    last: UtcTime | None
+    """Last redemption, UTC, ISO 8601; null where there was none."""
+    last_redeemed: UtcTime | None
+    """Last redemption that succeeded, UTC, ISO 8601; null where there was none."""
+    first_blocked: UtcTime | None
+    """First redemption that the list refused, UTC, ISO 8601; null where there was none."""
+    last_blocked: UtcTime | None
+    """Last redemption that the list refused, UTC, ISO 8601; null where there was none."""
 
 
 class AddressTargetDocument(TotalsDocument):
     """Redemptions from an address on one target."""
 
     target: str
+    """Name of the target; an org with several targets is listed under its first."""
 
 
 class AddressDocument(TotalsDocument):
-    """Redemptions from an address on all targets, as their orgs' LoginHistory has them. bins:
-    without the empty ones. targets: where there were any; an org with several targets is listed
-    under its first."""
+    """Redemptions from an address on all targets, as their orgs' LoginHistory has them."""
 
     address: str
+    """The address, or a range of addresses."""
     side: Side
+    """Whether cutover.yaml names it as old, new, both (kept) or neither (other)."""
     bins: list[BinDocument]
+    """Redemptions over time, without the empty times."""
     targets: list[AddressTargetDocument]
+    """Redemptions by target, where there were any."""
 
 
 @dataclass(frozen=True)
