@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from sfcutover.errors import Advice, Command, Text
 from sfcutover.util.secrets import one_line
 
 DocumentText = Annotated[str | Advice, WithJsonSchema({"type": "string"})]  # output/ writes it out
+# Texts of a form that readers of a schema should see.
+UtcTime = Annotated[
+    str,
+    Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-26T10:15:30Z"]),
+]
+AddressText = Annotated[str, Field(examples=["198.51.100.20", "2001:db8::20"])]
+RangeText = Annotated[str, Field(examples=["198.51.100.20", "192.0.2.64-192.0.2.71"])]
+ComponentPath = Annotated[
+    str,
+    Field(examples=["extlClntAppOauthSecuritySettings/Acme_oauthSecurity.ecaOauthSecurity"]),
+]
+InstanceUrl = Annotated[str, Field(examples=["https://acme.my.salesforce.com"])]
+DeploymentId = Annotated[str, Field(examples=["0AfKB00000Cvz1r0AB"])]
+OrganizationId = Annotated[str, Field(examples=["00DKB00000Cvz1r2AB"])]
+UserId = Annotated[str, Field(examples=["005KB00000Cvz1rYAB"])]
+Sha256 = Annotated[str, Field(examples=["a1" * 32])]
 _TEXT: TypeAdapter[Text] = TypeAdapter(DocumentText)
 _COMMANDS = TypeAdapter(list[Command])
 
