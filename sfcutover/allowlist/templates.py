@@ -52,8 +52,8 @@ class _File:
 class Templates:
     """The built-in templates, single ones overridden by files of the same name in a folder.
 
-    All are read once, when this is made, and rendered in a sandbox; with an override, within a
-    budget. overrides: SHA-256 of every template in that folder, by its name. Raises ConfigError
+    All are read once, when this is made; with an override, all are rendered in a sandbox and
+    within a budget. overrides: SHA-256 of every template in that folder, by its name. Raises ConfigError
     when the folder is missing, or holds a template that overrides nothing or can't be read, and
     LimitError for one over 128 KiB.
     """
@@ -66,7 +66,8 @@ class Templates:
         overrides = {} if override is None else _read(override)
         self.overrides = _digests(overrides)
         self._files = self._builtin | overrides
-        self._environment = Sandbox(
+        kind = Sandbox if overrides else jinja2.Environment  # the built-in ones are this project's
+        self._environment = kind(
             loader=jinja2.FunctionLoader(self._source),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
@@ -136,7 +137,7 @@ class Templates:
     def _output(self, template: jinja2.Template, variables: dict[str, object]) -> str:
         try:
             with budget(MAX_MADE if self.overrides else math.inf):
-                return Sandbox.concat(template.root_render_func(template.new_context(variables)))
+                return template.environment.concat(template.root_render_func(template.new_context(variables)))
         except _FAULTS as error:
             raise ConfigError(
                 _message_of(error), where=_place_of(error, template), hint=_HINT
