@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from pydantic import JsonValue
 
 from sfcutover.cli.schemas import SCHEMAS, schema_text, write_schemas
 from sfcutover.emulator.emulator import Emulator
@@ -27,6 +29,31 @@ def test_each_is_a_valid_schema(name: str) -> None:
     schema = json.loads(schema_text(name))
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     Draft202012Validator.check_schema(schema)
+
+
+def properties_of(schema: JsonValue, place: str) -> Iterator[tuple[str, JsonValue]]:
+    """Every property of a schema, also of those in it, with its place."""
+    if isinstance(schema, list):
+        for index, each in enumerate(schema):
+            yield from properties_of(each, f"{place}/{index}")
+    if isinstance(schema, dict):
+        for key, value in schema.items():
+            if key == "properties" and isinstance(value, dict):
+                yield from ((f"{place}/{name}", each) for name, each in value.items())
+            yield from properties_of(value, f"{place}/{key}")
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_each_schema_model_and_property_has_a_description(name: str) -> None:
+    schema = json.loads(schema_text(name))
+    described = {name: schema, **schema.get("$defs", {}), **dict(properties_of(schema, name))}
+    without = [
+        place
+        for place, each in described.items()
+        if not (isinstance(each, dict) and each.get("description"))
+    ]
+    assert without == []
+    assert schema["title"]
 
 
 @pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "cutover"])

@@ -68,7 +68,7 @@ class PrometheusCheck(Model):
     """URL of the server, with its path if it has one."""
     query: Word
     """PromQL of an instant query."""
-    condition: Word
+    condition: Word = Field(examples=["< 0.01", ">= 0.9 * before"])
     """Comparison that the value must meet: with a number, or with a share of before, its mean
     before the switch."""
     token: SecretReference | None = None

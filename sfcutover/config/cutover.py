@@ -117,7 +117,7 @@ class Cutover(Model):
     """Full name of the External Client App or connected app."""
     carriers: Carriers = ("token-ip-ranges",)
     """Lists to change; empty for a cutover that sets policies alone and has no old and no new."""
-    api_version: ApiVersion = "67.0"
+    api_version: ApiVersion = Field("67.0", examples=["67.0"])
     """Metadata API version of the packages."""
     old: Ranges = Field((), validate_default=True)
     """Ranges to remove."""

@@ -10,7 +10,13 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic.config import JsonDict
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.policies import POLICIES, Policies, PolicyType, policy_problem
+from sfcutover.allowlist.policies import (
+    IP_RELAXATION,
+    POLICIES,
+    Policies,
+    PolicyType,
+    policy_problem,
+)
 from sfcutover.config.values import PlacedError, check_text
 
 FORWARD = (Phase.ADD_NEW.value, Phase.REMOVE_OLD.value)
@@ -79,7 +85,48 @@ def _written(policies: Policies) -> dict[str, dict[str, str]]:
     return {phase: dict(values) for phase, values in every if values}
 
 
-def _schema_of(policy: PolicyType) -> JsonDict:
+_JWT_MINUTES = "Minutes until a JWT access token expires that was issued to a"
+_LIFETIME = "where refreshTokenPolicyType is SpecificLifetime or SpecificInactivity."
+# Source: Metadata API Developer Guide, ExtlClntAppOauthConfigurablePolicies.
+_MEANINGS: Mapping[str, str] = {
+    "apexHandler": "Name of the app's Apex handler.",
+    "clientCredentialsFlowUser": "User whose access the client credentials flow gets.",
+    "commaSeparatedCustomScopes": "Names of custom scopes, separated by commas.",
+    "commaSeparatedPermissionSet": "Ids of the permission sets that may use the app, separated "
+    "by commas; with AdminApprovedPreAuthorized.",
+    "commaSeparatedProfile": "Profiles that may use the app, separated by commas; with "
+    "AdminApprovedPreAuthorized.",
+    "executeHandlerAs": "Username that the Apex handler runs as.",
+    "guestJwtSessionTimeoutType": "Which timeout JWT access tokens of guest users have: that of "
+    "their session, or guestJwtTimeout (Custom).",
+    "guestJwtTimeout": f"{_JWT_MINUTES} guest user.",
+    IP_RELAXATION: "Which IP restrictions of the org and its users hold for the app.",
+    "isClientCredentialsFlowEnabled": "True to enable the client credentials flow.",
+    "isGuestCodeCredFlowEnabled": "True to enable the Authorization Code and Credentials flow "
+    "for guest users.",
+    "isTokenExchangeFlowEnabled": "True to enable the token exchange flow.",
+    "label": "Name of the OAuth policies.",
+    "namedUserJwtSessionTimeoutType": "Which timeout JWT access tokens of named users have: that "
+    "of their session, or namedUserJwtTimeout (Custom).",
+    "namedUserJwtTimeout": f"{_JWT_MINUTES} named user.",
+    "permittedUsersPolicyType": "Who may use the app: all users who authorize it themselves, or "
+    "those that an admin has authorized.",
+    "policyAction": "What happens at a login whose session level is lower than required.",
+    "refreshTokenPolicyType": "When a refresh token expires.",
+    "refreshTokenValidityPeriod": f"Number of units that a refresh token is valid, {_LIFETIME}",
+    "refreshTokenValidityUnit": f"Unit of that number, {_LIFETIME}",
+    "requiredSessionLevel": "Session security level that a login needs.",
+    "sessionTimeoutInMinutes": "Minutes that a session of the app lasts; for opaque tokens.",
+    "singleLogoutUrl": "URL that is called when a user logs out of Salesforce.",
+    "startUrl": "URL that users are sent to after they authenticate.",
+}
+
+
+def _schema_of(name: str, policy: PolicyType) -> JsonDict:
+    return {"description": _MEANINGS[name], **_values_of(policy)}
+
+
+def _values_of(policy: PolicyType) -> JsonDict:
     match policy.kind:
         case "boolean":
             return {"enum": [True, False, "true", "false"]}
@@ -87,18 +134,22 @@ def _schema_of(policy: PolicyType) -> JsonDict:
             return {"type": ["integer", "string"]}
         case _ if policy.values and not policy.is_open:
             return {"enum": list(policy.values)}
+        case _ if policy.values:
+            return {"type": "string", "minLength": 1, "examples": list(policy.values)}
         case _:
             return {"type": "string", "minLength": 1}
 
 
 _MAP: JsonDict = {
     "type": "object",
-    "properties": {name: _schema_of(policy) for name, policy in POLICIES.items()},
+    "properties": {name: _schema_of(name, policy) for name, policy in POLICIES.items()},
     "additionalProperties": False,
 }
 _BY_PHASE: JsonDict = {
     "type": "object",
-    "properties": dict.fromkeys(FORWARD, _MAP),
+    "properties": {
+        phase: {**_MAP, "description": f"Policies that {phase} sets."} for phase in FORWARD
+    },
     "additionalProperties": False,
 }
 PhasePolicies = Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from sfcutover.config.values import Model, Text
 from sfcutover.config.yamlfile import Location, YamlFile
@@ -37,7 +37,10 @@ def _problem_of(scheme: str, text: str) -> str | None:
 class State(Model):
     """Where a run is kept: SQLite by default, PostgreSQL to share it between machines."""
 
-    url: Text = Text(literal="sqlite:///.sfcutover/state.db")
+    url: Text = Field(
+        Text(literal="sqlite:///.sfcutover/state.db"),
+        examples=["sqlite:///.sfcutover/state.db", "postgresql+psycopg://host/database"],
+    )
     """URL of the database; a relative SQLite path starts at the folder of this file."""
     _folder: Path = PrivateAttr(Path())
 

@@ -192,7 +192,9 @@ class TextOrMapping(Model):
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"anyOf": [{"type": "string"}, handler.resolve_ref_schema(handler(core_schema))]}
+        mapping = handler.resolve_ref_schema(handler(core_schema))
+        description = mapping.pop("description")
+        return {"description": description, "anyOf": [{"type": "string"}, mapping]}
 
 
 class Text(TextOrMapping):
@@ -233,7 +235,10 @@ class RangeEntry(TextOrMapping):
     """One of the old or new ranges: an address, a CIDR block or first-last, and a description."""
 
     refusal = "write the address as a text, in quotes"
-    range: str = Field(max_length=_MAX_RANGE)
+    range: str = Field(
+        max_length=_MAX_RANGE,
+        examples=["203.0.113.10", "198.51.100.0/28", "192.0.2.64-192.0.2.71", "2001:db8::20"],
+    )
     """An address, a CIDR block, or the first and the last address with a hyphen between; IPv4 or
     IPv6."""
     description: str | None = None
@@ -285,7 +290,13 @@ Seconds = Annotated[
     float,
     BeforeValidator(_parse_duration),
     PlainSerializer(_duration_text, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": rf"^{_DURATION.pattern}$"}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": rf"^{_DURATION.pattern}$",
+            "examples": ["60s", "15m", "24h"],  # units: ms, s, m, h, d
+        }
+    ),
 ]
 
 
