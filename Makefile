@@ -57,8 +57,9 @@ fuzz: setup  ## hostile files, answers and templates, 2,000 cases a kind: make f
 record: setup  ## record cassettes/ anew (cassettes/README.md says from where)
 	$(PYTEST) tests/integration/salesforce/test_cassettes.py --record-mode=rewrite
 
-schemas: setup  ## write schemas/ anew from the models
+schemas: setup  ## write schemas/ anew from the models, and the index of the shell completion
 	$(BIN)/python -m sfcutover.cli.schemas schemas
+	$(BIN)/python -m sfcutover.cli.completion
 
 clean:  ## remove everything that was made
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

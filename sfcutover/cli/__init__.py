@@ -27,6 +27,8 @@ class Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         known = self.list_commands(ctx)
+        if ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
         if args and args[0] not in known and not args[0].startswith("-"):
             raise _unknown(args[0], known, ctx)
         return super().resolve_command(ctx, args)
@@ -73,6 +75,10 @@ class LazyGroup(Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if ctx.resilient_parsing:  # a shell completes a word
+            from sfcutover.cli.completion import indexed_command
+
+            return indexed_command(cmd_name)
         if cmd_name not in _COMMANDS:
             return None
         gc.disable()  # while modules are loaded there is nothing to free, and looking takes a tenth

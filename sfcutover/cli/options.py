@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from sfcutover.output.console import Settings, use_config
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., object])
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -32,6 +35,12 @@ def _store(ctx: click.Context, param: click.Parameter, value: object) -> None:
     use_config(settings.config)
 
 
+def _targets(ctx: click.Context, param: click.Parameter, word: str) -> list[CompletionItem]:
+    from sfcutover.cli.completion import complete_targets
+
+    return complete_targets(ctx, param, word)
+
+
 _global_option = partial(click.option, expose_value=False, callback=_store)
 
 _GLOBAL_OPTIONS = [
@@ -47,6 +56,7 @@ _GLOBAL_OPTIONS = [
         multiple=True,
         metavar="NAME",
         envvar="SFCUTOVER_TARGET",
+        shell_complete=_targets,
         help="Only this target; repeatable.  [default: all]",
     ),
     _global_option(
