@@ -63,6 +63,7 @@ _COMMANDS = {
     "report": "The evidence of a run, as Markdown, HTML or JSON.",
     "deployment": "Report, wait for or cancel an earlier deployment.",
     "case": "Legacy apps: write the support case, or record that support has acted.",
+    "schema": "Print the JSON Schema of cutover.yaml or of a command's JSON.",
     "emulator": "Run a local org in the foreground.",
     "demo": "Watch a cutover against a local org.",
 }

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +15,7 @@ import click
 from pydantic import Field
 
 from sfcutover.cli.options import FILE, global_options, settings_of
+from sfcutover.cli.schema import installed_schema, modeline
 from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.output.console import Console, Settings
 from sfcutover.output.json import print_document
@@ -90,7 +92,8 @@ def command(
         wanted = Scenario.from_file(scenario) if scenario else Scenario()
         check_files(env_file, config_file)
         with _ending_signals() as ending, Emulator(wanted, port, tls) as emulator:
-            write_files(emulator.environment, emulator.config_text, env_file, config_file)
+            text_for = partial(_config_text, emulator)
+            write_files(emulator.environment, text_for, env_file, config_file)
             _announce(settings, emulator, env_file, config_file)
             signal.sigwait(ending)
     except ScenarioError as error:
@@ -106,6 +109,11 @@ def command(
         ) from error
     except OSError as error:
         raise _not_started(error, port) from error
+
+
+def _config_text(emulator: Emulator, token_file: str) -> str:
+    """It is for this machine alone, as the emulator is, so it names the installed schema."""
+    return modeline(installed_schema("cutover").as_uri()) + emulator.config_text(token_file)
 
 
 @contextmanager

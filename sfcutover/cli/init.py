@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from sfcutover.allowlist.ranges import IpRange, RangeError
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cli.context import written_to
 from sfcutover.cli.options import global_options, settings_of
+from sfcutover.cli.schema import SCHEMA_FILE, installed_schema, modeline
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.starter import starter_text
 from sfcutover.errors import Advice, Command, ConfigError, DriftError
@@ -112,7 +113,8 @@ def command(
     new: tuple[str, ...],
     force: bool,
 ) -> None:
-    """Find the app's components in the org and write a commented cutover.yaml."""
+    """Find the app's components in the org and write a commented cutover.yaml, with
+    cutover.schema.json beside it, by which editors check it."""
     settings = settings_of(ctx)
     log_to_stderr(settings.verbose)
     _check_free(settings.config, force)
@@ -127,7 +129,8 @@ def command(
     policies = {} if found.policies is None else policies_in(found.policies)
     text = starter_text(name, app, API_VERSION, json.dumps(config), live, old, new, policies)
     with written_to(settings.config, "file", option="--config"):
-        write_new(settings.config, text, force=force)
+        write_new(settings.config, modeline(SCHEMA_FILE) + text, force=force)
+        _write_schema(settings.config.with_name(SCHEMA_FILE), force)
     console = Console(settings)
     console.data(f"wrote {settings.config} for {app} on {url}; its list has {len(live)} entries")
     missing = " and ".join(key for key, given in (("old:", old), ("new:", new)) if not given)
@@ -138,6 +141,12 @@ def command(
         print_document(
             InitDocument(path=str(settings.config), app=app, instance_url=url, live=ranges)
         )
+
+
+def _write_schema(path: Path, force: bool) -> None:
+    """One that is there stays, unless force is set."""
+    with suppress(FileExistsError):
+        write_new(path, installed_schema("cutover").read_text(encoding="utf-8"), force=force)
 
 
 def _components(retriever: Retriever, app: str) -> Snapshot:

@@ -1,0 +1,47 @@
+"""sfcutover schema: a JSON Schema as it is installed with this version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sfcutover.cli.options import global_options
+from sfcutover.output.console import to_stdout
+from sfcutover.util.files import resource_folder
+
+SCHEMA_FILE = "cutover.schema.json"
+_ENDING = ".schema.json"
+
+
+def modeline(schema: str) -> str:
+    """The comment by which editors find a YAML file's schema (yaml-language-server 1.25.0).
+
+    schema: a path relative to the YAML file, or a file URL.
+    """
+    return f"# yaml-language-server: $schema={schema}\n"
+
+
+def installed_schema(name: str) -> Path:
+    """The file of a schema, whether it exists or not."""
+    return resource_folder("schemas").resolve() / f"{name}{_ENDING}"
+
+
+@click.command("schema")
+@click.argument("name", default="cutover", metavar="[NAME]")
+@global_options
+def command(name: str) -> None:
+    """Print the JSON Schema of cutover.yaml, or of a document that --json prints: NAME is the
+    middle of its "schema", as deploy of sfcutover/deploy/1.
+
+    Editors check cutover.yaml by cutover.schema.json beside it, which init writes. After an
+    upgrade:
+
+    \b
+      sfcutover schema > cutover.schema.json
+    """
+    path = installed_schema(name)
+    known = sorted(each.name.removesuffix(_ENDING) for each in path.parent.iterdir())
+    if name not in known:
+        raise click.UsageError(f"There is no schema {name!r}. There are {', '.join(known)}.")
+    to_stdout(path.read_text(encoding="utf-8").rstrip("\n"))
