@@ -231,17 +231,17 @@ def _looks(run: Invocation, now: Sequence[TargetNow]) -> Iterator[str | Command]
 
 
 def _tell(run: Invocation, ending: _Ending, error: InterruptedRunError) -> None:
-    from sfcutover.cutover.operator import call_notify
+    from sfcutover.cutover.operator import notify_and_wait
 
     words = f"{error.message}; {error.impact}"
     if ending.run:
         _write(run, ending.run, words)
     if not run.begun.unwatched:
         return
-    problem = call_notify(
+    problems = notify_and_wait(
         run.cutover, ending.run, "interrupted", words, error.advice, run.console.note
     )
-    if problem:
+    for problem in problems:
         run.console.warn(problem)
 
 

@@ -28,6 +28,7 @@ from sfcutover.cli.init import InitDocument
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.control import ControlDocument
 from sfcutover.cutover.evidence import EvidenceFile
+from sfcutover.cutover.notification import NotificationDocument
 from sfcutover.cutover.probe import ProbeDocument
 from sfcutover.cutover.rundocument import RunsDocument
 from sfcutover.cutover.supportcase import CaseDocument, Confirmation
@@ -57,6 +58,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "case": CaseDocument,
     "confirmation": Confirmation,
     "event": EventDocument,
+    "notification": NotificationDocument,
     "runs": RunsDocument,
     "report": ReportDocument,
     "error": ErrorDocument,

@@ -31,17 +31,18 @@ from sfcutover.allowlist.ranges import Allowlist, subtract
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.checks import Check, QuietCheck, Watch
 from sfcutover.config.egress import Egress, Switch
+from sfcutover.config.notify import Notifier
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.policies import PhasePolicies
 from sfcutover.config.problems import problems_of
 from sfcutover.config.state import State
 from sfcutover.config.values import (
+    FilePath,
     Model,
     PlacedError,
     RangeEntry,
     TooManyAddressesError,
     VariableName,
-    Word,
     protect_secrets,
 )
 from sfcutover.config.verify import Verify
@@ -150,8 +151,10 @@ class Cutover(Model):
     number holds for all later waves."""
     max_rollbacks: int = Field(3, ge=1)
     """Automatic rollbacks in a row after which a run starts only with --again."""
-    notify: tuple[Word, ...] | None = Field(None, min_length=1)
-    """A command (argv, no shell) that a run calls when it needs a person or has ended."""
+    notify: tuple[Notifier, ...] = ()
+    """Who is told when a run needs a person or has ended."""
+    metrics: FilePath | None = None
+    """The file for the figures of a run, verify and watch, in Prometheus' text format."""
     pass_env: tuple[VariableName, ...] = ()
     """Environment variables that commands get although they hold secrets."""
     state: State = Field(default_factory=State)

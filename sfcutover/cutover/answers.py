@@ -36,7 +36,7 @@ def ask(context: StepContext, number: int, question: Question) -> None:
             announcement=announced.model_dump(mode="json") if announced else None,
         )
         approve = Advice(Command("approve", context.memory.run))
-        notify(context, "paused", question.message, approve)
+        notify(context, "waiting", question.message, approve)
 
 
 def answer_to(context: StepContext, number: int, question: Question) -> Approval | None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
+import logging
+import threading
 from collections.abc import Callable, Sequence
+from functools import partial
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from sfcutover.config.cutover import Cutover
+from sfcutover.config.notify import EVENTS, Notifier, NotifyEvent
 from sfcutover.cutover.context import StepContext
+from sfcutover.cutover.notification import NotificationDocument
+from sfcutover.cutover.notifiers import send, send_at_once
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import StepEvidence
-from sfcutover.errors import Advice, Command, Text, written
-from sfcutover.util.childenvironment import child_environment
-from sfcutover.util.processes import run_in_group
-
-NOTIFY_SECONDS = 10.0
+from sfcutover.errors import Advice, Command, LockLostError, SfcutoverError, Text
 
 
 class AlertEvidence(StepEvidence):
@@ -32,35 +35,60 @@ def alert(context: StepContext, message: str, commands: Sequence[Command]) -> Al
     return AlertEvidence(message=message, commands=list(commands))
 
 
-def notify(context: StepContext, event: str, message: str, next_: Text) -> None:
-    """Run cutover.yaml's notify command; if it fails, that is noted, and stops nothing."""
-    run, output = context.memory.run, context.note
-    if problem := call_notify(context.cutover, run, event, message, next_, output):
-        context.note(problem)
+def notify(context: StepContext, event: NotifyEvent, message: str, next_: Text) -> None:
+    """Tell all who are to hear of an event. It waits for none of them: a rollback may be due.
+
+    The process does, when it ends. What fails is noted.
+    """
+    run = context.memory.run
+    notification = NotificationDocument.of(context.cutover, run, event, message, next_)
+    for each in _hearing(context.cutover, event):
+        _in_thread(partial(_send, context, each, notification))
 
 
-def call_notify(
+def ending_event(outcome: str) -> NotifyEvent:
+    """The event of a run that ends. outcome: done, failed, rolled-back or canceled."""
+    return next(event for event in EVENTS if event == outcome)
+
+
+def notify_and_wait(
     cutover: Cutover,
     run: str,
-    event: str,
+    event: NotifyEvent,
     message: str,
     next_: Text,
     output: Callable[[str], None],
-) -> str:
-    """Run the notify command, if there is one; how it failed, else nothing. run: its id."""
-    argv = cutover.notify
-    if argv is None:
-        return ""
-    facts = {
-        "SFCUTOVER_RUN": run,
-        "SFCUTOVER_EVENT": event,
-        "SFCUTOVER_MESSAGE": message,
-        "SFCUTOVER_NEXT": written(next_, cutover.file),
-    }
+) -> list[str]:
+    """As notify, for a process that ends; what failed, in sentences. run: its id."""
+    notification = NotificationDocument.of(cutover, run, event, message, next_)
+    return send_at_once(_hearing(cutover, event), notification, output)
+
+
+def _hearing(cutover: Cutover, event: NotifyEvent) -> tuple[Notifier, ...]:
+    return tuple(each for each in cutover.notify if event in each.events)
+
+
+def _send(context: StepContext, notifier: Notifier, notification: NotificationDocument) -> None:
     try:
-        environment = child_environment(facts)
-        ended = run_in_group(argv, environment, timeout=NOTIFY_SECONDS, output=output)
-        failed = str(ended) if ended.cut_short or ended.status else ""
-    except OSError as error:
-        failed = str(error.strerror)
-    return f"the notify command {shlex.join(argv[:1])} failed: {failed}" if failed else ""
+        if problem := send(notifier, notification, context.note):
+            context.note(f"{notifier.where}: {problem}")
+    except (SfcutoverError, SQLAlchemyError) as error:  # no database takes the note
+        logging.getLogger(__name__).warning("a notification was not noted: %s", error)
+
+
+def _in_thread(work: Callable[[], None]) -> None:
+    """Returns once the thread counts among what the process finishes before it ends."""
+    counted = threading.Event()
+
+    def execute() -> None:
+        try:
+            with SHUTDOWN_GUARD:
+                counted.set()
+                work()
+        except LockLostError:
+            logging.getLogger(__name__).warning("the process ended before a notification")
+        finally:
+            counted.set()
+
+    threading.Thread(target=execute, name="notify", daemon=True).start()
+    counted.wait()

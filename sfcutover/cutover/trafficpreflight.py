@@ -11,6 +11,7 @@ from functools import partial
 
 from sfcutover.config.cutover import Cutover, Target
 from sfcutover.config.values import SecretReference, secret_references
+from sfcutover.cutover.notifiers import require_url
 from sfcutover.cutover.preflight import Check, check, failed, untried
 from sfcutover.cutover.probe import ProbeResult, probe_egress, probe_way_back
 from sfcutover.errors import NetworkError, SfcutoverError
@@ -37,6 +38,7 @@ def examine_traffic(cutover: Cutover, targets: tuple[Target, ...]) -> Iterator[C
         yield untried("traffic", "the cutover sets policies alone")
         return
     yield from _secret_checks(cutover)
+    yield from _receiver_checks(cutover)
     yield _egress_check(cutover, "old", lambda: probe_way_back(cutover))
     new = _egress_check(cutover, "new", lambda: _passed(probe_egress(cutover, "new")))
     yield new
@@ -62,8 +64,20 @@ def examine_traffic(cutover: Cutover, targets: tuple[Target, ...]) -> Iterator[C
 def _secret_checks(cutover: Cutover) -> Iterator[Check]:
     """Secrets of the orgs are read when their session is opened; here are the others."""
     for path, reference in secret_references(cutover):
-        if ".org." not in path:
+        is_receiver = path.startswith("notify[") and path.endswith(".url")
+        if ".org." not in path and not is_receiver:
             yield check(path, partial(_read, reference))
+
+
+def _receiver_checks(cutover: Cutover) -> Iterator[Check]:
+    for index, each in enumerate(cutover.notify):
+        if each.url is not None:
+            yield check(f"notify[{index}].{each.kind}", partial(_receiver, each.url))
+
+
+def _receiver(url: SecretReference) -> str:
+    require_url(url)
+    return "its URL can be read and is an https URL; nothing was sent"
 
 
 def _read(reference: SecretReference) -> str:

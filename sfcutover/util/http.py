@@ -198,11 +198,12 @@ def never_taken(error: requests.RequestException) -> bool:
 def network_error(error: requests.RequestException, url: str, impact: str) -> NetworkError:
     """What a failed request means, in words. tokens: what it means for the customers."""
     host = urlsplit(url).netloc.rpartition("@")[2]
-    message, hint = _explain(error)
+    message, hint = explain(error)
     return NetworkError(f"{host}: {message}", hint=hint, impact=impact)
 
 
-def _explain(error: requests.RequestException) -> tuple[str, str]:
+def explain(error: requests.RequestException) -> tuple[str, str]:
+    """What happened, without the host, and what to do where the host is an org."""
     again = "check the network from here to the org, then run this again"
     match error:
         case requests.exceptions.SSLError():

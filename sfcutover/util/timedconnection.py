@@ -24,11 +24,12 @@ _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 @contextmanager
 def exchange_within(seconds: float) -> Iterator[None]:
-    """All that timed connections of this thread read in here must come within these seconds.
+    """All that timed connections of this thread read in here must come within these seconds, and
+    within those of an exchange around it.
 
     What comes later raises TimeoutError in the reader, as a silent peer does.
     """
-    token = _deadline.set(time.monotonic() + seconds)
+    token = _deadline.set(min(_deadline.get(), time.monotonic() + seconds))
     try:
         yield
     finally:

@@ -121,11 +121,11 @@ def test_an_interrupted_watch_says_that_the_list_is_unwatched(tmp_path: Path) ->
 
 def test_a_notification_is_finished_before_the_command_ends(tmp_path: Path) -> None:
     script = 'sleep 0.5; echo talks; echo "$SFCUTOVER_EVENT" >> called'
-    with world(tmp_path / "world", notify=["sh", "-c", script]) as here:
+    with world(tmp_path / "world", notify=[{"command": ["sh", "-c", script]}]) as here:
         here.call("run", "--yes", "--pause-before", "switch")
         here.call("approve")
         called = (here.folder / "called").read_text(encoding="utf-8").split()
-        assert called == ["paused", "done"]
+        assert called == ["waiting", "done"]
 
 
 def test_a_run_that_ended_on_a_full_disk_can_be_resumed_at_once(tmp_path: Path) -> None:

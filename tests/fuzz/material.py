@@ -62,7 +62,11 @@ quiet:
   - prometheus: {url: "https://p.example", query: "old", condition: "== 0"}
     for: 2m
 waves: [1, 5]
-notify: [notify]
+notify:
+  - {command: [notify]}
+  - {webhook: {url: {env: HOOK}, secret: {env: KEY}}, events: [waiting, failed]}
+  - {slack: {url: {file: slack}}}
+metrics: metrics.prom
 state: {url: "sqlite:///state.db"}
 """
 FAULT = envelope(

@@ -32,7 +32,7 @@ from sfcutover.cutover.engine.client import POLL_SECONDS, TOPIC
 from sfcutover.cutover.engine.engine import Engine
 from sfcutover.cutover.loginsampler import TrafficSampler
 from sfcutover.cutover.monitor import SwitchMonitor
-from sfcutover.cutover.operator import notify
+from sfcutover.cutover.operator import ending_event, notify
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.steprunner import (
@@ -256,7 +256,8 @@ class DurableStepRunner:
         with SHUTDOWN_GUARD:
             if self.engine.store.end(self.run, result):
                 context, next_ = self._context("end"), text_of(result["next"])
-                notify(context, str(result["outcome"]), str(result["message"]), next_)
+                event = ending_event(str(result["outcome"]))
+                notify(context, event, str(result["message"]), next_)
                 forget_switches(context)
 
     def _context(self, step: str) -> StepContext:

@@ -216,7 +216,7 @@ def _configure(planted: Planted, org: str, prometheus: str) -> None:
     ]
     config["quiet"] = [{"command": child("check"), "timeout": "30s", "for": "0s"}]
     config["switch"] = {"apply": child("apply"), "revert": child("revert")}
-    config["notify"] = child("notify")
+    config["notify"] = [{"command": child("notify")}]
     file.write_text(yaml.safe_dump(config))
 
 

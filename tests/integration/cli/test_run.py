@@ -342,7 +342,7 @@ def test_other_templates_are_refused_until_they_are_accepted(here: World) -> Non
 
 def test_what_to_do_next_names_the_file_that_was_given(here: World) -> None:
     (here.folder / "cutover.yaml").rename(here.folder / "eu move.yaml")
-    configure(here, notify=["sh", "-c", 'echo "$SFCUTOVER_NEXT" > called'])
+    configure(here, notify=[{"command": ["sh", "-c", 'echo "$SFCUTOVER_NEXT" > called']}])
     given = ("--config", "eu move.yaml")
     code, out = here.call("run", "--yes", "--pause-before", "switch", *given)
     assert code == 75
@@ -494,7 +494,10 @@ def test_inconclusive_waits_for_a_person_and_rolls_nothing_back(here: World) -> 
 
 
 def test_a_rollback_that_fails_calls_a_person_and_goes_on_trying(here: World) -> None:
-    configure(here, notify=["sh", "-c", 'echo "$SFCUTOVER_EVENT $SFCUTOVER_NEXT" >> notified'])
+    configure(
+        here,
+        notify=[{"command": ["sh", "-c", 'echo "$SFCUTOVER_EVENT $SFCUTOVER_NEXT" >> notified']}],
+    )
     process = here.start("run", "--yes")
     here.wait_for("watch-begun")
     here.emulator.set_fault(Fault(kind="org_locked", operation="deploy", count=5))

@@ -97,7 +97,7 @@ def test_what_the_org_does_not_answer_is_unknown_and_alarms(here: World) -> None
     configure(
         here,
         watch={"duration": "60s", "interval": "300ms", "failures": 2},
-        notify=["sh", "-c", 'echo "$SFCUTOVER_MESSAGE" >> notified'],
+        notify=[{"command": ["sh", "-c", 'echo "$SFCUTOVER_MESSAGE" >> notified']}],
     )
     process = here.start("run", "--yes")
     here.wait_for("watch-begun")

@@ -46,7 +46,9 @@ def watched(here: World) -> World:
     configure(
         here,
         watch={"duration": "60s", "interval": "300ms", "failures": 2},
-        notify=["sh", "-c", 'echo "$SFCUTOVER_EVENT $SFCUTOVER_MESSAGE" >> notified'],
+        notify=[
+            {"command": ["sh", "-c", 'echo "$SFCUTOVER_EVENT $SFCUTOVER_MESSAGE" >> notified']}
+        ],
     )
     return here
 

@@ -1,0 +1,139 @@
+"""notify: of a run: who hears what, and that no receiver changes what the run does."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+
+from sfcutover.emulator.faults import Fault
+from tests.chaos.world import NEW, OLD, World, world
+from tests.support import answer, serving
+
+HOOK = {"url": {"env": "HOOK"}}
+
+
+class Receiver:
+    """A webhook; held, it answers only once it is released."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.bodies: list[str] = []
+        self.released = threading.Event()
+        self.released.set()
+        self.status = 200
+
+    def handle(self, request: BaseHTTPRequestHandler) -> None:
+        body = request.rfile.read(int(request.headers["Content-Length"])).decode()
+        self.bodies.append(body)
+        self.events.append(json.loads(body).get("event", "slack"))
+        self.released.wait(60)
+        answer(request, b"", self.status)
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    return Receiver()
+
+
+@pytest.fixture
+def hook(receiver: Receiver) -> Iterator[str]:
+    with serving(receiver.handle) as url:
+        yield f"{url}/services/T0/B0/not-for-others"
+
+
+@pytest.fixture
+def here(hook: str, tmp_path: Path) -> Iterator[World]:
+    with world(tmp_path / "world", notify=[{"webhook": HOOK}]) as one:
+        one.environment["HOOK"] = hook
+        yield one
+
+
+def test_a_webhook_hears_that_a_run_waits_and_that_it_is_done(
+    here: World, receiver: Receiver
+) -> None:
+    assert here.call("run", "--yes", "--pause-before", "switch")[0] == 75
+    assert receiver.events == ["waiting"]
+    assert json.loads(receiver.bodies[0])["next"] == "sfcutover approve emulated-cutover.1"
+    assert here.call("approve")[0] == 0
+    assert receiver.events == ["waiting", "done"]
+
+
+def test_each_hears_of_its_events(tmp_path: Path, hook: str, receiver: Receiver) -> None:
+    """Two to one receiver: Slack of those that end, the webhook of those that wait."""
+    notify = [
+        {"webhook": HOOK, "events": ["waiting"]},
+        {"slack": HOOK, "events": ["done", "failed"]},
+    ]
+    with world(tmp_path / "world", notify=notify) as here:
+        here.environment["HOOK"] = hook
+        here.call("run", "--yes", "--pause-before", "switch")
+        assert receiver.events == ["waiting"]
+        here.call("approve")
+    assert receiver.events == ["waiting", "slack"]
+
+
+def test_a_run_that_fails_or_is_rolled_back_says_so(here: World, receiver: Receiver) -> None:
+    here.emulator.set_fault(Fault(kind="failed", operation="deploy"))
+    code, out = here.call("run", "--yes")
+    assert code == 1, out
+    assert receiver.events == ["rolled-back"]
+
+
+def test_a_receiver_that_hangs_keeps_no_address_off_a_list(here: World, receiver: Receiver) -> None:
+    """It hangs from the first call for a person on: the restore is tried again all the same."""
+    process = here.start("run", "--yes")
+    here.wait_for("watch-begun")
+    receiver.released.clear()
+    here.emulator.set_fault(Fault(kind="org_locked", operation="deploy", count=2))
+    here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=4))
+    try:
+        here.wait_for("page")
+        here.wait_for("run-ended")
+        assert here.live == {*OLD, *NEW}
+        assert "page" in receiver.events
+    finally:
+        receiver.released.set()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 5, out
+
+
+def test_a_receiver_that_fails_is_a_note_and_changes_no_result(
+    here: World, receiver: Receiver, hook: str
+) -> None:
+    receiver.status = 400
+    code, out = here.call("run", "--yes", "-vv")
+    assert code == 0, out
+    notes = [event["data"]["text"] for event in here.events() if event["kind"] == "note"]
+    (note,) = [text for text in notes if "notify" in text]
+    assert note.startswith("cutover.yaml:")
+    assert note.endswith("the notify webhook failed: HTTP 400")
+    assert "not-for-others" not in out
+    assert hook not in json.dumps(here.events())
+
+
+def test_the_end_of_a_run_waits_for_its_notification(here: World, receiver: Receiver) -> None:
+    receiver.released.clear()
+    process = here.start("run", "--yes")
+    here.wait_for("run-ended")
+    threading.Timer(0.5, receiver.released.set).start()
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, out
+    assert "notify" not in out
+    assert receiver.events == ["done"]
+
+
+def test_doctor_looks_at_the_url_and_sends_nothing(here: World, receiver: Receiver) -> None:
+    code, out = here.call("doctor", "--only", "traffic")
+    assert code == 0, out
+    assert "notify[0].webhook" in out
+    here.environment["HOOK"] = "http://hooks.example.com/services/not-for-others"
+    code, out = here.call("doctor", "--only", "traffic")
+    assert code == 2, out
+    assert "the URL of this receiver is not an https URL" in out
+    assert "not-for-others" not in out
+    assert receiver.events == []
