@@ -32,7 +32,6 @@ RETRY_SECONDS = (0.5, 1.0)  # pauses between the tries to send
 NOTIFY_SECONDS = COMMAND_SECONDS + GRACE_SECONDS + 1.0  # for all tries of one receiver
 _SHORTEST_REMEMBERED = 8  # characters of a URL's path; a shorter one is an ordinary word
 _OK = range(200, 300)
-_REDIRECTS = range(300, 400)
 _BUSY = (408, 425, 429, *range(500, 600))
 
 Output = Callable[[str], None]
@@ -148,14 +147,12 @@ def _try(url: str, body: bytes, headers: dict[str, str]) -> None:
     sent = {"Content-Type": "application/json", "User-Agent": "sfcutover", **headers}
     try:
         with new_session() as session, exchange_within(TRY_SECONDS):
-            response = session.post(
-                url, data=body, headers=sent, timeout=TRY_SECONDS, allow_redirects=False
-            )
+            response = session.post(url, data=body, headers=sent, timeout=TRY_SECONDS)
     except requests.RequestException as error:
         kind = NotTakenError if never_taken(error) else _AgainError
         raise kind(explain(error)[0]) from None
     if response.status_code in _OK:
         return
-    said = "a redirect" if response.status_code in _REDIRECTS else one_line(response.text)
+    said = one_line(response.text)
     kind = _AgainError if response.status_code in _BUSY else NotTakenError
     raise kind(f"HTTP {response.status_code}" + (f": {said}" if said else ""))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from sfcutover.emulator.faults import Fault
 from tests.chaos.world import NEW, OLD, World, world
-from tests.support import answer, serving
+from tests.support import Request, answer, serving
 
 HOOK = {"url": {"env": "HOOK"}}
 
@@ -27,8 +26,8 @@ class Receiver:
         self.released.set()
         self.status = 200
 
-    def handle(self, request: BaseHTTPRequestHandler) -> None:
-        body = request.rfile.read(int(request.headers["Content-Length"])).decode()
+    def handle(self, request: Request) -> None:
+        body = request.body.decode()
         self.bodies.append(body)
         self.events.append(json.loads(body).get("event", "slack"))
         self.released.wait(60)
