@@ -7,7 +7,7 @@ import click
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
 from sfcutover.cli.run import require_runnable
-from sfcutover.cli.runs import find_run, view_for
+from sfcutover.cli.runs import find_run, metered_view_for, view_for
 from sfcutover.cutover.answers import cancel
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.runcontroller import Permissions, RunController
@@ -48,7 +48,7 @@ def command(
         controller.require_fit(run)
     before = store.journal(run.id).newest()
     cancel(store, run.id, current_actor(), note)
-    with view_for(invocation) as view:
+    with (view_for if alive else metered_view_for)(invocation) as view:
         if alive:
             progress = _followed(store, run.id, view, before)
         else:

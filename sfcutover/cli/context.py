@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
 
@@ -41,19 +41,26 @@ from sfcutover.salesforce.connection import Connection, connect
 from sfcutover.util.processes import in_ci
 from sfcutover.util.secrets import log_to_stderr
 
+if TYPE_CHECKING:
+    from sfcutover.output.metrics import CommandMeter, MetricsFile
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """One command's run: its settings, its console, and the config that they name."""
+    """One command's run: its settings, its console, and the config that they name.
+
+    meter: keeps the figures of a command that measures, if cutover.yaml wants them.
+    """
 
     settings: Settings
     console: Console
     cutover: Cutover
     begun: Begun = field(default_factory=Begun)
     resources: ExitStack = field(default_factory=ExitStack)  # closed behind the last words
+    meter: CommandMeter | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -87,6 +94,14 @@ class Invocation:
             with self.connection(target) as connection:
                 live, url = connection.read(), connection.org.instance_url
             yield target.name, url, live
+
+    def metrics_file(self) -> MetricsFile | None:
+        """The file for figures, if cutover.yaml names one."""
+        if self.cutover.metrics is None:
+            return None
+        from sfcutover.output.metrics import MetricsFile  # its library: only where it is needed
+
+        return MetricsFile(self.cutover.metrics, self.cutover, self.console.warn)
 
     def command(self, *words: str, target: str | None = None) -> Command:
         """A command for this target, or for those of this invocation."""
@@ -207,6 +222,24 @@ def at_terminal() -> bool:
 
 
 @contextmanager
+def metered(invocation: Invocation) -> Iterator[Invocation]:
+    """The same command with its figures kept, if cutover.yaml names a file for them."""
+    file = invocation.metrics_file()
+    if file is None:
+        yield invocation
+        return
+    from sfcutover.output.metrics import CommandMeter
+
+    meter = CommandMeter(file)
+    try:
+        yield replace(invocation, meter=meter)
+    except BaseException:
+        meter.close("failed")
+        raise
+    meter.close("done")
+
+
+@contextmanager
 def written_to(
     path: Path, what: str, *, option: str = "--out", impact: str | None = None
 ) -> Iterator[None]:
@@ -295,10 +328,13 @@ class StepView:
     def __init__(self, invocation: Invocation, shown: ExitStack) -> None:
         self._settings = invocation.settings
         self._console = invocation.console
+        self._meter = invocation.meter
         self._shown = shown
         self._progress: LineProgress | None = None
 
     def show(self, event: Event) -> None:
+        if self._meter is not None:
+            self._meter.show(event)
         match event.kind:
             case "stage":
                 self._progress_of(event).stage(event.text("name"))

@@ -9,7 +9,7 @@ from sfcutover.allowlist.plan import live_phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, at_terminal, pass_invocation, templates_option
 from sfcutover.cli.options import traffic_moved_option, yes_option
-from sfcutover.cli.runs import open_store, view_for
+from sfcutover.cli.runs import metered_view_for, open_store
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.announcement import Announcement, outline
 from sfcutover.cutover.answers import approve
@@ -167,7 +167,7 @@ def execute(
     """
     stay = at_terminal() if wait is None else wait
     invocation.begun.store = controller.store
-    with view_for(invocation) as view:
+    with metered_view_for(invocation) as view:
         run = controller.execute(run, options, view, leave=not stay, since=since)
     journal = controller.store.journal(run.id)
     progress = RunProgress.of(journal.read())

@@ -117,6 +117,19 @@ def view_for(invocation: Invocation) -> Iterator[View]:
         yield LineView(invocation.console)
 
 
+@contextmanager
+def metered_view_for(invocation: Invocation) -> Iterator[View]:
+    """As view_for, in the process that executes the run: it keeps the figures, too."""
+    with view_for(invocation) as view:
+        file = invocation.metrics_file()
+        if file is None:
+            yield view
+            return
+        from sfcutover.output.metrics import MeteredView
+
+        yield MeteredView(view, file)
+
+
 def _follow(invocation: Invocation, store: RunStore, run: Run) -> None:
     def is_left() -> bool:
         return store.place(run) is None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sfcutover.cli.context import Invocation, command_step, pass_invocation
+from sfcutover.cli.context import Invocation, command_step, metered, pass_invocation
 from sfcutover.cli.options import FILE
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.control import (
@@ -56,7 +56,8 @@ def command(run: Invocation, via: str, as_control: bool, out: Path | None) -> No
         _control(run)
         return
     direction: Via = "old" if via == "old" else "new"
-    found = [_verify(run, target, direction) for target in run.targets]
+    with metered(run) as run:
+        found = [_verify(run, target, direction) for target in run.targets]
     evidence = EvidenceFile(cutover=run.cutover.name, targets=found)
     if out is not None:
         write_evidence(evidence, out)
@@ -88,6 +89,8 @@ def _verify(run: Invocation, target: Target, via: Via) -> Evidence:
     with command_step(run, "verify") as step:
         run.console.note(f"{target.name}: redeeming through the {via} egress")
         evidence = verify(step.at(target), via).proof
+    if run.meter is not None:
+        run.meter.proven("verify", evidence)
     if not run.settings.json:
         run.console.data(evidence_text(evidence))
     return evidence

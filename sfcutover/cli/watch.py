@@ -7,7 +7,13 @@ import click
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.context import Invocation, command_step, pass_invocation, templates_option
+from sfcutover.cli.context import (
+    Invocation,
+    command_step,
+    metered,
+    pass_invocation,
+    templates_option,
+)
 from sfcutover.cli.rollback import WAIT_SECONDS, on_every_target
 from sfcutover.config.checks import Watch
 from sfcutover.config.cutover import Target
@@ -35,13 +41,15 @@ def command(run: Invocation, templates: Templates) -> int:
     run.require_addresses("watch")
     require_self_serve(run.cutover, "watch")
     config = run.cutover.watch or Watch()
-    with command_step(run, "watch", templates) as context:
+    with metered(run) as run, command_step(run, "watch", templates) as context:
         _require_way_back(run, context)
         run.console.note(
             f"watching for {config.duration:.0f} s, every {config.interval:.0f} s; "
             f"{config.failures} failures in a row restore the old addresses"
         )
         failure, evidence = _watched(run, context)
+        if run.meter is not None and failure is not None:
+            run.meter.close("rolled-back" if evidence.is_failed else "failed")
         if run.settings.json:
             print_document(_document(run, context, evidence))
     if failure is not None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_chain, wait_fixed
 
-from sfcutover.config.notify import Notifier
+from sfcutover.config.notify import Notifier, Webhook
 from sfcutover.config.values import SecretReference
 from sfcutover.cutover.notification import NotificationDocument, slack_body, webhook_body
 from sfcutover.errors import ConfigError, SfcutoverError
@@ -54,7 +54,7 @@ def send(notifier: Notifier, notification: NotificationDocument, output: Output)
         if notifier.command is not None:
             _run(notifier.command, notification, output)
         elif notifier.webhook is not None:
-            _post_document(notifier, notification)
+            _post_document(notifier.webhook, notification)
         elif notifier.slack is not None:
             _post(notifier.slack.url, slack_body(notification), {})
     except (NotTakenError, SfcutoverError) as error:
@@ -120,11 +120,8 @@ def _run(argv: tuple[str, ...], notification: NotificationDocument, output: Outp
         raise NotTakenError(str(ended))
 
 
-def _post_document(notifier: Notifier, notification: NotificationDocument) -> None:
-    webhook, body = notifier.webhook, webhook_body(notification)
-    if webhook is None:
-        return
-    headers = {}
+def _post_document(webhook: Webhook, notification: NotificationDocument) -> None:
+    body, headers = webhook_body(notification), {}
     if webhook.secret is not None:
         key = webhook.secret.read().reveal().encode()
         digest = hmac.new(key, body, hashlib.sha256).hexdigest()

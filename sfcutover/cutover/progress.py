@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.dispatch import parse_result
+from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
@@ -130,8 +131,9 @@ class RunProgress:
     targets on which an address was blocked. own_blocked: the run's own redemptions that were
     refused before traffic moved, from addresses that were not let in yet. looks: of the watch, by
     what looked, then by verdict. wakes: until when a step waits, by step and target. old, new:
-    ranges as texts. redeemed: the canary's own redemptions, as far as they were told. unanswered:
-    packages that were sent, perhaps, and that the org has not acknowledged, by target and phase.
+    ranges as texts. redeemed: the canary's own redemptions, as far as they were told; refused:
+    those that were blocked. proofs: the newest evidence, by target. unanswered: packages that were
+    sent, perhaps, and that the org has not acknowledged, by target and phase.
     """
 
     steps: dict[tuple[str, str | None], StepState] = field(default_factory=dict)
@@ -151,6 +153,8 @@ class RunProgress:
     new: tuple[str, ...] = ()
     wave: int = 0
     redeemed: int = 0
+    refused: int = 0
+    proofs: dict[str, Evidence] = field(default_factory=dict)
     looks: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     blocked_on: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     own_blocked: int = 0
@@ -188,8 +192,9 @@ class RunProgress:
                 self._deployment(event)
             case "traffic":
                 self._count(event)
-            case "redemption-blocked" if event.step in _BEFORE_TRAFFIC:
-                self.own_blocked += 1
+            case "redemption-blocked":
+                self.refused += 1
+                self.own_blocked += event.step in _BEFORE_TRAFFIC
             case "paused":
                 self._pause(event)
             case "approved":
@@ -201,9 +206,11 @@ class RunProgress:
             case "settling" | "watch-begun":
                 self.wakes[_key(event)] = event.number("until")
             case "redeemed":
-                self._redeem(self.steps.get(_key(event)), int(event.number("count")))
+                self._redeem(self._under_way(event), int(event.number("count")))
             case "watch-round":
                 self._look(event)
+            case "proven":
+                self.proofs[event.target or ""] = Evidence.model_validate(event.data["evidence"])
             case "wave":
                 self.wave = int(event.number("number"))
             case "rolling-back" | "rollback-started":
@@ -215,6 +222,12 @@ class RunProgress:
                 self._called_about = tuple(key for key in failed if key[0] in BACK)
             case "run-ended":
                 self._end_run(event)
+
+    def prove(self, step: str, target: str, proof: Evidence) -> None:
+        """Take into account what a step has proven of a target."""
+        self.proofs[target] = proof
+        if (state := self.steps.get((step, target))) is not None:
+            self._redeem(state, proof.redemptions)
 
     def of_step(self, name: str) -> list[StepState]:
         """The states of one step, on all its targets."""
@@ -278,7 +291,7 @@ class RunProgress:
             case DeployEvidence(changed=changed):
                 state.needed = changed
             case VerifyEvidence(proof=proof):
-                self._redeem(state, proof.redemptions)
+                self.prove(state.name, state.target or "", proof)
         self.wakes.pop(_key(event), None)
 
     def _pause(self, event: Event) -> None:
@@ -301,9 +314,15 @@ class RunProgress:
         for state in self.running():
             state.ended, state.problem, state.kind = event.time, CANCELED, CANCELED
 
-    def _redeem(self, state: StepState | None, count: int) -> None:
+    def _under_way(self, event: Event) -> StepState:
+        """The step of an event; a command tells of none that it starts."""
+        if _key(event) not in self.steps:
+            self._start(event)
+        return self.steps[_key(event)]
+
+    def _redeem(self, state: StepState, count: int) -> None:
         """A step tells how many there were in this try; not every one has an event."""
-        if state is not None and count > state.redeemed:
+        if count > state.redeemed:
             self.redeemed += count - state.redeemed
             state.redeemed = count
 
@@ -312,7 +331,8 @@ class RunProgress:
         for look in looks:
             verdicts = self.looks[look.name]
             verdicts[look.verdict] = verdicts.get(look.verdict, 0) + 1
-        if looks and looks[0].verdict == "passed" and (state := self.steps.get(_key(event))):
+        if looks and looks[0].verdict == "passed":
+            state = self._under_way(event)
             self._redeem(state, state.redeemed + 1)
 
     def _deployment(self, event: Event) -> None:
