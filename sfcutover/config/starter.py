@@ -103,4 +103,9 @@ targets:
 
 # How long redemptions are watched after the old addresses are removed.
 # watch: {{duration: 15m, interval: 15s, failures: 2}}
+
+# Who is told when a run needs a person or has ended.
+# notify:
+#   - slack: {{url: {{env: SLACK_WEBHOOK_URL}}}}
+#     events: [waiting, page, failed, rolled-back, interrupted]
 """

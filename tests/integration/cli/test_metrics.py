@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sfcutover.emulator.faults import Fault
 from tests.chaos.world import NEW, OLD, World, world
+from tests.unit.output.test_metrics import labels_of
 
 Figures = dict[tuple[str, ...], float]
 
@@ -23,7 +24,7 @@ def here(tmp_path: Path) -> Iterator[World]:
 def figures(here: World) -> Figures:
     text = (here.folder / "metrics.prom").read_text(encoding="utf-8")
     return {
-        (each.name.removeprefix("sfcutover_"), *list(each.labels.values())[1:]): each.value
+        (each.name.removeprefix("sfcutover_"), *labels_of(each)): each.value
         for family in text_string_to_metric_families(text)
         for each in family.samples
     }
@@ -34,7 +35,7 @@ def test_a_run_leaves_its_figures(here: World) -> None:
     waiting = figures(here)
     assert waiting["state", "waiting"] == 1
     assert waiting["old_addresses_off", "packaging"] == 0
-    assert ("waiting_since_timestamp_seconds", "remove-old", "pause-before") in waiting
+    assert ("waiting_since_timestamp_seconds", "pause-before", "remove-old") in waiting
     code, out = here.call("approve")
     assert code == 0, out
     done = figures(here)
@@ -43,7 +44,7 @@ def test_a_run_leaves_its_figures(here: World) -> None:
     assert done["canary_redemptions_total", "redeemed"] > 0
     for address in NEW:
         assert done["redemptions_total", address, "redeemed"] > 0
-        assert done["proven_redemptions", "packaging", "canary", address] > 0
+        assert done["proven_redemptions", address, "canary", "packaging"] > 0
     assert not [key for key in done if key[0] == "step"]
 
 
@@ -68,7 +69,7 @@ def test_verify_and_watch_leave_theirs(here: World) -> None:
     assert found["state", "done"] == 1
     assert found["canary_redemptions_total", "redeemed"] > 0
     for address in NEW:
-        assert found["proven_redemptions", "packaging", "canary", address] > 0
+        assert found["proven_redemptions", address, "canary", "packaging"] > 0
     code, out = here.call("watch")
     assert code == 0, out
     found = figures(here)

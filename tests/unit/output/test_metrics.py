@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.output.metrics import CommandMeter, Figures, MetricsFile
@@ -36,11 +37,15 @@ def progress_of(*told: Told) -> RunProgress:
     return RunProgress.of(events)
 
 
+def labels_of(sample: Sample) -> list[str]:
+    """The values of its labels but the cutover's, in the order of their names."""
+    return [value for name, value in sorted(sample.labels.items()) if name != "cutover"]
+
+
 def samples(progress: RunProgress, **options: str) -> dict[tuple[str, ...], float]:
-    """By name and the values of the labels behind the cutover's."""
     text = generate_latest(Figures(CUTOVER, progress, **options)).decode()
     return {
-        (each.name.removeprefix("sfcutover_"), *list(each.labels.values())[1:]): each.value
+        (each.name.removeprefix("sfcutover_"), *labels_of(each)): each.value
         for family in text_string_to_metric_families(text)
         for each in family.samples
     }
@@ -168,6 +173,6 @@ def test_prometheus_own_check_finds_nothing(tmp_path: Path) -> None:
     path = tmp_path / "metrics.prom"
     MetricsFile(path, CUTOVER, pytest.fail).update(progress, run="move.1")
     done = subprocess.run(
-        ["promtool", "check", "metrics"], stdin=path.open(), capture_output=True, text=True
+        ["promtool", "check", "metrics"], input=path.read_text(), capture_output=True, text=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
