@@ -1,0 +1,1 @@
+"""The files of examples/, as users copy them, against the emulator."""
