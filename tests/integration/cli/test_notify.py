@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from sfcutover.cutover.notifiers import TRY_SECONDS
 from sfcutover.emulator.faults import Fault
 from tests.chaos.world import NEW, OLD, World, world
+from tests.integration.cli.harness import Json
 from tests.support import Request, answer, serving
 
 HOOK = {"url": {"env": "HOOK"}}
@@ -50,6 +53,10 @@ def here(hook: str, tmp_path: Path) -> Iterator[World]:
     with world(tmp_path / "world", notify=[{"webhook": HOOK}]) as one:
         one.environment["HOOK"] = hook
         yield one
+
+
+def seconds_of(event: Json) -> float:
+    return datetime.fromisoformat(event["time"]).timestamp()
 
 
 def test_a_webhook_hears_that_a_run_waits_and_that_it_is_done(
@@ -99,6 +106,14 @@ def test_a_receiver_that_hangs_keeps_no_address_off_a_list(here: World, receiver
         receiver.released.set()
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 5, out
+    events = here.events()
+    (page,) = [at for at, event in enumerate(events) if event["kind"] == "page"]
+    again = next(
+        event
+        for event in events[page:]
+        if (event["kind"], event["step"]) == ("step-started", "restore-old")
+    )
+    assert seconds_of(again) - seconds_of(events[page]) < TRY_SECONDS
 
 
 def test_a_receiver_that_fails_is_a_note_and_changes_no_result(
