@@ -53,9 +53,9 @@ class Templates:
     """The built-in templates, single ones overridden by files of the same name in a folder.
 
     All are read once, when this is made; with an override, all are rendered in a sandbox and
-    within a budget. overrides: SHA-256 of every template in that folder, by its name. Raises ConfigError
-    when the folder is missing, or holds a template that overrides nothing or can't be read, and
-    LimitError for one over 128 KiB.
+    within a budget. overrides: SHA-256 of every template in that folder, by its name. Raises
+    ConfigError when the folder is missing, or holds a template that overrides nothing or can't be
+    read, and LimitError for one over 128 KiB.
     """
 
     def __init__(self, override: Path | None = None) -> None:
@@ -137,7 +137,8 @@ class Templates:
     def _output(self, template: jinja2.Template, variables: dict[str, object]) -> str:
         try:
             with budget(MAX_MADE if self.overrides else math.inf):
-                return template.environment.concat(template.root_render_func(template.new_context(variables)))
+                parts = template.root_render_func(template.new_context(variables))
+                return template.environment.concat(parts)
         except _FAULTS as error:
             raise ConfigError(
                 _message_of(error), where=_place_of(error, template), hint=_HINT
