@@ -52,6 +52,11 @@ class Package:
             digest.update(file.data)
         return digest.hexdigest()
 
+    @property
+    def contents(self) -> dict[str, bytes]:
+        """The files' contents by path."""
+        return {file.path: file.data for file in self.files}
+
     def to_zip(self) -> bytes:
         """The deploy zip, the same bytes for the same package."""
         buffer = io.BytesIO()
@@ -62,17 +67,6 @@ class Package:
                 info.external_attr = _FILE_MODE
                 archive.writestr(info, file.data)
         return buffer.getvalue()
-
-    def in_source_format(self) -> Package:
-        """The same files as an SFDX source tree names them; package.xml becomes its manifest."""
-        return Package(
-            tuple(
-                file
-                if file.path == PACKAGE_XML
-                else PackageFile(f"{file.path}-meta.xml", file.data)
-                for file in self.files
-            )
-        )
 
 
 def build_package(

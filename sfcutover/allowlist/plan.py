@@ -330,18 +330,19 @@ class DiffDocument(Document):
 
 
 class WrittenDocument(Document):
-    """One package on disk."""
+    """One package on disk, or one phase in a source tree."""
 
     target: str
     """Name of the target."""
     phase: PhaseName
     """Phase of the package."""
     path: str
-    """Folder or zip file that was written."""
+    """Folder or zip file that was written; of a source tree, the folder that was named."""
     package_sha256: Sha256
     """SHA-256 over every path and content of the package, 64 hexadecimal digits."""
     files: list[str]
-    """Paths of the files inside the package."""
+    """Paths of the files inside the package; of a source tree, those of the components' files from
+    the current folder, whether they changed or not."""
 
 
 class RenderDocument(Document):

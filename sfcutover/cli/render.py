@@ -1,14 +1,16 @@
-"""sfcutover render: a phase's package on disk."""
+"""sfcutover render: a phase's package on disk, or a phase in the source tree of a project."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from sfcutover.allowlist.package import write_folder, write_zip
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import PlannedPhase, RenderDocument, WrittenDocument
+from sfcutover.allowlist.plan import PlannedPhase, Planner, RenderDocument, WrittenDocument
+from sfcutover.allowlist.sourcetree import change_tree
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
     PHASE_NAMES,
@@ -17,7 +19,9 @@ from sfcutover.cli.context import (
     pass_invocation,
     templates_option,
 )
+from sfcutover.errors import OperationFailedError
 from sfcutover.output.json import print_document
+from sfcutover.util.files import replace_files
 
 
 @click.command("render")
@@ -27,7 +31,8 @@ from sfcutover.output.json import print_document
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Where the packages go: DIR/<phase>, or DIR/<target>/<phase> for several targets.",
+    help="Where the packages go: DIR/<phase>, or DIR/<target>/<phase> for several targets. With "
+    "--format source, the source tree itself, as force-app/main/default.",
 )
 @click.option(
     "--format",
@@ -35,7 +40,8 @@ from sfcutover.output.json import print_document
     type=click.Choice(["mdapi", "source"]),
     default="mdapi",
     show_default=True,
-    help="mdapi for sf project deploy --metadata-dir; source for an SFDX project.",
+    help="mdapi for sf project deploy --metadata-dir; source updates an SFDX project's files in "
+    "place, for one PHASE.",
 )
 @click.option("--zip", "as_zip", is_flag=True, help="One deploy zip a phase, not a folder.")
 @baseline_option
@@ -55,19 +61,17 @@ def command(
 
     Each phase is computed in the state it is meant for: remove-old on top of add-new, and
     each undone. With --baseline no org is asked.
+
+    With --format source the component's file is found in the project by its type and name. Only
+    the ranges and policies that the phase changes are written; all else stays byte for byte.
     """
-    if as_zip and form == "source":
-        raise click.UsageError("--zip goes with --format mdapi: a source tree is never zipped.")
-    chosen = tuple(Phase(name) for name in phases) or None
+    chosen = tuple(Phase(name) for name in phases)
     planner = run.cutover.planner(templates)
-    written = []
-    for target, url, live in list(run.components(baseline_files)):  # read all, then write
-        folder = out / target if url and len(run.targets) > 1 else out
-        planned = planner.plan_all(live, chosen)
-        written += [
-            _write(each, folder / phase.value, target, form, as_zip)
-            for phase, each in planned.items()
-        ]
+    if form == "source":
+        _check_usage(run, chosen, as_zip, templates, baseline_files)
+        written = [_update_tree(run, planner, chosen[0], out, baseline_files)]
+    else:
+        written = list(_write_packages(run, planner, chosen, out, as_zip, baseline_files))
     if run.settings.json:
         print_document(
             RenderDocument(
@@ -78,22 +82,72 @@ def command(
         )
     else:
         for each in written:
-            run.console.data(each.path)
+            for path in each.files if form == "source" else [each.path]:
+                run.console.data(path)
 
 
-def _write(
-    planned: PlannedPhase, path: Path, target: str, form: str, as_zip: bool
-) -> WrittenDocument:
-    package = planned.package.in_source_format() if form == "source" else planned.package
+def _check_usage(
+    run: Invocation,
+    phases: tuple[Phase, ...],
+    as_zip: bool,
+    templates: Templates,
+    baseline_files: tuple[Path, ...],
+) -> None:
+    """Raises UsageError for what a tree can't be: it is in one state, of one org."""
     if as_zip:
-        path = path.with_name(f"{path.name}.zip")
-        write_zip(package, path)
-    else:
-        write_folder(package, path)
+        raise click.UsageError("--zip goes with --format mdapi: a source tree is never zipped.")
+    if len(phases) != 1:
+        raise click.UsageError("--format source takes one PHASE: a source tree is in one state.")
+    if templates.overrides:
+        raise click.UsageError(
+            "--templates goes with --format mdapi: files of a source tree keep their own form."
+        )
+    if not baseline_files and len(run.targets) > 1:
+        raise click.UsageError("--format source is of one org: name its target with --target.")
+
+
+def _write_packages(
+    run: Invocation,
+    planner: Planner,
+    phases: tuple[Phase, ...],
+    out: Path,
+    as_zip: bool,
+    baseline_files: tuple[Path, ...],
+) -> Iterator[WrittenDocument]:
+    for target, url, live in list(run.components(baseline_files)):  # read all, then write
+        folder = out / target if url and len(run.targets) > 1 else out
+        for phase, planned in planner.plan_all(live, phases or None).items():
+            path = folder / (f"{phase.value}.zip" if as_zip else phase.value)
+            write = write_zip if as_zip else write_folder
+            write(planned.package, path)
+            yield _written(target, planned, path, [file.path for file in planned.package.files])
+
+
+def _update_tree(
+    run: Invocation, planner: Planner, phase: Phase, out: Path, baseline_files: tuple[Path, ...]
+) -> WrittenDocument:
+    ((target, _, live),) = run.components(baseline_files)
+    planned = planner.plan_all(live, (phase,))[phase]
+    files = change_tree(out, planned, run.cutover.policies.of(phase), run.cutover.app)
+    try:
+        replace_files({each.path: each.data for each in files if each.changed})
+    except OSError as error:
+        raise OperationFailedError(
+            f"the source tree was not changed: {error.strerror}",
+            where=str(out),
+            hint="free space or correct the permissions, then run this again",
+        ) from error
+    for each in files:
+        if not each.changed:
+            run.console.note(f"{each.path} holds {phase} already")
+    return _written(target, planned, out, [str(each.path) for each in files])
+
+
+def _written(target: str, planned: PlannedPhase, path: Path, files: list[str]) -> WrittenDocument:
     return WrittenDocument(
         target=target,
         phase=planned.phase,
         path=str(path),
         package_sha256=planned.package.sha256,
-        files=[file.path for file in package.files],
+        files=files,
     )

@@ -1,6 +1,6 @@
 """Files that survive a crash, locks that do not, and the folder for this tool's state.
 
-A file is written whole, on disk, and readable by its owner only.
+A file is written whole and on disk; one for this tool's own use is readable by its owner only.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -51,6 +52,70 @@ def make_folders_durably(folder: Path) -> None:
         make_folders_durably(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
         _sync_folder(folder.parent)
+
+
+def replace_files(files: Mapping[Path, bytes]) -> None:
+    """Write files and the folders that they need, all of them or nothing; modes stay.
+
+    Each is written beside its place and synced. Only then are they renamed, one by one; if one
+    can't be, those before it are restored. A kill in between leaves whole files, old and new.
+    Raises OSError.
+    """
+    with ExitStack() as stack:
+        for folder in {path.parent for path in files}:
+            stack.enter_context(_folder_made(folder))
+        staged = {path: stack.enter_context(_staged(path, data)) for path, data in files.items()}
+        before = {
+            path: stack.enter_context(_staged(path, path.read_bytes()))
+            for path in files
+            if path.exists()
+        }
+        done: list[Path] = []
+        try:
+            for path, staging in staged.items():
+                staging.replace(path)
+                done.append(path)
+        except BaseException:
+            for path in done:
+                if path in before:
+                    before[path].replace(path)
+                else:
+                    path.unlink()
+            raise
+        for folder in {path.parent for path in files}:
+            _sync_folder(folder)
+
+
+@contextmanager
+def _staged(path: Path, data: bytes) -> Iterator[Path]:
+    """A synced file beside path, with its mode; in the end it is gone or renamed."""
+    staging = path.with_name(f".sfcutover-{uuid.uuid4().hex}")
+    try:
+        with staging.open("xb") as file:
+            if path.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield staging
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+@contextmanager
+def _folder_made(folder: Path) -> Iterator[None]:
+    """The folder, and those above it that are missing; they are removed again if it fails."""
+    missing = [each for each in (folder, *folder.parents) if not os.path.lexists(each)]
+    try:
+        for each in reversed(missing):
+            each.mkdir(exist_ok=True)
+            _sync_folder(each.parent)
+        yield
+    except BaseException:
+        for each in missing:
+            with suppress(OSError):
+                each.rmdir()
+        raise
 
 
 def write_new(path: Path, text: str, *, force: bool) -> None:

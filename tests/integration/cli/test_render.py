@@ -44,15 +44,9 @@ def test_a_zip_holds_the_same_files(desk: Desk) -> None:
         assert archive.namelist() == [SECURITY_PATH, "package.xml"]
 
 
-def test_source_format_has_the_names_of_an_sfdx_project(desk: Desk) -> None:
-    desk.run("render", "add-new", "--out", "out", "--format", "source")
-    assert f"{SECURITY_PATH}-meta.xml" in _files(desk.folder / "out" / "add-new")
-
-
-@pytest.mark.parametrize("form", ["mdapi", "source"])
-def test_json_lists_what_was_written(desk: Desk, form: str) -> None:
-    document = desk.run("render", "--out", "out", "--format", form, "--json").json("render")
-    assert document["format"] == form
+def test_json_lists_what_was_written(desk: Desk) -> None:
+    document = desk.run("render", "--out", "out", "--json").json("render")
+    assert document["format"] == "mdapi"
     for package in document["packages"]:
         assert sorted(package["files"]) == _files(desk.folder / package["path"])
 

@@ -239,16 +239,6 @@ def test_the_hash_is_that_of_paths_and_contents() -> None:
     assert hash_of(("a", b"1")) == hash_of(("a", b"1"))
 
 
-def test_the_source_format_only_renames_the_components() -> None:
-    package = build_package([COMPONENT], "67.0", BUILTIN)
-    source = package.in_source_format()
-    assert [file.path for file in source.files] == [
-        "extlClntAppOauthSecuritySettings/Acme_oauthSecurity.ecaOauthSecurity-meta.xml",
-        "package.xml",
-    ]
-    assert [file.data for file in source.files] == [file.data for file in package.files]
-
-
 # Templates that drop something
 
 
@@ -417,8 +407,6 @@ def test_an_earlier_package_is_replaced_whole(tmp_path: Path) -> None:
     write_folder(EARLIER, tmp_path / "out")
     write_folder(PACKAGE, tmp_path / "out")
     assert files_in(tmp_path) == {f"out/{path}": data for path, data in FILES.items()}
-    write_folder(PACKAGE.in_source_format(), tmp_path / "out")
-    write_folder(PACKAGE, tmp_path / "out")
     assert files_in(tmp_path / "out") == FILES
 
 

@@ -110,9 +110,31 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     assert "nowhere.ecaOauthSecurity" in str(caught.value)
 
 
-def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="can't be read"):
+def test_a_folder_is_searched_for_the_apps_components(tmp_path: Path) -> None:
+    folder = tmp_path / "force-app" / "main"
+    for name in ("", ".hidden", "node_modules"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        write(folder / name, "a.ecaOauthSecurity-meta.xml", xml())
+    write(folder, "b.ecaOauthSecurity-meta.xml", xml(app="Other"))
+    write(folder, "c.ecaOauth-meta.xml", xml(TRUSTED))
+    (folder / "d.ecaOauthSecurity-meta.xml").symlink_to(folder / "a.ecaOauthSecurity-meta.xml")
+    (component,) = read(tmp_path).components
+    assert component.full_name == "a"
+    assert len(read(tmp_path, carriers=(TOKEN, TRUSTED)).components) == 2
+
+
+def test_an_empty_folder_holds_no_component(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no baseline file of type"):
         read(tmp_path)
+
+
+def test_two_files_of_a_type_are_named(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path, f"{name}.ecaOauthSecurity-meta.xml", xml())
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path)
+    assert f"{tmp_path}/a." in caught.value.message
+    assert f"{tmp_path}/b." in caught.value.message
 
 
 def test_a_component_without_a_file_is_asked_for(tmp_path: Path) -> None:
