@@ -18,7 +18,9 @@ from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import live_phase
 from sfcutover.allowlist.policies import IP_RELAXATION, relaxation_words
 from sfcutover.allowlist.snapshot import Snapshot
+from sfcutover.allowlist.sourcetree import find_project
 from sfcutover.allowlist.templates import Templates
+from sfcutover.allowlist.treecheck import IGNORE_FILE, unignored
 from sfcutover.config.cutover import Cutover, Target
 from sfcutover.cutover.probe import NoWayBackError
 from sfcutover.cutover.secondreading import difference_of, records_of
@@ -113,6 +115,7 @@ def examine_config(cutover: Cutover) -> Iterator[Check]:
     """What cutover.yaml says; no secret is read. Raises nothing of ours."""
     yield _config_check(cutover)
     yield from _run_check(cutover)
+    yield from _tree_checks(cutover)
     yield from (Check(None, "note", "skipped", note) for note in cutover.notes)
 
 
@@ -265,4 +268,24 @@ def _run_check(cutover: Cutover) -> Iterator[Check]:
             "warning",
             f"not configured: {', '.join(missing)}; a run is refused, single steps work",
             "add what is missing; the README shows each",
+        )
+
+
+def _tree_checks(cutover: Cutover) -> Iterator[Check]:
+    """What would make the build of a package fail; nothing where cutover.yaml is in no project."""
+    try:
+        project = find_project(Path(cutover.file).parent)
+        refused = unignored(project) if project else []
+    except SfcutoverError as error:
+        yield failed("source tree", error, None)
+        return
+    for each in refused:
+        yield Check(
+            None,
+            "source tree",
+            "warning",
+            f"{each.path}: a package can't contain {each.metadata_type}, whose build then fails "
+            f"(users' reports), and {IGNORE_FILE} does not exclude it",
+            f"add the line {each.line} to {IGNORE_FILE}; sf then leaves it out of its deployments, "
+            "too, and sfcutover deploys it",
         )
