@@ -18,6 +18,7 @@ from sfcutover.cli.context import (
     phase_argument,
     templates_option,
 )
+from sfcutover.cli.treewarnings import warn_of_tree
 from sfcutover.errors import ExitCode
 from sfcutover.output.diffs import phase_markdown, phase_text
 from sfcutover.output.json import print_document
@@ -55,6 +56,8 @@ def command(
     found = [
         (name, url, planner.plan(phase, live)) for name, url, live in run.components(baseline_files)
     ]
+    if not baseline_files:
+        warn_of_tree(run, [(name, planned.start) for name, _, planned in found])
     changed = any(planned.changed for _, _, planned in found)
     if run.settings.json:
         targets = [

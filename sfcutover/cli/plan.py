@@ -21,6 +21,7 @@ from sfcutover.cli.context import (
     templates_words,
 )
 from sfcutover.cli.options import FILE
+from sfcutover.cli.treewarnings import warn_of_tree
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.announcement import (
     PHASES,
@@ -49,6 +50,8 @@ def command(
     """
     planner = run.cutover.planner(templates)
     found = list(_found(run, baseline_files))
+    if not baseline_files:
+        warn_of_tree(run, [(each.target, each.live) for each in found])
     targets = [_plan_target(run, planner, each) for each in found]
     is_announced = run.cutover.carriers and not baseline_files
     digests = _digests(run.cutover, planner, found) if is_announced else {}
