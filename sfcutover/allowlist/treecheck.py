@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pathspec
-
 from sfcutover.allowlist.carriers import OAUTH_POLICIES, SECURITY_SETTINGS
 from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.diff import compare
+from sfcutover.allowlist.forceignore import Pattern, is_excluded, read_patterns
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.allowlist.snapshot import SOURCE_SUFFIX, Snapshot, files_below
 from sfcutover.allowlist.sourcefile import entry_lines
@@ -19,7 +18,7 @@ from sfcutover.errors import ConfigError
 from sfcutover.util.boundedfile import read_bounded
 
 IGNORE_FILE = ".forceignore"
-_MAX_IGNORE_BYTES = 1024 * 1024
+_MAX_IGNORE_BYTES = 64 * 1024
 # The security, policy and global files make the build of a second-generation package fail; only the
 # app itself and its OAuth settings go into one (users' reports). By suffix.
 _NOT_PACKAGED = {
@@ -71,7 +70,6 @@ def unignored(project: Project) -> list[Unignored]:
     """A file of each type that a package build refuses, in a directory that a package is built
     from, unless .forceignore excludes it.
 
-    The patterns are those of .gitignore (Salesforce DX Developer Guide, "How to Exclude Source").
     Raises ConfigError and LimitError for what can't be read.
     """
     ignored = _patterns(project.root / IGNORE_FILE)
@@ -79,9 +77,9 @@ def unignored(project: Project) -> list[Unignored]:
     found: dict[str, Unignored] = {}
     for path in (file for folder in project.packaged for file in files_below(folder, endings)):
         ending = next(each for each in endings if path.name.endswith(each))
-        if not ignored.match_file(path.relative_to(project.root)):
-            one = Unignored(shown_path(path), endings[ending], f"**/*{ending}")
-            found.setdefault(ending, one)
+        relative = path.relative_to(project.root).as_posix()
+        if ending not in found and not is_excluded(ignored, relative):
+            found[ending] = Unignored(shown_path(path), endings[ending], f"**/*{ending}")
     return list(found.values())
 
 
@@ -98,14 +96,12 @@ def _difference(path: Path, data: bytes, found: Component, live: Component) -> T
     return TreeDifference(f"{path}:{(marked or lines)[0]}", lacking, extra, rewritten)
 
 
-def _patterns(path: Path) -> pathspec.GitIgnoreSpec:
+def _patterns(path: Path) -> list[Pattern]:
     if not path.is_file():
-        return pathspec.GitIgnoreSpec.from_lines([])
+        return []
     hint = "correct the file, or its permissions"
     data = read_bounded(path, _MAX_IGNORE_BYTES, hint=hint)
     try:
-        return pathspec.GitIgnoreSpec.from_lines(data.decode("utf-8-sig").splitlines())
-    except ValueError as error:
-        raise ConfigError(
-            f"not a list of patterns: {error}", where=str(shown_path(path)), hint=hint
-        ) from error
+        return read_patterns(data.decode("utf-8-sig"))
+    except UnicodeError as error:
+        raise ConfigError("not in UTF-8", where=str(shown_path(path)), hint=hint) from error

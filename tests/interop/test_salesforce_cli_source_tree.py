@@ -17,6 +17,7 @@ from tests.support import SECURITY, SECURITY_NAME, SECURITY_PATH
 pytestmark = pytest.mark.interop
 
 FILE = f"force-app/main/default/{SECURITY_PATH}-meta.xml"
+BASELINE = Path(SECURITY_PATH).name
 OWN = "<!-- proxies a and b, in this order -->"
 
 
@@ -35,6 +36,7 @@ def tree(sf: Cli, emulator: Emulator) -> Path:
     path = sf.home / FILE
     path.parent.mkdir(parents=True)
     xml = emulator.component_xml(SECURITY, SECURITY_NAME).decode()
+    (sf.home / BASELINE).write_text(xml)
     odd = xml.replace("    <tokenIpRanges>", f"    {OWN}\n    <tokenIpRanges>", 1)
     path.write_bytes(odd.replace("\n", "\r\n").encode())
     return path
@@ -49,7 +51,8 @@ def run(sf: Cli, emulator: Emulator, *words: str) -> str:
 
 
 def render(sf: Cli, emulator: Emulator, phase: str) -> None:
-    run(sf, emulator, "render", phase, "--format", "source", "--out", str(sf.home / "force-app"))
+    words = ["--format", "source", "--out", str(sf.home / "force-app")]
+    run(sf, emulator, "render", phase, *words, "--baseline", str(sf.home / BASELINE))
 
 
 def starts_in(xml: str) -> list[str]:

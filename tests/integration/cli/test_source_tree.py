@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from tests.integration.cli.harness import (
     range_xml,
     with_entry,
 )
+from tests.unit.allowlist.test_forceignore import CASES
+from tests.unit.allowlist.test_forceignore import FILE as EXCLUDED
 
 TREE = "force-app/main/default"
 FILE = f"{TREE}/{SECURITY_PATH}-meta.xml"
@@ -60,7 +63,7 @@ def project(desk: Desk) -> Desk:
     return desk
 
 
-def make_project(desk: Desk, *directories: dict[str, object]) -> None:
+def make_project(desk: Desk, *directories: Mapping[str, object]) -> None:
     described = {"packageDirectories": directories, "sourceApiVersion": "67.0", "namespace": ""}
     desk.write("sfdx-project.json", json.dumps(described))
 
@@ -438,4 +441,12 @@ def test_a_forceignore_that_is_no_text_is_named(project: Desk) -> None:
     make_project(project, {"path": "force-app", "package": "Acme"})
     put(project, ".forceignore", b"\xff\xfe\0")
     (line, _fix) = doctor(project)
-    assert line.startswith("FAILED   source tree: .forceignore: not a list of patterns")
+    assert line.startswith("FAILED   source tree: .forceignore: not in UTF-8")
+
+
+@pytest.mark.parametrize(("text", "excluded"), CASES.items())
+def test_git_excludes_the_same(desk: Desk, text: str, excluded: bool) -> None:
+    git(desk, "init", "-q")
+    put(desk, EXCLUDED, b"")
+    desk.write(".gitignore", text)
+    assert bool(git(desk, "ls-files", "-oi", "--exclude-standard", EXCLUDED)) is excluded
