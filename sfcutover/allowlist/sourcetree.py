@@ -151,9 +151,12 @@ def _project(root: Path) -> Project:
         file = _ProjectFile.model_validate_json(read_bounded(path, _MAX_PROJECT_BYTES, hint=_HINT))
     except ValidationError as error:
         raise ConfigError(first_problem(error), where=str(path), hint=_HINT) from None
-    folders = dict(_existing(root, file.directories))
-    packaged = tuple(folder for folder, package in folders.items() if package)
-    return Project(root, tuple(folders), packaged)
+    every = list(_existing(root, file.directories))
+    return Project(
+        root,
+        tuple(dict.fromkeys(folder for folder, _ in every)),
+        tuple(dict.fromkeys(folder for folder, package in every if package)),
+    )
 
 
 def _existing(

@@ -269,8 +269,9 @@ baseline_option = click.option(
     "baseline_files",
     multiple=True,
     type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Compute from this component file and don't ask the org; repeat it for each carrier.",
+    metavar="PATH",
+    help="Compute from this component file, or from the app's components in this folder, and don't "
+    "ask the org; repeat it for each carrier.",
 )
 
 

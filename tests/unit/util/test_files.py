@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -11,7 +12,12 @@ from pathlib import Path
 import pytest
 
 from sfcutover.errors import ConfigError
-from sfcutover.util.files import make_folders_durably, state_folder, write_durably
+from sfcutover.util.files import (
+    make_folders_durably,
+    replace_files,
+    state_folder,
+    write_durably,
+)
 
 
 @dataclass(frozen=True)
@@ -188,3 +194,72 @@ def test_a_folder_that_can_t_be_made_is_named(
     (tmp_path / "sfcutover").write_text("in the way")
     with pytest.raises(ConfigError, match="no folder for this tool's state"):
         state_folder()
+
+
+# Several files at once
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    """Everything below a folder; None for a folder."""
+    return {
+        str(path.relative_to(folder)): None if path.is_dir() else path.read_bytes()
+        for path in folder.rglob("*")
+    }
+
+
+def test_files_are_replaced_with_their_modes_and_made_with_their_folders(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "a" / "b" / "new"
+    old.write_bytes(b"before")
+    old.chmod(0o604)
+    replace_files({old: b"after\r\n", new: b"\xff"})
+    assert tree(tmp_path) == {"old": b"after\r\n", "a": None, "a/b": None, "a/b/new": b"\xff"}
+    assert mode(old) == 0o604
+    assert mode(new) == 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_every_file_is_synced_before_the_first_gets_its_name(
+    tmp_path: Path, record_syncs: Callable[[Path], list[Sync]]
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    calls = record_syncs(first)
+    replace_files({first: b"1", second: b"22"})
+    inodes = first.stat().st_ino, second.stat().st_ino
+    assert [Sync(inode, size, None) for inode, size in zip(inodes, (1, 2), strict=True)] == calls[
+        :2
+    ]
+    assert (calls[-1].synced, calls[-1].named) == (tmp_path.stat().st_ino, first.stat().st_ino)
+
+
+def test_what_cannot_be_replaced_restores_those_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "old").write_bytes(b"before")
+    (tmp_path / "last").write_bytes(b"last")
+    before = tree(tmp_path)
+    replace = Path.replace
+
+    def refuse(self: Path, target: Path) -> Path:
+        if target.name == "last":
+            raise PermissionError(errno.EACCES, "refused")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    files = {tmp_path / "old": b"1", tmp_path / "a" / "new": b"2", tmp_path / "last": b"3"}
+    with pytest.raises(PermissionError):
+        replace_files(files)
+    assert tree(tmp_path) == before
+
+
+def test_a_folder_in_the_way_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "old").write_bytes(b"before")
+    (tmp_path / "folder").mkdir()
+    before = tree(tmp_path)
+    with pytest.raises(IsADirectoryError):
+        replace_files({tmp_path / "old": b"1", tmp_path / "folder": b"2"})
+    assert tree(tmp_path) == before
