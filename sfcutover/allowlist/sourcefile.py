@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from xml.sax.saxutils import escape
 
 from sfcutover.allowlist.carriers import Carrier
@@ -60,7 +61,8 @@ def entry_lines(data: bytes, component: Component, where: str) -> list[int]:
     layout = _layout(data, where)
     entries = _entries(layout, component.carrier)
     starts = [each.start for each in entries] or [layout.root_start]
-    return [data.count(b"\n", 0, start) + 1 for start in starts]
+    between = zip([0, *starts], starts, strict=False)
+    return list(accumulate((data.count(b"\n", *each) for each in between), initial=1))[1:]
 
 
 def _parse(data: bytes, like: Component, where: str) -> Component:

@@ -164,8 +164,10 @@ def _existing(
 ) -> Iterator[tuple[Path, str | None]]:
     """Folders inside the project: no file of a repository may lead elsewhere."""
     for each in directories:
-        if "\0" in each.path:
-            continue
         folder = root / each.path
-        if folder.is_dir() and folder.resolve().is_relative_to(root.resolve()):
+        try:
+            is_inside = folder.is_dir() and folder.resolve().is_relative_to(root.resolve())
+        except (OSError, ValueError):  # what no file system takes for a path
+            continue
+        if is_inside:
             yield folder, each.package

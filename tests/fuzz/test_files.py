@@ -19,7 +19,11 @@ from hypothesis import strategies as st
 from sfcutover.allowlist.baseline import baseline_documents, snapshot_of
 from sfcutover.allowlist.phases import LIST_PHASES
 from sfcutover.allowlist.planfile import TargetPlan, make_plan, make_target_plan, read_plan
+from sfcutover.allowlist.ranges import IpRange
+from sfcutover.allowlist.sourcefile import update_file
+from sfcutover.allowlist.sourcetree import find_project
 from sfcutover.allowlist.templates import Templates
+from sfcutover.allowlist.treecheck import unignored
 from sfcutover.cli import cli
 from sfcutover.config.cutover import Cutover, load_config
 from sfcutover.config.state import State
@@ -88,6 +92,45 @@ def _plan(name: str, content: bytes) -> None:
     documents = baseline_documents(live, CUTOVER.api_version)
     again = snapshot_of(documents, "baseline", hint="")
     assert again.fingerprints == live.fingerprints
+
+
+_ADDED = (IpRange.parse("198.51.100.20", "a & b"), IpRange.parse("2001:db8::1"))
+
+
+@given(name=st.sampled_from(sorted(FILES)), data=st.data())
+@fuzzed
+def test_a_file_of_a_source_tree(name: str, data: st.DataObject) -> None:
+    content = data.draw(encoded(xml_texts(FILES[name])))
+    must_end(lambda: _change(name, content))
+
+
+def _change(name: str, content: bytes) -> None:
+    """What is written holds what the phase says, and undone it leaves every byte."""
+    before = component(name, content)
+    wanted = before.with_allowlist(before.allowlist.add(_ADDED)) if before.carrier else before
+    values = {} if before.carrier else {"ipRelaxationPolicyType": "Enforce"}
+    after = update_file(content, wanted, values, where=name)
+    expected = wanted.with_values(values)
+    assert component(name, after).fingerprint == expected.fingerprint
+    if before.carrier and before.allowlist.ranges:
+        assert update_file(after, before, {}, where=name) == content
+
+
+_PROJECT = {"packageDirectories": [{"path": "a", "package": "b"}, {"path": "c", "default": True}]}
+
+
+@given(
+    project=encoded(json_texts(_PROJECT)),
+    patterns=encoded(st.lists(texts | st.text("*/a!#\\[].?-")).map("\n".join)),
+)
+@fuzzed
+def test_a_project(file: Path, project: bytes, patterns: bytes) -> None:
+    folder = file.parent / "project"
+    (folder / "a" / "deep").mkdir(parents=True, exist_ok=True)
+    (folder / "a" / "deep" / "x.ecaPlcy-meta.xml").touch()
+    (folder / "sfdx-project.json").write_bytes(project)
+    (folder / ".forceignore").write_bytes(patterns)
+    must_end(lambda: [unignored(each) for each in [find_project(folder)] if each])
 
 
 _ZIP_NAMES = texts | st.sampled_from(
