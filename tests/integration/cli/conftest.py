@@ -15,6 +15,7 @@ from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.util import secrets as credentials
 from tests.integration.cli.harness import Desk, HeldClock
+from tests.integration.cli.sourcetree import FILE, ODD, make_project, put
 
 StartOrg = Callable[..., Emulator]
 OpenDesk = Callable[..., Desk]
@@ -82,3 +83,11 @@ def open_desk(
 def desk(open_desk: OpenDesk) -> Desk:
     """The default org's."""
     return open_desk()
+
+
+@pytest.fixture
+def project(desk: Desk) -> Desk:
+    """The default org's, in a project whose tree holds its list in an odd file."""
+    make_project(desk, {"path": "force-app", "default": True})
+    put(desk, FILE, ODD)
+    return desk

@@ -1,4 +1,4 @@
-"""What .forceignore excludes; tests/integration/cli/test_source_tree.py holds it against git."""
+"""What .forceignore excludes; tests/integration/cli/test_tree_checks.py holds it against git."""
 
 from __future__ import annotations
 
