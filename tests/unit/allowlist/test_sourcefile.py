@@ -206,6 +206,10 @@ REFUSED = {
         "DTD",
     ),
     "another encoding": (ODD[1:].replace("utf-8", "iso-8859-1").encode("iso-8859-1"), "UTF-8"),
+    "an encoding of its own": (
+        ODD[1:].replace("ö", "o").replace("utf-8", "shift_jis").encode("ascii"),
+        "UTF-8",
+    ),
     "UTF-16": (ODD[1:].replace("utf-8", "utf-16").encode("utf-16"), "UTF-8"),
     "half a file": (LINES["lf"][:200], "not well-formed"),
 }
