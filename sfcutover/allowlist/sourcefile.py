@@ -48,7 +48,7 @@ def update_file(
         return data
     layout = _layout(data, where)
     edits = list(_list_edits(layout, before, wanted))
-    for name, text in _changed(before, policies).items():
+    for name, text in sorted(_changed(before, policies).items()):
         edits += _field_edits(layout, Field.of_text(name, text))
     after = _apply(data, edits)
     _check(after, expected, where)

@@ -186,8 +186,8 @@ def test_policies_change_in_their_place_and_new_ones_stand_in_the_schemas_order(
     values = {
         "ipRelaxationPolicyType": "Enforce",
         "startUrl": "",
-        "label": "A & B",
         "refreshTokenPolicyType": "Zero",
+        "label": "A & B",
     }
     after = update_file(POLICIES, component, values, where="tree")
     assert [line.rstrip() for line in changed_lines(POLICIES, after)] == [
