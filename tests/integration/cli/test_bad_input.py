@@ -186,7 +186,7 @@ def test_a_baseline_that_is_no_xml(desk: Desk, text: str) -> None:
     refused(desk, 2, "x.ecaOauthSecurity", words=words)
 
 
-@pytest.mark.parametrize("path", ["missing.ecaOauthSecurity", "."])
+@pytest.mark.parametrize("path", ["missing.ecaOauthSecurity", "/dev/null"])
 def test_a_baseline_that_cannot_be_read(desk: Desk, path: str) -> None:
     refused(desk, 2, path, "can't be read", words=("diff", "add-new", "--baseline", path))
 
