@@ -20,7 +20,7 @@ from sfcutover.errors import Advice, Command, ConfigError, GateError
 from sfcutover.runs.event import Event
 from sfcutover.runs.processlock import RunningElsewhereError
 from sfcutover.runs.store import Run, RunStore
-from sfcutover.util.processes import current_actor
+from sfcutover.util.ciprovider import current_actor
 
 
 @click.command("approve")

@@ -14,7 +14,7 @@ from sfcutover.cutover.runcontroller import Permissions, RunController
 from sfcutover.cutover.runfollower import View, failure_of_run, follow
 from sfcutover.errors import Advice, Command, ConfigError, InterruptedRunError
 from sfcutover.runs.store import RunStore
-from sfcutover.util.processes import current_actor
+from sfcutover.util.ciprovider import current_actor
 
 
 @click.command("cancel")

@@ -38,7 +38,7 @@ from sfcutover.output.deployprogress import LineProgress, Status, progress_for
 from sfcutover.output.text import evidence_text, round_text
 from sfcutover.runs.event import CommandLog, Event
 from sfcutover.salesforce.connection import Connection, connect
-from sfcutover.util.processes import in_ci
+from sfcutover.util.ciprovider import in_ci
 from sfcutover.util.secrets import log_to_stderr
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from sfcutover.runs.store import Run, RunOptions, RunStore
 from sfcutover.traffic.egress import require_egresses
 from sfcutover.traffic.redeemers import all_redeemers
 from sfcutover.traffic.switch import command_of
-from sfcutover.util.processes import current_actor
+from sfcutover.util.ciprovider import current_actor
 
 
 @click.command("run")

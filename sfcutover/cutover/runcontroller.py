@@ -32,7 +32,7 @@ from sfcutover.runs.store import (
     fixed,
     is_of_a_template,
 )
-from sfcutover.util.processes import current_actor
+from sfcutover.util.ciprovider import current_actor
 
 if TYPE_CHECKING:
     from sfcutover.cutover.engine.engine import Engine

@@ -34,6 +34,7 @@ from sfcutover.errors import (
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.org import Org
 from sfcutover.util.boundedfile import read_bounded
+from sfcutover.util.ciprovider import current_actor
 from sfcutover.util.document import (
     Document,
     InstanceUrl,
@@ -43,7 +44,6 @@ from sfcutover.util.document import (
     first_problem,
 )
 from sfcutover.util.files import make_folders_durably, write_durably
-from sfcutover.util.processes import current_actor
 
 MAX_CONFIRMATION_BYTES = 1024 * 1024
 CasePhase = Literal["add-new", "remove-old"]

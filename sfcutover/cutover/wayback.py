@@ -18,7 +18,7 @@ from sfcutover.cutover.context import TargetContext
 from sfcutover.errors import Advice, Command, ConfigError, DriftError, SfcutoverError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.org import Bound
-from sfcutover.util.processes import current_actor
+from sfcutover.util.ciprovider import current_actor
 
 if TYPE_CHECKING:  # SQLAlchemy
     from sfcutover.runs.baselinerecord import BaselineRecord

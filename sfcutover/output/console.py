@@ -29,6 +29,7 @@ from sfcutover.errors import (
     Text,
     written,
 )
+from sfcutover.util.ciprovider import in_ci
 from sfcutover.util.secrets import redact
 
 _SHORT = {"verbose": "v", "quiet": "q"}
@@ -185,7 +186,7 @@ def asked_for_json(arguments: list[str]) -> bool:
 def is_redrawn(settings: Settings, environment: Mapping[str, str]) -> bool:
     """True for a terminal that can be redrawn. Not with -v, whose lines would stand in between;
     not in CI, where a terminal is only simulated and every redrawn line is kept."""
-    if settings.quiet or settings.verbose or environment.get("CI"):
+    if settings.quiet or settings.verbose or in_ci(environment):
         return False
     if environment.get("TERM", "dumb") in ("", "dumb", "unknown"):
         return False

@@ -7,7 +7,6 @@ it.
 from __future__ import annotations
 
 import enum
-import getpass
 import os
 import re
 import selectors
@@ -195,35 +194,3 @@ def python_call(function: str, *arguments: str) -> list[str]:
         f"from {module} import {name}; {name}(*arguments)"
     )
     return [sys.executable, "-P", "-c", code, *arguments, *sys.path]
-
-
-# In the order they are read. Each CI system documents its variable as who started the run.
-_CI_VARIABLES = (
-    "GITHUB_ACTOR",
-    "GITLAB_USER_LOGIN",
-    "BUILDKITE_BUILD_CREATOR",
-    "CIRCLE_USERNAME",
-    "BUILD_REQUESTEDFOR",  # Azure Pipelines
-    "BUILD_USER_ID",  # Jenkins, with the build user vars plugin
-)
-
-
-# One of them is set in a job of nearly every CI system (their documentation).
-_CI_MARKS = ("CI", "TF_BUILD", "JENKINS_URL", "TEAMCITY_VERSION")
-
-
-def in_ci(environment: Mapping[str, str] = os.environ) -> bool:
-    """True if this process looks like a job of a CI system."""
-    return any(environment.get(name, "").lower() not in ("", "0", "false") for name in _CI_MARKS)
-
-
-def current_actor(environment: Mapping[str, str] = os.environ) -> str:
-    """The name of who runs this process; it proves nothing, as a variable is easily set."""
-    for variable in _CI_VARIABLES:
-        name = " ".join(environment.get(variable, "").split())
-        if name:
-            return f"{name} ({variable})"
-    try:
-        return getpass.getuser()
-    except (ImportError, KeyError, OSError):  # a container's user without a name
-        return f"user id {os.getuid()}"

@@ -49,8 +49,8 @@ from sfcutover.cutover.workflow import Workflow
 from sfcutover.runs.event import CANCEL_REQUESTED
 from sfcutover.runs.journal import BufferedJournal, Journal
 from sfcutover.runs.store import RunOptions
+from sfcutover.util.ciprovider import current_actor
 from sfcutover.util.document import Document, text_of
-from sfcutover.util.processes import current_actor
 from sfcutover.util.threads import call_in_thread
 
 Json = dict[str, object]

@@ -24,7 +24,6 @@ from sfcutover.cutover.supportcase import (
     require_legacy,
 )
 from sfcutover.errors import ConfigError, GateError, IdentityError, OperationFailedError
-from sfcutover.util.processes import current_actor
 
 CONFIG = """\
 version: 1
@@ -304,19 +303,6 @@ def test_a_confirmation_names_its_phase_of_two(make: Make) -> None:
     data = confirmations(make()).record("add-new").model_dump(by_alias=True)
     with pytest.raises(ValueError, match="phase"):
         Confirmation.model_validate(data | {"phase": "restore-old"})
-
-
-# Who
-
-
-def test_the_person_a_ci_system_names_comes_first() -> None:
-    assert current_actor({"GITLAB_USER_LOGIN": " jo \n"}) == "jo (GITLAB_USER_LOGIN)"
-    assert current_actor({"GITHUB_ACTOR": "  ", "BUILD_USER_ID": "x"}) == "x (BUILD_USER_ID)"
-
-
-def test_elsewhere_it_is_the_user_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOGNAME", "sam")
-    assert current_actor({}) == "sam"
 
 
 TEMPLATES = Templates()

@@ -1,0 +1,142 @@
+"""What a process learns of a CI system's job from its environment."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import sfcutover
+from sfcutover.util import ciprovider
+from sfcutover.util.ciprovider import (
+    AZURE,
+    BITBUCKET,
+    CIRCLECI,
+    GITHUB,
+    GITLAB,
+    JENKINS,
+    MARKS,
+    PROVIDERS,
+    Provider,
+    StepFiles,
+    checkout,
+    current_actor,
+    in_ci,
+    job_url,
+    provider_of,
+)
+
+GITHUB_JOB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_SERVER_URL": "https://github.com",
+    "GITHUB_REPOSITORY": "acme/packaging",
+    "GITHUB_RUN_ID": "42",
+}
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, False),
+        ({"CI": ""}, False),
+        ({"CI": "false"}, False),
+        ({"CI": "0"}, False),
+        ({"CI": "true"}, True),
+        ({"CI": "1"}, True),
+        ({"TF_BUILD": "True"}, True),
+        ({"JENKINS_URL": "https://jenkins.example/"}, True),
+    ],
+)
+def test_a_job_of_a_ci_system_is_known(environment: dict[str, str], expected: bool) -> None:
+    assert in_ci(environment) == expected
+
+
+@pytest.mark.parametrize(
+    ("environment", "provider", "url"),
+    [
+        ({}, None, None),
+        ({"CI": "true"}, None, None),
+        (GITHUB_JOB, GITHUB, "https://github.com/acme/packaging/actions/runs/42"),
+        ({"GITHUB_ACTIONS": "true"}, GITHUB, None),
+        (
+            {"GITLAB_CI": "true", "CI_JOB_URL": "https://gitlab.example/jobs/7"},
+            GITLAB,
+            "https://gitlab.example/jobs/7",
+        ),
+        (
+            {
+                "BITBUCKET_BUILD_NUMBER": "5",
+                "BITBUCKET_GIT_HTTP_ORIGIN": "https://bitbucket.org/acme/packaging",
+            },
+            BITBUCKET,
+            "https://bitbucket.org/acme/packaging/pipelines/results/5",
+        ),
+        (
+            {
+                "TF_BUILD": "True",
+                "SYSTEM_COLLECTIONURI": "https://dev.azure.com/acme/",
+                "SYSTEM_TEAMPROJECT": "packaging",
+                "BUILD_BUILDID": "9",
+            },
+            AZURE,
+            "https://dev.azure.com/acme/packaging/_build/results?buildId=9",
+        ),
+        (
+            {"CIRCLECI": "true", "CIRCLE_BUILD_URL": "https://circleci.example/3"},
+            CIRCLECI,
+            "https://circleci.example/3",
+        ),
+        (
+            {"JENKINS_URL": "https://ci.example/", "BUILD_URL": "https://ci.example/job/a/1/"},
+            JENKINS,
+            "https://ci.example/job/a/1/",
+        ),
+    ],
+)
+def test_the_system_and_the_page_of_its_job(
+    environment: dict[str, str], provider: Provider | None, url: str | None
+) -> None:
+    assert provider_of(environment) is provider
+    assert job_url(environment) == url
+
+
+def test_the_person_a_ci_system_names_comes_first() -> None:
+    assert current_actor({"GITLAB_USER_LOGIN": " jo \n"}) == "jo (GITLAB_USER_LOGIN)"
+    assert current_actor({"GITHUB_ACTOR": "  ", "BUILD_USER_ID": "x"}) == "x (BUILD_USER_ID)"
+
+
+def test_who_ran_a_job_again_comes_before_who_ran_it_first() -> None:
+    both = {"GITHUB_ACTOR": "jo", "GITHUB_TRIGGERING_ACTOR": "sam"}
+    assert current_actor(both) == "sam (GITHUB_TRIGGERING_ACTOR)"
+
+
+def test_elsewhere_it_is_the_user_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "sam")
+    assert current_actor({}) == "sam"
+
+
+def test_the_checkout_is_where_the_system_says() -> None:
+    assert checkout({}) is None
+    assert checkout({"GITHUB_ACTIONS": "true"}) is None
+    assert checkout({"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": "/w"}) == Path("/w")
+    assert checkout({"TF_BUILD": "True", "BUILD_SOURCESDIRECTORY": "/s"}) == Path("/s")
+
+
+def test_a_step_has_files_on_github_alone() -> None:
+    files = {"GITHUB_OUTPUT": "/o", "GITHUB_STEP_SUMMARY": "/s"}
+    assert StepFiles.of(files) == StepFiles()
+    assert StepFiles.of({"GITHUB_ACTIONS": "true"}) == StepFiles()
+    assert StepFiles.of({"GITHUB_ACTIONS": "true", **files}) == StepFiles(Path("/o"), Path("/s"))
+
+
+def test_no_other_module_names_such_a_variable() -> None:
+    folder = Path(sfcutover.__file__).parent
+    names = {*MARKS, *(name for each in PROVIDERS for name in (*each.actors, each.folder))}
+    for file in folder.rglob("*.py"):
+        if file == Path(ciprovider.__file__):
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named = node.value in names - {""} or node.value.startswith("GITHUB_")
+                assert not named, f"{file}: {node.value}"
