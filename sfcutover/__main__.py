@@ -37,6 +37,7 @@ def main() -> None:
     code = _run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         code = _flushed(stream, code)
+    _tell_ci(code)
     _leave(code)
 
 
@@ -54,6 +55,13 @@ def _flushed(stream: TextIO | None, code: int) -> int:
         discard(stream)
         return code or ExitCode.FAILED
     return code
+
+
+def _tell_ci(code: int) -> None:
+    """The outputs and the summary of a step of GitHub Actions."""
+    from sfcutover.output import cistep
+
+    cistep.write(code)
 
 
 def _leave(code: int) -> None:
@@ -96,7 +104,10 @@ def _invoke(arguments: list[str]) -> int:
     import click
 
     from sfcutover.cli import cli
+    from sfcutover.output import cilog, cistep
 
+    cilog.restart()
+    cistep.restart()
     try:
         result = cli.main(args=arguments, prog_name="sfcutover", standalone_mode=False)
     except click.ClickException as error:
@@ -120,13 +131,17 @@ def _show_defect(
         hint=Advice(_LIVE_LIST, " shows the live list; please report the text above"),
         impact=DONE_SO_FAR,
     )
-    _leave(_failed(defect, sys.argv[1:]))
+    code = _failed(defect, sys.argv[1:])
+    _tell_ci(code)
+    _leave(code)
 
 
 def _failed(error: SfcutoverError, arguments: list[str]) -> int:
+    from sfcutover.output import cistep
     from sfcutover.output.console import asked_for_json, show_error
 
     signals.ignore()
+    cistep.step().failure = error
     show_error(error, arguments)
     if asked_for_json(arguments):
         from sfcutover.output.json import print_error

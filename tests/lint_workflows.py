@@ -1,4 +1,4 @@
-"""actionlint and zizmor on action.yml and every GitHub workflow: ``python -m tests.lint_workflows``.
+"""Check action.yml and every GitHub workflow: ``python -m tests.lint_workflows``.
 
 Files that are named instead are checked alone. actionlint takes workflows only; zizmor takes both,
 offline. A file is a workflow if it is YAML with ``on:`` and ``jobs:``.
@@ -37,7 +37,7 @@ def workflows() -> list[Path]:
 
 def is_workflow(path: Path) -> bool:
     """True for a workflow of GitHub Actions."""
-    content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506
+    content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
     return isinstance(content, dict) and {"on", "jobs"} <= content.keys()
 
 

@@ -33,7 +33,8 @@ from sfcutover.errors import (
     StillRunningError,
     Text,
 )
-from sfcutover.output.console import Console, Settings, shown
+from sfcutover.output import cilog, cistep
+from sfcutover.output.console import Console, Settings, presentable, shown
 from sfcutover.output.deployprogress import LineProgress, Status, progress_for
 from sfcutover.output.text import evidence_text, round_text
 from sfcutover.runs.event import CommandLog, Event
@@ -139,6 +140,8 @@ class Invocation:
         if not self.settings.json:
             raise error
         self.console.warn(Advice(f"{error}; next: ", error.advice))
+        cilog.annotate(error, presentable)
+        cistep.step().failure = error
         return error.exit_code
 
     def require_addresses(self, command: str) -> None:
@@ -332,6 +335,7 @@ class StepView:
         self._meter = invocation.meter
         self._shown = shown
         self._progress: LineProgress | None = None
+        self._is_folded = False
 
     def show(self, event: Event) -> None:
         if self._meter is not None:
@@ -351,14 +355,22 @@ class StepView:
             case "proven":
                 self._console.note(evidence_text(Evidence.model_validate(event.data["evidence"])))
             case "watch-round":
+                self._fold("watch")
                 self._console.note(round_text(RoundDocument.model_validate(event.data["round"])))
             case "external-change":
                 self._console.warn(event.text("text"))
             case "rolling-back":
                 self._console.warn(f"rolling back: {event.text('reason')}")
 
+    def _fold(self, title: str) -> None:
+        """What is shown from here to the end folds, in the log of a CI system."""
+        if not self._is_folded:
+            self._is_folded = True
+            self._shown.enter_context(self._console.group(title))
+
     def _progress_of(self, event: Event) -> LineProgress:
         if self._progress is None:
+            self._fold(f"{event.target}: deployment")
             progress = progress_for(event.target or "", self._settings)
             self._progress = self._shown.enter_context(progress)
         return self._progress

@@ -53,6 +53,7 @@ from sfcutover.errors import (
     StillRunningError,
     commands_in,
 )
+from sfcutover.output import cistep
 from sfcutover.output.diffs import phase_text
 from sfcutover.output.json import print_document
 from sfcutover.output.text import deployed_text
@@ -218,6 +219,7 @@ class DeployCommand:
             except StillRunningError as error:
                 raise self._with_command(error, target.name) from error
         document = self._document(target.name, evidence)
+        cistep.step().deployed(document)
         self.run.console.data(deployed_text(document))
         return document
 

@@ -20,6 +20,7 @@ from sfcutover.cli.context import (
 )
 from sfcutover.cli.treewarnings import warn_of_tree
 from sfcutover.errors import ExitCode
+from sfcutover.output import cistep
 from sfcutover.output.diffs import phase_markdown, phase_text
 from sfcutover.output.json import print_document
 
@@ -58,6 +59,8 @@ def command(
     ]
     if not baseline_files:
         warn_of_tree(run, [(name, planned.start) for name, _, planned in found])
+    for name, _, planned in found:
+        cistep.step().planned(name, planned)
     changed = any(planned.changed for _, _, planned in found)
     if run.settings.json:
         targets = [

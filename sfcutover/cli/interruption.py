@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sfcutover.allowlist.phases import Phase
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import StepContext
-from sfcutover.cutover.lastwords import SentPackage, TargetNow, look, sent_by
+from sfcutover.cutover.lastwords import LOOK_SECONDS, SentPackage, TargetNow, look, sent_by
 from sfcutover.cutover.resources import LEAVING_SECONDS, SHUTDOWN_GUARD
 from sfcutover.errors import (
     UNCHANGED,
@@ -22,13 +22,18 @@ from sfcutover.errors import (
 )
 from sfcutover.runs.event import EventList
 from sfcutover.traffic.switch import SWITCH_IMPACT
-from sfcutover.util.signals import received
+from sfcutover.util.ciprovider import end_seconds
+from sfcutover.util.signals import received, since_received
 
 if TYPE_CHECKING:
     from sfcutover.cli.context import Invocation
     from sfcutover.runs.store import RunStore
 
 _STATE_SECONDS = 2.0
+# What is kept for the rest where a CI system ends the process.
+_END_SECONDS = 0.3
+_WORDS_SECONDS = 2.0  # with notify
+_READ_SECONDS = 3.0  # of the state and the orgs
 _WATCHES = ("watch", Phase.RESTORE_OLD.value)  # steps of commands that follow a removal
 _UNDONE = (Phase.REMOVE_OLD.value, Phase.RESTORE_OLD.value)
 
@@ -77,7 +82,8 @@ def interrupted(run: Invocation) -> InterruptedRunError:
     ending = _of_command(run) if begun.store is None else _of_run(run, begun.store)
     if not ending.targets:
         return _nothing_sent(run)
-    now = look(run.cutover, ending.targets, ending.sent, cancels=begun.cancels)
+    seconds = _at_most(LOOK_SECONDS, leaving=_WORDS_SECONDS)
+    now = look(run.cutover, ending.targets, ending.sent, cancels=begun.cancels, seconds=seconds)
     unwatched = [
         each
         for each in now
@@ -92,6 +98,12 @@ def interrupted(run: Invocation) -> InterruptedRunError:
     )
     _tell(run, ending, error)
     return error
+
+
+def _at_most(seconds: float, *, leaving: float) -> float:
+    """So many seconds, or as many as leave so much until a CI system ends the process."""
+    left = end_seconds() - since_received() - leaving
+    return max(0.0, min(seconds, left))
 
 
 def _of_command(run: Invocation) -> _Ending:
@@ -113,11 +125,12 @@ def _of_run(run: Invocation, store: RunStore) -> _Ending:
     from sfcutover.cutover.runfollower import lists_at_risk
     from sfcutover.runs.background import BackgroundThread
 
+    seconds = _at_most(LEAVING_SECONDS, leaving=_WORDS_SECONDS + _READ_SECONDS)
     if SHUTDOWN_GUARD:
         run.console.warn(
-            f"interrupted: finishing what must not be cut off, at most {LEAVING_SECONDS:.0f} s"
+            f"interrupted: finishing what must not be cut off, at most {seconds:.0f} s"
         )
-    SHUTDOWN_GUARD.close(LEAVING_SECONDS)
+    SHUTDOWN_GUARD.close(seconds)
     names = [each.name for each in run.targets]
     found = BackgroundThread("last look").do(lambda: _read(store, run), _STATE_SECONDS)
     if found is None:

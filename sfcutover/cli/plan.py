@@ -29,6 +29,7 @@ from sfcutover.cutover.announcement import (
     announced_phase,
     shown_digest,
 )
+from sfcutover.output import cistep
 from sfcutover.output.diffs import phase_text
 from sfcutover.output.json import print_document
 
@@ -58,6 +59,7 @@ def command(
     plan = make_plan(planner, targets, digests)
     if out is not None:
         write_plan(plan, out)
+        cistep.step().plan = out
         words = ["deploy", "add-new", "--plan", str(out)]
         words += templates_words()
         run.console.note(f"plan written to {out}; next: {run.command_line(*words)}")
@@ -94,6 +96,8 @@ def _plan_target(run: Invocation, planner: Planner, found: _Found) -> PlanTarget
     target, live = found.target, found.live
     check_order(Phase.ADD_NEW, live, run.cutover.change)
     phases = planner.plan_all(live)
+    for each in PHASES:
+        cistep.step().planned(target, phases[Phase(each)])
     if not run.settings.json:
         run.console.data(f"{target} ({found.instance_url or 'from files'})")
         phase = live_phase(live, run.cutover.change, may_be_swapped=True)

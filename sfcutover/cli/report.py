@@ -11,6 +11,7 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option, written_to
 from sfcutover.cli.options import FILE
 from sfcutover.cli.runs import find_run
+from sfcutover.output import cistep
 from sfcutover.output.console import presentable, to_stdout
 from sfcutover.output.json import document_text, print_document
 from sfcutover.output.report.render import html, markdown
@@ -62,6 +63,7 @@ def command(
     if out is not None:
         with written_to(out, "report", impact=_NOT_TOUCHED):
             write_new(out, presentable(text), force=True)
+        cistep.step().report = out
         invocation.console.note(f"report of {data.run.id} written to {out}")
     if as_json:
         print_document(report.document)

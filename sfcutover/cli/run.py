@@ -21,6 +21,7 @@ from sfcutover.cutover.stepresult import ProblemKind
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.workflow import PAUSES
 from sfcutover.errors import Advice, Command, ConfigError, DriftError
+from sfcutover.output import cistep
 from sfcutover.output.events import JsonView
 from sfcutover.runs.store import Run, RunOptions, RunStore
 from sfcutover.traffic.egress import require_egresses
@@ -183,6 +184,7 @@ def execute(
 
 def _say_done(invocation: Invocation, run: Run, store: RunStore) -> None:
     """The run that did it has ended, perhaps without this person's seeing it."""
+    cistep.step().run = run.id
     if invocation.settings.json:
         for event in store.journal(run.id).all("run-ended"):
             JsonView().show(event, RunProgress.of([event]))

@@ -15,6 +15,7 @@ from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.rundocument import RunDocument, RunsDocument
 from sfcutover.cutover.runfollower import View, failure_of_run, follow
 from sfcutover.errors import Advice, InterruptedRunError
+from sfcutover.output import cistep
 from sfcutover.output.console import is_redrawn
 from sfcutover.output.events import JsonView, LineView
 from sfcutover.output.json import print_document
@@ -79,7 +80,9 @@ def open_store(invocation: Invocation, *, create: bool = True) -> RunStore:
 def find_run(invocation: Invocation, run_id: str | None) -> tuple[RunStore, Run]:
     """The run of this id, or the newest of a cutover's name, by default of this cutover."""
     store = open_store(invocation, create=False)
-    return store, store.find(run_id or invocation.cutover.name)
+    run = store.find(run_id or invocation.cutover.name)
+    cistep.step().run = run.id
+    return store, run
 
 
 def _prune(invocation: Invocation, days: int, *, yes: bool) -> None:
@@ -105,16 +108,17 @@ def view_for(invocation: Invocation) -> Iterator[View]:
     """JSON lines, a live view at a terminal, or one line an event."""
     settings = invocation.settings
     if settings.json:
-        lines = JsonView()
-        yield lines
-        lines.require_written()
+        documents = JsonView()
+        yield documents
+        documents.require_written()
     elif is_redrawn(settings, os.environ):
         from sfcutover.output.live.view import LiveView
 
         with LiveView(settings) as view:
             yield view
     else:
-        yield LineView(invocation.console)
+        with LineView(invocation.console) as lines:
+            yield lines
 
 
 @contextmanager

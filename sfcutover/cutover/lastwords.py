@@ -21,9 +21,9 @@ from sfcutover.errors import SfcutoverError, StillRunningError
 from sfcutover.salesforce.connection import connect
 from sfcutover.salesforce.deployer import Deployer
 
-LOOK_SECONDS = 8.0  # for all orgs at once
+LOOK_SECONDS = 8.0  # for all orgs at once, where nothing ends the process earlier
 CANCEL_SECONDS = 10.0  # for the end of what the org is asked to cancel
-_NO_ANSWER = f"no answer within {LOOK_SECONDS:g} s"
+_NO_ANSWER = "no answer in time"
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,14 @@ def sent_by(events: Events, target: str) -> list[SentPackage]:
 
 
 def look(
-    cutover: Cutover, targets: Sequence[Target], sent: Iterable[SentPackage], *, cancels: bool
+    cutover: Cutover,
+    targets: Sequence[Target],
+    sent: Iterable[SentPackage],
+    *,
+    cancels: bool,
+    seconds: float = LOOK_SECONDS,
 ) -> list[TargetNow]:
-    """Ask the orgs, all at once, for at most LOOK_SECONDS; a new session, as one in use may hang.
+    """Ask the orgs, all at once, for so many seconds; a new session, as one in use may hang.
 
     cancels: ask them to cancel what is pending, and wait CANCEL_SECONDS for its end.
     """
@@ -121,7 +126,7 @@ def look(
     for now in found.values():
         arguments = (cutover, now, cancels, answers.put)
         threading.Thread(target=_ask, args=arguments, daemon=True).start()
-    deadline = time.monotonic() + LOOK_SECONDS + (CANCEL_SECONDS if cancels else 0.0)
+    deadline = time.monotonic() + seconds + (CANCEL_SECONDS if cancels else 0.0)
     open_ = len(found)
     while open_ and (left := deadline - time.monotonic()) > 0:
         try:

@@ -10,7 +10,8 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +30,8 @@ from sfcutover.errors import (
     Text,
     written,
 )
-from sfcutover.util.ciprovider import in_ci
+from sfcutover.output import cilog
+from sfcutover.util.ciprovider import in_ci, inert
 from sfcutover.util.secrets import redact
 
 _SHORT = {"verbose": "v", "quiet": "q"}
@@ -79,9 +81,22 @@ class Console:
             to_stderr(text, self._settings.color)
 
     def warn(self, text: Text) -> None:
-        """Something a person must see, also with --quiet."""
+        """Something a person must see, also with --quiet, and in no group of a CI log."""
+        cilog.end_group()
         head = click.style("warning:", fg="yellow", bold=True)
         to_stderr(Advice(f"{head} ", text), self._settings.color)
+
+    @contextmanager
+    def group(self, title: str) -> Iterator[None]:
+        """The notes within fold under a title, in the log of a CI system that can do so."""
+        if self._settings.quiet:
+            yield
+            return
+        cilog.begin_group(presentable(title))
+        try:
+            yield
+        finally:
+            cilog.end_group()
 
     def confirm(self, question: str) -> bool:
         """Ask on stderr; no answer is no."""
@@ -119,8 +134,9 @@ def shown(text: Text | Command) -> str:
 
 
 def presentable(text: Text) -> str:
-    """The text as it may be shown: commands in full, secrets masked, control characters dots."""
-    return _OBEYED.sub("·", redact(shown(text)))
+    """The text as it may be shown: commands in full, secrets masked, and dots for what a terminal
+    or a CI system would obey."""
+    return inert(_OBEYED.sub("·", redact(shown(text))))
 
 
 def to_stdout(text: Text, color: bool | None = None) -> None:
@@ -198,10 +214,20 @@ def show_error(error: SfcutoverError, arguments: list[str]) -> None:
     color = Settings(no_color=asked_for("no-color", arguments)).color
     if asked_for("verbose", arguments):
         to_stderr("".join(traceback.format_exception(error)), color)
-    head = click.style("error:", fg="red", bold=True)
+    cilog.end_group()
+    to_stderr(_error_text(error, click.style("error:", fg="red", bold=True)), color)
+    cilog.annotate(error, presentable)
+
+
+def error_text(error: SfcutoverError) -> str:
+    """The same as plain text."""
+    return presentable(_error_text(error, "error:"))
+
+
+def _error_text(error: SfcutoverError, head: str) -> Advice:
     also = "".join(f"\n  also:   {each}" for each in error.also)
     before = f"{head} {error}{also}\n  tokens: {error.impact}\n  next:   "
-    to_stderr(Advice(before, error.advice, f"\n  exit:   {int(error.exit_code)}"), color)
+    return Advice(before, error.advice, f"\n  exit:   {int(error.exit_code)}")
 
 
 def usage_error(error: click.ClickException) -> SfcutoverError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from typing import Self
 
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
@@ -19,6 +21,7 @@ from sfcutover.cutover.stepresult import Canceled, StepEvidence
 from sfcutover.cutover.verify import LetInDocument, VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
 from sfcutover.errors import Command, OperationFailedError
+from sfcutover.output import cistep
 from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
 from sfcutover.output.text import PROOFS
@@ -261,15 +264,27 @@ def _time(moment: float) -> str:
 
 
 class LineView:
-    """For logs, pipes and CI: a line each on stderr."""
+    """For logs, pipes and CI: a line each on stderr.
+
+    The lines of a step fold, where the log of a CI system can do so; what is alarming does not.
+    """
 
     whole = False
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._step: str | None = None  # that is shown
+        self._folded = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folded.close()
         self._told: dict[object, tuple[float, object]] = {}  # by subject: when, and what
 
     def show(self, event: Event, progress: RunProgress) -> None:
+        cistep.step().see(event, progress)
         match event.kind:
             case "watch-round" | "checked":
                 verdicts = [(look.name, look.verdict) for look in looks_of(event)]
@@ -292,9 +307,15 @@ class LineView:
         """Nothing: only events are shown."""
 
     def _tell(self, event: Event, line: str | None) -> None:
-        if line is not None:
-            write = self._console.warn if is_alarming(event) else self._console.note
-            write(line)
+        if line is None:
+            return
+        if event.step != self._step:
+            self._folded.close()
+            if event.step:
+                self._folded.enter_context(self._console.group(event.step))
+            self._step = event.step
+        write = self._console.warn if is_alarming(event) else self._console.note
+        write(line)
 
     def _is_news(self, event: Event, about: object, seen: object) -> bool:
         """False for what a line said within the last minute."""
@@ -317,6 +338,7 @@ class JsonView:
         self._problem: OperationFailedError | None = None
 
     def show(self, event: Event, progress: RunProgress) -> None:
+        cistep.step().see(event, progress)
         if self._problem is None:
             try:
                 print_document(EventDocument.of(event), one_line=True)

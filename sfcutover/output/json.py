@@ -53,9 +53,11 @@ def document_text(document: Document, indent: int | None = 2) -> str:
     """The document as ASCII, which every terminal and locale can take.
 
     Secrets are masked before the quoting, which would hide those with a quote in them; and a
-    command's file name is quoted with the rest.
+    command's file name is quoted with the rest. ``##`` is escaped, as CI systems look for commands
+    behind it.
     """
-    return json.dumps(_presentable(document.model_dump(mode="json", by_alias=True)), indent=indent)
+    text = json.dumps(_presentable(document.model_dump(mode="json", by_alias=True)), indent=indent)
+    return text.replace("##", "#\\u0023")
 
 
 def print_error(error: SfcutoverError, *, one_line: bool) -> None:

@@ -10,24 +10,37 @@ build parameters".
 from __future__ import annotations
 
 import getpass
+import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 _UNSET = ("", "0", "false")
+# A line that the runner of GitHub Actions takes for a command, and what it looks for anywhere in a
+# line (actions/runner, ActionCommand.TryParseV2 and TryParse).
+_GITHUB_COMMANDS = re.compile(
+    r"(?m)(?:^|(?<=\r))(\s*):(?=:[A-Za-z][\w-]*(?: [^\r\n]*)?::)|#(?=#\[)"
+)
+# Anywhere in a line (azure-pipelines-task-lib; "Logging commands", "Formatting commands").
+_AZURE_COMMANDS = re.compile(r"()#(?=#(?:vso)?\[)")
 
 
 @dataclass(frozen=True)
 class Provider:
     """A CI system. mark: what is set in each of its jobs. actors: who started the job, the best
-    first. job_url: the page of the job, with variables in braces. folder: the checkout."""
+    first. job_url: the page of the job, with variables in braces. folder: the checkout. commands:
+    what it obeys in a log; the character after group 1 is what makes it a command. end_seconds: how
+    long a job that is canceled has for its last words, before it is killed."""
 
     name: str
     mark: str
     actors: tuple[str, ...] = ()
     job_url: str = ""
     folder: str = ""
+    commands: re.Pattern[str] | None = None
+    end_seconds: float = math.inf
 
 
 GITHUB = Provider(
@@ -36,6 +49,8 @@ GITHUB = Provider(
     ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"),  # the first one ran the job again
     "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
     "GITHUB_WORKSPACE",
+    _GITHUB_COMMANDS,
+    7.5,  # until SIGTERM; SIGKILL follows 2.5 s later (actions/runner, ProcessInvoker.cs)
 )
 GITLAB = Provider(
     "GitLab CI/CD", "GITLAB_CI", ("GITLAB_USER_LOGIN",), "{CI_JOB_URL}", "CI_PROJECT_DIR"
@@ -53,6 +68,7 @@ AZURE = Provider(
     ("BUILD_REQUESTEDFOR",),
     "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",
     "BUILD_SOURCESDIRECTORY",
+    _AZURE_COMMANDS,
 )
 CIRCLECI = Provider(
     "CircleCI", "CIRCLECI", ("CIRCLE_USERNAME",), "{CIRCLE_BUILD_URL}", "CIRCLE_WORKING_DIRECTORY"
@@ -94,6 +110,14 @@ def current_actor(environment: Mapping[str, str] = os.environ) -> str:
         return f"user id {os.getuid()}"
 
 
+def inert(text: str, environment: Mapping[str, str] = os.environ) -> str:
+    """The text for a log of this CI system, which obeys nothing in it."""
+    provider = provider_of(environment)
+    if provider is None or provider.commands is None:
+        return text
+    return provider.commands.sub(r"\1·", text)
+
+
 def job_url(environment: Mapping[str, str] = os.environ) -> str | None:
     """The page of this job; None where the system has none, or does not set all that names it."""
     provider = provider_of(environment)
@@ -103,6 +127,12 @@ def job_url(environment: Mapping[str, str] = os.environ) -> str | None:
         return provider.job_url.format_map(environment)
     except KeyError:
         return None
+
+
+def end_seconds(environment: Mapping[str, str] = os.environ) -> float:
+    """How long a process has between the signal that cancels its job and its end by SIGKILL."""
+    provider = provider_of(environment)
+    return math.inf if provider is None else provider.end_seconds
 
 
 def checkout(environment: Mapping[str, str] = os.environ) -> Path | None:

@@ -56,6 +56,11 @@ def received() -> str:
     return _state.first.name if _state.first else ""
 
 
+def since_received() -> float:
+    """Seconds since that signal came; 0 without one."""
+    return time.monotonic() - _state.at if _state.first else 0.0
+
+
 @contextmanager
 def deferred() -> Iterator[None]:
     """A signal interrupts at the end of the block, or after DEFERRED_SECONDS.

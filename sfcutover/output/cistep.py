@@ -1,0 +1,256 @@
+"""What a step of GitHub Actions leaves: its outputs for later steps, and a summary for people.
+
+Commands say here what they did; the process writes it at its end, whatever that end is. Outside
+GitHub nothing is written. Source: GitHub "Workflow commands" (environment files), and
+actions/runner, FileCommandManager.cs.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sfcutover.errors import EXIT_CODE_MEANINGS, ExitCode, SfcutoverError
+from sfcutover.output.console import error_text, presentable, to_stderr
+from sfcutover.util.ciprovider import StepFiles
+from sfcutover.util.secrets import redact
+
+if TYPE_CHECKING:
+    from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase
+    from sfcutover.cutover.progress import RunProgress
+    from sfcutover.runs.event import Event
+    from sfcutover.salesforce.results import DeployTargetDocument, ResultDocument
+
+MAX_SUMMARY_BYTES = 1000 * 1024  # GitHub takes 1,024 KiB of a step
+_NAMES_SHOWN = ("deployment", "target", "phase", "status", "sent", "took")
+
+
+@dataclass
+class Step:
+    """What the command of this process did, as far as it has come.
+
+    changes: None while nothing has been compared. progress: of the run that it shows or executes.
+    parts: Markdown, in the order of the summary.
+    """
+
+    changes: bool | None = None
+    added: int = 0
+    removed: int = 0
+    run: str = ""
+    plan: Path | None = None
+    report: Path | None = None
+    progress: RunProgress | None = None
+    deployments: list[tuple[str, str, ResultDocument]] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+    failure: SfcutoverError | None = None
+
+    def count(self, phase: PhaseDocument) -> None:
+        """A phase is deployed, or would be."""
+        self.changes = bool(self.changes) or phase.changed
+        self.added += sum(len(each.added) for each in phase.components)
+        self.removed += sum(len(each.removed) for each in phase.components)
+
+    def planned(self, target: str, planned: PlannedPhase) -> None:
+        """A phase would do this on a target."""
+        from sfcutover.allowlist.plan import PhaseDocument
+        from sfcutover.output.diffs import phase_markdown
+
+        self.count(PhaseDocument.of(planned))
+        self.parts.append(phase_markdown(target, planned))
+
+    def deployed(self, document: DeployTargetDocument) -> None:
+        """A phase is on a target, or was sent to it."""
+        self.count(document.phase)
+        self.parts.append(change_markdown(document.target, document.phase))
+        phase = document.phase.phase
+        self.deployments += [(document.target, phase, each) for each in document.deployments]
+
+    def see(self, event: Event, progress: RunProgress) -> None:
+        """An event of a run is shown."""
+        from sfcutover.cutover.deploy import DeployEvidence
+        from sfcutover.cutover.progress import result_of
+
+        self.run, self.progress = event.run, progress
+        if event.kind != "step-ended":
+            return
+        evidence = result_of(event).evidence
+        if isinstance(evidence, DeployEvidence) and evidence.changed:
+            self.count(evidence.diff)
+            self.parts.append(change_markdown(event.target or "", evidence.diff))
+            phase, target = evidence.diff.phase, event.target or ""
+            self.deployments += [(target, phase, each) for each in evidence.deployments]
+
+    def outputs(self, code: int) -> dict[str, str]:
+        """By the names that action.yml passes on; what is not known is empty."""
+        compared = self.changes is not None
+        pause = self.progress.pause if self.progress is not None else None
+        return {
+            "exit-code": str(code),
+            "changes": str(self.changes).lower() if compared else "",
+            "added": str(self.added) if compared else "",
+            "removed": str(self.removed) if compared else "",
+            "run-id": self.run,
+            "plan": str(self.plan.absolute()) if self.plan is not None else "",
+            "report": str(self.report.absolute()) if self.report is not None else "",
+            "waiting": pause.step if pause is not None else "",
+        }
+
+    def summary(self) -> str:
+        """The error first, as it is what a person looks for."""
+        parts = [failure_markdown(self.failure)] if self.failure is not None else []
+        parts += self.parts
+        if self.deployments:
+            parts.append(deployments_markdown(self.deployments))
+        if self.progress is not None:
+            parts.append(steps_markdown(self.run, self.progress))
+        return _bounded(parts)
+
+
+@dataclass
+class _Process:
+    """What this process is."""
+
+    step: Step = field(default_factory=Step)
+
+
+_process = _Process()
+
+
+def restart() -> None:
+    """A process starts."""
+    _process.step = Step()
+
+
+def step() -> Step:
+    """The step that this process is."""
+    return _process.step
+
+
+def write(code: int) -> None:
+    """Write the outputs and the summary, if the runner names files for them.
+
+    code: what the process exits with. A file that can't be written is warned of.
+    """
+    files = StepFiles.of()
+    if files.output is not None:
+        outputs = {name: redact(value) for name, value in step().outputs(code).items()}
+        _append(files.output, output_text(outputs))
+    if files.summary is not None and (text := step().summary()):
+        _append(files.summary, presentable(text))
+
+
+def _append(path: Path, text: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError as error:
+        to_stderr(f"warning: {path} was not written: {error.strerror}; the exit code stays")
+
+
+def output_text(outputs: Mapping[str, str]) -> str:
+    """The lines that set them. A value that is not one printable line has a delimiter that it can't
+    hold, or it could set other outputs."""
+    return "".join(_output_lines(name, value) for name, value in outputs.items())
+
+
+def _output_lines(name: str, value: str) -> str:
+    if value.isprintable():
+        return f"{name}={value}\n"
+    delimiter = f"sfcutover_{secrets.token_hex(16)}"
+    return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
+
+
+def failure_markdown(error: SfcutoverError) -> str:
+    """A heading, and the error as the log has it."""
+    waits = error.exit_code is ExitCode.WAITING
+    head = "Waits for an approval" if waits else f"Exit {int(error.exit_code)}"
+    return (
+        f"### {head}: {EXIT_CODE_MEANINGS[error.exit_code]}\n\n{_fenced('text', error_text(error))}"
+    )
+
+
+def change_markdown(target: str, phase: PhaseDocument) -> str:
+    """What was deployed to a target: the entries added and removed, and the fields changed."""
+    lines = [f"### {_cell(target)}: {phase.phase}", ""]
+    for component in phase.components:
+        lines += [f"`{_cell(component.path)}`: {component.unchanged} unchanged", ""]
+        body = [f"- {each.range}{_note(each.description)}" for each in component.removed]
+        body += [f"+ {each.range}{_note(each.description)}" for each in component.added]
+        for change in component.fields:
+            pairs = (("-", change.before), ("+", change.after))
+            body += [f"{sign} {change.name}: {value}" for sign, value in pairs if value is not None]
+        lines += [_fenced("diff", "\n".join(body or ["  no change"]))]
+    return "\n".join(lines)
+
+
+def deployments_markdown(done: Sequence[tuple[str, str, ResultDocument]]) -> str:
+    """The ids and times of deployments. done: target, phase and result of each."""
+    rows = [
+        (f"`{_cell(each.id)}`", target, phase, each.status, each.created_date or "", _took(each))
+        for target, phase, each in done
+    ]
+    return _table("Deployments", _NAMES_SHOWN, rows)
+
+
+def steps_markdown(run: str, progress: RunProgress) -> str:
+    """A run's steps, with the time that each took."""
+    from sfcutover.cutover.rundocument import RunStepDocument
+
+    steps = [RunStepDocument.of(each) for each in progress.steps.values()]
+    rows = [
+        (each.step, each.target or "", each.state, each.started, _between(each.started, each.ended))
+        for each in steps
+    ]
+    return _table(f"Run {run}", ("step", "target", "state", "started", "took"), rows)
+
+
+def _table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"### {_cell(title)}", "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+    lines += [f"| {' | '.join(map(_cell, row))} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _took(result: ResultDocument) -> str:
+    return _between(result.created_date, result.completed_date)
+
+
+def _between(start: str | None, end: str | None) -> str:
+    from sfcutover.output.text import duration
+
+    if start is None or end is None:
+        return ""
+    passed = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    return duration(passed.total_seconds())
+
+
+def _cell(text: str) -> str:
+    """A text from elsewhere on one line of Markdown, with nothing that Markdown or HTML obeys."""
+    return html.escape(" ".join(text.split()), quote=False).replace("|", "\\|")
+
+
+def _note(description: str | None) -> str:
+    return f"  # {' '.join(description.split())}" if description else ""
+
+
+def _fenced(language: str, text: str) -> str:
+    """A block that the text can't close."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{text}\n{fence}\n"
+
+
+def _bounded(parts: Sequence[str]) -> str:
+    """The parts that GitHub takes, and how many are left out."""
+    kept: list[str] = []
+    size = 0
+    for number, part in enumerate(parts):
+        size += len(part.encode(errors="backslashreplace")) + 1
+        if size > MAX_SUMMARY_BYTES:
+            return "\n".join([*kept, f"… {len(parts) - number} more parts are in the log\n"])
+        kept.append(part)
+    return "\n".join(kept)
