@@ -1,0 +1,126 @@
+"""A job that is canceled: sfcutover gets the signal, and says its last words in time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from sfcutover.emulator import Edit, Fault
+from tests.chaos.world import NEW, OLD, World
+from tests.integration.ci.compositerunner import INTERRUPT_SECONDS, Job, StepRun
+from tests.integration.ci.conftest import VERSION, OpenJob, StartWorld
+from tests.integration.truth.scene import configure
+
+LONG_WATCH = {"duration": "60s", "interval": "300ms", "failures": 2}
+
+
+def canceled(job: Job, command: str, during: Callable[[StepRun], None]) -> dict[str, str]:
+    """Run the action and cancel the job once it is there; the outputs. It ends by the first signal,
+    with 9."""
+    codes: list[int | None] = []
+    seconds: list[float] = []
+
+    def cancel(step: StepRun) -> None:
+        during(step)
+        started = time.monotonic()
+        codes.append(step.cancel())
+        seconds.append(time.monotonic() - started)
+
+    outputs = job.run({"command": command, "version": VERSION}, cancel)
+    assert codes == [9], job.log
+    assert seconds[0] < INTERRUPT_SECONDS
+    assert job.outcome == "cancelled"
+    assert outputs["exit-code"] == "9"
+    assert "interrupted by SIGINT" in last_words(job)
+    assert "::error title=sfcutover::interrupted by SIGINT" in job.log
+    assert "interrupted by SIGINT" in job.summary
+    return outputs
+
+
+def last_words(job: Job) -> str:
+    return job.log.rpartition("error: ")[2].partition("::error")[0]
+
+
+def test_a_deploy_names_its_deployment_and_the_command_that_continues(
+    start_world: StartWorld, open_job: OpenJob
+) -> None:
+    here = start_world(deploy_seconds=60)
+    job = open_job(here)
+    canceled(job, "deploy add-new --yes", lambda step: step.wait_for("[Pending]"))
+    identifier = here.emulator.deployments[0].id
+    assert f"deployment {identifier} (add-new, packaging) is" in last_words(job)
+    assert f"sfcutover deployment wait {identifier}" in last_words(job)
+
+
+def test_a_run_says_that_no_process_watches_and_how_to_continue(
+    start_world: StartWorld, open_job: OpenJob
+) -> None:
+    here = start_world()
+    configure(here, watch=LONG_WATCH)
+    job = open_job(here)
+    outputs = canceled(job, "run --yes", lambda _: here.wait_for("watch-begun"))
+    assert outputs["run-id"] in last_words(job)
+    assert "the old addresses are off the list of packaging; no process watches" in last_words(job)
+    assert "continue at once, to watch: sfcutover run" in last_words(job)
+    assert outputs["changes"] == "true"
+    assert (outputs["added"], outputs["removed"]) == ("2", "2")
+
+
+def test_a_watch_says_that_no_process_watches(start_world: StartWorld, open_job: OpenJob) -> None:
+    here = start_world()
+    configure(here, watch=LONG_WATCH)
+    here.emulator.set_edit(
+        Edit.model_validate({"remove": OLD, "add": [{"range": each} for each in NEW]})
+    )
+    job = open_job(here)
+    canceled(job, "watch", lambda step: step.wait_for(" s  canary"))
+    assert "no process watches" in last_words(job)
+    assert "restore the old addresses: sfcutover rollback --yes" in last_words(job)
+
+
+def test_a_verify_has_changed_nothing(start_world: StartWorld, open_job: OpenJob) -> None:
+    here = start_world()
+    add_new(here)
+    here.emulator.set_fault(Fault(kind="slow", operation="token", seconds=3, count=9))
+    job = open_job(here)
+    canceled(job, "verify", lambda step: step.wait_for("redeeming through the new egress"))
+    assert "nothing was changed in the org" in last_words(job)
+
+
+@pytest.mark.parametrize("command", ["deploy add-new --yes", "run --yes"])
+def test_an_org_that_does_not_answer_delays_no_last_words(
+    start_world: StartWorld, open_job: OpenJob, command: str
+) -> None:
+    here = start_world(deploy_seconds=60)
+
+    def silence(step: StepRun) -> None:
+        step.wait_for("Pending")
+        for operation in ("listMetadata", "checkDeployStatus"):
+            here.emulator.set_fault(Fault(kind="slow", operation=operation, seconds=60, count=99))
+
+    job = open_job(here)
+    canceled(job, command, silence)
+    assert "what is live is unknown (no answer in time)" in last_words(job)
+
+
+def test_a_process_that_is_killed_leaves_no_exit_code_and_fails(
+    start_world: StartWorld, open_job: OpenJob
+) -> None:
+    here = start_world(deploy_seconds=60)
+    job = open_job(here)
+
+    def kill(step: StepRun) -> None:
+        step.wait_for("[Pending]")
+        step.process.kill()
+
+    outputs = job.run({"command": "deploy add-new --yes", "version": VERSION}, kill)
+    assert job.outcome == "failure"
+    assert outputs["exit-code"] == ""
+    assert "::error::sfcutover did not start, or was killed" in job.log
+
+
+def add_new(here: World) -> None:
+    code, out = here.call("deploy", "add-new", "--yes")
+    assert code == 0, out
