@@ -80,7 +80,10 @@ class Step:
         if event.kind != "step-ended":
             return
         evidence = result_of(event).evidence
-        if isinstance(evidence, DeployEvidence) and evidence.changed:
+        if not isinstance(evidence, DeployEvidence):
+            return
+        self.changes = bool(self.changes)
+        if evidence.changed:
             self.count(evidence.diff)
             self.parts.append(change_markdown(event.target or "", evidence.diff))
             phase, target = evidence.diff.phase, event.target or ""

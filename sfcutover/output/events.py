@@ -275,13 +275,13 @@ class LineView:
         self._console = console
         self._step: str | None = None  # that is shown
         self._folded = ExitStack()
+        self._told: dict[object, tuple[float, object]] = {}  # by subject: when, and what
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._folded.close()
-        self._told: dict[object, tuple[float, object]] = {}  # by subject: when, and what
 
     def show(self, event: Event, progress: RunProgress) -> None:
         cistep.step().see(event, progress)
@@ -310,12 +310,16 @@ class LineView:
         if line is None:
             return
         if event.step != self._step:
-            self._folded.close()
-            if event.step:
-                self._folded.enter_context(self._console.group(event.step))
+            self._fold("" if is_alarming(event) else event.step or "")
             self._step = event.step
         write = self._console.warn if is_alarming(event) else self._console.note
         write(line)
+
+    def _fold(self, title: str) -> None:
+        """What follows folds under another title, or under none."""
+        self._folded.close()
+        if title:
+            self._folded.enter_context(self._console.group(title))
 
     def _is_news(self, event: Event, about: object, seen: object) -> bool:
         """False for what a line said within the last minute."""
