@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sfcutover.errors import EXIT_CODE_MEANINGS, ExitCode, SfcutoverError
+from sfcutover.errors import EXIT_CODE_MEANINGS, SfcutoverError
 from sfcutover.output.console import error_text, presentable, to_stderr
 from sfcutover.util.ciprovider import StepFiles
 from sfcutover.util.secrets import redact
@@ -171,11 +171,8 @@ def _output_lines(name: str, value: str) -> str:
 
 def failure_markdown(error: SfcutoverError) -> str:
     """A heading, and the error as the log has it."""
-    waits = error.exit_code is ExitCode.WAITING
-    head = "Waits for an approval" if waits else f"Exit {int(error.exit_code)}"
-    return (
-        f"### {head}: {EXIT_CODE_MEANINGS[error.exit_code]}\n\n{_fenced('text', error_text(error))}"
-    )
+    head = f"### Exit {int(error.exit_code)}: {EXIT_CODE_MEANINGS[error.exit_code]}"
+    return f"{head}\n\n{_fenced('text', error_text(error))}"
 
 
 def change_markdown(target: str, phase: PhaseDocument) -> str:

@@ -1,0 +1,118 @@
+"""action.yml, executed: what it installs, how inputs reach the command, and how it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.world import ROOT
+from tests.integration.ci.compositerunner import Job
+from tests.integration.ci.conftest import VERSION, OpenJob, StartWorld
+from tests.integration.truth.scene import configure
+
+
+@pytest.mark.wheel
+def test_it_installs_its_own_sources_once(start_world: StartWorld, tmp_path: Path) -> None:
+    here = start_world()
+    job = Job(ROOT, here.folder, tmp_path, here.environment)
+    assert job.run({"command": "plan --out plan.json"})["exit-code"] == "0", job.log
+    assert job.outcome == "success"
+    (environment,) = tmp_path.glob("sfcutover-*/bin/sfcutover")
+    installed = environment.stat().st_mtime_ns
+    job.run({"command": "diff add-new"})
+    assert environment.stat().st_mtime_ns == installed
+
+
+def test_the_outputs_of_the_command_are_those_of_the_action(
+    start_world: StartWorld, open_job: OpenJob
+) -> None:
+    here = start_world()
+    job = open_job(here)
+    outputs = job.run({"command": "plan --out 'the plan.json'", "version": VERSION})
+    assert job.outcome == "success", job.log
+    assert outputs == {
+        "exit-code": "0",
+        "changes": "true",
+        "added": "2",
+        "removed": "2",
+        "run-id": "",
+        "plan": str(here.folder / "the plan.json"),
+        "report": "",
+        "waiting": "",
+    }
+    assert "### packaging: remove-old" in job.summary
+    assert "- 127.0.0.11" in job.summary
+
+
+def test_a_run_that_waits_does_not_fail_the_step(
+    start_world: StartWorld, open_job: OpenJob
+) -> None:
+    here = start_world()
+    job = open_job(here)
+    outputs = job.run({"command": "run --yes --pause-before add-new", "version": VERSION})
+    assert job.outcome == "success", job.log
+    assert outputs["exit-code"] == "75"
+    assert outputs["waiting"] == "add-new"
+    assert outputs["run-id"] == "emulated-cutover.1"
+    assert "::notice title=sfcutover::the run emulated-cutover.1 waits" in job.log
+    outputs = job.run({"command": "report --out report.md", "version": VERSION})
+    assert outputs["report"] == str(here.folder / "report.md")
+    assert outputs["run-id"] == "emulated-cutover.1"
+
+
+@pytest.mark.parametrize(
+    ("inputs", "code"),
+    [
+        ({"command": "diff add-new --exit-code"}, 3),
+        ({"command": "diff add-new", "config": "missing.yaml"}, 2),
+        ({"command": "diff add-new", "target": "elsewhere"}, 2),
+        ({"command": "deploy remove-old --yes"}, 5),
+    ],
+)
+def test_every_other_code_is_the_step_s_own(
+    start_world: StartWorld, open_job: OpenJob, inputs: dict[str, str], code: int
+) -> None:
+    job = open_job(start_world())
+    outputs = job.run({**inputs, "version": VERSION})
+    assert job.outcome == "failure"
+    assert outputs["exit-code"] == str(code), job.log
+    assert job.steps[-1].process.returncode == code
+
+
+def test_no_input_is_read_as_shell_code(start_world: StartWorld, open_job: OpenJob) -> None:
+    here = start_world()
+    job = open_job(here)
+    for name in ("command", "config", "target"):
+        hostile = {"command": "diff add-new", name: '$(touch owned) `touch owned`; touch owned "'}
+        job.run({**hostile, "version": VERSION})
+    job.run({"command": "diff add-new", "version": "$(touch owned)"})
+    assert not list(here.folder.rglob("owned"))
+    assert job.outcome == "failure"
+    assert "the input version is no version number" in job.log
+
+
+def test_it_runs_in_the_folder_that_is_named(start_world: StartWorld, open_job: OpenJob) -> None:
+    here = start_world()
+    (here.folder / "cutovers").mkdir()
+    (here.folder / "cutover.yaml").rename(here.folder / "cutovers" / "eu.yaml")
+    job = open_job(here)
+    inputs = {"command": "plan --out plan.json", "config": "eu.yaml", "version": VERSION}
+    outputs = job.run({**inputs, "working-directory": "cutovers"})
+    assert outputs["plan"] == str(here.folder / "cutovers" / "plan.json"), job.log
+
+
+def test_mistakes_in_cutover_yaml_stand_at_their_lines_ten_at_most(
+    start_world: StartWorld, open_job: OpenJob
+) -> None:
+    here = start_world()
+    configure(here, **{f"unknown_{number:02}": 1 for number in range(12)})
+    lines = (here.folder / "cutover.yaml").read_text(encoding="utf-8").splitlines()
+    job = open_job(here)
+    job.run({"command": "plan", "version": VERSION})
+    shown = [line for line in job.log.splitlines() if line.startswith("::error file=")]
+    assert len(shown) == 10, job.log
+    first = lines.index("unknown_00: 1") + 1
+    assert shown[0].startswith(
+        f"::error file=cutover.yaml,line={first},title=sfcutover::unknown_00: unknown key"
+    )
