@@ -16,6 +16,7 @@ from sfcutover.emulator.scenario import Scenario
 from sfcutover.salesforce.connection import Connection, connect
 from sfcutover.util import childenvironment
 from sfcutover.util import secrets as credentials
+from sfcutover.util.ciprovider import MARKS, PROVIDERS
 from sfcutover.util.knownsecrets import SECRET_PLACES, SecretPlaces
 from tests.support import (
     LOOPBACK,
@@ -44,6 +45,15 @@ def _state_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test leaves locks or tokens in the user's state folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _outside_ci() -> Iterator[None]:
+    """No command of a test writes to the log or the files of the CI job that runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in (*MARKS, *(actor for each in PROVIDERS for actor in each.actors)):
+            patch.delenv(name, raising=False)
         yield
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sfcutover.emulator import Fault
 from tests.chaos.world import ROOT
 from tests.integration.ci.compositerunner import Job
 from tests.integration.ci.conftest import VERSION, OpenJob, StartWorld
@@ -90,6 +91,23 @@ def test_no_input_is_read_as_shell_code(start_world: StartWorld, open_job: OpenJ
     assert not list(here.folder.rglob("owned"))
     assert job.outcome == "failure"
     assert "the input version is no version number" in job.log
+
+
+def test_what_an_org_says_is_no_workflow_command(
+    start_world: StartWorld, open_job: OpenJob
+) -> None:
+    here = start_world()
+    words = "no\n::stop-commands::x\n ##[add-mask]y\n::endgroup::"
+    here.emulator.set_fault(
+        Fault(kind="refuse", operation="deploy", code="INVALID_TYPE", message=words, count=9)
+    )
+    job = open_job(here)
+    outputs = job.run({"command": "deploy add-new --yes -v", "version": VERSION})
+    assert outputs["exit-code"] == "1", job.log
+    commands = [line for line in job.log.splitlines() if line.lstrip().startswith("::")]
+    assert {line.split("::")[1].split()[0] for line in commands} == {"group", "endgroup", "error"}
+    assert "stop-commands" in job.log
+    assert "##[" not in job.log
 
 
 def test_it_runs_in_the_folder_that_is_named(start_world: StartWorld, open_job: OpenJob) -> None:
