@@ -20,6 +20,7 @@ from sfcutover.errors import (
     InterruptedRunError,
     Text,
 )
+from sfcutover.output import cistep
 from sfcutover.runs.event import EventList
 from sfcutover.traffic.switch import SWITCH_IMPACT
 from sfcutover.util.ciprovider import end_seconds
@@ -137,7 +138,9 @@ def _of_run(run: Invocation, store: RunStore) -> _Ending:
         return _Ending(run.targets, at_risk=names, is_run=True)
     identifier, events, others = found
     sent = [each for name in names for each in sent_by(events, name)]
-    at_risk = lists_at_risk(RunProgress.of(events.events))
+    progress = RunProgress.of(events.events)
+    cistep.step().catch_up(events.events, progress)
+    at_risk = lists_at_risk(progress)
     switching = _switching(events)
     return _Ending(run.targets, sent, at_risk, identifier, others, True, switching)
 

@@ -36,7 +36,7 @@ class Step:
     """What the command of this process did, as far as it has come.
 
     changes: None while nothing has been compared. progress: of the run that it shows or executes.
-    parts: Markdown, in the order of the summary.
+    seen: the newest event of it. parts: Markdown, in the order of the summary.
     """
 
     changes: bool | None = None
@@ -46,6 +46,7 @@ class Step:
     plan: Path | None = None
     report: Path | None = None
     progress: RunProgress | None = None
+    seen: int = 0
     deployments: list[tuple[str, str, ResultDocument]] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
     failure: SfcutoverError | None = None
@@ -73,10 +74,19 @@ class Step:
 
     def see(self, event: Event, progress: RunProgress) -> None:
         """An event of a run is shown."""
+        self.run, self.progress, self.seen = event.run, progress, event.seq
+        self._take(event)
+
+    def catch_up(self, events: Sequence[Event], progress: RunProgress) -> None:
+        """The run is left: what it did since the event that was shown last counts, too."""
+        for event in events:
+            if 0 < self.seen < event.seq:
+                self.see(event, progress)
+
+    def _take(self, event: Event) -> None:
         from sfcutover.cutover.deploy import DeployEvidence
         from sfcutover.cutover.progress import result_of
 
-        self.run, self.progress = event.run, progress
         if event.kind != "step-ended":
             return
         evidence = result_of(event).evidence

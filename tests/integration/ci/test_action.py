@@ -68,7 +68,7 @@ def test_a_run_that_waits_does_not_fail_the_step(
         ({"command": "diff add-new --exit-code"}, 3),
         ({"command": "diff add-new", "config": "missing.yaml"}, 2),
         ({"command": "diff add-new", "target": "elsewhere"}, 2),
-        ({"command": "deploy remove-old --yes"}, 5),
+        ({"command": "deploy remove-old --yes"}, 4),
     ],
 )
 def test_every_other_code_is_the_step_s_own(
