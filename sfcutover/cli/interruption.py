@@ -247,6 +247,7 @@ def _looks(run: Invocation, now: Sequence[TargetNow]) -> Iterator[str | Command]
 
 
 def _tell(run: Invocation, ending: _Ending, error: InterruptedRunError) -> None:
+    from sfcutover.cutover.notifiers import NOTIFY_SECONDS
     from sfcutover.cutover.operator import notify_and_wait
 
     words = f"{error.message}; {error.impact}"
@@ -255,7 +256,13 @@ def _tell(run: Invocation, ending: _Ending, error: InterruptedRunError) -> None:
     if not run.begun.unwatched:
         return
     problems = notify_and_wait(
-        run.cutover, ending.run, "interrupted", words, error.advice, run.console.note
+        run.cutover,
+        ending.run,
+        "interrupted",
+        words,
+        error.advice,
+        run.console.note,
+        _at_most(NOTIFY_SECONDS, leaving=_END_SECONDS),
     )
     for problem in problems:
         run.console.warn(problem)

@@ -63,9 +63,12 @@ def send(notifier: Notifier, notification: NotificationDocument, output: Output)
 
 
 def send_at_once(
-    notifiers: tuple[Notifier, ...], notification: NotificationDocument, output: Output
+    notifiers: tuple[Notifier, ...],
+    notification: NotificationDocument,
+    output: Output,
+    seconds: float = NOTIFY_SECONDS,
 ) -> list[str]:
-    """Send it to all at the same time, within NOTIFY_SECONDS; what failed, in sentences."""
+    """Send it to all at the same time, and wait so many seconds; what failed, in sentences."""
     found: dict[int, str] = {}
 
     def work(number: int, notifier: Notifier) -> None:
@@ -77,10 +80,10 @@ def send_at_once(
     ]
     for thread in threads:
         thread.start()
-    deadline = time.monotonic() + NOTIFY_SECONDS
+    deadline = time.monotonic() + seconds
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    late = f"it did not end within {NOTIFY_SECONDS:.0f} s"
+    late = f"it did not end within {seconds:.0f} s"
     problems = [found.get(n, _failed(each, late)) for n, each in enumerate(notifiers)]
     return [each for each in problems if each]
 

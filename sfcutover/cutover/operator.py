@@ -13,7 +13,7 @@ from sfcutover.config.cutover import Cutover
 from sfcutover.config.notify import EVENTS, Notifier, NotifyEvent
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.notification import NotificationDocument
-from sfcutover.cutover.notifiers import send, send_at_once
+from sfcutover.cutover.notifiers import NOTIFY_SECONDS, send, send_at_once
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import Advice, Command, LockLostError, SfcutoverError, Text
@@ -58,10 +58,12 @@ def notify_and_wait(
     message: str,
     next_: Text,
     output: Callable[[str], None],
+    seconds: float = NOTIFY_SECONDS,
 ) -> list[str]:
-    """As notify, for a process that ends; what failed, in sentences. run: its id."""
+    """As notify, for a process that ends in so many seconds; what failed, in sentences. run: its
+    id."""
     notification = NotificationDocument.of(cutover, run, event, message, next_)
-    return send_at_once(_hearing(cutover, event), notification, output)
+    return send_at_once(_hearing(cutover, event), notification, output, seconds)
 
 
 def _hearing(cutover: Cutover, event: NotifyEvent) -> tuple[Notifier, ...]:
