@@ -108,7 +108,7 @@ def command(
             impact=_NO_ORG,
         ) from error
     except OSError as error:
-        raise _not_started(error, port) from error
+        raise not_started(error, port) from error
 
 
 def _config_text(emulator: Emulator, token_file: str) -> str:
@@ -143,7 +143,16 @@ def _announce(
     print_document(document)
 
 
-def _not_started(error: OSError, port: int) -> OperationFailedError:
+def not_started(error: OSError, port: int = 0) -> OperationFailedError:
+    """Why the emulator can't start, and what to do."""
+    from sfcutover.emulator.loopback import MissingAddressesError, adding_commands
+
+    if isinstance(error, MissingAddressesError):
+        return OperationFailedError(
+            f"the emulator can't start: this machine has no address {', '.join(error.addresses)}",
+            hint=f"add it, then run this again: {'; '.join(adding_commands(error.addresses))}",
+            impact=_NO_ORG,
+        )
     in_use = error.errno == errno.EADDRINUSE
     return OperationFailedError(
         f"the emulator can't start: {os.strerror(error.errno or 0)}",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from sfcutover.emulator.faults import FaultBoard
 from sfcutover.emulator.formats import Clock
+from sfcutover.emulator.loopback import require_addresses
 from sfcutover.emulator.proxies import Proxy, Surroundings
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.emulator.server import HOST, Acceptor, Server, listen
@@ -26,7 +27,8 @@ class Network:
     """Takes all ports at once and answers between start and stop.
 
     wait: for seconds, or less when the emulator stops. clock: the true time. An echo service is
-    plain http, so with TLS the echo has a port of its own. OSError if port is in use.
+    plain http, so with TLS the echo has a port of its own. OSError if port is in use;
+    MissingAddressesError where traffic can't leave by an address of the scenario.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Network:
         wait: Callable[[float], object],
         clock: Clock,
     ) -> None:
+        require_addresses((*scenario.old_exits, *scenario.new_exits))
         with ExitStack() as stack:
             self._servers = _take(stack, listen(port, tls, ipv6=scenario.uses_ipv6))
             echo = self._servers

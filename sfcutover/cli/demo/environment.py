@@ -20,9 +20,11 @@ import yaml
 
 from sfcutover.cli.demo.commands import Commands, Display
 from sfcutover.cli.demo.result import Attempt
+from sfcutover.cli.emulator import not_started
 from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.emulator import Emulator, Scenario
+from sfcutover.emulator.loopback import MissingAddressesError
 from sfcutover.runs.database import Database
 from sfcutover.runs.event import Event
 from sfcutover.runs.store import RunStore
@@ -194,10 +196,11 @@ class Setting:
 @contextmanager
 def open_environment(setting: Setting, display: Display) -> Iterator[Environment]:
     """Start the orgs and an application that serves its customers until the block ends, and
-    remove all files then. Raises OSError."""
+    remove all files then. Raises OSError, and OperationFailedError on a machine without the
+    addresses of loopback that traffic leaves by."""
     with (
         tempfile.TemporaryDirectory(prefix="sfcutover-demo-") as name,
-        Emulator(setting.scenario) as emulator,
+        _emulator(setting.scenario) as emulator,
     ):
         folder = Path(name).resolve()
         _write_files(folder, emulator, setting.patience)
@@ -205,6 +208,13 @@ def open_environment(setting: Setting, display: Display) -> Iterator[Environment
         application = _application(folder, emulator, setting.left_behind)
         with application.serving():
             yield Environment(emulator, folder, application, commands)
+
+
+def _emulator(scenario: Scenario) -> Emulator:
+    try:
+        return Emulator(scenario)
+    except MissingAddressesError as error:
+        raise not_started(error) from error
 
 
 def _write_files(folder: Path, emulator: Emulator, patience: float) -> None:
