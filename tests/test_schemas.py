@@ -56,6 +56,17 @@ def test_each_schema_model_and_property_has_a_description(name: str) -> None:
     assert schema["title"]
 
 
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_example_fits(name: str) -> None:
+    schema = json.loads(schema_text(name))
+    for place, each in properties_of(schema, name):
+        assert isinstance(each, dict)
+        examples = each.get("examples", [])
+        assert isinstance(examples, list)
+        for example in examples:
+            assert Draft202012Validator(schema).evolve(schema=each).is_valid(example), place
+
+
 @pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "cutover"])
 def test_each_document_names_its_schema(name: str) -> None:
     schema = json.loads(schema_text(name))

@@ -78,6 +78,13 @@ def test_the_version_is_the_projects(wheel: Path, installed: Path, tmp_path: Pat
     assert _run(str(installed), "--version", cwd=tmp_path) == f"sfcutover {VERSION}\n"
 
 
+def test_a_shell_completes_and_an_editor_finds_the_schema(installed: Path, tmp_path: Path) -> None:
+    words = "COMP_WORDS='sfcutover deploy --ev' COMP_CWORD=2 _SFCUTOVER_COMPLETE=bash_complete"
+    assert _run("sh", "-c", f"{words} {installed}", cwd=tmp_path) == "plain,--evidence\n"
+    committed = (ROOT / "schemas" / "cutover.schema.json").read_text(encoding="utf-8")
+    assert _run(str(installed), "schema", cwd=tmp_path) == committed
+
+
 def test_help_runs(installed: Path, tmp_path: Path) -> None:
     assert "Exit codes:" in _run(str(installed), "--help", cwd=tmp_path)
 
