@@ -94,6 +94,8 @@ def test_a_state_that_is_none_offers_nothing_and_is_not_made(completing: Words) 
     assert completing.of("runs", "") == []
     assert not Path(".sfcutover").exists()
     Path(".sfcutover").mkdir()
+    assert completing.of("runs", "") == []
+    assert list(Path(".sfcutover").iterdir()) == []
     Path(".sfcutover/state.db").write_text("no database")
     assert completing.of("runs", "") == []
 
