@@ -157,6 +157,9 @@ DONE_OR_SWAPPED = (
 )
 
 
+ADD_NEW_NOT_LIVE = "add-new is not live yet: deploying remove-old now would be refused"
+
+
 def is_done_or_swapped(live: Allowlist, change: Change) -> bool:
     """True if the list alone can't tell the end of a cutover from one with old and new swapped."""
     gone = change.removed
@@ -171,7 +174,7 @@ def notes_on(phase: Phase, live: Allowlist, change: Change) -> list[str]:
     if phase is Phase.ADD_NEW:
         notes += [f"{entry} is already on the list" for entry in change.new if live.covers([entry])]
     if phase is Phase.REMOVE_OLD and not live.covers(change.new):
-        notes.append("add-new is not live yet: deploying remove-old now would be refused")
+        notes.append(ADD_NEW_NOT_LIVE)
     if phase in (Phase.REMOVE_OLD, Phase.REMOVE_NEW):
         both = Allowlist(change.new).covered(change.old)
         notes += [f"{entry} is both old and new and stays" for entry in both]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pydantic import Field
@@ -15,6 +15,7 @@ from sfcutover.allowlist.component import Component
 from sfcutover.allowlist.diff import ComponentDiff, ComponentDiffDocument, compare
 from sfcutover.allowlist.package import Package, build_package
 from sfcutover.allowlist.phases import (
+    ADD_NEW_NOT_LIVE,
     DONE_OR_SWAPPED,
     LIST_PHASES,
     Change,
@@ -146,6 +147,21 @@ class Planner:
             for each in live.carriers
         )
         return self._planned(Phase.ADD_NEW, live, carriers, ())
+
+    def not_live_yet(self, phase: Phase, live: Snapshot) -> Phase | None:
+        """Add-new, where remove-old is asked for and not all of add-new is on the lists."""
+        lists = [each.allowlist for each in live.carriers]
+        if phase is not Phase.REMOVE_OLD or all(each.covers(self.change.new) for each in lists):
+            return None
+        return Phase.ADD_NEW
+
+    def plan_in_order(self, phase: Phase, live: Snapshot) -> PlannedPhase:
+        """A phase as it is meant: remove-old on top of add-new, also where that is not live yet."""
+        before = self.not_live_yet(phase, live)
+        if before is None:
+            return self.plan(phase, live)
+        planned = self.plan(phase, self._after(before, live), live)
+        return replace(planned, notes=(ADD_NEW_NOT_LIVE, *planned.notes))
 
     def plan_all(
         self, baseline: Snapshot, phases: Sequence[Phase] | None = None
@@ -312,6 +328,9 @@ class TargetDiffDocument(Document):
     """Name of the target."""
     instance_url: InstanceUrl | None
     """Instance URL of the org; null where only files were read."""
+    on_top_of: PhaseName | None
+    """The phase that comes first and is not live yet, from whose lists this one is computed; null
+    where it is computed from what was read."""
     phase: PhaseDocument
     """The phase, with its changes."""
 

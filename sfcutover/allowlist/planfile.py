@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from sfcutover.allowlist.baseline import BaselineDocument, baseline_documents, s
 from sfcutover.allowlist.diff import RangeDocument
 from sfcutover.allowlist.phases import Phase, PhaseName
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase, Planner, live_phase
+from sfcutover.allowlist.ranges import IpRange
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.errors import (
     Advice,
@@ -56,6 +58,11 @@ class PlanTargetDocument(Document):
     phases: list[PhaseDocument]
     """Every phase with its package and changes."""
 
+    @property
+    def component_ids(self) -> dict[str, str]:
+        """Of the org's components, by path, as far as they are known."""
+        return {each.path: each.id for each in self.baseline if each.id is not None}
+
 
 class PlanDocument(Document):
     """A plan binds a baseline and the packages made from it."""
@@ -79,6 +86,11 @@ class PlanDocument(Document):
     digests: dict[PhaseName, Sha256]
     """By phase: digest of what a run announces before it on all of these targets, SHA-256, 64
     hexadecimal digits."""
+
+    @property
+    def phases(self) -> list[PhaseDocument]:
+        """Every phase of every target."""
+        return [phase for target in self.targets for phase in target.phases]
 
 
 def make_target_plan(
@@ -187,7 +199,7 @@ class TargetPlan:
     @property
     def component_ids(self) -> dict[str, str]:
         """Of the org's components, by path, as far as they are known."""
-        return {each.path: each.id for each in self._recorded.baseline if each.id is not None}
+        return self._recorded.component_ids
 
     def check_live(self, planned: PlannedPhase, live: Snapshot) -> None:
         """Raise DriftError unless the org is where the phase starts, or already where it ends."""
@@ -201,6 +213,67 @@ class TargetPlan:
 
     def _drift(self, message: str) -> DriftError:
         return DriftError(message, where=str(self._path), hint=_new_plan(self._path))
+
+
+@dataclass(frozen=True)
+class RecordedPlan:
+    """A whole plan file, worked out again and held against what was recorded.
+
+    Every method raises DriftError where it says anything else than cutover.yaml, the templates and
+    this tool make of its baseline, and ConfigError for a baseline that was edited.
+    """
+
+    document: PlanDocument
+    path: Path
+    planner: Planner
+
+    def baseline_of(self, target: PlanTargetDocument) -> Snapshot:
+        """The components before anything changed."""
+        return self._opened(target).baseline
+
+    def phases_of(self, target: PlanTargetDocument) -> dict[Phase, PlannedPhase]:
+        """Every phase of a target."""
+        opened = self._opened(target)
+        planned = self.planner.plan_all(opened.baseline)
+        for phase in planned:
+            opened.planned(phase)
+        if target != self._made_again(target, opened.baseline):
+            raise self._drift(f"what the plan shows of {target.name} is not what its baseline says")
+        return planned
+
+    def require_digests(self, digests: Mapping[PhaseName, str]) -> None:
+        """Raise DriftError unless the plan shows these, and the ranges of cutover.yaml."""
+        change = self.planner.change
+        again = make_plan(self.planner, self.document.targets, digests)
+        shown = self.document.model_copy(update={"created": again.created})
+        if shown.digests != again.digests:
+            raise self._drift("the digests that the plan shows are not those of its phases")
+        if shown != again:
+            ranges = f"old: {_listed(change.old)}; new: {_listed(change.new)}"
+            raise self._drift(f"the plan is for other ranges than cutover.yaml has ({ranges})")
+
+    def _opened(self, target: PlanTargetDocument) -> TargetPlan:
+        return TargetPlan(self.document, self.path, target.name, self.planner)
+
+    def _made_again(self, target: PlanTargetDocument, baseline: Snapshot) -> PlanTargetDocument:
+        """ids, and where the org is, stand in the plan alone."""
+        made = make_target_plan(
+            target.name,
+            baseline,
+            self.planner,
+            instance_url=target.instance_url,
+            organization_id=target.organization_id,
+        )
+        ids = target.component_ids
+        documents = [each.model_copy(update={"id": ids.get(each.path)}) for each in made.baseline]
+        return made.model_copy(update={"baseline": documents})
+
+    def _drift(self, message: str) -> DriftError:
+        return DriftError(message, where=str(self.path), hint=_new_plan(self.path))
+
+
+def _listed(ranges: Iterable[IpRange]) -> str:
+    return ", ".join(map(str, ranges)) or "none"
 
 
 def _changed(planned: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

@@ -147,6 +147,19 @@ def subtract(ranges: Iterable[IpRange], removed: Iterable[IpRange]) -> tuple[IpR
     return tuple(parts)
 
 
+def joined(ranges: Iterable[IpRange]) -> tuple[IpRange, ...]:
+    """The same addresses in as few ranges as there can be, sorted, without descriptions."""
+    result: list[IpRange] = []
+    for each in sorted(ranges, key=lambda one: one.span):
+        last = result[-1] if result else None
+        if last and last.span[0] == each.span[0] and each.span[1] <= last.span[2] + 1:
+            end = max(last.end, each.end, key=int)
+            result[-1] = IpRange(last.start, end)
+        else:
+            result.append(IpRange(each.start, each.end))
+    return tuple(result)
+
+
 def _outside(entry: IpRange, hole: IpRange) -> Iterator[IpRange]:
     if not entry.overlaps(hole):
         yield entry

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import click
 
 from sfcutover.allowlist.package import build_package
 from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import DiffDocument, PhaseDocument, PlannedPhase, TargetDiffDocument
+from sfcutover.allowlist.plan import (
+    DiffDocument,
+    PhaseDocument,
+    PlannedPhase,
+    Planner,
+    TargetDiffDocument,
+)
+from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
     Invocation,
@@ -21,8 +30,9 @@ from sfcutover.cli.context import (
 from sfcutover.cli.treewarnings import warn_of_tree
 from sfcutover.errors import ExitCode
 from sfcutover.output import cistep
-from sfcutover.output.diffs import phase_markdown, phase_text
+from sfcutover.output.diffs import phase_text
 from sfcutover.output.json import print_document
+from sfcutover.output.markdown.diff import diff_markdown
 
 
 @click.command("diff")
@@ -49,49 +59,74 @@ def command(
 ) -> int:
     """The dry run: what PHASE would change on the live list. Changes nothing.
 
-    PHASE is add-new, remove-old, restore-old or remove-new.
+    PHASE is add-new, remove-old, restore-old or remove-new. While add-new is not live, remove-old
+    is computed on top of it.
     """
-    if form == "json":
-        run.settings.json = True
+    run.settings.json = run.settings.json or form == "json"
     planner = run.cutover.planner(templates)
-    found = [
-        (name, url, planner.plan(phase, live)) for name, url, live in run.components(baseline_files)
-    ]
+    found = [_Found.of(planner, phase, *each) for each in run.components(baseline_files)]
     if not baseline_files:
-        warn_of_tree(run, [(name, planned.start) for name, _, planned in found])
-    for name, _, planned in found:
-        cistep.step().planned(name, planned)
-    changed = any(planned.changed for _, _, planned in found)
+        warn_of_tree(run, [(each.target, each.live) for each in found])
+    document = DiffDocument(
+        cutover=run.cutover.name,
+        changed=any(each.planned.changed for each in found),
+        targets=[each.document for each in found],
+    )
+    cistep.step().compared(
+        [each.phase for each in document.targets], diff_markdown(document, cistep.LONGEST)
+    )
     if run.settings.json:
-        targets = [
-            TargetDiffDocument(
-                target=name, instance_url=url or None, phase=PhaseDocument.of(planned)
-            )
-            for name, url, planned in found
-        ]
-        print_document(DiffDocument(cutover=run.cutover.name, changed=changed, targets=targets))
+        print_document(document)
+    elif form == "markdown":
+        run.console.data(diff_markdown(document))
     else:
-        for name, url, planned in found:
-            match form:
-                case "markdown":
-                    text = phase_markdown(name, planned)
-                case "xml":
-                    text = _xml_diff(planned, run.cutover.api_version, templates)
-                case _:
-                    text = phase_text(f"{name} ({url})" if url else name, planned)
-            run.console.data(text)
-    return ExitCode.CHANGES_PENDING if exit_code and changed else ExitCode.DONE
+        for each in found:
+            is_xml = form == "xml"
+            run.console.data(_xml_diff(each, planner) if is_xml else each.text)
+    return ExitCode.CHANGES_PENDING if exit_code and document.changed else ExitCode.DONE
 
 
-def _xml_diff(planned: PlannedPhase, api_version: str, templates: Templates) -> str:
-    before = build_package(planned.start.components, api_version, templates)
+@dataclass(frozen=True)
+class _Found:
+    """A phase on one target. url: empty for files. before: the phase that it is on top of, where
+    that is not live yet."""
+
+    target: str
+    url: str
+    live: Snapshot
+    before: Phase | None
+    planned: PlannedPhase
+
+    @classmethod
+    def of(cls, planner: Planner, phase: Phase, target: str, url: str, live: Snapshot) -> Self:
+        before = planner.not_live_yet(phase, live)
+        return cls(target, url, live, before, planner.plan_in_order(phase, live))
+
+    @property
+    def document(self) -> TargetDiffDocument:
+        return TargetDiffDocument(
+            target=self.target,
+            instance_url=self.url or None,
+            on_top_of=self.before,
+            phase=PhaseDocument.of(self.planned),
+        )
+
+    @property
+    def text(self) -> str:
+        where = f"{self.target} ({self.url})" if self.url else self.target
+        return phase_text(where, self.planned, on_top_of=self.before)
+
+
+def _xml_diff(found: _Found, planner: Planner) -> str:
+    planned, start = found.planned, found.before or "live"
+    before = build_package(planned.start.components, planner.api_version, planner.templates)
     lines = [
         line
         for old, new in zip(before.files, planned.package.files, strict=True)
         for line in difflib.unified_diff(
             old.data.decode().splitlines(),
             new.data.decode().splitlines(),
-            f"live/{old.path}",
+            f"{start}/{old.path}",
             f"{planned.phase}/{new.path}",
             lineterm="",
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sfcutover.allowlist.component import Component
@@ -134,12 +134,18 @@ def announce(context: TargetContext, phase: Phase) -> Announced:
 
 
 def announced_phase(
-    cutover: Cutover, planner: Planner, organization_id: str | None, planned: PlannedPhase
+    cutover: Cutover,
+    planner: Planner,
+    organization_id: str | None,
+    planned: PlannedPhase,
+    ids: Mapping[str, str] | None = None,
 ) -> Announced:
-    """The same of a phase that is planned already."""
+    """The same of a phase that is planned already. ids: of its components, by path, where these do
+    not know their own."""
+    known = planned.start.ids if ids is None else ids
     found = {
         "organization_id": organization_id,
-        "components": tuple(map(_identity, planned.start.components)),
+        "components": tuple(_identity(each, known) for each in planned.start.components),
         "cut": _documents(_cut(planned, cutover)),
         "policies": tuple(field for diff in planned.diffs for field in diff.fields),
         "made_with": (planner.api_version, *planner.templates.fingerprints),
@@ -225,9 +231,8 @@ def _cut(planned: PlannedPhase, cutover: Cutover) -> list[IpRange]:
     return [entry for diff in planned.diffs for entry in diff.removed if not own.covers([entry])]
 
 
-def _identity(component: Component) -> str:
-    listed = component.properties.id if component.properties else "not listed"
-    return f"{component.path} ({listed})"
+def _identity(component: Component, ids: Mapping[str, str]) -> str:
+    return f"{component.path} ({ids.get(component.path, 'not listed')})"
 
 
 def _documents(ranges: Sequence[IpRange]) -> tuple[RangeDocument, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,12 +22,13 @@ from sfcutover.util.ciprovider import StepFiles
 from sfcutover.util.secrets import redact
 
 if TYPE_CHECKING:
-    from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase
+    from sfcutover.allowlist.plan import PhaseDocument
     from sfcutover.cutover.progress import RunProgress
     from sfcutover.runs.event import Event
     from sfcutover.salesforce.results import DeployTargetDocument, ResultDocument
 
 MAX_SUMMARY_BYTES = 1000 * 1024  # GitHub takes 1,024 KiB of a step
+LONGEST = MAX_SUMMARY_BYTES // 4  # characters of a part, whatever they are
 _NAMES_SHOWN = ("deployment", "target", "phase", "status", "sent", "took")
 
 
@@ -57,13 +58,11 @@ class Step:
         self.added += sum(len(each.added) for each in phase.components)
         self.removed += sum(len(each.removed) for each in phase.components)
 
-    def planned(self, target: str, planned: PlannedPhase) -> None:
-        """A phase would do this on a target."""
-        from sfcutover.allowlist.plan import PhaseDocument
-        from sfcutover.output.diffs import phase_markdown
-
-        self.count(PhaseDocument.of(planned))
-        self.parts.append(phase_markdown(target, planned))
+    def compared(self, phases: Iterable[PhaseDocument], markdown: str) -> None:
+        """The phases would be deployed; markdown shows what each changes."""
+        for each in phases:
+            self.count(each)
+        self.parts.append(markdown)
 
     def deployed(self, document: DeployTargetDocument) -> None:
         """A phase is on a target, or was sent to it."""

@@ -1,36 +1,54 @@
-"""What a phase changes, as text for a terminal or as Markdown for a change record."""
+"""What phases change, as text for a terminal."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import click
 
 from sfcutover.allowlist.diff import ComponentDiff, FieldDocument, RangeLine
+from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase
+from sfcutover.allowlist.planfile import PlanTargetDocument
+from sfcutover.cutover.announcement import shown_digest
+from sfcutover.cutover.plans import Plan
 
 _LONGEST_RUN = 12
 _RUN_END = 3
 _COLORS = {"+": "green", "-": "red", " ": None}
 
 
-def phase_text(target: str, planned: PlannedPhase) -> str:
-    """One phase on one target: every entry of every list, and what it adds up to."""
+def phase_text(target: str, planned: PlannedPhase, *, on_top_of: Phase | None = None) -> str:
+    """One phase on one target: every entry of every list, and what it adds up to.
+
+    on_top_of: the phase from whose lists it is computed, where that is not live yet.
+    """
     blocks = [_component_text(diff) for diff in planned.diffs]
     notes = [f"  note: {note}" for note in planned.notes]
-    head = click.style(f"{target}: {planned.phase}", bold=True)
+    start = f", on top of {on_top_of}" if on_top_of else ""
+    head = click.style(f"{target}: {planned.phase}{start}", bold=True)
     return "\n".join([head, *blocks, *notes])
 
 
-def phase_markdown(target: str, planned: PlannedPhase) -> str:
-    """One phase on one target: a heading, and a diff block per component."""
-    lines = [f"### {target}: {planned.phase}", ""]
-    for diff in planned.diffs:
-        lines += [f"`{diff.after.path}`: {_summary(diff)}", "", *_block(diff), ""]
-    lines += [f"- {note}" for note in planned.notes]
-    return "\n".join(lines).rstrip() + "\n"
+def plan_text(plan: Plan) -> str:
+    """Every phase of every target, and the digests that a run announces."""
+    parts = [
+        "\n".join(
+            [_target_text(target), *(f"{phase_text(target.name, each)}\n" for each in phases)]
+        )
+        for target in plan.document.targets
+        for phases in [plan.planned[target.name].values()]
+    ]
+    digests = plan.document.digests.items()
+    return "\n".join(
+        [*parts, *(f"{phase}: digest {shown_digest(digest)}" for phase, digest in digests)]
+    ).rstrip("\n")
+
+
+def _target_text(target: PlanTargetDocument) -> str:
+    where = target.instance_url or "from files"
+    return f"{target.name} ({where})\n  live now: {target.live}\n"
 
 
 def _summary(diff: ComponentDiff) -> str:
@@ -80,17 +98,3 @@ def _field_lines(changes: Iterable[FieldDocument]) -> Iterator[tuple[str, str]]:
 def _one_line(text: str) -> str:
     """The org's text without anything that could move a terminal's cursor."""
     return "".join(char if char.isprintable() else "·" for char in text)
-
-
-def _block(diff: ComponentDiff) -> list[str]:
-    body = [
-        f"{line.sign} {line.entry}{_description(line.entry.description)}" for line in diff.lines
-    ]
-    body += [text for _, text in _field_lines(diff.fields)]
-    longest = max(map(len, re.findall("`+", "\n".join(body))), default=0)
-    fence = "`" * max(3, longest + 1)
-    return [f"{fence}diff", *body, fence]
-
-
-def _description(description: str | None) -> str:
-    return f"  # {' '.join(description.split())}" if description else ""

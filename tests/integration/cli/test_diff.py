@@ -56,7 +56,7 @@ def test_json_holds_the_change_and_the_capacity(desk: Desk) -> None:
 
 def test_markdown_fits_a_pull_request(desk: Desk) -> None:
     text = desk.run("diff", "add-new", "--format", "markdown").out
-    assert text.startswith("### packaging: add-new\n")
+    assert text.startswith("<!-- sfcutover:diff:emulated-cutover:add-new -->\n")
     assert "```diff\n" in text
     assert _signed(text) == ["+ 127.0.0.21", "+ 127.0.0.22"]
 
@@ -95,7 +95,7 @@ def test_a_long_list_is_shortened_but_no_change_is_left_out(open_desk: OpenDesk)
     "words",
     [
         ("diff", "add-new"),
-        ("diff", "add-new", "--format", "markdown"),
+        ("plan", "--format", "markdown"),
         ("diff", "add-new", "--format", "xml"),
         ("plan", "--json"),
         ("deploy", "add-new", "--yes", "--json"),
@@ -121,9 +121,8 @@ def test_a_description_stays_on_its_line(desk: Desk) -> None:
 
 def test_a_description_cannot_end_the_markdown_block(desk: Desk) -> None:
     desk.put_live(with_entry(range_xml("192.0.2.9", "192.0.2.9", "``` # heading")))
-    lines = desk.run("diff", "add-new", "--format", "markdown").out.splitlines()
-    assert "````diff" in lines
-    assert lines.count("````") == 1
+    lines = desk.run("plan", "--format", "markdown").out.splitlines()
+    assert lines.count("````") == 2
 
 
 def test_policies_are_shown_field_by_field(desk: Desk) -> None:
@@ -152,8 +151,30 @@ def test_two_targets_stand_one_after_the_other(desk: Desk, start_org: StartOrg) 
     assert [each["target"] for each in only["targets"]] == ["second"]
 
 
-def test_remove_old_before_add_new_is_live_is_said_to_be_refused(desk: Desk) -> None:
-    assert "deploying remove-old now would be refused" in desk.run("diff", "remove-old").out
+def test_remove_old_before_add_new_is_live_shows_the_removal_alone(desk: Desk) -> None:
+    result = desk.run("diff", "remove-old", "--exit-code")
+    assert result.code == 3
+    assert result.out.startswith(
+        f"packaging ({desk.emulator.url}): remove-old, on top of add-new\n"
+    )
+    assert _signed(result.out) == ["- 127.0.0.11", "- 127.0.0.12"]
+    assert "deploying remove-old now would be refused" in result.out
+
+
+def test_remove_old_says_in_every_form_what_it_is_computed_from(desk: Desk) -> None:
+    target = desk.run("diff", "remove-old", "--json").json("diff")["targets"][0]
+    assert target["on_top_of"] == "add-new"
+    assert (target["phase"]["changed"], target["phase"]["components"][0]["added"]) == (True, [])
+    markdown = desk.run("diff", "remove-old", "--format", "markdown").out
+    assert "Computed on top of add-new, which is not live yet on `packaging`." in markdown
+    assert _signed(markdown) == ["- 127.0.0.11", "- 127.0.0.12"]
+    assert f"--- add-new/{SECURITY_PATH}" in desk.run("diff", "remove-old", "--format", "xml").out
+
+
+def test_remove_old_is_compared_with_the_live_list_once_add_new_is_on_it(desk: Desk) -> None:
+    assert desk.run("deploy", "add-new", "--yes").code == 0
+    result = desk.run("diff", "remove-old", "--json").json("diff")["targets"][0]
+    assert (result["on_top_of"], result["phase"]["notes"]) == (None, [])
 
 
 def test_the_component_may_have_any_name(open_desk: OpenDesk) -> None:

@@ -503,7 +503,7 @@ def test_a_plan_counts_and_shows_what_a_phase_does(desk: Desk) -> None:
 def test_a_diff_is_what_its_schema_says(desk: Desk) -> None:
     planned = desk.open().planned(Phase.REMOVE_OLD)
     phase = PhaseDocument.of(planned)
-    one = TargetDiffDocument(target="packaging", instance_url=None, phase=phase)
+    one = TargetDiffDocument(target="packaging", instance_url=None, on_top_of=None, phase=phase)
     content = valid(DiffDocument(cutover="move", changed=planned.changed, targets=[one]))
     assert content["changed"] is True
 
