@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from sfcutover.allowlist.baseline import BaselineDocument, baseline_documents, snapshot_of
 from sfcutover.allowlist.diff import RangeDocument
+from sfcutover.allowlist.drift import component_drift
 from sfcutover.allowlist.phases import Phase, PhaseName
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase, Planner, live_phase
 from sfcutover.allowlist.ranges import IpRange
@@ -205,11 +206,14 @@ class TargetPlan:
         """Raise DriftError unless the org is where the phase starts, or already where it ends."""
         if planned.phase is Phase.RESTORE_OLD:
             return  # restoring addresses is never held up
-        now = live.like(planned.start).fingerprints
-        if now in (planned.start.fingerprints, planned.after.fingerprints):
+        now = live.like(planned.start)
+        if now.fingerprints in (planned.start.fingerprints, planned.after.fingerprints):
             return
-        changed = _changed(planned.start.fingerprints, now)
-        raise self._drift(f"the org has changed since the plan was made: {', '.join(changed)}")
+        # A list that the phase has reached, and others have changed since, is nearer to its end.
+        found = [_changes(each, now) for each in (planned.start, planned.after)]
+        changed = min(found, key=lambda each: sum(map(len, each.values())))
+        parts = [f"{path}: {', '.join(words)}" for path, words in sorted(changed.items())]
+        raise self._drift(f"the org has changed since the plan was made: {'; '.join(parts)}")
 
     def _drift(self, message: str) -> DriftError:
         return DriftError(message, where=str(self._path), hint=_new_plan(self._path))
@@ -276,7 +280,13 @@ def _listed(ranges: Iterable[IpRange]) -> str:
     return ", ".join(map(str, ranges)) or "none"
 
 
-def _changed(planned: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    return sorted(
-        path for path in planned.keys() | now.keys() if planned.get(path) != now.get(path)
-    )
+def _changes(planned: Snapshot, now: Snapshot) -> dict[str, list[str]]:
+    """What differs of each component, in words, by its path."""
+    found: dict[str, list[str]] = {}
+    for before in planned.components:
+        after = now.same_as(before)
+        if after is None:
+            found[before.path] = ["it is not in the org"]
+        elif after.fingerprint != before.fingerprint:
+            found[before.path] = component_drift(before, after) or ["its attributes differ"]
+    return found

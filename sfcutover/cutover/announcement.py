@@ -184,10 +184,49 @@ def require_same(step: str, announced: Announced, now: Announced) -> None:
     if now.digest != announced.digest:
         raise AnnouncementChangedError(
             f"{step} would not change what was announced (digest {shown_digest(announced.digest)}, "
-            f"now {shown_digest(now.digest)})",
+            f"now {shown_digest(now.digest)}): {'; '.join(_differences(announced, now))}",
             hint=Advice("see what it changes now: ", Command("plan")),
             impact="nothing was changed by this step",
         )
+
+
+def _differences(announced: Announced, now: Announced) -> list[str]:
+    """What of it a digest covers and is another now, in words."""
+    ranges = (
+        ("adds", announced.added, now.added),
+        ("removes", announced.removed, now.removed),
+        ("cuts", announced.cut, now.cut),
+    )
+    values = (
+        ("is in the organization", announced.organization_id, now.organization_id),
+        ("changes the components", _texts(announced.components), _texts(now.components)),
+        ("sets", _policy_texts(announced), _policy_texts(now)),
+        ("executes", shlex.join(announced.command), shlex.join(now.command)),
+    )
+    found = [(word, _described(before), _described(after)) for word, before, after in ranges]
+    found += [(word, before or "nothing", after or "nothing") for word, before, after in values]
+    parts = [f"it {word} {new}, not {old}" for word, old, new in found if old != new]
+    if announced.made_with != now.made_with:
+        parts.append("the API version or a template is another")
+    return parts or ["an empty description differs"]
+
+
+def _described(ranges: Sequence[RangeDocument]) -> str:
+    entries = (
+        f"{each.range} ({each.description})" if each.description else each.range for each in ranges
+    )
+    return ", ".join(entries) or "nothing"
+
+
+def _texts(values: Sequence[str]) -> str:
+    return ", ".join(values)
+
+
+def _policy_texts(announced: Announced) -> str:
+    return ", ".join(
+        f"{each.name} from {_value(each.before)} to {_value(each.after)}"
+        for each in announced.policies
+    )
 
 
 def _note_others(

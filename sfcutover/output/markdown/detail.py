@@ -41,6 +41,7 @@ LEVELS = (
     Detail(_FULL, lists=True),
     Detail(_FULL),
     Detail(40),
+    Detail(0, lists=True),
     Detail(0),
     Detail(0, values=80, additions=False),
     Detail(0, values=80, additions=False, entries=False),

@@ -53,11 +53,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [_row(columns), _row(rules), *map(_row, rows)]
 
 
-def table_or_folded(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A table, folded where it is long."""
+def table_or_folded(what: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table, folded where it is long. what: it shows, in our own words."""
     lines = table(head, rows)
-    columns = ", ".join(each.removesuffix("#") for each in head)
-    return lines if len(rows) <= _ROWS else folded(f"{len(rows)} rows: {columns}", lines)
+    return lines if len(rows) <= _ROWS else folded(what, lines)
 
 
 def folded(summary: str, lines: Iterable[str]) -> list[str]:

@@ -13,13 +13,15 @@ from sfcutover.output.markdown.gfm import (
     block,
     codes,
     counted,
+    folded,
     one_line,
     shortened,
     table_or_folded,
 )
 
 UNDOES = {"remove-new": "add-new", "restore-old": "remove-old"}
-_MANY = 5  # targets, whose names are shown
+_MANY = 5  # targets, whose number is said, too
+_LINES = 20  # of a block that is not folded where it removes nothing
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ def change_lines(changes: Sequence[Change], detail: Detail, every: int) -> Itera
         where = targets_words([each.target for each in alike], every)
         yield f"**{phase}**{_undoing(phase)} on {where}, {name}: {_counts(alike[0])}"
         yield ""
-        yield from block(body, "diff")
+        is_short = alike[0].component.removed or len(body) <= _LINES
+        lines = block(body, "diff")
+        yield from lines if is_short else folded(counted(len(body), "line"), lines)
         yield ""
 
 
@@ -124,12 +128,20 @@ def _field_lines(field: FieldDocument, detail: Detail) -> Iterator[str]:
 def capacity_table(changes: Iterable[Change], every: int) -> list[str]:
     """What each phase counts on each list, and how much room it leaves; alike rows once."""
     targets: dict[tuple[str, ...], list[str]] = {}
-    for each in changes:
-        if each.component.carrier is not None:
-            targets.setdefault(_row(each), []).append(each.target)
+    lists = [each for each in changes if each.component.carrier is not None]
+    for each in lists:
+        targets.setdefault(_row(each), []).append(each.target)
     head = ("phase", "target", "list", "removed#", "added#", "unchanged#", "ranges", "addresses")
     rows = [(row[0], targets_words(names, every), *row[1:]) for row, names in targets.items()]
-    return table_or_folded(head, rows) if rows else []
+    return table_or_folded(_fullest(lists), head, rows) if rows else []
+
+
+def _fullest(lists: Sequence[Change]) -> str:
+    """What is to be seen of a table that is folded."""
+    capacities = [each.component.capacity for each in lists]
+    ranges = max(capacities, key=lambda each: each.ranges).of_ranges
+    addresses = max(capacities, key=lambda each: each.addresses).of_addresses
+    return f"Every phase; the fullest list holds {ranges} ranges, {addresses} addresses"
 
 
 def _row(change: Change) -> tuple[str, ...]:

@@ -179,9 +179,8 @@ class _Comment:
             (code(each.name), _org(each.instance_url, each.organization_id), each.live)
             for each in self.document.targets
         ]
-        yield from table_or_folded(
-            ("target", "org", "live now" if self._is_read else "in the file"), rows
-        )
+        head = ("target", "org", "live now" if self._is_read else "in the file")
+        yield from table_or_folded(counted(len(rows), "target"), head, rows)
         yield ""
         yield from capacity_table(self._changes, self._count)
 
