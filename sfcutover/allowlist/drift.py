@@ -9,17 +9,21 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+from pydantic import Field
 
 from sfcutover.allowlist.component import Component
-from sfcutover.allowlist.diff import RangeDocument, compare
+from sfcutover.allowlist.diff import AllowlistDocument, RangeDocument, compare
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.util.document import Document
+from sfcutover.errors import ConfigError
+from sfcutover.util.document import ComponentPath, Document, InstanceUrl, RangeText, UtcTime
 
 
 class DescriptionDocument(Document):
     """An entry whose description changed."""
 
-    range: str
+    range: RangeText
     """Its addresses: ``first`` or ``first-last``."""
     before: str | None
     """The description that was expected; null where the entry had none."""
@@ -30,7 +34,7 @@ class DescriptionDocument(Document):
 class MovedDocument(Document):
     """An entry that stands elsewhere among the entries that both lists have."""
 
-    range: str
+    range: RangeText
     """Its addresses: ``first`` or ``first-last``."""
     before: int
     """Its place in the expected list; 1 is the first."""
@@ -67,6 +71,91 @@ class EntriesDriftDocument(Document):
             ),
             *(f"{each.range} moved from {each.before} to {each.after}" for each in self.moved),
         ]
+
+
+class ListDriftDocument(EntriesDriftDocument):
+    """How a list differs from the one that was expected."""
+
+    path: ComponentPath
+    """Path of the component whose list it is."""
+    carrier: str
+    """Kind of list, as cutover.yaml names it."""
+    unchanged: int
+    """Number of entries that are live as they were expected, but for their place."""
+
+    @property
+    def counts(self) -> str:
+        """``1 added, 3 unchanged``."""
+        found = {
+            "added": len(self.added),
+            "removed": len(self.removed),
+            "described anew": len(self.described),
+            "moved": len(self.moved),
+        }
+        parts = [f"{count} {word}" for word, count in found.items() if count]
+        return ", ".join([*parts, f"{self.unchanged} unchanged"])
+
+
+class TargetDriftDocument(Document):
+    """How the lists of one target differ from those that were expected."""
+
+    target: str
+    """Name of the target."""
+    instance_url: InstanceUrl
+    """Instance URL of the org."""
+    expected_from: str
+    """Where the expected list comes from: the run and when it read it, or the files."""
+    lists: list[ListDriftDocument]
+    """Every list, also those that do not differ."""
+
+    @property
+    def changed(self) -> bool:
+        """True if anything differs."""
+        return any(each.changed for each in self.lists)
+
+
+class DriftDocument(Document):
+    """The live lists held against those that were expected, order and descriptions included."""
+
+    schema_: Literal["sfcutover/drift/1"] = Field("sfcutover/drift/1", alias="schema")
+    """Name and version of this document's format."""
+    cutover: str
+    """Name of the cutover."""
+    app: str
+    """Full name of the app."""
+    checked: UtcTime
+    """When the live lists were read, UTC, ISO 8601."""
+    changed: bool
+    """True if anything differs."""
+    targets: list[TargetDriftDocument]
+    """What differs, by target."""
+
+
+def list_drifts(
+    expected: Sequence[AllowlistDocument], live: Sequence[AllowlistDocument], origin: str
+) -> list[ListDriftDocument]:
+    """Every live list against the expected one of its kind: a component that was created anew may
+    have another name. Raises ConfigError where there is none. origin: of the expected ones."""
+    known = {each.carrier: each.ranges for each in expected}
+    for each in live:
+        if each.carrier not in known:
+            raise ConfigError(
+                f"{origin} has no list of {each.carrier} to compare with",
+                where=each.path,
+                hint="name the file of every list with --expect, or correct carriers: in "
+                "cutover.yaml",
+            )
+    return [_list_drift(known[each.carrier], each) for each in live]
+
+
+def _list_drift(expected: Sequence[RangeDocument], live: AllowlistDocument) -> ListDriftDocument:
+    entries = compare_entries(expected, live.ranges)
+    return ListDriftDocument(
+        **dict(entries),
+        path=live.path,
+        carrier=live.carrier,
+        unchanged=len(live.ranges) - len(entries.added) - len(entries.described),
+    )
 
 
 def compare_entries(

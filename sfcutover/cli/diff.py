@@ -9,6 +9,7 @@ from typing import Self
 
 import click
 
+from sfcutover.allowlist.drift import DriftDocument
 from sfcutover.allowlist.package import build_package
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import (
@@ -21,23 +22,46 @@ from sfcutover.allowlist.plan import (
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import (
+    PHASE_NAMES,
     Invocation,
     baseline_option,
     pass_invocation,
-    phase_argument,
     templates_option,
 )
+from sfcutover.cli.drift import drift_of
 from sfcutover.cli.treewarnings import warn_of_tree
 from sfcutover.errors import ExitCode
 from sfcutover.output import cistep
-from sfcutover.output.diffs import phase_text
+from sfcutover.output.diffs import drift_text, phase_text
 from sfcutover.output.json import print_document
 from sfcutover.output.markdown.diff import diff_markdown
+from sfcutover.output.markdown.drift import drift_markdown
 
 
 @click.command("diff")
-@phase_argument
+@click.argument(
+    "phase",
+    metavar="[PHASE]",
+    required=False,
+    type=click.Choice(PHASE_NAMES),
+    callback=lambda _ctx, _param, value: value and Phase(value),
+)
 @baseline_option
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Instead of a PHASE: compare the live list with the list that the last run left, foreign "
+    "entries, order and descriptions included.",
+)
+@click.option(
+    "--expect",
+    "expected_files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --exact: compare with this component file, not with the last run; repeat it for "
+    "each carrier.",
+)
 @click.option(
     "--format",
     "form",
@@ -46,13 +70,15 @@ from sfcutover.output.markdown.diff import diff_markdown
     show_default=True,
     help="json is the same as --json; xml is a unified diff of the files.",
 )
-@click.option("--exit-code", is_flag=True, help="Exit 3 if anything would change.")
+@click.option("--exit-code", is_flag=True, help="Exit 3 if anything would change, or differs.")
 @templates_option
 @pass_invocation
 def command(
     run: Invocation,
-    phase: Phase,
+    phase: Phase | None,
     baseline_files: tuple[Path, ...],
+    exact: bool,
+    expected_files: tuple[Path, ...],
     form: str,
     exit_code: bool,
     templates: Templates,
@@ -61,11 +87,38 @@ def command(
 
     PHASE is add-new, remove-old, restore-old or remove-new. While add-new is not live, remove-old
     is computed on top of it.
+
+    --exact finds what others have changed since the last run, or since a list was committed.
     """
     run.settings.json = run.settings.json or form == "json"
+    if exact:
+        if phase or baseline_files or form == "xml":
+            raise click.UsageError("--exact takes no PHASE, no --baseline and no --format xml.")
+        changed = _show_drift(run, drift_of(run, expected_files), form)
+    elif phase is None or expected_files:
+        raise click.UsageError("Name a PHASE, or --exact, with which --expect goes.")
+    else:
+        changed = _show_diff(run, phase, baseline_files, form, templates)
+    return ExitCode.CHANGES_PENDING if exit_code and changed else ExitCode.DONE
+
+
+def _show_drift(run: Invocation, document: DriftDocument, form: str) -> bool:
+    cistep.step().changes = document.changed
+    cistep.step().parts.append(drift_markdown(document, cistep.LONGEST))
+    if run.settings.json:
+        print_document(document)
+    else:
+        is_markdown = form == "markdown"
+        run.console.data(drift_markdown(document) if is_markdown else drift_text(document))
+    return document.changed
+
+
+def _show_diff(
+    run: Invocation, phase: Phase, files: tuple[Path, ...], form: str, templates: Templates
+) -> bool:
     planner = run.cutover.planner(templates)
-    found = [_Found.of(planner, phase, *each) for each in run.components(baseline_files)]
-    if not baseline_files:
+    found = [_Found.of(planner, phase, *each) for each in run.components(files)]
+    if not files:
         warn_of_tree(run, [(each.target, each.live) for each in found])
     document = DiffDocument(
         cutover=run.cutover.name,
@@ -83,7 +136,7 @@ def command(
         for each in found:
             is_xml = form == "xml"
             run.console.data(_xml_diff(each, planner) if is_xml else each.text)
-    return ExitCode.CHANGES_PENDING if exit_code and document.changed else ExitCode.DONE
+    return document.changed
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
+from sfcutover.allowlist.drift import DriftDocument
 from sfcutover.allowlist.plan import DiffDocument, RenderDocument
 from sfcutover.allowlist.planfile import PlanDocument
 from sfcutover.cli.demo.result import DemoDocument
@@ -43,6 +44,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "cutover": Cutover,
     "plan": PlanDocument,
     "diff": DiffDocument,
+    "drift": DriftDocument,
     "render": RenderDocument,
     "deploy": DeployDocument,
     "deployment": DeploymentDocument,

@@ -8,6 +8,7 @@ from itertools import groupby
 import click
 
 from sfcutover.allowlist.diff import ComponentDiff, FieldDocument, RangeLine
+from sfcutover.allowlist.drift import DriftDocument, TargetDriftDocument
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.allowlist.planfile import PlanTargetDocument
@@ -44,6 +45,21 @@ def plan_text(plan: Plan) -> str:
     return "\n".join(
         [*parts, *(f"{phase}: digest {shown_digest(digest)}" for phase, digest in digests)]
     ).rstrip("\n")
+
+
+def drift_text(document: DriftDocument) -> str:
+    """Every difference between the live lists and those that were expected."""
+    return "\n".join(line for target in document.targets for line in _drift_lines(target))
+
+
+def _drift_lines(target: TargetDriftDocument) -> Iterator[str]:
+    head = f"{target.target} ({target.instance_url}): "
+    is_as = "not as" if target.changed else "as"
+    yield click.style(f"{head}{is_as} in {target.expected_from}", bold=True)
+    for each in target.lists:
+        yield f"  {each.path}"
+        yield from (f"    {_one_line(words)}" for words in each.words)
+        yield f"    = {each.counts}"
 
 
 def _target_text(target: PlanTargetDocument) -> str:

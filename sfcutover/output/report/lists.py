@@ -9,12 +9,12 @@ from itertools import pairwise
 from typing import Literal
 
 from sfcutover.allowlist.diff import AllowlistDocument
-from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
-from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
+from sfcutover.cutover.baseline import SnapshotEvidence
 from sfcutover.cutover.deploy import DeployEvidence
 from sfcutover.cutover.evidence import list_hash
+from sfcutover.cutover.lastlists import LIST_READERS, lists_in
 from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.verify import VerifyEvidence
@@ -25,7 +25,6 @@ from sfcutover.util.document import DeploymentId, Document, InstanceUrl, UtcTime
 
 Holds = Literal["all", "some", "none"]
 Lists = Mapping[str, Allowlist]  # by the path of each carrier's component
-_READERS = ("snapshot", *Phase, "state")
 _VERIFIERS = ("verify-new", "verify", "check-new")
 _REMOVAL = "remove-old"
 
@@ -145,9 +144,9 @@ def targets(data: RunData) -> list[ReportTargetDocument]:
 
 
 def _target(data: RunData, name: str) -> ReportTargetDocument:
-    every = [each for each in data.found(StepEvidence, *_READERS) if each.target == name]
+    every = [each for each in data.found(StepEvidence, *LIST_READERS) if each.target == name]
     snapshots = [each.content for each in every if isinstance(each.content, SnapshotEvidence)]
-    time, lists = (every[-1].time, _live(every[-1].content)) if every else (None, [])
+    time, lists = (every[-1].time, lists_in(every[-1].content)) if every else (None, [])
     change = data.cutover.change
     return ReportTargetDocument(
         name=name,
@@ -158,15 +157,6 @@ def _target(data: RunData, name: str) -> ReportTargetDocument:
         old=_all_hold(lists, change.removed or change.old),
         new=_all_hold(lists, change.new),
     )
-
-
-def _live(evidence: StepEvidence) -> list[AllowlistDocument]:
-    """The lists as a step read them last; none for a step that reads no list."""
-    match evidence:
-        case SnapshotEvidence(live=live) | DeployEvidence(live=live) | StateEvidence(live=live):
-            return live
-        case _:
-            return []
 
 
 def _all_hold(lists: Iterable[AllowlistDocument], wanted: tuple[IpRange, ...]) -> Holds | None:
@@ -245,13 +235,13 @@ def readings(data: RunData, target: str) -> list[Reading]:
     as they were at the reading before."""
     found: list[Reading] = []
     every: tuple[Entry[StepEvidence] | Entry[VerifyEvidence], ...] = (
-        *data.found(StepEvidence, *_READERS, *_VERIFIERS),
+        *data.found(StepEvidence, *LIST_READERS, *_VERIFIERS),
         *data.proven,
     )
     for each in sorted(every, key=lambda one: one.seq):
         if each.target != target:
             continue
-        if lists := _live(each.content):
+        if lists := lists_in(each.content):
             found.append(Reading(each.seq, each.time, {one.path: one.allowlist for one in lists}))
         elif isinstance(each.content, VerifyEvidence) and found:
             proof = each.content.proof
