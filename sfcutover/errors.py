@@ -40,7 +40,7 @@ EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "done, or no change",
     ExitCode.FAILED: "the operation failed (deploy failed, canceled)",
     ExitCode.USAGE: "usage or config error",
-    ExitCode.CHANGES_PENDING: "`diff --exit-code`: changes pending",
+    ExitCode.CHANGES_PENDING: "`diff --exit-code`: changes pending, or with `--exact` a drift",
     ExitCode.DRIFT: "drift: the org is not in the state the plan expects",
     ExitCode.GATE: "a gate did not pass",
     ExitCode.AUTH: "authentication or permission",

@@ -101,12 +101,13 @@ def make_target_plan(
     *,
     instance_url: str | None = None,
     organization_id: str | None = None,
+    planned: Mapping[Phase, PlannedPhase] | None = None,
 ) -> PlanTargetDocument:
     """One target's part of a plan; without an org for a baseline from files.
 
-    Raises what Planner.plan_all raises.
+    planned: its phases, where they are worked out already. Raises what Planner.plan_all raises.
     """
-    phases = planner.plan_all(baseline)
+    phases = planner.plan_all(baseline) if planned is None else planned
     return PlanTargetDocument(
         name=name,
         instance_url=instance_url,
@@ -241,7 +242,7 @@ class RecordedPlan:
         planned = self.planner.plan_all(opened.baseline)
         for phase in planned:
             opened.planned(phase)
-        if target != self._made_again(target, opened.baseline):
+        if target != self._made_again(target, opened.baseline, planned):
             raise self._drift(f"what the plan shows of {target.name} is not what its baseline says")
         return planned
 
@@ -259,7 +260,9 @@ class RecordedPlan:
     def _opened(self, target: PlanTargetDocument) -> TargetPlan:
         return TargetPlan(self.document, self.path, target.name, self.planner)
 
-    def _made_again(self, target: PlanTargetDocument, baseline: Snapshot) -> PlanTargetDocument:
+    def _made_again(
+        self, target: PlanTargetDocument, baseline: Snapshot, planned: Mapping[Phase, PlannedPhase]
+    ) -> PlanTargetDocument:
         """ids, and where the org is, stand in the plan alone."""
         made = make_target_plan(
             target.name,
@@ -267,6 +270,7 @@ class RecordedPlan:
             self.planner,
             instance_url=target.instance_url,
             organization_id=target.organization_id,
+            planned=planned,
         )
         ids = target.component_ids
         documents = [each.model_copy(update={"id": ids.get(each.path)}) for each in made.baseline]

@@ -19,6 +19,8 @@ from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.announcement import PHASES, Announcement, announced_phase
 
+Phases = Mapping[str, Mapping[Phase, PlannedPhase]]  # by target
+
 
 @dataclass(frozen=True)
 class FoundTarget:
@@ -36,7 +38,7 @@ class Plan:
     """What a reviewer sees. planned: every phase that changes something, by target."""
 
     document: PlanDocument
-    planned: Mapping[str, Mapping[Phase, PlannedPhase]]
+    planned: Phases
 
 
 def make(cutover: Cutover, planner: Planner, found: Sequence[FoundTarget]) -> Plan:
@@ -44,6 +46,7 @@ def make(cutover: Cutover, planner: Planner, found: Sequence[FoundTarget]) -> Pl
     is not ready for add-new."""
     for each in found:
         check_order(Phase.ADD_NEW, each.live, cutover.change)
+    planned = {each.name: planner.plan_all(each.live) for each in found}
     targets = [
         make_target_plan(
             each.name,
@@ -51,11 +54,12 @@ def make(cutover: Cutover, planner: Planner, found: Sequence[FoundTarget]) -> Pl
             planner,
             instance_url=each.instance_url,
             organization_id=each.organization_id,
+            planned=planned[each.name],
         )
         for each in found
     ]
-    document = make_plan(planner, targets, _digests(cutover, planner, found))
-    return Plan(document, {each.name: planner.plan_all(each.live) for each in found})
+    digests = _digests(cutover, planner, found, planned)
+    return Plan(make_plan(planner, targets, digests), planned)
 
 
 def read(cutover: Cutover, planner: Planner, path: Path) -> Plan:
@@ -76,24 +80,27 @@ def read(cutover: Cutover, planner: Planner, path: Path) -> Plan:
         )
         for each in document.targets
     ]
-    recorded.require_digests(_digests(cutover, planner, found))
+    recorded.require_digests(_digests(cutover, planner, found, planned))
     return Plan(document, planned)
 
 
 def _digests(
-    cutover: Cutover, planner: Planner, found: Sequence[FoundTarget]
+    cutover: Cutover, planner: Planner, found: Sequence[FoundTarget], planned: Phases
 ) -> dict[PhaseName, str]:
     """What the announcement of each step shows, which an approval covers; none where no org was
     asked, and for policies alone, which no run sets."""
     if not cutover.carriers or any(each.organization_id is None for each in found):
         return {}
-    phases = {each.name: planner.plan_all(each.live, list(map(Phase, PHASES))) for each in found}
     return {
         step: Announcement(
             step=step,
             parts={
                 each.name: announced_phase(
-                    cutover, planner, each.organization_id, phases[each.name][Phase(step)], each.ids
+                    cutover,
+                    planner,
+                    each.organization_id,
+                    planned[each.name][Phase(step)],
+                    each.ids,
                 )
                 for each in found
             },

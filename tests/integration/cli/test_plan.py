@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.integration.cli.conftest import StartOrg
 from tests.integration.cli.harness import Desk
 from tests.integration.cli.test_deploy import follow_up
@@ -64,3 +66,91 @@ def test_two_targets_stand_in_one_plan(desk: Desk, start_org: StartOrg) -> None:
     desk.add_target("second", start_org())
     document = desk.run("plan", "--json").json("plan")
     assert [each["name"] for each in document["targets"]] == ["packaging", "second"]
+
+
+# In other forms
+
+
+def test_markdown_is_one_comment_under_its_marker(desk: Desk) -> None:
+    result = desk.run("plan", "--format", "markdown", "--out", "plan.json")
+    lines = result.out.splitlines()
+    assert lines[0] == "<!-- sfcutover:plan:emulated-cutover -->"
+    assert f"sfcutover {' '.join(follow_up(result.err))}" in lines
+    for phase in PHASES:
+        assert f"**{phase}**" in result.out
+
+
+def test_the_approval_that_it_names_is_the_one_that_the_run_waits_for(desk: Desk) -> None:
+    digest = desk.run("plan", "--json").json("plan")["digests"]["add-new"][:16]
+    text = desk.run("plan", "--format", "markdown").out
+    assert f"sfcutover approve --step add-new --expect {digest}\n" in text
+
+
+def test_after_add_new_the_next_step_is_remove_old(desk: Desk) -> None:
+    assert desk.run("deploy", "add-new", "--yes").code == 0
+    text = desk.run("plan", "--format", "markdown").out
+    assert "#### Next: remove-old\n" in text
+    assert "\nsfcutover deploy remove-old\n" in text
+
+
+def test_a_fork_without_secrets_sees_the_plan_of_a_committed_list(desk: Desk) -> None:
+    path = desk.baseline()
+    desk.emulator.stop()
+    desk.monkeypatch.delenv("SF_ACCESS_TOKEN")
+    result = desk.run("plan", "--baseline", path.name, "--format", "markdown")
+    assert result.code == 0
+    assert "**Not read: the org.**" in result.out
+    assert "--expect" not in result.out
+    assert "**remove-old** on `packaging`" in result.out
+
+
+# A saved plan
+
+
+@pytest.mark.parametrize("words", [(), ("--format", "markdown"), ("--json",)], ids=" ".join)
+def test_a_saved_plan_is_shown_as_when_it_was_made(desk: Desk, words: tuple[str, ...]) -> None:
+    made = desk.run("plan", "--out", "plan.json", *words)
+    desk.emulator.stop()
+    desk.monkeypatch.delenv("SF_ACCESS_TOKEN")
+    shown = desk.run("plan", "--show", "plan.json", *words)
+    assert (shown.code, shown.out) == (0, made.out)
+    assert "no org was asked" in shown.err
+
+
+def test_a_saved_plan_of_several_targets_is_shown_whole(desk: Desk, start_org: StartOrg) -> None:
+    desk.add_target("second", start_org())
+    made = desk.run("plan", "--out", "plan.json")
+    assert desk.run("plan", "--show", "plan.json").out == made.out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ('"removed": []', '"removed": [{"range": "192.0.2.1", "description": null}]', 4),
+        ("before add-new", "after add-new", 4),
+        ("proxy b", "proxy c", 4),
+        ('"00DEm', '"00DEx', 4),
+        ("office VPN", "office", 2),
+        ('"schema"', '"scheme"', 2),
+    ],
+)
+def test_a_saved_plan_that_was_edited_is_refused(desk: Desk, old: str, new: str, code: int) -> None:
+    desk.configure(new=[{"range": "127.0.0.21", "description": "proxy b"}])
+    assert desk.run("plan", "--out", "plan.json").code == 0
+    text = (desk.folder / "plan.json").read_text(encoding="utf-8")
+    assert old in text
+    desk.write("plan.json", text.replace(old, new, 1))
+    desk.run("plan", "--show", "plan.json").refused(code, "plan.json")
+
+
+def test_a_saved_plan_is_refused_once_cutover_yaml_says_something_else(desk: Desk) -> None:
+    desk.run("plan", "--out", "plan.json")
+    desk.configure(new=["127.0.0.21"])
+    desk.run("plan", "--show", "plan.json").refused(4, "the package of add-new is no longer")
+
+
+@pytest.mark.parametrize(
+    "words", [("--baseline", "x"), ("--out", "x"), ("--target", "packaging")], ids=" ".join
+)
+def test_a_saved_plan_is_shown_whole_and_alone(desk: Desk, words: tuple[str, ...]) -> None:
+    desk.run("plan", "--show", "plan.json", *words).refused(2, "--show")

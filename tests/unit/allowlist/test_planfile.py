@@ -17,6 +17,7 @@ from sfcutover.allowlist.plan import DiffDocument, PhaseDocument, Planner, Targe
 from sfcutover.allowlist.planfile import (
     MAX_PLAN_BYTES,
     PlanDocument,
+    RecordedPlan,
     TargetPlan,
     make_plan,
     make_target_plan,
@@ -313,6 +314,47 @@ def test_a_changed_template_is_drift(desk: Desk, name: str) -> None:
     assert "is no longer the one that was planned" in desk.refuses(DriftError).message
 
 
+# A whole plan
+
+
+def phases_of(desk: Desk) -> list[Phase]:
+    plan = read_plan(desk.path)
+    recorded = RecordedPlan(plan, desk.path, desk.planner)
+    recorded.require_digests(plan.digests)
+    return [phase for each in plan.targets for phase in recorded.phases_of(each)]
+
+
+def test_a_whole_plan_is_worked_out_again(desk: Desk) -> None:
+    assert phases_of(desk) == list(LIST_PHASES)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda content: target(content).update(live="add-new"), "what the plan shows of packag"),
+        (lambda content: target(content)["phases"].reverse(), "what the plan shows of packaging"),
+        (tamper_diff, "what the plan shows of add-new"),
+        (tamper_hash, "the package of add-new"),
+        (drop_phase, "the package of add-new"),
+        (lambda content: content["old"].pop(), "the plan is for other ranges than cutover.yaml"),
+        (lambda content: content["new"].reverse(), "the plan is for other ranges than cutover"),
+        (lambda content: content["targets"].append(target(content) | {"live": ""}), "what the"),
+    ],
+)
+def test_a_plan_that_says_something_else_is_drift(desk: Desk, edit: Edit, message: str) -> None:
+    desk.edit(edit)
+    with pytest.raises(DriftError) as caught:
+        phases_of(desk)
+    assert caught.value.message.startswith(message)
+
+
+def test_digests_that_are_not_those_of_the_phases_are_drift(desk: Desk) -> None:
+    plan = read_plan(desk.path)
+    recorded = RecordedPlan(plan, desk.path, desk.planner)
+    with pytest.raises(DriftError, match="the digests that the plan shows"):
+        recorded.require_digests({"remove-old": "1" * 64})
+
+
 # What is live
 
 
@@ -347,8 +389,46 @@ def test_drift_is_seen_before_every_phase_that_starts_elsewhere(desk: Desk, phas
     plan = desk.open()
     planned = plan.planned(phase)
     changed = planned.start.carriers[0].with_values({"label": "another"})
-    with pytest.raises(DriftError, match=f"since the plan was made: {changed.path}$"):
+    with pytest.raises(DriftError, match="since the plan was made") as caught:
         plan.check_live(planned, Snapshot((changed,), planned.start.policies))
+    assert caught.value.message.endswith(
+        f"{changed.path}: <label> is 'another', not 'Müller &amp; \"Söhne\" &lt;eu&gt;'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "192.0.2.71",
+            "192.0.2.72",
+            "added 192.0.2.64-192.0.2.72 (office VPN), removed 192.0.2.64",
+        ),
+        (
+            "office VPN",
+            "office",
+            "192.0.2.64-192.0.2.71 is described as 'office', not 'office VPN'",
+        ),
+        ("<description>office VPN</description>", "", "is described as unset, not 'office VPN'"),
+        ("Bypass", "Enforce", "ecaOauthPlcy: <ipRelaxationPolicyType> is 'Enforce', not 'Bypass'"),
+    ],
+)
+def test_drift_names_the_entries_that_changed(desk: Desk, old: str, new: str, words: str) -> None:
+    plan = desk.open()
+    live = desk.snapshot(SETTINGS.replace(old, new), POLICIES.replace(old, new))
+    with pytest.raises(DriftError) as caught:
+        plan.check_live(plan.planned(Phase.ADD_NEW), live)
+    assert words in caught.value.message
+
+
+def test_drift_of_a_list_that_a_phase_has_reached_names_what_others_changed(desk: Desk) -> None:
+    plan = desk.open()
+    planned = plan.planned(Phase.ADD_NEW)
+    reached = planned.after.carriers[0]
+    foreign = reached.with_allowlist(reached.allowlist.add([IpRange.parse("192.0.2.9", "theirs")]))
+    with pytest.raises(DriftError) as caught:
+        plan.check_live(planned, Snapshot((foreign,), planned.after.policies))
+    assert caught.value.message.endswith(f"{reached.path}: added 192.0.2.9 (theirs)")
 
 
 def test_changed_policies_are_drift(desk: Desk) -> None:
