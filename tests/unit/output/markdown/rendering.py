@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 
 import cmarkgfm
 from cmarkgfm.cmark import Options
 from lxml import html
 
-from sfcutover.allowlist.carriers import CARRIERS
-from sfcutover.allowlist.component import Component
+from sfcutover.allowlist.carriers import CARRIERS, OAUTH_POLICIES
+from sfcutover.allowlist.component import Component, Field
 from sfcutover.allowlist.planfile import PlanDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.snapshot import Snapshot
@@ -53,6 +53,7 @@ def plan(
     describe: Describe = lambda _number, _address: None,
     targets: int = 1,
     carriers: Sequence[str] = ("token-ip-ranges",),
+    live_policies: Mapping[str, str] | None = None,
     **settings: object,
 ) -> PlanDocument:
     """A plan whose targets hold the old addresses and foreign ones, each described."""
@@ -74,7 +75,10 @@ def plan(
     found = [
         FoundTarget(
             target.name,
-            _live([*old, *foreign(number)], number, describe, carriers),
+            Snapshot(
+                _lists([*old, *foreign(number)], number, describe, carriers),
+                None if live_policies is None else _policies(live_policies),
+            ),
             f"https://acme-{number:02}.my.salesforce.com",
             f"00D0000000000{number:02}AAA",
             {},
@@ -84,14 +88,17 @@ def plan(
     return make(cutover, cutover.planner(Templates()), found).document
 
 
-def _live(
+def _lists(
     ranges: Sequence[str], number: int, describe: Describe, carriers: Sequence[str]
-) -> Snapshot:
+) -> tuple[Component, ...]:
     entries = tuple(IpRange.parse(each, describe(number, each)) for each in ranges)
     rows = [CARRIERS[name] for name in carriers]
-    return Snapshot(
-        tuple(
-            Component(row.component_type, f"Acme_{row.name}", (), row, Allowlist(entries))
-            for row in rows
-        )
+    return tuple(
+        Component(row.component_type, f"Acme_{row.name}", (), row, Allowlist(entries))
+        for row in rows
     )
+
+
+def _policies(values: Mapping[str, str]) -> Component:
+    fields = tuple(Field.of_text(name, text) for name, text in values.items())
+    return Component(OAUTH_POLICIES, "Acme_plcy", fields)

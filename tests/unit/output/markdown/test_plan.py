@@ -70,18 +70,20 @@ def test_it_says_org_app_time_and_what_approves_the_next_step() -> None:
     assert "\nsfcutover deploy add-new --plan plan.json\n" in text
 
 
-def test_policies_that_change_are_shown() -> None:
-    document = plan(policies={"ipRelaxationPolicyType": "Enforce"})
-    assert "#### OAuth policies" not in plan_markdown(document)  # the org has none of its own
+def test_policies_that_change_are_shown_with_their_old_value_first() -> None:
+    name = "ipRelaxationPolicyType"
+    document = plan(live_policies={name: "Bypass"}, policies={name: "Enforce"})
+    text = plan_markdown(document)
+    shown = text[text.index("#### OAuth policies") :]
+    assert f"- {name}: Bypass\n+ {name}: Enforce\n" in shown
+    assert "**add-new** on `target-00`, OAuth policies: 1 policy set" in shown
 
 
 def test_the_rest_of_an_entry_that_is_cut_stands_with_its_removal() -> None:
-    document = plan(
-        old=("203.0.113.10",),
-        foreign=lambda _: ("203.0.113.0-203.0.113.9", "203.0.113.11-203.0.113.20"),
-    )
+    document = plan(old=("203.0.113.10-203.0.113.11",), new=("203.0.113.11",))
     text = plan_markdown(document)
-    assert text.index("- 203.0.113.10\n") < text.index("#### Additions")
+    removal = text[: text.index("#### Additions")]
+    assert "- 203.0.113.10-203.0.113.11\n+ 203.0.113.11\n" in removal
 
 
 def test_targets_that_change_alike_stand_together() -> None:
