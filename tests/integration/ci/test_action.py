@@ -42,7 +42,7 @@ def test_the_outputs_of_the_command_are_those_of_the_action(
         "report": "",
         "waiting": "",
     }
-    assert "### packaging: remove-old" in job.summary
+    assert "**remove-old** on `packaging`" in job.summary
     assert "- 127.0.0.11" in job.summary
 
 
