@@ -215,8 +215,14 @@ class Job:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=_obey_interrupts,
         )
         return StepRun(str(step["name"]), process, output)
+
+
+def _obey_interrupts() -> None:
+    """As a child of the runner does; one of a job in a shell's background ignores SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _tree(pid: int) -> Iterator[int]:
