@@ -1,0 +1,253 @@
+"""A CI system's machine for the tests: the user's repository, fresh clones, and commands by bash.
+
+What a real one brings along is on its PATH: sfcutover once ``pip install`` has been called, and
+stand-ins of programs that would reach the network. Nothing passes from one job to the next but
+what the example hands on.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+import yaml
+
+from sfcutover.emulator import Emulator
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+JOB_SECONDS = 180.0
+_GIT = ("git", "-c", "user.name=Acme", "-c", "user.email=ci@acme.example", "-c", "gc.auto=0")
+_PIP = f"""\
+if [ "$*" != "install --quiet sfcutover=={version("sfcutover")}" ]; then
+  echo "pip: not the install line of this version: $*" >&2
+  exit 1
+fi
+"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a script ended, and what it printed on both streams."""
+
+    code: int
+    output: str
+
+
+@dataclass
+class Machine:
+    """The user's repository, its secrets, and where jobs run.
+
+    folder: all that the test writes. secrets: what the CI system keeps by name; a job gets only
+    those that its example names.
+    """
+
+    folder: Path
+    emulator: Emulator
+    secrets: dict[str, str]
+    log: list[Ended] = field(default_factory=list)
+    _jobs: int = 0
+
+    @property
+    def origin(self) -> Path:
+        return self.folder / "repository"
+
+    @property
+    def switches(self) -> list[str]:
+        """Every call of the switch command: apply or revert."""
+        file = self.folder / "switches"
+        return file.read_text(encoding="utf-8").split() if file.exists() else []
+
+    @property
+    def output(self) -> str:
+        """All that all jobs printed."""
+        return "".join(ended.output for ended in self.log)
+
+    def job(self) -> Job:
+        """A fresh clone and an empty home."""
+        self._jobs += 1
+        place = self.folder / f"job-{self._jobs}"
+        (place / "home").mkdir(parents=True)
+        _git("clone", "--quiet", str(self.origin), str(place / "clone"))
+        return Job(self, place)
+
+    def configure(self, **keys: object) -> None:
+        """Change keys of the committed cutover.yaml."""
+        file = self.origin / "cutover.yaml"
+        config = yaml.safe_load(file.read_text(encoding="utf-8")) | keys
+        self.commit({file.name: yaml.safe_dump(config, sort_keys=False)})
+
+    def commit(self, files: Mapping[str, str]) -> None:
+        """Commit these files to the repository."""
+        for name, text in files.items():
+            path = self.origin / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        _git("-C", str(self.origin), "add", "--all")
+        _git("-C", str(self.origin), "commit", "--quiet", "--message", "Describe the cutover")
+
+    def program(self, name: str, text: str) -> None:
+        """Put a bash program on the PATH of every job."""
+        path = self.folder / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/bash\n{text}", encoding="utf-8")
+        path.chmod(0o755)
+
+
+@dataclass
+class Job:
+    """One job's clone, home and environment."""
+
+    machine: Machine
+    place: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def clone(self) -> Path:
+        return self.place / "clone"
+
+    def run(self, argv: Sequence[str], script: str, **variables: str) -> Ended:
+        """Run a script by this shell, as a file; {0} in argv stands for it."""
+        with self._started(argv, script, variables) as process:
+            return self._ended(process)
+
+    def cut_off(self, argv: Sequence[str], script: str, at: str, **variables: str) -> Ended:
+        """The same, killed with all its processes when it prints this text."""
+        with self._started(argv, script, variables) as process:
+            assert process.stdout
+            seen = ""
+            while at not in seen:
+                line = process.stdout.readline()
+                assert line, f"the job ended without {at!r}:\n{seen}"
+                seen += line
+            os.killpg(process.pid, signal.SIGKILL)
+            return self._ended(process, seen)
+
+    @contextmanager
+    def _started(
+        self, argv: Sequence[str], script: str, variables: Mapping[str, str]
+    ) -> Iterator[subprocess.Popen[str]]:
+        file = self.place / "script.sh"
+        file.write_text(script, encoding="utf-8")
+        process = subprocess.Popen(
+            [each.replace("{0}", str(file)) for each in argv],
+            cwd=self.clone,
+            env=self._base() | self.environment | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        watchdog = threading.Timer(JOB_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
+        watchdog.start()
+        try:
+            with process:
+                yield process
+        finally:
+            watchdog.cancel()
+
+    def _ended(self, process: subprocess.Popen[str], seen: str = "") -> Ended:
+        out, _ = process.communicate()
+        ended = Ended(process.returncode, seen + out)
+        self.machine.log.append(ended)
+        return ended
+
+    def _base(self) -> dict[str, str]:
+        """What a CI machine has of its own; the authority stands for a public one."""
+        return {
+            "HOME": str(self.place / "home"),
+            "PATH": f"{self.machine.folder / 'bin'}:/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "CI": "true",
+            "REQUESTS_CA_BUNDLE": self.machine.emulator.environment["REQUESTS_CA_BUNDLE"],
+        }
+
+
+@dataclass
+class Artifacts:
+    """What jobs hand on, by name: a folder each."""
+
+    folder: Path
+
+    def keep(self, name: str, root: Path, patterns: Sequence[str]) -> list[str]:
+        """Copy what matches, with its path below root; the paths."""
+        found = [path for pattern in patterns for path in _files(root, pattern)]
+        for path in found:
+            to = self.folder / name / path.relative_to(root)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, to)  # as a CI system: no modes
+        return [str(path.relative_to(root)) for path in found]
+
+    def lay_out(self, name: str, to: Path) -> None:
+        """Copy an artifact's files below a folder."""
+        shutil.copytree(self.folder / name, to, dirs_exist_ok=True)
+
+    def read(self, name: str, path: str) -> str:
+        return (self.folder / name / path).read_text(encoding="utf-8")
+
+
+def _files(root: Path, pattern: str) -> list[Path]:
+    matches = sorted(root.glob(pattern.removesuffix("/")))
+    return [
+        file
+        for match in matches
+        for file in ([match] if match.is_file() else sorted(match.rglob("*")))
+        if file.is_file()
+    ]
+
+
+def _git(*words: str) -> None:
+    subprocess.run([*_GIT, *words], check=True, env={"PATH": os.environ["PATH"], "HOME": "/"})
+
+
+def open_machine(folder: Path, emulator: Emulator) -> Machine:
+    """A machine whose repository holds a cutover.yaml for this org, which has TLS."""
+    values = emulator.environment
+    machine = Machine(
+        folder,
+        emulator,
+        {
+            "SFDX_AUTH_URL": emulator.auth_url,
+            "SF_CLIENT_ID": values["SF_CLIENT_ID"],
+            "SF_CLIENT_SECRET": values["SF_CLIENT_SECRET"],
+            "OLD_PROXY_URL": values["SFCUTOVER_OLD_PROXY_URL"],
+            "NEW_PROXY_URL": values["SFCUTOVER_NEW_PROXY_URL"],
+        },
+    )
+    machine.program("sfcutover", f'exec {shlex.quote(sys.executable)} -m sfcutover "$@"\n')
+    machine.program("pip", _PIP)
+    (folder / "canary").write_text(values["SF_REFRESH_TOKEN"], encoding="utf-8")
+    _git("init", "--quiet", "--initial-branch=main", str(machine.origin))
+    machine.commit({"cutover.yaml": _cutover(folder, emulator), ".gitignore": "*.log\n"})
+    return machine
+
+
+def _cutover(folder: Path, emulator: Emulator) -> str:
+    """cutover.yaml, with short timers and the canary in a store that outlives a job."""
+    config = yaml.safe_load(emulator.config_text())
+    config["allow_private"] = True
+    config["targets"] = [{"name": "packaging", "org": {"auth_url": {"env": "SFDX_AUTH_URL"}}}]
+    config["egress"]["old"] = {"proxy": {"env": "OLD_PROXY_URL"}}
+    config["egress"]["new"] = {"proxy": {"env": "NEW_PROXY_URL"}}
+    config["verify"] |= {
+        "refresh_token": {
+            "get": ["cat", f"{folder}/canary"],
+            "put": ["sh", "-c", f"cat > {folder}/canary"],
+        },
+        "settle": "300ms",
+        "login_history_wait": "2s",
+    }
+    config["watch"] = {"duration": "900ms", "interval": "300ms", "failures": 2}
+    switch = f'echo "$SFCUTOVER_DIRECTION" >> {folder}/switches'
+    config["switch"] = {"apply": ["sh", "-c", switch], "revert": ["sh", "-c", switch]}
+    return yaml.safe_dump(config, sort_keys=False)
