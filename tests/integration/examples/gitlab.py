@@ -125,4 +125,3 @@ class Pipeline:
 
 def _script(lines: list[str]) -> str:
     return _OPTIONS + "\n".join(lines) + "\n"
-
