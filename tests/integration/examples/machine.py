@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +41,7 @@ class Ended:
 
     code: int
     output: str
+    signaled: bool = False
 
 
 @dataclass
@@ -72,13 +73,15 @@ class Machine:
         """All that all jobs printed."""
         return "".join(ended.output for ended in self.log)
 
-    def job(self) -> Job:
-        """A fresh clone and an empty home."""
+    def job(self, *, checked_out: bool = True) -> Job:
+        """An empty home, and a fresh clone or an empty folder."""
         self._jobs += 1
-        place = self.folder / f"job-{self._jobs}"
-        (place / "home").mkdir(parents=True)
-        _git("clone", "--quiet", str(self.origin), str(place / "clone"))
-        return Job(self, place)
+        job = Job(self, self.folder / f"job-{self._jobs}")
+        for folder in ("home", "clone"):
+            (job.place / folder).mkdir(parents=True)
+        if checked_out:
+            job.check_out()
+        return job
 
     def configure(self, **keys: object) -> None:
         """Change keys of the committed cutover.yaml."""
@@ -115,33 +118,48 @@ class Job:
     def clone(self) -> Path:
         return self.place / "clone"
 
-    def run(self, argv: Sequence[str], script: str, **variables: str) -> Ended:
+    def check_out(self) -> None:
+        """Clone the repository as it is now."""
+        _git("clone", "--quiet", str(self.machine.origin), str(self.clone))
+
+    def run(
+        self, argv: Sequence[str], script: str, folder: Path | None = None, **variables: str
+    ) -> Ended:
         """Run a script by this shell, as a file; {0} in argv stands for it."""
-        with self._started(argv, script, variables) as process:
+        with self._started(argv, script, folder, variables) as process:
             return self._ended(process)
 
     def cut_off(self, argv: Sequence[str], script: str, at: str, **variables: str) -> Ended:
         """The same, killed with all its processes when it prints this text."""
-        with self._started(argv, script, variables) as process:
-            assert process.stdout
-            seen = ""
-            while at not in seen:
-                line = process.stdout.readline()
-                assert line, f"the job ended without {at!r}:\n{seen}"
-                seen += line
+        with self._started(argv, script, None, variables) as process:
+            seen, _ = _read_until(process, at)
             os.killpg(process.pid, signal.SIGKILL)
             return self._ended(process, seen)
 
+    def interrupt(
+        self, argv: Sequence[str], script: str, at: str, folder: Path, **variables: str
+    ) -> Ended:
+        """The same, canceled as GitHub's runner does, where it prints this text."""
+        with self._started(argv, script, folder, variables) as process:
+            seen, found = _read_until(process, at)
+            if found:
+                _cancel(process)
+            return self._ended(process, seen, found)
+
     @contextmanager
     def _started(
-        self, argv: Sequence[str], script: str, variables: Mapping[str, str]
+        self,
+        argv: Sequence[str],
+        script: str,
+        folder: Path | None,
+        variables: Mapping[str, str],
     ) -> Iterator[subprocess.Popen[str]]:
         file = self.place / "script.sh"
         file.write_text(script, encoding="utf-8")
         process = subprocess.Popen(
             [each.replace("{0}", str(file)) for each in argv],
-            cwd=self.clone,
-            env=self._base() | self.environment | variables,
+            cwd=folder or self.clone,
+            env={**self._base(), **self.environment, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -156,9 +174,11 @@ class Job:
         finally:
             watchdog.cancel()
 
-    def _ended(self, process: subprocess.Popen[str], seen: str = "") -> Ended:
+    def _ended(
+        self, process: subprocess.Popen[str], seen: str = "", signaled: bool = False
+    ) -> Ended:
         out, _ = process.communicate()
-        ended = Ended(process.returncode, seen + out)
+        ended = Ended(process.returncode, seen + out, signaled)
         self.machine.log.append(ended)
         return ended
 
@@ -188,12 +208,39 @@ class Artifacts:
             shutil.copyfile(path, to)  # as a CI system: no modes
         return [str(path.relative_to(root)) for path in found]
 
+    def names(self, pattern: str) -> list[str]:
+        return sorted(each.name for each in self.folder.glob(pattern))
+
+    def drop(self, name: str) -> None:
+        shutil.rmtree(self.folder / name, ignore_errors=True)
+
     def lay_out(self, name: str, to: Path) -> None:
         """Copy an artifact's files below a folder."""
         shutil.copytree(self.folder / name, to, dirs_exist_ok=True)
 
     def read(self, name: str, path: str) -> str:
         return (self.folder / name / path).read_text(encoding="utf-8")
+
+
+def _read_until(process: subprocess.Popen[str], text: str) -> tuple[str, bool]:
+    """All that it printed up to this text, or to its end; whether the text was there."""
+    assert process.stdout
+    seen = ""
+    while line := process.stdout.readline():
+        seen += line
+        if text in line:
+            return seen, True
+    return seen, False
+
+
+def _cancel(process: subprocess.Popen[str]) -> None:
+    """SIGINT, 7.5 s, SIGTERM, 2.5 s, SIGKILL to the tree (actions/runner, ProcessInvoker)."""
+    for number, seconds in ((signal.SIGINT, 7.5), (signal.SIGTERM, 2.5)):
+        process.send_signal(number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+            return
+    os.killpg(process.pid, signal.SIGKILL)
 
 
 def _files(root: Path, pattern: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""examples/ for Bitbucket, Azure DevOps and Jenkins: the cutover, its approval, and a cut-off one."""
+"""examples/ for Bitbucket, Azure DevOps and Jenkins: the cutover, and what a cut-off job leaves."""
 
 from __future__ import annotations
 
