@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict
 
-from tests.integration.examples.machine import Artifacts, Job, Machine
+from tests.integration.examples.artifacts import Artifacts
+from tests.integration.examples.machine import Job, Machine
 
 _BASH = ("bash", "--noprofile", "--norc", "{0}")
 _CONDITIONS = {
@@ -147,9 +148,9 @@ class Pipeline:
     def _bash(self, step: Step, place: Job, cancel_at: str) -> str:
         mapped = {name: self._expanded(value) for name, value in step.env.items()}
         if cancel_at:
-            place.cut_off(_BASH, step.bash, cancel_at, **mapped)
+            place.cut_off(_BASH, step.bash, cancel_at, mapped)
             return "canceled"
-        return "failed" if place.run(_BASH, step.bash, **mapped).code else ""
+        return "failed" if place.run(_BASH, step.bash, mapped).code else ""
 
     def _expanded(self, value: str) -> str:
         """A macro that names no variable stays as it is."""

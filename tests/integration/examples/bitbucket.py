@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Key
 
-from tests.integration.examples.machine import Artifacts, Job, Machine
+from tests.integration.examples.artifacts import Artifacts
+from tests.integration.examples.machine import Job, Machine
 
 _BASH = ("bash", "-e", "{0}")
 
@@ -111,7 +112,7 @@ class Pipeline:
     def _end(self, step: Step, place: Job, code: int) -> None:
         status = "failed" if code else "success"
         if step.after_script:
-            place.run(_BASH, _script(step.after_script), BITBUCKET_EXIT_CODE=str(code))
+            place.run(_BASH, _script(step.after_script), {"BITBUCKET_EXIT_CODE": str(code)})
         self.artifacts.keep(step.name, place.clone, step.kept(status))
         self.status[step.name] = status
 

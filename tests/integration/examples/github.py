@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.integration.examples.artifacts import Artifacts
 from tests.integration.examples.expressions import Context, filled, holds
-from tests.integration.examples.machine import EXAMPLES, Artifacts, Job, Machine
+from tests.integration.examples.machine import EXAMPLES, Job, Machine
 from tests.integration.examples.workflow import Action, Step, Workflow, WorkflowJob, read_action
 
 ACTION = EXAMPLES.parent
@@ -169,10 +170,10 @@ class Scope:
         folder = place.clone / filled(step.working_directory, self.context)
         script = filled(step.run, self.context)
         if job.cancel_at:
-            ended = place.interrupt(argv, script, job.cancel_at, folder, **variables, **files)
+            ended = place.interrupt(argv, script, job.cancel_at, {**variables, **files}, folder)
             job.cancel_at, job.status = "", "cancelled" if ended.signaled else job.status
         else:
-            ended = place.run(argv, script, folder, **variables, **files)
+            ended = place.run(argv, script, {**variables, **files}, folder)
         self.summary += summary.read_text(encoding="utf-8")
         return _outputs(output.read_text(encoding="utf-8")), ended.code == 0
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tests.integration.examples.machine import Artifacts, Job, Machine
+from tests.integration.examples.artifacts import Artifacts
+from tests.integration.examples.machine import Job, Machine
 
 _BASH = ("bash", "{0}")
 _OPTIONS = "set -eo pipefail\nset +o noclobber\n"
@@ -117,7 +118,7 @@ class Pipeline:
         """after_script, then the artifacts."""
         job = self.jobs[name]
         if job.after_script:
-            place.run(_BASH, _script(job.after_script), CI_JOB_STATUS=status)
+            place.run(_BASH, _script(job.after_script), {"CI_JOB_STATUS": status})
         if job.artifacts and (status == "success" or job.artifacts.when == "always"):
             self.artifacts.keep(name, place.clone, job.artifacts.paths)
         self.status[name] = status

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from tests.integration.examples.artifacts import Artifacts
 from tests.integration.examples.groovy import Block
-from tests.integration.examples.machine import Artifacts, Job, Machine
+from tests.integration.examples.machine import Job, Machine
 
 _SH = ("sh", "-xe", "{0}")
 _VENV = """\

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from sfcutover.emulator import Emulator
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 JOB_SECONDS = 180.0
+NONE: Mapping[str, str] = {}
 _GIT = ("git", "-c", "user.name=Acme", "-c", "user.email=ci@acme.example", "-c", "gc.auto=0")
 _PIP = f"""\
 if [ "$*" != "install --quiet sfcutover=={version("sfcutover")}" ]; then
@@ -123,24 +123,35 @@ class Job:
         _git("clone", "--quiet", str(self.machine.origin), str(self.clone))
 
     def run(
-        self, argv: Sequence[str], script: str, folder: Path | None = None, **variables: str
+        self,
+        argv: Sequence[str],
+        script: str,
+        variables: Mapping[str, str] = NONE,
+        folder: Path | None = None,
     ) -> Ended:
         """Run a script by this shell, as a file; {0} in argv stands for it."""
-        with self._started(argv, script, folder, variables) as process:
+        with self._started(argv, script, variables, folder) as process:
             return self._ended(process)
 
-    def cut_off(self, argv: Sequence[str], script: str, at: str, **variables: str) -> Ended:
+    def cut_off(
+        self, argv: Sequence[str], script: str, at: str, variables: Mapping[str, str] = NONE
+    ) -> Ended:
         """The same, killed with all its processes when it prints this text."""
-        with self._started(argv, script, None, variables) as process:
+        with self._started(argv, script, variables) as process:
             seen, _ = _read_until(process, at)
             os.killpg(process.pid, signal.SIGKILL)
             return self._ended(process, seen)
 
     def interrupt(
-        self, argv: Sequence[str], script: str, at: str, folder: Path, **variables: str
+        self,
+        argv: Sequence[str],
+        script: str,
+        at: str,
+        variables: Mapping[str, str],
+        folder: Path,
     ) -> Ended:
         """The same, canceled as GitHub's runner does, where it prints this text."""
-        with self._started(argv, script, folder, variables) as process:
+        with self._started(argv, script, variables, folder) as process:
             seen, found = _read_until(process, at)
             if found:
                 _cancel(process)
@@ -151,8 +162,8 @@ class Job:
         self,
         argv: Sequence[str],
         script: str,
-        folder: Path | None,
         variables: Mapping[str, str],
+        folder: Path | None = None,
     ) -> Iterator[subprocess.Popen[str]]:
         file = self.place / "script.sh"
         file.write_text(script, encoding="utf-8")
@@ -193,35 +204,6 @@ class Job:
         }
 
 
-@dataclass
-class Artifacts:
-    """What jobs hand on, by name: a folder each."""
-
-    folder: Path
-
-    def keep(self, name: str, root: Path, patterns: Sequence[str]) -> list[str]:
-        """Copy what matches, with its path below root; the paths."""
-        found = [path for pattern in patterns for path in _files(root, pattern)]
-        for path in found:
-            to = self.folder / name / path.relative_to(root)
-            to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, to)  # as a CI system: no modes
-        return [str(path.relative_to(root)) for path in found]
-
-    def names(self, pattern: str) -> list[str]:
-        return sorted(each.name for each in self.folder.glob(pattern))
-
-    def drop(self, name: str) -> None:
-        shutil.rmtree(self.folder / name, ignore_errors=True)
-
-    def lay_out(self, name: str, to: Path) -> None:
-        """Copy an artifact's files below a folder."""
-        shutil.copytree(self.folder / name, to, dirs_exist_ok=True)
-
-    def read(self, name: str, path: str) -> str:
-        return (self.folder / name / path).read_text(encoding="utf-8")
-
-
 def _read_until(process: subprocess.Popen[str], text: str) -> tuple[str, bool]:
     """All that it printed up to this text, or to its end; whether the text was there."""
     assert process.stdout
@@ -241,16 +223,6 @@ def _cancel(process: subprocess.Popen[str]) -> None:
             process.wait(seconds)
             return
     os.killpg(process.pid, signal.SIGKILL)
-
-
-def _files(root: Path, pattern: str) -> list[Path]:
-    matches = sorted(root.glob(pattern.removesuffix("/")))
-    return [
-        file
-        for match in matches
-        for file in ([match] if match.is_file() else sorted(match.rglob("*")))
-        if file.is_file()
-    ]
 
 
 def _git(*words: str) -> None:

@@ -6,6 +6,8 @@ from tests.integration.examples.machine import Machine
 
 OLD = {"127.0.0.11", "127.0.0.12"}
 NEW = {"127.0.0.21", "127.0.0.22"}
+LONG_WATCH = {"duration": "10m", "interval": "1s", "failures": 2}
+WATCHING = "canary redemption passed"  # what a watch prints
 
 
 def live(machine: Machine) -> set[str]:

@@ -6,11 +6,9 @@ import pytest
 import yaml
 
 from tests.integration.examples import azure, bitbucket, groovy, jenkins
-from tests.integration.examples.machine import EXAMPLES, Artifacts, Machine
-from tests.integration.examples.outcome import NEW, OLD, live
-
-_LONG_WATCH = {"duration": "10m", "interval": "1s", "failures": 2}
-_WATCHING = "canary redemption passed"
+from tests.integration.examples.artifacts import Artifacts
+from tests.integration.examples.machine import EXAMPLES, Machine
+from tests.integration.examples.outcome import LONG_WATCH, NEW, OLD, WATCHING, live
 
 
 def _bitbucket(machine: Machine, name: str) -> bitbucket.Pipeline:
@@ -47,11 +45,11 @@ def test_bitbucket_does_the_cutover(machine: Machine) -> None:
 
 
 def test_bitbucket_restores_the_old_addresses_of_a_stopped_step(machine: Machine) -> None:
-    machine.configure(watch=_LONG_WATCH)
+    machine.configure(watch=LONG_WATCH)
     pipeline, name = _bitbucket(machine, "cutover"), "Remove the old addresses"
     pipeline.run(until=name)
     assert live(machine) == OLD | NEW, machine.output
-    pipeline.kill(name, at=_WATCHING)
+    pipeline.kill(name, at=WATCHING)
     assert live(machine) == NEW
     restored = _bitbucket(machine, "restore-old")
     restored.run()
@@ -67,10 +65,10 @@ def test_azure_does_the_cutover(machine: Machine, azure_pipeline: azure.Pipeline
 def test_azure_restores_the_old_addresses_of_a_canceled_run(
     machine: Machine, azure_pipeline: azure.Pipeline
 ) -> None:
-    machine.configure(watch=_LONG_WATCH)
+    machine.configure(watch=LONG_WATCH)
     azure_pipeline.run(until="removal")
     assert live(machine) == OLD | NEW, machine.output
-    azure_pipeline.cancel("removal", at=_WATCHING)
+    azure_pipeline.cancel("removal", at=WATCHING)
     assert machine.log[-1].code == 0, machine.output
     assert live(machine) == OLD | NEW
 
@@ -83,9 +81,9 @@ def test_jenkins_does_the_cutover(machine: Machine, build: jenkins.Pipeline) -> 
 def test_jenkins_restores_the_old_addresses_of_an_aborted_build(
     machine: Machine, build: jenkins.Pipeline
 ) -> None:
-    machine.configure(watch=_LONG_WATCH)
+    machine.configure(watch=LONG_WATCH)
     build.run(until="Remove, watch")
     assert live(machine) == OLD | NEW, machine.output
-    build.abort("Remove, watch", at=_WATCHING)
+    build.abort("Remove, watch", at=WATCHING)
     assert machine.log[-1].code == 0, machine.output
     assert live(machine) == OLD | NEW
