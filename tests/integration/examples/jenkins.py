@@ -15,10 +15,6 @@ from tests.integration.examples.groovy import Block
 from tests.integration.examples.machine import Job, Machine
 
 _SH = ("sh", "-xe", "{0}")
-_VENV = """\
-if [ "$1 $2" != "-m venv" ]; then exec /usr/bin/python3 "$@"; fi
-mkdir -p "$3/bin" && ln -sf "$(dirname "$0")"/{pip,sfcutover} "$3/bin/"
-"""
 
 
 @dataclass
@@ -29,9 +25,6 @@ class Pipeline:
     file: Block
     artifacts: Artifacts
     status: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.machine.program("python3", _VENV)
 
     @property
     def stages(self) -> dict[str, Block]:

@@ -33,6 +33,15 @@ if [ "$*" != "install --quiet sfcutover=={version("sfcutover")}" ]; then
   exit 1
 fi
 """
+# An environment is made without pip, and holds what stands on PATH.
+_PYTHON = f"""\
+case "$1 $2 $3" in
+  "-m venv "*) mkdir -p "$3/bin" && ln -sf "$(dirname "$0")"/{{pip,sfcutover}} "$3/bin/" &&
+    ln -sf "$0" "$3/bin/python" ;;
+  "-m pip install") ;;
+  *) exec {shlex.quote(sys.executable)} "$@" ;;
+esac
+"""
 
 
 @dataclass(frozen=True)
@@ -245,6 +254,7 @@ def open_machine(folder: Path, emulator: Emulator) -> Machine:
     )
     machine.program("sfcutover", f'exec {shlex.quote(sys.executable)} -m sfcutover "$@"\n')
     machine.program("pip", _PIP)
+    machine.program("python3", _PYTHON)
     (folder / "canary").write_text(values["SF_REFRESH_TOKEN"], encoding="utf-8")
     _git("init", "--quiet", "--initial-branch=main", str(machine.origin))
     machine.commit({"cutover.yaml": _cutover(folder, emulator), ".gitignore": "*.log\n"})
