@@ -7,7 +7,6 @@ gets SIGINT at its first process, SIGTERM 7.5 s later, and is killed 2.5 s after
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,6 @@ _SHELLS = {
     "": ("bash", "-e", "{0}"),
     "bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail", "{0}"),
 }
-_OUTPUT = re.compile(r"^([\w-]+)=(.*)$|^([\w-]+)<<(\S+)\n(.*?)\n?^\4$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass
@@ -194,7 +192,14 @@ class Scope:
 
 def _outputs(text: str) -> dict[str, str]:
     """Values by name, in the one-line form and in that with a delimiter."""
-    return {one or many: value or lines for one, value, many, _, lines in _OUTPUT.findall(text)}
+    found, lines = {}, iter(text.splitlines())
+    for line in lines:
+        name, _, value = line.partition("=")
+        if "<<" in name:
+            name, _, delimiter = line.partition("<<")
+            value = "\n".join(iter(lines.__next__, delimiter))
+        found[name] = value
+    return found
 
 
 def _checkout(job: JobRun, words: Mapping[str, str]) -> bool:
