@@ -169,7 +169,8 @@ class Scope:
         script = filled(step.run, self.context)
         if job.cancel_at:
             ended = place.interrupt(argv, script, job.cancel_at, {**variables, **files}, folder)
-            job.cancel_at, job.status = "", "cancelled" if ended.signaled else job.status
+            if ended.signaled:
+                job.cancel_at, job.status = "", "cancelled"
         else:
             ended = place.run(argv, script, {**variables, **files}, folder)
         self.summary += summary.read_text(encoding="utf-8")

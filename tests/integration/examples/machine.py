@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -106,6 +107,10 @@ class Machine:
             path.write_text(text, encoding="utf-8")
         _git("-C", str(self.origin), "add", "--all")
         _git("-C", str(self.origin), "commit", "--quiet", "--message", "Describe the cutover")
+
+    def artifacts_gone(self) -> None:
+        """The next run of a workflow has none of this one's."""
+        shutil.rmtree(self.folder / "artifacts", ignore_errors=True)
 
     def program(self, name: str, text: str) -> None:
         """Put a bash program on the PATH of every job."""
