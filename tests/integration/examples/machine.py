@@ -106,7 +106,8 @@ class Machine:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         _git("-C", str(self.origin), "add", "--all")
-        _git("-C", str(self.origin), "commit", "--quiet", "--message", "Describe the cutover")
+        commit = ("commit", "--quiet", "--allow-empty", "--message", "Describe the cutover")
+        _git("-C", str(self.origin), *commit)
 
     def artifacts_gone(self) -> None:
         """The next run of a workflow has none of this one's."""
