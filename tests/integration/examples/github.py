@@ -45,13 +45,15 @@ class WorkflowRun:
     jobs: dict[str, JobResult] = field(default_factory=dict)
 
     def run(self, *, until: str = "", cancel_at: Mapping[str, str] | None = None) -> None:
-        """Run the jobs, all or those before one; a person lets environments be used.
+        """Run the jobs that did not run, all or those before one; a person approves environments.
 
         cancel_at: jobs that are canceled when a step prints a text.
         """
         for name, job in self.workflow.jobs.items():
             if name == until:
                 return
+            if name in self.jobs:
+                continue
             status = self._status(job)
             if holds(job.condition, self._context(job), status):
                 at = (cancel_at or {}).get(name, "")
@@ -92,7 +94,6 @@ class JobRun:
     job: WorkflowJob
     context: dict[str, str | Context]
     cancel_at: str = ""
-    status: str = "success"
 
     def __post_init__(self) -> None:
         self.place: Job = self.owner.machine.job(checked_out=False)
@@ -117,7 +118,7 @@ class JobRun:
         scope = Scope(self, self.job.steps, dict(self.context))
         scope.run({})
         outputs = {name: filled(value, scope.context) for name, value in self.job.outputs.items()}
-        return JobResult(self.status, outputs, scope.summary)
+        return JobResult(scope.status, outputs, scope.summary)
 
     @property
     def default_shell(self) -> str:
@@ -127,11 +128,13 @@ class JobRun:
 
 @dataclass
 class Scope:
-    """The steps of a job or of a composite action, with their own ``steps`` context."""
+    """The steps of a job or of a composite action, with their own ``steps`` context and status: in
+    an action, success() is that of its own steps (actions/runner, SuccessFunction)."""
 
     owner: JobRun
     steps: list[Step]
     context: dict[str, str | Context]
+    status: str = "success"
     summary: str = ""
 
     def run(self, environment: Mapping[str, str]) -> None:
@@ -139,15 +142,15 @@ class Scope:
         said: dict[str, str | Context] = {}
         self.context["steps"] = said
         for step in self.steps:
-            if holds(step.condition, self.context, self.owner.status):
-                outputs, ok = self._step(step, environment)
-                outcome = "success" if ok else "failure"
+            if holds(step.condition, self.context, self.status):
+                outputs, outcome = self._step(step, environment)
                 if step.id:
                     said[step.id] = {"outputs": outputs, "outcome": outcome}
-                if not ok and step.continue_on_error != "true" and self.owner.status == "success":
-                    self.owner.status = "failure"
+                tolerated = outcome == "failure" and step.continue_on_error == "true"
+                if self.status == "success" and not tolerated:
+                    self.status = outcome
 
-    def _step(self, step: Step, environment: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    def _step(self, step: Step, environment: Mapping[str, str]) -> tuple[dict[str, str], str]:
         own = {name: filled(value, self.context) for name, value in step.env.items()}
         variables = {**environment, **own}
         if step.run:
@@ -156,9 +159,9 @@ class Scope:
         name = step.uses.partition("@")[0]
         if name == OUR_ACTION:
             return self._composite(words, variables)
-        return {}, _ACTIONS[name](self.owner, words)
+        return {}, "success" if _ACTIONS[name](self.owner, words) else "failure"
 
-    def _script(self, step: Step, variables: Mapping[str, str]) -> tuple[dict[str, str], bool]:
+    def _script(self, step: Step, variables: Mapping[str, str]) -> tuple[dict[str, str], str]:
         place, job = self.owner.place, self.owner
         output, summary = job.temp / "output", job.temp / "summary"
         for file in (output, summary):
@@ -166,29 +169,29 @@ class Scope:
         files = {"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)}
         argv = _SHELLS[step.shell or job.default_shell]
         folder = place.clone / filled(step.working_directory, self.context)
-        script = filled(step.run, self.context)
+        script, all_ = filled(step.run, self.context), {**variables, **files}
         if job.cancel_at:
-            ended = place.interrupt(argv, script, job.cancel_at, {**variables, **files}, folder)
-            if ended.signaled:
-                job.cancel_at, job.status = "", "cancelled"
+            ended = place.interrupt(argv, script, job.cancel_at, all_, folder)
+            job.cancel_at = "" if ended.signaled else job.cancel_at
         else:
-            ended = place.run(argv, script, {**variables, **files}, folder)
+            ended = place.run(argv, script, all_, folder)
         self.summary += summary.read_text(encoding="utf-8")
-        return _outputs(output.read_text(encoding="utf-8")), ended.code == 0
+        outcome = "failure" if ended.code else "success"
+        said = _outputs(output.read_text(encoding="utf-8"))
+        return said, "cancelled" if ended.signaled else outcome
 
     def _composite(
         self, words: Mapping[str, str], variables: Mapping[str, str]
-    ) -> tuple[dict[str, str], bool]:
+    ) -> tuple[dict[str, str], str]:
         """The steps of action.yml, which see the variables of the step that uses it."""
         action: Action = read_action(ACTION / "action.yml")
         assert words.keys() <= action.inputs.keys(), words
         inputs = {name: words.get(name, each.default) for name, each in action.inputs.items()}
         scope = Scope(self.owner, action.runs.steps, {**self.context, "inputs": inputs})
-        before = self.owner.status
         scope.run({**variables, "GITHUB_ACTION_PATH": str(ACTION)})
         self.summary += scope.summary
         outputs = {name: filled(each.value, scope.context) for name, each in action.outputs.items()}
-        return outputs, self.owner.status == before
+        return outputs, scope.status
 
 
 def _outputs(text: str) -> dict[str, str]:
