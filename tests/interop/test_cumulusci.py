@@ -80,20 +80,25 @@ class CumulusCi:
         """A login as it keeps it; it renews the access token before each task."""
         environment = self._emulator.environment
         token = environment["SF_ACCESS_TOKEN"]
-        identity = requests.get(
-            f"{self._emulator.url}/services/oauth2/userinfo",
-            headers={"Authorization": f"Bearer {token}"},
-            verify=environment["REQUESTS_CA_BUNDLE"],
-            timeout=10,
-        ).json()
         return {
             "access_token": token,
             "instance_url": self._emulator.url,
-            "id": identity["sub"],
+            "id": identity_of(self._emulator),
             "client_id": CLI_CLIENT_ID,
             "client_secret": "",
             "refresh_token": self._emulator.auth_url.partition("::")[2].partition("@")[0],
         }
+
+
+def identity_of(emulator: Emulator) -> str:
+    """The identity URL of the org's user."""
+    identity = requests.get(
+        f"{emulator.url}/services/oauth2/userinfo",
+        headers={"Authorization": f"Bearer {emulator.environment['SF_ACCESS_TOKEN']}"},
+        verify=emulator.environment["REQUESTS_CA_BUNDLE"],
+        timeout=10,
+    ).json()
+    return str(identity["sub"])
 
 
 @pytest.fixture(scope="module")

@@ -24,11 +24,3 @@ def put_entry(emulator: Emulator, address: str) -> None:
     xml = emulator.component_xml(SECURITY, SECURITY_NAME)
     change = with_entry(range_xml(address, address))
     emulator.put_component(SECURITY, SECURITY_NAME, change(xml))
-
-
-def take_entry(emulator: Emulator, *addresses: str) -> None:
-    """The colleague removes them again."""
-    xml = emulator.component_xml(SECURITY, SECURITY_NAME)
-    for address in addresses:
-        xml = xml.replace(range_xml(address, address), b"")
-    emulator.put_component(SECURITY, SECURITY_NAME, xml)

@@ -13,7 +13,7 @@ from tests.integration.examples import gh
 from tests.integration.examples.artifacts import Artifacts
 from tests.integration.examples.github import WorkflowRun
 from tests.integration.examples.machine import EXAMPLES, Machine
-from tests.integration.examples.outcome import put_entry, take_entry
+from tests.integration.examples.outcome import put_entry
 from tests.integration.examples.workflow import read_workflow
 from tests.support import SECURITY, SECURITY_NAME
 
@@ -111,7 +111,8 @@ def test_another_commit_than_that_of_the_event_is_not_commented(
 
 
 def test_drift_opens_updates_and_closes_one_issue(machine: Machine, github: Path) -> None:
-    machine.commit({f"expected/{_COMPONENT}": baseline(machine.emulator)})
+    committed = baseline(machine.emulator)
+    machine.commit({f"expected/{_COMPONENT}": committed})
     for change in (None, "192.0.2.1", "192.0.2.2"):
         if change:
             put_entry(machine.emulator, change)
@@ -122,7 +123,7 @@ def test_drift_opens_updates_and_closes_one_issue(machine: Machine, github: Path
     assert issue["state"] == "open"
     assert "192.0.2.1" in issue["body"]
     assert "192.0.2.2" in issue["body"]
-    take_entry(machine.emulator, "192.0.2.1", "192.0.2.2")
+    machine.emulator.put_component(SECURITY, SECURITY_NAME, committed.encode())
     run(machine, "drift.yml")
     (issue,) = gh.read(github)["issues"]
     assert issue["state"] == "closed", machine.output

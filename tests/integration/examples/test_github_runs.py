@@ -52,7 +52,7 @@ def test_a_person_approves_by_the_digest(machine: Machine) -> None:
     run = started(machine, "cutover-approve.yml", digest="")
     run.run()
     assert results(run) == {"start": "success", "approve": "skipped"}, machine.output
-    digest = re.search(r"approve .*--expect ([0-9a-f]{16})", machine.output)
+    digest = re.search(r"digest ([0-9a-f]{16})", machine.output)
     assert digest, machine.output
     for wrong in ("0" * 16, f"{digest[1]} --note x"):
         run = started(machine, "cutover-approve.yml", digest=wrong)
