@@ -17,7 +17,7 @@ from tests.integration.examples.machine import EXAMPLES, Job, Machine
 from tests.integration.examples.workflow import Action, Step, Workflow, WorkflowJob, read_action
 
 ACTION = EXAMPLES.parent
-OUR_ACTION = "sfcutover/sfcutover"
+OUR_ACTION = "OWNER/sfcutover"
 _SHELLS = {
     "": ("bash", "-e", "{0}"),
     "bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail", "{0}"),
