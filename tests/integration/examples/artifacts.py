@@ -34,7 +34,9 @@ class Artifacts:
         shutil.copytree(self.folder / name, to, dirs_exist_ok=True)
 
     def read(self, name: str, path: str) -> str:
-        return (self.folder / name / path).read_text(encoding="utf-8")
+        """The text of a file; empty where there is none."""
+        file = self.folder / name / path
+        return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
 def _files(root: Path, pattern: str) -> list[Path]:

@@ -32,8 +32,9 @@ def build(machine: Machine) -> jenkins.Pipeline:
     return jenkins.Pipeline(machine, file, Artifacts(machine.folder / "artifacts"))
 
 
-def _done(machine: Machine, status: dict[str, str]) -> None:
+def _done(machine: Machine, status: dict[str, str], report: str) -> None:
     assert set(status.values()) == {"success"}, machine.output
+    assert "<html" in report, machine.output
     assert live(machine) == NEW
     assert machine.switches == ["apply"]
 
@@ -41,7 +42,8 @@ def _done(machine: Machine, status: dict[str, str]) -> None:
 def test_bitbucket_does_the_cutover(machine: Machine) -> None:
     pipeline = _bitbucket(machine, "cutover")
     pipeline.run()
-    _done(machine, pipeline.status)
+    report = pipeline.artifacts.read("Remove the old addresses", "cutover/report.html")
+    _done(machine, pipeline.status, report)
 
 
 def test_bitbucket_restores_the_old_addresses_of_a_stopped_step(machine: Machine) -> None:
@@ -59,7 +61,8 @@ def test_bitbucket_restores_the_old_addresses_of_a_stopped_step(machine: Machine
 
 def test_azure_does_the_cutover(machine: Machine, azure_pipeline: azure.Pipeline) -> None:
     azure_pipeline.run()
-    _done(machine, azure_pipeline.status)
+    report = azure_pipeline.artifacts.read("report", "report.html")
+    _done(machine, azure_pipeline.status, report)
 
 
 def test_azure_restores_the_old_addresses_of_a_canceled_run(
@@ -75,7 +78,7 @@ def test_azure_restores_the_old_addresses_of_a_canceled_run(
 
 def test_jenkins_does_the_cutover(machine: Machine, build: jenkins.Pipeline) -> None:
     build.run()
-    _done(machine, build.status)
+    _done(machine, build.status, build.artifacts.read("archive", "cutover/report.html"))
 
 
 def test_jenkins_restores_the_old_addresses_of_an_aborted_build(
