@@ -24,6 +24,6 @@ _FILES = {
 @pytest.mark.parametrize("name", _FILES)
 def test_a_file_fits_the_schema_of_its_system(name: str) -> None:
     program = Path(sys.executable).with_name("check-jsonschema")
-    command = [program, "--builtin-schema", *_FILES[name], EXAMPLES / name]
+    command = [str(program), "--builtin-schema", *_FILES[name], str(EXAMPLES / name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
