@@ -21,9 +21,10 @@ from sfcutover.config.cutover import Cutover, Target, load_config
 from sfcutover.cutover.context import CommandControl, StepContext, bound_by
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.recordedbaselines import RecordedBaselines
-from sfcutover.cutover.resources import Connections, Probes
+from sfcutover.cutover.resources import Connections, PreparedRestores, Probes
 from sfcutover.cutover.watchtrigger import RoundDocument
 from sfcutover.errors import (
+    DONE_SO_FAR,
     Advice,
     Command,
     ConfigError,
@@ -36,10 +37,13 @@ from sfcutover.errors import (
 from sfcutover.output import cilog, cistep
 from sfcutover.output.console import Console, Settings, presentable, shown
 from sfcutover.output.deployprogress import LineProgress, Status, progress_for
+from sfcutover.output.json import document_text
 from sfcutover.output.text import evidence_text, round_text
 from sfcutover.runs.event import CommandLog, Event
 from sfcutover.salesforce.connection import Connection, connect
 from sfcutover.util.ciprovider import in_ci
+from sfcutover.util.document import Document
+from sfcutover.util.files import write_durably
 from sfcutover.util.secrets import log_to_stderr
 
 if TYPE_CHECKING:
@@ -59,9 +63,11 @@ class Invocation:
     settings: Settings
     console: Console
     cutover: Cutover
+    connections: Connections
     begun: Begun = field(default_factory=Begun)
     resources: ExitStack = field(default_factory=ExitStack)  # closed behind the last words
     meter: CommandMeter | None = None
+    restores: PreparedRestores = field(default_factory=PreparedRestores)
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -144,6 +150,22 @@ class Invocation:
         cistep.step().failure = error
         return error.exit_code
 
+    def save(self, document: Document, out: Path | None, *, is_urgent: bool = False) -> None:
+        """Write a step's document to --out, if that was given, whole or not at all.
+
+        is_urgent: what follows is more urgent than a file that can't be written, of which the
+        console is warned. Otherwise raises OperationFailedError.
+        """
+        if out is None:
+            return
+        try:
+            with written_to(out, "document", impact=DONE_SO_FAR):
+                write_durably(out, f"{document_text(document)}\n")
+        except OperationFailedError as error:
+            if not is_urgent:
+                raise
+            self.console.warn(str(error))
+
     def require_addresses(self, command: str) -> None:
         """Raises ConfigError where the cutover has none to prove: it sets policies alone."""
         if not self.cutover.carriers:
@@ -206,7 +228,10 @@ def pass_invocation(command: Callable[Concatenate[Invocation, P], R]) -> Callabl
     def invoke(ctx: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
         settings = settings_of(ctx)
         log_to_stderr(settings.verbose)
-        invocation = Invocation(settings, Console(settings), load_config(settings.config))
+        cutover = load_config(settings.config)
+        shared = Connections(cutover)
+        invocation = Invocation(settings, Console(settings), cutover, shared)
+        invocation.resources.callback(shared.close)
         with invocation.resources:
             try:
                 return command(invocation, *args, **kwargs)
@@ -301,10 +326,9 @@ def templates_words() -> list[str]:
 def command_step(
     invocation: Invocation, step: str, templates: Templates | None = None
 ) -> Iterator[StepContext]:
-    """What a step is given that no run executes; its connections are closed in the end."""
+    """What a step is given that no run executes."""
     cutover = invocation.cutover
     with (
-        closing(Connections(cutover)) as connections,
         closing(RecordedBaselines(cutover)) as baselines,
         ExitStack() as progress,
     ):
@@ -315,9 +339,10 @@ def command_step(
             step,
             f"command {cutover.where} {cutover.name}",
             Probes(cutover),
-            connections,
+            invocation.connections,
             baselines,
             templates or Templates(),
+            invocation.restores,
         )
         invocation.begun.steps.append(context)
         yield context

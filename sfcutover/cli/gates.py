@@ -1,11 +1,12 @@
-"""What lets a command remove addresses: evidence, or a person who takes it upon themselves."""
+"""What lets a command change a list: evidence, and the person who started it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sfcutover.allowlist.phases import Phase
+from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cli.context import Invocation, at_terminal
 from sfcutover.cutover.context import TargetContext
@@ -13,6 +14,7 @@ from sfcutover.cutover.evidence import Evidence, read_evidence
 from sfcutover.cutover.removalgate import RemovalPermit, unproven
 from sfcutover.cutover.verify import ProofGate
 from sfcutover.errors import Advice, Command, ConfigError, GateError
+from sfcutover.output.diffs import phase_text
 from sfcutover.salesforce.connection import Connection
 
 
@@ -82,3 +84,35 @@ class SkippedGate:
         permit = RemovalPermit(phase, f"verification skipped: {self.reason}")
         self.run.console.warn(f"{context.target.name}: {permit.reason}")
         return permit
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """The person who started the command. ask: False with --yes."""
+
+    run: Invocation
+    ask: bool
+    _agreed: set[str] = field(default_factory=set, init=False)
+
+    def show(self, connection: Connection, planned: PlannedPhase) -> None:
+        """The diff."""
+        where = f"{connection.target.name} ({connection.org.instance_url})"
+        self.run.console.data(phase_text(where, planned))
+
+    def confirm(self, target: str, phase: Phase, doubt: str | None) -> bool:
+        """Raises what Invocation.confirm raises."""
+        if not self.ask:
+            return False
+        question = f"Deploy {phase} to {target}?"
+        if doubt is not None:
+            question = f"{doubt[0].upper()}{doubt[1:]}.\n{question}"
+        self.run.confirm(
+            question,
+            hint="look at the diff above, then run this again with --yes",
+        )
+        self._agreed.add(target)
+        return True
+
+    def has_agreed(self, target: str) -> bool:
+        """True once nothing need be asked any more."""
+        return not self.ask or target in self._agreed

@@ -112,6 +112,11 @@ traffic_moved_option = click.option(
     is_flag=True,
     help="Say that customers have left the addresses to be removed, where nothing else shows it.",
 )
+out_option = click.option(
+    "--out",
+    type=FILE,
+    help="Write the JSON document here, too, for report --from; an older file is replaced.",
+)
 outside_run_option = click.option(
     "--outside-run", is_flag=True, help="Do it although a run of this cutover has not ended."
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -12,15 +12,18 @@ import click
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
-from sfcutover.cli.deploy import DeployCommand, PlanFile, Terminal, show_json
-from sfcutover.cli.gates import CommandGate
-from sfcutover.cli.options import outside_run_option, traffic_moved_option, yes_option
+from sfcutover.cli.deployphase import DeployCommand
+from sfcutover.cli.gates import CommandGate, Terminal
+from sfcutover.cli.options import out_option, outside_run_option, traffic_moved_option, yes_option
+from sfcutover.cli.planfile import PlanFile
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.deploy import DeployOptions, deploy
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED
 from sfcutover.cutover.rollback import restore_despite_signals
+from sfcutover.cutover.stepdocuments import DeployDocument
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.errors import InterruptedRunError, SfcutoverError
+from sfcutover.output.json import print_document
 
 T = TypeVar("T")
 WAIT_SECONDS = 1800.0  # for one deployment
@@ -45,6 +48,7 @@ WAIT_SECONDS = 1800.0  # for one deployment
 @traffic_moved_option
 @yes_option
 @outside_run_option
+@out_option
 @templates_option
 @pass_invocation
 def command(
@@ -54,6 +58,7 @@ def command(
     traffic_moved: bool,
     yes: bool,
     outside_run: bool,
+    out: Path | None,
     templates: Templates,
 ) -> None:
     """Undo the last phase in the only safe order.
@@ -81,7 +86,7 @@ def command(
             context, options, lambda: operator.has_agreed(context.target.name)
         ),
     )
-    done = on_every_target(run, command.deploy) if run.cutover.carriers else []
+    done = on_every_target(run, command.deploy, run.targets) if run.cutover.carriers else []
     if state == "baseline":
         said = TRAFFIC_MOVED if traffic_moved else ""
         options = replace(command.options, gate=CommandGate(run), traffic_moved=said)
@@ -89,32 +94,38 @@ def command(
         back = remove.whole if run.cutover.carriers else remove.policies_of_baseline
         done += [one for target in run.targets for one in back(target)]
     else:
-        restored = on_every_target(run, command.policies_of_add_new)
+        restored = on_every_target(run, command.policies_of_add_new, run.targets)
         done += [one for each in restored for one in each]
         if run.cutover.carriers:
             run.console.note(
                 f"if traffic is not back on the old egress: "
                 f"{run.command_line('switch', '--revert')}"
             )
-    show_json(run, done)
+    document = DeployDocument(cutover=run.cutover.name, targets=done)
+    run.save(document, out)
+    if run.settings.json:
+        print_document(document)
 
 
-def on_every_target(run: Invocation, restore: Callable[[Target], T]) -> list[T]:
-    """Call restore for every target, whatever came of the others; then raise the first failure.
+def on_every_target(
+    run: Invocation, restore: Callable[[Target], T], targets: Sequence[Target]
+) -> list[T]:
+    """Call restore for each of these targets, whatever came of the others; then raise the first
+    failure.
 
     Adding addresses is safe anywhere, so one org that fails must not keep another
     without them. A no to the question, or Ctrl-C, ends it at once.
     """
     done: list[T] = []
     failures: list[SfcutoverError] = []
-    for target in run.targets:
+    for target in targets:
         try:
             done.append(restore(target))
         except InterruptedRunError:
             raise
         except SfcutoverError as error:
             failures.append(error)
-            if len(run.targets) > 1:
+            if len(targets) > 1:
                 failures[-1] = error.replaced(message=f"{target.name}: {error.message}")
                 run.console.warn(f"not rolled back: {failures[-1]}")
     if failures:

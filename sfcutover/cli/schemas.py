@@ -32,13 +32,13 @@ from sfcutover.cutover.evidence import EvidenceFile
 from sfcutover.cutover.notification import NotificationDocument
 from sfcutover.cutover.probe import ProbeDocument
 from sfcutover.cutover.rundocument import RunsDocument
+from sfcutover.cutover.stepdocuments import DeployDocument, WatchDocument
 from sfcutover.cutover.supportcase import CaseDocument, Confirmation
 from sfcutover.cutover.switch import SwitchDocument
-from sfcutover.cutover.watchtrigger import WatchDocument
 from sfcutover.output.json import ErrorDocument
 from sfcutover.output.report.report import ReportDocument
 from sfcutover.runs.event import EventDocument
-from sfcutover.salesforce.results import DeployDocument, DeploymentDocument
+from sfcutover.salesforce.results import DeploymentDocument
 
 SCHEMAS: dict[str, type[BaseModel]] = {
     "cutover": Cutover,

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
-
-from pydantic import Field
+from typing import Protocol
 
 from sfcutover.allowlist.diff import AllowlistDocument
-from sfcutover.allowlist.phases import Phase, PhaseName, check_order
+from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.deployevidence import DeployEvidence, DeployOutcome
 from sfcutover.cutover.deploymentobserver import DeploymentObserver, find_earlier
 from sfcutover.cutover.externalchanges import require_none_lost
 from sfcutover.cutover.keepingrollout import KeepingRollout
@@ -32,7 +31,6 @@ from sfcutover.cutover.resending import until_not_busy
 from sfcutover.cutover.rollout import RolloutOptions
 from sfcutover.cutover.secondreading import who_changed
 from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
-from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.wayback import (
     Named,
     baseline_for,
@@ -48,30 +46,6 @@ from sfcutover.salesforce.results import (
     ExternalChangeDocument,
     ResultDocument,
 )
-
-DeployOutcome = Literal["deployed", "no-change", "validated", "started"]
-
-
-class DeployEvidence(StepEvidence):
-    """What a deploy did. outcome: deployed (read back and live), no-change, validated
-    (check only), started (not waited for).
-
-    deployments: those that were waited for. sent: ids of all that the org took. live: the
-    lists as read last. differences: what reads back different and does no harm. clearance:
-    what let the phase remove addresses. external_changes: what others saved meanwhile.
-    """
-
-    phase: PhaseName
-    instance_url: str
-    outcome: DeployOutcome
-    changed: bool
-    deployments: list[ResultDocument]
-    sent: list[str]
-    live: list[AllowlistDocument]
-    diff: PhaseDocument
-    differences: list[str]
-    clearance: str | None = None
-    external_changes: list[ExternalChangeDocument] = Field(default_factory=list)
 
 
 class Operator(Protocol):
@@ -378,6 +352,10 @@ class PhaseDeployment:
         return DeployEvidence(
             phase=self.phase.value,
             instance_url=self.connection.org.instance_url,
+            organization_id=self.connection.org.known_organization,
+            component_ids=planned.start.ids,
+            start=planned.start.fingerprints,
+            before=AllowlistDocument.all_of(planned.start),
             outcome=outcome,
             changed=planned.changed,
             deployments=[ResultDocument.model_validate(each) for each in self._ended],

@@ -20,7 +20,8 @@ from sfcutover.cutover.baseline import (
 )
 from sfcutover.cutover.context import StepContext, TargetContext
 from sfcutover.cutover.control import ControlEvidence, control
-from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, Plan, deploy
+from sfcutover.cutover.deploy import DeployOptions, Plan, deploy
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.monitor import ChecksEvidence, require_checks
 from sfcutover.cutover.operator import AlertEvidence, alert

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
-from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.progress import result_of
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import Advice, Command, ConfigError, StillRunningError

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
-from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.dispatch import parse_result
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.stepresult import StepResult

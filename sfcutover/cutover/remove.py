@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.rollback import restore_until_done
 from sfcutover.cutover.sentdeployments import SentDeployments

@@ -11,7 +11,8 @@ from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.resave import mark_description, unmark_description
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, Plan, Unattended, deploy
+from sfcutover.cutover.deploy import DeployOptions, Plan, Unattended, deploy
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.errors import Advice, Command, DriftError
 from sfcutover.salesforce.connection import Connection
 

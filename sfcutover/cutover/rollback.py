@@ -13,12 +13,8 @@ from dataclasses import dataclass, replace
 from sfcutover.allowlist.phases import Phase
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.deploy import (
-    DeployEvidence,
-    DeployOptions,
-    PhaseDeployment,
-    Unattended,
-)
+from sfcutover.cutover.deploy import DeployOptions, PhaseDeployment, Unattended
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.sentdeployments import SentDeployments
 from sfcutover.cutover.stepresult import StepResult

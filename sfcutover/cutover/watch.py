@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from sfcutover.config.checks import Watch
-from sfcutover.config.cutover import Target
+from sfcutover.config.cutover import Cutover, Target
 from sfcutover.config.verify import APPLICATION
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.orgtime import seconds_under_way
@@ -35,7 +35,7 @@ from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
 from sfcutover.util.serverclock import ServerTime
 
-_STARTED = "watch-begun"
+STARTED = "watch-begun"
 
 
 class WatchEvidence(StepEvidence):
@@ -64,7 +64,10 @@ def watch(context: StepContext, targets: Sequence[Target]) -> WatchEvidence:
     recorder, at = _Recorder(context), partial(switched_at, context)
     result = watch_rounds(
         plan,
-        {name: recorder.guarded(each) for name, each in redeemers_of(context, targets).items()},
+        {
+            name: recorder.guarded(each)
+            for name, each in redeemers_of(context.cutover, targets).items()
+        },
         [checker_for(each, at) for each in context.cutover.checks if "watch" in each.during],
         recorder,
         Clock(),
@@ -77,12 +80,12 @@ def watch(context: StepContext, targets: Sequence[Target]) -> WatchEvidence:
     )
 
 
-def redeemers_of(context: StepContext, targets: Sequence[Target]) -> dict[str, Redeemer]:
+def redeemers_of(cutover: Cutover, targets: Sequence[Target]) -> dict[str, Redeemer]:
     """What proves the lists of these targets, as the watch calls it. Raises ConfigError where
     nothing does."""
-    found = redeemers_for(context.cutover, targets, "new")
+    found = redeemers_for(cutover, targets, "new")
     if not found:
-        raise nothing_redeems(context.cutover, "new")
+        raise nothing_redeems(cutover, "new")
     names = [each.name for each in found if each.name != APPLICATION]
     titles = {name: CANARY if len(names) == 1 else f"{CANARY} ({name})" for name in names}
     return {titles.get(each.name, f"redemption of {APPLICATION}"): each for each in found}
@@ -93,7 +96,7 @@ def _time_left(context: StepContext, plan: WatchPlan, target: Target) -> float:
     not known how long another process has watched. until: for people, by this machine's clock."""
     passed = seconds_under_way(
         context,
-        _STARTED,
+        STARTED,
         _time_of(context, target),
         until=time.time() + plan.duration,
         interval=plan.interval,

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
 from sfcutover.errors import Advice, Command, GateError
 from sfcutover.traffic.checks import CheckResult, Verdict
 from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcome
@@ -324,20 +322,3 @@ class RoundDocument(Document):
             elapsed=round(done.elapsed, 3),
             looks=list(map(LookDocument.of, done.results)),
         )
-
-
-class WatchDocument(Document):
-    """What ``watch`` prints."""
-
-    schema_: Literal["sfcutover/watch/1"] = Field("sfcutover/watch/1", alias="schema")
-    """Name and version of this document's format."""
-    cutover: str
-    """Name of the cutover."""
-    outcome: Literal["passed", "rolled-back", "inconclusive"]
-    """How the watch ended."""
-    reasons: list[str]
-    """Why it did not pass, a sentence each."""
-    counts: dict[str, int]
-    """Number of measurements, by verdict."""
-    rounds: list[RoundDocument]
-    """The rounds, in order."""

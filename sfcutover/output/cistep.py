@@ -24,8 +24,9 @@ from sfcutover.util.secrets import redact
 if TYPE_CHECKING:
     from sfcutover.allowlist.plan import PhaseDocument
     from sfcutover.cutover.progress import RunProgress
+    from sfcutover.cutover.stepdocuments import DeployTargetDocument
     from sfcutover.runs.event import Event
-    from sfcutover.salesforce.results import DeployTargetDocument, ResultDocument
+    from sfcutover.salesforce.results import ResultDocument
 
 MAX_SUMMARY_BYTES = 1000 * 1024  # GitHub takes 1,024 KiB of a step
 LONGEST = MAX_SUMMARY_BYTES // 4  # characters of a part, whatever they are
@@ -83,7 +84,7 @@ class Step:
                 self.see(event, progress)
 
     def _take(self, event: Event) -> None:
-        from sfcutover.cutover.deploy import DeployEvidence
+        from sfcutover.cutover.deployevidence import DeployEvidence
         from sfcutover.cutover.progress import result_of
 
         if event.kind != "step-ended":

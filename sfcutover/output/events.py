@@ -10,7 +10,7 @@ from typing import Self
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.cutover.baseline import SnapshotEvidence, StateEvidence
 from sfcutover.cutover.control import ControlEvidence
-from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.dispatch import ProbeEvidence
 from sfcutover.cutover.evidence import AddressEvidence
 from sfcutover.cutover.probe import SeenDocument

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from sfcutover.cutover.evidence import CanaryEvidence, Evidence
     from sfcutover.cutover.probe import ProbeResult
     from sfcutover.cutover.rundocument import RunDocument, RunStepDocument
+    from sfcutover.cutover.stepdocuments import DeployTargetDocument
     from sfcutover.cutover.watchtrigger import RoundDocument
-    from sfcutover.salesforce.results import DeployResult, DeployTargetDocument
+    from sfcutover.salesforce.results import DeployResult
 
 _RUN_COLORS = {"done": "green", "failed": "red", "rolled-back": "red", "canceled": "yellow"}
 _VERDICT_COLORS = {"passed": "green", "failed": "red"}
@@ -50,8 +51,8 @@ _WITHOUT_LISTS = Advice(
 )
 
 
-def deployed_text(deployed: DeployTargetDocument) -> str:
-    """What happened, and what the operator does next."""
+def deployed_text(deployed: DeployTargetDocument, *, is_watched: bool = False) -> str:
+    """What happened, and what the operator does next. is_watched: the command does it itself."""
     phase, target = deployed.phase.phase, deployed.target
     done = click.style("done:", fg="green", bold=True)
     ids = ", ".join(deployed.deployment_ids)
@@ -65,10 +66,10 @@ def deployed_text(deployed: DeployTargetDocument) -> str:
         case "started":
             return f"started {ids} on {target}\nnext: {deployed.follow_up}"
         case _:
-            return _live(deployed, done, ids)
+            return _live(deployed, done, ids, is_watched)
 
 
-def _live(deployed: DeployTargetDocument, done: str, ids: str) -> str:
+def _live(deployed: DeployTargetDocument, done: str, ids: str, is_watched: bool) -> str:
     phase = deployed.phase.phase
     how = ids or "the answer was lost, the list was read back"
     lines = [f"{done} {phase} is live on {deployed.target}, read back from the org ({how})"]
@@ -77,7 +78,7 @@ def _live(deployed: DeployTargetDocument, done: str, ids: str) -> str:
         lines.append(f"  {component.carrier}: {', '.join(each.range for each in component.ranges)}")
     is_of_lists = deployed.live or phase == "restore-policies"
     next_ = _NEXT[phase] if is_of_lists else _WITHOUT_LISTS
-    return "\n".join([*lines, f"next: {shown(next_)}"])
+    return "\n".join([*lines, *([] if is_watched else [f"next: {shown(next_)}"])])
 
 
 def result_text(result: DeployResult) -> str:

@@ -111,6 +111,14 @@ class Org:
             self._organization = (self.session, self._id_in(records))  # it may be a renewed one
         return self._organization[1]
 
+    @property
+    def known_organization(self) -> str | None:
+        """The id that was said last, or that must answer; None where nothing has asked. This asks
+        nothing, for what must not wait for the org."""
+        if self._organization is not None:
+            return self._organization[1]
+        return self._bound.organization_id if self._bound is not None else None
+
     def _use(self, session: Session) -> Session:
         """Ask a new session which organization it belongs to before anything else is asked."""
         self._session = session

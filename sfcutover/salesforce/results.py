@@ -15,7 +15,6 @@ from pydantic.alias_generators import to_camel
 
 from sfcutover.allowlist.component import FileProperties
 from sfcutover.allowlist.diff import AllowlistDocument
-from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.errors import Answer
 from sfcutover.salesforce.answers import ended_answer
 from sfcutover.util.document import DeploymentId, Document, InstanceUrl, UtcTime
@@ -298,45 +297,6 @@ class ExternalChangeDocument(Document):
     """What was changed, in words."""
     restored: bool
     """True if it is on the list again."""
-
-
-class DeployTargetDocument(Document):
-    """What was deployed to one target."""
-
-    target: str
-    """Name of the target."""
-    instance_url: InstanceUrl
-    """Instance URL of the org."""
-    outcome: Literal["deployed", "no-change", "validated", "started"]
-    """deployed (read back and live), no-change, validated (--dry-run) or started (--async)."""
-    deployment_ids: list[DeploymentId]
-    """Ids of the deployments that were sent."""
-    deployments: list[ResultDocument]
-    """The deployments as the org reports them."""
-    phase: PhaseDocument
-    """The phase, with its changes."""
-    live: list[AllowlistDocument]
-    """The lists as the org said afterwards; empty where it was not asked."""
-    differences: list[str]
-    """Where the lists differ from the phase, in words."""
-    clearance: str | None = None
-    """What let the phase remove addresses: the proof, or the reason that a person gave; null where
-    it removes none."""
-    follow_up: str | None = None
-    """Command that continues what was started; null where nothing is left to do."""
-    external_changes: list[ExternalChangeDocument] = Field(default_factory=list)
-    """What other users saved meanwhile."""
-
-
-class DeployDocument(Document):
-    """What ``deploy`` and ``rollback`` print."""
-
-    schema_: Literal["sfcutover/deploy/1"] = Field("sfcutover/deploy/1", alias="schema")
-    """Name and version of this document's format."""
-    cutover: str
-    """Name of the cutover."""
-    targets: list[DeployTargetDocument]
-    """What was deployed, by target."""
 
 
 class DeploymentDocument(Document):

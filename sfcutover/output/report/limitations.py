@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import inf
 
 from sfcutover.allowlist.ranges import IpRange
-from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.dispatch import ProbeEvidence
 from sfcutover.cutover.externalchanges import EXTERNAL_CHANGE
 from sfcutover.cutover.verify import RedeemEvidence

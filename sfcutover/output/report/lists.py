@@ -12,7 +12,7 @@ from sfcutover.allowlist.diff import AllowlistDocument
 from sfcutover.allowlist.plan import PhaseDocument
 from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.cutover.baseline import SnapshotEvidence
-from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.evidence import list_hash
 from sfcutover.cutover.lastlists import LIST_READERS, lists_in
 from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, SENDING, SENT

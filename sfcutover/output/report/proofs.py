@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from sfcutover.allowlist.phases import Phase
-from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.progress import Deployment, RunProgress, StepState, round_of
 from sfcutover.cutover.verify import LetInDocument, RedeemEvidence, VerifyEvidence

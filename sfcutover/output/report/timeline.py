@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.progress import TITLES, StepState
 from sfcutover.cutover.switch import SwitchEvidence
 from sfcutover.cutover.verify import VerifyEvidence

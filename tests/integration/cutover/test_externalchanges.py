@@ -10,7 +10,8 @@ import pytest
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.deploy import DeployEvidence, DeployOptions, deploy
+from sfcutover.cutover.deploy import DeployOptions, deploy
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.externalchanges import EXTERNAL_CHANGE
 from sfcutover.cutover.rollback import restore
 from sfcutover.emulator import Edit, Fault, Scenario

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sfcutover.allowlist.plan import PhaseDocument
-from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.proofs import SettleEvidence, VoidProofs
 from sfcutover.cutover.stepresult import Canceled, Problem, StepEvidence, StepResult
 from sfcutover.cutover.verify import RedeemEvidence, VerifyEvidence
@@ -43,6 +43,10 @@ def deployed(phase: str = "restore-old") -> StepResult:
         evidence=DeployEvidence(
             phase=diff.phase,
             instance_url="https://acme.my.salesforce.com",
+            organization_id=None,
+            component_ids={},
+            start={},
+            before=[],
             outcome="no-change",
             changed=False,
             deployments=[],

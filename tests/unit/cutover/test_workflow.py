@@ -14,7 +14,7 @@ from sfcutover.config.cutover import Cutover, load_config
 from sfcutover.cutover.announcement import Announced
 from sfcutover.cutover.baseline import StateEvidence
 from sfcutover.cutover.control import ControlEvidence
-from sfcutover.cutover.deploy import DeployEvidence
+from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.remove import RestoredEvidence
 from sfcutover.cutover.stepresult import Problem, StepResult
 from sfcutover.cutover.steprunner import (
