@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from pathlib import Path
 
 import click
 
 from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.cli.context import Invocation, at_terminal, command_step, pass_invocation
-from sfcutover.cli.options import outside_run_option
+from sfcutover.cli.options import out_option, outside_run_option
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.probe import probe_egress
 from sfcutover.cutover.resending import await_idle
@@ -25,6 +26,7 @@ from sfcutover.cutover.verify import prove_old
 from sfcutover.errors import GateError, InterruptedRunError
 from sfcutover.output.json import print_document
 from sfcutover.output.text import probe_text
+from sfcutover.runs.event import moment_text
 from sfcutover.traffic.egress import egress_of
 from sfcutover.traffic.switch import DRAIN_SECONDS, SWITCH_IMPACT, Direction, question_of
 from sfcutover.util.clock import Clock
@@ -33,8 +35,9 @@ from sfcutover.util.clock import Clock
 @click.command("switch")
 @click.option("--revert", is_flag=True, help="Move the traffic back to the old addresses.")
 @outside_run_option
+@out_option
 @pass_invocation
-def command(run: Invocation, revert: bool, outside_run: bool) -> None:
+def command(run: Invocation, revert: bool, outside_run: bool, out: Path | None) -> None:
     """Step 3: run the switch command, or ask a person, then see that the new path is right.
 
     Refused while a target's list lacks an address that traffic would move to. --revert goes
@@ -50,23 +53,27 @@ def command(run: Invocation, revert: bool, outside_run: bool) -> None:
             _require_probe(run)
         _require_listed(run, context, direction)
         by = partial(_switched_by_hand, run) if config.manual else _switched
+        started = time.time()
         seconds = by(context, direction)
+        ended = time.time()
         if not revert:
             Clock().pause(DRAIN_SECONDS)  # running requests may still leave by the old addresses
         proof = _prove_old(context) if revert else _probe_new(run)
     run.console.data(f"done: {direction} took {seconds:.0f} s; {proof}")
     if not revert:
         run.console.note(f"next: {run.command_line('verify', '--out', 'evidence.json')}")
+    document = SwitchDocument(
+        cutover=run.cutover.name,
+        direction=direction,
+        manual=config.manual,
+        started=moment_text(started),
+        ended=moment_text(ended),
+        seconds=round(seconds, 3),
+        proof=proof,
+    )
+    run.save(document, out)
     if run.settings.json:
-        print_document(
-            SwitchDocument(
-                cutover=run.cutover.name,
-                direction=direction,
-                manual=config.manual,
-                seconds=round(seconds, 3),
-                proof=proof,
-            )
-        )
+        print_document(document)
 
 
 def _switched(context: StepContext, direction: Direction) -> float:

@@ -37,7 +37,9 @@ from sfcutover.traffic.redeemers import Via
     is_flag=True,
     help="Before add-new: see that the list refuses a redemption from a new address.",
 )
-@click.option("--out", type=FILE, help="Write the evidence here, for deploy --evidence.")
+@click.option(
+    "--out", type=FILE, help="Write the evidence here, for deploy --evidence and report --from."
+)
 @pass_invocation
 def command(run: Invocation, via: str, as_control: bool, out: Path | None) -> None:
     """Step 4: redeem through an egress until each address is proven, by each canary and by the
@@ -51,9 +53,9 @@ def command(run: Invocation, via: str, as_control: bool, out: Path | None) -> No
     """
     run.require_addresses("verify")
     if as_control:
-        if via != "new" or out is not None:
-            raise click.UsageError("--control goes with neither --via old nor --out.")
-        _control(run)
+        if via != "new":
+            raise click.UsageError("--control does not go with --via old.")
+        _control(run, out)
         return
     direction: Via = "old" if via == "old" else "new"
     with metered(run) as run:
@@ -69,7 +71,7 @@ def command(run: Invocation, via: str, as_control: bool, out: Path | None) -> No
         print_document(evidence)
 
 
-def _control(run: Invocation) -> None:
+def _control(run: Invocation, out: Path | None) -> None:
     """Raises GateError for the first target whose list is not shown to block."""
     found: list[ControlTargetDocument] = []
     for target in run.targets:
@@ -78,8 +80,10 @@ def _control(run: Invocation) -> None:
             made = control(step.at(target))
         found.append(ControlTargetDocument(target=target.name, **made.model_dump()))
         run.console.data(f"{target.name}: {made.outcome}: {made.reason}")
+    document = ControlDocument(cutover=run.cutover.name, targets=found)
+    run.save(document, out, is_urgent=any(each.outcome != "shown" for each in found))
     if run.settings.json:
-        print_document(ControlDocument(cutover=run.cutover.name, targets=found))
+        print_document(document)
     for each in found:
         if each.outcome != "shown":
             raise not_shown(each.target, each.reason)

@@ -30,7 +30,7 @@ from sfcutover.traffic.switch import (
 )
 from sfcutover.util.childenvironment import child_environment
 from sfcutover.util.clock import Clock
-from sfcutover.util.document import Document
+from sfcutover.util.document import Document, UtcTime
 from sfcutover.util.files import fingerprint, state_folder
 
 _GRACE_SECONDS = 30.0
@@ -47,13 +47,17 @@ class SwitchDocument(Document):
     cutover: str
     """Name of the cutover."""
     direction: Literal["apply", "revert"]
-    """To the new addresses (apply), or back (revert)."""
+    """apply: traffic moves to the new addresses; revert: back to the old ones."""
     manual: bool
-    """True if a person moved the traffic."""
+    """True if a person has moved it, not a command."""
+    started: UtcTime
+    """When that started, by the clock of the machine that executed it: UTC, ISO 8601."""
+    ended: UtcTime
+    """When it ended, by the same clock; the new path was probed after that."""
     seconds: float
     """How long the command, or the person, took."""
     proof: str
-    """What shows that traffic has moved."""
+    """What was seen of the path afterwards, in words."""
 
 
 class SwitchEvidence(StepEvidence):
