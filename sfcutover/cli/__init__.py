@@ -60,6 +60,7 @@ _COMMANDS = {
     "runs": "List runs, show one, or follow it as it goes.",
     "cancel": "End a run at the next safe point.",
     "worker": "Perform runs that are kept in a shared PostgreSQL.",
+    "state": "Pass the runs on from one CI job to the next, as one file.",
     "report": "The evidence of a run, as Markdown, HTML or JSON.",
     "deployment": "Report, wait for or cancel an earlier deployment.",
     "case": "Legacy apps: write the support case, or record that support has acted.",

@@ -9,7 +9,7 @@ import click
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option
-from sfcutover.cli.run import execute, require_runnable
+from sfcutover.cli.run import execute, require_not_forked, require_runnable
 from sfcutover.cli.runs import find_run
 from sfcutover.cutover.announcement import is_digest, shown_digest
 from sfcutover.cutover.answers import APPROVED, approve
@@ -63,6 +63,7 @@ def command(
     if goes_on_here:
         require_runnable(invocation)
         controller.require_fit(run)
+        require_not_forked(invocation, store, run)
     before = store.journal(run.id).newest()
     if question.open is not None:
         approve(store, run.id, question.open, current_actor(), note)

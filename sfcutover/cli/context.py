@@ -138,7 +138,8 @@ class Invocation:
                 f"{state.where}: this is a CI job, and the state of runs is the file "
                 f"{state.url.read()}. A job that lacks that file starts a new run and executes the "
                 "switch command again; with state: {url: {env: NAME}}, where NAME holds "
-                "the URL of a PostgreSQL database, jobs share it"
+                "the URL of a PostgreSQL database, jobs share it; or state export and state "
+                "import pass the file on"
             )
 
     def fail(self, error: SfcutoverError) -> int:

@@ -17,12 +17,14 @@ from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED
 from sfcutover.cutover.runcontroller import Permissions, RunController
 from sfcutover.cutover.runfollower import failure_of_run
+from sfcutover.cutover.statefork import forked, unknown_deployments
 from sfcutover.cutover.stepresult import ProblemKind
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.workflow import PAUSES
 from sfcutover.errors import Advice, Command, ConfigError, DriftError
 from sfcutover.output import cistep
 from sfcutover.output.events import JsonView
+from sfcutover.runs.event import IMPORTED
 from sfcutover.runs.store import Run, RunOptions, RunStore
 from sfcutover.traffic.egress import require_egresses
 from sfcutover.traffic.redeemers import all_redeemers
@@ -78,6 +80,8 @@ def command(
         _require_still_done(invocation, run, templates)
         _say_done(invocation, run, store)
         return
+    if run is not None:
+        require_not_forked(invocation, store, run)
     since = 0 if run is None else store.journal(run.id).newest()
     if run is None:
         _require_secrets(invocation.cutover)
@@ -151,6 +155,19 @@ def _require_still_done(invocation: Invocation, run: Run, templates: Templates) 
                     " starts anew",
                 ),
             )
+
+
+def require_not_forked(invocation: Invocation, store: RunStore, run: Run) -> None:
+    """Before an imported run is continued: raises ForkError where another job has continued it,
+    too, and what reading the org raises."""
+    journal = store.journal(run.id)
+    if journal.last(IMPORTED) is None:
+        return
+    for target in invocation.targets:
+        with invocation.connection(target) as connection:
+            live = connection.read()
+            if found := unknown_deployments(journal, target.name, connection, live):
+                raise forked(target.name, found)
 
 
 def execute(

@@ -26,6 +26,7 @@ from sfcutover.cli.demo.result import DemoDocument
 from sfcutover.cli.doctor import DoctorDocument
 from sfcutover.cli.emulator import EmulatorDocument
 from sfcutover.cli.init import InitDocument
+from sfcutover.cli.state import StateDocument
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.control import ControlDocument
 from sfcutover.cutover.evidence import EvidenceFile
@@ -62,6 +63,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "event": EventDocument,
     "notification": NotificationDocument,
     "runs": RunsDocument,
+    "state": StateDocument,
     "report": ReportDocument,
     "error": ErrorDocument,
 }

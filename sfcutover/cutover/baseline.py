@@ -14,6 +14,7 @@ from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.secondreading import who_changed
 from sfcutover.cutover.sentdeployments import SentDeployments
+from sfcutover.cutover.statefork import newest_deployment
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import SfcutoverError
 from sfcutover.runs.event import BOUND
@@ -78,6 +79,7 @@ def take_snapshot(context: TargetContext) -> SnapshotEvidence:
             app=context.cutover.app,
             instance_url=connection.org.instance_url,
             component_ids=live.ids,
+            latest=newest_deployment(connection),
         )
         context.control.claim_list(connection.organization_id, context.cutover.app)
         return SnapshotEvidence(

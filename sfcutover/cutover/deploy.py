@@ -31,6 +31,7 @@ from sfcutover.cutover.resending import until_not_busy
 from sfcutover.cutover.rollout import RolloutOptions
 from sfcutover.cutover.secondreading import who_changed
 from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
+from sfcutover.cutover.statefork import require_no_fork
 from sfcutover.cutover.wayback import (
     Named,
     baseline_for,
@@ -185,7 +186,7 @@ class PhaseDeployment:
         if self.phase.removes and not self.sent.standing:  # else it is seen through to its end
             self.context.require_not_canceled()
         self._require_same_old()
-        planned = prepared or self._plan(self._read())
+        planned = prepared or self._plan(self._read_first())
         self._show(planned)
         if not planned.changed and not even_if_unchanged:
             return self._unchanged(planned)
@@ -239,6 +240,13 @@ class PhaseDeployment:
             named = self.options.named
             baseline = baseline_for(self.context, self.connection, phase, live, named)
         return plan_phase(self.context, phase, live, baseline)
+
+    def _read_first(self) -> Snapshot:
+        """Restoring addresses waits for nothing. Raises ForkError."""
+        live = self._read()
+        if self.phase is not Phase.RESTORE_OLD:
+            require_no_fork(self.context, self.connection, live)
+        return live
 
     def _read(self) -> Snapshot:
         return self.connection.read(policies=self.phase is Phase.RESTORE_POLICIES or None)

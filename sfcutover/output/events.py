@@ -25,7 +25,7 @@ from sfcutover.output import cistep
 from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
 from sfcutover.output.text import PROOFS
-from sfcutover.runs.event import BOUND, Event, EventDocument
+from sfcutover.runs.event import BOUND, IMPORTED, Event, EventDocument
 
 _QUIET = {SENDING, BOUND, "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event says it all
@@ -46,6 +46,7 @@ _WORDS = {  # of the events that a sentence with their data says
     "verify-again": "the new addresses are put on once more: {message}",
     "taken-over": "the process that performed the run is gone; another one goes on with it",
     "interrupted": "{message}",
+    IMPORTED: "the run continues from export {number} of its state, imported by {by}",
     "run-ended": "{outcome}: {message}",
 }
 _CONTROLS = {

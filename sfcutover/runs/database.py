@@ -68,16 +68,25 @@ class Database:
         database = cls.at(state)
         if not database.is_shared:
             _make_folder(database.url, state.where, create)
-            database._require_own_file()
+        return database._opened(create)
+
+    @classmethod
+    def open_file(cls, path: Path, where: str) -> Database:
+        """A SQLite file that is there, as open does it. where: names it in an error."""
+        return cls(sa.URL.create("sqlite", database=str(path)), where)._opened(False)
+
+    def _opened(self, create: bool) -> Database:
+        if not self.is_shared:
+            self._require_own_file()
         try:
-            if not database.is_shared:
-                database.patiently(lambda: sqlite.use_write_ahead_log(database.engine))
-            database.run(database._make_tables, seconds=15.0 if create else 5.0)
+            if not self.is_shared:
+                self.patiently(lambda: sqlite.use_write_ahead_log(self.engine))
+            self.run(self._make_tables, seconds=15.0 if create else 5.0)
         except (NetworkError, OperationFailedError) as error:
             live = (Command("diff", "remove-old"), " shows the live list")
             hint = Advice(error.advice, "; ", *live)
             raise error.replaced(impact=_NOTHING_DONE, hint=hint) from error
-        return database
+        return self
 
     @property
     def is_shared(self) -> bool:

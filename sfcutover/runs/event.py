@@ -19,6 +19,7 @@ Data = dict[str, object]
 # Kinds of events by which runs and commands decide.
 BOUND = "bound"  # which organization, app and components a run has reached first
 CANCEL_REQUESTED = "cancel-requested"
+IMPORTED = "state-imported"  # the run continues from an export, from which others may, too
 
 
 @dataclass(frozen=True)

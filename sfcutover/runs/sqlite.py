@@ -38,6 +38,23 @@ def tables_of(path: Path) -> set[str]:
             raise sqlite3.DatabaseError("the schema is damaged") from None
 
 
+def copy(source: Path, target: Path) -> None:
+    """A consistent copy, also while others write: one file that needs no other. source stays as it
+    is; target is replaced. Raises sqlite3.Error."""
+    with (
+        closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as old,
+        closing(sqlite3.connect(target)) as new,
+    ):
+        old.backup(new)
+        new.execute("PRAGMA journal_mode=DELETE")
+
+
+def is_whole(path: Path) -> bool:
+    """True if no page of the file is damaged or missing."""
+    with closing(sqlite3.connect(path)) as connection:
+        return bool(connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+
+
 def use_write_ahead_log(engine: sa.Engine) -> None:
     """From now on, readers of the file don't wait for writers. Raises SQLAlchemy's errors."""
     try:

@@ -53,3 +53,10 @@ BASELINES = sa.Table(
     sa.Column("written", sa.Float, nullable=False),
     sa.Column("record", sa.Text, nullable=False),  # JSON, without secrets
 )
+EXPORTS = sa.Table(  # one row, once a state was exported or imported
+    "sfcutover_exports",
+    METADATA,
+    sa.Column("lineage", sa.String(40), primary_key=True),  # the same in all that come from it
+    sa.Column("number", sa.Integer, nullable=False),  # of the newest export that it has seen
+    sa.Column("exported", sa.Float),  # in an export: when; null in a state in use
+)

@@ -67,7 +67,7 @@ class ChangeHistory:
         deployed = [
             RecordedChange("deployment", each.by, time, f"by deployment {each.id}")
             for each, time in others
-            if self._changed(each.id, component)
+            if self.has_changed(each.id, component)
         ]
         return deployed + [
             each
@@ -88,10 +88,13 @@ class ChangeHistory:
             and start < each.completed <= end
         ]
 
-    def _changed(self, deployment: str, component: Component) -> bool:
+    def has_changed(self, deployment: str, component: Component) -> bool:
+        """True if a deployment has changed the component, as far as the org still says it."""
         try:
             result = self.client.check_deploy_status(deployment)
         except OperationFailedError:
+            return False
+        if result.check_only:
             return False
         name = (component.component_type.metadata_type, component.full_name)
         return any(

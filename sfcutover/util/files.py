@@ -43,6 +43,27 @@ def write_durably(path: Path, text: str) -> None:
         staging.unlink(missing_ok=True)
 
 
+def staging_file(path: Path) -> Path:
+    """An empty file beside path (mode 0600), to be written and then renamed. Raises OSError."""
+    descriptor, name = tempfile.mkstemp(prefix=".sfcutover-", dir=path.parent)
+    os.close(descriptor)
+    return Path(name)
+
+
+def replace_durably(staging: Path, path: Path) -> None:
+    """Rename a file that was written beside path onto it; both it and the folder are synced.
+
+    Raises OSError.
+    """
+    descriptor = os.open(staging, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    staging.replace(path)
+    _sync_folder(path.parent)
+
+
 def make_folders_durably(folder: Path) -> None:
     """Make a folder, and those above it that are missing, for their owner only; each is synced.
 

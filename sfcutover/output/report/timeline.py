@@ -15,7 +15,7 @@ from sfcutover.output.events import event_text
 from sfcutover.output.report.lists import ReportPhaseDocument, found_phases
 from sfcutover.output.report.rundata import Entry, Found, RunData
 from sfcutover.output.report.timescale import IdleTime
-from sfcutover.runs.event import Event, moment_text
+from sfcutover.runs.event import IMPORTED, Event, moment_text
 from sfcutover.util.document import Document, Sha256, UtcTime
 
 BoundaryKind = Literal["phase", "rollback"]
@@ -32,6 +32,7 @@ _NOTABLE = (
     *("save-again", "checks-failed", "note", "announcement-void"),
     *("deployment-never-received", "rolling-back", "rollback-started", "page", "run-ended"),
     "traffic-moved",
+    IMPORTED,
 )
 _RESUMED = ("run-resumed", "taken-over")
 _ROLLBACK = ("rolling-back", "rollback-started")
