@@ -11,12 +11,15 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.cli.context import Invocation, pass_invocation, templates_option, written_to
 from sfcutover.cli.options import FILE
 from sfcutover.cli.runs import find_run
+from sfcutover.errors import ConfigError
 from sfcutover.output import cistep
 from sfcutover.output.console import presentable, to_stdout
 from sfcutover.output.json import document_text, print_document
 from sfcutover.output.report.render import html, markdown
 from sfcutover.output.report.report import Report
 from sfcutover.output.report.rundata import RunData
+from sfcutover.output.report.stepevents import data_of
+from sfcutover.output.report.stepfiles import read_step_files
 from sfcutover.util.files import write_new
 
 FORMATS = ("md", "html", "json")
@@ -24,7 +27,7 @@ _NOT_TOUCHED = "a report changes nothing in the org; the run and its journal are
 
 
 @click.command("report")
-@click.argument("run_id", metavar="[ID]", required=False)
+@click.argument("arguments", metavar="[ID | FILE...]", nargs=-1)
 @click.option(
     "--format",
     "form",
@@ -38,13 +41,24 @@ _NOT_TOUCHED = "a report changes nothing in the org; the run and its journal are
     help="Write the report here instead of to stdout, in the format that its name ends with "
     "unless --format says another; an older one is replaced.",
 )
+@click.option(
+    "--from",
+    "sources",
+    type=FILE,
+    is_flag=False,
+    multiple=True,
+    metavar="FILE",
+    help="Make it from the documents of single steps, in any order; repeat it, or list the files "
+    "after it. Needs no state.",
+)
 @templates_option
 @pass_invocation
 def command(
     invocation: Invocation,
-    run_id: str | None,
+    arguments: tuple[str, ...],
     form: str | None,
     out: Path | None,
+    sources: tuple[Path, ...],
     templates: Templates,
 ) -> None:
     """What a run changed and when, who approved, the evidence, and what remains unproven.
@@ -52,12 +66,15 @@ def command(
     ID is a run's, or a cutover's name for its newest; by default the newest of cutover.yaml.
     It is made from the journal alone: no org is asked, no secret is needed. A run that is
     under way, waits, or was rolled back has a report, too.
+
+    With --from, the files are what plan, deploy, switch, verify and watch have written with --out;
+    what they do not cover stands in the report.
     """
     as_json = invocation.settings.json
     chosen = form or _form_of(out) or ("json" if as_json else "md")
     if as_json and out is None and chosen != "json":
         raise click.UsageError(f"--json prints JSON; --format {chosen} needs --out.")
-    data = RunData.read(*find_run(invocation, run_id), time.time())
+    data = _data(invocation, arguments, sources)
     report = Report.of(data)
     text = _text(report, chosen, templates)
     if out is not None:
@@ -69,6 +86,23 @@ def command(
         print_document(report.document)
     elif out is None:
         to_stdout(text.rstrip("\n"))
+
+
+def _data(invocation: Invocation, arguments: tuple[str, ...], sources: tuple[Path, ...]) -> RunData:
+    """Of a run, by its id; or of the documents, where --from names the first."""
+    if not sources:
+        if len(arguments) > 1:
+            raise click.UsageError("one run has one report; --from FILE... takes several files.")
+        return RunData.read(*find_run(invocation, next(iter(arguments), None)), time.time())
+    cutover = invocation.cutover
+    if cutover.verify is None:
+        raise ConfigError(
+            "verify is not configured: the report shows the settings of the gates",
+            where=cutover.where,
+            hint="give the cutover.yaml with which the steps were executed",
+        )
+    paths = [*sources, *map(Path, arguments)]
+    return data_of(read_step_files(paths, cutover.name, cutover.where), cutover, time.time())
 
 
 def _form_of(out: Path | None) -> str | None:

@@ -52,6 +52,13 @@ LIMITS = (
     "token was revoked, or whose org has login rules of its own, is not proven by it.",
     "Names of people are those of their machine or CI system; they are not checked.",
 )
+LIMITS_OF_DOCUMENTS = (
+    LIMITS[0],
+    "Each time is by the clock of the machine that executed the step, or of the org that told it: "
+    "the order of steps within seconds of each other is not shown.",
+    "The documents are taken as they are: nothing shows that no one has edited them.",
+    LIMITS[3],
+)
 _LATE = 60.0  # seconds at the end of a run in which a count may be missing
 _GAP = 3.0  # intervals between two rounds of a watch that are too many
 _NAMED = 5  # of many targets, so many are named
@@ -89,7 +96,8 @@ class Limitations:
         return list(dict.fromkeys(found))
 
     def _of_the_run(self) -> Iterator[str]:
-        if self.data.run.ended is None:
+        yield from self.data.missing
+        if self.data.run.ended is None and not self.data.sources:
             yield (
                 "The run has not ended: this report shows it as it is at "
                 f"{clock(self.data.now)}, and what it says may change."
@@ -228,6 +236,8 @@ class Limitations:
             yield "No address was proven by a redemption in this run."
 
     def _of_the_chart(self) -> Iterator[str]:
+        if self.data.sources:
+            return
         if unseen := unseen_targets(self.data):
             yield (
                 f"LoginHistory of {names_of(unseen)} showed no redemption during the run: it "

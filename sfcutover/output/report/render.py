@@ -76,8 +76,16 @@ def _variables(report: Report) -> dict[str, object]:
         "canary": _canary_text(document.canary, succeeded),
         "waves": waves_text(document.rules.waves, len(document.targets)),
         "date_and_clock": date_and_clock,
+        "origin": _origin(document),
         "duration": duration,
     }
+
+
+def _origin(document: ReportDocument) -> str:
+    """What the report was made from."""
+    if not document.sources:
+        return "from the journal of the run"
+    return f"from {', '.join(document.sources)}"
 
 
 def _clock_of(report: Report) -> Callable[[str], str]:
@@ -103,6 +111,8 @@ def _canary_text(made: CanaryDocument, succeeded: int) -> str:
 
 def _whose(document: ReportDocument) -> str:
     """Whose redemptions the chart shows, and where those of others are told of."""
+    if document.sources:
+        return "The documents of single steps count no redemptions of customers."
     orgs = "the target's org" if len(document.targets) == 1 else "the targets' orgs"
     measured = [*document.rules.checks, *document.rules.quiet]
     others = f"measured by {', '.join(measured)}" if measured else "not measured in this run"

@@ -13,7 +13,7 @@ from sfcutover.cutover.progress import Pause, RunProgress
 from sfcutover.cutover.rundocument import RunDocument, RunState
 from sfcutover.errors import Advice, Command
 from sfcutover.output.console import shown
-from sfcutover.output.report.limitations import LIMITS, Limitations
+from sfcutover.output.report.limitations import LIMITS, LIMITS_OF_DOCUMENTS, Limitations
 from sfcutover.output.report.lists import (
     ReportPhaseDocument,
     ReportTargetDocument,
@@ -66,6 +66,8 @@ _ROLLING_BACK = (
     "a rollback is in progress: until it is complete, old addresses may be missing from a list, "
     "and customers may be locked out"
 )
+_MORE_DOCUMENTS = "continue the cutover, and give the documents of the steps that are missing"
+_OPEN = "Not finished, as far as its documents show"
 _CONTINUE = Advice("continue it: ", Command("run"))
 
 
@@ -104,6 +106,8 @@ class ReportDocument(Document):
     """Name and version of this document's format."""
     made: UtcTime
     """When the report was made, UTC, ISO 8601."""
+    sources: list[str]
+    """Files of the documents that the report was made from; empty for the report of a run."""
     version: str
     """Version of sfcutover that made it."""
     verdict: VerdictDocument
@@ -182,6 +186,7 @@ def _document(
     lists, sent, made, watched = targets(data), deployments(data), proofs(data), watches(data)
     return ReportDocument(
         made=moment_text(data.now),
+        sources=list(data.sources),
         version=version("sfcutover"),
         verdict=said,
         run=RunDocument.of(data.run, data.progress, data.place),
@@ -206,7 +211,7 @@ def _document(
         unproven=Limitations(
             data, said.title, lists, changed, sent, made, watched, rows
         ).sentences(),
-        limits=list(LIMITS),
+        limits=list(LIMITS_OF_DOCUMENTS if data.sources else LIMITS),
     )
 
 
@@ -215,7 +220,7 @@ def verdict(data: RunData) -> VerdictDocument:
     message, tokens, next_ = _words(data)
     return VerdictDocument(
         state=data.state,
-        title=TITLES[data.state],
+        title=_OPEN if data.sources and data.state == "left" else TITLES[data.state],
         message=message,
         tokens=tokens,
         next=next_,
@@ -243,6 +248,8 @@ def _words(data: RunData) -> tuple[str, str, str]:
     if progress.pause is not None:
         return _waiting(data, progress.pause)
     tokens = _ROLLING_BACK if has_rolled_back(data) else _UNFINISHED
+    if data.sources:
+        return "the documents do not show its end", tokens, _MORE_DOCUMENTS
     if data.place is None:
         return f"it stopped at: {_running(progress)}", tokens, shown(_CONTINUE)
     follow = shown(Command("runs", data.run.id, "--follow"))

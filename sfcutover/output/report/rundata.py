@@ -88,13 +88,16 @@ class Entry(Generic[Content]):
 class RunData:
     """A run as it stands at a time (now, in seconds since 1970).
 
-    place: where a process executes it, None if none does.
+    place: where a process executes it, None if none does. sources: the files of the documents that
+    it was put together from, none for a run. missing: what those do not cover, a sentence each.
     """
 
     run: Run
     events: tuple[Event, ...]
     now: float
     place: str | None = None
+    sources: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, store: RunStore, run: Run, now: float) -> RunData:
