@@ -208,9 +208,9 @@ def _tell_watch(told: _Told, watch: WatchDocument) -> None:
 
 def _ended(told: _Told, files: Sequence[StepFile], names: Sequence[str]) -> Event | None:
     """The end, where the documents show one: every list is watched, or the watch restored them."""
-    watches = list(watches(files))
-    failed = [each for each in watches if each.outcome == "rolled-back"]
-    passed = {t.target for each in watches if each.outcome == "passed" for t in each.targets}
+    every = list(watches(files))
+    failed = [each for each in every if each.outcome == "rolled-back"]
+    passed = {one.target for each in every if each.outcome == "passed" for one in each.targets}
     last = max((each.time for each in told.events), default=0.0)
     if failed and (failure := watch_failure(WatchOutcome.ROLLED_BACK, failed[-1].reasons)):
         ending = (ROLLED_BACK, failure.exit_code, failure.message, failure.impact, failure.hint)
