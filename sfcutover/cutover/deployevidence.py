@@ -28,10 +28,6 @@ class DeployEvidence(StepEvidence):
 
     phase: PhaseName
     instance_url: str
-    organization_id: str | None
-    component_ids: dict[str, str]
-    start: dict[str, str]
-    before: list[AllowlistDocument]
     outcome: DeployOutcome
     changed: bool
     deployments: list[ResultDocument]
@@ -40,4 +36,8 @@ class DeployEvidence(StepEvidence):
     diff: PhaseDocument
     differences: list[str]
     clearance: str | None = None
+    organization_id: str | None = None
+    component_ids: dict[str, str] = Field(default_factory=dict)
+    start: dict[str, str] = Field(default_factory=dict)
+    before: list[AllowlistDocument] = Field(default_factory=list)
     external_changes: list[ExternalChangeDocument] = Field(default_factory=list)
