@@ -25,6 +25,7 @@ from sfcutover.runs.process import config_key
 from sfcutover.runs.processlock import ProcessLock
 from sfcutover.runs.store import RunStore, missing_file
 from sfcutover.runs.tables import BASELINES, EXPORTS, JOURNAL, RUNS
+from sfcutover.util.ciprovider import current_actor
 from sfcutover.util.files import (
     fingerprint,
     make_folders_durably,
@@ -33,7 +34,6 @@ from sfcutover.util.files import (
     state_folder,
     write_durably,
 )
-from sfcutover.util.processes import current_actor
 
 _UNTOUCHED = "the state in place is as it was; no run was continued"
 
