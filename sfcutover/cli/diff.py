@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -104,7 +105,7 @@ def command(
 
 def _show_drift(run: Invocation, document: DriftDocument, form: str) -> bool:
     cistep.step().changes = document.changed
-    cistep.step().parts.append(drift_markdown(document, cistep.LONGEST))
+    cistep.step().parts.append(partial(drift_markdown, document, cistep.LONGEST))
     if run.settings.json:
         print_document(document)
     else:
@@ -126,7 +127,7 @@ def _show_diff(
         targets=[each.document for each in found],
     )
     cistep.step().compared(
-        [each.phase for each in document.targets], diff_markdown(document, cistep.LONGEST)
+        [each.phase for each in document.targets], partial(diff_markdown, document, cistep.LONGEST)
     )
     if run.settings.json:
         print_document(document)

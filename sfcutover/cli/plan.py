@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -79,7 +80,7 @@ def command(
     options = _options(run, saved or out)
     cistep.step().compared(
         [each for each in plan.document.phases if each.phase in PHASES],
-        plan_markdown(plan.document, options, cistep.LONGEST),
+        partial(plan_markdown, plan.document, options, cistep.LONGEST),
     )
     if run.settings.json:
         print_document(plan.document)

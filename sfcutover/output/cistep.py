@@ -10,13 +10,14 @@ from __future__ import annotations
 import html
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sfcutover.errors import EXIT_CODE_MEANINGS, SfcutoverError
+from sfcutover.errors import EXIT_CODE_MEANINGS, LimitError, SfcutoverError
 from sfcutover.output.console import error_text, presentable, to_stderr
 from sfcutover.util.ciprovider import StepFiles
 from sfcutover.util.secrets import redact
@@ -38,7 +39,8 @@ class Step:
     """What the command of this process did, as far as it has come.
 
     changes: None while nothing has been compared. progress: of the run that it shows or executes.
-    seen: the newest event of it. parts: Markdown, in the order of the summary.
+    seen: the newest event of it. parts: what makes its Markdown, in the order of the summary;
+    nothing is made where none is written.
     """
 
     changes: bool | None = None
@@ -50,7 +52,7 @@ class Step:
     progress: RunProgress | None = None
     seen: int = 0
     deployments: list[tuple[str, str, ResultDocument]] = field(default_factory=list)
-    parts: list[str] = field(default_factory=list)
+    parts: list[Callable[[], str]] = field(default_factory=list)
     failure: SfcutoverError | None = None
 
     def count(self, phase: PhaseDocument) -> None:
@@ -59,8 +61,8 @@ class Step:
         self.added += sum(len(each.added) for each in phase.components)
         self.removed += sum(len(each.removed) for each in phase.components)
 
-    def compared(self, phases: Iterable[PhaseDocument], markdown: str) -> None:
-        """The phases would be deployed; markdown shows what each changes."""
+    def compared(self, phases: Iterable[PhaseDocument], markdown: Callable[[], str]) -> None:
+        """The phases would be deployed; markdown makes what shows the change of each."""
         for each in phases:
             self.count(each)
         self.parts.append(markdown)
@@ -68,7 +70,7 @@ class Step:
     def deployed(self, document: DeployTargetDocument) -> None:
         """A phase is on a target, or was sent to it."""
         self.count(document.phase)
-        self.parts.append(change_markdown(document.target, document.phase))
+        self.parts.append(partial(change_markdown, document.target, document.phase))
         phase = document.phase.phase
         self.deployments += [(document.target, phase, each) for each in document.deployments]
 
@@ -95,7 +97,7 @@ class Step:
         self.changes = bool(self.changes)
         if evidence.changed:
             self.count(evidence.diff)
-            self.parts.append(change_markdown(event.target or "", evidence.diff))
+            self.parts.append(partial(change_markdown, event.target or "", evidence.diff))
             phase, target = evidence.diff.phase, event.target or ""
             self.deployments += [(target, phase, each) for each in evidence.deployments]
 
@@ -117,7 +119,7 @@ class Step:
     def summary(self) -> str:
         """The error first, as it is what a person looks for."""
         parts = [failure_markdown(self.failure)] if self.failure is not None else []
-        parts += self.parts
+        parts += map(_made, self.parts)
         if self.deployments:
             parts.append(deployments_markdown(self.deployments))
         if self.progress is not None:
@@ -252,6 +254,14 @@ def _fenced(language: str, text: str) -> str:
     """A block that the text can't close."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}{language}\n{text}\n{fence}\n"
+
+
+def _made(part: Callable[[], str]) -> str:
+    """A summary that is too long is no failure of the command."""
+    try:
+        return part()
+    except LimitError as error:
+        return f"{error.message}; the log has all of it\n"
 
 
 def _bounded(parts: Sequence[str]) -> str:

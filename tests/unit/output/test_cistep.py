@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sfcutover.errors import GateError
+from sfcutover.errors import GateError, LimitError
 from sfcutover.output import cistep
 from sfcutover.output.cistep import MAX_SUMMARY_BYTES, output_text
 from sfcutover.salesforce.results import ResultDocument
@@ -73,7 +73,7 @@ def test_what_was_not_compared_is_not_said(files: tuple[Path, Path]) -> None:
 def test_a_failure_comes_first_with_its_fix_and_no_secret(files: tuple[Path, Path]) -> None:
     secret = Secret("a-very-secret-token")
     step = cistep.step()
-    step.parts.append("### the diff\n")
+    step.parts.append(lambda: "### the diff\n")
     step.failure = GateError(f"refused ``` {secret.reveal()}", hint="prove it", where="org")
     cistep.write(5)
     text = files[1].read_text(encoding="utf-8")
@@ -96,11 +96,22 @@ def test_deployments_have_ids_and_times(files: tuple[Path, Path]) -> None:
 
 
 def test_a_summary_is_as_large_as_github_takes(files: tuple[Path, Path]) -> None:
-    cistep.step().parts += ["x" * (MAX_SUMMARY_BYTES // 2)] * 3
+    cistep.step().parts += [lambda: "x" * (MAX_SUMMARY_BYTES // 2)] * 3
     cistep.write(0)
     text = files[1].read_text(encoding="utf-8")
     assert len(text) <= MAX_SUMMARY_BYTES + 100
     assert text.endswith("… 2 more parts are in the log\n")
+
+
+def test_a_part_that_does_not_fit_is_said_and_fails_nothing(files: tuple[Path, Path]) -> None:
+    def too_long() -> str:
+        raise LimitError("the removals alone need more than 10 characters", hint="fewer targets")
+
+    cistep.step().parts += [too_long, lambda: "### the next part"]
+    cistep.write(0)
+    text = files[1].read_text(encoding="utf-8")
+    assert "need more than 10 characters; the log has all of it" in text
+    assert "### the next part" in text
 
 
 def test_a_file_that_can_t_be_written_is_a_warning(
@@ -116,7 +127,7 @@ def test_outside_github_nothing_is_written(
     files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GITHUB_ACTIONS")
-    cistep.step().parts.append("text")
+    cistep.step().parts.append(lambda: "text")
     cistep.write(0)
     assert not files[0].exists()
     assert not files[1].exists()
