@@ -21,6 +21,7 @@ from sfcutover.cli.options import global_options, settings_of
 
 INDEX = Path(__file__).with_name("completion.json")
 _GLOBAL = {"config", "targets", "json", "verbose", "quiet", "no_color"}
+_RUNS = ("run_id", "run_or_files")
 _RUNS_SHOWN = 50
 _BUSY_SECONDS = 0.2  # a state that is being written is not waited for longer
 
@@ -62,7 +63,7 @@ def _command(name: str, entry: Entry) -> click.Command:
 
 def _parameter(entry: Parameter) -> click.Parameter:
     kind = _type_of(entry)
-    complete = complete_runs if entry["name"] == "run_id" else None
+    complete = complete_runs if entry["name"] in _RUNS else None
     if not entry["flags"]:
         nargs = -1 if entry["repeats"] else 1
         return click.Argument(

@@ -27,7 +27,7 @@ _NOT_TOUCHED = "a report changes nothing in the org; the run and its journal are
 
 
 @click.command("report")
-@click.argument("arguments", metavar="[ID | FILE...]", nargs=-1)
+@click.argument("run_or_files", metavar="[ID | FILE...]", nargs=-1)
 @click.option(
     "--format",
     "form",
@@ -55,7 +55,7 @@ _NOT_TOUCHED = "a report changes nothing in the org; the run and its journal are
 @pass_invocation
 def command(
     invocation: Invocation,
-    arguments: tuple[str, ...],
+    run_or_files: tuple[str, ...],
     form: str | None,
     out: Path | None,
     sources: tuple[Path, ...],
@@ -74,7 +74,7 @@ def command(
     chosen = form or _form_of(out) or ("json" if as_json else "md")
     if as_json and out is None and chosen != "json":
         raise click.UsageError(f"--json prints JSON; --format {chosen} needs --out.")
-    data = _data(invocation, arguments, sources)
+    data = _data(invocation, run_or_files, sources)
     report = Report.of(data)
     text = _text(report, chosen, templates)
     if out is not None:
@@ -88,12 +88,14 @@ def command(
         to_stdout(text.rstrip("\n"))
 
 
-def _data(invocation: Invocation, arguments: tuple[str, ...], sources: tuple[Path, ...]) -> RunData:
+def _data(
+    invocation: Invocation, run_or_files: tuple[str, ...], sources: tuple[Path, ...]
+) -> RunData:
     """Of a run, by its id; or of the documents, where --from names the first."""
     if not sources:
-        if len(arguments) > 1:
+        if len(run_or_files) > 1:
             raise click.UsageError("one run has one report; --from FILE... takes several files.")
-        return RunData.read(*find_run(invocation, next(iter(arguments), None)), time.time())
+        return RunData.read(*find_run(invocation, next(iter(run_or_files), None)), time.time())
     cutover = invocation.cutover
     if cutover.verify is None:
         raise ConfigError(
@@ -101,7 +103,7 @@ def _data(invocation: Invocation, arguments: tuple[str, ...], sources: tuple[Pat
             where=cutover.where,
             hint="give the cutover.yaml with which the steps were executed",
         )
-    paths = [*sources, *map(Path, arguments)]
+    paths = [*sources, *map(Path, run_or_files)]
     return data_of(read_step_files(paths, cutover.name, cutover.where), cutover, time.time())
 
 
