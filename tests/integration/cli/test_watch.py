@@ -170,8 +170,9 @@ def test_a_named_canary_redeems(removed: Desk) -> None:
     assert {one.grant for one in removed.emulator.redemptions} == {"own-canary"}
 
 
-def test_every_canary_of_several_targets_redeems(removed: Desk, start_org: StartOrg) -> None:
+def test_every_canary_of_several_targets_redeems(desk: Desk, start_org: StartOrg) -> None:
     """Each org gates by its own list: only its own grant shows that it lets an address in."""
+    removed = watching(desk, interval="2s")  # a round is the time that an answer may take
     second = start_org()
     put_list(second, *NEW)
     removed.add_target("second", second)
