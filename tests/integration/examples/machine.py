@@ -1,8 +1,8 @@
 """A CI system's machine for the tests: the user's repository, fresh clones, and commands by bash.
 
-What a real one brings along is on its PATH: sfcutover once ``pip install`` has been called, and
-stand-ins of programs that would reach the network. Nothing passes from one job to the next but
-what the example hands on.
+What a real one brings along is on its PATH: sfcutover once ``pip install`` or ``pipx install`` has
+been called, and stand-ins of programs that would reach the network. Nothing passes from one job to
+the next but what the example hands on.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 JOB_SECONDS = 180.0
 NONE: Mapping[str, str] = {}
 _GIT = ("git", "-c", "user.name=Acme", "-c", "user.email=ci@acme.example", "-c", "gc.auto=0")
-_PIP = f"""\
-if [ "$*" != "install --quiet sfcutover=={version("sfcutover")}" ]; then
-  echo "pip: not the install line of this version: $*" >&2
+# Hosted Ubuntu machines have pipx; their own Python takes no packages (PEP 668).
+_INSTALLERS = {"pip": "install --quiet", "pipx": "install"}
+_INSTALL = """\
+if [ "$*" != "{line} sfcutover=={version}" ]; then
+  echo "not the install line of this version: $*" >&2
   exit 1
 fi
 """
@@ -259,7 +261,8 @@ def open_machine(folder: Path, emulator: Emulator) -> Machine:
         },
     )
     machine.program("sfcutover", f'exec {shlex.quote(sys.executable)} -m sfcutover "$@"\n')
-    machine.program("pip", _PIP)
+    for name, line in _INSTALLERS.items():
+        machine.program(name, _INSTALL.format(line=line, version=version("sfcutover")))
     machine.program("python3", _PYTHON)
     (folder / "canary").write_text(values["SF_REFRESH_TOKEN"], encoding="utf-8")
     _git("init", "--quiet", "--initial-branch=main", str(machine.origin))
