@@ -30,14 +30,13 @@ _AZURE_COMMANDS = re.compile(r"()#(?=#(?:vso)?\[)")
 @dataclass(frozen=True)
 class Provider:
     """A CI system. mark: what is set in each of its jobs. actors: who started the job, the best
-    first. job_url: the page of the job, with variables in braces. folder: the checkout. commands:
-    what it obeys in a log; the character after group 1 is what makes it a command. end_seconds: how
-    long a job that is canceled has for its last words, before it is killed."""
+    first. folder: the checkout. commands: what it obeys in a log; the character after group 1 is
+    what makes it a command. end_seconds: how long a job that is canceled has for its last words,
+    before it is killed."""
 
     name: str
     mark: str
     actors: tuple[str, ...] = ()
-    job_url: str = ""
     folder: str = ""
     commands: re.Pattern[str] | None = None
     end_seconds: float = math.inf
@@ -47,41 +46,33 @@ GITHUB = Provider(
     "GitHub Actions",
     "GITHUB_ACTIONS",
     ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"),  # the first one ran the job again
-    "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",
     "GITHUB_WORKSPACE",
     _GITHUB_COMMANDS,
     7.5,  # until SIGTERM; SIGKILL follows 2.5 s later (actions/runner, ProcessInvoker.cs)
 )
-GITLAB = Provider(
-    "GitLab CI/CD", "GITLAB_CI", ("GITLAB_USER_LOGIN",), "{CI_JOB_URL}", "CI_PROJECT_DIR"
-)
+GITLAB = Provider("GitLab CI/CD", "GITLAB_CI", ("GITLAB_USER_LOGIN",), "CI_PROJECT_DIR")
 BITBUCKET = Provider(
     "Bitbucket Pipelines",
     "BITBUCKET_BUILD_NUMBER",
     ("BITBUCKET_STEP_TRIGGERER_UUID",),
-    "{BITBUCKET_GIT_HTTP_ORIGIN}/pipelines/results/{BITBUCKET_BUILD_NUMBER}",
     "BITBUCKET_CLONE_DIR",
 )
 AZURE = Provider(
     "Azure Pipelines",
     "TF_BUILD",
     ("BUILD_REQUESTEDFOR",),
-    "{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",
     "BUILD_SOURCESDIRECTORY",
     _AZURE_COMMANDS,
 )
-CIRCLECI = Provider(
-    "CircleCI", "CIRCLECI", ("CIRCLE_USERNAME",), "{CIRCLE_BUILD_URL}", "CIRCLE_WORKING_DIRECTORY"
-)
+CIRCLECI = Provider("CircleCI", "CIRCLECI", ("CIRCLE_USERNAME",), "CIRCLE_WORKING_DIRECTORY")
 BUILDKITE = Provider(
     "Buildkite",
     "BUILDKITE",
     ("BUILDKITE_BUILD_CREATOR",),
-    "{BUILDKITE_BUILD_URL}#{BUILDKITE_JOB_ID}",
     "BUILDKITE_BUILD_CHECKOUT_PATH",
 )
 TEAMCITY = Provider("TeamCity", "TEAMCITY_VERSION")
-JENKINS = Provider("Jenkins", "JENKINS_URL", ("BUILD_USER_ID",), "{BUILD_URL}", "WORKSPACE")
+JENKINS = Provider("Jenkins", "JENKINS_URL", ("BUILD_USER_ID",), "WORKSPACE")
 
 PROVIDERS = (GITHUB, GITLAB, BITBUCKET, AZURE, CIRCLECI, BUILDKITE, TEAMCITY, JENKINS)
 _ANY = "CI"  # nearly every CI system sets it, those that are not listed here, too
@@ -116,17 +107,6 @@ def inert(text: str, environment: Mapping[str, str] = os.environ) -> str:
     if provider is None or provider.commands is None:
         return text
     return provider.commands.sub(r"\1·", text)
-
-
-def job_url(environment: Mapping[str, str] = os.environ) -> str | None:
-    """The page of this job; None where the system has none, or does not set all that names it."""
-    provider = provider_of(environment)
-    if provider is None or not provider.job_url:
-        return None
-    try:
-        return provider.job_url.format_map(environment)
-    except KeyError:
-        return None
 
 
 def end_seconds(environment: Mapping[str, str] = os.environ) -> float:
