@@ -21,7 +21,8 @@ FILES = ("plan.json", "add.json", "switch.json", "evidence.json", "remove.json")
 def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The documents of a cutover that was done step by step; its org and its state are gone."""
     folder = tmp_path_factory.mktemp("steps")
-    with world(folder) as here:
+    watch = {"duration": "3s", "interval": "1s", "failures": 2}  # a busy machine redeems slowly
+    with world(folder, watch=watch) as here:
         for words in (
             ("plan", "--out", "plan.json"),
             ("deploy", "add-new", "--yes", "--plan", "plan.json", "--out", "add.json"),
