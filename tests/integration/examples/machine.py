@@ -285,7 +285,8 @@ def _cutover(folder: Path, emulator: Emulator) -> str:
         "settle": "300ms",
         "login_history_wait": "2s",
     }
-    config["watch"] = {"duration": "900ms", "interval": "300ms", "failures": 2}
+    # a round is also the time that an answer may take
+    config["watch"] = {"duration": "3s", "interval": "1s", "failures": 2}
     switch = f'echo "$SFCUTOVER_DIRECTION" >> {folder}/switches'
     config["switch"] = {"apply": ["sh", "-c", switch], "revert": ["sh", "-c", switch]}
     return yaml.safe_dump(config, sort_keys=False)
