@@ -19,10 +19,8 @@ from sfcutover.cli.interruption import Begun, interrupted
 from sfcutover.cli.options import global_options, settings_of
 from sfcutover.config.cutover import Cutover, Target, load_config
 from sfcutover.cutover.context import CommandControl, StepContext, bound_by
-from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.resources import Connections, PreparedRestores, Probes
-from sfcutover.cutover.watchtrigger import RoundDocument
 from sfcutover.errors import (
     DONE_SO_FAR,
     Advice,
@@ -36,10 +34,9 @@ from sfcutover.errors import (
 )
 from sfcutover.output import cilog, cistep
 from sfcutover.output.console import Console, Settings, presentable, shown
-from sfcutover.output.deployprogress import LineProgress, Status, progress_for
 from sfcutover.output.json import document_text
-from sfcutover.output.text import evidence_text, round_text
-from sfcutover.runs.event import CommandLog, Event
+from sfcutover.output.stepview import StepView
+from sfcutover.runs.event import CommandLog
 from sfcutover.salesforce.connection import Connection, connect
 from sfcutover.util.ciprovider import in_ci
 from sfcutover.util.document import Document
@@ -333,9 +330,10 @@ def command_step(
         closing(RecordedBaselines(cutover)) as baselines,
         ExitStack() as progress,
     ):
+        view = StepView(invocation.settings, invocation.console, invocation.meter, progress)
         context = StepContext(
             cutover,
-            CommandLog(StepView(invocation, progress).show),
+            CommandLog(view.show),
             CommandControl(),
             step,
             f"command {cutover.where} {cutover.name}",
@@ -347,56 +345,3 @@ def command_step(
         )
         invocation.begun.steps.append(context)
         yield context
-
-
-class StepView:
-    """Shows the events of a command. A deployment's progress is shown from Preparing to the end.
-
-    shown: closes what is shown.
-    """
-
-    def __init__(self, invocation: Invocation, shown: ExitStack) -> None:
-        self._settings = invocation.settings
-        self._console = invocation.console
-        self._meter = invocation.meter
-        self._shown = shown
-        self._progress: LineProgress | None = None
-        self._is_folded = False
-
-    def show(self, event: Event) -> None:
-        if self._meter is not None:
-            self._meter.show(event)
-        match event.kind:
-            case "stage":
-                self._progress_of(event).stage(event.text("name"))
-            case "deployment-sent":
-                self._progress_of(event).sent(event.text("id"))
-            case "deployment-progress":
-                self._progress_of(event).progress(Status.of_event(event))
-            case "note" | "org-busy" if self._progress is not None:
-                self._progress.note(event.text("text"))
-            case "note" | "org-busy":
-                place = f"{event.target}: " if event.target else ""
-                self._console.note(f"{place}{event.text('text')}")
-            case "proven":
-                self._console.note(evidence_text(Evidence.model_validate(event.data["evidence"])))
-            case "watch-round":
-                self._fold("watch")
-                self._console.note(round_text(RoundDocument.model_validate(event.data["round"])))
-            case "external-change":
-                self._console.warn(event.text("text"))
-            case "rolling-back":
-                self._console.warn(f"rolling back: {event.text('reason')}")
-
-    def _fold(self, title: str) -> None:
-        """What is shown from here to the end folds, in the log of a CI system."""
-        if not self._is_folded:
-            self._is_folded = True
-            self._shown.enter_context(self._console.group(title))
-
-    def _progress_of(self, event: Event) -> LineProgress:
-        if self._progress is None:
-            self._fold(f"{event.target}: deployment")
-            progress = progress_for(event.target or "", self._settings)
-            self._progress = self._shown.enter_context(progress)
-        return self._progress
