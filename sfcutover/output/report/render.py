@@ -111,8 +111,6 @@ def _canary_text(made: CanaryDocument, succeeded: int) -> str:
 
 def _whose(document: ReportDocument) -> str:
     """Whose redemptions the chart shows, and where those of others are told of."""
-    if document.sources:
-        return "The documents of single steps count no redemptions of customers."
     orgs = "the target's org" if len(document.targets) == 1 else "the targets' orgs"
     measured = [*document.rules.checks, *document.rules.quiet]
     others = f"measured by {', '.join(measured)}" if measured else "not measured in this run"

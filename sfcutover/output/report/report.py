@@ -145,7 +145,7 @@ class ReportDocument(Document):
     boundaries: list[BoundaryDocument]
     """Moments at which the purpose of the addresses changes."""
     traffic: list[AddressDocument]
-    """Redemptions, by source address."""
+    """Redemptions, by source address; none where documents of steps are the source."""
     canary: CanaryDocument
     """The run's own redemptions."""
     events: list[ReportEventDocument]
@@ -167,7 +167,8 @@ class Report:
 
     @classmethod
     def of(cls, data: RunData) -> Report:
-        rows, changed, idle = traffic(data), phases(data), idle_times(data)
+        rows = () if data.sources else traffic(data)  # documents of steps hold no LoginHistory
+        changed, idle = phases(data), idle_times(data)
         counted = [second for row in rows for second in seconds(row.counts)]
         start = min([data.run.started, *counted])
         scale = TimeScale.of(start, max([data.end, *(each + 1 for each in counted)]), idle)

@@ -106,6 +106,8 @@ def test_it_is_a_page_and_a_text(form: str, here: Steps) -> None:
     assert "the journal of the run" not in text
     assert "from add.json, evidence.json, plan.json, remove.json, switch.json" in text
     assert all(address in text for address in (*OLD, *NEW))
+    assert "LoginHistory showed no redemption" not in text, "it was not read"
+    assert "Redemptions by source address" not in text
 
 
 @pytest.mark.parametrize(
