@@ -125,7 +125,7 @@ def test_what_is_commented_out_is_a_config_too(empty_desk: Desk) -> None:
     empty_desk.run("init", *RANGES)
     lines = empty_desk.config.read_text().splitlines()
     start = next(n for n, line in enumerate(lines) if line.startswith("# What follows"))
-    keys = re.compile(r"# ((\w+:|  +\w+:).*)")
+    keys = re.compile(r"# ((\w+:|  +(- )?\w+:).*)")
     opened = [keys.sub(r"\1", line) for line in lines[start + 2 :]]
     empty_desk.config.write_text("\n".join([*lines[:start], *opened, ""]))
     cutover = load_config(empty_desk.config)
