@@ -264,15 +264,12 @@ def test_a_command_gets_the_facts(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("url")
-def test_the_last_words_reach_all_and_wait_for_none(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(notifiers, "NOTIFY_SECONDS", 0.5)
+def test_the_last_words_reach_all_and_wait_for_none(receiver: Receiver) -> None:
     receiver.hangs = threading.Event()
     quick = Notifier.model_validate({"command": ["true"]})
     lines: list[str] = []
     try:
-        problems = send_at_once((webhook(), quick), NOTIFICATION, lines.append)
+        problems = send_at_once((webhook(), quick), NOTIFICATION, lines.append, 0.4)
     finally:
         receiver.hangs.set()
     assert problems == ["the notify webhook failed: it did not end within 0 s"]
