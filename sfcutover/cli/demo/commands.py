@@ -17,10 +17,12 @@ from pydantic import ValidationError
 
 from sfcutover.errors import ExitCode
 from sfcutover.runs.event import Event, EventDocument
+from sfcutover.util.clock import Clock
 from sfcutover.util.document import Document
 
 TIMEOUT_SECONDS = 120.0  # then a command is killed; each takes far less
 _GRACE_SECONDS = 1.0
+_STARTING_SECONDS = 10.0
 # Popen.wait with a limit polls. Without a limit it may miss a Ctrl-C that comes as it starts to
 # wait, and see it only at the end of the command.
 _WAIT_SECONDS = 2 * TIMEOUT_SECONDS
@@ -68,10 +70,13 @@ class Commands:
         self.display.say(f"(exit code {code})\n")
         return DemoCommandDocument(command=line, exit_code=code, expected_exit_code=int(expected))
 
-    def run_and_kill(self, *words: str, at: str, after: int = 0) -> DemoCommandDocument:
+    def run_and_kill(
+        self, *words: str, at: str, once: Callable[[], bool], after: int = 0
+    ) -> DemoCommandDocument:
         """Run a command and kill it at its first event of the kind ``at``.
 
-        after: the number of the journal's event behind which events are shown.
+        once: true when what the event announces has started. after: the number of the journal's
+        event behind which events are shown.
         """
         line = self._announce(words)
         with self._process((*words, "--json"), subprocess.PIPE) as process:
@@ -79,6 +84,7 @@ class Commands:
                 if event.seq > after:
                     self.display.show(event)
                 if event.kind == at:
+                    _await(once)
                     process.kill()
                     break
             code = process.wait(_WAIT_SECONDS)
@@ -122,6 +128,13 @@ def _events(lines: Iterable[str]) -> Iterator[Event]:
             yield Event(
                 found.seq, found.run, moment, found.kind, found.step, found.target, found.data
             )
+
+
+def _await(condition: Callable[[], bool]) -> None:
+    """A process is slow to start on a busy machine. Returns after _STARTING_SECONDS in any case."""
+    for _ in Clock().polls(_STARTING_SECONDS):
+        if condition():
+            return
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -46,6 +46,7 @@ PATIENCE_SECONDS = 300.0  # as long as it is for an org that is not emulated
 _REDEEM_SECONDS = 5.0
 _EGRESS = "egress"  # the file that says through which proxy traffic leaves: old or new
 _SWITCHES = "switches"  # the switch command adds a line each time
+_STARTED = "switch-started"  # it makes this file first
 _PROXIES = {"old": "SFCUTOVER_OLD_PROXY_URL", "new": "SFCUTOVER_NEW_PROXY_URL"}
 # Name, query and condition. The rate has room for a machine that is busy.
 _CHECKS = (
@@ -152,6 +153,11 @@ class Environment:
     commands: Commands
 
     @property
+    def switch_started(self) -> bool:
+        """True once the switch command has started."""
+        return (self.folder / _STARTED).exists()
+
+    @property
     def switches(self) -> int:
         """How often the switch command has run."""
         path = self.folder / _SWITCHES
@@ -240,7 +246,7 @@ def _check(emulator: Emulator, name: str, query: str, condition: str) -> dict[st
 def _switch_command(side: str) -> list[str]:
     """Renames a file into place, so that the application never reads half of one."""
     script = (
-        f"sleep {SWITCH_SECONDS}; echo {side} >> {_SWITCHES}; "
+        f"touch {_STARTED}; sleep {SWITCH_SECONDS}; echo {side} >> {_SWITCHES}; "
         f"printf {side} > {_EGRESS}.{side} && mv {_EGRESS}.{side} {_EGRESS}"
     )
     return ["sh", "-c", script]

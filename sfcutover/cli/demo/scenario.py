@@ -77,7 +77,13 @@ def _right_order(display: Display, case: Case) -> ScenarioResult:
 
 def _run_and_kill(environment: Environment, kind: str) -> DemoCommandDocument:
     shown = max((event.seq for event in environment.journal), default=0)
-    return environment.commands.run_and_kill("run", "--yes", at=kind, after=shown)
+    return environment.commands.run_and_kill(
+        "run",
+        "--yes",
+        at=kind,
+        once=lambda: kind != "switching" or environment.switch_started,
+        after=shown,
+    )
 
 
 def _wrong_order(display: Display) -> ScenarioResult:
