@@ -7,18 +7,15 @@ actions/runner, FileCommandManager.cs.
 
 from __future__ import annotations
 
-import html
-import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sfcutover.errors import EXIT_CODE_MEANINGS, LimitError, SfcutoverError
-from sfcutover.output.console import error_text, presentable, to_stderr
+from sfcutover.errors import LimitError, SfcutoverError
+from sfcutover.output.console import presentable, to_stderr
 from sfcutover.util.ciprovider import StepFiles
 from sfcutover.util.secrets import redact
 
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
 
 MAX_SUMMARY_BYTES = 1000 * 1024  # GitHub takes 1,024 KiB of a step
 LONGEST = MAX_SUMMARY_BYTES // 4  # characters of a part, whatever they are
-_NAMES_SHOWN = ("deployment", "target", "phase", "status", "sent", "took")
 
 
 @dataclass
@@ -69,8 +65,10 @@ class Step:
 
     def deployed(self, document: DeployTargetDocument) -> None:
         """A phase is on a target, or was sent to it."""
+        from sfcutover.output.markdown.summary import deployed_markdown
+
         self.count(document.phase)
-        self.parts.append(partial(change_markdown, document.target, document.phase))
+        self.parts.append(partial(deployed_markdown, document.target, document.phase))
         phase = document.phase.phase
         self.deployments += [(document.target, phase, each) for each in document.deployments]
 
@@ -88,6 +86,7 @@ class Step:
     def _take(self, event: Event) -> None:
         from sfcutover.cutover.deployevidence import DeployEvidence
         from sfcutover.cutover.progress import result_of
+        from sfcutover.output.markdown.summary import deployed_markdown
 
         if event.kind != "step-ended":
             return
@@ -97,7 +96,7 @@ class Step:
         self.changes = bool(self.changes)
         if evidence.changed:
             self.count(evidence.diff)
-            self.parts.append(partial(change_markdown, event.target or "", evidence.diff))
+            self.parts.append(partial(deployed_markdown, event.target or "", evidence.diff))
             phase, target = evidence.diff.phase, event.target or ""
             self.deployments += [(target, phase, each) for each in evidence.deployments]
 
@@ -118,6 +117,12 @@ class Step:
 
     def summary(self) -> str:
         """The error first, as it is what a person looks for."""
+        from sfcutover.output.markdown.summary import (
+            deployments_markdown,
+            failure_markdown,
+            steps_markdown,
+        )
+
         parts = [failure_markdown(self.failure)] if self.failure is not None else []
         parts += map(_made, self.parts)
         if self.deployments:
@@ -179,81 +184,6 @@ def _output_lines(name: str, value: str) -> str:
         return f"{name}={value}\n"
     delimiter = f"sfcutover_{secrets.token_hex(16)}"
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
-
-
-def failure_markdown(error: SfcutoverError) -> str:
-    """A heading, and the error as the log has it."""
-    head = f"### Exit {int(error.exit_code)}: {EXIT_CODE_MEANINGS[error.exit_code]}"
-    return f"{head}\n\n{_fenced('text', error_text(error))}"
-
-
-def change_markdown(target: str, phase: PhaseDocument) -> str:
-    """What was deployed to a target: the entries added and removed, and the fields changed."""
-    lines = [f"### {_cell(target)}: {phase.phase}", ""]
-    for component in phase.components:
-        lines += [f"`{_cell(component.path)}`: {component.unchanged} unchanged", ""]
-        body = [f"- {each.range}{_note(each.description)}" for each in component.removed]
-        body += [f"+ {each.range}{_note(each.description)}" for each in component.added]
-        for change in component.fields:
-            pairs = (("-", change.before), ("+", change.after))
-            body += [f"{sign} {change.name}: {value}" for sign, value in pairs if value is not None]
-        lines += [_fenced("diff", "\n".join(body or ["  no change"]))]
-    return "\n".join(lines)
-
-
-def deployments_markdown(done: Sequence[tuple[str, str, ResultDocument]]) -> str:
-    """The ids and times of deployments. done: target, phase and result of each."""
-    rows = [
-        (f"`{_cell(each.id)}`", target, phase, each.status, each.created_date or "", _took(each))
-        for target, phase, each in done
-    ]
-    return _table("Deployments", _NAMES_SHOWN, rows)
-
-
-def steps_markdown(run: str, progress: RunProgress) -> str:
-    """A run's steps, with the time that each took."""
-    from sfcutover.cutover.rundocument import RunStepDocument
-
-    steps = [RunStepDocument.of(each) for each in progress.steps.values()]
-    rows = [
-        (each.step, each.target or "", each.state, each.started, _between(each.started, each.ended))
-        for each in steps
-    ]
-    return _table(f"Run {run}", ("step", "target", "state", "started", "took"), rows)
-
-
-def _table(title: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"### {_cell(title)}", "", f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
-    lines += [f"| {' | '.join(map(_cell, row))} |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def _took(result: ResultDocument) -> str:
-    return _between(result.created_date, result.completed_date)
-
-
-def _between(start: str | None, end: str | None) -> str:
-    from sfcutover.output.text import duration
-
-    if start is None or end is None:
-        return ""
-    passed = datetime.fromisoformat(end) - datetime.fromisoformat(start)
-    return duration(passed.total_seconds())
-
-
-def _cell(text: str) -> str:
-    """A text from elsewhere on one line of Markdown, with nothing that Markdown or HTML obeys."""
-    return html.escape(" ".join(text.split()), quote=False).replace("|", "\\|")
-
-
-def _note(description: str | None) -> str:
-    return f"  # {' '.join(description.split())}" if description else ""
-
-
-def _fenced(language: str, text: str) -> str:
-    """A block that the text can't close."""
-    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-    return f"{fence}{language}\n{text}\n{fence}\n"
 
 
 def _made(part: Callable[[], str]) -> str:

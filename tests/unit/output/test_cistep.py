@@ -90,7 +90,9 @@ def test_deployments_have_ids_and_times(files: tuple[Path, Path]) -> None:
     step.deployments.append(("us", "add-new", deployment(completed_date=None)))
     cistep.write(0)
     lines = files[1].read_text(encoding="utf-8").splitlines()
-    assert lines[-2].startswith("| `0Af000000000001AAA` | eu\\|&lt;b&gt; | add-new | Succeeded |")
+    assert lines[-2].startswith(
+        "| `0Af000000000001AAA` | `eu\\|<b>` | add-new | `Succeeded` | 2026-11-23T12:00:00Z |"
+    )
     assert lines[-2].endswith("| 1:05 |")
     assert lines[-1].endswith("|  |")
 
