@@ -32,7 +32,7 @@ from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployOptions, deploy
 from sfcutover.cutover.deployevidence import DeployEvidence
-from sfcutover.cutover.lastwords import look, sent_by
+from sfcutover.cutover.interruption import query_targets, sent_by
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED, Gate
 from sfcutover.cutover.resave import resave as save_again
 from sfcutover.cutover.rollback import restore
@@ -219,7 +219,7 @@ class _Deployments:
         sent = [one for step in self.run.begun.steps for one in sent_by(step.memory, target.name)]
         if not sent:
             return []
-        now = look(self.run.cutover, [target], sent, cancels=False)[0]
+        now = query_targets(self.run.cutover, [target], sent, cancels=False)[0]
         return [] if now.holds_old(self.run.cutover) else [target]
 
 

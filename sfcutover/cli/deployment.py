@@ -12,7 +12,7 @@ from sfcutover.cli import Group
 from sfcutover.cli.context import Invocation, pass_invocation
 from sfcutover.cli.options import global_options, wait_option
 from sfcutover.config.cutover import Target
-from sfcutover.cutover.lastwords import SentPackage
+from sfcutover.cutover.interruption import SentPackage
 from sfcutover.errors import Advice, ConfigError, ExitCode, StillRunningError
 from sfcutover.output.deployprogress import Status, progress_for
 from sfcutover.output.json import print_document

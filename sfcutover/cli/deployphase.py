@@ -16,9 +16,9 @@ from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployOptions, Plan, deploy
 from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.recordedbaselines import RecordedBaselines
+from sfcutover.cutover.rollbackbaseline import plan_policies_of_add_new
 from sfcutover.cutover.stepdocuments import DeployTargetDocument
 from sfcutover.cutover.supportcase import require_deployable
-from sfcutover.cutover.wayback import plan_policies_of_add_new
 from sfcutover.errors import Advice, StillRunningError, commands_in
 from sfcutover.output import cistep
 from sfcutover.output.text import deployed_text

@@ -58,12 +58,12 @@ def _from_files(run: Invocation, files: tuple[Path, ...]) -> Callable[[str], Exp
 
 def _from_runs(run: Invocation) -> Callable[[str], Expected]:
     from sfcutover.cli.runs import open_store  # SQLAlchemy: only where it is needed
-    from sfcutover.cutover.lastlists import last_lists
+    from sfcutover.cutover.recordedlists import recorded_lists
 
     store = open_store(run, create=False)
 
     def find(target: str) -> Expected:
-        found = last_lists(store, run.cutover.name, target)
+        found = recorded_lists(store, run.cutover.name, target)
         return f"the run {found.run}, read {found.read}", found.lists
 
     return find

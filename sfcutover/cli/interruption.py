@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 from sfcutover.allowlist.phases import Phase
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import StepContext
-from sfcutover.cutover.lastwords import LOOK_SECONDS, SentPackage, TargetNow, look, sent_by
+from sfcutover.cutover.interruption import (
+    QUERY_SECONDS,
+    SentPackage,
+    TargetNow,
+    query_targets,
+    sent_by,
+)
 from sfcutover.cutover.resources import LEAVING_SECONDS, SHUTDOWN_GUARD
 from sfcutover.errors import (
     UNCHANGED,
@@ -83,8 +89,10 @@ def interrupted(run: Invocation) -> InterruptedRunError:
     ending = _of_command(run) if begun.store is None else _of_run(run, begun.store)
     if not ending.targets:
         return _nothing_sent(run)
-    seconds = _at_most(LOOK_SECONDS, leaving=_WORDS_SECONDS)
-    now = look(run.cutover, ending.targets, ending.sent, cancels=begun.cancels, seconds=seconds)
+    seconds = _at_most(QUERY_SECONDS, leaving=_WORDS_SECONDS)
+    now = query_targets(
+        run.cutover, ending.targets, ending.sent, cancels=begun.cancels, seconds=seconds
+    )
     unwatched = [
         each
         for each in now

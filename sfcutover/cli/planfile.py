@@ -10,8 +10,8 @@ from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.allowlist.planfile import TargetPlan, read_plan
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.secondreading import who_changed
-from sfcutover.cutover.wayback import Baseline, baseline_for, bind_to, plan_phase
+from sfcutover.cutover.crosscheck import who_changed
+from sfcutover.cutover.rollbackbaseline import Baseline, baseline_for, bind_to, plan_phase
 from sfcutover.errors import DriftError
 from sfcutover.salesforce.connection import Connection
 

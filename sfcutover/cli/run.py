@@ -17,7 +17,7 @@ from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED
 from sfcutover.cutover.runcontroller import Permissions, RunController
 from sfcutover.cutover.runfollower import failure_of_run
-from sfcutover.cutover.statefork import forked, unknown_deployments
+from sfcutover.cutover.stateconflict import state_conflict, unknown_deployments
 from sfcutover.cutover.stepresult import ProblemKind
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.workflow import PAUSES
@@ -158,8 +158,8 @@ def _require_still_done(invocation: Invocation, run: Run, templates: Templates) 
 
 
 def require_not_forked(invocation: Invocation, store: RunStore, run: Run) -> None:
-    """Before an imported run is continued: raises ForkError where another job has continued it,
-    too, and what reading the org raises."""
+    """Before an imported run is continued: raises StateConflictError where another job has
+    continued it, too, and what reading the org raises."""
     journal = store.journal(run.id)
     if journal.last(IMPORTED) is None:
         return
@@ -167,7 +167,7 @@ def require_not_forked(invocation: Invocation, store: RunStore, run: Run) -> Non
         with invocation.connection(target) as connection:
             live = connection.read()
             if found := unknown_deployments(journal, target.name, connection, live):
-                raise forked(target.name, found)
+                raise state_conflict(target.name, found)
 
 
 def execute(

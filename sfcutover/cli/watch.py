@@ -26,6 +26,7 @@ from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.deploy import DeployOptions, deploy
 from sfcutover.cutover.rollback import restore_despite_signals
+from sfcutover.cutover.rollbackbaseline import plan_policies_of_add_new, plan_restore
 from sfcutover.cutover.stepdocuments import (
     DeployTargetDocument,
     WatchDocument,
@@ -35,7 +36,6 @@ from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.verify import prove_old
 from sfcutover.cutover.watch import STARTED, WatchEvidence, redeemers_of, watch
 from sfcutover.cutover.watchtrigger import RoundDocument, watch_failure
-from sfcutover.cutover.wayback import plan_policies_of_add_new, plan_restore
 from sfcutover.errors import ExitCode, GateError, SfcutoverError
 from sfcutover.output.json import print_document
 from sfcutover.runs.event import moment_text

@@ -21,7 +21,7 @@ from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.secondreading import who_changed
+from sfcutover.cutover.crosscheck import who_changed
 from sfcutover.cutover.sentdeployments import SentDeployments
 from sfcutover.cutover.stepresult import AnnouncementChangedError, StepEvidence
 from sfcutover.errors import Advice, Command

@@ -12,9 +12,9 @@ from sfcutover.allowlist.plan import PhaseDocument, live_phase
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.secondreading import who_changed
+from sfcutover.cutover.crosscheck import who_changed
 from sfcutover.cutover.sentdeployments import SentDeployments
-from sfcutover.cutover.statefork import newest_deployment
+from sfcutover.cutover.stateconflict import newest_deployment
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.errors import SfcutoverError
 from sfcutover.runs.event import BOUND

@@ -16,10 +16,11 @@ from sfcutover.allowlist.phases import Phase, check_order
 from sfcutover.allowlist.plan import PhaseDocument, PlannedPhase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cutover.context import TargetContext
+from sfcutover.cutover.crosscheck import who_changed
 from sfcutover.cutover.deployevidence import DeployEvidence, DeployOutcome
 from sfcutover.cutover.deploymentobserver import DeploymentObserver, find_earlier
 from sfcutover.cutover.externalchanges import require_none_lost
-from sfcutover.cutover.keepingrollout import KeepingRollout
+from sfcutover.cutover.preservingrollout import PreservingRollout
 from sfcutover.cutover.removalgate import (
     Gate,
     PermitVoidError,
@@ -28,11 +29,7 @@ from sfcutover.cutover.removalgate import (
     unproven,
 )
 from sfcutover.cutover.resending import until_not_busy
-from sfcutover.cutover.rollout import RolloutOptions
-from sfcutover.cutover.secondreading import who_changed
-from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
-from sfcutover.cutover.statefork import require_no_fork
-from sfcutover.cutover.wayback import (
+from sfcutover.cutover.rollbackbaseline import (
     Named,
     baseline_for,
     forget_if_restored,
@@ -40,6 +37,9 @@ from sfcutover.cutover.wayback import (
     record_baseline,
     require_same_old,
 )
+from sfcutover.cutover.rollout import RolloutOptions
+from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
+from sfcutover.cutover.stateconflict import require_no_conflict
 from sfcutover.errors import Advice, BusyError, Command, DriftError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.results import (
@@ -242,10 +242,10 @@ class PhaseDeployment:
         return plan_phase(self.context, phase, live, baseline)
 
     def _read_first(self) -> Snapshot:
-        """Restoring addresses waits for nothing. Raises ForkError."""
+        """Restoring addresses waits for nothing. Raises StateConflictError."""
         live = self._read()
         if self.phase is not Phase.RESTORE_OLD:
-            require_no_fork(self.context, self.connection, live)
+            require_no_conflict(self.context, self.connection, live)
         return live
 
     def _read(self) -> Snapshot:
@@ -301,7 +301,7 @@ class PhaseDeployment:
             named = self.options.named
             record_baseline(self.context, self.connection, self.phase, planned.start, named)
         self._note_planned(planned)
-        rollout = KeepingRollout(
+        rollout = PreservingRollout(
             self.context,
             self.connection,
             planned,

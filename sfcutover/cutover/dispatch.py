@@ -36,6 +36,7 @@ from sfcutover.cutover.redemptionerrors import UndecidedError
 from sfcutover.cutover.remove import RestoredEvidence, remove_and_watch
 from sfcutover.cutover.resave import resave
 from sfcutover.cutover.rollback import restore, restore_until_done
+from sfcutover.cutover.rollbackbaseline import plan_policies_of_add_new, plan_what_was_added
 from sfcutover.cutover.stepresult import Canceled, StepEvidence, StepResult
 from sfcutover.cutover.steprunner import CHECKS, Execute, StepArguments
 from sfcutover.cutover.switch import SwitchEvidence, switch
@@ -49,7 +50,6 @@ from sfcutover.cutover.verify import (
 )
 from sfcutover.cutover.watch import WatchEvidence, watch
 from sfcutover.cutover.watchtrigger import watch_failure
-from sfcutover.cutover.wayback import plan_policies_of_add_new, plan_what_was_added
 from sfcutover.traffic.egress import require_egresses
 from sfcutover.traffic.redeemers import all_redeemers
 

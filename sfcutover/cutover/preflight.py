@@ -22,8 +22,8 @@ from sfcutover.allowlist.sourcetree import find_project
 from sfcutover.allowlist.templates import Templates
 from sfcutover.allowlist.treecheck import IGNORE_FILE, unignored
 from sfcutover.config.cutover import Cutover, Target
+from sfcutover.cutover.crosscheck import difference_of, records_of
 from sfcutover.cutover.probe import NoWayBackError
-from sfcutover.cutover.secondreading import difference_of, records_of
 from sfcutover.errors import (
     Advice,
     AuthError,

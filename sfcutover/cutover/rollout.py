@@ -15,10 +15,10 @@ from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.allowlist.ranges import IpRange, subtract
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
+from sfcutover.cutover.crosscheck import compare_readings
 from sfcutover.cutover.removalgate import RemovalPermit, require_permit
 from sfcutover.cutover.resending import require_idle
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
-from sfcutover.cutover.secondreading import compare_readings
 from sfcutover.errors import (
     Advice,
     Answer,

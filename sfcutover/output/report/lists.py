@@ -14,7 +14,7 @@ from sfcutover.allowlist.ranges import Allowlist, IpRange, subtract
 from sfcutover.cutover.baseline import SnapshotEvidence
 from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.evidence import list_hash
-from sfcutover.cutover.lastlists import LIST_READERS, lists_in
+from sfcutover.cutover.recordedlists import LIST_READERS, lists_in
 from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.verify import VerifyEvidence

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from sfcutover.cutover.lastwords import SentPackage, sent_by
+from sfcutover.cutover.interruption import SentPackage, sent_by
 from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, PROGRESS, SENDING, SENT
 from sfcutover.runs.event import CommandLog
 

@@ -30,7 +30,7 @@ def lists_in(evidence: StepEvidence) -> list[AllowlistDocument]:
 
 
 @dataclass(frozen=True)
-class LastLists:
+class RecordedLists:
     """The lists of one target. run: whose id it is. read: UTC, ISO 8601."""
 
     run: str
@@ -38,7 +38,7 @@ class LastLists:
     lists: list[AllowlistDocument]
 
 
-def last_lists(store: RunStore, cutover: str, target: str) -> LastLists:
+def recorded_lists(store: RunStore, cutover: str, target: str) -> RecordedLists:
     """As the newest run that has read the lists of this target read them last.
 
     Raises StillRunningError while a run has not ended, as it changes them, and ConfigError where no
@@ -52,7 +52,7 @@ def last_lists(store: RunStore, cutover: str, target: str) -> LastLists:
             raise _not_ended(run)
         for event in reversed(store.journal(run.id).all("step-ended", target=target)):
             if lists := _lists_of(event):
-                return LastLists(run.id, moment_text(event.time), lists)
+                return RecordedLists(run.id, moment_text(event.time), lists)
     raise ConfigError(
         f"no run of {cutover} has read the list of {target}, so there is nothing to compare with",
         where=str(store.database),

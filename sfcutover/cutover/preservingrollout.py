@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class KeepingRollout:
+class PreservingRollout:
     """Rolls packages of one phase out; entries of others that a read has seen are kept.
 
     permit: needed by a phase that removes addresses. planned: what was sent last. deployments:

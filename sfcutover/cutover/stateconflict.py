@@ -20,7 +20,7 @@ from sfcutover.salesforce.connection import Connection
 _SHORT_ID = 15  # characters of an id that is also written with 18
 
 
-class ForkError(IdentityError):
+class StateConflictError(IdentityError):
     """The list was changed by a deployment that the imported state does not know."""
 
 
@@ -33,14 +33,14 @@ def newest_deployment(connection: Connection) -> str | None:
     return listed[0].id if listed else ""
 
 
-def require_no_fork(context: TargetContext, connection: Connection, live: Snapshot) -> None:
-    """Raises ForkError where the run was imported, and a deployment that its journal does not know
-    has changed a component since; NetworkError."""
+def require_no_conflict(context: TargetContext, connection: Connection, live: Snapshot) -> None:
+    """Raises StateConflictError where the run was imported, and a deployment that its journal does
+    not know has changed a component since; NetworkError."""
     if context.memory.last(IMPORTED) is None:
         return
     name = context.target.name
     if found := unknown_deployments(context.memory, name, connection, live):
-        raise forked(name, found)
+        raise state_conflict(name, found)
 
 
 def unknown_deployments(
@@ -58,9 +58,9 @@ def unknown_deployments(
     ]
 
 
-def forked(target: str, found: Sequence[str]) -> ForkError:
+def state_conflict(target: str, found: Sequence[str]) -> StateConflictError:
     """The error that names the deployments."""
-    return ForkError(
+    return StateConflictError(
         f"the list of {target} was changed by {', '.join(found)}, which the imported state does "
         "not know: another job has continued this run from the same export, or another user has "
         "deployed the list",

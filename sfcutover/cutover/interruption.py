@@ -21,7 +21,7 @@ from sfcutover.errors import SfcutoverError, StillRunningError
 from sfcutover.salesforce.connection import connect
 from sfcutover.salesforce.deployer import Deployer
 
-LOOK_SECONDS = 8.0  # for all orgs at once, where nothing ends the process earlier
+QUERY_SECONDS = 8.0  # for all orgs at once, where nothing ends the process earlier
 CANCEL_SECONDS = 10.0  # for the end of what the org is asked to cancel
 _NO_ANSWER = "no answer in time"
 
@@ -105,13 +105,13 @@ def sent_by(events: Events, target: str) -> list[SentPackage]:
     return [each for each in found if not each.done] or found[-1:]
 
 
-def look(
+def query_targets(
     cutover: Cutover,
     targets: Sequence[Target],
     sent: Iterable[SentPackage],
     *,
     cancels: bool,
-    seconds: float = LOOK_SECONDS,
+    seconds: float = QUERY_SECONDS,
 ) -> list[TargetNow]:
     """Ask the orgs, all at once, for so many seconds; a new session, as one in use may hang.
 
