@@ -1,7 +1,7 @@
-"""One tree of errors; each class owns its exit code and says what comes next.
+"""One tree of errors; each class owns its exit code.
 
-An error answers five questions: what happened, where, what it means for the
-customers' tokens, what to do next, and with which code the process ends.
+An error states what happened, where, its impact on customers' tokens where it has one, what to do
+next, and the exit code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 DEFAULT_CONFIG = "cutover.yaml"
-DONE_SO_FAR = "what the command had done in the org by then stays done"
+DONE_SO_FAR = "what the command had changed in the org before that stays changed"
 UNCHANGED = "nothing was changed in the org; customers' refresh tokens keep working"
 
 
@@ -37,26 +37,28 @@ class ExitCode(enum.IntEnum):
 
 
 EXIT_CODE_MEANINGS: dict[ExitCode, str] = {
-    ExitCode.DONE: "done, or no change",
+    ExitCode.DONE: "done, or nothing to change",
     ExitCode.FAILED: "the operation failed (deploy failed, canceled)",
-    ExitCode.USAGE: "usage or config error",
-    ExitCode.CHANGES_PENDING: "`diff --exit-code`: changes pending, or with `--exact` a drift",
+    ExitCode.USAGE: "usage or configuration error",
+    ExitCode.CHANGES_PENDING: "`diff --exit-code`: changes are pending, or with `--exact`, "
+    "the allowlist differs",
     ExitCode.DRIFT: "drift: the org is not in the state the plan expects",
-    ExitCode.GATE: "a gate did not pass",
-    ExitCode.AUTH: "authentication or permission",
+    ExitCode.GATE: "a gate failed",
+    ExitCode.AUTH: "authentication failed, or a permission is missing",
     ExitCode.NETWORK: "network or service unavailable",
-    ExitCode.LIMIT: "limit (128 ranges / 256 addresses, an empty list, size)",
-    ExitCode.INTERRUPTED: "interrupted; the last lines say what is live",
+    ExitCode.LIMIT: "a limit is exceeded (128 ranges, 256 addresses, a file size), or an "
+    "allowlist would be empty",
+    ExitCode.INTERRUPTED: "interrupted; the last lines state what is live",
     ExitCode.PARTIAL: "partial success",
-    ExitCode.STILL_RUNNING: "still running when the wait ended; refused beside a run; a run paused "
-    "because something failed or is unclear",
-    ExitCode.WAITING: "a run waits for an approval, and nothing has failed",
+    ExitCode.STILL_RUNNING: "still running when the wait ended; refused because a run is in "
+    "progress; or a run paused because something failed or is unclear",
+    ExitCode.WAITING: "a run awaits approval, and nothing has failed",
 }
 
 
 @dataclass(frozen=True, init=False)
 class Command:
-    """A command of this tool that a text suggests: its words, without the option --config."""
+    """A command of this tool that a text suggests: its arguments, without the option --config."""
 
     command: tuple[str, ...]
 
@@ -64,14 +66,14 @@ class Command:
         object.__setattr__(self, "command", words)
 
     def line(self, config: str = DEFAULT_CONFIG) -> str:
-        """The command as a shell takes it, with --config unless the file has its usual name."""
+        """The command, quoted for a shell, with --config unless the file has the default name."""
         option = () if config == DEFAULT_CONFIG else ("--config", config)
         return shlex.join(("sfcutover", *option, *self.command))
 
 
 @dataclass(frozen=True, init=False)
 class Advice:
-    """A text that suggests commands. They stay data until output/ shows the text."""
+    """A text that suggests commands, which stay data until output/ shows the text."""
 
     advice: tuple[str | Command, ...]
 
@@ -84,7 +86,7 @@ Text = str | Advice
 
 
 def written(text: Text | Command, config: str = DEFAULT_CONFIG) -> str:
-    """The text with its commands written out. config: the cutover's file, as it was given."""
+    """The text with its commands written out. config: path of cutover.yaml, as given."""
     parts: Sequence[str | Command] = text.advice if isinstance(text, Advice) else (text,)
     return "".join(part if isinstance(part, str) else part.line(config) for part in parts)
 
@@ -96,10 +98,10 @@ def commands_in(text: Text) -> list[Command]:
 
 
 class Answer(enum.StrEnum):
-    """What an answer to a request is worth.
+    """Whether a request that failed may be repeated.
 
-    final: asked again, it is the same. passing: nothing was done, and what kept it from being done
-    clears by itself. unknown: it does not say what was done, so that is looked up first.
+    final: a repetition fails the same way. passing: nothing was done, and the obstacle clears by
+    itself. unknown: what was done is read back before anything is repeated.
     """
 
     FINAL = "final"
@@ -113,9 +115,9 @@ class SfcutoverError(Exception):
     message: what happened, in one line.
     advice: what to do next; hint is the same as a plain text.
     where: file and line (``cutover.yaml:7``), template and line, or an id.
-    also: what else is wrong, each with its place, where several things were found at once.
-    impact: what it means for the customers' refresh tokens.
-    answer: what it is worth, where it is the answer to a request.
+    also: further problems found at the same time, each with its place.
+    impact: on the customers' refresh tokens; empty where there is none to state.
+    answer: whether a request that failed so is worth repeating.
     """
 
     exit_code: ExitCode = ExitCode.FAILED
@@ -151,7 +153,7 @@ class SfcutoverError(Exception):
         hint: Text | None = None,
         where: str | None = None,
     ) -> Self:
-        """The same error with other words; this one stays as it is."""
+        """A copy of the error with these texts; the original does not change."""
         error = copy(self)
         error.message = self.message if message is None else message
         error.where = self.where if where is None else where
@@ -180,9 +182,13 @@ class OperationFailedError(SfcutoverError):
 
 
 class ConfigError(SfcutoverError):
-    """Something the person wrote (YAML, an option, a file, a template) is wrong."""
+    """An option, a file or a template that the operator supplied is wrong.
+
+    It states no impact unless it is given one: such an error precedes any change.
+    """
 
     exit_code = ExitCode.USAGE
+    default_impact = ""
 
 
 class DriftError(SfcutoverError):
@@ -192,11 +198,11 @@ class DriftError(SfcutoverError):
 
 
 class IdentityError(DriftError):
-    """Another org, component or canary answers than the one that was bound to."""
+    """An org, component or canary is not the one that the cutover is bound to."""
 
 
 class ExternalChangeError(DriftError):
-    """Others saved a list between the last read and our deployment, which is live all the same."""
+    """Another user saved an allowlist between the last read and the deployment, which is live."""
 
 
 class GateError(SfcutoverError):
@@ -206,54 +212,54 @@ class GateError(SfcutoverError):
 
 
 class AuthError(SfcutoverError):
-    """The org does not know the session, or the user lacks a permission."""
+    """The org rejects the session, or the user lacks a permission."""
 
     exit_code = ExitCode.AUTH
 
 
 class NetworkError(SfcutoverError):
-    """The org or something on the way to it did not answer usefully."""
+    """The org, or a proxy in front of it, returned no usable answer."""
 
     exit_code = ExitCode.NETWORK
     answer = Answer.UNKNOWN
 
 
 class BusyError(NetworkError):
-    """A lock, a limit or a busy server kept the org from doing it: nothing was done."""
+    """A lock, a limit or a busy server prevented the request: nothing was done."""
 
     answer = Answer.PASSING
 
 
 class LimitError(SfcutoverError):
-    """A list or a file is larger (or emptier) than what is allowed."""
+    """An allowlist or a file is larger (or emptier) than allowed."""
 
     exit_code = ExitCode.LIMIT
 
 
 class LockLostError(NetworkError):
-    """This process lost its lock, or the run ended without it: it does nothing more."""
+    """This process lost its lock, or the run ended elsewhere: this process does nothing more."""
 
 
 class InterruptedRunError(SfcutoverError):
-    """A person or the system asked the process to stop."""
+    """The operator or the system asked the process to stop."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
 class PartialSuccessError(SfcutoverError):
-    """The org kept only a part of a deployment."""
+    """The org applied only a part of a deployment."""
 
     exit_code = ExitCode.PARTIAL
 
 
 class StillRunningError(SfcutoverError):
-    """Something has not ended: a deployment that may still land, another run, or this one, as it
-    is paused for what failed or is unclear."""
+    """Something has not ended: a deployment that may still land, another run, or this run, which
+    is paused because something failed or is unclear."""
 
     exit_code = ExitCode.STILL_RUNNING
 
 
 class WaitingForApprovalError(SfcutoverError):
-    """A run waits for an approval, and nothing has failed."""
+    """A run awaits approval, and nothing has failed."""
 
     exit_code = ExitCode.WAITING

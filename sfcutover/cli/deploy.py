@@ -234,19 +234,23 @@ def _with_watch(error: SfcutoverError, watched: Watched) -> SfcutoverError:
     names = ", ".join(each.target for each in watched.document.targets)
     ended = watched.problem or watched.failure
     how = f"ended so: {ended}" if ended else "passed"
-    return error.replaced(impact=f"{error.impact}; the watch of {names} {how}")
+    impact = "; ".join(filter(None, (error.impact, f"the watch of {names} {how}")))
+    return error.replaced(impact=impact)
 
 
 def _on_target(
     error: SfcutoverError, target: Target, done: Sequence[DeployTargetDocument], run: Invocation
 ) -> SfcutoverError:
-    """The error, saying which of several targets it is about and what the others hold by now."""
+    """The error, which names its target, and states what was done on the targets before it."""
     if len(run.targets) == 1:
         return error
-    others = [f"{each.target} {_OUTCOMES[each.outcome]}" for each in done]
+    before = ", ".join(f"{each.target} {_OUTCOMES[each.outcome]}" for each in done)
+    parts = (
+        error.impact and f"{target.name}: {error.impact}",
+        before and f"before {target.name}: {before}",
+    )
     return error.replaced(
-        message=f"{target.name}: {error.message}",
-        impact=f"{error.impact} (on {target.name}; before it: {', '.join(others) or 'no target'})",
+        message=f"{target.name}: {error.message}", impact="; ".join(filter(None, parts))
     )
 
 

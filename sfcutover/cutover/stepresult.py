@@ -16,6 +16,7 @@ from sfcutover.cutover.redemptionerrors import (
 )
 from sfcutover.cutover.resending import StillBusyError
 from sfcutover.errors import (
+    UNCHANGED,
     Advice,
     AuthError,
     ConfigError,
@@ -107,7 +108,7 @@ class Problem(Document):
             kind=next(kinds, ProblemKind.FAILED).value,
             message=redact(error.message),
             where=None if error.where is None else redact(error.where),
-            tokens=redact(error.impact),
+            tokens=redact(error.impact or UNCHANGED),
             next=_masked(error.advice),
             exit_code=int(error.exit_code),
         )

@@ -210,7 +210,7 @@ def is_redrawn(settings: Settings, environment: Mapping[str, str]) -> bool:
 
 
 def show_error(error: SfcutoverError, arguments: list[str]) -> None:
-    """Print what happened, what it means for the tokens, what comes next, and the exit code."""
+    """Print what happened, its impact if it has one, what to do next, and the exit code."""
     color = Settings(no_color=asked_for("no-color", arguments)).color
     if asked_for("verbose", arguments):
         to_stderr("".join(traceback.format_exception(error)), color)
@@ -226,13 +226,14 @@ def error_text(error: SfcutoverError) -> str:
 
 def _error_text(error: SfcutoverError, head: str) -> Advice:
     also = "".join(f"\n  also:   {each}" for each in error.also)
-    before = f"{head} {error}{also}\n  tokens: {error.impact}\n  next:   "
+    impact = f"\n  tokens: {error.impact}" if error.impact else ""
+    before = f"{head} {error}{also}{impact}\n  next:   "
     return Advice(before, error.advice, f"\n  exit:   {int(error.exit_code)}")
 
 
 def usage_error(error: click.ClickException) -> SfcutoverError:
-    """click's own complaint as one of ours."""
+    """A usage error of click as a ConfigError."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "sfcutover"
     message = " ".join(error.format_message().split())
-    return ConfigError(message, hint=f"{path} --help shows what it takes")
+    return ConfigError(message, hint=f"{path} --help lists its arguments and options")

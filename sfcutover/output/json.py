@@ -26,7 +26,7 @@ class ErrorDocument(Document):
     also: list[str]
     """What else is wrong, each with its place."""
     tokens: str
-    """What it means for the customers' refresh tokens."""
+    """Impact on the customers' refresh tokens; empty where there is none to state."""
     next: DocumentText
     """What to do next."""
     exit_code: int

@@ -57,8 +57,9 @@ def test_an_error_names_its_place_first() -> None:
     assert str(ConfigError("wrong", hint="h")) == "wrong"
 
 
-def test_an_error_says_what_it_means_for_the_tokens() -> None:
-    assert ConfigError("wrong", hint="h").impact == UNCHANGED
+def test_an_error_states_its_impact_and_a_usage_error_has_none() -> None:
+    assert SfcutoverError("refused", hint="h").impact == UNCHANGED
+    assert ConfigError("wrong", hint="h").impact == ""
     assert ConfigError("wrong", hint="h", impact="unknown").impact == "unknown"
     assert ConfigError("wrong", hint="h", impact="").impact == ""
 

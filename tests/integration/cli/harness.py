@@ -55,7 +55,8 @@ class Result:
 
     @property
     def tokens(self) -> str:
-        return self._field("tokens:")
+        """The impact that the error states; empty where it states none."""
+        return self._field("tokens:") if "\n  tokens:" in self.err else ""
 
     def _field(self, name: str) -> str:
         found = [line.strip() for line in self.err.splitlines() if line.strip().startswith(name)]
@@ -75,7 +76,7 @@ class Result:
         assert self.code == code, f"{self.out}\n{self.err}"
         for part in parts:
             assert part in self.error
-        assert self.tokens
+        assert self.tokens or code == 2
         assert self.hint
         assert f"  exit:   {code}\n" in self.err
         assert "Traceback" not in self.err

@@ -317,7 +317,7 @@ def _fail_on_the_second(desk: Desk, start_org: StartOrg) -> Result:
 def test_where_the_second_target_fails_the_first_is_named(desk: Desk, start_org: StartOrg) -> None:
     result = _fail_on_the_second(desk, start_org)
     result.refused(1, "second: ", "ended as Failed")
-    assert result.tokens.endswith("(on second; before it: packaging holds the phase)")
+    assert result.tokens.endswith("; before second: packaging holds the phase")
     assert "done: add-new is live on packaging" in result.out
     assert desk.live() == OVERLAP
 
@@ -336,7 +336,8 @@ def test_where_the_first_target_fails_the_second_is_not_touched(
     desk.emulator.set_fault(Fault(kind="failed", operation="deploy"))
     result = desk.run(*YES)
     result.refused(1, "packaging: ")
-    assert result.tokens.endswith("(on packaging; before it: no target)")
+    assert result.tokens.startswith("packaging: the list was read back")
+    assert "before packaging" not in result.tokens
     assert len(second.log) == 0
 
 

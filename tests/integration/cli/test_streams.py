@@ -72,7 +72,7 @@ def test_a_full_disk_behind_stdout_is_an_error(
 ) -> None:
     result = desk.call("plan", *option, stdout=full_disk)
     result.refused(1, "standard output: the output can't be written: No space left on device")
-    assert "stays done" in result.tokens
+    assert "stays changed" in result.tokens
 
 
 def test_a_deployment_whose_result_cannot_be_written_is_not_called_unchanged(

@@ -77,9 +77,7 @@ def test_a_failure_comes_first_with_its_fix_and_no_secret(files: tuple[Path, Pat
     step.failure = GateError(f"refused ``` {secret.reveal()}", hint="prove it", where="org")
     cistep.write(5)
     text = files[1].read_text(encoding="utf-8")
-    assert text.startswith(
-        "### Exit 5: a gate did not pass\n\n````text\nerror: org: refused ``` ***"
-    )
+    assert text.startswith("### Exit 5: a gate failed\n\n````text\nerror: org: refused ``` ***")
     assert text.index("next:   prove it") < text.index("### the diff")
     assert secret.reveal() not in text
 
