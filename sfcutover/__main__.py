@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -29,6 +30,7 @@ _LIVE_LIST = Command("diff", "add-new")
 
 def main() -> None:
     """Run the command line and leave with one of the README's exit codes."""
+    gc.disable()  # until the command is loaded: there is nothing to free yet
     signals.install()
     sys.excepthook = _show_defect
     for stream in (sys.stdout, sys.stderr):
@@ -76,6 +78,7 @@ def _leave(code: int) -> None:
             thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 os._exit(code)
+    gc.freeze()  # the memory goes with the process: no search for cycles before that
     sys.exit(int(code))
 
 

@@ -83,11 +83,9 @@ class LazyGroup(Group):
             return indexed_command(cmd_name)
         if cmd_name not in _COMMANDS:
             return None
-        gc.disable()  # while modules are loaded there is nothing to free, and looking takes a tenth
-        try:
-            module = import_module(f"{__name__}.{cmd_name}")
-        finally:
-            gc.enable()
+        module = import_module(f"{__name__}.{cmd_name}")
+        gc.freeze()  # what is loaded stays, so no collection has to look at it
+        gc.enable()  # __main__ has disabled it
         command: click.Command = module.command
         return command
 

@@ -80,7 +80,12 @@ class Model(BaseModel):
     """Frozen; a key that isn't known is an error; knows its place in the file."""
 
     # The file's content may be a secret, so no error repeats it.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # a command builds only the models that it uses
+    )
 
     _where: str = PrivateAttr("cutover.yaml")
 

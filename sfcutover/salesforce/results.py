@@ -57,7 +57,9 @@ _LIST = BeforeValidator(lambda value: value if isinstance(value, list) else [])
 class SoapAnswer(BaseModel):
     """Read from zeep's object by the names of the WSDL."""
 
-    model_config = ConfigDict(frozen=True, from_attributes=True, alias_generator=to_camel)
+    model_config = ConfigDict(
+        frozen=True, from_attributes=True, alias_generator=to_camel, defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod

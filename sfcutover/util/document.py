@@ -45,6 +45,7 @@ class Document(BaseModel):
         frozen=True,
         populate_by_name=True,
         from_attributes=True,
+        defer_build=True,  # a command builds only the models that it uses
         json_schema_serialization_defaults_required=True,  # all is written, defaults too
     )
 

@@ -44,19 +44,19 @@ def test_the_first_look_is_soon_and_none_is_far_from_the_next(
     emulator, connection, deployment = started(deploy_seconds=600)
     time_.pauses.clear()
     connection.deployer.wait(deployment, 1800)
-    assert time_.pauses[0] == 0.25
+    assert time_.pauses[0] == 0.05
     assert max(time_.pauses) == 5.0
     assert time_.pauses == sorted(time_.pauses)
     assert time_.seconds - 600 <= 5
-    assert len(operations(emulator, "checkDeployStatus")) < 200
+    assert len(operations(emulator, "checkDeployStatus")) < 230
 
 
-def test_the_end_of_ten_seconds_is_seen_within_one(
+def test_the_end_of_ten_seconds_is_seen_within_a_third_of_one(
     started: Callable[..., Started], time_: FakeTime
 ) -> None:
     _, connection, deployment = started(deploy_seconds=10)
     connection.deployer.wait(deployment, 1800)
-    assert 10 <= time_.seconds <= 11
+    assert 10 <= time_.seconds <= 10.3
 
 
 def test_a_wait_of_no_time_looks_once(started: Callable[..., Started], time_: FakeTime) -> None:
