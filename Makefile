@@ -1,6 +1,6 @@
 # Everything a person or CI runs. Needs Python 3.11 or later and make; the rest is installed here.
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint lint-workflows types check bench chaos killpoints fuzz record interop wheel schemas clean
+.PHONY: help setup test demo lint lint-workflows types check bench chaos killpoints fuzz mutants record interop wheel schemas clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -58,6 +58,9 @@ killpoints: setup  ## kill -9 at every point of a run: make killpoints ONLY=boun
 fuzz: setup  ## hostile files, answers and templates, 2,000 cases a kind: make fuzz CASES=100 SEED=1
 	FUZZ_CASES=$(or $(CASES),2000) $(PYTEST) -m fuzz tests/fuzz -n 2 $(if $(SEED),--hypothesis-seed=$(SEED))
 
+mutants: setup  ## small faults in the code that the tests should notice: make mutants PACKAGE=allowlist COUNT=100 SEED=1
+	$(BIN)/python -m tests.mutants $(PACKAGE) --count $(or $(COUNT),400) --seed $(or $(SEED),1)
+
 record: setup  ## record cassettes/ anew (cassettes/README.md says from where)
 	$(PYTEST) tests/integration/salesforce/test_cassettes.py --record-mode=rewrite
 
@@ -66,4 +69,4 @@ schemas: setup  ## write schemas/ anew from the models, and the index of the she
 	$(BIN)/python -m sfcutover.cli.completion
 
 clean:  ## remove everything that was made
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .mutants

@@ -1,0 +1,1 @@
+"""Seeded mutants of the code, and which of them the tests kill (``make mutants``)."""
