@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -59,7 +60,7 @@ class IpRange:
         start, end = _parse_ends(text.strip())
         return cls(start, end, description)
 
-    @property
+    @cached_property  # compared with every other range of a list
     def span(self) -> tuple[int, int, int]:
         """IP version, first and last address as integers: what ranges are sorted by."""
         return (self.start.version, int(self.start), int(self.end))
@@ -77,7 +78,8 @@ class IpRange:
     def overlaps(self, other: IpRange) -> bool:
         """True if at least one address is in both."""
         version, first, last = self.span
-        return other.start.version == version and other.span[1] <= last and first <= other.span[2]
+        other_version, other_first, other_last = other.span
+        return version == other_version and other_first <= last and first <= other_last
 
     def __str__(self) -> str:
         """The canonical text: ``first`` or ``first-last``, IPv6 compressed."""
@@ -141,10 +143,8 @@ class Allowlist:
 
 def subtract(ranges: Iterable[IpRange], removed: Iterable[IpRange]) -> tuple[IpRange, ...]:
     """The parts of ranges that removed doesn't hold, in order, descriptions kept."""
-    parts = list(ranges)
-    for hole in removed:
-        parts = [part for entry in parts for part in _outside(entry, hole)]
-    return tuple(parts)
+    holes = tuple(removed)
+    return tuple(part for entry in ranges for part in _without(entry, holes))
 
 
 def joined(ranges: Iterable[IpRange]) -> tuple[IpRange, ...]:
@@ -158,6 +158,13 @@ def joined(ranges: Iterable[IpRange]) -> tuple[IpRange, ...]:
         else:
             result.append(IpRange(each.start, each.end))
     return tuple(result)
+
+
+def _without(entry: IpRange, holes: tuple[IpRange, ...]) -> list[IpRange]:
+    parts = [entry]
+    for hole in filter(entry.overlaps, holes):  # few, of the many on a list
+        parts = [rest for part in parts for rest in _outside(part, hole)]
+    return parts
 
 
 def _outside(entry: IpRange, hole: IpRange) -> Iterator[IpRange]:
