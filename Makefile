@@ -1,11 +1,14 @@
 # Everything a person or CI runs. Needs Python 3.11 or later and make; the rest is installed here.
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint lint-workflows types check bench chaos killpoints fuzz mutants record interop wheel schemas clean
+.PHONY: help setup test test-all demo lint lint-workflows types check bench chaos killpoints fuzz mutants record interop wheel schemas clean
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+
+# Where this is set, each worker, and each command that a test starts, compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -19,8 +22,11 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
 	@touch $@
 
-test: setup  ## run the tests
-	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder
+test: setup  ## run the tests, but for the slow ones
+	$(PYTEST) -n 4 --dist worksteal -m 'not slow and not interop and not fuzz'
+
+test-all: test  ## run the slow tests, too: real processes, daemons, databases and browsers
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m slow
 
 demo: setup  ## watch a cutover against the emulated org
 	@$(BIN)/sfcutover demo
@@ -36,7 +42,7 @@ lint-workflows: setup  ## actionlint and zizmor on action.yml and every workflow
 types: setup  ## mypy --strict
 	$(BIN)/mypy --strict
 
-check: test lint types  ## everything CI checks, without the clients of make interop
+check: test-all lint types  ## everything CI checks, without the clients of make interop
 
 wheel: setup  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist

@@ -34,7 +34,7 @@ BASELINE = """\
 </ExtlClntAppOauthSecuritySettings>
 """
 
-pytestmark = pytest.mark.wheel
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@ import subprocess
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import pytest
+
 from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.emulator.scenario import Scenario
@@ -14,6 +16,8 @@ from sfcutover.runs.database import Database
 from sfcutover.runs.store import RunStore
 from tests.chaos.world import NEW, World, wait_until, world
 from tests.real import postgres
+
+pytestmark = pytest.mark.slow  # processes that are killed, databases that end
 
 SECONDS = 180.0  # some 90 s of asking, and what a process does as it ends
 WATCH = {"duration": "30s", "interval": "1s", "failures": 2}

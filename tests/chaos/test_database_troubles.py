@@ -25,6 +25,8 @@ from tests.chaos.databases import CUT, KINDS, SharedDatabases, shared_databases
 from tests.chaos.world import NEW, OLD, Customers, World, wait_until, world
 from tests.real import postgres
 
+pytestmark = pytest.mark.slow  # processes that are killed, databases that end
+
 SECONDS = 180.0
 TAKEN_OVER_SECONDS = 15.0
 

@@ -20,6 +20,8 @@ from sfcutover.runs.store import RunStore
 from tests.chaos.world import NEW, World, wait_until, world
 from tests.real import postgres
 
+pytestmark = pytest.mark.slow  # processes that are killed, databases that end
+
 SLOW = Scenario(deploy_seconds=2.0)
 SECONDS = 120.0
 REFUSED_CODE = 69

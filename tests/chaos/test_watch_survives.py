@@ -19,6 +19,8 @@ from tests.chaos.world import NEW, OLD, World, wait_until, world
 from tests.integration.truth.scene import configure
 from tests.real import postgres
 
+pytestmark = pytest.mark.slow  # processes that are killed, databases that end
+
 SECONDS = 60.0
 WATCH = {"duration": "20s", "interval": "300ms", "failures": 2}
 SLOW = Scenario(deploy_seconds=2.0)

@@ -25,6 +25,8 @@ from sfcutover.runs.store import RunStore
 from tests.chaos.world import NEW, OLD, Fleet, World, fleet, wait_until, world
 from tests.real import postgres
 
+pytestmark = pytest.mark.slow  # processes that are killed, databases that end
+
 SECONDS = 120.0
 TAKEN_OVER_SECONDS = 15.0
 OpenStore = Callable[[World], RunStore]

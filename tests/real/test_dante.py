@@ -25,6 +25,8 @@ from sfcutover.util.secrets import Secret
 from tests.real import dante
 from tests.support import StartEmulator
 
+pytestmark = pytest.mark.slow  # programs that others wrote
+
 if REASON := dante.missing():  # one line for all, or a failure where SFCUTOVER_REQUIRE_REAL is 1
     if os.environ.get("SFCUTOVER_REQUIRE_REAL") == "1":
         pytest.fail(REASON, pytrace=False)

@@ -11,6 +11,8 @@ import pytest
 
 from sfcutover.emulator.loopback import adding_commands, require_addresses
 
+pytestmark = pytest.mark.slow  # programs that others wrote
+
 # In a network of its own, so that this machine keeps its addresses.
 ALONE = (
     "ip link set lo up && ip address add 127.0.0.1/32 dev lo && ip address del 127.0.0.1/8 dev lo"

@@ -21,6 +21,8 @@ from sfcutover.config.checks import Check
 from sfcutover.traffic.checks import CheckResult, Verdict, checker_for
 from tests.support import answer, serving
 
+pytestmark = pytest.mark.slow  # programs that others wrote
+
 PASSED, FAILED, INCONCLUSIVE, ERROR = Verdict
 _PROGRAM = shutil.which("prometheus")
 _MISSING = "prometheus is not installed: apt-get install prometheus"

@@ -15,6 +15,8 @@ from tests.real import chromium
 from tests.unit.output.report.stories import done, rolled_back
 from tests.unit.output.report.story import NEW, NOON, Story
 
+pytestmark = pytest.mark.slow  # programs that others wrote
+
 if REASON := chromium.missing():  # one line for all, or a failure where SFCUTOVER_REQUIRE_REAL is 1
     if os.environ.get("SFCUTOVER_REQUIRE_REAL") == "1":
         pytest.fail(REASON, pytrace=False)

@@ -24,6 +24,8 @@ from tests.chaos.databases import SharedDatabases, shared_databases
 from tests.chaos.world import ROOT, wait_until
 from tests.real import postgres
 
+pytestmark = pytest.mark.slow  # programs that others wrote
+
 TAKEN_OVER_SECONDS = 15.0
 CONFIG = config_key("of the tests")
 OpenLocks = Callable[[], SessionLocks]

@@ -23,6 +23,8 @@ from sfcutover.util.secrets import Secret
 from tests.real import squid
 from tests.support import StartEmulator
 
+pytestmark = pytest.mark.slow  # programs that others wrote
+
 if REASON := squid.missing():  # one line for all, or a failure where SFCUTOVER_REQUIRE_REAL is 1
     if os.environ.get("SFCUTOVER_REQUIRE_REAL") == "1":
         pytest.fail(REASON, pytrace=False)

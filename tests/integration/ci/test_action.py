@@ -13,7 +13,7 @@ from tests.integration.ci.conftest import VERSION, OpenJob, StartWorld
 from tests.integration.truth.scene import configure
 
 
-@pytest.mark.wheel
+@pytest.mark.slow
 def test_it_installs_its_own_sources_once(start_world: StartWorld, tmp_path: Path) -> None:
     here = start_world()
     job = Job(ROOT, here.folder, tmp_path, here.environment)

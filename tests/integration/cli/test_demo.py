@@ -146,6 +146,7 @@ def test_the_readme_shows_every_variant() -> None:
     assert shown == [("demo",), ("demo", "--order", "wrong"), *faults]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: " ".join(example.words))
 def test_each_ends_as_the_readme_says(demos: Demos, example: Example) -> None:
     result = demos.shown(*example.words).result
@@ -156,6 +157,7 @@ def test_each_ends_as_the_readme_says(demos: Demos, example: Example) -> None:
     assert "Traceback" not in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: " ".join(example.words))
 def test_each_leaves_its_report_and_nothing_else(demos: Demos, example: Example) -> None:
     shown = demos.shown(*example.words)
@@ -165,16 +167,19 @@ def test_each_leaves_its_report_and_nothing_else(demos: Demos, example: Example)
     assert "<html" in report.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_it_says_that_timers_are_shortened(demos: Demos) -> None:
     assert "Timers are shortened: settle 2 s (else 60 s)" in demos.shown("demo").result.out
 
 
+@pytest.mark.slow
 def test_the_refusal_of_the_wrong_order_is_shown(demos: Demos) -> None:
     result = demos.shown("demo", "--order", "wrong").result
     assert "$ sfcutover deploy remove-old --yes\n(exit code 4)\n" in result.out
     assert "the new addresses 127.0.0.21, 127.0.0.22 are not on the live list" in result.err
 
 
+@pytest.mark.slow
 def test_programs_get_both_orders_as_one_document(demos: Demos) -> None:
     result = demos.shown(*JSON).result
     document = result.json("demo")
@@ -195,6 +200,7 @@ def test_programs_get_both_orders_as_one_document(demos: Demos) -> None:
     assert "done: run emulated-cutover.1" in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_stopped_in_the_middle_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     process = _started(("demo",), tmp_path)

@@ -23,6 +23,8 @@ from tests.integration.cli.harness import (
     with_entry,
 )
 
+pytestmark = pytest.mark.slow  # a whole run, and each command in a process of its own
+
 FOREIGN = range_xml("192.0.2.9", "192.0.2.9", "a colleague")
 
 

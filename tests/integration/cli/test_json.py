@@ -137,6 +137,7 @@ def test_every_command_has_a_test_of_its_document() -> None:
     assert set(LEAVES) == tried | WITH_DESK | WITHOUT
 
 
+@pytest.mark.slow
 def test_every_document_of_a_cutover_fits_its_schema(tmp_path: Path) -> None:
     with world(tmp_path / "world") as here:
         known = {"$url": here.emulator.url, "$run": "emulated-cutover.1"}
@@ -174,6 +175,7 @@ def until_closed(lines: Iterable[str]) -> Iterator[str]:
             return
 
 
+@pytest.mark.slow
 def test_the_demos_document(desk: Desk) -> None:
     validated(desk.call("demo", "--json").out, "demo")
 

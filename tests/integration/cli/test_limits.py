@@ -58,6 +58,7 @@ def test_two_networks_among_the_trusted_ranges_are_no_limit(
     assert result.code == 0, result.err
 
 
+@pytest.mark.slow
 def test_a_run_takes_the_trusted_ranges_as_they_are(open_desk: OpenDesk) -> None:
     desk = with_component(
         open_desk, trusted(("192.0.2.0", "192.0.2.255"), ("10.0.0.0", "10.9.9.9"))

@@ -21,6 +21,8 @@ from tests.integration.cli.harness import PROCESS_SECONDS, Desk, HeldClock, Proc
 from tests.integration.cli.traffic import RunningClock, keep_token, verify_with
 from tests.unit.output.terminal import Terminal
 
+pytestmark = pytest.mark.slow  # whole runs, on terminals
+
 RUN = "emulated-cutover.1"
 TIMESTAMPED = re.compile(r"(warning: )?\d\d:\d\d:\d\dZ .*")
 

@@ -12,6 +12,8 @@ from sfcutover.emulator.faults import Fault
 from tests.chaos.world import NEW, OLD, World, world
 from tests.unit.output.test_metrics import labels_of
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 Figures = dict[tuple[str, ...], float]
 
 

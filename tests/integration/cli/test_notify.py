@@ -15,6 +15,8 @@ from sfcutover.emulator.faults import Fault
 from tests.chaos.world import NEW, OLD, World, world
 from tests.support import Request, answer, serving
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 HOOK = {"url": {"env": "HOOK"}}
 
 

@@ -121,6 +121,7 @@ def test_what_the_watch_lacks_shows_before_the_removal(desk: Desk) -> None:
     assert holds_old(desk)
 
 
+@pytest.mark.slow
 def test_a_list_that_lost_addresses_is_watched_though_the_next_removal_fails(
     desk: Desk, start_org: StartOrg
 ) -> None:

@@ -17,6 +17,8 @@ from sfcutover.emulator.scenario import Scenario
 from tests.chaos.world import NEW, OLD, ROOT, Customers, world
 from tests.integration.cli.harness import Json, Result
 
+pytestmark = pytest.mark.slow  # a whole run, and each command in a process of its own
+
 NOTE = "CHG-4711: graphs looked at"
 SECONDS = 60
 SMALL = 34_000  # bytes: less than a report, more than what reading the state writes

@@ -14,6 +14,8 @@ from tests.chaos.world import NEW, OLD, world
 from tests.integration.cli.harness import Json, Result
 from tests.integration.cli.test_report import Reporter
 
+pytestmark = pytest.mark.slow  # a whole cutover, and each command in a process of its own
+
 FILES = ("plan.json", "add.json", "switch.json", "evidence.json", "remove.json")
 
 

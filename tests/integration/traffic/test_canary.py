@@ -295,6 +295,7 @@ def test_the_end_of_a_whole_group_during_a_redemption_loses_no_token(
     )
 
 
+@pytest.mark.slow
 def test_no_kill_in_200_redemptions_loses_the_token(
     grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
