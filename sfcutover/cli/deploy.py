@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,19 +27,19 @@ from sfcutover.cli.options import (
     wait_option,
     yes_option,
 )
-from sfcutover.cli.planfile import PlanFile
-from sfcutover.cli.watch import Watched, require_ready, watch_targets
 from sfcutover.config.cutover import Target
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.deploy import DeployOptions, deploy
 from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.interruption import query_targets, sent_by
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED, Gate
-from sfcutover.cutover.resave import resave as save_again
-from sfcutover.cutover.rollback import restore
 from sfcutover.cutover.stepdocuments import DeployDocument, DeployTargetDocument
 from sfcutover.errors import ExitCode, SfcutoverError
 from sfcutover.output.json import print_document
+
+if TYPE_CHECKING:  # what only some phases and options need is imported where they are handled
+    from sfcutover.cli.planfile import PlanFile
+    from sfcutover.cli.watch import Watched
 
 _OUTCOMES = {
     "deployed": "holds the phase",
@@ -125,18 +126,21 @@ def command(
     if phase.removes and not (outside_run or dry_run):
         run.require_no_open_run(f"{phase} was not deployed")
     if then_watch:
+        from sfcutover.cli.watch import require_ready
+
         require_ready(run)
     gate: Gate = CommandGate(run, evidence_file)
     if skip_verification and reason:
         gate = SkippedGate(run, reason)
+    plan = _plan_in(plan_file)
     options = DeployOptions(
         wait=minutes * 60,
         check_only=dry_run,
         no_wait=no_wait,
         gate=gate,
         traffic_moved=TRAFFIC_MOVED if traffic_moved else "",
-        plan=None if plan_file is None else PlanFile(plan_file).plan,
-        named=None if plan_file is None else PlanFile(plan_file).baseline,
+        plan=plan and plan.plan,
+        named=plan and plan.baseline,
         operator=Terminal(run, ask=not (yes or dry_run)),
         binding=True,
     )
@@ -145,6 +149,14 @@ def command(
     command = DeployCommand(run, phase, templates, options, execute, is_watched=then_watch)
     deployments = _Deployments(command, out)
     return _deployed_and_watched(deployments) if then_watch else _deployed(deployments)
+
+
+def _plan_in(file: Path | None) -> PlanFile | None:
+    if file is None:
+        return None
+    from sfcutover.cli.planfile import PlanFile
+
+    return PlanFile(file)
 
 
 def _deployed(deployments: _Deployments) -> int:
@@ -156,6 +168,8 @@ def _deployed(deployments: _Deployments) -> int:
 
 def _deployed_and_watched(deployments: _Deployments) -> int:
     """A list that lost addresses is watched, also where the removal of another one has failed."""
+    from sfcutover.cli.watch import watch_targets
+
     run, error = deployments.run, deployments.execute()
     targets = deployments.removed(error)
     if error is not None and not targets:
@@ -256,10 +270,14 @@ def _on_target(
 
 def _execution(phase: Phase, is_resave: bool) -> Execution:
     if is_resave:
-        return lambda context, _phase, options: save_again(context, options)
+        from sfcutover.cutover.resave import resave
+
+        return lambda context, _phase, options: resave(context, options)
     return restore_phase if phase is Phase.RESTORE_OLD else deploy
 
 
 def restore_phase(context: TargetContext, _phase: Phase, options: DeployOptions) -> DeployEvidence:
-    """Restore-old as every way back deploys it."""
+    """Restore-old as every rollback deploys it."""
+    from sfcutover.cutover.rollback import restore
+
     return restore(context, options)

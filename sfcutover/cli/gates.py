@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sfcutover.allowlist.phases import Phase
 from sfcutover.allowlist.plan import PlannedPhase
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.cli.context import Invocation, at_terminal
 from sfcutover.cutover.context import TargetContext
-from sfcutover.cutover.evidence import Evidence, read_evidence
 from sfcutover.cutover.removalgate import RemovalPermit, unproven
-from sfcutover.cutover.verify import ProofGate
 from sfcutover.errors import Advice, Command, ConfigError, GateError
 from sfcutover.output.diffs import phase_text
 from sfcutover.salesforce.connection import Connection
+
+if TYPE_CHECKING:
+    from sfcutover.cutover.evidence import Evidence
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class CommandGate:
         self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
     ) -> RemovalPermit:
         """Raises GateError, and what verifying raises."""
+        from sfcutover.cutover.verify import ProofGate  # only a removal verifies
+
         if context.cutover.verify is None:
             raise unproven(phase)
         proof = self._proof(context.target.name)
@@ -43,6 +47,8 @@ class CommandGate:
     def _proof(self, target: str) -> Evidence | None:
         if self.evidence_file is None:
             return None
+        from sfcutover.cutover.evidence import read_evidence
+
         file = read_evidence(self.evidence_file)
         found = next((each for each in file.targets if each.target == target), None)
         if found is None or file.cutover != self.run.cutover.name:

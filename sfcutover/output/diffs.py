@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import click
 
-from sfcutover.allowlist.diff import ComponentDiff, FieldDocument, RangeLine
-from sfcutover.allowlist.drift import DriftDocument, TargetDriftDocument
-from sfcutover.allowlist.phases import Phase
-from sfcutover.allowlist.plan import PlannedPhase
-from sfcutover.allowlist.planfile import PlanTargetDocument
-from sfcutover.cutover.announcement import shown_digest
-from sfcutover.cutover.plans import Plan
+if TYPE_CHECKING:
+    from sfcutover.allowlist.diff import ComponentDiff, FieldDocument, RangeLine
+    from sfcutover.allowlist.drift import DriftDocument, TargetDriftDocument
+    from sfcutover.allowlist.phases import Phase
+    from sfcutover.allowlist.plan import PlannedPhase
+    from sfcutover.allowlist.planfile import PlanTargetDocument
+    from sfcutover.cutover.plans import Plan
 
 _LONGEST_RUN = 12
 _RUN_END = 3
@@ -34,6 +35,8 @@ def phase_text(target: str, planned: PlannedPhase, *, on_top_of: Phase | None = 
 
 def plan_text(plan: Plan) -> str:
     """Every phase of every target, and the digests that a run announces."""
+    from sfcutover.cutover.announcement import shown_digest
+
     parts = [
         "\n".join(
             [_target_text(target), *(f"{phase_text(target.name, each)}\n" for each in phases)]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from sfcutover.cutover.evidence import Evidence
-from sfcutover.cutover.watchtrigger import RoundDocument
 from sfcutover.output.console import Console, Settings
 from sfcutover.output.deployprogress import LineProgress, Status, progress_for
 from sfcutover.output.text import evidence_text, round_text
@@ -48,10 +46,10 @@ class StepView:
                 place = f"{event.target}: " if event.target else ""
                 self._console.note(f"{place}{event.text('text')}")
             case "proven":
-                self._console.note(evidence_text(Evidence.model_validate(event.data["evidence"])))
+                self._console.note(_evidence_text(event))
             case "watch-round":
                 self._fold("watch")
-                self._console.note(round_text(RoundDocument.model_validate(event.data["round"])))
+                self._console.note(_round_text(event))
             case "external-change":
                 self._console.warn(event.text("text"))
             case "rolling-back":
@@ -69,3 +67,15 @@ class StepView:
             progress = progress_for(event.target or "", self._settings)
             self._progress = self._shown.enter_context(progress)
         return self._progress
+
+
+def _evidence_text(event: Event) -> str:
+    from sfcutover.cutover.evidence import Evidence  # only a step that verifies tells of it
+
+    return evidence_text(Evidence.model_validate(event.data["evidence"]))
+
+
+def _round_text(event: Event) -> str:
+    from sfcutover.cutover.watchtrigger import RoundDocument  # only a watch tells of it
+
+    return round_text(RoundDocument.model_validate(event.data["round"]))

@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Literal, Self
 
+from sfcutover.errors import Advice, Command, LockLostError
 from sfcutover.util.files import fingerprint
 
 Role = Literal["run", "worker"]
@@ -45,3 +46,12 @@ class Process:
 def config_key(config: str) -> str:
     """A short name for a text of config_text."""
     return fingerprint(config)[:8]
+
+
+def lock_lost() -> LockLostError:
+    """The error of a process that may act no more."""
+    return LockLostError(
+        "this process lost its lock, and another one continues the run",
+        hint=Advice("see which: ", Command("runs")),
+        impact="nothing more is done from here",
+    )

@@ -12,10 +12,10 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Protocol, Self
 
-from sfcutover.errors import Advice, Command, LockLostError, StillRunningError
+from sfcutover.errors import Advice, Command, StillRunningError
 from sfcutover.runs.background import BackgroundThread
 from sfcutover.runs.database import Database
-from sfcutover.runs.process import Process, Role
+from sfcutover.runs.process import Process, Role, lock_lost
 
 
 class Locks(Protocol):
@@ -121,15 +121,6 @@ def running_elsewhere(holders: list[Process]) -> RunningElsewhereError:
         f"the cutover's run is under way at {', '.join(places) or 'another process'}",
         hint=Advice("follow it: ", Command("runs", "--follow"), "; end it: ", Command("cancel")),
         impact="this command changed nothing; the run continues as it did",
-    )
-
-
-def lock_lost() -> LockLostError:
-    """The error of a process that may act no more."""
-    return LockLostError(
-        "this process lost its lock, and another one continues the run",
-        hint=Advice("see which: ", Command("runs")),
-        impact="nothing more is done from here",
     )
 
 

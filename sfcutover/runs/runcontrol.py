@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sfcutover.errors import Advice, Command, LockLostError, StillRunningError
 from sfcutover.runs.event import BOUND, CANCEL_REQUESTED
-from sfcutover.runs.journal import Journal
-from sfcutover.runs.processlock import ProcessLock, lock_lost
+from sfcutover.runs.process import lock_lost
+
+if TYPE_CHECKING:  # SQLAlchemy: a command that no run executes may need none
+    from sfcutover.runs.journal import Journal
+    from sfcutover.runs.processlock import ProcessLock
 
 
 class ListClaimedError(StillRunningError):
