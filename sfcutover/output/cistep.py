@@ -65,10 +65,8 @@ class Step:
 
     def deployed(self, document: DeployTargetDocument) -> None:
         """A phase is on a target, or was sent to it."""
-        from sfcutover.output.markdown.summary import deployed_markdown
-
         self.count(document.phase)
-        self.parts.append(partial(deployed_markdown, document.target, document.phase))
+        self.parts.append(partial(_deployed, document.target, document.phase))
         phase = document.phase.phase
         self.deployments += [(document.target, phase, each) for each in document.deployments]
 
@@ -86,7 +84,6 @@ class Step:
     def _take(self, event: Event) -> None:
         from sfcutover.cutover.deployevidence import DeployEvidence
         from sfcutover.cutover.progress import result_of
-        from sfcutover.output.markdown.summary import deployed_markdown
 
         if event.kind != "step-ended":
             return
@@ -96,7 +93,7 @@ class Step:
         self.changes = bool(self.changes)
         if evidence.changed:
             self.count(evidence.diff)
-            self.parts.append(partial(deployed_markdown, event.target or "", evidence.diff))
+            self.parts.append(partial(_deployed, event.target or "", evidence.diff))
             phase, target = evidence.diff.phase, event.target or ""
             self.deployments += [(target, phase, each) for each in evidence.deployments]
 
@@ -130,6 +127,12 @@ class Step:
         if self.progress is not None:
             parts.append(steps_markdown(self.run, self.progress))
         return _bounded(parts)
+
+
+def _deployed(target: str, phase: PhaseDocument) -> str:
+    from sfcutover.output.markdown.summary import deployed_markdown
+
+    return deployed_markdown(target, phase)
 
 
 @dataclass
