@@ -41,7 +41,7 @@ from sfcutover.salesforce.connection import Connection, connect
 from sfcutover.util.ciprovider import in_ci
 from sfcutover.util.document import Document
 from sfcutover.util.files import write_durably
-from sfcutover.util.secrets import log_to_stderr
+from sfcutover.util.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from sfcutover.output.metrics import CommandMeter, MetricsFile

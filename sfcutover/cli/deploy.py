@@ -139,8 +139,8 @@ def command(
         no_wait=no_wait,
         gate=gate,
         traffic_moved=TRAFFIC_MOVED if traffic_moved else "",
-        plan=plan and plan.plan,
-        named=plan and plan.baseline,
+        plan=None if plan is None else plan.plan,
+        named=None if plan is None else plan.baseline,
         operator=Terminal(run, ask=not (yes or dry_run)),
         binding=True,
     )

@@ -20,7 +20,7 @@ from sfcutover.errors import ConfigError, OperationFailedError
 from sfcutover.output.console import Console, Settings
 from sfcutover.output.json import print_document
 from sfcutover.util.document import Document, InstanceUrl
-from sfcutover.util.secrets import log_to_stderr
+from sfcutover.util.logs import log_to_stderr
 
 if TYPE_CHECKING:
     from sfcutover.emulator.emulator import Emulator

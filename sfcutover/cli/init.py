@@ -32,7 +32,7 @@ from sfcutover.salesforce.retriever import Retriever
 from sfcutover.salesforce.sessions import provider_for
 from sfcutover.util.document import Document, InstanceUrl
 from sfcutover.util.files import write_new
-from sfcutover.util.secrets import log_to_stderr
+from sfcutover.util.logs import log_to_stderr
 
 API_VERSION = "67.0"
 

@@ -29,8 +29,8 @@ from sfcutover.allowlist.ranges import IpRange
 from sfcutover.config.yamlfile import Location, YamlFile
 from sfcutover.util.childenvironment import withhold
 from sfcutover.util.knownsecrets import SECRET_PLACES
-from sfcutover.util.secrets import (
-    Secret,
+from sfcutover.util.secrets import Secret
+from sfcutover.util.secretsources import (
     environment_value,
     secret_from_command,
     secret_from_environment,

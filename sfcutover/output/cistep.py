@@ -7,7 +7,7 @@ actions/runner, FileCommandManager.cs.
 
 from __future__ import annotations
 
-import secrets
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -185,7 +185,7 @@ def output_text(outputs: Mapping[str, str]) -> str:
 def _output_lines(name: str, value: str) -> str:
     if value.isprintable():
         return f"{name}={value}\n"
-    delimiter = f"sfcutover_{secrets.token_hex(16)}"
+    delimiter = f"sfcutover_{uuid.uuid4().hex}"
     return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
 
 

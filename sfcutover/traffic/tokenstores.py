@@ -33,10 +33,10 @@ from sfcutover.util.files import (
     token_lock,
     write_durably,
 )
-from sfcutover.util.secrets import (
+from sfcutover.util.secrets import Secret
+from sfcutover.util.secretsources import (
     COMMAND_TIMEOUT_SECONDS,
     MAX_SECRET_BYTES,
-    Secret,
     secret_from_command,
     secret_from_environment,
 )

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from sfcutover.errors import ConfigError
 from sfcutover.util.childenvironment import ALWAYS_SECRET
-from sfcutover.util.secrets import remember, secret_from_command, secret_from_file
+from sfcutover.util.secrets import remember
+from sfcutover.util.secretsources import secret_from_command, secret_from_file
 
 _PROXY_VARIABLES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"})  # with a password
 

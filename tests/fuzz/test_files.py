@@ -37,7 +37,8 @@ from sfcutover.salesforce.sessions import provider_for
 from sfcutover.traffic.egress import echo_url_of, egress_of
 from sfcutover.traffic.switch import facts_of, read_record
 from sfcutover.traffic.tokenstores import RecoveryFile
-from sfcutover.util.secrets import Secret, secret_from_file
+from sfcutover.util.secrets import Secret
+from sfcutover.util.secretsources import secret_from_file
 from sfcutover.util.serverclock import ServerTime
 from tests.fuzz.hostile import changed, cut, encoded, json_texts, texts, xml_texts
 from tests.fuzz.limits import FUZZ, fuzzed, must_end

@@ -101,9 +101,9 @@ def test_a_secret_with_quotes_is_masked_in_json_too(desk: Desk) -> None:
 def test_a_defect_shows_its_traceback_without_secrets(desk: Desk) -> None:
     code = (
         "from sfcutover import __main__\n"
-        "from sfcutover.util import secrets\n"
+        "from sfcutover.util import secretsources\n"
         "def broken(*_):\n"
-        "    token = secrets.secret_from_environment('SF_ACCESS_TOKEN', 'here').reveal()\n"
+        "    token = secretsources.secret_from_environment('SF_ACCESS_TOKEN', 'here').reveal()\n"
         "    raise ZeroDivisionError(f'with {token}')\n"
         "import sfcutover.cli.doctor\n"
         "sfcutover.cli.doctor.examine = broken\n"

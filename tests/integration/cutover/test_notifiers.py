@@ -24,7 +24,7 @@ from sfcutover.cutover import notifiers
 from sfcutover.cutover.notification import NotificationDocument
 from sfcutover.cutover.notifiers import require_url, send, send_at_once
 from sfcutover.errors import ConfigError
-from sfcutover.util.secrets import RedactingFormatter
+from sfcutover.util.logs import RedactingFormatter
 from tests.support import Request, Server, answer, serving
 from tests.unit.cutover.test_notification import CUTOVER
 

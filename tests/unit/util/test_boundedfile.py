@@ -17,7 +17,7 @@ from sfcutover.cutover.evidence import read_evidence
 from sfcutover.errors import ConfigError, LimitError
 from sfcutover.util import boundedfile
 from sfcutover.util.boundedfile import read_bounded
-from sfcutover.util.secrets import secret_from_file
+from sfcutover.util.secretsources import secret_from_file
 
 
 def _baseline(path: Path) -> object:

@@ -8,9 +8,8 @@ import pytest
 
 from sfcutover.errors import ConfigError, ExitCode
 from sfcutover.util import secrets as credentials
-from sfcutover.util.secrets import (
-    secret_from_command,
-)
+from sfcutover.util import secretsources
+from sfcutover.util.secretsources import secret_from_command
 
 WHERE = "cutover.yaml:7"
 VALUE = "hunter2/with+odd=parts"
@@ -71,7 +70,7 @@ def test_a_failing_command_is_refused_without_its_output(
     ids=["silent", "closed", "left-behind"],
 )
 def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    monkeypatch.setattr(credentials, "COMMAND_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(secretsources, "COMMAND_TIMEOUT_SECONDS", 0.3)
     with pytest.raises(ConfigError, match=r"gave no secret: it took longer than 0\.3 s"):
         secret_from_command(python(code), WHERE)
 
