@@ -8,9 +8,7 @@ import os
 import sys
 import threading
 import time
-import traceback
-from types import TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from sfcutover.errors import (
     DONE_SO_FAR,
@@ -22,6 +20,10 @@ from sfcutover.errors import (
     SfcutoverError,
 )
 from sfcutover.util import signals
+from sfcutover.util.ciprovider import StepFiles
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _LINES = {"run", "approve", "cancel", "--follow"}  # they print one document a line
 _THREAD_SECONDS = 1.0
@@ -61,9 +63,10 @@ def _flushed(stream: TextIO | None, code: int) -> int:
 
 def _tell_ci(code: int) -> None:
     """The outputs and the summary of a step of GitHub Actions."""
-    from sfcutover.output import cistep
+    if StepFiles.of() != StepFiles():
+        from sfcutover.output import cistep
 
-    cistep.write(code)
+        cistep.write(code)
 
 
 def _leave(code: int) -> None:
@@ -107,10 +110,7 @@ def _invoke(arguments: list[str]) -> int:
     import click
 
     from sfcutover.cli import cli
-    from sfcutover.output import cilog, cistep
 
-    cilog.restart()
-    cistep.restart()
     try:
         result = cli.main(args=arguments, prog_name="sfcutover", standalone_mode=False)
     except click.ClickException as error:
@@ -126,6 +126,8 @@ def _show_defect(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """An error nobody foresaw: its traceback, secrets masked, and what to do about it."""
+    import traceback
+
     from sfcutover.output.console import to_stderr
 
     to_stderr("".join(traceback.format_exception(kind, error, trace)))

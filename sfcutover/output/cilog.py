@@ -21,7 +21,7 @@ from sfcutover.util.ciprovider import AZURE, GITHUB, GITLAB, Provider, checkout,
 
 Present = Callable[[Text], str]
 MAX_ANNOTATIONS = 10  # in a process; GitHub shows no more of a step
-_PLACE = re.compile(r"(?P<file>[^\n]+?):(?P<line>\d+)(?::\s+(?P<text>.*))?", re.DOTALL)
+_PLACE = r"(?s)(?P<file>[^\n]+?):(?P<line>\d+)(?::\s+(?P<text>.*))?"
 
 
 class Annotation(NamedTuple):
@@ -159,7 +159,7 @@ def _azure(text: str) -> str:
 
 def _placed(text: str) -> tuple[str, str, str]:
     """File, line and the rest of a text that starts with a place; no file where it has none."""
-    found = _PLACE.fullmatch(text)
+    found = re.fullmatch(_PLACE, text)
     if found is None or not Path(found["file"]).is_file():
         return "", "", text
     return _in_repository(Path(found["file"])), found["line"], found["text"] or ""

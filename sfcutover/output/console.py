@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,8 +35,9 @@ from sfcutover.util.secrets import redact
 
 _SHORT = {"verbose": "v", "quiet": "q"}
 # All control and direction characters but tab, line feed and the colours click adds.
-_OBEYED = re.compile(
-    r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+_OBEYED = (
+    r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f"
+    r"\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
@@ -136,7 +136,7 @@ def shown(text: Text | Command) -> str:
 def presentable(text: Text) -> str:
     """The text as it may be shown: commands in full, secrets masked, and dots for what a terminal
     or a CI system would obey."""
-    return inert(_OBEYED.sub("·", redact(shown(text))))
+    return inert(re.sub(_OBEYED, "·", redact(shown(text))))
 
 
 def to_stdout(text: Text, color: bool | None = None) -> None:
@@ -213,6 +213,8 @@ def show_error(error: SfcutoverError, arguments: list[str]) -> None:
     """Print what happened, its impact if it has one, what to do next, and the exit code."""
     color = Settings(no_color=asked_for("no-color", arguments)).color
     if asked_for("verbose", arguments):
+        import traceback
+
         to_stderr("".join(traceback.format_exception(error)), color)
     cilog.end_group()
     to_stderr(_error_text(error, click.style("error:", fg="red", bold=True)), color)

@@ -9,7 +9,6 @@ build parameters".
 
 from __future__ import annotations
 
-import getpass
 import math
 import os
 import re
@@ -20,25 +19,23 @@ from pathlib import Path
 _UNSET = ("", "0", "false")
 # A line that the runner of GitHub Actions takes for a command, and what it looks for anywhere in a
 # line (actions/runner, ActionCommand.TryParseV2 and TryParse).
-_GITHUB_COMMANDS = re.compile(
-    r"(?m)(?:^|(?<=\r))(\s*):(?=:[A-Za-z][\w-]*(?: [^\r\n]*)?::)|#(?=#\[)"
-)
+_GITHUB_COMMANDS = r"(?m)(?:^|(?<=\r))(\s*):(?=:[A-Za-z][\w-]*(?: [^\r\n]*)?::)|#(?=#\[)"
 # Anywhere in a line (azure-pipelines-task-lib; "Logging commands", "Formatting commands").
-_AZURE_COMMANDS = re.compile(r"()#(?=#(?:vso)?\[)")
+_AZURE_COMMANDS = r"()#(?=#(?:vso)?\[)"
 
 
 @dataclass(frozen=True)
 class Provider:
     """A CI system. mark: what is set in each of its jobs. actors: who started the job, the best
-    first. folder: the checkout. commands: what it obeys in a log; the character after group 1 is
-    what makes it a command. end_seconds: how long a job that is canceled has for its last words,
-    before it is killed."""
+    first. folder: the checkout. commands: the pattern of what it obeys in a log; the character
+    after group 1 is what makes it a command. end_seconds: how long a job that is canceled has for
+    its last words, before it is killed."""
 
     name: str
     mark: str
     actors: tuple[str, ...] = ()
     folder: str = ""
-    commands: re.Pattern[str] | None = None
+    commands: str = ""
     end_seconds: float = math.inf
 
 
@@ -95,6 +92,8 @@ def current_actor(environment: Mapping[str, str] = os.environ) -> str:
         name = " ".join(environment.get(variable, "").split())
         if name:
             return f"{name} ({variable})"
+    import getpass  # for a job that no variable names, and for a terminal
+
     try:
         return getpass.getuser()
     except (ImportError, KeyError, OSError):  # a container's user without a name
@@ -104,9 +103,9 @@ def current_actor(environment: Mapping[str, str] = os.environ) -> str:
 def inert(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """The text for a log of this CI system, which obeys nothing in it."""
     provider = provider_of(environment)
-    if provider is None or provider.commands is None:
+    if provider is None or not provider.commands:
         return text
-    return provider.commands.sub(r"\1·", text)
+    return re.sub(provider.commands, r"\1·", text)
 
 
 def end_seconds(environment: Mapping[str, str] = os.environ) -> float:

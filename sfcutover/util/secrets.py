@@ -6,8 +6,6 @@ whatever is about to be shown.
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -22,7 +20,7 @@ MAX_QUOTED = 200  # characters of a text from elsewhere
 _known: set[str] = set()
 # Sessions and refresh tokens as Salesforce's documents show them: one that another process was
 # given a moment ago is known to none here.
-_TOKEN = re.compile(
+_RECOGNIZED = (
     r"00D[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?(?:!|%21)[0-9A-Za-z._%=-]{16,}"
     r"|5Aep861[0-9A-Za-z._%=-]{16,}"
 )
@@ -31,7 +29,7 @@ _XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _XML_ATTRIBUTE = _XML | {ord('"'): "&quot;", ord("'"): "&apos;"}
 _JINJA = _XML | {ord('"'): "&#34;", ord("'"): "&#39;"}
 
-_PLAIN_PROXY = re.compile(r"(?:https?|socks5h?)://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d+/?")
+_PLAIN_PROXY = r"(?:https?|socks5h?)://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d+/?"
 
 
 class Secret:
@@ -73,7 +71,7 @@ def remember(values: Iterable[str]) -> None:
     an error that hid it would be of no use.
     """
     for value in values:
-        if _PLAIN_PROXY.fullmatch(value):
+        if re.fullmatch(_PLAIN_PROXY, value):
             continue
         lines = [line for line in value.splitlines() if len(line) >= _SHORTEST_LINE]
         for each in {value, *lines, *_credentials_in(value)}:
@@ -93,6 +91,8 @@ def _credentials_in(url: str) -> Iterator[str]:
         yield part
         yield unquote(part)
     pair = f"{unquote(parts.username or '')}:{unquote(password)}"
+    import base64
+
     yield base64.b64encode(pair.encode(errors="replace")).decode()
 
 
@@ -101,7 +101,7 @@ def redact(text: str) -> str:
     a token of Salesforce's."""
     parts, end = [], 0
     known = (span for value in tuple(_known) for span in _spans(text, value))
-    tokens = (match.span() for match in _TOKEN.finditer(text))
+    tokens = (match.span() for match in re.finditer(_RECOGNIZED, text))
     for start, stop in _merged(chain(known, tokens)):
         parts += [text[end:start], MASK]
         end = stop
@@ -117,6 +117,8 @@ def one_line(text: str) -> str:
 
 def _forms(value: str) -> Iterator[str]:
     """The value as a URL, a form, JSON, XML or a repr shows it."""
+    import json
+
     yield value
     for encoded in (
         quote(value, safe="", errors="surrogatepass"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pty
@@ -23,6 +24,7 @@ from lxml import etree
 
 from sfcutover.__main__ import main
 from sfcutover.emulator.emulator import Emulator
+from sfcutover.output import cilog, cistep
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
 SECURITY = "ExtlClntAppOauthSecuritySettings"
@@ -145,7 +147,9 @@ class Desk:
         """The command in this process, exactly as the console script runs it."""
         self.monkeypatch.setattr(sys, "argv", ["sfcutover", *words])
         self.capsys.readouterr()
-        with kept_signals(), pytest.raises(SystemExit) as stop:
+        cilog.restart()
+        cistep.restart()
+        with kept_signals(), kept_collector(), pytest.raises(SystemExit) as stop:
             main()
         out, err = self.capsys.readouterr()
         return Result(int(stop.value.code or 0), out, err)
@@ -254,6 +258,16 @@ def with_entry(entry: bytes) -> Callable[[bytes], bytes]:
         return xml[:end] + entry + xml[end:]
 
     return change
+
+
+@contextmanager
+def kept_collector() -> Iterator[None]:
+    """A command leaves its garbage to the end of its process, and this process goes on."""
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.enable()
 
 
 @contextmanager
