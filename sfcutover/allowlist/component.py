@@ -224,13 +224,17 @@ def _parse_entry(element: etree._Element, carrier: Carrier, where: str) -> IpRan
     except RangeError as error:
         raise _bad_entry(str(error), element, where) from error
     extra.sort(key=lambda each: each[0])
-    attributes = {_local_name(each, where): _attributes_of(each) for each in (element, *element)}
+    attributes = {
+        _local_name(each, where): _attributes_of(each)
+        for each in (element, *element)
+        if each.attrib
+    }
     return IpRange(
         ends.start,
         ends.end,
         values.get("description"),
         tuple(extra),
-        tuple((name, xml) for name, xml in sorted(attributes.items()) if xml and name in kept),
+        tuple((name, xml) for name, xml in sorted(attributes.items()) if name in kept),
     )
 
 

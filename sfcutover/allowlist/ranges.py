@@ -195,8 +195,9 @@ def _parse_ends(text: str) -> tuple[Address, Address]:
         _refuse_zone(network.network_address, text)
         return network[0], network[-1]
     first, dash, last = text.partition("-")
-    start = _parse_address(first.strip(), text)
-    return start, _parse_address(last.strip(), text) if dash else start
+    first, last = first.strip(), last.strip() if dash else first.strip()
+    start = _parse_address(first, text)
+    return start, start if last == first else _parse_address(last, text)
 
 
 def _parse_address(text: str, whole: str) -> Address:

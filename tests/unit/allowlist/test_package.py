@@ -285,7 +285,7 @@ def test_a_template_that_drops_or_changes_something_is_refused(
     ("old", "new", "message"),
     [
         (
-            '<endIpAddress{{ more.get("endIpAddress", "") | safe }}>{{ range.end }}</endIpAddress>',
+            '<endIpAddress{% if more %}{{ more.get("endIpAddress", "") | safe }}{% endif %}>{{ range.end }}</endIpAddress>',
             "",
             "<tokenIpRanges> has no <endIpAddress>",
         ),
