@@ -285,7 +285,8 @@ def test_a_template_that_drops_or_changes_something_is_refused(
     ("old", "new", "message"),
     [
         (
-            '<endIpAddress{% if more %}{{ more.get("endIpAddress", "") | safe }}{% endif %}>{{ range.end }}</endIpAddress>',
+            '<endIpAddress{% if more %}{{ more.get("endIpAddress", "") | safe }}{% endif %}>'
+            "{{ range.end }}</endIpAddress>",
             "",
             "<tokenIpRanges> has no <endIpAddress>",
         ),
