@@ -1,6 +1,6 @@
 # Everything a person or CI runs. Needs Python 3.11 or later and make; the rest is installed here.
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-all demo lint lint-workflows types check bench chaos killpoints fuzz mutants record interop wheel schemas clean
+.PHONY: help setup test test-all demo lint lint-workflows types check bench chaos killpoints fuzz mutants record interop wheel schemas docs recording clean
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -70,9 +70,17 @@ mutants: setup  ## small faults in the code that the tests should notice: make m
 record: setup  ## record cassettes/ anew (cassettes/README.md says from where)
 	$(PYTEST) tests/integration/salesforce/test_cassettes.py --record-mode=rewrite
 
+docs: setup  ## write the generated parts of docs/ again, then build the site, strictly, into site/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group docs
+	$(BIN)/python -m tests.docs.generated
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+recording: setup  ## record the demo for the README's picture, docs/images/demo.svg
+	$(BIN)/python -m tests.docs.recording
+
 schemas: setup  ## write schemas/ anew from the models, and the index of the shell completion
 	$(BIN)/python -m sfcutover.cli.schemas schemas
 	$(BIN)/python -m sfcutover.cli.completion
 
 clean:  ## remove everything that was made
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .mutants
+	rm -rf $(VENV) dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .mutants

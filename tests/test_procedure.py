@@ -1,4 +1,4 @@
-"""docs/procedure.md names only commands and options that exist, and every step of a run."""
+"""docs/explanation/procedure.md names only what exists, and every step of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from sfcutover.cli import cli
 
 ROOT = Path(__file__).parent.parent
-TEXT = (ROOT / "docs" / "procedure.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "explanation" / "procedure.md").read_text(encoding="utf-8")
 NAMED = sorted({" ".join(each.split()) for each in re.findall(r"`sfcutover ([^`]+)`", TEXT)})
 
 
@@ -29,4 +29,4 @@ def test_every_step_is_named(step: str) -> None:
 
 
 def test_the_readme_leads_there() -> None:
-    assert "(docs/procedure.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "(docs/explanation/procedure.md)" in (ROOT / "README.md").read_text(encoding="utf-8")

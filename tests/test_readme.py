@@ -1,4 +1,4 @@
-"""The README says what is so: its commands, its exit codes, its examples."""
+"""The README is short, starts with what a newcomer types, and explains its words."""
 
 from __future__ import annotations
 
@@ -10,65 +10,89 @@ import pytest
 
 import sfcutover
 from sfcutover.cli import cli
-from sfcutover.config.cutover import load_config
 from sfcutover.errors import EXIT_CODE_MEANINGS
 from sfcutover.output.console import Settings
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+EXIT_CODES = (ROOT / "docs" / "reference" / "schemas.md").read_text(encoding="utf-8")
+LONGEST = 130
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def section(title: str) -> str:
+    return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_it_is_short() -> None:
+    assert len(README.splitlines()) <= LONGEST
 
 
 def test_the_two_commands_of_a_newcomer_stand_at_the_top() -> None:
-    first = _blocks("console")[0]
+    first = re.findall(r"```console\n(.*?)```", README, re.DOTALL)[0]
     assert "make demo" in first
     assert "make test" in first
     assert README.index("make demo") < 400
 
 
+def test_it_starts_with_one_sentence_and_a_recording() -> None:
+    paragraphs = README.split("\n\n")
+    assert paragraphs[1].count(". ") == 0
+    assert "](docs/images/demo.svg)" in paragraphs[3]
+
+
+def test_it_shows_the_order_as_a_picture() -> None:
+    assert "](docs/images/cutover.svg)" in section("The problem, and the safe order")
+
+
+def test_there_are_six_guarantees_and_five_rows_of_what_fails() -> None:
+    assert len(re.findall(r"^- \*\*", section("Guarantees"), re.MULTILINE)) == 6
+    assert len(re.findall(r"^\| (?!what|---)", section("When something fails"), re.MULTILINE)) == 5
+
+
+def test_the_exit_codes_it_names_are_those_of_the_errors() -> None:
+    named = {int(each) for each in re.findall(r"\bexit (\d+)", README)}
+    assert {4, 5, 69, 75} <= named <= {int(each) for each in EXIT_CODE_MEANINGS}
+
+
+@pytest.mark.parametrize("word", ["redemption", "canary", "egress", "carrier", "wave"])
+def test_a_word_is_explained_where_it_comes_first(word: str) -> None:
+    first = re.search(rf"{word}s?\b|redeems", _prose(), re.IGNORECASE)
+    assert first is not None
+    explained = re.search(rf"\*{word}s?\*:? ?[(a-z]", _prose())
+    assert explained is not None
+    assert word not in _prose()[: explained.start()].replace("redemptions are", "")
+
+
+def _prose() -> str:
+    """The text without blocks, pictures and code."""
+    text = re.sub(r"```.*?```|`[^`]*`|!\[.*?\]\(.*?\)|\]\(.*?\)", "", README, flags=re.DOTALL)
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("option", ["--config", "--target", "--json", "-v", "-q", "--no-color"])
+def test_every_global_option_is_named_in_the_reference(option: str) -> None:
+    assert f"`{option}" in COMMANDS
+    assert option in cli.get_help(click.Context(cli))
+
+
+def test_every_command_has_its_place_in_the_reference() -> None:
+    named = re.findall(r"^## ([a-z]+)$", COMMANDS, re.MULTILINE)
+    assert named == cli.list_commands(click.Context(cli))
+
+
 def test_the_exit_code_table_is_the_one_of_the_errors() -> None:
-    rows = re.findall(r"^\| (\d+) \| (.+?) \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| (\d+) \| (.+?) \|$", EXIT_CODES, re.MULTILINE)
     assert {int(code): meaning for code, meaning in rows} == {
         int(code): meaning for code, meaning in EXIT_CODE_MEANINGS.items()
     }
 
 
-def test_every_command_is_in_the_table_and_no_other() -> None:
-    section = README.split("## Commands")[1].split("### Exit codes")[0]
-    named = re.findall(r"^\| `(\w+)", section, re.MULTILINE)
-    assert named == cli.list_commands(click.Context(cli))
-
-
-@pytest.mark.parametrize("option", ["--config", "--target", "--json", "-v", "-q", "--no-color"])
-def test_every_global_option_is_named(option: str) -> None:
-    assert f"`{option}" in README
-    assert option in cli.get_help(click.Context(cli))
-
-
-def test_every_option_the_command_table_shows_exists() -> None:
-    section = README.split("## Commands")[1].split("Global options")[0]
-    for line in re.findall(r"^\| `(.+?)` \|", section, re.MULTILINE):
-        command = cli.get_command(click.Context(cli), line.split()[0])
-        assert command is not None
-        known = {name for param in command.params for name in param.opts}
-        assert set(re.findall(r"--[a-z-]+", line)) <= known, line
-
-
-def test_the_example_configuration_loads(tmp_path: Path) -> None:
-    path = tmp_path / "cutover.yaml"
-    path.write_text(_blocks("yaml")[1], encoding="utf-8")
-    assert load_config(path).app == "Acme_Connector"
-
-
-def test_every_way_into_an_org_loads(tmp_path: Path) -> None:
-    example, ways = _blocks("yaml")[1], _blocks("yaml")[2].strip().splitlines()
-    head = example.split("targets:")[0]
-    for way in ways:
-        path = tmp_path / "cutover.yaml"
-        path.write_text(f"{head}targets:\n  - name: one\n    org: {way}\n", encoding="utf-8")
-        assert load_config(path).targets[0].org is not None
+def test_the_variables_of_the_global_options_are_named() -> None:
+    names = {"config", "target", "json", "verbose", "quiet", "no_color"}
+    assert len(names) == len(vars(Settings()))
+    for name in names:
+        assert f"`SFCUTOVER_{name.upper()}`" in COMMANDS
 
 
 def test_the_public_names_can_be_imported() -> None:
@@ -76,10 +100,3 @@ def test_the_public_names_can_be_imported() -> None:
         assert getattr(sfcutover, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = sfcutover.nothing
-
-
-def test_the_variables_of_the_global_options_are_named() -> None:
-    names = {"config", "target", "json", "verbose", "quiet", "no_color"}
-    assert len(names) == len(vars(Settings()))
-    for name in names:
-        assert f"`SFCUTOVER_{name.upper()}`" in README

@@ -1,21 +1,30 @@
-"""The demo shows what the README says it shows, leaves its report and nothing else."""
+"""The demo shows what its page says it shows, leaves its report and nothing else."""
 
 from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+import click
 import pytest
 
 from sfcutover.cli.demo.result import DemoFault
+from tests.docs.recording import (
+    PICTURE,
+    demo_on_a_terminal,
+    left_on_screen,
+    lines_of,
+    picture,
+)
 from tests.integration.cli.harness import Desk, Process, Result, environment
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs/reference/demo.md").read_text(encoding="utf-8")
+ON_A_TERMINAL = ("demo",)
 AT_ONCE = 3  # they mostly wait; more would be slowed down by each other
 _EXAMPLE = re.compile(
     r"^\$ sfcutover (demo.*)\n((?:(?!\$ ).*\n)+)\$ echo \$\?\n(\d+)\n", re.MULTILINE
@@ -28,7 +37,7 @@ _VARIABLE = re.compile(
 
 @dataclass(frozen=True)
 class Example:
-    """A command of the README, its last lines and its exit code there."""
+    """A command of the page, its last lines and its exit code there."""
 
     words: tuple[str, ...]
     last: tuple[str, ...]
@@ -36,7 +45,7 @@ class Example:
 
 
 def _examples() -> list[Example]:
-    blocks = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    blocks = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
     return [
         Example(
             tuple(words.split()),
@@ -104,24 +113,37 @@ class Demos:
 
 
 def _show(words: tuple[str, ...], folder: Path) -> Shown:
-    process = _started(words, folder)
-    try:
-        result = process.result()
-    finally:
-        process.end()
+    result = _on_a_terminal(folder) if words == ON_A_TERMINAL else _piped(words, folder)
     return Shown(result, _left(folder / "home"), _left(folder / "tmp"))
 
 
+def _on_a_terminal(folder: Path) -> Result:
+    code, written = demo_on_a_terminal(folder / "work", _variables(folder))
+    return Result(code, written, "")
+
+
+def _piped(words: tuple[str, ...], folder: Path) -> Result:
+    process = _started(words, folder)
+    try:
+        return process.result()
+    finally:
+        process.end()
+
+
 def _started(words: tuple[str, ...], folder: Path) -> Process:
+    return Process(words, cwd=folder / "work", env=_variables(folder))
+
+
+def _variables(folder: Path) -> Mapping[str, str]:
+    """Makes the folders, too."""
     for name in ("home", "tmp", "work"):
         (folder / name).mkdir(parents=True)
-    variables = environment(
+    return environment(
         HOME=str(folder / "home"),
         TMPDIR=str(folder / "tmp"),
         SFCUTOVER_CONFIG="not-for-the-demo.yaml",
         HTTPS_PROXY="http://127.0.0.1:9",
     )
-    return Process(words, cwd=folder / "work", env=variables)
 
 
 def _left(folder: Path) -> list[Path]:
@@ -140,7 +162,7 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demos]:
         yield demos
 
 
-def test_the_readme_shows_every_variant() -> None:
+def test_the_page_shows_every_variant() -> None:
     faults = [("demo", "--fault", name) for name in get_args(DemoFault)]
     shown = [example.words for example in EXAMPLES]
     assert shown == [("demo",), ("demo", "--order", "wrong"), *faults]
@@ -148,10 +170,10 @@ def test_the_readme_shows_every_variant() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: " ".join(example.words))
-def test_each_ends_as_the_readme_says(demos: Demos, example: Example) -> None:
+def test_each_ends_as_the_page_shows(demos: Demos, example: Example) -> None:
     result = demos.shown(*example.words).result
     assert result.code == example.code, result.out + result.err
-    lines = result.out.splitlines()[-len(example.last) :]
+    lines = click.unstyle(result.out).splitlines()[-len(example.last) :]
     for line, expected in zip(lines, example.last, strict=True):
         assert re.fullmatch(pattern_of(expected), line), (line, expected)
     assert "Traceback" not in result.err
@@ -165,6 +187,17 @@ def test_each_leaves_its_report_and_nothing_else(demos: Demos, example: Example)
     (report,) = shown.temporary
     assert f"\nreport: {report}\n" in shown.result.out
     assert "<html" in report.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_the_readmes_picture_is_of_the_demo_as_it_is_now(demos: Demos) -> None:
+    shown = picture(left_on_screen(demos.shown(*ON_A_TERMINAL).result.out))
+    assert words_of(PICTURE.read_text(encoding="utf-8")) == words_of(shown), "make recording"
+
+
+def words_of(svg: str) -> list[str]:
+    """The picture's words without regard to numbers; these decide the order of some lines."""
+    return sorted(re.sub(r"\d+", "0", " ".join(lines_of(svg))).split())
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""The README and docs/: what is generated, and that all they show and link to is real."""
