@@ -51,7 +51,7 @@ interop: setup  ## the official Salesforce CLI, jsforce, CumulusCI and zeep agai
 	$(BIN)/python -m tests.interop.install
 	$(PYTEST) -m '' tests/interop
 
-bench: setup  ## speed goals, as ratios measured in one run; SHORT=1 takes a minute
+bench: setup  ## speed goals, as ratios measured in one run, into docs/explanation/performance.md; SHORT=1 takes a minute and writes nothing
 	$(if $(SHORT),,$(BIN)/python -m tests.interop.install sf)
 	$(BIN)/python -m tests.bench $(if $(SHORT),--short)
 

@@ -1,9 +1,10 @@
 """``make bench``: the project's speed goals, as ratios within one run.
 
 Machines differ and are shared, so no test asserts a figure; the table says what was measured
-and what the goal is. ``make bench SHORT=1`` measures the same with few repetitions and without
-the official CLI, within about a minute: its figures say little, but it fails where a
-measurement no longer works.
+and what the goal is, and ``make bench`` writes it to docs/explanation/performance.md.
+``make bench SHORT=1`` measures the same with few repetitions and without the official CLI, within
+about a minute, and writes no page: its figures say little, but it fails where a measurement no
+longer works.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from sfcutover.allowlist.templates import Templates
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.scenario import Scenario
 from tests.bench.measure import Command, Sample, in_turn, median_memory, median_wall
+from tests.bench.page import PAGE, Occasion, Row, page_text
 from tests.bench.runs import run_overhead
 from tests.bench.traffic import redemption_rate, rollback_latency
 from tests.interop import install
 
 SFCUTOVER = [sys.executable, "-m", "sfcutover"]
 CONSOLE_SCRIPT = [str(Path(sys.executable).with_name("sfcutover"))]
-Row = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,11 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="few repetitions, no official CLI")
     extent = SHORT if parser.parse_args().short else WHOLE
     with tempfile.TemporaryDirectory() as name:
-        print_table(list(measure(extent, Path(name))))
+        rows = list(measure(extent, Path(name)))
+    print_table(rows)
+    if extent is WHOLE:
+        PAGE.parent.mkdir(parents=True, exist_ok=True)
+        PAGE.write_text(page_text(rows, Occasion.here()), encoding="utf-8")
 
 
 def measure(extent: Extent, folder: Path) -> Iterator[Row]:
@@ -72,10 +77,10 @@ def measure(extent: Extent, folder: Path) -> Iterator[Row]:
 
 
 def print_table(rows: list[Row]) -> None:
-    width = max(len(row[0]) for row in rows)
+    width = max(len(row.what) for row in rows)
     print(f"{'measured':<{width}}  {'result':>12}  goal")
-    for what, result, goal in rows:
-        print(f"{what:<{width}}  {result:>12}  {goal}")
+    for row in rows:
+        print(f"{row.what:<{width}}  {row.result:>12}  {row.goal}")
 
 
 def help_against_click(folder: Path, starts: int) -> Iterator[Row]:
@@ -84,10 +89,11 @@ def help_against_click(folder: Path, starts: int) -> Iterator[Row]:
     click = Command([sys.executable, "-c", "import click"], environment, folder)
     a, b = in_turn(ours, click, starts)
     ratio = median_wall(a) / median_wall(b)
-    yield (
+    yield Row(
         f"sfcutover --help / python -c 'import click' ({ms(a)} / {ms(b)})",
         f"{ratio:.2f}x",
-        "<= 2.5x",
+        "<= 1.5x",
+        "Help answers as fast as the command-line library that it needs loads.",
     )
 
 
@@ -97,20 +103,23 @@ def deploy_against_official_cli(folder: Path) -> Iterator[Row]:
         a, b = in_turn(*_deploy_commands(folder, emulator), 7)
     wall = median_wall(a) / median_wall(b)
     memory = median_memory(a) / median_memory(b)
-    yield (
+    yield Row(
         f"deploy add-new / sf project deploy start, wall ({ms(a)} / {ms(b)})",
         f"{wall:.2f}x",
-        "<= 0.25x",
+        "<= 0.5x",
+        "Reading, planning, deploying and reading back, against the deployment alone by the "
+        "official CLI, whose log file is off.",
     )
-    yield (
-        f"  the same, peak memory ({median_memory(a):.0f} / {median_memory(b):.0f} MiB)",
+    yield Row(
+        f"the same, peak memory ({median_memory(a):.0f} / {median_memory(b):.0f} MiB)",
         f"{memory:.2f}x",
         "<= 0.5x",
+        "What a CI job must provide.",
     )
 
 
 def _deploy_commands(folder: Path, emulator: Emulator) -> tuple[Command, Command]:
-    """Ours begins with the baseline each time, as it would not deploy what is live already."""
+    """Ours starts with the baseline each time, as it would not deploy what is live already."""
     environment = {**os.environ, **emulator.environment}
     (folder / "cutover.yaml").write_text(emulator.config_text(), encoding="utf-8")
     name = ("ExtlClntAppOauthSecuritySettings", "Acme_Connector_oauthSecurity")
@@ -154,7 +163,12 @@ def return_after_done(folder: Path, seconds: float) -> Iterator[Row]:
         returned = datetime.now(UTC)
         done = emulator.deployments[-1].ended
     late = (returned - done).total_seconds() if done else float("nan")
-    yield f"return after the org is done, deploy of {seconds:.0f} s", f"{late:.2f} s", "<= 1 s"
+    yield Row(
+        f"return after the org is done, deploy of {seconds:.0f} s",
+        f"{late:.2f} s",
+        "<= 0.5 s",
+        "What the interval of the polls and reading back add to a deployment.",
+    )
 
 
 def render_packages(count: int) -> Iterator[Row]:
@@ -166,9 +180,18 @@ def render_packages(count: int) -> Iterator[Row]:
     for _ in range(count):
         build_package([component], "67.0", templates).to_zip()
     each, grown = (time.process_time() - started) * 1000 / count, _peak_memory() - before
-    what = f"render and zip a package of 128 ranges, CPU, mean of {count:,}"
-    yield what, f"{each:.2f} ms", "<= 5 ms"
-    yield f"  peak memory grown over the {count:,}", f"{grown:.1f} MiB", "flat"
+    yield Row(
+        f"render and zip a package of 128 ranges, CPU, mean of {count:,}",
+        f"{each:.2f} ms",
+        "<= 3 ms",
+        "The largest allowlist costs no time that an operator notices.",
+    )
+    yield Row(
+        f"peak memory grown over the {count:,}",
+        f"{grown:.1f} MiB",
+        "flat",
+        "A worker that renders for months keeps its size.",
+    )
 
 
 def _full_component() -> Component:
