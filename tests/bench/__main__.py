@@ -10,8 +10,10 @@ longer works.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import resource
+import statistics
 import sys
 import tempfile
 import time
@@ -27,13 +29,22 @@ from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.allowlist.templates import Templates
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.scenario import Scenario
-from tests.bench.measure import Command, Sample, in_turn, median_memory, median_wall
+from tests.bench.measure import (
+    Command,
+    Sample,
+    in_turn,
+    median_cpu,
+    median_memory,
+    median_wall,
+)
 from tests.bench.page import PAGE, Occasion, Row, page_text
 from tests.bench.runs import run_overhead
 from tests.bench.traffic import redemption_rate, rollback_latency
 from tests.interop import install
 
 SFCUTOVER = [sys.executable, "-m", "sfcutover"]
+_RETURNS = 3
+_ALLOWLIST = ("ExtlClntAppOauthSecuritySettings", "Acme_Connector_oauthSecurity")
 CONSOLE_SCRIPT = [str(Path(sys.executable).with_name("sfcutover"))]
 
 
@@ -88,10 +99,11 @@ def help_against_click(folder: Path, starts: int) -> Iterator[Row]:
     ours = Command([*CONSOLE_SCRIPT, "--help"], environment, folder)
     click = Command([sys.executable, "-c", "import click"], environment, folder)
     a, b = in_turn(ours, click, starts)
-    ratio = median_wall(a) / median_wall(b)
+    ours_cpu, click_cpu = median_cpu(a), median_cpu(b)
     yield Row(
-        f"sfcutover --help / python -c 'import click' ({ms(a)} / {ms(b)})",
-        f"{ratio:.2f}x",
+        f"sfcutover --help / python -c 'import click', CPU "
+        f"({ours_cpu * 1000:.0f} / {click_cpu * 1000:.0f} ms)",
+        f"{ours_cpu / click_cpu:.2f}x",
         "<= 1.5x",
         "Help answers as fast as the command-line library that it needs loads.",
     )
@@ -122,14 +134,13 @@ def _deploy_commands(folder: Path, emulator: Emulator) -> tuple[Command, Command
     """Ours starts with the baseline each time, as it would not deploy what is live already."""
     environment = {**os.environ, **emulator.environment}
     (folder / "cutover.yaml").write_text(emulator.config_text(), encoding="utf-8")
-    name = ("ExtlClntAppOauthSecuritySettings", "Acme_Connector_oauthSecurity")
-    baseline = emulator.component_xml(*name)
+    baseline = emulator.component_xml(*_ALLOWLIST)
     Command([*SFCUTOVER, "render", "add-new", "--out", "packages"], environment, folder).run()
     ours = Command(
         [*SFCUTOVER, "deploy", "add-new", "--yes"],
         environment,
         folder,
-        before=lambda: emulator.put_component(*name, baseline),
+        before=lambda: emulator.put_component(*_ALLOWLIST, baseline),
     )
     official = _official_environment(folder / "home", emulator)
     login = ["org", "login", "access-token", "--instance-url", emulator.url, "--no-prompt"]
@@ -158,17 +169,26 @@ def return_after_done(folder: Path, seconds: float) -> Iterator[Row]:
     with Emulator(Scenario(deploy_seconds=seconds), tls=False) as emulator:
         (folder / "cutover.yaml").write_text(emulator.config_text(), encoding="utf-8")
         environment = {**os.environ, **emulator.environment}
-        sample = Command([*SFCUTOVER, "deploy", "add-new", "--yes"], environment, folder)
-        sample.run()
-        returned = datetime.now(UTC)
-        done = emulator.deployments[-1].ended
-    late = (returned - done).total_seconds() if done else float("nan")
+        baseline = emulator.component_xml(*_ALLOWLIST)
+        command = Command(
+            [*SFCUTOVER, "deploy", "add-new", "--yes"],
+            environment,
+            folder,
+            before=lambda: emulator.put_component(*_ALLOWLIST, baseline),
+        )
+        late = statistics.median(_seconds_late(command, emulator) for _ in range(_RETURNS))
     yield Row(
-        f"return after the org is done, deploy of {seconds:.0f} s",
+        f"return after the org is done, deploy of {seconds:.0f} s, median of {_RETURNS}",
         f"{late:.2f} s",
         "<= 0.5 s",
         "What the interval of the polls and reading back add to a deployment.",
     )
+
+
+def _seconds_late(command: Command, emulator: Emulator) -> float:
+    command.run()
+    returned, done = datetime.now(UTC), emulator.deployments[-1].ended
+    return (returned - done).total_seconds() if done else math.nan
 
 
 def render_packages(count: int) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Timing whole processes: wall seconds and peak memory, commands in turn, medians compared."""
+"""Timing whole processes: wall and CPU seconds, peak memory; commands in turn, medians compared."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Sample:
-    """One finished process. memory: largest resident set of it or a child, in MiB."""
+    """One finished process. cpu: user and system time, in seconds as wall is. memory: largest
+    resident set of it or a child, in MiB."""
 
     wall: float
+    cpu: float
     memory: float
 
 
@@ -48,7 +50,7 @@ class Command:
         if process.returncode != self.expected:
             text = (self.folder / "output.txt").read_text(errors="replace")
             raise RuntimeError(f"{self.argv} ended with {process.returncode}:\n{text}")
-        return Sample(wall, usage.ru_maxrss / 1024)
+        return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def in_turn(first: Command, second: Command, runs: int) -> tuple[list[Sample], list[Sample]]:
@@ -61,6 +63,11 @@ def in_turn(first: Command, second: Command, runs: int) -> tuple[list[Sample], l
 
 def median_wall(samples: Sequence[Sample]) -> float:
     return statistics.median(sample.wall for sample in samples)
+
+
+def median_cpu(samples: Sequence[Sample]) -> float:
+    """For what waits for nothing: other programs on the machine change it less than wall time."""
+    return statistics.median(sample.cpu for sample in samples)
 
 
 def median_memory(samples: Sequence[Sample]) -> float:
