@@ -67,6 +67,8 @@ class Command:
 
     def line(self, config: str = DEFAULT_CONFIG) -> str:
         """The command, quoted for a shell, with --config unless the file has the default name."""
+        import shlex  # --help shows no command
+
         option = () if config == DEFAULT_CONFIG else ("--config", config)
         return shlex.join(("sfcutover", *option, *self.command))
 
