@@ -7,7 +7,6 @@ next, and the exit code.
 from __future__ import annotations
 
 import enum
-import shlex
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
