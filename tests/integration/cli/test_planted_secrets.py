@@ -23,6 +23,8 @@ from tests.integration.cli import chatter
 from tests.support import StartServer, answer
 from tests.unit.traffic.test_checks import vector
 
+pytestmark = pytest.mark.slow  # every way of a secret through whole runs, and the demo
+
 PASSWORD = "open@sesame:21"  # of the emulator's proxies
 CORPORATE = "http://corp:corporate-passw0rd@127.0.0.1:9"
 BEARER = "a-bearer-of-prometheus"

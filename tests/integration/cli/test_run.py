@@ -55,6 +55,7 @@ def test_a_run_does_the_whole_cutover_under_live_traffic(here: World) -> None:
     assert here.canary_redeems()
 
 
+@pytest.mark.slow
 def test_with_json_every_line_is_a_document_of_the_schema(here: World) -> None:
     del here.environment["CI"]  # or it warns, on stderr, of the state that a CI job may lose
     process = here.start("run", "--yes", "--json", "-q")
@@ -69,6 +70,7 @@ def test_with_json_every_line_is_a_document_of_the_schema(here: World) -> None:
     assert [one["seq"] for one in documents] == sorted({one["seq"] for one in documents})
 
 
+@pytest.mark.slow
 def test_a_cutover_that_is_done_is_not_done_again(here: World) -> None:
     here.call("run", "--yes")
     sent = len(here.emulator.deployments)
@@ -141,6 +143,7 @@ def test_a_run_waits_for_a_person_and_goes_on_from_anywhere(here: World) -> None
     assert here.phases == ["Succeeded", "Succeeded"]
 
 
+@pytest.mark.slow
 def test_an_approval_reaches_the_process_that_waits(here: World) -> None:
     process = here.start("run", "--yes", "--pause-before", "switch", "--wait")
     here.wait_for("paused")
@@ -151,6 +154,7 @@ def test_an_approval_reaches_the_process_that_waits(here: World) -> None:
     assert process.returncode == 0, out
 
 
+@pytest.mark.slow
 def test_nothing_is_approved_that_doesn_t_wait(here: World) -> None:
     here.call("run", "--yes")
     code, out = here.call("approve")
@@ -158,6 +162,7 @@ def test_nothing_is_approved_that_doesn_t_wait(here: World) -> None:
     assert "waits for nobody" in error_of(out)
 
 
+@pytest.mark.slow
 def test_traffic_may_be_moved_by_a_person(here: World) -> None:
     configure(here, switch={"manual": True})
     code, out = here.call("run", "--yes")
@@ -167,6 +172,7 @@ def test_traffic_may_be_moved_by_a_person(here: World) -> None:
     assert code == 0, out
 
 
+@pytest.mark.slow
 def test_a_run_that_waits_is_canceled_and_says_how_the_lists_are(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     code, out = here.call("cancel", "--note", "not today")
@@ -177,6 +183,7 @@ def test_a_run_that_waits_is_canceled_and_says_how_the_lists_are(here: World) ->
     assert here.call("cancel")[0] == 2
 
 
+@pytest.mark.slow
 def test_a_run_that_is_under_way_is_canceled(tmp_path: Path) -> None:
     with world(tmp_path / "world", Scenario(deploy_seconds=2.0)) as here:
         process = here.start("run", "--yes")
@@ -189,6 +196,7 @@ def test_a_run_that_is_under_way_is_canceled(tmp_path: Path) -> None:
         assert here.phases == ["Succeeded"]  # a deployment is never left half-way
 
 
+@pytest.mark.slow
 def test_a_watch_is_finished_before_the_run_is_canceled(here: World) -> None:
     configure(here, watch={"duration": "8s", "interval": "300ms", "failures": 2})
     process = here.start("run", "--yes")
@@ -199,6 +207,7 @@ def test_a_watch_is_finished_before_the_run_is_canceled(here: World) -> None:
     assert here.runs()[0]["state"] == "done"
 
 
+@pytest.mark.slow
 def test_nothing_is_removed_once_the_run_is_to_be_canceled(tmp_path: Path) -> None:
     """Killed just before the removal was sent, gone on with by cancel."""
     with world(tmp_path / "world") as here:
@@ -209,6 +218,7 @@ def test_nothing_is_removed_once_the_run_is_to_be_canceled(tmp_path: Path) -> No
         assert here.live == {*OLD, *NEW}
 
 
+@pytest.mark.slow
 def test_old_addresses_are_on_the_list_before_traffic_goes_back(here: World) -> None:
     """The list has lost the old ones, by an earlier run perhaps, and now the switch fails."""
     here.call("run", "--yes")
@@ -222,6 +232,7 @@ def test_old_addresses_are_on_the_list_before_traffic_goes_back(here: World) -> 
     assert "traffic is back on the old addresses" in out
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_run_that_can_be_gone_on_with(tmp_path: Path) -> None:
     with world(tmp_path / "world", Scenario(deploy_seconds=2.0)) as here:
         process = here.start("run", "--yes")
@@ -236,6 +247,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_gone_on_with(tmp_path: Path) -> None:
         assert here.phases == ["Succeeded", "Succeeded"]
 
 
+@pytest.mark.slow
 def test_another_cutover_yaml_is_refused_until_it_is_accepted(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     config = yaml.safe_load((here.folder / "cutover.yaml").read_text(encoding="utf-8"))
@@ -251,6 +263,7 @@ def test_another_cutover_yaml_is_refused_until_it_is_accepted(here: World) -> No
     assert here.switches == ["apply"]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_undone_since_is_not_called_done(here: World) -> None:
     here.call("run", "--yes")
     code, out = here.call("rollback", "--yes")
@@ -261,6 +274,7 @@ def test_a_run_that_was_undone_since_is_not_called_done(here: World) -> None:
     assert len(here.runs()) == 1
 
 
+@pytest.mark.slow
 def test_beside_an_open_run_nothing_is_removed_and_no_traffic_moved(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "remove-old")
     sent = len(here.phases)
@@ -284,6 +298,7 @@ def test_a_run_does_not_begin_without_its_secrets(here: World) -> None:
     assert not (here.folder / ".sfcutover/state.db").exists() or here.runs() == []
 
 
+@pytest.mark.slow
 def test_an_approval_may_be_of_one_step_only(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     code, out = here.call("approve", "--step", "remove-old")
@@ -294,12 +309,14 @@ def test_an_approval_may_be_of_one_step_only(here: World) -> None:
     assert code == 0, out
 
 
+@pytest.mark.slow
 def test_whoever_approves_sees_what_the_step_does(here: World) -> None:
     _, out = here.call("run", "--yes", "--pause-before", "remove-old")
     takes = f"the next step is remove-old: it takes {', '.join(OLD)} off the list of packaging"
     assert takes in error_of(out)
 
 
+@pytest.mark.slow
 def test_a_log_holds_what_happened_once(here: World) -> None:
     _, before = here.call("run", "--yes", "--pause-before", "switch")
     assert "snapshot" in before
@@ -309,6 +326,7 @@ def test_a_log_holds_what_happened_once(here: World) -> None:
     assert "WAITS FOR A PERSON" not in after
 
 
+@pytest.mark.slow
 def test_the_state_lies_beside_its_cutover_yaml(here: World) -> None:
     configure(here, state=None)
     elsewhere = here.folder / "elsewhere"
@@ -324,6 +342,7 @@ def test_the_state_lies_beside_its_cutover_yaml(here: World) -> None:
     assert not (elsewhere / ".sfcutover").exists()
 
 
+@pytest.mark.slow
 def test_other_templates_are_refused_until_they_are_accepted(here: World) -> None:
     text = (ROOT / "templates/package.xml.j2").read_text(encoding="utf-8")
     (here.folder / "own").mkdir()
@@ -340,6 +359,7 @@ def test_other_templates_are_refused_until_they_are_accepted(here: World) -> Non
     assert here.phases == ["Succeeded", "Succeeded"]
 
 
+@pytest.mark.slow
 def test_what_to_do_next_names_the_file_that_was_given(here: World) -> None:
     (here.folder / "cutover.yaml").rename(here.folder / "eu move.yaml")
     configure(here, notify=[{"command": ["sh", "-c", 'echo "$SFCUTOVER_NEXT" > called']}])
@@ -353,6 +373,7 @@ def test_what_to_do_next_names_the_file_that_was_given(here: World) -> None:
     assert code == 0, out
 
 
+@pytest.mark.slow
 def test_what_the_run_is_made_of_can_t_be_changed_under_way(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     config = yaml.safe_load((here.folder / "cutover.yaml").read_text(encoding="utf-8"))
@@ -365,6 +386,7 @@ def test_what_the_run_is_made_of_can_t_be_changed_under_way(here: World) -> None
     assert code == 0, out
 
 
+@pytest.mark.slow
 def test_a_pause_may_be_asked_for_later(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     here.call("approve", "--record-only")
@@ -374,6 +396,7 @@ def test_a_pause_may_be_asked_for_later(here: World) -> None:
     assert here.live == {*OLD, *NEW}
 
 
+@pytest.mark.slow
 def test_the_run_of_another_cutover_is_left_alone(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     configure(here, name="next-month")
@@ -385,6 +408,7 @@ def test_the_run_of_another_cutover_is_left_alone(here: World) -> None:
     assert here.runs()[0]["state"] == "waiting"
 
 
+@pytest.mark.slow
 def test_two_cutovers_of_one_list_don_t_run_at_once(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "remove-old")
     configure(here, name="next-month")
@@ -394,6 +418,7 @@ def test_two_cutovers_of_one_list_don_t_run_at_once(here: World) -> None:
     assert here.live == {*OLD, *NEW}
 
 
+@pytest.mark.slow
 def test_nothing_is_rolled_back_to_the_baseline_beside_an_open_run(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     code, out = here.call("rollback", "--to", "baseline", "--yes", "--traffic-moved")
@@ -403,6 +428,7 @@ def test_nothing_is_rolled_back_to_the_baseline_beside_an_open_run(here: World) 
     assert code == 0, out
 
 
+@pytest.mark.slow
 def test_traffic_moves_only_to_addresses_that_are_on_the_list_by_then(here: World) -> None:
     """Somebody took one off while the run waited."""
     here.call("run", "--yes", "--pause-before", "switch")
@@ -414,6 +440,7 @@ def test_traffic_moves_only_to_addresses_that_are_on_the_list_by_then(here: Worl
     assert customers.failures == []
 
 
+@pytest.mark.slow
 def test_a_run_with_another_file_may_be_canceled(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     configure(here, max_rollbacks=7)
@@ -422,6 +449,7 @@ def test_a_run_with_another_file_may_be_canceled(here: World) -> None:
     assert here.runs()[0]["state"] == "canceled"
 
 
+@pytest.mark.slow
 def test_a_failed_gate_rolls_back_by_itself_once(tmp_path: Path) -> None:
     """After the removal the org refuses the new addresses: the old ones come back at once."""
     with world(tmp_path / "world") as here:
@@ -437,6 +465,7 @@ def test_a_failed_gate_rolls_back_by_itself_once(tmp_path: Path) -> None:
         assert here.canary_redeems()
 
 
+@pytest.mark.slow
 def test_a_deployment_that_fails_puts_everything_back_before_the_switch(tmp_path: Path) -> None:
     with fleet(tmp_path / "world", 2) as whole:
         whole.emulators[1].set_fault(Fault(kind="failed", operation="deploy"))
@@ -448,6 +477,7 @@ def test_a_deployment_that_fails_puts_everything_back_before_the_switch(tmp_path
         assert whole.first.switches == []
 
 
+@pytest.mark.slow
 def test_one_refused_address_of_a_pair_is_enough_to_go_back(here: World) -> None:
     """One redemption by chance would not tell. What got lost is put on again, too."""
     process = here.start("run", "--yes")
@@ -470,6 +500,7 @@ def drop_from_list(here: World, address: str) -> None:
     here.emulator.put_component(kind, name, etree.tostring(root))
 
 
+@pytest.mark.slow
 def test_one_target_that_fails_is_put_back_alone_and_stops_the_waves(tmp_path: Path) -> None:
     with fleet(tmp_path / "world", 3, waves=[1, 1]) as whole:
         process = whole.first.start("run", "--yes")
@@ -481,6 +512,7 @@ def test_one_target_that_fails_is_put_back_alone_and_stops_the_waves(tmp_path: P
         assert lists == [set(NEW), {*OLD, *NEW}, {*OLD, *NEW}]
 
 
+@pytest.mark.slow
 def test_inconclusive_waits_for_a_person_and_rolls_nothing_back(here: World) -> None:
     here.emulator.set_fault(Fault(kind="rate_limit", operation="redeem", count=None))
     code, out = here.call("run", "--yes")
@@ -493,6 +525,7 @@ def test_inconclusive_waits_for_a_person_and_rolls_nothing_back(here: World) -> 
     assert here.live == set(NEW)
 
 
+@pytest.mark.slow
 def test_a_rollback_that_fails_calls_a_person_and_goes_on_trying(here: World) -> None:
     configure(
         here,
@@ -512,6 +545,7 @@ def test_a_rollback_that_fails_calls_a_person_and_goes_on_trying(here: World) ->
     assert "rolled-back" in notified
 
 
+@pytest.mark.slow
 def test_automatic_rollbacks_are_capped(tmp_path: Path) -> None:
     with world(tmp_path / "world", max_rollbacks=1) as here:
         here.emulator.set_fault(Fault(kind="failed", operation="deploy"))
@@ -534,6 +568,7 @@ def test_runs_without_any_says_so(here: World) -> None:
     assert "there is no run yet" in error_of(out)
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_a_run_that_goes_on_later(here: World) -> None:
     """No file may grow: as on a full disk, nothing of the state can be written."""
     here.call("run", "--yes", "--pause-before", "switch")
@@ -547,6 +582,7 @@ def test_a_full_disk_stops_a_run_that_goes_on_later(here: World) -> None:
     assert here.live == set(NEW)
 
 
+@pytest.mark.slow
 def test_no_secret_is_kept_or_shown(here: World) -> None:
     secrets = {
         here.emulator.environment[name] for name in ("SF_CLIENT_SECRET", "SF_REFRESH_TOKEN")
@@ -565,6 +601,7 @@ def test_no_secret_is_kept_or_shown(here: World) -> None:
         assert secret.encode() not in kept
 
 
+@pytest.mark.slow
 def test_it_needs_no_home_and_leaves_nothing_beside_its_state(here: World) -> None:
     home = here.folder / "home"
     home.mkdir()

@@ -14,6 +14,8 @@ import yaml
 from sfcutover.emulator.scenario import Scenario
 from tests.chaos.world import NEW, OLD, World, world
 
+pytestmark = pytest.mark.slow  # runs, and each command in a process of its own
+
 _SCENARIO = Scenario(deploy_seconds=1.0)
 
 

@@ -21,6 +21,8 @@ from tests.chaos.world import NEW, OLD, ROOT, World, wait_until, world
 from tests.integration.cli.harness import eventually
 from tests.integration.truth.scene import configure
 
+pytestmark = pytest.mark.slow  # runs that are signalled in the middle of a step
+
 UNTRUE = "nothing was changed in the org"
 
 

@@ -12,6 +12,8 @@ import yaml
 from sfcutover.emulator.faults import Fault
 from tests.chaos.world import NEW, World, world
 
+pytestmark = pytest.mark.slow  # runs, and each command in a process of its own
+
 WORDS = "no proven way back for traffic: 127.0.0.1:"
 
 

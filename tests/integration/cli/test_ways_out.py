@@ -14,6 +14,8 @@ from sfcutover.emulator.scenario import Scenario
 from tests.chaos.world import NEW, OLD, World, world
 from tests.integration.cli.applicationcommands import application_command, probe_command
 
+pytestmark = pytest.mark.slow  # runs, and each command in a process of its own
+
 HERE = "127.0.0.1"  # where the emulator sees requests of this machine come from
 OLD_PROXY = {"proxy": {"env": "SFCUTOVER_OLD_PROXY_URL"}}
 NEW_PROXY = {"proxy": {"env": "SFCUTOVER_NEW_PROXY_URL"}}

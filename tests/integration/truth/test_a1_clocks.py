@@ -20,6 +20,8 @@ from tests.integration.truth.scene import (
     removed_at,
 )
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 SILENCE = "nothing shows that customers have left"
 TRAFFIC_MOVED = "--traffic-moved"
 REMOVE = ("deploy", "remove-old", "--yes")

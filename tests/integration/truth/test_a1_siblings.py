@@ -19,6 +19,8 @@ from tests.integration.truth.test_a1_clocks import (
     without_quiet_checks,
 )
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 NEW_SILENCE = "nothing shows that customers have left the new addresses"
 AWAY = (("deploy", "remove-new", "--yes"), ("rollback", "--to", "baseline", "--yes"))
 

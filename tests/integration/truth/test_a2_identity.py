@@ -14,6 +14,8 @@ from tests.integration.cli.harness import SECURITY, SECURITY_NAME
 from tests.integration.truth.conftest import OpenWorld
 from tests.integration.truth.scene import configure, configure_part, entries
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 BOTH = {"old": [*OLD, *NEW], "old_egress": list(OLD)}  # old and new are on its list
 PAUSED = ("run", "--yes", "--pause-before", "remove-old")
 EVIDENCE = ("deploy", "remove-old", "--yes", "--evidence", "evidence.json")

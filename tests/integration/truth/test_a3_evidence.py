@@ -12,6 +12,8 @@ from sfcutover.emulator import Edit
 from tests.chaos.world import NEW, OLD, World
 from tests.integration.truth.scene import configure_part, proven_between, removed_at
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 REMOVE = ("deploy", "remove-old", "--yes", "--evidence", "evidence.json")
 
 

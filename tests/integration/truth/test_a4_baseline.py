@@ -20,6 +20,8 @@ from tests.integration.truth.scene import (
     policy,
 )
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 DESCRIBED = {OLD[0]: "proxy a", OLD[1]: "proxy b"}
 TO_BASELINE = ("rollback", "--to", "baseline", "--yes", "--traffic-moved")
 TIMEOUT = "sessionTimeoutInMinutes"

@@ -11,6 +11,8 @@ from tests.chaos.world import NEW, OLD, World
 from tests.integration.truth.conftest import OpenWorld
 from tests.integration.truth.scene import OFFICE, configure, entries, entry
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 COLLEAGUE = "Casey Colleague"
 ADDED = "192.0.2.200"
 DESCRIBED = "billing system"

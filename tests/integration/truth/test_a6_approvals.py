@@ -20,6 +20,8 @@ from tests.integration.truth.scene import (
     policy,
 )
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 PAUSED = ("run", "--yes", "--pause-before", "remove-old")
 RECORD = ("approve", "--record-only")
 ACCEPT = ("run", "--yes", "--accept-changes")

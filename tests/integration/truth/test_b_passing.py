@@ -13,6 +13,8 @@ from tests.integration.cli.harness import eventually
 from tests.integration.truth.conftest import OpenWorld
 from tests.integration.truth.scene import configure
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 LOCKED_CODE = {"code": "ALREADY_IN_PROCESS"}
 LOCKED_COMPONENT = {"message": "admin operation already in progress"}
 AS_BEFORE = "the lists are as they were before"

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.world import NEW, OLD, Customers, World, wait_until
 from tests.integration.truth.conftest import OpenWorld
 from tests.integration.truth.scene import configure, configure_part
+
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 
 Json = dict[str, object]
 QUIET = "requests through the old proxy"

@@ -12,6 +12,8 @@ from tests.chaos.world import NEW, OLD, World
 from tests.integration.truth.conftest import OpenWorld
 from tests.integration.truth.scene import configure, configure_part, describe, entries
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 Json = dict[str, object]
 
 

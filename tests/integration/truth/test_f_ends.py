@@ -20,6 +20,8 @@ from tests.integration.cli.harness import eventually
 from tests.integration.truth.conftest import OpenWorld
 from tests.integration.truth.scene import configure
 
+pytestmark = pytest.mark.slow  # whole runs, in processes of their own
+
 ROUNDS = 6  # a race is not lost each time
 UNTRUE = "nothing was changed in the org"
 
