@@ -12,8 +12,9 @@ from tests.integration.ci.compositerunner import Job
 from tests.integration.ci.conftest import VERSION, OpenJob, StartWorld
 from tests.integration.truth.scene import configure
 
+pytestmark = pytest.mark.slow  # whole steps of a job, whose commands are processes
 
-@pytest.mark.slow
+
 def test_it_installs_its_own_sources_once(start_world: StartWorld, tmp_path: Path) -> None:
     here = start_world()
     job = Job(ROOT, here.folder, tmp_path, here.environment)

@@ -13,6 +13,8 @@ from tests.integration.ci.compositerunner import INTERRUPT_SECONDS, Job, StepRun
 from tests.integration.ci.conftest import VERSION, OpenJob, StartWorld
 from tests.integration.truth.scene import configure
 
+pytestmark = pytest.mark.slow  # whole steps of a job, whose commands are processes
+
 LONG_WATCH = {"duration": "60s", "interval": "300ms", "failures": 2}
 
 

@@ -158,6 +158,7 @@ def test_a_deploy_that_a_proxy_refused_is_no_lost_answer(
     assert "lost" not in result.err
 
 
+@pytest.mark.slow
 def test_a_removal_that_a_proxy_refused_is_not_taken_for_one_that_may_land(
     desk: Desk, start_server: StartServer
 ) -> None:

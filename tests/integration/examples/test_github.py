@@ -10,6 +10,8 @@ from tests.integration.examples.machine import EXAMPLES, Machine
 from tests.integration.examples.outcome import LONG_WATCH, NEW, OLD, WATCHING, live
 from tests.integration.examples.workflow import read_workflow
 
+pytestmark = pytest.mark.slow  # whole pipelines, whose commands are processes
+
 
 def started(machine: Machine, name: str, **inputs: str) -> WorkflowRun:
     """A run of an example, whose artifacts are its own."""

@@ -17,6 +17,8 @@ from tests.integration.examples.outcome import put_entry
 from tests.integration.examples.workflow import read_workflow
 from tests.support import SECURITY, SECURITY_NAME
 
+pytestmark = pytest.mark.slow  # whole pipelines, whose commands are processes
+
 _SHA = "5b2c9b1d0f3e4a6b8c7d9e0f1a2b3c4d5e6f7081"
 _COMPONENT = f"{SECURITY_NAME}.ecaOauthSecurity"
 

@@ -13,6 +13,8 @@ from tests.integration.examples.outcome import NEW, OLD, live
 from tests.integration.examples.test_github import results, started
 from tests.real import postgres
 
+pytestmark = pytest.mark.slow  # whole pipelines, whose commands are processes
+
 
 @pytest.fixture
 def shared_state(machine: Machine, tmp_path: Path) -> Iterator[None]:

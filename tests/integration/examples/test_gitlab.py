@@ -10,6 +10,8 @@ from tests.integration.examples.gitlab import GitlabFile, Pipeline
 from tests.integration.examples.machine import EXAMPLES, Machine
 from tests.integration.examples.outcome import LONG_WATCH, NEW, OLD, WATCHING, live
 
+pytestmark = pytest.mark.slow  # whole pipelines, whose commands are processes
+
 FILE = EXAMPLES / "gitlab" / ".gitlab-ci.yml"
 
 

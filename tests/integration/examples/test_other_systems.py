@@ -10,6 +10,8 @@ from tests.integration.examples.artifacts import Artifacts
 from tests.integration.examples.machine import EXAMPLES, Machine
 from tests.integration.examples.outcome import LONG_WATCH, NEW, OLD, WATCHING, live
 
+pytestmark = pytest.mark.slow  # whole pipelines, whose commands are processes
+
 
 def _bitbucket(machine: Machine, name: str) -> bitbucket.Pipeline:
     path = EXAMPLES / "bitbucket" / "bitbucket-pipelines.yml"
