@@ -31,7 +31,7 @@ class Limits:
 
     def deadline(self, expected: float) -> float:
         """When a mutant that ends nowhere is given up; the machine may be busy."""
-        return 10.0 + 4.0 * expected
+        return 10.0 + 2.0 * expected
 
 
 @dataclass(frozen=True)
