@@ -8,6 +8,7 @@ survivors of the last time again, with tests that are new and with others that t
 from __future__ import annotations
 
 import argparse
+import signal
 import tempfile
 from pathlib import Path
 
@@ -20,6 +21,8 @@ PACKAGES = ("allowlist", "salesforce", "traffic", "runs", "cutover")
 
 def main() -> None:
     arguments = _arguments()
+    # A shell's background jobs ignore it, and tests send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
         limits = Limits(arguments.seconds, arguments.longest)
         work = Session(coverage_map(), limits, lambda session: _try_packages(session, arguments))
