@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from tests.mutants.coverage_map import coverage_map
-from tests.mutants.report import print_table, print_tried, read_survivors, write
+from tests.mutants.report import print_progress, print_table, print_tried, read_survivors, write
 from tests.mutants.session import Figures, Limits, Session, draw, run_session, try_mutants
 
 PACKAGES = ("allowlist", "salesforce", "traffic", "runs", "cutover")
@@ -40,6 +40,7 @@ def _try_packages(session: Session, arguments: argparse.Namespace) -> None:
         try:
             for tried in try_mutants(session, figures, mutants, arguments.count):
                 print_tried(tried)
+                print_progress(figures)
         finally:
             write(figures, f"{package}-again" if arguments.again else package)
         rows.append(figures)

@@ -9,6 +9,7 @@ from tests.mutants.coverage_map import FOLDER
 from tests.mutants.session import Figures, Tried
 from tests.mutants.trial import Outcome
 
+_PROGRESS_EVERY = 20
 _SHOWN = (Outcome.SURVIVED, Outcome.TIMED_OUT)
 
 
@@ -18,6 +19,11 @@ def print_tried(tried: Tried) -> None:
     if outcome in _SHOWN:
         print(f"{outcome} {tried.tests}/{tried.covering} tests: {tried.mutant.name}")
         sys.stdout.flush()
+
+
+def print_progress(figures: Figures) -> None:
+    if len(figures.tried) % _PROGRESS_EVERY == 0:
+        print(f"{figures.package}: {len(figures.tried)} mutants", file=sys.stderr, flush=True)
 
 
 def print_table(rows: list[Figures]) -> None:

@@ -29,8 +29,8 @@ class Limits:
     seconds: float
     longest: float
 
-    def deadline(self, expected: float) -> float:
-        """When a mutant that ends nowhere is given up; the machine may be busy."""
+    def patience(self, expected: float) -> float:
+        """The processor time after which a mutant ends nowhere."""
         return 10.0 + 2.0 * expected
 
 
@@ -107,7 +107,7 @@ class Session:
     def _trial(self, change: Callable[[], None], names: Sequence[str]) -> Trial:
         expected = sum(self.covered.durations[name] for name in names)
         items = [self.items[name] for name in names]
-        return run_trial(change, items, self.limits.deadline(expected))
+        return run_trial(change, items, self.limits.patience(expected))
 
     def _within_limit(self, names: Sequence[str]) -> Iterator[str]:
         left = self.limits.seconds

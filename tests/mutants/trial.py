@@ -7,7 +7,9 @@ group with nothing on its standard streams; whatever it leaves running ends with
 from __future__ import annotations
 
 import ctypes
+import math
 import os
+import resource
 import select
 import signal
 from collections.abc import Callable, Sequence
@@ -22,6 +24,7 @@ import pytest
 from tests.mutants.mutants import NotApplicableError
 
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
+_WAITING = 4.0  # a mutant that waits is given up after so much longer: the machine may be busy
 _SURVIVED, _KILLED, _NOT_APPLICABLE = 0, 1, 2
 
 
@@ -58,13 +61,14 @@ def adopt_orphans() -> None:
 
 
 def run_trial(change: Callable[[], None], items: Sequence[pytest.Item], limit: float) -> Trial:
-    """Run these tests on the changed code until one fails. limit: in seconds."""
+    """Run these tests on the changed code until one fails. limit: seconds of processor time."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(limit), resource.RLIM_INFINITY))
         _be_the_mutant(change, items, writing)
     os.close(writing)
-    in_time = _ends_within(child, limit)
+    in_time = _ends_within(child, _WAITING * limit)
     if not in_time:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
@@ -76,7 +80,11 @@ def run_trial(change: Callable[[], None], items: Sequence[pytest.Item], limit: f
 
 def _outcome(status: int) -> Outcome:
     code = os.waitstatus_to_exitcode(status)
-    ends = {_SURVIVED: Outcome.SURVIVED, _NOT_APPLICABLE: Outcome.NOT_APPLICABLE}
+    ends = {
+        _SURVIVED: Outcome.SURVIVED,
+        _NOT_APPLICABLE: Outcome.NOT_APPLICABLE,
+        -signal.SIGXCPU: Outcome.TIMED_OUT,
+    }
     return ends.get(code, Outcome.KILLED)  # also by a signal, or an exit of its own
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from sfcutover.allowlist.carriers import OAUTH_POLICIES
@@ -102,3 +104,35 @@ def test_every_known_relaxation_has_its_words() -> None:
         assert relaxation_words(value).startswith(f"{value}: users are ")
     assert "not known here" in relaxation_words("Newer")
     assert "not set" in relaxation_words(None)
+
+
+@pytest.mark.parametrize(
+    ("name", "from_loosest"),
+    [
+        ("ipRelaxationPolicyType", "Bypass Bypass_2factor Enforce_RelaxRefresh Enforce"),
+        ("permittedUsersPolicyType", "AllSelfAuthorized AdminApprovedPreAuthorized"),
+        ("refreshTokenPolicyType", "Infinite SpecificInactivity SpecificLifetime Zero"),
+        ("requiredSessionLevel", "LOW STANDARD HIGH_ASSURANCE"),
+        ("sessionTimeoutInMinutes", "120 30"),
+        ("refreshTokenValidityPeriod", "365 30"),
+        ("namedUserJwtTimeout", "60 5"),
+    ],
+)
+def test_a_restored_value_that_loosens_a_control_is_noted(name: str, from_loosest: str) -> None:
+    for looser, stricter in pairwise(from_loosest.split()):
+        assert "loosens this control" in note_of_restoring(name, looser, now=stricter)
+        assert "loosens" not in note_of_restoring(name, stricter, now=looser)
+
+
+@pytest.mark.parametrize(("before", "now"), [("Enforce", "Newer"), ("Newer", "Enforce")])
+def test_the_effect_of_an_unknown_value_is_not_stated(before: str, now: str) -> None:
+    assert "not known here" in note_of_restoring("ipRelaxationPolicyType", before, now=now)
+
+
+def note_of_restoring(name: str, before: str, *, now: str) -> str:
+    restored = restore_policies(
+        component(**{name: now}), component(**{name: before}), {name: [now]}
+    )
+    assert restored.component.text(name) == before
+    [note] = restored.notes
+    return note
