@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +32,7 @@ class Limits:
 
     def patience(self, expected: float) -> float:
         """The processor time after which a mutant ends nowhere."""
-        return 10.0 + 2.0 * expected
+        return 5.0 + 2.0 * expected
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,13 @@ class Session:
     def pytest_configure(self) -> None:
         from hypothesis import Phase, settings  # pytest rewrites it first
 
-        phases = (Phase.explicit, Phase.generate)  # a failure is enough, it need not be small
         settings.register_profile(
-            "mutants", database=None, deadline=None, derandomize=True, phases=phases
+            "mutants",
+            database=None,
+            deadline=None,
+            derandomize=True,
+            max_examples=20,
+            phases=(Phase.explicit, Phase.generate),  # a failure is enough, it need not be small
         )
         settings.load_profile("mutants")
 
@@ -149,6 +154,7 @@ def try_mutants(
 
 def run_session(session: Session, folder: Path) -> None:
     """Collect the tests that count and let the session work. folder: for the tests' files."""
+    os.environ["HYPOTHESIS_PROFILE"] = "mutants"  # tests/unit/strategies.py loads it
     files = sorted({name.split("::")[0] for name in session.covered.durations})
     options = ["-q", "-n", "0", "-p", "no:cacheprovider", f"--basetemp={folder}"]
     pytest.main([*files, *options], plugins=[session])

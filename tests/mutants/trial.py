@@ -23,7 +23,7 @@ import pytest
 
 from tests.mutants.mutants import NotApplicableError
 
-_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
+_PARENT_DEATH_SIGNAL, _SUBREAPER = 1, 36  # options of prctl(2)
 _WAITING = 4.0  # a mutant that waits is given up after so much longer: the machine may be busy
 _SURVIVED, _KILLED, _NOT_APPLICABLE = 0, 1, 2
 
@@ -57,7 +57,11 @@ class _FirstFailure:
 
 def adopt_orphans() -> None:
     """What a test leaves running becomes a child of this process, which can end it."""
-    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    _prctl(_SUBREAPER, 1)
+
+
+def _prctl(option: int, value: int) -> None:
+    ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def run_trial(change: Callable[[], None], items: Sequence[pytest.Item], limit: float) -> Trial:
@@ -92,6 +96,7 @@ def _be_the_mutant(change: Callable[[], None], items: Sequence[pytest.Item], pip
     code = _KILLED
     try:
         os.setsid()
+        _prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nowhere, stream)
