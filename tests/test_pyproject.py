@@ -19,6 +19,7 @@ PROJECT = tomllib.loads(TEXT)
     [
         ("dependencies = [", PROJECT["project"]["dependencies"]),
         ("dev = [", PROJECT["dependency-groups"]["dev"]),
+        ("docs = [", PROJECT["dependency-groups"]["docs"]),
     ],
 )
 def test_every_direct_dependency_has_its_reason_and_they_are_sorted(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+REPOSITORY = "https://code.example/acme/sfcutover"
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 NAME = "Acme_Connector_oauthSecurity.ecaOauthSecurity"
 CONFIG = """\
@@ -40,7 +42,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
-    _run(sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT), cwd=folder)
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)]
+    _run(*command, cwd=folder, SFCUTOVER_REPOSITORY_URL=REPOSITORY)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -55,9 +58,15 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "sfcutover"
 
 
-def _run(*command: str, cwd: Path) -> str:
+def _run(*command: str, cwd: Path, **variables: str) -> str:
     done = subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False
+        command,
+        cwd=cwd,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -71,6 +80,14 @@ def test_templates_and_schemas_are_inside(wheel: Path) -> None:
         assert files
         assert {f"sfcutover/{folder}/{name}" for name in files} <= names
     assert not [name for name in names if name.startswith(("tests/", "cassettes/"))]
+
+
+def test_its_description_is_the_readme_with_links_into_the_repository(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        text = archive.read(f"sfcutover-{VERSION}.dist-info/METADATA").decode()
+    assert f"]({REPOSITORY}/raw/main/docs/images/demo.svg)" in text
+    assert f"]({REPOSITORY}/blob/main/docs/how-to/recover.md)" in text
+    assert "](docs/" not in text
 
 
 def test_the_version_is_the_projects(wheel: Path, installed: Path, tmp_path: Path) -> None:

@@ -57,7 +57,9 @@ def test_every_page_can_be_found_from_the_readme_or_the_index(page: Path) -> Non
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    listed = re.findall(r"^ +- ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.M)
+    listed = re.findall(
+        r"^ +- (?:Home: )?([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.M
+    )
     assert sorted(listed) == [str(each.relative_to(ROOT / "docs")) for each in texts()[1:]]
 
 
