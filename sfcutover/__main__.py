@@ -31,7 +31,7 @@ _LIVE_LIST = Command("diff", "add-new")
 
 
 def main() -> None:
-    """Run the command line and leave with one of the README's exit codes."""
+    """Run the command line and exit with one of errors.ExitCode."""
     gc.disable()  # until the command is loaded: there is nothing to free yet
     signals.install()
     sys.excepthook = _show_defect

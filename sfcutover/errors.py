@@ -18,7 +18,7 @@ UNCHANGED = "nothing was changed in the org; customers' refresh tokens keep work
 
 
 class ExitCode(enum.IntEnum):
-    """The exit codes of every command; the README shows the same table."""
+    """The exit codes of every command; docs/reference/schemas.md has the same table."""
 
     DONE = 0
     FAILED = 1

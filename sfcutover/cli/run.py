@@ -119,7 +119,7 @@ def require_runnable(invocation: Invocation) -> None:
         raise ConfigError(
             f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not configured",
             where=cutover.where,
-            hint="a run moves and proves traffic: add what is missing; the README shows each",
+            hint="a run needs each: add what is missing (docs/reference/cutover-yaml.md)",
         )
     if cutover.switch is not None and not cutover.switch.manual:
         command_of(cutover.switch, "revert")  # a run goes back by itself

@@ -168,5 +168,5 @@ class _Builder:
 
     def _error(self, line: int, message: str) -> ConfigError:
         return ConfigError(
-            message, where=f"{self._result.name}:{line}", hint="see the README's cutover.yaml"
+            message, where=f"{self._result.name}:{line}", hint="see docs/reference/cutover-yaml.md"
         )

@@ -267,7 +267,7 @@ def _run_check(cutover: Cutover) -> Iterator[Check]:
             "run",
             "warning",
             f"not configured: {', '.join(missing)}; a run is refused, single steps work",
-            "add what is missing; the README shows each",
+            "add what is missing; docs/reference/cutover-yaml.md shows each",
         )
 
 

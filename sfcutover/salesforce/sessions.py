@@ -71,7 +71,9 @@ def provider_for(config: OrgConfig) -> SessionProvider:
         given = partial(_given_session, config.access_token, config.instance_url)
         return SessionProvider(given, can_renew=False)
     raise ConfigError(
-        "no way into the org is given", where=config.where, hint="see org: in the README"
+        "no way into the org is given",
+        where=config.where,
+        hint="see docs/reference/cutover-yaml.md#ways-into-an-org",
     )
 
 

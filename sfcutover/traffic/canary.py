@@ -42,7 +42,7 @@ def verify_settings(cutover: Cutover) -> Verify:
         raise ConfigError(
             "verify is not configured",
             where=cutover.where,
-            hint="add verify: with client_id and refresh_token; see the README",
+            hint="add verify: with client_id and refresh_token (docs/reference/cutover-yaml.md)",
         )
     return cutover.verify
 

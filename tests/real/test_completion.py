@@ -24,7 +24,7 @@ SHELLS = {
     "zsh": ["zsh", "-f", "-i"],
     "fish": ["fish", "--no-config", "--interactive"],
 }
-SETUP = {  # as the README has it; zsh -f has not loaded its completion
+SETUP = {  # as docs/reference/cli.md has it; zsh -f has not loaded its completion
     "bash": 'eval "$(_SFCUTOVER_COMPLETE=bash_source sfcutover)"',
     "zsh": "autoload -Uz compinit; compinit -u -D; "
     'eval "$(_SFCUTOVER_COMPLETE=zsh_source sfcutover)"',
