@@ -49,7 +49,9 @@ class Occasion:
         """This machine, today by UTC."""
         python = f"{platform.python_implementation()} {platform.python_version()}"
         system = f"{platform.system()} {platform.machine()}"
-        return cls(f"{os.cpu_count()} cores, {system}, {python}", datetime.now(UTC).date())
+        load = f"load average {os.getloadavg()[2]:.0f}"  # of 15 minutes: others slow waits down
+        machine = f"{os.cpu_count()} cores, {system}, {python}, {load}"
+        return cls(machine, datetime.now(UTC).date())
 
 
 def page_text(rows: Sequence[Row], occasion: Occasion) -> str:
