@@ -15,12 +15,21 @@ def commands() -> str:
     """The global options, then each command and subcommand in the order of --help."""
     root = click.Context(cli, info_name="sfcutover")
     shared = {each.name or "" for each in cli.params}
-    parts = [f"## Global options\n\n{_options(cli, root, set())}"]
+    parts = [_global_options(root)]
     for name in cli.list_commands(root):
         command = cli.get_command(root, name)
         assert command is not None
         parts += _sections(command, click.Context(command, root, info_name=name), shared, 2)
     return "\n\n".join(parts)
+
+
+def _global_options(root: click.Context) -> str:
+    rows = [
+        (code(record[0]), code(each.envvar) if isinstance(each.envvar, str) else "", record[1])
+        for each in cli.params
+        if (record := each.get_help_record(root))
+    ]
+    return f"## Global options\n\n{table(('option', 'variable', 'meaning'), rows)}"
 
 
 def _sections(
