@@ -21,7 +21,7 @@ from sfcutover.runs.event import Event
 
 CANCELED = "canceled"
 _BEFORE_TRAFFIC = ("control", "verify-new")
-_ASKS_ONLY = ("pause-before", "switch", "doubt")  # reasons of pauses in which nothing has failed
+ASKS_ONLY = ("pause-before", "switch", "doubt")  # reasons of pauses in which nothing has failed
 _UNDECIDED = ("inconclusive", "later", "person", "identity", "user-rule", "doubt", "changed")
 
 
@@ -240,7 +240,7 @@ class RunProgress:
     @property
     def waits_for_approval(self) -> bool:
         """True if it waits for an approval, and nothing has failed."""
-        asks_only = self.pause is not None and self.pause.reason in _ASKS_ONLY
+        asks_only = self.pause is not None and self.pause.reason in ASKS_ONLY
         return asks_only and self.rollback is None
 
     @property

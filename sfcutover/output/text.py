@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sfcutover.cutover.watchtrigger import RoundDocument
     from sfcutover.salesforce.results import DeployResult
 
+# The headings of a run that waits: at a planned pause, and where a fault stopped it.
+AWAITING_APPROVAL, ACTION_REQUIRED = "AWAITING APPROVAL", "ACTION REQUIRED"
 _RUN_COLORS = {"done": "green", "failed": "red", "rolled-back": "red", "canceled": "yellow"}
 _VERDICT_COLORS = {"passed": "green", "failed": "red"}
 _MARKS = {"done": "ok", "failed": "NOT DONE", "running": "running"}

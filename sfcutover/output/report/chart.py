@@ -1,4 +1,4 @@
-"""The chart of redemptions as geometry: a row of bars for each address, marker lines across. Pure.
+"""The chart of redemptions as geometry: a row of bars for each range, marker lines across. Pure.
 
 All rows share one scale of time and one of height. Lengths are in pixels of the chart's own
 width; a template draws it.
@@ -60,11 +60,13 @@ class Bars:
 
 @dataclass(frozen=True)
 class Row:
-    """One address. top and clear: y of where its text begins and has ended; base: of the bars'
-    foot. peak: its highest rate, empty where so few came that it says nothing."""
+    """An address or a range. addresses: those of a range that redeemed. top and clear: y of where
+    its text starts and has ended; base: of the bars' foot. peak: its highest rate, empty where too
+    few redemptions came to state one."""
 
     address: str
     side: Side
+    addresses: list[str]
     totals: Counter[str]
     peak: str
     top: float
@@ -102,7 +104,8 @@ class MarkerLine:
 @dataclass(frozen=True)
 class Chart:
     """name tells the charts of a page apart. head and foot: y of what the rows lie between.
-    plot: width of the rows. left_out: addresses that have no row."""
+    plot: width of the rows. incomplete: where LoginHistory may lack rows. left_out: how many rows
+    are not drawn."""
 
     name: str
     width: float
@@ -114,6 +117,7 @@ class Chart:
     rows: list[Row]
     lines: list[MarkerLine]
     bands: list[Band]
+    incomplete: Band | None
     ticks: list[Tick]
     highest: str
     left_out: int
@@ -142,10 +146,19 @@ def draw(report: Report, name: str, width: float) -> Chart:
         rows=rows,
         lines=_marker_lines(labels, kinds, head, foot, texts),
         bands=list(bands(report.scale, report.idle, plot)),
+        incomplete=_incomplete(report, plot),
         ticks=list(ticks(report.scale, plot)),
         highest=highest,
-        left_out=len(report.traffic) - len(rows),
+        left_out=len(report.rows) - len(rows),
     )
+
+
+def _incomplete(report: Report, width: float) -> Band | None:
+    """The right edge, in which rows of LoginHistory may not have arrived."""
+    if report.incomplete_from is None or report.incomplete_from >= report.scale.end:
+        return None
+    left = report.scale.x(report.incomplete_from) * width
+    return Band(round(left, 1), round(width - left, 1), squeezed=False)
 
 
 def _marked_times(report: Report) -> list[tuple[float, str, str]]:
@@ -173,7 +186,7 @@ def _plot_width(texts: Sequence[tuple[float, str]], width: float) -> float:
 def _rows(report: Report, width: float, head: float, *, is_narrow: bool) -> tuple[list[Row], str]:
     """The rows, and what their full height means."""
     bins = report.scale.bins(int(width / _BIN))
-    shown = report.traffic[:_ROWS]
+    shown = report.rows[:_ROWS]
     highest = full_height([each.binned(bins) for each in shown], bins)
     text = _TEXT_LINE * (2 if is_narrow else 1)
     pitch = text + _MARKS + _BARS + _BETWEEN
@@ -194,6 +207,7 @@ def _row(
     return Row(
         address=traffic.address,
         side=traffic.side,
+        addresses=[each.address for each in traffic.members],
         totals=Counter({status: total(traffic.counts, status) for status in STATUSES}),
         peak=rate_text(bars.peak) if says else "",
         top=top,

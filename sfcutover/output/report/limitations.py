@@ -1,8 +1,8 @@
-"""The limitations of a report: what a run leaves unproven, and what no run proves."""
+"""The limitations of a report: what a run leaves unproven, and what no run can prove."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -14,6 +14,7 @@ from sfcutover.cutover.verify import RedeemEvidence
 from sfcutover.errors import Command
 from sfcutover.output.console import shown
 from sfcutover.output.report.lists import (
+    ExternalChange,
     ReportPhaseDocument,
     ReportTargetDocument,
     external_changes,
@@ -40,23 +41,22 @@ from sfcutover.output.report.traffic import (
 )
 
 LIMITS = (
-    "A list that reads back with an address, or without it, shows what the org has stored. That "
-    "every login server enforces it is shown by redemptions only, and only for the time in which "
-    "they were made.",
-    "The chart counts what LoginHistory showed: whole seconds, by the org's clock, of every app "
-    "of the org that redeems refresh tokens, and at most 2,000 rows a query. All other times are "
-    "by the clock of the machine that performed the run.",
-    "LoginHistory is one org's (Salesforce Help): of customers who log in to orgs of their own, "
-    "the chart shows nothing. What the checks measured is all that this report knows of them.",
-    "A proof shows that its own refresh token was redeemed through an address. A customer whose "
-    "token was revoked, or whose org has login rules of its own, is not proven by it.",
-    "Names of people are those of their machine or CI system; they are not checked.",
+    "An allowlist that reads back with or without an address shows what the org has stored. Only "
+    "redemptions show that every login server enforces it, and only for the time of each one.",
+    "The chart counts rows of LoginHistory: in whole seconds by the org's clock, of every app that "
+    "redeems refresh tokens there, 2,000 rows a query at most. All other times are by the clock of "
+    "the machine that executed the run.",
+    "LoginHistory belongs to one org (Salesforce Help): the chart shows no customer who logs in to "
+    "another org. Of those, this report states only what the checks measured.",
+    "A proof shows that its own refresh token was redeemed through an address. It proves nothing "
+    "for a customer whose token was revoked, or whose org has login rules of its own.",
+    "Names of approvers come from their machine or CI system; they are not verified.",
 )
 LIMITS_OF_DOCUMENTS = (
     LIMITS[0],
-    "Each time is by the clock of the machine that executed the step, or of the org that told it: "
-    "the order of steps within seconds of each other is not shown.",
-    "The documents are taken as they are: nothing shows that no one has edited them.",
+    "Each time is by the clock of the machine that executed the step, or of the org that reported "
+    "it: the order of steps within seconds of each other is not shown.",
+    "The documents are not signed: nothing shows that they are unedited.",
     LIMITS[3],
 )
 _LATE = 60.0  # seconds at the end of a run in which a count may be missing
@@ -82,7 +82,7 @@ class Limitations:
         found = (
             *self._of_the_run(),
             *(each.text("text") + "." for each in self.data.all(EXTERNAL_CHANGE)),
-            *(each.sentence for each in external_changes(self.data)),
+            *self._of_external_changes(),
             *self._of_the_way_back(),
             *self._of_addresses(),
             *self._of_restored_addresses(),
@@ -99,14 +99,20 @@ class Limitations:
         yield from self.data.missing
         if self.data.run.ended is None and not self.data.sources:
             yield (
-                "The run has not ended: this report shows it as it is at "
-                f"{clock(self.data.now)}, and what it says may change."
+                f"The run has not ended: this report shows it as it was at {clock(self.data.now)}."
             )
         elif self.data.state != "done":
             yield (
-                f"The run is not done ({self.title.lower()}): that customers can do "
-                "without the old addresses is not shown."
+                f"The run is not done ({self.title.lower()}): it does not show that customers can "
+                "do without the old addresses."
             )
+
+    def _of_external_changes(self) -> Iterator[str]:
+        for ranges, changes in external_changes(self.data).items():
+            words = "these old addresses were" if len(ranges) > 1 else "this old address was"
+            what = f"{', '.join(map(str, ranges))}: {words}"
+            yield from _removed_before(what, [each for each in changes if each.seen is None])
+            yield from _removed_meanwhile(what, [each for each in changes if each.seen is not None])
 
     def _of_the_way_back(self) -> Iterator[str]:
         """By the last probe before traffic moved, and by redemptions after it was moved back."""
@@ -149,9 +155,9 @@ class Limitations:
                 continue
             if silent := ", ".join(self._silent(phase, int(timestamp(phase.live)))):
                 yield (
-                    f"{silent}: restored on the list of {phase.target} at {clock(phase.live)}, "
-                    "and no redemption was seen from there since: nothing shows that customers "
-                    "can redeem again."
+                    f"{silent}: restored on the allowlist of {phase.target} at "
+                    f"{clock(phase.live)}, and LoginHistory shows no redemption from there since: "
+                    "nothing shows that customers can redeem again."
                 )
 
     def _silent(self, phase: ReportPhaseDocument, since: int) -> Iterator[str]:
@@ -189,7 +195,7 @@ class Limitations:
         share = canary_share(self.data, targets)
         known = named_by_history([each for each in self.proofs if each.target in targets])
         where = f"LoginHistory of {names_of(targets)} shows"
-        end = "it is not shown that customers' traffic has moved."
+        end = "nothing shows that customers' traffic has moved."
         if not new:
             yield f"{where} no redemption through a new address: {end}"
         elif known and new <= share:
@@ -202,17 +208,20 @@ class Limitations:
     def _of_lists(self) -> Iterator[str]:
         never = [each.name for each in self.targets if not each.lists]
         if never:
-            yield f"The list of {names_of(never)} was never read in this run."
+            yield f"This run never read the allowlist of {names_of(never)}."
         if part := [each.name for each in self.targets if each.new == "some"]:
-            yield f"The list of {names_of(part)}, read last, held only part of the new addresses."
+            yield (
+                f"The allowlist of {names_of(part)} held only part of the new addresses when "
+                "last read."
+            )
 
     def _of_deployments(self) -> Iterator[str]:
         for each in self.deployments:
             if not each.done:
                 ask = shown(Command("deployment", "report", each.id))
                 yield (
-                    f"How the deployment {each.id} ({each.phase} on {each.target}) ended was not "
-                    f"seen; ask the org: {ask}"
+                    f"The run did not see how the deployment {each.id} ({each.phase} on "
+                    f"{each.target}) ended; ask the org: {ask}"
                 )
 
     def _of_watches(self) -> Iterator[str]:
@@ -233,20 +242,20 @@ class Limitations:
         for words, targets in by_words.items():
             yield f"{names_of(targets)}: {words.rstrip('.')}."
         if not self.proofs:
-            yield "No address was proven by a redemption in this run."
+            yield "No redemption of this run proved an address."
 
     def _of_the_chart(self) -> Iterator[str]:
         if self.data.sources:
             return
         if unseen := unseen_targets(self.data):
             yield (
-                f"LoginHistory of {names_of(unseen)} showed no redemption during the run: it "
-                "can't be read there, comes late, or there was none. The chart leaves it out, so "
-                "whether customers there redeemed is not shown."
+                f"LoginHistory of {names_of(unseen)} showed no redemption during the run: it can't "
+                "be read there, its rows come late, or there was none. Nothing shows whether "
+                "customers there redeemed."
             )
         through = counted_through(self.data)
         if through is not None and through < self.data.end - _LATE:
-            yield f"Redemptions were counted until {clock(through)} only."
+            yield f"LoginHistory was counted only until {clock(through)}."
 
 
 def names_of(targets: Iterable[str]) -> str:
@@ -255,6 +264,26 @@ def names_of(targets: Iterable[str]) -> str:
     if len(names) > _NAMED + 1:
         names = [*names[:_NAMED], f"{len(names) - _NAMED} more"]
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def _removed_before(what: str, changes: Sequence[ExternalChange]) -> Iterator[str]:
+    if changes:
+        yield (
+            f"{what} not on the allowlist of {names_of(each.target for each in changes)} when this "
+            f"run first read it, at {clock(min(each.found for each in changes))}: removed before, "
+            "not by this run."
+        )
+
+
+def _removed_meanwhile(what: str, changes: Sequence[ExternalChange]) -> Iterator[str]:
+    if changes:
+        seen = min(each.seen or 0.0 for each in changes)
+        yield (
+            f"{what} removed from the allowlist of {names_of(each.target for each in changes)} by "
+            f"another user, between {clock(seen)}, when this run last read it with them, and "
+            f"{clock(max(each.found for each in changes))}, when it read it without them: not by "
+            "this run, and not under its approval."
+        )
 
 
 def _of_watch(watch: ReportWatchDocument) -> Iterator[str]:
@@ -266,7 +295,7 @@ def _of_watch(watch: ReportWatchDocument) -> Iterator[str]:
         yield f"{where} did not finish: {watch.outcome.rstrip('.')}."
     if watch.longest_gap > _GAP * watch.interval:
         yield (
-            f"{where} has a round every {duration(watch.interval)}, but once there was none for "
+            f"{where} plans a round every {duration(watch.interval)}, but had none for "
             f"{duration(watch.longest_gap)} of its {duration(planned)}."
         )
 
@@ -275,8 +304,8 @@ def _still_blocked(where: str, counts: Counts) -> Iterator[str]:
     redeemed, blocked = seconds(counts, "redeemed"), seconds(counts, "blocked")
     if blocked and (not redeemed or redeemed[-1] <= blocked[-1]):
         yield (
-            f"{_blocked(where, counts)}, the last at {clock(blocked[-1])}, and none was seen to "
-            "succeed after that: nothing shows that customers can redeem from there."
+            f"{_blocked(where, counts)}, the last at {clock(blocked[-1])}, and none succeeded "
+            "after that: nothing shows that customers can redeem from there."
         )
 
 
@@ -284,7 +313,7 @@ def _still_used(where: str, counts: Counts) -> Iterator[str]:
     if blocked := seconds(counts, "blocked"):
         yield (
             f"{_blocked(where, counts)}, the last at {clock(blocked[-1])}: some traffic still "
-            "left by that address while it was off the list."
+            "used that address while it was off the allowlist."
         )
 
 
@@ -294,9 +323,9 @@ def _still_allowed(where: str, counts: Counts, start: float, end: float) -> Iter
     late = [second for second in seconds(counts, "redeemed") if start + 1 < second < end - 1]
     if late:
         yield (
-            f"Redemptions {where} succeeded until {clock(late[-1])}, although the list was read "
-            "back without it: something else allows it, or the change had not reached every "
-            "login server."
+            f"Redemptions {where} succeeded until {clock(late[-1])}, although the allowlist "
+            "was read back without it: something else allows it, or the change had not reached "
+            "every login server."
         )
 
 

@@ -18,8 +18,8 @@ from sfcutover.cutover.recordedlists import LIST_READERS, lists_in
 from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.verify import VerifyEvidence
+from sfcutover.output.report.beforeafter import ReportListDocument, before_and_after
 from sfcutover.output.report.rundata import Entry, RunData
-from sfcutover.output.report.timescale import clock
 from sfcutover.runs.event import moment_text
 from sfcutover.util.document import DeploymentId, Document, InstanceUrl, UtcTime
 
@@ -54,9 +54,9 @@ class ReportTargetDocument(Document):
     instance_url: InstanceUrl | None
     """Instance URL of the org; null where it is not known."""
     before: str | None
-    """How the lists were before the run, in words; null where that is not known."""
-    lists: list[AllowlistDocument]
-    """The lists as read last; empty where they never were."""
+    """State of the lists before the run, in words; null where it is unknown."""
+    lists: list[ReportListDocument]
+    """The lists before the run and as read last; empty where the run read none."""
     read: UtcTime | None
     """When they were read last, UTC, ISO 8601; null where they never were."""
     old: Holds | None
@@ -146,14 +146,14 @@ def targets(data: RunData) -> list[ReportTargetDocument]:
 def _target(data: RunData, name: str) -> ReportTargetDocument:
     every = [each for each in data.found(StepEvidence, *LIST_READERS) if each.target == name]
     snapshots = [each.content for each in every if isinstance(each.content, SnapshotEvidence)]
-    time, lists = (every[-1].time, lists_in(every[-1].content)) if every else (None, [])
+    lists = before_and_after([each.content for each in every])
     change = data.cutover.change
     return ReportTargetDocument(
         name=name,
         instance_url=snapshots[-1].instance_url if snapshots else None,
-        before=snapshots[-1].state if snapshots else None,
+        before=snapshots[0].state if snapshots else None,
         lists=lists,
-        read=None if time is None else moment_text(time),
+        read=moment_text(every[-1].time) if every else None,
         old=_all_hold(lists, change.removed or change.old),
         new=_all_hold(lists, change.new),
     )
@@ -196,27 +196,14 @@ class ExternalChange:
     seen: float | None
     found: float
 
-    @property
-    def sentence(self) -> str:
-        """What it means for the reader of the report."""
-        words = "these old addresses were" if len(self.ranges) > 1 else "this old address was"
-        what = f"{', '.join(map(str, self.ranges))}: {words}"
-        if self.seen is None:
-            return (
-                f"{what} not on the list of {self.target} when this run first read it, at "
-                f"{clock(self.found)}: removed before, not by this run."
-            )
-        return (
-            f"{what} removed from the list of {self.target} by someone else, between "
-            f"{clock(self.seen)}, the last time this run saw the list with it, and "
-            f"{clock(self.found)}, when it found the list without it: not by this run, and not "
-            "under its approval."
-        )
 
-
-def external_changes(data: RunData) -> list[ExternalChange]:
-    """In the order of the targets."""
-    return [each for name in data.targets for each in _external_changes(data, name)]
+def external_changes(data: RunData) -> dict[tuple[IpRange, ...], list[ExternalChange]]:
+    """By the old addresses that left, in the order of the targets."""
+    found: dict[tuple[IpRange, ...], list[ExternalChange]] = {}
+    for name in data.targets:
+        for each in _external_changes(data, name):
+            found.setdefault(each.ranges, []).append(each)
+    return found
 
 
 def _external_changes(data: RunData, target: str) -> Iterator[ExternalChange]:

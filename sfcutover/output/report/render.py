@@ -12,6 +12,7 @@ from sfcutover.allowlist.diff import CapacityDocument, ComponentDiffDocument
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.verify import called
 from sfcutover.cutover.removal import waves
+from sfcutover.output.report.beforeafter import alike
 from sfcutover.output.report.chart import draw, full_height
 from sfcutover.output.report.lists import ReportPhaseDocument
 from sfcutover.output.report.proofs import CanaryDocument
@@ -29,29 +30,40 @@ from sfcutover.output.report.traffic import AddressTraffic, total
 # The page shows the one that fits: a chart that is scaled down has illegible letters.
 _WIDTHS = {"wide": 1000.0, "middle": 640.0, "narrow": 340.0}
 _COLUMNS, _ROWS = 60, 40  # of a chart made of text
-_LEVELS, _NONE, _BLOCKED = "▁▂▃▄▅▆▇█", "·", "x"
+_LEVELS, _NONE, _BLOCKED, _LATE = "▁▂▃▄▅▆▇█", "·", "x", "░"
 _DIGITS = "123456789abcdefghijklmnopqrstuvwxyz"
 _WAVES_LISTED = 8
 _WORDS = {
     "sides": {"old": "old", "new": "new", "kept": "old and new", "other": "neither"},
-    "held": {
-        "all": "on the list",
-        "some": "a part on the list",
-        "none": "off the list",
-        None: "not known",
+    "held": {"all": "on the list", "some": "partly", "none": "off the list", None: "unknown"},
+    "entry_signs": {"added": "+", "removed": "−", "described": "~", "kept": "", "unknown": ""},
+    "entry_changes": {
+        "added": "added",
+        "removed": "removed",
+        "described": "new description",
+        "kept": "kept",
+        "unknown": "not read before",
     },
     "kinds": {
         "login-history": "LoginHistory names the address",
         "proxy-per-address": "a proxy for each address",
-        "application": "the application’s word",
-        "confidence": "a run of successes",
+        "application": "the application reports it",
+        "confidence": "a series of successes",
     },
 }
 
 
+_WORD = re.compile(r"(?!sfcutover\b)[a-z][a-z-]*\b(?![./=])")
+
+
+def sentence(text: str) -> str:
+    """The text as it stands alone: with a capital, unless it starts with a command or a file."""
+    return f"{text[0].upper()}{text[1:]}" if _WORD.match(text) else text
+
+
 def html(report: Report, templates: Templates) -> str:
     """One file that needs nothing else. Raises ConfigError for a faulty template."""
-    charts = [draw(report, name, width) for name, width in _WIDTHS.items()]
+    charts = [draw(report, *each) for each in _WIDTHS.items()] if report.rows else []
     return templates.render_html("report", {**_variables(report), "charts": charts})
 
 
@@ -68,6 +80,11 @@ def _variables(report: Report) -> dict[str, object]:
     return {
         **_WORDS,
         "report": document,
+        "rows": report.rows,
+        "incomplete": report.incomplete_from is not None
+        and report.incomplete_from < report.scale.end,
+        "lists": alike((target.name, each) for target in document.targets for each in target.lists),
+        "sentence": sentence,
         "changes": changes(document),
         "fullest": fullest(document),
         "at": _clock_of(report),
@@ -100,23 +117,24 @@ def _cell(text: object) -> str:
 
 
 def _canary_text(made: CanaryDocument, succeeded: int) -> str:
-    """How many of the redemptions that succeeded are the canary's, as far as that is known; empty
-    where there is nothing to say."""
+    """How many of the redemptions that succeeded are the canary's; empty where none can be."""
     if not made.redeemed or not succeeded:
         return ""
     if made.in_login_history and made.redeemed <= succeeded:
-        return f"{made.redeemed:,} of them by this run's own canary"
-    return f"this run's own canary made {made.redeemed:,}, which may be among them"
+        return f"{made.redeemed:,} of them by this run's canary"
+    return f"may include {made.redeemed:,} canary redemptions"
 
 
 def _whose(document: ReportDocument) -> str:
-    """Whose redemptions the chart shows, and where those of others are told of."""
-    orgs = "the target's org" if len(document.targets) == 1 else "the targets' orgs"
+    """What LoginHistory counts, so that a reader can tell why another count differs."""
+    org = "the target's org" if len(document.targets) == 1 else "each target's org"
     measured = [*document.rules.checks, *document.rules.quiet]
     others = f"measured by {', '.join(measured)}" if measured else "not measured in this run"
     return (
-        f"Redemptions of the users of {orgs}, as LoginHistory there shows them. Customers who log "
-        f"in to orgs of their own are not among them; their redemptions were {others}."
+        f"LoginHistory of {org} shows successful and refused attempts of that org's own users, "
+        "this run's canary included, while the run lasts. Customers who log in to orgs of their "
+        "own are not in it, so an application's own count differs; their redemptions were "
+        f"{others}."
     )
 
 
@@ -124,7 +142,7 @@ def waves_text(sizes: Sequence[int], targets: int) -> str:
     """``1 target: one wave``, ``7 targets: 3 waves, of 1, 5 and 1``. sizes: as configured; the
     last one counts for all that follow."""
     if not targets:
-        return f"of {', '.join(map(str, sizes))} targets, as far as there are so many"
+        return f"of {', '.join(map(str, sizes))} targets"
     counts = list(map(len, waves([""] * targets, sizes)))
     many = f"{targets} target{'s' if targets != 1 else ''}"
     if len(counts) == 1:
@@ -200,7 +218,7 @@ def text_chart(report: Report) -> list[str]:
     """A line for each address, one more where redemptions were blocked, and above them the
     boundaries by number. A column is one bin of the scale of time."""
     bins = report.scale.bins(_COLUMNS)
-    rows = report.traffic[:_ROWS]
+    rows = report.rows[:_ROWS]
     binned = [each.binned(bins) for each in rows]
     peak = full_height(binned, bins)
     width = max((len(_name(each)) for each in rows), default=0)
@@ -210,7 +228,15 @@ def text_chart(report: Report) -> list[str]:
             each.total() / (bin_.end - bin_.start) for each, bin_ in zip(counts, bins, strict=True)
         )
         lines += _lines(row, counts, [rate / peak for rate in rates], width)
-    return [line.rstrip() for line in lines]
+    return [line.rstrip() for line in [*lines, *_late_line(report, bins, width)]]
+
+
+def _late_line(report: Report, bins: Sequence[Bin], width: int) -> Iterator[str]:
+    """Below the columns in which rows of LoginHistory may not have arrived."""
+    start = report.incomplete_from
+    marks = [" " if start is None or each.end <= start else _LATE for each in bins]
+    if _LATE in marks:
+        yield f"{'':{width}}  {''.join(marks)}  rows may be missing here: they arrive late"
 
 
 def _ruler(report: Report, bins: Sequence[Bin]) -> str:

@@ -13,6 +13,7 @@ from sfcutover.cutover.progress import Pause, RunProgress
 from sfcutover.cutover.rundocument import RunDocument, RunState
 from sfcutover.errors import Advice, Command
 from sfcutover.output.console import shown
+from sfcutover.output.report.attempts import ReportStepDocument, steps
 from sfcutover.output.report.limitations import LIMITS, LIMITS_OF_DOCUMENTS, Limitations
 from sfcutover.output.report.lists import (
     ReportPhaseDocument,
@@ -35,16 +36,22 @@ from sfcutover.output.report.timeline import (
     BoundaryDocument,
     DecisionDocument,
     ReportEventDocument,
-    ReportStepDocument,
     boundaries,
     decisions,
     events,
     has_rolled_back,
     idle_times,
-    steps,
 )
 from sfcutover.output.report.timescale import IdleTime, TimeScale
-from sfcutover.output.report.traffic import AddressDocument, AddressTraffic, seconds, traffic
+from sfcutover.output.report.traffic import (
+    AddressDocument,
+    AddressTraffic,
+    collapsed,
+    complete_until,
+    seconds,
+    traffic,
+)
+from sfcutover.output.text import ACTION_REQUIRED, AWAITING_APPROVAL
 from sfcutover.runs.event import Event, moment_text
 from sfcutover.util.document import Document, UtcTime
 
@@ -55,48 +62,48 @@ TITLES: dict[RunState, str] = {
     "rolled-back": "Rolled back",
     "canceled": "Canceled",
     "running": "Running",
-    "waiting": "Waits for a person",
-    "left": "Not finished: no process performs it now",
+    "waiting": ACTION_REQUIRED.capitalize(),
+    "left": "Interrupted: no process is executing it",
 }
 _UNFINISHED = (
-    "each list is as the last finished step left it; a deployment that is in progress continues "
-    "in the org"
+    "each allowlist is as the last finished step left it; a deployment that is in progress "
+    "continues in the org"
 )
 _ROLLING_BACK = (
-    "a rollback is in progress: until it is complete, old addresses may be missing from a list, "
-    "and customers may be locked out"
+    "a rollback is in progress: until it is complete, old addresses may be missing from an "
+    "allowlist, and customers may be locked out"
 )
-_MORE_DOCUMENTS = "continue the cutover, and give the documents of the steps that are missing"
-_OPEN = "Not finished, as far as its documents show"
-_CONTINUE = Advice("continue it: ", Command("run"))
+_MORE_DOCUMENTS = "continue the cutover, and add the documents of the missing steps"
+_OPEN = "Not finished according to its documents"
+_CONTINUE = Advice("resume it: ", Command("run"))
 
 
 class PageDocument(Document):
-    """A person was alerted."""
+    """An alert that calls for the operator."""
 
     time: UtcTime
     """When, UTC, ISO 8601."""
     message: str
-    """What the alert says."""
+    """Text of the alert."""
     commands: list[str]
-    """Commands that the person should run."""
+    """Commands that the operator should run."""
 
 
 class VerdictDocument(Document):
-    """How the run stands."""
+    """Outcome of the run, or its state while it has not ended."""
 
     state: RunState
-    """How the run stands, in one word."""
+    """State of the run, in one word."""
     title: str
     """Title of the report."""
     message: str
-    """How the run stands, in a sentence."""
+    """State of the run, in a sentence."""
     tokens: str
-    """What that means for the customers' refresh tokens."""
+    """Impact on the customers' refresh tokens."""
     next: str
     """What to do next."""
     page: PageDocument | None
-    """The newest alert for a person; null if none is open."""
+    """The newest open alert; null if none is open."""
 
 
 class ReportDocument(Document):
@@ -111,7 +118,7 @@ class ReportDocument(Document):
     version: str
     """Version of sfcutover that made it."""
     verdict: VerdictDocument
-    """How the run stands."""
+    """Outcome of the run, or its state."""
     run: RunDocument
     """The run, with its steps."""
     seconds: float
@@ -121,7 +128,7 @@ class ReportDocument(Document):
     api_version: str
     """Metadata API version of the packages."""
     carriers: list[str]
-    """Lists that the cutover changes."""
+    """Kinds of allowlists that the cutover changes."""
     old: list[RangeDocument]
     """Ranges to remove."""
     new: list[RangeDocument]
@@ -129,11 +136,11 @@ class ReportDocument(Document):
     rules: SettingsDocument
     """Settings of the gates."""
     targets: list[ReportTargetDocument]
-    """The orgs, with their lists."""
+    """The targets, with their allowlists before and after."""
     steps: list[ReportStepDocument]
-    """The steps, each over all its targets."""
+    """The steps, each try over all its targets."""
     decisions: list[DecisionDocument]
-    """What persons were asked, and answered."""
+    """Approvals and cancellations, with what was asked."""
     phases: list[ReportPhaseDocument]
     """What each phase changes, by target."""
     deployments: list[ReportDeploymentDocument]
@@ -145,11 +152,14 @@ class ReportDocument(Document):
     boundaries: list[BoundaryDocument]
     """Moments at which the purpose of the addresses changes."""
     traffic: list[AddressDocument]
-    """Redemptions, by source address; none where documents of steps are the source."""
+    """Redemptions by source address; empty where documents of steps are the source."""
+    traffic_complete_until: UtcTime | None
+    """Until when LoginHistory had shown every row, as far as can be told, UTC, ISO 8601; null where
+    it showed none."""
     canary: CanaryDocument
     """The run's own redemptions."""
     events: list[ReportEventDocument]
-    """Other events that the report tells."""
+    """Other notable events."""
     unproven: list[str]
     """What this run leaves open, a sentence each."""
     limits: list[str]
@@ -158,32 +168,38 @@ class ReportDocument(Document):
 
 @dataclass(frozen=True)
 class Report:
-    """The document, and what a chart is drawn from."""
+    """The document, and what a chart is drawn from.
+
+    rows: of the chart; none where LoginHistory showed no redemption. incomplete_from: seconds since
+    1970 from which on LoginHistory may lack rows; None where it showed none.
+    """
 
     document: ReportDocument
-    traffic: tuple[AddressTraffic, ...]
+    rows: tuple[AddressTraffic, ...]
     idle: tuple[IdleTime, ...]
     scale: TimeScale
+    incomplete_from: float | None
 
     @classmethod
     def of(cls, data: RunData) -> Report:
-        rows = () if data.sources else traffic(data)  # documents of steps hold no LoginHistory
+        addresses = () if data.sources else traffic(data)  # steps' documents hold no LoginHistory
         changed, idle = phases(data), idle_times(data)
-        counted = [second for row in rows for second in seconds(row.counts)]
+        counted = [second for each in addresses for second in seconds(each.counts)]
         start = min([data.run.started, *counted])
         scale = TimeScale.of(start, max([data.end, *(each + 1 for each in counted)]), idle)
-        document = _document(data, rows, changed, scale)
-        return cls(document, rows, tuple(idle), scale)
+        document = _document(data, addresses, changed, scale)
+        rows = collapsed(addresses, data.cutover.change) if counted else ()
+        return cls(document, rows, tuple(idle), scale, complete_until(data))
 
 
 def _document(
     data: RunData,
-    rows: tuple[AddressTraffic, ...],
+    addresses: tuple[AddressTraffic, ...],
     changed: list[ReportPhaseDocument],
     scale: TimeScale,
 ) -> ReportDocument:
     cutover, bins = data.cutover, scale.bins(_BINS)
-    said = verdict(data)
+    said, until = verdict(data), complete_until(data)
     lists, sent, made, watched = targets(data), deployments(data), proofs(data), watches(data)
     return ReportDocument(
         made=moment_text(data.now),
@@ -206,11 +222,12 @@ def _document(
         proofs=made,
         watches=watched,
         boundaries=boundaries(data, changed),
-        traffic=[each.document(bins) for each in rows],
+        traffic=[each.document(bins) for each in addresses],
+        traffic_complete_until=None if until is None else moment_text(until),
         canary=canary(data, made),
         events=events(data),
         unproven=Limitations(
-            data, said.title, lists, changed, sent, made, watched, rows
+            data, said.title, lists, changed, sent, made, watched, addresses
         ).sentences(),
         limits=list(LIMITS_OF_DOCUMENTS if data.sources else LIMITS),
     )
@@ -221,12 +238,20 @@ def verdict(data: RunData) -> VerdictDocument:
     message, tokens, next_ = _words(data)
     return VerdictDocument(
         state=data.state,
-        title=_OPEN if data.sources and data.state == "left" else TITLES[data.state],
+        title=_title(data),
         message=message,
         tokens=tokens,
         next=next_,
         page=_page(data.progress.page),
     )
+
+
+def _title(data: RunData) -> str:
+    if data.sources and data.state == "left":
+        return _OPEN
+    if data.progress.waits_for_approval:
+        return AWAITING_APPROVAL.capitalize()
+    return TITLES[data.state]
 
 
 def _page(event: Event | None) -> PageDocument | None:
@@ -250,19 +275,19 @@ def _words(data: RunData) -> tuple[str, str, str]:
         return _waiting(data, progress.pause)
     tokens = _ROLLING_BACK if has_rolled_back(data) else _UNFINISHED
     if data.sources:
-        return "the documents do not show its end", tokens, _MORE_DOCUMENTS
+        return "the documents do not show the end of the cutover", tokens, _MORE_DOCUMENTS
     if data.place is None:
-        return f"it stopped at: {_running(progress)}", tokens, shown(_CONTINUE)
+        return f"the run stopped at: {_running(progress)}", tokens, shown(_CONTINUE)
     follow = shown(Command("runs", data.run.id, "--follow"))
     return f"{_running(progress)}, at {data.place}", tokens, f"follow it: {follow}"
 
 
 def _waiting(data: RunData, pause: Pause) -> tuple[str, str, str]:
     message = f"{pause.step}: {pause.message}" if pause.step else pause.message
-    tokens = "the lists stay as they are while it waits"
+    tokens = "the allowlists stay as they are while the run waits"
     approve, cancel = (shown(Command(word, data.run.id)) for word in ("approve", "cancel"))
     first = f"{shown(pause.next)}; " if pause.next else ""
-    return message, tokens, f"{first}continue: {approve}; end it: {cancel}"
+    return message, tokens, f"{first}approve: {approve}; cancel: {cancel}"
 
 
 def _running(progress: RunProgress) -> str:

@@ -1,4 +1,4 @@
-"""The course of a run: its steps, its events, what people decided, and when it was idle. Pure."""
+"""The course of a run: its events, the approvals, and when it was idle. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Literal
 
 from sfcutover.cutover.deployevidence import DeployEvidence
-from sfcutover.cutover.progress import TITLES, StepState
 from sfcutover.cutover.switch import SwitchEvidence
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.output.events import event_text
@@ -21,12 +20,6 @@ from sfcutover.util.document import Document, Sha256, UtcTime
 BoundaryKind = Literal["phase", "rollback"]
 Decision = Literal["approved", "canceled", "open", "void"]
 Ends = dict[str, float]  # by target, in seconds since 1970
-_MORE_TITLES = {
-    "checks": "the checks since the switch",
-    "announce": "what the next step changes",
-    "state": "the lists as they are in the end",
-    "page": "a person was alerted",
-}
 _NOTABLE = (
     *("run-started", "run-resumed", "taken-over", "changes-accepted", "wave", "verify-again"),
     *("save-again", "checks-failed", "note", "announcement-void"),
@@ -43,33 +36,6 @@ _RESTORED = {  # where the run changed something, and where it had nothing to ch
     "remove-new": ("new removed", "new already off the list"),
     "restore-policies": ("policies restored", "policies already as before"),
 }
-
-
-class ReportStepDocument(Document):
-    """A step on all its targets."""
-
-    step: str
-    """Name of the step."""
-    title: str
-    """Title of the step."""
-    targets: int
-    """Number of its targets; 0 for a step of the whole run."""
-    done: int
-    """Targets on which it is done."""
-    failed: int
-    """Targets on which it failed."""
-    running: int
-    """Targets on which it runs."""
-    started: UtcTime
-    """When it started first, UTC, ISO 8601."""
-    ended: UtcTime | None
-    """When it ended last, UTC, ISO 8601; null while it runs."""
-    seconds: float | None
-    """Seconds from the first start to the last end; null while it runs."""
-    tries: int
-    """The most tries that a target took."""
-    problems: list[str]
-    """Why it failed, by target, in words."""
 
 
 class ReportEventDocument(Document):
@@ -117,39 +83,6 @@ class BoundaryDocument(Document):
     """What happens then."""
     kind: BoundaryKind
     """Kind of the moment."""
-
-
-def steps(data: RunData) -> list[ReportStepDocument]:
-    """Every step, on all its targets together, in the order in which they started."""
-    groups: dict[str, list[StepState]] = {}
-    for state in data.progress.steps.values():
-        groups.setdefault(state.name, []).append(state)
-    ordered = sorted(groups.values(), key=lambda group: min(each.started for each in group))
-    return [_step(group) for group in ordered]
-
-
-def _step(states: list[StepState]) -> ReportStepDocument:
-    name, started = states[0].name, min(each.started for each in states)
-    ends = [each.ended for each in states if each.ended is not None]
-    ended = max(ends) if len(ends) == len(states) else None
-    marks = [each.mark for each in states]
-    return ReportStepDocument(
-        step=name,
-        title=(TITLES.get(name) or _MORE_TITLES.get(name) or name).strip(),
-        targets=sum(each.target is not None for each in states),
-        done=marks.count("done"),
-        failed=marks.count("failed"),
-        running=marks.count("running"),
-        started=moment_text(started),
-        ended=None if ended is None else moment_text(ended),
-        seconds=None if ended is None else round(ended - started, 3),
-        tries=max(each.tries for each in states),
-        problems=[
-            f"{each.target}: {each.problem}" if each.target else each.problem
-            for each in states
-            if each.problem
-        ],
-    )
 
 
 def events(data: RunData) -> list[ReportEventDocument]:

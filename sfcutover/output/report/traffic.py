@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sfcutover.allowlist.phases import Side
-from sfcutover.allowlist.ranges import IpRange
+from sfcutover.allowlist.phases import Change, Side
+from sfcutover.allowlist.ranges import IpRange, subtract
 from sfcutover.cutover.addressproof import each_address
 from sfcutover.cutover.baseline import SnapshotEvidence
-from sfcutover.cutover.progress import buckets_of
+from sfcutover.cutover.progress import buckets_of, result_of
+from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timescale import Bin
 from sfcutover.runs.event import moment_text
@@ -20,8 +21,10 @@ from sfcutover.util.document import Document, UtcTime
 
 STATUSES = ("redeemed", "blocked", "other")
 Counts = Counter[tuple[int, str]]  # by second since 1970 and status
-_LISTED = 8  # a range of so many addresses has a row for each, even without a redemption
-_OTHERS = 3  # so many addresses that are neither old nor new have a row each
+_LISTED = 8  # addresses: those of a range of no more are listed even without a redemption
+_PAIR = 2  # addresses: a range of no more has a row for each in the chart, too
+_OTHERS = 3  # addresses that are neither old nor new: no more have a row each
+_VERIFIERS = ("verify-new", "verify")
 _ORDER: dict[Side, int] = {"old": 0, "kept": 1, "new": 2, "other": 3}
 
 
@@ -83,11 +86,16 @@ class AddressDocument(TotalsDocument):
 
 @dataclass(frozen=True)
 class AddressTraffic:
-    """Redemptions from one address. address: in words where it stands for several."""
+    """Redemptions from one address, or from those of a range together.
+
+    address: the range, or in words where it stands for several. members: the addresses that
+    redeemed, where there are several; empty for a row of one address.
+    """
 
     address: str
     side: Side
     by_target: Mapping[str, Counts]
+    members: tuple[AddressTraffic, ...] = ()
 
     @cached_property
     def counts(self) -> Counts:
@@ -102,16 +110,26 @@ class AddressTraffic:
             found[max(0, bisect_right(starts, second) - 1)][status] += count
         return found
 
+    @cached_property
+    def totals(self) -> TotalsDocument:
+        """On all targets."""
+        return _totals(self.counts)
+
+    @property
+    def targets(self) -> list[AddressTargetDocument]:
+        """By target, where there were any."""
+        return [
+            AddressTargetDocument(target=name, **dict(_totals(counts)))
+            for name, counts in self.by_target.items()
+        ]
+
     def document(self, bins: Sequence[Bin]) -> AddressDocument:
         return AddressDocument(
-            **dict(_totals(self.counts)),
+            **dict(self.totals),
             address=self.address,
             side=self.side,
             bins=list(self._bins(bins)),
-            targets=[
-                AddressTargetDocument(target=name, **dict(_totals(counts)))
-                for name, counts in self.by_target.items()
-            ],
+            targets=self.targets,
         )
 
     def _bins(self, bins: Sequence[Bin]) -> Iterator[BinDocument]:
@@ -153,9 +171,36 @@ def traffic(data: RunData) -> tuple[AddressTraffic, ...]:
     side = data.cutover.change.side_of
     rows = [AddressTraffic(text, side(text), by_target) for text, by_target in counted.items()]
     rows += [AddressTraffic(text, side(text), {}) for text in _without_traffic(data, set(counted))]
+    return _sorted(rows)
+
+
+def collapsed(rows: Sequence[AddressTraffic], change: Change) -> tuple[AddressTraffic, ...]:
+    """A row for each range of the cutover, whatever its size, so that a /26 is no 64 rows; for each
+    address of a pair; and one for many addresses that are neither old nor new."""
+    found = [each for each in rows if each.side != "other"]
+    for side, entry in _ranges(change):
+        if entry.size > _PAIR:
+            inside = [each for each in found if each.side == side and _is_in(each, entry)]
+            found = [each for each in found if each not in inside]
+            found.append(_together(str(entry), side, [each for each in inside if each.counts]))
     others = [each for each in rows if each.side == "other"]
     if len(others) > _OTHERS:
-        rows = [each for each in rows if each.side != "other"] + [_together(others)]
+        others = [_together(f"{len(others)} other addresses", "other", others)]
+    return _sorted([*found, *others])
+
+
+def _ranges(change: Change) -> Iterator[tuple[Side, IpRange]]:
+    """What is old, new or both, without overlaps."""
+    yield from (("old", each) for each in change.removed)
+    yield from (("kept", each) for each in subtract(change.old, change.removed))
+    yield from (("new", each) for each in change.added)
+
+
+def _is_in(row: AddressTraffic, entry: IpRange) -> bool:
+    return entry.contains(IpRange.parse(row.address))
+
+
+def _sorted(rows: Iterable[AddressTraffic]) -> tuple[AddressTraffic, ...]:
     return tuple(sorted(rows, key=lambda each: (_ORDER[each.side], _numeric(each.address))))
 
 
@@ -178,6 +223,32 @@ def unseen_targets(data: RunData) -> list[str]:
 def counted_through(data: RunData) -> float | None:
     """The last second of which redemptions were counted, of any org."""
     return max((each.number("through") for each in data.all("traffic")), default=None)
+
+
+def complete_until(data: RunData) -> float | None:
+    """From then on (seconds since 1970) LoginHistory may lack rows: they arrive late, and nothing
+    was read after the last reading. None where no reading showed a redemption."""
+    readings, through = data.all("traffic"), counted_through(data)
+    if through is None:
+        return None
+    return max(data.run.started, min(through + 1, readings[-1].time - _lateness(data)))
+
+
+def _lateness(data: RunData) -> float:
+    """How late rows of LoginHistory may be, in seconds; Salesforce documents no bound.
+
+    A step that proved addresses by LoginHistory read the rows of its own redemptions before it
+    ended. Without one, verify.login_history_wait is assumed.
+    """
+    proven = [
+        event.number("seconds")
+        for event in data.all("step-ended")
+        if event.step in _VERIFIERS
+        and isinstance(found := result_of(event).evidence, VerifyEvidence)
+        and all(each.proof == "login-history" for each in found.proof.canaries)
+    ]
+    verify = data.cutover.verify
+    return max(proven, default=verify.login_history_wait if verify else 0.0)
 
 
 def _counted(data: RunData) -> dict[str, dict[str, Counts]]:
@@ -205,10 +276,9 @@ def _orgs(data: RunData) -> dict[str, str]:
 
 def _without_traffic(data: RunData, seen: set[str]) -> list[str]:
     """Addresses of the cutover from which no redemption came; a large range as it is."""
-    change = data.cutover.change
     texts = dict.fromkeys(
         text
-        for entry in (*change.old, *change.new)
+        for _, entry in _ranges(data.cutover.change)
         if entry.size <= _LISTED or not any(entry.contains(IpRange.parse(each)) for each in seen)
         for text in texts_of(entry)
     )
@@ -220,12 +290,12 @@ def texts_of(entry: IpRange) -> list[str]:
     return [str(entry)] if entry.size > _LISTED else list(map(str, each_address(entry)))
 
 
-def _together(rows: Sequence[AddressTraffic]) -> AddressTraffic:
+def _together(address: str, side: Side, rows: Sequence[AddressTraffic]) -> AddressTraffic:
     by_target: dict[str, Counts] = {}
     for each in rows:
         for name, counts in each.by_target.items():
             by_target.setdefault(name, Counter()).update(counts)
-    return AddressTraffic(f"{len(rows)} other addresses", "other", by_target)
+    return AddressTraffic(address, side, by_target, tuple(rows))
 
 
 def _numeric(text: str) -> tuple[int, int, str]:

@@ -171,23 +171,67 @@ def test_a_wait_is_a_band_with_its_length() -> None:
     assert [line.label.text for line in chart.lines] == ["waits for a person 59 min"]
 
 
-def test_a_run_without_traffic_has_empty_rows() -> None:
-    story = Story()
+def test_a_range_is_one_row_that_names_its_addresses() -> None:
+    story = Story(config={"new": [{"range": "198.51.100.0/26"}]})
     story.begin()
-    chart = drawn(story)
-    assert [row.address for row in chart.rows] == [*OLD, *NEW]
-    assert not any("".join(row.bars.paths.values()) for row in chart.rows)
+    for number in range(64):
+        story.traffic([number], f"198.51.100.{number}", count=2)
+    row = drawn(story).rows[-1]
+    assert [each.address for each in drawn(story).rows] == [*OLD, "198.51.100.0-198.51.100.63"]
+    assert row.totals["redeemed"] == 128
+    assert row.addresses == [f"198.51.100.{number}" for number in range(64)]
+    assert places(row.bars.paths["redeemed"]) == (0, pytest.approx(1000, abs=40))
 
 
-def test_a_large_range_has_a_row_for_what_came_and_many_addresses_end_somewhere() -> None:
-    story = Story(config={"new": [{"range": "198.51.100.0-198.51.100.127"}]})
+def test_a_pair_has_a_row_for_each_of_its_addresses() -> None:
+    story = Story(config={"new": [{"range": "198.51.100.20/31"}]})
     story.begin()
-    assert [row.address for row in drawn(story).rows][2:] == ["198.51.100.0-198.51.100.127"]
-    for number in range(60):
-        story.traffic([number], f"198.51.100.{number}")
-    chart = drawn(story)
-    assert len(chart.rows) == 40
-    assert chart.left_out == 22
+    story.traffic([1], NEW[1])
+    assert [row.address for row in drawn(story).rows] == [*OLD, *NEW]
+
+
+def test_what_is_old_and_new_is_a_row_of_its_own() -> None:
+    config = {"old": [{"range": "192.0.2.0/28"}], "new": [{"range": "192.0.2.8-192.0.2.31"}]}
+    story = Story(config=config)
+    story.begin()
+    story.traffic([1], "192.0.2.9")
+    assert [(row.address, row.side) for row in drawn(story).rows] == [
+        ("192.0.2.0-192.0.2.7", "old"),
+        ("192.0.2.8-192.0.2.15", "kept"),
+        ("192.0.2.16-192.0.2.31", "new"),
+    ]
+    assert [row.totals["redeemed"] for row in drawn(story).rows] == [0, 5, 0]
+
+
+def test_many_ranges_end_somewhere() -> None:
+    new = [{"range": f"198.51.100.{number}"} for number in range(60)]
+    story = Story(config={"new": new})
+    story.begin()
+    story.traffic([1], "198.51.100.0")
+    assert (len(drawn(story).rows), drawn(story).left_out) == (40, 22)
+
+
+# The right edge
+
+
+def test_the_right_edge_is_marked_where_rows_may_still_arrive() -> None:
+    """The steps that proved by LoginHistory took a second: so late the rows may be."""
+    story = done()
+    story.traffic([129], NEW[0])  # read at 131, of a run that ends at 132
+    chart = drawn(story, width=1320)
+    assert chart.incomplete is not None
+    assert (chart.incomplete.x, chart.incomplete.width) == (1300, 20)
+    marks = text_chart(Report.of(story.data()))[-1]
+    assert "░" in marks
+    assert marks.endswith("rows may be missing here: they arrive late")
+
+
+def test_without_a_proof_by_login_history_the_configured_wait_is_assumed() -> None:
+    story = done()
+    story.events = [each for each in story.events if each.step not in ("verify", "verify-new")]
+    chart = drawn(story, width=1320)
+    assert chart.incomplete is not None
+    assert chart.incomplete.width == pytest.approx(610)  # from 60 s before the last reading at 131
 
 
 def test_addresses_of_others_share_a_row() -> None:

@@ -44,8 +44,9 @@ def test_a_phase_that_is_planned_again_after_a_crash_is_the_same() -> None:
     (phase,) = document(story).phases
     assert (phase.changed, phase.deployments) == (True, ["0Afaddpackaging"])
     assert phase.live == "2026-11-23T12:00:33.000Z"
-    (step,) = document(story).steps
-    assert (step.tries, step.done) == (2, 1)
+    first, second = document(story).steps
+    assert (first.attempt, first.interrupted, first.ended) == (1, 1, None)
+    assert (second.attempt, second.done, second.started) == (2, 1, "2026-11-23T12:00:31.000Z")
 
 
 def test_a_phase_that_changes_nothing_is_marked_as_unchanged() -> None:

@@ -17,6 +17,7 @@ from sfcutover.output.report.render import (
     fullest,
     html,
     markdown,
+    sentence,
     text_chart,
     waves_text,
 )
@@ -159,7 +160,7 @@ def test_the_verdict_stands_at_the_top() -> None:
     root = tree(rolled_back())
     (header,) = elements(root, "//main/*[1]")
     assert header.tag == "header"
-    for part in ("Rolled back", "the watch rolled back", "fine", "move.1"):
+    for part in ("Rolled back", "Remove-old: packaging: the watch rolled back", "Fine", "move.1"):
         assert part in words(header)
 
 
@@ -179,11 +180,66 @@ def test_evidence_and_capacity_and_ids_are_there() -> None:
         "5 of 128",
         "12 of 256",
         "LoginHistory names the address",
-        "Nothing in particular about this run.",
+        "This run leaves no point open.",
         *OLD,
         *NEW,
     ):
         assert part in found
+
+
+@pytest.mark.parametrize("render", [lambda story: words(tree(story)), lambda story: text(story)])
+def test_the_allowlist_stands_there_before_and_after(render: Callable[[Story], str]) -> None:
+    found = re.sub("[-|]", " ", render(rolled_back()))
+    for row in (f"{OLD[0]} kept", f"{OLD[1]} kept", f"{NEW[0]} + added"):
+        assert row in " ".join(found.split())
+    found = re.sub("[-|]", " ", render(done()))
+    for row in (f"{OLD[0]} − removed", f"{OLD[1]} − removed", f"{NEW[1]} + added"):
+        assert row in " ".join(found.split())
+
+
+@pytest.mark.parametrize("name", ["failed", "begun", "nothing", "hostile"])
+def test_there_is_no_empty_chart(name: str) -> None:
+    story = stories()[name]
+    assert not elements(tree(story), "//figure")
+    for found in (words(tree(story)), text(story)):
+        assert "There is no chart: LoginHistory showed no redemption during the run." in found
+    assert "```text" not in text(story)
+
+
+def test_each_address_of_a_range_is_behind_its_row() -> None:
+    story = Story(config={"new": [{"range": "198.51.100.0/26"}]})
+    story.begin()
+    for number in range(64):
+        story.traffic([number], f"198.51.100.{number}", count=2)
+    (totals,) = elements(tree(story), "//table[@aria-labelledby='totals-c']")
+    assert len(elements(totals, "tbody/tr")) == 3
+    (members,) = elements(tree(story), "//details[@class='members']")
+    assert len(elements(members, ".//tbody/tr")) == 64
+    assert "| 198.51.100.63 | new | 2 | 0 | 0 |" in text(story)
+    (title,) = elements(tree(story), "//*[contains(@class, 'wide')]//*[@class='name']/*[1]")
+    assert words(title).endswith("198.51.100.62, 198.51.100.63")
+
+
+def test_what_is_unproven_is_not_shown_as_blocked() -> None:
+    root = tree(canary_only())
+    (figure,) = elements(root, "//*[@class='figures']/li[a[@href='#unproven']]")
+    assert figure.get("class") == "open"
+    assert words(figure) == "1 ? point unproven"
+    assert not elements(tree(done()), "//*[@class='figures']/li[@class='open']")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("the cutover is done", "The cutover is done"),
+        ("remove-old: it failed", "Remove-old: it failed"),
+        ("sfcutover run", "sfcutover run"),
+        ("cutover.yaml:3: it differs", "cutover.yaml:3: it differs"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_that_stands_alone_starts_with_a_capital(text: str, shown: str) -> None:
+    assert sentence(text) == shown
 
 
 def test_times_of_a_run_past_midnight_have_their_date() -> None:
@@ -208,11 +264,11 @@ def test_a_removal_that_was_found_does_not_say_live(render: Callable[[Story], st
 
 @pytest.mark.parametrize("render", [lambda story: words(tree(story)), lambda story: text(story)])
 def test_the_canarys_share_of_the_redemptions_is_shown(render: Callable[[Story], str]) -> None:
-    assert "11 of them by this run's own canary" in render(canary_only())
+    assert "11 of them by this run's canary" in render(canary_only())
     story = done()
     story.events = [each for each in story.events if each.step not in ("verify", "verify-new")]
-    assert "this run's own canary made 7, which may be among them" in render(story)
-    assert "canary made" not in render(failed())
+    assert "may include 7 canary redemptions" in render(story)
+    assert "canary redemptions" not in render(failed())
 
 
 @pytest.mark.parametrize("name", ["rolled back", "failed", "begun", "hostile", "nothing"])
@@ -223,7 +279,7 @@ def test_nothing_unproven_is_green_where_the_run_is_not_done(name: str) -> None:
 
 def test_a_run_that_failed_at_once_changed_nothing() -> None:
     for found in (words(tree(failed())), text(failed())):
-        assert "Nothing was changed: the run did not get that far." in found
+        assert "Nothing was changed: the run ended before a deployment." in found
 
 
 def test_a_deployment_whose_user_is_not_known_says_so() -> None:
@@ -248,7 +304,7 @@ def test_a_phone_shows_first_what_a_reviewer_wants() -> None:
         ([1, 5], 7, "7 targets: 3 waves, of 1, 5 and 1"),
         ([9], 7, "7 targets: one wave"),
         ([1], 40, "40 targets: 40 waves, of 1, 1, 1, 1, 1, 1, 1, 1 and 32 more"),
-        ([1, 5], 0, "of 1, 5 targets, as far as there are so many"),
+        ([1, 5], 0, "of 1, 5 targets"),
     ],
 )
 def test_waves_are_those_of_the_runs_targets(sizes: list[int], targets: int, words: str) -> None:
@@ -274,7 +330,7 @@ def test_markdown_shows_the_same_as_the_page() -> None:
     found = text(rolled_back())
     assert found.startswith("# Rolled back: move.1\n\n")
     for part in (
-        "- Customers' tokens: fine",
+        "- Customers' tokens: Fine",
         "2. 12:00:24Z switch",
         "| 198.51.100.21 | new | 285 | 150 | 0 |",
         "- added 203.0.113.10",
@@ -322,9 +378,9 @@ def test_the_targets_of_a_change_are_in_the_order_of_the_run() -> None:
 
 def test_the_text_chart_says_the_same() -> None:
     lines = text_chart(Report.of(rolled_back().data()))
-    ruler, *rows = [line[19:] for line in lines]
+    ruler, *rows, _ = [line[19:] for line in lines]
     assert ruler.split() == ["1", "2", "3", "4", "5", "6"]
-    assert [line[:19].strip() for line in lines[1:]] == [
+    assert [line[:19].strip() for line in lines[1:-1]] == [
         f"{OLD[0]} old",
         f"{OLD[1]} old",
         f"{NEW[0]} new",

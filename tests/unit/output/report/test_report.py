@@ -29,7 +29,7 @@ def test_a_run_that_was_rolled_back_says_why_and_what_next() -> None:
 
 def test_a_run_that_waits_says_for_what_and_how_to_continue() -> None:
     found = document(waiting())
-    assert found.verdict.state == "waiting"
+    assert (found.verdict.state, found.verdict.title) == ("waiting", "Awaiting approval")
     assert found.verdict.message == "switch: the next is switch"
     assert "sfcutover approve move.1" in found.verdict.next
     assert "stay as they are" in found.verdict.tokens
@@ -44,7 +44,7 @@ def test_an_approval_after_which_the_run_has_not_continued_is_shown() -> None:
     story.tell(30, "approved", "switch", pause=4, who="ann", note="CHG-1")
     found = document(story)
     assert found.verdict.state == "left"
-    assert found.verdict.next == "continue it: sfcutover run"
+    assert found.verdict.next == "resume it: sfcutover run"
     assert [(each.decision, each.who, each.note) for each in found.decisions] == [
         ("approved", "ann", "CHG-1")
     ]
@@ -58,7 +58,7 @@ def test_a_running_run_names_its_step_and_its_place() -> None:
     assert (here.verdict.state, here.verdict.message) == ("running", "switch, at host, process 7")
     assert here.verdict.next == "follow it: sfcutover runs move.1 --follow"
     left = document(story)
-    assert (left.verdict.state, left.verdict.message) == ("left", "it stopped at: switch")
+    assert (left.verdict.state, left.verdict.message) == ("left", "the run stopped at: switch")
     assert "as the last finished step left it" in left.verdict.tokens
 
 
