@@ -1,6 +1,6 @@
-"""What a step of GitHub Actions leaves: its outputs for later steps, and a summary for people.
+"""Results of a step of GitHub Actions: outputs for later steps, and a summary.
 
-Commands say here what they did; the process writes it at its end, whatever that end is. Outside
+Commands record what they did; the process writes it at its end, whatever that is. Outside
 GitHub nothing is written. Source: GitHub "Workflow commands" (environment files), and
 actions/runner, FileCommandManager.cs.
 """
@@ -173,7 +173,7 @@ def _append(path: Path, text: str) -> None:
         with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except OSError as error:
-        to_stderr(f"warning: {path} was not written: {error.strerror}; the exit code stays")
+        to_stderr(f"warning: {path} was not written: {error.strerror}; the exit code is unchanged")
 
 
 def output_text(outputs: Mapping[str, str]) -> str:
@@ -194,7 +194,7 @@ def _made(part: Callable[[], str]) -> str:
     try:
         return part()
     except LimitError as error:
-        return f"{error.message}; the log has all of it\n"
+        return f"{error.message}; the log shows everything\n"
 
 
 def _bounded(parts: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
-"""The terminal: how a person wants to be shown things, and the last step before the streams.
+"""The terminal: output settings, and the last step before the streams.
 
-Secrets are masked, and nothing that a terminal would obey is written. A reader who leaves, or a
-full disk behind stderr, must not stop a command halfway through a deployment.
+Secrets are masked, and control characters are replaced. A closed pipe, or a full disk behind
+stderr, must not stop a command halfway through a deployment.
 """
 
 from __future__ import annotations
@@ -64,31 +64,31 @@ class Settings:
 class Console:
     """Where a command writes its text.
 
-    With --json all text for people goes to stderr, as stdout then holds one document.
+    With --json all text goes to stderr, because stdout then holds one document.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def data(self, text: Text) -> None:
-        """What the command was asked for."""
+        """The result of the command."""
         write = to_stderr if self._settings.json else to_stdout
         write(text, self._settings.color)
 
     def note(self, text: Text) -> None:
-        """Something worth knowing; not shown with --quiet."""
+        """Progress and notes; not shown with --quiet."""
         if not self._settings.quiet:
             to_stderr(text, self._settings.color)
 
     def warn(self, text: Text) -> None:
-        """Something a person must see, also with --quiet, and in no group of a CI log."""
+        """What the operator must see, also with --quiet; in no group of a CI log."""
         cilog.end_group()
         head = click.style("warning:", fg="yellow", bold=True)
         to_stderr(Advice(f"{head} ", text), self._settings.color)
 
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
-        """The notes within fold under a title, in the log of a CI system that can do so."""
+        """Fold the notes within under a title, where the CI system's log supports it."""
         if self._settings.quiet:
             yield
             return
@@ -103,7 +103,7 @@ class Console:
         return click.confirm(presentable(question), default=False, err=True)
 
     def ask(self, question: str) -> str:
-        """A text that a person types, asked for on stderr."""
+        """A text that the operator types; the prompt is on stderr."""
         answer: str = click.prompt(presentable(question), default="", show_default=False, err=True)
         return answer
 
@@ -134,13 +134,13 @@ def shown(text: Text | Command) -> str:
 
 
 def presentable(text: Text) -> str:
-    """The text as it may be shown: commands in full, secrets masked, and dots for what a terminal
-    or a CI system would obey."""
+    """The text as it may be shown: commands in full, secrets masked, and dots for control
+    sequences of terminals and CI systems."""
     return inert(re.sub(_OBEYED, "·", redact(shown(text))))
 
 
 def to_stdout(text: Text, color: bool | None = None) -> None:
-    """Print data. A reader who left (``| head``) is no error: the rest is dropped.
+    """Print data. A closed pipe (``| head``) is no error: the rest is dropped.
 
     Raises OperationFailedError if it can't be written, as on a full disk.
     """
@@ -154,9 +154,9 @@ def to_stdout(text: Text, color: bool | None = None) -> None:
             f"the output can't be written: {error.strerror}",
             where="standard output",
             hint=Advice(
-                "make room, or send it elsewhere, then run the same command again; ",
+                "free disk space or redirect the output, then run the command again; ",
                 Command("diff", "add-new"),
-                " shows the live list",
+                " shows the live allowlist",
             ),
             impact=DONE_SO_FAR,
         ) from error

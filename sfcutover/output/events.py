@@ -1,4 +1,4 @@
-"""The words of a run's events, and its views without a screen: a line or a document an event."""
+"""The words of a run's events, and its views without a screen: one line or document per event."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.dispatch import ProbeEvidence
 from sfcutover.cutover.evidence import AddressEvidence
 from sfcutover.cutover.probe import SeenDocument
-from sfcutover.cutover.progress import CANCELED, RunProgress, buckets_of, looks_of, result_of
+from sfcutover.cutover.progress import (
+    ASKS_ONLY,
+    CANCELED,
+    RunProgress,
+    buckets_of,
+    looks_of,
+    result_of,
+)
 from sfcutover.cutover.redemptionerrors import BLOCKED
 from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.cutover.stepresult import Canceled, StepEvidence
@@ -24,36 +31,36 @@ from sfcutover.errors import Command, OperationFailedError
 from sfcutover.output import cistep
 from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
-from sfcutover.output.text import PROOFS
+from sfcutover.output.text import ACTION_REQUIRED, AWAITING_APPROVAL, PROOFS
 from sfcutover.runs.event import BOUND, IMPORTED, Event, EventDocument
 
 _QUIET = {SENDING, BOUND, "stage", "redeemed", "probed", "proven", "traffic"}
-_SILENT_STEPS = ("page",)  # its own event says it all
-_ANNOUNCES = "announce"  # the pause says what it found
-_ANNOUNCED = (  # steps that say nothing else for a while
+_SILENT_STEPS = ("page",)  # its own event has the text
+_ANNOUNCES = "announce"  # the pause has its text
+_ANNOUNCED = (  # steps that show no other line for a while
     *("probe", "control", "verify-new", "verify", "restore-old", "check-new", "prove-old"),
     *("remove-new", "restore-policies"),
 )
-_WORDS = {  # of the events that a sentence with their data says
-    SENT: "deployment {id} ({phase}) is on its way",
-    NEVER_RECEIVED: "the package that was about to be sent never reached the org",
+_WORDS = {  # of events whose text is a sentence with their data
+    SENT: "sent deployment {id} ({phase})",
+    NEVER_RECEIVED: "the org never received the package",
     "rollback-started": "ROLLING BACK: {reason}",
-    "rolling-back": "ROLLING BACK, the old addresses first: {reason}",
-    "switching": "the switch command runs ({direction})",
-    BLOCKED: "a redemption was blocked, by {rule}: {body}",
-    "save-again": "each list that refuses a new address is saved once more: {message}",
-    "checks-failed": "traffic moves back: {reason}",
-    "verify-again": "the new addresses are put on once more: {message}",
-    "taken-over": "the process that performed the run is gone; another one goes on with it",
+    "rolling-back": "ROLLING BACK, restoring the old addresses first: {reason}",
+    "switching": "running the switch command ({direction})",
+    BLOCKED: "a redemption was blocked by {rule}: {body}",
+    "save-again": "saving each allowlist that refuses a new address again: {message}",
+    "checks-failed": "moving traffic back: {reason}",
+    "verify-again": "adding the new addresses again: {message}",
+    "taken-over": "the process that executed the run has ended; another process resumes it",
     "interrupted": "{message}",
     IMPORTED: "the run continues from export {number} of its state, imported by {by}",
     "run-ended": "{outcome}: {message}",
 }
 _CONTROLS = {
-    "shown": "the list blocks",
-    "inconclusive": "whether the list blocks is not known",
-    "skipped": "whether the list blocks was not tried",
-    "off": "whether the list blocks was not tried",
+    "shown": "the allowlist blocks other addresses",
+    "inconclusive": "the control did not show whether the allowlist blocks",
+    "skipped": "the control was skipped",
+    "off": "the control is off",
 }
 _ALARMING = (
     "checks-failed",
@@ -81,18 +88,23 @@ def event_text(event: Event) -> str | None:
     return None if text is None else " ".join(text.splitlines())
 
 
+def pause_heading(reason: str) -> str:
+    """The heading of a paused run: a planned pause, or one where a fault stopped it."""
+    return AWAITING_APPROVAL if reason in ASKS_ONLY else ACTION_REQUIRED
+
+
 def blocked_line(event: Event, progress: RunProgress) -> str:
     """How many redemptions were blocked so far, by address and where."""
     listed = ", ".join(
         f"{progress.traffic[address].get('blocked', 0)} from {address} on {_names(targets)}"
         for address, targets in sorted(progress.blocked_on.items())
     )
-    own = f" ({progress.own_blocked} of them this run's own)" if progress.own_blocked else ""
+    own = f" ({progress.own_blocked} of them by the canary)" if progress.own_blocked else ""
     return f"{event.moment:%H:%M:%SZ} BLOCKED redemptions so far, in LoginHistory: {listed}{own}"
 
 
 def is_alarming(event: Event) -> bool:
-    """True for what a person must see, also with --quiet."""
+    """True for what the operator must see, also with --quiet."""
     match event.kind:
         case "step-ended":
             result = result_of(event)
@@ -110,7 +122,7 @@ def _text(event: Event) -> str | None:
         return words.format_map(event.data)
     match event.kind:
         case "step-started":
-            return "begins" if event.step in _ANNOUNCED else None
+            return "started" if event.step in _ANNOUNCED else None
         case "org-time":
             return None
         case "step-ended":
@@ -129,9 +141,9 @@ def _text(event: Event) -> str | None:
             )
         case "watch-begun":
             every = f"{event.number('interval'):g} s"
-            return f"redeems every {every} until {_time(event.number('until'))}"
+            return f"redeeming every {every} until {_time(event.number('until'))}"
         case "settling":
-            return f"waits until {_time(event.number('until'))}, to see that it lasts"
+            return f"waiting until {_time(event.number('until'))} to confirm that the proof lasts"
         case "wave":
             return f"wave {event.text('number')}: {', '.join(event.texts('targets'))}"
         case _:
@@ -139,25 +151,25 @@ def _text(event: Event) -> str | None:
 
 
 def _of_people(event: Event) -> str:
-    """Who started or continues the run, what it asks of a person, and what that one answered."""
+    """Who started or resumed the run, what it asks of the operator, and the answer."""
     match event.kind:
         case "run-started":
             names = ("targets", "old", "new")
             targets, old, new = (", ".join(event.texts(name)) for name in names)
             by = f"; started by {event.text('by')}" if event.text("by") else ""
             places = f"{event.text('app')} on {targets}"
-            return f"run {event.run} begins: {places}; old {old}; new {new}{by}"
+            return f"run {event.run} started: {places}; old {old}; new {new}{by}"
         case "run-resumed":
             by_whom = f", by {event.text('by')}" if event.text("by") else ""
             version = event.text("started_with")
             other = f"; sfcutover {version} started it" if version else ""
-            return f"the run continues at {event.text('place')}{by_whom}{other}"
+            return f"the run resumes at {event.text('place')}{by_whom}{other}"
         case "paused":
             after = f"; {shown(next_)}" if (next_ := event.advice("next")) else ""
             approve, cancel = (shown(Command(word, event.run)) for word in ("approve", "cancel"))
             return (
-                f"WAITS FOR A PERSON ({event.text('reason')}): {event.text('message')}{after}; "
-                f"go on: {approve}; end it: {cancel}"
+                f"{pause_heading(event.text('reason'))} ({event.text('reason')}): "
+                f"{event.text('message')}{after}; approve: {approve}; cancel: {cancel}"
             )
         case "changes-accepted":
             changes = "; ".join(event.texts("changes"))
@@ -167,10 +179,10 @@ def _of_people(event: Event) -> str:
             return f"approved by {event.text('who')}{note}"
         case "cancel-requested":
             note = f": {event.text('note')}" if event.text("note") else ""
-            return f"{event.text('who')} asks to cancel the run{note}"
+            return f"{event.text('who')} requested to cancel the run{note}"
         case "page":
             listed = "; ".join(map(shown, event.commands))
-            return f"A PERSON IS NEEDED: {event.text('message')}; run: {listed}"
+            return f"{ACTION_REQUIRED}: {event.text('message')}; run: {listed}"
         case _:
             return event.text("text") or event.text("message") or event.kind.replace("-", " ")
 
@@ -178,25 +190,25 @@ def _of_people(event: Event) -> str:
 def _ended(event: Event) -> str:
     result = result_of(event)
     if (problem := result.problem) is not None:
-        return f"NOT DONE ({problem.kind}): {problem.text}"
+        return f"FAILED ({problem.kind}): {problem.text}"
     match result.evidence:
         case Canceled():
-            return f"NOT DONE: {CANCELED}"
+            return f"stopped: {CANCELED}"
         case WatchEvidence(is_failed=True, reasons=reasons):
-            return f"NOT DONE: {'; '.join(reasons)}; the old addresses are restored next"
+            return f"FAILED: {'; '.join(reasons)}; the old addresses are restored next"
     found = _finding(result.evidence)
     return f"done in {event.number('seconds'):.1f} s{f': {found}' if found else ''}"
 
 
 def detail_text(event: Event) -> str:
-    """The newest words about a step; empty for an event that has none."""
+    """The newest detail of a step; empty for an event that has none."""
     match event.kind:
         case "stage":
             return event.text("name")
         case "deployment-progress":
             return f"{event.text('id')} {event.text('status')}"
         case "probed":
-            return f"{event.text('count')} answers of the probe"
+            return f"{event.text('count')} probes answered"
         case "redeemed":
             return f"{event.text('count')} redemptions"
         case "note" | "org-busy":
@@ -210,14 +222,14 @@ def detail_text(event: Event) -> str:
 
 
 def _finding(evidence: StepEvidence | None) -> str:
-    """What a step found; empty where there is nothing to say beyond that it is done."""
+    """What a step found; empty where it found nothing beyond that it is done."""
     match evidence:
         case Canceled():
             return CANCELED
         case ProbeEvidence(tries=tries, seen=seen):
-            return f"{tries} answers of the probe, from {_addresses(seen)}"
+            return f"{tries} probes, answered from {_addresses(seen)}"
         case ControlEvidence(outcome="not-shown", reason=reason):
-            return f"WARNING: it is not shown that the list blocks: {reason}"
+            return f"WARNING: nothing shows that the allowlist blocks: {reason}"
         case ControlEvidence(outcome=outcome, reason=reason):
             return f"{_CONTROLS[outcome]}: {reason}"
         case VerifyEvidence(proof=proof, let_in=let_in):
@@ -240,7 +252,7 @@ def _finding(evidence: StepEvidence | None) -> str:
 def _waits(let_in: Iterable[LetInDocument]) -> str:
     """How long each new address was waited for."""
     listed = ", ".join(f"{each.address} {each.words}" for each in let_in)
-    return f"; let in after: {listed}" if listed else ""
+    return f"; allowed after: {listed}" if listed else ""
 
 
 def _addresses(found: Iterable[AddressEvidence | SeenDocument]) -> str:
@@ -253,7 +265,7 @@ def _planned(event: Event) -> str:
     removed = [entry.range for each in phase.components for entry in each.removed]
     parts = [f"+ {', '.join(added)}"] if added else []
     parts += [f"- {', '.join(removed)}"] if removed else []
-    return f"to deploy: {'; '.join(parts)}" if parts else "the list holds it already"
+    return f"to deploy: {'; '.join(parts)}" if parts else "nothing to deploy: already in place"
 
 
 def _names(targets: Iterable[str]) -> str:
@@ -265,9 +277,9 @@ def _time(moment: float) -> str:
 
 
 class LineView:
-    """For logs, pipes and CI: a line each on stderr.
+    """For logs, pipes and CI: one line per event, on stderr.
 
-    The lines of a step fold, where the log of a CI system can do so; what is alarming does not.
+    The lines of a step fold where the CI system's log supports it; alarming lines never fold.
     """
 
     whole = False
@@ -317,13 +329,13 @@ class LineView:
         write(line)
 
     def _fold(self, title: str) -> None:
-        """What follows folds under another title, or under none."""
+        """Fold the following lines under another title, or under none."""
         self._folded.close()
         if title:
             self._folded.enter_context(self._console.group(title))
 
     def _is_news(self, event: Event, about: object, seen: object) -> bool:
-        """False for what a line said within the last minute."""
+        """False for what a line has shown within the last minute."""
         told, before = self._told.get(about, (0.0, None))
         if seen == before and event.time < told + _REPEAT_SECONDS:
             return False
@@ -332,9 +344,9 @@ class LineView:
 
 
 class JsonView:
-    """For programs: a document each on stdout, one a line.
+    """For programs: one JSON document per line and event, on stdout.
 
-    What can't be written ends no run: require_written() raises it at the end.
+    An event that can't be written does not end the run; require_written() raises the error.
     """
 
     whole = False

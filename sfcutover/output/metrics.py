@@ -1,7 +1,7 @@
 """The figures of a run or a command as a text file for Prometheus.
 
 Node exporter's textfile collector reads it, from a file named ``*.prom``. It is written whole and
-renamed. Figures are for people who watch by their own tools: no decision depends on them.
+renamed. They serve external monitoring: no decision depends on them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ Rows = Iterable[tuple[Labels, float]]
 
 
 class MetricsFile:
-    """path: relative to the working folder. warn: gets one sentence if the file can't be written,
-    which stops nothing."""
+    """path: relative to the working folder. warn: gets one sentence if the file can't be
+    written; the run continues."""
 
     def __init__(self, path: Path, cutover: Cutover, warn: Callable[[str], None]) -> None:
         self._path = path
@@ -101,7 +101,7 @@ class CommandMeter:
 
 
 class Figures(Collector):
-    """What is known, as metrics. run: its id, empty for a command. ended: how a command ended."""
+    """The state as metrics. run: its id, empty for a command. ended: how a command ended."""
 
     def __init__(
         self, cutover: Cutover, progress: RunProgress, run: str = "", ended: str = ""
@@ -114,12 +114,12 @@ class Figures(Collector):
     def collect(self) -> Iterator[Metric]:
         """As Prometheus' client asks for them."""
         progress, labels = self._progress, (self._cutover.app, self._run)
-        yield self._gauge("info", "What the figures are of.", ("app", "run"), [(labels, 1.0)])
+        yield self._gauge("info", "App and run of the metrics.", ("app", "run"), [(labels, 1.0)])
         states = [((each,), float(each == self._state)) for each in STATES]
-        yield self._gauge("state", "1 for the state it is in.", ("state",), states)
-        yield self._gauge("step", "1 for each step under way.", ("step", "target"), self._steps())
+        yield self._gauge("state", "1 for the current state.", ("state",), states)
+        yield self._gauge("step", "1 for each running step.", ("step", "target"), self._steps())
         if self._run:
-            words = "Old addresses that are off a target's list, or may be."
+            words = "Old addresses that are, or may be, off the allowlist of a target."
             yield self._gauge("old_addresses_off", words, ("target",), self._off())
         yield from self._redemptions()
         yield from self._times(progress)
@@ -128,7 +128,7 @@ class Figures(Collector):
         progress = self._progress
         yield self._counter(
             "redemptions",
-            "Redemptions of all clients that the orgs' LoginHistory shows since the start.",
+            "Redemptions by any client that LoginHistory shows since the start.",
             ("address", "outcome"),
             [
                 ((one_line(address), outcome), count)
@@ -138,13 +138,13 @@ class Figures(Collector):
         )
         yield self._counter(
             "canary_redemptions",
-            "Redemptions of the canaries since the start.",
+            "Redemptions by the canaries since the start.",
             ("outcome",),
             [(("redeemed",), progress.redeemed), (("blocked",), progress.refused)],
         )
         yield self._gauge(
             "proven_redemptions",
-            "Redemptions that the newest evidence ties to an address.",
+            "Redemptions through an address in the newest evidence.",
             ("target", "canary", "address"),
             [
                 ((target, canary.canary, each.address), each.redeemed)
@@ -155,7 +155,7 @@ class Figures(Collector):
         )
         yield self._counter(
             "watch_results",
-            "Results of the watch by what looked.",
+            "Results of the watch by source.",
             ("source", "verdict"),
             [
                 ((one_line(source), verdict), count)
@@ -166,12 +166,15 @@ class Figures(Collector):
 
     def _times(self, progress: RunProgress) -> Iterator[Metric]:
         name, pause = "start_timestamp_seconds", progress.pause
-        yield self._gauge(name, "When it started.", (), [((), progress.started)])
+        yield self._gauge(name, "Start time.", (), [((), progress.started)])
         waits = [] if pause is None else [((pause.step, pause.reason), pause.since)]
-        name, words = "waiting_since_timestamp_seconds", "Since when it waits for a person."
+        name, words = (
+            "waiting_since_timestamp_seconds",
+            "Time since which the run waits for the operator.",
+        )
         yield self._gauge(name, words, ("step", "reason"), waits)
         name = "last_update_timestamp_seconds"
-        yield self._gauge(name, "When this file was written.", (), [((), time.time())])
+        yield self._gauge(name, "Time of the last write of this file.", (), [((), time.time())])
 
     @property
     def _state(self) -> str:

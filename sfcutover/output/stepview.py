@@ -1,4 +1,4 @@
-"""What a command that no run executes shows of its step."""
+"""Progress of a step that a single command executes."""
 
 from __future__ import annotations
 

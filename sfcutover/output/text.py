@@ -21,40 +21,41 @@ if TYPE_CHECKING:
     from sfcutover.cutover.watchtrigger import RoundDocument
     from sfcutover.salesforce.results import DeployResult
 
-# The headings of a run that waits: at a planned pause, and where a fault stopped it.
 AWAITING_APPROVAL, ACTION_REQUIRED = "AWAITING APPROVAL", "ACTION REQUIRED"
 _RUN_COLORS = {"done": "green", "failed": "red", "rolled-back": "red", "canceled": "yellow"}
 _VERDICT_COLORS = {"passed": "green", "failed": "red"}
-_MARKS = {"done": "ok", "failed": "NOT DONE", "running": "running"}
+_MARKS = {"done": "ok", "failed": "FAILED", "running": "running"}
 PROOFS = {
     "login-history": "the org's LoginHistory",
     "proxy-per-address": "a proxy URL for each address",
-    "application": "the application's own word",
-    "confidence": "a long run of successes",
+    "application": "the application's report",
+    "confidence": "a long series of successes",
 }
 
 _NEXT: dict[str, Text] = {
     "add-new": (
-        "move your traffic to the new addresses and prove each by a redemption. Old and new are "
-        "both on the list now; do not remove the old ones before that"
+        "move your traffic to the new addresses and verify each by a redemption. The allowlist "
+        "holds old and new addresses until then; keep the old ones"
     ),
     "remove-old": Advice(
-        "watch your redemptions: ", Command("watch"), "; ", Command("rollback"), " restores the old"
+        "monitor redemptions: ",
+        Command("watch"),
+        "; restore the old addresses if they fail: ",
+        Command("rollback"),
     ),
-    "restore-old": "the old addresses are allowed again; traffic may go back to them",
-    "remove-new": "what this cutover had added is off the list",
-    "restore-policies": "what was undone of the policies is as it was before",
+    "restore-old": "the old addresses are allowed again; traffic can return to them",
+    "remove-new": "the addresses that this cutover added are off the allowlist",
+    "restore-policies": "the policies are as they were before the cutover",
 }
 
 _WITHOUT_LISTS = Advice(
-    "the policies are as shown; ",
+    "the policies are as shown; restore the earlier ones: ",
     Command("rollback", "--to", "baseline"),
-    " restores those from before",
 )
 
 
 def deployed_text(deployed: DeployTargetDocument, *, is_watched: bool = False) -> str:
-    """What happened, and what the operator does next. is_watched: the command does it itself."""
+    """What happened, and what to do next. is_watched: the same command watches."""
     phase, target = deployed.phase.phase, deployed.target
     done = click.style("done:", fg="green", bold=True)
     ids = ", ".join(deployed.deployment_ids)
@@ -62,7 +63,7 @@ def deployed_text(deployed: DeployTargetDocument, *, is_watched: bool = False) -
         case "no-change" if any(each.endswith(DONE_OR_SWAPPED) for each in deployed.phase.notes):
             return f"{done} nothing was deployed to {target}: {DONE_OR_SWAPPED}"
         case "no-change":
-            return f"{done} {phase} is live on {target} already; nothing was deployed"
+            return f"{done} {phase} is already live on {target}; nothing was deployed"
         case "validated":
             return f"{done} {target} would accept {phase} (validation {ids}); nothing was changed"
         case "started":
@@ -73,7 +74,7 @@ def deployed_text(deployed: DeployTargetDocument, *, is_watched: bool = False) -
 
 def _live(deployed: DeployTargetDocument, done: str, ids: str, is_watched: bool) -> str:
     phase = deployed.phase.phase
-    how = ids or "the answer was lost, the list was read back"
+    how = ids or "the answer was lost; the allowlist was read back"
     lines = [f"{done} {phase} is live on {deployed.target}, read back from the org ({how})"]
     lines += [f"  differs: {each}" for each in deployed.differences]
     for component in deployed.live:
@@ -103,7 +104,7 @@ def result_text(result: DeployResult) -> str:
 
 
 def probe_text(result: ProbeResult) -> str:
-    """Every address, seen or missing, and what remains uncertain."""
+    """Every address, observed or missing, and what remains uncertain."""
     counts = result.observation.counts
     width = max((len(str(each)) for each in (*counts, *result.missing)), default=0)
     lines = [click.style(f"{result.egress.name}: {result.egress.way}", bold=True)]
@@ -113,7 +114,7 @@ def probe_text(result: ProbeResult) -> str:
         answers = f"{counts[address]} answer{'s' if counts[address] > 1 else ''}"
         lines.append(f"  {click.style(mark, fg=color)}  {address!s:<{width}}  {answers}")
     for entry in result.missing:
-        lines.append(f"  {click.style('MISSING   ', fg='red')}  {entry!s:<{width}}  never seen")
+        lines.append(f"  {click.style('MISSING   ', fg='red')}  {entry!s:<{width}}  not observed")
     if result.observation.errors:
         failed = click.style("FAILED    ", fg="red")
         lines.append(f"  {failed}  {len(result.observation.errors)} of {result.observation.tries}")
@@ -146,7 +147,7 @@ def _canary_lines(canary: CanaryEvidence) -> Iterator[str]:
 def runs_text(runs: Sequence[RunDocument]) -> str:
     """The newest first."""
     if not runs:
-        return "there are no runs"
+        return "no runs"
     width = max(len(run.id) for run in runs)
     return "\n".join(_run_line(run, width) for run in runs)
 
@@ -171,9 +172,10 @@ def _run_line(run: RunDocument, width: int) -> str:
     if run.place:
         parts.append(f"at {run.place}")
     if run.waits_for:
-        parts.append(f"waits for a person: {run.waits_for}; {shown(Command('approve', run.id))}")
+        approve = shown(Command("approve", run.id))
+        parts.append(f"paused before {run.waits_for}; approve: {approve}")
     if run.state == "left":
-        parts.append(f"no process performs it now; go on: {shown(Command('run'))}")
+        parts.append(f"interrupted: no process is executing it; resume: {shown(Command('run'))}")
     return "  ".join(parts)
 
 
@@ -200,14 +202,14 @@ def duration(seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """``0:42``, ``12:31``, ``2:01:05``: the time of what still runs."""
+    """``0:42``, ``12:31``, ``2:01:05``: for what is still running."""
     minutes, rest = divmod(max(0, int(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def round_text(done: RoundDocument) -> str:
-    """One round of a watch: when, and what each source said."""
+    """One round of a watch: its time, and the result of each source."""
     results = ", ".join(
         f"{each.name} {click.style(each.verdict, fg=_VERDICT_COLORS.get(each.verdict, 'yellow'))}"
         + (f" ({each.detail})" if each.verdict != "passed" else "")

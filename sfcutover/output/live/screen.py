@@ -1,4 +1,4 @@
-"""A run as the lines of a screen: title, steps, addresses, notes, calls for a person. Pure."""
+"""A run as the lines of a screen: title, steps, addresses, notes, banners. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sfcutover.errors import Command
 from sfcutover.output.console import shown
 from sfcutover.output.live.lines import SPACE, Line, Picture, Span, Style, Weight
 from sfcutover.output.live.steps import step_lines
-from sfcutover.output.text import clock
+from sfcutover.output.text import ACTION_REQUIRED, AWAITING_APPROVAL, clock
 from sfcutover.runs.event import Event
 
 NOTES = 4
 _SIDES: tuple[Side, ...] = ("old", "kept", "new", "other")
-_LISTED = 8  # addresses of the old and new ranges that have a line before anyone redeems
+_LISTED = 8  # addresses of the old and new ranges that have a line before any redemption
 _MOST = 12  # addresses with a line
 _BEFORE_TRAFFIC = ("probe", "snapshot", "add-new")
 _WIDEST_RULE = 78
@@ -61,10 +61,14 @@ def _state(picture: Picture) -> tuple[str, Style]:
         outcome = progress.ended.text("outcome")
         return _OUTCOMES.get(outcome, (outcome, "bold"))
     if progress.pause is not None:
-        return "WAITS FOR A PERSON", "alarm" if _goes_back(progress) else "warn"
+        return _heading(progress), "alarm" if _goes_back(progress) else "warn"
     if _goes_back(progress):
         return "ROLLING BACK", "alarm"
-    return ("left under way", "warn") if picture.left else ("running", "good")
+    return ("not finished", "warn") if picture.left else ("running", "good")
+
+
+def _heading(progress: RunProgress) -> str:
+    return AWAITING_APPROVAL if progress.waits_for_approval else ACTION_REQUIRED
 
 
 def _goes_back(progress: RunProgress) -> bool:
@@ -76,8 +80,8 @@ def _boxes(run: str, picture: Picture) -> Iterator[Line]:
     if (page := progress.page) is not None:
         yield from _page(picture, page)
     elif _goes_back(progress) and progress.ended is None and progress.pause is None:
-        words = [progress.rollback or "", "it goes back by itself: leave it running"]
-        inside = [*_words(words), *_commands("if it stops:", [Command("run")])]
+        words = [progress.rollback or "", "the rollback needs no action: leave it running"]
+        inside = [*_words(words), *_commands("if it stops, resume it:", [Command("run")])]
         yield from _box(picture, "ROLLING BACK", inside)
     if progress.pause is not None:
         yield from _pause(run, picture, progress.pause)
@@ -85,18 +89,18 @@ def _boxes(run: str, picture: Picture) -> Iterator[Line]:
 
 def _page(picture: Picture, page: Event) -> Iterator[Line]:
     calls = len(picture.progress.pages)
-    times = f", called {calls} times" if calls > 1 else ""
+    times = f", alert {calls}" if calls > 1 else ""
     inside = [*_words([page.text("message")]), *_commands("", page.commands)]
-    yield from _box(picture, f"A PERSON IS NEEDED{times}", inside)
+    yield from _box(picture, f"{ACTION_REQUIRED}{times}", inside)
 
 
 def _pause(run: str, picture: Picture, pause: Pause) -> Iterator[Line]:
     back = _goes_back(picture.progress)
     since = clock(picture.now - pause.since)
-    title = f"{'ROLLBACK ' if back else ''}WAITS FOR A PERSON at {pause.step}, {since}"
-    calm = "" if back else "the lists stay as they are meanwhile; "
+    title = f"{_heading(picture.progress)}{' (rollback)' if back else ''}: {pause.step}, {since}"
+    calm = "" if back else "the allowlists stay as they are; "
     commands = [Command("approve", run), Command("cancel", run)]
-    advice = _commands(f"{calm}go on, or end it:", commands)
+    advice = _commands(f"{calm}approve or cancel:", commands)
     inside = [*_words([pause.message, shown(pause.next)]), *advice]
     yield from _box(picture, title, inside, "alarm" if back else "warn")
 
@@ -141,11 +145,11 @@ def _address_lines(progress: RunProgress) -> Iterator[Line]:
 
 
 def _canary(progress: RunProgress) -> str:
-    """The run counts its own redemptions at once; LoginHistory has them later, or never."""
+    """The run counts its own redemptions immediately; LoginHistory shows them later, or never."""
     shown = sum(counts.get("redeemed", 0) for counts in progress.traffic.values())
     if shown < progress.redeemed:
-        return f"without all of the canary's {progress.redeemed}"
-    return f"the canary's {progress.redeemed} may be among them" if progress.redeemed else ""
+        return f"not all {progress.redeemed} canary redemptions"
+    return f"may include {progress.redeemed} canary redemptions" if progress.redeemed else ""
 
 
 def _addresses(progress: RunProgress, change: Change) -> list[str]:
@@ -174,7 +178,7 @@ def _line(progress: RunProgress, address: str, side: Side, width: int) -> Line:
 
 
 def _looks(progress: RunProgress) -> Iterator[Line]:
-    """What the watch has seen, by its checks."""
+    """Results of the watch, by check."""
     for name, verdicts in progress.looks.items():
         bad = {verdict: count for verdict, count in verdicts.items() if verdict != "passed"}
         words = [f"{verdicts.get('passed', 0)} passed"]

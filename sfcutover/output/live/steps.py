@@ -149,7 +149,7 @@ class _Step:
     def _remarks(self) -> Iterator[Span]:
         progress = self.picture.progress
         if self._waits:
-            yield "waits for a person", "warn"
+            yield "paused", "warn"
         ends = [until for (name, _), until in progress.wakes.items() if name == self.name]
         if ends and self._running:
             yield f"{clock(math.ceil(max(ends) - self.picture.now))} left", "bold"
@@ -163,7 +163,7 @@ class _Step:
     def _remarks_when_done(self) -> Iterator[Span]:
         sent = _deployments_of(self.picture, self.name)
         if not self._was_needed:
-            yield "so already", "dim"
+            yield "already in place", "dim"
         elif len(self.states) == 1 and sent:
             yield sent[-1].id, "dim"
 
@@ -171,11 +171,11 @@ class _Step:
 def _detail_lines(picture: Picture, states: Sequence[StepState]) -> Iterator[Line]:
     """One step on its targets. What failed comes first, then what has run longest."""
     failed = [_problem(picture, state) for state in states if state.mark == "failed"]
-    yield from _some(failed, "not done", "bad")
+    yield from _some(failed, "failed", "bad")
     running = [state for state in states if state.mark == "running"]
     several = len(picture.progress.targets) > 1
-    lagging = (_under_way(picture, state, several) for state in sorted(running, key=_begun))
-    yield from _some([line for line in lagging if line], "under way", "dim")
+    lagging = (_running_line(picture, state, several) for state in sorted(running, key=_begun))
+    yield from _some([line for line in lagging if line], "running", "dim")
 
 
 def _deployments_of(picture: Picture, step: str) -> list[Deployment]:
@@ -196,7 +196,7 @@ def _some(lines: Sequence[Line], what: str, style: Style) -> Iterator[Line]:
 
 
 def _problem(picture: Picture, state: StepState) -> Line:
-    mark, word = picture.marks.failed, "NOT DONE"
+    mark, word = picture.marks.failed, "FAILED"
     style: Style = "bad"
     if state.undecided:
         mark, word, style = picture.marks.undecided, "UNDECIDED", "warn"
@@ -205,7 +205,7 @@ def _problem(picture: Picture, state: StepState) -> Line:
     return Line.of(text, style, Weight.ALARM, _INDENT, whole=picture.left)
 
 
-def _under_way(picture: Picture, state: StepState, several: bool) -> Line | None:
+def _running_line(picture: Picture, state: StepState, several: bool) -> Line | None:
     sent = [each for each in _deployments_of(picture, state.name) if _is_of(each, state)]
     since = f"  {clock(picture.now - state.begun)}" if several else ""
     place = f"{state.target}{since}  " if state.target else ""

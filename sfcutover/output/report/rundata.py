@@ -1,4 +1,4 @@
-"""The data that the report of a run is made from: its row, its journal, what people asked of it.
+"""The data that the report of a run is made from: its row and its journal.
 
 What is kept as JSON becomes models here, once; the rest of the report reads these.
 """
@@ -48,7 +48,7 @@ class SettingsDocument(Document):
     waves: list[int]
     """Targets of each wave of remove-old; the last number holds for all later waves."""
     pause_before: list[str]
-    """Steps before which the run waits for a person."""
+    """Steps before which the run pauses for approval."""
 
     @classmethod
     def of(cls, cutover: Cutover, pause_before: tuple[str, ...]) -> Self:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 from sfcutover.cutover.deployevidence import DeployEvidence
+from sfcutover.cutover.progress import ASKS_ONLY
 from sfcutover.cutover.switch import SwitchEvidence
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.output.events import event_text
@@ -29,11 +30,11 @@ _NOTABLE = (
 )
 _RESUMED = ("run-resumed", "taken-over")
 _ROLLBACK = ("rolling-back", "rollback-started")
-_NO_PROCESS = "no process performed the run"
+_NO_PROCESS = "no process executed the run"
 _WAVES_SHOWN = 4  # of more, the first and the last
 _RESTORED = {  # where the run changed something, and where it had nothing to change
-    "restore-old": ("old restored", "old already on the list"),
-    "remove-new": ("new removed", "new already off the list"),
+    "restore-old": ("old restored", "old already on the allowlist"),
+    "remove-new": ("new removed", "new already off the allowlist"),
     "restore-policies": ("policies restored", "policies already as before"),
 }
 
@@ -52,7 +53,7 @@ class ReportEventDocument(Document):
 
 
 class DecisionDocument(Document):
-    """What a person was asked, and answered."""
+    """A request for approval, and the answer."""
 
     decision: Decision
     """The answer; open while there is none, void where the step was no longer what was approved."""
@@ -67,9 +68,9 @@ class DecisionDocument(Document):
     decided: UtcTime | None
     """When it was answered, UTC, ISO 8601; null while it is open."""
     who: str | None
-    """Name of the person, which proves nothing by itself; null while it is open."""
+    """Name of the approver, unverified; null while it is open."""
     note: str | None
-    """The person's note; null where there is none."""
+    """The approver's note; null where there is none."""
     digest: Sha256 | None
     """Digest of what was announced, SHA-256, 64 hexadecimal digits; null where nothing was."""
 
@@ -100,7 +101,7 @@ def events(data: RunData) -> list[ReportEventDocument]:
 
 @dataclass(frozen=True)
 class Pause:
-    """A wait for a person. approved: the event that ended it, None while there is none."""
+    """A pause of the run. approved: the event that ended it, None while there is none."""
 
     asked: Event
     approved: Event | None
@@ -116,7 +117,7 @@ def pauses(data: RunData) -> list[Pause]:
 
 
 def decisions(data: RunData) -> list[DecisionDocument]:
-    """Every question with its answer, and who canceled the run, if a person did."""
+    """Every request with its answer, and a cancellation that no request preceded."""
     found = [_answered(data, each) for each in pauses(data)]
     canceled = any(each.decision == "canceled" for each in found)
     if data.cancellation is not None and not canceled:
@@ -139,7 +140,7 @@ def _decision(asked: Event | None, decision: Decision, said: Event | None) -> De
         decision=decision,
         step=asked.step if asked else None,
         reason=asked.text("reason") if asked else None,
-        message=asked.text("message") if asked else "the run is to end",
+        message=asked.text("message") if asked else "cancel the run",
         asked=moment_text(asked.time) if asked else None,
         decided=moment_text(said.time) if said else None,
         who=said.text("who") if said else None,
@@ -149,12 +150,12 @@ def _decision(asked: Event | None, decision: Decision, said: Event | None) -> De
 
 
 def idle_times(data: RunData) -> list[IdleTime]:
-    """Waits for a person, and times in which no process performed the run; none within another."""
+    """Pauses, and times in which no process executed the run; none within another."""
     waits = [
         IdleTime(
             each.asked.time,
             each.approved.time if each.approved else data.end,
-            "waits for a person",
+            "waits for approval" if each.asked.text("reason") in ASKS_ONLY else "action required",
         )
         for each in pauses(data)
     ]
@@ -193,7 +194,7 @@ def has_rolled_back(data: RunData) -> bool:
 
 
 def traffic_moves(data: RunData, step: str) -> list[float]:
-    """When traffic moved, by the switch command or by a person's word. Seconds since 1970."""
+    """When traffic moved, by the switch command or by an approval. Seconds since 1970."""
     by_hand = (
         each.approved.time
         for each in pauses(data)

@@ -133,9 +133,9 @@ def test_interrupted_in_a_deployment_the_error_stands_below(open_desk: OpenDesk)
 
 def test_a_pause_is_seen_from_a_second_terminal(ready: Desk) -> None:
     seat = Seat(ready, "run", "--yes", "--pause-before", "switch")
-    seat.wait_for("WAITS FOR A PERSON at switch", f"sfcutover approve {RUN}")
+    seat.wait_for("AWAITING APPROVAL: switch", f"sfcutover approve {RUN}")
     other = Seat(ready, "runs", "--follow", size=(100, 40))
-    other.wait_for("WAITS FOR A PERSON at switch", f"sfcutover cancel {RUN}")
+    other.wait_for("AWAITING APPROVAL: switch", f"sfcutover cancel {RUN}")
     assert ready.call("approve", "--note", "it is quiet", "--record-only").code == 0
     for each in (seat, other):
         code, text = each.result()
@@ -151,7 +151,7 @@ def test_a_failure_is_seen_and_stays(ready: Desk) -> None:
     code, text = Seat(ready, "run", "--yes").result()
     assert code == 1, text
     assert f"{RUN}  ROLLED BACK" in text
-    assert "✗ packaging: NOT DONE: deployment" in text
+    assert "✗ packaging: FAILED: deployment" in text
     assert "– not reached: verify-new, switch" in text
     assert "back: deploy remove-new" in text
 

@@ -321,9 +321,9 @@ def test_a_log_holds_what_happened_once(here: World) -> None:
     _, before = here.call("run", "--yes", "--pause-before", "switch")
     assert "snapshot" in before
     _, after = here.call("approve")
-    assert "the run continues at" in after
+    assert "the run resumes at" in after
     assert "snapshot" not in after
-    assert "WAITS FOR A PERSON" not in after
+    assert "AWAITING APPROVAL" not in after
 
 
 @pytest.mark.slow
@@ -537,7 +537,7 @@ def test_a_rollback_that_fails_calls_a_person_and_goes_on_trying(here: World) ->
     here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=4))
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 5, out
-    assert "A PERSON IS NEEDED" in out
+    assert "ACTION REQUIRED" in out
     assert "sfcutover rollback --yes" in out
     assert here.live == {*OLD, *NEW}
     notified = (here.folder / "notified").read_text(encoding="utf-8")

@@ -45,7 +45,7 @@ def test_a_refusal_before_add_new_shows_that_the_list_blocks(here: World) -> Non
     found = control_of(here)
     assert found["outcome"] == "shown"
     assert "ip restricted by app developer" in str(found["body"])
-    assert "let in after: 127.0.0.21" in out
+    assert "allowed after: 127.0.0.21" in out
     assert "BLOCKED" not in out  # the run's own refusal alarms nobody
     document = report_of(here)
     assert "not shown that the list blocks" not in str(document["unproven"])
@@ -82,7 +82,7 @@ def test_another_refusal_tells_nothing_and_stops_nothing(
     code, out = here.call("run", "--yes")
     assert code == 0, out
     assert control_of(here)["outcome"] == outcome
-    assert "whether the list blocks is not known" in out
+    assert "the control did not show whether the allowlist blocks" in out
 
 
 def test_a_dead_token_waits_before_anything_is_changed(here: World) -> None:

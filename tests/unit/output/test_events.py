@@ -57,7 +57,7 @@ def test_a_run_that_went_well_as_a_log(capsys: Capture) -> None:
     story.events = events_of("done")
     lines = [re.sub(r"^\S+Z |\d+\.\d s|\S+Z,|0Af\w+", "", line) for line in _shown(story, capsys)]
     assert lines[0] == (
-        "run emulated-cutover.1 begins: Acme_Connector on packaging; "
+        "run emulated-cutover.1 started: Acme_Connector on packaging; "
         "old 127.0.0.11, 127.0.0.12; new 127.0.0.21, 127.0.0.22; started by ada"
     )
     assert "packaging add-new: to deploy: + 127.0.0.21, 127.0.0.22" in lines
@@ -75,9 +75,9 @@ def test_a_rollback_as_a_log(capsys: Capture) -> None:
     assert re.search(
         r"warning: \S+Z BLOCKED redemptions so far.*from 127.0.0.22 on packaging", text
     )
-    assert re.search(r"warning: \S+Z packaging watch: ROLLING BACK, the old addresses first", text)
+    assert re.search(r"warning: \S+Z packaging watch: ROLLING BACK, restoring the old addresses first", text)
     assert re.search(
-        r"warning: \S+Z packaging watch: NOT DONE: canary redemption failed, .* are restored next",
+        r"warning: \S+Z packaging watch: FAILED: canary redemption failed, .* are restored next",
         text,
     )
     assert "packaging watch: done" not in text
@@ -86,7 +86,7 @@ def test_a_rollback_as_a_log(capsys: Capture) -> None:
 def test_a_failure_names_its_kind_and_place(story: Story) -> None:
     problem = problem_document("blocked", "refused", "198.51.100.20")
     event = story.tell("step-ended", "verify", "eu", seconds=1, evidence=None, problem=problem)
-    assert event_text(event) == "NOT DONE (blocked): 198.51.100.20: refused"
+    assert event_text(event) == "FAILED (blocked): 198.51.100.20: refused"
     assert is_alarming(event)
 
 
@@ -95,7 +95,7 @@ def test_what_nobody_knows_yet_is_no_alarm(story: Story) -> None:
 
 
 def test_a_step_that_is_canceled_is_not_done(story: Story) -> None:
-    assert event_text(story.cancel("settle")) == "NOT DONE: canceled"
+    assert event_text(story.cancel("settle")) == "stopped: canceled"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_step_that_is_canceled_is_not_done(story: Story) -> None:
 )
 def test_what_was_found_is_the_detail(story: Story, step: str, detail: str) -> None:
     assert detail_text(story.end(step)) == detail
-    assert detail_text(story.end("probe")).endswith("of the probe, from 127.0.0.21, 127.0.0.22")
+    assert detail_text(story.end("probe")).endswith("probes, answered from 127.0.0.21, 127.0.0.22")
 
 
 def test_a_deploy_says_what_allowed_it_or_that_it_had_nothing_to_do(story: Story) -> None:
@@ -123,8 +123,8 @@ def test_a_pause_says_the_exact_commands(story: Story) -> None:
     event = story.pause("switch", message="the next step is switch")
     text = event_text(event)
     assert text is not None
-    assert "WAITS FOR A PERSON (pause-before): the next step is switch" in text
-    assert f"go on: sfcutover approve {RUN}; end it: sfcutover cancel {RUN}" in text
+    assert "AWAITING APPROVAL (pause-before): the next step is switch" in text
+    assert f"approve: sfcutover approve {RUN}; cancel: sfcutover cancel {RUN}" in text
     assert is_alarming(event)
 
 
@@ -134,7 +134,7 @@ def test_a_call_for_a_person_says_the_exact_commands(story: Story) -> None:
     event = story.tell("page", "page", message="not back", commands=commands)
     text = event_text(event)
     listed = "sfcutover rollback --yes; sfcutover switch --revert"
-    assert text == f"A PERSON IS NEEDED: not back; run: {listed}"
+    assert text == f"ACTION REQUIRED: not back; run: {listed}"
     assert event_line(story.end("page", message="not back")) is None  # it would say it twice
 
 
@@ -156,10 +156,10 @@ def test_a_failed_look_says_why(story: Story) -> None:
         ("approved", {"who": "ada", "note": "looks good"}, "approved by ada: looks good"),
         ("approved", {"who": "ada", "note": None}, "approved by ada"),
         ("wave", {"number": 2, "targets": ["eu", "us"]}, "wave 2: eu, us"),
-        ("run-resumed", {"place": "ci, process 7"}, "the run continues at ci, process 7"),
-        ("deployment-sent", {"id": "0Af1", "phase": "add-new"}, "deployment 0Af1 (add-new) is on"),
+        ("run-resumed", {"place": "ci, process 7"}, "the run resumes at ci, process 7"),
+        ("deployment-sent", {"id": "0Af1", "phase": "add-new"}, "sent deployment 0Af1 (add-new)"),
         ("deployment-progress", {"id": "0Af1", "status": "Pending", "total": 0}, "0Af1: Pending"),
-        ("settling", {"until": 1_800_000_060.0}, "waits until 08:01:00Z"),
+        ("settling", {"until": 1_800_000_060.0}, "waiting until 08:01:00Z"),
         ("of-tomorrow", {}, "of tomorrow"),
         ("of-tomorrow", {"message": "told"}, "told"),
     ],

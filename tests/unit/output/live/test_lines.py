@@ -43,7 +43,7 @@ def test_where_the_locale_has_no_marks_all_is_ascii(monkeypatch: pytest.MonkeyPa
     assert "[XX]   snapshot" in text
     assert "[||] 2 deploy add-new" in text
     assert "gr\\xf6\\xdfer" in text
-    assert "== WAITS FOR A PERSON at add-new" in text
+    assert "== AWAITING APPROVAL: add-new" in text
 
 
 def test_no_two_marks_are_alike() -> None:

@@ -86,7 +86,7 @@ def test_in_the_default_size_nothing_of_a_step_is_cut(monkeypatch: pytest.Monkey
     monkeypatch.setenv("LC_ALL", "C")
     text = seat(paused_late()).look()
     assert re.search(r"2 deploy add-new, read back .* 0Af\w{15}$", text, re.MULTILINE)
-    assert line_with(text, "5 deploy remove-old, read back").endswith("  waits for a person")
+    assert line_with(text, "5 deploy remove-old, read back").endswith("  paused")
     assert "4 verify: a redemption through each new ...  " in text
 
 
@@ -96,7 +96,7 @@ def test_prose_is_broken_at_words(width: int) -> None:
     assert story.progress.pause is not None
     words = set(story.progress.pause.message.split())
     lines = seat(story, width, 60).look().splitlines()
-    begin = next(n for n, line in enumerate(lines) if "WAITS FOR A PERSON at" in line)
+    begin = next(n for n, line in enumerate(lines) if "AWAITING APPROVAL: " in line)
     shown = " ".join(lines[begin + 1 :]).split()
     assert words <= set(shown)
 
@@ -183,7 +183,7 @@ def test_a_new_size_leaves_nothing_of_the_old_picture_in_sight() -> None:
         at.resize(*size)
         text = at.look(1)
         assert text.startswith(RUN), size
-        assert text.count("WAITS FOR A PERSON at") == text.count(RUN) - 2 == 1, size
+        assert text.count("AWAITING APPROVAL: ") == text.count(RUN) - 2 == 1, size
         assert at.look(1).count(RUN) == 3, size
 
 
@@ -217,7 +217,7 @@ def test_left_in_the_middle_it_says_so_and_turns_no_more() -> None:
     at.look()
     assert not at.terminal.cursor_shown
     text = at.leave()
-    assert "left under way" in text.splitlines()[0]
+    assert "not finished" in text.splitlines()[0]
     assert line_with(text, "2 deploy add-new").startswith(" …")
     assert "0Af000000000001AAA" in text
     assert at.terminal.cursor_shown

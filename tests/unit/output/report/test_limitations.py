@@ -80,8 +80,8 @@ def without_proofs(story: Story) -> None:
             "from 203.0.113.10 on packaging succeeded until 12:01:40Z",
         ),
         (with_confidence, "packaging: 21 succeeded in a row."),
-        (with_a_gap, "has a round every 10 s, but once there was none for 45 s of its 1 min"),
-        (with_a_late_watch, "once there was none for 40 s of its 1 min"),
+        (with_a_gap, "plans a round every 10 s, but had none for 45 s of its 1 min"),
+        (with_a_late_watch, "had none for 40 s of its 1 min"),
         (with_a_watch_cut_short, "The watch of packaging did not finish: canceled."),
         (
             without_a_way_back,
@@ -90,7 +90,7 @@ def without_proofs(story: Story) -> None:
         (without_a_watch, "After remove-old, packaging was not watched"),
         (with_a_lost_deployment, "sfcutover deployment report 0Afrespackaging"),
         (without_traffic, "LoginHistory of packaging showed no redemption"),
-        (without_proofs, "No address was proven by a redemption"),
+        (without_proofs, "No redemption of this run proved an address"),
     ],
 )
 def test_a_limitation_is_one_sentence(happens: Callable[[Story], None], words: str) -> None:
@@ -105,7 +105,7 @@ def test_the_canary_alone_is_no_traffic() -> None:
     assert found.canary.model_dump() == {"redeemed": 11, "in_login_history": True, "refused": 0}
     assert found.unproven == [
         "LoginHistory of packaging shows 11 redemptions through the new addresses, no more than "
-        "this run's own canary made (11): it is not shown that customers' traffic has moved."
+        "this run's own canary made (11): nothing shows that customers' traffic has moved."
     ]
 
 
@@ -155,8 +155,8 @@ def test_a_run_that_was_rolled_back_names_what_was_not_redeemed_through_since() 
     story.traffic(range(101, 108), OLD[0])
     restored = [each for each in document(story).unproven if "restored" in each]
     assert restored == [
-        "203.0.113.11: restored on the list of packaging at 12:01:40Z, and no redemption was seen "
-        "from there since: nothing shows that customers can redeem again."
+        "203.0.113.11: restored on the allowlist of packaging at 12:01:40Z, and LoginHistory shows "
+        "no redemption from there since: nothing shows that customers can redeem again."
     ]
     story.traffic([100], OLD[1])  # in the same second: before, it was off
     assert not any("restored" in each for each in document(story).unproven)
@@ -167,7 +167,7 @@ def test_a_redemption_before_an_address_was_restored_does_not_count() -> None:
     for number in range(5):
         story.traffic([105], f"192.0.2.{number}")  # others, which have one row
     (sentence,) = [each for each in document(story).unproven if "restored" in each]
-    assert sentence.startswith(f"{OLD[0]}, {OLD[1]}: restored on the list")
+    assert sentence.startswith(f"{OLD[0]}, {OLD[1]}: restored on the allowlist")
 
 
 def test_a_redemption_in_the_second_of_the_removal_may_be_from_before() -> None:

@@ -117,8 +117,10 @@ def test_a_removal_by_someone_else_is_not_this_runs() -> None:
     found = document(removed_by_hand())
     (sentence,) = found.unproven
     assert sentence.startswith("203.0.113.10, 203.0.113.11: these old addresses were removed")
-    assert "the list of packaging by someone else, between 12:00:26Z" in sentence  # as verified
-    assert "12:01:34Z, when it found the list without it" in sentence
+    assert (
+        "the allowlist of packaging by another user, between 12:00:26Z" in sentence
+    )  # as verified
+    assert "12:01:34Z, when it read it without them" in sentence
     assert "not by this run, and not under its approval" in sentence
     add, remove = found.phases
     assert (add.found, remove.found) == (False, True)
@@ -147,7 +149,7 @@ def test_a_removal_that_this_run_sent_before_it_crashed_is_its_own() -> None:
     story.plan("remove-old", 91.2)
     story.send("remove-old", 91.4, done=False)
     found = document(story)
-    assert not any("by someone else" in each for each in found.unproven)
+    assert not any("by another user" in each for each in found.unproven)
     assert [each.found for each in found.phases] == [False, False]
     assert found.boundaries[-1].name == "remove-old live"
 
@@ -161,7 +163,7 @@ def test_a_removal_whose_fate_is_unknown_may_be_this_runs(seen: bool, mine: bool
     if seen:
         story.tell(91.4, "deployment-never-received", "remove-old", TARGET, phase="remove-old")
     found = document(story)
-    assert any("by someone else" in each for each in found.unproven) is not mine
+    assert any("by another user" in each for each in found.unproven) is not mine
     assert found.boundaries[-1].name == f"remove-old {'live' if mine else 'already done'}"
 
 
@@ -196,4 +198,7 @@ def test_old_addresses_that_were_never_on_the_list_are_named() -> None:
         if event.step in ("snapshot", "add-new") and isinstance(evidence, dict):
             evidence["live"][0]["ranges"] = [{"range": each, "description": None} for each in NEW]
     (sentence,) = document(story).unproven
-    assert "were not on the list of packaging when this run first read it, at 12:00:04Z" in sentence
+    assert (
+        "were not on the allowlist of packaging when this run first read it, at 12:00:04Z"
+        in sentence
+    )

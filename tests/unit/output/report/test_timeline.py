@@ -52,7 +52,10 @@ def test_old_addresses_that_are_still_on_the_list_are_found_and_not_restored() -
     story.find("restore-old", 23, OLD + NEW)
     story.end(26, "rolled-back")
     found = document(story)
-    assert [each.name for each in found.boundaries][-2:] == ["rollback", "old already on the list"]
+    assert [each.name for each in found.boundaries][-2:] == [
+        "rollback",
+        "old already on the allowlist",
+    ]
     assert not any("restored" in each for each in found.unproven)
 
 
