@@ -10,7 +10,7 @@ from typing import Literal
 from sfcutover.allowlist.diff import AllowlistDocument, RangeDocument
 from sfcutover.allowlist.drift import DescriptionDocument, compare_entries
 from sfcutover.cutover.deployevidence import DeployEvidence
-from sfcutover.cutover.lastlists import lists_in
+from sfcutover.cutover.recordedlists import lists_in
 from sfcutover.cutover.stepresult import StepEvidence
 
 EntryChange = Literal["kept", "added", "removed", "described", "unknown"]

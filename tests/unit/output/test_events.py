@@ -75,7 +75,9 @@ def test_a_rollback_as_a_log(capsys: Capture) -> None:
     assert re.search(
         r"warning: \S+Z BLOCKED redemptions so far.*from 127.0.0.22 on packaging", text
     )
-    assert re.search(r"warning: \S+Z packaging watch: ROLLING BACK, restoring the old addresses first", text)
+    assert re.search(
+        r"warning: \S+Z packaging watch: ROLLING BACK, restoring the old addresses first", text
+    )
     assert re.search(
         r"warning: \S+Z packaging watch: FAILED: canary redemption failed, .* are restored next",
         text,

@@ -118,7 +118,8 @@ def test_what_was_there_already_is_marked_otherwise() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "mark", "remark"), [("Succeeded", " ✓", "  0Af1"), ("Failed", " –", "  already in place")]
+    ("status", "mark", "remark"),
+    [("Succeeded", " ✓", "  0Af1"), ("Failed", " –", "  already in place")],
 )
 def test_what_an_earlier_try_deployed_is_told_as_done(status: str, mark: str, remark: str) -> None:
     story = Story("eu")
