@@ -117,7 +117,7 @@ def test_interrupted_in_a_deployment_the_error_stands_below(open_desk: OpenDesk)
     seat.process.send(signal.SIGINT)
     code, text = seat.result()
     assert code == 9, text
-    assert f"{RUN}  left under way" in text.splitlines()[0]
+    assert f"{RUN}  not finished" in text.splitlines()[0]
     assert desk.emulator.deployments[0].id in text
     error = text[text.index("\nerror: ") :]
     assert [
@@ -142,7 +142,7 @@ def test_a_pause_is_seen_from_a_second_terminal(ready: Desk) -> None:
         assert code == 0, text
         assert "approved by" in text
         assert "it is quiet" in text
-        assert "━━ WAITS" not in text
+        assert "━━ AWAITING" not in text
 
 
 def test_a_failure_is_seen_and_stays(ready: Desk) -> None:
