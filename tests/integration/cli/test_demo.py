@@ -191,7 +191,9 @@ def test_each_leaves_its_report_and_nothing_else(demos: Demos, example: Example)
 
 @pytest.mark.slow
 def test_the_readmes_picture_is_of_the_demo_as_it_is_now(demos: Demos) -> None:
-    shown = picture(left_on_screen(demos.shown(*ON_A_TERMINAL).result.out))
+    result = demos.shown(*ON_A_TERMINAL).result
+    assert result.code == 0, result.out
+    shown = picture(left_on_screen(result.out))
     assert words_of(PICTURE.read_text(encoding="utf-8")) == words_of(shown), "make recording"
 
 
