@@ -31,14 +31,17 @@ class CoverageMap:
     _lines: dict[Path, dict[int, list[str]]] = field(default_factory=dict)
 
     def tests(self, file: Path, lines: range, longest: float) -> list[str]:
-        """The passing tests, fastest first, of the last of these lines that any test runs."""
+        """The passing tests of the last of these lines that any test runs.
+
+        Those of the file come first, then those of its package; among them the fastest.
+        """
         if file not in self._lines:
             self._lines[file] = self.data.contexts_by_lineno(str(file.absolute()))
         for line in reversed(lines):
             run_it = self._lines[file].get(line, ())
             names = [name for name in run_it if self.durations.get(name, longest) < longest]
             if names:
-                return sorted(names, key=lambda name: self.durations[name])
+                return sorted(names, key=lambda name: (_distance(name, file), self.durations[name]))
         return []
 
     def tests_of_name(self, name: str, longest: float) -> list[str]:
@@ -50,6 +53,13 @@ class CoverageMap:
                 if word.search(line):
                     found.update(self.tests(file, range(number, number + 1), longest))
         return sorted(found, key=lambda test: self.durations[test])
+
+
+def _distance(test: str, file: Path) -> int:
+    """tests/ mirrors the code: 0 for a test of the file, 1 for one of its package, 2 for others."""
+    if f"/test_{file.stem}.py::" in test:
+        return 0
+    return 1 if f"/{file.parent.name}/" in test else 2
 
 
 @dataclass(eq=False)  # pytest keeps plugins in sets

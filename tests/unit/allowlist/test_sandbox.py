@@ -1,0 +1,68 @@
+"""What a template of the user's may make: it is counted, and refused before it takes memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+from jinja2.exceptions import SecurityError
+
+from sfcutover.allowlist.sandbox import Sandbox, budget
+
+LONG = "x" * 3000
+VALUES = {"x": LONG, "percent": "%(a)s" * 3000, "braces": "{0}" * 3000}
+BUDGET = 100_000
+
+
+def render(text: str, amount: int = BUDGET) -> str:
+    template = Sandbox().from_string(text)
+    with budget(amount):
+        return template.render(VALUES)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ x|replace('x', x) }}",
+        "{{ x|join(x) }}",
+        "{{ x|join(d=x) }}",
+        "{{ percent % {'a': x} }}",
+        "{{ braces.format(x) }}",
+    ],
+)
+def test_what_is_too_much_is_refused_before_it_is_made(text: str) -> None:
+    render("{{ x|length }}")  # what Jinja makes the first time does not count
+    tracemalloc.start()
+    try:
+        with pytest.raises(SecurityError, match="makes too much"):
+            render(text)
+        assert tracemalloc.get_traced_memory()[1] < len(LONG) ** 2 // 4  # it would be LONG squared
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% set s = x ~ x %}" + "{% set s = s ~ s %}" * 6,
+        "{% set s = x + x %}" + "{% set s = s + s %}" * 6,
+        "{% for a in range(40) %}{% if x < x %}{% endif %}{% endfor %}",
+        "{% for a in range(40) %}{% if x[1:] %}{% endif %}{% endfor %}",
+        "{% for a in range(2000) %}{% endfor %}",
+        "{% for a in range(40) %}{% set s %}{{ x }}{% endset %}{% endfor %}",
+    ],
+)
+def test_everything_that_is_made_counts(text: str) -> None:
+    with pytest.raises(SecurityError, match="makes too much"):
+        render(text)
+    assert render(text, 100 * BUDGET).strip() == ""
+
+
+def test_numbers_stay_small() -> None:
+    assert render("{{ 4 * 9007199254740992 }}") == str(2**55)
+    with pytest.raises(SecurityError, match="number is too large"):
+        render("{{ 1024 * 9007199254740992 * 2 }}")
+    with pytest.raises(SecurityError, match="no powers"):
+        render("{{ 2 ** 2 }}")
+    with pytest.raises(SecurityError, match="only numbers"):
+        render("{{ x * 2 }}")
