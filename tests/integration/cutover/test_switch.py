@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,15 @@ from sfcutover.cutover.context import CommandControl, StepContext
 from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.resources import Connections, Probes
 from sfcutover.cutover.switch import record_of, switch
-from sfcutover.errors import ConfigError, ExitCode, InterruptedRunError, OperationFailedError
+from sfcutover.errors import (
+    ConfigError,
+    ExitCode,
+    InterruptedRunError,
+    LockLostError,
+    OperationFailedError,
+)
 from sfcutover.runs.event import CommandLog, Event
-from sfcutover.traffic.switch import run_in_helper
+from sfcutover.traffic.switch import Direction, read_record, run_in_helper
 from sfcutover.util.secrets import Secret
 
 SWITCHED = """\
@@ -121,6 +128,26 @@ def test_the_way_back_is_the_other_command(
     context = make(apply=["/no/such/program"], revert=python(SWITCHED))
     assert switch(context, "revert").direction == "revert"
     assert (tmp_path / "switched").read_text() == "revert\n"
+
+
+class LostLock(CommandControl):
+    """Of a run that another process continues."""
+
+    def require_lock(self) -> None:
+        raise LockLostError(
+            "another process continues the run", hint="follow it there", impact="none"
+        )
+
+
+@pytest.mark.parametrize("direction", ["apply", "revert"])
+def test_a_process_that_lost_its_lock_moves_no_traffic(
+    make: Callable[..., StepContext], tmp_path: Path, direction: Direction
+) -> None:
+    context = replace(make(apply=python(SWITCHED), revert=python(SWITCHED)), control=LostLock())
+    with pytest.raises(LockLostError):
+        switch(context, direction)
+    assert not (tmp_path / "switched").exists()
+    assert read_record(record_of(context, direction)) is None
 
 
 def test_it_runs_once_however_often_the_step_starts(

@@ -28,6 +28,7 @@ def render(text: str, amount: int = BUDGET) -> str:
         "{{ x|join(d=x) }}",
         "{{ percent % {'a': x} }}",
         "{{ braces.format(x) }}",
+        "{{ " + " ~ ".join(["x"] * 3000) + " }}",
     ],
 )
 def test_what_is_too_much_is_refused_before_it_is_made(text: str) -> None:

@@ -451,6 +451,14 @@ def test_addresses_that_are_added_before_the_switch_are_deployed_and_proven(
     assert runner.done == [*FORWARDS[:3], *first, *FORWARDS[3:], READ_AT_THE_END]
 
 
+def test_an_approval_of_the_switch_is_void_where_more_addresses_are_added(
+    cutover: Cutover,
+) -> None:
+    runner = Recorded({"switch": [CHANGED]}, approves=[True, True], waits_before=("switch",))
+    assert run(runner, cutover).outcome == "done"
+    assert runner.pauses == [("switch", "pause-before")] * 2
+
+
 def test_a_person_who_moves_traffic_is_asked_again_once_more_addresses_are_added(
     tmp_path: Path,
 ) -> None:
@@ -556,6 +564,17 @@ def test_a_run_is_canceled_at_the_next_safe_point(cutover: Cutover, place: int) 
     assert ("leaves by the new addresses" in result.tokens) == moved
     later = {"settle"} if FORWARDS[place].startswith("verify ") else set()
     assert set(runner.done[:-1]) - set(FORWARDS[: place + 1]) <= later
+
+
+@pytest.mark.parametrize("step", ["add-new", "verify-new", "verify"])
+def test_a_step_that_ended_canceled_on_a_target_cancels_the_run(
+    cutover: Cutover, step: str
+) -> None:
+    """The request came while the step ran: only its result tells of it."""
+    runner = Recorded({f"{step} three": [CANCELED]})
+    result = run(runner, cutover)
+    assert (result.outcome, result.exit_code) == ("canceled", 9)
+    assert runner.done[-2:] == [f"{step} {ALL}", f"state {ALL}"]
 
 
 @pytest.mark.parametrize(
