@@ -457,6 +457,7 @@ def test_an_approval_of_the_switch_is_void_where_more_addresses_are_added(
     runner = Recorded({"switch": [CHANGED]}, approves=[True, True], waits_before=("switch",))
     assert run(runner, cutover).outcome == "done"
     assert runner.pauses == [("switch", "pause-before")] * 2
+    assert "announcement-void" in runner.done
 
 
 def test_a_person_who_moves_traffic_is_asked_again_once_more_addresses_are_added(
