@@ -116,7 +116,7 @@ class Verification:
             egress = self.per_address[address]
             if (seen := egress.address(self.echo_url)) != address:
                 raise GateError(
-                    f"the proxy URL for {address} leaves from {seen}",
+                    f"traffic through the proxy URL for {address} leaves from {seen}",
                     hint="correct per_address: in cutover.yaml",
                 )
             self._redeem_once(egress, address)
@@ -164,7 +164,10 @@ class Verification:
         """The address a blocked redemption came from, and how that is known."""
         if certain is not None:
             own = certain in self.per_address
-            return str(certain), "its own proxy was used" if own else "as the application says"
+            return (
+                str(certain),
+                "its own proxy was used" if own else "as reported by the application",
+            )
         with suppress(SfcutoverError):  # a block is a block, whoever can't be asked about it
             for login in self._new_logins():
                 if login.status == RESTRICTED and login.source in self.wanted:
@@ -177,14 +180,17 @@ class Verification:
         if size == 1:
             return str(self.wanted[0]), "the only address of this egress"
         if not self.egress.has_session:
-            return self._any, "one of them, and the egress's command can't tell"
+            return self._any, "one of these; the egress command cannot tell which"
         try:
             turns = [self.egress.address(self.echo_url) for _ in range(_TURNS * size)]
         except EgressError as error:
-            return self._any, f"one of them, and the echo can't tell: {error.message}"
+            return self._any, f"one of these; the echo cannot tell which: {error.message}"
         if set(turns[:size]) == set(self.wanted) and turns[size:] == turns[:-size]:
-            return str(turns[size - 1]), f"most likely: it was its turn before {turns[0]}"
-        return self._any, "one of them: they take no turns, so the echo can't tell which"
+            return (
+                str(turns[size - 1]),
+                f"most likely, as it comes before {turns[0]} in the rotation",
+            )
+        return self._any, "one of these; they do not alternate, so the echo cannot tell which"
 
     @property
     def _any(self) -> str:
@@ -214,13 +220,13 @@ class Verification:
         tries = len(self._redeemed)
         chance = hidden_probability(len(self.wanted), tries)
         why = (
-            f"its canary belongs to the organization {self._redeemed[-1].organization_id}, whose "
+            f"its canary belongs to organization {self._redeemed[-1].organization_id}, whose "
             "LoginHistory is not read"
             if self.is_foreign
-            else "LoginHistory did not show just these"
+            else "LoginHistory did not show exactly these redemptions"
         )
         return (
-            f"no redemption can be tied to its address, as {why}",
+            f"no redemption can be attributed to an address: {why}",
             f"{tries} succeeded in a row: the chance that one of {len(self.wanted)} evenly "
             f"balanced addresses was never used is at most {chance:.1e}",
         )

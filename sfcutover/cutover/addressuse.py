@@ -22,11 +22,12 @@ from sfcutover.util.clock import Clock
 from sfcutover.util.serverclock import whole_second
 
 _REASONS: dict[Shown, str] = {
-    "incomplete": "its LoginHistory lacks redemptions that the canary has made",
-    "other-addresses": "its LoginHistory shows the canary's redemptions with other addresses",
-    "unavailable": "the org shows no LoginHistory",
-    "other-org": "its LoginHistory shows this org's own users, and the canaries are of other orgs",
-    "complete": "its LoginHistory shows this org's own users only",
+    "incomplete": "the org's LoginHistory lacks redemptions that the canary made",
+    "other-addresses": "the org's LoginHistory shows the canary's redemptions with other addresses",
+    "unavailable": "LoginHistory is not available in the org",
+    "other-org": "LoginHistory shows only this org's own users, and the canaries belong to other "
+    "orgs",
+    "complete": "LoginHistory shows only this org's own users",
 }
 _WORST_FIRST: tuple[Shown, ...] = ("unavailable", "other-addresses", "incomplete", "complete")
 _SHORT_ID = 15  # characters of an id that is also written with 18
@@ -68,7 +69,8 @@ class AddressUse:
         if busy:
             raise StillInUseError(
                 f"redemptions still come from {', '.join(sorted(busy))}",
-                hint="find what still leaves from there and switch it over, then verify again",
+                hint="find what still uses these addresses and switch it to the new egress, then "
+                "verify again",
                 impact="nothing was removed; those redemptions still work",
             )
 

@@ -183,9 +183,10 @@ def require_same(step: str, announced: Announced, now: Announced) -> None:
     """Raise AnnouncementChangedError where a step would not do what it was announced with."""
     if now.digest != announced.digest:
         raise AnnouncementChangedError(
-            f"{step} would not change what was announced (digest {shown_digest(announced.digest)}, "
+            f"{step} would change something other than what was announced (digest "
+            f"{shown_digest(announced.digest)}, "
             f"now {shown_digest(now.digest)}): {'; '.join(_differences(announced, now))}",
-            hint=Advice("see what it changes now: ", Command("plan")),
+            hint=Advice("review what it changes now: ", Command("plan")),
             impact="nothing was changed by this step",
         )
 
@@ -207,7 +208,7 @@ def _differences(announced: Announced, now: Announced) -> list[str]:
     found += [(word, before or "nothing", after or "nothing") for word, before, after in values]
     parts = [f"it {word} {new}, not {old}" for word, old, new in found if old != new]
     if announced.made_with != now.made_with:
-        parts.append("the API version or a template is another")
+        parts.append("the API version or a template has changed")
     return parts or ["an empty description differs"]
 
 
@@ -240,7 +241,7 @@ def _note_others(
         return
     _note_once(
         context,
-        f"since this was announced, others have {', and '.join(parts)}; that stays as it is",
+        f"since the announcement, other users have {' and '.join(parts)}; these changes stay",
     )
 
 
@@ -280,18 +281,18 @@ def _documents(ranges: Sequence[IpRange]) -> tuple[RangeDocument, ...]:
 
 def _words(step: str, part: Announced, targets: Sequence[str]) -> str:
     added, removed = _listed(part.added), _listed(part.removed)
-    lists = f"the list{'s' if len(targets) > 1 else ''} of {', '.join(targets)}"
+    lists = f"the allowlist{'s' if len(targets) > 1 else ''} of {', '.join(targets)}"
     match step:
         case "add-new":
-            return f"it puts {added} on {lists}"
+            return f"it adds {added} to {lists}"
         case "switch":
             runs = f"it runs {shlex.join(part.command)}"
-            moves = runs if part.command else "a person moves the traffic"
-            return f"{moves}; traffic then leaves by {added}"
+            moves = runs if part.command else "the operator moves the traffic"
+            return f"{moves}; traffic then leaves from {added}"
         case "verify":
             return f"it redeems through each of {added}"
         case "remove-old":
-            return f"it takes {removed} off {lists}"
+            return f"it removes {removed} from {lists}"
     raise ValueError(step)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sfcutover.cutover.context import StepContext
 from sfcutover.cutover.monitor import require_checks
 from sfcutover.cutover.operator import notify
-from sfcutover.cutover.progress import Pause
+from sfcutover.cutover.progress import Pause, pause_heading
 from sfcutover.cutover.resources import SHUTDOWN_GUARD
 from sfcutover.cutover.stepresult import Problem
 from sfcutover.cutover.steprunner import Approval, Question
@@ -36,7 +36,10 @@ def ask(context: StepContext, number: int, question: Question) -> None:
             announcement=announced.model_dump(mode="json") if announced else None,
         )
         approve = Advice(Command("approve", context.memory.run))
-        notify(context, "waiting", question.message, approve)
+        message = (
+            f"{pause_heading(question.step, question.reason)} ({question.step}): {question.message}"
+        )
+        notify(context, "waiting", message, approve)
 
 
 def answer_to(context: StepContext, number: int, question: Question) -> Approval | None:

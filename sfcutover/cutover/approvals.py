@@ -87,7 +87,7 @@ class Approvals:
             "announcement-void",
             pause=given.pause,
             digest=given.digest,
-            message=f"{step} is no longer what digest {shown} announced; it is announced again",
+            message=f"{step} no longer matches the announced digest {shown}; it is announced again",
         )
         return given.doubts
 

@@ -37,7 +37,7 @@ def bind_canaries(context: TargetContext, proof: Evidence) -> None:
         try:
             context.baselines.keep(context.target.name, change)
         except SfcutoverError as error:
-            context.note(f"whose canary it is was not recorded: {error}")
+            context.note(f"the canary's user was not recorded: {error}")
 
 
 def require_same_canary(redemption: Redemption, proven: CanaryEvidence) -> None:
@@ -53,8 +53,9 @@ def _require_same_user(name: str, found: str, bound: str) -> None:
     if user[:_SHORT_ID] == bound_user[:_SHORT_ID]:
         return
     raise IdentityError(
-        f"{called(name)} is a grant of the user {user} of the organization {organization}, and "
-        f"this cutover was proven with one of {bound_user} of {bound_organization}",
-        hint="put the first user's refresh token back where the canary's is kept, or authorize the "
-        "app again as that user, then run this again",
+        f"{called(name)} is a grant of user {user} of organization {organization}, but this "
+        f"cutover was proven with a grant of user {bound_user} of organization "
+        f"{bound_organization}",
+        hint="restore the first user's refresh token in the canary's store, or authorize the app "
+        "again as that user, then run this again",
     )

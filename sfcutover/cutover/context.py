@@ -249,7 +249,7 @@ def _as_ours(error: SfcutoverError | OSError) -> SfcutoverError:
     return OperationFailedError(
         f"{type(error).__name__}: {error.strerror or error}",
         where=str(error.filename) if error.filename else None,
-        hint="make room or correct the permissions, then run this again",
+        hint="free disk space or correct the permissions, then run this again",
     )
 
 
@@ -257,5 +257,5 @@ def _defect(error: Exception) -> SfcutoverError:
     return OperationFailedError(
         f"a defect in sfcutover stopped this step ({type(error).__name__})",
         hint="run it again with -v and report the traceback",
-        impact="the list is as this step found it, or as planned; the run rolls back",
+        impact="the allowlist is as this step found it or as planned; a run rolls back",
     )

@@ -69,10 +69,10 @@ class ControlDocument(Document):
 def not_shown(target: str, reason: str) -> GateError:
     """The error of a control that does not show that the list blocks."""
     return GateError(
-        f"{target}: it is not shown that the list blocks: {reason}",
-        hint="see in Setup that the app enforces its Refresh Token IP Allowlist, and that no new "
-        "address is on the list yet",
-        impact="nothing was changed; where a list does not block, a redemption that succeeds "
+        f"{target}: nothing shows that the allowlist blocks: {reason}",
+        hint="check in Setup that the app enforces its Refresh Token IP Allowlist and that no "
+        "new address is on it yet",
+        impact="nothing was changed; if the allowlist does not block, a successful redemption "
         "proves no address",
     )
 
@@ -100,9 +100,9 @@ def control(context: TargetContext) -> ControlEvidence:
 
 def _why_impossible(live: Allowlist | None, new: tuple[IpRange, ...]) -> str | None:
     if live is None:
-        return "the list that gates redemptions is not read in this cutover"
+        return "this cutover does not read the allowlist that gates redemptions"
     if listed := live.covered(new):
-        return f"{', '.join(map(str, listed))} is on the list already"
+        return f"{', '.join(map(str, listed))} is already on the allowlist"
     return None
 
 
@@ -110,15 +110,18 @@ def _judged(redemption: Redemption) -> ControlEvidence:
     words = ": ".join(filter(None, (redemption.error, redemption.description)))
     match redemption.outcome, redemption.rule:
         case RedemptionOutcome.REDEEMED, _:
-            reason = "a redemption from a new address succeeded, which is not on the list"
+            reason = (
+                "a redemption from a new address succeeded although the address is not on "
+                "the allowlist"
+            )
             return ControlEvidence(outcome="not-shown", reason=reason)
         case RedemptionOutcome.BLOCKED, BlockRule.APP:
             reason = f"a redemption from a new address was refused ({words})"
             return ControlEvidence(outcome="shown", reason=reason, body=redemption.body)
     if redemption.outcome not in _TELLS_NOTHING or redemption.answer_lost:
         raise refused(redemption)
-    rule = f" by {redemption.rule}" if redemption.rule else ""
-    reason = f"a redemption from a new address was answered{rule} with {words or 'no words'}"
+    rule = f" {redemption.rule}" if redemption.rule else ""
+    reason = f"a redemption from a new address was refused{rule} with {words or 'no message'}"
     return ControlEvidence(outcome="inconclusive", reason=reason, body=redemption.body)
 
 
@@ -132,7 +135,7 @@ def with_enforcement(context: TargetContext, proof: Evidence) -> Evidence:
         return proof
     uncertain = list(proof.uncertain)
     if not enforcement.is_shown:
-        uncertain.append(f"it is not shown that the list blocks: {enforcement.reason}")
+        uncertain.append(f"nothing shows that the allowlist blocks: {enforcement.reason}")
     return proof.model_copy(update={"enforcement": enforcement, "uncertain": uncertain})
 
 
@@ -141,7 +144,7 @@ def _enforcement(context: TargetContext) -> Enforcement | None:
     name = context.target.name
     for each in context.memory.all(BLOCKED, target=name):
         if each.text("rule") == BlockRule.APP and each.step in (CONTROL, "verify-new"):
-            return Enforcement(is_shown=True, reason="the list has refused a new address")
+            return Enforcement(is_shown=True, reason="the allowlist refused a new address")
     ended = context.memory.last("step-ended", CONTROL, name)
     if ended is None or not isinstance(found := ended.data.get("evidence"), dict):
         return None

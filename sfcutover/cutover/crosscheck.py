@@ -37,10 +37,10 @@ def difference_of(component: Component, records: Iterable[RangeRecord]) -> str:
     """What one reading has and the other lacks; empty where both have the same."""
     file = Counter(map(_named, component.allowlist))
     query = Counter(_named(each.entry) for each in records)
-    parts = [f"the retrieved file alone has {_listed(file - query)}"] if file - query else []
-    parts += [f"{OBJECT} alone has {_listed(query - file)}"] if query - file else []
+    parts = [f"only the retrieved file has {_listed(file - query)}"] if file - query else []
+    parts += [f"only {OBJECT} has {_listed(query - file)}"] if query - file else []
     said = "; ".join(parts)
-    return f"two readings of {component.path} differ: {said}" if said else ""
+    return f"two reads of {component.path} differ: {said}" if said else ""
 
 
 def who_changed(connection: Connection, before: Lists, live: Snapshot) -> str:
@@ -71,7 +71,7 @@ def _changes(
     gone = [each for each in map(_named, before) if each not in now]
     if gone and saved is not None:
         last = f"{saved.modified_by}{_at(saved.last_modified)}"
-        yield f"{', '.join(gone)} is gone; the list was last saved by {last}"
+        yield f"{', '.join(gone)} was removed; the allowlist was last saved by {last}"
 
 
 def _named(entry: IpRange) -> str:

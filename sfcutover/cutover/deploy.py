@@ -174,7 +174,7 @@ class PhaseDeployment:
                 try:
                     return self._attempt(even_if_unchanged, ready.pop() if ready else None)
                 except PermitVoidError as error:
-                    self.context.note(f"{error.message}; proving it once more")
+                    self.context.note(f"{error.message}; verifying again")
 
         if not self.options.resends:
             return attempt()
@@ -198,7 +198,7 @@ class PhaseDeployment:
 
     def _note_busy(self, error: BusyError, pause: float) -> None:
         self.context.tell(
-            BUSY, phase=self.phase.value, text=f"{error}; again in {pause:g} s", seconds=pause
+            BUSY, phase=self.phase.value, text=f"{error}; retrying in {pause:g} s", seconds=pause
         )
 
     def _show(self, planned: PlannedPhase) -> None:
@@ -218,7 +218,7 @@ class PhaseDeployment:
             self._has_answered = self.options.operator.confirm(name, self.phase, doubt)
             self._doubt_shown = doubt
         if permit and self._has_answered and doubt == self._doubt_shown:
-            self._permit = permit.answered("confirmed at the terminal")
+            self._permit = permit.answered("at the terminal")
         if self.phase.removes and not self.options.check_only:
             require_permit(self.phase, self._permit)
         return asks and self._has_answered
@@ -261,7 +261,7 @@ class PhaseDeployment:
 
     def _permitted(self, planned: PlannedPhase) -> RemovalPermit:
         if not planned.start.carriers:
-            return RemovalPermit(self.phase, "policies alone: no address is removed")
+            return RemovalPermit(self.phase, "only policies change; no address is removed")
         self._require_first()
         if self.options.gate is None:
             raise unproven(self.phase)
@@ -276,10 +276,10 @@ class PhaseDeployment:
         if not (sent := self.sent.standing):
             return
         raise DriftError(
-            f"{self.phase} was deployed to this list by {sent[-1]}, and the addresses are on it: "
-            "the deployment failed, or another user has restored them since",
+            f"{self.phase} was already sent as deployment {sent[-1]}, but the addresses are on "
+            "the allowlist: the deployment failed, or another user has restored them since",
             hint=Advice(Command("deployment", "report", sent[-1])),
-            impact="the addresses stay on the list, and this run does not remove them again",
+            impact="the addresses stay on the allowlist; this run does not remove them again",
         )
 
     def _read_again(self, planned: PlannedPhase) -> PlannedPhase:
@@ -378,6 +378,6 @@ class PhaseDeployment:
 
 def _changed(how: str = "") -> DriftError:
     return DriftError(
-        f"the list was changed by another user in the meantime{how and f': {how}'}",
-        hint="look at the diff again: run the same command once more",
+        f"another user changed the allowlist in the meantime{how and f': {how}'}",
+        hint="run the same command again and review the diff",
     )

@@ -98,7 +98,7 @@ class DeploymentObserver:
             identifier,
             seconds,
             on_progress=self.progress,
-            on_problem=lambda error: self.note(f"{error}; looking again"),
+            on_problem=lambda error: self.note(f"{error}; polling again"),
         )
 
 
@@ -127,11 +127,10 @@ def _find_newer(observer: DeploymentObserver, before: str | None, seconds: float
         observer.found(newer[-1])
     elif newer is None and observer.phase.removes:
         raise UnknownFateError(
-            f"{observer.phase} may have been sent, and the org does not say which deployments it "
-            "has",
-            hint="look at Deployment Status in Setup, wait until nothing is running there, "
-            "then approve",
-            impact="the old addresses may come off the list at any time",
+            f"{observer.phase} may have been sent, and the org does not list its deployments",
+            hint="check Deployment Status in Setup, wait until no deployment is running, then "
+            "approve",
+            impact="the old addresses may be removed from the allowlist at any time",
         )
     else:
         observer.never_received()

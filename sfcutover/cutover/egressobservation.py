@@ -131,17 +131,18 @@ def family_warnings(egress: Egress, observation: Observation, echo_url: str) -> 
     """What a person should know where the families of cutover and echo differ."""
     wanted = {entry.start.version for entry in egress.expected}
     warnings = [
-        f"the probe saw IPv{version} ({address}), the cutover expects only "
-        f"{' and '.join(f'IPv{each}' for each in sorted(wanted))}: have traffic leave by that "
-        "family, or list the other one, too"
+        f"the probe saw IPv{version} ({address}), but the cutover expects only "
+        f"{' and '.join(f'IPv{each}' for each in sorted(wanted))}: make traffic leave by that "
+        "family, or list the other family too"
         for version, address in {each.version: each for each in observation.seen}.items()
         if version not in wanted
     ]
     host = urlsplit(echo_url).hostname or ""
     if egress.has_session and len(wanted) == 1 and len(families_of(host)) > 1:
         warnings.append(
-            f"{host} has an IPv4 and an IPv6 address, the cutover expects only IPv{wanted.pop()}: "
-            "what the echo shows depends on which one a request takes, and so may redemptions"
+            f"{host} has an IPv4 and an IPv6 address, but the cutover expects only "
+            f"IPv{wanted.pop()}: the echo shows the family that a request uses, and redemptions "
+            "may use the other"
         )
     return warnings
 

@@ -249,9 +249,9 @@ def read_evidence(path: Path) -> EvidenceFile:
         return EvidenceFile.model_validate_json(data)
     except ValidationError as error:
         raise ConfigError(
-            f"not evidence of this version: {first_problem(error)}",
+            f"not an evidence file of this version: {first_problem(error)}",
             where=str(path),
-            hint=Advice("make it anew: ", Command("verify", "--out", "FILE")),
+            hint=Advice("create it again: ", Command("verify", "--out", "FILE")),
         ) from error
 
 
@@ -287,10 +287,10 @@ def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: Serv
     """
     if evidence.organization_id != wanted.organization_id:
         raise IdentityError(
-            f"the evidence is of the organization {evidence.organization_id}, and the one that "
-            f"was reached is {wanted.organization_id}",
+            f"the evidence is for organization {evidence.organization_id}, but organization "
+            f"{wanted.organization_id} was reached",
             hint=Advice(
-                "load the environment, alias or URL of the org that was verified, or verify this "
+                "use the environment, alias or URL of the org that was verified, or verify this "
                 "one: ",
                 Command("verify"),
             ),
@@ -304,7 +304,7 @@ def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: Serv
     proven_by = {each.canary for each in evidence.canaries}
     missing = ", ".join(called(name) for name in wanted.canaries if name not in proven_by)
     other = {
-        f"it is for the app {evidence.app}": evidence.app != wanted.app,
+        f"it is for app {evidence.app}": evidence.app != wanted.app,
         f"it proves the {evidence.via} egress": evidence.via != wanted.via,
         f"it does not prove {unproven}": bool(unproven),
         f"{missing} has proven nothing": bool(missing),
@@ -312,20 +312,22 @@ def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: Serv
             _long_enough(each, wanted) for each in evidence.canaries
         ),
         f"it is older than {wanted.max_age}": age > wanted.max_age.total_seconds(),
-        "it is from the future by the org's clock": age < -_SERVERS_DIFFER,
+        "its time is in the future by the org's clock": age < -_SERVERS_DIFFER,
     }
     _require_none(other, GateError)
     is_changed = evidence.lists != evidence_lists(live, wanted.confirmed)
     if wanted.confirmed is None:
         _require_none({_changed(evidence, live): is_changed}, VoidEvidenceError)
-    _require_none({"a support case was confirmed since, or elsewhere": is_changed}, GateError)
+    _require_none(
+        {"a support case was confirmed since, or on another machine": is_changed}, GateError
+    )
 
 
 def _require_none(reasons: Mapping[str, bool], error: type[GateError]) -> None:
     for reason, applies in reasons.items():
         if applies:
             raise error(
-                f"the evidence does not count: {reason}",
+                f"the evidence is not valid: {reason}",
                 hint=Advice("verify again: ", Command("verify")),
             )
 
@@ -333,8 +335,8 @@ def _require_none(reasons: Mapping[str, bool], error: type[GateError]) -> None:
 def _changed(evidence: Evidence, live: Snapshot) -> str:
     proven = {path: each.sha256 for path, each in evidence.lists.items()}
     if proven == {each.path: list_hash(each.allowlist) for each in live.carriers}:
-        return "the live list was saved since"
-    return "the live list has changed since"
+        return "the live allowlist was saved since"
+    return "the live allowlist has changed since"
 
 
 def _long_enough(canary: CanaryEvidence, wanted: Wanted) -> bool:

@@ -33,12 +33,12 @@ def require_none_lost(changes: Collection[ExternalChangeDocument]) -> None:
         raise ExternalChangeError(
             "; ".join(each.text for each in lost),
             hint=Advice(
-                f"ask {users} what was changed, and save it again in Setup; ",
+                f"ask {users} what changed, and save it again in Setup; ",
                 Command("diff", "add-new"),
-                " shows the list as it is",
+                " shows the current allowlist",
             ),
-            impact="the phase is live; redemptions from an address that others had added fail "
-            "until it is on the list again",
+            impact="the phase is live; redemptions from an address that another user added fail "
+            "until it is on the allowlist again",
         )
 
 
@@ -63,7 +63,9 @@ class SaveWatch:
         try:
             self.rows = self._rows()
         except SfcutoverError as error:
-            self.context.note(f"what others save within one second may not be found: {error}")
+            self.context.note(
+                f"changes that other users save within the same second may be missed: {error}"
+            )
 
     def look(self, result: DeployResult) -> None:
         """Read the list if it was saved since it was read last. Raises nothing.
@@ -79,7 +81,7 @@ class SaveWatch:
             else:
                 self._read()
         except SfcutoverError as error:
-            self.context.note(f"{error}; looking again")
+            self.context.note(f"{error}; polling again")
 
     def _read(self) -> None:
         rows, found = self._rows(), self.connection.read()
@@ -147,7 +149,7 @@ class SaveWatch:
                 for change in self._history.changes(component, app, own, ids, self.rows)
             ]
         except SfcutoverError as error:
-            self.context.note(f"what others saved meanwhile could not be looked up: {error}")
+            self.context.note(f"changes by other users could not be looked up: {error}")
             return []
 
     def _ranges(self, snapshot: Snapshot, component: Component) -> Entries:
@@ -180,15 +182,15 @@ def _seen(
         )
 
     if kept := tuple(each for each in added if each in live):
-        yield change(f"added {_named(kept)} {while_pending}; it is on the list", restored=True)
+        yield change(f"added {_named(kept)} {while_pending}; it is on the allowlist", restored=True)
     if lost := _only_in(added, live):
         yield change(
-            f"added {_named(lost)} {while_pending}, which has replaced the list without it",
+            f"added {_named(lost)} {while_pending}, which replaced the allowlist without it",
             restored=False,
         )
     if back := tuple(each for each in removed if each in live):
         yield change(
-            f"removed {_named(back)} {while_pending}, which has put it on the list again",
+            f"removed {_named(back)} {while_pending}, which added it again",
             restored=False,
         )
 
@@ -205,8 +207,8 @@ def _is_newest(change: RecordedChange, own: DeployResult, live: Snapshot) -> boo
 
 def _recorded(change: RecordedChange, deployment: str) -> ExternalChangeDocument:
     text = (
-        f"{change.by} changed the list at {_clock(change.time)} {change.text}; no read has seen "
-        f"it, and deployment {deployment} has replaced the list since"
+        f"{change.by} changed the allowlist at {_clock(change.time)} {change.text}; no read saw "
+        f"the change, and deployment {deployment} has since replaced the allowlist"
     )
     return ExternalChangeDocument(
         source=change.source, by=change.by, time=_time(change.time), text=text, restored=False

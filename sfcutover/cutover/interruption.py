@@ -21,7 +21,7 @@ from sfcutover.errors import SfcutoverError, StillRunningError
 from sfcutover.salesforce.connection import connect
 from sfcutover.salesforce.deployer import Deployer
 
-QUERY_SECONDS = 8.0  # for all orgs at once, where nothing ends the process earlier
+QUERY_SECONDS = 8.0  # for all orgs together, where nothing ends the process earlier
 CANCEL_SECONDS = 10.0  # for the end of what the org is asked to cancel
 _NO_ANSWER = "no answer in time"
 
@@ -49,8 +49,11 @@ class SentPackage:
         """One clause."""
         place = ", ".join(filter(None, (self.phase, self.target)))
         if self.id is None:
-            since = f", which has {' and '.join(self.newer)} since" if self.newer else ""
-            return f"a deployment being sent ({place}): it is unknown whether the org has it{since}"
+            since = f"; the org has since received {' and '.join(self.newer)}" if self.newer else ""
+            return (
+                f"a deployment was being sent ({place}): whether the org received it is "
+                f"unknown{since}"
+            )
         name = f"deployment {self.id} ({place})"
         note = f" {self.note}, and" if self.note else ""
         if not self.status:
@@ -76,7 +79,7 @@ class TargetNow:
         """What is live, in one clause."""
         name = self.target.name
         if self.live is None:
-            return f"{name}: what is live is unknown ({self.problem})"
+            return f"{name}: the live state is unknown ({self.problem})"
         return f"{name}: read back now, {live_phase(self.live, cutover.change)}"
 
     def holds_old(self, cutover: Cutover) -> bool | None:
@@ -174,7 +177,7 @@ def _canceled(deployer: Deployer, package: SentPackage, identifier: str) -> Sent
         if not result.done:
             result = deployer.wait(identifier, CANCEL_SECONDS)
     except StillRunningError:
-        return replace(package, note="was asked to be canceled")
+        return replace(package, note="has a pending cancel request")
     except SfcutoverError as error:
         return replace(package, note=f"could not be canceled ({error.message})")
     return replace(package, status=result.status, done=result.done)

@@ -71,7 +71,9 @@ class TrafficSampler:
                 buckets = [[key[0] - ahead, *key[1:], n] for key, n in sorted(counts.items())]
                 context.tell("traffic", through=through - ahead, buckets=buckets, ahead=ahead)
         except (SfcutoverError, SQLAlchemyError) as error:
-            logging.getLogger(__name__).info("no traffic of %s: %s", context.target.name, error)
+            logging.getLogger(__name__).info(
+                "no LoginHistory of %s: %s", context.target.name, error
+            )
 
     def _counted(self, context: TargetContext, ahead: int) -> int:
         """The last second of the org that was counted, also by a process that is gone."""

@@ -38,9 +38,11 @@ def require_checks(context: StepContext) -> ChecksEvidence:
     """Raises GateError where a check has failed since the switch."""
     if (reason := failed_checks(context.memory)) is not None:
         raise GateError(
-            f"since traffic moved, {reason}",
-            hint=Advice("find out why, with the traffic back; then ", Command("run")),
-            impact="old and new addresses are on the list; traffic moves back to the old ones",
+            f"after traffic moved, {reason}",
+            hint=Advice(
+                "find the cause while traffic uses the old addresses; then ", Command("run")
+            ),
+            impact="old and new addresses are on the allowlist; traffic moves back to the old ones",
         )
     return ChecksEvidence(rounds=len(context.memory.all(CHECKED)))
 

@@ -18,13 +18,13 @@ from sfcutover.util.document import Document
 from sfcutover.util.secrets import redact
 
 _TITLES: dict[NotifyEvent, str] = {
-    "waiting": "waits for a person",
-    "page": "a person is needed",
+    "waiting": "paused",
+    "page": "ACTION REQUIRED",
     "failed": "failed",
-    "rolled-back": "was rolled back",
-    "canceled": "was canceled",
-    "done": "is done",
-    "interrupted": "was interrupted, and no process watches",
+    "rolled-back": "rolled back",
+    "canceled": "canceled",
+    "done": "done",
+    "interrupted": "interrupted; no process is monitoring it",
 }
 # Characters of a section's text (docs.slack.dev, "Text object", and of a header's).
 _MOST_IN_SECTION = 3000
@@ -72,7 +72,7 @@ class NotificationDocument(Document):
     @property
     def title(self) -> str:
         """What happened to what, in one line."""
-        subject = f"the run {self.run}" if self.run else f"the cutover {self.cutover}"
+        subject = f"Run {self.run}" if self.run else f"Cutover {self.cutover}"
         return f"{subject} of {self.app}: {_TITLES[self.event]}"
 
 

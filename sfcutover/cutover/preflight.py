@@ -40,13 +40,16 @@ from sfcutover.salesforce.rangerecords import OBJECT
 
 # ConnectedApp.oauthConfig of ``@salesforce/types`` 1.9.0; what it switches is inferred.
 _IP_BINDING = re.compile(r"<isIpBindingEnabled>\s*(true|false)\s*</")
-_PROBABLY = "; it is probably the switch of the connected app's own allowlist (inferred)"
+_PROBABLY = "; it probably switches the connected app's own allowlist (inferred)"
 # A package can't contain policies (users' reports), so that each org has its own: inferred.
 _ANOTHER_CONTROL = (
-    "it is another control than the allowlist, and is said of this org alone: customers' orgs have "
-    "policies of their own (inferred)"
+    "this control is separate from the allowlist and is this org's alone: customers' orgs have "
+    "their own policies (inferred)"
 )
-_READ_AGAIN = "run this again: the list may have been saved in between; else see it in Setup"
+_READ_AGAIN = (
+    "run this again, as the allowlist may have been saved in between; if it repeats, "
+    "check it in Setup"
+)
 Status = Literal["ok", "warning", "failed", "skipped"]
 
 
@@ -79,7 +82,7 @@ def failed(name: str, error: SfcutoverError, target: str | None) -> Check:
 
 def untried(name: str, why: str, target: str | None = None) -> Check:
     """A check that could not be made."""
-    return Check(target, name, "skipped", f"{why}, so it was not tried")
+    return Check(target, name, "skipped", f"not tried: {why}")
 
 
 def examine_state(cutover: Cutover) -> Check:
@@ -96,7 +99,7 @@ def _look(cutover: Cutover) -> Text:
     finally:
         database.close()
     if run is None:
-        return f"{database}; no run is under way"
+        return f"{database}; no run is in progress"
     return Advice(f"{database}; the run {run} has not ended: ", Command("runs", run))
 
 
@@ -104,11 +107,11 @@ def _could_be_made(path: Path, where: str) -> str:
     folder = next(each for each in path.absolute().parents if each.exists())
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         raise ConfigError(
-            f"no run could be kept: {path} can't be made, as {folder} can't be written to",
+            f"{path}, which a run needs, cannot be created: {folder} is not writable",
             where=where,
             hint="correct the permissions, or name another file in state.url",
         )
-    return f"{path} is made by the first run"
+    return f"the first run creates {path}"
 
 
 def examine_config(cutover: Cutover) -> Iterator[Check]:
@@ -155,7 +158,7 @@ class TargetDoctor:
             yield made
             if made.status == "failed":
                 for skipped, _ in steps[number + 1 :]:
-                    yield untried(skipped, f"it needs {step}", name)
+                    yield untried(skipped, f"it requires {step}", name)
                 return
         yield from self._second_readings()
         yield self._switch() if self._cutover.is_legacy else self._policies()
@@ -164,7 +167,7 @@ class TargetDoctor:
         url = self._connection.org.instance_url
         if self._connection.org.opens_sessions:
             return f"a session of {url} was opened"
-        return f"an access token for {url} can be read; permission tries it"
+        return f"an access token for {url} was read; the permission check tries it"
 
     def _api_version(self) -> str:
         wanted, offered = self._cutover.api_version, self._connection.org.api_versions()
@@ -183,11 +186,11 @@ class TargetDoctor:
         for each in (*types, *([OAUTH_POLICIES] if self._cutover.policies else ())):
             if each.metadata_type not in known:
                 raise AuthError(
-                    f"the org shows this user no {each.metadata_type}",
+                    f"this user cannot see {each.metadata_type} in the org",
                     hint="the user needs 'Modify Metadata Through Metadata API Functions' and "
                     "access to External Client Apps",
                 )
-        return "may use the Metadata API; the org has every type"
+        return "the user may use the Metadata API; the org has every metadata type"
 
     def _components(self) -> str:
         self._live = self._connection.read()
@@ -208,13 +211,13 @@ class TargetDoctor:
 
     def _second_readings(self) -> Iterator[Check]:
         """The allowlist as SOQL shows it, held against the retrieved file."""
-        name, title = self._connection.target.name, "second reading"
+        name, title = self._connection.target.name, "SOQL cross-check"
         for component in self._snapshot().carriers:
             if component.component_type != SECURITY_SETTINGS:
                 continue
             records = records_of(self._connection, component)
             if records is None:
-                yield Check(name, title, "skipped", f"the org does not show {OBJECT}")
+                yield Check(name, title, "skipped", f"the org does not expose {OBJECT}")
             elif difference := difference_of(component, records):
                 yield Check(name, title, "warning", difference, _READ_AGAIN)
             else:
@@ -242,7 +245,7 @@ class TargetDoctor:
         found = _IP_BINDING.search(component.text("oauthConfig") or "")
         name, title = self._connection.target.name, "isIpBindingEnabled"
         if found is None:
-            return Check(name, title, "skipped", f"the org does not show it{_PROBABLY}")
+            return Check(name, title, "skipped", f"the org does not report it{_PROBABLY}")
         return Check(name, title, "ok", f"{found[1]}{_PROBABLY}")
 
     def _snapshot(self) -> Snapshot:
@@ -254,7 +257,7 @@ class TargetDoctor:
 def _config_check(cutover: Cutover) -> Check:
     lists = f"{len(cutover.old)} old, {len(cutover.new)} new"
     targets = f"{len(cutover.targets)} target{'s' if len(cutover.targets) > 1 else ''}"
-    changed = lists if cutover.carriers else "policies alone"
+    changed = lists if cutover.carriers else "policies only"
     return Check(None, "config", "ok", f"{cutover.name}: {changed}, {targets}")
 
 
@@ -266,8 +269,8 @@ def _run_check(cutover: Cutover) -> Iterator[Check]:
             None,
             "run",
             "warning",
-            f"not configured: {', '.join(missing)}; a run is refused, single steps work",
-            "add what is missing; docs/reference/cutover-yaml.md shows each",
+            f"not configured: {', '.join(missing)}; `run` is refused, single steps work",
+            "add the missing settings; docs/reference/cutover-yaml.md shows each",
         )
 
 
@@ -284,8 +287,8 @@ def _tree_checks(cutover: Cutover) -> Iterator[Check]:
             None,
             "source tree",
             "warning",
-            f"{each.path}: a package can't contain {each.metadata_type}, whose build then fails "
-            f"(users' reports), and {IGNORE_FILE} does not exclude it",
-            f"add the line {each.line} to {IGNORE_FILE}; sf then leaves it out of its deployments, "
-            "too, and sfcutover deploys it",
+            f"{each.path}: a package build fails on {each.metadata_type} (reported by users), "
+            f"and {IGNORE_FILE} does not exclude it",
+            f"add the line {each.line} to {IGNORE_FILE}; sf then no longer deploys it, and "
+            "sfcutover does",
         )

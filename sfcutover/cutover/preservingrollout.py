@@ -155,11 +155,11 @@ class PreservingRollout:
         try:
             return attempt()
         except SfcutoverError as error:
-            self.context.note(f"entries of others could not be added again: {error}")
+            self.context.note(f"other users' entries could not be added again: {error}")
             return None
         finally:
             self.options = whole
 
     def _note_busy(self, error: BusyError, pause: float) -> None:
-        text = f"{error}; again in {pause:g} s"
+        text = f"{error}; retrying in {pause:g} s"
         self.context.tell(BUSY, phase=self._phase.value, text=text, seconds=pause)

@@ -67,8 +67,8 @@ class ProbeResult:
     def certainty(self) -> str:
         """What remains uncertain, in words."""
         return (
-            f"{self.observation.answers} answers: of {self.pool} evenly balanced addresses, one "
-            f"would have stayed hidden with a probability of at most {self.hidden_probability:.1e}"
+            f"{self.observation.answers} probes: the chance that one of {self.pool} evenly "
+            f"balanced addresses stayed hidden is at most {self.hidden_probability:.1e}"
         )
 
     @property
@@ -110,7 +110,7 @@ def probe_egress(cutover: Cutover, name: str, progress: Progress = lambda _: Non
     return probe(egress, echo_url, confidence=confidence, progress=progress)
 
 
-_NO_WAY_BACK = "no proven way back for traffic"
+_NO_WAY_BACK = "no proven rollback path for traffic"
 
 
 class NoWayBackError(GateError):
@@ -124,7 +124,8 @@ def probe_way_back(cutover: Cutover) -> ProbeResult:
     if configured_way(cutover, "old") is None:
         raise NoWayBackError(
             f"{_NO_WAY_BACK}: egress.old is not configured",
-            hint="the switch command moves traffic back; add egress.old to see that it can leave",
+            hint="the switch command moves traffic back; add egress.old to prove that traffic "
+            "can leave there",
         )
     try:
         result = probe_egress(cutover, "old")
@@ -157,10 +158,13 @@ def _problem(result: ProbeResult) -> str:
     parts = []
     if result.missing:
         missing = ", ".join(map(str, result.missing))
-        parts.append(f"{missing} was never seen in {observation.answers} answers")
+        them, were = ("address", "was") if len(result.missing) == 1 else ("addresses", "were")
+        answers = f"{observation.answers} probes"
+        parts.append(f"expected {them} {missing} {were} not observed in {answers}")
     if result.unexpected:
         unexpected = ", ".join(map(str, result.unexpected))
-        parts.append(f"{unexpected} was seen, but {name}: does not list it")
+        which = "address" if len(result.unexpected) == 1 else "addresses"
+        parts.append(f"unexpected egress {which} {unexpected} (not in `{name}:`)")
     if observation.errors:
         parts.append(
             f"{len(observation.errors)} of {observation.tries} requests failed "
@@ -173,12 +177,13 @@ def _advice(result: ProbeResult) -> Text:
     first = (
         "stop here, before step 2 (deploy add-new)"
         if result.egress.name == "new"
-        else "don't count on the way back until this is settled"
+        else "do not rely on the rollback path until this is resolved"
     )
     name, provider = result.egress.name, result.egress.provider
     if result.unexpected:
         return (
-            f"{first}: redemptions from an address that is not listed are blocked. Ask {provider} "
+            f"{first}: redemptions from an address that is not on the allowlist are blocked. Ask "
+            f"{provider} "
             f"whose address it is, and correct {name}: in cutover.yaml{_lines(result)}; "
             "then probe again"
         )

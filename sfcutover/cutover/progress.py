@@ -21,6 +21,7 @@ from sfcutover.runs.event import Event
 
 CANCELED = "canceled"
 _BEFORE_TRAFFIC = ("control", "verify-new")
+AWAITING_APPROVAL, ACTION_REQUIRED = "AWAITING APPROVAL", "ACTION REQUIRED"  # of a pause
 ASKS_ONLY = ("pause-before", "switch", "doubt")  # reasons of pauses in which nothing has failed
 _UNDECIDED = ("inconclusive", "later", "person", "identity", "user-rule", "doubt", "changed")
 
@@ -103,22 +104,22 @@ OCCASIONAL = ("resave",)  # steps forwards that most runs do without
 BACK = ("restore-old", "check-new", "switch-back", "prove-old", "remove-new", "restore-policies")
 TITLES = {
     "probe": "1 probe: traffic leaves from the new addresses",
-    "snapshot": "  snapshot: the lists as they are",
-    "control": "  control: does the list refuse a new address?",
+    "snapshot": "  snapshot: read the allowlists",
+    "control": "  control: does the allowlist refuse a new address?",
     "add-new": "2 deploy add-new, read back",
-    "resave": "  save the list once more",
+    "resave": "  save the allowlist once more",
     "verify-new": "  verify before traffic moves",
     "switch": "3 switch: traffic moves",
     "verify": "4 verify: a redemption through each new address",
     "settle": "  settle",
     "remove-old": "5 deploy remove-old, read back",
     "watch": "  watch",
-    "restore-old": "back: deploy restore-old, read back",
-    "check-new": "back: do the new addresses redeem?",
-    "switch-back": "back: traffic moves to the old addresses",
-    "prove-old": "back: a redemption through the old addresses",
-    "remove-new": "back: deploy remove-new, read back",
-    "restore-policies": "back: the policies as they were, read back",
+    "restore-old": "rollback: deploy restore-old, read back",
+    "check-new": "rollback: do the new addresses redeem?",
+    "switch-back": "rollback: traffic moves to the old addresses",
+    "prove-old": "rollback: a redemption through the old addresses",
+    "remove-new": "rollback: deploy remove-new, read back",
+    "restore-policies": "rollback: restore the policies, read back",
 }
 
 
@@ -287,7 +288,7 @@ class RunProgress:
             state.problem, state.kind = CANCELED, CANCELED
         match result.evidence:
             case WatchEvidence(is_failed=True, reasons=reasons):
-                state.problem, state.kind = f"rolls back: {'; '.join(reasons)}", "failed"
+                state.problem, state.kind = f"rolling back: {'; '.join(reasons)}", "failed"
             case DeployEvidence(changed=changed):
                 state.needed = changed
             case VerifyEvidence(proof=proof):
@@ -352,6 +353,12 @@ class RunProgress:
             counts[bucket.status] = counts.get(bucket.status, 0) + bucket.redemptions
             if bucket.status == "blocked":
                 self.blocked_on[bucket.address].add(event.target or "")
+
+
+def pause_heading(step: str, reason: str) -> str:
+    """Whether a pause was planned, or a fault caused it. step: behind the pause."""
+    planned = reason in ASKS_ONLY and step not in BACK
+    return AWAITING_APPROVAL if planned else ACTION_REQUIRED
 
 
 def _key(event: Event) -> tuple[str, str | None]:

@@ -14,7 +14,7 @@ _SHORTEST_PAUSE, _LARGEST_PAUSE = 0.2, 5.0  # seconds between two measurements
 _MEASUREMENTS = 10  # at least, while one must hold
 _TIMES = 3  # as long as the longest must hold: so long is waited for it
 _SHORTEST_WAIT = 10.0  # seconds
-NOTHING_REMOVED = "nothing was removed; customers that still redeem from there keep access"
+NOTHING_REMOVED = "nothing was removed; customers who still redeem from there keep access"
 
 
 @dataclass
@@ -76,7 +76,7 @@ class QuietPeriod:
 
 def _sentence(held: _Held) -> str:
     detail = held.last.detail if held.last else ""
-    return f"{held.config.title} has held for {held.config.held_for:g} s ({detail})"
+    return f"{held.config.title} passed for {held.config.held_for:g} s ({detail})"
 
 
 def _error(held: _Held) -> NotQuietError:
@@ -84,13 +84,14 @@ def _error(held: _Held) -> NotQuietError:
     detail = f"{last.verdict}: {last.detail}" if last else "it was not measured"
     if last is not None and last.verdict is Verdict.FAILED:
         return NotQuietError(
-            f"customers still leave by the old addresses: the quiet check {name} {detail}",
-            hint="find what still leaves from there and switch it over, then run this again",
+            f"customers still use the old addresses: the quiet check {name} {detail}",
+            hint="find what still uses these addresses and switch it to the new egress, then run "
+            "this again",
             impact=NOTHING_REMOVED,
         )
     return NotQuietError(
         f"the quiet check {name} does not show that customers have left the old addresses: "
         f"{detail}",
-        hint="correct what keeps it from telling, then run this again",
+        hint="fix the check so that it gives a result, then run this again",
         impact=NOTHING_REMOVED,
     )

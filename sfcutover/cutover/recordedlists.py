@@ -54,12 +54,12 @@ def recorded_lists(store: RunStore, cutover: str, target: str) -> RecordedLists:
             if lists := _lists_of(event):
                 return RecordedLists(run.id, moment_text(event.time), lists)
     raise ConfigError(
-        f"no run of {cutover} has read the list of {target}, so there is nothing to compare with",
+        f"no run of {cutover} has read the allowlist of {target}; there is nothing to compare with",
         where=str(store.database),
         hint=Advice(
-            "name a list that was kept: ",
+            "name a saved list: ",
             Command("diff", "--exact", "--expect", "FILE"),
-            "; or use the state (state.url) of the machine that carried out the run",
+            "; or use the state (state.url) of the machine that executed the run",
         ),
     )
 
@@ -73,8 +73,8 @@ def _lists_of(event: Event) -> list[AllowlistDocument]:
 
 def _not_ended(run: Run) -> StillRunningError:
     return StillRunningError(
-        f"the run {run.id} has not ended: it still changes the lists",
+        f"run {run.id} has not ended and still changes the allowlists",
         where=run.id,
-        hint=Advice("compare once it has ended; see how it stands: ", Command("runs", run.id)),
-        impact="this command changed nothing; the run continues as it did",
+        hint=Advice("compare after it has ended; check its state: ", Command("runs", run.id)),
+        impact="this command changed nothing; the run continues",
     )

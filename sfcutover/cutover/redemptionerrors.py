@@ -68,18 +68,18 @@ def unseen(doubt: str) -> UnseenTrafficError:
     """doubt: what nothing shows, and why, in a sentence."""
     return UnseenTrafficError(
         doubt,
-        hint="see in the application's own metrics by which addresses customers redeem; where they "
-        "have left these, say so: --traffic-moved",
-        impact="nothing was removed; a customer that still redeems from there keeps access",
+        hint="check the application's own metrics for the addresses from which customers redeem; "
+        "if they no longer use these, confirm with --traffic-moved",
+        impact="nothing was removed; customers who still redeem from there keep access",
     )
 
 
 def not_listed(missing: Iterable[IpRange]) -> BlockedError:
     """An address that is not even on the live list, so nothing need be redeemed."""
     return BlockedError(
-        f"{', '.join(map(str, missing))} is not on the live list: redemptions from there are "
+        f"{', '.join(map(str, missing))} is not on the live allowlist: redemptions from there are "
         "blocked",
-        hint=Advice("put it on the list: ", Command("deploy", "add-new"), "; then verify again"),
+        hint=Advice("add it: ", Command("deploy", "add-new"), "; then verify again"),
         impact="traffic that leaves from there is refused now; the old addresses still work",
     )
 
@@ -87,23 +87,23 @@ def not_listed(missing: Iterable[IpRange]) -> BlockedError:
 def left_elsewhere(address: Address, name: str) -> GateError:
     """The application redeemed by an address that the egress does not have."""
     return GateError(
-        f"the application's redemption left from {address}, which {name}: does not list",
-        hint=f"have verify.application leave by the {name} addresses, also before traffic is "
+        f"the application's redemption left from {address}, which is not in `{name}:`",
+        hint=f"make verify.application use the {name} addresses, even before traffic is "
         "switched; then verify again",
-        impact="nothing is proven by it; the list is unchanged",
+        impact="this proves nothing; the allowlist is unchanged",
     )
 
 
 _ASK_SUPPORT = Advice(
-    "ask support whether the list holds it: ",
+    "ask Support whether the allowlist contains it: ",
     Command("case", "add-new"),
-    "; give the org a minute, and verify again",
+    "; wait a minute, then verify again",
 )
 _LOOK_AND_SAVE = Advice(
-    "check that the list of the right app holds it: ",
+    "check that it is on the allowlist of the right app: ",
     Command("diff", "add-new"),
-    "; give the org a minute, and verify again. If it is on the list and stays refused, save that "
-    "once more (Salesforce Help, article 005387022): ",
+    "; wait a minute, then verify again. If it is on the allowlist and still refused, save the "
+    "allowlist once more (Salesforce Help, article 005387022): ",
     Command("deploy", "add-new", "--resave"),
 )
 
@@ -120,8 +120,8 @@ def blocked(
     return BlockedError(
         f"a redemption from {address} was blocked ({how}){_whose(redemption)}",
         hint=_ASK_SUPPORT if by_support else _LOOK_AND_SAVE,
-        impact="redemptions that leave from there are refused now; while the old addresses stand "
-        "on the list, traffic can be switched back",
+        impact="redemptions from there are refused now; while the old addresses are on the "
+        "allowlist, traffic can be switched back",
     )
 
 
@@ -130,8 +130,8 @@ def refused(redemption: Redemption) -> SfcutoverError:
     if redemption.rule is BlockRule.USER:
         return _refused_by_user_rule("a redemption", redemption)
     words = (redemption.outcome, redemption.error, redemption.description)
-    what = f"a redemption did not succeed ({': '.join(word for word in words if word)})"
-    impact = "nothing is proven or disproven by it; the list is unchanged"
+    what = f"a redemption failed ({': '.join(word for word in words if word)})"
+    impact = "this proves nothing; the allowlist is unchanged"
     kind: type[SfcutoverError] = UndecidedError
     if redemption.is_proxy_password:
         kind = ProxyRefusedError
@@ -146,14 +146,14 @@ def refused(redemption: Redemption) -> SfcutoverError:
 
 def _refused_by_user_rule(what: str, redemption: Redemption) -> UserRuleError:
     return UserRuleError(
-        f"{what} was refused by {redemption.rule} ({redemption.description})",
-        hint="look at the login IP ranges of the profile of the canary's user, and at Network "
-        "Access in that user's org; allow the address there, then verify again",
-        impact="it says nothing about this allowlist, which cannot cure it; users with such a rule "
-        "are refused from that address",
+        f"{what} was refused {redemption.rule} ({redemption.description})",
+        hint="check the login IP ranges of the canary user's profile, and Network Access in that "
+        "user's org; allow the address there, then verify again",
+        impact="this allowlist is probably not the cause; users with such a rule are refused "
+        "from that address",
     )
 
 
 def _whose(redemption: Redemption) -> str:
     """Nothing where it is this list, which the text is about anyway."""
-    return "" if redemption.rule is BlockRule.APP else f", by {BlockRule.UNKNOWN}"
+    return "" if redemption.rule is BlockRule.APP else f" {BlockRule.UNKNOWN}"

@@ -23,8 +23,8 @@ from sfcutover.cutover.steprunner import (
 
 APPROVED = "the approval of remove-old"
 _SEE_METRICS = (
-    "see in the application's own metrics by which addresses customers redeem; approve says that "
-    "they have left the old ones"
+    "check the application's own metrics for the addresses from which customers redeem; "
+    "approving confirms that they no longer use the old ones"
 )
 
 
@@ -72,7 +72,7 @@ class Removal:
         if await self.flow.pauses_before("remove-old"):
             await self.approvals.ask("remove-old", self.targets, PAUSED, doubts)
         elif doubts and said:
-            message = f"{'; '.join(sentences(doubts))}; answered: {TRAFFIC_MOVED}"
+            message = f"{'; '.join(sentences(doubts))}; confirmed: {TRAFFIC_MOVED}"
             await self.flow.runner.tell("traffic-moved", message=message)
         elif doubts:
             await self._ask_about_traffic(self.targets, doubts)

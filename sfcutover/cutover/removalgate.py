@@ -55,13 +55,13 @@ class RemovalPermit:
         """The same, where the operator has said that customers have left. how: recorded."""
         if self.doubt is None:
             return self
-        return replace(self, reason=f"{self.reason}; {self.doubt}; answered: {how}", doubt=None)
+        return replace(self, reason=f"{self.reason}; {self.doubt}; confirmed: {how}", doubt=None)
 
     def require_holding(self, live: Snapshot) -> None:
         """Raises PermitVoidError where a list was saved since it was proven."""
         if self.lists is not None and self.lists != evidence_lists(live, None):
             raise PermitVoidError(
-                "a list was saved since it was proven",
+                "an allowlist was saved after its proof",
                 hint=Advice("verify again: ", Command("verify")),
             )
 
@@ -95,7 +95,7 @@ def unproven(phase: Phase) -> GateError:
     return GateError(
         f"{phase} is refused: no redemption has proven {proof}",
         hint=Advice(
-            "configure verify: and egress: in cutover.yaml, then run this again, or make "
+            "configure verify: and egress: in cutover.yaml, then run this again, or create "
             "evidence first: ",
             Command("verify", "--out", "evidence.json"),
         ),

@@ -17,8 +17,8 @@ from sfcutover.errors import Advice, Command, DriftError
 from sfcutover.salesforce.connection import Connection
 
 KNOWN_ISSUE = (
-    "Salesforce's known issue (Help 005387022): entries that were added are honoured only after "
-    "one of them is updated"
+    "a known issue of Salesforce (Help 005387022): added entries are honored only after one of "
+    "them is updated"
 )
 _Change = Callable[[Allowlist, tuple[IpRange, ...]], Allowlist]
 
@@ -45,8 +45,8 @@ def _planning(change: _Change) -> Plan:
         new = context.cutover.change.new
         if missing := [each for one in live.carriers for each in one.allowlist.uncovered(new)]:
             raise DriftError(
-                f"{', '.join(map(str, dict.fromkeys(missing)))} is not on the live list, so there "
-                "is nothing to save again",
+                f"{', '.join(map(str, dict.fromkeys(missing)))} is not on the live allowlist, so "
+                "there is nothing to save again",
                 hint=Advice("add it first: ", Command("deploy", "add-new")),
             )
         return context.planner.redescribe(live, change)

@@ -49,7 +49,7 @@ def require_idle(connection: Connection) -> None:
     if pending:
         names = ", ".join(f"{each.id} by {each.by or 'an unknown user'}" for each in pending)
         raise BusyError(
-            f"the org has yet to complete another deployment ({names})",
+            f"the org is still processing another deployment ({names})",
             hint="wait until it has ended, then run this again",
         )
 
@@ -59,7 +59,7 @@ def await_idle(connection: Connection, clock: Clock, note: Callable[[str], None]
     removes what was added since. Raises StillBusyError after an hour, and what asking raises."""
 
     def on_busy(error: BusyError, pause: float) -> None:
-        note(f"{error.message}; the next check is in {pause:g} s")
+        note(f"{error.message}; checking again in {pause:g} s")
 
     until_not_busy(lambda: require_idle(connection), _IDLE_SECONDS, clock, on_busy)
 
@@ -68,6 +68,6 @@ def _still_busy(error: BusyError, seconds: float) -> StillBusyError:
     return StillBusyError(
         f"not done within {seconds:.0f} s: {error.message}",
         where=error.where,
-        hint="see in Setup, under Deployment Status, what holds the org; then run this again",
+        hint="check Deployment Status in Setup for what blocks the org, then run this again",
         impact=error.impact,
     )

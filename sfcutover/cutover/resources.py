@@ -123,9 +123,9 @@ class ShutdownGuard:
         and what this one finds while it ends says nothing."""
         if self._is_closed and not self._depth:
             raise LockLostError(
-                "this process ends",
-                hint=Advice("to continue: ", Command("run")),
-                impact="nothing more is done from here",
+                "this process is ending",
+                hint=Advice("resume: ", Command("run")),
+                impact="this process changes nothing more",
             )
 
     def __enter__(self) -> Self:

@@ -59,7 +59,7 @@ def restore(context: TargetContext, options: DeployOptions | None = None) -> Dep
         try:
             deployment.find_earlier()
         except SfcutoverError as error:
-            context.note(f"{error}; the old addresses are restored all the same")
+            context.note(f"{error}; the old addresses are restored anyway")
         canceled = () if deployment.options.check_only else _cancel_removals(deployment)
         may_land = bool(canceled) or _may_a_removal_land(context, connection)
         prepared = None if may_land else context.restores.of(context.target.name, connection)
@@ -81,7 +81,7 @@ def _cancel_removals(deployment: PhaseDeployment) -> tuple[str, ...]:
         else:
             if result.done and result.state is not DeployState.CANCELED:
                 continue  # it had ended
-            said = f"is {result.status} after the request to cancel"
+            said = f"has the status {result.status} after the cancel request"
         pending.append(identifier)
         context.note(f"removal {identifier} {said}")
     return tuple(pending)
@@ -126,8 +126,8 @@ def restore_until_done(
     while (problem := (restored := execute("restore-old")).problem) is not None:
         if tries % TRIES_PER_ALERT == 0:
             message = (
-                f"restoring the old addresses on the list of {context.target.name} has not "
-                f"succeeded: {problem.text}; customers may be locked out"
+                f"restoring the old addresses on the allowlist of {context.target.name} has "
+                f"failed so far: {problem.text}; customers may be locked out"
             )
             execute("page", StepArguments(message=message, commands=(_RESTORE, _REVERT)))
         sleep(min(LARGEST_PAUSE_SECONDS, 2.0 ** min(tries, 6)))
@@ -167,12 +167,12 @@ class Rollback:
         await self._start(error)
         said = StepArguments(traffic_moved=_NEVER_MOVED)
         left = await self._not_done("remove-new", self.targets, said)
-        rest = "the lists are as they were before the cutover"
+        rest = "the allowlists are as they were before the cutover"
         if left:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in left.items())
             rest = (
-                f"the new addresses may be on the list of {', '.join(left)}, now or later, which "
-                f"does no harm ({reasons})"
+                f"the new addresses may be on the allowlist of {', '.join(left)}, now or later, "
+                f"which is harmless ({reasons})"
             )
         if self.cutover.policies:
             changed = await self._not_done("restore-policies", self.targets)
@@ -182,7 +182,7 @@ class Rollback:
             error,
             f"no traffic was moved; {rest}",
             Advice(
-                "correct what is named, then start again: ",
+                "fix the reported problem, then run again: ",
                 Command("run"),
                 *(("; ", _TO_BASELINE, " completes the rollback") if left else ()),
             ),
@@ -194,9 +194,9 @@ class Rollback:
         where = await self._revert()
         return _rolled_back(
             error,
-            f"{where}; old and new addresses are on the lists",
+            f"{where}; old and new addresses are on the allowlists",
             Advice(
-                "correct what is named, then start again: ",
+                "fix the reported problem, then run again: ",
                 Command("run"),
                 "; ",
                 _TO_BASELINE,
@@ -222,12 +222,12 @@ class Rollback:
             where = _no_reason_to_move(proofs)
         return _rolled_back(
             error,
-            f"the old addresses are on the list of {', '.join(error.targets)}; {where}"
+            f"the old addresses are on the allowlist of {', '.join(error.targets)}; {where}"
             + _policies_left(left),
             Advice(
-                "find out what failed; ",
+                "find what failed; ",
                 Command("verify", "--via", "new"),
-                " shows whether each new address redeems; then start again: ",
+                " shows whether each new address redeems; then run again: ",
                 Command("run"),
             ),
         )
@@ -270,7 +270,7 @@ class Rollback:
         await self._restore(self.targets)
         if not await self._switch_back():
             await self.flow.alert("traffic was not moved back", _REVERT)
-            return "traffic may still leave by the new addresses: it was not moved back"
+            return "traffic was not moved back and may still leave from the new addresses"
         proof = await self.flow.runner.step("prove-old")
         for seconds in RETRY_SECONDS:  # a restored list may take a while to reach every server
             if proof.problem is None:
@@ -280,7 +280,7 @@ class Rollback:
         if proof.problem is None:
             return _is_back(proof)
         await self.flow.alert(proof.problem.text, Command("verify", "--via", "old"))
-        return "traffic was moved back, but a redemption through the old addresses does not succeed"
+        return "traffic was moved back, but a redemption through the old addresses fails"
 
     async def _switch_back(self) -> bool:
         """False if the operator leaves it."""
@@ -291,7 +291,7 @@ class Rollback:
             return await self._ask("switch", message, "")
         while (problem := (await self.flow.runner.step("switch-back")).problem) is not None:
             await self.flow.alert(problem.text, _REVERT)
-            again = "approve runs the command again"
+            again = "approving runs the command again"
             if not await self._ask("failed", problem.text, again):
                 return False
         return True
@@ -304,7 +304,7 @@ class Rollback:
 
 def _policies_left(changed: Mapping[str, str]) -> str:
     """Where policies may not be restored, as the rest of a sentence."""
-    return f"; policies may not be as before on {', '.join(changed)}" if changed else ""
+    return f"; policies may differ from before on {', '.join(changed)}" if changed else ""
 
 
 def _is_back(proof: StepResult) -> str:
@@ -325,7 +325,7 @@ def _no_reason_to_move(proofs: StepResults) -> str:
             "the canary is still refused, probably by a rule of its user's own org or profile, so "
             "this run moves no traffic"
         )
-    return "each new address still redeems, so this run moves no traffic"
+    return "redemptions through each new address still succeed, so this run moves no traffic"
 
 
 def _rolled_back(error: StepFailedError, tokens: str, next_: Text) -> RunResult:

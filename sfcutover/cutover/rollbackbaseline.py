@@ -23,7 +23,7 @@ from sfcutover.util.ciprovider import current_actor
 if TYPE_CHECKING:  # SQLAlchemy
     from sfcutover.runs.baselinerecord import BaselineRecord
 
-_RECORD_HINT = "use the state that was written, or name a baseline: --plan FILE"
+_RECORD_HINT = "use the unmodified state, or name a baseline: --plan FILE"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def baseline_for(
     except DriftError as error:
         if not always:
             raise
-        context.note(f"{error.message}; the recorded one is used")
+        context.note(f"{error.message}; the recorded baseline is used")
     return recorded
 
 
@@ -164,22 +164,22 @@ def _without_baseline(context: TargetContext, phase: Phase, live: Snapshot) -> P
         return context.planner.restore_policies(live, live, {})
     planned = context.planner.plan(phase, live)
     if phase is Phase.REMOVE_NEW and planned.changed:
-        raise _unknown(context, "no deployment of this cutover was recorded here")
+        raise _unknown(context, "this state has no record of a deployment of this cutover")
     return planned
 
 
 def _unknown(context: TargetContext, why: str) -> DriftError:
     return DriftError(
-        f"{why}, so it is not known which of the new addresses were on the list of "
-        f"{context.target.name} before the cutover",
+        f"{why}, so which new addresses were on the allowlist of {context.target.name} before "
+        "the cutover is unknown",
         hint=Advice(
             "name the baseline: ",
             Command("rollback", "--to", "baseline", "--plan", "plan.json"),
-            "; a plan can be made from files that were kept: ",
+            "; to make a plan from saved files: ",
             Command("plan", "--baseline", "FILE", "--out", "plan.json"),
             "; or use the state (state.url) of the machine that deployed add-new",
         ),
-        impact="no new address was removed, which does no harm",
+        impact="no new address was removed, which is harmless",
     )
 
 
@@ -247,12 +247,12 @@ def require_same_old(record: BaselineRecord, cutover: Cutover) -> None:
     before, now = _ranges(record.old), cutover.change.old
     if subtract(before, now) or subtract(now, before):
         raise ConfigError(
-            f"old: was {_listed(before)} at {record.origin}, and is {_listed(now)} now; it is "
-            "fixed once add-new has started",
+            f"old: was {_listed(before)} at {record.origin}, and is {_listed(now)} now; it "
+            "cannot change after add-new has started",
             where=cutover.where,
             hint=Advice(
-                "put that back; another change of addresses needs another name:; or undo this one "
-                "first, with the old: it had: ",
+                "restore the original old: in cutover.yaml; another change of addresses needs "
+                "another name. To undo this one first, restore old: and run ",
                 Command("rollback", "--to", "baseline"),
             ),
         )
@@ -276,9 +276,11 @@ def forget_if_restored(context: TargetContext, connection: Connection) -> None:
             for note in left[-1].notes:  # of policies that others have changed since
                 context.note(note)
             context.baselines.forget(context.target.name)
-            context.note("what the cutover has changed is as it was before; its record is removed")
+            context.note(
+                "everything that the cutover changed is restored; the baseline record is removed"
+            )
     except SfcutoverError as error:
-        context.note(f"the record of the baseline was kept: {error}")
+        context.note(f"the baseline record was kept: {error}")
 
 
 def _is_busy(connection: Connection) -> bool:
@@ -306,7 +308,7 @@ def _disagreement(
 ) -> DriftError:
     return DriftError(
         f"{path}: {given.origin} has {_listed(theirs)}, and {recorded.origin} has {_listed(ours)}",
-        hint="leave --plan out to restore what was recorded, or give the plan that this cutover "
+        hint="omit --plan to restore the recorded baseline, or give the plan that this cutover "
         "started with",
     )
 

@@ -41,8 +41,8 @@ NONE_BEGAN_SECONDS = 5.0  # where the org names no newer deployment: it may stil
 READ_BACK_SECONDS = 30.0  # so long an org that doesn't answer is asked for its list again
 MAX_DEPLOYMENTS = 2  # a list that did not take is deployed once more, never more often
 NOT_READ_BACK = (
-    "the list could not be read back: it is as it was or as planned; look at it before moving "
-    "any traffic"
+    "the allowlist could not be read back: it is as it was or as planned; check it before moving "
+    "traffic"
 )
 
 
@@ -116,7 +116,9 @@ class Rollout:
             return None
         state = self._read(result)
         if not state.taken and _claims_success(result) and len(self.deployments) < MAX_DEPLOYMENTS:
-            self.observer.note(f"it did not take ({_problems(state)}); deploying once more")
+            self.observer.note(
+                f"the change did not take effect ({_problems(state)}); deploying once more"
+            )
             planner = self.connection.cutover.planner(self.templates)
             self.planned = planner.repeat(self.planned, state.live)
             result = self._deploy()
@@ -178,12 +180,12 @@ class Rollout:
             deployment_id,
             self.options.wait,
             on_progress=self.observer.progress,
-            on_problem=lambda error: self.observer.note(f"{error}; looking again"),
+            on_problem=lambda error: self.observer.note(f"{error}; polling again"),
         )
 
     def _recover(self, error: LostAnswerError) -> DeployResult | None:
         """After a lost answer: look the deployment up, and read back until it shows."""
-        self.observer.note(f"{error.message}; nothing is sent again, the org is read back")
+        self.observer.note(f"{error.message}; nothing is sent again; reading the org back")
         if self.options.check_only:
             raise error
         latest = self.connection.deployer.find_latest()
@@ -208,9 +210,9 @@ class Rollout:
             if isinstance(state, ReadBack) and state.taken:
                 return
             seen = (
-                "the list is still as it was"
+                "the allowlist is unchanged"
                 if isinstance(state, ReadBack)
-                else f"the list can't be read ({state})"
+                else f"the allowlist cannot be read ({state})"
             )
         raise LostAnswerError(
             f"{error.message}, and after {self.clock.now() - started:.0f} s {seen}",
@@ -268,14 +270,16 @@ class Rollout:
     def _judge(self, result: DeployResult | None, state: ReadBack) -> None:
         """Raise unless the phase is live. The org's list decides, not the status."""
         for mismatch in state.cosmetic:
-            self.observer.note(f"reads back different: {mismatch}")
+            self.observer.note(f"the org differs from the package: {mismatch}")
         if state.taken:
             if result is not None and not _claims_success(result):
-                self.observer.note(f"the status is {result.status}, but the org holds the phase")
+                self.observer.note(
+                    f"the deployment status is {result.status}, but the phase is live"
+                )
             return
         if result is not None and result.state is DeployState.PARTIAL:
             raise PartialSuccessError(
-                f"deployment {result.id} kept only a part: {_problems(state)}",
+                f"deployment {result.id} took effect only in part: {_problems(state)}",
                 hint=Advice(
                     Command("diff", self.planned.phase.value),
                     " shows what is missing; run the deploy again",
@@ -295,9 +299,9 @@ def require_current(connection: Connection, start: Snapshot) -> None:
     require_idle(connection)
     if (saved := connection.retriever.modified_since(start)) is not None:
         raise BusyError(
-            f"the list was saved by {saved.modified_by} at {saved.last_modified:%H:%M:%SZ}, after "
+            f"{saved.modified_by} saved the allowlist at {saved.last_modified:%H:%M:%SZ}, after "
             "it was read",
-            hint="run this again: it reads the list anew",
+            hint="run this again: it reads the allowlist first",
         )
 
 
@@ -309,17 +313,18 @@ def _failure(
     result: DeployResult | None, impact: str, state: ReadBack | None = None
 ) -> SfcutoverError:
     if result is None:
-        return NetworkError("the deployment can't be found", hint="run this again", impact=impact)
+        return NetworkError("the deployment cannot be found", hint="run this again", impact=impact)
     if result.state is DeployState.SUCCEEDED and state is not None:
         return OperationFailedError(
-            f"deployment {result.id} says Succeeded, but it did not take: {_problems(state)}",
-            hint="look at the allowlist in Setup; the org may lock it or change it on saving",
+            f"deployment {result.id} reports Succeeded, but the change did not take effect: "
+            f"{_problems(state)}",
+            hint="check the allowlist in Setup; the org may lock it or change it on saving",
             impact=impact,
         )
     if result.answer is Answer.PASSING:
         return BusyError(
             f"deployment {result.id} ended as {result.status}{_reasons(result)}",
-            hint="it passes by itself: run this again in a moment",
+            hint="this is temporary: run this again in a moment",
             impact=impact,
         )
     ended = f"deployment {result.id} ended as {result.status}{_reasons(result)}"
@@ -328,9 +333,9 @@ def _failure(
     return OperationFailedError(
         ended,
         hint=Advice(
-            "correct what the org names, then run this again; ",
+            "fix what the org reports, then run this again; ",
             Command("deployment", "report", result.id),
-            " shows it all",
+            " shows all details",
         ),
         impact=impact,
     )
@@ -358,12 +363,12 @@ def _meaning(phase: Phase, state: ReadBack) -> str:
     """What the list, as it was read back, means for the customers' tokens."""
     removed = [str(entry) for mismatch in state.blocking for entry in mismatch.missing]
     if phase is Phase.RESTORE_POLICIES:
-        return "the policies were read back and are not as they were before; addresses stay as is"
+        return "the policies were read back and differ from before; the addresses are unchanged"
     if phase.removes and removed:
-        return f"{', '.join(removed)} should be on the list and isn't: redemptions from there fail"
+        return f"{', '.join(removed)} is missing from the allowlist: redemptions from there fail"
     return (
-        "the list was read back; every address that traffic uses now is still on it as before, "
-        "so do not move traffic to the new ones yet"
+        "the allowlist was read back; every address that traffic uses now is still on it, so do "
+        "not move traffic to the new ones yet"
         if phase is Phase.ADD_NEW
-        else "the list was read back and is not as planned; do not move traffic now"
+        else "the allowlist was read back and is not as planned; do not move traffic now"
     )

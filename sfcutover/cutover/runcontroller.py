@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sfcutover.cutover.engine.engine import Engine
 
 _LOOK_SECONDS = 0.1
-_WAITS = "the run waits; the lists are as it left them"
+_WAITS = "the run is paused; the allowlists are as it left them"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,8 @@ class RunController:
         """Raises ConfigError for a run of another cutover."""
         if run.cutover != self.cutover.name:
             raise ConfigError(
-                f"{run.id} is a run of {run.cutover}, and this is {self.cutover.name}",
+                f"run {run.id} belongs to the cutover {run.cutover}, but this is "
+                f"{self.cutover.name}",
                 where=self.cutover.where,
                 hint="name its cutover.yaml: --config FILE",
             )
@@ -119,10 +120,10 @@ class RunController:
         version of sfcutover, and StillRunningError where others still have that file."""
         if run.version != WORKFLOW_VERSION:
             raise ConfigError(
-                f"the run {run.id} was started by sfcutover {run.program}, and this version "
-                "continues no run of that one",
+                f"run {run.id} was started by sfcutover {run.program}, and this version cannot "
+                "resume it",
                 where=run.id,
-                hint=f"finish it, or cancel it, with that version: sfcutover=={run.program}",
+                hint=f"finish or cancel it with that version: sfcutover=={run.program}",
                 impact=_WAITS,
             )
         self._require_lasting(run)
@@ -133,7 +134,7 @@ class RunController:
         if others:
             places = ", ".join(each.place for each in others)
             raise StillRunningError(
-                f"processes with the cutover.yaml of before are at work: {places}",
+                f"processes with the previous cutover.yaml are still running: {places}",
                 hint="stop these workers first; start them again with the new file",
                 impact=_WAITS,
             )
@@ -150,12 +151,12 @@ class RunController:
         if not (old or new) or not self.store.journal(run.id).all("step-started", "add-new"):
             return
         if old:
-            raise _fixed_addresses(run, where, "old: is fixed once add-new has started", old)
+            raise _fixed_addresses(run, where, "old: cannot change after add-new has started", old)
         if has_moved_traffic(self.store, run):
-            raise _fixed_addresses(run, where, "new: is fixed once traffic has moved", new)
+            raise _fixed_addresses(run, where, "new: cannot change after traffic has moved", new)
         before = cutover_of(run.config).change.new
         if not Allowlist(self.cutover.change.new).covers(before):
-            raise _fixed_addresses(run, where, "new: may only grow once add-new has started", new)
+            raise _fixed_addresses(run, where, "new: can only grow after add-new has started", new)
 
     def require_fit_for_active(self) -> None:
         """As require_fit, for the run that is under way, if there is one."""
@@ -222,9 +223,9 @@ class RunController:
         raise GateError(
             f"the last {count} runs of {self.cutover.name} were rolled back",
             hint=Advice(
-                "find out why: ",
+                "find the cause: ",
                 Command("runs"),
-                "; then say that it may go on: ",
+                "; then allow another run: ",
                 Command("run", "--again"),
             ),
         )
@@ -242,9 +243,9 @@ def has_moved_traffic(store: RunStore, run: Run) -> bool:
 
 def _fixed_addresses(run: Run, where: str, rule: str, changed: list[str]) -> ConfigError:
     return ConfigError(
-        f"{rule}, and the run {run.id} started with other addresses: {'; '.join(changed)}",
+        f"{rule}; run {run.id} started with other addresses: {'; '.join(changed)}",
         where=where,
-        hint="restore these lines, and take the change into the next cutover",
+        hint="restore these lines, and make the change in the next cutover",
         impact=_WAITS,
     )
 
@@ -254,12 +255,12 @@ def _another_config(run: Run, where: str, lasting: list[str], changed: list[str]
     accept = Command("run", "--accept-changes")
     hint: Text = Advice("restore the file, or continue with the new one: ", accept)
     if lasting:
-        hint = "put that back: a run can't go on with it"
+        hint = "restore these settings: a run cannot resume with other ones"
     elif all(map(is_of_a_template, changed)):
         what = "--templates folder"
-        hint = Advice("give the folder that it started with, or continue with this: ", accept)
+        hint = Advice("give the folder that it started with, or continue with this one: ", accept)
     return ConfigError(
-        f"the run {run.id} was begun with another {what}: {'; '.join(lasting or changed)}",
+        f"run {run.id} was started with another {what}: {'; '.join(lasting or changed)}",
         where=where,
         hint=hint,
         impact=_WAITS,

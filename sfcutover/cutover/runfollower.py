@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from sfcutover.cutover.progress import RunProgress
+from sfcutover.cutover.progress import ACTION_REQUIRED, AWAITING_APPROVAL, RunProgress
 from sfcutover.cutover.stepresult import ProblemKind
 from sfcutover.errors import (
     Advice,
@@ -99,7 +99,7 @@ def _waits(progress: RunProgress) -> bool:
     return progress.pause is not None and not progress.is_cancel_requested
 
 
-_ENDED = {ROLLED_BACK: "was rolled back", "canceled": "was canceled"}
+_ENDED = {ROLLED_BACK: "was rolled back", "canceled": "was canceled safely"}
 
 
 class RunEndedError(SfcutoverError):
@@ -116,13 +116,14 @@ def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
         return _ended(run, progress.ended)
     if progress.pause is not None:
         pause = progress.pause
+        heading = AWAITING_APPROVAL if progress.waits_for_approval else ACTION_REQUIRED
         return _waiting(progress)(
-            f"the run {run.id} waits for a person ({pause.step}): {pause.message}",
+            f"run {run.id}: {heading} ({pause.step}): {pause.message}",
             hint=Advice(
                 *((pause.next, "; ") if pause.next else ()),
-                "go on: ",
+                "approve: ",
                 Command("approve", run.id),
-                "; end it: ",
+                "; cancel: ",
                 Command("cancel", run.id),
                 *_if_at_risk(progress),
             ),
@@ -130,20 +131,20 @@ def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
         )
     if not progress.pages:
         return StillRunningError(
-            f"nobody performs the run {run.id} now",
-            hint=Advice("go on: ", Command("run"), *_if_at_risk(progress)),
+            f"run {run.id} was interrupted: no process is executing it",
+            hint=Advice("resume it: ", Command("run"), *_if_at_risk(progress)),
             impact=_meanwhile(progress),
         )
     return OperationFailedError(
-        f"the run {run.id} was left while it rolls back: putting the old addresses back fails",
+        f"run {run.id} stopped during its rollback: restoring the old addresses failed",
         hint=Advice(
             Command("rollback", "--yes"),
             "; ",
             Command("switch", "--revert"),
-            "; or go on trying: ",
+            "; or keep trying: ",
             Command("run"),
         ),
-        impact="the old addresses may be missing from a list: customers may be locked out",
+        impact="the old addresses may be missing from an allowlist: customers may be locked out",
     )
 
 
@@ -168,10 +169,10 @@ def _meanwhile(progress: RunProgress) -> str:
     """What it means for the tokens that a run waits."""
     unwatched = lists_at_risk(progress)
     if not unwatched:
-        return "the lists stay as they are while it waits"
+        return "the allowlists do not change while the run is paused"
     return (
-        f"the old addresses may be off the list of {', '.join(unwatched)}, and no process watches "
-        "while the run waits"
+        f"the old addresses may be missing from the allowlist of {', '.join(unwatched)}, and no "
+        "process monitors it while the run is paused"
     )
 
 
@@ -187,7 +188,7 @@ def _ended(run: Run, event: Event) -> SfcutoverError | None:
     outcome = event.text("outcome")
     return RunEndedError(
         code,
-        f"the run {run.id} {_ENDED.get(outcome, outcome)}: {event.text('message')}",
+        f"run {run.id} {_ENDED.get(outcome, outcome)}: {event.text('message')}",
         hint=event.advice("next"),
         impact=event.text("tokens"),
     )

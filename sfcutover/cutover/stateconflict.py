@@ -61,18 +61,18 @@ def unknown_deployments(
 def state_conflict(target: str, found: Sequence[str]) -> StateConflictError:
     """The error that names the deployments."""
     return StateConflictError(
-        f"the list of {target} was changed by {', '.join(found)}, which the imported state does "
-        "not know: another job has continued this run from the same export, or another user has "
-        "deployed the list",
+        f"the allowlist of {target} was changed by {', '.join(found)}, which the imported state "
+        "does not contain: another job has continued this run from the same export, or another "
+        "user has deployed the allowlist",
         where=target,
         hint=Advice(
-            "see who and what it was: ",
+            "check who deployed what: ",
             Command("deployment", "report", found[0], "--target", target),
-            "; if another job has continued the run, continue its newest export; if not, end this "
-            "run and start anew: ",
+            "; if another job has continued the run, import its newest export; if not, cancel "
+            "this run and start again: ",
             Command("cancel"),
         ),
-        impact="this job has sent nothing to the list since it was imported",
+        impact="this job has sent nothing to the allowlist since the import",
     )
 
 

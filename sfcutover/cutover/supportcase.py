@@ -49,7 +49,7 @@ MAX_CONFIRMATION_BYTES = 1024 * 1024
 CasePhase = Literal["add-new", "remove-old"]
 PHASES: tuple[CasePhase, ...] = ("add-new", "remove-old")
 _NAMES = {"ranges": "set of ranges"}
-_STALE = "that confirmation does not count; nothing was changed in the org"
+_STALE = "that confirmation is not valid here; nothing was changed in the org"
 
 
 class Confirmation(Document):
@@ -124,7 +124,7 @@ class Confirmations:
             raise OperationFailedError(
                 f"the confirmation was not written: {error.strerror}",
                 where=str(path),
-                hint="make room or allow writing there, then confirm again",
+                hint="free disk space or correct the permissions, then confirm again",
             ) from error
         return confirmation
 
@@ -138,7 +138,7 @@ class Confirmations:
             return Confirmation.model_validate_json(data)
         except ValidationError as error:
             raise ConfigError(
-                f"no confirmation: {first_problem(error)}",
+                f"not a valid confirmation: {first_problem(error)}",
                 where=str(path),
                 hint=_confirm_hint(phase),
             ) from error
@@ -149,22 +149,22 @@ class Confirmations:
         found = self.find(phase)
         if found is None:
             raise GateError(
-                f"nobody has confirmed that Salesforce's support has acted on {phase} "
-                f"for {self.target}",
+                f"there is no confirmation that Salesforce Support has completed {phase} for "
+                f"{self.target}",
                 hint=Advice("open the case: ", Command("case", phase), "; ", _confirm_hint(phase)),
             )
         if found.organization_id != self.organization_id:
             raise IdentityError(
-                f"support's {phase} was confirmed for the organization {found.organization_id}, "
-                f"and the one that was reached is {self.organization_id}",
+                f"the confirmation of {phase} is for organization {found.organization_id}, but "
+                f"organization {self.organization_id} was reached",
                 where=str(self.path(phase)),
-                hint="load the environment, alias or URL of the org that was confirmed",
+                hint="use the environment, alias or URL of the org that was confirmed",
                 impact=_STALE,
             )
         for name, wanted in self._expected(phase).items():
             if getattr(found, name) != wanted:
                 raise GateError(
-                    f"support's {phase} was confirmed with another {_NAMES.get(name, name)}",
+                    f"the confirmation of {phase} is for another {_NAMES.get(name, name)}",
                     where=str(self.path(phase)),
                     hint=_confirm_hint(phase),
                     impact=_STALE,
@@ -197,7 +197,7 @@ class Confirmations:
 
 
 def _confirm_hint(phase: CasePhase) -> Advice:
-    return Advice("once support has acted: ", Command("case", phase, "--confirmed"))
+    return Advice("when Support has completed it: ", Command("case", phase, "--confirmed"))
 
 
 # No WSDL-documented field says more of an org; all four are described for Organization.
@@ -270,7 +270,7 @@ def read_organization(org: Org, api_version: str) -> Organization:
     record: Mapping[str, object] = records[0] if records else {}
     if not record.get("Id"):
         raise NetworkError(
-            "the org did not say which one it is (SOQL Organization gave no Id)",
+            "the org did not report its id (a SOQL query of Organization returned none)",
             where=org.instance_url,
             hint="check that the user may read Organization, then run this again",
         )
@@ -287,7 +287,7 @@ def require_legacy(cutover: Cutover) -> None:
     """Raise ConfigError for a cutover whose list its owner changes himself."""
     if not cutover.is_legacy:
         raise ConfigError(
-            "no support case is needed: this cutover's list is deployed, not asked for",
+            "no support case is needed: sfcutover deploys this cutover's allowlist itself",
             where=cutover.where,
             hint=Advice(Command("deploy", "add-new"), "; a case is for carriers: [connected-app]"),
         )
@@ -297,12 +297,15 @@ def require_deployable(cutover: Cutover, phase: Phase) -> None:
     """Raise GateError for a removal that only support can make."""
     if not cutover.is_legacy or not phase.removes:
         return
-    hint: Text = Advice("ask for it by a support case: ", Command("case", "remove-old"))
+    hint: Text = Advice("request it by a support case: ", Command("case", "remove-old"))
     if phase is Phase.REMOVE_NEW:
-        hint = "new addresses that stay on harm nobody; if they must go, ask support by a case"
+        hint = (
+            "new addresses that stay on the allowlist are harmless; to remove them, open a "
+            "support case"
+        )
     raise GateError(
         f"{phase} is refused: ConnectedApp.ipRanges are trusted ranges, not the allowlist, "
-        "so no deploy takes an address off that",
+        "so no deployment removes an address from the allowlist",
         hint=hint,
     )
 
@@ -311,14 +314,15 @@ def require_self_serve(cutover: Cutover, command: str) -> None:
     """Raise ConfigError where only support can put addresses back."""
     if cutover.is_legacy:
         raise ConfigError(
-            f"{command} can't put addresses back for a legacy connected app: its list is support's",
+            f"{command} cannot restore addresses for a legacy connected app: only Salesforce "
+            "Support changes its allowlist",
             where=cutover.where,
             hint=Advice(
-                "ask support, in the case of remove-old, to restore the old addresses; meanwhile ",
+                "ask Support, in the remove-old case, to restore the old addresses; ",
                 Command("verify"),
                 " shows whether redemptions succeed",
             ),
-            impact="nothing was changed; what support has put on the list stays there",
+            impact="nothing was changed; entries that Support has added stay on the allowlist",
         )
 
 

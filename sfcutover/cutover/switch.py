@@ -36,7 +36,7 @@ from sfcutover.util.files import fingerprint, state_folder
 _GRACE_SECONDS = 30.0
 STARTING_SECONDS = 5.0  # how long a helper may take to start, though its parent died
 _DIRECTIONS: tuple[Direction, ...] = ("apply", "revert")
-_UNKNOWN = "old and new addresses are on the list: traffic may leave by either"
+_UNKNOWN = "old and new addresses are on the allowlist: traffic may leave from either"
 
 
 class SwitchDocument(Document):
@@ -158,9 +158,9 @@ def _is_starting(context: StepContext, direction: Direction, record: Path) -> bo
         if read_record(record) is not None:
             return True
     raise InterruptedRunError(
-        f"the switch command ({direction}) was started at {begun[-1].text('place')}, and how it "
-        "ended is not known here",
-        hint="find out where traffic leaves now; approve runs the command again, here",
+        f"the switch command ({direction}) was started at {begun[-1].text('place')}, and its "
+        "result is unknown on this machine",
+        hint="find out where traffic leaves now; approving runs the command again on this machine",
         impact=_UNKNOWN,
     )
 
@@ -172,8 +172,8 @@ def _ended(config: Switch, direction: Direction, path: Path) -> SwitchEvidence:
     path.unlink(missing_ok=True)  # the next try is meant to run it again
     if record is None or record.status is None:
         raise InterruptedRunError(
-            f"the switch command ({direction}) was started, and how it ended is not known",
-            hint="find out where traffic leaves now; approve runs the command again",
+            f"the switch command ({direction}) was started, and its result is unknown",
+            hint="find out where traffic leaves now; approving runs the command again",
             impact=_UNKNOWN,
         )
     program = command_of(config, direction)[0]
@@ -189,10 +189,10 @@ def _ended(config: Switch, direction: Direction, path: Path) -> SwitchEvidence:
 def _interrupted(path: Path, program: str, where: str) -> InterruptedRunError:
     record = await_end(path, _GRACE_SECONDS)
     path.unlink(missing_ok=True)  # the next try is meant to run it again
-    words = record.words if record else "how is not known"
+    words = record.words if record else "the result is unknown"
     return InterruptedRunError(
-        f"interrupted; the switch command {program} was told and ended: {words}",
+        f"interrupted; the switch command {program} received the signal and ended: {words}",
         where=where,
-        hint="find out where traffic leaves now; then run this again, or move it back",
+        hint="find out where traffic leaves now; then run this again, or move the traffic back",
         impact=SWITCH_IMPACT,
     )

@@ -224,7 +224,8 @@ class TargetVerification:
         if self.connection.cutover.is_legacy:
             return []
         return [
-            f"the org does not list {each.full_name}: only its ranges can tell of a later save"
+            f"the org does not list {each.full_name}, so only a change of its ranges reveals a "
+            "later save"
             for each in live.carriers
             if each.properties is None
         ]

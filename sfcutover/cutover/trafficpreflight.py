@@ -20,14 +20,14 @@ from sfcutover.traffic.canary import Canary, all_canaries
 from sfcutover.traffic.egress import Egress, configured_way, contact, egress_of
 from sfcutover.traffic.redeemers import application_of, canaries_left_out
 
-_NO_OLD_EGRESS = " (the way back for traffic is the switch command, not proven)"
+_NO_OLD_EGRESS = " (traffic rolls back by the switch command; that path is not proven)"
 _EXPECTED = {200, *range(400, 500)} - {404}  # of a GET; assumed
 # Salesforce Help, article 005318944 (2026-05-05); in force since 2026-04-24.
 _REPUTATION = (
-    "it can't be tried whether Salesforce takes the new addresses for an anonymizing proxy's or "
-    "for high-risk ones: API traffic from these gets its user frozen and all refresh tokens of "
-    "that user revoked, which no rollback restores; so the canary redeems first, never a "
-    "customer's token"
+    "nothing can test whether Salesforce classifies the new addresses as anonymizing proxies or "
+    "high-risk. API traffic from such addresses freezes its user and revokes all refresh tokens "
+    "of that user, which no rollback restores. So the canary redeems first, never a customer's "
+    "token"
 )
 _SERVER_ERRORS = range(500, 600)
 
@@ -35,7 +35,7 @@ _SERVER_ERRORS = range(500, 600)
 def examine_traffic(cutover: Cutover, targets: tuple[Target, ...]) -> Iterator[Check]:
     """Every check of egress and verify. Raises nothing of ours."""
     if not cutover.carriers:
-        yield untried("traffic", "the cutover sets policies alone")
+        yield untried("traffic", "the cutover changes only policies")
         return
     yield from _secret_checks(cutover)
     yield from _receiver_checks(cutover)
@@ -55,7 +55,7 @@ def examine_traffic(cutover: Cutover, targets: tuple[Target, ...]) -> Iterator[C
         elif new.status == "ok":
             yield _endpoint(canary, cutover, f"token endpoint{of}")
         else:
-            yield untried(f"token endpoint{of}", "it needs the new egress")
+            yield untried(f"token endpoint{of}", "it requires the new egress")
         yield check(f"canary{of}", partial(_token, canary))
     if (application := application_of(cutover)) is not None:
         yield check("application", partial(_command, application))
@@ -115,8 +115,8 @@ def _endpoint(canary: Canary, cutover: Cutover, title: str) -> Check:
     answers = f"{url} answers a GET through the new egress with HTTP {status}"
     if status in _EXPECTED:
         return Check(None, title, "ok", f"{answers}; a redemption was not tried")
-    fix = "see that token_url is right: its path is /services/oauth2/token"
-    return Check(None, title, "warning", f"{answers}, as a token endpoint hardly does", fix)
+    fix = "check token_url: its path is /services/oauth2/token"
+    return Check(None, title, "warning", f"{answers}, which is unusual for a token endpoint", fix)
 
 
 def _status(url: str, egress: Egress) -> int:
@@ -125,7 +125,7 @@ def _status(url: str, egress: Egress) -> int:
     if status in _SERVER_ERRORS:
         raise NetworkError(
             f"{url} answered HTTP {status}",
-            hint="see status.salesforce.com, and the proxy's own status; then run this again",
+            hint="check status.salesforce.com and the proxy's own status; then run this again",
         )
     return status
 
@@ -137,4 +137,4 @@ def _token(canary: Canary) -> str:
 
 def _command(application: Application) -> str:
     application.require_ready()
-    return f"{application.argv[0]} is there; it was not run, as it redeems"
+    return f"{application.argv[0]} exists; it was not run, because it redeems"

@@ -91,7 +91,9 @@ def verify(context: TargetContext, via: Via, patience: float = 0.0) -> VerifyEvi
         except BlockedError as error:
             if context.clock.now() > end:
                 raise
-            context.note(f"{error.message}; the list may not have reached every server, again")
+            context.note(
+                f"{error.message}; the allowlist may not have reached every server; trying again"
+            )
             context.clock.pause(_PROPAGATION_PAUSE)
 
 
@@ -143,7 +145,7 @@ def _clock_of_gate(context: TargetContext) -> Clock:
         context.clock.pause(seconds)
         if (reason := failed_checks(context.memory)) is not None:
             raise NotQuietError(
-                f"since traffic moved, {reason}",
+                f"after traffic moved, {reason}",
                 hint="traffic moves back to the old addresses",
                 impact=NOTHING_REMOVED,
             )
@@ -233,5 +235,5 @@ class ProofGate:
                 tries_left -= not is_void
                 if not tries_left or isinstance(error, NotQuietError):
                     raise
-                context.note(f"{error.message}; proving it once more")
+                context.note(f"{error.message}; verifying again")
                 proof, live = None, connection.read()

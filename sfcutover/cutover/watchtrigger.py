@@ -193,7 +193,10 @@ class WatchState:
         if self.deadline is not None and now >= self.deadline:
             first = min(self._blocked_since, key=lambda each: self._blocked_since[each])
             name = self.sources[first].name
-            self._pull(f"{name} was blocked, and no {self.plan.failures} in a row succeeded since")
+            self._pull(
+                f"{name} was blocked, and no {self.plan.failures} redemptions in a row "
+                "have succeeded since"
+            )
 
     def _mind_the_block(self, canary: int, now: float) -> None:
         if not self.sources[canary].failing:
@@ -262,20 +265,18 @@ def watch_failure(outcome: WatchOutcome, given: Sequence[str]) -> GateError | No
             return GateError(
                 f"the watch rolled back: {reasons}",
                 hint=Advice(
-                    "find out what failed; ",
+                    "find what failed; ",
                     Command("verify", "--via", "new"),
                     " shows whether each new address redeems",
                 ),
-                impact="the old addresses are on the list again; logins refused meanwhile may "
-                "have to be made again",
+                impact="the old addresses are on the allowlist again; logins that were refused "
+                "may have to be repeated",
             )
         case WatchOutcome.INCONCLUSIVE:
             return GateError(
-                f"the watch could not tell: {reasons}",
-                hint=Advice(
-                    "correct what kept it from telling, then watch again: ", *_WATCH_OR_ROLLBACK
-                ),
-                impact="no redemption was seen to be refused for good; nothing was rolled back",
+                f"the watch was inconclusive: {reasons}",
+                hint=Advice("fix the cause, then watch again: ", *_WATCH_OR_ROLLBACK),
+                impact="no block was confirmed; nothing was rolled back",
             )
 
 

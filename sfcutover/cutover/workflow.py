@@ -36,8 +36,8 @@ from sfcutover.errors import Advice, Command, ExitCode
 from sfcutover.traffic.switch import DRAIN_SECONDS
 
 _ENFORCE = (
-    "see in Setup that the app enforces its Refresh Token IP Allowlist; approve continues without "
-    "that proof, and the evidence says so"
+    "check in Setup that the app enforces its Refresh Token IP Allowlist; approving continues "
+    "without that proof, and the evidence records this"
 )
 PAUSES = ("add-new", "switch", "verify", "remove-old")
 
@@ -140,14 +140,17 @@ class Workflow:
     async def _prove_saved_again(self, error: StepFailedError, moves: Announced) -> StepResults:
         """A new address is refused although it was added: add it again where it is not on the
         list; where it is, the org may honour it after another save."""
-        message = f"{error.problem.text}; {KNOWN_ISSUE}"
+        message = f"{error.problem.text}; possible cause: {KNOWN_ISSUE}"
         await self.flow.runner.tell("save-again", message=message, targets=list(error.targets))
         await self._deploy_new(error.targets)
         try:
             await self.flow.each("resave", error.targets)
             return await self._prove_new(moves)
         except StepFailedError as again:
-            words = f"{again.problem.message}; the list was saved once more for {KNOWN_ISSUE}"
+            words = (
+                f"{again.problem.message}; the allowlist was saved once more because of "
+                f"{KNOWN_ISSUE}"
+            )
             problem = again.problem.model_copy(update={"message": words})
             raise StepFailedError(again.step, problem, again.targets) from again
 
@@ -212,9 +215,9 @@ class Workflow:
         if undone:
             return await self._undone(undone)
         unread = [name for name, one in states.items() if one is None]
-        where = "every target's list holds the new addresses and not the old"
+        where = "every target's allowlist has the new addresses and not the old ones"
         if unread:
-            where = f"each list was read back; that of {', '.join(unread)} does not answer now"
+            where = f"each allowlist was read back; {', '.join(unread)} does not answer now"
         pending = [each for one in states.values() if one for each in one.pending]
         may_change = f"; deployment {', '.join(pending)} has not ended" if pending else ""
         return RunResult(
@@ -228,7 +231,7 @@ class Workflow:
     async def _undone(self, states: Mapping[str, StateEvidence]) -> RunResult:
         """Another user has changed lists since remove-old was read back."""
         changes = [f"{name}: {_undoing(one)}" for name, one in states.items()]
-        message = f"the list was changed after remove-old was read back; {'; '.join(changes)}"
+        message = f"the allowlist was changed after remove-old was read back; {'; '.join(changes)}"
         missing = [each for one in states.values() for each in one.new_missing]
         add = Command("deploy", "add-new")
         if missing:
@@ -239,10 +242,10 @@ class Workflow:
             message,
             f"redemptions from {', '.join(missing)} are refused"
             if missing
-            else "customers redeem through the new addresses; the old ones are let in, too",
+            else "customers redeem through the new addresses; the old ones are allowed, too",
             Advice(
                 *((add, " adds them again; ") if missing else ()),
-                "find out who changed it; then ",
+                "find who changed it; then ",
                 Command("run"),
                 " proves the new addresses again and removes the old ones",
             ),
@@ -260,19 +263,19 @@ class Workflow:
         states = await self._states()
         known = [f"{name}: {_standing(one)}" for name, one in states.items()]
         pending = [each for one in states.values() if one for each in one.pending]
+        is_idle = None not in states.values() and not pending
+        idle = ["no deployment is in flight"] if is_idle else []
         holds_old = all(one is not None and one.holds_old for one in states.values())
-        traffic = "traffic leaves by the new addresses, or is on its way there"
+        traffic = "traffic leaves from the new addresses, or is moving there"
         revert = Command("switch", "--revert")
         return RunResult(
             "canceled",
             ExitCode.INTERRUPTED,
-            f"it ended at a safe point; {'; '.join(known)}",
-            ("" if pending else "nothing was half done: ")
-            + "each list is as said; "
-            + (traffic if self._moved else "no traffic was moved"),
+            "; ".join((*idle, *known)),
+            "each allowlist is as stated; " + (traffic if self._moved else "no traffic was moved"),
             Advice(
                 Command("run"),
-                " starts anew from there",
+                " starts a new run from this state",
                 *(() if holds_old else ("; ", Command("rollback"), " restores the old addresses")),
                 *(("; ", revert, " moves the traffic back") if self._moved else ()),
                 *(part for each in pending for part in ("; ", Command("deployment", "wait", each))),
@@ -282,8 +285,8 @@ class Workflow:
 
 def _undoing(state: StateEvidence) -> str:
     """What keeps the cutover from being done on a list."""
-    parts = [f"{', '.join(state.old_listed)} on it again"] if state.old_listed else []
-    parts += [f"{', '.join(state.new_missing)} missing"] if state.new_missing else []
+    parts = [f"{', '.join(state.old_listed)} is on the allowlist again"] if state.old_listed else []
+    parts += [f"{', '.join(state.new_missing)} is missing"] if state.new_missing else []
     return ", ".join(parts) + (f" ({state.changed_by})" if state.changed_by else "")
 
 

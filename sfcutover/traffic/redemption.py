@@ -99,9 +99,9 @@ class BlockRule(enum.StrEnum):
     users report of their own org's or profile's login ranges. Neither is documented.
     """
 
-    APP = "the app's allowlist"
-    USER = "probably a rule of the user's own org or profile, not this allowlist"
-    UNKNOWN = "a rule that the answer does not name"
+    APP = "by the app's allowlist"
+    USER = "probably by a rule of the user's own org or profile, not by this allowlist"
+    UNKNOWN = "by a rule that the answer does not name"
 
 
 @dataclass(frozen=True)

@@ -50,12 +50,15 @@ def _entries_read(moment: Moment, found: re.Match[str]) -> bool:
 Holds = Callable[[Moment, re.Match[str]], bool]
 _CLAIMS: tuple[tuple[str, Holds], ...] = (
     (
-        r"every target's list holds the new addresses and not the old",
+        r"every target's allowlist has the new addresses and not the old ones",
         lambda moment, _: moment.some(on=NEW, off=OLD),
     ),
-    (r"the lists are as they were before the run", lambda moment, _: moment.is_as_before),
-    (r"(?<!not )the old addresses are back on", lambda moment, _: moment.some(on=OLD)),
-    (r"old and new addresses are on the lists", lambda moment, _: moment.some(on=(*OLD, *NEW))),
+    (r"the allowlists are as they were before the cutover", lambda moment, _: moment.is_as_before),
+    (r"the old addresses are on the allowlist (again|of)", lambda moment, _: moment.some(on=OLD)),
+    (
+        r"old and new addresses are on the allowlists",
+        lambda moment, _: moment.some(on=(*OLD, *NEW)),
+    ),
     (r"no traffic was moved", lambda moment, _: not moment.switches),
     (r"traffic is back on the old addresses", lambda moment, _: moment.side == "old"),
     (r"nothing was changed in the org", lambda moment, _: moment.is_as_before),

@@ -165,9 +165,9 @@ class Engine:
         """Raises LockLostError where this process executes the workflow already."""
         if workflow in self._executed:
             raise LockLostError(
-                "this process lost the run for a moment, and executes it no more",
-                hint=Advice("continue it: ", Command("run")),
-                impact="nothing more is done from here",
+                "this process lost the run for a moment and no longer executes it",
+                hint=Advice("resume it: ", Command("run")),
+                impact="this process changes nothing more",
             )
         self._executed.add(workflow)
         try:

@@ -104,7 +104,7 @@ def test_an_org_that_does_not_answer_delays_no_last_words(
 
     job = open_job(here)
     canceled(job, command, silence)
-    assert "what is live is unknown (no answer in time)" in last_words(job)
+    assert "the live state is unknown (no answer in time)" in last_words(job)
 
 
 def test_a_process_that_is_killed_leaves_no_exit_code_and_fails(

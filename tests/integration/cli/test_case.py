@@ -124,7 +124,7 @@ def test_verify_demands_nothing_of_the_trusted_ranges(legacy: Desk) -> None:
 def test_verify_waits_for_the_confirmation(legacy: Desk) -> None:
     legacy.emulator.support_sets_allowlist([*OLD, *NEW])
     result = legacy.run("verify")
-    result.refused(5, "nobody has confirmed that Salesforce's support has acted on add-new")
+    result.refused(5, "there is no confirmation that Salesforce Support has completed add-new")
     assert "sfcutover case add-new --confirmed" in result.hint
     assert legacy.emulator.redemptions == []
 
@@ -139,7 +139,7 @@ def test_a_confirmation_that_is_not_so_fails_verify(legacy: Desk) -> None:
 
 def test_remove_old_gives_no_text_without_proof(legacy: Desk) -> None:
     result = legacy.run("case", "remove-old", "--out", "case.md")
-    result.refused(5, "nobody has confirmed")
+    result.refused(5, "there is no confirmation")
     confirm_add_new(legacy)
     legacy.configure(verify=None)
     legacy.run("case", "remove-old", "--out", "case.md").refused(5, "no redemption has proven")
@@ -158,7 +158,7 @@ def test_evidence_from_before_a_confirmation_is_stale(legacy: Desk) -> None:
 def test_a_confirmation_of_other_ranges_does_not_count(legacy: Desk) -> None:
     confirm_add_new(legacy)
     legacy.configure(new=[*NEW, "127.0.0.23"])
-    legacy.run("verify").refused(5, "confirmed with another set of ranges")
+    legacy.run("verify").refused(5, "is for another set of ranges")
 
 
 def test_remove_old_confirmed_without_add_new_is_warned_of(legacy: Desk) -> None:
@@ -205,7 +205,7 @@ def test_a_file_that_can_t_be_written_is_an_error(legacy: Desk) -> None:
 def test_traffic_moves_only_once_support_has_acted(legacy: Desk) -> None:
     legacy.configure(switch={"apply": ["true"], "revert": ["true"]})
     result = legacy.run("switch")
-    result.refused(5, "nobody has confirmed that Salesforce's support has acted on add-new")
+    result.refused(5, "there is no confirmation that Salesforce Support has completed add-new")
     confirm_add_new(legacy)
     moved = legacy.run("switch")
     assert moved.code == 0, moved.err

@@ -18,7 +18,7 @@ def edit(desk: Desk, **keys: object) -> None:
 
 
 def second_reading(result: Result) -> str:
-    (line,) = [line for line in result.out.splitlines() if ": second reading: " in line]
+    (line,) = [line for line in result.out.splitlines() if ": SOQL cross-check: " in line]
     return line
 
 
@@ -33,7 +33,7 @@ def test_doctor_says_how_they_differ(desk: Desk) -> None:
     line = second_reading(desk.run("doctor", "--only", "org"))
     assert line.startswith("warning ")
     assert "two readings of extlClntAppOauthSecuritySettings/" in line
-    assert f"the retrieved file alone has {OFFICE} (office VPN)" in line
+    assert f"only the retrieved file has {OFFICE} (office VPN)" in line
     assert "IpRange alone has 192.0.2.200 (billing system)" in line
 
 
@@ -55,7 +55,7 @@ def test_a_read_back_reports_a_difference_and_the_phase_is_live(open_desk: OpenD
     assert result.code == 0
     assert "two readings of extlClntAppOauthSecuritySettings/" in result.err
     assert "IpRange alone has 192.0.2.200 (billing system)" in result.err
-    assert "the retrieved file alone" not in result.err
+    assert "only the retrieved file" not in result.err
     assert "done: add-new is live" in result.out
 
 
@@ -72,6 +72,6 @@ def test_drift_from_a_plan_names_who_changed_which_entry(open_desk: OpenDesk, sh
     edit(desk, add=[ADD], remove=[OFFICE])
     result = desk.run("deploy", "add-new", "--plan", "plan.json", "--yes")
     result.refused(4, "the org has changed since the plan was made")
-    gone = f"{OFFICE} (office VPN) is gone; the list was last saved by Casey Colleague"
+    gone = f"{OFFICE} (office VPN) was removed; the allowlist was last saved by Casey Colleague"
     assert (WHO in result.error) is shows
     assert (gone in result.error) is shows

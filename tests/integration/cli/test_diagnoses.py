@@ -285,7 +285,7 @@ def test_a_canary_that_may_not_redeem_is_no_gate(desk: Desk, kind: str) -> None:
     assert desk.run("deploy", "add-new", "--yes").code == 0
     fault = {"kind": kind, "operation": "redeem", "count": None}
     desk.emulator.set_fault(Fault.model_validate(fault))
-    desk.run("verify").refused(6, "a redemption did not succeed")
+    desk.run("verify").refused(6, "a redemption failed")
 
 
 def test_a_blocked_canary_stays_a_gate(desk: Desk) -> None:

@@ -18,7 +18,7 @@ from tests.integration.runs.working import config_of
 
 CHECKS = ["credentials", "API version", "permission", "components", "list", "capacity"]
 POLICY = "ipRelaxationPolicyType"
-EXPLAINED = ["second reading", POLICY]  # what is no condition of a cutover
+EXPLAINED = ["SOQL cross-check", POLICY]  # what is no condition of a cutover
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def state_line(desk: Desk, **config: object) -> str:
 
 
 def test_where_runs_are_kept_is_looked_at_and_not_made(desk: Desk) -> None:
-    assert "ok       state: .sfcutover/state.db is made by the first run" in state_line(desk)
+    assert "ok       state: the first run creates .sfcutover/state.db" in state_line(desk)
     assert not (desk.folder / ".sfcutover").exists()
 
 
@@ -132,7 +132,7 @@ def test_a_place_where_nothing_can_be_kept_is_told(desk: Desk) -> None:
     (desk.folder / "file").write_text("")
     line = state_line(desk, state={"url": "sqlite:///file/state.db"})
     assert line.startswith("FAILED   state: ")
-    assert "no run could be kept" in line
+    assert "which a run needs, cannot be created" in line
     assert "fix: correct the permissions, or name another file in state.url" in line
 
 
@@ -185,9 +185,9 @@ def test_strict_makes_a_failure_of_warnings_and_of_nothing_else(desk: Desk) -> N
 def test_a_token_that_was_given_is_not_said_to_be_tried(desk: Desk) -> None:
     desk.monkeypatch.setenv("SF_ACCESS_TOKEN", "00D000000000000!wrong")
     result = desk.run("doctor")
-    assert "can be read; permission tries it" in result.out
+    assert "was read; the permission check tries it" in result.out
     assert "FAILED   packaging: permission" in result.out
-    assert "skipped  packaging: list: it needs permission, so it was not tried" in result.out
+    assert "skipped  packaging: list: not tried: it requires permission" in result.out
 
 
 def test_what_a_run_lacks_is_a_warning(desk: Desk) -> None:
@@ -219,7 +219,7 @@ def test_ip_relaxation_is_explained_as_it_is_and_as_each_phase_sets_it(desk: Des
     assert line.startswith("ok ")
     assert "; add-new sets Bypass: users are not subject" in line
     assert "; remove-old sets Newer: what it means is not known here" in line
-    assert "customers' orgs have policies of their own" in line
+    assert "customers' orgs have their own policies" in line
 
 
 def test_an_app_without_policies_has_nothing_to_explain(open_desk: OpenDesk) -> None:
@@ -235,7 +235,7 @@ def test_policies_alone_have_no_list_to_check(desk: Desk) -> None:
     assert result.code == 0
     assert "config: emulated-cutover: policies alone, 1 target" in result.out
     assert "capacity" not in result.out
-    assert "traffic: the cutover sets policies alone, so it was not tried" in result.out
+    assert "traffic: not tried: the cutover changes only policies" in result.out
 
 
 @pytest.mark.parametrize(
@@ -255,4 +255,4 @@ def test_the_probable_switch_of_a_connected_app_is_shown(desk: Desk, field: str,
     desk.configure(carriers=["connected-app"], app="Acme_Legacy")
     line = line_of(desk, "isIpBindingEnabled")
     assert line.startswith(said)
-    assert "probably the switch" in line
+    assert "probably switches" in line

@@ -57,8 +57,8 @@ def test_nothing_configured_is_not_tried(canary: Desk) -> None:
     canary.configure(egress=None, switch=None, verify=None)
     result = canary.run("doctor")
     assert result.code == 0
-    assert "skipped  old egress: not configured, so it was not tried" in result.out
-    assert "nothing can be removed, so it was not tried" in result.out
+    assert "skipped  old egress: not tried: not configured" in result.out
+    assert "nothing can be removed" in result.out
 
 
 # The egresses
@@ -72,8 +72,8 @@ def test_an_address_that_is_missing_is_found_every_time(open_desk: OpenDesk) -> 
         assert result.code == 5
         (line,) = lines_of(result, "new egress")
         assert line.startswith("FAILED")
-        assert f"{NEW[1]} was never seen" in line
-        assert "token endpoint: it needs the new egress, so it was not tried" in result.out
+        assert f"{NEW[1]} was not observed" in line
+        assert "token endpoint: not tried: it requires the new egress" in result.out
 
 
 def test_an_egress_that_leaves_by_other_addresses_does_not_pass(canary: Desk) -> None:
@@ -81,7 +81,7 @@ def test_an_egress_that_leaves_by_other_addresses_does_not_pass(canary: Desk) ->
     canary.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", old)
     result = canary.run(*ONLY)
     assert result.code == 5
-    assert "127.0.0.11, 127.0.0.12 was seen, but new: does not list it" in result.out
+    assert "unexpected egress addresses 127.0.0.11, 127.0.0.12 (not in `new:`)" in result.out
 
 
 @pytest.mark.parametrize("fault", ["proxy_down", "proxy_refuses"])
@@ -89,7 +89,7 @@ def test_an_old_egress_that_is_down_is_a_warning(canary: Desk, fault: str) -> No
     canary.emulator.set_fault(Fault(kind=fault, operation="old_proxy", count=None))
     result = canary.run(*ONLY)
     assert result.code == 0
-    assert "warning  old egress: no proven way back for traffic: " in result.out
+    assert "warning  old egress: no proven rollback path for traffic: " in result.out
     assert canary.run(*ONLY, "--strict").code == 1
 
 
@@ -98,7 +98,10 @@ def test_an_old_egress_that_has_lost_an_address_is_a_warning(open_desk: OpenDesk
     keep_token(desk)
     result = desk.run(*ONLY)
     assert result.code == 0
-    assert "no proven way back for traffic: the old egress: 127.0.0.12 was never" in result.out
+    assert (
+        "no proven rollback path for traffic: the old egress: expected address 127.0.0.12"
+        in result.out
+    )
 
 
 def test_a_new_egress_that_is_down_is_a_failure(canary: Desk) -> None:
@@ -181,7 +184,7 @@ def test_a_path_without_an_endpoint_is_a_warning(canary: Desk) -> None:
     assert result.code == 0
     (line,) = lines_of(result, "token endpoint")
     assert line.startswith("warning")
-    assert "HTTP 404, as a token endpoint hardly does" in line
+    assert "HTTP 404, which is unusual for a token endpoint" in line
 
 
 # The canary

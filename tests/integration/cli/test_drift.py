@@ -122,7 +122,7 @@ def test_while_a_run_has_not_ended_there_is_no_drift_to_find(tmp_path: Path) -> 
         assert here.call("run", "--yes", "--pause-before", "add-new")[0] == 75
         code, out = here.call("diff", "--exit-code", "--exact")
         assert code == 69
-        assert "has not ended: it still changes the lists" in out
+        assert "has not ended and still changes the allowlists" in out
 
 
 def test_where_no_run_was_recorded_it_says_so(desk: Desk) -> None:

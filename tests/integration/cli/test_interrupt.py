@@ -94,7 +94,7 @@ def test_interrupted_while_sending_it_says_where_to_look(desk: Desk) -> None:
     eventually(lambda: desk.asked("deploy") == 1)
     process.send(signal.SIGINT)
     result = process.result()
-    result.refused(9, "a deployment being sent")
+    result.refused(9, "a deployment was being sent")
     assert "nothing was changed" not in result.tokens
     assert follow_up(result.hint)[:2] == ["diff", "add-new"]
 
@@ -157,7 +157,7 @@ def test_a_change_while_a_person_thinks_is_drift(desk: Desk) -> None:
         os.write(person, b"y\n")
         result = started.result()
     assert result.code == 4
-    assert "changed by another user" in result.err
+    assert "another user changed" in result.err
     assert desk.asked("deploy") == 0
 
 

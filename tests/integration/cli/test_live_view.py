@@ -153,7 +153,7 @@ def test_a_failure_is_seen_and_stays(ready: Desk) -> None:
     assert f"{RUN}  ROLLED BACK" in text
     assert "✗ packaging: FAILED: deployment" in text
     assert "– not reached: verify-new, switch" in text
-    assert "back: deploy remove-new" in text
+    assert "rollback: deploy remove-new" in text
 
 
 def test_on_a_dumb_terminal_it_is_lines(ready: Desk) -> None:

@@ -98,7 +98,7 @@ def test_policies_alone_are_planned_and_deployed(alone: Desk) -> None:
     result = alone.run("rollback", "--to", "baseline", "--yes")
     assert result.code == 0
     assert "ipRelaxationPolicyType goes from 'Bypass' back to 'Enforce'" in result.out
-    assert "is as it was before; its record is removed" in result.err
+    assert "is restored; the baseline record is removed" in result.err
     assert (live(alone), alone.live()) == before
     assert len(alone.emulator.deployments) == 4
 

@@ -17,8 +17,8 @@ def test_it_passes_where_traffic_leaves_as_expected(desk: Desk) -> None:
     lines = [line.split() for line in result.out.splitlines()]
     assert lines[1][:2] == ["ok", "127.0.0.21"]
     assert lines[2][:2] == ["ok", "127.0.0.22"]
-    assert "= passed; 37 answers: of 3 evenly balanced addresses" in result.out
-    assert "a probability of at most 9.2e-07" in result.out
+    assert "= passed; 37 probes: the chance that one of 3 evenly balanced addresses" in result.out
+    assert "stayed hidden is at most 9.2e-07" in result.out
     assert "next: sfcutover deploy add-new" in result.err
     assert "deploy" not in [event["operation"] for event in desk.emulator.log]
 
@@ -43,7 +43,7 @@ def test_json_holds_what_was_seen(desk: Desk) -> None:
 def test_a_missing_address_ends_with_5_before_step_2(open_desk: OpenDesk) -> None:
     desk = open_desk(new_egress=["127.0.0.21"])
     result = desk.run("probe")
-    result.refused(5, "127.0.0.22 was never seen in 37 answers")
+    result.refused(5, "expected address 127.0.0.22 was not observed in 37 probes")
     assert "stop here, before step 2" in result.hint
     assert "MISSING     127.0.0.22" in result.out
     assert "= not passed;" in result.out

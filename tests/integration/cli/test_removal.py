@@ -125,7 +125,7 @@ def of_canary(**values: object) -> Callable[[dict[str, Any]], object]:
             2,
             "last_proof",
         ),
-        (lambda one: one.clear(), 2, "not evidence of this version"),
+        (lambda one: one.clear(), 2, "not an evidence file of this version"),
     ],
 )
 def test_evidence_of_something_else_is_refused(
@@ -138,7 +138,9 @@ def test_evidence_of_something_else_is_refused(
 
 def test_what_is_no_json_is_refused(ready: Desk) -> None:
     ready.write("evidence.json", "<html>")
-    ready.run(*REMOVE, "--evidence", "evidence.json").refused(2, "not evidence of this version")
+    ready.run(*REMOVE, "--evidence", "evidence.json").refused(
+        2, "not an evidence file of this version"
+    )
     ready.run(*REMOVE, "--evidence", "none.json").refused(2, "can't be read")
     assert untouched(ready)
 
@@ -149,7 +151,7 @@ def test_evidence_from_before_a_change_of_the_list_is_made_anew(ready: Desk) -> 
     redeemed = len(ready.emulator.redemptions)
     result = ready.run(*REMOVE, "--evidence", "evidence.json")
     assert result.code == 0, result.err
-    assert "the live list has changed since; proving it once more" in result.err
+    assert "the live allowlist has changed since; verifying again" in result.err
     assert {one.source for one in ready.emulator.redemptions[redeemed:]} == set(NEW)
 
 

@@ -129,7 +129,7 @@ def test_a_run_takes_all_targets(here: World) -> None:
 def test_a_run_waits_for_a_person_and_goes_on_from_anywhere(here: World) -> None:
     code, out = here.call("run", "--yes", "--pause-before", "remove-old")
     assert code == 75
-    assert "waits for a person (remove-old)" in error_of(out)
+    assert "AWAITING APPROVAL (remove-old)" in error_of(out)
     assert "sfcutover approve emulated-cutover.1" in out
     (run,) = here.runs()
     assert run["state"] == "waiting"
@@ -177,7 +177,7 @@ def test_a_run_that_waits_is_canceled_and_says_how_the_lists_are(here: World) ->
     here.call("run", "--yes", "--pause-before", "switch")
     code, out = here.call("cancel", "--note", "not today")
     assert code == 0, out
-    assert "it ended at a safe point; packaging: add-new: old and new addresses" in out
+    assert "no deployment is in flight; packaging: add-new: old and new addresses" in out
     assert here.runs()[0]["state"] == "canceled"
     assert here.live == {*OLD, *NEW}
     assert here.call("cancel")[0] == 2
@@ -214,7 +214,7 @@ def test_nothing_is_removed_once_the_run_is_to_be_canceled(tmp_path: Path) -> No
         here.call("run", "--yes", point="write journal deployment-sending#2")
         code, out = here.call("cancel")
         assert code == 0, out
-        assert "traffic leaves by the new addresses" in out
+        assert "traffic leaves from the new addresses" in out
         assert here.live == {*OLD, *NEW}
 
 
@@ -312,7 +312,7 @@ def test_an_approval_may_be_of_one_step_only(here: World) -> None:
 @pytest.mark.slow
 def test_whoever_approves_sees_what_the_step_does(here: World) -> None:
     _, out = here.call("run", "--yes", "--pause-before", "remove-old")
-    takes = f"the next step is remove-old: it takes {', '.join(OLD)} off the list of packaging"
+    takes = f"the next step is remove-old: it removes {', '.join(OLD)} off the list of packaging"
     assert takes in error_of(out)
 
 
@@ -367,7 +367,7 @@ def test_what_to_do_next_names_the_file_that_was_given(here: World) -> None:
     code, out = here.call("run", "--yes", "--pause-before", "switch", *given)
     assert code == 75
     command = "sfcutover --config 'eu move.yaml' approve emulated-cutover.1"
-    assert f"go on: {command}" in out
+    assert f"resume it: {command}" in out
     assert (here.folder / "called").read_text(encoding="utf-8") == f"{command}\n"
     code, out = here.call(*shlex.split(command)[1:])
     assert code == 0, out
@@ -380,7 +380,7 @@ def test_what_the_run_is_made_of_can_t_be_changed_under_way(here: World) -> None
     configure(here, targets=[*config["targets"], config["targets"][0] | {"name": "another"}])
     code, out = here.call("run", "--yes", "--accept-changes")
     assert code == 2
-    assert "can't go on with it" in out
+    assert "a run cannot resume with other ones" in out
     configure(here, targets=config["targets"])
     code, out = here.call("approve")
     assert code == 0, out
@@ -392,7 +392,7 @@ def test_a_pause_may_be_asked_for_later(here: World) -> None:
     here.call("approve", "--record-only")
     code, out = here.call("run", "--yes", "--pause-before", "remove-old")
     assert code == 75
-    assert "waits for a person (remove-old)" in error_of(out)
+    assert "AWAITING APPROVAL (remove-old)" in error_of(out)
     assert here.live == {*OLD, *NEW}
 
 
@@ -403,7 +403,7 @@ def test_the_run_of_another_cutover_is_left_alone(here: World) -> None:
     for command in ("approve", "cancel"):
         code, out = here.call(command, "emulated-cutover.1")
         assert code == 2
-        assert "is a run of emulated-cutover" in error_of(out)
+        assert "belongs to the cutover emulated-cutover" in error_of(out)
     assert len(here.runs()) == 1
     assert here.runs()[0]["state"] == "waiting"
 
@@ -487,7 +487,7 @@ def test_one_refused_address_of_a_pair_is_enough_to_go_back(here: World) -> None
     assert process.returncode == 5, out
     assert here.live == {*OLD, *NEW}
     assert here.switches == ["apply"]
-    assert "each new address still redeems, so this run moves no traffic" in out
+    assert "redemptions through each new address still succeed, so this run moves no traffic" in out
 
 
 def drop_from_list(here: World, address: str) -> None:

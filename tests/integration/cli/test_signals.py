@@ -108,7 +108,7 @@ def test_what_the_org_does_not_answer_is_unknown_and_alarms(here: World) -> None
     code, out = ended(process)
     assert code == 9, out
     last = out.rpartition("error:")[2]
-    assert "what is live is unknown" in last
+    assert "the live state is unknown" in last
     assert "the old addresses may be off the list of packaging; no process watches" in last
     assert "may be off" in (here.folder / "notified").read_text(encoding="utf-8")
 
@@ -146,7 +146,7 @@ def test_further_signals_take_nothing_from_a_switch_command_that_was_told(
         time.sleep(0.05)
     code, out = ended(process)
     assert code == 9, out
-    assert "was told and ended: exit status 3" in out
+    assert "received the signal and ended: exit status 3" in out
     assert (here.folder / "told").read_text(encoding="utf-8") == "once\n"
 
 

@@ -116,7 +116,7 @@ def test_a_file_that_a_package_build_refuses_is_named_with_its_line(project: Des
     assert doctor(project) == []  # no package is built from it
     make_project(project, {"path": "force-app", "package": "Acme"})
     said, fix = doctor(project)
-    assert said.startswith(f"warning  source tree: {FILE}: a package can't contain {SECURITY}")
+    assert said.startswith(f"warning  source tree: {FILE}: a package build fails on {SECURITY}")
     assert "add the line **/*.ecaOauthSecurity-meta.xml to .forceignore" in fix
     assert project.run("doctor", "--only", "config", "--strict").code == 1
 

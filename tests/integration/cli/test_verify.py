@@ -56,7 +56,7 @@ def test_an_address_off_the_list_ends_with_5_and_its_name(
         use_single_proxies(desk)
     assert desk.run("deploy", "add-new", "--yes").code == 0
     put_list(desk.emulator, *OLD, *(each for each in NEW if each != missing))
-    desk.run("verify").refused(5, f"{missing} is not on the live list")
+    desk.run("verify").refused(5, f"{missing} is not on the live allowlist")
     assert desk.run("verify", "--json").json("error")["exit_code"] == 5
     assert desk.emulator.redemptions == []
 
@@ -66,7 +66,7 @@ def test_a_save_that_loses_an_address_is_found(desk: Desk) -> None:
     fault = Fault(kind="save_drops_address", operation="deploy", address=NEW[1], count=None)
     desk.emulator.set_fault(fault)
     assert desk.run("deploy", "add-new", "--yes").code == 1
-    desk.run("verify").refused(5, f"{NEW[1]} is not on the live list")
+    desk.run("verify").refused(5, f"{NEW[1]} is not on the live allowlist")
 
 
 def test_a_list_that_is_not_enforced_yet_is_a_block(open_desk: OpenDesk) -> None:

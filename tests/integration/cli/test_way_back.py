@@ -14,7 +14,7 @@ from tests.chaos.world import NEW, World, world
 
 pytestmark = pytest.mark.slow  # runs, and each command in a process of its own
 
-WORDS = "no proven way back for traffic: 127.0.0.1:"
+WORDS = "no proven rollback path for traffic: 127.0.0.1:"
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_an_old_egress_that_works_leaves_nothing_to_say(here: World) -> None:
     code, out = here.call("run", "--yes", "--pause-before", "add-new")
     assert code == 75, out
     assert probe_of(here)["no_way_back"] == ""
-    assert "no proven way back" not in out
+    assert "no proven rollback path" not in out
 
 
 def test_a_token_without_a_place_for_a_new_one_ends_a_run_before_it_changes_anything(

@@ -185,7 +185,7 @@ def test_a_run_goes_forwards_without_an_old_egress_and_says_what_that_leaves_ope
     code, out = here.call("run", "--yes", "--traffic-moved")
     assert code == 0, out
     assert here.live == set(NEW)
-    words = "no proven way back for traffic: egress.old is not configured"
+    words = "no proven rollback path for traffic: egress.old is not configured"
     assert f"warning: {words}" in out
     assert evidence_of(here, "probe")["no_way_back"] == words
     assert f"N{words[1:]}, when the run started." in unproven_of(here)
@@ -218,7 +218,7 @@ def test_the_way_back_is_not_proven_by_single_commands_either(here: World) -> No
     assert here.emulator.redemptions == []
     code, out = here.call("doctor", "--only", "traffic")
     assert code == 0, out
-    assert "skipped  old egress: not configured (the way back for traffic is the switch" in out
+    assert "skipped  old egress: not tried: not configured (traffic rolls back by the switch" in out
 
 
 def test_new_addresses_are_not_removed_where_nothing_proves_the_old(here: World) -> None:
@@ -240,6 +240,6 @@ def test_the_doctor_runs_the_command_of_an_egress_and_not_the_application(here: 
     assert "ok       new egress: the command " in out
     assert "leaves from 127.0.0.21, 127.0.0.22" in out
     left_out = "the canaries prove nothing of egress.new: no request of theirs leaves by a command"
-    assert f"skipped  token endpoint: {left_out}, so it was not tried" in out
+    assert f"skipped  token endpoint: not tried: {left_out}" in out
     assert "ok       application: " in out
     assert here.emulator.redemptions == []

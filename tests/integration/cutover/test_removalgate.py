@@ -167,7 +167,10 @@ def test_a_clock_that_is_behind_makes_nobody_wait_longer_than_settle() -> None:
     [
         ({"app": "Other"}, "it is for the app Other"),
         ({"via": "old"}, "it proves the old egress"),
-        ({"lists": {"a list": ProvenList(sha256="another")}}, "the live list has changed since"),
+        (
+            {"lists": {"a list": ProvenList(sha256="another")}},
+            "the live allowlist has changed since",
+        ),
         ({"addresses": []}, f"it does not prove {NEW[0]}, {NEW[1]}"),
         ({"addresses": evidence_with().canaries[0].addresses[:1]}, f"it does not prove {NEW[1]}"),
         (
@@ -186,15 +189,13 @@ def test_a_clock_that_is_behind_makes_nobody_wait_longer_than_settle() -> None:
 )
 def test_other_evidence_does_not_count(changes: dict[str, object], part: str) -> None:
     waiting = Waiting()
-    with pytest.raises(GateError, match=f"does not count: {part}") as caught:
+    with pytest.raises(GateError, match=f"is not valid: {part}") as caught:
         waiting.permit(evidence_with(**changes))
     assert caught.value.exit_code == 5
     assert waiting.left == []
 
 
-@pytest.mark.parametrize(
-    ("passed", "part"), [(86401, "older than 1 day"), (-61, "from the future")]
-)
+@pytest.mark.parametrize(("passed", "part"), [(86401, "older than 1 day"), (-61, "in the future")])
 def test_evidence_has_its_time(passed: float, part: str) -> None:
     with pytest.raises(GateError, match=part):
         Waiting(passed=passed).permit()
@@ -233,11 +234,11 @@ def test_the_uncertainty_of_a_clock_makes_nobody_late_who_has_left() -> None:
 @pytest.mark.parametrize(
     ("rows", "own", "why"),
     [
-        (None, NEW, "the org shows no LoginHistory"),
-        ((), (), "its LoginHistory lacks redemptions that the canary has made"),
-        ((), NEW[:1], "its LoginHistory lacks redemptions that the canary has made"),
+        (None, NEW, "LoginHistory is not available in the org"),
+        ((), (), "the org's LoginHistory lacks redemptions that the canary made"),
+        ((), NEW[:1], "the org's LoginHistory lacks redemptions that the canary made"),
         ((), ("10.0.0.1",) * 2, "shows the canary's redemptions with other addresses"),
-        ((), NEW, "its LoginHistory shows this org's own users only"),
+        ((), NEW, "LoginHistory shows only this org's own users"),
     ],
 )
 def test_silence_is_a_doubt_that_only_the_operator_answers(
@@ -266,14 +267,14 @@ def test_a_canary_without_a_name_can_be_told_from_nobody() -> None:
 
 def test_late_rows_are_waited_for_and_others_may_be_as_late() -> None:
     waiting = Waiting(settle=3, late=23)
-    assert "own users only" in str(waiting.permit().doubt)
+    assert "only this org's own users" in str(waiting.permit().doubt)
     assert 23 + 3 <= waiting.time.seconds < 23 + 3 + 3
 
 
 def test_a_canary_of_another_org_is_not_looked_for() -> None:
     foreign = with_canary(evidence_with(), organization_id="00D000000000009AAA")
     waiting = Waiting(own=(), settle=3)
-    assert str(waiting.permit(foreign).doubt).endswith("the canaries are of other orgs")
+    assert str(waiting.permit(foreign).doubt).endswith("the canaries belong to other orgs")
     assert waiting.time.seconds == 3
 
 
@@ -290,7 +291,7 @@ def test_a_quiet_check_answers_the_doubt_once_it_has_held() -> None:
 
 def test_a_quiet_check_that_fails_is_given_up_after_three_times_as_long() -> None:
     waiting = Waiting(settle=3, quiet="false")
-    with pytest.raises(NotQuietError, match=r"still leave by the old addresses: .* false failed"):
+    with pytest.raises(NotQuietError, match=r"still use the old addresses: .* false failed"):
         waiting.permit()
     assert 63 <= waiting.time.seconds < 63 + 3
 
@@ -334,7 +335,7 @@ def test_a_list_that_changed_since_makes_it_stale(connection: Connection, time_:
     evidence = own(connection, connection.read())
     component = connection.read().carriers[0]
     other = Snapshot((component.with_allowlist(component.allowlist.add(ranges("192.0.2.1"))),))
-    with pytest.raises(GateError, match="the live list has changed since"):
+    with pytest.raises(GateError, match="the live allowlist has changed since"):
         TargetVerification(connection, clock=time_.clock).permit(Phase.REMOVE_OLD, evidence, other)
 
 

@@ -319,7 +319,7 @@ def test_a_failed_look_says_nothing_and_is_repeated(
     case.fault(kind, "checkDeployStatus", count=4, skip=1)
     assert case.rollout.run() is not None
     assert case.sent == 1
-    assert len([note for note in case.diary.notes if "looking again" in note]) == 4
+    assert len([note for note in case.diary.notes if "polling again" in note]) == 4
 
 
 def test_every_look_may_fail_but_the_last(prepare: Prepare) -> None:
@@ -459,7 +459,7 @@ def test_the_list_decides_and_not_the_status(prepare: Prepare, time_: FakeTime) 
     state = case.rollout.run()
     assert state is not None
     assert state.taken
-    assert "FinalizingFailed, but the org holds the phase" in " ".join(case.diary.notes)
+    assert "FinalizingFailed, but the phase is live" in " ".join(case.diary.notes)
 
 
 def test_a_locked_org_refuses_and_nothing_is_sent_again(prepare: Prepare) -> None:
@@ -532,7 +532,7 @@ def test_a_lost_list_is_told_as_an_outage(prepare: Prepare, time_: FakeTime) -> 
     time_.on_pause = lambda: case.emulator.put_component(SECURITY, SECURITY_NAME, wanted)
     with pytest.raises(OperationFailedError, match=r"missing 127\.0\.0\.22") as caught:
         case.rollout.run()
-    assert "127.0.0.22 should be on the list and isn't" in caught.value.impact
+    assert "127.0.0.22 is missing from the allowlist" in caught.value.impact
 
 
 # Validation

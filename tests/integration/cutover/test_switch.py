@@ -199,7 +199,7 @@ def test_a_command_that_was_told_of_ctrl_c_and_ended_well_was_interrupted(
     def interrupt(_: str) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(InterruptedRunError, match="was told and ended: exit status 0") as caught:
+    with pytest.raises(InterruptedRunError, match="the signal and ended: exit status 0") as caught:
         switch(make(interrupt, apply=python(code)), "apply")
     assert caught.value.exit_code is ExitCode.INTERRUPTED
     assert "some of it may have moved" in caught.value.impact

@@ -117,4 +117,4 @@ def test_who_has_added_an_old_address_again_is_named_in_the_end(here: World) -> 
     set_edit(here, add=({"range": OLD[0]},))
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 4, out
-    assert f"{OLD[0]} on it again ({OLD[0]} was saved by {COLLEAGUE} at " in out
+    assert f"{OLD[0]} is on the allowlist again ({OLD[0]} was saved by {COLLEAGUE} at " in out

@@ -180,7 +180,7 @@ def test_a_new_address_may_not_be_left_out_once_it_is_on_the_list(here: World) -
     configure(here, new=[NEW[0]])
     code, out = here.call(*ACCEPT)
     assert code == 2, out
-    assert "new: may only grow" in out
+    assert "new: can only grow" in out
     assert here.switches == []
 
 
@@ -191,7 +191,7 @@ def test_old_may_change_until_add_new_has_started_and_is_shown(here: World) -> N
     assert code == 75, out
     code, out = here.call("approve", "--step", "add-new")
     assert code == 75, out
-    assert f"it takes {OLD[0]} off the list" in out
+    assert f"it removes {OLD[0]} from the allowlist" in out
 
 
 def test_what_others_add_or_remove_voids_no_approval_and_is_shown(paused: World) -> None:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 
 LOCKED_CODE = {"code": "ALREADY_IN_PROCESS"}
 LOCKED_COMPONENT = {"message": "admin operation already in progress"}
-AS_BEFORE = "the lists are as they were before"
+AS_BEFORE = "the allowlists are as they were before"
 BACK = "the old addresses are back"
 LOCKED_OUT = "locked out"
 

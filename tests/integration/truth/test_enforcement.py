@@ -57,7 +57,7 @@ def test_a_list_that_does_not_block_waits_for_an_approval_that_is_recorded(
     here = open_world(enforcement=False)
     code, out = here.call("run", "--yes")
     assert code == 75, out
-    assert "succeeded, which is not on the list" in out
+    assert "succeeded although the address is not on the allowlist" in out
     code, out = here.call("run", "--yes", "--traffic-moved")  # which answers another question
     assert code == 75, out
     assert here.emulator.deployments == []
@@ -97,7 +97,7 @@ def test_an_address_that_is_listed_already_leaves_nothing_to_try(here: World) ->
     here.emulator.set_edit(Edit(add=(Entry(range=NEW[0]),)))
     code, out = here.call("run", "--yes")
     assert code == 0, out
-    assert f"{NEW[0]} is on the list already" in out
+    assert f"{NEW[0]} is already on the allowlist" in out
     assert refused_at_new(here) == 0
 
 

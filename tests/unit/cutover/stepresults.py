@@ -78,5 +78,5 @@ def settled(**doubts: str) -> StepResult:
 
 def void(*targets: str) -> StepResult:
     """The lists of these targets were saved since they were proven."""
-    reasons = dict.fromkeys(targets, "the live list was saved since")
+    reasons = dict.fromkeys(targets, "the live allowlist was saved since")
     return StepResult(evidence=VoidProofs(void=reasons))

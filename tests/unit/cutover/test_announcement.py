@@ -129,8 +129,8 @@ def test_a_policy_that_changes_is_said() -> None:
     )
     announcement = Announcement(step="remove-old", parts={"packaging": scene.removal()})
     assert announcement.sentence == (
-        f"it takes {OLD} off the list of packaging; "
-        "it sets ipRelaxationPolicyType from Bypass to Enforce on packaging"
+        f"it removes {OLD} from the allowlist of packaging; it sets ipRelaxationPolicyType from "
+        f"Bypass to Enforce on packaging"
     )
 
 

@@ -53,7 +53,7 @@ def test_what_was_written_is_read(file: Path) -> None:
 )
 def test_another_document_is_refused(change: dict[str, object], file: Path) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
-    with pytest.raises(ConfigError, match="not evidence of this version"):
+    with pytest.raises(ConfigError, match="not an evidence file of this version"):
         read_evidence(file)
 
 
@@ -84,7 +84,7 @@ def test_a_value_that_is_none_is_refused(key: str, value: object, file: Path) ->
 @pytest.mark.parametrize("content", [b"", b"no json", b"\xff\xfe\x00", b"[" * 100000, b"[]"])
 def test_what_is_no_json_is_refused(content: bytes, file: Path) -> None:
     file.write_bytes(content)
-    with pytest.raises(ConfigError, match="not evidence"):
+    with pytest.raises(ConfigError, match="not an evidence file"):
         read_evidence(file)
 
 

@@ -26,8 +26,8 @@ ADDED = SentPackage("packaging", "add-new", "0Af1")
             "deployment 0Af1 (packaging) ended as Canceled",
         ),
         (
-            SentPackage("packaging", "", "0Af1", "Canceling", note="was asked to be canceled"),
-            "deployment 0Af1 (packaging) was asked to be canceled, and is Canceling",
+            SentPackage("packaging", "", "0Af1", "Canceling", note="has a pending cancel request"),
+            "deployment 0Af1 (packaging) has a pending cancel request, and is Canceling",
         ),
         (
             SentPackage("packaging", "", "0Af1", note="could not be canceled (busy)"),
@@ -35,12 +35,13 @@ ADDED = SentPackage("packaging", "add-new", "0Af1")
         ),
         (
             SentPackage("packaging", "remove-old"),
-            "a deployment being sent (remove-old, packaging): it is unknown whether the org has it",
+            "a deployment was being sent (remove-old, packaging): whether the org received it is "
+            "unknown",
         ),
         (
             SentPackage("packaging", "remove-old", newer=("0Af2",)),
-            "a deployment being sent (remove-old, packaging): it is unknown whether the org has "
-            "it, which has 0Af2 since",
+            "a deployment was being sent (remove-old, packaging): whether the org received it is "
+            "unknown; the org has since received 0Af2",
         ),
     ],
 )

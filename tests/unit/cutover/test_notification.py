@@ -23,7 +23,7 @@ new: [198.51.100.20]
 targets: [{name: packaging, org: {alias: acme}}]
 """
 CUTOVER = parse_config(CONFIG, "eu move.yaml")
-NEXT = Advice("go on: ", Command("approve", "move.1"))
+NEXT = Advice("resume: ", Command("approve", "move.1"))
 
 
 def notification(
@@ -37,12 +37,12 @@ def test_the_body_of_a_webhook_is_a_document_of_the_schema(event: NotifyEvent) -
     body = json.loads(webhook_body(notification(event=event)))
     Draft202012Validator(json.loads(schema_text("notification"))).validate(body)
     assert body["event"] == event
-    assert body["next"] == "go on: sfcutover --config 'eu move.yaml' approve move.1"
+    assert body["next"] == "resume: sfcutover --config 'eu move.yaml' approve move.1"
 
 
 def test_a_command_of_no_run_names_none() -> None:
     assert notification(run="").run is None
-    assert notification(run="").title == "the cutover move of Acme_Connector: waits for a person"
+    assert notification(run="").title == "Cutover move of Acme_Connector: paused"
 
 
 def test_each_notification_has_an_id_of_its_own() -> None:
@@ -73,7 +73,7 @@ def test_a_message_is_cut_where_slack_would_refuse_it(text: str) -> None:
     assert len(header) <= 150
     assert 2990 < len(message) <= 3000
     assert message.strip("x…").replace("&lt;", "") == ""
-    assert next_.startswith("*next:* go on: sfcutover")
+    assert next_.startswith("*next:* resume: sfcutover")
 
 
 def test_what_is_empty_makes_no_block() -> None:

@@ -37,7 +37,7 @@ def test_a_watch_that_rolled_back_is_not_done() -> None:
     watch = progress.steps["watch", "packaging"]
     assert watch.mark == "failed"
     assert watch.problem is not None
-    assert watch.problem.startswith("rolls back: canary redemption failed")
+    assert watch.problem.startswith("rolling back: canary redemption failed")
     assert not watch.undecided
     assert progress.blocked_on == {"127.0.0.22": {"packaging"}}
     assert progress.rollback is not None

@@ -39,7 +39,7 @@ def live(*ranges: str, listed: FileProperties | None = LISTED) -> Snapshot:
 )
 def test_another_list_is_another_proof(later: Snapshot) -> None:
     permit = RemovalPermit(Phase.REMOVE_OLD, "proven", lists=evidence_lists(live(), None))
-    with pytest.raises(PermitVoidError, match="saved since it was proven"):
+    with pytest.raises(PermitVoidError, match="saved after its proof"):
         permit.require_holding(later)
 
 

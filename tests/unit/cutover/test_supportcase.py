@@ -184,7 +184,7 @@ def test_a_list_that_can_be_deployed_needs_no_case(make: Make) -> None:
 
 @pytest.mark.parametrize(
     ("phase", "hint"),
-    [(Phase.REMOVE_OLD, "sfcutover case remove-old"), (Phase.REMOVE_NEW, "harm nobody")],
+    [(Phase.REMOVE_OLD, "sfcutover case remove-old"), (Phase.REMOVE_NEW, "harmless")],
 )
 def test_no_deploy_removes_from_a_legacy_list(make: Make, phase: Phase, hint: str) -> None:
     with pytest.raises(GateError, match="trusted ranges, not the allowlist") as caught:
@@ -248,7 +248,7 @@ def test_every_confirmation_makes_another_hash(make: Make) -> None:
 
 
 def test_what_nobody_confirmed_is_refused(make: Make) -> None:
-    with pytest.raises(GateError, match="nobody has confirmed") as caught:
+    with pytest.raises(GateError, match="there is no confirmation") as caught:
         confirmations(make()).require("add-new")
     assert "sfcutover case add-new --confirmed" in caught.value.hint
 
@@ -264,7 +264,7 @@ def test_a_confirmation_of_something_else_does_not_count(
     make: Make, replaced: tuple[str, str], what: str
 ) -> None:
     confirmations(make()).record("add-new")
-    with pytest.raises(GateError, match=f"confirmed with another {what}"):
+    with pytest.raises(GateError, match=f"is for another {what}"):
         confirmations(make(replaced)).require("add-new")
 
 
@@ -285,7 +285,7 @@ def test_a_broken_confirmation_is_an_error_with_its_place(make: Make, text: str)
     kept = confirmations(make())
     kept.record("add-new")
     kept.path("add-new").write_text(text)
-    with pytest.raises(ConfigError, match="no confirmation: ") as caught:
+    with pytest.raises(ConfigError, match="not a valid confirmation: ") as caught:
         kept.find("add-new")
     assert caught.value.where == str(kept.path("add-new"))
 

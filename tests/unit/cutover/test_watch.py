@@ -183,7 +183,9 @@ def test_a_block_that_nobody_can_refute_rolls_back_in_time(then: str) -> None:
     watching = Watching()
     result = watching.run(f"B{then}")
     assert watching.rolled_back == [4.0]  # 2 x 1, and 2 s for the last redemption to come
-    assert result.reasons == (f"{CANARY} was blocked, and no 2 in a row succeeded since",)
+    assert result.reasons == (
+        f"{CANARY} was blocked, and no 2 redemptions in a row have succeeded since",
+    )
 
 
 def test_a_hanging_redemption_does_not_put_off_the_rollback() -> None:
@@ -327,7 +329,7 @@ def test_what_did_not_pass_is_a_gate_that_did_not() -> None:
     assert rolled_back.exit_code is unclear.exit_code is ExitCode.GATE
     assert rolled_back.message == f"the watch rolled back: {CANARY} failed, 2 times: blocked"
     assert "error 4 times in a row; " in unclear.message
-    assert unclear.message.startswith(f"the watch could not tell: {CANARY}: ")
+    assert unclear.message.startswith(f"the watch was inconclusive: {CANARY}: ")
     assert "nothing was rolled back" in unclear.impact
 
 
@@ -380,7 +382,7 @@ def test_a_standing_block_of_any_canary_has_its_deadline() -> None:
     state.record(0, CheckResult("a", Verdict.PASSED, "d"), 10.0)
     assert state.deadline == 10.0 + 2 * 1 + 2
     state.pass_time(state.deadline)
-    assert state.trigger == "b was blocked, and no 2 in a row succeeded since"
+    assert state.trigger == "b was blocked, and no 2 redemptions in a row have succeeded since"
 
 
 def test_ctrl_c_ends_the_watch_without_a_rollback() -> None:

@@ -178,7 +178,7 @@ def test_a_list_that_holds_old_addresses_again_is_not_said_to_be_done(cutover: C
     runner = Recorded({"state two": [standing(old_listed=["203.0.113.1"])]})
     result = run(runner, cutover)
     assert (result.outcome, result.exit_code) == ("failed", 4)
-    assert "two: 203.0.113.1 on it again" in result.message
+    assert "two: 203.0.113.1 is on the allowlist again" in result.message
     assert runner.done == [*FORWARDS, READ_AT_THE_END]
 
 
@@ -224,7 +224,7 @@ def test_what_could_not_be_removed_again_is_named(cutover: Cutover) -> None:
             "remove-new two": [CANCELED],
         }
     )
-    assert "be on the list of one, two, now or later" in run(runner, cutover).tokens
+    assert "be on the allowlist of one, two, now or later" in run(runner, cutover).tokens
 
 
 @pytest.mark.parametrize("step", ["switch", "verify two"])
@@ -326,14 +326,14 @@ def test_a_rollback_that_is_left_says_so(cutover: Cutover) -> None:
     runner = Recorded({"switch": [problem()], "switch-back": [problem()]})
     result = run(runner, cutover)
     assert (result.outcome, result.exit_code) == ("rolled-back", 5)
-    assert "traffic may still leave by the new addresses" in result.tokens
+    assert "traffic was not moved back and may still leave from the new addresses" in result.tokens
     assert runner.done[-1] == "page"
 
 
 def test_a_rollback_that_does_not_redeem_says_so(cutover: Cutover) -> None:
     runner = Recorded({"switch": [problem()], "prove-old": [problem("blocked")] * 9})
     result = run(runner, cutover)
-    assert "does not succeed" in result.tokens
+    assert "a redemption through the old addresses fails" in result.tokens
     assert runner.done[-1] == "page"
 
 
@@ -523,7 +523,7 @@ def test_a_list_that_refuses_for_good_is_rolled_back_and_says_what_was_tried(
     runner = Recorded({"verify-new two": [problem("blocked"), problem("blocked")]})
     result = run(runner, cutover)
     assert result.outcome == "rolled-back"
-    assert "saved once more for Salesforce's known issue (Help 005387022)" in result.message
+    assert "saved once more because of a known issue of Salesforce" in result.message
     assert [each for each in runner.done if each.startswith("resave")] == ["resave two"]
 
 
@@ -562,7 +562,7 @@ def test_a_run_is_canceled_at_the_next_safe_point(cutover: Cutover, place: int) 
     assert (result.outcome, result.exit_code) == ("canceled", 9)
     assert runner.done[-1] == f"state {ALL}"
     moved = place >= FORWARDS.index("switch")
-    assert ("leaves by the new addresses" in result.tokens) == moved
+    assert ("leaves from the new addresses" in result.tokens) == moved
     later = {"settle"} if FORWARDS[place].startswith("verify ") else set()
     assert set(runner.done[:-1]) - set(FORWARDS[: place + 1]) <= later
 
@@ -626,7 +626,10 @@ def test_what_fails_before_traffic_has_moved_moves_none_back(cutover: Cutover, s
 # The question whether customers have left
 
 
-DOUBT = "nothing shows that customers have left the old addresses: the org shows no LoginHistory"
+DOUBT = (
+    "nothing shows that customers have left the old addresses: LoginHistory is not available "
+    "in the org"
+)
 
 
 def test_where_nothing_is_in_doubt_nothing_is_asked(cutover: Cutover) -> None:

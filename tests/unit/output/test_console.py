@@ -16,7 +16,7 @@ from sfcutover.output.json import ErrorDocument, document_text
 from sfcutover.util.document import commands_of, text_of
 from sfcutover.util.secrets import Secret
 
-ADVICE = Advice("go on: ", Command("run"), "; end it: ", Command("cancel", "move.1"))
+ADVICE = Advice("resume: ", Command("run"), "; end it: ", Command("cancel", "move.1"))
 
 
 @pytest.fixture(autouse=True)
@@ -27,13 +27,13 @@ def _default_afterwards() -> Iterator[None]:
 
 def test_a_file_of_the_usual_name_is_not_named() -> None:
     use_config(Path(DEFAULT_CONFIG))
-    assert shown(ADVICE) == "go on: sfcutover run; end it: sfcutover cancel move.1"
+    assert shown(ADVICE) == "resume: sfcutover run; end it: sfcutover cancel move.1"
 
 
 def test_every_command_takes_the_file() -> None:
     use_config(Path("eu/cutover.yaml"))
     assert shown(ADVICE) == (
-        "go on: sfcutover --config eu/cutover.yaml run; "
+        "resume: sfcutover --config eu/cutover.yaml run; "
         "end it: sfcutover --config eu/cutover.yaml cancel move.1"
     )
 

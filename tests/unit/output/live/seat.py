@@ -71,7 +71,10 @@ def paused_late() -> Story:
     story.events = story.events[: next(n for n, each in enumerate(story.events) if _removes(each))]
     story.now = story.events[-1].time
     story.progress = RunProgress.of(story.events)
-    message = "it takes 127.0.0.11, 127.0.0.12 off the list of packaging, an org of some customers"
+    message = (
+        "it removes 127.0.0.11, 127.0.0.12 from the allowlist of packaging, an org of some "
+        "customers"
+    )
     story.pause("remove-old", message=message)
     return story
 

@@ -79,7 +79,7 @@ def test_several_targets_are_counted_and_those_that_lag_named() -> None:
         story.begin("snapshot", target)
     story.end("snapshot", "jp")
     text = seat(story).look(60)
-    assert re.search(r"snapshot: the lists as they are +1/6 +1:0", text)
+    assert re.search(r"snapshot: read the allowlists +1/6 +1:0", text)
     lines = text.splitlines()
     lagging = [line for line in lines if re.match(r"    (eu|us|br)  1:0\d", line)]
     assert [line.split()[0] for line in lagging] == ["eu", "us", "br"]
@@ -128,7 +128,7 @@ def test_what_an_earlier_try_deployed_is_told_as_done(status: str, mark: str, re
     story.tell("deployment-progress", "restore-old", "eu", id="0Af1", status=status, done=True)
     story.begin("restore-old", "eu")
     story.end("restore-old", "eu", changed=False)
-    line = line_with(seat(story).look(), "back: deploy restore-old")
+    line = line_with(seat(story).look(), "rollback: deploy restore-old")
     assert line.startswith(mark)
     assert line.removesuffix("  try 2").endswith(remark)
 
@@ -257,7 +257,7 @@ def test_a_rollback_is_a_loud_box() -> None:
     text = at.leave()
     assert text.splitlines()[0].startswith(f"{RUN}  ROLLED BACK")
     assert line_with(text, "  watch ").startswith(" ✗")
-    assert "back: deploy restore-old" in text
+    assert "rollback: deploy restore-old" in text
     assert re.search(r"!! \d+ BLOCKED !!  127\.0\.0\.22  new", text)
 
 

@@ -50,7 +50,7 @@ def with_a_watch_cut_short(story: Story) -> None:
 
 
 def without_a_way_back(story: Story) -> None:
-    doubt = "no proven way back for traffic: the old egress: 203.0.113.11 was never seen"
+    doubt = "no proven rollback path for traffic: the old egress: 203.0.113.11 was not observed"
     story.step("probe", 2, 3, evidence={"no_way_back": doubt})
 
 
@@ -85,7 +85,8 @@ def without_proofs(story: Story) -> None:
         (with_a_watch_cut_short, "The watch of packaging did not finish: canceled."),
         (
             without_a_way_back,
-            "No proven way back for traffic: the old egress: 203.0.113.11 was never seen, when",
+            "No proven rollback path for traffic: the old egress: 203.0.113.11 was not observed, "
+            "when",
         ),
         (without_a_watch, "After remove-old, packaging was not watched"),
         (with_a_lost_deployment, "sfcutover deployment report 0Afrespackaging"),
