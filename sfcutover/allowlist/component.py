@@ -193,7 +193,7 @@ def parse_xml(data: bytes, where: str) -> etree._Element:
     if root.getroottree().docinfo.internalDTD is not None:
         line = data.partition(b"<!DOCTYPE")[0].count(b"\n") + 1
         raise ConfigError(
-            "the file has a DTD; metadata never has one, and it could smuggle in entities",
+            "the file has a DTD; metadata never has one, and a DTD could smuggle in entities",
             where=f"{where}:{line}",
             hint="retrieve the file again from the org",
         )
@@ -212,7 +212,7 @@ def _parse_entry(element: etree._Element, carrier: Carrier, where: str) -> IpRan
         elif name in values:
             raise _bad_entry(f"<{name}> is twice in a range", child, where)
         elif len(child):
-            raise _bad_entry(f"<{name}> holds elements; it should hold text only", child, where)
+            raise _bad_entry(f"<{name}> has child elements; only text is allowed", child, where)
         elif child.get(_NIL) not in ("true", "1"):
             values[name] = child.text or ""
             kept.add(name)

@@ -236,7 +236,7 @@ class Mismatch:
         if self.left_over:
             parts.append(f"still there {_join(self.left_over)}")
         if self.foreign:
-            parts.append(f"added by others meanwhile {_join(self.foreign)}")
+            parts.append(f"added by other users meanwhile {_join(self.foreign)}")
         parts += [f"<{each.name}> is {each.after!r}, not {each.before!r}" for each in self.fields]
         parts += [f"{each} has another description" for each in self.descriptions]
         return f"{self.path}: {'; '.join(parts)}"

@@ -89,7 +89,7 @@ class ListDriftDocument(EntriesDriftDocument):
         found = {
             "added": len(self.added),
             "removed": len(self.removed),
-            "described anew": len(self.described),
+            "with a new description": len(self.described),
             "moved": len(self.moved),
         }
         parts = [f"{count} {word}" for word, count in found.items() if count]
@@ -140,7 +140,7 @@ def list_drifts(
     for each in live:
         if each.carrier not in known:
             raise ConfigError(
-                f"{origin} has no list of {each.carrier} to compare with",
+                f"{origin} has no {each.carrier} list to compare with",
                 where=each.path,
                 hint="name the file of every list with --expect, or correct carriers: in "
                 "cutover.yaml",

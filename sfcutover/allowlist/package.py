@@ -150,7 +150,7 @@ def _check_complete(component: Component, data: bytes, where: str) -> None:
         )
     except ConfigError as error:
         raise ConfigError(
-            f"the template's output is no {component.component_type.metadata_type}: {error}",
+            f"the template's output is not a {component.component_type.metadata_type}: {error}",
             where=where,
             hint="render the element names, namespace and addresses as the built-in template does",
         ) from error
@@ -192,7 +192,7 @@ def _lost(what: list[str], where: str) -> ConfigError:
     return ConfigError(
         f"the template's output lost or changed {', '.join(what)}",
         where=where,
-        hint="a field that is left out may be reset by the org: render every field",
+        hint="the org may reset a field that is left out: render every field",
     )
 
 
@@ -210,7 +210,7 @@ def _safe_path(component: Component) -> str:
     name = component.full_name
     if not name or "/" in name or "\\" in name or "\0" in name:
         raise ConfigError(
-            f"{name!r} can't be the name of a component, as its file could stand anywhere",
+            f"{name!r} cannot be the name of a component: its file could be written anywhere",
             hint="correct the component's name in cutover.yaml",
         )
     return component.path
@@ -260,11 +260,11 @@ def _check_replaceable(folder: Path) -> None:
     if not folder.is_dir():
         raise OSError(errno.ENOTDIR, "it is not a folder")
     if Path.cwd().is_relative_to(folder):
-        raise OSError(errno.EBUSY, "it is the current folder or holds it, and would be replaced")
+        raise OSError(errno.EBUSY, "it is the current folder or contains it, and would be replaced")
     others = sorted(path.name for path in folder.iterdir() if path.name not in _TOP_LEVEL_NAMES)
     if others:
         raise ConfigError(
-            f"the folder holds more than a package ({', '.join(others[:3])}), "
+            f"the folder has more than a package ({', '.join(others[:3])}), "
             "and writing would replace all of it",
             where=str(folder),
             hint="choose a new or an empty --out folder",

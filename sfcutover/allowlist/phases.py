@@ -130,21 +130,22 @@ def _check_list(phase: Phase, live: Allowlist, change: Change) -> None:
             _require(
                 live,
                 change.old,
-                "the old {} not on the live list",
+                "the old {} not on the live allowlist",
                 hint="correct old: in cutover.yaml, or check that this is the right app and org",
             )
         case Phase.REMOVE_OLD:
             _require(
                 live,
                 change.new,
-                "the new {} not on the live list; traffic from there would be refused",
+                "the new {} not on the live allowlist; traffic from there would be refused",
                 hint=Advice("deploy add-new first: ", Command("deploy", "add-new")),
             )
         case Phase.REMOVE_NEW:
             _require(
                 live,
                 change.old,
-                "the old {} not on the live list; without the new ones nothing is left",
+                "the old {} not on the live allowlist; without the new addresses, none would "
+                "remain",
                 hint=Advice("restore the old addresses first: ", Command("deploy", "restore-old")),
             )
         case Phase.RESTORE_OLD | Phase.RESTORE_POLICIES:
@@ -152,8 +153,8 @@ def _check_list(phase: Phase, live: Allowlist, change: Change) -> None:
 
 
 DONE_OR_SWAPPED = (
-    "every new address is on the list and no old one: the cutover is done here, or old: and new: "
-    "are swapped in cutover.yaml"
+    "every new address is on the allowlist and no old one: the cutover is done here, or old: and "
+    "new: are swapped in cutover.yaml"
 )
 
 
@@ -172,12 +173,14 @@ def notes_on(phase: Phase, live: Allowlist, change: Change) -> list[str]:
     if phase in (Phase.ADD_NEW, Phase.REMOVE_OLD) and is_done_or_swapped(live, change):
         return [DONE_OR_SWAPPED]
     if phase is Phase.ADD_NEW:
-        notes += [f"{entry} is already on the list" for entry in change.new if live.covers([entry])]
+        notes += [
+            f"{entry} is already on the allowlist" for entry in change.new if live.covers([entry])
+        ]
     if phase is Phase.REMOVE_OLD and not live.covers(change.new):
         notes.append(ADD_NEW_NOT_LIVE)
     if phase in (Phase.REMOVE_OLD, Phase.REMOVE_NEW):
         both = Allowlist(change.new).covered(change.old)
-        notes += [f"{entry} is both old and new and stays" for entry in both]
+        notes += [f"{entry} is both old and new, so it stays" for entry in both]
     return notes
 
 
@@ -212,8 +215,8 @@ def check_limits(phase: Phase, allowlist: Allowlist, carrier: Carrier) -> None:
     """Raise LimitError for a list that no phase may leave: empty, or too long for its carrier."""
     if not allowlist.ranges:
         raise LimitError(
-            f"{phase}: the list would be empty; an empty list is never deployed",
-            hint="keep at least one address on the list that traffic uses",
+            f"{phase}: the allowlist would be empty; an empty allowlist is never deployed",
+            hint="keep at least one address that traffic uses on the allowlist",
         )
     counts = (
         ("ranges", len(allowlist), carrier.max_ranges),
@@ -222,10 +225,10 @@ def check_limits(phase: Phase, allowlist: Allowlist, carrier: Carrier) -> None:
     for what, count, most in counts:
         if most is not None and count > most:
             raise LimitError(
-                f"{phase}: the list would hold {count} {what}; the limit of "
+                f"{phase}: the allowlist would have {count} {what}; the limit of "
                 f"{carrier.list_element} is {most}, old and new together",
-                hint="free room first (remove unused entries, or join neighbours into one range), "
-                "or move in smaller cutovers",
+                hint="make room first (remove unused entries, or join adjacent ones into one "
+                "range), or move in smaller cutovers",
             )
 
 

@@ -244,9 +244,10 @@ def _about(component: Component) -> Iterator[None]:
 
 def _nothing_to_change(phase: Phase) -> ConfigError:
     return ConfigError(
-        f"{phase} changes nothing: carriers: [] names no list, and policies: sets none in it",
+        f"{phase} changes nothing: carriers: [] names no allowlist, and policies: sets none in "
+        f"this phase",
         hint=Advice(
-            "name a phase that sets policies; what one has set is restored by ",
+            "use a phase that sets policies; to restore what one has set, run ",
             Command("rollback", "--to", "baseline"),
         ),
     )
@@ -280,20 +281,20 @@ def live_phase(live: Snapshot, change: Change, *, may_be_swapped: bool = False) 
     """
     lists = [component.allowlist for component in live.carriers]
     if not lists:
-        return "this cutover changes no list"
+        return "this cutover changes no allowlist"
     if may_be_swapped and all(is_done_or_swapped(each, change) for each in lists):
         return f"remove-old: {DONE_OR_SWAPPED}"
     holds_old = all(each.covers(change.old) for each in lists)
     holds_new = all(each.covers(change.new) for each in lists)
     match holds_old, holds_new:
         case True, True:
-            return "add-new: old and new addresses are on the list"
+            return "add-new: old and new addresses are on the allowlist"
         case True, False:
-            return "before add-new: the old addresses are on the list, not all new ones"
+            return "before add-new: the old addresses are on the allowlist, but not all new ones"
         case False, True:
-            return "remove-old: the new addresses are on the list, not all old ones"
+            return "remove-old: the new addresses are on the allowlist, but not all old ones"
         case _:
-            return "neither all old nor all new addresses are on the list"
+            return "neither all old nor all new addresses are on the allowlist"
 
 
 class PhaseDocument(Document):

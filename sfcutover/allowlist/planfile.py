@@ -156,7 +156,7 @@ def read_plan(path: Path) -> PlanDocument:
         return PlanDocument.model_validate_json(data)
     except ValidationError as error:
         raise ConfigError(
-            f"not a plan of this version: {first_problem(error)}",
+            f"not a plan file of this version: {first_problem(error)}",
             where=str(path),
             hint=_new_plan(path),
         ) from error
@@ -190,7 +190,7 @@ class TargetPlan:
                 "a template or sfcutover itself has changed since"
             )
         if recorded != PhaseDocument.of(planned):
-            raise self._drift(f"what the plan shows of {phase} is not what its package does")
+            raise self._drift(f"the plan's description of {phase} does not match its package")
         return planned
 
     @property
@@ -243,7 +243,9 @@ class RecordedPlan:
         for phase in planned:
             opened.planned(phase)
         if target != self._made_again(target, opened.baseline, planned):
-            raise self._drift(f"what the plan shows of {target.name} is not what its baseline says")
+            raise self._drift(
+                f"the plan's description of {target.name} does not match its baseline"
+            )
         return planned
 
     def require_digests(self, digests: Mapping[PhaseName, str]) -> None:
@@ -252,10 +254,10 @@ class RecordedPlan:
         again = make_plan(self.planner, self.document.targets, digests)
         shown = self.document.model_copy(update={"created": again.created})
         if shown.digests != again.digests:
-            raise self._drift("the digests that the plan shows are not those of its phases")
+            raise self._drift("the plan's digests do not match its phases")
         if shown != again:
             ranges = f"old: {_listed(change.old)}; new: {_listed(change.new)}"
-            raise self._drift(f"the plan is for other ranges than cutover.yaml has ({ranges})")
+            raise self._drift(f"the plan's ranges differ from those in cutover.yaml ({ranges})")
 
     def _opened(self, target: PlanTargetDocument) -> TargetPlan:
         return TargetPlan(self.document, self.path, target.name, self.planner)
@@ -290,7 +292,7 @@ def _changes(planned: Snapshot, now: Snapshot) -> dict[str, list[str]]:
     for before in planned.components:
         after = now.same_as(before)
         if after is None:
-            found[before.path] = ["it is not in the org"]
+            found[before.path] = ["it is missing from the org"]
         elif after.fingerprint != before.fingerprint:
             found[before.path] = component_drift(before, after) or ["its attributes differ"]
     return found

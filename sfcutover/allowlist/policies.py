@@ -81,7 +81,7 @@ def policy_problem(name: str, text: str) -> str | None:
     """Why the app has no such policy, or why it can't hold this text; None where all is right."""
     policy = POLICIES.get(name)
     if policy is None:
-        return f"there is no such OAuth policy{_meant(name, POLICIES) or _known()}"
+        return f"unknown OAuth policy{_meant(name, POLICIES) or _known()}"
     return policy.problem(text)
 
 
@@ -142,7 +142,7 @@ class Policies:
     def notes(self, phase: Phase) -> list[str]:
         """A sentence for each value that this tool does not know and an org may."""
         return [
-            f"{name}: {text!r} is none of the values that are known "
+            f"{name}: {text!r} is not one of the known values "
             f"({', '.join(POLICIES[name].values)}); the org decides"
             for name, text in self.of(phase).items()
             if name in POLICIES and POLICIES[name].is_open and text not in POLICIES[name].values
@@ -152,13 +152,13 @@ class Policies:
 # Salesforce Help, "Connected App IP Relaxation and Continuous IP Enforcement". It is about
 # connected apps; that an External Client App's policy means the same is assumed.
 _RELAXATIONS: Mapping[str, str] = {
-    "Enforce": "users are subject to their own org's IP rules, so where a user's profile has login "
-    "ranges, these must hold the new addresses, too",
-    "Enforce_RelaxRefresh": "users are subject to their own org's IP rules when they log in, and "
+    "Enforce": "users are subject to their own org's IP rules, so if a user's profile has login "
+    "IP ranges, these must include the new addresses",
+    "Enforce_RelaxRefresh": "users are subject to their own org's IP rules when they log in, but "
     "not when a refresh token is redeemed, so no login range needs the new addresses for that",
-    "Bypass_2factor": "users are free of their own org's IP rules once they have confirmed their "
-    "identity, or, where the app has trusted ranges, from these; others are subject to them, and "
-    "then their login ranges must hold the new addresses, too",
+    "Bypass_2factor": "users are exempt from their own org's IP rules after they confirm their "
+    "identity, or, if the app has trusted ranges, from those ranges. Other users are subject to "
+    "them, so their login ranges must include the new addresses",
     "Bypass": "users are not subject to their own org's IP rules, so no login range needs the new "
     "addresses",
 }
@@ -167,6 +167,6 @@ _RELAXATIONS: Mapping[str, str] = {
 def relaxation_words(value: str | None) -> str:
     """What a value of ipRelaxationPolicyType means for a change of addresses, in one sentence."""
     if value is None:
-        return "it is not set; which rule then holds is not known here"
-    meaning = _RELAXATIONS.get(value, "what it means is not known here")
+        return "it is not set; which rule then applies is unknown"
+    meaning = _RELAXATIONS.get(value, "its meaning is unknown")
     return f"{value}: {meaning}"

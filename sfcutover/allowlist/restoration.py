@@ -93,17 +93,19 @@ def restore_policies(
         if before == now:
             continue
         if now is None or now not in {Field.of_text(name, each).content for each in texts}:
-            notes.append(f"{name} stays {now!r}: others have changed it since ({before!r} before)")
+            notes.append(
+                f"{name} stays {now!r}: another user has changed it since ({before!r} before)"
+            )
             continue
         result = result.with_field_of(baseline, name)
-        notes.append(f"{name} goes from {now!r} back to {before!r}{_effect(name, now, before)}")
+        notes.append(f"{name} is restored from {now!r} to {before!r}{_effect(name, now, before)}")
     return RestoredPolicies(result, tuple(notes))
 
 
 def _effect(name: str, now: str, before: str | None) -> str:
     loosens = _loosens(name, now, before)
     if loosens is None:
-        return "; whether that loosens a control is not known here"
+        return "; whether that loosens a control is unknown"
     return ", which loosens this control" if loosens else ""
 
 

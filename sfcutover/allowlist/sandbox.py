@@ -61,7 +61,7 @@ def count(amount: int) -> None:
     left = _left.get([MAX_MADE])
     left[0] -= amount
     if left[0] < 0:
-        raise SecurityError("the template makes too much, or takes too long")
+        raise SecurityError("the template's output is too large, or it takes too long")
 
 
 def _counted(value: _T) -> _T:
@@ -98,13 +98,13 @@ def _replace(eval_ctx: Any, text: object, old: object, new: object, *arguments: 
 
 def _round(value: float, precision: int = 0, *arguments: Any) -> Any:
     if abs(precision) > _MAX_DIGITS:
-        raise SecurityError("so many digits no number has")
+        raise SecurityError("a number cannot have that many digits")
     return FILTERS["round"](value, precision, *arguments)
 
 
 def _check_format(text: str, values: Iterable[object]) -> None:
     if _WIDE.search(text):
-        raise SecurityError("a width in a format is too large, or no part of it")
+        raise SecurityError("a width in a format is too large, or not a literal")
     count(len(re.findall("[%{]", text)) * sum(len(str(each)) for each in values))
 
 
@@ -136,7 +136,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         if not __self.is_safe_callable(__obj):
-            raise SecurityError(f"a template can't call {getattr(__obj, '__name__', 'this')}")
+            raise SecurityError(f"a template cannot call {getattr(__obj, '__name__', 'this')}")
         count(_CALL)
         return _counted(__context.call(__obj, *args, **kwargs))
 
@@ -144,7 +144,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if operator == "%" and isinstance(left, str):
             _check_format(left, right if isinstance(right, tuple) else [right])
         elif operator == "**":
-            raise SecurityError("a template has no powers")
+            raise SecurityError("a template cannot use powers")
         elif operator == "*" and not (_is_number(left) and _is_number(right)):
             raise SecurityError("only numbers can be multiplied")
         return _counted(super().call_binop(context, operator, _counted(left), _counted(right)))

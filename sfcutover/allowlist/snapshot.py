@@ -121,7 +121,9 @@ def files_below(folder: Path, endings: Collection[str]) -> Iterator[Path]:
 
     def refuse(error: OSError) -> None:
         raise ConfigError(
-            f"can't be read: {error.strerror}", where=error.filename, hint="correct its permissions"
+            f"cannot be read: {error.strerror}",
+            where=error.filename,
+            hint="correct its permissions",
         ) from error
 
     for name, folders, files in os.walk(folder, onerror=refuse):
@@ -152,7 +154,7 @@ def _app_in(data: bytes, file: Path, component_type: ComponentType) -> str | Non
 def _twice(component_type: ComponentType, first: Path, second: Path) -> ConfigError:
     return ConfigError(
         f"two baseline files are of type {component_type.metadata_type}: {first} and {second}",
-        hint="name the one to compute from with --baseline",
+        hint="pass the one to use with --baseline",
     )
 
 
@@ -166,7 +168,7 @@ def _type_of(data: bytes, path: Path, wanted: Sequence[ComponentType]) -> Compon
         if root == each.metadata_type:
             return each
     raise ConfigError(
-        f"<{root}> is none of the cutover's components",
+        f"<{root}> is not one of the cutover's components",
         where=str(path),
         hint=f"pass one of: {', '.join(each.metadata_type for each in wanted)}",
     )

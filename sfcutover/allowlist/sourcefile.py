@@ -20,7 +20,7 @@ from sfcutover.allowlist.xmllayout import Element, Layout, Style, lay_out
 from sfcutover.errors import ConfigError
 
 _HINT = (
-    "retrieve the component into the tree again, or write a package of its own with --format mdapi"
+    "retrieve the component into the tree again, or write a separate package with --format mdapi"
 )
 
 
@@ -88,7 +88,7 @@ def _layout(data: bytes, where: str) -> Layout:
         return lay_out(data)
     except UnicodeError as error:
         raise ConfigError(
-            "the file is not in UTF-8, as metadata is", where=where, hint=_HINT
+            "the file is not in UTF-8, which metadata requires", where=where, hint=_HINT
         ) from error
 
 
@@ -100,7 +100,7 @@ def _check(data: bytes, expected: Component, where: str) -> None:
         is_right = False
     if not is_right:
         raise ConfigError(
-            "the file can't be changed in place: it would not hold what the phase says",
+            "the file cannot be changed in place: the result would not match the phase",
             where=where,
             hint=_HINT,
         )

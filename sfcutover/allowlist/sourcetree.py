@@ -81,7 +81,7 @@ def find_component(folders: tuple[Path, ...], component: Component) -> Path | No
     found = list(dict.fromkeys(shown_path(file) for file in every if file.name == name))
     if len(found) > 1:
         raise ConfigError(
-            f"{len(found)} files of the source tree hold this component: "
+            f"{len(found)} files of the source tree have this component: "
             f"{', '.join(map(str, found))}",
             where=component.path,
             hint="name the folder that holds one of them, or remove the others",
@@ -138,7 +138,7 @@ def _new_path(out: Path, component: Component) -> Path:
     path = out / f"{component.path}{SOURCE_SUFFIX}"
     if os.path.lexists(path):
         raise ConfigError(
-            "it is no regular file, so that the component can't be written",
+            "it is not a regular file, so the component cannot be written",
             where=str(path),
             hint="remove it, or name another --out folder",
         )

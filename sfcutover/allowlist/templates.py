@@ -295,7 +295,7 @@ def _digests(files: dict[str, _File]) -> dict[str, str]:
 
 
 def _unreadable(name: str, reason: object) -> ConfigError:
-    return ConfigError(f"the template can't be read: {reason}", where=name, hint=_HINT)
+    return ConfigError(f"the template cannot be read: {reason}", where=name, hint=_HINT)
 
 
 def _check_override(override: Path, builtin: Path) -> None:

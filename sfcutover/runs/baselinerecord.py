@@ -123,7 +123,7 @@ class BaselineStore:
         except ValidationError as error:
             first = error.errors()[0]
             raise ConfigError(
-                f"the baseline record of {self._cutover} is not of this version: "
+                f"the baseline record of {self._cutover} is from another version: "
                 f"{'.'.join(map(str, first['loc']))} {first['msg']}",
                 where=str(self._database),
                 hint="use the version of sfcutover that wrote it",

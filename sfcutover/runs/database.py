@@ -34,12 +34,13 @@ T = TypeVar("T")
 RETRY_SECONDS = 90.0  # a PostgreSQL that restarts is back by then
 _KINDS = ("sqlite", "postgresql")
 _NOTHING_DONE = (
-    "this command has done nothing; where a run was under way, an old address may be off a list "
-    "that no process watches"
+    "this command has done nothing; if a run was in progress, an old address may be missing from "
+    "an allowlist that no process monitors"
 )
 _TOKENS = (
-    "what the run had done in the org by then stays done; a list that lost addresses was watched "
-    "to the end, or has them back; nothing more is taken off while the state can't be written"
+    "what the run has already done in the org stays; an allowlist that lost addresses was "
+    "monitored to the end, or has them back; nothing more is removed while the state cannot be "
+    "written"
 )
 
 
@@ -83,7 +84,7 @@ class Database:
                 self.patiently(lambda: sqlite.use_write_ahead_log(self.engine))
             self.run(self._make_tables, seconds=15.0 if create else 5.0)
         except (NetworkError, OperationFailedError) as error:
-            live = (Command("diff", "remove-old"), " shows the live list")
+            live = (Command("diff", "remove-old"), " shows the live allowlist")
             hint = Advice(error.advice, "; ", *live)
             raise error.replaced(impact=_NOTHING_DONE, hint=hint) from error
         return self
@@ -156,7 +157,7 @@ class Database:
         except sqlite3.OperationalError:
             return  # it is asked again, and the reason told
         except sqlite3.DatabaseError:
-            raise self._foreign("is no SQLite database") from None
+            raise self._foreign("is not a SQLite database") from None
         if found and not any(name.startswith(_OURS) for name in found):
             raise self._foreign("is the database of another program")
 
@@ -176,8 +177,7 @@ class Database:
         version = connection.scalar(query) if STATE.name in tables else "0"
         if version != STATE_VERSION:
             raise self._foreign(
-                f"is of another version of sfcutover (the state's version is {version}, this "
-                f"sfcutover keeps version {STATE_VERSION})"
+                f"has the state version {version}, but this sfcutover uses version {STATE_VERSION}"
             )
 
     def _foreign(self, what: str) -> ConfigError:
@@ -186,7 +186,7 @@ class Database:
             f"{place} {what}; it was not changed",
             where=self._where,
             hint="name another database in state.url, or finish its runs with the version of "
-            "sfcutover that made it",
+            "sfcutover that created it",
         )
 
     def _transaction(self, work: Callable[[sa.Connection], T], reads: bool) -> T:
@@ -205,13 +205,14 @@ class Database:
             return NetworkError(
                 f"the state database does not answer: {reason}",
                 where=self._where,
-                hint="see that PostgreSQL is up and state.url right, then run this again",
+                hint="check that PostgreSQL is running and that state.url is correct, then run "
+                "this again",
                 impact=_TOKENS,
             )
         return OperationFailedError(
-            f"the state file {self.url.database} can't be used: {reason}",
+            f"the state file {self.url.database} cannot be used: {reason}",
             where=self._where,
-            hint="make room or correct the permissions, then run this again",
+            hint="free disk space or correct the permissions, then run this again",
             impact=_TOKENS,
         )
 
@@ -265,21 +266,21 @@ def _make_folder(url: sa.URL, where: str, create: bool) -> None:
     path = Path(url.database or "")
     if not url.database or url.database == ":memory:":
         raise ConfigError(
-            "a run is not kept in memory", where=where, hint="name a file in state.url"
+            "a run cannot be stored in memory", where=where, hint="name a file in state.url"
         )
     if not create and not path.exists():
         raise ConfigError(
             f"there is no run yet: {path} is missing",
             where=where,
             hint=Advice(
-                "start one: ", Command("run"), "; or look in the folder where it was started"
+                "start one: ", Command("run"), "; or change to the folder where it was started"
             ),
         )
     try:
         make_folders_durably(path.parent)
     except OSError as error:
         raise ConfigError(
-            f"the folder {path.parent} can't be made: {error.strerror}",
+            f"the folder {path.parent} cannot be created: {error.strerror}",
             where=where,
             hint="name another file in state.url",
         ) from None

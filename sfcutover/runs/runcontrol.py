@@ -43,7 +43,7 @@ class RunControl:
         """
         for other in self.journal.of_other_runs(BOUND):
             if (other.text("organization_id"), other.text("app")) == (organization_id, app):
-                raise _claimed(f"the run {other.run}, which has not ended, changes", other.run)
+                raise _claimed(f"run {other.run}, which has not ended, changes", other.run)
         if not self.lock.claim(f"{organization_id} {app}"):
             raise _claimed("a run of another state database on this machine changes", None)
 
@@ -55,9 +55,9 @@ class RunControl:
             raise lock_lost()
         if self.journal.last("run-ended") is not None:
             raise LockLostError(
-                "the run has ended without this process",
-                hint=Advice("see how: ", Command("runs")),
-                impact="nothing more is done from here",
+                "the run ended without this process",
+                hint=Advice("check how: ", Command("runs")),
+                impact="this process changes nothing more",
             )
 
     def require_lock_soon(self) -> None:
@@ -66,8 +66,8 @@ class RunControl:
 
 def _claimed(what: str, run: str | None) -> ListClaimedError:
     return ListClaimedError(
-        f"{what} the same list",
+        f"{what} the same allowlist",
         where=run,
-        hint=Advice("let it end, or end it: ", Command("cancel", *([run] if run else ()))),
-        impact="this run changed nothing on this list",
+        hint=Advice("let it finish, or cancel it: ", Command("cancel", *([run] if run else ()))),
+        impact="this run has changed nothing on this allowlist",
     )

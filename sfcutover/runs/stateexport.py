@@ -35,7 +35,7 @@ from sfcutover.util.files import (
     write_durably,
 )
 
-_UNTOUCHED = "the state in place is as it was; no run was continued"
+_UNTOUCHED = "the existing state is unchanged; no run was resumed"
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _written(path: Path) -> Iterator[Path]:
         raise OperationFailedError(
             f"the state was not written: {reason}",
             where=str(path),
-            hint="free space or correct the permissions, then run this again",
+            hint="free disk space or correct the permissions, then run this again",
             impact=_UNTOUCHED,
         ) from error
     finally:
@@ -130,15 +130,15 @@ def _remove_logs(path: Path) -> None:
 
 def _copy_of_export(path: Path, staging: Path) -> None:
     if not path.exists():
-        raise _refused("there is no such file", path)
+        raise _refused("the file does not exist", path)
     try:
         if EXPORTS.name not in sqlite.tables_of(path):
-            raise _refused("the file is no exported state", path)
+            raise _refused("the file is not an exported state", path)
         sqlite.copy(path, staging)
         if not sqlite.is_whole(staging):
             raise _refused("the exported state is damaged", path)
     except (OSError, sqlite3.Error) as error:
-        raise _refused(f"the file can't be read as an exported state: {error}", path) from error
+        raise _refused(f"the file cannot be read as an exported state: {error}", path) from error
 
 
 def _opened(staging: Path, path: Path) -> Database:
@@ -153,7 +153,7 @@ def _require_export(brought: Database, path: Path) -> Export:
     exported = brought.read(lambda c: c.scalar(sa.select(EXPORTS.c.exported)))
     export = brought.read(_export_in)
     if export is None or exported is None:
-        raise _refused("the file is a state in use, not an export of it", path)
+        raise _refused("the file is a state in use, not an export", path)
     return export
 
 
@@ -169,7 +169,9 @@ def _require_contained(state: State, brought: Database, export: Export, path: Pa
             raise _refused(_older(export, own.number), path)
         if not _has_all_of(place, brought):
             raise _refused(
-                f"the state {place.file} has continued since, and has what it lacks", path
+                f"the state {place.file} has changed since the export, and has events that the "
+                f"export lacks",
+                path,
             )
 
 
@@ -189,9 +191,9 @@ def _refused(message: str, path: Path) -> ConfigError:
         f"{message}; nothing was imported or exported",
         where=str(path),
         hint=Advice(
-            "give the newest export; ",
+            "use the newest export; ",
             Command("runs"),
-            " shows what the state in place has; to do without that, move its file away",
+            " shows the runs of the existing state; to discard them, move its file away",
         ),
         impact=_UNTOUCHED,
     )

@@ -109,7 +109,7 @@ class RunStore:
             raise ConfigError(
                 f"there is no run {identifier!r}",
                 where=self.database.url.render_as_string(),
-                hint=Advice(Command("runs"), " lists those that there are"),
+                hint=Advice(Command("runs"), " lists the existing runs"),
             )
         return (exact or found)[0]
 
@@ -224,10 +224,10 @@ def _require_alone(connection: sa.Connection, cutover: str, config: str) -> None
     for identifier, name, other in connection.execute(query):
         if name == cutover or share_a_list(other, config):
             raise StillRunningError(
-                f"the run {identifier} of {name} has not ended, and it changes the same list",
+                f"run {identifier} of {name} has not ended and changes the same allowlist",
                 where=identifier,
-                hint=Advice("let it end, or end it: ", Command("cancel", identifier)),
-                impact="this command changed nothing; the run continues as it did",
+                hint=Advice("let it finish, or cancel it: ", Command("cancel", identifier)),
+                impact="this command changed nothing; the run continues",
             )
 
 

@@ -75,9 +75,9 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 OTHER_ADDRESS = (
-    "the org lets this user in from other addresses only: add this machine's address to the login "
-    "IP ranges of the user's profile and, in Setup, to Network Access, or run this from an address "
-    "that is there"
+    "the org accepts this user only from other addresses: add this machine's address to the "
+    "login IP ranges of the user's profile and, in Setup, to Network Access, or run this from an "
+    "address that is listed there"
 )
 _MEANINGS: dict[str, tuple[type[SfcutoverError], str]] = {
     "INSUFFICIENT_ACCESS": (
@@ -91,14 +91,14 @@ _MEANINGS: dict[str, tuple[type[SfcutoverError], str]] = {
     ),
     "UNSUPPORTED_API_VERSION": (
         ConfigError,
-        "set api_version: to one that the org has (67.0 or later)",
+        "set api_version: to one that the org supports (67.0 or later)",
     ),
     "INVALID_CROSS_REFERENCE_KEY": (UnknownIdError, "run this again in a moment; check the id"),
 }
 _BY_ANSWER: dict[Answer, tuple[type[SfcutoverError], str]] = {
-    Answer.PASSING: (BusyError, "it passes by itself: run this again in a moment"),
+    Answer.PASSING: (BusyError, "this is temporary: run this again in a moment"),
     Answer.UNKNOWN: (NetworkError, "run this again in a moment"),
-    Answer.FINAL: (OperationFailedError, "see the code in the Metadata API Developer Guide"),
+    Answer.FINAL: (OperationFailedError, "look up the code in the Metadata API Developer Guide"),
 }
 
 
@@ -127,7 +127,7 @@ def login_hint(description: str) -> str:
         )
     if "audience" in words:
         return (
-            "set audience: beside login_url to what the org takes: https://login.salesforce.com, "
+            "set audience: beside login_url to what the org accepts: https://login.salesforce.com, "
             "https://test.salesforce.com for a sandbox, or the site's own URL"
         )
     return "check the app's client id and secret or key, its flow settings, and the user"
@@ -155,20 +155,21 @@ def http_error(status: int, operation: str, where: str) -> SfcutoverError | None
     the request was not taken; None where it leaves that open."""
     said = f"{operation} was answered with HTTP {status}"
     if status in _BUSY_STATUSES:
-        hint = "it passes by itself: run this again in a moment"
+        hint = "this is temporary: run this again in a moment"
         return BusyError(said, where=where, hint=hint)
     if status == _TOO_LARGE:
         return LimitError(
             f"{said}: the request is too large for the org, or for a proxy on the way",
             where=where,
-            hint="see which proxy is in between (HTTPS_PROXY) and what it lets through; a package "
-            "holds only the app's list and policies, and is small",
+            hint="check which proxy is in between (HTTPS_PROXY) and its size limit; a package is "
+            "small: it has only the app's allowlist and policies",
         )
     if status in _CLIENT_ERRORS and status != _REQUEST_TIMEOUT:
         return NotTakenError(
-            f"{said}, and not by the Metadata API",
+            f"{said}, not by the Metadata API",
             where=where,
-            hint="see what is between here and the org (HTTPS_PROXY), and check the instance URL: "
+            hint="check what is between this machine and the org (HTTPS_PROXY), and the instance "
+            "URL: "
             "it is the org's My Domain, without a path",
         )
     return None
@@ -186,13 +187,13 @@ def query_error(status: int, content: object, where: str) -> SfcutoverError:
         return BusyError(
             f"the org could not answer a query ({what})",
             where=where,
-            hint="it passes by itself: run this again in a moment",
+            hint="this is temporary: run this again in a moment",
         )
     if status >= _SERVER_ERROR:
         return NetworkError(
             f"the org could not answer a query ({what})",
             where=where,
-            hint="see whether the org is down for maintenance, then run this again",
+            hint="check whether the org is down for maintenance, then run this again",
         )
     return OperationFailedError(
         f"the org refused a query ({what})",

@@ -53,7 +53,7 @@ class AuthUrl:
         match = _FORM.fullmatch(secret.reveal())
         if match is None:
             raise ConfigError(
-                "this is no SFDX auth URL",
+                "this is not an SFDX auth URL",
                 where=where,
                 hint="sf org display --verbose --json shows one as sfdxAuthUrl",
             )
@@ -103,10 +103,10 @@ class AuthUrlStore:
             return
         if self._config.file is None or not self._config.file.is_file():  # a pipe takes no new URL
             raise ConfigError(
-                "the auth URL is not used: its app may replace the refresh token at a login, and "
-                "the new one could not be stored here",
+                "the auth URL was not used: its app may replace the refresh token at a login, "
+                "and the new one could not be stored here",
                 where=self._config.where,
-                hint="keep the URL in a file: auth_url: {file: PATH}; or write rotation: false "
+                hint="keep the URL in a file: auth_url: {file: PATH}; or set rotation: false "
                 "beside it if the app does not rotate refresh tokens",
             )
         file = Path(os.path.realpath(self._config.file))
@@ -118,17 +118,17 @@ class AuthUrlStore:
         """Store a new token before anything else; where that fails, in this tool's state folder,
         and warn that the URL is used up."""
         renewed = url.with_token(token)
-        problem = "it has no file in cutover.yaml"
+        problem = "cutover.yaml names no file for it"
         if self._config.file is not None:
             try:
                 write_durably(self._config.file, renewed.reveal() + "\n")
                 return
             except OSError as error:
-                problem = f"{self._config.file} can't be written: {error.strerror}"
+                problem = f"{self._config.file} cannot be written: {error.strerror}"
         self._unstored = renewed
         warnings.warn(
-            f"{self._config.where}: the org replaced this auth URL's refresh token, so the URL is "
-            f"used up; {problem}; {_saved(url, renewed)}",
+            f"{self._config.where}: the org replaced this auth URL's refresh token, so the URL "
+            f"is void; {problem}; {_saved(url, renewed)}",
             stacklevel=2,
         )
 
@@ -145,5 +145,8 @@ def _saved(url: AuthUrl, renewed: Secret) -> str:
         path = state_folder() / f"auth-url-{fingerprint(url.token.reveal())}"
         write_durably(path, renewed.reveal() + "\n")
     except (OSError, ConfigError):
-        return "the new URL could be stored nowhere: log in again, and keep the next one in a file"
-    return f"the new URL is in {path}: move it to its place, and name that as {{file: PATH}}"
+        return (
+            "the new URL could not be stored anywhere: log in again, and keep the next one in "
+            "a file"
+        )
+    return f"the new URL is in {path}: move it where you keep it, and set {{file: PATH}}"

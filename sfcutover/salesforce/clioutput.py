@@ -73,8 +73,8 @@ def _error(
             hint="set NODE_EXTRA_CA_CERTS, which the CLI reads, to the PEM file of the authority",
         )
     if _NO_NETWORK.search(f"{name} {message}"):
-        hint = "check the network from here to the org, then run this again"
-        return NetworkError(f"the Salesforce CLI did not reach the org: {said}", hint=hint)
+        hint = "check the network from this machine to the org, then run this again"
+        return NetworkError(f"the Salesforce CLI could not reach the org: {said}", hint=hint)
     if _NO_SESSION.search(f"{name} {message}"):
         return AuthError(
             f"the Salesforce CLI has no session for {alias!r}: {said}",

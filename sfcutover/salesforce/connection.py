@@ -58,12 +58,12 @@ def _require_same(live: Snapshot, bound: Bound, where: str) -> None:
         known = bound.component_ids.get(component.path)
         if known and component.properties and component.properties.id != known:
             raise IdentityError(
-                f"{component.path} was deleted and created anew: it is {component.properties.id} "
-                f"of the organization {bound.organization_id}, and this cutover is bound to "
-                f"{known} by {bound.by}",
+                f"{component.path} was deleted and created again: it is "
+                f"{component.properties.id} of organization {bound.organization_id}, but this "
+                f"cutover is bound to {known} by {bound.by}",
                 where=where,
-                hint="look at the new component's list in Setup; to change it, give the cutover "
-                "another name in cutover.yaml",
+                hint="check the new component's allowlist in Setup; to change it, give the "
+                "cutover another name in cutover.yaml",
             )
 
 

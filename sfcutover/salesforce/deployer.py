@@ -32,8 +32,8 @@ from sfcutover.salesforce.results import DeployResult
 from sfcutover.util.clock import Clock, next_interval
 
 LANDS_LATER = (
-    "the deployment continues in the org and may still land; the list is as it was or as planned, "
-    "and customers' tokens keep working either way while only addresses are added"
+    "the deployment continues in the org and may still take effect; the allowlist is as it was "
+    "or as planned. While addresses are only added, customers' tokens keep working either way"
 )
 REFUSED_SECONDS = 30.0  # so long a deployment that was never shown may be refused, or unknown
 # Seen by users in the Tooling API; not in Salesforce's reference, so its absence is no error.
@@ -217,7 +217,7 @@ def _require_not_refused(deployment_id: str, answer: DeployResult | SfcutoverErr
 
 def _named(error: SfcutoverError, deployment_id: str) -> SfcutoverError:
     """The error, with what continues meanwhile."""
-    hint = Advice(error.advice, "; then continue: ", _wait_for(deployment_id))
+    hint = Advice(error.advice, "; then resume: ", _wait_for(deployment_id))
     return error.replaced(hint=hint, impact=LANDS_LATER)
 
 
@@ -241,7 +241,7 @@ def _wait_for(deployment_id: str) -> Command:
 
 def _unknown(deployment_id: str) -> UnknownDeploymentError:
     return UnknownDeploymentError(
-        f"the org knows no deployment {deployment_id}",
+        f"the org has no deployment {deployment_id}",
         hint="check the id and --target; an org keeps deployments for 30 days",
         impact="this command changed nothing in the org",
     )

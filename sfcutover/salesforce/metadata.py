@@ -45,7 +45,7 @@ _FAULT = f"{{{_ENVELOPE}}}Fault"
 _OK = 200
 _UNAUTHORIZED = 401
 _CHANGING = frozenset({"deploy", "cancelDeploy"})
-_UNKNOWN = "no answer says what the org did; it is read back before anything is decided"
+_UNKNOWN = "no answer tells what the org did; it is read back before anything is decided"
 
 # zeep at DEBUG logs whole envelopes, the session id included, and at ERROR a traceback
 # for each value it can't read.
@@ -62,7 +62,7 @@ class UnusableAnswerError(Exception):
     def __str__(self) -> str:
         """Completes "answered with"."""
         ok = self.status == _OK
-        return "something that is no Metadata API answer" if ok else f"HTTP {self.status}"
+        return "something other than a Metadata API answer" if ok else f"HTTP {self.status}"
 
 
 class StrictTransport(Transport):
@@ -219,7 +219,7 @@ class MetadataClient:
             refused = http_error(error.status, operation, self.org.instance_url)
             raise refused or self._unusable_answer(operation, str(error)) from error
         except (zeep.exceptions.Error, etree.LxmlError, ValueError) as error:
-            raise self._unusable_answer(operation, "values that can't be read") from error
+            raise self._unusable_answer(operation, "values that cannot be read") from error
         return answer
 
     def _unusable_answer(self, operation: str, what: str) -> NetworkError:

@@ -134,11 +134,11 @@ class Org:
             return
         with self._or_none():
             raise IdentityError(
-                f"another org answers: the organization {identifier}, and this cutover is bound "
-                f"to {bound.organization_id} by {bound.by}",
+                f"another org answered: organization {identifier}, but this cutover is bound to "
+                f"{bound.organization_id} by {bound.by}",
                 where=self.instance_url,
-                hint=f"load the environment, alias or URL of {bound.organization_id}, then run "
-                "this again",
+                hint=f"use the environment, alias or URL of {bound.organization_id}, then run "
+                f"this again",
                 impact="nothing was changed in the other org; customers' tokens keep working there",
             )
 
@@ -146,7 +146,7 @@ class Org:
         identifier = records[0].get("Id") if records else None
         if not isinstance(identifier, str):
             raise NetworkError(
-                "the org does not say which organization it is",
+                "the org did not report which organization it is",
                 where=self.instance_url,
                 hint=_CHECK_URL,
             )
@@ -163,9 +163,9 @@ class Org:
             return self.clock.now()
         except ValueError as error:
             raise NetworkError(
-                "the org does not date its answers (no Date header), so nothing tells its time",
+                "the org's answers have no Date header, so its time is unknown",
                 where=self.instance_url,
-                hint="check what is between here and the org",
+                hint="check what is between this machine and the org",
             ) from error
 
     def api_versions(self) -> list[float]:
@@ -217,7 +217,7 @@ class Org:
             raise network_error(error, self.instance_url, UNCHANGED) from error
         except ValueError as error:  # of simple-salesforce, for a header with API limits
             raise NetworkError(
-                "the answer to a query can't be read",
+                "the answer to a query cannot be read",
                 where=self.instance_url,
                 hint=_CHECK_URL,
             ) from error
@@ -231,7 +231,7 @@ class Org:
         records = answer.get("records") if isinstance(answer, dict) else None
         if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
             raise NetworkError(
-                "the answer to a query holds no records",
+                "the answer to a query has no records",
                 where=self.instance_url,
                 hint=_CHECK_URL,
             )
@@ -256,16 +256,16 @@ class Org:
         """The error for a session that the org does not know and that was not renewed."""
         if self._provider.can_renew:
             return AuthError(
-                "the org does not know a session that was just opened (INVALID_SESSION_ID)",
+                "the org rejected a session that was just opened (INVALID_SESSION_ID)",
                 where=self.instance_url,
-                hint="see that the instance URL is the org's own, and that its session settings "
-                "do not lock sessions to another address",
+                hint="check that the instance URL is the org's own, and that its session "
+                "settings do not lock sessions to another address",
             )
         return AuthError(
             "the session is expired or invalid (INVALID_SESSION_ID)",
             where=self.instance_url,
-            hint="get a new access token, or give the org a way in that renews itself: "
-            "alias, jwt, client_credentials",
+            hint="get a new access token, or use a login that renews itself: alias, jwt, "
+            "client_credentials",
         )
 
     def close(self) -> None:

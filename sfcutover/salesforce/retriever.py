@@ -51,7 +51,7 @@ _DAMAGED = (
     MemoryError,  # LZMA says itself how much it needs
     ValueError,  # names that are no UTF-8, offsets outside the file
 )
-_HINT = "nothing of it was used; retrieve again, or check what is between here and the org"
+_HINT = "nothing of it was used; retrieve again, or check what is between this machine and the org"
 
 
 def read_zip(data: bytes, where: str) -> dict[str, bytes]:
@@ -66,7 +66,7 @@ def read_zip(data: bytes, where: str) -> dict[str, bytes]:
             return dict(zip(paths, map(archive.read, entries), strict=True))
     except _DAMAGED as error:
         raise OperationFailedError(
-            f"not a readable zip: {error}", where=where, hint=_HINT
+            f"not a readable zip file: {error}", where=where, hint=_HINT
         ) from error
 
 
@@ -74,7 +74,7 @@ def _check_size(entries: list[zipfile.ZipInfo], where: str) -> None:
     """By what the zip declares: zipfile reads no more of an entry than that."""
     if len(entries) > MAX_FILES:
         raise LimitError(
-            f"the zip holds {len(entries):,} files; the limit is {MAX_FILES:,}",
+            f"the zip has {len(entries):,} files; the limit is {MAX_FILES:,}",
             where=where,
             hint=_HINT,
         )
@@ -90,13 +90,13 @@ def _safe_path(entry: zipfile.ZipInfo, where: str) -> str:
     has_drive = bool(PureWindowsPath(entry.filename).drive)
     if not path.parts or path.is_absolute() or ".." in path.parts or has_drive:
         raise OperationFailedError(
-            f"the zip holds a path that leads out of it: {entry.filename!r}",
+            f"the zip has a path that leads out of it: {entry.filename!r}",
             where=where,
             hint=_HINT,
         )
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise OperationFailedError(
-            f"the zip holds a link: {entry.filename!r}", where=where, hint=_HINT
+            f"the zip has a link: {entry.filename!r}", where=where, hint=_HINT
         )
     return str(path)
 
@@ -104,7 +104,7 @@ def _safe_path(entry: zipfile.ZipInfo, where: str) -> str:
 def _check_unique(paths: list[str], where: str) -> None:
     twice = [path for path, count in Counter(paths).items() if count > 1]
     if twice:
-        raise OperationFailedError(f"the zip holds {twice[0]!r} twice", where=where, hint=_HINT)
+        raise OperationFailedError(f"the zip has {twice[0]!r} twice", where=where, hint=_HINT)
 
 
 RETRIEVE_SECONDS = 300.0
@@ -185,7 +185,7 @@ class Retriever:
         if not result.success or result.zip_file is None:
             reason = result.error_message or "; ".join(result.messages) or result.status
             if result.answer is Answer.PASSING:
-                hint = "it passes by itself: run this again in a moment"
+                hint = "this is temporary: run this again in a moment"
                 raise BusyError(f"the retrieve failed: {reason}", where=where, hint=hint)
             if is_about_address(reason):
                 refused = f"the retrieve failed: {reason}"
@@ -193,7 +193,7 @@ class Retriever:
             raise OperationFailedError(
                 f"the retrieve failed: {reason}",
                 where=where,
-                hint="correct it, then run this again",
+                hint="fix what the org reports, then run this again",
             )
         return read_zip(result.zip_file, where)
 
@@ -235,10 +235,10 @@ class Retriever:
             raise _MissingError
         names = ", ".join(name for name, _ in candidates)
         raise DriftError(
-            f"{len(candidates)} components of type {component_type.metadata_type} name the app "
-            f"{app}: {names}",
+            f"{len(candidates)} components of type {component_type.metadata_type} belong to the "
+            f"app {app}: {names}",
             where=self._client.org.instance_url,
-            hint="give app: its full name with the namespace, or remove the wrong component",
+            hint="set app: to its full name with the namespace, or remove the wrong component",
         )
 
     def _require_given(
@@ -255,11 +255,12 @@ class Retriever:
             return
         said = f" ({'; '.join(filter(None, result.messages))})" if any(result.messages) else ""
         raise OperationFailedError(
-            f"the org lists {component_type.metadata_type} {', '.join(withheld)}, and its retrieve "
-            f"did not contain it{said}",
+            f"the org lists {component_type.metadata_type} {', '.join(withheld)}, but a retrieve "
+            f"did not return it{said}",
             where=f"{self._client.org.instance_url} retrieve {result.id}",
-            hint="run this again; if it stays so, see that the user may see the app, and that "
-            f"API version {self._client.api_version} has all of the component (api_version:)",
+            hint="run this again; if it repeats, check that the user may see the app, and that "
+            "API version {self._client.api_version} supports all of the component "
+            "(api_version:)",
         )
 
     def _missing(self, component_type: ComponentType, app: str) -> Exception:
@@ -278,7 +279,7 @@ class Retriever:
             f"the app {app} has no {component_type.metadata_type}",
             where=where,
             hint="save the allowlist once in Setup (External Client App Manager, the app's OAuth "
-            "settings), then run this again; check too that the user may see the app",
+            "settings), then run this again; also check that the user may see the app",
         )
 
 

@@ -71,7 +71,7 @@ def provider_for(config: OrgConfig) -> SessionProvider:
         given = partial(_given_session, config.access_token, config.instance_url)
         return SessionProvider(given, can_renew=False)
     raise ConfigError(
-        "no way into the org is given",
+        "no login to the org is configured",
         where=config.where,
         hint="see docs/reference/cutover-yaml.md#ways-into-an-org",
     )
@@ -121,13 +121,14 @@ class _SalesforceCli:
             )
         except OSError as error:
             raise AuthError(
-                f"the Salesforce CLI (sf) can't be run: {error.strerror}",
-                hint="install it (npm install -g @salesforce/cli), or give the org another way in",
+                f"the Salesforce CLI (sf) cannot be run: {error.strerror}",
+                hint="install it (npm install -g @salesforce/cli), or configure another login to "
+                "the org",
             ) from error
         except subprocess.TimeoutExpired as error:
             raise NetworkError(
                 f"sf {' '.join(words)} took longer than {CLI_TIMEOUT_SECONDS} s",
-                hint="run it by hand and see what it waits for",
+                hint="run it by hand to see what it waits for",
                 impact=_UNTOUCHED,
             ) from error
         return result_of(done.stdout, done.returncode, shown, self._alias)
@@ -161,10 +162,10 @@ def _assertion(config: JwtConfig, audience: str) -> str:
         return jwt.encode(claims, config.private_key.read().reveal(), algorithm="RS256")
     except (AttributeError, ValueError, TypeError, jwt.PyJWTError) as error:
         raise ConfigError(
-            "the private key can't sign: it is not an RSA private key in PEM form without "
-            "a password",
+            "the private key cannot sign: it is not an RSA private key in PEM format without a "
+            "password",
             where=config.private_key.where,
-            hint="give the PEM file whose certificate the app holds",
+            hint="use the PEM file whose certificate the app has",
         ) from error
 
 
@@ -203,9 +204,9 @@ def _login(
         raise _refused(login_url, answer.get("error"), answer.get("error_description"))
     token, instance_url = _text(answer, "access_token"), _text(answer, "instance_url")
     if not token:
-        raise _refused(login_url, "HTTP 200", "the answer holds no access token")
+        raise _refused(login_url, "HTTP 200", "the answer has no access token")
     if not instance_url:
-        raise _refused(login_url, "HTTP 200", "the answer holds no instance URL")
+        raise _refused(login_url, "HTTP 200", "the answer has no instance URL")
     # An org that answered over TLS is spoken to over TLS, whatever it calls itself.
     host = instance_url.removeprefix("http://").removeprefix("https://")
     return Session(check_url(f"{urlsplit(login_url).scheme}://{host}", login_url), Secret(token))
@@ -219,7 +220,7 @@ def _answer_of(response: requests.Response, url: str) -> Mapping[str, object]:
         answer = None
     if isinstance(answer, dict) and response.status_code < _SERVER_ERROR:
         return answer
-    problem = "" if isinstance(answer, dict) else " and no JSON object"
+    problem = "" if isinstance(answer, dict) else " without a JSON object"
     raise NetworkError(
         f"{url} answered HTTP {response.status_code}{problem}",
         hint="check the login URL and the network, then run this again",
@@ -230,7 +231,7 @@ def _answer_of(response: requests.Response, url: str) -> Mapping[str, object]:
 def _refused(login_url: str, code: object, description: object) -> SfcutoverError:
     refused = f"{login_url} refused the login: {_said(code)}: {_said(description)}"
     if login_answer(str(code), str(description)) is Answer.PASSING:
-        hint = "it passes by itself: run this again in a moment"
+        hint = "this is temporary: run this again in a moment"
         return BusyError(refused, hint=hint, impact=_UNTOUCHED)
     return AuthError(refused, hint=login_hint(str(description)), impact=_UNTOUCHED)
 

@@ -84,7 +84,7 @@ class Application:
 def read_redemption(printed: Printed, program: str, time: datetime) -> Redemption:
     """What the command's end and output mean. Never raises."""
     if printed.ended.cut_short or printed.text is None:
-        why = "it printed too much" if printed.text is None else str(printed.ended)
+        why = "it printed too much output" if printed.text is None else str(printed.ended)
         return _unclear(f"{program}: {why}", time)
     by_exit = _by_exit(printed.ended, program, time)
     if not printed.text.lstrip().startswith("{"):
@@ -92,7 +92,7 @@ def read_redemption(printed: Printed, program: str, time: datetime) -> Redemptio
     try:
         answer = _Answer.model_validate_json(printed.text)
     except ValidationError as error:
-        return _unclear(f"{program} printed no answer: {first_problem(error)}", time)
+        return _unclear(f"{program} printed no valid answer: {first_problem(error)}", time)
     return replace(
         by_exit if answer.status is None else _by_answer(answer, answer.status, by_exit),
         source=ipaddress.ip_address(answer.address) if answer.address else None,

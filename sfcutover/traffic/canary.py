@@ -131,10 +131,10 @@ def require_place(store: TokenStore) -> None:
     """Raises ConfigError for a token that may be rotated, and a new one has no place."""
     if store.may_rotate and not store.writable:
         raise ConfigError(
-            "the refresh token is not redeemed: the org may replace it, and a new one could not "
-            "be stored here",
+            "the refresh token was not redeemed: the org may replace it, and this store cannot "
+            "take a new one",
             where=store.where,
-            hint="keep it in {file: PATH} or {get: [argv], put: [argv]}; or write rotation: false "
+            hint="keep it in {file: PATH} or {get: [argv], put: [argv]}; or set rotation: false "
             "beside it if the app does not rotate refresh tokens",
         )
 
@@ -207,8 +207,8 @@ def _mark_of_lost_answer(token: Secret) -> Path:
 def _refuse_lost(mark: Path, where: str) -> None:
     if mark.exists():
         raise AuthError(
-            "this refresh token was redeemed and the answer was lost, so it may be used up; "
-            "it is never redeemed again",
+            "this refresh token was redeemed and the answer was lost; it may be void, so it is "
+            "never redeemed again",
             where=where,
             hint="authorize the app again and put the new token into the store; or, if "
             f"LoginHistory has no redemption of that time, delete {mark}",
@@ -221,7 +221,7 @@ def _note(mark: Path, time: datetime) -> None:
         write_durably(mark, f"{time.isoformat()}\n")
     except OSError as error:
         raise ConfigError(
-            f"the answer to a redemption was lost, and {mark} can't be written: {error.strerror}",
-            hint="treat this token as used up: authorize the app again",
+            f"the answer to a redemption was lost, and {mark} cannot be written: {error.strerror}",
+            hint="treat this token as void: authorize the app again",
             impact=_GRANT_IN_DOUBT,
         ) from None

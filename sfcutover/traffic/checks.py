@@ -33,12 +33,10 @@ from sfcutover.util.secrets import one_line
 _OK = 200
 _SHOWN_SERIES = 3
 _BASELINE_STEP = 15.0  # seconds between the samples that a mean is made of
-_NO_SERIES = (
-    "the query found no series (they are stale or never were; a comparison belongs in condition)"
-)
+_NO_SERIES = "the query found no series (stale, or never recorded; put a comparison in condition)"
 
 
-_NOTHING_BEFORE = "what it was before the switch is not known"
+_NOTHING_BEFORE = "its value before the switch is unknown"
 
 
 class Verdict(enum.StrEnum):
@@ -142,7 +140,7 @@ def judge(
     if failed:
         verdict, detail = Verdict.FAILED, f"{_listed(failed)} is not {condition}"
     elif nan:
-        verdict, detail = Verdict.INCONCLUSIVE, f"{_listed(nan)} is no number"
+        verdict, detail = Verdict.INCONCLUSIVE, f"{_listed(nan)} is not a number"
     elif unknown:
         verdict, detail = Verdict.INCONCLUSIVE, f"{_listed(unknown)}; {_NOTHING_BEFORE}"
     elif not passed:
@@ -159,7 +157,7 @@ def read_result(status: int, body: bytes) -> QueryResult:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise QueryError(f"HTTP {status} with something that is no answer of Prometheus")
+        raise QueryError(f"HTTP {status} with an answer that is not from Prometheus")
     if status != _OK or document.get("status") != "success":
         kind, words = _text(document.get("errorType")), _text(document.get("error"))
         raise QueryError(f"HTTP {status}: {kind}: {words}")
@@ -178,10 +176,10 @@ def _samples_in(data: object) -> tuple[Sample, ...]:
             case {"resultType": "scalar", "result": sample}:
                 return (Sample("", _number(sample)),)
             case {"resultType": str(kind)}:
-                raise QueryError(f"the query gives a {_text(kind)}, not one number a series")
+                raise QueryError(f"the query returns a {_text(kind)}, not one number per series")
     except (KeyError, TypeError, ValueError, AttributeError):
         pass
-    raise QueryError("the answer holds something that is not one number a series")
+    raise QueryError("the answer has something other than one number per series")
 
 
 def _number(sample: object) -> float:
@@ -219,7 +217,7 @@ def _command_checker(config: Measurement) -> Checker:
     argv = config.command or ()
     if not argv or shutil.which(argv[0]) is None:
         raise ConfigError(
-            f"there is no program {argv[0] if argv else ''}",
+            f"the program {argv[0] if argv else ''} was not found",
             where=config.where,
             hint="check the name and PATH; a command runs without a shell",
         )
@@ -235,7 +233,7 @@ def _command_checker(config: Measurement) -> Checker:
             environment = child_environment()
             ended = run_in_group(argv, environment, timeout=config.timeout, output=take)
         except OSError as error:
-            detail = f"it can't be run: {error.strerror}"
+            detail = f"it cannot be run: {error.strerror}"
             return CheckResult(config.title, Verdict.ERROR, detail)
         verdict = _VERDICTS.get(ended.status, Verdict.ERROR)
         detail = f"{ended}: {last}" if last else str(ended)
@@ -300,7 +298,7 @@ class _PrometheusChecker:
                 timeout=(self._timeout, self._timeout),
             )
         if response.status_code in (requests.codes.unauthorized, requests.codes.forbidden):
-            words = "the token was not accepted" if token else "it asks for a token"
+            words = "the token was not accepted" if token else "a token is required"
             raise QueryError(f"HTTP {response.status_code}: {words}")
         return read_result(response.status_code, response.content)
 
@@ -310,7 +308,7 @@ def _base_url(config: PrometheusCheck) -> str:
     url = config.url.read().rstrip("/")
     if not is_http_url(url) or urlsplit(url).query or urlsplit(url).fragment:
         raise ConfigError(
-            "the URL of prometheus is not an http or https URL of a server",
+            "the URL of prometheus is not an http or https URL",
             where=config.url.where,
             hint="write https://host or https://host/path, without a user; token: holds the token",
         )
@@ -318,7 +316,7 @@ def _base_url(config: PrometheusCheck) -> str:
         raise ConfigError(
             "the token would be sent without encryption",
             where=config.url.where,
-            hint="write https://…, or leave token: out",
+            hint="use https://…, or remove token:",
         )
     return url
 
@@ -327,7 +325,7 @@ def _bearer(token: SecretReference) -> str:
     value = token.read().reveal()
     if not (value.isascii() and value.isprintable() and " " not in value):
         raise ConfigError(
-            "the token of prometheus holds a blank or a character that no header can",
+            "the token of prometheus has a space or a character that is not valid in a header",
             where=token.where,
             hint="the secret is the token alone, without 'Bearer'",
         )

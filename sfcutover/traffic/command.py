@@ -29,7 +29,7 @@ def require_program(argv: Sequence[str], where: str) -> None:
     """Raise ConfigError with this place if there is no such program."""
     if shutil.which(argv[0]) is None:
         raise ConfigError(
-            f"there is no program {argv[0]}",
+            f"the program {argv[0]} was not found",
             where=where,
             hint="check the name and PATH; a command runs without a shell",
         )
@@ -57,7 +57,7 @@ def run_for_output(argv: Sequence[str], where: str) -> Printed:
         )
     except OSError as error:
         raise ConfigError(
-            f"the command {argv[0]} can't be run: {error.strerror}",
+            f"the command {argv[0]} cannot be run: {error.strerror}",
             where=where,
             hint="check its name, PATH and permissions; it runs without a shell",
         ) from error

@@ -88,9 +88,10 @@ class Egress:
         """
         if isinstance(self.way, ProbeCommand):
             raise ConfigError(
-                f"no request of this process leaves by the {self.name} egress: it is {self.way}",
+                f"this process cannot send requests through the {self.name} egress: it is "
+                f"{self.way}",
                 where=self.way.where,
-                hint="give it as proxy: or direct: true, or prove it by verify.application",
+                hint="set proxy: or direct: true, or prove it with verify.application",
             )
         return EgressSession(self.way if isinstance(self.way, ProxyUrl) else None)
 
@@ -113,9 +114,9 @@ class Egress:
             case ProbeCommand():
                 return f"running {self.way}, which prints the address it leaves from"
             case Direct():
-                return f"asking {echo_url} from this machine, by a new connection each time"
+                return f"requesting {echo_url} from this machine, over a new connection each time"
             case ProxyUrl():
-                return f"asking {echo_url} through {self.way}, by a new connection each time"
+                return f"requesting {echo_url} through {self.way}, over a new connection each time"
 
 
 def configured_way(cutover: Cutover, name: str) -> ConfiguredWay | None:
@@ -175,9 +176,10 @@ def echo_url_of(cutover: Cutover) -> str:
     url = configured.read()
     if not is_http_url(url):
         raise ConfigError(
-            "echo_url is no http or https URL without a user",
+            "echo_url is not an http or https URL without a user",
             where=configured.where,
-            hint="name a page that answers with the address it sees, as http://ip.quotaguard.com",
+            hint="use a page that answers with the address it sees, such as "
+            "http://ip.quotaguard.com",
         )
     return url
 
@@ -213,8 +215,8 @@ def _get(session: EgressSession, url: str, headers: dict[str, str]) -> requests.
 
 
 _NO_ECHO = (
-    "a page of the proxy's or of a network's login may have come instead; "
-    "or name another page as egress.echo_url"
+    "the proxy or a network login page may have answered instead; or use another page as "
+    "egress.echo_url"
 )
 
 
@@ -228,7 +230,7 @@ def _address_in(body: bytes, who: str, hint: str) -> Address:
     except (ValueError, RecursionError):
         shown = f"{text[:_SHOWN]}…" if len(text) > _SHOWN else text
         raise EchoAnswerError(
-            f"{who} something that is no IP address: {shown!r}", hint=hint
+            f"{who} something that is not an IP address: {shown!r}", hint=hint
         ) from None
 
 

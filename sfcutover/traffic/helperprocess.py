@@ -159,8 +159,8 @@ def _answer(job: bytes, connection: Connection[Any, Any]) -> object:
     except Exception as error:  # noqa: BLE001 - the parent is told; a text might hold a secret
         return OperationFailedError(
             f"the helper process that redeems failed ({type(error).__name__})",
-            hint="report this; see that the store's token still redeems",
-            impact="the store's token may be used up; other customers' tokens are untouched",
+            hint="report this; check that the store's token still redeems",
+            impact="the store's token may be void; other customers' tokens are untouched",
         )
 
 

@@ -54,7 +54,7 @@ class ProxyUrl:
         if not separator:
             _refuse("the proxy URL has no scheme", where, f"write it as {_EXAMPLE}")
         if scheme not in DEFAULT_PORTS:
-            _refuse(f"the proxy URL's scheme is none of {', '.join(DEFAULT_PORTS)}", where)
+            _refuse(f"the proxy URL's scheme is not one of {', '.join(DEFAULT_PORTS)}", where)
         userinfo, at, place = rest.rpartition("@")
         host, port = _host_and_port(place, DEFAULT_PORTS[scheme], where)
         if not at or not userinfo:
@@ -85,15 +85,15 @@ def _host_and_port(text: str, default_port: int, where: str) -> tuple[str, int]:
     match = _HOST_AND_PORT.fullmatch(text)
     if match is None:
         _refuse(
-            "the proxy URL has no host and port where they should stand, or more behind them",
+            "the proxy URL has no host and port, or has text after them",
             where,
             f"write it as {_EXAMPLE}; {_ENCODE}",
         )
     host, port = match[1].strip("[]"), int(match[2] or default_port)
     if not 0 < port <= _MAX_PORT:
-        _refuse("the proxy URL's port is none", where)
+        _refuse("the proxy URL's port is not valid", where)
     if ":" in host and not _is_ipv6(host):
-        _refuse("the proxy URL's host is no IPv6 address, though in brackets", where)
+        _refuse("the proxy URL's host is in brackets but is not an IPv6 address", where)
     return host, port
 
 
@@ -101,7 +101,7 @@ def _credentials(userinfo: str, where: str) -> tuple[str, str]:
     """User and password, decoded. A colon in the password may stand as it is (RFC 3986)."""
     if _UNENCODED.search(userinfo) or _LONE_PERCENT.search(userinfo):
         _refuse(
-            "the proxy URL's user or password holds a character that must be percent-encoded",
+            "the proxy URL's user or password has a character that must be percent-encoded",
             where,
             _ENCODE,
         )
@@ -116,10 +116,10 @@ def _credentials(userinfo: str, where: str) -> tuple[str, str]:
 def _check_credentials(scheme: str, user: str, password: str, where: str) -> None:
     if not scheme.startswith("socks"):
         if ":" in user:
-            _refuse("the proxy URL's user holds a colon, which basic auth can't send", where)
+            _refuse("the proxy URL's user has a colon, which basic auth cannot send", where)
         return
     if not user or not password:
-        _refuse("a SOCKS5 proxy's URL has a user and a password, or neither", where)
+        _refuse("a SOCKS5 proxy's URL must have both a user and a password, or neither", where)
     if max(len(user.encode()), len(password.encode())) > _MAX_SOCKS_BYTES:
         _refuse(f"a SOCKS5 user or password is longer than {_MAX_SOCKS_BYTES} bytes", where)
 

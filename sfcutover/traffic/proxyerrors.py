@@ -21,7 +21,9 @@ _TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
 _AUTHENTICATION_REQUIRED = 407
 _UNAUTHORIZED = 401  # what tinyproxy answers to a wrong password, where others answer 407
 _REFUSED_PASSWORD = (_UNAUTHORIZED, _AUTHENTICATION_REQUIRED)
-_CHECK = "check the proxy's URL, its state at its provider, and the network from here to it"
+_CHECK = (
+    "check the proxy's URL, its status at the provider, and the network from this machine to it"
+)
 
 
 class EgressError(NetworkError):
@@ -98,8 +100,8 @@ def is_refusal_of_proxy(response: requests.Response) -> bool:
 def proxy_refused(proxy: ProxyUrl) -> ProxyRefusedError:
     if proxy.user is None:
         return ProxyRefusedError(
-            f"the proxy {proxy} asks for a user and password, and its URL has none",
-            hint="write both into the proxy's URL, percent-encoded; the provider's page shows them",
+            f"the proxy {proxy} requires a user and password, but its URL has none",
+            hint="add both to the proxy's URL, percent-encoded; the provider's page shows them",
         )
     return ProxyRefusedError(
         f"the proxy {proxy} refused the user or password",
@@ -114,12 +116,12 @@ def http_status_error(
     if proxy is None:
         return EchoHttpError(
             f"{host} answered with {status}",
-            hint="open the page by hand; another page may stand as egress.echo_url",
+            hint="open the page by hand, or use another page as egress.echo_url",
         )
     return EchoHttpError(
         f"{host}, through the proxy {proxy}, answered with {status}",
-        hint="the page or the proxy did: open it without the proxy; another page may stand as "
-        "egress.echo_url",
+        hint="find which of the two answered: open the page without the proxy, or use another "
+        "page as egress.echo_url",
     )
 
 
@@ -141,7 +143,7 @@ def proxy_answer(error: requests.RequestException) -> tuple[int | None, str]:
     chain = causes(error)
     status = _tunnel_status(chain)
     if status in _REFUSED_PASSWORD:
-        return status, f"the proxy asks for a user and password (HTTP {status})"
+        return status, f"the proxy requires a user and password (HTTP {status})"
     if status is not None:
         return status, f"the proxy refused to connect to the token endpoint (HTTP {status})"
     socks = next((str(each) for each in chain if _is_socks(each)), None)
@@ -175,7 +177,7 @@ def _tls(chain: list[BaseException], proxy: ProxyUrl, host: str) -> EgressError 
         else f"TLS with {host} failed behind the proxy {proxy}",
         hint="if a private authority signed the certificate, set REQUESTS_CA_BUNDLE to its PEM "
         "file; a proxy that breaks TLS open must not carry refresh tokens"
-        + ("; if it speaks plain HTTP, its URL begins with http://" if its_own else ""),
+        + ("; if it speaks plain HTTP, its URL must start with http://" if its_own else ""),
     )
 
 
@@ -187,7 +189,7 @@ def _tunnel(chain: list[BaseException], proxy: ProxyUrl, host: str) -> EgressErr
     how = "" if status is None else f": HTTP {status}"
     return DestinationUnreachableError(
         f"the proxy {proxy} did not connect to {host}{how}",
-        hint=f"check that {host} is up and that the proxy may connect to it",
+        hint=f"check that {host} is reachable and that the proxy is allowed to connect to it",
     )
 
 
@@ -195,11 +197,11 @@ def _connection(chain: list[BaseException], proxy: ProxyUrl, host: str) -> Egres
     """A connection that failed before the proxy had answered, or broke later."""
     general = next((each for each in chain if type(each).__name__ == "GeneralProxyError"), None)
     if general and "invalid data" in str(general):
-        return ProxyUnreachableError(f"what answers at {proxy} is no SOCKS5 proxy", hint=_CHECK)
+        return ProxyUnreachableError(f"the server at {proxy} is not a SOCKS5 proxy", hint=_CHECK)
     # A reset may come while connecting or just after; a proxy that is not there refuses.
     broke = general is not None or _any(chain, ConnectionResetError, BrokenPipeError)
     if not broke and _any(chain, urllib3.exceptions.ConnectTimeoutError):
-        return ProxyUnreachableError(f"the proxy {proxy} can't be reached", hint=_CHECK)
+        return ProxyUnreachableError(f"the proxy {proxy} cannot be reached", hint=_CHECK)
     slow = _any(chain, requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
     how = "it did not answer in time" if slow and not broke else "the connection broke"
     return DestinationUnreachableError(

@@ -80,7 +80,7 @@ def canaries_left_out(cutover: Cutover, via: Via) -> str | None:
     way = configured_way(cutover, via)
     if way is None or way.probe is None or not all_canaries(cutover, cutover.targets):
         return None
-    return f"the canaries prove nothing of egress.{via}: no request of theirs leaves by a command"
+    return f"the canaries cannot prove egress.{via}: they cannot redeem through a command"
 
 
 def why_unproven(cutover: Cutover, via: Via) -> str:
@@ -100,12 +100,12 @@ def nothing_redeems(cutover: Cutover, via: Via) -> SfcutoverError:
         return GateError(
             message,
             hint="add egress.old and a canary to cutover.yaml; or leave the new addresses on the "
-            "list, which does no harm",
+            "allowlist, which is harmless",
         )
     configured = cutover.verify or cutover
     return ConfigError(
         message,
         where=configured.where,
-        hint="add egress.new with verify.refresh_token; or, where only the application can leave "
-        "by it, verify.application: [argv]",
+        hint="add egress.new with verify.refresh_token; or, if only the application can use it, "
+        "verify.application: [argv]",
     )

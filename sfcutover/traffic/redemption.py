@@ -50,44 +50,44 @@ _NO_ANSWER = (
 _ADVICE = {
     RedemptionOutcome.REDEEMED: "Nothing to do: the token endpoint lets this address redeem.",
     RedemptionOutcome.BLOCKED: (
-        "Put the address this request came from back on the allowlist at once (add-new for a "
+        "Add the address that this request came from to the allowlist immediately (add-new for a "
         "new one, restore-old for an old one), before any diagnosis, then redeem again."
     ),
     RedemptionOutcome.TOKEN_DEAD: (
         "Authorize the app again and put the new refresh token into the store: this one has "
-        "expired, or was revoked or rotated out, which says nothing about the allowlist."
+        "expired, or was revoked or rotated out, which is unrelated to the allowlist."
     ),
     RedemptionOutcome.CLIENT_REJECTED: (
         "Check token_url, client_id, client_secret and the app's flow settings: the endpoint "
-        "refuses the app itself, which says nothing about the allowlist."
+        "refuses the app itself, which is unrelated to the allowlist."
     ),
     RedemptionOutcome.INACTIVE: (
-        "Have the org or the user behind the token activated, or verify with the token of "
-        "another user: this says nothing about the allowlist."
+        "Activate the org or the user behind the token, or verify with the token of "
+        "another user: this is unrelated to the allowlist."
     ),
     RedemptionOutcome.RATE_LIMITED: (
-        "Wait before the next redemption, and make them less often: too many logins say "
-        "nothing about the allowlist."
+        "Wait before the next redemption, and redeem less often: a rate limit is unrelated to "
+        "the allowlist."
     ),
     RedemptionOutcome.BUSY: (
-        "Redeem again in a few minutes: the endpoint could not answer just now and said so, "
-        "which says nothing about the allowlist."
+        "Redeem again in a few minutes: the endpoint reported that it is temporarily unavailable, "
+        "which is unrelated to the allowlist."
     ),
     RedemptionOutcome.INCONCLUSIVE: (
-        "Run the application's command by hand: it says neither that it redeemed nor that it was "
-        "refused, which says nothing about the allowlist."
+        "Run the application's command by hand: it reported neither a redemption nor a refusal, "
+        "which is unrelated to the allowlist."
     ),
     RedemptionOutcome.PROXY_FAILURE: (
         "Check the proxy's URL, its user and password, and its provider's status: the proxy "
-        "refused or failed, so the allowlist was not put to the test."
+        "refused or failed, so the allowlist was not tested."
     ),
     RedemptionOutcome.NETWORK_FAILURE: (
         "Check the network between here and the token endpoint; if the answer was lost, don't "
         "redeem the same token again."
     ),
     RedemptionOutcome.UNKNOWN: (
-        "Read the answer and the org's LoginHistory before the next step: take it neither for "
-        "a block nor for a success, and remove no address."
+        "Check the answer and the org's LoginHistory before the next step: treat it neither as a "
+        "block nor as a success, and remove no address."
     ),
 }
 

@@ -33,10 +33,7 @@ Direction = Literal["apply", "revert"]
 DRAIN_SECONDS = 1.0  # LoginTime has whole seconds: a proof must not share one with old traffic
 _MAX_RECORD_BYTES = 1024 * 1024
 _NOT_RUN = 127  # the exit status by which a shell says it
-SWITCH_IMPACT = (
-    "the allowlist was not changed by this: traffic may leave by any address on it; "
-    "some of it may have moved already"
-)
+SWITCH_IMPACT = "the allowlist was not changed; some traffic may already have moved"
 
 
 def facts_of(cutover: Cutover, direction: Direction) -> dict[str, str]:
@@ -58,7 +55,7 @@ def question_of(cutover: Cutover, direction: Direction) -> str:
     away, to = _joined(cutover.change.old), _joined(cutover.change.new)
     if direction == "revert":
         away, to = to, away
-    return f"Move the traffic of {cutover.app} to {to} (away from {away}). Is that done?"
+    return f"Move the traffic of {cutover.app} to {to} (away from {away}). Is this done?"
 
 
 def _joined(ranges: Sequence[IpRange]) -> str:
@@ -89,7 +86,7 @@ def command_failed(
     return OperationFailedError(
         f"the switch command {program} failed: {how}",
         where=where,
-        hint=f"find out where traffic leaves now; then run this again, or the way back: {other}",
+        hint=f"find out where traffic leaves now; then run this again, or move it back: {other}",
         impact=SWITCH_IMPACT,
     )
 
@@ -189,7 +186,7 @@ def _run(path: Path, argv: Sequence[str], timeout: float) -> None:
     try:
         ended = run_in_group(argv, os.environ, timeout=timeout, output=_pass_on)
     except OSError as error:
-        reason = f"can't be run: {error.strerror}"
+        reason = f"cannot be run: {error.strerror}"
         _write(path, SwitchRecord(started, _NOT_RUN, words=reason))
     else:
         record = SwitchRecord(started, ended.status, ended.seconds, ended.cut_short, str(ended))

@@ -141,7 +141,7 @@ def _read_success(answer: Mapping[str, object], time: datetime) -> Redemption:
     if not is_token(answer.get("access_token")):
         return _useless(_OK, _words(answer, "error"), "no access token", time)
     if new is not None and not is_token(new):
-        return _useless(_OK, None, "a refresh token that is none", time)
+        return _useless(_OK, None, "an invalid refresh token", time)
     return Redemption(
         RedemptionOutcome.REDEEMED,
         time,
@@ -203,7 +203,7 @@ class TokenEndpoint:
             response = error.response  # the session's way to refuse a redirect
         status, now = response.status_code, datetime.now(UTC)
         if is_refusal_of_proxy(response):
-            words = "the proxy asks for a user and password"
+            words = "the proxy requires a user and password"
             return Redemption(RedemptionOutcome.PROXY_FAILURE, now, status, description=words)
         return read_answer(status, response.content, now)
 
@@ -245,10 +245,10 @@ def token_endpoint(canary: CanaryConfig, *, allow_other_hosts: bool) -> TokenEnd
     url = check_url(canary.token_url.read(), where)
     if not (allow_other_hosts or _is_trusted(url)):
         raise ConfigError(
-            f"token_url's host {urlsplit(url).hostname} is not Salesforce's; it would get the "
-            "refresh token",
+            f"token_url's host {urlsplit(url).hostname} is not Salesforce's; it would receive "
+            f"the refresh token",
             where=where,
-            hint="use https://login.salesforce.com/services/oauth2/token or the My Domain's; "
+            hint="use https://login.salesforce.com/services/oauth2/token or the My Domain's; set "
             "allow_other_hosts: true if the host is yours",
         )
     secret = canary.client_secret.read() if canary.client_secret else None

@@ -67,7 +67,7 @@ class TokenStore(ABC):
     @property
     def checked(self) -> str:
         """What locking and reading it has tried, and what it has not."""
-        return "its refresh token can be read; a redemption was not tried"
+        return "its refresh token was read; no redemption was tried"
 
     @abstractmethod
     def read(self) -> Secret:
@@ -119,8 +119,8 @@ class FileStore(TokenStore):
 
     @property
     def checked(self) -> str:
-        and_replaced = " and replaced" if self.may_rotate else ""
-        return f"its refresh token can be read{and_replaced}; a redemption was not tried"
+        and_replaced = ", and its file can be replaced" if self.may_rotate else ""
+        return f"its refresh token was read{and_replaced}; no redemption was tried"
 
     def read(self) -> Secret:
         """Raises ConfigError unless the file is the owner's alone and holds one token."""
@@ -150,7 +150,7 @@ class FileStore(TokenStore):
         try:
             text = self._content().decode(errors="replace").strip()
         except OSError as error:
-            raise self._unfit(f"can't be read: {error.strerror}") from None
+            raise self._unfit(f"cannot be read: {error.strerror}") from None
         if not text:
             raise self._unfit("is empty")
         if not is_token(text):
@@ -168,7 +168,7 @@ class FileStore(TokenStore):
 
     def _check(self, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
-            raise self._unfit("is no file")
+            raise self._unfit("is not a file")
         if status.st_uid != os.geteuid():
             raise self._unfit("belongs to another user")
         if status.st_mode & _OTHERS:
@@ -180,7 +180,9 @@ class FileStore(TokenStore):
             raise self._unfit("lies in a folder where any user may replace it")
 
     def _unfit(self, reason: str, hint: str | None = None) -> ConfigError:
-        default = "the file holds the refresh token and nothing else, mode 0600, and is yours"
+        default = (
+            "the file must hold the refresh token and nothing else, have mode 0600, and be yours"
+        )
         return ConfigError(
             f"the token's file {self.path} {reason}", where=self.where, hint=hint or default
         )
@@ -202,14 +204,14 @@ class CommandStore(TokenStore):
 
     @property
     def checked(self) -> str:
-        return "its refresh token can be read; put and a redemption were not tried"
+        return "its refresh token was read; put and a redemption were not tried"
 
     def read(self) -> Secret:
         """Finishes a put that was cut off. Raises ConfigError or OperationFailedError."""
         current = secret_from_command(list(self.get), self.where)
         if not is_token(current.reveal()):
             raise ConfigError(
-                f"what the command {self.get[0]} prints is no refresh token",
+                f"the output of the command {self.get[0]} is not a refresh token",
                 where=self.where,
                 hint="it must print the token and nothing else",
             )
@@ -273,15 +275,15 @@ class EnvironmentStore(TokenStore):
         token = secret_from_environment(self.name, self.where)
         if not is_token(token.reveal()):
             raise ConfigError(
-                f"the environment variable {self.name} holds no refresh token",
+                f"the environment variable {self.name} does not hold a refresh token",
                 where=self.where,
-                hint="it holds the token and nothing else",
+                hint="it must hold the token and nothing else",
             )
         return token
 
     def write(self, token: Secret, replaced: Secret) -> None:
         """Always raises OperationFailedError; the token is shown nowhere."""
-        raise _no_store(f"the environment variable {self.name} can't be written", self.where)
+        raise _no_store(f"the environment variable {self.name} cannot be written", self.where)
 
     def _lock(self) -> tuple[Path, str]:
         name = f"environment-{fingerprint(self.read().reveal())}.lock"
@@ -290,7 +292,7 @@ class EnvironmentStore(TokenStore):
 
 def _no_store(reason: str, where: str) -> OperationFailedError:
     return OperationFailedError(
-        f"the org rotated the refresh token, and the new one can't be stored: {reason}",
+        f"the org rotated the refresh token, and the new one cannot be stored: {reason}",
         where=where,
         hint="authorize the app again and keep its token in a file: refresh_token: {file: PATH}",
         impact="the grant's old refresh token is void and its new one is gone: this grant is "
@@ -357,12 +359,12 @@ class RecoveryFile:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TooLargeError):
-            raise self._unclear("it can't be read") from None
+            raise self._unclear("it cannot be read") from None
         if token == current.reveal():
             self.drop()
             return None
         if mark != fingerprint(current.reveal()):
-            raise self._unclear(f"{self._label} has changed since")
+            raise self._unclear(f"{self._label} has changed since then")
         return Secret(token)
 
     def _saved(self, reason: str, token: Secret, replaced: Secret) -> OperationFailedError:
@@ -373,15 +375,15 @@ class RecoveryFile:
         return OperationFailedError(
             f"{self._label} did not take the new refresh token ({reason}); the token is in "
             f"{self.path}",
-            hint="repair the store, then run this again: it puts that token there first",
+            hint="repair the store, then run this again: it stores that token first",
             impact="the old refresh token is void; the new one works, and exists only in that "
             "file. Other customers' tokens are untouched",
         )
 
     def _lost(self, reason: str) -> OperationFailedError:
         return OperationFailedError(
-            f"the new refresh token could be stored nowhere ({reason})",
-            hint="repair the store, authorize the app again, and put the new refresh token there",
+            f"the new refresh token could not be stored anywhere ({reason})",
+            hint="repair the store, authorize the app again, and store the new refresh token there",
             impact="this grant is lost: its old token is void. Other customers' tokens are "
             "untouched",
         )

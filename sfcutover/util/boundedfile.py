@@ -30,7 +30,9 @@ def read_bounded(path: Path, limit: int, *, hint: Text) -> bytes:
     try:
         return read_file(path, limit)
     except OSError as error:
-        raise ConfigError(f"can't be read: {error.strerror}", where=str(path), hint=hint) from error
+        raise ConfigError(
+            f"cannot be read: {error.strerror}", where=str(path), hint=hint
+        ) from error
     except TooLargeError:
         raise LimitError(
             f"the file is larger than {limit:,} bytes", where=str(path), hint=hint
@@ -71,7 +73,7 @@ def read_pipe(descriptor: int, limit: int, seconds: float) -> bytes:
             if not part:
                 return content
             content = _within(content + part, limit)
-    raise TimeoutError(errno.ETIMEDOUT, f"no end of it came within {seconds:.0f} s")
+    raise TimeoutError(errno.ETIMEDOUT, f"its end did not arrive within {seconds:.0f} s")
 
 
 def _within(content: bytes, limit: int) -> bytes:

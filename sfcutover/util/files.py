@@ -196,7 +196,7 @@ def state_folder() -> Path:
     except (OSError, RuntimeError) as error:
         raise _no_folder(str(error)) from None
     if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _no_folder(f"others own or can write {folder}")
+        raise _no_folder(f"other users own or can write {folder}")
     return folder
 
 
@@ -212,9 +212,9 @@ def prove_writable(folder: Path, where: str) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise ConfigError(
-            f"the folder {folder} takes no new token: {error.strerror}",
+            f"the folder {folder} cannot store a new token: {error.strerror}",
             where=where,
-            hint="make room, or make it yours to write: a token that is replaced must be stored",
+            hint="free disk space or make the folder writable: a replaced token must be stored",
         ) from None
 
 
@@ -226,14 +226,14 @@ def prove_replaceable(path: Path, where: str) -> None:
     """
     try:
         if not path.is_file():
-            raise OSError(errno.EINVAL, "it is no regular file")
+            raise OSError(errno.EINVAL, "it is not a regular file")
         write_durably(path, read_file(path, _SPARE_BYTES).decode())
     except (OSError, TooLargeError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it holds no token"
+        reason = error.strerror if isinstance(error, OSError) else "it has no token"
         raise ConfigError(
-            f"the file {path} can't be replaced: {reason}",
+            f"the file {path} cannot be replaced: {reason}",
             where=where,
-            hint="a new token is renamed onto it; where the file is mounted by itself, mount its "
+            hint="a new token is renamed onto it; if the file itself is mounted, mount its "
             "folder instead",
         ) from None
 
@@ -270,12 +270,12 @@ def token_lock(path: Path, what: str) -> Iterator[None]:
     except Timeout:
         raise OperationFailedError(
             f"{what} is in use: another process has held {path} for {LOCK_SECONDS:.0f} s",
-            hint="see which (fuser shows it), wait for it to end, then run this again",
+            hint="find that process (with fuser), wait for it to end, then run this again",
         ) from None
     except OSError as error:
         raise ConfigError(
-            f"the lock file {path} can't be opened: {error.strerror}",
-            hint="the folder must be yours to write, and the file no link",
+            f"the lock file {path} cannot be opened: {error.strerror}",
+            hint="the folder must be writable for you, and the file must not be a link",
         ) from None
     with lock:
         yield

@@ -39,14 +39,14 @@ _CHUNK_BYTES = 64 * 1024
 
 
 TRUST = (
-    "if a private authority signed it, or a proxy opens TLS on the way, set REQUESTS_CA_BUNDLE to "
-    "the authority's PEM file"
+    "if a private authority signed it, or a proxy intercepts TLS, set REQUESTS_CA_BUNDLE to the "
+    "authority's PEM file"
 )
 _BY_VERIFICATION = {  # of OpenSSL
     9: "it is not valid yet: check this machine's clock",
-    10: "it has expired: its owner has to renew it; or check this machine's clock",
-    62: "write the host's name as the certificate has it",
-    64: "write the host's name, not its address",
+    10: "it has expired: its owner must renew it; or check this machine's clock",
+    62: "use the host name that the certificate has",
+    64: "use the host's name, not its address",
 }
 _TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})\b")
 _PROXY_WANTS_PASSWORD = ("401", "407")  # 401: tinyproxy, for a wrong one
@@ -166,13 +166,13 @@ def check_url(url: str, where: str) -> str:
             return url.rstrip("/")
         _, credentials, host = parts.netloc.rpartition("@")
         shown = parts._replace(netloc=host, query="").geturl()
-        problem = "holds credentials" if secure and credentials else "is not an https URL"
+        problem = "has credentials" if secure and credentials else "is not an https URL"
     except ValueError:
-        shown, problem = "this text", "is no URL"
+        shown, problem = "this text", "is not a URL"
     raise ConfigError(
         f"{shown} {problem}",
         where=where,
-        hint="write https://…; plain http is accepted only for an org on this machine",
+        hint="use https://…; plain http is accepted only for an org on this machine",
     )
 
 
@@ -204,7 +204,7 @@ def network_error(error: requests.RequestException, url: str, impact: str) -> Ne
 
 def explain(error: requests.RequestException) -> tuple[str, str]:
     """What happened, without the host, and what to do where the host is an org."""
-    again = "check the network from here to the org, then run this again"
+    again = "check the network from this machine to the org, then run this again"
     match error:
         case requests.exceptions.SSLError():
             return _explain_tls(error)
@@ -215,9 +215,9 @@ def explain(error: requests.RequestException) -> tuple[str, str]:
         case requests.exceptions.Timeout():
             return "it did not answer in time", again
         case requests.exceptions.JSONDecodeError():
-            return "it answered with something that is no JSON", again
+            return "it answered with something other than JSON", again
         case ResponseTooLargeError():
-            return str(error), "run this again; if it stays so, report it"
+            return str(error), "run this again; if it repeats, report it"
         case requests.exceptions.ConnectionError() | requests.exceptions.ChunkedEncodingError():
             return "the connection failed or broke", again
         case _:
@@ -232,7 +232,7 @@ def is_about_tls(error: requests.RequestException) -> bool:
 def _explain_tls(error: requests.RequestException) -> tuple[str, str]:
     refused = [each for each in causes(error) if isinstance(each, ssl.SSLCertVerificationError)]
     if not refused:
-        return "TLS failed", "see that its port speaks TLS: https:// may be http:// here"
+        return "TLS failed", "check that its port uses TLS: the URL may need http:// here"
     reason = refused[0].verify_message
     hint = _BY_VERIFICATION.get(refused[0].verify_code, TRUST)
     return f"its TLS certificate could not be verified ({reason})", hint
@@ -244,16 +244,16 @@ def _explain_proxy(error: requests.RequestException) -> tuple[str, str]:
     answered = (_TUNNEL.search(str(each)) for each in causes(error))
     status = next((match[1] for match in answered if match), None)
     if status is None:
-        return "the proxy in the way refused or failed", check
+        return "the proxy in between refused or failed", check
     if status in _PROXY_WANTS_PASSWORD:
         check = f"{check}: the user and password in the proxy's URL"
-    return f"the proxy in the way did not connect (HTTP {status})", check
+    return f"the proxy in between did not connect (HTTP {status})", check
 
 
 def _no_authorities(error: OSError) -> ConfigError:
     return ConfigError(
-        f"the file of TLS authorities can't be used: {error}",
-        hint="set REQUESTS_CA_BUNDLE to a PEM file that is there, or unset it",
+        f"the file of TLS authorities cannot be used: {error}",
+        hint="set REQUESTS_CA_BUNDLE to an existing PEM file, or unset it",
     )
 
 

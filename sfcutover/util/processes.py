@@ -169,7 +169,7 @@ class _Lines:
 
     def _show(self, line: bytes) -> None:
         if self._too_long or len(line) > MAX_LINE_BYTES:
-            self._output(f"(a line of more than {MAX_LINE_BYTES:,} bytes is left out)")
+            self._output(f"(a line of more than {MAX_LINE_BYTES:,} bytes was omitted)")
         else:
             self._output(redact(line.decode("utf-8", "replace")))
         self._too_long = False

@@ -34,7 +34,7 @@ def end_of(process: subprocess.Popen[str]) -> str:
     """What it says, in the end."""
     out, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == NetworkError.exit_code, out
-    assert "see that PostgreSQL is up" in out
+    assert "check that PostgreSQL is running" in out
     assert "next:" in out
     return out
 

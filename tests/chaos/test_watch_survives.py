@@ -90,7 +90,7 @@ def test_a_full_disk_does_not_stop_the_watch_of_a_removal(tmp_path: Path) -> Non
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         out, _ = process.communicate(timeout=SECONDS)
         assert process.returncode == 1, out
-        assert "a list that lost addresses was watched to the end, or has them back" in out
+        assert "an allowlist that lost addresses was monitored to the end, or has them back" in out
         assert set(OLD) < here.live
         here.call("run", "--yes")
         assert here.runs()[0]["state"] == "rolled-back"

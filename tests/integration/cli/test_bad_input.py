@@ -94,14 +94,14 @@ def test_old_and_new_are_the_same(desk: Desk) -> None:
 @pytest.mark.parametrize("words", [DEPLOY, ("plan",)], ids=" ".join)
 def test_an_old_address_that_is_not_live(desk: Desk, words: tuple[str, ...]) -> None:
     desk.configure(old=["127.0.0.11", "127.0.0.99"])
-    refused(desk, 4, "the old address 127.0.0.99 is not on the live list", words=words)
+    refused(desk, 4, "the old address 127.0.0.99 is not on the live allowlist", words=words)
 
 
 def test_a_new_address_that_is_live_already_is_fine_and_said_so(desk: Desk) -> None:
     desk.configure(new=["192.0.2.65", "127.0.0.21"])
     result = desk.run(*DEPLOY)
     assert result.code == 0
-    assert "note: 192.0.2.65 is already on the list" in result.out
+    assert "note: 192.0.2.65 is already on the allowlist" in result.out
     assert desk.live()[-1] == "127.0.0.21 127.0.0.21"
 
 
@@ -126,8 +126,8 @@ def test_126_live_ranges_have_room_for_two_more(open_desk: OpenDesk) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "error"),
     [
-        (("diff", "remove-new"), 8, "an empty list is never deployed"),
-        (("deploy", "remove-new", "--yes"), 4, "without the new ones nothing is left"),
+        (("diff", "remove-new"), 8, "an empty allowlist is never deployed"),
+        (("deploy", "remove-new", "--yes"), 4, "without the new addresses, none would remain"),
     ],
     ids=["diff", "deploy"],
 )
@@ -145,7 +145,7 @@ def test_a_baseline_of_only_new_addresses_is_never_emptied(desk: Desk) -> None:
     tail = rest[rest.rindex("</tokenIpRanges>") + len("</tokenIpRanges>") :]
     path.write_text(f"{head}{range_xml('127.0.0.21', '127.0.0.22').decode()}{tail}")
     words = ("diff", "remove-new", "--baseline", str(path))
-    refused(desk, 8, "an empty list is never deployed", words=words)
+    refused(desk, 8, "an empty allowlist is never deployed", words=words)
 
 
 @pytest.mark.parametrize("command", ["diff", "render"])

@@ -211,7 +211,7 @@ def test_it_says_that_timers_are_shortened(demos: Demos) -> None:
 def test_the_refusal_of_the_wrong_order_is_shown(demos: Demos) -> None:
     result = demos.shown("demo", "--order", "wrong").result
     assert "$ sfcutover deploy remove-old --yes\n(exit code 4)\n" in result.out
-    assert "the new addresses 127.0.0.21, 127.0.0.22 are not on the live list" in result.err
+    assert "the new addresses 127.0.0.21, 127.0.0.22 are not on the live allowlist" in result.err
 
 
 @pytest.mark.slow

@@ -163,7 +163,7 @@ def test_a_canary_that_cannot_be_read_removes_nothing(desk: Desk) -> None:
 
 def test_remove_old_before_add_new_is_drift(desk: Desk) -> None:
     result = desk.run("deploy", "remove-old", "--yes")
-    result.refused(4, "the new addresses 127.0.0.21, 127.0.0.22 are not on the live list")
+    result.refused(4, "the new addresses 127.0.0.21, 127.0.0.22 are not on the live allowlist")
     assert "sfcutover deploy add-new" in result.hint
 
 
@@ -268,7 +268,7 @@ def test_a_deployment_that_fails_names_the_problem(desk: Desk) -> None:
 def test_a_partial_success_is_no_success(desk: Desk) -> None:
     desk.configure(carriers=["token-ip-ranges", "trusted-ip-ranges"])
     desk.emulator.set_fault(Fault(kind="succeeded_partial", operation="deploy"))
-    desk.run(*YES).refused(68, "kept only a part")
+    desk.run(*YES).refused(68, "took effect only in part")
 
 
 def test_a_canceled_deployment_is_a_failure(desk: Desk) -> None:

@@ -154,7 +154,7 @@ def test_a_deploy_that_a_proxy_refused_is_no_lost_answer(
         lambda body: (status, b"<html>no</html>", "text/html") if b"ZipFile" in body else None,
     )
     result = desk.run("deploy", "add-new", "--yes")
-    result.refused(7, f"deploy was answered with HTTP {status}, and not by the Metadata API")
+    result.refused(7, f"deploy was answered with HTTP {status}, not by the Metadata API")
     assert "lost" not in result.err
 
 
@@ -177,7 +177,7 @@ def test_a_removal_that_a_proxy_refused_is_not_taken_for_one_that_may_land(
     verify_with(desk, login_history_wait="0s")
     result = desk.call("run", "--yes", "--traffic-moved")
     assert result.code == 69, f"{result.out}{result.err}"
-    assert "deploy was answered with HTTP 403, and not by the Metadata API" in result.err
+    assert "deploy was answered with HTTP 403, not by the Metadata API" in result.err
     assert "may be off" not in result.err
     assert len(desk.live()) == 5
     assert desk.asked("deploy") == 1
@@ -362,7 +362,9 @@ def test_all_that_is_wrong_in_the_file_is_listed(desk: Desk) -> None:
 def test_swapped_old_and_new_are_not_called_done(desk: Desk) -> None:
     desk.configure(old=["127.0.0.21", "127.0.0.22"], new=["127.0.0.11", "127.0.0.12"])
     keep_token(desk)
-    swapped = "every new address is on the list and no old one: the cutover is done here, or old: "
+    swapped = (
+        "every new address is on the allowlist and no old one: the cutover is done here, or old: "
+    )
     for phase in ("add-new", "remove-old"):
         assert swapped in desk.run("diff", phase).out
         result = desk.run("deploy", phase, "--yes")

@@ -82,7 +82,7 @@ def test_a_list_without_the_old_address(desk: Desk) -> None:
     desk.configure(old=["127.0.0.99"])
     result = desk.run("doctor")
     assert result.code == 4
-    assert "the old address 127.0.0.99 is not on the live list" in result.out
+    assert "the old address 127.0.0.99 is not on the live allowlist" in result.out
 
 
 def test_an_org_that_does_not_answer(desk: Desk) -> None:

@@ -143,7 +143,8 @@ def test_the_list_that_lacks_an_address_is_named(open_desk: OpenDesk) -> None:
     desk = with_component(open_desk, trusted(("192.0.2.0", "192.0.2.255"), old=False))
     desk.configure(carriers=BOTH)
     desk.run("deploy", "add-new", "--yes").refused(
-        4, f"{SETTINGS_PATH}: the old addresses 127.0.0.11, 127.0.0.12 are not on the live list"
+        4,
+        f"{SETTINGS_PATH}: the old addresses 127.0.0.11, 127.0.0.12 are not on the live allowlist",
     )
 
 

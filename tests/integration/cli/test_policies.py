@@ -124,7 +124,7 @@ def test_a_plan_of_policies_from_a_file_is_deployed(alone: Desk) -> None:
 def test_without_lists_there_is_no_list_to_go_back_to(alone: Desk, phase: str) -> None:
     for words in (("diff", phase), ("render", phase, "--out", "out"), ("deploy", phase, "--yes")):
         result = alone.run(*words)
-        result.refused(2, f"{phase} changes nothing: carriers: [] names no list")
+        result.refused(2, f"{phase} changes nothing: carriers: [] names no allowlist")
         assert "rollback --to baseline" in result.hint
 
 

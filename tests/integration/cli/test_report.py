@@ -131,7 +131,7 @@ def test_a_run_that_was_rolled_back_is_reported_by_its_id(report: Reporter) -> N
 def test_a_run_that_was_canceled_says_who_and_where_it_stands(report: Reporter) -> None:
     found = report.document("emulated-cutover.1")
     assert found["verdict"]["state"] == "canceled"
-    assert "old and new addresses are on the list" in found["verdict"]["message"]
+    assert "old and new addresses are on the allowlist" in found["verdict"]["message"]
     (decision,) = found["decisions"]
     assert (decision["decision"], decision["step"]) == ("canceled", "switch")
 

@@ -82,7 +82,7 @@ def test_the_state_of_another_version_is_named(here: World) -> None:
     change(here, "UPDATE sfcutover_state SET version = '99'")
     code, out = here.call("run", "--yes")
     assert code == 2, out
-    assert "the state's version is 99" in out
+    assert "has the state version 99" in out
 
 
 def test_a_run_that_another_version_started_says_so_and_continues(here: World) -> None:
@@ -126,8 +126,8 @@ def test_two_folders_do_not_change_one_list_at_once(here: World, tmp_path: Path)
     here.wait_for("paused")
     code, out = other.call("run", "--yes")
     assert code == 69, out
-    assert "changes the same list" in out
-    assert "this run changed nothing on this list" in out
+    assert "changes the same allowlist" in out
+    assert "this run has changed nothing on this allowlist" in out
     assert here.call("approve")[0] == 0
     process.communicate(timeout=60)
     assert process.returncode == 0
@@ -142,7 +142,7 @@ def test_a_run_is_not_resumed_beside_another_of_its_list(here: World, tmp_path: 
     other.wait_for("paused")
     code, out = here.call("approve")
     assert code == 69, out
-    assert "changes the same list" in out
+    assert "changes the same allowlist" in out
     assert other.call("approve")[0] == 0
     process.communicate(timeout=60)
     assert process.returncode == 0

@@ -125,7 +125,7 @@ def test_a_state_in_place_that_has_more_is_not_overwritten(here: World, tmp_path
     paused_and_exported(here, artifact)
     code, out = here.call("approve")
     assert code == 0, out
-    refused(here.call("state", "import", str(artifact)), 2, "has continued since")
+    refused(here.call("state", "import", str(artifact)), 2, "has changed since the export")
     assert here.runs()[0]["state"] == "done"
 
 
@@ -168,7 +168,7 @@ def test_it_is_refused_while_a_process_performs_the_run(here: World, tmp_path: P
     artifact = tmp_path / "state.export"
     process = here.start(*PAUSED, "--wait")
     here.wait_for("paused")
-    refused(here.call("state", "export", str(artifact)), 69, "the cutover's run is under way at")
+    refused(here.call("state", "export", str(artifact)), 69, "the cutover's run is in progress at")
     assert not artifact.exists()
     process.kill()
     process.communicate()
@@ -177,7 +177,7 @@ def test_it_is_refused_while_a_process_performs_the_run(here: World, tmp_path: P
 
 @pytest.mark.parametrize(
     ("content", "part"),
-    [(None, "no such file"), (b"<html>", "can't be read"), (b"", "no exported state")],
+    [(None, "no such file"), (b"<html>", "can't be read"), (b"", "not an exported state")],
 )
 def test_what_is_no_export_is_refused(
     content: bytes | None, part: str, here: World, tmp_path: Path
@@ -213,7 +213,7 @@ def test_one_of_another_version_is_refused(here: World, tmp_path: Path) -> None:
         file.commit()
     job = clone(here, tmp_path / "second")
     result = job.call("state", "import", str(artifact))
-    refused(result, 2, f"{artifact} is of another version of sfcutover")
+    refused(result, 2, f"{artifact} has the state version ")
 
 
 @pytest.mark.parametrize("verb", ["export", "import"])

@@ -59,7 +59,7 @@ def test_traffic_that_arrives_from_elsewhere_ends_with_5(ready: Desk) -> None:
 @pytest.mark.parametrize(
     ("words", "on_the_list", "part"),
     [
-        (("switch",), (*OLD, NEW[0]), f"the new address {NEW[1]} is not on the live list"),
+        (("switch",), (*OLD, NEW[0]), f"the new address {NEW[1]} is not on the live allowlist"),
         (("switch", "--revert"), (OLD[0], *NEW), f"the old address {OLD[1]} is not on the live"),
     ],
 )

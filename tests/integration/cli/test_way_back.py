@@ -60,6 +60,6 @@ def test_a_token_without_a_place_for_a_new_one_ends_a_run_before_it_changes_anyt
     file.write_text(yaml.safe_dump(config))
     code, out = here.call("run", "--yes")
     assert code == 2, out
-    assert "a new one could not be stored here" in out
+    assert "cannot take a new one" in out
     assert here.emulator.deployments == []
     assert here.emulator.redemptions == []

@@ -78,7 +78,7 @@ def test_a_run_leaves_by_this_machine_s_own_way(tmp_path: Path) -> None:
         env = here.environment
         code, out = here.call("probe")
         assert code == 0, out
-        assert "from this machine, by a new connection each time" in out
+        assert "from this machine, over a new connection each time" in out
         assert "new: this machine" in out
         env.update(NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")  # for the org, which takes them
         code, out = here.call("run", "--yes", "--traffic-moved")

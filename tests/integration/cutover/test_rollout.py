@@ -415,7 +415,7 @@ def test_a_partial_success_is_told_apart(prepare: Prepare) -> None:
     policies = {"ipRelaxationPolicyType": "Bypass"}
     case = prepare(config={"policies": policies})
     case.fault("succeeded_partial")
-    with pytest.raises(PartialSuccessError, match="kept only a part") as caught:
+    with pytest.raises(PartialSuccessError, match="took effect only in part") as caught:
         case.rollout.run()
     assert caught.value.exit_code is ExitCode.PARTIAL
     assert case.sent == 1

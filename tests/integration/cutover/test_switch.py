@@ -167,7 +167,7 @@ def test_a_command_that_fails_says_how(make: Callable[..., StepContext]) -> None
         switch(make(apply=python("raise SystemExit(3)")), "apply")
     assert caught.value.exit_code is ExitCode.FAILED
     assert "--revert" in caught.value.hint
-    assert "some of it may have moved" in caught.value.impact
+    assert "some traffic may already have moved" in caught.value.impact
     failing = make(apply=["a"], revert=python("raise SystemExit(1)"))
     with pytest.raises(OperationFailedError) as caught:
         switch(failing, "revert")
@@ -202,7 +202,7 @@ def test_a_command_that_was_told_of_ctrl_c_and_ended_well_was_interrupted(
     with pytest.raises(InterruptedRunError, match="the signal and ended: exit status 0") as caught:
         switch(make(interrupt, apply=python(code)), "apply")
     assert caught.value.exit_code is ExitCode.INTERRUPTED
-    assert "some of it may have moved" in caught.value.impact
+    assert "some traffic may already have moved" in caught.value.impact
 
 
 @pytest.mark.parametrize(

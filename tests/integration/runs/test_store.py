@@ -59,7 +59,7 @@ def test_a_file_that_is_no_database_is_told_at_once_and_kept(tmp_path: Path) -> 
     path = tmp_path / "state.db"
     path.write_text("this is no database, but long enough to look like one" * 20, encoding="utf-8")
     before = path.read_bytes()
-    with pytest.raises(ConfigError, match="is no SQLite database"):
+    with pytest.raises(ConfigError, match="is not a SQLite database"):
         Database.open(state(f"sqlite:///{path}"))
     assert path.read_bytes() == before
 
@@ -69,7 +69,7 @@ def test_a_damaged_schema_is_told_at_once_and_kept(tmp_path: Path) -> None:
     Database.open(state(f"sqlite:///{path}")).close()
     damaged = path.read_bytes().replace(b"CREATE TABLE sfcutover_", b"CRE\x80TE TABLE sfcutover_")
     path.write_bytes(damaged)
-    with pytest.raises(ConfigError, match="is no SQLite database"):
+    with pytest.raises(ConfigError, match="is not a SQLite database"):
         Database.open(state(f"sqlite:///{path}"))
     assert path.read_bytes() == damaged
 
@@ -102,7 +102,7 @@ def test_a_state_of_another_version_is_named(database: Database, change: str) ->
     with closing(sqlite3.connect(database.file)) as connection:
         connection.execute(change)
         connection.commit()
-    with pytest.raises(ConfigError, match="is of another version of sfcutover"):
+    with pytest.raises(ConfigError, match="has the state version"):
         Database.open(state(f"sqlite:///{database.file}"))
 
 
@@ -170,7 +170,7 @@ def test_a_cutover_has_one_run_that_has_not_ended(store: RunStore) -> None:
 
 def test_two_cutovers_of_one_list_do_not_run_at_once(store: RunStore) -> None:
     store.begin("move", config_of("Acme"), RunOptions())
-    with pytest.raises(StillRunningError, match="it changes the same list"):
+    with pytest.raises(StillRunningError, match="it changes the same allowlist"):
         store.begin("another name", config_of("Acme"), RunOptions())
 
 

@@ -194,7 +194,7 @@ def test_what_is_no_private_rsa_key_is_refused_before_anything_is_sent(
 ) -> None:
     (tmp_path / "key").write_bytes(NOT_KEYS[kind]())
     error = refused(ConfigError, **jwt(emulator, private_key={"file": str(tmp_path / "key")}))
-    assert "the private key can't sign" in error.message
+    assert "the private key cannot sign" in error.message
     assert not operations(emulator, "token")
 
 
@@ -408,7 +408,7 @@ def test_what_is_no_auth_url_is_refused_without_being_shown(
 ) -> None:
     monkeypatch.setenv("SFDX_AUTH_URL", text)
     error = refused(ConfigError, auth_url={"env": "SFDX_AUTH_URL"})
-    assert error.message == "this is no SFDX auth URL"
+    assert error.message == "this is not an SFDX auth URL"
 
 
 def test_an_auth_url_is_not_sent_in_clear_to_another_machine(
@@ -447,22 +447,22 @@ ENDPOINTS: dict[str, tuple[Callable[[BaseHTTPRequestHandler], None], type[Sfcuto
         NetworkError,
         "it answered with a redirect",
     ),
-    "no-token": (reply({"instance_url": "x"}), AuthError, "the answer holds no access token"),
+    "no-token": (reply({"instance_url": "x"}), AuthError, "the answer has no access token"),
     "empty-token": (
         reply({"access_token": "", "instance_url": "x"}),
         AuthError,
-        "the answer holds no access token",
+        "the answer has no access token",
     ),
     "number": (
         reply({"access_token": 5, "instance_url": "x"}),
         AuthError,
-        "the answer holds no access token",
+        "the answer has no access token",
     ),
-    "no-instance": (reply({"access_token": "t"}), AuthError, "the answer holds no instance URL"),
+    "no-instance": (reply({"access_token": "t"}), AuthError, "the answer has no instance URL"),
     "odd-instance": (
         reply({"access_token": "t", "instance_url": ["x"]}),
         AuthError,
-        "the answer holds no instance URL",
+        "the answer has no instance URL",
     ),
     "elsewhere": (
         reply({"access_token": "t", "instance_url": "http://acme.my.salesforce.com"}),

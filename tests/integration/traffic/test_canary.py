@@ -446,7 +446,7 @@ def test_a_rotation_that_nobody_expected_stops_everything_and_shows_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("A_TOKEN", FIRST)
-    with pytest.raises(OperationFailedError, match="can't be stored") as caught:
+    with pytest.raises(OperationFailedError, match="cannot be stored") as caught:
         redeem_from(store_of(env="A_TOKEN", rotation=False), endpoint, session)
     assert "old refresh token is void" in caught.value.impact
     told = str(caught.value) + caught.value.hint + repr(caught.value) + "".join(capfd.readouterr())

@@ -84,11 +84,11 @@ def test_without_a_token_nothing_is_taken_from_elsewhere(
 @pytest.mark.parametrize(
     ("status", "body", "words"),
     [
-        (401, b"", "it asks for a token"),
+        (401, b"", "a token is required"),
         (403, b"<html>", "HTTP 403"),
         (302, b"", "redirect"),
         (503, b'{"status":"error","errorType":"timeout","error":"too slow"}', "503: timeout: too"),
-        (200, b"<html>login", "no answer of Prometheus"),
+        (200, b"<html>login", "an answer that is not from Prometheus"),
     ],
 )
 def test_what_the_server_refuses_is_an_error(

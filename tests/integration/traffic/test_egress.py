@@ -209,7 +209,7 @@ def test_a_proxy_that_wants_a_password_is_told_apart_from_a_wrong_one(
 ) -> None:
     proxy = start_server(lambda request: answer(request, b"who are you", status))
     error = failure(ProxyRefusedError, proxy)
-    assert error.message == f"the proxy {proxy} asks for a user and password, and its URL has none"
+    assert error.message == f"the proxy {proxy} requires a user and password, but its URL has none"
 
 
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5h"])
@@ -272,7 +272,7 @@ def test_a_proxy_with_tls_that_is_trusted_is_used(
 def test_a_plain_proxy_called_by_https_is_told_apart(emulator: Emulator) -> None:
     proxy = emulator.environment["SFCUTOVER_NEW_PROXY_URL"].replace("http://", "https://")
     error = failure(EgressTlsError, proxy)
-    assert "its URL begins with http://" in error.hint
+    assert "its URL must start with http://" in error.hint
 
 
 def test_tls_that_fails_behind_the_proxy_is_told_apart(

@@ -180,5 +180,5 @@ def test_an_application_is_run_once_for_each_redemption(tmp_path: Path) -> None:
         found = application.redeem("new")
         assert (found.outcome, str(found.source)) == (RedemptionOutcome.REDEEMED, "198.51.100.20")
     assert (tmp_path / "runs").read_text() == "xx"
-    with pytest.raises(ConfigError, match="there is no program"):
+    with pytest.raises(ConfigError, match="the program no-such-program was not found"):
         Application(("no-such-program",), "cutover.yaml:9").require_ready()

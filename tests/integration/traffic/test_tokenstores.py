@@ -243,7 +243,7 @@ def test_a_token_that_can_be_kept_nowhere_is_called_lost(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(tokenstores, "write_durably", full)
-    with pytest.raises(OperationFailedError, match="stored nowhere") as caught:
+    with pytest.raises(OperationFailedError, match="not be stored anywhere") as caught:
         store.write(NEW, replaced=Secret(FIRST))
     assert "No space left" in str(caught.value)
     assert "this grant is lost" in caught.value.impact

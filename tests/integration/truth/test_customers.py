@@ -172,7 +172,7 @@ def test_a_watch_by_hand_knows_when_the_switch_command_moved_traffic(here: World
         assert here.call("switch")[0] == 0
         code, after = here.call("watch", "--json")
     assert code == 0, after
-    assert "what it was before the switch is not known" in before
+    assert "its value before the switch is unknown" in before
     assert "(before: " in after
 
 

@@ -261,7 +261,7 @@ def test_a_port_without_tls_is_no_bad_certificate(
     url = start_server(lambda request: answer(request, b"")).replace("http:", "https:")
     explained = network_error(error_of(session, url), url, "")
     assert explained.message.endswith(": TLS failed")
-    assert "https:// may be http:// here" in explained.hint
+    assert "the URL may need http:// here" in explained.hint
 
 
 @pytest.mark.parametrize("status", [401, 403, 407])

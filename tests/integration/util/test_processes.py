@@ -83,7 +83,7 @@ def test_no_bytes_stop_it(run: Run, lines: list[str]) -> None:
 
 def test_a_line_without_an_end_is_left_out(run: Run, lines: list[str]) -> None:
     run(f"print('x' * {MAX_LINE_BYTES * 3}); print('after'); print('y' * {MAX_LINE_BYTES + 1})")
-    note = f"(a line of more than {MAX_LINE_BYTES:,} bytes is left out)"
+    note = f"(a line of more than {MAX_LINE_BYTES:,} bytes was omitted)"
     assert lines == [note, "after", note]
 
 

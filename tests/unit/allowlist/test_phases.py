@@ -319,7 +319,7 @@ def test_the_last_address_is_never_removed(phase: Phase) -> None:
     with pytest.raises(LimitError) as caught:
         apply_phase(phase, live, change)
     assert caught.value.message == (
-        f"{phase}: the list would be empty; an empty list is never deployed"
+        f"{phase}: the allowlist would be empty; an empty allowlist is never deployed"
     )
     assert caught.value.exit_code is ExitCode.LIMIT
 
@@ -360,7 +360,7 @@ def test_the_error_names_the_list_it_is_about() -> None:
 def test_add_new_is_refused_when_an_old_address_is_not_live() -> None:
     with pytest.raises(DriftError) as caught:
         check_order(Phase.ADD_NEW, on(listed("203.0.113.10")), CHANGE)
-    assert caught.value.message == "the old address 203.0.113.11 is not on the live list"
+    assert caught.value.message == "the old address 203.0.113.11 is not on the live allowlist"
     assert "cutover.yaml" in caught.value.hint
     assert caught.value.exit_code is ExitCode.DRIFT
 
@@ -373,7 +373,7 @@ def test_add_new_again_is_fine_whatever_has_become_of_the_old() -> None:
 def test_remove_old_is_refused_until_every_new_address_is_live() -> None:
     with pytest.raises(DriftError) as caught:
         check_order(Phase.REMOVE_OLD, on(Allowlist((*OLD, NEW[0]))), CHANGE)
-    assert "198.51.100.21 is not on the live list" in caught.value.message
+    assert "198.51.100.21 is not on the live allowlist" in caught.value.message
     assert caught.value.hint == "deploy add-new first: sfcutover deploy add-new"
     check_order(Phase.REMOVE_OLD, on(Allowlist((*OLD, *NEW))), CHANGE)
 
@@ -381,14 +381,14 @@ def test_remove_old_is_refused_until_every_new_address_is_live() -> None:
 def test_remove_new_is_refused_until_every_old_address_is_live() -> None:
     with pytest.raises(DriftError) as caught:
         check_order(Phase.REMOVE_NEW, on(Allowlist((*NEW, OLD[0]))), CHANGE)
-    assert "203.0.113.11 is not on the live list" in caught.value.message
+    assert "203.0.113.11 is not on the live allowlist" in caught.value.message
     assert caught.value.hint.endswith("sfcutover deploy restore-old")
     check_order(Phase.REMOVE_NEW, on(Allowlist((*OLD, *NEW))), CHANGE)
 
 
 def test_a_part_of_a_range_that_is_missing_counts_as_missing() -> None:
     change = Change(ranges("203.0.113.8/30"), NEW)
-    with pytest.raises(DriftError, match=r"203\.0\.113\.11 is not on the live list"):
+    with pytest.raises(DriftError, match=r"203\.0\.113\.11 is not on the live allowlist"):
         check_order(Phase.ADD_NEW, on(listed("203.0.113.8-203.0.113.10")), change)
 
 
@@ -397,7 +397,7 @@ def test_a_part_of_a_range_that_is_missing_counts_as_missing() -> None:
 
 def test_a_note_says_which_new_addresses_are_on_the_list_already() -> None:
     live = Allowlist((*BASELINE, NEW[1]))
-    assert notes_on(Phase.ADD_NEW, live, CHANGE) == ["198.51.100.21 is already on the list"]
+    assert notes_on(Phase.ADD_NEW, live, CHANGE) == ["198.51.100.21 is already on the allowlist"]
     assert notes_on(Phase.ADD_NEW, BASELINE, CHANGE) == []
 
 
@@ -406,7 +406,7 @@ def test_a_note_says_which_addresses_are_old_and_new(phase: Phase) -> None:
     change = Change(ranges("203.0.113.8/30"), ranges("203.0.113.10-203.0.113.20"))
     live = apply_phase(Phase.ADD_NEW, listed("203.0.113.8/30"), change)
     assert notes_on(phase, live, change) == [
-        "203.0.113.10-203.0.113.11 is both old and new and stays"
+        "203.0.113.10-203.0.113.11 is both old and new, so it stays"
     ]
 
 

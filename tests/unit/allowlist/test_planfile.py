@@ -336,8 +336,14 @@ def test_a_whole_plan_is_worked_out_again(desk: Desk) -> None:
         (tamper_diff, "what the plan shows of add-new"),
         (tamper_hash, "the package of add-new"),
         (drop_phase, "the package of add-new"),
-        (lambda content: content["old"].pop(), "the plan is for other ranges than cutover.yaml"),
-        (lambda content: content["new"].reverse(), "the plan is for other ranges than cutover"),
+        (
+            lambda content: content["old"].pop(),
+            "the plan's ranges differ from those in cutover.yaml",
+        ),
+        (
+            lambda content: content["new"].reverse(),
+            "the plan's ranges differ from those in cutover",
+        ),
         (lambda content: content["targets"].append(target(content) | {"live": ""}), "what the"),
     ],
 )
@@ -351,7 +357,7 @@ def test_a_plan_that_says_something_else_is_drift(desk: Desk, edit: Edit, messag
 def test_digests_that_are_not_those_of_the_phases_are_drift(desk: Desk) -> None:
     plan = read_plan(desk.path)
     recorded = RecordedPlan(plan, desk.path, desk.planner)
-    with pytest.raises(DriftError, match="the digests that the plan shows"):
+    with pytest.raises(DriftError, match="the plan's digests do not match"):
         recorded.require_digests({"remove-old": "1" * 64})
 
 
@@ -501,7 +507,7 @@ def test_a_plan_of_an_org_names_its_components(desk: Desk) -> None:
 def test_what_is_no_plan_is_refused(desk: Desk, content: bytes) -> None:
     desk.path.write_bytes(content)
     error = desk.refuses(ConfigError)
-    assert error.message.startswith("not a plan of this version: ")
+    assert error.message.startswith("not a plan file of this version: ")
     assert error.exit_code == ExitCode.USAGE
 
 
@@ -519,7 +525,7 @@ def test_what_is_no_plan_is_refused(desk: Desk, content: bytes) -> None:
 def test_a_plan_of_another_version_is_refused(desk: Desk, edit: Edit) -> None:
     desk.edit(edit)
     error = desk.refuses(ConfigError)
-    assert error.message.startswith("not a plan of this version: ")
+    assert error.message.startswith("not a plan file of this version: ")
 
 
 @pytest.mark.parametrize("name", [".", "missing.json", "x" * 300])

@@ -88,7 +88,7 @@ def test_any_value_that_was_ever_set_is_restored() -> None:
     theirs = component(startUrl="three")
     restored = restore_policies(theirs, component(startUrl="before"), BY_PHASE.every_value)
     assert restored.component == theirs
-    assert "others have changed it since" in restored.notes[0]
+    assert "another user has changed it since" in restored.notes[0]
 
 
 def test_what_is_kept_stays_set_and_the_rest_is_restored() -> None:

@@ -90,7 +90,7 @@ def test_an_address_that_somebody_else_added_is_told_and_does_not_block() -> Non
     live = listed(*WANTED.carriers[0].allowlist, "192.0.2.1")
     state = compared(WANTED, live)
     assert state.taken
-    assert "added by others meanwhile 192.0.2.1" in str(state.cosmetic[0])
+    assert "added by other users meanwhile 192.0.2.1" in str(state.cosmetic[0])
 
 
 def test_a_part_of_a_range_is_named() -> None:

@@ -225,7 +225,7 @@ def test_what_is_no_plain_metadata_is_refused(data: bytes, message: str) -> None
 
 def test_a_prefix_that_an_entry_would_lack_is_refused() -> None:
     data = ONE_LINE.replace(b"<", b"<m:").replace(b"<m:/", b"</m:").replace(b"xmlns=", b"xmlns:m=")
-    with pytest.raises(ConfigError, match="can't be changed in place"):
+    with pytest.raises(ConfigError, match="cannot be changed in place"):
         updated(data, *NEW)
 
 

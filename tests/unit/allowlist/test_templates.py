@@ -219,13 +219,13 @@ def test_a_template_that_overrides_nothing_is_refused(tmp_path: Path, name: str,
 
 
 def test_a_template_nobody_has_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"^nope\.xml\.j2: the template can't be read"):
+    with pytest.raises(ConfigError, match=r"^nope\.xml\.j2: the template cannot be read"):
         Templates().render_xml("nope", {})
 
 
 def test_a_template_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"<a>\xff</a>")
-    with pytest.raises(ConfigError, match=rf"^{FILE}: the template can't be read"):
+    with pytest.raises(ConfigError, match=rf"^{FILE}: the template cannot be read"):
         Templates(tmp_path).render_xml(NAME, {})
 
 

@@ -65,12 +65,12 @@ def test_truth_values_are_in_lower_case() -> None:
         ("{add-new: 4}", "policies.add-new: this must be a mapping"),
         (
             "{ipRelaxationPolicy: Bypass}",
-            "policies.ipRelaxationPolicy: there is no such OAuth policy; did you mean "
+            "policies.ipRelaxationPolicy: unknown OAuth policy; did you mean "
             "ipRelaxationPolicyType?",
         ),
         ("{IPRELAXATIONPOLICYTYPE: x}", "did you mean ipRelaxationPolicyType?"),
-        ("{isPkceRequired: true}", "there is no such OAuth policy; known: apexHandler"),
-        ("{externalClientApplication: Other}", "there is no such OAuth policy"),
+        ("{isPkceRequired: true}", "unknown OAuth policy; known: apexHandler"),
+        ("{externalClientApplication: Other}", "unknown OAuth policy"),
         ("{add_new: {policyAction: Block}}", "policies.add_new: there is no such phase; did you"),
         ("{before: {policyAction: Block}}", "there is no such phase; known: add-new, remove-old"),
         ("{restore-old: {policyAction: Block}}", "a way back has no policies of its own"),

@@ -105,7 +105,10 @@ def test_a_step_that_is_canceled_is_not_done(story: Story) -> None:
     [
         ("verify", "127.0.0.21, 127.0.0.22 proven by the org's LoginHistory; 4 redemptions"),
         ("add-new", "read back: 5 entries"),
-        ("snapshot", "before add-new: the old addresses are on the list, not all new ones"),
+        (
+            "snapshot",
+            "before add-new: the old addresses are on the allowlist, but not all new ones",
+        ),
         ("watch", "passed after 4 rounds"),
         ("switch", ""),
     ],

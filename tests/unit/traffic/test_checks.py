@@ -80,25 +80,25 @@ def test_a_scalar_and_a_series_without_labels_are_values() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "words"),
     [
-        (200, b"", "no answer of Prometheus"),
-        (200, b"<html>", "no answer of Prometheus"),
+        (200, b"", "an answer that is not from Prometheus"),
+        (200, b"<html>", "an answer that is not from Prometheus"),
         (502, b"<html>", "HTTP 502"),
-        (200, b"[]", "no answer of Prometheus"),
-        (200, b"\xff{}", "no answer of Prometheus"),
-        (200, b"[" * 100_000, "no answer of Prometheus"),
+        (200, b"[]", "an answer that is not from Prometheus"),
+        (200, b"\xff{}", "an answer that is not from Prometheus"),
+        (200, b"[" * 100_000, "an answer that is not from Prometheus"),
         (200, b"{}", "HTTP 200"),
         (422, b'{"status":"error","errorType":"execution","error":"x"}', "422: execution: x"),
         (500, vector("0"), "HTTP 500"),
-        (200, b'{"status":"success"}', "one number a series"),
+        (200, b'{"status":"success"}', "one number per series"),
         (200, b'{"status":"success","data":{"resultType":"vector","result":{}}}', "gives a vector"),
         (200, b'{"status":"success","data":{"resultType":"matrix","result":[]}}', "gives a matrix"),
         (200, b'{"status":"success","data":{"resultType":"string"}}', "gives a string"),
         (200, b'{"status":"success","data":{"resultType":"scalar","result":[1,0]}}', "one number"),
         (200, b'{"status":"success","data":{"resultType":"scalar","result":"7"}}', "one number"),
-        (200, vector("many"), "one number a series"),
-        (200, vector("0").replace(b'"value"', b'"histogram"'), "one number a series"),
-        (200, vector("0").replace(b'"up"', b"5"), "one number a series"),
-        (200, vector("0").replace(b'"metric": {', b'"metric": 5, "m": {'), "one number a series"),
+        (200, vector("many"), "one number per series"),
+        (200, vector("0").replace(b'"value"', b'"histogram"'), "one number per series"),
+        (200, vector("0").replace(b'"up"', b"5"), "one number per series"),
+        (200, vector("0").replace(b'"metric": {', b'"metric": 5, "m": {'), "one number per series"),
     ],
 )
 def test_anything_else_is_no_answer(status: int, body: bytes, words: str) -> None:
@@ -152,7 +152,7 @@ def test_a_token_that_fits_in_no_header_shows_at_once(
     monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     monkeypatch.setenv("BEARER", token)
-    with pytest.raises(ConfigError, match="no header can") as caught:
+    with pytest.raises(ConfigError, match="not valid in a header") as caught:
         checker_for(prometheus("https://p", token={"env": "BEARER"}))
     assert "nter2" not in "".join(traceback.format_exception(caught.value))
 

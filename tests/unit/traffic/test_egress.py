@@ -107,7 +107,7 @@ def test_an_egress_that_is_a_command_has_no_session() -> None:
     assert not egress.has_session
     assert str(egress.way) == "the command sh"
     assert egress.how_asked("http://e/ip").startswith("running the command sh, ")
-    with pytest.raises(ConfigError, match="no request of this process leaves by") as caught:
+    with pytest.raises(ConfigError, match="this process cannot send requests through") as caught:
         egress.session()
     assert caught.value.where == "cutover.yaml:10"
 

@@ -37,7 +37,7 @@ def test_without_a_command_for_the_way_back_the_operator_moves_it() -> None:
 @pytest.mark.parametrize(("direction", "to", "away"), [("apply", NEW, OLD), ("revert", OLD, NEW)])
 def test_the_operator_is_asked_for_one_direction(direction: Direction, to: str, away: str) -> None:
     assert question_of(CUTOVER, direction) == (
-        f"Move the traffic of Acme_Connector to {to} (away from {away}). Is that done?"
+        f"Move the traffic of Acme_Connector to {to} (away from {away}). Is this done?"
     )
 
 
@@ -56,6 +56,6 @@ def test_a_command_that_failed_says_what_to_do_next() -> None:
     assert str(failed) == "cutover.yaml:9: the switch command move failed: exit status 3"
     assert failed.exit_code is ExitCode.FAILED
     assert str(failed.hint).endswith("the way back: --revert")
-    assert "some of it may have moved" in failed.impact
+    assert "some traffic may already have moved" in failed.impact
     back = command_failed("exit status 1", "move", "revert", "cutover.yaml:9")
     assert str(back.hint).endswith("the way back: without --revert")

@@ -148,7 +148,7 @@ def test_every_outcome_says_what_to_do_and_only_a_block_blames_the_list() -> Non
     for outcome in RedemptionOutcome:
         assert outcome.advice.endswith(".")
         assert outcome.advice.count(". ") == 0
-    blaming = [each for each in RedemptionOutcome if "back on the allowlist" in each.advice]
+    blaming = [each for each in RedemptionOutcome if "Add the address" in each.advice]
     assert blaming == [RedemptionOutcome.BLOCKED]
 
 

@@ -72,7 +72,11 @@ def test_a_file_without_a_token_is_refused(content: bytes, why: str, tmp_path: P
 def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo", 0o600)
     (tmp_path / "folder").mkdir()
-    for name, why in [("fifo", "is no file"), ("folder", "is no file"), ("none", "can't be read")]:
+    for name, why in [
+        ("fifo", "is not a file"),
+        ("folder", "is not a file"),
+        ("none", "can't be read"),
+    ]:
         with pytest.raises(ConfigError, match=why):
             file_store(tmp_path / name).read()
 

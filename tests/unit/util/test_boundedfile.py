@@ -64,7 +64,7 @@ def test_a_pipe_without_a_writer_is_not_awaited_for_ever(
     read: Callable[[Path], object], pipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boundedfile, "PIPE_SECONDS", 0.05)
-    with pytest.raises(ConfigError, match=r"can't be read: no end of it came within 0 s"):
+    with pytest.raises(ConfigError, match=r"can't be read: its end did not arrive within 0 s"):
         read(pipe)
 
 
@@ -74,7 +74,7 @@ def test_a_writer_that_does_not_end_is_not_awaited_for_ever(
     monkeypatch.setattr(boundedfile, "PIPE_SECONDS", 0.05)
     writer = os.open(pipe, os.O_RDWR)
     os.write(writer, b"half")
-    with pytest.raises(ConfigError, match="no end of it came"):
+    with pytest.raises(ConfigError, match="its end did not arrive"):
         read_bounded(pipe, 100, hint="")
     os.close(writer)
 

@@ -183,7 +183,7 @@ def test_a_folder_that_others_can_write_is_refused(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     (tmp_path / "sfcutover").mkdir()
     (tmp_path / "sfcutover").chmod(0o777)
-    with pytest.raises(ConfigError, match="others own or can write"):
+    with pytest.raises(ConfigError, match="other users own or can write"):
         state_folder()
 
 

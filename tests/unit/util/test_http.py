@@ -52,7 +52,7 @@ def test_what_is_no_url_is_refused_without_a_traceback(url: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
 def test_a_password_in_a_url_is_refused_and_never_shown(scheme: str) -> None:
-    with pytest.raises(ConfigError, match="holds credentials") as caught:
+    with pytest.raises(ConfigError, match="has credentials") as caught:
         check_url(f"{scheme}://somebody:hunter2@127.0.0.1", "cutover.yaml:9")
     assert "hunter2" not in str(caught.value)
 
