@@ -1,7 +1,7 @@
 """What differs between a list as it should be and as it is, entry by entry. Pure.
 
 Unlike a phase's diff, a change of order is a difference here, and a description that changed is
-one, not an entry removed and another added.
+one, not a removed and an added entry.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class DriftDocument(Document):
 def list_drifts(
     expected: Sequence[AllowlistDocument], live: Sequence[AllowlistDocument], origin: str
 ) -> list[ListDriftDocument]:
-    """Every live list against the expected one of its kind: a component that was created anew may
+    """Every live list against the expected one of its kind: a component that was created again may
     have another name. Raises ConfigError where there is none. origin: of the expected ones."""
     known = {each.carrier: each.ranges for each in expected}
     for each in live:

@@ -125,7 +125,7 @@ def check_order(phase: Phase, live: Snapshot, change: Change) -> None:
 def _check_list(phase: Phase, live: Allowlist, change: Change) -> None:
     match phase:
         case Phase.ADD_NEW if live.covers(change.new):
-            return  # it is live already, whatever has happened to the old ones since
+            return  # it is already live, in whichever state the old addresses are
         case Phase.ADD_NEW:
             _require(
                 live,
@@ -168,7 +168,7 @@ def is_done_or_swapped(live: Allowlist, change: Change) -> bool:
 
 
 def notes_on(phase: Phase, live: Allowlist, change: Change) -> list[str]:
-    """What a person should know about this phase on this list, one sentence each."""
+    """What the operator should know about this phase on this list, one sentence each."""
     notes = []
     if phase in (Phase.ADD_NEW, Phase.REMOVE_OLD) and is_done_or_swapped(live, change):
         return [DONE_OR_SWAPPED]

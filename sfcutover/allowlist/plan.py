@@ -40,7 +40,7 @@ class PlannedPhase:
     """What a phase makes of an app's components.
 
     start: the components it was computed from, as far as the package holds them. after: as they
-    should be. notes: what a person should know, one sentence each.
+    should be. notes: for the operator, one sentence each.
     """
 
     phase: Phase

@@ -107,7 +107,7 @@ def _known() -> str:
 class Policies:
     """What a cutover sets, as text by field: with add-new, and with remove-old.
 
-    A way back sets nothing of its own: it restores what the phase it undoes has changed.
+    A rollback sets nothing of its own: it restores what the phase that it undoes has changed.
     """
 
     add_new: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The harmless change of a list that is stored and not honoured: one description, there and back.
+"""The harmless change that makes an org honor a stored list: one description, changed and restored.
 
 Salesforce Help, article 005387022: allowlist values that were recreated are honoured only after at
 least one record was updated, its description or its IP value.

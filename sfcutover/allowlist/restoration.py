@@ -1,4 +1,4 @@
-"""What a way back makes of a list and of the policies: what the cutover changed, as it was."""
+"""A rollback of a list and of the policies: restores what the cutover changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sandbox for templates, which may be somebody else's: plain values, and a budget.
+"""A sandbox for templates from untrusted sources: plain values, and a budget.
 
 Jinja's own keeps a template from Python's internals. This one also keeps it from the methods of
 our objects, and from what can make much out of little; the rest counts what it makes, so that a

@@ -66,7 +66,7 @@ class Snapshot:
 def read_baseline(
     paths: Sequence[Path], app: str, carriers: Sequence[Carrier], *, policies: bool
 ) -> Snapshot:
-    """The components from files a person keeps, Metadata API or SFDX source names.
+    """The components from saved files with Metadata API or SFDX source names.
 
     paths: files, or folders in which the app's components are found. Raises ConfigError for a
     file that is none of the cutover's components, or of another app, and for a component without

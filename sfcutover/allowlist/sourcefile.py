@@ -231,7 +231,7 @@ def _escaped(text: str) -> str:
 
 
 def _apply(data: bytes, edits: list[_Edit]) -> bytes:
-    """All edits at once; what is inserted where something is removed stands before that."""
+    """Apply all edits together; an insertion goes before a removal at the same place."""
     parts, place = [], 0
     for edit in sorted(edits, key=lambda each: (each.start, each.end)):
         parts += [data[place : edit.start], edit.text]

@@ -111,7 +111,7 @@ def read_source(path: Path, like: Component, app: str) -> tuple[bytes, Component
 
 
 def shown_path(path: Path) -> Path:
-    """From the current folder where that is possible, as a person would name it."""
+    """Relative to the current folder where possible."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 

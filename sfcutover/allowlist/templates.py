@@ -107,7 +107,7 @@ class Templates:
         return data
 
     def render_text(self, name: str, variables: dict[str, object]) -> str:
-        """Render ``<name>.md.j2``: text that a person reads, plain or as Markdown.
+        """Render ``<name>.md.j2``: text for readers, plain or as Markdown.
 
         Every value stays on one line; one that Markdown would take for markup goes into
         a code span, and ``| safe`` leaves it as it is. Raises ConfigError naming template

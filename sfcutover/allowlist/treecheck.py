@@ -1,4 +1,4 @@
-"""What a source tree would do that nobody wants: undo a cutover, or break a package build."""
+"""What a source tree would damage: undo a cutover, or break a package build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the elements of an XML file stand, in bytes, and how its author lays them out.
+"""Byte positions of the elements of an XML file, and its author's layout.
 
 Only for what parse_xml has accepted: there is no DTD then, so no entity and nothing to fetch.
 """
@@ -108,7 +108,7 @@ def lay_out(data: bytes) -> Layout:
 class _Scanner:
     """Notes where the root's start tag and each of its children start and end.
 
-    Something ends where the parser reports whatever comes next.
+    An element ends where the parser reports the next event.
     """
 
     def __init__(self) -> None:

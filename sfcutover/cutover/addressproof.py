@@ -168,7 +168,7 @@ class Verification:
                 str(certain),
                 "its own proxy was used" if own else "as reported by the application",
             )
-        with suppress(SfcutoverError):  # a block is a block, whoever can't be asked about it
+        with suppress(SfcutoverError):  # a block stays a block when its address cannot be found out
             for login in self._new_logins():
                 if login.status == RESTRICTED and login.source in self.wanted:
                     return str(login.source), "LoginHistory"

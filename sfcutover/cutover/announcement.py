@@ -1,4 +1,4 @@
-"""What a step is announced with, and what its approval covers: one value, named by a digest.
+"""The announcement of a step, which its approval covers: one value, identified by a digest.
 
 The digest covers what the cutover itself changes: the organization and its components, the
 addresses added and removed, policy values, the switch command, and what makes the packages.
@@ -109,7 +109,7 @@ def is_digest(given: str, digest: str) -> bool:
 
 
 def outline(step: str, cutover: Cutover) -> Announced:
-    """What a step of a run does as cutover.yaml says it, whatever is live."""
+    """What a step of a run does according to cutover.yaml; the live lists are not read."""
     change = cutover.change
     match step:
         case "add-new":

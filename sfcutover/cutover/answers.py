@@ -1,4 +1,4 @@
-"""Questions of a run to the operator, and the answers, which stand in its journal."""
+"""A run's questions to the operator, and the answers, which are in its journal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ APPROVED = "approved"  # an event
 
 
 def ask(context: StepContext, number: int, question: Question) -> None:
-    """Tell the operator what the run waits for, once.
+    """Tell the operator once what the run waits for.
 
     number: of the pause within the run, so that one that is started again is the same pause.
     """
@@ -88,7 +88,7 @@ def approve(store: RunStore, run: str, pause: Pause, who: str, note: str | None)
 
 
 def cancel(store: RunStore, run: str, who: str, note: str | None) -> None:
-    """Let a run end at the next safe point."""
+    """Cancel a run at its next safe point."""
     store.journal(run).write(CANCEL_REQUESTED, None, None, {"who": who, "note": note})
     _wake(store, run)
 

@@ -1,4 +1,4 @@
-"""The approvals of a run: what the operator was shown of a step, and whether that still holds."""
+"""The approvals of a run: what the operator was shown of a step, and whether it is still valid."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Approvals:
     async def require(self, announcement: Announcement, reason: str, does: str) -> None:
         """Ask once. Raises ChangedError where the step is no longer what was announced.
 
-        does: what the operator is asked for; empty to let the step begin.
+        does: what the operator is asked for; empty to start the step.
         """
         if not await self._is_approved(announcement, reason, does):
             raise ChangedError

@@ -1,4 +1,4 @@
-"""A run's first look at a list, and how the list stands later."""
+"""A run's first read of a list, and the state of the list later."""
 
 from __future__ import annotations
 
@@ -112,8 +112,8 @@ def read_state(context: TargetContext) -> StateEvidence:
 
 
 def _who_undid(connection: Connection, live: Snapshot) -> str:
-    """Who has added old addresses to a list, or removed new ones, and when; empty where nobody has,
-    or the org does not say."""
+    """Who has added old addresses to a list, or removed new ones, and when; empty where no user
+    has, or the org does not report it."""
     change = connection.cutover.change
     done = {
         each.path: (

@@ -1,4 +1,4 @@
-"""Whose grants the canaries are: known from their first redemption, and the same to the end."""
+"""The users of the canaries' grants: known from the first redemption, and the same to the end."""
 
 from __future__ import annotations
 

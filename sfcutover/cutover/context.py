@@ -35,7 +35,7 @@ from sfcutover.util.clock import Clock
 if TYPE_CHECKING:
     from sfcutover.runs.baselinerecord import BaselineRecord
 
-_POLL_SECONDS = 0.5  # between two looks whether the run is to be canceled
+_POLL_SECONDS = 0.5  # between two checks for a request to cancel
 
 
 class StepCanceledError(Exception):
@@ -43,7 +43,7 @@ class StepCanceledError(Exception):
 
 
 class Memory(Protocol):
-    """What happened before, event by event: what was begun, sent and proven."""
+    """What happened before, event by event: what was started, sent and proven."""
 
     run: str
 
@@ -202,7 +202,7 @@ class TargetContext(StepContext):
     def connection(self, *, any_component: bool = False) -> Iterator[Connection]:
         """The target's org, which must be the one that the cutover is bound to.
 
-        any_component: also where a component was created anew since. Raises IdentityError for
+        any_component: also where a component was created again since. Raises IdentityError for
         another org.
         """
         with self.connections.of(self.target) as connection:

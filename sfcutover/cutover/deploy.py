@@ -78,13 +78,13 @@ Plan = Callable[[TargetContext, Connection, Phase, Snapshot], PlannedPhase]
 
 @dataclass(frozen=True)
 class DeployOptions:
-    """wait: seconds for one deployment. check_only: validate in the org, change nothing.
-    no_wait: return when it was sent. plan: computes the phase from what is live; if not given, it
-    is computed with regard to the baseline. named: a baseline that the operator names. gate:
-    permits a phase that removes. traffic_moved: how it was said that customers have left the
-    addresses to be removed, empty where it was not. binding: what the operator was shown must still
-    be so when it is sent; otherwise the phase is computed anew from what is live then. resends:
-    False for a caller that tries again by itself where the org is busy.
+    """wait: seconds for one deployment. check_only: validate in the org, change nothing. no_wait:
+    return when it was sent. plan: computes the phase from what is live; if not given, it is
+    computed with regard to the baseline. named: a baseline that the operator names. gate: permits a
+    phase that removes. traffic_moved: who or what confirmed that customers have left the addresses
+    to be removed, empty for no confirmation. binding: what the operator was shown must still be so
+    when it is sent; otherwise the phase is computed again from what is live then. resends: False
+    for a caller that tries again by itself where the org is busy.
     """
 
     wait: float = 3600.0
@@ -114,7 +114,7 @@ def deploy(
         evidence = deployment.run()
         if phase in (Phase.REMOVE_NEW, Phase.RESTORE_POLICIES) and not deployment.is_under_way:
             forget_if_restored(context, connection)
-    if not phase.removes:  # behind a removal the watch must begin
+    if not phase.removes:  # after a removal the watch must start
         require_none_lost(evidence.external_changes)
     return evidence
 

@@ -1,4 +1,4 @@
-"""What is known of a deployment goes into the memory: before it is sent, when it is, and after."""
+"""Records a deployment in the memory: before it is sent, when it is sent, and after that."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DeploymentObserver:
     phase: Phase
     check_only: bool = False
     on_pending: Callable[[DeployResult], None] | None = (
-        None  # after each look at one that has not ended
+        None  # after each poll of one that has not ended
     )
     _last: tuple[str, int, int] | None = field(default=None, init=False)
 
@@ -50,7 +50,7 @@ class DeploymentObserver:
         latest = self.connection.deployer.find_latest()
         if self.phase is Phase.RESTORE_OLD:
             self.context.tell(SENDING, phase=self.phase.value, latest=latest)
-            return latest  # always safe, whichever process does it and whatever is away
+            return latest  # always safe, from every process and without the state
         self.context.tell_durably(SENDING, phase=self.phase.value, latest=latest)
         try:
             self.context.control.require_lock()

@@ -1,4 +1,4 @@
-"""Which addresses are seen behind an egress, and what that makes improbable."""
+"""Which addresses are seen behind an egress, and what can be excluded from that."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sfcutover.traffic.proxyerrors import EgressError, EgressTlsError, ProxyRefu
 def tries_needed(addresses: int, confidence: float) -> int:
     """Successes in a row after which every address was used, with this probability.
 
-    Each try leaves by one of the addresses, evenly and independently: the chance that at
+    Each try leaves from one of the addresses, evenly and independently: the chance that at
     least one was never used is at most ``n * (1 - 1/n) ** tries``. A pair at 0.999999
     needs 21.
     """
@@ -128,7 +128,7 @@ _LOOKUP_SECONDS = 3.0
 
 
 def family_warnings(egress: Egress, observation: Observation, echo_url: str) -> list[str]:
-    """What a person should know where the families of cutover and echo differ."""
+    """Warnings where the IP families of cutover and echo differ."""
     wanted = {entry.start.version for entry in egress.expected}
     warnings = [
         f"the probe saw IPv{version} ({address}), but the cutover expects only "

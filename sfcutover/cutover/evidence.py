@@ -1,4 +1,4 @@
-"""What a gate proved, as a document that can be kept, shown and checked again. No secrets."""
+"""What a gate proved, as a document that can be stored, shown and checked again. No secrets."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def is_same_org(one: str | None, other: str) -> bool:
 
 
 def list_hash(ranges: Allowlist) -> str:
-    """SHA-256 of a list: its ranges, whatever their order and description."""
+    """SHA-256 of the ranges of a list, regardless of their order and descriptions."""
     return hashlib.sha256("\n".join(sorted(map(str, ranges))).encode()).hexdigest()
 
 
@@ -276,7 +276,7 @@ class Wanted:
 
 
 class VoidEvidenceError(GateError):
-    """The evidence is what is wanted, but a list was saved since: it must be made anew."""
+    """The evidence is what is wanted, but a list was saved since: it must be created again."""
 
 
 def check_evidence(evidence: Evidence, wanted: Wanted, live: Snapshot, now: ServerTime) -> None:

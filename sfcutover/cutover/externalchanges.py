@@ -1,4 +1,4 @@
-"""What others save between our last read of a list and our deployment, which replaces it.
+"""What other users save between our last read of a list and our deployment, which replaces it.
 
 An org compares nothing before it replaces a list. So the list is read once more where it was saved
 while our deployment is pending; entries that such a read has seen are added again, and nothing is
@@ -44,7 +44,7 @@ def require_none_lost(changes: Collection[ExternalChangeDocument]) -> None:
 
 @dataclass
 class SaveWatch:
-    """Looks for what others save while one package is under way to a list.
+    """Detects what other users save while a package is being deployed to a list.
 
     start: what the package was computed from. after: what it holds. rows: of the trail, that
     were there before the list was read last; None where that is not known.

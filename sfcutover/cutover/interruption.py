@@ -1,6 +1,6 @@
-"""The last words of a command that is interrupted: what was sent, and what is live now.
+"""What an interrupted command reports: what was sent, and what is live now.
 
-Nothing is said that was not read. What the org does not answer in time is unknown, and called so.
+It reports only what was read. What the org does not answer in time is reported as unknown.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class SentPackage:
 
 @dataclass(frozen=True)
 class TargetNow:
-    """What an org says of itself at the end. live: None where it does not say, and why not."""
+    """What an org reports at the end. live: None where it does not answer; problem says why."""
 
     target: Target
     sent: tuple[SentPackage, ...] = ()
@@ -116,7 +116,7 @@ def query_targets(
     cancels: bool,
     seconds: float = QUERY_SECONDS,
 ) -> list[TargetNow]:
-    """Ask the orgs, all at once, for so many seconds; a new session, as one in use may hang.
+    """Ask all orgs in parallel, for at most these seconds; by new sessions, as one in use may hang.
 
     cancels: ask them to cancel what is pending, and wait CANCEL_SECONDS for its end.
     """
@@ -145,7 +145,7 @@ def query_targets(
 def _ask(
     cutover: Cutover, now: TargetNow, cancels: bool, tell: Callable[[TargetNow | None], None]
 ) -> None:
-    """What is known so far is told at once, as the rest may come too late."""
+    """Report what is known so far immediately, as the rest may come too late."""
     try:
         connection = connect(now.target, cutover)
         with closing(connection.org):

@@ -1,6 +1,6 @@
-"""Everybody's redemptions while a run goes on, as the orgs' LoginHistory has them.
+"""All redemptions during a run, as the orgs' LoginHistory reports them.
 
-For people only: the live view and the report show them; no decision depends on them. An org
+For display only, in the live view and the report; no decision depends on them. An org
 that doesn't answer, or doesn't show its LoginHistory, is left out.
 """
 
@@ -27,7 +27,7 @@ _LATE_SECONDS = 2.0  # LoginTime has whole seconds; one is counted when it is ov
 
 
 class TrafficSampler:
-    """Looks at the targets in turn, in a thread; each look is an event with its counts.
+    """Polls the targets in turn, in a thread; each poll is an event with its counts.
 
     An event's ``buckets`` are rows of second (since 1970), address, status (redeemed, blocked,
     other) and count; ``through`` is the last second that was counted. Both are by the clock of

@@ -1,5 +1,5 @@
-"""The checks between the switch and the removal: both lists' addresses are on, and traffic can go
-back at once.
+"""The checks between the switch and the removal: old and new addresses are on the list, and traffic
+can move back immediately.
 
 They execute in a thread of the process that executes the run. What they find stands in the
 journal, where the run looks before its next step, while it waits, and while it asks.

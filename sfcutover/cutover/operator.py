@@ -36,7 +36,7 @@ def alert(context: StepContext, message: str, commands: Sequence[Command]) -> Al
 
 
 def notify(context: StepContext, event: NotifyEvent, message: str, next_: Text) -> None:
-    """Tell all who are to hear of an event. It waits for none of them: a rollback may be due.
+    """Notify every receiver of an event. It waits for none of them: a rollback may be due.
 
     The process does, when it ends. What fails is noted.
     """

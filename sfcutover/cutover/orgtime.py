@@ -1,4 +1,4 @@
-"""How long a step is under way, whichever machine began it: counted by the org's clock."""
+"""How long a step has been in progress, on any machine: measured by the org's clock."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ ORG_TIME = "org_time"  # seconds since 1970 by the org's clock, at the latest
 def seconds_under_way(
     context: StepContext, kind: str, now: ServerTime | None, **data: object
 ) -> float:
-    """Seconds, at least, since this try of the step was begun, perhaps by a process that is gone;
-    0.0 where that is not known.
+    """Seconds, at least, since this try of the step started, perhaps in a process that has ended;
+    0.0 where that is unknown.
 
-    kind: of the event that keeps the beginning, which is told now for a try that begins. now: the
+    kind: of the event that records the start, which is written now for a new try. now: the
     org's time, None where the org has not said it. data: what the event says besides.
     """
     first = context.memory.last(kind, context.step, context.target_name)

@@ -86,7 +86,7 @@ def untried(name: str, why: str, target: str | None = None) -> Check:
 
 
 def examine_state(cutover: Cutover) -> Check:
-    """Whether a run could be kept, and whether one is under way. Raises nothing of ours."""
+    """Whether a run could be stored, and whether one is in progress. Raises nothing of ours."""
     return check("state", lambda: _look(cutover))
 
 
@@ -229,7 +229,7 @@ class TargetDoctor:
         try:
             found = self._snapshot().policies or self._connection.read(policies=True).policies
         except SfcutoverError as error:
-            return untried(IP_RELAXATION, f"the policies can't be read ({error.message})", name)
+            return untried(IP_RELAXATION, f"the policies cannot be read ({error.message})", name)
         live = found.text(IP_RELAXATION) if found else None
         parts = [relaxation_words(live)]
         for phase in (Phase.ADD_NEW, Phase.REMOVE_OLD):

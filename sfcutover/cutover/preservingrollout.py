@@ -1,4 +1,4 @@
-"""A package on its way into one org, and what others save on its list meanwhile."""
+"""A deployment to one org that keeps what other users save on its list meanwhile."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.results import DeployResult, ExternalChangeDocument
 
 ADDITIONS = 2  # entries are added again so often, as others may save again meanwhile
-WATCH_DELAY_SECONDS = 30.0  # so long the watch of a removal may wait for such an addition
+WATCH_DELAY_SECONDS = 30.0  # a removal's watch may wait this long for such an addition
 T = TypeVar("T")
 
 

@@ -1,8 +1,8 @@
 """Step 1: does traffic leave from exactly the addresses that the cutover expects?
 
-The echo is asked through the egress again and again, or the egress's own command. Two things are
-then improbable: that a healthy pair hid one of its addresses, and that there is one more nobody
-listed, whose redemptions the allowlist would block.
+The probe repeatedly asks the echo through the egress, or runs the egress's own command. Two things
+are then improbable: that a healthy pair hid one of its addresses, and that there is an unlisted
+one, whose redemptions the allowlist would block.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ProbeResult:
     """What was seen behind an egress, against what the cutover expects there.
 
     missing: expected and never seen. unexpected: seen and not expected. warnings: what does
-    not fail the gate, but a person should know, such as another IP family.
+    not fail the gate, but the operator should know, such as another IP family.
     """
 
     egress: Egress
@@ -89,7 +89,7 @@ def probe(
     confidence: float = CONFIDENCE,
     progress: Progress = lambda _: None,
 ) -> ProbeResult:
-    """Ask until a missing address, and one too many, are improbable. Raises EgressError where
+    """Ask until a hidden address and an unlisted one are improbable. Raises EgressError where
     nothing can be seen; ProbeResult.require_passed raises GateError."""
     observation = observe(
         egress,
@@ -241,7 +241,7 @@ class ProbeDocument(Document):
     unexpected: list[AddressText]
     """Addresses that were seen and not expected."""
     warnings: list[str]
-    """What a person should know, a sentence each."""
+    """Warnings, a sentence each."""
     certainty: str
     """What remains uncertain, in words."""
     hidden_probability: float

@@ -1,4 +1,4 @@
-"""How a run stands, worked out from its journal. Pure: every view and the report share it."""
+"""The state of a run, derived from its journal. Pure: every view and the report share it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _UNDECIDED = ("inconclusive", "later", "person", "identity", "user-rule", "doubt
 class StepState:
     """A step on one target, or on the run as a whole (target None). Times in seconds since 1970.
 
-    tries: how often it was begun; begun: the newest time. kind: of the problem, as Problem has
+    tries: how often it was started; begun: the newest start. kind: of the problem, as Problem has
     it. needed: False where it found everything done. redeemed: the canary's own redemptions in
     this try.
     """
@@ -55,7 +55,7 @@ class StepState:
 
     @property
     def undecided(self) -> bool:
-        """True if nobody can say yet: it's tried again, or a person is asked."""
+        """True if the result is open: the step is tried again, or the operator is asked."""
         return self.problem is not None and self.kind in _UNDECIDED
 
 
@@ -125,7 +125,7 @@ TITLES = {
 
 @dataclass
 class RunProgress:
-    """Everything at once.
+    """The whole state of a run.
 
     deployments: by target and id, as copies of an org may give the same ids. traffic:
     redemptions by address, then by status, as LoginHistory has them. blocked_on: the
@@ -207,7 +207,7 @@ class RunProgress:
             case "settling" | "watch-begun":
                 self.wakes[_key(event)] = event.number("until")
             case "redeemed":
-                self._redeem(self._under_way(event), int(event.number("count")))
+                self._redeem(self._current(event), int(event.number("count")))
             case "watch-round":
                 self._look(event)
             case "proven":
@@ -235,7 +235,7 @@ class RunProgress:
         return [state for (step, _), state in self.steps.items() if step == name]
 
     def running(self) -> list[StepState]:
-        """What is under way, the newest last."""
+        """The steps in progress, the newest last."""
         return [state for state in self.steps.values() if state.ended is None]
 
     @property
@@ -252,7 +252,7 @@ class RunProgress:
 
     @property
     def page(self) -> Event | None:
-        """The newest call for a person, unless what had failed then has been done since."""
+        """The newest alert, unless what had failed then has been done since."""
         about = [self.steps[key].mark for key in self._called_about]
         answered = bool(about) and all(mark == "done" for mark in about)
         return self.pages[-1] if self.pages and not answered else None
@@ -302,7 +302,7 @@ class RunProgress:
         number = int(event.number("pause"))
         self.pause = Pause(number, event.step or "", event.time, reason, message, next_, digest)
         if reason == "switch":
-            self._start(event)  # the step is what a person does
+            self._start(event)  # the operator executes this step
 
     def _approve(self, event: Event) -> None:
         self.pause = None
@@ -315,7 +315,7 @@ class RunProgress:
         for state in self.running():
             state.ended, state.problem, state.kind = event.time, CANCELED, CANCELED
 
-    def _under_way(self, event: Event) -> StepState:
+    def _current(self, event: Event) -> StepState:
         """The step of an event; a command tells of none that it starts."""
         if _key(event) not in self.steps:
             self._start(event)
@@ -333,7 +333,7 @@ class RunProgress:
             verdicts = self.looks[look.name]
             verdicts[look.verdict] = verdicts.get(look.verdict, 0) + 1
         if looks and looks[0].verdict == "passed":
-            state = self._under_way(event)
+            state = self._current(event)
             self._redeem(state, state.redeemed + 1)
 
     def _deployment(self, event: Event) -> None:

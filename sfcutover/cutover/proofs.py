@@ -1,4 +1,4 @@
-"""The proofs of a run between its steps: whether they count still, and have settled."""
+"""The proofs of a run between its steps: whether they are still valid, and have settled."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from sfcutover.util.clock import Clock
 
 _SHORTEST_PAUSE, _LARGEST_PAUSE = 0.2, 5.0  # seconds between two measurements
 _MEASUREMENTS = 10  # at least, while one must hold
-_TIMES = 3  # as long as the longest must hold: so long is waited for it
+_TIMES = 3  # times the longest duration: how long to wait for the checks
 _SHORTEST_WAIT = 10.0  # seconds
 NOTHING_REMOVED = "nothing was removed; customers who still redeem from there keep access"
 

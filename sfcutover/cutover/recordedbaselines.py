@@ -63,14 +63,14 @@ class RecordedBaselines:
         return record
 
     def note_removal(self, target: str, deployment: str) -> None:
-        """A deployment is under way that removes old addresses: what restores them cancels it.
+        """Record a deployment that removes old addresses, so that a restore can cancel it.
 
         A state that does not answer is not waited for, as the removal is watched. Raises nothing.
         """
         self._note(target, lambda known: {"removals": [*known.removals, deployment]})
 
     def note_switch(self, target: str, switched: float | None) -> None:
-        """Traffic begins to move to the new addresses (seconds since 1970), or went back (None).
+        """Traffic starts to move to the new addresses (seconds since 1970), or moved back (None).
 
         As note_removal: nothing waits for it.
         """

@@ -1,4 +1,4 @@
-"""The lists as the last run of a cutover left them, which a later look compares with what is live.
+"""The lists as the last run of a cutover left them, for comparison with what is live.
 
 A command alone records no list after its deployment, only the baseline before the first one.
 """

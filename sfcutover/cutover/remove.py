@@ -1,6 +1,6 @@
 """Step 5 of a run: remove the old addresses from one list and watch it; restore if that fails.
 
-Started again after a crash, it continues a rollback that was begun, and does not watch twice.
+Started again after a crash, it continues a rollback that was started, and does not watch twice.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Sleep = Callable[[float], None]
 
 class RestoredEvidence(StepEvidence):
     """The old addresses are on the list again. old: a redemption through them, null if none
-    succeeded. unsure: whatever the problem's kind, the run must not continue."""
+    succeeded. unsure: the run must not continue, for any kind of problem."""
 
     restored: DeployEvidence
     old: RedeemEvidence | None
@@ -102,7 +102,7 @@ def _note_rollback(context: TargetContext, problem: Problem) -> None:
 
 
 def _begun_rollback(context: TargetContext) -> Problem | None:
-    """Why this target's rollback was begun, if it was: it is completed in any case."""
+    """Why this target's rollback was started, if it was: it is always completed."""
     event = _rollback_event(context)
     if event is None:
         return None

@@ -1,4 +1,4 @@
-"""Sending again: what the org could not do for now is tried until the time to wait is over."""
+"""Retries while the org is busy, until the time to wait is over."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class StillBusyError(StillRunningError):
-    """The org could not do it for as long as was waited; nothing of it is under way."""
+    """The org stayed busy until the wait ended; nothing was started."""
 
 
 def until_not_busy(
@@ -28,7 +28,7 @@ def until_not_busy(
     """The attempt's result, tried again after 5 s, doubling to 60 s, while the org is busy.
 
     seconds: after which no other attempt is made. on_busy: told the error and the pause that
-    follows. Raises StillBusyError, and whatever else the attempt raises.
+    follows. Raises StillBusyError, and what else the attempt raises.
     """
     started, pause = clock.now(), FIRST_PAUSE_SECONDS
     while True:

@@ -1,5 +1,5 @@
-"""What the steps of a process share: open connections, recent probes, prepared ways back, and
-the shutdown guard."""
+"""What the steps of a process share: open connections, recent probes, prepared restores, and the
+shutdown guard."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from sfcutover.cutover.probe import ProbeResult, probe_egress
 from sfcutover.errors import Advice, Command, LockLostError, SfcutoverError
 from sfcutover.salesforce.connection import Connection, connect
 
-LEAVING_SECONDS = 20.0  # how long a process that leaves finishes what must not be cut off
+LEAVING_SECONDS = 20.0  # an ending process has this long to finish what must not be cut off
 FRESH_SECONDS = 15.0  # how long a probe counts for other targets
 
 
 @dataclass
 class Connections:
-    """Open connections by target. A step has one to itself; after an error it is opened anew."""
+    """Open connections by target. A step has one to itself; after an error it is opened again."""
 
     cutover: Cutover
     _idle: dict[str, list[Connection]] = field(default_factory=dict, init=False)
@@ -59,7 +59,7 @@ class Connections:
 
 @dataclass
 class Probes:
-    """The newest probe of each egress, for targets that leave by the same proxy.
+    """The newest probe of each egress, for targets that use the same proxy.
 
     Threads may share it: one probes, the others wait.
     """
@@ -162,7 +162,7 @@ class ShutdownGuard:
             self._changed.notify_all()
 
     def close(self, seconds: float) -> None:
-        """Wait until nothing counts, at most so many seconds, and let nothing more begin."""
+        """Wait until nothing counts, at most so many seconds, and let nothing new start."""
         with self._changed:
             self._changed.wait_for(lambda: not self, seconds)
             self._is_closed = True

@@ -1,4 +1,4 @@
-"""The baseline of a cutover: recorded before its first deployment, and used by every way back."""
+"""The baseline of a cutover: recorded before its first deployment, and used by every rollback."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def baseline_for(
     live: Snapshot,
     named: Named | None,
 ) -> Baseline | None:
-    """The baseline that a way back uses: the recorded one, or the one that is named.
+    """The baseline that a rollback uses: the recorded one, or the one that is named.
 
     Restoring old addresses waits for no state and is held up by no disagreement. Raises what the
     state raises, DriftError where the two differ in what this cutover changes, and IdentityError
@@ -100,7 +100,7 @@ def bind_to(
 ) -> None:
     """See that this org and these components are the ones of the baseline, as far as it says which.
 
-    any_component: also where one was created anew. Raises IdentityError.
+    any_component: also where one was created again. Raises IdentityError.
     """
     if baseline.organization_id is not None:
         version = connection.cutover.api_version

@@ -1,7 +1,7 @@
-"""One phase brought into one org: deploy, wait, read back, and only then say that it took.
+"""Deploys one phase to one org: deploy, wait, read back, and only then report success.
 
-The deployment's own answer is never the last word. Whatever it was (Succeeded,
-Canceled, lost on the way), the org is read back and that decides.
+The deployment's own answer never decides. After each answer (Succeeded, Canceled, or lost), the org
+is read back, and that decides.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from sfcutover.util.signals import deferred
 
 LOST_ANSWER_SECONDS = 30.0
 NONE_BEGAN_SECONDS = 5.0  # where the org names no newer deployment: it may still be on its way
-READ_BACK_SECONDS = 30.0  # so long an org that doesn't answer is asked for its list again
+READ_BACK_SECONDS = 30.0  # how long to retry reading an org that does not answer
 MAX_DEPLOYMENTS = 2  # a list that did not take is deployed once more, never more often
 NOT_READ_BACK = (
     "the allowlist could not be read back: it is as it was or as planned; check it before moving "
@@ -47,7 +47,7 @@ NOT_READ_BACK = (
 
 
 class Observer(Protocol):
-    """Who is told how a rollout goes on."""
+    """Receives the progress of a rollout."""
 
     def stage(self, name: str) -> None:
         """A new stage: Preparing, Waiting for the org, Deploying, Reading back, Done."""
@@ -106,8 +106,7 @@ class Rollout:
         """Deploy and read back; None after a validation, which changes nothing.
 
         Raises OperationFailedError, PartialSuccessError, LostAnswerError, BusyError for what was
-        not done and can be sent again, and whatever
-        sending, waiting and reading raise.
+        not done and can be sent again, and what sending, waiting and reading raise.
         """
         self.observer.stage("Preparing")
         result = self._deploy()
@@ -166,7 +165,7 @@ class Rollout:
         return deployment_id
 
     def _require_current(self) -> None:
-        """Directly before the package is sent. Addresses are restored whatever is pending."""
+        """Directly before the package is sent. Pending deployments do not delay a restore."""
         if self.planned.phase is Phase.RESTORE_OLD or self.options.check_only:
             return
         try:

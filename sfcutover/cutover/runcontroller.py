@@ -1,4 +1,4 @@
-"""A run in this process: started or resumed, followed, and left where it can be resumed."""
+"""A run in this process: started or resumed, followed, and stopped where it can be resumed."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _WAITS = "the run is paused; the allowlists are as it left them"
 class Permissions:
     """What the operator allows beforehand.
 
-    accept_changes: resume with another cutover.yaml. again: start anew, although the cutover is
-    done, or runs were rolled back in a row.
+    accept_changes: resume with another cutover.yaml. again: start a new run, although the cutover
+    is done, or runs were rolled back in a row.
     """
 
     accept_changes: bool = False
@@ -57,7 +57,7 @@ class Permissions:
 class RunController:
     """The runs of one cutover, as this process may execute them.
 
-    resources: what is closed when the command ends, behind its last words.
+    resources: what is closed when the command ends, after its last output.
     """
 
     cutover: Cutover
@@ -116,7 +116,7 @@ class RunController:
             raise running_elsewhere(holders)
 
     def require_fit(self, run: Run) -> None:
-        """Raises ConfigError for a run that was begun with another cutover.yaml or another
+        """Raises ConfigError for a run that was started with another cutover.yaml or another
         version of sfcutover, and StillRunningError where others still have that file."""
         if run.version != WORKFLOW_VERSION:
             raise ConfigError(
@@ -159,7 +159,7 @@ class RunController:
             raise _fixed_addresses(run, where, "new: can only grow after add-new has started", new)
 
     def require_fit_for_active(self) -> None:
-        """As require_fit, for the run that is under way, if there is one."""
+        """As require_fit, for the run in progress, if there is one."""
         if (run := self.store.active(self.cutover.name)) is not None:
             self.require_fit(run)
 
@@ -232,7 +232,8 @@ class RunController:
 
 
 def has_moved_traffic(store: RunStore, run: Run) -> bool:
-    """True once the switch command was started, or a person has said that traffic has moved."""
+    """True once the switch command was started, or the operator has confirmed that traffic has
+    moved."""
     journal = store.journal(run.id)
     if journal.last("switching", "switch") is not None:
         return True

@@ -54,8 +54,8 @@ class RunDocument(Document):
     cutover: str
     """Name of the cutover."""
     state: Literal["running", "waiting", "left", "done", "failed", "rolled-back", "canceled"]
-    """How the run stands: running, waiting for a person, left (no process performs it), or how it
-    ended."""
+    """How the run stands: running, waiting (for the operator), left (no process executes it), or
+    how it ended."""
     started: UtcTime
     """When it started, UTC, ISO 8601."""
     ended: UtcTime | None
@@ -63,7 +63,7 @@ class RunDocument(Document):
     exit_code: int | None
     """Exit code that it ended with; null while it lasts."""
     place: str | None
-    """Host and process that perform it; null where none does."""
+    """Host and process that execute it; null where none does."""
     waits_for: str | None
     """What it waits for; null where it does not wait."""
     message: str | None

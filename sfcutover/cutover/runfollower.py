@@ -88,7 +88,7 @@ def follow(
 
 
 def _read(journal: Journal, seq: int, thread: BackgroundThread | None) -> list[Event]:
-    """thread: of a process that continues whatever the database does, and obeys Ctrl-C."""
+    """thread: of a process that continues without the database, and obeys Ctrl-C."""
     if thread is None:
         return journal.read(seq)
     return thread.do(lambda: journal.read(seq)) or []

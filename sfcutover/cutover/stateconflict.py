@@ -2,7 +2,7 @@
 
 Both jobs know the same deployments, and the org knows more: one that the state lacks, newer than
 those it has, has changed the list. DeployRequest (Tooling API) lists an org's deployments; it is
-known by users only, and where an org does not show it, a fork is not found.
+known by users only, and where an org does not show it, a conflict is not found.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def _newer(known: Sequence[str], listed: Sequence[str]) -> list[str]:
 
 
 def _known(memory: Events, target: str) -> Iterator[str]:
-    """By the run's first look, and what it was answered. What is noted directly before a package is
-    sent is left out: that may be the other job's."""
+    """From the run's first read, and the answers to its deployments. What is noted directly before
+    a package is sent is left out: that may be the other job's."""
     events: list[tuple[Event, str]] = [
         *((each, "latest") for each in memory.all(BOUND, target=target)),
         *((each, "id") for each in memory.all(SENT, target=target)),

@@ -47,7 +47,7 @@ class DeployTargetDocument(Document):
     differences: list[str]
     """What reads back different and does no harm."""
     clearance: str | None = None
-    """What let the phase remove addresses: the proof, or the reason that a person gave."""
+    """What let the phase remove addresses: the proof, or the operator's reason."""
     follow_up: str | None = None
     """Of --async: the command that waits for the deployment."""
     external_changes: list[ExternalChangeDocument] = Field(default_factory=list)

@@ -42,13 +42,13 @@ class AnnouncementChangedError(GateError):
 class ProblemKind(enum.StrEnum):
     """What a problem asks for.
 
-    failed: the step is impossible, or was disproven: roll back. blocked: failed, and an address
-    was refused. user-rule: refused, but probably not by this list: only the operator can help,
-    and no traffic moves for it. inconclusive: unknown; try again, then ask. person: only the
-    operator can help (a session, a token, a file). identity: another org, component or canary
-    answers than the one that was bound to; the operator loads the right one. later: it continues
-    in the org; look again. doubt: nothing says that customers have left the addresses to be
-    removed; the operator does. changed: it is not what was announced; announce it again.
+    failed: the step is impossible, or was disproven: roll back. blocked: failed, and an address was
+    refused. user-rule: refused, but probably not by this list: only the operator can help, and no
+    traffic moves for it. inconclusive: unknown; try again, then ask. person: only the operator can
+    help (a session, a token, a file). identity: another org, component or canary answers than the
+    one that was bound to; the operator loads the right one. later: it continues in the org; check
+    again. doubt: nothing says that customers have left the addresses to be removed; the operator
+    does. changed: it is not what was announced; announce it again.
     """
 
     FAILED = "failed"
@@ -69,8 +69,8 @@ _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
     ((AnnouncementChangedError,), ProblemKind.CHANGED),
     ((SwitchNotRunError,), ProblemKind.FAILED),
     ((IdentityError,), ProblemKind.IDENTITY),
-    # Tried for as long as there was time; another run is the operator's, too; and live, but what
-    # others lost only a person can tell.
+    # Tried until the time was over; another run is the operator's, too; and what other users lost
+    # only the operator can decide.
     ((StillBusyError, ListClaimedError, ExternalChangeError), ProblemKind.PERSON),
     ((NetworkError,), ProblemKind.INCONCLUSIVE),
     ((StillRunningError,), ProblemKind.LATER),

@@ -264,7 +264,7 @@ def _is_failure(result: StepResult) -> bool:
 
 
 def _is_retried(result: StepResult) -> bool:
-    """What rolls back does so at once, though its result may be unknown."""
+    """A result that must roll back does so immediately, even if it is unknown."""
     if result.problem is None or result.is_rolled_back:
         return False
     return result.problem.kind in _RETRIED

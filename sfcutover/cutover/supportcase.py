@@ -129,7 +129,7 @@ class Confirmations:
         return confirmation
 
     def find(self, phase: CasePhase) -> Confirmation | None:
-        """The confirmation of this phase, or None if nobody gave one."""
+        """The confirmation of this phase, or None if there is none."""
         path = self.path(phase)
         if not path.exists():
             return None

@@ -1,4 +1,4 @@
-"""Step 3: the switch command, run once, whatever happens to the process that wants it.
+"""Step 3: the switch command, run once even if the process that requested it is killed.
 
 Started again on the same machine, the step finds how the command ended. On another machine
 that is not known, and the operator is asked before it is run again.
@@ -49,13 +49,13 @@ class SwitchDocument(Document):
     direction: Literal["apply", "revert"]
     """apply: traffic moves to the new addresses; revert: back to the old ones."""
     manual: bool
-    """True if a person has moved it, not a command."""
+    """True if the operator has moved it, not a command."""
     started: UtcTime
     """When that started, by the clock of the machine that executed it: UTC, ISO 8601."""
     ended: UtcTime
     """When it ended, by the same clock; the new path was probed after that."""
     seconds: float
-    """How long the command, or the person, took."""
+    """Seconds that the command, or the operator, took."""
     proof: str
     """What was seen of the path afterwards, in words."""
 
@@ -98,13 +98,13 @@ def switch(context: StepContext, direction: Direction) -> SwitchEvidence:
 
 
 def switched_at(context: StepContext) -> float | None:
-    """When traffic began to move to the new addresses, in seconds since 1970: in this run, or as
+    """When traffic started to move to the new addresses, in seconds since 1970: in this run, or as
     the switch command has recorded; None where it has not, went back, or that is not known."""
     if (event := context.memory.last("switching")) is not None:
         return event.time if event.text("direction") == "apply" else None
     asked = context.memory.last("paused", "switch")
     if asked is not None and asked.text("reason") == "switch":
-        return asked.time  # a person moves it, from then on
+        return asked.time  # the operator moves it, from then on
     records = [context.baselines.find_soon(each.name) for each in context.cutover.targets]
     return next((each.switched for each in records if each and each.switched), None)
 
@@ -150,15 +150,15 @@ def _is_starting(context: StepContext, direction: Direction, record: Path) -> bo
     Where the record does not appear, it is on another machine, and the operator says whether
     the command may run again: raises InterruptedRunError until they have approved.
     """
-    begun = [e for e in context.memory.all("switching") if e.text("direction") == direction]
+    earlier = [e for e in context.memory.all("switching") if e.text("direction") == direction]
     approved = context.memory.last("approved", context.step)
-    if not begun or (approved is not None and approved.seq > begun[-1].seq):
+    if not earlier or (approved is not None and approved.seq > earlier[-1].seq):
         return False
     for _ in Clock().polls(STARTING_SECONDS):
         if read_record(record) is not None:
             return True
     raise InterruptedRunError(
-        f"the switch command ({direction}) was started at {begun[-1].text('place')}, and its "
+        f"the switch command ({direction}) was started at {earlier[-1].text('place')}, and its "
         "result is unknown on this machine",
         hint="find out where traffic leaves now; approving runs the command again on this machine",
         impact=_UNKNOWN,

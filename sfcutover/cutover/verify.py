@@ -155,11 +155,11 @@ def _clock_of_gate(context: TargetContext) -> Clock:
 
 def _let_in(context: TargetContext, proof: Evidence) -> list[LetInDocument]:
     """By the org's clock, from the first try of this step, which follows the deployment."""
-    begun = context.memory.last("org-time", context.step, context.target.name)
-    if begun is None or proof.enforcement is None or not proof.enforcement.is_shown:
+    start = context.memory.last("org-time", context.step, context.target.name)
+    if start is None or proof.enforcement is None or not proof.enforcement.is_shown:
         return []
     canary = proof.canaries[0]
-    started = begun.number(ORG_TIME)
+    started = start.number(ORG_TIME)
     return [
         LetInDocument(
             address=each.address,
@@ -196,9 +196,8 @@ class ProofGate:
     """Permits a removal by evidence: the one given, or a new one where that does not count.
 
     proof: of an earlier verify, if there is one; where it is void, one is made. again: the canary
-    redeems once more before a removal that is permitted by it. tries: how often
-    evidence is checked besides, made anew each time after the first. countdown: told the seconds
-    left of settle.
+    redeems once more before a removal that is permitted by it. tries: how often else evidence is
+    checked, created again each time after the first. countdown: told the seconds left of settle.
     """
 
     proof: Evidence | None = None

@@ -1,4 +1,4 @@
-"""The watch step: redemptions and checks after a removal. Whoever calls it restores.
+"""The watch step: redemptions and checks after a removal. Its caller restores.
 
 The time to watch counts from the removal, also while no process watches: started again late,
 the step still takes as many rounds as it needs to see a failure.
@@ -93,7 +93,7 @@ def redeemers_of(cutover: Cutover, targets: Sequence[Target]) -> dict[str, Redee
 
 def _time_left(context: StepContext, plan: WatchPlan, target: Target) -> float:
     """The rest of it, after a crash; all of it, after a watch that could not tell, and where it is
-    not known how long another process has watched. until: for people, by this machine's clock."""
+    not known how long another process has watched. until: for display, by this machine's clock."""
     passed = seconds_under_way(
         context,
         STARTED,

@@ -132,7 +132,7 @@ class WatchState:
 
     @property
     def trigger(self) -> str | None:
-        """Why the old addresses must come back, once they must."""
+        """Why the old addresses must be restored; None while they need not be."""
         return self._trigger
 
     @property
@@ -235,7 +235,7 @@ class WatchOutcome(enum.StrEnum):
 class WatchRound:
     """One round. number: its place on the grid, from 0. time: UTC, this machine's clock.
 
-    elapsed: seconds since the watch began, by the monotonic clock. results: what had
+    elapsed: seconds since the watch started, by the monotonic clock. results: what had
     been answered, the canaries first; one that was blocked has several.
     """
 

@@ -49,7 +49,7 @@ class Workflow:
     flow: Flow
     cutover: Cutover
     targets: tuple[str, ...]
-    _moved: bool = field(default=False, init=False)  # traffic may leave by the new addresses
+    _moved: bool = field(default=False, init=False)  # traffic may leave from the new addresses
     _proofs: StepResults = field(default_factory=dict, init=False)  # from before the switch
     _approvals: Approvals = field(init=False)
 
@@ -182,7 +182,7 @@ class Workflow:
     async def _with_proofs(self, step: str, moves: Announced) -> None:
         """A step for which the proofs must count still: where a list was saved since, its new
         addresses are added and proven again first."""
-        moved = self._moved  # by a person, perhaps
+        moved = self._moved  # perhaps by the operator
         while True:
             self._moved = moved or step == "switch"
             arguments = StepArguments(proofs=_proofs_in(self._proofs), announced=moves)

@@ -1,4 +1,4 @@
-"""A thread for calls of a database that may hang: it keeps no process from ending."""
+"""A thread for database calls that may hang; it does not keep the process from ending."""
 
 from __future__ import annotations
 
@@ -52,5 +52,5 @@ class BackgroundThread:
 def _complete(future: Future[T], work: Callable[[], T]) -> None:
     try:
         future.set_result(work())
-    except Exception as error:  # noqa: BLE001 - whoever waits is told
+    except Exception as error:  # noqa: BLE001 - passed on to the waiting thread
         future.set_exception(error)

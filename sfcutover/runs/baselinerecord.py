@@ -1,6 +1,6 @@
 """The baseline record: what stood in a target's org before the first deployment of a cutover.
 
-Every later command and run of the cutover is bound to it, and every way back uses it. It is kept
+Every later command and run of the cutover is bound to it, and every rollback uses it. It is kept
 until a rollback to the baseline was read back complete.
 """
 
@@ -33,7 +33,7 @@ class BaselineRecord(Document):
     the ranges of cutover.yaml; new has every range that was ever deployed. policies: by field, each
     text that the cutover has ever set it to. recorded: seconds since 1970.
     canaries: whose grants have proven addresses, by the canary's name: ``00D…/005…``, as the
-    identity URL has it. switched: when traffic began to move to the new addresses, in seconds
+    identity URL has it. switched: when traffic started to move to the new addresses, in seconds
     since 1970, null where it has not or is not known. removals: ids of the deployments that were
     sent to remove old addresses, the newest last.
     """

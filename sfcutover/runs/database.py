@@ -61,7 +61,7 @@ class Database:
     def open(cls, state: State, *, create: bool = True) -> Database:
         """Open it, and make its tables if they are missing.
 
-        create: False for a look at what is there: a missing SQLite file is then an error.
+        create: False to only read what exists: a missing SQLite file is then an error.
         Raises ConfigError for a URL that is none, and for a database of another program or another
         version of sfcutover, which stays as it is; NetworkError for a server that doesn't answer;
         OperationFailedError for a file that can't be written.
@@ -109,7 +109,7 @@ class Database:
         return self.url.render_as_string(hide_password=False)
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
-        """One transaction that only reads, so that nobody waits for it; again as run does."""
+        """One transaction that only reads, so that no writer waits for it; retried as in run."""
         return self.run(work, reads=True)
 
     def run(
@@ -162,7 +162,7 @@ class Database:
             raise self._foreign("is the database of another program")
 
     def _make_tables(self, connection: sa.Connection) -> None:
-        if self.is_shared:  # two that make them at once get in each other's way
+        if self.is_shared:  # two processes that create them together block each other
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_TABLES)))
         names = sa.inspect(connection).get_table_names()
         if any(name.startswith(_OURS) for name in names):

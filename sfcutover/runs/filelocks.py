@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from sfcutover.runs.process import Process
 from sfcutover.util.files import fingerprint, is_held, process_lock, state_folder
 
-_TAKE_SECONDS = 1.0  # a look at a lock holds it for a moment
+_TAKE_SECONDS = 1.0  # a check of a lock holds it for a moment
 
 
 class FileLocks:

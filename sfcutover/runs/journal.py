@@ -1,7 +1,7 @@
 """What happened in a run, event by event: for the live view, the report, and the run itself.
 
-An event is on disk before what it announces is done, so that a step that is begun again
-finds how far it had come.
+An event is on disk before what it announces is done, so that a step that is started again finds how
+far it had come.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def insert_event(
 class BufferedJournal(Journal):
     """The journal of one target whose list is watched or restored: no step waits for it.
 
-    What is told is in memory at once, and gets to the database by a thread of its own. A
+    An event is in memory immediately, and reaches the database by a separate thread. A
     database that hangs, is full or away stops no watch and no restore. Only that a removal is
     about to be sent must be on disk first. Of the run and of other targets it asks the database.
     """

@@ -39,8 +39,8 @@ def create_engine(url: sa.URL) -> sa.Engine:
 
 
 def _leave_read_only(context: sa.engine.ExceptionContext) -> None:
-    """A server that hands over to another is read-only: its connections are as good as broken, and
-    whoever asks again gets a new one."""
+    """A server that hands over to another is read-only: its connections are unusable, and the next
+    call gets a new one."""
     if isinstance(context.original_exception, psycopg.errors.ReadOnlySqlTransaction):
         context.is_disconnect = True
 

@@ -38,7 +38,7 @@ class Process:
 
     @property
     def place(self) -> str:
-        """The machine and process, for a person."""
+        """The machine and process, for display."""
         _, _, host, pid, _ = self.id.split(":")
         return f"{host}, process {pid}"
 

@@ -85,7 +85,8 @@ class ProcessLock:
             raise lock_lost()
 
     def require_soon(self, is_owner: Callable[[], bool]) -> None:
-        """As require, for what must not wait for the database: without its answer it goes on.
+        """As require, for what must not wait for the database: without its answer the step
+        continues.
 
         is_owner: what must hold besides.
         """

@@ -1,7 +1,7 @@
 """The locks of processes that share a PostgreSQL: advisory locks of a session each.
 
-The server frees them with the session: at once where the process ends, within seconds where its
-machine or the network is gone. It must be one session for long: behind a pooler, state.url has to
+The server frees them with the session: immediately when the process ends, within seconds when its
+machine or the network is lost. It must be one session for long: behind a pooler, state.url has to
 name a port that pools sessions, not transactions.
 """
 

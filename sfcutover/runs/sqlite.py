@@ -1,4 +1,4 @@
-"""SQLite for the state: one file, which is looked at before anything is written to it."""
+"""SQLite for the state: one file, which is checked before anything is written to it."""
 
 from __future__ import annotations
 

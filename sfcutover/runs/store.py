@@ -26,12 +26,12 @@ from sfcutover.runs.tables import JOURNAL, RUNS
 WORKFLOW_VERSION = "6"  # a run is finished by the version of the workflow that it started with
 ROLLED_BACK = "rolled-back"
 DONE = "done"
-_BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is begun at a time
+_BEGIN = 0x73666375  # a lock of PostgreSQL's by number: one run is started at a time
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """pause_before: steps that wait for a person first. traffic_moved: the operator says that
+    """pause_before: steps that wait for the operator first. traffic_moved: the operator says that
     customers have left the old addresses."""
 
     pause_before: tuple[str, ...] = ()
@@ -163,7 +163,7 @@ class RunStore:
     def accept(self, run: Run, config: str, options: RunOptions, by: str) -> None:
         """Let the run continue with another cutover.yaml, and with more pauses.
 
-        by: who accepts what differs; that is in the journal at once.
+        by: who accepts the differences; they are in the journal immediately.
         """
         values = {"config": config, "options": run.options.joined(options).as_text()}
         update = sa.update(RUNS).where(RUNS.c.id == run.id).values(values)
@@ -178,7 +178,7 @@ class RunStore:
         self.database.run(both)
 
     def end(self, run: str, ending: Mapping[str, object]) -> bool:
-        """The run has ended, in its row and its journal at once; False if it had before.
+        """End the run, in its row and its journal together; False if it had ended before.
 
         ending: outcome, exit_code, message, tokens, next.
         """
@@ -303,7 +303,7 @@ _FIXED = ("name", "app", "carriers", "targets", "waves", "switch.manual")
 
 
 def fixed(before: str, after: str) -> list[str]:
-    """The differences with which a run that was begun can't go on."""
+    """The differences with which a started run cannot continue."""
     return [each for each in differences(before, after) if _is_fixed(each.partition(":")[0])]
 
 

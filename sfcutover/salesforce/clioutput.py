@@ -15,7 +15,7 @@ from sfcutover.errors import AuthError, NetworkError, SfcutoverError
 from sfcutover.util.secrets import one_line
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_MOST_TRIES = 100  # of braces that may begin the document
+_MOST_TRIES = 100  # of braces that may start the document
 _NO_SESSION = re.compile(
     r"NamedOrg|NoAuthInfo|NoOrgFound|AuthInfo|AuthDecrypt|RefreshTokenAuth|INVALID_SESSION_ID"
     r"|no authorization information|no (?:default )?(?:target )?org|expired access/refresh token",
@@ -31,7 +31,7 @@ _NO_NETWORK = re.compile(
 
 
 def result_of(output: bytes, exit_code: int, command: str, alias: str) -> Mapping[str, object]:
-    """The result in what a command printed. command: as a person types it.
+    """The result in what a command printed. command: as typed in a shell.
 
     Raises AuthError where there is no session, or no answer that can be read, and NetworkError
     where the CLI did not reach the org.

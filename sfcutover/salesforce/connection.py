@@ -1,4 +1,4 @@
-"""A target that can be talked to: its org with the retriever and the deployer on it."""
+"""An open target: its org, with the retriever and the deployer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Connection:
         """The cutover's components as they are live now.
 
         policies: with the OAuth policies; if not given, where the cutover sets some. Raises
-        IdentityError for a component that was created anew since the org was bound.
+        IdentityError for a component that was created again since the org was bound.
         """
         live = self.retriever.snapshot(
             self.cutover.app,

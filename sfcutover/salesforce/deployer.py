@@ -1,4 +1,4 @@
-"""Deploying a package and waiting for it, through whatever happens on the way.
+"""Deploys a package and waits for it, through failures of network and org.
 
 A poll that fails says nothing about the deployment, so the wait continues until its
 own deadline. A deploy request whose answer was lost is never sent again: it is
@@ -35,7 +35,7 @@ LANDS_LATER = (
     "the deployment continues in the org and may still take effect; the allowlist is as it was "
     "or as planned. While addresses are only added, customers' tokens keep working either way"
 )
-REFUSED_SECONDS = 30.0  # so long a deployment that was never shown may be refused, or unknown
+REFUSED_SECONDS = 30.0  # a deployment that was never shown may be refused or unknown for this long
 # Seen by users in the Tooling API; not in Salesforce's reference, so its absence is no error.
 _LATEST_DEPLOYMENT = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 1"
 _LATEST_DEPLOYMENTS = "SELECT Id FROM DeployRequest ORDER BY CreatedDate DESC LIMIT 50"
@@ -90,9 +90,8 @@ class Deployer:
     def start(self, zip_file: bytes, *, check_only: bool = False) -> str:
         """Send the package, to be validated only if check_only; the deployment's id.
 
-        Raises BusyError where the org can't start one now, NotTakenError for a request that did
-        not get that far, LostAnswerError when no answer came, and the error of whatever the org
-        refused.
+        Raises BusyError where the org can't start one now, NotTakenError for a request that did not
+        get that far, LostAnswerError when no answer came, and the error of what the org refused.
         """
         try:
             return self._client.deploy(zip_file, check_only=check_only)
@@ -115,7 +114,7 @@ class Deployer:
     ) -> DeployResult:
         """Poll until the deployment is done, for at most this many seconds.
 
-        Whatever is not the deployment's own end is looked at again. on_progress is called with
+        Every answer but the deployment's own end is polled again. on_progress is called with
         each answer, on_problem with each poll that failed. Raises StillRunningError at the
         deadline, AuthError for a session that can't be had, and
         what the org refuses if it has never shown this deployment: OperationFailedError for an

@@ -1,4 +1,4 @@
-"""The allowlist's entries as SOQL shows them: a second reading, with who saved which entry when.
+"""The allowlist's entries as SOQL shows them: a cross-check, with who saved which entry when.
 
 ``ExtlClntAppOauthSecurityTokenIpRange`` and its fields are those of types that were generated from
 a Summer '26 scratch org; that SOQL reads them, and that ``ExtlClntAppOauthSecurityId`` is the id

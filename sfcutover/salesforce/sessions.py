@@ -1,4 +1,4 @@
-"""Where a session comes from: five ways into an org, all but one able to renew it."""
+"""Where a session comes from: five kinds of login, all but one able to renew it."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def _login(
         raise _refused(login_url, "HTTP 200", "the answer has no access token")
     if not instance_url:
         raise _refused(login_url, "HTTP 200", "the answer has no instance URL")
-    # An org that answered over TLS is spoken to over TLS, whatever it calls itself.
+    # An org that answered over TLS is contacted over TLS, regardless of the URL in its answer.
     host = instance_url.removeprefix("http://").removeprefix("https://")
     return Session(check_url(f"{urlsplit(login_url).scheme}://{host}", login_url), Secret(token))
 

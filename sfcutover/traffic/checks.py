@@ -50,7 +50,7 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A check made once. detail: one line for people; it may quote what was seen."""
+    """A check made once. detail: one line for display; it may quote what was seen."""
 
     name: str
     verdict: Verdict
@@ -76,10 +76,10 @@ class Baseline:
 def checker_for(config: Measurement, switched: Switched = lambda: None) -> Checker:
     """What makes the check, each time it is called.
 
-    switched: when traffic began to move, in seconds since 1970, None where that is not known. Only
-    a check asks it, in its own thread, as a state that hangs must not stop what it is asked for.
-    Raises ConfigError for what can't work at all: an unset variable, a URL that is none, a program
-    that is not there.
+    switched: when traffic started to move, in seconds since 1970, None where that is not known.
+    Only a check asks it, in its own thread, as a state that hangs must not stop what it is asked
+    for. Raises ConfigError for what can't work at all: an unset variable, a URL that is none, a
+    program that is not there.
     """
     if config.prometheus is not None:
         baseline = Baseline(config.baseline, switched) if isinstance(config, Check) else None

@@ -78,7 +78,7 @@ class Egress:
 
     @property
     def has_session(self) -> bool:
-        """True if requests of this process can leave by it."""
+        """True if this process can send requests through it."""
         return not isinstance(self.way, ProbeCommand)
 
     def session(self) -> EgressSession:
@@ -96,7 +96,7 @@ class Egress:
         return EgressSession(self.way if isinstance(self.way, ProxyUrl) else None)
 
     def address(self, echo_url: str) -> Address:
-        """By which address it leaves now: asked anew each time. Raises an EgressError."""
+        """The address it leaves from now: asked again each time. Raises an EgressError."""
         if isinstance(self.way, ProbeCommand):
             return self.way.address()
         with self.session() as session:

@@ -42,8 +42,8 @@ class Redeemer(Protocol):
 
 
 def redeemers_for(cutover: Cutover, targets: Iterable[Target], via: Via) -> tuple[Redeemer, ...]:
-    """Each that proves the lists of these targets through an egress, once: the canaries, where
-    their requests can leave by it, and the application through the new one."""
+    """Each that proves the lists of these targets through an egress, once: the canaries, where they
+    can redeem through it, and the application through the new one."""
     found: list[Redeemer] = [*canaries_through(cutover, targets, via)]
     if via == "new" and (application := application_of(cutover)) is not None:
         found.append(application)
@@ -51,7 +51,7 @@ def redeemers_for(cutover: Cutover, targets: Iterable[Target], via: Via) -> tupl
 
 
 def canaries_through(cutover: Cutover, targets: Iterable[Target], via: Via) -> tuple[Canary, ...]:
-    """The canaries of these targets, each once, where their requests can leave by the egress."""
+    """The canaries of these targets, each once, where they can redeem through the egress."""
     way = configured_way(cutover, via)
     return () if way is None or way.probe is not None else all_canaries(cutover, targets)
 

@@ -51,7 +51,7 @@ def facts_of(cutover: Cutover, direction: Direction) -> dict[str, str]:
 
 
 def question_of(cutover: Cutover, direction: Direction) -> str:
-    """The question to a person who moves the traffic by hand."""
+    """The question to an operator who moves the traffic by hand."""
     away, to = _joined(cutover.change.old), _joined(cutover.change.new)
     if direction == "revert":
         away, to = to, away
@@ -96,7 +96,7 @@ class SwitchRecord:
     """What a helper records of the command it runs.
 
     started: seconds since 1970. status: the exit status, None until it has ended. words: how it
-    ended, for a person. cut_short: ended by its time limit or a signal.
+    ended, for display. cut_short: ended by its time limit or a signal.
     """
 
     started: float

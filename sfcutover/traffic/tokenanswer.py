@@ -186,7 +186,7 @@ class TokenEndpoint:
     def redeem(self, token: Secret, session: requests.Session) -> Redemption:
         """Post the refresh-token grant, once.
 
-        Whatever the endpoint, the proxy or the network does is an outcome, no error.
+        Every result of the endpoint, the proxy or the network is an outcome, not an error.
         """
         body = _SentOnce(self._form(token))
         try:
@@ -272,7 +272,7 @@ class _SentOnce:
             yield part
 
     def read(self, size: int = -1) -> bytes:
-        """All, whatever the size, at the first call; then the end; then no more."""
+        """All of it at the first call, for every size; then the end; then an error."""
         if not self._parts:
             raise OSError("a grant is sent once")
         self.was_sent = True

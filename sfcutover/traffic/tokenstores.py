@@ -82,7 +82,7 @@ class TokenStore(ABC):
 
     @abstractmethod
     def _lock(self) -> tuple[Path, str]:
-        """The lock's file, and the token's name for people."""
+        """The lock's file, and the token's name for display."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -307,7 +307,7 @@ class NotWrittenError(Exception):
 class RecoveryFile:
     """The recovery file of one store.
 
-    identity: what tells the store from others; label: its name for people.
+    identity: what tells the store from others; label: its name for display.
     """
 
     def __init__(self, identity: str, label: str) -> None:

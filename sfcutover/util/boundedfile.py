@@ -23,7 +23,7 @@ class TooLargeError(Exception):
 
 
 def read_bounded(path: Path, limit: int, *, hint: Text) -> bytes:
-    """The content of a file or pipe that a person names, at most limit bytes.
+    """The content of a file or pipe that the user names, at most limit bytes.
 
     Raises ConfigError with this hint for what can't be read, LimitError for what is larger.
     """

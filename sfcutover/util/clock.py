@@ -21,7 +21,7 @@ class Clock:
     pause: Callable[[float], None] = time.sleep
 
     def polls(self, seconds: float) -> Iterator[None]:
-        """One turn for each poll, with pauses between; the last begins after so many seconds."""
+        """One turn for each poll, with pauses between; the last one starts after these seconds."""
         started = self.now()
         while True:
             yield

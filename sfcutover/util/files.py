@@ -140,7 +140,7 @@ def _folder_made(folder: Path) -> Iterator[None]:
 
 
 def write_new(path: Path, text: str, *, force: bool) -> None:
-    """Write a file for a person to edit (UTF-8, mode 0644 less the umask), whole or not at all.
+    """Write a file for the user to edit (UTF-8, mode 0644 less the umask), whole or not at all.
 
     Raises FileExistsError if it is there and force is not set, and OSError.
     """

@@ -72,7 +72,8 @@ class BoundedResponse(requests.Response):
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Reads the whole answer at once, within the limits; its time counts from the connection on."""
+    """Reads the whole answer immediately, within the limits; its time counts from the connection
+    on."""
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **options: Any

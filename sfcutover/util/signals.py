@@ -20,7 +20,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 class Interruption(KeyboardInterrupt):
     """Of its own class: where KeyboardInterrupt itself leaves exec(), as of a dataclass that is
-    being imported, ``python -m`` ends by SIGINT, whatever catches it later (CPython 3.11,
+    being imported, ``python -m`` ends by SIGINT, even if it is caught later (CPython 3.11,
     run_eval_code_obj)."""
 
 

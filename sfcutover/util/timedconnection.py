@@ -1,6 +1,6 @@
 """Connections on which an exchange has one time limit in all, however its bytes arrive.
 
-A time limit of a socket starts anew with each byte, so that a peer that sends one byte at a
+A time limit of a socket starts again with each byte, so that a peer that sends one byte at a
 time would never meet it: in a header, in the answer to CONNECT, in chunks or behind them.
 """
 

@@ -1,1 +1,1 @@
-"""The engine of runs: the only room that knows DBOS."""
+"""The engine of runs: the only package that uses DBOS."""

@@ -90,7 +90,7 @@ async def _or_left(engine: Engine, work: Awaitable[T]) -> T:
     another try: DBOS would keep the error as the result. The engine's failure says why."""
     try:
         return await work
-    except Exception as error:  # noqa: BLE001 - whatever it is, the next process tries again
+    except Exception as error:  # noqa: BLE001 - the next process tries again
         engine.failure = error
         while True:
             await asyncio.sleep(_RECHECK_SECONDS)  # until this process ends

@@ -45,7 +45,7 @@ def test_a_healthy_traffic_side_is_all_ok_and_redeems_nothing(canary: Desk) -> N
         (line,) = lines_of(result, f"{name} egress")
         assert line.startswith(f"ok       {name} egress: http://127.0.0.1:")
         assert f"leaves from {pair}; 37 answers: " in line
-    assert "canary: its refresh token can be read and replaced" in result.out
+    assert "canary: its refresh token was read, and its file can be replaced" in result.out
     assert result.out.count("a redemption was not tried") == 2
     assert canary.emulator.redemptions == []
     (line,) = lines_of(result, "reputation")
