@@ -197,7 +197,7 @@ def _restore_beside_an_edit(here: World, context: TargetContext) -> None:
     assert [each.by for each in evidence.external_changes] == [COLLEAGUE]
 
 
-def test_a_deployment_of_another_component_is_nobodys_loss(
+def test_a_deployment_of_another_component_is_no_users_loss(
     here: World, context: TargetContext
 ) -> None:
     settings = {"type": "ExtlClntAppOauthSettings", "add": [{"range": "192.0.2.201"}]}
@@ -205,7 +205,7 @@ def test_a_deployment_of_another_component_is_nobodys_loss(
     assert deploy(context, Phase.ADD_NEW).external_changes == []
 
 
-def test_what_was_saved_before_the_list_was_read_is_nobodys_loss(
+def test_what_was_saved_before_the_list_was_read_is_no_users_loss(
     here: World, context: TargetContext
 ) -> None:
     edit(here, ADD)

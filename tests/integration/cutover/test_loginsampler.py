@@ -8,7 +8,7 @@ from sfcutover.config.egress import Switch
 from sfcutover.config.verify import TokenStore, Verify
 
 
-def test_an_apply_command_may_have_a_way_back_or_not() -> None:
+def test_an_apply_command_may_have_a_revert_or_not() -> None:
     assert Switch.model_validate({"apply": ["a"]}).revert == ()
     assert Switch.model_validate({"apply": ["a"], "revert": ["b"]}).revert == ("b",)
     assert Switch.model_validate({"manual": True}).apply == ()
@@ -18,7 +18,7 @@ def test_an_apply_command_may_have_a_way_back_or_not() -> None:
     "data",
     [{}, {"revert": ["b"]}, {"manual": True, "apply": ["a"]}, {"apply": []}, {"apply": [""]}],
 )
-def test_traffic_moves_by_a_command_or_a_person(data: object) -> None:
+def test_traffic_moves_by_a_command_or_the_operator(data: object) -> None:
     with pytest.raises(ValidationError):
         Switch.model_validate(data)
 

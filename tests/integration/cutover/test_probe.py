@@ -114,7 +114,7 @@ def test_a_late_third_address_is_still_found(pool: Pool) -> None:
     assert not probe(pool([*pair * 20, "203.0.113.9"]), ECHO).unexpected  # beyond 37
 
 
-def test_another_pair_is_missing_and_unexpected_at_once(pool: Pool) -> None:
+def test_another_pair_is_missing_and_unexpected(pool: Pool) -> None:
     result = probe(pool(["203.0.113.1", "203.0.113.2"]), ECHO)
     assert texts(result.missing) == ["198.51.100.20-198.51.100.21"]
     error = failure(result)
@@ -122,7 +122,7 @@ def test_another_pair_is_missing_and_unexpected_at_once(pool: Pool) -> None:
         assert part in error.message
 
 
-def test_the_way_back_is_no_reason_to_stop_before_step_2(pool: Pool) -> None:
+def test_the_rollback_is_no_reason_to_stop_before_step_2(pool: Pool) -> None:
     result = probe(replace(pool(["198.51.100.20"]), name="old"), ECHO)
     error = failure(result)
     assert error.message.startswith("the old egress: ")
@@ -162,7 +162,7 @@ def test_a_refused_password_is_no_gate_and_asked_once(start_server: StartServer)
     assert len(asked) == 1
 
 
-def test_tls_that_fails_ends_it_at_once(start_emulator: StartEmulator) -> None:
+def test_tls_that_fails_ends_it_immediately(start_emulator: StartEmulator) -> None:
     emulator = start_emulator(tls=True)
     emulator.set_fault(Fault(kind="proxy_breaks_tls", count=None))
     proxy = emulator.environment["SFCUTOVER_NEW_PROXY_URL"]
@@ -283,7 +283,7 @@ def test_an_echo_of_both_families_is_warned_of(monkeypatch: pytest.MonkeyPatch) 
     assert judge(both, "http://echo.example/ip", seen).warnings == ()
 
 
-def test_a_name_that_nobody_here_knows_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_does_not_resolve_here_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     def look_up(*_: object, **__: object) -> None:
         raise OSError("no such name")
 

@@ -153,7 +153,7 @@ def test_a_clock_that_jumped_does_not_shorten_the_wait_for_our_own_proof(jump: f
     assert waiting.time.seconds == 160
 
 
-def test_a_clock_that_is_behind_makes_nobody_wait_longer_than_settle() -> None:
+def test_a_clock_that_is_behind_makes_no_one_wait_longer_than_settle() -> None:
     waiting = Waiting(passed=-59)
     waiting.permit()
     assert waiting.time.seconds == 60
@@ -225,7 +225,7 @@ def test_what_was_redeemed_before_the_proof_is_past() -> None:
     require_permit(Phase.REMOVE_OLD, permit)
 
 
-def test_the_uncertainty_of_a_clock_makes_nobody_late_who_has_left() -> None:
+def test_the_uncertainty_of_a_clock_makes_no_one_late_who_has_left() -> None:
     """The canary's own row says which second it was."""
     evidence = evidence_with(uncertainty=0.9)
     assert Waiting(rows=[(-1, OLD[0])], quiet="true").permit(evidence).doubt is None
@@ -261,7 +261,7 @@ def test_silence_with_a_redemption_in_it_is_use() -> None:
         Waiting(rows=[(1, OLD[0])], own=()).permit()
 
 
-def test_a_canary_without_a_name_can_be_told_from_nobody() -> None:
+def test_a_canary_without_a_name_can_be_told_from_no_canary() -> None:
     assert Waiting().permit(evidence_with(user_id=None)).doubt is not None
 
 

@@ -130,7 +130,7 @@ def test_what_may_be_another_users_is_not_canceled(
         assert here.emulator.allowlist_history[-1].holds("192.0.2.99") == restored
 
 
-def test_a_removal_of_which_the_org_says_nothing_is_for_a_person(
+def test_a_removal_of_which_the_org_says_nothing_is_for_the_operator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (

@@ -286,7 +286,9 @@ def test_a_lost_answer_is_read_back_through_an_outage(prepare: Prepare) -> None:
     assert case.sent == 1
 
 
-def test_a_lost_answer_to_a_validation_is_told_at_once(prepare: Prepare, time_: FakeTime) -> None:
+def test_a_lost_answer_to_a_validation_is_told_immediately(
+    prepare: Prepare, time_: FakeTime
+) -> None:
     case = prepare(check_only=True)
     case.fault("drop_after")
     with pytest.raises(LostAnswerError):
@@ -311,7 +313,7 @@ def test_a_lost_answer_to_a_validation_is_told_at_once(prepare: Prepare, time_: 
         "huge_body",
     ],
 )
-def test_a_failed_look_says_nothing_and_is_repeated(
+def test_a_failed_poll_says_nothing_and_is_repeated(
     kind: str, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sfcutover.util.http.MAX_RESPONSE_BYTES", 1_000_000)
@@ -322,7 +324,7 @@ def test_a_failed_look_says_nothing_and_is_repeated(
     assert len([note for note in case.diary.notes if "polling again" in note]) == 4
 
 
-def test_every_look_may_fail_but_the_last(prepare: Prepare) -> None:
+def test_every_poll_may_fail_but_the_last(prepare: Prepare) -> None:
     case = prepare(deploy_seconds=1)
     case.fault("bad_xml", "checkDeployStatus", count=20)
     assert case.rollout.run() is not None
@@ -336,7 +338,7 @@ def test_slow_answers_are_waited_for(prepare: Prepare) -> None:
     assert case.diary.notes == []
 
 
-def test_too_slow_an_answer_is_a_failed_look(
+def test_too_slow_an_answer_is_a_failed_poll(
     prepare: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = prepare(deploy_seconds=2)
@@ -346,7 +348,7 @@ def test_too_slow_an_answer_is_a_failed_look(
     assert "in time" in case.diary.notes[0]
 
 
-def test_reading_back_goes_on_through_an_outage(prepare: Prepare, time_: FakeTime) -> None:
+def test_reading_back_continues_through_an_outage(prepare: Prepare, time_: FakeTime) -> None:
     case = prepare()
     case.fault("http_503", "listMetadata", skip=1, count=3)
     case.fault("bad_xml", "checkRetrieveStatus", count=2)
@@ -504,7 +506,7 @@ def test_an_org_that_merges_lists_never_loses_the_old_ones(prepare: Prepare) -> 
     assert case.sent == 2
 
 
-def test_what_somebody_else_adds_meanwhile_stays_when_it_is_deployed_once_more(
+def test_what_another_user_adds_meanwhile_stays_when_it_is_deployed_once_more(
     prepare: Prepare, time_: FakeTime
 ) -> None:
     case = prepare(deploy_seconds=2)

@@ -122,7 +122,7 @@ def test_a_secret_it_prints_all_the_same_is_masked(make: Callable[..., StepConte
     assert lines == ["CLIENT_SECRET: ***"]
 
 
-def test_the_way_back_is_the_other_command(
+def test_the_rollback_is_the_other_command(
     make: Callable[..., StepContext], tmp_path: Path
 ) -> None:
     context = make(apply=["/no/such/program"], revert=python(SWITCHED))

@@ -198,7 +198,7 @@ def test_a_block_stays_a_block_if_the_echo_fails_behind_it(start_lagging: Start)
         verification.run()
 
 
-def test_rows_with_a_foreign_address_name_nobody(start_lagging: Start) -> None:
+def test_rows_with_a_foreign_address_name_no_address(start_lagging: Start) -> None:
     canaries = start_lagging(NEW[1], login_history="first_proxy_ip")
     error = refusal(canaries)
     assert "10.0.0.1" not in error.message

@@ -45,7 +45,7 @@ def test_a_url_that_names_no_database_is_refused(url: str) -> None:
         Database.open(state(url))
 
 
-def test_a_look_makes_no_file(tmp_path: Path) -> None:
+def test_reading_makes_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no run yet"):
         Database.open(state(f"sqlite:///{tmp_path}/none/state.db"), create=False)
     assert list(tmp_path.iterdir()) == []
@@ -55,7 +55,7 @@ def test_the_folder_is_its_owner_s_alone(database: Database, tmp_path: Path) -> 
     assert (tmp_path / "kept").stat().st_mode & 0o077 == 0
 
 
-def test_a_file_that_is_no_database_is_told_at_once_and_kept(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_told_immediately_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_text("this is no database, but long enough to look like one" * 20, encoding="utf-8")
     before = path.read_bytes()
@@ -64,7 +64,7 @@ def test_a_file_that_is_no_database_is_told_at_once_and_kept(tmp_path: Path) -> 
     assert path.read_bytes() == before
 
 
-def test_a_damaged_schema_is_told_at_once_and_kept(tmp_path: Path) -> None:
+def test_a_damaged_schema_is_told_immediately_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     Database.open(state(f"sqlite:///{path}")).close()
     damaged = path.read_bytes().replace(b"CREATE TABLE sfcutover_", b"CRE\x80TE TABLE sfcutover_")
@@ -74,7 +74,7 @@ def test_a_damaged_schema_is_told_at_once_and_kept(tmp_path: Path) -> None:
     assert path.read_bytes() == damaged
 
 
-def test_a_file_of_an_unknown_format_is_told_at_once(tmp_path: Path) -> None:
+def test_a_file_of_an_unknown_format_is_told_immediately(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     Database.open(state(f"sqlite:///{path}")).close()
     content = bytearray(path.read_bytes())
@@ -168,7 +168,7 @@ def test_a_cutover_has_one_run_that_has_not_ended(store: RunStore) -> None:
         store.find("none")
 
 
-def test_two_cutovers_of_one_list_do_not_run_at_once(store: RunStore) -> None:
+def test_two_cutovers_of_one_list_do_not_run_together(store: RunStore) -> None:
     store.begin("move", config_of("Acme"), RunOptions())
     with pytest.raises(StillRunningError, match="it changes the same allowlist"):
         store.begin("another name", config_of("Acme"), RunOptions())

@@ -294,7 +294,7 @@ def test_a_fault_is_known_by_the_local_name_of_its_code(
     assert caught.value.hint
 
 
-def test_a_fault_counts_whatever_the_http_status(client_of: ClientOf) -> None:
+def test_a_fault_counts_with_any_http_status(client_of: ClientOf) -> None:
     with pytest.raises(BusyError, match="ORG_LOCKED: sorry"):
         client_of(soap_fault("ORG_LOCKED"), 200).describe_metadata()
 

@@ -38,7 +38,7 @@ def started(
     return start
 
 
-def test_the_first_look_is_soon_and_none_is_far_from_the_next(
+def test_the_first_poll_is_soon_and_none_is_far_from_the_next(
     started: Callable[..., Started], time_: FakeTime
 ) -> None:
     emulator, connection, deployment = started(deploy_seconds=600)
@@ -59,7 +59,7 @@ def test_the_end_of_ten_seconds_is_seen_within_a_third_of_one(
     assert 10 <= time_.seconds <= 10.3
 
 
-def test_a_wait_of_no_time_looks_once(started: Callable[..., Started], time_: FakeTime) -> None:
+def test_a_wait_of_no_time_polls_once(started: Callable[..., Started], time_: FakeTime) -> None:
     emulator, connection, deployment = started(deploy_seconds=10)
     with pytest.raises(StillRunningError, match="Pending"):
         connection.deployer.wait(deployment, 0)
@@ -190,7 +190,7 @@ def test_a_limit_that_lasts_ends_the_wait_at_its_deadline(
     assert time_.seconds == pytest.approx(100)
 
 
-def test_a_user_who_may_not_look_is_told_soon(
+def test_a_user_who_may_not_poll_is_told_soon(
     started: Callable[..., Started], time_: FakeTime
 ) -> None:
     refusal = {"kind": "refuse", "operation": "checkDeployStatus", "count": None}

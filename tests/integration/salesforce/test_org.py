@@ -167,7 +167,7 @@ def test_an_expired_session_is_renewed_once_and_the_query_asked_once_more(
     assert len(operations(emulator, "token")) == 2
 
 
-def test_a_session_that_expires_again_at_once_is_given_up(
+def test_a_session_that_expires_again_immediately_is_given_up(
     emulator: Emulator, open_org: OpenOrg
 ) -> None:
     emulator.set_fault(Fault(kind="expired_session", operation="query", count=2))
@@ -178,7 +178,7 @@ def test_a_session_that_expires_again_at_once_is_given_up(
     assert len(operations(emulator, "token")) == 2
 
 
-def test_a_session_that_can_t_be_renewed_is_given_up_at_once(
+def test_a_session_that_can_t_be_renewed_is_given_up_immediately(
     emulator: Emulator, open_org: OpenOrg
 ) -> None:
     emulator.set_fault(Fault(kind="expired_session", operation="query"))
@@ -287,7 +287,7 @@ def test_what_is_no_list_of_versions_is_explained(
     assert "hunter2" not in str(caught.value)
 
 
-def test_nobody_at_home_is_a_network_error() -> None:
+def test_a_closed_port_is_a_network_error() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         org = Org(one_session(f"http://127.0.0.1:{unused.getsockname()[1]}"))

@@ -295,7 +295,7 @@ def test_a_retrieve_is_waited_for(
 
 
 @pytest.mark.parametrize("kind", ["http_502", "html_body", "bad_xml", "drop_before", "drop_after"])
-def test_a_failed_look_at_a_retrieve_is_repeated(
+def test_a_failed_poll_at_a_retrieve_is_repeated(
     kind: str, start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     fault = {"kind": kind, "operation": "checkRetrieveStatus", "count": 5}

@@ -60,7 +60,7 @@ def scrubbed_request(body: str, path: str = "/services/Soap/m/67.0") -> Request:
 
 
 @pytest.mark.parametrize("name", sorted(file.name for file in CASSETTES.iterdir()))
-def test_nothing_in_the_folder_looks_like_a_secret(name: str) -> None:
+def test_nothing_in_the_folder_resembles_a_secret(name: str) -> None:
     text = (CASSETTES / name).read_text(encoding="utf-8")
     assert name.endswith((".yaml", ".md"))
     assert find_secrets(text if name.endswith(".yaml") else cassette(text)) == []

@@ -290,7 +290,7 @@ def test_a_rotated_token_is_written_back_for_the_next_run(
     assert "invalid_grant: expired access/refresh token" in error.message
 
 
-def test_one_provider_goes_on_with_the_rotated_token(rotating: Emulator, tmp_path: Path) -> None:
+def test_one_provider_continues_with_the_rotated_token(rotating: Emulator, tmp_path: Path) -> None:
     (tmp_path / "url").write_text(auth_url(rotating))
     one = provider(auth_url={"file": str(tmp_path / "url")})
     assert is_alive(one.open_session())
@@ -728,7 +728,7 @@ AROUND = {
 
 
 @pytest.mark.parametrize("around", AROUND)
-def test_a_session_is_found_whatever_is_printed_around_it(
+def test_a_session_is_found_with_any_output_around_it(
     cli: Cli, emulator: Emulator, around: str
 ) -> None:
     cli.displays(emulator.url, emulator.environment["SF_ACCESS_TOKEN"])
@@ -744,7 +744,7 @@ def test_colours_in_the_json_are_no_lack_of_a_session(cli: Cli, emulator: Emulat
 
 
 @pytest.mark.parametrize("around", AROUND)
-def test_an_unknown_alias_is_told_whatever_is_printed_around_it(cli: Cli, around: str) -> None:
+def test_an_unknown_alias_is_told_with_any_output_around_it(cli: Cli, around: str) -> None:
     cli.answers("org display", NOT_FOUND, 1)
     cli.wraps(AROUND[around])
     error = refused(AuthError, alias="acme")

@@ -244,7 +244,7 @@ def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
         assert True
 
 
-def test_a_lock_file_that_is_removed_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_lock_file_that_is_removed_delays_no_one(tmp_path: Path) -> None:
     path = write_token(tmp_path / "token")
     with store_of(file=str(path)).locked():
         (tmp_path / ".token.lock").unlink()
@@ -439,7 +439,7 @@ def test_a_variable_serves_a_token_that_stays(
         assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
 
 
-def test_a_rotation_that_nobody_expected_stops_everything_and_shows_nothing(
+def test_a_rotation_that_was_not_expected_stops_everything_and_shows_nothing(
     endpoint: TokenEndpoint,
     session: requests.Session,
     monkeypatch: pytest.MonkeyPatch,

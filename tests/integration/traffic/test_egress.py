@@ -328,7 +328,7 @@ def test_the_emulators_faults_are_told_apart(
 # What is sent, and by which way.
 
 
-def test_the_password_reaches_the_proxy_and_nobody_else(
+def test_the_password_reaches_the_proxy_alone(
     start_server: StartServer, listen: Callable[[Talk], str]
 ) -> None:
     sent: list[str | None] = []

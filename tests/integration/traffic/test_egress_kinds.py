@@ -121,7 +121,7 @@ def test_a_command_that_prints_no_address_is_told_apart(text: str, tmp_path: Pat
     assert len(caught.value.message) < 200
 
 
-def test_a_command_that_fails_is_told_apart_whatever_it_printed(tmp_path: Path) -> None:
+def test_a_command_that_fails_is_told_apart_with_any_output(tmp_path: Path) -> None:
     egress = by_script(tmp_path, "print('198.51.100.20')\nraise SystemExit(3)")
     with pytest.raises(ProbeCommandError, match="exit status 3"):
         egress.address("")

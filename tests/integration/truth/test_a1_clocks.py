@@ -60,7 +60,7 @@ def call_at(here: World, offset: str, *words: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("offset", "settle"), [(-120.0, "300ms"), (-9.0, "8s")], ids=["120 s behind", "9 s behind"]
 )
-def test_customers_on_old_addresses_are_seen_whatever_the_clocks(
+def test_customers_on_old_addresses_are_seen_with_any_clocks(
     open_world: OpenWorld, offset: float, settle: str
 ) -> None:
     here = open_world(clock_offset_seconds=offset)

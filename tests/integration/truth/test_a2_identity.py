@@ -192,7 +192,7 @@ def test_a_run_that_was_refused_continues_in_the_right_org(replaced: World) -> N
     assert replaced.live == set(NEW)
 
 
-def test_a_component_that_was_created_anew_is_refused(here: World) -> None:
+def test_a_component_that_was_created_again_is_refused(here: World) -> None:
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out
     before = component_id(here)
@@ -202,7 +202,7 @@ def test_a_component_that_was_created_anew_is_refused(here: World) -> None:
     assert here.live == {*OLD, *NEW}
 
 
-def test_addresses_are_restored_also_on_a_component_that_was_created_anew(here: World) -> None:
+def test_addresses_are_restored_also_on_a_component_that_was_created_again(here: World) -> None:
     code, out = here.call("run", "--yes")
     assert code == 0, out
     here.emulator.recreate_component(SECURITY, SECURITY_NAME)

@@ -62,7 +62,7 @@ def test_an_old_range_that_no_approval_showed_stays(paused: World, first: str) -
     assert office_is_on_list(paused)
 
 
-def test_old_is_fixed_once_add_new_has_begun(here: World) -> None:
+def test_old_is_fixed_once_add_new_has_started(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     configure(here, old=[*OLD, "192.0.2.64-192.0.2.71"])
     code, out = here.call(*ACCEPT)

@@ -56,7 +56,7 @@ def test_a_quiet_check_must_hold_for_a_while_and_answers_the_question(here: Worl
     assert "quiet has held for 1 s" in out
 
 
-def test_without_quiet_checks_the_operator_answers_whatever_login_history_shows(
+def test_without_quiet_checks_the_operator_answers_with_any_login_history(
     here: World,
 ) -> None:
     configure(here, quiet=None)
@@ -67,7 +67,7 @@ def test_without_quiet_checks_the_operator_answers_whatever_login_history_shows(
     assert not set(OLD) & here.live
 
 
-def test_a_quiet_check_that_does_not_tell_waits_for_a_person(here: World) -> None:
+def test_a_quiet_check_that_does_not_tell_waits_for_the_operator(here: World) -> None:
     configure(here, quiet=[{"name": "metric", "command": ["sh", "-c", "exit 2"], "for": "0s"}])
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out

@@ -126,7 +126,7 @@ def test_a_run_under_nohup_outlives_its_terminal(here: World) -> None:
     assert code == 0, out
 
 
-def test_a_canceled_deployment_does_not_go_on(open_world: OpenWorld) -> None:
+def test_a_canceled_deployment_does_not_continue(open_world: OpenWorld) -> None:
     here = open_world(deploy_seconds=4)
     process = here.start("deploy", "add-new", "--yes", "--cancel-on-interrupt")
     eventually(sent(here.emulator, 1))

@@ -87,7 +87,7 @@ def test_a_line_without_an_end_is_left_out(run: Run, lines: list[str]) -> None:
     assert lines == [note, "after", note]
 
 
-def test_nobody_is_asked(run: Run, lines: list[str]) -> None:
+def test_no_one_is_asked(run: Run, lines: list[str]) -> None:
     run("import sys; print(repr(sys.stdin.read()))")
     assert lines == ["''"]
 

@@ -547,5 +547,5 @@ def test_a_read_only_folder_is_left_as_it_is(tmp_path: Path, write: Writer) -> N
 
 @both_writers
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
-def test_a_place_where_nobody_may_write_is_refused(write: Writer) -> None:
+def test_a_read_only_place_is_refused(write: Writer) -> None:
     refused(write, Path("/proc/sfcutover-out"))

@@ -126,7 +126,7 @@ def test_restore_old_after_remove_old_covers_the_baseline_and_the_new(
 
 
 @given(cutovers())
-def test_the_ways_back_restore_the_baseline_with_its_order_and_descriptions(
+def test_rollbacks_restore_the_baseline_with_its_order_and_descriptions(
     cutover: Cutover,
 ) -> None:
     change = cutover.change
@@ -365,7 +365,7 @@ def test_add_new_is_refused_when_an_old_address_is_not_live() -> None:
     assert caught.value.exit_code is ExitCode.DRIFT
 
 
-def test_add_new_again_is_fine_whatever_has_become_of_the_old() -> None:
+def test_add_new_again_is_fine_in_any_state_of_the_old() -> None:
     check_order(Phase.ADD_NEW, on(BASELINE), CHANGE)
     check_order(Phase.ADD_NEW, on(Allowlist(NEW)), CHANGE)
 

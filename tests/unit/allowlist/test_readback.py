@@ -86,7 +86,7 @@ def test_an_address_that_should_be_gone_blocks_and_is_named() -> None:
     assert "still there 203.0.113.10" in str(state.blocking[0])
 
 
-def test_an_address_that_somebody_else_added_is_told_and_does_not_block() -> None:
+def test_an_address_that_another_user_added_is_told_and_does_not_block() -> None:
     live = listed(*WANTED.carriers[0].allowlist, "192.0.2.1")
     state = compared(WANTED, live)
     assert state.taken

@@ -218,7 +218,7 @@ def test_a_template_that_overrides_nothing_is_refused(tmp_path: Path, name: str,
     assert caught.value.hint.startswith(hint)
 
 
-def test_a_template_nobody_has_is_named() -> None:
+def test_an_unknown_template_is_named() -> None:
     with pytest.raises(ConfigError, match=r"^nope\.xml\.j2: the template cannot be read"):
         Templates().render_xml("nope", {})
 

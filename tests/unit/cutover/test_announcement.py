@@ -141,7 +141,7 @@ def test_a_doubt_is_said_and_is_no_part_of_the_digest() -> None:
     assert doubtful.digest == Announcement(step="remove-old", parts=parts).digest
 
 
-def test_several_targets_have_one_digest_whatever_their_names() -> None:
+def test_several_targets_have_one_digest_with_any_names() -> None:
     one, two = SCENE.removal(), replace(SCENE, organization_id="00D000000000002AAA").removal()
     both = Announcement(step="remove-old", parts={"a": one, "b": two})
     assert both.digest == Announcement(step="remove-old", parts={"x": two, "y": one}).digest

@@ -67,7 +67,7 @@ def test_a_clock_that_went_back_counts_nothing(step: Step) -> None:
     assert step.at(-300) == 0
 
 
-def test_another_try_begins_anew(step: Step) -> None:
+def test_another_try_starts_again(step: Step) -> None:
     step.at(0)
     step.context.tell("step-ended")
     assert step.at(60) == 0

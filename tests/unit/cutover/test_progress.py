@@ -53,7 +53,7 @@ def test_folding_on_is_folding_all() -> None:
         assert progress == RunProgress.of(events)
 
 
-def test_a_step_that_is_begun_again(story: Story) -> None:
+def test_a_step_that_is_started_again(story: Story) -> None:
     story.begin("add-new", "eu")
     story.fail("add-new", "eu", kind="inconclusive", message="the org is locked")
     state = story.progress.steps["add-new", "eu"]
@@ -122,7 +122,7 @@ def test_approving_does_not_make_a_failed_step_done(story: Story) -> None:
     assert (state.mark, state.ended) == ("failed", failed.time)
 
 
-def test_nothing_is_under_way_in_a_run_that_has_ended(story: Story) -> None:
+def test_nothing_is_in_progress_in_a_run_that_has_ended(story: Story) -> None:
     story.pause("switch", reason="switch")
     story.tell("run-ended", outcome="canceled", exit_code=9, message="m", tokens="t", next="n")
     assert not story.progress.running()
@@ -149,7 +149,7 @@ def test_a_watch_that_rolls_back_has_no_end_to_wait_for(story: Story) -> None:
     assert story.progress.rollback == "blocked"
 
 
-def test_a_call_for_a_person_is_answered_when_it_is_done(story: Story) -> None:
+def test_an_alert_is_answered_when_it_is_done(story: Story) -> None:
     story.begin("restore-old", "eu")
     story.fail("restore-old", "eu")
     page = story.tell("page", "page", message="not back", commands=[Command("rollback", "--yes")])
@@ -179,7 +179,7 @@ def test_the_canary_is_counted_over_all_tries(story: Story) -> None:
     assert story.progress.steps["verify", "eu"].redeemed == 21
 
 
-def test_a_watch_counts_its_looks_by_name(story: Story) -> None:
+def test_a_watch_counts_its_measurements_by_name(story: Story) -> None:
     for target in ("eu", "us"):
         story.begin("watch", target)
         story.look(target, ("canary redemption", "passed"), ("health", "error"))

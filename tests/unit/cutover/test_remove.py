@@ -84,7 +84,7 @@ def test_what_goes_well_is_removed_and_watched(context: TargetContext) -> None:
     assert executed.done == ["remove-old", "watch"]
 
 
-def test_a_refused_removal_is_rolled_back_at_once(context: TargetContext) -> None:
+def test_a_refused_removal_is_rolled_back_immediately(context: TargetContext) -> None:
     executed = Executed({"remove-old": [problem("failed")]})
     outcome = run(context, executed)
     assert not outcome.ok
@@ -124,7 +124,7 @@ def test_a_watch_that_rolled_back_is_a_failure_though_the_journal_lacks_it(
 
 
 @pytest.mark.parametrize("kind", ["inconclusive", "person", "failed"])
-def test_a_rollback_that_was_begun_is_finished_whatever_the_watch_says(
+def test_a_rollback_that_was_started_is_finished_after_any_watch(
     context: TargetContext, kind: str
 ) -> None:
     def roll_back(step: str) -> None:

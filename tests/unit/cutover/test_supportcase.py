@@ -247,7 +247,7 @@ def test_every_confirmation_makes_another_hash(make: Make) -> None:
     assert kept.hashes() == second | {"case remove-old": kept.hashes()["case remove-old"]}
 
 
-def test_what_nobody_confirmed_is_refused(make: Make) -> None:
+def test_an_unconfirmed_case_is_refused(make: Make) -> None:
     with pytest.raises(GateError, match="there is no confirmation") as caught:
         confirmations(make()).require("add-new")
     assert "sfcutover case add-new --confirmed" in caught.value.hint

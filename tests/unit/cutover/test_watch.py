@@ -94,7 +94,7 @@ def test_a_wall_clock_that_jumps_moves_only_the_records() -> None:
     assert result.outcome is PASSED
 
 
-def test_a_machine_that_slept_looks_once_more_and_does_not_call_it_passed() -> None:
+def test_a_machine_that_slept_measures_once_more_and_does_not_call_it_passed() -> None:
     watching = Watching()
     watching.check("P")
     settle = watching.time.on_pause
@@ -139,7 +139,7 @@ def test_a_block_rolls_back_without_waiting_for_a_check() -> None:
 
 
 @pytest.mark.parametrize("interval", [8, 15, 600])
-def test_a_block_is_confirmed_a_second_apart_whatever_the_interval(interval: float) -> None:
+def test_a_block_is_confirmed_a_second_apart_at_any_interval(interval: float) -> None:
     watching = Watching(WatchPlan(900, interval, 3))
     watching.check("P", takes=[interval])
     watching.run("RB")
@@ -179,7 +179,7 @@ def test_a_block_that_is_refuted_is_none() -> None:
 
 
 @pytest.mark.parametrize("then", ["N", "U", "L", "D", "NNU", "RN", "RU"])
-def test_a_block_that_nobody_can_refute_rolls_back_in_time(then: str) -> None:
+def test_a_block_that_nothing_refutes_rolls_back_in_time(then: str) -> None:
     watching = Watching()
     result = watching.run(f"B{then}")
     assert watching.rolled_back == [4.0]  # 2 x 1, and 2 s for the last redemption to come
@@ -235,7 +235,7 @@ def test_nothing_but_a_failure_rolls_back(canary: str, check: str) -> None:
     ("looks", "rolled_back"),
     [("FF", [15]), ("FPF", []), ("FIF", [30]), ("FEEEF", [60]), ("PFPFP", [])],
 )
-def test_a_check_fails_in_a_row_whatever_nobody_could_tell_between(
+def test_a_check_fails_in_a_row_despite_inconclusive_results_between(
     looks: str, rolled_back: list[float]
 ) -> None:
     watching = Watching()
@@ -289,7 +289,7 @@ def test_a_watch_that_was_blind_did_not_pass(canary: str, reason: str) -> None:
     assert watching.rolled_back == []
 
 
-def test_what_nobody_could_tell_now_and_then_is_counted_apart() -> None:
+def test_an_inconclusive_result_now_and_then_is_counted_apart() -> None:
     watching = Watching()
     result = watching.run("UUURNNNRUUUNNNRBRR")
     assert result.outcome is PASSED
@@ -399,7 +399,7 @@ def test_ctrl_c_ends_the_watch_without_a_rollback() -> None:
     assert watching.rolled_back == []
 
 
-def test_what_a_look_raises_is_an_error_of_that_look() -> None:
+def test_what_a_measurement_raises_is_its_error() -> None:
     watching = Watching(WatchPlan(30, 15, 2))
 
     def redeem() -> Redemption:
@@ -448,7 +448,7 @@ def test_a_canary_s_words_are_kept_and_its_token_is_not() -> None:
 # Threads
 
 
-def test_looks_run_side_by_side_in_real_time() -> None:
+def test_measurements_run_side_by_side_in_real_time() -> None:
     """The check can only pass while the redemption is under way, and the other way round."""
     meet, watching = threading.Barrier(2), Watching()
 

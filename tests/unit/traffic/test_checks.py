@@ -131,7 +131,7 @@ def prometheus(url: str, timeout: str = "5s", **more: object) -> Check:
         ("http://prometheus.example.com", "without encryption"),
     ],
 )
-def test_a_url_that_can_t_be_used_shows_at_once_and_is_not_repeated(
+def test_a_url_that_can_t_be_used_shows_immediately_and_is_not_repeated(
     monkeypatch: pytest.MonkeyPatch, url: str, words: str
 ) -> None:
     monkeypatch.setenv("PROM", url)
@@ -148,7 +148,7 @@ def test_plain_http_without_a_token_is_the_usual_thing() -> None:
 
 
 @pytest.mark.parametrize("token", ["Bearer hunter2", "hunter2\x0bnext", "hünter2-token"])
-def test_a_token_that_fits_in_no_header_shows_at_once(
+def test_a_token_that_fits_in_no_header_shows_immediately(
     monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     monkeypatch.setenv("BEARER", token)
@@ -157,13 +157,13 @@ def test_a_token_that_fits_in_no_header_shows_at_once(
     assert "nter2" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_an_unset_token_shows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unset_token_shows_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BEARER", raising=False)
     with pytest.raises(ConfigError, match="BEARER is not set"):
         checker_for(prometheus("https://p", token={"env": "BEARER"}))
 
 
-def test_a_program_that_is_not_there_shows_at_once(tmp_path: Path) -> None:
+def test_a_program_that_is_not_there_shows_immediately(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no program no-such-program"):
         checker_for(Check(command=("no-such-program", "x")))
     script = tmp_path / "check"
@@ -173,7 +173,7 @@ def test_a_program_that_is_not_there_shows_at_once(tmp_path: Path) -> None:
     assert (result.verdict, result.detail) == (ERROR, "it can't be run: Exec format error")
 
 
-def test_a_check_is_called_by_its_name_or_by_what_it_looks_at() -> None:
+def test_a_check_is_called_by_its_name_or_by_what_it_measures() -> None:
     assert Check(command=("check-traffic",), name="logins").title == "logins"
     assert Check(command=("check-traffic", "x")).title == "check-traffic"
     assert prometheus("https://p").title == 'up{a="b c"}'

@@ -109,7 +109,7 @@ def test_basic_auth_is_in_utf8_and_masked_from_then_on() -> None:
 
 
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))
-def test_whatever_is_encoded_comes_back(user: str, password: str) -> None:
+def test_what_is_encoded_is_decoded(user: str, password: str) -> None:
     try:
         text = f"socks5h://{quote(user, safe='')}:{quote(password, safe='')}@h:1"
     except UnicodeEncodeError:

@@ -29,7 +29,7 @@ targets: [{{name: packaging, org: {{alias: acme}}}}]
 )
 
 
-def test_without_a_command_for_the_way_back_the_operator_moves_it() -> None:
+def test_without_a_command_for_the_rollback_the_operator_moves_it() -> None:
     with pytest.raises(ConfigError, match=r"no command for switch\.revert"):
         command_of(Switch(apply=("true",)), "revert")
 

@@ -70,7 +70,7 @@ def test_a_system_is_known_by_its_mark(
     assert provider_of(environment) is provider
 
 
-def test_the_person_a_ci_system_names_comes_first() -> None:
+def test_the_user_a_ci_system_names_comes_first() -> None:
     assert current_actor({"GITLAB_USER_LOGIN": " jo \n"}) == "jo (GITLAB_USER_LOGIN)"
     assert current_actor({"GITHUB_ACTOR": "  ", "BUILD_USER_ID": "x"}) == "x (BUILD_USER_ID)"
 

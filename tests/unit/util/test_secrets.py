@@ -46,7 +46,7 @@ def test_a_secret_shows_itself_in_no_way_of_printing() -> None:
     assert secret.reveal() == VALUE
 
 
-def test_a_secret_has_no_dictionary_to_look_into() -> None:
+def test_a_secret_has_no_dictionary_to_read() -> None:
     assert not hasattr(Secret(VALUE), "__dict__")
 
 
@@ -77,7 +77,7 @@ def test_secrets_are_equal_by_value() -> None:
 # Redaction
 
 
-def test_whatever_became_a_secret_is_masked() -> None:
+def test_every_secret_is_masked() -> None:
     Secret(VALUE)
     assert redact(f"a {VALUE} b {VALUE}") == "a *** b ***"
 

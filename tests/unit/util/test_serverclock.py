@@ -90,7 +90,7 @@ def test_answers_narrow_it_down() -> None:
 
 
 @pytest.mark.parametrize("jump", [-300.0, 300.0])
-def test_a_clock_that_jumped_is_learned_anew(jump: float) -> None:
+def test_a_clock_that_jumped_is_learned_again(jump: float) -> None:
     server = Server()
     server.ask(0.01, 0.01)
     before = server.clock.now()
