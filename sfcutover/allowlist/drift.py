@@ -115,7 +115,7 @@ class TargetDriftDocument(Document):
 
 
 class DriftDocument(Document):
-    """The live lists held against those that were expected, order and descriptions included."""
+    """The live lists compared with those that were expected, order and descriptions included."""
 
     schema_: Literal["sfcutover/drift/1"] = Field("sfcutover/drift/1", alias="schema")
     """Name and version of this document's format."""

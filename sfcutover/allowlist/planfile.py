@@ -61,7 +61,7 @@ class PlanTargetDocument(Document):
 
     @property
     def component_ids(self) -> dict[str, str]:
-        """Of the org's components, by path, as far as they are known."""
+        """Of the org's components, by path, where known."""
         return {each.path: each.id for each in self.baseline if each.id is not None}
 
 
@@ -163,7 +163,7 @@ def read_plan(path: Path) -> PlanDocument:
 
 
 class TargetPlan:
-    """One target's part of a plan file, worked out again and held against what was recorded.
+    """One target's part of a plan file, worked out again and compared with what was recorded.
 
     Raises DriftError if the file doesn't hold the target, belongs to another cutover,
     or if cutover.yaml, the templates or this tool now make other packages.
@@ -200,7 +200,7 @@ class TargetPlan:
 
     @property
     def component_ids(self) -> dict[str, str]:
-        """Of the org's components, by path, as far as they are known."""
+        """Of the org's components, by path, where known."""
         return self._recorded.component_ids
 
     def check_live(self, planned: PlannedPhase, live: Snapshot) -> None:
@@ -222,7 +222,7 @@ class TargetPlan:
 
 @dataclass(frozen=True)
 class RecordedPlan:
-    """A whole plan file, worked out again and held against what was recorded.
+    """A whole plan file, worked out again and compared with what was recorded.
 
     Every method raises DriftError where it says anything else than cutover.yaml, the templates and
     this tool make of its baseline, and ConfigError for a baseline that was edited.

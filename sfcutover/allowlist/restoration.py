@@ -110,7 +110,7 @@ def _effect(name: str, now: str, before: str | None) -> str:
 
 
 def _loosens(name: str, now: str, before: str | None) -> bool | None:
-    """None where it is not known."""
+    """None where it is unknown."""
     order = _STRICTNESS.get(name, ())
     if before in order and now in order:
         return order.index(before) < order.index(now)

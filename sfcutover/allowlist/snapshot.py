@@ -43,7 +43,7 @@ class Snapshot:
 
     @property
     def ids(self) -> dict[str, str]:
-        """The org's id of each component, by its path, as far as the org lists them."""
+        """The org's id of each component, by its path, where the org lists them."""
         return {each.path: each.properties.id for each in self.components if each.properties}
 
     @property

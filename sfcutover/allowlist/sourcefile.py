@@ -93,7 +93,7 @@ def _layout(data: bytes, where: str) -> Layout:
 
 
 def _check(data: bytes, expected: Component, where: str) -> None:
-    """What is written is read first, and held against the phase, as a package is."""
+    """What is written is read first, and compared with the phase, as a package is."""
     try:
         is_right = _parse(data, expected, where).fingerprint == expected.fingerprint
     except ConfigError:

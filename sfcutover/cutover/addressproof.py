@@ -35,8 +35,8 @@ class History(Protocol):
     """Where the org says which address a redemption came from."""
 
     def redemptions(self, since: datetime, user_id: str | None = None) -> list[Login] | None:
-        """Redemptions since a second of the org's clock, the newest first; None where the org
-        doesn't say.
+        """Redemptions since a second of the org's clock, the newest first; None where the org does
+        not report it.
 
         Raises NetworkError for an org that can't be asked.
         """

@@ -47,7 +47,7 @@ class AddressUse:
         return min(found, key=_WORST_FIRST.index, default="other-org")
 
     def await_shown(self, clock: Clock, seconds: float) -> Shown:
-        """The same; rows that are late are waited for, at most so many seconds."""
+        """The same; rows that are late are waited for, at most these seconds."""
         shown: Shown = "incomplete"
         for _ in clock.polls(seconds):
             if (shown := self.shown()) != "incomplete":

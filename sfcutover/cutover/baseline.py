@@ -45,7 +45,7 @@ class StateEvidence(StepEvidence):
     """How a list stands. state: which phase it is in, in words. holds_old: all old ranges.
 
     old_listed, new_missing: the addresses that keep the cutover from being done. changed_by: who
-    has saved them when, in words, as far as the org says it. pending: ids of
+    has saved them when, in words, where the org reports it. pending: ids of
     deployments that have not ended, so that the list may change.
     """
 
@@ -147,7 +147,7 @@ def _texts(ranges: Iterable[IpRange]) -> list[str]:
 
 
 def _has_ended(connection: Connection, deployment: str) -> bool:
-    """False where the org does not say."""
+    """False where the org does not report it."""
     try:
         return connection.deployer.report(deployment).done
     except UnknownDeploymentError:

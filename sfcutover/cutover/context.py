@@ -68,7 +68,7 @@ class Memory(Protocol):
         """A memory of this target that does not wait for a database."""
 
     def close(self) -> None:
-        """Take no more events; what was told is still written."""
+        """Take no more events; events so far are still written."""
 
 
 class Control(Protocol):

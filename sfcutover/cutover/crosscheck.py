@@ -19,7 +19,7 @@ Lists = Mapping[str, Iterable[IpRange]]  # by the component's path
 
 
 def compare_readings(connection: Connection, live: Snapshot) -> list[str]:
-    """How the two readings of each list differ, a sentence each. Raises nothing of ours."""
+    """How the two readings of each list differ, a sentence each. Raises no SfcutoverError."""
     found = ((each, records_of(connection, each)) for each in live.carriers)
     return [
         difference
@@ -44,10 +44,11 @@ def difference_of(component: Component, records: Iterable[RangeRecord]) -> str:
 
 
 def who_changed(connection: Connection, before: Lists, live: Snapshot) -> str:
-    """Which entries differ from those before, by whom and when; empty where the org does not say.
+    """Which entries differ from those before, by whom and when; empty where the org does not report
+    it.
 
-    A removed entry has no record any more: the list's last save is named for it. Raises nothing
-    of ours.
+    A removed entry has no record any more: the list's last save is named for it. Raises no
+    SfcutoverError.
     """
     return "; ".join(
         part

@@ -57,7 +57,7 @@ class AddressEvidence(Document):
     """Redemptions known to have left by it; 0 where the kind of proof can't tell."""
     first: AwareDatetime | None = None
     """When the first of them succeeded, by the clock of the org that told, UTC, ISO 8601; null
-    where that is not known."""
+    where that is unknown."""
     seen_by_echo: int
     """Requests that the echo saw from it, or runs of the egress's own command that showed it."""
 
@@ -147,7 +147,8 @@ class Evidence(Document):
     organization_id: OrganizationId
     """Id of the org that was reached; the evidence is bound to it."""
     deployment_id: DeploymentId | None = None
-    """The org's newest deployment at that time, for information; null where the org doesn't say."""
+    """The org's newest deployment at that time, for information; null where the org does not report
+    it."""
     via: Literal["old", "new"]
     """Egress of the redemptions."""
     confidence: float
@@ -159,7 +160,7 @@ class Evidence(Document):
     enforcement: Enforcement | None = None
     """Whether the list blocks; null where that was not tried."""
     uncertain: list[str]
-    """What is not known of the lists, and which canaries prove nothing, a sentence each."""
+    """What is unknown of the lists, and which canaries prove nothing, a sentence each."""
 
     @property
     def begin(self) -> ServerTime:

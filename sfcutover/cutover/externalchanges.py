@@ -47,7 +47,7 @@ class SaveWatch:
     """Detects what other users save while a package is being deployed to a list.
 
     start: what the package was computed from. after: what it holds. rows: of the trail, that
-    were there before the list was read last; None where that is not known.
+    were there before the list was read last; None where that is unknown.
     """
 
     context: TargetContext

@@ -28,7 +28,7 @@ _NO_ANSWER = "no answer in time"
 
 @dataclass(frozen=True)
 class SentPackage:
-    """A package that the org has taken, or may have. phase: empty where it is not known.
+    """A package that the org has taken, or may have. phase: empty where it is unknown.
 
     id: None where the answer was not read. latest: the org's newest deployment before; newer:
     those that it has had since. status: as read last, empty if it could not be read now. note:

@@ -31,7 +31,7 @@ class TrafficSampler:
 
     An event's ``buckets`` are rows of second (since 1970), address, status (redeemed, blocked,
     other) and count; ``through`` is the last second that was counted. Both are by the clock of
-    this machine, which dates the journal, too: the org's is ``ahead`` of it by so many seconds.
+    this machine, which dates the journal, too: the org's is ``ahead`` of it by that many seconds.
     """
 
     def __init__(self, contexts: Sequence[TargetContext]) -> None:

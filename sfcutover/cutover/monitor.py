@@ -64,7 +64,7 @@ def _is_removing(memory: Memory) -> bool:
 class SwitchMonitor:
     """Executes the checks at the watch's interval, from the switch until a removal is sent.
 
-    wake: lets a run that waits for an answer look into its journal.
+    wake: wakes a run that waits for an answer, so that it reads its journal.
     """
 
     def __init__(self, context: StepContext, wake: Callable[[], None]) -> None:

@@ -68,7 +68,7 @@ def send_at_once(
     output: Output,
     seconds: float = NOTIFY_SECONDS,
 ) -> list[str]:
-    """Send it to all at the same time, and wait so many seconds; what failed, in sentences."""
+    """Send it to all at the same time, and wait these seconds; what failed, in sentences."""
     found: dict[int, str] = {}
 
     def work(number: int, notifier: Notifier) -> None:

@@ -60,7 +60,7 @@ def notify_and_wait(
     output: Callable[[str], None],
     seconds: float = NOTIFY_SECONDS,
 ) -> list[str]:
-    """As notify, for a process that ends in so many seconds; what failed, in sentences. run: its
+    """As notify, for a process that ends in these seconds; what failed, in sentences. run: its
     id."""
     notification = NotificationDocument.of(cutover, run, event, message, next_)
     return send_at_once(_hearing(cutover, event), notification, output, seconds)

@@ -66,8 +66,8 @@ class Check:
 
 
 def check(name: str, look: Callable[[], Text], target: str | None = None) -> Check:
-    """What a look returns, or raises. target: None where it is about all. Raises nothing of
-    ours."""
+    """What a look returns, or raises. target: None where it is about all. Raises no
+    SfcutoverError."""
     try:
         return Check(target, name, "ok", look())
     except NoWayBackError as error:
@@ -86,7 +86,7 @@ def untried(name: str, why: str, target: str | None = None) -> Check:
 
 
 def examine_state(cutover: Cutover) -> Check:
-    """Whether a run could be stored, and whether one is in progress. Raises nothing of ours."""
+    """Whether a run could be stored, and whether one is in progress. Raises no SfcutoverError."""
     return check("state", lambda: _look(cutover))
 
 
@@ -115,7 +115,7 @@ def _could_be_made(path: Path, where: str) -> str:
 
 
 def examine_config(cutover: Cutover) -> Iterator[Check]:
-    """What cutover.yaml says; no secret is read. Raises nothing of ours."""
+    """What cutover.yaml says; no secret is read. Raises no SfcutoverError."""
     yield _config_check(cutover)
     yield from _run_check(cutover)
     yield from _tree_checks(cutover)
@@ -125,7 +125,7 @@ def examine_config(cutover: Cutover) -> Iterator[Check]:
 def examine_orgs(
     cutover: Cutover, targets: tuple[Target, ...], templates: Templates
 ) -> Iterator[Check]:
-    """Every check of these targets' orgs. Raises nothing of ours."""
+    """Every check of these targets' orgs. Raises no SfcutoverError."""
     for target in targets:
         connection = connect(target, cutover)
         try:
@@ -210,7 +210,7 @@ class TargetDoctor:
         return f"old and new together: {'; '.join(lists)}"
 
     def _second_readings(self) -> Iterator[Check]:
-        """The allowlist as SOQL shows it, held against the retrieved file."""
+        """The allowlist as SOQL shows it, compared with the retrieved file."""
         name, title = self._connection.target.name, "SOQL cross-check"
         for component in self._snapshot().carriers:
             if component.component_type != SECURITY_SETTINGS:

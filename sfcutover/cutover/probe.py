@@ -136,7 +136,7 @@ def probe_way_back(cutover: Cutover) -> ProbeResult:
 
 
 def judge(egress: Egress, echo_url: str, observation: Observation) -> ProbeResult:
-    """Hold what was seen against what is expected."""
+    """Compare what was seen with what is expected."""
     seen = [single(address) for address in observation.seen]
     return ProbeResult(
         egress,

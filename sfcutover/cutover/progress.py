@@ -30,8 +30,8 @@ _UNDECIDED = ("inconclusive", "later", "person", "identity", "user-rule", "doubt
 class StepState:
     """A step on one target, or on the run as a whole (target None). Times in seconds since 1970.
 
-    tries: how often it was started; begun: the newest start. kind: of the problem, as Problem has
-    it. needed: False where it found everything done. redeemed: the canary's own redemptions in
+    tries: how often it was started; newest_start: of the newest try. kind: of the
+    problem, as Problem has it. needed: False where it found everything done. redeemed: the canary's own redemptions in
     this try.
     """
 
@@ -41,7 +41,7 @@ class StepState:
     ended: float | None = None
     problem: str | None = None
     tries: int = 1
-    begun: float = 0.0
+    newest_start: float = 0.0
     kind: str = ""
     needed: bool = True
     redeemed: int = 0
@@ -269,7 +269,7 @@ class RunProgress:
     def _start(self, event: Event) -> None:
         key = _key(event)
         before = self.steps.pop(key, None)
-        state = StepState(key[0], key[1], event.time, begun=event.time)
+        state = StepState(key[0], key[1], event.time, newest_start=event.time)
         if before is not None:
             state.tries, state.started = before.tries + 1, before.started
         self.steps[key] = state

@@ -39,7 +39,7 @@ class SettleEvidence(StepEvidence):
 
 
 def find_void(context: StepContext, proofs: Mapping[str, Evidence]) -> VoidProofs:
-    """Hold the proofs of the new addresses against the lists as they are now, once no org has a
+    """Compare the proofs of the new addresses with the lists as they are now, once no org has a
     deployment to complete: one that was made from an older list removes the new addresses.
 
     Raises what reading a list raises, and StillBusyError.

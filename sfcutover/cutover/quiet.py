@@ -45,7 +45,7 @@ class _Held:
 class QuietPeriod:
     """Waits until every quiet check has held as long as it must.
 
-    clock: for all waiting. countdown: told the seconds that are left at least.
+    clock: for all waiting. countdown: receives the seconds that are left at least.
     """
 
     checks: Sequence[QuietCheck]

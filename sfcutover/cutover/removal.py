@@ -131,7 +131,7 @@ def waves(names: Sequence[str], sizes: Sequence[int]) -> Iterator[tuple[str, ...
 
 
 def _all_but_well(results: StepResults) -> StepResults:
-    """Those that must roll back first, then all others that are not known to be well: if the run
+    """Those that must roll back first, then all others whose success is unknown: if the run
     rolls back anyway, so do they."""
     first = {name: one for name, one in results.items() if must_roll_back(one)}
     return first | {name: one for name, one in results.items() if one.problem is not None}

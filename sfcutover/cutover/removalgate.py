@@ -106,11 +106,10 @@ def unproven(phase: Phase) -> GateError:
 class RemovalGate:
     """What must hold before a phase may remove addresses from one target's list.
 
-    removed: the ranges it removes. wanted: what the evidence must prove. settle: how long
-    ago the last proof must lie, in seconds. quiet: what shows that customers have left; None where
-    nothing does. late: how long after the last proof its rows in
-    LoginHistory are waited for. now: the org's time. clock: for all waiting. countdown: told the
-    seconds that are left.
+    removed: the ranges it removes. wanted: what the evidence must prove. settle: how long ago the
+    last proof must lie, in seconds. quiet: what shows that customers have left; None where nothing
+    does. late: how long after the last proof its rows in LoginHistory are waited for. now: the
+    org's time. clock: for all waiting. countdown: receives the remaining seconds.
     """
 
     phase: Phase

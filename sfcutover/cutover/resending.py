@@ -27,7 +27,7 @@ def until_not_busy(
 ) -> T:
     """The attempt's result, tried again after 5 s, doubling to 60 s, while the org is busy.
 
-    seconds: after which no other attempt is made. on_busy: told the error and the pause that
+    seconds: after which no other attempt is made. on_busy: receives the error and the pause that
     follows. Raises StillBusyError, and what else the attempt raises.
     """
     started, pause = clock.now(), FIRST_PAUSE_SECONDS

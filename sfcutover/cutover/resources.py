@@ -98,7 +98,7 @@ class PreparedRestores:
     def of(self, target: str, connection: Connection) -> PlannedPhase | None:
         """What may be sent without reading the list: no component was saved since.
 
-        None where one was, where nothing is prepared, and where the org does not say.
+        None where one was, where nothing is prepared, and where the org does not report it.
         """
         planned = self._planned.get(target)
         try:
@@ -162,7 +162,7 @@ class ShutdownGuard:
             self._changed.notify_all()
 
     def close(self, seconds: float) -> None:
-        """Wait until nothing counts, at most so many seconds, and let nothing new start."""
+        """Wait until nothing counts, at most these seconds, and let nothing new start."""
         with self._changed:
             self._changed.wait_for(lambda: not self, seconds)
             self._is_closed = True

@@ -139,7 +139,8 @@ def restore_until_done(
 def _may_a_removal_land(context: TargetContext, connection: Connection) -> bool:
     """By the memory of this cutover; where that knows of none, by the org's newest deployment.
 
-    Sending what is live already changes nothing, so it is sent, too, where the org does not say.
+    Sending what is live already changes nothing, so it is sent, too, where the org does not report
+    it.
     """
     removal = SentDeployments(context.memory, context.target.name, Phase.REMOVE_OLD)
     if removal.may_exist:

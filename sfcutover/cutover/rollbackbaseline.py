@@ -32,7 +32,7 @@ class Baseline:
 
     change: old ranges, and every new range that was ever deployed. policies: by field, each text
     that it was ever set to. knows_new: False where it was taken after the new addresses were
-    added. organization_id, component_ids: of the org it was read from, as far as they are known.
+    added. organization_id, component_ids: of the org it was read from, where known.
     origin: where it comes from, in words.
     """
 
@@ -98,7 +98,8 @@ def baseline_for(
 def bind_to(
     baseline: Baseline, connection: Connection, live: Snapshot, *, any_component: bool = False
 ) -> None:
-    """See that this org and these components are the ones of the baseline, as far as it says which.
+    """See that this org and these components are the ones of the baseline, as far as it identifies
+    them.
 
     any_component: also where one was created again. Raises IdentityError.
     """
@@ -112,7 +113,7 @@ def plan_phase(
     context: TargetContext, phase: Phase, live: Snapshot, baseline: Baseline | None
 ) -> PlannedPhase:
     """The phase on what is live. Raises what planning raises, and DriftError where new addresses
-    would be removed although it is not known which were there before."""
+    would be removed although it is unknown which were there before."""
     if not phase.goes_back:
         return context.planner.plan(phase, live)
     if baseline is None:

@@ -164,7 +164,7 @@ class RunController:
             self.require_fit(run)
 
     def serve(self, ready: Callable[[str], None]) -> None:
-        """Take part in the runs there are and will be. ready: is told the place of this process.
+        """Take part in the runs there are and will be. ready: receives the place of this process.
 
         Raises why it can't continue.
         """

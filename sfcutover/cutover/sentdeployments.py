@@ -17,7 +17,7 @@ BUSY = "org-busy"  # what was not done is tried again
 
 
 class Events(Protocol):
-    """Where what was told can be found again."""
+    """Where earlier events can be found."""
 
     def all(self, kind: str, step: str | None = None, target: str | None = None) -> list[Event]:
         """Every event of a kind, of a step and a target, the oldest first."""

@@ -25,7 +25,7 @@ class DeployTargetDocument(Document):
     organization_id: str | None
     """The id of the organization; null where nothing has asked for it."""
     component_ids: dict[str, str]
-    """The org's id of each component, by its path, as far as the org lists them."""
+    """The org's id of each component, by its path, where the org lists them."""
     started: UtcTime
     """When the step started, by the clock of the machine that executed it: UTC, ISO 8601."""
     ended: UtcTime

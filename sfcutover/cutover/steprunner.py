@@ -255,7 +255,7 @@ def failure(step: str, results: StepResults) -> StepFailedError:
 
 
 def must_roll_back(result: StepResult) -> bool:
-    """After a removal was sent, or may have been, what is not known to be well rolls back."""
+    """After a removal was sent, or may have been, a result without a known success rolls back."""
     return result.problem is not None and (_is_failure(result) or result.is_rolled_back)
 
 

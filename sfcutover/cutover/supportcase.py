@@ -1,9 +1,9 @@
 """The support case by which Salesforce changes the allowlist of a legacy connected app.
 
 ``ConnectedApp.ipRanges`` are trusted ranges, not the allowlist. Connected apps have allowlist
-values of their own (Salesforce Help, article 005387022); which metadata holds them is not known, so
-that a support case changes them (assumed), and what they are besides this cutover's ranges is not
-known here.
+values of their own (Salesforce Help, article 005387022); which metadata holds them is unknown, so
+that a support case changes them (assumed), and what they are besides this cutover's ranges is
+unknown here.
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ class SupportCase:
 
     @property
     def afterwards(self) -> Allowlist:
-        """The list that should stand afterwards, as far as it is known. Raises LimitError."""
+        """The list that should stand afterwards, where known. Raises LimitError."""
         change = self.cutover.change
         return apply_phase(Phase(self.phase), Allowlist(change.old), change)
 
@@ -334,11 +334,11 @@ class CaseTargetDocument(Document):
     instance_url: InstanceUrl
     """Instance URL of the org."""
     organization_id: OrganizationId | None
-    """Id of the org; null where it is not known."""
+    """Id of the org; null where it is unknown."""
     ranges: list[RangeText]
     """Ranges to add or to remove."""
     afterwards: list[RangeText]
-    """The list after the change, as far as it is known."""
+    """The list after the change, where known."""
     proof: str | None
     """What proves the new addresses; null where nothing does."""
     text: str | None

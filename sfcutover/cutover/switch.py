@@ -1,7 +1,7 @@
 """Step 3: the switch command, run once even if the process that requested it is killed.
 
 Started again on the same machine, the step finds how the command ended. On another machine
-that is not known, and the operator is asked before it is run again.
+that is unknown, and the operator is asked before it is run again.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def switch(context: StepContext, direction: Direction) -> SwitchEvidence:
     """Move the traffic by the command.
 
     Raises ConfigError, OperationFailedError if it fails, and InterruptedRunError after Ctrl-C,
-    which the command gets too, or where it is not known whether it has ended.
+    which the command gets too, or where it is unknown whether it has ended.
     """
     config = configured_switch(context)
     argv = command_of(config, direction)
@@ -99,7 +99,7 @@ def switch(context: StepContext, direction: Direction) -> SwitchEvidence:
 
 def switched_at(context: StepContext) -> float | None:
     """When traffic started to move to the new addresses, in seconds since 1970: in this run, or as
-    the switch command has recorded; None where it has not, went back, or that is not known."""
+    the switch command has recorded; None where it has not, went back, or that is unknown."""
     if (event := context.memory.last("switching")) is not None:
         return event.time if event.text("direction") == "apply" else None
     asked = context.memory.last("paused", "switch")

@@ -46,9 +46,9 @@ _ONE_SECOND = timedelta(seconds=1)
 class TargetVerification:
     """Verifies one target, and permits what its evidence allows.
 
-    on_redeemed: told the number of redemptions so far. on_blocked: told one that was blocked.
-    countdown: the seconds left of settle. probe: a probe of an egress by its name, where several
-    targets share one.
+    on_redeemed: receives the number of redemptions so far. on_blocked: receives each one that was
+    blocked. countdown: receives the remaining seconds of settle. probe: a probe of an egress by its
+    name, where several targets share one.
     """
 
     connection: Connection
@@ -220,7 +220,7 @@ class TargetVerification:
         return [] if left_out is None else [left_out]
 
     def _unlisted(self, live: Snapshot) -> list[str]:
-        """What is not known of components that the org does not list."""
+        """What is unknown of components that the org does not list."""
         if self.connection.cutover.is_legacy:
             return []
         return [

@@ -33,7 +33,7 @@ _SERVER_ERRORS = range(500, 600)
 
 
 def examine_traffic(cutover: Cutover, targets: tuple[Target, ...]) -> Iterator[Check]:
-    """Every check of egress and verify. Raises nothing of ours."""
+    """Every check of egress and verify. Raises no SfcutoverError."""
     if not cutover.carriers:
         yield untried("traffic", "the cutover changes only policies")
         return
@@ -105,7 +105,7 @@ def _shown(result: ProbeResult) -> str:
 
 
 def _endpoint(canary: Canary, cutover: Cutover, title: str) -> Check:
-    """A GET has no token to redeem. What a real endpoint answers it is not known; a token endpoint
+    """A GET has no token to redeem. What a real endpoint answers is unknown; a token endpoint
     is hardly what answers it with a redirect or a 404."""
     try:
         url = canary.endpoint.url

@@ -41,7 +41,7 @@ class LetInDocument(Document):
     seconds: float
     """Seconds from reading the list back with the address to its first redemption."""
     at_most: bool
-    """True where it is not known which redemption left by it, so that it took at most that time."""
+    """True where it is unknown which redemption left by it, so that it took at most that time."""
 
     @property
     def words(self) -> str:
@@ -197,7 +197,8 @@ class ProofGate:
 
     proof: of an earlier verify, if there is one; where it is void, one is made. again: the canary
     redeems once more before a removal that is permitted by it. tries: how often else evidence is
-    checked, created again each time after the first. countdown: told the seconds left of settle.
+    checked, created again each time after the first. countdown: receives the remaining seconds of
+    settle.
     """
 
     proof: Evidence | None = None

@@ -93,7 +93,7 @@ def redeemers_of(cutover: Cutover, targets: Sequence[Target]) -> dict[str, Redee
 
 def _time_left(context: StepContext, plan: WatchPlan, target: Target) -> float:
     """The rest of it, after a crash; all of it, after a watch that could not tell, and where it is
-    not known how long another process has watched. until: for display, by this machine's clock."""
+    unknown how long another process has watched. until: for display, by this machine's clock."""
     passed = seconds_under_way(
         context,
         STARTED,

@@ -38,7 +38,7 @@ class Pool(Protocol):
     def submit(self, check: Checker) -> Future[CheckResult]: ...
 
     def wait(self, running: Collection[Future[CheckResult]], seconds: float) -> None:
-        """Return when one of them is done, or after so many seconds."""
+        """Return when one of them is done, or after these seconds."""
 
 
 class Threads:
@@ -56,8 +56,8 @@ _Answer = tuple[int, CheckResult]  # of a source
 
 
 class WatchObserver(Protocol):
-    """Is told what happens; at the trigger, what it raises is logged and delays nothing, but for
-    LockLostError: another process watches, then."""
+    """Receives the events of a watch; at the trigger, what it raises is logged and delays nothing,
+    but for LockLostError: another process watches, then."""
 
     def completed(self, done: WatchRound) -> None:
         """A round is over. What this raises ends the watch."""

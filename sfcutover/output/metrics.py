@@ -200,8 +200,8 @@ class Figures(Collector):
         progress = self._progress
         removals = [one for one in progress.of_step("remove-old") if one.target == target]
         back = [one for one in progress.of_step("restore-old") if one.target == target]
-        newest = max((one.begun for one in removals), default=0.0)
-        is_back = any(one.mark == "done" and one.begun >= newest for one in back)
+        newest = max((one.newest_start for one in removals), default=0.0)
+        is_back = any(one.mark == "done" and one.newest_start >= newest for one in back)
         return progress.may_lack_old(target) and not is_back
 
     def _gauge(self, name: str, words: str, labels: Labels, rows: Rows) -> Metric:

@@ -29,12 +29,12 @@ class BaselineRecord(Document):
     """The baseline of one target. instance_url is noted, as an org may get another.
 
     components: as they were. before_add_new: False where the first deployment that is known here
-    was remove-old, so that it is not known which new addresses had been there before. old, new:
+    was remove-old, so that it is unknown which new addresses had been there before. old, new:
     the ranges of cutover.yaml; new has every range that was ever deployed. policies: by field, each
     text that the cutover has ever set it to. recorded: seconds since 1970.
     canaries: whose grants have proven addresses, by the canary's name: ``00D…/005…``, as the
     identity URL has it. switched: when traffic started to move to the new addresses, in seconds
-    since 1970, null where it has not or is not known. removals: ids of the deployments that were
+    since 1970, null where it has not or is unknown. removals: ids of the deployments that were
     sent to remove old addresses, the newest last.
     """
 

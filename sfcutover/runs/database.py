@@ -119,11 +119,11 @@ class Database:
         seconds: float = RETRY_SECONDS,
         reads: bool = False,
     ) -> T:
-        """One transaction, again while the database can't be reached, at most so many seconds."""
+        """One transaction, again while the database can't be reached, at most these seconds."""
         return self.patiently(lambda: self._transaction(work, reads), seconds)
 
     def patiently(self, work: Callable[[], T], seconds: float = RETRY_SECONDS) -> T:
-        """Do what needs the database, again while it can't be reached, at most so many seconds.
+        """Do what needs the database, again while it can't be reached, at most these seconds.
 
         Raises NetworkError or OperationFailedError.
         """

@@ -97,7 +97,7 @@ class Journal:
 def insert_event(
     database: Database, row: Mapping[str, object], seconds: float = RETRY_SECONDS
 ) -> int:
-    """Put a row on disk, tried for so many seconds; its number."""
+    """Put a row on disk, tried for at most these seconds; its number."""
 
     def insert(connection: sa.Connection) -> int:
         key = connection.execute(sa.insert(JOURNAL).values(dict(row))).inserted_primary_key
@@ -157,5 +157,5 @@ class BufferedJournal(Journal):
         return self
 
     def close(self) -> None:
-        """Take no more events; what was told is still written."""
+        """Take no more events; events so far are still written."""
         self._thread.close()

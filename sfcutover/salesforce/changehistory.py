@@ -59,7 +59,7 @@ class ChangeHistory:
 
         component: as read. own: our deployment; what its user saves in Setup can't be told from
         it. ids: of deployments that are ours, too. rows: of the trail, that were there before the
-        list was read; None where that is not known. Raises NetworkError.
+        list was read; None where that is unknown. Raises NetworkError.
         """
         if component.properties is None or own.completed is None:
             return []

@@ -173,7 +173,7 @@ class Deployer:
         return found is not None and not any(each.is_pending for each in found)
 
     def find_latest(self) -> str | None:
-        """The id of the org's newest deployment, or None where the org doesn't say."""
+        """The id of the org's newest deployment, or None where the org does not report it."""
         found = self._identifiers(_LATEST_DEPLOYMENT)
         return found[0] if found else None
 

@@ -41,8 +41,8 @@ class LoginHistory:
     def redemptions(self, since: datetime, user_id: str | None = None) -> list[Login] | None:
         """Redemptions since a second of the org's clock, the newest first.
 
-        None where the org doesn't say: it refuses, or has more than 50,000 logins since then.
-        Raises NetworkError for an org that can't be asked.
+        None where the org does not report it: it refuses, or has more than 50,000 logins since
+        then. Raises NetworkError for an org that can't be asked.
         """
         if user_id is None or not _USER_ID.fullmatch(user_id):
             return self._matching(f"LoginTime >= {_written(since)}")

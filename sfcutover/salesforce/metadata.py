@@ -96,7 +96,7 @@ def _content(envelope: etree._Element) -> str:
 
 
 def _rest_fault(response: requests.Response) -> zeep.exceptions.Fault | None:
-    """A JSON error, as a fault; JSON with HTTP 401 is of a session that is not known."""
+    """A JSON error, as a fault; JSON with HTTP 401 is of a session that is unknown."""
     error = json_error(response.content) if response.status_code != _OK else None
     if error is None:
         return None
@@ -120,7 +120,7 @@ class MetadataClient:
         self._zeep = zeep.Client(
             str(wsdl),
             transport=StrictTransport(org.http),
-            # Not strict: elements that are not known yet are skipped.
+            # Not strict: elements that are unknown yet are skipped.
             settings=zeep.Settings(strict=False, xsd_ignore_sequence_order=True),
         )
 

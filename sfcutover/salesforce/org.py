@@ -31,7 +31,7 @@ _ORGANIZATION = "SELECT Id FROM Organization"
 @dataclass(frozen=True)
 class Bound:
     """The organization that must answer. by: what has bound it, in words. component_ids: of the
-    components that must be there still, by path; what is not known is not checked."""
+    components that must be there still, by path; what is unknown is not checked."""
 
     organization_id: str
     by: str
@@ -93,7 +93,7 @@ class Org:
 
     @contextmanager
     def _or_none(self) -> Iterator[None]:
-        """A session that is not known to be the right one is not kept."""
+        """A session that is unknown to be the right one is not kept."""
         try:
             yield
         except BaseException:

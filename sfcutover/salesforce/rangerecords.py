@@ -38,7 +38,7 @@ class RangeRecord:
 def range_records(org: Org, api_version: str, component: Component) -> list[RangeRecord] | None:
     """A component's entries in one query; None where the org does not show them, for any reason.
 
-    Raises nothing of ours: no step depends on it.
+    Raises no SfcutoverError: no step depends on it.
     """
     properties = component.properties
     if component.component_type != SECURITY_SETTINGS or properties is None:

@@ -269,9 +269,9 @@ class ResultDocument(Document):
     component_errors: int
     """Components with errors."""
     created_by: str | None
-    """User who sent it; null where the org does not say."""
+    """User who sent it; null where the org does not report it."""
     created_date: UtcTime | None
-    """When it was sent, UTC, ISO 8601; null where the org does not say."""
+    """When it was sent, UTC, ISO 8601; null where the org does not report it."""
     completed_date: UtcTime | None
     """When it ended, UTC, ISO 8601; null while it runs."""
     error_status_code: str | None = None

@@ -64,7 +64,7 @@ Switched = Callable[[], float | None]
 
 @dataclass(frozen=True)
 class Baseline:
-    """What ``before`` in a condition is the mean of: so many seconds before the switch.
+    """What ``before`` in a condition is the mean of: these seconds before the switch.
 
     switched: see checker_for.
     """
@@ -76,7 +76,7 @@ class Baseline:
 def checker_for(config: Measurement, switched: Switched = lambda: None) -> Checker:
     """What makes the check, each time it is called.
 
-    switched: when traffic started to move, in seconds since 1970, None where that is not known.
+    switched: when traffic started to move, in seconds since 1970, None where that is unknown.
     Only a check asks it, in its own thread, as a state that hangs must not stop what it is asked
     for. Raises ConfigError for what can't work at all: an unset variable, a URL that is none, a
     program that is not there.

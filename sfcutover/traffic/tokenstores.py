@@ -337,7 +337,7 @@ class RecoveryFile:
         return pending
 
     def write_or_save(self, write: Write, token: Secret, replaced: Secret) -> None:
-        """Call write until it succeeds, with growing pauses; at last save the token here.
+        """Call write until it succeeds, with growing pauses; finally save the token here.
 
         Raises OperationFailedError saying where the token is.
         """

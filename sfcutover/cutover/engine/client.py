@@ -54,7 +54,7 @@ class EngineClient:
         )
 
     def wake(self, run: str) -> None:
-        """Let a run that waits look into its journal again."""
+        """Wake a waiting run, so that it reads its journal again."""
         with suppress(
             dbos_error.DBOSNonExistentWorkflowError
         ):  # it has not started, so it does not wait
@@ -70,7 +70,7 @@ class EngineClient:
         return any(each.status == "PENDING" and each.executor_id == executor for each in found)
 
     def queue(self, workflow: str, queue: str) -> None:
-        """Let a process that serves a queue execute a workflow that another one has left."""
+        """Queue a workflow that another process has left."""
         self._ask(lambda: self._client.resume_workflow(workflow, queue_name=queue))
 
     def remove(self, run: str) -> None:

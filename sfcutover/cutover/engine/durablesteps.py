@@ -252,7 +252,7 @@ class DurableStepRunner:
         return await _once(self.engine, name, work)
 
     def _end(self, result: Json) -> None:
-        """The last word of a run; said again after a crash, the first time counts."""
+        """The final event of a run; after a crash it is written again, and the first one counts."""
         with SHUTDOWN_GUARD:
             if self.engine.store.end(self.run, result):
                 context, next_ = self._context("end"), text_of(result["next"])

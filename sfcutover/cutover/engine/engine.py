@@ -129,7 +129,7 @@ class Engine:
         self.client.register_queues(self.runs, self.targets)
 
     def submit(self, run: Run) -> None:
-        """Let a run be executed: a new one, or one that was left, perhaps with another
+        """Queue a run for execution: a new one, or one that was left, perhaps with another
         cutover.yaml."""
         if not self.client.unfinished(run.id):
             with SetWorkflowID(run.id):
@@ -224,7 +224,7 @@ class Engine:
                 continue  # asked again in a second; its steps find out what is wrong, too
 
     def take_over(self) -> None:
-        """Queue again what processes have left that are dead."""
+        """Queue again what dead processes have left."""
         run = self.store.active(self.cutover.name)
         if run is None or run.config != self._config:
             return

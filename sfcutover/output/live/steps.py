@@ -142,9 +142,9 @@ class _Step:
         if not self.states:
             return ""
         if self._running:
-            return clock(self.picture.now - min(state.begun for state in self._running))
+            return clock(self.picture.now - min(state.newest_start for state in self._running))
         ends = [state.ended for state in self.states if state.ended is not None]
-        return duration(max(ends) - min(state.begun for state in self.states))
+        return duration(max(ends) - min(state.newest_start for state in self.states))
 
     def _remarks(self) -> Iterator[Span]:
         progress = self.picture.progress
@@ -184,7 +184,7 @@ def _deployments_of(picture: Picture, step: str) -> list[Deployment]:
 
 
 def _begun(state: StepState) -> float:
-    return state.begun
+    return state.newest_start
 
 
 def _some(lines: Sequence[Line], what: str, style: Style) -> Iterator[Line]:
@@ -207,7 +207,7 @@ def _problem(picture: Picture, state: StepState) -> Line:
 
 def _running_line(picture: Picture, state: StepState, several: bool) -> Line | None:
     sent = [each for each in _deployments_of(picture, state.name) if _is_of(each, state)]
-    since = f"  {clock(picture.now - state.begun)}" if several else ""
+    since = f"  {clock(picture.now - state.newest_start)}" if several else ""
     place = f"{state.target}{since}  " if state.target else ""
     if sent:
         spans: tuple[Span, ...] = ((place, ""), *_bar(picture, sent[-1], state))
@@ -221,7 +221,7 @@ def _running_line(picture: Picture, state: StepState, several: bool) -> Line | N
 def _is_of(deployment: Deployment, state: StepState) -> bool:
     """True if it belongs to this try, or to an earlier one that this try waits for."""
     same = deployment.target == state.target
-    return same and (deployment.sent >= state.begun or not deployment.done)
+    return same and (deployment.sent >= state.newest_start or not deployment.done)
 
 
 def _bar(picture: Picture, deployment: Deployment, state: StepState) -> tuple[Span, ...]:

@@ -62,7 +62,7 @@ def test_a_step_that_is_started_again(story: Story) -> None:
     again = story.progress.steps["add-new", "eu"]
     assert (again.mark, again.tries, again.undecided) == ("running", 2, False)
     assert again.started == state.started
-    assert again.begun > again.started
+    assert again.newest_start > again.started
 
 
 @pytest.mark.parametrize(
