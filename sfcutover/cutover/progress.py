@@ -30,9 +30,9 @@ _UNDECIDED = ("inconclusive", "later", "person", "identity", "user-rule", "doubt
 class StepState:
     """A step on one target, or on the run as a whole (target None). Times in seconds since 1970.
 
-    tries: how often it was started; newest_start: of the newest try. kind: of the
-    problem, as Problem has it. needed: False where it found everything done. redeemed: the canary's own redemptions in
-    this try.
+    tries: how often it was started; newest_start: of the newest try. kind: of the problem, as
+    Problem has it. needed: False where it found everything done. redeemed: the canary's own
+    redemptions in this try.
     """
 
     name: str
