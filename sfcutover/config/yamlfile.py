@@ -93,7 +93,7 @@ def read_text(path: Path) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise ConfigError(
-            "can't be read: it is not UTF-8",
+            "cannot be read: it is not UTF-8",
             where=f"{path}:{_line_at(data.decode('latin-1'), error.start)}",
             hint="save the file as UTF-8",
         ) from None

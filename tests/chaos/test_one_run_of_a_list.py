@@ -58,7 +58,7 @@ def same_org_by_another_name(here: World) -> list[object]:
 def assert_refused(process: subprocess.Popen[str]) -> None:
     out, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == REFUSED_CODE, out
-    assert "the same list" in out or "is under way" in out, out
+    assert "the same allowlist" in out or "is in progress" in out, out
     assert "next:" in out
 
 
@@ -101,7 +101,7 @@ def test_a_resumed_run_waits_for_the_one_of_another_folder(tmp_path: Path) -> No
         other.wait_for("step-started", 5)
         code, out = here.call("approve")
         assert code == REFUSED_CODE, out
-        assert "the same list" in out
+        assert "the same allowlist" in out
         assert not here.switches
         out, _ = second.communicate(timeout=SECONDS)
 

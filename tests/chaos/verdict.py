@@ -14,7 +14,7 @@ from tests.chaos.world import NEW, OLD, Customers, World
 
 _ENDS = ("done", "rolled-back", "failed")
 _WAITING = "waiting"
-_NOT_SHOWN = "it is not shown that the list blocks"
+_NOT_SHOWN = "nothing shows that the allowlist blocks"
 _NEXT = re.compile(r"^\s*next:.*\bsfcutover (?:approve|run|rollback|runs|deployment)", re.MULTILINE)
 
 

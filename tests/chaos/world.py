@@ -44,7 +44,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 @dataclass
 class Failure:
-    """A customer's redemption that did not succeed."""
+    """A customer's redemption that failed."""
 
     time: float
     words: str

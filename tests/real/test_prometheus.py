@@ -164,7 +164,7 @@ def test_what_is_not_there_says_nothing(prometheus: Prometheus) -> None:
 
 @pytest.mark.parametrize(
     ("query", "words"),
-    [("up{", "HTTP 400: bad_data"), ("up[1m]", "gives a matrix"), ('"text"', "gives a string")],
+    [("up{", "HTTP 400: bad_data"), ("up[1m]", "returns a matrix"), ('"text"', "returns a string")],
 )
 def test_a_query_that_makes_no_sense_is_an_error(
     prometheus: Prometheus, query: str, words: str

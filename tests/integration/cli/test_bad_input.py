@@ -161,7 +161,7 @@ def test_a_baseline_of_another_type(desk: Desk, command: str) -> None:
 def test_a_baseline_without_a_telling_name_or_content(desk: Desk) -> None:
     desk.write("list.xml", '<Profile xmlns="http://soap.sforce.com/2006/04/metadata"/>')
     words = ("diff", "add-new", "--baseline", "list.xml")
-    refused(desk, 2, "list.xml: <Profile> is none of the cutover's components", words=words)
+    refused(desk, 2, "list.xml: <Profile> is not one of the cutover's components", words=words)
 
 
 def test_a_baseline_of_100_megabytes_is_not_read(desk: Desk) -> None:
@@ -188,7 +188,7 @@ def test_a_baseline_that_is_no_xml(desk: Desk, text: str) -> None:
 
 @pytest.mark.parametrize("path", ["missing.ecaOauthSecurity", "/dev/null"])
 def test_a_baseline_that_cannot_be_read(desk: Desk, path: str) -> None:
-    refused(desk, 2, path, "can't be read", words=("diff", "add-new", "--baseline", path))
+    refused(desk, 2, path, "cannot be read", words=("diff", "add-new", "--baseline", path))
 
 
 def test_a_baseline_of_another_app(desk: Desk) -> None:

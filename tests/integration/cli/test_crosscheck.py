@@ -32,7 +32,7 @@ def test_doctor_says_how_they_differ(desk: Desk) -> None:
     edit(desk, of="retrieve", when="after", add=[ADD], remove=[OFFICE])
     line = second_reading(desk.run("doctor", "--only", "org"))
     assert line.startswith("warning ")
-    assert "two readings of extlClntAppOauthSecuritySettings/" in line
+    assert "two reads of extlClntAppOauthSecuritySettings/" in line
     assert f"only the retrieved file has {OFFICE} (office VPN)" in line
     assert "IpRange alone has 192.0.2.200 (billing system)" in line
 
@@ -53,7 +53,7 @@ def test_a_read_back_reports_a_difference_and_the_phase_is_live(open_desk: OpenD
     edit(desk, of="retrieve", when="after", nth=2, add=[ADD])
     result = desk.run("deploy", "add-new", "--yes")
     assert result.code == 0
-    assert "two readings of extlClntAppOauthSecuritySettings/" in result.err
+    assert "two reads of extlClntAppOauthSecuritySettings/" in result.err
     assert "IpRange alone has 192.0.2.200 (billing system)" in result.err
     assert "only the retrieved file" not in result.err
     assert "done: add-new is live" in result.out
@@ -61,7 +61,7 @@ def test_a_read_back_reports_a_difference_and_the_phase_is_live(open_desk: OpenD
 
 def test_both_readings_agree_after_a_deployment(desk: Desk) -> None:
     result = desk.run("deploy", "add-new", "--yes")
-    assert "two readings" not in result.err
+    assert "two reads" not in result.err
     assert desk.asked("query")
 
 

@@ -123,7 +123,7 @@ def test_a_wait_that_ends_first_names_the_command_that_goes_on(open_desk: OpenDe
     desk = open_desk(deploy_seconds=20)
     result = desk.run(*YES, "--wait", "0")
     result.refused(69, "is not done after 0 s; its status is Pending")
-    assert "may still land" in result.tokens
+    assert "may still take effect" in result.tokens
     desk.clock.seconds = 30
     assert desk.run(*follow_up(result.hint)).code == 0
     assert desk.live() == OVERLAP
@@ -240,7 +240,7 @@ def test_a_plan_is_deployed_as_it_was_planned(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("text", "error"),
-    [(None, "can't be read"), ("", "not a plan"), ("{}", "not a plan"), ("[1]", "not a plan")],
+    [(None, "cannot be read"), ("", "not a plan"), ("{}", "not a plan"), ("[1]", "not a plan")],
 )
 def test_a_plan_that_is_none(desk: Desk, text: str | None, error: str) -> None:
     if text is not None:
@@ -289,13 +289,13 @@ def test_a_save_that_does_not_take_is_deployed_once_more(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="save_does_not_take", operation="deploy"))
     result = desk.run(*YES)
     assert result.code == 0
-    assert "it did not take" in result.err
+    assert "the change did not take effect" in result.err
     assert desk.asked("deploy") == 2
 
 
 def test_a_save_that_never_takes_names_what_is_missing(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="save_does_not_take", operation="deploy", count=None))
-    desk.run(*YES).refused(1, "it did not take", "missing 127.0.0.21, 127.0.0.22")
+    desk.run(*YES).refused(1, "the change did not take effect", "missing 127.0.0.21, 127.0.0.22")
     assert desk.asked("deploy") == 2
 
 

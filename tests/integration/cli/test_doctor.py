@@ -122,7 +122,7 @@ def test_a_run_that_has_not_ended_is_named(desk: Desk) -> None:
     store = RunStore(database)
     state = {"url": f"sqlite:///{place}"}
     name = yaml.safe_load(desk.config.read_text())["name"]
-    assert "no run is under way" in state_line(desk, state=state)
+    assert "no run is in progress" in state_line(desk, state=state)
     assert store.begin(name, config_of("Acme"), RunOptions()).id == f"{name}.1"
     assert f"the run {name}.1 has not ended: sfcutover runs {name}.1" in state_line(desk)
     database.close()
@@ -218,7 +218,7 @@ def test_ip_relaxation_is_explained_as_it_is_and_as_each_phase_sets_it(desk: Des
     line = line_of(desk, POLICY)
     assert line.startswith("ok ")
     assert "; add-new sets Bypass: users are not subject" in line
-    assert "; remove-old sets Newer: what it means is not known here" in line
+    assert "; remove-old sets Newer: its meaning is unknown" in line
     assert "customers' orgs have their own policies" in line
 
 

@@ -46,7 +46,7 @@ def test_a_healthy_traffic_side_is_all_ok_and_redeems_nothing(canary: Desk) -> N
         assert line.startswith(f"ok       {name} egress: http://127.0.0.1:")
         assert f"leaves from {pair}; 37 answers: " in line
     assert "canary: its refresh token was read, and its file can be replaced" in result.out
-    assert result.out.count("a redemption was not tried") == 2
+    assert result.out.count("no redemption was tried") == 2
     assert canary.emulator.redemptions == []
     (line,) = lines_of(result, "reputation")
     assert line.startswith("skipped")
@@ -141,7 +141,7 @@ def test_the_token_endpoint_is_asked_through_the_new_egress(canary: Desk) -> Non
     result = canary.run(*ONLY)
     (line,) = lines_of(result, "token endpoint")
     assert line.startswith("ok ")
-    assert "answers a GET through the new egress with HTTP 400; a redemption was not tried" in line
+    assert "answers a GET through the new egress with HTTP 400; no redemption was tried" in line
     (asked,) = operations(canary.emulator, "token")
     assert asked["source"] in NEW
 
@@ -151,7 +151,7 @@ def test_the_token_endpoint_is_asked_through_the_new_egress(canary: Desk) -> Non
     [
         ("login.salesforce.com/services/oauth2/token", 2, "is not an https URL"),
         ("https://login.salesforce.example/services/oauth2/token", 2, "is not Salesforce's"),
-        ("http://[::1", 2, "is no URL"),
+        ("http://[::1", 2, "is not a URL"),
     ],
 )
 def test_a_malformed_token_url_is_a_failure(canary: Desk, url: str, code: int, words: str) -> None:
@@ -251,7 +251,7 @@ def test_a_token_file_that_is_mounted_is_refused_before_a_redemption(
     assert result.code in (2, 5), result.err
     text = result.out + result.err
     assert name in text
-    assert "canary.token can't be replaced: Device or resource busy" in text
+    assert "canary.token cannot be replaced: Device or resource busy" in text
     assert canary.emulator.redemptions == []
     assert canary.emulator.environment["SF_REFRESH_TOKEN"] == before
 

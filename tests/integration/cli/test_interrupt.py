@@ -44,7 +44,7 @@ def test_a_signal_ends_the_wait_and_names_the_command_that_goes_on(
     identifier = slow_desk.emulator.deployments[0].id
     result.refused(9, f"interrupted by {by.name}; deployment {identifier} (add-new, packaging) is")
     assert "read back now, before add-new" in result.tokens
-    assert "may still land" in result.tokens
+    assert "may still take effect" in result.tokens
     assert slow_desk.asked("cancelDeploy") == 0
     slow_desk.clock.seconds = 30
     assert slow_desk.run(*follow_up(result.hint)).code == 0
@@ -62,7 +62,7 @@ def test_cancel_on_interrupt_asks_once(slow_desk: Desk) -> None:
     result = _interrupted_wait(slow_desk, "--cancel-on-interrupt").result()
     identifier = slow_desk.emulator.deployments[0].id
     result.refused(9, f"deployment {identifier} (add-new, packaging) ended as Canceled")
-    assert "may still land" not in result.tokens
+    assert "may still take effect" not in result.tokens
     assert slow_desk.asked("cancelDeploy") == 1
     slow_desk.clock.seconds = 30
     assert slow_desk.run(*follow_up(result.hint)).code == 0
@@ -73,7 +73,7 @@ def test_a_cancel_that_the_org_does_not_take_still_names_the_command(slow_desk: 
     slow_desk.emulator.set_fault(Fault(kind="org_locked", operation="cancelDeploy"))
     result = _interrupted_wait(slow_desk, "--cancel-on-interrupt").result()
     result.refused(9, "could not be canceled", "and is Pending")
-    assert "may still land" in result.tokens
+    assert "may still take effect" in result.tokens
     assert slow_desk.emulator.deployments[0].id in result.hint
 
 

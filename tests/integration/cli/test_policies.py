@@ -75,7 +75,7 @@ def test_a_typing_error_is_refused_with_its_line_before_an_org_is_asked(desk: De
 def test_a_value_that_is_not_known_is_noted(desk: Desk) -> None:
     desk.configure(policies={"ipRelaxationPolicyType": "Newer"})
     out = desk.run("diff", "add-new").out
-    assert "note: ipRelaxationPolicyType: 'Newer' is none of the values that are known" in out
+    assert "note: ipRelaxationPolicyType: 'Newer' is not one of the known values" in out
 
 
 def test_policies_alone_are_planned_and_deployed(alone: Desk) -> None:

@@ -55,11 +55,11 @@ def test_an_unexpected_address_ends_with_5_in_one_json_document(open_desk: OpenD
     assert result.code == 5
     document = result.json("probe")
     assert (document["passed"], document["unexpected"]) == (False, ["127.0.0.23"])
-    assert "127.0.0.23 was seen" in document["problem"]
+    assert "unexpected egress address 127.0.0.23" in document["problem"]
     assert "stop here, before step 2" in document["next"]
     assert 'paste: new: ["127.0.0.21", "127.0.0.22", "127.0.0.23"]' in document["next"]
     assert [each["expected"] for each in document["seen"]] == [True, True, False]
-    assert "127.0.0.23 was seen" in result.err
+    assert "unexpected egress address 127.0.0.23" in result.err
 
 
 def test_confidence_is_that_of_the_verification(desk: Desk) -> None:
@@ -82,7 +82,7 @@ def test_a_proxy_that_fails_is_told_apart(kind: str, code: int, part: str, desk:
 
 @pytest.mark.parametrize(
     ("echo", "part"),
-    [("html", "answered something that is no IP address: '<html>"), ("error_500", "HTTP 500")],
+    [("html", "answered something that is not an IP address: '<html>"), ("error_500", "HTTP 500")],
 )
 def test_an_echo_that_is_none_is_told_apart(echo: str, part: str, open_desk: OpenDesk) -> None:
     open_desk(echo=echo).run("probe").refused(7, part)
@@ -90,7 +90,7 @@ def test_an_echo_that_is_none_is_told_apart(echo: str, part: str, open_desk: Ope
 
 def test_a_dead_proxy_is_told_apart(desk: Desk) -> None:
     desk.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", "http://acme:hunter2@127.0.0.1:1")
-    desk.run("probe").refused(7, "http://127.0.0.1:1 can't be reached")
+    desk.run("probe").refused(7, "http://127.0.0.1:1 cannot be reached")
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_what_is_no_json_is_refused(ready: Desk) -> None:
     ready.run(*REMOVE, "--evidence", "evidence.json").refused(
         2, "not an evidence file of this version"
     )
-    ready.run(*REMOVE, "--evidence", "none.json").refused(2, "can't be read")
+    ready.run(*REMOVE, "--evidence", "none.json").refused(2, "cannot be read")
     assert untouched(ready)
 
 

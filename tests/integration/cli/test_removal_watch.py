@@ -73,7 +73,7 @@ def test_a_watch_that_fails_restores_and_is_the_exit_code(desk: Desk) -> None:
     refuse_after_removal(desk)
     result = desk.run(*remove("--out", "deploy.json"))
     result.refused(5, "the watch rolled back")
-    assert "the old addresses are on the list again" in result.tokens
+    assert "the old addresses are on the allowlist again" in result.tokens
     watch = saved(desk)["watch"]
     assert watch["outcome"] == "rolled-back"
     assert [each["phase"]["phase"] for each in watch["restored"]] == ["restore-old"]
@@ -117,7 +117,7 @@ def test_it_goes_with_a_removal_that_is_waited_for(words: tuple[str, ...], desk:
 def test_what_the_watch_lacks_shows_before_the_removal(desk: Desk) -> None:
     ready(desk)
     (desk.folder / "canary.token").unlink()
-    desk.run(*remove()).refused(2, "can't be read")
+    desk.run(*remove()).refused(2, "cannot be read")
     assert holds_old(desk)
 
 

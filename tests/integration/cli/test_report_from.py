@@ -172,7 +172,7 @@ def test_what_is_no_document_of_a_step_is_refused(here: Steps) -> None:
     here.report("--from", "other.json").refused(2, "no document of a step")
     (here.folder / "other.json").write_text("<html>", encoding="utf-8")
     here.report("--from", "other.json").refused(2, "not a document of this version")
-    here.report("--from", "none.json").refused(2, "can't be read")
+    here.report("--from", "none.json").refused(2, "cannot be read")
 
 
 def test_several_files_need_from(here: Steps) -> None:

@@ -61,7 +61,7 @@ def test_a_rollback_that_is_interrupted_before_it_was_sent_is_sent(
     assert code == 9, out
     last = out.rpartition("error:")[2]
     assert here.emulator.deployments[0].id in last
-    assert "may still land" in last
+    assert "may still take effect" in last
     eventually(lambda: here.live == {*OLD, *NEW})
 
 

@@ -146,7 +146,7 @@ def test_a_fork_is_found_before_anything_is_sent(here: World, tmp_path: Path) ->
     assert code == 0, out
     sent = len(here.emulator.deployments)
     redeemed = len(here.emulator.redemptions)
-    refused(two.call("approve"), 4, here.emulator.deployments[-1].id, "does not know")
+    refused(two.call("approve"), 4, here.emulator.deployments[-1].id, "does not contain")
     refused(two.call("run"), 4, here.emulator.deployments[-1].id)
     assert len(here.emulator.deployments) == sent
     assert len(here.emulator.redemptions) == redeemed
@@ -177,7 +177,11 @@ def test_it_is_refused_while_a_process_performs_the_run(here: World, tmp_path: P
 
 @pytest.mark.parametrize(
     ("content", "part"),
-    [(None, "no such file"), (b"<html>", "can't be read"), (b"", "not an exported state")],
+    [
+        (None, "the file does not exist"),
+        (b"<html>", "cannot be read"),
+        (b"", "not an exported state"),
+    ],
 )
 def test_what_is_no_export_is_refused(
     content: bytes | None, part: str, here: World, tmp_path: Path

@@ -48,12 +48,12 @@ def test_the_way_back_is_proven_by_a_redemption(ready: Desk) -> None:
 
 def test_a_way_back_that_is_blocked_ends_with_5(ready: Desk) -> None:
     ready.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem"))
-    ready.run("switch", "--revert").refused(5, "did not succeed (blocked")
+    ready.run("switch", "--revert").refused(5, "failed (blocked")
 
 
 def test_traffic_that_arrives_from_elsewhere_ends_with_5(ready: Desk) -> None:
     ready.configure(new=[NEW[0]])
-    ready.run("switch").refused(5, f"{NEW[1]} was seen")
+    ready.run("switch").refused(5, f"unexpected egress address {NEW[1]}")
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_blocked_redemptions_put_the_old_addresses_back_in_time(open_desk: OpenD
     with somebody_takes_off(desk, NEW[1]):
         result = desk.run("watch")
     result.refused(5, "the watch rolled back")
-    assert "the old addresses are on the list again" in result.tokens
+    assert "the old addresses are on the allowlist again" in result.tokens
     assert "a redemption through the old egress succeeded" in result.err
     first = next(one.time for one in desk.emulator.redemptions if one.result == "blocked")
     live = next(
@@ -126,7 +126,7 @@ def test_a_check_that_fails_rolls_back_as_well(desk: Desk) -> None:
 
 def test_an_old_way_that_cannot_redeem_is_said(removed: Desk) -> None:
     removed.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=None))
-    removed.run("watch").refused(5, "did not succeed (blocked")
+    removed.run("watch").refused(5, "failed (blocked")
     assert holds_old(removed)
 
 
@@ -154,7 +154,7 @@ def test_what_is_not_configured_shows_before_the_watch(key: str, part: str, remo
 
 def test_a_token_that_is_not_there_shows_before_the_watch(removed: Desk) -> None:
     (removed.folder / "canary.token").unlink()
-    removed.run("watch").refused(2, "can't be read")
+    removed.run("watch").refused(2, "cannot be read")
 
 
 OWN = {"name": "own", "refresh_token": {"file": "own.token"}}

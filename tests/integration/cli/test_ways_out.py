@@ -131,7 +131,7 @@ def test_canaries_that_a_command_leaves_out_are_said_once(here: World) -> None:
     code, out = here.call("run", "--yes", "--traffic-moved")
     assert code == 0, out
     assert sources(here, "canary") == set()
-    words = "the canaries prove nothing of egress.new: no request of theirs leaves by a command"
+    words = "the canaries cannot prove egress.new: they cannot redeem through a command"
     unproven = unproven_of(here)
     assert [each for each in unproven if words in each] == [f"packaging: {words}."]
     assert any("list blocks: no canary redeems through the new egress" in each for each in unproven)
@@ -239,7 +239,7 @@ def test_the_doctor_runs_the_command_of_an_egress_and_not_the_application(here: 
     assert code == 0, out
     assert "ok       new egress: the command " in out
     assert "leaves from 127.0.0.21, 127.0.0.22" in out
-    left_out = "the canaries prove nothing of egress.new: no request of theirs leaves by a command"
+    left_out = "the canaries cannot prove egress.new: they cannot redeem through a command"
     assert f"skipped  token endpoint: not tried: {left_out}" in out
     assert "ok       application: " in out
     assert here.emulator.redemptions == []

@@ -1,4 +1,4 @@
-"""A GitHub workflow and a composite action, as YAML. Keys that are not known here fail the test."""
+"""A GitHub workflow and a composite action, as YAML. Unknown keys fail the test."""
 
 from __future__ import annotations
 

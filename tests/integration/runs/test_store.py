@@ -222,5 +222,5 @@ def test_a_state_that_can_t_be_made_is_told(tmp_path: Path) -> None:
     else:
         tmp_path.chmod(0o500)
         place = tmp_path
-    with pytest.raises(ConfigError, match="can't be made"):
+    with pytest.raises(ConfigError, match="cannot be created"):
         Database.open(state(f"sqlite:///{place}/kept/state.db"))

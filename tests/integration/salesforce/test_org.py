@@ -228,7 +228,7 @@ def test_a_version_the_org_lacks_is_a_failure(emulator: Emulator, open_org: Open
         (reply(b""), "(something that is no JSON|has no records)"),
         (reply(b'{"a":' * 200_000), "(something that is no JSON|has no records)"),
         (reply(b"[" * 200_000, 400), "refused a query .HTTP 400"),
-        (reply({}, Sforce_Limit_Info=f"api-usage={'9' * 5000}/1"), "can't be read"),
+        (reply({}, Sforce_Limit_Info=f"api-usage={'9' * 5000}/1"), "cannot be read"),
         (reply([]), "has no records"),
         (reply(None), "has no records"),
         (reply({"done": True}), "has no records"),

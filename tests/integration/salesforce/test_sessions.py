@@ -52,7 +52,7 @@ def open_session(**org: object) -> Session:
 
 
 def refused(kind: type[SfcutoverError], **org: object) -> SfcutoverError:
-    """Open what can't be opened; no secret stands in the error, its causes or a warning."""
+    """Open what cannot be opened; no secret stands in the error, its causes or a warning."""
     with (
         warnings.catch_warnings(record=True, action="always") as warned,
         pytest.raises(kind) as caught,
@@ -341,7 +341,7 @@ def test_a_file_that_can_t_be_replaced_keeps_a_token_that_may_rotate(
 
     monkeypatch.setattr(Path, "replace", busy)
     error = refused(ConfigError, auth_url={"file": str(tmp_path / "url")})
-    assert "can't be replaced: Device or resource busy" in error.message
+    assert "cannot be replaced: Device or resource busy" in error.message
     assert operations(rotating, "token") == []
 
 
@@ -365,7 +365,7 @@ def test_a_token_that_rotates_although_it_is_said_not_to_is_saved(
     config = {"env": "SFDX_AUTH_URL", "rotation": False}
     one = provider(auth_url=config)
     for _ in range(2):
-        with pytest.warns(UserWarning, match="the URL is used up") as warned:
+        with pytest.warns(UserWarning, match="the URL is void") as warned:
             assert is_alive(one.open_session())
         assert "5Aep861" not in str(warned[0].message)
     saved = [path.read_text() for path in (tmp_path / "sfcutover").glob("auth-url-*")]
@@ -756,8 +756,8 @@ def test_an_unknown_alias_is_told_with_any_output_around_it(cli: Cli, around: st
 @pytest.mark.parametrize(
     ("message", "code", "words", "hint"),
     [
-        ("getaddrinfo ENOTFOUND acme.my.salesforce.com", 7, "did not reach the org", "network"),
-        ("connect ECONNREFUSED 127.0.0.1:443", 7, "did not reach the org", "network"),
+        ("getaddrinfo ENOTFOUND acme.my.salesforce.com", 7, "could not reach the org", "network"),
+        ("connect ECONNREFUSED 127.0.0.1:443", 7, "could not reach the org", "network"),
         ("self-signed certificate in certificate chain", 7, "certificate", "NODE_EXTRA_CA_CERTS"),
         ("unable to get local issuer certificate", 7, "certificate", "NODE_EXTRA_CA_CERTS"),
         ("expired access/refresh token", 6, "has no session", "sf org login web"),

@@ -131,7 +131,7 @@ def test_a_token_that_is_gone_is_an_error_of_the_check(
     look = checker_for(prometheus(url, token={"file": str(tmp_path / "token")}))
     (tmp_path / "token").unlink()
     assert look().verdict is ERROR
-    assert "can't be read" in look().detail
+    assert "cannot be read" in look().detail
 
 
 def test_a_refused_token_is_not_repeated(

@@ -131,7 +131,7 @@ def test_an_address_is_read_as_text_or_json(
 def test_an_answer_that_is_no_address_is_told_apart(body: bytes, start_server: StartServer) -> None:
     proxy = start_server(lambda request: answer(request, body))
     error = failure(EchoAnswerError, proxy)
-    assert "echo.example answered something that is no IP address" in error.message
+    assert "echo.example answered something that is not an IP address" in error.message
     assert len(error.message) < 200
     assert error.exit_code is ExitCode.NETWORK
 
@@ -217,7 +217,7 @@ def test_a_proxy_that_wants_a_password_is_told_apart_from_a_wrong_one(
 def test_a_proxy_that_is_not_there_is_told_apart(scheme: str, url: str) -> None:
     place = closed_port()
     error = failure(ProxyUnreachableError, f"{scheme}://user:{ENCODED}@{place}", url)
-    assert f"{scheme}://{place} can't be reached" in error.message
+    assert f"{scheme}://{place} cannot be reached" in error.message
     assert error.exit_code is ExitCode.NETWORK
 
 

@@ -115,7 +115,7 @@ def test_a_command_s_stdout_is_read_like_the_echo_s_answer(
 )
 def test_a_command_that_prints_no_address_is_told_apart(text: str, tmp_path: Path) -> None:
     egress = by_script(tmp_path, f"print('{text}')")
-    with pytest.raises(EchoAnswerError, match="printed something that is no IP address") as caught:
+    with pytest.raises(EchoAnswerError, match="something that is not an IP address") as caught:
         egress.address("")
     assert "run it by hand" in caught.value.hint
     assert len(caught.value.message) < 200

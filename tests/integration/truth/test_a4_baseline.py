@@ -200,7 +200,7 @@ def test_a_validation_records_nothing(here: World) -> None:
 
 
 def test_a_removal_that_is_the_first_deployment_records_what_comes_back(here: World) -> None:
-    """add-new was deployed from another machine; what was there before that is not known here."""
+    """add-new was deployed from another machine; what was there before that is unknown."""
     describe(here.emulator, DESCRIBED)
     before = entries(here.emulator)
     for address in NEW:

@@ -168,7 +168,7 @@ def test_a_new_address_that_is_added_before_the_switch_is_proven_and_moved_to(he
     assert code == 75, out
     assert here.live == {*OLD, *NEW}
     assert here.switches == []
-    assert f"leaves by {', '.join(NEW)}" in out
+    assert f"leaves from {', '.join(NEW)}" in out
     code, out = here.call("approve")
     assert code == 0, out
     assert here.switches == ["apply"]
@@ -203,7 +203,7 @@ def test_what_others_add_or_remove_voids_no_approval_and_is_shown(paused: World)
     change_list(paused.emulator, save)
     code, out = paused.call("approve")
     assert code == 0, out
-    assert "others have added 192.0.2.99, and removed 127.0.0.11" in out
+    assert "other users have added 192.0.2.99 and removed 127.0.0.11" in out
     assert "192.0.2.99 was saved by " in out
     assert paused.live == set(NEW)
     assert entry("192.0.2.99") in entries(paused.emulator)

@@ -48,7 +48,7 @@ def test_a_refusal_before_add_new_shows_that_the_list_blocks(here: World) -> Non
     assert "allowed after: 127.0.0.21" in out
     assert "BLOCKED" not in out  # the run's own refusal alarms nobody
     document = report_of(here)
-    assert "not shown that the list blocks" not in str(document["unproven"])
+    assert "nothing shows that the allowlist blocks" not in str(document["unproven"])
 
 
 def test_a_list_that_does_not_block_waits_for_an_approval_that_is_recorded(
@@ -63,7 +63,7 @@ def test_a_list_that_does_not_block_waits_for_an_approval_that_is_recorded(
     assert here.emulator.deployments == []
     code, out = here.call("approve")
     assert code == 0, out
-    words = "it is not shown that the list blocks: a redemption from a new address succeeded"
+    words = "nothing shows that the allowlist blocks: a redemption from a new address succeeded"
     assert words in str(report_of(here)["unproven"])
 
 
@@ -110,7 +110,7 @@ def test_a_refusal_that_is_seen_while_an_address_is_waited_for_counts(
     assert code == 0, out
     assert refused_at_new(here) > 0
     assert control_of(here)["outcome"] == "off"
-    assert "not shown that the list blocks" not in str(report_of(here)["unproven"])
+    assert "nothing shows that the allowlist blocks" not in str(report_of(here)["unproven"])
 
 
 def test_a_control_that_is_switched_off_is_recorded(here: World) -> None:
@@ -123,7 +123,7 @@ def test_a_control_that_is_switched_off_is_recorded(here: World) -> None:
 
 @pytest.mark.parametrize(
     ("enforcement", "code", "words"),
-    [(True, 0, "shown: a redemption"), (False, 5, "it is not shown that the list blocks")],
+    [(True, 0, "shown: a redemption"), (False, 5, "nothing shows that the allowlist blocks")],
 )
 def test_the_control_by_hand(
     open_world: OpenWorld, enforcement: bool, code: int, words: str

@@ -487,12 +487,12 @@ def test_an_element_of_another_namespace_is_refused_with_its_line(child: str) ->
         (
             entry("203.0.113.1", "203.0.113.1", "<description>a<b/>c</description>"),
             5,
-            "<description> holds elements; it should hold text only",
+            "<description> has child elements; only text is allowed",
         ),
         (
             entry("203.0.113.1<x/>", "203.0.113.1"),
             5,
-            "<startIpAddress> holds elements; it should hold text only",
+            "<startIpAddress> has child elements; only text is allowed",
         ),
     ],
 )

@@ -331,9 +331,15 @@ def test_a_whole_plan_is_worked_out_again(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda content: target(content).update(live="add-new"), "what the plan shows of packag"),
-        (lambda content: target(content)["phases"].reverse(), "what the plan shows of packaging"),
-        (tamper_diff, "what the plan shows of add-new"),
+        (
+            lambda content: target(content).update(live="add-new"),
+            "the plan's description of packag",
+        ),
+        (
+            lambda content: target(content)["phases"].reverse(),
+            "the plan's description of packaging",
+        ),
+        (tamper_diff, "the plan's description of add-new"),
         (tamper_hash, "the package of add-new"),
         (drop_phase, "the package of add-new"),
         (
@@ -530,7 +536,7 @@ def test_a_plan_of_another_version_is_refused(desk: Desk, edit: Edit) -> None:
 
 @pytest.mark.parametrize("name", [".", "missing.json", "x" * 300])
 def test_a_plan_that_can_t_be_read_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ConfigError, match=r"can't be read: [A-Z]") as caught:
+    with pytest.raises(ConfigError, match=r"cannot be read: [A-Z]") as caught:
         read_plan(tmp_path / name)
     assert caught.value.where == str(tmp_path / name)
 

@@ -102,7 +102,7 @@ def test_what_is_kept_stays_set_and_the_rest_is_restored() -> None:
 def test_every_known_relaxation_has_its_words() -> None:
     for value in POLICIES[IP_RELAXATION].values:
         assert relaxation_words(value).startswith(f"{value}: users are ")
-    assert "not known here" in relaxation_words("Newer")
+    assert "is unknown" in relaxation_words("Newer")
     assert "not set" in relaxation_words(None)
 
 

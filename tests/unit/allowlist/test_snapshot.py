@@ -105,7 +105,7 @@ def test_a_wrong_baseline_is_refused_by_file(
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="can't be read") as caught:
+    with pytest.raises(ConfigError, match="cannot be read") as caught:
         read(tmp_path / "nowhere.ecaOauthSecurity")
     assert "nowhere.ecaOauthSecurity" in str(caught.value)
 
@@ -146,5 +146,5 @@ def test_a_component_without_a_file_is_asked_for(tmp_path: Path) -> None:
 
 def test_a_file_of_no_use_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "a.xml", xml(TRUSTED))
-    with pytest.raises(ConfigError, match="none of the cutover's components"):
+    with pytest.raises(ConfigError, match="not one of the cutover's components"):
         read(path)

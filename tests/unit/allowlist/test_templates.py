@@ -116,7 +116,7 @@ def test_a_block_that_is_never_closed_is_a_syntax_error(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("{{ 1 / 0 }}", "division by zero"),
-        ("{{ x() }}", "can't call this"),
+        ("{{ x() }}", "cannot call this"),
         ("{{ x + '1' }}", "unsupported operand"),
         ("{{ x | round(method='no') }}", "method"),
         ('{% include "typo.xml.j2" %}', "'typo.xml.j2' not found"),
@@ -232,7 +232,7 @@ def test_a_template_that_is_no_text_is_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs /proc")
 def test_a_template_that_can_t_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / FILE).symlink_to("/proc/self/mem")
-    with pytest.raises(ConfigError, match=rf"{FILE}: can't be read"):
+    with pytest.raises(ConfigError, match=rf"{FILE}: cannot be read"):
         Templates(tmp_path)
 
 
@@ -327,7 +327,7 @@ def test_a_template_has_a_largest_size(tmp_path: Path) -> None:
 
 def test_a_template_without_end_is_not_read(tmp_path: Path) -> None:
     (tmp_path / FILE).symlink_to("/dev/zero")
-    with pytest.raises(ConfigError, match="can't be read: it is neither a file nor a pipe"):
+    with pytest.raises(ConfigError, match="cannot be read: it is neither a file nor a pipe"):
         Templates(tmp_path)
 
 

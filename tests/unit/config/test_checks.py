@@ -77,7 +77,7 @@ def test_a_watch_without_time_or_limits_is_none(data: object) -> None:
         ("POSTGRES://host/db", "begins with postgres://"),
         ("mysql+pymysql://host/db", "begins with mysql+pymysql:, and runs are kept in SQLite or"),
         ("redis://u:hunter2@host", "begins with redis:"),
-        ("host/database", "is no URL"),
+        ("host/database", "is not a URL"),
         ("sqlite://state.db", "needs three slashes before a relative path"),
         ("sqlite:state.db", "needs three slashes"),
     ],

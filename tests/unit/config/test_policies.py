@@ -109,7 +109,7 @@ def test_what_is_a_plain_string_in_the_vendors_types_may_hold_more(name: str) ->
     policies = policies_of(f"{{{name}: Newer}}")
     assert policies.of(Phase.ADD_NEW) == {name: "Newer"}
     (note,) = policies.notes(Phase.ADD_NEW)
-    assert note.startswith(f"{name}: 'Newer' is none of the values that are known")
+    assert note.startswith(f"{name}: 'Newer' is not one of the known values")
     assert policies.notes(Phase.REMOVE_NEW) == []
     assert policies_of("{ipRelaxationPolicyType: Bypass}").notes(Phase.ADD_NEW) == []
 

@@ -31,7 +31,7 @@ def read(tmp_path: Path) -> Callable[[str | bytes], YamlFile]:
 
 @pytest.fixture
 def refuse(tmp_path: Path) -> Refuse:
-    """Read what can't be read; the error's place is given without the folder."""
+    """Read what cannot be read; the error's place is given without the folder."""
 
     def refuse_(content: str | bytes) -> SfcutoverError:
         with pytest.raises(SfcutoverError) as caught:
@@ -112,7 +112,7 @@ def test_what_is_not_utf_8_is_refused_at_its_line(
     error = refuse(content)
     assert (error.where, error.message) == (
         f"file.yaml:{line}",
-        "can't be read: it is not UTF-8",
+        "cannot be read: it is not UTF-8",
     )
 
 
@@ -267,7 +267,7 @@ def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [".", "x" * 300, "file/cutover.yaml"])
 def test_what_is_no_file_is_a_config_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"can't be read: [A-Z][a-z ]+$"):
+    with pytest.raises(ConfigError, match=r"cannot be read: [A-Z][a-z ]+$"):
         read_yaml(tmp_path / name)
 
 

@@ -96,7 +96,7 @@ def test_a_huge_file_is_refused(file: Path) -> None:
 
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.json"):
-        with pytest.raises(ConfigError, match="can't be read"):
+        with pytest.raises(ConfigError, match="cannot be read"):
             read_evidence(path)
 
 

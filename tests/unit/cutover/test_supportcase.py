@@ -67,7 +67,7 @@ def section(text: str, heading: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("phase", "why"),
-    [("add-new", "Our traffic moves only once"), ("remove-old", "act only inside")],
+    [("add-new", "We move our traffic only after"), ("remove-old", "act only within")],
 )
 def test_it_asks_for_the_service_level_and_the_window(
     make: Make, phase: CasePhase, why: str
@@ -82,7 +82,7 @@ def test_it_asks_for_the_service_level_and_the_window(
 def test_add_new_asks_for_what_is_new_and_names_the_whole_list(make: Make) -> None:
     text = case_text(make(), "add-new", window="Sunday 02:00-04:00 UTC", contact="jo@acme.example")
     assert section(text, "Ranges to add") == ["- 198.51.100.20"]
-    assert section(text, "The list afterwards, as far as we know it") == [
+    assert section(text, "The allowlist afterwards, as far as we know it") == [
         "- 203.0.113.10",
         "- 203.0.113.11 - 203.0.113.12",
         "- 198.51.100.20",
@@ -103,7 +103,7 @@ def test_add_new_asks_for_what_is_new_and_names_the_whole_list(make: Make) -> No
 def test_remove_old_keeps_what_is_both_old_and_new(make: Make) -> None:
     text = case_text(make(), "remove-old", proof="2 addresses proven by login-history")
     assert section(text, "Ranges to remove") == ["- 203.0.113.11 - 203.0.113.12"]
-    afterwards = section(text, "The list afterwards, as far as we know it")
+    afterwards = section(text, "The allowlist afterwards, as far as we know it")
     assert afterwards == ["- 203.0.113.10", "- 198.51.100.20"]
     assert "proven them (2 addresses proven by login-history)" in text
     assert "Please remove nothing else" in text
@@ -113,7 +113,7 @@ def test_remove_old_keeps_what_is_both_old_and_new(make: Make) -> None:
 def test_without_details_it_says_what_holds_instead(make: Make, phase: CasePhase) -> None:
     text = case_text(make(("after: app-move\n", "")), phase)
     assert "- Window: any time" in text
-    assert "- Contact: whoever opened this case" in text
+    assert "- Contact: the author of this case" in text
     assert "- Our reference: legacy-move\n" in text
     assert "None" not in text
 
@@ -293,7 +293,7 @@ def test_a_broken_confirmation_is_an_error_with_its_place(make: Make, text: str)
 def test_a_confirmation_that_can_t_be_read_or_written_is_an_error(make: Make) -> None:
     kept = confirmations(make())
     kept.path("add-new").mkdir(parents=True)
-    with pytest.raises(ConfigError, match="can't be read"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         kept.find("add-new")
     with pytest.raises(OperationFailedError, match="was not written"):
         kept.record("add-new")

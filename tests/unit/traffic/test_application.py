@@ -116,7 +116,7 @@ def test_without_a_status_the_exit_status_counts_and_the_address_is_taken() -> N
 def test_an_object_that_cannot_be_read_proves_nothing(fields: dict[str, object]) -> None:
     found = answered(**fields)
     assert found.outcome is INCONCLUSIVE
-    assert (found.description or "").startswith("redeem printed no answer: ")
+    assert (found.description or "").startswith("redeem printed no valid answer: ")
     assert found.source is None
 
 
@@ -128,7 +128,10 @@ def test_a_text_that_only_begins_like_an_object_proves_nothing(text: str) -> Non
 def test_a_command_that_was_ended_or_printed_too_much_proves_nothing() -> None:
     assert said('{"status": 200}', 0, Cause.TIMEOUT).outcome is INCONCLUSIVE
     found = said(None)
-    assert (found.outcome, found.description) == (INCONCLUSIVE, "redeem: it printed too much")
+    assert (found.outcome, found.description) == (
+        INCONCLUSIVE,
+        "redeem: it printed too much output",
+    )
 
 
 def test_nothing_but_the_known_fields_is_kept_and_no_secret() -> None:

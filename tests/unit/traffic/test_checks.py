@@ -74,7 +74,10 @@ def test_a_scalar_and_a_series_without_labels_are_values() -> None:
     assert read_result(200, json.dumps(scalar).encode()).samples == (Sample("", 7.0),)
     bare = {"resultType": "vector", "result": [{"metric": {}, "value": [1, "NaN"]}]}
     found = read_result(200, json.dumps({"status": "success", "data": bare}).encode())
-    assert judge(found, Condition.parse("== 0")) == (INCONCLUSIVE, "the value = nan is no number")
+    assert judge(found, Condition.parse("== 0")) == (
+        INCONCLUSIVE,
+        "the value = nan is not a number",
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,9 +93,17 @@ def test_a_scalar_and_a_series_without_labels_are_values() -> None:
         (422, b'{"status":"error","errorType":"execution","error":"x"}', "422: execution: x"),
         (500, vector("0"), "HTTP 500"),
         (200, b'{"status":"success"}', "one number per series"),
-        (200, b'{"status":"success","data":{"resultType":"vector","result":{}}}', "gives a vector"),
-        (200, b'{"status":"success","data":{"resultType":"matrix","result":[]}}', "gives a matrix"),
-        (200, b'{"status":"success","data":{"resultType":"string"}}', "gives a string"),
+        (
+            200,
+            b'{"status":"success","data":{"resultType":"vector","result":{}}}',
+            "returns a vector",
+        ),
+        (
+            200,
+            b'{"status":"success","data":{"resultType":"matrix","result":[]}}',
+            "returns a matrix",
+        ),
+        (200, b'{"status":"success","data":{"resultType":"string"}}', "returns a string"),
         (200, b'{"status":"success","data":{"resultType":"scalar","result":[1,0]}}', "one number"),
         (200, b'{"status":"success","data":{"resultType":"scalar","result":"7"}}', "one number"),
         (200, vector("many"), "one number per series"),
@@ -164,7 +175,7 @@ def test_an_unset_token_shows_immediately(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_program_that_is_not_there_shows_immediately(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no program no-such-program"):
+    with pytest.raises(ConfigError, match="the program no-such-program was not found"):
         checker_for(Check(command=("no-such-program", "x")))
     script = tmp_path / "check"
     script.write_text("no program")

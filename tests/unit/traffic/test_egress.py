@@ -99,7 +99,7 @@ def test_a_direct_egress_has_sessions_without_a_proxy() -> None:
     with egress.session() as session:
         assert session.proxy is None
     assert str(egress.way) == "this machine"
-    assert egress.how_asked("http://e/ip").startswith("asking http://e/ip from this machine")
+    assert egress.how_asked("http://e/ip").startswith("requesting http://e/ip from this machine")
 
 
 def test_an_egress_that_is_a_command_has_no_session() -> None:
@@ -113,7 +113,7 @@ def test_an_egress_that_is_a_command_has_no_session() -> None:
 
 
 def test_a_command_that_is_not_there_is_named_before_it_is_needed() -> None:
-    with pytest.raises(ConfigError, match="there is no program no-such-program") as caught:
+    with pytest.raises(ConfigError, match="the program no-such-program was not found") as caught:
         way_out("{probe: [no-such-program]}")
     assert caught.value.where == "cutover.yaml:10"
 

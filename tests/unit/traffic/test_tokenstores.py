@@ -75,7 +75,7 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     for name, why in [
         ("fifo", "is not a file"),
         ("folder", "is not a file"),
-        ("none", "can't be read"),
+        ("none", "cannot be read"),
     ]:
         with pytest.raises(ConfigError, match=why):
             file_store(tmp_path / name).read()
@@ -117,7 +117,7 @@ def test_a_link_stays_a_link_and_shares_its_file_s_lock(tmp_path: Path) -> None:
         assert path.with_name(".token.lock").exists()
     path.unlink()
     path.symlink_to(write_token(tmp_path / "elsewhere"))  # a link where a file was
-    with pytest.raises(ConfigError, match="can't be read"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         store.read()
 
 

@@ -55,7 +55,7 @@ def _write(path: Path, content: bytes) -> threading.Thread:
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/full", "/dev/tty", "/"])
 def test_what_has_no_end_is_not_read(read: Callable[[Path], object], path: str) -> None:
-    with pytest.raises(ConfigError, match="can't be read"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         read(Path(path))
 
 
@@ -64,7 +64,7 @@ def test_a_pipe_without_a_writer_is_not_awaited_for_ever(
     read: Callable[[Path], object], pipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boundedfile, "PIPE_SECONDS", 0.05)
-    with pytest.raises(ConfigError, match=r"can't be read: its end did not arrive within 0 s"):
+    with pytest.raises(ConfigError, match=r"cannot be read: its end did not arrive within 0 s"):
         read(pipe)
 
 

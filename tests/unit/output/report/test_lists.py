@@ -64,10 +64,10 @@ def test_a_phase_that_was_never_read_back_is_not_live() -> None:
     story.step("add-new", 5, target=TARGET)
     story.plan("add-new", 6)
     story.send("add-new", 7)
-    story.end_step("add-new", 9, TARGET, problem="it did not take")
+    story.end_step("add-new", 9, TARGET, problem="the change did not take effect")
     found = document(story)
     assert [each.live for each in found.phases] == [None]
-    assert found.steps[0].problems == ["packaging: it did not take"]
+    assert found.steps[0].problems == ["packaging: the change did not take effect"]
 
 
 def test_an_earlier_read_back_does_not_make_a_later_plan_live() -> None:
