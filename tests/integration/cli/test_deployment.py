@@ -28,7 +28,7 @@ def test_a_finished_deployment_and_the_list_are_shown(
     assert f"deployment {identifier}: Succeeded" in result.out
     assert "created:    2026-11-23T12:00:00" in result.out
     assert "by Release Engineer" in result.out
-    assert "the list now: add-new: old and new addresses are on the list" in result.out
+    assert "the list now: add-new: old and new addresses are on the allowlist" in result.out
 
 
 @pytest.mark.parametrize("command", ["report", "wait"])

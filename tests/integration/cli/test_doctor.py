@@ -233,7 +233,7 @@ def test_policies_alone_have_no_list_to_check(desk: Desk) -> None:
     desk.configure(carriers=[], old=None, new=None, policies={POLICY: "Bypass"})
     result = desk.run("doctor")
     assert result.code == 0
-    assert "config: emulated-cutover: policies alone, 1 target" in result.out
+    assert "config: emulated-cutover: policies only, 1 target" in result.out
     assert "capacity" not in result.out
     assert "traffic: not tried: the cutover changes only policies" in result.out
 
@@ -241,7 +241,7 @@ def test_policies_alone_have_no_list_to_check(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("field", "said"),
     [
-        ("", "skipped  packaging: isIpBindingEnabled: the org does not show it"),
+        ("", "skipped  packaging: isIpBindingEnabled: the org does not report it"),
         (
             "<isIpBindingEnabled>true</isIpBindingEnabled>",
             "ok       packaging: isIpBindingEnabled: t",

@@ -44,7 +44,7 @@ def test_a_healthy_traffic_side_is_all_ok_and_redeems_nothing(canary: Desk) -> N
     for name, pair in (("old", "127.0.0.11, 127.0.0.12"), ("new", "127.0.0.21, 127.0.0.22")):
         (line,) = lines_of(result, f"{name} egress")
         assert line.startswith(f"ok       {name} egress: http://127.0.0.1:")
-        assert f"leaves from {pair}; 37 answers: " in line
+        assert f"leaves from {pair}; 37 probes: " in line
     assert "canary: its refresh token was read, and its file can be replaced" in result.out
     assert result.out.count("no redemption was tried") == 2
     assert canary.emulator.redemptions == []

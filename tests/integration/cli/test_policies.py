@@ -81,7 +81,7 @@ def test_a_value_that_is_not_known_is_noted(desk: Desk) -> None:
 def test_policies_alone_are_planned_and_deployed(alone: Desk) -> None:
     before = live(alone), alone.live()
     out = alone.run("plan", "--out", "plan.json").out
-    assert "live now: this cutover changes no list" in out
+    assert "live now: this cutover changes no allowlist" in out
     assert "restore-old" not in out
     assert "digest" not in out
     assert alone.run("deploy", "add-new", "--plan", "plan.json", "--yes").code == 0

@@ -102,7 +102,7 @@ def of_canary(**values: object) -> Callable[[dict[str, Any]], object]:
     [
         (lambda one: one.update(cutover="other"), 5, "holds nothing about packaging"),
         (lambda one: one["targets"][0].update(target="other"), 5, "nothing about packaging"),
-        (lambda one: one["targets"][0].update(app="Other"), 5, "for the app Other"),
+        (lambda one: one["targets"][0].update(app="Other"), 5, "for app Other"),
         (lambda one: one["targets"][0].update(organization_id="00Dx"), 4, "organization 00Dx"),
         (lambda one: one["targets"][0].update(via="old"), 5, "it proves the old egress"),
         (

@@ -312,7 +312,9 @@ def test_an_approval_may_be_of_one_step_only(here: World) -> None:
 @pytest.mark.slow
 def test_whoever_approves_sees_what_the_step_does(here: World) -> None:
     _, out = here.call("run", "--yes", "--pause-before", "remove-old")
-    takes = f"the next step is remove-old: it removes {', '.join(OLD)} off the list of packaging"
+    takes = (
+        f"the next step is remove-old: it removes {', '.join(OLD)} from the allowlist of packaging"
+    )
     assert takes in error_of(out)
 
 

@@ -165,7 +165,7 @@ def test_a_clock_that_is_behind_makes_no_one_wait_longer_than_settle() -> None:
 @pytest.mark.parametrize(
     ("changes", "part"),
     [
-        ({"app": "Other"}, "it is for the app Other"),
+        ({"app": "Other"}, "it is for app Other"),
         ({"via": "old"}, "it proves the old egress"),
         (
             {"lists": {"a list": ProvenList(sha256="another")}},
