@@ -51,7 +51,7 @@ def config_key(config: str) -> str:
 def lock_lost() -> LockLostError:
     """The error of a process that may act no more."""
     return LockLostError(
-        "this process lost its lock, and another one continues the run",
-        hint=Advice("see which: ", Command("runs")),
-        impact="nothing more is done from here",
+        "this process lost its lock, and another one may continue the run",
+        hint=Advice("check which: ", Command("runs")),
+        impact="this process changes nothing more",
     )

@@ -119,9 +119,9 @@ def running_elsewhere(holders: list[Process]) -> RunningElsewhereError:
     """The error of a process that may not execute the run."""
     places = [each.place for each in holders if each.role == "run"]
     return RunningElsewhereError(
-        f"the cutover's run is under way at {', '.join(places) or 'another process'}",
-        hint=Advice("follow it: ", Command("runs", "--follow"), "; end it: ", Command("cancel")),
-        impact="this command changed nothing; the run continues as it did",
+        f"the cutover's run is in progress at {', '.join(places) or 'another process'}",
+        hint=Advice("follow it: ", Command("runs", "--follow"), "; cancel it: ", Command("cancel")),
+        impact="this command changed nothing; the run continues",
     )
 
 

@@ -19,7 +19,7 @@ class RedactingFormatter(logging.Formatter):
 def log_to_stderr(verbosity: int) -> None:
     """Log at INFO with -v, at DEBUG with -vv; nothing without.
 
-    zeep stays at WARNING whatever is asked for: at DEBUG it logs whole envelopes. So does
+    zeep always stays at WARNING: at DEBUG it logs whole envelopes. So does
     filelock, which logs every try.
     """
     if verbosity <= 0:

@@ -1,7 +1,6 @@
 """Secret values, and how they stay out of any output.
 
-Every value that passes through here is remembered, and ``redact`` takes it out of
-whatever is about to be shown.
+Every value that passes through here is remembered, and ``redact`` takes it out of all output.
 """
 
 from __future__ import annotations

@@ -43,9 +43,10 @@ def secret_from_file(path: Path, where: str) -> Secret:
         return Secret(_text_of(read_file(path, MAX_SECRET_BYTES)))
     except (OSError, ValueError, TooLargeError, _NoSecretError) as error:
         raise ConfigError(
-            f"the secret's file {path} can't be read: {_reason(error)}",
+            f"the secret's file {path} cannot be read: {_reason(error)}",
             where=where,
-            hint="check the path and its permissions; the file holds the secret and nothing else",
+            hint="check the path and its permissions; the file must hold the secret and nothing "
+            "else",
         ) from None
 
 
@@ -58,7 +59,7 @@ def secret_from_command(argv: list[str], where: str) -> Secret:
         return Secret(_text_of(_output_of(argv)))
     except (OSError, ValueError, TooLargeError, _NoSecretError) as error:
         raise ConfigError(
-            f"the command {argv[0]} gave no secret: {_reason(error)}",
+            f"the command {argv[0]} returned no secret: {_reason(error)}",
             where=where,
             hint="run it by hand and check that it prints the secret and exits 0",
         ) from None

@@ -54,7 +54,7 @@ def test_a_failing_command_is_refused_without_its_output(
     with pytest.raises(ConfigError) as caught:
         secret_from_command(python(code), WHERE)
     error = caught.value
-    assert error.message == f"the command {sys.executable} gave no secret: {reason}"
+    assert error.message == f"the command {sys.executable} returned no secret: {reason}"
     assert (error.where, error.exit_code) == (WHERE, ExitCode.USAGE)
     assert "hunter2" not in error.message + error.hint + str(error.__cause__ or "")
     assert capfd.readouterr() == ("", "")
@@ -71,7 +71,7 @@ def test_a_failing_command_is_refused_without_its_output(
 )
 def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     monkeypatch.setattr(secretsources, "COMMAND_TIMEOUT_SECONDS", 0.3)
-    with pytest.raises(ConfigError, match=r"gave no secret: it took longer than 0\.3 s"):
+    with pytest.raises(ConfigError, match=r"returned no secret: it took longer than 0\.3 s"):
         secret_from_command(python(code), WHERE)
 
 

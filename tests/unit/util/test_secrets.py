@@ -171,9 +171,9 @@ def test_no_secret_is_ever_left_in_a_text(secrets: list[str], picks: list[tuple[
     ],
 )
 def test_a_proxy_without_a_password_is_no_secret(url: str, shown: bool) -> None:
-    """Whoever reads that it can't be reached has to know which one."""
+    """Whoever reads that it cannot be reached has to know which one."""
     Secret(url)
-    assert (url in redact(f"the proxy {url} can't be reached")) is shown
+    assert (url in redact(f"the proxy {url} cannot be reached")) is shown
 
 
 @pytest.mark.parametrize(

@@ -86,14 +86,14 @@ def test_a_bad_file_is_refused_without_its_content(
         path.write_bytes(content)
     with pytest.raises(ConfigError) as caught:
         secret_from_file(path, WHERE)
-    assert caught.value.message == f"the secret's file {path} can't be read: {reason}"
+    assert caught.value.message == f"the secret's file {path} cannot be read: {reason}"
     assert (caught.value.where, caught.value.exit_code) == (WHERE, ExitCode.USAGE)
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("path", [Path("/dev/zero"), Path("/"), Path("a\0b"), Path("x" * 300)])
 def test_what_is_no_file_is_refused(path: Path) -> None:
-    with pytest.raises(ConfigError, match="can't be read"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         secret_from_file(path, WHERE)
 
 
