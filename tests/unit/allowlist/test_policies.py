@@ -126,7 +126,7 @@ def test_a_restored_value_that_loosens_a_control_is_noted(name: str, from_looses
 
 @pytest.mark.parametrize(("before", "now"), [("Enforce", "Newer"), ("Newer", "Enforce")])
 def test_the_effect_of_an_unknown_value_is_not_stated(before: str, now: str) -> None:
-    assert "not known here" in note_of_restoring("ipRelaxationPolicyType", before, now=now)
+    assert "is unknown" in note_of_restoring("ipRelaxationPolicyType", before, now=now)
 
 
 def note_of_restoring(name: str, before: str, *, now: str) -> str:
