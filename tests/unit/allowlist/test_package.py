@@ -443,7 +443,7 @@ def test_a_folder_with_anything_else_in_it_is_not_touched(tmp_path: Path) -> Non
         write_folder(PACKAGE, tmp_path / "out")
     assert caught.value.where == str(tmp_path / "out")
     assert caught.value.message == (
-        "the folder holds more than a package (src), and writing would replace all of it"
+        "the folder has more than a package (src), and writing would replace all of it"
     )
     assert tree(tmp_path) == before
 

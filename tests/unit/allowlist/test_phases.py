@@ -277,7 +277,7 @@ def test_the_overlap_may_hold_128_ranges_and_not_129() -> None:
     assert len(apply_phase(Phase.ADD_NEW, full_of(126), change)) == 128
     with pytest.raises(LimitError) as caught:
         apply_phase(Phase.ADD_NEW, full_of(127), change)
-    assert caught.value.message.startswith("add-new: the list would hold 129 ranges")
+    assert caught.value.message.startswith("add-new: the allowlist would have 129 ranges")
     assert caught.value.exit_code is ExitCode.LIMIT
     assert "smaller cutovers" in caught.value.hint
 
@@ -303,7 +303,7 @@ def test_remove_old_is_refused_when_restore_old_would_not_fit(others: int, fits:
         removed = apply_phase(Phase.REMOVE_OLD, live, change)
         assert len(apply_phase(Phase.RESTORE_OLD, removed, change)) == 128
     else:
-        with pytest.raises(LimitError, match="restore-old: the list would hold 129 ranges"):
+        with pytest.raises(LimitError, match="restore-old: the allowlist would have 129 ranges"):
             apply_phase(Phase.REMOVE_OLD, live, change)
 
 

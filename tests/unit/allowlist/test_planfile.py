@@ -350,7 +350,10 @@ def test_a_whole_plan_is_worked_out_again(desk: Desk) -> None:
             lambda content: content["new"].reverse(),
             "the plan's ranges differ from those in cutover",
         ),
-        (lambda content: content["targets"].append(target(content) | {"live": ""}), "what the"),
+        (
+            lambda content: content["targets"].append(target(content) | {"live": ""}),
+            "the plan's description",
+        ),
     ],
 )
 def test_a_plan_that_says_something_else_is_drift(desk: Desk, edit: Edit, message: str) -> None:

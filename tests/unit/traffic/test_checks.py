@@ -181,7 +181,7 @@ def test_a_program_that_is_not_there_shows_immediately(tmp_path: Path) -> None:
     script.write_text("no program")
     script.chmod(0o755)
     result = checker_for(Check(command=(str(script),)))()
-    assert (result.verdict, result.detail) == (ERROR, "it can't be run: Exec format error")
+    assert (result.verdict, result.detail) == (ERROR, "it cannot be run: Exec format error")
 
 
 def test_a_check_is_called_by_its_name_or_by_what_it_measures() -> None:

@@ -61,8 +61,8 @@ def test_credentials_are_decoded(text: str, expected: tuple[str, str] | None) ->
     ("text", "problem"),
     [
         ("user:hunter2@proxy.example:9293", "no scheme"),
-        ("ftp://user:hunter2@proxy.example:9293", "none of http, https, socks5, socks5h"),
-        ("hunter2://proxy.example", "none of http"),
+        ("ftp://user:hunter2@proxy.example:9293", "not one of http, https, socks5, socks5h"),
+        ("hunter2://proxy.example", "not one of http"),
         ("http://user:hunter2@hunter2@proxy.example:9293", "must be percent-encoded"),
         ("http://user:hunter2/x@proxy.example:9293", "must be percent-encoded"),
         ("http://user:hunter2#x@proxy.example:9293", "must be percent-encoded"),

@@ -58,4 +58,4 @@ def test_a_command_that_failed_says_what_to_do_next() -> None:
     assert str(failed.hint).endswith("move it back: --revert")
     assert "some traffic may already have moved" in failed.impact
     back = command_failed("exit status 1", "move", "revert", "cutover.yaml:9")
-    assert str(back.hint).endswith("the way back: without --revert")
+    assert str(back.hint).endswith("move it back: without --revert")

@@ -84,7 +84,7 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_token(tmp_path / "token")
     monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
-    with pytest.raises(ConfigError, match=r"another user|others own"):
+    with pytest.raises(ConfigError, match=r"another user|other users own"):
         file_store(path).read()
 
 
