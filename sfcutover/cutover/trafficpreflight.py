@@ -114,7 +114,7 @@ def _endpoint(canary: Canary, cutover: Cutover, title: str) -> Check:
         return failed(title, error, None)
     answers = f"{url} answers a GET through the new egress with HTTP {status}"
     if status in _EXPECTED:
-        return Check(None, title, "ok", f"{answers}; a redemption was not tried")
+        return Check(None, title, "ok", f"{answers}; no redemption was tried")
     fix = "check token_url: its path is /services/oauth2/token"
     return Check(None, title, "warning", f"{answers}, which is unusual for a token endpoint", fix)
 

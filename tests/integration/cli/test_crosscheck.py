@@ -34,14 +34,14 @@ def test_doctor_says_how_they_differ(desk: Desk) -> None:
     assert line.startswith("warning ")
     assert "two reads of extlClntAppOauthSecuritySettings/" in line
     assert f"only the retrieved file has {OFFICE} (office VPN)" in line
-    assert "IpRange alone has 192.0.2.200 (billing system)" in line
+    assert "IpRange has 192.0.2.200 (billing system)" in line
 
 
 def test_where_the_org_does_not_show_it_only_doctor_says_so(open_desk: OpenDesk) -> None:
     desk = open_desk(allowlist_query=False)
     line = second_reading(desk.run("doctor", "--only", "org", "--strict"))
     assert line.startswith("skipped ")
-    assert "the org does not show ExtlClntAppOauthSecurityTokenIpRange" in line
+    assert "the org does not expose ExtlClntAppOauthSecurityTokenIpRange" in line
     result = desk.run("deploy", "add-new", "--yes")
     assert result.code == 0
     assert "reading" not in result.err.replace("Reading back", "")
@@ -54,7 +54,7 @@ def test_a_read_back_reports_a_difference_and_the_phase_is_live(open_desk: OpenD
     result = desk.run("deploy", "add-new", "--yes")
     assert result.code == 0
     assert "two reads of extlClntAppOauthSecuritySettings/" in result.err
-    assert "IpRange alone has 192.0.2.200 (billing system)" in result.err
+    assert "IpRange has 192.0.2.200 (billing system)" in result.err
     assert "only the retrieved file" not in result.err
     assert "done: add-new is live" in result.out
 

@@ -279,7 +279,7 @@ def test_a_command_that_stores_is_not_said_to_be_tried(canary: Desk) -> None:
     verify_with(canary, refresh_token={"get": ["cat", "canary.token"], "put": ["tee", "put"]})
     result = canary.run(*ONLY)
     assert result.code == 0
-    assert "it can be read; put and a redemption were not tried" in result.out.replace(
+    assert "it was read; put and a redemption were not tried" in result.out.replace(
         "its refresh token", "it"
     )
     assert not (canary.folder / "put").exists()

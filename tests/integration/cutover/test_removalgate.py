@@ -285,7 +285,7 @@ def test_a_quiet_check_answers_the_doubt_once_it_has_held() -> None:
     waiting = Waiting(own=(), rows=None, settle=3, quiet="true")
     permit = waiting.permit()
     require_permit(Phase.REMOVE_OLD, permit)
-    assert permit.reason.endswith("; true has held for 20 s (exit status 0)")
+    assert permit.reason.endswith("; true passed for 20 s (exit status 0)")
     assert 23 <= waiting.time.seconds < 23 + 3
 
 

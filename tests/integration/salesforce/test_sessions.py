@@ -783,14 +783,14 @@ def test_the_cli_s_org_is_held_to_tls(cli: Cli, url: str) -> None:
 def test_a_missing_cli_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     error = refused(AuthError, alias="acme")
-    assert error.message == "the Salesforce CLI (sf) can't be run: No such file or directory"
+    assert error.message == "the Salesforce CLI (sf) cannot be run: No such file or directory"
     assert "npm install -g @salesforce/cli" in error.hint
 
 
 def test_a_cli_that_is_no_program_is_told_so(cli: Cli) -> None:
     cli.path.write_bytes(b"\x7fELF, but no more")
     error = refused(AuthError, alias="acme")
-    assert "can't be run: Exec format error" in error.message
+    assert "cannot be run: Exec format error" in error.message
 
 
 def test_a_cli_that_hangs_is_ended(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

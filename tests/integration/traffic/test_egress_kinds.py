@@ -143,7 +143,7 @@ def test_a_command_that_cannot_be_run_is_a_mistake_in_the_file(tmp_path: Path) -
     script = tmp_path / "no-program"
     script.write_text("")
     way = ProbeCommand((str(script),), "cutover.yaml:7")
-    with pytest.raises(ConfigError, match="can't be run: Permission denied") as caught:
+    with pytest.raises(ConfigError, match="cannot be run: Permission denied") as caught:
         Egress("new", way, EXPECTED).address("")
     assert caught.value.where == "cutover.yaml:7"
 

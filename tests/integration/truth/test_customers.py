@@ -53,7 +53,7 @@ def test_a_quiet_check_must_hold_for_a_while_and_answers_the_question(here: Worl
     configure(here, quiet=[held])
     code, out = here.call("run", "--yes")
     assert code == 0, out
-    assert "quiet has held for 1 s" in out
+    assert "quiet passed for 1 s" in out
 
 
 def test_without_quiet_checks_the_operator_answers_with_any_login_history(
