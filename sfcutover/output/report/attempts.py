@@ -53,7 +53,7 @@ def steps(data: RunData) -> list[ReportStepDocument]:
     groups: dict[tuple[str, int], list[StepState]] = {}
     for state in attempts(data.events):
         groups.setdefault((state.name, state.tries), []).append(state)
-    ordered = sorted(groups.values(), key=lambda group: min(each.begun for each in group))
+    ordered = sorted(groups.values(), key=lambda group: min(each.newest_start for each in group))
     return [_step(group) for group in ordered]
 
 
@@ -70,7 +70,7 @@ def attempts(events: Iterable[Event]) -> Iterator[StepState]:
 
 
 def _step(states: list[StepState]) -> ReportStepDocument:
-    name, started = states[0].name, min(each.begun for each in states)
+    name, started = states[0].name, min(each.newest_start for each in states)
     ends = [each.ended for each in states if each.ended is not None]
     ended = max(ends) if len(ends) == len(states) else None
     marks = [INTERRUPTED if each.kind == INTERRUPTED else each.mark for each in states]
