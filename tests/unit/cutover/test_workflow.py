@@ -346,7 +346,7 @@ def test_an_unknown_result_is_tried_again_then_the_operator_is_asked(cutover: Cu
     assert "rollback-started" not in runner.done
 
 
-def test_the_operator_is_asked_at_once_where_only_they_can_help(cutover: Cutover) -> None:
+def test_the_operator_is_asked_immediately_where_only_they_can_help(cutover: Cutover) -> None:
     runner = Recorded({"add-new two": [problem("person", 6)]}, approves=[True])
     assert run(runner, cutover).outcome == "done"
     assert runner.pauses == [("add-new", "person")]
@@ -460,7 +460,7 @@ def test_an_approval_of_the_switch_is_void_where_more_addresses_are_added(
     assert "announcement-void" in runner.done
 
 
-def test_a_person_who_moves_traffic_is_asked_again_once_more_addresses_are_added(
+def test_an_operator_who_moves_traffic_is_asked_again_once_more_addresses_are_added(
     tmp_path: Path,
 ) -> None:
     cutover = cutover_with(tmp_path, switch={"manual": True})
@@ -474,7 +474,7 @@ def test_a_person_who_moves_traffic_is_asked_again_once_more_addresses_are_added
     assert runner.done.count(f"verify-new {ALL}") == 2
 
 
-def test_traffic_that_a_person_may_have_moved_goes_back_before_new_addresses_leave(
+def test_traffic_that_the_operator_may_have_moved_goes_back_before_new_addresses_leave(
     tmp_path: Path,
 ) -> None:
     cutover = cutover_with(tmp_path, switch={"manual": True})
@@ -488,7 +488,7 @@ def test_traffic_that_a_person_may_have_moved_goes_back_before_new_addresses_lea
     assert f"remove-new {ALL}" not in runner.done
 
 
-def test_a_person_may_be_the_switch(tmp_path: Path) -> None:
+def test_the_operator_may_be_the_switch(tmp_path: Path) -> None:
     cutover = cutover_with(tmp_path, switch={"manual": True})
     runner = Recorded({"verify one": [problem()] * 2}, approves=[True, True])
     assert run(runner, cutover).outcome == "rolled-back"
@@ -605,7 +605,7 @@ def test_traffic_moves_on_no_proof_from_before_a_save(cutover: Cutover) -> None:
     assert runner.done[start : start + 5] == again
 
 
-def test_a_person_who_moves_the_traffic_is_asked_on_proofs_that_count(tmp_path: Path) -> None:
+def test_an_operator_who_moves_the_traffic_is_asked_on_proofs_that_count(tmp_path: Path) -> None:
     cutover = cutover_with(tmp_path, switch={"manual": True})
     runner = Recorded({"proofs": [void("one")]}, approves=[True])
     assert run(runner, cutover).outcome == "done"
