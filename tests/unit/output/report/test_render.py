@@ -95,26 +95,38 @@ def stories() -> dict[str, Story]:
     }
 
 
-@pytest.fixture(params=stories())
+@pytest.fixture(scope="module", params=stories())
 def story(request: pytest.FixtureRequest) -> Story:
     return stories()[request.param]
+
+
+@pytest.fixture(scope="module")
+def root(story: Story) -> etree._Element:
+    """The page of each story, rendered once."""
+    return tree(story)
+
+
+@pytest.fixture(scope="module")
+def lines(story: Story) -> str:
+    """The Markdown of each story, rendered once."""
+    return text(story)
 
 
 # The page
 
 
-def test_nothing_in_the_page_names_anything_to_load(story: Story) -> None:
-    root = tree(story)
+def test_nothing_in_the_page_names_anything_to_load(root: etree._Element) -> None:
     assert not elements(root, "//script | //iframe | //object | //embed | //base | //form")
     for name in ("src", "srcset", "href", "data", "action", "poster", "background"):
         for value in texts(root, f"//@{name}"):
             assert value.startswith(("#", "data:,")), (name, value)
     assert "@import" not in "".join(texts(root, "//style/text() | //@style"))
-    assert all(each.startswith("#") for each in re.findall(r"url\(([^)]*)\)", page(story)))
+    written = lxml_html.tostring(root, encoding="unicode")
+    assert all(each.startswith("#") for each in re.findall(r"url\(([^)]*)\)", written))
 
 
-def test_its_own_policy_forbids_loading(story: Story) -> None:
-    (policy,) = texts(tree(story), '//meta[@http-equiv="Content-Security-Policy"]/@content')
+def test_its_own_policy_forbids_loading(root: etree._Element) -> None:
+    (policy,) = texts(root, '//meta[@http-equiv="Content-Security-Policy"]/@content')
     assert policy.startswith("default-src 'none';")
     assert "http" not in policy
 
@@ -125,8 +137,8 @@ def test_what_people_write_stays_text() -> None:
     assert "<img src=http://evil.example/x" in words(root)
 
 
-def test_every_table_has_a_caption_and_headers(story: Story) -> None:
-    for table in elements(tree(story), "//table"):
+def test_every_table_has_a_caption_and_headers(root: etree._Element) -> None:
+    for table in elements(root, "//table"):
         (name,) = texts(table, "@aria-labelledby")
         (caption,) = elements(table, f"//*[@id='{name}']")
         assert words(caption)
@@ -147,8 +159,7 @@ def test_every_row_has_as_many_cells_as_the_head() -> None:
             assert spans in (width, width if tall else width - held)
 
 
-def test_ids_are_unique_and_links_lead_somewhere(story: Story) -> None:
-    root = tree(story)
+def test_ids_are_unique_and_links_lead_somewhere(root: etree._Element) -> None:
     ids = texts(root, "//@id")
     assert len(ids) == len(set(ids))
     assert {each[1:] for each in texts(root, "//a/@href")} <= set(ids)
@@ -322,8 +333,8 @@ def test_waves_are_those_of_the_runs_targets(sizes: list[int], targets: int, wor
 # Markdown
 
 
-def test_tables_have_as_many_cells_in_every_row(story: Story) -> None:
-    for block in re.findall(r"(?:^\|.*\|\n)+", text(story), re.MULTILINE):
+def test_tables_have_as_many_cells_in_every_row(lines: str) -> None:
+    for block in re.findall(r"(?:^\|.*\|\n)+", lines, re.MULTILINE):
         rows = [re.sub(r"\\\|", "", line).count("|") for line in block.splitlines()]
         assert len(set(rows)) == 1, block
 
@@ -348,11 +359,10 @@ def test_markdown_shows_the_same_as_the_page() -> None:
         assert part in found
 
 
-def test_no_line_of_markdown_is_left_hanging(story: Story) -> None:
-    found = text(story)
-    assert "\n\n\n" not in found
-    assert not re.search(r"[ \t]$", found, re.MULTILINE)
-    assert found.endswith("from the journal of the run.\n")
+def test_no_line_of_markdown_is_left_hanging(lines: str) -> None:
+    assert "\n\n\n" not in lines
+    assert not re.search(r"[ \t]$", lines, re.MULTILINE)
+    assert lines.endswith("from the journal of the run.\n")
 
 
 # What both are made from
