@@ -42,7 +42,7 @@ lint-workflows: setup  ## actionlint and zizmor on action.yml and every workflow
 types: setup  ## mypy --strict
 	$(BIN)/mypy --strict
 
-check: test-all lint types  ## everything CI checks, without the clients of make interop
+check: test lint types  ## what to run before each commit
 
 wheel: setup  ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist
