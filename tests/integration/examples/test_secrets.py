@@ -18,6 +18,8 @@ from tests.chaos.world import NEW, ROOT, World, world
 from tests.integration.emulator.traffic import redeem
 from tests.integration.examples import standins
 
+pytestmark = pytest.mark.slow  # managers of secrets, whose commands are processes
+
 EXAMPLES = ROOT / "examples" / "secrets"
 FILES = sorted(path.name for path in EXAMPLES.glob("*.yaml"))
 GITHUB = "github-environment.yaml"
