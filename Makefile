@@ -13,13 +13,19 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.installed  ## create .venv with everything in it
+setup: $(VENV)/.installed  ## create .venv with sfcutover and the development tools
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.program: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("sfcutover needs Python 3.11 or later, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'  # knows --group
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@$(PYTHON) -c 'import re, tomllib; names = [re.split(r"[^\w-]", each)[0] for each in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]]; print("Installing sfcutover and the libraries that it needs into $(VENV), which takes about a minute:", ", ".join(names))'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.program
+	@echo 'Installing the development tools into $(VENV): the group dev in pyproject.toml'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'  # knows --group
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
 	@touch $@
 
 test: setup  ## run the tests, but for the slow ones
@@ -28,7 +34,7 @@ test: setup  ## run the tests, but for the slow ones
 test-all: test  ## run the slow tests, too: real processes, daemons, databases and browsers
 	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m slow
 
-demo: setup  ## watch a cutover against the emulated org
+demo: $(VENV)/.program  ## run a cutover against an emulated org; installs no development tools
 	@$(BIN)/sfcutover demo
 
 lint: setup  ## ruff, and which room may import which

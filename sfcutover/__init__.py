@@ -1,7 +1,7 @@
 """Change the addresses on a Salesforce Refresh Token IP Allowlist, safely.
 
-The public API. A name is imported when it is first used, so that importing the
-package costs nothing. A phase, from Python::
+The public API. A name is imported on first use, so that importing the
+package is fast. A phase, from Python::
 
     from pathlib import Path
     from sfcutover import Phase, Templates, connect, load_config

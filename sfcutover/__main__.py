@@ -1,4 +1,4 @@
-"""The process: one try, and every error ends as one line, its fix and its exit code."""
+"""The process: every error becomes a message, its fix and its exit code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sfcutover.util.ciprovider import StepFiles
 if TYPE_CHECKING:
     from types import TracebackType
 
-_LINES = {"run", "approve", "cancel", "--follow"}  # they print one document a line
+_LINES = {"run", "approve", "cancel", "--follow"}  # they print one document per line
 _THREAD_SECONDS = 1.0
 _LIVE_LIST = Command("diff", "add-new")
 
@@ -36,7 +36,7 @@ def main() -> None:
     signals.install()
     sys.excepthook = _show_defect
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # None if it was closed before the start
+        if isinstance(stream, io.TextIOWrapper):  # None if closed before the start
             stream.reconfigure(errors="backslashreplace")  # for locales without our characters
     code = _run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _flushed(stream: TextIO | None, code: int) -> int:
-    """The exit code, once the stream has all its text; a reader that left is no failure."""
+    """The exit code, once the stream is flushed; a closed pipe is not a failure."""
     from sfcutover.output.console import discard
 
     if stream is None:
@@ -62,7 +62,7 @@ def _flushed(stream: TextIO | None, code: int) -> int:
 
 
 def _tell_ci(code: int) -> None:
-    """The outputs and the summary of a step of GitHub Actions."""
+    """Write the outputs and the summary of a GitHub Actions step."""
     if StepFiles.of() != StepFiles():
         from sfcutover.output import cistep
 
@@ -70,10 +70,10 @@ def _tell_ci(code: int) -> None:
 
 
 def _leave(code: int) -> None:
-    """End with an exit code. Raises SystemExit, as no thread is left that must be waited for.
+    """Exit with the code. Raises SystemExit, unless a thread of DBOS never ends.
 
-    But for DBOS's own where the database is away: they ask it again without end, Python would wait
-    for them, and nothing tells them to stop (dbos 3.4.0, _sys_db.db_retry).
+    While the database is unavailable, DBOS's threads retry without limit and can't be stopped, and
+    Python would wait for them (dbos 3.4.0, _sys_db.db_retry).
     """
     deadline = time.monotonic() + _THREAD_SECONDS
     for thread in threading.enumerate():
@@ -98,7 +98,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _settled(arguments: list[str]) -> int:
-    """No signal changes any more how the command has ended, nor what is said of it."""
+    """Once the command has ended, no signal changes its result or its messages."""
     try:
         return _invoke(arguments)
     finally:
@@ -106,7 +106,7 @@ def _settled(arguments: list[str]) -> int:
 
 
 def _invoke(arguments: list[str]) -> int:
-    """Run the command; click's own exceptions as ours."""
+    """Run the command; click's exceptions become errors of this tool."""
     import click
 
     from sfcutover.cli import cli
@@ -125,15 +125,15 @@ def _invoke(arguments: list[str]) -> int:
 def _show_defect(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """An error nobody foresaw: its traceback, secrets masked, and what to do about it."""
+    """An unexpected error: its traceback, with secrets masked, and what to do."""
     import traceback
 
     from sfcutover.output.console import to_stderr
 
     to_stderr("".join(traceback.format_exception(kind, error, trace)))
     defect = OperationFailedError(
-        "a defect in sfcutover stopped it",
-        hint=Advice(_LIVE_LIST, " shows the live list; please report the text above"),
+        "an unexpected error: this is a defect of sfcutover",
+        hint=Advice(_LIVE_LIST, " shows the live allowlist; please report the text above"),
         impact=DONE_SO_FAR,
     )
     code = _failed(defect, sys.argv[1:])
@@ -167,9 +167,9 @@ def _from_system(error: OSError) -> SfcutoverError:
         error.strerror or str(error),
         where=str(error.filename) if error.filename else None,
         hint=Advice(
-            "make room or correct the permissions, then run the same command again; ",
+            "free space or correct the permissions, then run the same command again; ",
             _LIVE_LIST,
-            " shows the live list",
+            " shows the live allowlist",
         ),
         impact=DONE_SO_FAR,
     )

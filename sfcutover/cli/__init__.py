@@ -7,15 +7,22 @@ from importlib import import_module
 
 import click
 
-from sfcutover.cli.options import global_options
+from sfcutover.cli.options import GlobalOption, global_options
 from sfcutover.errors import EXIT_CODE_MEANINGS
+
+_GLOBAL_TITLE = "Global options (before or after the command)"
+_GLOBAL_OPTIONS = "Global options, such as --config and --json: see sfcutover --help."
 
 
 class Group(click.Group):
-    """Shows its help where no command is given, and the closest name for an unknown one.
+    """Shows its help if no command is given, and the closest name for an unknown command.
 
-    Made with no_args_is_help=False, as click's own way makes the help an error message.
+    Create it with no_args_is_help=False: click would print the help as an error message.
     """
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = super().get_command(ctx, cmd_name)
+        return None if command is None else with_global_options_named(command)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:
@@ -38,35 +45,41 @@ def _unknown(name: str, known: list[str], ctx: click.Context) -> click.UsageErro
     import difflib
 
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(known)}."
-    return click.UsageError(f"There is no command {name!r}. {hint}", ctx=ctx)
+    hint = f"did you mean {close[0]!r}?" if close else f"the commands are {', '.join(known)}"
+    return click.UsageError(f"no command {name!r}; {hint}", ctx=ctx)
+
+
+def with_global_options_named(command: click.Command) -> click.Command:
+    """The command, whose help ends by naming where the global options are listed."""
+    command.epilog = _GLOBAL_OPTIONS
+    return command
 
 
 # The module of each command, and the line that --help shows, in the order of a cutover.
 _COMMANDS = {
-    "init": "Find the app's components in the org and write cutover.yaml.",
-    "doctor": "Check config, secrets, org and permissions; change nothing.",
-    "plan": "Capture the baseline and show what every phase would change.",
-    "render": "Write a phase's metadata package to disk.",
-    "diff": "Show the live list against a phase: the dry run.",
+    "init": "Read the app's allowlist from the org and write cutover.yaml.",
+    "doctor": "Check configuration, secrets, orgs and permissions; change nothing.",
+    "plan": "Read the allowlist and show what each phase would change.",
+    "render": "Write the metadata packages of the phases to disk.",
+    "diff": "Show what a phase would change on the live allowlist.",
     "probe": "Step 1: prove which addresses traffic leaves from.",
-    "deploy": "Deploy a phase, wait, and read the org back.",
+    "deploy": "Steps 2 and 5: deploy a phase, wait, and read the org back.",
     "switch": "Step 3: move application traffic to the new addresses, or back.",
-    "verify": "Step 4: redeem through each address until it is proven.",
-    "watch": "After step 5: look on, and put the old addresses back if it fails.",
-    "rollback": "Undo the last phase in the only safe order.",
-    "run": "The whole cutover, durably; started again, it goes on.",
-    "approve": "Let a run go on that waits for a person.",
-    "runs": "List runs, show one, or follow it as it goes.",
-    "cancel": "End a run at the next safe point.",
-    "worker": "Perform runs that are kept in a shared PostgreSQL.",
-    "state": "Pass the runs on from one CI job to the next, as one file.",
-    "report": "The evidence of a run, as Markdown, HTML or JSON.",
-    "deployment": "Report, wait for or cancel an earlier deployment.",
-    "case": "Legacy apps: write the support case, or record that support has acted.",
+    "verify": "Step 4: redeem refresh tokens through each new address to prove it.",
+    "watch": "Step 5: monitor redemptions; restore the old addresses if they fail.",
+    "rollback": "Undo the last phase, in the safe order.",
+    "run": "Run the whole cutover; run it again to resume.",
+    "approve": "Approve a paused run.",
+    "runs": "List runs, show one, or follow one live.",
+    "cancel": "Cancel a run at the next safe point.",
+    "worker": "Execute runs whose state is in a shared PostgreSQL database.",
+    "state": "Transfer the state of runs between CI jobs as one file.",
+    "report": "Write the report of a run as Markdown, HTML or JSON.",
+    "deployment": "Show, wait for or cancel an earlier deployment.",
+    "case": "Legacy apps: write the support case, or record that Support acted.",
     "schema": "Print the JSON Schema of cutover.yaml or of a command's JSON.",
-    "emulator": "Run a local org in the foreground.",
-    "demo": "Watch a cutover against a local org.",
+    "emulator": "Run a local Salesforce org in the foreground.",
+    "demo": "Run a cutover against a local org, under live traffic.",
 }
 
 
@@ -77,17 +90,27 @@ class LazyGroup(Group):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if ctx.resilient_parsing:  # a shell completes a word
+        if ctx.resilient_parsing:  # shell completion
             from sfcutover.cli.completion import indexed_command
 
             return indexed_command(cmd_name)
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"{__name__}.{cmd_name}")
-        gc.freeze()  # what is loaded stays, so no collection has to look at it
-        gc.enable()  # __main__ has disabled it
-        command: click.Command = module.command
-        return command
+        gc.freeze()  # what is loaded stays, so that no collection examines it
+        gc.enable()  # __main__ disables it
+        return with_global_options_named(module.command)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The global options under a heading of their own."""
+        records: dict[bool, list[tuple[str, str]]] = {False: [], True: []}
+        for param in self.get_params(ctx):
+            if (record := param.get_help_record(ctx)) is not None:
+                records[isinstance(param, GlobalOption)].append(record)
+        for title, is_global in (("Options", False), (_GLOBAL_TITLE, True)):
+            with formatter.section(title):
+                formatter.write_dl(records[is_global])
+        self.format_commands(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -110,5 +133,6 @@ _EXIT_CODES = "\n".join(
 )
 @global_options
 def cli() -> None:
-    """Change the addresses on a Salesforce Refresh Token IP Allowlist without logging a
-    customer out: add the new ones, move traffic, prove each, then remove the old."""
+    """Change the IP addresses on a Salesforce Refresh Token IP Allowlist without locking a
+    customer out: add the new addresses, move the traffic, prove each address by redeeming a
+    refresh token through it, then remove the old addresses."""

@@ -1,4 +1,4 @@
-"""sfcutover approve: a person lets a run go on that waits for one."""
+"""sfcutover approve: approve the step that a paused run awaits."""
 
 from __future__ import annotations
 
@@ -25,18 +25,22 @@ from sfcutover.util.ciprovider import current_actor
 
 @click.command("approve")
 @click.argument("run_id", metavar="[ID]", required=False)
-@click.option("--note", metavar="TEXT", help="Why; it is recorded and stands in the report.")
+@click.option("--note", metavar="TEXT", help="Reason, which the journal and the report record.")
 @click.option(
     "--step",
     type=click.Choice(FORWARDS),
-    help="Only if it waits before this step; refused at any other pause.",
+    help="Approve only if the run is paused at this step.",
 )
 @click.option(
     "--expect",
     metavar="DIGEST",
-    help="Only if it waits with this digest, as plan and the announcement show it.",
+    help="Approve only if the announced step has this digest, as plan and runs show it.",
 )
-@click.option("--record-only", is_flag=True, help="Don't go on with the run here.")
+@click.option(
+    "--record-only",
+    is_flag=True,
+    help="Record the approval only; do not resume the run in this process.",
+)
 @templates_option
 @pass_invocation
 def command(
@@ -48,10 +52,13 @@ def command(
     record_only: bool,
     templates: Templates,
 ) -> None:
-    """Let a run go on that waits; who, when and the note are recorded.
+    """Approve the step at which a run is paused. ID is a run's, or a cutover's name for its
+    newest run; by default, the newest run of cutover.yaml.
 
-    It covers what was announced (the digest), and is void if the step would do something else by
-    then. Where a process performs the run, that one goes on. Else this one does, as run would.
+    The approval covers exactly what the run announced (its digest). It is void if the step
+    would change anything else. If a process is executing the run, that process resumes it;
+    otherwise this command does, as the run command would. The journal records who approved,
+    when, and the note.
     """
     store, run = find_run(invocation, run_id)
     controller = RunController(invocation.cutover, store, invocation.resources, templates=templates)
@@ -59,8 +66,8 @@ def command(
     question = _question_of(store, run, step)
     _require_expected(run, question, expect)
     alive = store.place(run) is not None
-    goes_on_here = not (alive or record_only) and run.ended is None
-    if goes_on_here:
+    resumes_here = not (alive or record_only) and run.ended is None
+    if resumes_here:
         require_runnable(invocation)
         controller.require_fit(run)
         require_not_forked(invocation, store, run)
@@ -69,7 +76,7 @@ def command(
         approve(store, run.id, question.open, current_actor(), note)
     by = f" already, by {question.approved_by}" if question.approved_by else ""
     invocation.console.note(f"approved{by}: {run.id}, {question.step}: {question.message}")
-    if goes_on_here:
+    if resumes_here:
         _execute(invocation, controller, run, before)
         return
     if run.ended is not None:
@@ -77,13 +84,13 @@ def command(
         if failure := failure_of_run(run, progress):
             raise failure
     follow = invocation.command_line("runs", run.id, "--follow")
-    goes_on = "it goes on" if alive else "it has ended" if run.ended else "recorded"
-    invocation.console.data(f"approved; {goes_on}: {follow}")
+    state = "the run resumes" if alive else "the run has ended" if run.ended else "recorded"
+    invocation.console.data(f"approved; {state}: {follow}")
 
 
 @dataclass(frozen=True)
 class _Approvable:
-    """A question of a run. open: while there is no approval of it; else by whom it was given."""
+    """A pause of a run. open: the pause if it is not approved; else approved_by names who did."""
 
     step: str
     message: str
@@ -93,9 +100,9 @@ class _Approvable:
 
 
 def _question_of(store: RunStore, run: Run, step: str | None) -> _Approvable:
-    """What the run waits for; where it does not wait for this step, what was approved of it.
+    """The pause of the run; if it is not paused at this step, the earlier approval of the step.
 
-    Raises GateError where it waits for another step, ConfigError where it waits for none.
+    Raises GateError if the run is paused at another step, ConfigError if it is not paused.
     """
     events = store.journal(run.id).read()
     pause = RunProgress.of(events).pause if run.ended is None else None
@@ -106,15 +113,15 @@ def _question_of(store: RunStore, run: Run, step: str | None) -> _Approvable:
     if pause is not None:
         raise _other_step(run, pause, step)
     raise ConfigError(
-        f"the run {run.id} waits for nobody",
+        f"the run {run.id} is not paused, so there is nothing to approve",
         where=run.id,
-        hint=Advice("see how it stands: ", Command("runs", run.id)),
+        hint=Advice("show its status: ", Command("runs", run.id)),
     )
 
 
 def _approved_before(events: Sequence[Event], step: str | None) -> _Approvable | None:
-    """The newest question of a step that was approved, unless that approval is void. step: None for
-    the one that was approved last, if the run has not continued."""
+    """The newest approved pause of a step, unless its approval is void. step: None for the pause
+    that was approved last, if the run has not resumed since."""
     void = {each.number("pause") for each in events if each.kind == "announcement-void"}
     answers = {each.number("pause"): each for each in events if each.kind == "approved"}
     if step is None and events and events[-1].kind == APPROVED:
@@ -131,31 +138,32 @@ def _approved_before(events: Sequence[Event], step: str | None) -> _Approvable |
 def _require_expected(run: Run, question: _Approvable, expect: str | None) -> None:
     if expect is None or is_digest(expect, question.digest):
         return
-    shown = shown_digest(question.digest) or "none, as it announces no step"
+    shown = shown_digest(question.digest) or "none, as this pause announces no step"
     raise GateError(
-        f"the run {run.id} waits at {question.step} with another digest than {expect}: {shown}",
+        f"the digest of {question.step} is not {expect}: {shown}",
         where=run.id,
-        hint=Advice("see what it announces: ", Command("runs", run.id)),
-        impact="nothing was approved; the lists stay as they are while it waits",
+        hint=Advice("show what the run announces: ", Command("runs", run.id)),
+        impact="nothing was approved; the allowlists stay as they are while the run is paused",
     )
 
 
 def _other_step(run: Run, pause: Pause, step: str | None) -> GateError:
     return GateError(
-        f"the run {run.id} waits at {pause.step}, not at {step}: {pause.message}",
+        f"the run {run.id} is paused at {pause.step}, not at {step}: {pause.message}",
         where=run.id,
         hint=Advice(
-            "see how it stands: ",
+            "show its status: ",
             Command("runs", run.id),
-            f"; to approve what it waits for: --step {pause.step}",
+            "; approve that step: ",
+            Command("approve", run.id, "--step", pause.step),
         ),
-        impact="nothing was approved; the lists stay as they are while it waits",
+        impact="nothing was approved; the allowlists stay as they are while the run is paused",
     )
 
 
 def _execute(invocation: Invocation, controller: RunController, run: Run, since: int) -> None:
     try:
-        execute(invocation, controller, run, run.options, wait=None, since=since)
+        execute(invocation, controller, run, run.options, stay=None, since=since)
     except RunningElsewhereError as error:
-        impact = "the approval is recorded, and the run continues with it"
+        impact = "the approval is recorded, and the run resumes with it"
         raise error.replaced(impact=impact) from error

@@ -1,4 +1,4 @@
-"""sfcutover cancel: end a run at the next safe point, and say what state the lists are in."""
+"""sfcutover cancel: cancel a run at the next safe point, and show the state of its allowlists."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ from sfcutover.util.ciprovider import current_actor
 
 @click.command("cancel")
 @click.argument("run_id", metavar="[ID]", required=False)
-@click.option("--note", metavar="TEXT", help="Why; it is recorded.")
+@click.option("--note", metavar="TEXT", help="Reason, which the journal records.")
 @templates_option
 @pass_invocation
 def command(
     invocation: Invocation, run_id: str | None, note: str | None, templates: Templates
 ) -> None:
-    """End a run at the next safe point: no deployment is left half-way, no list unwatched.
+    """Cancel a run at the next safe point. ID is a run's, or a cutover's name for its newest run;
+    by default, the newest run of cutover.yaml.
 
-    A watch that has begun is finished first. Waits until the run has ended, and says which
-    phase each list is in.
+    A deployment in progress is awaited, and a watch that has started is completed. Waits
+    until the run has ended, and shows the phase of each allowlist.
     """
     store, run = find_run(invocation, run_id)
     if run.ended is not None:
         raise ConfigError(
-            f"the run {run.id} has ended already ({run.outcome})",
+            f"the run {run.id} has already ended ({run.outcome})",
             where=run.id,
-            hint=Advice("see how: ", Command("runs", run.id)),
+            hint=Advice("show how it ended: ", Command("runs", run.id)),
         )
     permissions = Permissions(accept_changes=True)
     controller = RunController(
@@ -70,12 +71,12 @@ def _followed(store: RunStore, run: str, view: View, before: int) -> RunProgress
     except KeyboardInterrupt:
         raise InterruptedRunError(
             f"interrupted; the request to cancel {run} is recorded, and the process that executes "
-            "it obeys",
-            hint=Advice("follow it: ", Command("runs", run, "--follow")),
-            impact="this command had sent nothing to the org",
+            "the run cancels it",
+            hint=Advice("follow the run: ", Command("runs", run, "--follow")),
+            impact="this command sent nothing to the org",
         ) from None
 
 
 def _is_canceled(progress: RunProgress) -> bool:
-    """That is what was asked for; all other ends have their own exit code."""
+    """True if the run was canceled, as requested; every other outcome has its own exit code."""
     return progress.ended is not None and progress.ended.text("outcome") == "canceled"

@@ -1,4 +1,4 @@
-"""sfcutover case: what only Salesforce's support can do for a legacy connected app."""
+"""sfcutover case: the change that only Salesforce Support can make to a legacy connected app."""
 
 from __future__ import annotations
 
@@ -39,12 +39,14 @@ from sfcutover.util.secrets import redact
 
 @click.command("case")
 @click.argument("phase", metavar="PHASE", type=click.Choice(PHASES))
-@click.option("--confirmed", is_flag=True, help="Record that support has acted on the case.")
-@click.option("--window", metavar="TEXT", help="When support may make the change.")
-@click.option("--contact", metavar="TEXT", help="Whom support asks: name, email, phone.")
+@click.option(
+    "--confirmed", is_flag=True, help="Record that Salesforce Support has made the change."
+)
+@click.option("--window", metavar="TEXT", help="When Support may make the change.")
+@click.option("--contact", metavar="TEXT", help="Contact for Support: name, email, phone.")
 @evidence_option
 @traffic_moved_option
-@click.option("--out", type=FILE, help="Write the text here instead of to stdout.")
+@click.option("--out", type=FILE, help="Write the text to this file instead of stdout.")
 @templates_option
 @pass_invocation
 def command(
@@ -58,21 +60,23 @@ def command(
     out: Path | None,
     templates: Templates,
 ) -> None:
-    """Write the support case for a legacy connected app, or record that support has acted.
+    """Write the support case for a legacy connected app, or record that Salesforce Support has
+    made the change.
 
-    PHASE is add-new or remove-old. remove-old verifies first, or takes --evidence: its text
-    is given out (exit 5 before that) only once redemptions have proven the new addresses.
+    PHASE is add-new or remove-old. The case for remove-old is written only once redemptions
+    have proven the new addresses (exit 5 otherwise): it verifies them first, or uses
+    --evidence.
     """
     if confirmed and (window or contact or evidence_file or out):
         raise click.UsageError(
-            "--confirmed takes none of the options of a case's text.",
+            "--confirmed excludes --window, --contact, --evidence and --out",
             ctx=click.get_current_context(),
         )
     require_legacy(run.cutover)
     if out is not None and len(run.targets) > 1:
         raise ConfigError(
-            "--out takes the case of one org, and there are several targets",
-            hint="choose one: --target NAME",
+            "--out writes the case of one org, but the cutover has several targets",
+            hint="choose one with --target NAME",
         )
     case = Case(run, phase, templates, window, contact, evidence_file, traffic_moved, out)
     documents = [
@@ -84,7 +88,7 @@ def command(
 
 @dataclass(frozen=True)
 class Case:
-    """One phase's case for the targets of one run."""
+    """The case of one phase, for the targets of one command."""
 
     run: Invocation
     phase: CasePhase
@@ -96,7 +100,7 @@ class Case:
     out: Path | None
 
     def write(self, target: Target) -> CaseTargetDocument:
-        """The text of one target's case, cleared where it asks to take addresses off."""
+        """The text of one target's case. Raises GateError if it removes unproven addresses."""
         with self.run.connection(target) as connection:
             proof = self._proof(connection)
             organization = read_organization(connection.org, self.run.cutover.api_version)
@@ -107,7 +111,8 @@ class Case:
         self._give_out(text)
         follow_up = self.run.command_line("case", self.phase, "--confirmed", target=target.name)
         self.run.console.note(
-            f"{target.name}: open a case with this text; when support has acted: {follow_up}"
+            f"{target.name}: open a case with this text; once Support has made the "
+            f"change: {follow_up}"
         )
         return CaseTargetDocument(
             target=target.name,
@@ -123,18 +128,18 @@ class Case:
         )
 
     def confirm(self, target: Target) -> CaseTargetDocument:
-        """Record that support has acted on one target's case."""
+        """Record that Support has made the change for one target."""
         with self.run.connection(target) as connection:
             confirmations = Confirmations.of(connection)
             if self.phase == "remove-old" and confirmations.find("add-new") is None:
-                self.run.console.warn(f"{target.name}: add-new was never confirmed")
+                self.run.console.warn(f"{target.name}: add-new is not confirmed")
             found = confirmations.record(self.phase)
         follow_up = self.run.command_line("verify", "--out", "evidence.json", target=target.name)
         self.run.console.data(
-            f"recorded: support has acted on {self.phase} for {target.name} "
+            f"recorded: Support has made the change {self.phase} for {target.name} "
             f"({found.confirmed:%Y-%m-%dT%H:%M:%SZ}, {found.confirmed_by})"
         )
-        self.run.console.note(f"next: prove it by redemptions: {follow_up}")
+        self.run.console.note(f"next: prove the change by redemptions: {follow_up}")
         return CaseTargetDocument(
             target=target.name,
             instance_url=found.instance_url,
@@ -149,7 +154,7 @@ class Case:
         )
 
     def _proof(self, connection: Connection) -> str | None:
-        """What permits remove-old; None for add-new, which needs no gate."""
+        """The proof that permits remove-old; None for add-new, which needs none."""
         phase = Phase(self.phase)
         if not phase.removes:
             return None

@@ -1,9 +1,9 @@
 """Shell completion, without loading a command's module.
 
-Pressing Tab reads ``completion.json``, an index of all commands, their options and values. click
-completes from commands that are made of it. ``python -m sfcutover.cli.completion`` writes the
-index; a test holds it against the commands. Targets and run ids are read from cutover.yaml and the
-state it names; what can't be read is not suggested, and nothing is written.
+Tab reads ``completion.json``, an index of all commands, their options and values, from which it
+builds the commands that click completes. ``python -m sfcutover.cli.completion`` writes the index; a
+test compares it with the commands. Targets and run ids come from cutover.yaml and the state that it
+names; what can't be read is not suggested. Nothing is written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ INDEX = Path(__file__).with_name("completion.json")
 _GLOBAL = {"config", "targets", "json", "verbose", "quiet", "no_color"}
 _RUNS = ("run_id", "run_or_files")
 _RUNS_SHOWN = 50
-_BUSY_SECONDS = 0.2  # a state that is being written is not waited for longer
+_BUSY_SECONDS = 0.2  # the longest wait for a state that is being written
 
 
 class Parameter(TypedDict):
@@ -47,7 +47,7 @@ class Entry(TypedDict):
 
 
 def indexed_command(name: str) -> click.Command | None:
-    """The command as far as completion needs it; None where there is none of this name."""
+    """The command, as far as completion needs it; None if there is none of this name."""
     index: dict[str, Entry] = json.loads(INDEX.read_text(encoding="utf-8"))
     return _command(name, index[name]) if name in index else None
 
@@ -105,7 +105,7 @@ def _is_named(target: object) -> bool:
 
 
 def complete_runs(ctx: click.Context, _: click.Parameter, word: str) -> list[CompletionItem]:
-    """The ids of the newest runs in the state, where that is a SQLite file."""
+    """The ids of the newest runs in the state, if that is a SQLite file."""
     path = _state_file(ctx)
     return _items(_run_ids(path) if path is not None and path.is_file() else [], word)
 
@@ -140,7 +140,7 @@ def _state_file(ctx: click.Context) -> Path | None:
 def _run_ids(path: Path) -> list[str]:
     import sqlite3
 
-    # Without a log beside it no process has it open; immutable then makes no file.
+    # Without its log, no process has the file open; immutable then creates no file.
     is_open = path.with_name(f"{path.name}-wal").exists()
     mode = "mode=ro" if is_open else "immutable=1"
     query = f"SELECT id FROM sfcutover_runs ORDER BY started DESC LIMIT {_RUNS_SHOWN}"  # noqa: S608
@@ -157,7 +157,7 @@ def _run_ids(path: Path) -> list[str]:
 
 
 def index_text() -> str:
-    """The index of the commands that there are, as its file holds it."""
+    """The index of all commands, as its file holds it."""
     from sfcutover.cli import cli
 
     context = click.Context(cli)

@@ -1,4 +1,4 @@
-"""What commands work with: the config, connected targets, templates, and a step's context."""
+"""What commands share: the configuration, connected targets, templates, a step's context."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Invocation:
-    """One command's run: its settings, its console, and the config that they name.
+    """One execution of a command: its settings, its console, and cutover.yaml.
 
-    meter: keeps the figures of a command that measures, if cutover.yaml wants them.
+    meter: records the metrics of a command, if cutover.yaml names a file for them.
     """
 
     settings: Settings
@@ -62,7 +62,7 @@ class Invocation:
     cutover: Cutover
     connections: Connections
     begun: Begun = field(default_factory=Begun)
-    resources: ExitStack = field(default_factory=ExitStack)  # closed behind the last words
+    resources: ExitStack = field(default_factory=ExitStack)  # closed after the last message
     meter: CommandMeter | None = None
     restores: PreparedRestores = field(default_factory=PreparedRestores)
 
@@ -72,8 +72,8 @@ class Invocation:
 
     @contextmanager
     def connection(self, target: Target) -> Iterator[Connection]:
-        """The target's org, its sockets closed in the end. Raises IdentityError for another org
-        than the one that the cutover is bound to."""
+        """The target's org; closes its sockets at the end. Raises IdentityError if it is not the
+        org that the cutover is bound to."""
         connection = connect(target, self.cutover)
         with closing(connection.org), closing(RecordedBaselines(self.cutover)) as baselines:
             if (record := baselines.find_soon(target.name)) is not None:
@@ -83,7 +83,7 @@ class Invocation:
     def components(self, files: tuple[Path, ...] = ()) -> Iterator[tuple[str, str, Snapshot]]:
         """Name, URL of the org and live components of each target.
 
-        files: those of --baseline, which stand for an org; they have no URL.
+        files: those of --baseline, which replace the org; they have no URL.
         """
         if files:
             baseline = read_baseline(
@@ -100,7 +100,7 @@ class Invocation:
             yield target.name, url, live
 
     def metrics_file(self) -> MetricsFile | None:
-        """The file for figures, if cutover.yaml names one."""
+        """The file for metrics, if cutover.yaml names one."""
         if self.cutover.metrics is None:
             return None
         from sfcutover.output.metrics import MetricsFile  # its library: only where it is needed
@@ -108,39 +108,39 @@ class Invocation:
         return MetricsFile(self.cutover.metrics, self.cutover, self.console.warn)
 
     def command(self, *words: str, target: str | None = None) -> Command:
-        """A command for this target, or for those of this invocation."""
+        """The command with --target for this target, or for those of this invocation."""
         chosen = self.settings.targets if target is None else (target,)
         options = [word for name in chosen for word in ("--target", name)]
         return Command(*words, *(options if len(self.cutover.targets) > 1 else ()))
 
     def command_line(self, *words: str, target: str | None = None) -> str:
-        """The same as it is shown."""
+        """The same as text."""
         return shown(self.command(*words, target=target))
 
     def confirm(self, question: str, *, hint: Text) -> None:
-        """Raises ConfigError where standard input is not a terminal, InterruptedRunError for a
-        no."""
+        """Raises ConfigError if standard input is not a terminal, and InterruptedRunError if the
+        operator declines."""
         if not at_terminal():
             raise ConfigError(
                 "confirmation is required, but standard input is not a terminal", hint=hint
             )
         if not self.console.confirm(question):
-            raise InterruptedRunError("not confirmed", hint="run it again when you are ready")
+            raise InterruptedRunError("not confirmed", hint="run the command again when ready")
 
     def warn_of_state_in_ci(self) -> None:
-        """A job's clone, and a state in it, may end with the job."""
+        """Warn that the state of runs, a file in the job's checkout, may end with the job."""
         state = self.cutover.state
         if state.is_sqlite and in_ci():
             self.console.warn(
-                f"{state.where}: this is a CI job, and the state of runs is the file "
-                f"{state.url.read()}. A job that lacks that file starts a new run and executes the "
-                "switch command again; with state: {url: {env: NAME}}, where NAME holds "
-                "the URL of a PostgreSQL database, jobs share it; or state export and state "
-                "import pass the file on"
+                f"{state.where}: this CI job keeps the state of runs in the file "
+                f"{state.url.read()}. A job without that file starts a new run and executes the "
+                "switch command again. To share the state between jobs, set state: {url: {env: "
+                "NAME}}, where NAME holds the URL of a PostgreSQL database, or transfer the file "
+                "with sfcutover state export and state import"
             )
 
     def fail(self, error: SfcutoverError) -> int:
-        """Raise it; with --json, whose document is out, warn of it and return its exit code."""
+        """Raise the error; with --json, whose document is printed, warn and return its code."""
         if not self.settings.json:
             raise error
         self.console.warn(Advice(f"{error}; next: ", error.advice))
@@ -149,10 +149,10 @@ class Invocation:
         return error.exit_code
 
     def save(self, document: Document, out: Path | None, *, is_urgent: bool = False) -> None:
-        """Write a step's document to --out, if that was given, whole or not at all.
+        """Write a step's document to --out, if given, completely or not at all.
 
-        is_urgent: what follows is more urgent than a file that can't be written, of which the
-        console is warned. Otherwise raises OperationFailedError.
+        is_urgent: if the file can't be written, warn instead of raising OperationFailedError, as
+        the next action is more urgent.
         """
         if out is None:
             return
@@ -165,10 +165,10 @@ class Invocation:
             self.console.warn(str(error))
 
     def require_addresses(self, command: str) -> None:
-        """Raises ConfigError where the cutover has none to prove: it sets policies alone."""
+        """Raises ConfigError if the cutover only sets policies, so that it has none to prove."""
         if not self.cutover.carriers:
             raise ConfigError(
-                f"{command} proves addresses, and this cutover sets policies alone: carriers: []",
+                f"{command} needs addresses, but this cutover only sets policies (carriers: [])",
                 where=self.cutover.where,
                 hint=Advice(
                     "deploy the policies: ",
@@ -182,28 +182,28 @@ class Invocation:
             )
 
     def require_no_open_run(self, what: str) -> None:
-        """Raises StillRunningError while a run has not ended, and what looking for one raises.
+        """Raises StillRunningError while a run has not ended, and any error of reading the state.
 
-        what: what is not done, as ``remove-old was not deployed``.
+        what: what the command did not do, such as ``remove-old was not deployed``.
         """
         from sfcutover.runs.store import open_run  # SQLAlchemy: only where it is needed
 
         try:
             run = open_run(self.cutover)
         except SfcutoverError as error:
-            hint = Advice(error.advice, f"; if no run is under way, {_OUTSIDE}")
+            hint = Advice(error.advice, f"; if no run is in progress, {_OUTSIDE}")
             raise error.replaced(hint=hint) from error
         if run is None:
             return
         raise StillRunningError(
-            f"the run {run} of this cutover has not ended; {what} beside it",
+            f"the run {run} of this cutover has not ended, so {what}",
             where=run,
             hint=Advice(
-                "see how it stands: ",
+                "show its status: ",
                 Command("runs", run),
-                "; let it go on: ",
+                "; approve it, if it is paused: ",
                 Command("approve", run),
-                "; end it: ",
+                "; cancel it: ",
                 Command("cancel", run),
                 f"; {_OUTSIDE}",
             ),
@@ -211,7 +211,7 @@ class Invocation:
         )
 
 
-_OUTSIDE = "--outside-run does it all the same"
+_OUTSIDE = "--outside-run proceeds anyway"
 
 
 def pass_invocation(command: Callable[Concatenate[Invocation, P], R]) -> Callable[P, R]:
@@ -243,13 +243,13 @@ def pass_invocation(command: Callable[Concatenate[Invocation, P], R]) -> Callabl
 
 
 def at_terminal() -> bool:
-    """True if a person can be asked."""
+    """True if the operator can be asked: standard input is a terminal."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
 @contextmanager
 def metered(invocation: Invocation) -> Iterator[Invocation]:
-    """The same command with its figures kept, if cutover.yaml names a file for them."""
+    """The invocation with a meter, if cutover.yaml names a file for metrics."""
     file = invocation.metrics_file()
     if file is None:
         yield invocation
@@ -269,14 +269,14 @@ def metered(invocation: Invocation) -> Iterator[Invocation]:
 def written_to(
     path: Path, what: str, *, option: str = "--out", impact: str | None = None
 ) -> Iterator[None]:
-    """The file that an option names is written. Raises OperationFailedError if it can't be."""
+    """Raises OperationFailedError if the file that an option names can't be written."""
     try:
         yield
     except OSError as error:
         raise OperationFailedError(
             f"the {what} was not written: {error.strerror}",
             where=str(path),
-            hint=f"free space or choose another {option} file, then run this again",
+            hint=f"free space or choose another {option} file, then run the command again",
             impact=impact,
         ) from error
 
@@ -296,8 +296,9 @@ baseline_option = click.option(
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="Compute from this component file, or from the app's components in this folder, and don't "
-    "ask the org; repeat it for each carrier.",
+    help="Read the allowlist from this component file, or from the app's components in "
+    "this folder, "
+    "instead of the org; repeat it for each carrier.",
 )
 
 
@@ -310,12 +311,12 @@ templates_option = click.option(
     "--templates",
     type=click.Path(path_type=Path),
     callback=_open_templates,
-    help="A folder whose templates override the built-in ones of the same name.",
+    help="Folder with templates that override built-in ones of the same name.",
 )
 
 
 def templates_words() -> list[str]:
-    """--templates DIR again, for a command that must see the same templates."""
+    """--templates DIR, for a suggested command that needs the same templates."""
     folder = click.get_current_context().meta.get(_FOLDER)
     return ["--templates", str(folder)] if folder else []
 
@@ -324,7 +325,7 @@ def templates_words() -> list[str]:
 def command_step(
     invocation: Invocation, step: str, templates: Templates | None = None
 ) -> Iterator[StepContext]:
-    """What a step is given that no run executes."""
+    """The context of a step that a command executes outside a run."""
     cutover = invocation.cutover
     with (
         closing(RecordedBaselines(cutover)) as baselines,

@@ -1,4 +1,4 @@
-"""sfcutover deploy: a phase into every target, one after the other, and the watch of a removal."""
+"""sfcutover deploy: deploy a phase to each target in turn, and watch a removal."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ if TYPE_CHECKING:  # what only some phases and options need is imported where th
 
 _OUTCOMES = {
     "deployed": "holds the phase",
-    "no-change": "held it already",
-    "validated": "would accept it",
-    "started": "was sent it",
+    "no-change": "already held the phase",
+    "validated": "would accept the phase",
+    "started": "was sent the phase",
 }
 
 
@@ -56,22 +56,30 @@ _OUTCOMES = {
     "plan_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Deploy exactly what this plan holds; exit 4 if anything has changed since.",
+    help="Deploy exactly this plan; exit 4 if the org, cutover.yaml or a template has "
+    "changed since.",
 )
 @click.option(
     "--watch",
     "then_watch",
     is_flag=True,
-    help="Of remove-old: watch afterwards, as the watch command does; restore if that fails.",
+    help="After remove-old: watch, as the watch command does, and restore the old addresses if "
+    "redemptions fail.",
 )
 @click.option(
     "--resave",
     is_flag=True,
-    help="Of add-new, where the list holds the new addresses and they are refused: save it once "
-    "more with one description changed, and then as it was (Salesforce Help 005387022).",
+    help="With add-new, if the org refuses new addresses although they are on the allowlist: save "
+    "the allowlist with one description changed, then with the original one (Salesforce Help "
+    "005387022).",
 )
-@click.option("--dry-run", is_flag=True, help="Validate in the org (checkOnly); change nothing.")
-@click.option("--async", "no_wait", is_flag=True, help="Start, print the id, and don't wait.")
+@click.option("--dry-run", is_flag=True, help="Validate in the org (checkOnly) and change nothing.")
+@click.option(
+    "--async",
+    "no_wait",
+    is_flag=True,
+    help="Start the deployment, print its id, and exit without waiting.",
+)
 @wait_option
 @yes_option
 @click.option(
@@ -82,9 +90,9 @@ _OUTCOMES = {
 @click.option(
     "--skip-verification",
     is_flag=True,
-    help="Remove without proof; needs --reason, and the app's name typed at a terminal.",
+    help="Remove without proof. Requires --reason, and the app's name typed at a terminal.",
 )
-@click.option("--reason", metavar="TEXT", help="Why nothing is verified; it is recorded.")
+@click.option("--reason", metavar="TEXT", help="Why verification is skipped; recorded.")
 @outside_run_option
 @out_option
 @templates_option
@@ -108,21 +116,25 @@ def command(
     out: Path | None,
     templates: Templates,
 ) -> int:
-    """Deploy PHASE, wait for the org, and read the list back. Asks before it changes anything.
+    """Deploy PHASE, wait for the org, and read the allowlist back. Asks for confirmation before it
+    changes anything.
 
-    PHASE is add-new, or restore-old to undo remove-old.
+    PHASE is add-new (step 2), remove-old (step 5), restore-old (adds the old addresses again,
+    which undoes remove-old) or remove-new (undoes add-new).
 
-    remove-old and remove-new take addresses away: they are refused (exit 5) until
-    redemptions have proven the addresses that stay. They verify first, or take --evidence.
-    Where nothing shows that customers have left the others, they need --traffic-moved.
-    While a run of the cutover has not ended, they are the run's to do (exit 69).
+    remove-old and remove-new are refused (exit 5) until redemptions have proven the addresses
+    that stay: they verify first, or use --evidence. If nothing shows that customers have left
+    the addresses to be removed, they require --traffic-moved. While a run of this cutover has
+    not ended, only the run may remove addresses (exit 69).
     """
     if skip_verification != bool(reason and reason.strip()):
-        raise click.UsageError("--skip-verification and --reason TEXT go together.")
+        raise click.UsageError("--skip-verification and --reason TEXT require each other")
     if resave and (phase is not Phase.ADD_NEW or plan_file or dry_run or no_wait):
-        raise click.UsageError("--resave goes with add-new, without --plan, --dry-run and --async.")
+        raise click.UsageError(
+            "--resave requires add-new, and excludes --plan, --dry-run and --async"
+        )
     if then_watch and (phase is not Phase.REMOVE_OLD or dry_run or no_wait):
-        raise click.UsageError("--watch goes with remove-old, without --dry-run and --async.")
+        raise click.UsageError("--watch requires remove-old, and excludes --dry-run and --async")
     if phase.removes and not (outside_run or dry_run):
         run.require_no_open_run(f"{phase} was not deployed")
     if then_watch:
@@ -167,7 +179,7 @@ def _deployed(deployments: _Deployments) -> int:
 
 
 def _deployed_and_watched(deployments: _Deployments) -> int:
-    """A list that lost addresses is watched, also where the removal of another one has failed."""
+    """An allowlist that lost addresses is watched even if the removal on another target fails."""
     from sfcutover.cli.watch import watch_targets
 
     run, error = deployments.run, deployments.execute()
@@ -186,7 +198,7 @@ def _deployed_and_watched(deployments: _Deployments) -> int:
 
 @dataclass
 class _Deployments:
-    """The deployments of one command. out: where its document is kept, from the first one on."""
+    """The deployments of one command. out: where its document is saved after each of them."""
 
     command: DeployCommand
     out: Path | None
@@ -197,8 +209,7 @@ class _Deployments:
         return self.command.run
 
     def execute(self) -> SfcutoverError | None:
-        """The phase into one target after the other; why that ended before the last one, if it
-        did."""
+        """Deploy the phase to each target in turn; the error that stopped this, if one did."""
         options = self.command.options
         is_whole = not (options.check_only or options.no_wait)
         for target in self.run.targets:
@@ -211,16 +222,16 @@ class _Deployments:
         return None
 
     def save(self, watched: Watched | None = None, *, is_urgent: bool = False) -> None:
-        """To --out. is_urgent: as Invocation.save has it."""
+        """Save the document to --out. is_urgent: as for Invocation.save."""
         self.run.save(self.document(watched), self.out, is_urgent=is_urgent)
 
     def document(self, watched: Watched | None = None) -> DeployDocument:
-        """What was done so far."""
+        """What has been done so far."""
         watch = watched.document if watched else None
         return DeployDocument(cutover=self.run.cutover.name, targets=list(self.done), watch=watch)
 
     def removed(self, error: SfcutoverError | None) -> list[Target]:
-        """The targets whose lists lack the old addresses, or may. error: of the last one."""
+        """The targets whose allowlists lack the old addresses, or may. error: of the last one."""
         names = {each.target for each in self.done}
         found = [each for each in self.run.targets if each.name in names]
         if error is not None:
@@ -228,7 +239,7 @@ class _Deployments:
         return found
 
     def _failed(self) -> list[Target]:
-        """The target whose removal has failed, unless its list holds the old addresses still."""
+        """The target whose removal failed, unless its allowlist still holds the old addresses."""
         target = self.run.targets[len({each.target for each in self.done})]
         sent = [one for step in self.run.begun.steps for one in sent_by(step.memory, target.name)]
         if not sent:
@@ -244,10 +255,10 @@ def show_json(run: Invocation, document: DeployDocument) -> None:
 
 
 def _with_watch(error: SfcutoverError, watched: Watched) -> SfcutoverError:
-    """Why a removal has failed, and how the watch of the lists that lost addresses ended."""
+    """The error of a removal, and how the watch of the allowlists that lost addresses ended."""
     names = ", ".join(each.target for each in watched.document.targets)
     ended = watched.problem or watched.failure
-    how = f"ended so: {ended}" if ended else "passed"
+    how = f"failed: {ended}" if ended else "passed"
     impact = "; ".join(filter(None, (error.impact, f"the watch of {names} {how}")))
     return error.replaced(impact=impact)
 

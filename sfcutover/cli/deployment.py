@@ -1,4 +1,4 @@
-"""sfcutover deployment: an earlier deployment, from any machine."""
+"""sfcutover deployment: show, wait for or cancel an earlier deployment, from any machine."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ _EXIT_CODES = {
 def _check_id(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     if not _DEPLOYMENT_ID.fullmatch(value):
         raise ConfigError(
-            f"{value!r} is no deployment id",
-            hint="a deployment's id begins with 0Af and has 15 or 18 characters",
+            f"{value!r} is not a deployment id",
+            hint="a deployment id starts with 0Af and has 15 or 18 characters",
         )
     return value
 
@@ -47,14 +47,14 @@ def _check_id(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
 @click.group("deployment", cls=Group, no_args_is_help=False)
 @global_options
 def command() -> None:
-    """An earlier deployment, from any machine that has the cutover.yaml."""
+    """Show, wait for or cancel an earlier deployment, from any machine that has cutover.yaml."""
 
 
 @command.command("report")
 @click.argument("deployment_id", metavar="ID", callback=_check_id)
 @pass_invocation
 def report(run: Invocation, deployment_id: str) -> int:
-    """Show how the deployment stands, and the live list. Exit 69 while it is running."""
+    """Show the deployment's status and the live allowlist. Exits 69 while it is running."""
     with run.connection(_one_target(run)) as connection:
         return _show(run, connection, connection.deployer.report(deployment_id))
 
@@ -64,11 +64,13 @@ def report(run: Invocation, deployment_id: str) -> int:
 @wait_option
 @pass_invocation
 def wait(run: Invocation, deployment_id: str, minutes: float) -> int:
-    """Wait for the deployment, then show it and the live list."""
+    """Wait until the deployment ends, then show its status and the live allowlist."""
     with run.connection(_one_target(run)) as connection:
         name = connection.target.name
         run.begun.deployments.append(SentPackage(name, "", deployment_id))
-        again = Advice("to go on: ", run.command("deployment", "wait", deployment_id, target=name))
+        again = Advice(
+            "wait longer: ", run.command("deployment", "wait", deployment_id, target=name)
+        )
         with progress_for(name, run.settings) as progress:
             try:
                 result = connection.deployer.wait(
@@ -86,9 +88,10 @@ def wait(run: Invocation, deployment_id: str, minutes: float) -> int:
 @click.argument("deployment_id", metavar="ID", callback=_check_id)
 @pass_invocation
 def cancel(run: Invocation, deployment_id: str) -> int:
-    """Ask the org to cancel the deployment. Canceling takes a moment and may come too late.
+    """Ask the org to cancel the deployment, which may have ended before.
 
-    Exit 0 if it is canceled, 69 while the org is at it, 1 if it ended before.
+    Exits 0 if the deployment is canceled, 69 while the org cancels it, and 1 if it ended
+    before.
     """
     with run.connection(_one_target(run)) as connection:
         run.begun.deployments.append(SentPackage(connection.target.name, "", deployment_id))
@@ -100,7 +103,7 @@ def cancel(run: Invocation, deployment_id: str) -> int:
             return ExitCode.STILL_RUNNING
         if result.state is DeployState.CANCELED:
             return ExitCode.DONE
-        run.console.warn(f"too late: the deployment had ended as {result.status}")
+        run.console.warn(f"not canceled: the deployment had already ended as {result.status}")
         return ExitCode.FAILED
 
 
@@ -109,13 +112,14 @@ def _one_target(run: Invocation) -> Target:
     if len(targets) > 1:
         names = ", ".join(target.name for target in targets)
         raise ConfigError(
-            "a deployment belongs to one org", hint=f"add --target with one of: {names}"
+            "a deployment belongs to one org, and the cutover has several targets",
+            hint=f"use --target with one of: {names}",
         )
     return targets[0]
 
 
 def _show(run: Invocation, connection: Connection, result: DeployResult) -> ExitCode:
-    """What the org says of the deployment, and what the list says, which decides."""
+    """Show what the org reports about the deployment, and the allowlist itself, which decides."""
     live = connection.read()
     phase = live_phase(live, run.cutover.change)
     if run.settings.json:
@@ -129,5 +133,5 @@ def _show(run: Invocation, connection: Connection, result: DeployResult) -> Exit
             )
         )
     else:
-        run.console.data(f"{result_text(result)}\nthe list now: {phase}")
+        run.console.data(f"{result_text(result)}\nthe allowlist now: {phase}")
     return _EXIT_CODES[result.state]

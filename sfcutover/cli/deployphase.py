@@ -1,4 +1,4 @@
-"""One phase for the targets of one command, and what a way back restores after it."""
+"""One phase for the targets of one command, and what a rollback restores after it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Execution = Callable[[TargetContext, Phase, DeployOptions], DeployEvidence]
 
 @dataclass(frozen=True)
 class DeployCommand:
-    """One phase for the targets of one command. is_watched: its watch follows by itself."""
+    """One phase for the targets of one command. is_watched: whether its watch follows."""
 
     run: Invocation
     phase: Phase
@@ -38,7 +38,7 @@ class DeployCommand:
     is_watched: bool = False
 
     def deploy(self, target: Target) -> DeployTargetDocument:
-        """Bring the phase into one target and say what came of it."""
+        """Deploy the phase to one target and print the result."""
         require_deployable(self.run.cutover, self.phase)
         for note in self.run.cutover.notes:
             self.run.console.warn(note)
@@ -55,7 +55,7 @@ class DeployCommand:
         return document
 
     def whole(self, target: Target) -> list[DeployTargetDocument]:
-        """The phase, and what follows it: a way back restores addresses, and then policies."""
+        """Deploy the phase and what follows it: a rollback restores addresses, then policies."""
         done = [self.deploy(target)]
         match self.phase:
             case Phase.RESTORE_OLD:
@@ -66,14 +66,14 @@ class DeployCommand:
                 return done
 
     def policies_of_add_new(self, target: Target) -> list[DeployTargetDocument]:
-        """Restore what remove-old alone has set on one target."""
+        """Restore the policies that only remove-old set on one target."""
         if not self.run.cutover.policies.removal_sets_more:
             return []
         plan = partial(plan_policies_of_add_new, named=self.options.named)
         return [self._restore_policies(target, plan)]
 
     def policies_of_baseline(self, target: Target) -> list[DeployTargetDocument]:
-        """Restore what the cutover has set on one target."""
+        """Restore the policies that the cutover set on one target."""
         return [self._restore_policies(target, None)] if self._has_policies(target) else []
 
     def _restore_policies(self, target: Target, plan: Plan | None) -> DeployTargetDocument:
@@ -82,7 +82,7 @@ class DeployCommand:
         return policies.deploy(target)
 
     def _has_policies(self, target: Target) -> bool:
-        """By the record, which is gone where nothing is left to restore, or by the plan."""
+        """By the recorded baseline, which is removed once restored, or by the plan."""
         cutover = self.run.cutover
         with closing(RecordedBaselines(cutover)) as baselines:
             record = baselines.find(target.name)
@@ -102,4 +102,4 @@ class DeployCommand:
 
     def _with_command(self, error: StillRunningError, target: str) -> StillRunningError:
         words = [word for each in commands_in(error.advice) for word in each.command]
-        return error.replaced(hint=Advice("to continue: ", self.run.command(*words, target=target)))
+        return error.replaced(hint=Advice("wait for it: ", self.run.command(*words, target=target)))

@@ -1,4 +1,4 @@
-"""sfcutover diff: the live list against a phase."""
+"""sfcutover diff: what a phase would change on the live allowlist, and drift."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ from sfcutover.output.markdown.drift import drift_markdown
 @click.option(
     "--exact",
     is_flag=True,
-    help="Instead of a PHASE: compare the live list with the list that the last run left, foreign "
-    "entries, order and descriptions included.",
+    help="Instead of a PHASE: compare the live allowlist with the one that the last run left, "
+    "including entries of others, order and descriptions.",
 )
 @click.option(
     "--expect",
@@ -60,7 +60,7 @@ from sfcutover.output.markdown.drift import drift_markdown
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="With --exact: compare with this component file, not with the last run; repeat it for "
+    help="With --exact: compare with this component file instead of the last run; repeat it for "
     "each carrier.",
 )
 @click.option(
@@ -69,9 +69,13 @@ from sfcutover.output.markdown.drift import drift_markdown
     type=click.Choice(["text", "markdown", "json", "xml"]),
     default="text",
     show_default=True,
-    help="json is the same as --json; xml is a unified diff of the files.",
+    help="json is the same as --json; xml is a unified diff of the component files.",
 )
-@click.option("--exit-code", is_flag=True, help="Exit 3 if anything would change, or differs.")
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="Exit 3 if the phase would change anything, or with --exact, if the allowlist differs.",
+)
 @templates_option
 @pass_invocation
 def command(
@@ -84,20 +88,21 @@ def command(
     exit_code: bool,
     templates: Templates,
 ) -> int:
-    """The dry run: what PHASE would change on the live list. Changes nothing.
+    """Show what PHASE would change on the live allowlist. Changes nothing.
 
     PHASE is add-new, remove-old, restore-old or remove-new. While add-new is not live, remove-old
     is computed on top of it.
 
-    --exact finds what others have changed since the last run, or since a list was committed.
+    --exact shows what other users have changed since the last run, or with --expect, since a
+    component file was written.
     """
     run.settings.json = run.settings.json or form == "json"
     if exact:
         if phase or baseline_files or form == "xml":
-            raise click.UsageError("--exact takes no PHASE, no --baseline and no --format xml.")
+            raise click.UsageError("--exact excludes PHASE, --baseline and --format xml")
         changed = _show_drift(run, drift_of(run, expected_files), form)
     elif phase is None or expected_files:
-        raise click.UsageError("Name a PHASE, or --exact, with which --expect goes.")
+        raise click.UsageError("give a PHASE, or --exact (which --expect requires)")
     else:
         changed = _show_diff(run, phase, baseline_files, form, templates)
     return ExitCode.CHANGES_PENDING if exit_code and changed else ExitCode.DONE
@@ -142,8 +147,8 @@ def _show_diff(
 
 @dataclass(frozen=True)
 class _Found:
-    """A phase on one target. url: empty for files. before: the phase that it is on top of, where
-    that is not live yet."""
+    """A phase on one target. url: empty for files. before: the phase on top of which it is
+    computed, if that is not live yet."""
 
     target: str
     url: str

@@ -1,4 +1,4 @@
-"""sfcutover doctor: one line a check, each with its fix."""
+"""sfcutover doctor: one line per check, each with its fix."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class CheckDocument(Document):
     check: str = Field(validation_alias="name")
     """Name of the check."""
     status: Literal["ok", "warning", "failed", "skipped"]
-    """How the check ended; ok is said only of what was tried."""
+    """Result of the check; ok only if it was carried out."""
     detail: DocumentText
-    """What was found."""
+    """The finding."""
     fix: DocumentText | None = None
-    """What to do where the check did not pass; else null."""
+    """What to do if the check did not pass; else null."""
 
 
 class DoctorDocument(Document):
@@ -53,13 +53,13 @@ class DoctorDocument(Document):
 
 
 def _chosen(_ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
-    """The parts of a list with commas, in the order in which they are checked."""
+    """The parts of a comma-separated list, in the order of the checks."""
     if value is None:
         return PARTS
     names = {name.strip() for name in value.split(",")}
     if unknown := sorted(names - set(PARTS)):
         raise click.BadParameter(
-            f"{unknown[0]!r} is none of {', '.join(PARTS)}; separate them by commas", param=param
+            f"{unknown[0]!r} is not one of {', '.join(PARTS)} (separated by commas)", param=param
         )
     return tuple(part for part in PARTS if part in names)
 
@@ -70,13 +70,15 @@ def _chosen(_ctx: click.Context, param: click.Parameter, value: str | None) -> t
     "parts",
     metavar="PARTS",
     callback=_chosen,
-    help=f"Check only these, separated by commas: {', '.join(PARTS)}. config reads no secret.",
+    help=f"Check only these parts, separated by commas: {', '.join(PARTS)}. config reads "
+    "no secret.",
 )
-@click.option("--strict", is_flag=True, help="Exit 1 where there are warnings and no failure.")
+@click.option("--strict", is_flag=True, help="Exit 1 if there are warnings.")
 @templates_option
 @pass_invocation
 def command(run: Invocation, templates: Templates, parts: tuple[str, ...], strict: bool) -> int:
-    """Check config, orgs, traffic and the state of runs. Changes nothing and redeems nothing.
+    """Check cutover.yaml, the orgs, the traffic and the state of runs. Changes nothing and redeems
+    no token.
 
     Exits with the code of the first check that failed.
     """

@@ -1,4 +1,4 @@
-"""What diff --exact compares: the live lists, and those that are expected."""
+"""What diff --exact compares: the live allowlists and the expected ones."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ from sfcutover.allowlist.snapshot import read_baseline
 from sfcutover.cli.context import Invocation
 from sfcutover.errors import ConfigError
 
-Expected = tuple[str, list[AllowlistDocument]]  # where it comes from, and the lists
+Expected = tuple[str, list[AllowlistDocument]]  # its source, and the allowlists
 
 
 def drift_of(run: Invocation, files: tuple[Path, ...]) -> DriftDocument:
-    """Every target's lists against those of the files, or those that the last run left.
+    """Compare every target's allowlists with those in the files, or those that the last run left.
 
     Raises what reading the state or the files raises before an org is asked, then what the org
     raises.
     """
     if not run.cutover.carriers:
-        raise click.UsageError("--exact compares lists, and this cutover has none: carriers: [].")
+        raise click.UsageError(
+            "--exact compares allowlists, and this cutover has none (carriers: [])"
+        )
     if files and len(run.targets) > 1:
-        raise click.UsageError("--expect is of one org: name its target with --target.")
+        raise click.UsageError("--expect belongs to one org: choose its target with --target")
     find = _from_files(run, files) if files else _from_runs(run)
     expected = {target.name: find(target.name) for target in run.targets}
     targets = []
@@ -50,7 +52,7 @@ def _from_files(run: Invocation, files: tuple[Path, ...]) -> Callable[[str], Exp
     try:
         kept = read_baseline(files, cutover.app, cutover.carrier_rows, policies=False)
     except ConfigError as error:
-        hint = "check --expect: it names the component file of each list in cutover.yaml"
+        hint = "give --expect once for the component file of each carrier in cutover.yaml"
         raise error.replaced(hint=hint) from error
     origin = ", ".join(map(str, files))
     return lambda _: (origin, AllowlistDocument.all_of(kept))

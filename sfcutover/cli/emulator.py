@@ -1,4 +1,4 @@
-"""sfcutover emulator: a local org in the foreground."""
+"""sfcutover emulator: run a local org in the foreground."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sfcutover.util.logs import log_to_stderr
 if TYPE_CHECKING:
     from sfcutover.emulator.emulator import Emulator
 
-_NO_ORG = "no org was asked for anything"
+_NO_IMPACT = ""  # no org is involved
 
 
 class EmulatorDocument(Document):
@@ -36,9 +36,9 @@ class EmulatorDocument(Document):
     instance_url: InstanceUrl
     """URL of the emulated org."""
     env_file: str | None
-    """Path of the file with environment variables; null where none was written."""
+    """Path of the file with environment variables; null if none was written."""
     config_file: str | None
-    """Path of the cutover.yaml for this org; null where none was written."""
+    """Path of the cutover.yaml for this org; null if none was written."""
 
 
 @click.command("emulator")
@@ -47,20 +47,20 @@ class EmulatorDocument(Document):
     type=click.IntRange(0, 65535),
     default=0,
     show_default=True,
-    help="0 picks a free one.",
+    help="Port to listen on; 0 picks a free one.",
 )
-@click.option("--tls/--no-tls", default=True, show_default=True, help="https, or plain http.")
+@click.option("--tls/--no-tls", default=True, show_default=True, help="Serve https, or plain http.")
 @click.option(
     "--scenario",
     type=FILE,
-    help="A YAML file that changes the org: its list, customers, timing, faults.",
+    help="YAML file with settings of the org: its allowlist, customers, timing, faults.",
 )
 @click.option(
     "--env-file",
     type=FILE,
-    help="Write the variables that cutover.yaml takes its secrets from.",
+    help="Write the environment variables from which cutover.yaml reads its secrets.",
 )
-@click.option("--config-file", type=FILE, help="Write a cutover.yaml that fits the org.")
+@click.option("--config-file", type=FILE, help="Write a cutover.yaml for the org.")
 @global_options
 @click.pass_context
 def command(
@@ -73,8 +73,8 @@ def command(
 ) -> None:
     """Run a local Salesforce org, on loopback only, until Ctrl-C or SIGTERM.
 
-    Prints "ready" once both files are written. It replaces only files that it wrote itself and
-    that are unchanged since. For example:
+    Prints "ready" once both files are written. Replaces a file only if it wrote the file itself
+    and the file has not changed since. For example:
 
     \b
       sfcutover emulator --env-file org.env --config-file cutover.yaml &
@@ -98,28 +98,28 @@ def command(
             signal.sigwait(ending)
     except ScenarioError as error:
         raise ConfigError(
-            str(error), hint="correct the scenario, then start it again", impact=_NO_ORG
+            str(error), hint="correct the scenario, then start the emulator again"
         ) from error
     except ForeignFileError as error:
         raise OperationFailedError(
-            "the emulator did not write this file, or it was changed since: it stays as it is",
+            "the emulator did not write this file, or it has changed since, so it is not replaced",
             where=str(error.path),
             hint="move the file away, or choose other --env-file and --config-file paths",
-            impact=_NO_ORG,
+            impact=_NO_IMPACT,
         ) from error
     except OSError as error:
         raise not_started(error, port) from error
 
 
 def _config_text(emulator: Emulator, token_file: str) -> str:
-    """It is for this machine alone, as the emulator is, so it names the installed schema."""
+    """The text of cutover.yaml. It names the installed schema, as it is for this machine only."""
     return modeline(installed_schema("cutover").as_uri()) + emulator.config_text(token_file)
 
 
 @contextmanager
 def _ending_signals() -> Iterator[set[signal.Signals]]:
-    """The signals that end it, which wait for sigwait while the block runs; not those that are
-    ignored, as SIGHUP is under nohup."""
+    """The signals that stop the emulator, blocked for sigwait while the block runs; not those that
+    are ignored, as SIGHUP is under nohup."""
     wanted = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
     ending = {each for each in wanted if signal.getsignal(each) is not signal.SIG_IGN}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ending)
@@ -144,14 +144,15 @@ def _announce(
 
 
 def not_started(error: OSError, port: int = 0) -> OperationFailedError:
-    """Why the emulator can't start, and what to do."""
+    """The error if the emulator can't start."""
     from sfcutover.emulator.loopback import MissingAddressesError, adding_commands
 
     if isinstance(error, MissingAddressesError):
         return OperationFailedError(
             f"the emulator can't start: this machine has no address {', '.join(error.addresses)}",
-            hint=f"add it, then run this again: {'; '.join(adding_commands(error.addresses))}",
-            impact=_NO_ORG,
+            hint="add it, then start the emulator again: "
+            f"{'; '.join(adding_commands(error.addresses))}",
+            impact=_NO_IMPACT,
         )
     in_use = error.errno == errno.EADDRINUSE
     return OperationFailedError(
@@ -159,6 +160,6 @@ def not_started(error: OSError, port: int = 0) -> OperationFailedError:
         where=f"127.0.0.1:{port}" if in_use else error.filename and str(error.filename),
         hint="choose another --port; 0 picks a free one"
         if in_use
-        else "make room or choose other --env-file and --config-file paths",
-        impact=_NO_ORG,
+        else "free space or choose other --env-file and --config-file paths",
+        impact=_NO_IMPACT,
     )

@@ -1,4 +1,4 @@
-"""What lets a command change a list: evidence, and the person who started it."""
+"""What permits a command to change an allowlist: evidence, and the operator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CommandGate:
-    """Permits by evidence, and shows it. evidence_file: of an earlier verify."""
+    """Permits a removal by evidence, and shows it. evidence_file: from an earlier verify."""
 
     run: Invocation
     evidence_file: Path | None = None
@@ -30,17 +30,17 @@ class CommandGate:
     def permit(
         self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
     ) -> RemovalPermit:
-        """Raises GateError, and what verifying raises."""
+        """Raises GateError, and any error of verifying."""
         from sfcutover.cutover.verify import ProofGate  # only a removal verifies
 
         if context.cutover.verify is None:
             raise unproven(phase)
         proof = self._proof(context.target.name)
         if proof is None:
-            context.note("verifying before anything is removed")
+            context.note("verifying the addresses that stay, before any address is removed")
         gate = ProofGate(proof, tries=1, countdown=self._countdown)
         permit = gate.permit(context, connection, phase, live)
-        proven = "permitted" if permit.doubt is None else "proven, and one thing is open"
+        proven = "permitted" if permit.doubt is None else "proven, but one question is open"
         context.note(f"{proven}: {permit.reason}")
         return permit
 
@@ -53,9 +53,9 @@ class CommandGate:
         found = next((each for each in file.targets if each.target == target), None)
         if found is None or file.cutover != self.run.cutover.name:
             raise GateError(
-                f"the evidence holds nothing about {target} in {self.run.cutover.name}",
+                f"the evidence does not cover {target} in {self.run.cutover.name}",
                 where=str(self.evidence_file),
-                hint=Advice("verify again: ", Command("verify", "--out", "FILE")),
+                hint=Advice("verify again: ", Command("verify", "--out", str(self.evidence_file))),
             )
         return found
 
@@ -65,7 +65,7 @@ class CommandGate:
 
 @dataclass(frozen=True)
 class SkippedGate:
-    """Permits without proof: only for a person at a terminal who types the app's name."""
+    """Permits without proof, if an operator at a terminal types the app's name."""
 
     run: Invocation
     reason: str
@@ -73,19 +73,20 @@ class SkippedGate:
     def permit(
         self, context: TargetContext, _connection: Connection, phase: Phase, _live: Snapshot
     ) -> RemovalPermit:
-        """Raises ConfigError without a terminal, GateError for another name."""
+        """Raises ConfigError without a terminal, and GateError for a different name."""
         if not at_terminal():
             raise ConfigError(
-                "--skip-verification needs a person at a terminal who types the app's name",
+                "--skip-verification requires a terminal, where the operator types the app's name",
                 hint=Advice("verify instead: ", Command("verify", "--out", "evidence.json")),
             )
         self.run.console.warn(
-            f"{phase} without proof: customers that redeem from a removed address are locked out"
+            f"{phase} without proof: customers whose traffic uses a removed address are locked out"
         )
         typed = self.run.console.ask("Type the app's name to continue")
         if typed.strip() != self.run.cutover.app:
             raise GateError(
-                "the app's name was not typed", hint=Advice("verify instead: ", Command("verify"))
+                "the typed text is not the app's name",
+                hint=Advice("verify instead: ", Command("verify")),
             )
         permit = RemovalPermit(phase, f"verification skipped: {self.reason}")
         self.run.console.warn(f"{context.target.name}: {permit.reason}")
@@ -94,7 +95,7 @@ class SkippedGate:
 
 @dataclass(frozen=True)
 class Terminal:
-    """The person who started the command. ask: False with --yes."""
+    """The operator who started the command. ask: False with --yes."""
 
     run: Invocation
     ask: bool
@@ -114,11 +115,11 @@ class Terminal:
             question = f"{doubt[0].upper()}{doubt[1:]}.\n{question}"
         self.run.confirm(
             question,
-            hint="look at the diff above, then run this again with --yes",
+            hint="check the diff above, then run the command again with --yes",
         )
         self._agreed.add(target)
         return True
 
     def has_agreed(self, target: str) -> bool:
-        """True once nothing need be asked any more."""
+        """True once no further confirmation is required."""
         return not self.ask or target in self._agreed

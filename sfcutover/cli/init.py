@@ -1,10 +1,11 @@
-"""sfcutover init: find the app's components and write cutover.yaml."""
+"""sfcutover init: read the app's allowlist from the org and write cutover.yaml."""
 
 from __future__ import annotations
 
 import json
 import re
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from sfcutover.cli.options import global_options, settings_of
 from sfcutover.cli.schema import SCHEMA_FILE, installed_schema, modeline
 from sfcutover.config.org import OrgConfig
 from sfcutover.config.starter import starter_text
-from sfcutover.errors import Advice, Command, ConfigError, DriftError
+from sfcutover.errors import Advice, AuthError, Command, ConfigError, DriftError
 from sfcutover.output.console import Console
 from sfcutover.output.json import print_document
 from sfcutover.salesforce.metadata import MetadataClient
@@ -48,14 +49,14 @@ def _check_ranges(
         except RangeError as error:
             raise ConfigError(
                 f"{param.opts[0]}: {error}",
-                hint="write an address, a CIDR block or first-last, once per option",
+                hint=f"give one address, CIDR block or first-last per {param.opts[0]}",
             ) from error
     return value
 
 
 def _check_name(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     if value is not None and not _NAME.fullmatch(value):
-        raise click.BadParameter("letters, digits, dots, dashes and underscores only.")
+        raise click.BadParameter("only letters, digits, dots, dashes and underscores are allowed")
     return value
 
 
@@ -74,32 +75,32 @@ class InitDocument(Document):
     instance_url: InstanceUrl
     """Instance URL of the org."""
     live: list[RangeDocument]
-    """Entries of the app's list as read."""
+    """Entries of the app's allowlist as read."""
 
 
 @click.command("init")
-@click.option("--alias", help="The org's alias in the Salesforce CLI.")
+@click.option("--alias", help="Alias or username of an org in the Salesforce CLI.")
 @click.option(
     "--instance-url",
     envvar="SFCUTOVER_INSTANCE_URL",
-    help="The org's URL.  [env: SFCUTOVER_INSTANCE_URL]",
+    help="URL of the org, instead of --alias.  [env: SFCUTOVER_INSTANCE_URL]",
 )
 @click.option(
     "--access-token-env",
     default="SF_ACCESS_TOKEN",
     show_default=True,
     metavar="NAME",
-    help="The variable that holds the access token, with --instance-url.",
+    help="With --instance-url: the environment variable that holds the access token.",
 )
-@click.option("--app", help="The app's full name; needed if the org has several.")
+@click.option("--app", help="Full name of the app; required if the org has several.")
 @click.option(
     "--name",
     callback=_check_name,
-    help="The cutover's name.  [default: the month, as 2026-11-cutover]",
+    help="Name of the cutover.  [default: the current month, such as 2026-11-cutover]",
 )
-@_range_option("--old", help="An address to leave; repeatable.")
-@_range_option("--new", help="An address to come; repeatable.")
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@_range_option("--old", help="Address or range to remove, which traffic uses now; repeatable.")
+@_range_option("--new", help="Address or range to add, which traffic will use; repeatable.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @global_options
 @click.pass_context
 def command(
@@ -113,13 +114,17 @@ def command(
     new: tuple[str, ...],
     force: bool,
 ) -> None:
-    """Find the app's components in the org and write a commented cutover.yaml, with
-    cutover.schema.json beside it, by which editors check it."""
+    """Read the app's allowlist from the org and write a commented cutover.yaml. Also writes
+    cutover.schema.json, which editors use to check cutover.yaml.
+
+    Name the org with --alias, or with --instance-url and an access token in an environment
+    variable.
+    """
     settings = settings_of(ctx)
     log_to_stderr(settings.verbose)
     _check_free(settings.config, force)
     config = _org_config(alias, instance_url, access_token_env)
-    with closing(Org(provider_for(OrgConfig.model_validate(config)))) as org:
+    with _org(config, access_token_env) as org:
         retriever = Retriever(MetadataClient(org, API_VERSION))
         app = app or _only_app(retriever.apps())
         found, url = _components(retriever, app), org.instance_url
@@ -132,7 +137,9 @@ def command(
         write_new(settings.config, modeline(SCHEMA_FILE) + text, force=force)
         _write_schema(settings.config.with_name(SCHEMA_FILE), force)
     console = Console(settings)
-    console.data(f"wrote {settings.config} for {app} on {url}; its list has {len(live)} entries")
+    console.data(
+        f"wrote {settings.config} for {app} on {url}; its allowlist has {len(live)} entries"
+    )
     missing = " and ".join(key for key, given in (("old:", old), ("new:", new)) if not given)
     first = f"fill in {missing}, then " if missing else ""
     console.note(Advice(f"next: {first}", Command("doctor")))
@@ -144,27 +151,49 @@ def command(
 
 
 def _write_schema(path: Path, force: bool) -> None:
-    """One that is there stays, unless force is set."""
+    """Keeps an existing file, unless force is set."""
     with suppress(FileExistsError):
         write_new(path, installed_schema("cutover").read_text(encoding="utf-8"), force=force)
 
 
 def _components(retriever: Retriever, app: str) -> Snapshot:
-    """The list, and the policies where the app has some."""
+    """The allowlist, and the policies if the app has some."""
     carriers = [CARRIERS["token-ip-ranges"]]
     try:
         return retriever.snapshot(app, carriers, policies=True)
-    except DriftError:  # of the list, if it is missing, too
+    except DriftError:  # no policies; a missing allowlist raises it again
         return retriever.snapshot(app, carriers)
 
 
 def _check_free(path: Path, force: bool) -> None:
     if path.exists() and not force:
         raise ConfigError(
-            "the file is there already",
+            "the file exists",
             where=str(path),
-            hint="--config names another, --force writes over this one",
+            hint="use --force to replace it, or --config FILE to write another",
         )
+
+
+_LOG_IN = "log in to the org (sf org login web --alias ALIAS), then use --alias ALIAS"
+_OTHER_WAYS = (
+    "or use --instance-url URL with an access token in the environment variable {variable}, or an "
+    "SFDX auth URL in a file (sf org login sfdx-url --sfdx-url-file FILE --alias ALIAS). "
+    "cutover.yaml also takes jwt:, client_credentials: and auth_url: under org:"
+)
+
+
+@contextmanager
+def _org(config: dict[str, object], variable: str) -> Iterator[Org]:
+    """The org. Where the Salesforce CLI does not know the alias, the error names the other ways to
+    log in."""
+    try:
+        with closing(Org(provider_for(OrgConfig.model_validate(config)))) as org:
+            yield org
+    except AuthError as error:
+        if "alias" not in config:
+            raise
+        others = _OTHER_WAYS.format(variable=variable)
+        raise error.replaced(hint=Advice(error.advice, f"; {others}")) from error
 
 
 def _org_config(alias: str | None, instance_url: str | None, variable: str) -> dict[str, object]:
@@ -172,9 +201,7 @@ def _org_config(alias: str | None, instance_url: str | None, variable: str) -> d
         return {"alias": alias}
     if instance_url is None:
         raise ConfigError(
-            "no org was named",
-            hint="add --alias of the Salesforce CLI, or --instance-url with the access token "
-            f"in {variable}",
+            "no org is given", hint=f"{_LOG_IN}; {_OTHER_WAYS.format(variable=variable)}"
         )
     return {"access_token": {"env": variable}, "instance_url": instance_url}
 
@@ -186,5 +213,5 @@ def _only_app(apps: list[str]) -> str:
         f"the org has {len(apps)} External Client Apps: {', '.join(apps)}"
         if apps
         else "the org has no External Client App",
-        hint="add --app with one of them" if apps else "check that this is the right org",
+        hint="use --app NAME with one of them" if apps else "check that this is the right org",
     )

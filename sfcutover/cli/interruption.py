@@ -1,4 +1,4 @@
-"""A command that a signal has interrupted: what it says last, and who hears of it."""
+"""A command that a signal interrupts: its last message, and whom it notifies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sfcutover.runs.store import RunStore
 
 _STATE_SECONDS = 2.0
-# What is kept for the rest where a CI system ends the process.
+# Time reserved for the rest if a CI system ends the process.
 _END_SECONDS = 0.3
 _WORDS_SECONDS = 2.0  # with notify
 _READ_SECONDS = 3.0  # of the state and the orgs
@@ -47,11 +47,11 @@ _UNDONE = (Phase.REMOVE_OLD.value, Phase.RESTORE_OLD.value)
 
 @dataclass
 class Begun:
-    """What a command has begun, as its last words are about that.
+    """What a command has started, which its last message reports.
 
-    steps: those that no run executes. deployments: earlier ones that it waits for. cancels: what
-    is pending is to be canceled. store: of the run that it executes, if it executes one.
-    unwatched: filled in at the end: where old addresses are off, or may be, and no process watches.
+    steps: those outside a run. deployments: earlier ones that it waits for. cancels: whether
+    pending deployments are to be canceled. store: of the run that it executes, if any. unwatched:
+    set at the end: targets whose old addresses are removed, or may be, and that no process watches.
     """
 
     steps: list[StepContext] = field(default_factory=list)
@@ -184,11 +184,11 @@ def _head() -> str:
 def _message(ending: _Ending, now: Sequence[TargetNow]) -> Iterator[str]:
     yield _head()
     if ending.run:
-        yield f"the run {ending.run} is kept"
+        yield f"the run {ending.run} can be resumed"
     elif ending.is_run:
-        yield "the state does not say what the run has sent"
+        yield "the state of the run could not be read, so what it has sent is unknown"
     if ending.switching:
-        yield f"the switch command ({ending.switching}) was started, and runs to its end by itself"
+        yield f"the switch command ({ending.switching}) has started, and continues by itself"
     for each in now:
         for package in each.sent:
             yield package.words
@@ -200,7 +200,7 @@ def _impact(
     for each in now:
         yield each.words(run.cutover)
     if any(each.pending for each in now):
-        yield "what is pending may still land"
+        yield "a pending deployment may still take effect"
     if unwatched:
         yield f"{_off(run, unwatched)}; {_watcher(ending)}"
 
@@ -209,7 +209,8 @@ def _off(run: Invocation, unwatched: Sequence[TargetNow]) -> str:
     certain = [each for each in unwatched if each.holds_old(run.cutover) is False]
     unknown = [each for each in unwatched if each not in certain]
     parts = [
-        f"the old addresses {verb} off the list of {', '.join(one.target.name for one in some)}"
+        f"the old addresses {verb} removed from the allowlist of "
+        f"{', '.join(one.target.name for one in some)}"
         for verb, some in (("are", certain), ("may be", unknown))
         if some
     ]
@@ -218,8 +219,8 @@ def _off(run: Invocation, unwatched: Sequence[TargetNow]) -> str:
 
 def _watcher(ending: _Ending) -> str:
     if ending.others:
-        return f"other processes take part in the run, and continue it: {', '.join(ending.others)}"
-    return "no process watches: if a new address is refused, its customers are locked out"
+        return f"other processes continue the run: {', '.join(ending.others)}"
+    return "no process watches: if the org refuses a new address, customers are locked out"
 
 
 def _next(
@@ -227,17 +228,17 @@ def _next(
 ) -> Text:
     restore = ("; restore the old addresses: ", run.command("rollback", "--yes"))
     if ending.is_run and unwatched:
-        return Advice("continue at once, to watch: ", Command("run"), *restore)
+        return Advice("resume immediately, to watch: ", Command("run"), *restore)
     if ending.is_run:
-        return Advice("continue: ", Command("run"), "; end it: ", Command("cancel"))
+        return Advice("resume: ", Command("run"), "; cancel: ", Command("cancel"))
     if unwatched:
         wait = [part for each in _waits(run, now) for part in ("wait: ", each, "; ")]
         return Advice(*wait, "watch: ", run.command("watch"), *restore)
     waits = list(_waits(run, now))
     if waits:
         others = [part for each in waits[1:] for part in ("; ", each)]
-        return Advice("to continue: ", waits[0], *others)
-    return Advice("see what is live: ", *_looks(run, now))
+        return Advice("wait for the deployment: ", waits[0], *others)
+    return Advice("show what is live: ", *_looks(run, now))
 
 
 def _waits(run: Invocation, now: Sequence[TargetNow]) -> Iterator[Command]:

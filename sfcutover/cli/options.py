@@ -1,4 +1,4 @@
-"""The options that several commands share. It imports little, as ``--help`` needs it."""
+"""The options that several commands share. It imports little, so that ``--help`` is fast."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 def settings_of(ctx: click.Context) -> Settings:
-    """The settings of this run, shared by the group and its command."""
+    """The settings of this process, shared by the group and its command."""
     return ctx.ensure_object(Settings)
 
 
 def _store(ctx: click.Context, param: click.Parameter, value: object) -> None:
-    """Keep the value in the setting that has the option's name."""
+    """Store the value in the setting that has the option's name."""
     settings, name = settings_of(ctx), param.name or ""
     source = ctx.get_parameter_source(name)
-    # The outermost group has read the environment; what stands before a command beats it.
+    # Only the outermost group reads the environment: an option before a command overrides it.
     inherited = source is ParameterSource.ENVIRONMENT and ctx.parent is None
     if source is ParameterSource.COMMANDLINE or inherited:
         setattr(settings, name, value)
@@ -41,14 +41,21 @@ def _targets(ctx: click.Context, param: click.Parameter, word: str) -> list[Comp
     return complete_targets(ctx, param, word)
 
 
-_global_option = partial(click.option, expose_value=False, callback=_store)
+class GlobalOption(click.Option):
+    """An option that every command accepts. Only the help of ``sfcutover`` itself lists it."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        return super().get_help_record(ctx) if ctx.parent is None else None
+
+
+_global_option = partial(click.option, cls=GlobalOption, expose_value=False, callback=_store)
 
 _GLOBAL_OPTIONS = [
     _global_option(
         "--config",
         type=FILE,
         envvar="SFCUTOVER_CONFIG",
-        help="The cutover's file.  [default: cutover.yaml]",
+        help="The file that describes the cutover.  [default: cutover.yaml]",
     ),
     _global_option(
         "--target",
@@ -57,41 +64,48 @@ _GLOBAL_OPTIONS = [
         metavar="NAME",
         envvar="SFCUTOVER_TARGET",
         shell_complete=_targets,
-        help="Only this target; repeatable.  [default: all]",
+        help="Only this target; repeatable.  [default: all targets]",
     ),
     _global_option(
         "--json",
         is_flag=True,
         envvar="SFCUTOVER_JSON",
-        help="Print one JSON document to stdout; run, approve, cancel and --follow one a line.",
+        help="Print one JSON document to stdout; run, approve, cancel and runs --follow print one "
+        "per line.",
     ),
     _global_option(
         "-v",
         "--verbose",
         count=True,
         envvar="SFCUTOVER_VERBOSE",
-        help="More on stderr; a traceback with an error.",
+        help="Print more to stderr, and a traceback with an error; -vv prints every request.",
     ),
     _global_option(
-        "-q", "--quiet", is_flag=True, envvar="SFCUTOVER_QUIET", help="No progress and no notes."
+        "-q",
+        "--quiet",
+        is_flag=True,
+        envvar="SFCUTOVER_QUIET",
+        help="Print no progress and no notes.",
     ),
     _global_option(
         "--no-color",
         is_flag=True,
         envvar="SFCUTOVER_NO_COLOR",
-        help="No colours (as NO_COLOR does).",
+        help="Print no colors; the variable NO_COLOR does the same.",
     ),
 ]
 
 
 def global_options(function: F) -> F:
-    """Add --config, --target, --json, -v, -q and --no-color; their values go to Settings."""
+    """Add --config, --target, --json, -v, -q and --no-color, whose values Settings holds."""
     for option in reversed(_GLOBAL_OPTIONS):
         function = option(function)
     return function
 
 
-yes_option = click.option("--yes", is_flag=True, help="Don't ask; needed where nobody can answer.")
+yes_option = click.option(
+    "--yes", is_flag=True, help="Skip confirmation (required when not interactive)."
+)
 wait_option = click.option(
     "--wait",
     "minutes",
@@ -99,24 +113,26 @@ wait_option = click.option(
     default=30,
     show_default=True,
     metavar="MIN",
-    help="Minutes to wait for the org; exit 69 after that.",
+    help="Wait this many minutes for the org, then exit 69.",
 )
 evidence_option = click.option(
     "--evidence",
     "evidence_file",
     type=FILE,
-    help="For a phase that removes: the evidence of an earlier verify.",
+    help="For remove-old and remove-new: use the evidence in this file, which verify --out wrote.",
 )
 traffic_moved_option = click.option(
     "--traffic-moved",
     is_flag=True,
-    help="Say that customers have left the addresses to be removed, where nothing else shows it.",
+    help="Confirm that no customer uses the addresses to be removed, where no other evidence does.",
 )
 out_option = click.option(
     "--out",
     type=FILE,
-    help="Write the JSON document here, too, for report --from; an older file is replaced.",
+    help="Also write the JSON document to this file, for report --from; replaces an older file.",
 )
 outside_run_option = click.option(
-    "--outside-run", is_flag=True, help="Do it although a run of this cutover has not ended."
+    "--outside-run",
+    is_flag=True,
+    help="Proceed although a run of this cutover has not ended.",
 )

@@ -1,4 +1,4 @@
-"""sfcutover plan: the baseline, every phase, and a file that binds them."""
+"""sfcutover plan: the baseline, what each phase would change, and a file that binds them."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from sfcutover.output.markdown.plan import plan_markdown
 
 @click.command("plan")
 @baseline_option
-@click.option("--out", type=FILE, help="Write the plan here, for deploy --plan.")
+@click.option("--out", type=FILE, help="Write the plan to this file, for deploy --plan.")
 @click.option(
     "--show",
     "saved",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Show this saved plan and don't ask the org; exit 4 if it is not as it was made.",
+    help="Show this saved plan without contacting the org; exit 4 if the file was changed.",
 )
 @click.option(
     "--format",
@@ -46,7 +46,7 @@ from sfcutover.output.markdown.plan import plan_markdown
     type=click.Choice(["text", "markdown", "json"]),
     default="text",
     show_default=True,
-    help="markdown is one comment of a pull request; json is the same as --json.",
+    help="markdown fits a comment on a pull request; json is the same as --json.",
 )
 @templates_option
 @pass_invocation
@@ -58,17 +58,16 @@ def command(
     form: str,
     templates: Templates,
 ) -> None:
-    """Capture the baseline and show every phase with its diff and capacity. Changes nothing.
+    """Read the allowlist and show what each phase would change, and how much of the limits it
+    would use. Changes nothing.
 
-    The plan file binds the baseline and the packages: deploy --plan refuses if the org,
-    cutover.yaml or a template has changed since. It is for the org that was reached; one that is
-    made from --baseline files, which asks no org, is bound to an org by its first deployment. The
-    digests are those that a run announces, for approve --expect.
+    A plan file (--out) binds the baseline and the packages: deploy --plan refuses if the org,
+    cutover.yaml or a template has changed since. It is valid for the org that it was read from;
+    a plan from --baseline files is bound to an org by its first deployment. The digests are
+    those that a run announces, for approve --expect.
     """
     if saved is not None and (baseline_files or out or run.settings.targets):
-        raise click.UsageError(
-            "--show shows a saved plan whole: it goes without --baseline, --out and --target."
-        )
+        raise click.UsageError("--show excludes --baseline, --out and --target")
     run.settings.json = run.settings.json or form == "json"
     planner = run.cutover.planner(templates)
     plan = _made(run, planner, baseline_files) if saved is None else _read(run, planner, saved)
@@ -99,19 +98,19 @@ def _made(run: Invocation, planner: Planner, files: tuple[Path, ...]) -> Plan:
 
 def _read(run: Invocation, planner: Planner, path: Path) -> Plan:
     plan = read(run.cutover, planner, path)
-    run.console.note(f"{path} is of {plan.document.created}; no org was asked")
+    run.console.note(f"{path} was written at {plan.document.created}; the org was not contacted")
     return plan
 
 
 def _options(run: Invocation, plan: Path | None) -> tuple[str, ...]:
-    """Those of a deploy that follows this plan."""
+    """The options of a deploy that uses this plan."""
     file = ("--plan", str(plan)) if plan else ()
     return run.command(*file, *templates_words()).command
 
 
 def _found(run: Invocation, files: tuple[Path, ...]) -> Iterator[FoundTarget]:
     if files and len(run.targets) > 1:
-        raise click.UsageError("--baseline is of one org: name its target with --target.")
+        raise click.UsageError("--baseline belongs to one org: choose its target with --target")
     if files:
         yield from (FoundTarget(run.targets[0].name, live) for _, _, live in run.components(files))
         return

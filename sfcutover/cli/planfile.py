@@ -1,4 +1,4 @@
-"""The plan that deploy and rollback are given: what they deploy exactly, or go back to."""
+"""The plan file of deploy and rollback: exactly what to deploy, or what to restore."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from sfcutover.salesforce.connection import Connection
 
 @dataclass(frozen=True)
 class PlanFile:
-    """A plan that was written before."""
+    """A plan file that plan --out wrote."""
 
     path: Path
 
     def plan(
         self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
     ) -> PlannedPhase:
-        """Exactly what it holds. Raises ConfigError for a file that is no plan, DriftError where
-        it no longer fits, and IdentityError for another org."""
+        """Exactly what the plan holds. Raises ConfigError for a file that is not a plan, DriftError
+        if the org or cutover.yaml has changed since, and IdentityError for a different org."""
         plan, baseline = self._read(context), self.baseline(context)
         bind_to(baseline, connection, live, any_component=phase is Phase.RESTORE_OLD)
         planned = plan.planned(phase)
@@ -36,16 +36,16 @@ class PlanFile:
             if how := who_changed(connection, planned.start.lists, live):
                 raise error.replaced(message=f"{error.message}; {how}") from error
             raise
-        if phase.goes_back:  # where a baseline was recorded, the two must agree
+        if phase.goes_back:  # must agree with a recorded baseline
             used = baseline_for(context, connection, phase, live, self.baseline)
             return plan_phase(context, phase, live, used)
         now = live.like(planned.start)
         if now.fingerprints == planned.start.fingerprints:
-            return replace(planned, start=now)  # the same, and it knows who saved it when
+            return replace(planned, start=now)  # the same, with who saved it and when
         return plan_phase(context, phase, live, None)
 
     def baseline(self, context: TargetContext) -> Baseline:
-        """The components before anything changed, as it holds them. Raises as plan does."""
+        """The components before any change, as the plan holds them. Raises as ``plan`` does."""
         cutover, plan = context.cutover, self._read(context)
         return Baseline(
             plan.baseline,

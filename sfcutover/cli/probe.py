@@ -1,4 +1,4 @@
-"""sfcutover probe: which addresses does traffic leave from?"""
+"""sfcutover probe: observe the addresses from which traffic leaves."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ _NOTE_EVERY = 100  # requests
     type=click.Choice(["old", "new"]),
     default="new",
     show_default=True,
-    help="The egress to ask about.",
+    help="Egress to probe.",
 )
 @pass_invocation
 def command(run: Invocation, via: str) -> int:
-    """Step 1: ask a page for the address it sees, or run the egress's command, until every address
-    has shown itself. Passes only if they are exactly the expected ones."""
+    """Step 1: prove which addresses traffic leaves from. An egress is the way it leaves: a proxy,
+    or none. Requests egress.echo_url, a page that answers with the client's address, or runs
+    the egress's probe command, until every expected address was observed. Passes only if no
+    other address was."""
     run.require_addresses("probe")
     result = _ask(run, via)
     run.console.data(probe_text(result))
@@ -41,7 +43,7 @@ def _ask(run: Invocation, via: str) -> ProbeResult:
 
     def progress(tries: int) -> None:
         if tries % _NOTE_EVERY == 0:
-            run.console.note(f"asked {tries} times")
+            run.console.note(f"probed {tries} times")
 
     return probe_egress(cutover, via, progress)
 

@@ -1,4 +1,4 @@
-"""sfcutover render: a phase's package on disk, or a phase in the source tree of a project."""
+"""sfcutover render: write a phase's package to disk, or a phase into a project's source tree."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from sfcutover.util.files import replace_files
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Where the packages go: DIR/<phase>, or DIR/<target>/<phase> for several targets. With "
-    "--format source, the source tree itself, as force-app/main/default.",
+    help="Folder to write to: DIR/<phase>, or DIR/<target>/<phase> with several targets. With "
+    "--format source, the source tree itself, such as force-app/main/default.",
 )
 @click.option(
     "--format",
@@ -40,10 +40,12 @@ from sfcutover.util.files import replace_files
     type=click.Choice(["mdapi", "source"]),
     default="mdapi",
     show_default=True,
-    help="mdapi for sf project deploy --metadata-dir; source updates an SFDX project's files in "
-    "place, for one PHASE.",
+    help="mdapi: packages for sf project deploy start --metadata-dir. source: update the files of "
+    "an SFDX project in place, for one PHASE.",
 )
-@click.option("--zip", "as_zip", is_flag=True, help="One deploy zip a phase, not a folder.")
+@click.option(
+    "--zip", "as_zip", is_flag=True, help="Write one zip file per phase instead of a folder."
+)
 @baseline_option
 @templates_option
 @pass_invocation
@@ -59,11 +61,12 @@ def command(
     """Write the packages of these phases: add-new, remove-old, restore-old, remove-new
     (default: all that change something).
 
-    Each phase is computed in the state it is meant for: remove-old on top of add-new, and
-    each undone. With --baseline no org is asked.
+    Each phase is computed in the state that it applies to: remove-old on top of add-new,
+    restore-old on top of remove-old, remove-new on top of add-new. With --baseline, no org is
+    contacted.
 
-    With --format source the component's file is found in the project by its type and name. Only
-    the ranges and policies that the phase changes are written; all else stays byte for byte.
+    With --format source, the component's file is found in the project by its type and name.
+    Only the ranges and policies that the phase changes are written; every other byte stays.
     """
     chosen = tuple(Phase(name) for name in phases)
     planner = run.cutover.planner(templates)
@@ -93,17 +96,19 @@ def _check_usage(
     templates: Templates,
     baseline_files: tuple[Path, ...],
 ) -> None:
-    """Raises UsageError for what a tree can't be: it is in one state, of one org."""
+    """Raises UsageError for options that a source tree excludes: it holds one phase of one org."""
     if as_zip:
-        raise click.UsageError("--zip goes with --format mdapi: a source tree is never zipped.")
+        raise click.UsageError("--zip requires --format mdapi")
     if len(phases) != 1:
-        raise click.UsageError("--format source takes one PHASE: a source tree is in one state.")
+        raise click.UsageError("--format source requires exactly one PHASE")
     if templates.overrides:
         raise click.UsageError(
-            "--templates goes with --format mdapi: files of a source tree keep their own form."
+            "--templates requires --format mdapi: files of a source tree keep their format"
         )
     if not baseline_files and len(run.targets) > 1:
-        raise click.UsageError("--format source is of one org: name its target with --target.")
+        raise click.UsageError(
+            "--format source writes the files of one org: choose its target with --target"
+        )
 
 
 def _write_packages(
@@ -135,11 +140,11 @@ def _update_tree(
         raise OperationFailedError(
             f"the source tree was not changed: {error.strerror}",
             where=str(out),
-            hint="free space or correct the permissions, then run this again",
+            hint="free space or correct the permissions, then run the command again",
         ) from error
     for each in files:
         if not each.changed:
-            run.console.note(f"{each.path} holds {phase} already")
+            run.console.note(f"{each.path} already holds {phase}")
     return _written(target, planned, out, [str(each.path) for each in files])
 
 

@@ -1,4 +1,4 @@
-"""sfcutover report: the evidence of a run, for a person, a change record or a program."""
+"""sfcutover report: the report of a run, for a reader, a change record or a program."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sfcutover.output.report.stepfiles import read_step_files
 from sfcutover.util.files import write_new
 
 FORMATS = ("md", "html", "json")
-_NOT_TOUCHED = "a report changes nothing in the org; the run and its journal are as they were"
+_NOT_TOUCHED = ""  # a report changes nothing
 
 
 @click.command("report")
@@ -32,14 +32,13 @@ _NOT_TOUCHED = "a report changes nothing in the org; the run and its journal are
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    help="html is one self-contained page; json is the same as --json.  [default: what --out "
-    "ends with: .md, .html or .json; else md]",
+    help="html is one self-contained page; json is the same as --json.  [default: by the extension "
+    "of --out: .md, .html or .json; else md]",
 )
 @click.option(
     "--out",
     type=FILE,
-    help="Write the report here instead of to stdout, in the format that its name ends with "
-    "unless --format says another; an older one is replaced.",
+    help="Write the report to this file instead of stdout; replaces an older file.",
 )
 @click.option(
     "--from",
@@ -48,8 +47,8 @@ _NOT_TOUCHED = "a report changes nothing in the org; the run and its journal are
     is_flag=False,
     multiple=True,
     metavar="FILE",
-    help="Make it from the documents of single steps, in any order; repeat it, or list the files "
-    "after it. Needs no state.",
+    help="Make the report from the documents of single commands, in any order; repeat it, or list "
+    "further files after it. Needs no state of runs.",
 )
 @templates_option
 @pass_invocation
@@ -61,19 +60,21 @@ def command(
     sources: tuple[Path, ...],
     templates: Templates,
 ) -> None:
-    """What a run changed and when, who approved, the evidence, and what remains unproven.
+    """Report what a run changed and when, who approved it, the evidence, and what is unproven.
 
-    ID is a run's, or a cutover's name for its newest; by default the newest of cutover.yaml.
-    It is made from the journal alone: no org is asked, no secret is needed. A run that is
-    under way, waits, or was rolled back has a report, too.
+    ID is a run's, or a cutover's name for its newest run; by default, the newest run of
+    cutover.yaml. The report is made from the journal alone, so it contacts no org and needs no
+    secret. A run that is in progress, paused or rolled back has a report, too.
 
-    With --from, the files are what plan, deploy, switch, verify and watch have written with --out;
-    what they do not cover stands in the report.
+    With --from, the files are those that plan, deploy, switch, verify and watch wrote with
+    --out. The report states what they do not cover.
     """
     as_json = invocation.settings.json
     chosen = form or _form_of(out) or ("json" if as_json else "md")
     if as_json and out is None and chosen != "json":
-        raise click.UsageError(f"--json prints JSON; --format {chosen} needs --out.")
+        raise click.UsageError(
+            f"--json excludes --format {chosen}, unless --out names a file for it"
+        )
     data = _data(invocation, run_or_files, sources)
     report = Report.of(data)
     text = _text(report, chosen, templates)
@@ -91,24 +92,26 @@ def command(
 def _data(
     invocation: Invocation, run_or_files: tuple[str, ...], sources: tuple[Path, ...]
 ) -> RunData:
-    """Of a run, by its id; or of the documents, where --from names the first."""
+    """The data of a run, by its id, or of the documents that --from names."""
     if not sources:
         if len(run_or_files) > 1:
-            raise click.UsageError("one run has one report; --from FILE... takes several files.")
+            raise click.UsageError(
+                "a report covers one run; for a report from files, use --from FILE..."
+            )
         return RunData.read(*find_run(invocation, next(iter(run_or_files), None)), time.time())
     cutover = invocation.cutover
     if cutover.verify is None:
         raise ConfigError(
-            "verify is not configured: the report shows the settings of the gates",
+            "verify: is missing, but the report shows the settings of the gates",
             where=cutover.where,
-            hint="give the cutover.yaml with which the steps were executed",
+            hint="use --config with the cutover.yaml of the commands that wrote the documents",
         )
     paths = [*sources, *map(Path, run_or_files)]
     return data_of(read_step_files(paths, cutover.name, cutover.where), cutover, time.time())
 
 
 def _form_of(out: Path | None) -> str | None:
-    """The format that a file's name asks for, None if it asks for none."""
+    """The format by the file's extension; None for another extension."""
     form = "" if out is None else out.suffix.removeprefix(".").lower()
     return form if form in FORMATS else None
 

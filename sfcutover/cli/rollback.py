@@ -1,4 +1,4 @@
-"""sfcutover rollback: undo the last phase, as the recorded baseline has it."""
+"""sfcutover rollback: undo the last phase, by the recorded baseline."""
 
 from __future__ import annotations
 
@@ -36,14 +36,17 @@ WAIT_SECONDS = 1800.0  # for one deployment
     type=click.Choice(["add-new", "baseline"]),
     default="add-new",
     show_default=True,
-    help="add-new: old and new on the list, always safe. baseline: take the new ones off too.",
+    help="add-new: old and new addresses are on the allowlist, which is always safe. "
+    "baseline: also "
+    "remove the new addresses.",
 )
 @click.option(
     "--plan",
     "plan_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The baseline to return to, where none was recorded here; a recorded one must agree.",
+    help="Plan with the baseline to restore, if none is recorded here; must agree with a recorded "
+    "one.",
 )
 @traffic_moved_option
 @yes_option
@@ -61,12 +64,12 @@ def command(
     out: Path | None,
     templates: Templates,
 ) -> None:
-    """Undo the last phase in the only safe order.
+    """Undo the last phase, in the safe order.
 
-    Restores the old addresses at once: adding needs no gate, and waits for no state. What
-    remove-old alone has set of policies follows. --to baseline then proves that traffic is back on
-    the old egress, only after that removes the new addresses that were not on the list before the
-    cutover, and restores the policies last.
+    Restores the old addresses immediately, as adding needs no gate; then the policies that only
+    remove-old set. With --to baseline, proves next that traffic is back on the old egress, then
+    removes the new addresses that were not on the allowlist before the cutover, and restores
+    the other policies last.
     """
     require_self_serve(run.cutover, "rollback")
     if state == "baseline" and not outside_run:
@@ -98,7 +101,7 @@ def command(
         done += [one for each in restored for one in each]
         if run.cutover.carriers:
             run.console.note(
-                f"if traffic is not back on the old egress: "
+                f"next, if traffic still uses the new egress: "
                 f"{run.command_line('switch', '--revert')}"
             )
     document = DeployDocument(cutover=run.cutover.name, targets=done)
@@ -110,11 +113,10 @@ def command(
 def on_every_target(
     run: Invocation, restore: Callable[[Target], T], targets: Sequence[Target]
 ) -> list[T]:
-    """Call restore for each of these targets, whatever came of the others; then raise the first
-    failure.
+    """Call restore for each of these targets, even if another fails; then raise the first failure.
 
-    Adding addresses is safe anywhere, so one org that fails must not keep another
-    without them. A no to the question, or Ctrl-C, ends it at once.
+    Adding addresses is always safe, so a failure in one org must not leave another org without
+    them. A declined confirmation, or Ctrl-C, ends it immediately.
     """
     done: list[T] = []
     failures: list[SfcutoverError] = []

@@ -1,6 +1,9 @@
-"""sfcutover run: the whole cutover, durably; starting it again goes on with it."""
+"""sfcutover run: run the whole cutover; running it again resumes it."""
 
 from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager, nullcontext
 
 import click
 
@@ -16,13 +19,14 @@ from sfcutover.cutover.answers import approve
 from sfcutover.cutover.progress import RunProgress
 from sfcutover.cutover.removalgate import TRAFFIC_MOVED
 from sfcutover.cutover.runcontroller import Permissions, RunController
-from sfcutover.cutover.runfollower import failure_of_run
+from sfcutover.cutover.runfollower import View, failure_of_run
 from sfcutover.cutover.stateconflict import state_conflict, unknown_deployments
 from sfcutover.cutover.stepresult import ProblemKind
 from sfcutover.cutover.supportcase import require_self_serve
 from sfcutover.cutover.workflow import PAUSES
 from sfcutover.errors import Advice, Command, ConfigError, DriftError
 from sfcutover.output import cistep
+from sfcutover.output.console import Settings
 from sfcutover.output.events import JsonView
 from sfcutover.runs.event import IMPORTED
 from sfcutover.runs.store import Run, RunOptions, RunStore
@@ -37,17 +41,22 @@ from sfcutover.util.ciprovider import current_actor
     "--pause-before",
     multiple=True,
     type=click.Choice(PAUSES),
-    help="Wait for sfcutover approve before this step; repeatable.",
+    help="Pause for approval before this step; repeatable.",
 )
 @click.option(
-    "--wait/--no-wait",
-    "wait",
+    "--stay/--no-stay",
+    "stay",
     default=None,
-    help="Stay while the run waits for a person. [default: at a terminal]",
+    help="Whether to stay while the run is paused, or to exit (75 or 69) and resume later.  "
+    "[default: stay at a terminal]",
 )
-@click.option("--accept-changes", is_flag=True, help="Go on although cutover.yaml has changed.")
 @click.option(
-    "--again", is_flag=True, help="Start anew, though it is done or was rolled back in a row."
+    "--accept-changes", is_flag=True, help="Resume the run although cutover.yaml has changed."
+)
+@click.option(
+    "--again",
+    is_flag=True,
+    help="Start a new run, although the last one is done or was rolled back repeatedly.",
 )
 @traffic_moved_option
 @yes_option
@@ -56,17 +65,20 @@ from sfcutover.util.ciprovider import current_actor
 def command(
     invocation: Invocation,
     pause_before: tuple[str, ...],
-    wait: bool | None,
+    stay: bool | None,
     accept_changes: bool,
     again: bool,
     traffic_moved: bool,
     yes: bool,
     templates: Templates,
 ) -> None:
-    """The whole cutover: probe, add-new, verify, switch, verify, settle, remove-old, watch.
+    """Run the whole cutover: probe, add-new, verify, switch, verify, settle, remove-old, watch.
 
-    Every step is kept on disk (state: in cutover.yaml). Started again after whatever
-    happened, it goes on where it was. A gate that fails rolls back by itself.
+    Each step is recorded (state: in cutover.yaml), so that running the command again after an
+    interruption resumes the run where it stopped. A gate that fails triggers the rollback.
+
+    A paused run awaits approval. At a terminal, press a to approve or c to cancel; elsewhere,
+    use sfcutover approve or sfcutover cancel.
     """
     require_runnable(invocation)
     invocation.warn_of_state_in_ci()
@@ -90,11 +102,11 @@ def command(
     elif traffic_moved:
         _answer(run, store)
     options = RunOptions(pause_before, traffic_moved)
-    execute(invocation, controller, run, options, wait=wait, since=since)
+    execute(invocation, controller, run, options, stay=stay, since=since)
 
 
 def _answer(run: Run, store: RunStore) -> None:
-    """The run may wait for just this word; a list that does not block is another question."""
+    """Approve the pause that --traffic-moved answers; no other pause."""
     pause = RunProgress.of(store.journal(run.id).read()).pause
     if pause is None or (pause.step, pause.reason) != ("remove-old", ProblemKind.DOUBT.value):
         return
@@ -102,33 +114,33 @@ def _answer(run: Run, store: RunStore) -> None:
 
 
 def require_runnable(invocation: Invocation) -> None:
-    """What every step needs must be there before the first one. Raises ConfigError."""
+    """What every step needs must be configured before the first step. Raises ConfigError."""
     cutover = invocation.cutover
     invocation.require_addresses("run")
     require_self_serve(cutover, "run")
     if invocation.settings.targets:
         raise ConfigError(
-            "a run takes all targets: one switch moves the traffic of all of them",
+            "a run always covers all targets, as one switch moves the traffic of all of them",
             where="--target",
             hint=Advice(
-                "leave --target out; single steps take it: ",
+                "omit --target, or use a single step: ",
                 Command("deploy", "add-new", "--target", "NAME"),
             ),
         )
     if missing := cutover.missing_for_run:
         raise ConfigError(
-            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not configured",
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing, which run needs",
             where=cutover.where,
-            hint="a run needs each: add what is missing (docs/reference/cutover-yaml.md)",
+            hint=Advice("add what is missing; an example of each: ", Command("schema")),
         )
     if cutover.switch is not None and not cutover.switch.manual:
-        command_of(cutover.switch, "revert")  # a run goes back by itself
+        command_of(cutover.switch, "revert")  # for the rollback
 
 
 def _require_secrets(cutover: Cutover) -> None:
-    """What a run is going to prove with must be there before it begins. Nothing is redeemed.
+    """What the proofs of a run need must be available before it starts. Redeems nothing.
 
-    Raises ConfigError, and what keeps a canary from redeeming.
+    Raises ConfigError, and the error that prevents a canary from redeeming.
     """
     require_egresses(cutover)
     for redeemer in all_redeemers(cutover, cutover.targets):
@@ -136,7 +148,7 @@ def _require_secrets(cutover: Cutover) -> None:
 
 
 def _require_still_done(invocation: Invocation, run: Run, templates: Templates) -> None:
-    """Raises DriftError where a list is no longer as the run left it."""
+    """Raises DriftError if an allowlist is no longer as the run left it."""
     planner = invocation.cutover.planner(templates)
     for target, _, live in invocation.components():
         try:
@@ -145,21 +157,21 @@ def _require_still_done(invocation: Invocation, run: Run, templates: Templates) 
             is_done = False
         if not is_done:
             raise DriftError(
-                f"the run {run.id} has done this, but since then the list of {target} has "
-                f"changed; it is now {live_phase(live, invocation.cutover.change)}",
+                f"the run {run.id} is done, but the allowlist of {target} has changed since; "
+                f"it is now {live_phase(live, invocation.cutover.change)}",
                 where=run.id,
                 hint=Advice(
                     Command("diff", "remove-old"),
-                    " shows the live list; ",
+                    " shows the live allowlist; ",
                     Command("run", "--again"),
-                    " starts anew",
+                    " starts a new run",
                 ),
             )
 
 
 def require_not_forked(invocation: Invocation, store: RunStore, run: Run) -> None:
-    """Before an imported run is continued: raises StateConflictError where another job has
-    continued it, too, and what reading the org raises."""
+    """Raises StateConflictError before an imported run resumes that another job has resumed, too,
+    and any error of reading the org."""
     journal = store.journal(run.id)
     if journal.last(IMPORTED) is None:
         return
@@ -176,17 +188,22 @@ def execute(
     run: Run | None,
     options: RunOptions,
     *,
-    wait: bool | None,
+    stay: bool | None,
     since: int = 0,
 ) -> None:
-    """Execute a run in the foreground. Raises what it ends with, unless it is done.
+    """Execute a run in the foreground. Raises the error that it ends with, unless it is done.
 
-    since: the last event that was shown before.
+    stay: whether to stay while it is paused; None: at a terminal. since: the last event that was
+    shown before.
     """
-    stay = at_terminal() if wait is None else wait
+    stays = at_terminal() if stay is None else stay
+    takes_keys = stays and _takes_keys(invocation.settings)
     invocation.begun.store = controller.store
-    with metered_view_for(invocation) as view:
-        run = controller.execute(run, options, view, leave=not stay, since=since)
+    with (
+        metered_view_for(invocation, takes_keys=takes_keys) as shown,
+        _answering(shown, controller.store, takes_keys) as view,
+    ):
+        run = controller.execute(run, options, view, leave=not stays, since=since)
     journal = controller.store.journal(run.id)
     progress = RunProgress.of(journal.read())
     if failure := failure_of_run(run, progress):
@@ -199,20 +216,35 @@ def execute(
         invocation.console.note(f"next: {invocation.command_line('report', run.id)}")
 
 
+def _takes_keys(settings: Settings) -> bool:
+    """True if an operator at a terminal is shown that keys answer a pause."""
+    is_shown = sys.stderr is not None and sys.stderr.isatty()
+    return at_terminal() and is_shown and not (settings.json or settings.quiet)
+
+
+def _answering(view: View, store: RunStore, takes_keys: bool) -> AbstractContextManager[View]:
+    if not takes_keys:
+        return nullcontext(view)
+    from sfcutover.cli.answerkeys import AnsweringView  # termios: only at a terminal
+
+    return AnsweringView(view, store)
+
+
 def _say_done(invocation: Invocation, run: Run, store: RunStore) -> None:
-    """The run that did it has ended, perhaps without this person's seeing it."""
+    """Report that an earlier run has completed the cutover."""
     cistep.step().run = run.id
     if invocation.settings.json:
         for event in store.journal(run.id).all("run-ended"):
             JsonView().show(event, RunProgress.of([event]))
         return
     invocation.console.data(
-        f"{click.style('done:', fg='green', bold=True)} run {run.id} has done this already; "
+        f"{click.style('done:', fg='green', bold=True)} run {run.id} has already "
+        "completed this cutover; "
         "nothing was started"
     )
     invocation.console.note(
-        f"next: {invocation.command_line('diff', 'remove-old')} shows the live list; "
-        "--again starts anew"
+        f"next: {invocation.command_line('diff', 'remove-old')} shows the live allowlist; "
+        "run --again starts a new run"
     )
 
 
@@ -226,12 +258,12 @@ def _confirm(invocation: Invocation, pause_before: tuple[str, ...]) -> None:
     )
     invocation.console.data(f"{cutover.name} of {cutover.app}{steps}")
     if pause_before:
-        invocation.console.data(f"  waits before: {', '.join(pause_before)}")
+        invocation.console.data(f"  pauses before: {', '.join(pause_before)}")
     invocation.confirm(
         "Start the cutover?",
         hint=Advice(
-            "look at the change first: ",
+            "check the change: ",
             Command("diff", "add-new"),
-            "; then run this again with --yes",
+            ", then run the command again with --yes",
         ),
     )

@@ -1,4 +1,4 @@
-"""sfcutover runs: the runs there are, one in detail, or one as it goes."""
+"""sfcutover runs: list the runs, show one in detail, or follow one."""
 
 from __future__ import annotations
 
@@ -28,26 +28,29 @@ _DAY_SECONDS = 86400.0
 
 @click.command("runs")
 @click.argument("run_id", metavar="[ID]", required=False)
-@click.option("--follow", is_flag=True, help="Show it as it goes, until it ends.")
+@click.option(
+    "--follow", is_flag=True, help="Show the run live until it ends; by default, the newest run."
+)
 @click.option(
     "--prune",
     metavar="DAYS",
     type=click.IntRange(min=0),
-    help="Remove the runs that ended so many days ago or earlier, with their journals.",
+    help="Remove the runs that ended at least this many days ago, with their journals.",
 )
 @yes_option
 @pass_invocation
 def command(
     invocation: Invocation, run_id: str | None, follow: bool, prune: int | None, yes: bool
 ) -> None:
-    """List the runs; with ID (or a cutover's name), the steps of one and their times.
+    """List the runs. With ID (or a cutover's name, for its newest run), show the steps of one run
+    and their times.
 
-    --follow streams the newest run, or ID, from any machine that reaches its state. What --prune
-    removes has no report any more; a baseline that was recorded stays.
+    --follow works on any machine that can read the state of runs. A run that --prune removes can
+    no longer be reported; recorded baselines are kept.
     """
     if prune is not None:
         if run_id is not None or follow:
-            raise click.UsageError("--prune stands alone: it takes no ID and no --follow")
+            raise click.UsageError("--prune excludes ID and --follow")
         _prune(invocation, prune, yes=yes)
         return
     if follow:
@@ -65,7 +68,7 @@ def command(
 
 
 def describe(store: RunStore, run: Run) -> RunDocument:
-    """A run with its steps, and where it is performed."""
+    """A run with its steps, and the process that executes it."""
     progress = RunProgress.of(store.journal(run.id).read())
     return RunDocument.of(run, progress, store.place(run))
 
@@ -94,7 +97,8 @@ def _prune(invocation: Invocation, days: int, *, yes: bool) -> None:
     if runs and not yes:
         invocation.console.data(runs_text(documents))
         invocation.confirm(
-            f"Remove these {len(runs)} runs?", hint="run this again with --yes to remove them"
+            f"Remove these {len(runs)} runs?",
+            hint="run the command again with --yes to remove them",
         )
     remove_runs(store, runs)
     if invocation.settings.json:
@@ -104,8 +108,11 @@ def _prune(invocation: Invocation, days: int, *, yes: bool) -> None:
 
 
 @contextmanager
-def view_for(invocation: Invocation) -> Iterator[View]:
-    """JSON lines, a live view at a terminal, or one line an event."""
+def view_for(invocation: Invocation, *, takes_keys: bool = False) -> Iterator[View]:
+    """JSON lines, a live view at a terminal, or one line an event.
+
+    takes_keys: True if keys answer a pause, which the view then says.
+    """
     settings = invocation.settings
     if settings.json:
         documents = JsonView()
@@ -114,17 +121,17 @@ def view_for(invocation: Invocation) -> Iterator[View]:
     elif is_redrawn(settings, os.environ):
         from sfcutover.output.live.view import LiveView
 
-        with LiveView(settings) as view:
+        with LiveView(settings, takes_keys=takes_keys) as view:
             yield view
     else:
-        with LineView(invocation.console) as lines:
+        with LineView(invocation.console, takes_keys=takes_keys) as lines:
             yield lines
 
 
 @contextmanager
-def metered_view_for(invocation: Invocation) -> Iterator[View]:
-    """As view_for, in the process that executes the run: it keeps the figures, too."""
-    with view_for(invocation) as view:
+def metered_view_for(invocation: Invocation, *, takes_keys: bool = False) -> Iterator[View]:
+    """As view_for, in the process that executes the run: it also records the metrics."""
+    with view_for(invocation, takes_keys=takes_keys) as view:
         file = invocation.metrics_file()
         if file is None:
             yield view
@@ -143,7 +150,7 @@ def _follow(invocation: Invocation, store: RunStore, run: Run) -> None:
             progress = follow(store, run.id, view, leave=False, is_left=is_left)
     except KeyboardInterrupt:
         raise InterruptedRunError(
-            f"interrupted; {run.id} is followed no longer, and goes on as it did",
+            f"interrupted; {run.id} is no longer followed, and continues unchanged",
             hint=Advice("follow it again: ", invocation.command("runs", run.id, "--follow")),
             impact="this command changes nothing",
         ) from None

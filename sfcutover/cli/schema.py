@@ -1,4 +1,4 @@
-"""sfcutover schema: a JSON Schema as it is installed with this version."""
+"""sfcutover schema: print a JSON Schema of this version."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def installed_schema(name: str) -> Path:
 @click.argument("name", default="cutover", metavar="[NAME]")
 @global_options
 def command(name: str) -> None:
-    """Print the JSON Schema of cutover.yaml, or of a document that --json prints: NAME is the
-    middle of its "schema", as deploy of sfcutover/deploy/1.
+    """Print the JSON Schema of cutover.yaml, or of the document NAME that --json prints: deploy for
+    a document whose "schema" is sfcutover/deploy/1.
 
-    Editors check cutover.yaml by cutover.schema.json beside it, which init writes. After an
-    upgrade:
+    Editors check cutover.yaml with cutover.schema.json in the same folder, which init writes.
+    After an upgrade, update it:
 
     \b
       sfcutover schema > cutover.schema.json
@@ -43,5 +43,5 @@ def command(name: str) -> None:
     path = installed_schema(name)
     known = sorted(each.name.removesuffix(_ENDING) for each in path.parent.iterdir())
     if name not in known:
-        raise click.UsageError(f"There is no schema {name!r}. There are {', '.join(known)}.")
+        raise click.UsageError(f"no schema {name!r}; the schemas are {', '.join(known)}")
     to_stdout(path.read_text(encoding="utf-8").rstrip("\n"))

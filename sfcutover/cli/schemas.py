@@ -1,4 +1,4 @@
-"""The JSON Schemas of everything this tool reads or writes as data.
+"""The JSON Schemas of all data that this tool reads or writes.
 
 ``python -m sfcutover.cli.schemas DIR`` writes them; a test holds the committed ones
 against the models. The text under a field in a model's source is the field's description.

@@ -1,4 +1,4 @@
-"""sfcutover state: what is kept of runs, as one file that the next CI job continues from."""
+"""sfcutover state: transfer the state of runs from one CI job to the next as one file."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class StateDocument(Document):
     file: str
     """The exported file."""
     lineage: str
-    """The same for a state and all that come from its exports."""
+    """Identifies a state and all states imported from its exports."""
     number: int
-    """Number of the export, which counts up."""
+    """Number of the export; each export increments it."""
     runs: list[RunDocument]
     """The runs in it that have not ended."""
 
@@ -39,16 +39,16 @@ class StateDocument(Document):
 @click.group("state", cls=Group, no_args_is_help=False)
 @global_options
 def command() -> None:
-    """Pass the state of runs on from one CI job to the next, as one file. For SQLite alone."""
+    """Transfer the state of runs from one CI job to the next as one file. Only for SQLite."""
 
 
 @command.command("export")
 @click.argument("file", type=FILE)
 @pass_invocation
 def export(invocation: Invocation, file: Path) -> None:
-    """Write the state to FILE, for an artifact or a cache; it holds no secret.
+    """Write the state to FILE, for an artifact or a cache. It contains no secret.
 
-    Refused while a process performs a run of it (exit 69).
+    Refused while a process is executing a run (exit 69).
     """
     _require_sqlite(invocation, "export")
     database = open_store(invocation, create=False).database
@@ -60,9 +60,9 @@ def export(invocation: Invocation, file: Path) -> None:
 @click.argument("file", type=FILE)
 @pass_invocation
 def import_(invocation: Invocation, file: Path) -> None:
-    """Continue from FILE, which state export wrote. An older one than was seen here is refused.
+    """Import FILE, which state export wrote. Refused if this machine has a newer export.
 
-    Where another job has continued the same run meanwhile, run and approve end with 4.
+    If another job has resumed the same run since, run and approve exit with 4.
     """
     _require_sqlite(invocation, "import")
     made = import_state(invocation.cutover.state, invocation.cutover.name, file)
@@ -73,10 +73,10 @@ def _require_sqlite(invocation: Invocation, verb: str) -> None:
     state = invocation.cutover.state
     if not state.is_sqlite:
         raise ConfigError(
-            f"state {verb} passes a SQLite file on, and this state is kept in PostgreSQL, which "
-            "every job reaches: nothing has to be passed on",
+            f"state {verb} transfers a SQLite file, but this state is in PostgreSQL, which every "
+            "job can reach",
             where=state.where,
-            hint="give each job the same state.url",
+            hint="use the same state.url in each job",
         )
 
 
@@ -92,7 +92,7 @@ def _show(
             )
         )
         return
-    waiting = ", ".join(f"{each.id} ({each.state})" for each in runs) or "no run that has not ended"
-    invocation.console.data(f"{action}ed: number {made.number}, {file}: {waiting}")
+    waiting = ", ".join(f"{each.id} ({each.state})" for each in runs) or "no run in progress"
+    invocation.console.data(f"{action}ed {file} (number {made.number}): {waiting}")
     verb, words = ("state", ("import", str(file))) if action == "export" else ("approve", ())
     invocation.console.note(f"next: {invocation.command_line(verb, *words)}")

@@ -1,4 +1,4 @@
-"""sfcutover switch: step 3, application traffic moves to the new addresses, or back."""
+"""sfcutover switch: step 3, move application traffic to the new addresses, or back."""
 
 from __future__ import annotations
 
@@ -38,10 +38,11 @@ from sfcutover.util.clock import Clock
 @out_option
 @pass_invocation
 def command(run: Invocation, revert: bool, outside_run: bool, out: Path | None) -> None:
-    """Step 3: run the switch command, or ask a person, then see that the new path is right.
+    """Step 3: move the traffic by the switch command, or ask the operator to move it; then probe
+    the new egress.
 
-    Refused while a target's list lacks an address that traffic would move to. --revert goes
-    back and proves the old path by a redemption, where egress.old is configured.
+    Refused while a target's allowlist lacks an address that traffic would use. --revert moves
+    the traffic back, and proves the old egress by a redemption if egress.old is configured.
     """
     run.require_addresses("switch")
     direction: Direction = "revert" if revert else "apply"
@@ -77,7 +78,7 @@ def command(run: Invocation, revert: bool, outside_run: bool, out: Path | None) 
 
 
 def _switched(context: StepContext, direction: Direction) -> float:
-    """Run the command; how many seconds it took."""
+    """Run the switch command; the seconds it took."""
     try:
         return switch(context, direction).seconds
     finally:
@@ -85,31 +86,31 @@ def _switched(context: StepContext, direction: Direction) -> float:
 
 
 def _switched_by_hand(run: Invocation, context: StepContext, direction: Direction) -> float:
-    """Ask whether the operator has moved the traffic; how many seconds that took."""
+    """Ask whether the operator has moved the traffic; the seconds until the answer."""
     started = time.monotonic()
     if direction == "apply":
         record_switch(context, direction)
     question = question_of(run.cutover, direction)
     if not (at_terminal() and run.console.confirm(question)):
         raise InterruptedRunError(
-            "it was not confirmed that the traffic has moved",
-            hint=f"move it, then run this again at a terminal, where it asks: {question}",
+            "the operator has not confirmed that the traffic has moved",
+            hint=f"run the command again at a terminal and confirm: {question}",
             impact=SWITCH_IMPACT,
         )
     seconds = time.monotonic() - started
-    if direction == "revert":  # the way back waits for no state
+    if direction == "revert":  # a revert does not wait for the state
         record_switch(context, direction)
     return seconds
 
 
 def _require_probe(run: Invocation) -> None:
-    """What the proof needs must be there before traffic moves; the way back waits for nothing."""
+    """What the proof needs must be configured before traffic moves."""
     egress_of(run.cutover, "new")
 
 
 def _require_listed(run: Invocation, context: StepContext, direction: Direction) -> None:
-    """Traffic goes only where every target's list allows it. Raises DriftError, or GateError
-    where only a confirmed support case can say so."""
+    """Require that every target's allowlist has the addresses that traffic would use. Raises
+    DriftError, or for a legacy app, GateError without a confirmed support case."""
     needed = Phase.REMOVE_OLD if direction == "apply" else Phase.REMOVE_NEW
     for target in run.targets:
         with context.at(target).connection() as connection:
@@ -122,14 +123,14 @@ def _require_listed(run: Invocation, context: StepContext, direction: Direction)
 
 
 def _require_confirmed(confirmations: Confirmations, direction: Direction) -> None:
-    """A legacy app's list can't be read: what support was confirmed to have done counts."""
+    """Require a confirmed support case, as a legacy app's allowlist can't be read."""
     if direction == "apply":
         confirmations.require("add-new")
     elif confirmations.find("remove-old") is not None:
         raise GateError(
-            f"support was confirmed to have removed the old addresses for {confirmations.target}",
+            f"Support has removed the old addresses for {confirmations.target}, as recorded here",
             where=str(confirmations.path("remove-old")),
-            hint="ask support in that case to put them back; when it has, delete this file",
+            hint="ask Support in that case to restore them; once it has, delete this file",
             impact="no traffic was moved; redemptions from the old addresses would be refused",
         )
 
@@ -138,7 +139,7 @@ def _probe_new(run: Invocation) -> str:
     result = probe_egress(run.cutover, "new")
     run.console.note(probe_text(result))
     result.require_passed()
-    return "the new egress shows exactly the new addresses"
+    return "traffic through the new egress leaves from exactly the new addresses"
 
 
 def _prove_old(context: StepContext) -> str:

@@ -1,5 +1,5 @@
-"""Warnings where a project's source tree and the org disagree, as the next deployment from that
-tree would undo the cutover."""
+"""Warnings if a project's source tree and the org differ, as the next deployment from that tree
+would undo the cutover."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _MOST_SHOWN = 10
 
 
 def warn_of_tree(run: Invocation, found: Iterable[tuple[str, Snapshot]]) -> None:
-    """One warning for each live list that the project of cutover.yaml holds otherwise; nothing
-    where there is no project, or no file of the list. found: live components by target."""
+    """Warn of each live allowlist that differs from the project of cutover.yaml; not if there is
+    no project, or no file of the allowlist. found: live components by target."""
     try:
         project = find_project(Path(run.cutover.file).parent)
         if project is None:
@@ -28,7 +28,7 @@ def warn_of_tree(run: Invocation, found: Iterable[tuple[str, Snapshot]]) -> None
             for each in differences(project, live, run.cutover.app):
                 run.console.warn(_words(run, project, target, live, each))
     except SfcutoverError as error:
-        run.console.warn(f"{error}; so the source tree was not compared with the org")
+        run.console.warn(f"the source tree was not compared with the org: {error}")
 
 
 def _words(
@@ -44,7 +44,7 @@ def _words(
         if ranges
     ]
     text = (
-        f"{difference.where}: not the live list of {target}; "
+        f"{difference.where}: differs from the live allowlist of {target}; "
         f"a deployment from this tree would {' and '.join(said)}; "
     )
     phase = _live_phase(live, run.cutover.change)
@@ -56,7 +56,7 @@ def _words(
 
 
 def _live_phase(live: Snapshot, change: Change) -> str | None:
-    """The phase that renders exactly the live lists; None where none is known to."""
+    """The phase that renders exactly the live allowlists; None if none is known to."""
     lists = [component.allowlist for component in live.carriers]
     if not all(each.covers(change.new) for each in lists):
         return None

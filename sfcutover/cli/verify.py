@@ -1,4 +1,4 @@
-"""sfcutover verify: step 4, a real redemption through each address."""
+"""sfcutover verify: step 4, prove each address by a real redemption."""
 
 from __future__ import annotations
 
@@ -29,32 +29,35 @@ from sfcutover.traffic.redeemers import Via
     type=click.Choice(["new", "old"]),
     default="new",
     show_default=True,
-    help="The egress to redeem through.",
+    help="Egress to redeem through.",
 )
 @click.option(
     "--control",
     "as_control",
     is_flag=True,
-    help="Before add-new: see that the list refuses a redemption from a new address.",
+    help="Before add-new: check that the org refuses a redemption from a new address.",
 )
 @click.option(
-    "--out", type=FILE, help="Write the evidence here, for deploy --evidence and report --from."
+    "--out",
+    type=FILE,
+    help="Write the evidence to this file, for deploy --evidence and report --from.",
 )
 @pass_invocation
 def command(run: Invocation, via: str, as_control: bool, out: Path | None) -> None:
-    """Step 4: redeem through an egress until each address is proven, by each canary and by the
-    application.
+    """Step 4: redeem refresh tokens through an egress until each of its addresses is proven.
 
-    Exits 5 naming the address that is blocked. Changes nothing in the org; with rotation
-    on, each redemption replaces the canary's token where it is kept.
+    A redemption exchanges a refresh token for an access token. It uses the canaries: refresh
+    tokens of your own, described under verify: in cutover.yaml. Exits 5 and names the address
+    that is blocked. Changes nothing in the org. If refresh token rotation is on, each redemption
+    stores the canary's new token.
 
-    --control redeems once through the new egress before add-new: exit 0 if this list refuses it,
-    5 if that is not shown.
+    --control redeems once through the new egress before add-new. Exits 0 if the org refuses it,
+    which shows that the allowlist is enforced, and 5 otherwise.
     """
     run.require_addresses("verify")
     if as_control:
         if via != "new":
-            raise click.UsageError("--control does not go with --via old.")
+            raise click.UsageError("--control and --via old exclude each other")
         _control(run, out)
         return
     direction: Via = "old" if via == "old" else "new"
@@ -72,7 +75,7 @@ def command(run: Invocation, via: str, as_control: bool, out: Path | None) -> No
 
 
 def _control(run: Invocation, out: Path | None) -> None:
-    """Raises GateError for the first target whose list is not shown to block."""
+    """Raises GateError for the first target whose allowlist was not shown to block."""
     found: list[ControlTargetDocument] = []
     for target in run.targets:
         with command_step(run, CONTROL) as step:

@@ -47,9 +47,11 @@ from sfcutover.traffic.egress import require_egresses
 @templates_option
 @pass_invocation
 def command(run: Invocation, out: Path | None, templates: Templates) -> int:
-    """Redeem through the new egress, and execute the checks, every interval for a while.
+    """Step 5: monitor redemptions after remove-old; restore the old addresses if they fail.
 
-    Failures in a row restore the old addresses at once, before any diagnosis, and exit 5.
+    Redeems through the new egress and runs the checks at every interval, as watch: in
+    cutover.yaml sets. Consecutive failures restore the old addresses immediately, before any
+    diagnosis, and exit 5.
     """
     require_ready(run)
     _prepare_way_back(run, templates)
@@ -64,8 +66,8 @@ def command(run: Invocation, out: Path | None, templates: Templates) -> int:
 
 @dataclass(frozen=True)
 class Watched:
-    """How a watch ended. failure: where it did not pass. problem: what has failed after that, in
-    restoring or in proving the old addresses."""
+    """The result of a watch. failure: if it did not pass. problem: an error after that, in
+    restoring or proving the old addresses."""
 
     document: WatchDocument
     failure: GateError | None
@@ -76,7 +78,7 @@ class Watched:
         return self.failure is None
 
     def settled(self, run: Invocation) -> int:
-        """Say how it ended, after its document; the exit code. Raises the failure."""
+        """Print the result, after its document, and return the exit code. Raises the failure."""
         if self.failure is not None:
             return run.fail(self.failure)
         run.console.data(f"done: the watch passed after {len(self.document.rounds)} rounds")
@@ -84,8 +86,8 @@ class Watched:
 
 
 def require_ready(run: Invocation) -> None:
-    """What a watch redeems with is there before it is needed. Nothing is redeemed. Raises
-    ConfigError, and what keeps a canary from redeeming."""
+    """What a watch redeems with must be available before it starts. Redeems nothing. Raises
+    ConfigError, and the error that prevents a canary from redeeming."""
     run.require_addresses("watch")
     require_self_serve(run.cutover, "watch")
     require_egresses(run.cutover)
@@ -94,13 +96,13 @@ def require_ready(run: Invocation) -> None:
 
 
 def watch_targets(run: Invocation, templates: Templates, targets: Sequence[Target]) -> Watched:
-    """Watch these targets with the settings of watch:, and restore the old addresses where that
-    fails. Raises nothing but what keeps a watch from starting."""
+    """Watch these targets with the settings of watch:, and restore the old addresses if it fails.
+    Raises only the error that prevents a watch from starting."""
     config = run.cutover.watch or Watch()
     with metered(run) as run, command_step(run, "watch", templates) as context:
         run.console.note(
             f"watching for {config.duration:.0f} s, every {config.interval:.0f} s; "
-            f"{config.failures} failures in a row restore the old addresses"
+            f"{config.failures} consecutive failures restore the old addresses"
         )
         evidence = watch(context, targets)
         ended = time.time()
@@ -115,7 +117,8 @@ def watch_targets(run: Invocation, templates: Templates, targets: Sequence[Targe
 
 @dataclass
 class _Restoring:
-    """Restores the old addresses of these targets. done: in order. old_proof: in words."""
+    """Restores the old addresses of these targets. done: the deployments, in order. old_proof: the
+    proof of the old addresses, in words."""
 
     run: Invocation
     context: StepContext
@@ -124,8 +127,7 @@ class _Restoring:
     old_proof: str | None = None
 
     def execute(self) -> SfcutoverError | None:
-        """What kept it from being done, or a redemption through the old addresses from
-        succeeding."""
+        """Restore and prove the old addresses; the error, if one of the two failed."""
         try:
             on_every_target(self.run, self._restore, self.targets)
             if self.run.cutover.policies.removal_sets_more:
@@ -142,18 +144,20 @@ class _Restoring:
         options = DeployOptions(wait=WAIT_SECONDS)
         evidence = restore_despite_signals(self.context.at(target), options)
         self.done.append(DeployTargetDocument.of(target.name, evidence, started, time.time()))
-        self.run.console.note(f"{target.name}: the old addresses are on the list again")
+        self.run.console.note(f"{target.name}: the old addresses are on the allowlist again")
 
     def _restore_policies(self, target: Target) -> None:
         started = time.time()
         options = DeployOptions(wait=WAIT_SECONDS, plan=plan_policies_of_add_new)
         evidence = deploy(self.context.at(target), Phase.RESTORE_POLICIES, options)
         self.done.append(DeployTargetDocument.of(target.name, evidence, started, time.time()))
-        self.run.console.note(f"{target.name}: the policies are as add-new has left them")
+        self.run.console.note(
+            f"{target.name}: the policies are restored to their state after add-new"
+        )
 
 
 def _prepare_way_back(run: Invocation, templates: Templates) -> None:
-    """The package that restores the old addresses is rendered before it is needed."""
+    """Render the package that restores the old addresses before it is needed."""
     with command_step(run, "watch", templates) as context:
         for target in run.targets:
             on_target = context.at(target)

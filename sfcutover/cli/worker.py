@@ -1,4 +1,4 @@
-"""sfcutover worker: perform runs of this cutover that are kept in a shared PostgreSQL."""
+"""sfcutover worker: execute runs of this cutover whose state is in a shared PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from sfcutover.errors import ConfigError
 @templates_option
 @pass_invocation
 def command(invocation: Invocation, templates: Templates) -> None:
-    """Take part in the runs of this cutover until Ctrl-C or SIGTERM.
+    """Execute the runs of this cutover until Ctrl-C or SIGTERM.
 
-    Exits 0 then, and 9 where old addresses are off a list that no other worker watches.
-
-    Takes targets from the queue, and takes over what a process has left that is gone.
-    Needs state.url to name a PostgreSQL.
+    Takes targets from the queue, and takes over from a process that has ended. Requires a
+    PostgreSQL database in state.url. Exits 0, or 9 if old addresses are removed and no other
+    worker watches.
     """
     require_runnable(invocation)
     store = open_store(invocation)
     if not store.database.is_shared:
         raise ConfigError(
-            "a worker shares its runs with others, and SQLite is for one machine",
+            "a worker shares runs with other machines, which SQLite can't",
             where=invocation.cutover.state.where,
-            hint="set state.url to a PostgreSQL: postgresql+psycopg://host/database",
+            hint="set state.url to a PostgreSQL database: postgresql+psycopg://host/database",
         )
     cutover, resources = invocation.cutover, invocation.resources
     controller = RunController(cutover, store, resources, templates=templates)
@@ -38,10 +37,10 @@ def command(invocation: Invocation, templates: Templates) -> None:
     controller.require_fit_for_active()
     try:
         controller.serve(
-            lambda place: invocation.console.data(f"ready: {place} works for {cutover.name}")
+            lambda place: invocation.console.data(f"ready: {place} executes runs of {cutover.name}")
         )
     except KeyboardInterrupt:
         error = interrupted(invocation)
         if invocation.begun.unwatched:
             raise error from None
-        invocation.console.note("stopped; what was under way is taken over by the others")
+        invocation.console.note("stopped; other workers take over what was in progress")

@@ -1,4 +1,4 @@
-"""The parts of cutover.yaml about what must hold: checks, quiet checks, and the watch."""
+"""The parts of cutover.yaml about checks, quiet checks and the watch."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Condition:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ValueError for anything but a comparison with one finite number or ``before``."""
+        """Raises ValueError unless it is a comparison with one finite number or ``before``."""
         match = _FORM.fullmatch(text) if len(text) <= _LONGEST else None
         bound = float(match[2] or match[3] or 1) if match else 0.0
         if match is None or abs(bound) == float("inf"):
@@ -49,11 +49,11 @@ class Condition:
         return cls(match[1], bound, match[4] is not None)
 
     def against(self, before: float) -> Condition:
-        """The same with a number. before: the value that a relative condition is about."""
+        """The condition with a number. before: the value to which a relative condition refers."""
         return Condition(self.sign, self.bound * before) if self.relative else self
 
     def holds(self, value: float) -> bool:
-        """Of a condition with a number."""
+        """True if the value meets the condition, which has a number."""
         return _OPERATORS[self.sign](value, self.bound)
 
     def __str__(self) -> str:
@@ -88,14 +88,14 @@ class PrometheusCheck(Model):
 
 
 class Measurement(Model):
-    """What is measured: exactly one of a Prometheus query and a command."""
+    """A measurement: exactly one of a Prometheus query and a command."""
 
     prometheus: PrometheusCheck | None = None
     """A query of Prometheus."""
     command: tuple[Word, ...] | None = Field(None, min_length=1)
     """A command (argv, no shell); exit status 0 passed, 1 failed, 2 inconclusive."""
     name: Word | None = None
-    """How the check is shown; without it, its query or program."""
+    """Name of the check in output; by default, its query or program."""
     timeout: Seconds = Field(10.0, gt=0)
     """Longest time for one measurement."""
 
@@ -107,32 +107,32 @@ class Measurement(Model):
 
     @property
     def title(self) -> str:
-        """The name, or what it checks."""
+        """The name, or the query or program."""
         if self.name is not None:
             return self.name
         return self.prometheus.query if self.prometheus else (self.command or ("command",))[0]
 
 
 class Check(Measurement):
-    """What must hold from the switch to the end of the watch."""
+    """A condition that must be met from the switch to the end of the watch."""
 
     during: tuple[Stage, ...] = Field(("switch", "watch"), min_length=1)
-    """When it must hold: switch is from the switch to the removal, watch is after the removal."""
+    """When it applies: switch is from the switch to the removal, watch is after the removal."""
     baseline: Seconds = Field(300.0, gt=0)
     """Time before the switch whose mean is `before` in a condition."""
 
 
 class QuietCheck(Measurement):
-    """What shows that customers have left the old addresses. It must hold before a removal."""
+    """A condition that shows that customers have left the old addresses; required for a removal."""
 
     held_for: Seconds = Field(120.0, alias="for")
-    """Time for which it must have held without a break."""
+    """Time for which the condition must have been met without interruption."""
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:
         if self.prometheus is not None and self.prometheus.parsed_condition.relative:
             raise PlacedError(
-                'a quiet check compares with a number, such as "== 0", not with before',
+                'a quiet check must compare with a number, such as "== 0", not with before',
                 "prometheus",
                 "condition",
             )
@@ -147,10 +147,10 @@ class Watch(Model):
     interval: Seconds = Field(15.0, gt=0)
     """Time between two rounds, also of the checks between switch and removal."""
     failures: int = Field(2, ge=1)
-    """Failures in a row that roll back, also between switch and removal."""
+    """Consecutive failures that trigger a rollback, also between switch and removal."""
     inconclusive: int = Field(4, ge=1)
-    """Inconclusive answers of one check in a row after which nothing shows that it passes."""
+    """Consecutive inconclusive results of one check after which its result is unknown."""
     errors: int = Field(4, ge=1)
-    """Errors of one check in a row after which nothing shows that it passes."""
+    """Consecutive errors of one check after which its result is unknown."""
     roll_back_when_blind: bool = False
-    """True to roll back also where nothing shows that a check passes."""
+    """True to roll back also when the result of a check is unknown."""

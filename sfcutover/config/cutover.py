@@ -1,6 +1,6 @@
-"""cutover.yaml as frozen models. Every complaint carries file and line.
+"""cutover.yaml as frozen models. Every error carries file and line.
 
-Secrets never stand in the file: a secret is ``{env: NAME}``, ``{file: PATH}`` or
+The file never contains a secret: a secret is ``{env: NAME}``, ``{file: PATH}`` or
 ``{command: [argv]}``, and is read only when it is needed.
 """
 
@@ -51,9 +51,9 @@ from sfcutover.errors import DEFAULT_CONFIG, Advice, Command, ConfigError
 
 CarrierName = Literal["token-ip-ranges", "trusted-ip-ranges", "connected-app"]
 TRUSTED_RANGES = (
-    "ConnectedApp.ipRanges are trusted ranges, not the allowlist; it is not known where a "
-    "connected app's allowlist lives in metadata, so Salesforce's support is asked to change it: "
-    "the command case writes what to ask for"
+    "ConnectedApp.ipRanges are trusted ranges, not the allowlist. No metadata is known that holds "
+    "a connected app's allowlist, so Salesforce Support must change it; sfcutover case writes the "
+    "support case"
 )
 _MOST_PROVEN = 256  # addresses: verify redeems through each; as many as the allowlist may hold
 _API_VERSION = re.compile(r"[1-9][0-9]{1,2}\.0")
@@ -62,14 +62,14 @@ _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 def _check_version(value: object) -> object:
     if type(value) is not int:  # 1 is also 1.0 and true
-        raise ValueError("write version: 1")
+        raise ValueError("must be 1")
     return value
 
 
 def _check_api_version(value: object) -> object:
     text = str(value) if isinstance(value, float) else value
     if not isinstance(text, str) or not _API_VERSION.fullmatch(text):
-        raise ValueError('not an API version; write "67.0"')
+        raise ValueError('must be an API version such as "67.0"')
     return text
 
 
@@ -78,7 +78,7 @@ def _no_duplicates(entries: tuple[RangeEntry, ...]) -> tuple[RangeEntry, ...]:
     for index, entry in enumerate(entries):
         one = entry.to_range()
         if subtract([one], seen) != (one,):
-            raise PlacedError(f"{entry.range} is in this list twice, or partly", index)
+            raise PlacedError(f"{entry.range} overlaps an earlier entry", index)
         seen = Allowlist((*seen.ranges, one))
     return entries
 
@@ -86,7 +86,7 @@ def _no_duplicates(entries: tuple[RangeEntry, ...]) -> tuple[RangeEntry, ...]:
 def _no_repetition(names: tuple[CarrierName, ...]) -> tuple[CarrierName, ...]:
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise PlacedError(f"{name} is in this list twice", index)
+            raise PlacedError(f"duplicate entry {name}", index)
     return names
 
 
@@ -102,7 +102,7 @@ class Target(Model):
     name: str = Field(pattern=_NAME_PATTERN)
     """Name of the target in commands, output and evidence."""
     org: OrgConfig
-    """How the org is reached; exactly one way."""
+    """How sfcutover logs in to the org; exactly one way."""
 
 
 class Cutover(Model):
@@ -111,13 +111,13 @@ class Cutover(Model):
     version: Annotated[Literal[1], BeforeValidator(_check_version)]
     """Version of this file's format."""
     name: str = Field(pattern=_NAME_PATTERN)
-    """Name of the cutover; what is recorded belongs to this name."""
+    """Name of the cutover, under which runs and baselines are recorded."""
     after: str | None = Field(None, pattern=_NAME_PATTERN)
     """For a legacy connected app: the cutover to finish first."""
     app: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     """Full name of the External Client App or connected app."""
     carriers: Carriers = ("token-ip-ranges",)
-    """Lists to change; empty for a cutover that sets policies alone and has no old and no new."""
+    """Allowlists to change; empty for a cutover that only sets policies, without old and new."""
     api_version: ApiVersion = Field("67.0", examples=["67.0"])
     """Metadata API version of the packages."""
     old: Ranges = Field((), validate_default=True)
@@ -129,36 +129,36 @@ class Cutover(Model):
     allow_private: bool = False
     """True to accept private addresses for an org that is not on this machine."""
     allow_other_hosts: bool = False
-    """True to accept a login or token host that is not of Salesforce."""
+    """True to accept a login or token host outside Salesforce's domains."""
     policies: PhasePolicies = Field(default_factory=Policies)
-    """OAuth policies to set: one map for add-new and remove-old alike, or a map by phase."""
+    """OAuth policies to set: one mapping for add-new and remove-old, or a mapping per phase."""
     targets: tuple[Target, ...] = Field(min_length=1)
     """The orgs."""
     egress: Egress | None = None
-    """How traffic leaves, by the old and by the new addresses."""
+    """How traffic leaves, before and after the switch."""
     switch: Switch | None = None
     """How the application's traffic moves."""
     verify: Verify | None = None
     """How redemptions prove the new addresses."""
     checks: tuple[Check, ...] = ()
-    """What must hold from the switch to the end of the watch."""
+    """Conditions that must be met from the switch to the end of the watch."""
     quiet: tuple[QuietCheck, ...] = ()
-    """What shows that customers have left the old addresses."""
+    """Conditions that show that customers have left the old addresses."""
     watch: Watch | None = None
-    """How the time after remove-old is watched."""
+    """How redemptions are watched after remove-old."""
     waves: Waves = (1, 5)
-    """In a run, how many targets remove-old changes at once: first, second, and so forth; the last
-    number holds for all later waves."""
+    """In a run, how many targets remove-old changes at a time: in the first wave, the second, and
+    so on; the last number applies to all later waves."""
     max_rollbacks: int = Field(3, ge=1)
-    """Automatic rollbacks in a row after which a run starts only with --again."""
+    """Consecutive automatic rollbacks after which a run starts only with --again."""
     notify: tuple[Notifier, ...] = ()
-    """Who is told when a run needs a person or has ended."""
+    """Receivers of notifications, such as when a run is paused or has ended."""
     metrics: FilePath | None = None
-    """The file for the figures of a run, verify and watch, in Prometheus' text format."""
+    """File for the metrics of run, verify and watch, in Prometheus' text format."""
     pass_env: tuple[VariableName, ...] = ()
-    """Environment variables that commands get although they hold secrets."""
+    """Environment variables that commands get although they contain secrets."""
     state: State = Field(default_factory=State)
-    """Where runs are kept."""
+    """Where the state of runs is stored."""
     _file: str = DEFAULT_CONFIG
 
     def place(self, file: YamlFile, location: Location = ()) -> None:
@@ -169,22 +169,22 @@ class Cutover(Model):
 
     @property
     def file(self) -> str:
-        """The file that it was read from, as it was named."""
+        """Path of the file, as given."""
         return self._file
 
     @property
     def missing_for_run(self) -> tuple[str, ...]:
-        """What a whole run needs, and isn't configured."""
+        """Keys that a run needs and that are missing."""
         new = self.egress.new if self.egress else None
         wanted = {"egress.new": new, "switch": self.switch, "verify": self.verify}
         missing = tuple(name for name, value in wanted.items() if value is None)
         if new and new.probe and self.verify and not self.verify.application:
-            return (*missing, "verify.application")  # the canary has no way through it
+            return (*missing, "verify.application")  # no canary can redeem through it
         return missing
 
     @property
     def change(self) -> Change:
-        """What the cutover does to a list."""
+        """The change of an allowlist."""
         return Change(
             tuple(entry.to_range() for entry in self.old),
             tuple(entry.to_range() for entry in self.new),
@@ -197,18 +197,18 @@ class Cutover(Model):
 
     @property
     def is_legacy(self) -> bool:
-        """True for a legacy connected app, whose allowlist Salesforce's support is asked to change:
-        that its owner can't is assumed, as no metadata is known that holds it."""
+        """True for a legacy connected app, whose allowlist only Salesforce Support can change:
+        assumed, as no metadata is known that holds it."""
         return "connected-app" in self.carriers
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of the cutover as a whole, one sentence each."""
-        order = f"finish the cutover {self.after} first; this one comes after it"
+        """Notes on the cutover as a whole, one sentence each."""
+        order = f"complete the cutover {self.after} before this one"
         return ((TRUSTED_RANGES,) if self.is_legacy else ()) + ((order,) if self.after else ())
 
     def planner(self, templates: Templates) -> Planner:
-        """What works out this cutover's phases."""
+        """Computes the phases of this cutover."""
         return Planner(
             self.name,
             self.app,
@@ -226,9 +226,11 @@ class Cutover(Model):
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
                 raise ConfigError(
-                    f"there is no target {name!r}",
+                    f"no target {name!r}",
                     where=self.where,
-                    hint=f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}",
+                    hint=f"did you mean {close[0]}?"
+                    if close
+                    else f"the targets are {', '.join(known)}",
                 )
         return tuple(known[name] for name in names) or self.targets
 
@@ -237,7 +239,7 @@ class Cutover(Model):
     def _may_be_missing(
         cls, value: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo
     ) -> object:
-        if value != ():  # the default: a file has lists
+        if value != ():  # the default; a file contains lists
             return check(value)
         if info.data.get("carriers", ()) == ():
             return value
@@ -249,12 +251,12 @@ class Cutover(Model):
             return self._check_policies_alone()
         change = self.change
         if not subtract(change.old, change.new) and not subtract(change.new, change.old):
-            raise PlacedError("old and new are the same addresses; nothing would change", "new")
+            raise PlacedError("must differ from old", "new")
         return self
 
     def _check_policies_alone(self) -> Self:
         if not self.policies:
-            raise PlacedError("no list is named, and policies: sets none", "carriers")
+            raise PlacedError("must not be empty unless policies: sets some", "carriers")
         return self
 
     @model_validator(mode="after")
@@ -262,29 +264,29 @@ class Cutover(Model):
         for carrier in self.carrier_rows:
             if float(self.api_version) < carrier.component_type.since:
                 raise PlacedError(
-                    f"{carrier.component_type.metadata_type} needs API version "
-                    f"{carrier.component_type.since} or later, not {self.api_version}",
+                    f"must be {carrier.component_type.since} or later for "
+                    f"{carrier.component_type.metadata_type}, not {self.api_version}",
                     "api_version",
                 )
         if "connected-app" in self.carriers and len(self.carriers) > 1:
             raise PlacedError(
-                "connected-app can't be mixed with an External Client App's carriers; "
-                "finish the External Client App first, in a cutover of its own",
+                "connected-app excludes the carriers of an External Client App; "
+                "use a separate cutover for the External Client App, and complete it first",
                 "carriers",
             )
         if self.after is not None and not self.is_legacy:
-            raise PlacedError("only a connected-app cutover comes after another one", "after")
+            raise PlacedError("requires carriers: [connected-app]", "after")
         if self.after == self.name:
-            raise PlacedError("a cutover can't come after itself", "after")
+            raise PlacedError("must name another cutover", "after")
         return self
 
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
         for carrier in self.carrier_rows:
             if carrier.max_addresses is not None:
-                self._check_size(carrier.max_addresses, f"a list of {carrier.name} holds")
+                self._check_size(carrier.max_addresses, f"an allowlist of {carrier.name} holds")
         if self.verify is not None:
-            self._check_size(_MOST_PROVEN, "verify proves each one, and")
+            self._check_size(_MOST_PROVEN, "verify proves")
         return self
 
     def _check_size(self, most: int, whose: str) -> None:
@@ -293,8 +295,8 @@ class Cutover(Model):
             for index, entry in enumerate(entries):
                 count += entry.to_range().size
                 if count > most:
-                    reach = f"{entry.range} brings {key}: to" if index else f"{entry.range} holds"
-                    message = f"{reach} {count:,} addresses; {whose} at most {most}"
+                    reach = f"brings {key}: to" if index else "contains"
+                    message = f"{entry.range} {reach} {count:,} addresses; {whose} at most {most}"
                     raise TooManyAddressesError(message, key, index)
 
     @model_validator(mode="after")
@@ -302,7 +304,7 @@ class Cutover(Model):
         names = [target.name for target in self.targets]
         for index, name in enumerate(names):
             if name in names[:index]:
-                raise PlacedError("two targets have the same name", "targets", index, "name")
+                raise PlacedError("duplicate name", "targets", index, "name")
         self._check_canaries(names)
         if not self.allow_private and not all(target.org.on_loopback for target in self.targets):
             self._check_public("old", self.old)
@@ -316,24 +318,24 @@ class Cutover(Model):
             for place, name in enumerate(canary.targets):
                 if name not in names:
                     where = ("verify", "canaries", index, "targets", place)
-                    raise PlacedError(f"there is no target {name!r}", *where)
+                    raise PlacedError(f"no target {name!r}", *where)
         for index, target in enumerate(self.targets):
             if not (self.verify.application or self.verify.canaries_of(target.name)):
-                raise PlacedError("no canary proves the list of this target", "targets", index)
+                raise PlacedError("no canary in verify: covers this target", "targets", index)
 
     def _check_public(self, key: str, entries: tuple[RangeEntry, ...]) -> None:
         for index, entry in enumerate(entries):
             if entry.is_private:
                 raise PlacedError(
-                    f"{entry.range} is a private or loopback address, which Salesforce never "
-                    "sees; list the public address, or set allow_private: true",
+                    f"{entry.range} is a private or loopback address, from which Salesforce never "
+                    "receives a request; use the public address, or set allow_private: true",
                     key,
                     index,
                 )
 
 
 def load_config(path: Path) -> Cutover:
-    """Read cutover.yaml; the secrets that it names are protected from then on.
+    """Read cutover.yaml and protect the secrets that it names.
 
     Raises ConfigError or LimitError with file and line.
     """
@@ -343,11 +345,13 @@ def load_config(path: Path) -> Cutover:
 
 
 def parse_config(text: str, name: str) -> Cutover:
-    """A cutover from a text that is, or is to become, the file of this name."""
+    """A cutover from the text of a file. name: of the file, for errors."""
     file = parse_yaml(text, name)
     if file.data is None:
         raise ConfigError(
-            "the file is empty", where=file.where(()), hint=Advice(Command("init"), " fills it")
+            "the file is empty",
+            where=file.where(()),
+            hint=Advice("write it from the org: ", Command("init", "--force")),
         )
     try:
         cutover = Cutover.model_validate(file.data)

@@ -1,4 +1,4 @@
-"""The parts of cutover.yaml about how traffic leaves, and how it moves: egress and switch."""
+"""The parts of cutover.yaml about how traffic leaves and moves: egress and switch."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from sfcutover.config.values import Model, Seconds, SecretReference, Text, Word
 
 
 class Way(Model):
-    """A way out: exactly one of proxy, direct and probe."""
+    """An egress: exactly one of proxy, direct and probe."""
 
     proxy: SecretReference | None = None
-    """Where the proxy's URL is kept; it may hold a password."""
+    """Where the proxy's URL is stored; it may contain a password."""
     per_address: dict[Word, SecretReference] = Field(default_factory=dict)
-    """By single address: where the URL of a proxy that leaves by this address alone is kept."""
+    """By single address: where the URL of a proxy is stored that uses only this address."""
     direct: bool = False
-    """True if traffic of this machine leaves by it without a proxy (a NAT gateway, an Elastic
+    """True if traffic of this machine uses this egress without a proxy (a NAT gateway, an Elastic
     IP)."""
     probe: tuple[Word, ...] | None = Field(None, min_length=1)
-    """A command (argv, no shell) that prints the address it leaves from, for an egress that only
-    the application has."""
+    """A command (argv, no shell) that prints the address from which its request leaves, for an
+    egress that only the application can use."""
 
     @field_validator("per_address")
     @classmethod
@@ -30,7 +30,7 @@ class Way(Model):
         for text in value:
             entry = IpRange.parse(text)
             if entry.size != 1:
-                raise ValueError(f"{text} is a range; name a single address")
+                raise ValueError(f"{text} is a range; use a single address")
         return value
 
     @model_validator(mode="after")
@@ -38,7 +38,7 @@ class Way(Model):
         if sum((self.proxy is not None, self.direct, self.probe is not None)) != 1:
             raise ValueError("give exactly one of proxy, direct: true and probe: [argv]")
         if self.per_address and self.proxy is None:
-            raise ValueError("per_address goes with proxy")
+            raise ValueError("per_address requires proxy")
         return self
 
 
@@ -46,27 +46,27 @@ class Egress(Model):
     """How traffic leaves before and after the switch."""
 
     old: Way | None = None
-    """The old way out; without it, nothing proves that traffic could leave by it again."""
+    """The old egress; without it, a rollback can't prove that traffic can use it again."""
     new: Way | None = None
-    """The new way out."""
+    """The new egress."""
     echo_url: Text = Text(literal="http://ip.quotaguard.com")
-    """URL of a page that answers with the address it sees."""
+    """URL of a page that answers with the address of the client."""
 
 
 class Switch(Model):
-    """How the application's traffic moves: commands, or a person."""
+    """How the application's traffic moves: by commands, or by the operator."""
 
     apply: tuple[Word, ...] = ()
     """The command (argv, no shell) that moves traffic to the new addresses."""
     revert: tuple[Word, ...] = ()
     """The command (argv, no shell) that moves traffic back."""
     manual: bool = False
-    """True if a person moves the traffic; then no command is given."""
+    """True if the operator moves the traffic; excludes apply and revert."""
     timeout: Seconds = Field(600.0, gt=0)
-    """Time after which a command and all it has started are ended."""
+    """Time after which a command and its child processes are terminated."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if self.manual == bool(self.apply) or (self.manual and self.revert):
-            raise ValueError("give either apply (and revert), or manual: true")
+            raise ValueError("give either apply (and optionally revert), or manual: true")
         return self

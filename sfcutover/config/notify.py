@@ -1,4 +1,4 @@
-"""The part of cutover.yaml about notifications: who is told of which events, and how."""
+"""The part of cutover.yaml about notifications: the receivers and their events."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ EVENTS: tuple[NotifyEvent, ...] = get_args(NotifyEvent)
 
 
 class Webhook(Model):
-    """A receiver of JSON documents (schemas/notification.schema.json), one a POST request."""
+    """A receiver of JSON documents (schemas/notification.schema.json), one per POST request."""
 
     url: SecretReference
-    """Where the URL is kept: https, or http on this machine."""
+    """Where the URL is stored: https, or http on this machine."""
     secret: SecretReference | None = None
-    """Where the key is kept that signs each body, by HMAC-SHA256 in X-Hub-Signature-256."""
+    """Where the key is stored that signs each body (HMAC-SHA256 in X-Hub-Signature-256)."""
 
 
 class Slack(Model):
-    """A channel of Slack."""
+    """A Slack channel."""
 
     url: SecretReference
-    """Where the URL of the channel's incoming webhook is kept."""
+    """Where the URL of the channel's incoming webhook is stored."""
 
 
 class Notifier(Model):
@@ -33,13 +33,14 @@ class Notifier(Model):
 
     known_as: ClassVar[tuple[str, ...]] = ("command", "webhook", "slack")
     command: tuple[Word, ...] | None = Field(None, min_length=1)
-    """argv, run without a shell; it gets SFCUTOVER_EVENT, _RUN, _MESSAGE and _NEXT."""
+    """A command (argv, no shell) with SFCUTOVER_EVENT, _RUN, _MESSAGE and _NEXT in its
+    environment."""
     webhook: Webhook | None = None
     """A receiver of JSON documents."""
     slack: Slack | None = None
-    """A channel of Slack."""
+    """A Slack channel."""
     events: tuple[NotifyEvent, ...] = Field(EVENTS, min_length=1)
-    """The events it hears of; all, unless some are named."""
+    """The events that it receives; by default, all."""
 
     @property
     def kind(self) -> str:
@@ -48,7 +49,7 @@ class Notifier(Model):
 
     @property
     def url(self) -> SecretReference | None:
-        """Where the URL of its receiver is kept; a command has none."""
+        """Where the URL of the receiver is stored; a command has none."""
         receiver = self.webhook or self.slack
         return receiver.url if receiver is not None else None
 

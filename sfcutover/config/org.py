@@ -1,4 +1,4 @@
-"""How a target's org is reached, as cutover.yaml says it. Exactly one way each."""
+"""How sfcutover logs in to a target's org: exactly one way each."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class JwtConfig(Model):
     username: Text
     """Username of the pre-authorized user."""
     private_key: SecretReference
-    """Where the app's private key (PEM) is kept."""
+    """Where the app's private key (PEM) is stored."""
     login_url: Text = Text(literal=LOGIN_URL)
     """URL of the login server."""
     audience: Text | None = None
-    """Audience of the assertion, where it is not the login URL."""
+    """Audience of the assertion, if it is not the login URL."""
 
 
 class ClientCredentialsConfig(Model):
@@ -34,29 +34,29 @@ class ClientCredentialsConfig(Model):
     client_id: Text
     """Consumer key of the app."""
     client_secret: SecretReference
-    """Where the app's consumer secret is kept."""
+    """Where the app's consumer secret is stored."""
     login_url: Text
     """The org's My Domain URL."""
 
 
 class AuthUrlConfig(SecretReference):
-    """Where an SFDX auth URL (force://…) is kept."""
+    """Where an SFDX auth URL (force://…) is stored."""
 
     rotation: bool | None = None
-    """Whether the app replaces the refresh token at each login; where this is left out, the URL
-    must be in a file, which takes the new one."""
+    """Whether the app rotates the refresh token at each login. If omitted, the URL must be in a
+    file, to which the new one is written."""
 
 
 class OrgConfig(Model):
-    """How an org is reached: exactly one of alias, access_token with instance_url, jwt,
+    """How sfcutover logs in to an org: exactly one of alias, access_token with instance_url, jwt,
     client_credentials and auth_url."""
 
     alias: Word | None = None
     """Alias or username of an org that the Salesforce CLI is logged in to."""
     access_token: SecretReference | None = None
-    """Where an access token is kept; goes with instance_url."""
+    """Where an access token is stored; requires instance_url."""
     instance_url: Text | None = None
-    """Instance URL of the org; goes with access_token."""
+    """Instance URL of the org; requires access_token."""
     jwt: JwtConfig | None = None
     """Login by a JWT bearer assertion."""
     client_credentials: ClientCredentialsConfig | None = None
@@ -72,14 +72,14 @@ class OrgConfig(Model):
                 "give exactly one of alias, access_token, jwt, client_credentials and auth_url"
             )
         if (self.access_token is None) != (self.instance_url is None):
-            raise ValueError("access_token and instance_url go together, and with nothing else")
+            raise ValueError("access_token and instance_url require each other")
         if self.alias is not None and self.alias.startswith("-"):
-            raise PlacedError("an alias doesn't start with a dash", "alias")
+            raise PlacedError("must not start with a dash", "alias")
         return self
 
     @property
     def on_loopback(self) -> bool:
-        """True if the org is known to be on this machine: an emulator."""
+        """True if the org is on this machine, as an emulator is."""
         texts = [self.instance_url]
         texts += [self.jwt.login_url] if self.jwt else []
         texts += [self.client_credentials.login_url] if self.client_credentials else []

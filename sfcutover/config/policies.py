@@ -1,4 +1,4 @@
-"""``policies:`` of cutover.yaml: one map for every phase, or a map by phase."""
+"""``policies:`` of cutover.yaml: one mapping for every phase, or a mapping per phase."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PHASES = tuple(phase.value for phase in Phase)
 
 
 def _read(value: object) -> Policies:
-    """Raises PlacedError, or ValueError, for what is no policy or can't hold its value."""
+    """Raises PlacedError or ValueError for an unknown policy or an invalid value."""
     entries = _mapping(value)
     by_phase = [key for key, each in entries.items() if key in _PHASES or isinstance(each, dict)]
     if not by_phase:
@@ -38,7 +38,7 @@ def _read(value: object) -> Policies:
 
 def _mapping(value: object, *place: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
-        raise PlacedError("this must be a mapping", *place)
+        raise PlacedError("must be a mapping (key: value)", *place)
     return value
 
 
@@ -47,16 +47,17 @@ def _require_phase(key: str, other: str) -> None:
         return
     if key in _PHASES:
         raise PlacedError(
-            "a way back has no policies of its own: it restores those that were there before", key
+            "a rollback sets no policies of its own: it restores the earlier ones", key
         )
     if key in POLICIES:
         raise PlacedError(
-            f"this policy stands beside {other}; write one map for every phase, or a map by phase",
+            f"a policy next to the phase {other}; write one mapping for every phase, "
+            "or one per phase",
             key,
         )
     close = difflib.get_close_matches(key, FORWARD, n=1)
-    meant = f"did you mean {close[0]}?" if close else f"known: {', '.join(FORWARD)}"
-    raise PlacedError(f"there is no such phase; {meant}", key)
+    meant = f"did you mean {close[0]}?" if close else f"the phases are {', '.join(FORWARD)}"
+    raise PlacedError(f"unknown phase; {meant}", key)
 
 
 def _values(entries: Mapping[str, object], *place: str) -> dict[str, str]:
@@ -64,13 +65,13 @@ def _values(entries: Mapping[str, object], *place: str) -> dict[str, str]:
 
 
 def _text(name: str, value: object, *place: str) -> str:
-    """A value as it stands in the file: true and false in lower case. Raises PlacedError."""
+    """A value as in the file: true and false in lower case. Raises PlacedError."""
     if isinstance(value, bool):
         value = str(value).lower()
     if isinstance(value, int):
         value = str(value)
     if not isinstance(value, str):
-        raise PlacedError("this must be a text; put it in quotes", *place, name)
+        raise PlacedError("must be a string; put it in quotes", *place, name)
     try:
         check_text(value)
     except ValueError as error:
@@ -100,7 +101,7 @@ _MEANINGS: Mapping[str, str] = {
     "guestJwtSessionTimeoutType": "Which timeout JWT access tokens of guest users have: that of "
     "their session, or guestJwtTimeout (Custom).",
     "guestJwtTimeout": f"{_JWT_MINUTES} guest user.",
-    IP_RELAXATION: "Which IP restrictions of the org and its users hold for the app.",
+    IP_RELAXATION: "Which IP restrictions of the org and its users apply to the app.",
     "isClientCredentialsFlowEnabled": "True to enable the client credentials flow.",
     "isGuestCodeCredFlowEnabled": "True to enable the Authorization Code and Credentials flow "
     "for guest users.",

@@ -1,4 +1,4 @@
-"""What is wrong with a cutover.yaml, in the words of its author, with file and line."""
+"""The problems of a cutover.yaml, with file and line."""
 
 from __future__ import annotations
 
@@ -12,32 +12,31 @@ from sfcutover.config.yamlfile import Location, YamlFile
 from sfcutover.errors import Advice, Command, ConfigError, LimitError, SfcutoverError, Text
 
 _HINT = Advice(
-    "correct it in the file, then run this again; ",
-    Command("doctor"),
-    " checks it without a change",
+    "correct the file, then check it: ",
+    Command("doctor", "--only", "config"),
 )
 _MOST_LISTED = 30
-# pydantic's messages for an author of YAML.
+# pydantic's messages, for the author of a YAML file.
 _COMPLAINTS = {
-    "bool_type": "write true or false",
-    "bool_parsing": "write true or false",
-    "dict_type": "this must be a mapping",
-    "float_parsing": "write a number",
-    "int_from_float": "write a whole number",
-    "int_parsing": "write a whole number",
-    "int_type": "write a whole number",
-    "model_type": "this must be a mapping",
-    "string_type": "this must be a text; put it in quotes",
-    "too_short": "the list is empty",
-    "tuple_type": "this must be a list",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be a mapping (key: value)",
+    "float_parsing": "must be a number",
+    "int_from_float": "must be an integer",
+    "int_parsing": "must be an integer",
+    "int_type": "must be an integer",
+    "model_type": "must be a mapping (key: value)",
+    "string_type": "must be a string; put it in quotes",
+    "too_short": "must not be empty",
+    "tuple_type": "must be a list",
 }
 
 
 def problems_of(error: ValidationError, file: YamlFile, root: type[Model]) -> SfcutoverError:
-    """The first problem in the file, and with it the others, by their lines; a missing key, whose
-    line is its mapping's, comes last.
+    """The first problem in the file, with the others in the order of their lines. A missing key,
+    whose line is that of its mapping, comes last.
 
-    root: the model that the file was read into.
+    root: the model of the file.
     """
     details = [each for each in error.errors() if not _is_echo(each, error)]
     details.sort(key=lambda each: (each["type"] == "missing", file.line_of(_location(each))))
@@ -49,7 +48,10 @@ def problems_of(error: ValidationError, file: YamlFile, root: type[Model]) -> Sf
         _describe(first, root),
         where=file.where(_location(first)),
         hint=_hint_for(first, root),
-        also=[*also, *([f"{left_out} more, shown once these are corrected"] if left_out else [])],
+        also=[
+            *also,
+            *([f"{left_out} more, reported once these are corrected"] if left_out else []),
+        ],
     )
 
 
@@ -60,7 +62,7 @@ def _listed(detail: ErrorDetails, file: YamlFile, root: type[Model]) -> str:
 
 
 def _is_echo(detail: ErrorDetails, error: ValidationError) -> bool:
-    """True for a list called too short only because its items were refused."""
+    """True for a list reported as too short only because its items are invalid."""
     return detail["type"] == "too_short" and any(
         len(other["loc"]) > len(detail["loc"])
         and other["loc"][: len(detail["loc"])] == detail["loc"]
@@ -104,7 +106,7 @@ def _hint_for(detail: ErrorDetails, root: type[Model]) -> Text:
 
 
 def _close_key(detail: ErrorDetails, root: type[Model]) -> str | None:
-    """What an unknown key may be meant to be."""
+    """The known key that resembles an unknown one."""
     if detail["type"] != "extra_forbidden":
         return None
     key, known = str(detail["loc"][-1]), _model_at(detail["loc"][:-1], root).model_fields

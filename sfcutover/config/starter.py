@@ -1,4 +1,4 @@
-"""The cutover.yaml that ``init`` writes: filled in from the org, commented for a person."""
+"""The cutover.yaml that ``init`` writes: filled in from the org, with comments."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def starter_text(
     new: Sequence[str],
     policies: Mapping[str, str],
 ) -> str:
-    """The file's text. org: the YAML of the target's org. policies: those that the app has now.
+    """The file's text. org: the YAML of the target's org. policies: the app's current ones.
 
-    Without old or new it holds the live list, commented out: which of its entries the cutover
-    may remove is for a person to say.
+    Without old, it contains the live allowlist, commented out, from which the operator chooses
+    the entries to remove.
     """
     return _TEXT.format(
         name=name,
@@ -53,25 +53,25 @@ def _policy(name: str, text: str) -> str:
 
 _SOME_POLICY = "#   ipRelaxationPolicyType: Enforce"
 _CHOOSE = """
-# These are on the list now: remove the # from those that are yours and are to go."""
+# These are on the allowlist now. Uncomment the entries that the cutover removes."""
 _TEXT = """\
 # One change of addresses on a Refresh Token IP Allowlist. Next: sfcutover doctor
 version: 1
 name: {name}
 app: {app}                   # full name of the External Client App
-carriers: [token-ip-ranges]   # add trusted-ip-ranges to keep both lists in step
+carriers: [token-ip-ranges]   # add trusted-ip-ranges to change both lists
 api_version: "{api_version}"
 
-# The addresses that traffic leaves now and in future no more. The cutover removes only
-# these; every other entry of the live list belongs to others and stays.{hint}
+# The addresses that traffic uses now. The cutover removes only these; every other entry of the
+# live allowlist belongs to others and stays.{hint}
 old:
 {old}
 
-# The addresses that traffic will leave in future: single, CIDR, first-last, IPv4 or IPv6.
+# The addresses that traffic will use: single, CIDR or first-last, IPv4 or IPv6.
 new:
 {new}
 
-# OAuth policies to deploy with each phase; all others stay as they are. Or by phase:
+# OAuth policies to deploy with each phase; all others stay as they are. Or per phase:
 # policies: {{add-new: {{...}}, remove-old: {{...}}}}.{these}
 # policies:
 {policies}
@@ -80,31 +80,32 @@ targets:
   - name: packaging
     org: {org}
 
-# What follows is for probe, switch, verify, watch and run; deploy add-new does without it.
-# This file never holds secrets: {{env: NAME}}, {{file: PATH}} or {{command: [argv]}}.
+# The commands probe, switch, verify, watch and run need the following keys; deploy add-new does
+# not. This file never contains a secret: {{env: NAME}}, {{file: PATH}} or {{command: [argv]}}.
 
-# How traffic leaves, now and in future: by a proxy, from this machine (direct: true), or as a
-# command shows it (probe: [argv]). Without old, the way back is not proven.
+# How traffic leaves, now (old) and after the switch (new): through a proxy, from this machine
+# (direct: true), or as a command prints it (probe: [argv]). Without old, a rollback is unproven.
 # egress:
 #   old: {{proxy: {{env: OLD_PROXY_URL}}}}
 #   new: {{proxy: {{env: NEW_PROXY_URL}}}}
-#   echo_url: http://ip.quotaguard.com   # a page that answers with the address it sees
+#   echo_url: http://ip.quotaguard.com   # a page that answers with the client's address
 
-# What moves the application's traffic: argv, no shell. Or {{manual: true}}: a person does.
+# The commands that move the application's traffic (argv, no shell). Or {{manual: true}}, if the
+# operator moves it.
 # switch:
 #   apply: ["heroku", "config:set", "PROXY=new"]
 #   revert: ["heroku", "config:set", "PROXY=old"]
 
-# A canary: a grant of your own, whose refresh token is redeemed to prove each address.
+# A canary: a refresh token of your own, which is redeemed to prove each address.
 # verify:
 #   client_id: {{env: SF_CLIENT_ID}}
 #   client_secret: {{env: SF_CLIENT_SECRET}}
 #   refresh_token: {{file: .secrets/canary}}   # rewritten when the org rotates it
 
-# How long redemptions are watched after the old addresses are removed.
+# How long redemptions are monitored after the old addresses are removed.
 # watch: {{duration: 15m, interval: 15s, failures: 2}}
 
-# Who is told when a run needs a person or has ended.
+# Receivers of notifications, such as when a run is paused or has ended.
 # notify:
 #   - slack: {{url: {{env: SLACK_WEBHOOK_URL}}}}
 #     events: [waiting, page, failed, rolled-back, interrupted]

@@ -1,4 +1,4 @@
-"""The part of cutover.yaml about where runs are kept."""
+"""The part of cutover.yaml about where the state of runs is stored."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from sfcutover.errors import ConfigError
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]{0,40}):")
 _KINDS = ("sqlite", "postgresql")
 _SCHEME_HINT = (
-    "write sqlite:///.sfcutover/state.db or postgresql+psycopg://host/database; with a password, "
-    "take the whole URL from {env: NAME}"
+    "write sqlite:///.sfcutover/state.db or postgresql+psycopg://host/database; if the URL has a "
+    "password, write {env: NAME} for a variable with the whole URL"
 )
 
 
 def _problem_of(scheme: str, text: str) -> str | None:
-    """The text may hold a password, and is never quoted."""
+    """The problem of a URL, which is never quoted, as it may contain a password."""
     kind = scheme.partition("+")[0]
     if not scheme:
-        return "is no URL: it does not begin with the kind of a database, as sqlite:///"
+        return "is not a URL: it must start with sqlite:/// or postgresql+psycopg://"
     if kind == "postgres":
         rest = "the rest of the URL can stay"
-        return f"begins with {scheme}://, here it is written postgresql+psycopg://; {rest}"
+        return f"starts with {scheme}://; write postgresql+psycopg:// instead; {rest}"
     if kind not in _KINDS:
-        return f"begins with {scheme}:, and runs are kept in SQLite or PostgreSQL only"
+        return f"starts with {scheme}:, but only SQLite and PostgreSQL are supported"
     if kind == "sqlite" and not text.strip().partition("://")[2].startswith("/"):
         return f"needs three slashes before a relative path: {scheme}:///state.db"
     return None
 
 
 class State(Model):
-    """Where a run is kept: SQLite by default, PostgreSQL to share it between machines."""
+    """Where runs are stored: in SQLite by default, or in PostgreSQL to share them."""
 
     url: Text = Field(
         Text(literal="sqlite:///.sfcutover/state.db"),
         examples=["sqlite:///.sfcutover/state.db", "postgresql+psycopg://host/database"],
     )
-    """URL of the database; a relative SQLite path starts at the folder of this file."""
+    """URL of the database; a relative SQLite path starts in the folder of this file."""
     _folder: Path = PrivateAttr(Path())
 
     def place(self, file: YamlFile, location: Location = ()) -> None:
@@ -49,7 +49,7 @@ class State(Model):
         self._folder = Path(file.name).parent
 
     def database_url(self) -> str:
-        """The URL. Raises ConfigError for a kind of database that is not known here, naming it."""
+        """The URL. Raises ConfigError for an unsupported database, which it names."""
         text = self.url.read()
         found = _SCHEME.match(text)
         if problem := _problem_of(found[1].lower() if found else "", text):
@@ -63,13 +63,13 @@ class State(Model):
 
     @property
     def is_missing(self) -> bool:
-        """True for a SQLite file that does not exist yet, told without SQLAlchemy."""
+        """True for a SQLite file that does not exist yet; does not import SQLAlchemy."""
         scheme, found, path = self.url.read().partition("sqlite:///")
         is_file = bool(found) and not scheme and path and not path.startswith(("file:", ":"))
         return bool(is_file) and not (self.folder / path.partition("?")[0]).exists()
 
     @property
     def folder(self) -> Path:
-        """What a relative SQLite file is relative to: where the cutover's file is. One cutover
-        has one state, wherever its commands are started."""
+        """The folder of the cutover's file, in which a relative SQLite path starts. One cutover has
+        one state, in whatever folder its commands run."""
         return self._folder

@@ -1,4 +1,4 @@
-"""The kinds of values cutover.yaml is made of: secrets, texts, durations, ranges."""
+"""The values of cutover.yaml: secrets, strings, durations, ranges."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ _PRIVATE = [
 
 
 class PlacedError(ValueError):
-    """A complaint about a value somewhere below the model that raises it."""
+    """A problem with a value below the model that raises it."""
 
     def __init__(self, message: str, *location: int | str) -> None:
         super().__init__(message)
@@ -73,13 +73,13 @@ class PlacedError(ValueError):
 
 
 class TooManyAddressesError(PlacedError):
-    """Ranges hold more addresses than a list may, or than can be proven."""
+    """Ranges contain more addresses than an allowlist may, or than can be proven."""
 
 
 class Model(BaseModel):
-    """Frozen; a key that isn't known is an error; knows its place in the file."""
+    """A frozen model that rejects unknown keys and knows its place in the file."""
 
-    # The file's content may be a secret, so no error repeats it.
+    # The file's content may be a secret, so no error quotes it.
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
@@ -111,16 +111,16 @@ def _place(value: object, file: YamlFile, location: Location) -> None:
 
 def _check_variable(name: str) -> str:
     if not _VARIABLE.fullmatch(name):
-        raise ValueError("write the name of an environment variable, not its value")
+        raise ValueError("must be the name of an environment variable, not its value")
     return name
 
 
 def check_text(value: object) -> object:
-    """Refuse a text that can't stand in a command, a path or an XML file."""
+    """Reject a string that a command, a path or an XML file can't contain."""
     if value == "":
-        raise ValueError("the text is empty")
+        raise ValueError("must not be empty")
     if isinstance(value, str) and _CONTROL.search(value):
-        raise ValueError("the text holds a control character")
+        raise ValueError("must not contain a control character")
     return value
 
 
@@ -130,7 +130,7 @@ FilePath = Annotated[Path, BeforeValidator(check_text)]
 
 
 class SecretPlace(Model):
-    """Says where a secret is kept: always a mapping, as the secret itself never is in the file."""
+    """Where a secret is stored: always a mapping, as the file never contains the secret itself."""
 
     refusal: ClassVar[str]
     env: VariableName | None = None
@@ -154,7 +154,7 @@ class SecretPlace(Model):
 class SecretReference(SecretPlace):
     """Where a secret is read from; exactly one of env, file and command."""
 
-    refusal = "this file never holds a secret; write {env: NAME}, {file: PATH} or {command: [argv]}"
+    refusal = "must not be the secret itself; write {env: NAME}, {file: PATH} or {command: [argv]}"
     command: tuple[Word, ...] | None = None
     """A command (argv, no shell) whose stdout is the secret."""
 
@@ -163,7 +163,7 @@ class SecretReference(SecretPlace):
         if sum(value is not None for value in (self.env, self.file, self.command)) != 1:
             raise ValueError("give exactly one of env, file and command")
         if self.command is not None and not self.command:
-            raise ValueError("command is empty")
+            raise ValueError("command must not be empty")
         return self
 
     @property
@@ -171,7 +171,7 @@ class SecretReference(SecretPlace):
         return self.command or ()
 
     def read(self) -> Secret:
-        """The secret. Raises ConfigError naming the place in the file."""
+        """The secret. Raises ConfigError with the place in the file."""
         if self.env is not None:
             return secret_from_environment(self.env, self.where)
         if self.file is not None:
@@ -180,7 +180,7 @@ class SecretReference(SecretPlace):
 
 
 class TextOrMapping(Model):
-    """A model that may also be written as one text: the value of its first field."""
+    """A model that may also be written as one string: the value of its first field."""
 
     refusal: ClassVar[str]
 
@@ -203,9 +203,9 @@ class TextOrMapping(Model):
 
 
 class Text(TextOrMapping):
-    """A value that is no secret: written out, or taken from an environment variable."""
+    """A value that is not secret: literal, or from an environment variable."""
 
-    refusal = "write the text itself, in quotes, or {env: NAME}"
+    refusal = "must be a string in quotes, or {env: NAME}"
     literal: str | None = None
     """The text itself."""
     env: VariableName | None = None
@@ -214,11 +214,11 @@ class Text(TextOrMapping):
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
         if (self.literal is None) == (self.env is None):
-            raise ValueError("write the text itself, or {env: NAME}")
+            raise ValueError("must be a string, or {env: NAME}")
         check_text(self.literal)
         if _has_password(self.literal or ""):
             raise ValueError(
-                "this file never holds a password; take the whole URL from {env: NAME}"
+                "must not contain a password; write {env: NAME} for a variable with the whole URL"
             )
         return self
 
@@ -239,7 +239,7 @@ def _has_password(text: str) -> bool:
 class RangeEntry(TextOrMapping):
     """One of the old or new ranges: an address, a CIDR block or first-last, and a description."""
 
-    refusal = "write the address as a text, in quotes"
+    refusal = "must be an address in quotes"
     range: str = Field(
         max_length=_MAX_RANGE,
         examples=["203.0.113.10", "198.51.100.0/28", "192.0.2.64-192.0.2.71", "2001:db8::20"],
@@ -247,13 +247,13 @@ class RangeEntry(TextOrMapping):
     """An address, a CIDR block, or the first and the last address with a hyphen between; IPv4 or
     IPv6."""
     description: str | None = None
-    """Description of the entry on the list."""
+    """Description of the entry on the allowlist."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         _check_range(IpRange.parse(self.range), self.range)
         if self.description is not None and _CONTROL.search(self.description):
-            raise ValueError("the description holds a control character")
+            raise ValueError("the description must not contain a control character")
         return self
 
     def to_range(self) -> IpRange:
@@ -261,16 +261,16 @@ class RangeEntry(TextOrMapping):
 
     @property
     def is_private(self) -> bool:
-        """True if Salesforce can never see a request from these addresses."""
+        """True if Salesforce can't receive a request from these addresses."""
         return _overlaps(self.to_range(), _PRIVATE)
 
 
 def _check_range(entry: IpRange, text: str) -> None:
     if entry.size >= 2 ** (entry.start.max_prefixlen - 1):
-        raise ValueError(f"{text} would open the list to everybody")
+        raise ValueError(f"{text} would allow half of all addresses or more")
     for address in (entry.start, entry.end):
         if _overlaps(IpRange(address, address), _UNUSABLE):
-            raise ValueError(f"nothing can send from {address}")
+            raise ValueError(f"{address} can't be a source address")
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
             raise ValueError(f"{text} is an IPv4 address in IPv6 form; write {address.ipv4_mapped}")
 
@@ -282,12 +282,12 @@ def _overlaps(entry: IpRange, blocks: list[IpRange]) -> bool:
 def _parse_duration(value: object) -> float:
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ValueError("not a duration; write 60s, 15m or 2h")
+        raise ValueError("must be a duration such as 60s, 15m or 2h")
     return float(match[1]) * _UNIT_SECONDS[match[2]]
 
 
 def _duration_text(seconds: float) -> str:
-    """As the file has it, so that a configuration that was kept as JSON can be read again."""
+    """As in the file, so that a configuration stored as JSON can be read again."""
     return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
 
 
@@ -327,9 +327,9 @@ def secret_variables(value: object) -> frozenset[str]:
 
 
 def protect_secrets(value: object, pass_env: tuple[str, ...]) -> None:
-    """Keep the secrets below a model from child processes, and know them before one starts.
+    """Withhold the secrets below a model from child processes, and register them for masking.
 
-    pass_env: variables that children get all the same.
+    pass_env: variables that child processes get nevertheless.
     """
     variables = secret_variables(value)
     places = [model for _, model in _models_in(value, "") if isinstance(model, SecretPlace)]

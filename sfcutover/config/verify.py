@@ -1,4 +1,4 @@
-"""The part of cutover.yaml about redemptions: whose tokens, where, and how sure is sure enough."""
+"""The part of cutover.yaml about redemptions: the canaries, and what counts as proof."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 def called(name: str) -> str:
-    """What redeems, in a sentence."""
+    """The canary, or the application, in a sentence."""
     return {CANARY: "the canary", APPLICATION: APPLICATION}.get(name, f"the canary {name}")
 
 
 class TokenStore(SecretPlace):
-    """Where a canary's refresh token is kept: exactly one of env, file, or get with put."""
+    """Where a canary's refresh token is stored: exactly one of env, file, or get with put."""
 
-    refusal = "this file never holds a token; write {file: PATH}, or {get: [argv], put: [argv]}"
+    refusal = "must not be the token itself; write {file: PATH}, or {get: [argv], put: [argv]}"
     get: tuple[Word, ...] = ()
     """A command (argv, no shell) whose stdout is the refresh token."""
     put: tuple[Word, ...] = ()
     """A command (argv, no shell) that stores the new refresh token, which it reads from stdin."""
     rotation: bool | None = None
-    """Whether a redemption brings a new token and voids the old one; unless this is false, a place
-    that can't be written is refused."""
+    """Whether a redemption returns a new token and invalidates the old one; unless this is false,
+    the token must be in a place that can be written."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -55,8 +55,8 @@ class TokenStore(SecretPlace):
 
 @dataclass(frozen=True)
 class CanaryConfig:
-    """A canary with all it needs to redeem. org: where its LoginHistory can be read, if that is
-    another org than the target's."""
+    """A canary with all that its redemptions need. org: where its LoginHistory can be read, if that
+    is not the target's org."""
 
     name: str
     token_url: Text
@@ -67,7 +67,7 @@ class CanaryConfig:
 
 
 class CanaryEntry(Model):
-    """One canary of several. What it leaves out is as verify says it."""
+    """One canary of several. A key that is omitted has the value of the same key in verify."""
 
     name: str = Field(pattern=_NAME_PATTERN)
     """Name of the canary."""
@@ -76,52 +76,52 @@ class CanaryEntry(Model):
     client_id: Text | None = None
     """Consumer key of the app."""
     client_secret: SecretReference | None = None
-    """Where the app's consumer secret is kept."""
+    """Where the app's consumer secret is stored."""
     refresh_token: TokenStore
-    """Where the canary's refresh token is kept."""
+    """Where the canary's refresh token is stored."""
     org: OrgConfig | None = None
-    """The org of the canary's user, where its LoginHistory can be read and it is not the target's
-    own."""
+    """The org of the canary's user, if it is not the target's and its LoginHistory can be read."""
     targets: tuple[str, ...] = ()
-    """Names of the targets whose lists it proves; all, if it names none."""
+    """Names of the targets whose allowlists it proves; by default, all."""
 
     def proves(self, target: str) -> bool:
-        """True if each address of this target's list is proven by this canary, too."""
+        """True if this canary proves the addresses of this target's allowlist."""
         return not self.targets or target in self.targets
 
 
 class Verify(Model):
-    """How redemptions are made, and what counts as proof."""
+    """How refresh tokens are redeemed, and what counts as proof."""
 
     token_url: Text = TOKEN_URL
     """URL of the token endpoint."""
     client_id: Text | None = None
     """Consumer key of the app."""
     client_secret: SecretReference | None = None
-    """Where the app's consumer secret is kept."""
+    """Where the app's consumer secret is stored."""
     refresh_token: TokenStore | None = None
-    """Where the refresh token of the only canary is kept; see canaries for several."""
+    """Where the refresh token of the only canary is stored; for several, use canaries."""
     canaries: tuple[CanaryEntry, ...] = ()
-    """Several canaries, in place of refresh_token."""
+    """Several canaries, instead of refresh_token."""
     application: tuple[Word, ...] | None = Field(None, min_length=1)
-    """A command (argv, no shell) that redeems once, by the new addresses, through the application's
-    own code. Exit status 0 redeemed, 1 refused, 2 inconclusive; or it prints one JSON object with
-    status (HTTP), error and error_description as the token endpoint says them, address it left
-    from, and organization_id and user_id of the grant."""
+    """A command (argv, no shell) that redeems once, from a new address, with the application's own
+    code. Exit status 0: redeemed; 1: refused; 2: inconclusive. Or it prints one JSON object with
+    the token endpoint's status (HTTP), error and error_description, the address from which the
+    request left, and the grant's organization_id and user_id."""
     control: bool = True
-    """True if a new address must be refused before add-new, which shows that the list blocks."""
+    """True if the org must refuse a new address before add-new, which shows that the allowlist is
+    enforced."""
     settle: Seconds = 60.0
     """Time between the last proof and remove-old."""
     confidence: float = Field(0.999999, gt=0.5, lt=1)
-    """Probability that no address of a healthy pair went unproven."""
+    """Required probability that every address of a working pair was used."""
     max_age: Seconds = 86400.0
-    """Time after which a proof no longer counts."""
+    """Time after which a proof expires."""
     patience: Seconds = 300.0
-    """Time for which a run lets a new address be refused before traffic moves; how long a change
-    takes to reach every login server is unknown."""
+    """Time for which a run tolerates that the org refuses a new address before traffic moves; how
+    long a change takes to reach every login server is unknown."""
     login_history_wait: Seconds = 60.0
-    """Time after the last proof in which its rows in LoginHistory may be late, before that is taken
-    to say nothing about others."""
+    """Time after the last proof for which a run waits for its rows in LoginHistory; after that,
+    LoginHistory is not used as evidence about customers."""
 
     def canaries_of(self, target: str) -> tuple[CanaryConfig, ...]:
         """The canaries that prove a target's list."""
@@ -158,7 +158,7 @@ class Verify(Model):
         names = [each.name for each in self.canaries]
         for index, each in enumerate(self.canaries):
             if each.name in names[:index]:
-                raise PlacedError("two canaries have the same name", "canaries", index, "name")
+                raise PlacedError("duplicate name", "canaries", index, "name")
             if each.client_id is None and self.client_id is None:
                 raise PlacedError("client_id is missing", "canaries", index)
         return self

@@ -1,8 +1,8 @@
-"""YAML with the line of every value, so that an error can say where.
+"""YAML with the line of every value, which errors name.
 
-Only plain data is built: mappings, lists and scalars. Size, depth and the number
-of values are bounded, so a file can't be made to grow while it is read. No message,
-and no error behind it, quotes a value: it may be a secret.
+Only plain data is built: mappings, lists and scalars. Size, depth and the number of values are
+bounded, so that a small file can't expand. No message, and no error that causes it, quotes a value,
+which may be a secret.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Value = object
 class YamlFile:
     """A file's content and the line of each of its values.
 
-    name: as the person gave it. data: the content. lines: 1-based, by location
+    name: as given. data: the content. lines: 1-based, by location
     (``("old", 0, "range")``), of the key or of the list item.
     """
 
@@ -67,9 +67,9 @@ def parse_yaml(text: str, name: str) -> YamlFile:
         ) from None
     except yaml.reader.ReaderError as error:
         raise ConfigError(
-            "not valid YAML: the file holds a control character",
+            "not valid YAML: the file contains a control character",
             where=f"{name}:{_line_at(text, error.position)}",
-            hint="remove it; in double quotes it may be written as an escape",
+            hint="remove it, or write it as an escape in double quotes",
         ) from None
     result = YamlFile(name)
     if node is not None:
@@ -85,15 +85,14 @@ def read_text(path: Path) -> str:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
         raise ConfigError(
-            "there is no such file",
-            where=str(path),
-            hint=Advice(Command("init"), " writes one; --config names another"),
+            f"no {path.name} in {path.absolute().parent}",
+            hint=Advice("write one: ", Command("init"), ", or name another: --config FILE"),
         ) from error
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         raise ConfigError(
-            "cannot be read: it is not UTF-8",
+            "the file is not UTF-8",
             where=f"{path}:{_line_at(data.decode('latin-1'), error.start)}",
             hint="save the file as UTF-8",
         ) from None
@@ -104,7 +103,7 @@ def _line_at(text: str, position: int) -> int:
 
 
 class _Loader(yaml.SafeLoader):
-    """Stops at the bounds on depth and number before Python's stack, or patience, ends."""
+    """Enforces the bounds on depth and number while the file is parsed."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -115,10 +114,12 @@ class _Loader(yaml.SafeLoader):
         self._depth += 1
         self._count += 1
         if self._depth > _MAX_DEPTH + 1:
-            raise yaml.MarkedYAMLError(problem="it nests too deep", problem_mark=self.get_mark())
+            raise yaml.MarkedYAMLError(
+                problem="it is nested too deeply", problem_mark=self.get_mark()
+            )
         if self._count > 2 * _MAX_VALUES:  # keys are counted here
             raise yaml.MarkedYAMLError(
-                problem="it holds too many values", problem_mark=self.get_mark()
+                problem="it contains too many values", problem_mark=self.get_mark()
             )
         node = super().compose_node(parent, index)
         self._depth -= 1
@@ -135,7 +136,7 @@ class _Builder:
         self._count += 1
         line = node.start_mark.line + 1
         if self._count > _MAX_VALUES or len(location) > _MAX_DEPTH:
-            raise self._error(line, "the file nests too deep or holds too many values")
+            raise self._error(line, "the file is nested too deeply or contains too many values")
         self._result.lines.setdefault(location, line)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, location)
@@ -149,24 +150,26 @@ class _Builder:
             line = key_node.start_mark.line + 1
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else ""
             if not key or len(key) > _MAX_KEY or not key.isprintable():
-                raise self._error(line, "a key must be a plain word")
+                raise self._error(line, "a key must be a short, non-empty string")
             if key in mapping:
-                raise self._error(line, f"{key}: is here twice")
+                raise self._error(line, f"duplicate key {key}")
             self._result.lines[(*location, key)] = line
             mapping[key] = self.build(value_node, (*location, key))
         return mapping
 
     def _scalar(self, node: yaml.Node, line: int) -> Value:
         if node.tag != _TEXT_TAG and len(node.value) > _MAX_PLAIN:
-            raise self._error(line, "this value can't be read; write a text in quotes")
+            raise self._error(line, "invalid value; put a string in quotes")
         try:
             value: Value = self._scalars.construct_object(node)
         except _MISFITS:
-            message = "this value can't be read; write a text in quotes"
+            message = "invalid value; put a string in quotes"
             raise self._error(line, message) from None
         return value
 
     def _error(self, line: int, message: str) -> ConfigError:
         return ConfigError(
-            message, where=f"{self._result.name}:{line}", hint="see docs/reference/cutover-yaml.md"
+            message,
+            where=f"{self._result.name}:{line}",
+            hint=Advice("correct the file; ", Command("schema"), " describes its keys"),
         )

@@ -1,4 +1,4 @@
-"""The emulator's own endpoint, for people and tools that can't call its Python API."""
+"""The emulator's own endpoint, for users and tools that can't call its Python API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sfcutover.emulator.emulator import Emulator
 
 _PREFIX = "/emulator/"
-_RESULTS = {"grants": "refresh_token", "codes": "code"}  # what a new one is called
+_RESULTS = {"grants": "refresh_token", "codes": "code"}  # key of a new one
 
 
 class Admin:
@@ -107,7 +107,7 @@ class Admin:
             return _json({"error": problems}, 400)
         except (TypeError, ValueError) as error:
             return _json({"error": str(error)}, 400)
-        return _json({"error": f"{request.method} {what} is not known here"}, 404)
+        return _json({"error": f"no such resource: {request.method} {what}"}, 404)
 
     def _act(self, what: str, body: bytes) -> object:
         """Do it, and answer with what came of it, or with what was asked for."""
@@ -124,7 +124,9 @@ class Admin:
     def _set_customer_login_ranges(self, number: int, ranges: list[str] | None) -> None:
         customers = dict(enumerate(self._emulator.customer_orgs, 1))
         if number not in customers:
-            raise ValueError(f"there are {len(customers)} customers' orgs; there is no {number}")
+            raise ValueError(
+                f"no customer org {number}; the orgs are numbered 1 to {len(customers)}"
+            )
         customers[number].set_login_ranges(ranges)
 
     def _org(self) -> object:

@@ -297,7 +297,7 @@ def _rest_error(status: int, code: str, message: str) -> Response:
 
 
 def _http_error(error: HTTPException, method: str) -> str:
-    """What the org says where there is no such resource, or not for this method."""
+    """The org's answer for an unknown resource, or an unsupported method."""
     if isinstance(error, NotFound):
         return NO_SUCH_RESOURCE
     if isinstance(error, MethodNotAllowed):

@@ -1,4 +1,4 @@
-"""The CRUD-based calls of the Metadata API: components stand in the call and are saved at once.
+"""The CRUD-based calls of the Metadata API: components are in the call and are saved immediately.
 
 Wording and codes of their refusals are assumed.
 """
@@ -42,7 +42,7 @@ class _Sent:
 
     @property
     def xml(self) -> bytes:
-        """The same as a file, which holds neither its name nor empty fields."""
+        """The same as a file, which contains neither its name nor empty fields."""
         root = metadata_root(self.schema.name)
         kept = (one for one in self.element if one.get(NIL) not in ("true", "1"))
         root.extend(deepcopy(one) for one in kept if local_name(one) != "fullName")

@@ -52,7 +52,7 @@ class Options:
 
 @dataclass
 class Deployment:
-    """One deploy request and how it goes. Public fields are for tests to look at.
+    """One deploy request and its progress. Public fields are for tests.
 
     seconds: what it takes once it is its turn.
     """
@@ -120,7 +120,7 @@ class Plan:
 
 
 class CancelRefusedError(Exception):
-    """The deployment can't be canceled any more; the message says why."""
+    """The deployment can no longer be canceled; the message states why."""
 
 
 class Queue:

@@ -30,7 +30,7 @@ def check_permission(org: Org) -> None:
 
 
 def no_such_id(text: str) -> RefusedError:
-    """What the org says of an id that it doesn't know."""
+    """The org's answer for an unknown id."""
     return RefusedError("INVALID_CROSS_REFERENCE_KEY", f"invalid cross reference id: {text}")
 
 

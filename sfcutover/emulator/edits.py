@@ -56,11 +56,11 @@ class Edit(BaseModel):
     def _check(self) -> Self:
         if self.of not in (None, DEPLOYMENT, *OPERATIONS):
             known = ", ".join(sorted({DEPLOYMENT, *OPERATIONS}))
-            raise ValueError(f"unknown interaction {self.of!r}; known: {known}")
+            raise ValueError(f"unknown interaction {self.of!r}; the interactions are {known}")
         if self.type not in LISTS:
-            raise ValueError(f"{self.type} holds no list; known: {', '.join(LISTS)}")
+            raise ValueError(f"{self.type} contains no allowlist; the types are {', '.join(LISTS)}")
         if self.seconds and self.by == "setup":
-            raise ValueError("a save in Setup takes no seconds")
+            raise ValueError("a save in Setup must not have seconds")
         return self
 
     def applied_to(self, xml: bytes) -> bytes:
@@ -83,14 +83,14 @@ class Edit(BaseModel):
 
 
 class Edits:
-    """The edits that are due some time. The caller holds the org's lock."""
+    """The pending edits. The caller holds the org's lock."""
 
     def __init__(self, apply: Callable[[Edit, datetime], None]) -> None:
         self._waiting: list[tuple[Edit, int]] = []
         self._apply = apply
 
     def set(self, edit: Edit, now: datetime) -> None:
-        """Have an edit made when its interaction comes, or at once if it names none."""
+        """Make an edit when its interaction occurs, or immediately if it names none."""
         if edit.of is None:
             self._apply(edit, now)
         else:

@@ -1,4 +1,4 @@
-"""The emulator as others use it: start it, point a client at it, look into it, stop it."""
+"""The emulator's Python API: start it, connect a client, inspect it, stop it."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ class Emulator:
             return org.edits.waiting()
 
     def set_edit(self, edit: Edit) -> None:
-        """Have a colleague change a list, at once or when its interaction comes.
+        """Change a list as another user would, immediately or when its interaction occurs.
 
         ValueError if there is no such component.
         """

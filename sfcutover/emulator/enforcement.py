@@ -64,7 +64,7 @@ def _is_one_record(one: IpRange, other: IpRange) -> bool:
 
 
 class DeployedList:
-    """What the deployed security settings of an app say. The caller holds the org's lock.
+    """The deployed security settings of an app. The caller holds the org's lock.
 
     If an app has several, an address on any of them is on the list (assumed).
     """
@@ -85,7 +85,7 @@ class DeployedList:
         self._remember(moment)
 
     def versions(self) -> Sequence[ListVersion]:
-        """Every state since the beginning."""
+        """Every state since the start."""
         for saved in self._unread():
             stored = self._ranges_in(saved)
             before = self._components.get(saved.full_name, _Records())

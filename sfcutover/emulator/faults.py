@@ -119,7 +119,7 @@ MESSAGES: dict[str, str] = {
     "contact support: 1234567890-12345 (-1234567890)",
     "unknown_error": "retry your request",
 }
-"""What is said with a code unless a fault says something else; by reports, in part assumed."""
+"""Default message of each code; by reports, in part assumed."""
 OF_AN_ADDRESS: frozenset[Kind] = frozenset({"address_reset", "address_timeout"})
 OF_A_PROXY: frozenset[Kind] = OF_AN_ADDRESS | {
     "proxy_refuses",
@@ -173,22 +173,24 @@ class Fault(BaseModel):
     def _check_operation(self) -> Self:
         if self.operation not in (ANY, *OPERATIONS, *PROXIES):
             known = ", ".join(sorted(OPERATIONS | PROXIES))
-            raise ValueError(f"unknown operation {self.operation!r}; known: {ANY}, {known}")
+            raise ValueError(
+                f"unknown operation {self.operation!r}; the operations are {ANY}, {known}"
+            )
         places, what = self._scope
         if self.operation not in (ANY, *places):
             raise ValueError(f"{self.kind} happens to {what}")
         if self.address and self.kind not in (*OF_AN_ADDRESS, "save_drops_address"):
-            raise ValueError(f"{self.kind} does not happen to an address")
+            raise ValueError(f"{self.kind} must not have an address")
         return self
 
     @model_validator(mode="after")
     def _check_code(self) -> Self:
         if self.kind == "refuse" and not self.code:
-            raise ValueError("refuse needs a code")
+            raise ValueError("refuse requires a code")
         if self.code and self.kind not in ("refuse", "failed"):
-            raise ValueError(f"{self.kind} has no code of its own")
+            raise ValueError(f"{self.kind} must not have a code")
         if self.message and self.kind not in ("refuse", "failed", "succeeded_partial"):
-            raise ValueError(f"{self.kind} has no message of its own")
+            raise ValueError(f"{self.kind} must not have a message")
         return self
 
     @field_validator("address")

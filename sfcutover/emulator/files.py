@@ -1,4 +1,4 @@
-"""The files that let every command be tried at once: variables, a cutover.yaml, a token."""
+"""The files with which every command can be tried: variables, a cutover.yaml, a token."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _MARK = "# Written by sfcutover emulator, which replaces this file while it is u
 _FLOOR = 67.0  # the first version that is sure to have the security settings
 
 _TEMPLATE = """\
-# A cutover against the emulated org. Its secrets come from the variables that stand in
-# the emulator's env file.
+# A cutover against the emulated org. Its secrets come from the variables in the emulator's
+# env file.
 version: 1
 name: emulated-cutover
 
-# The external client app whose list changes, and where the list lives: in the security
-# settings, which hold the Refresh Token IP Allowlist.
+# The External Client App, and where its allowlist is: token-ip-ranges is the Refresh Token IP
+# Allowlist, in the app's security settings.
 app: {app}
 carriers: [token-ip-ranges]
 api_version: "{api_version}"
 
-# The old addresses leave the list only after every new one has been proven.
+# The old addresses are removed only after every new one has been proven.
 old: {old}
 new: {new}
 
@@ -36,7 +36,7 @@ targets:
       access_token: {{env: SF_ACCESS_TOKEN}}
       instance_url: {url}
 
-# How traffic leaves before and after the cutover, and a page that shows by which address.
+# How traffic leaves before and after the switch, and a page that answers with its address.
 egress:
   old:
     proxy: {{env: SFCUTOVER_OLD_PROXY_URL}}
@@ -44,39 +44,39 @@ egress:
     proxy: {{env: SFCUTOVER_NEW_PROXY_URL}}
   echo_url: {echo_url}
 
-# What moves the application's traffic, and back: here, nothing. It may be run again after a
-# crash of the machine.
+# The commands that move the application's traffic, and move it back: here, they do nothing.
+# After a crash of the machine, a command may run a second time.
 switch:
   apply: ["true"]
   revert: ["true"]
 
-# The canary: a grant of your own, redeemed to prove every new address.
+# The canary: a refresh token of your own, which is redeemed to prove every new address.
 verify:
   token_url: {token_url}
   client_id: {{env: SF_CLIENT_ID}}
   client_secret: {{env: SF_CLIENT_SECRET}}
   refresh_token: {{file: {token_file}}}
-  settle: 2s  # only to try things out: leave it at 60s for an org that is not emulated
+  settle: 2s  # shortened; use 60s for a real org
 
-# What shows that customers have left the old addresses; it must hold before they are removed.
+# Shows that customers have left the old addresses; required before they are removed.
 quiet:
   - name: requests through the old proxy
     prometheus:
       url: {prometheus}
       query: 'proxy_requests_per_second{{proxy="old"}}'
       condition: "== 0"
-    for: 0s  # only to try things out: 2m for an application that is not emulated
+    for: 0s  # shortened; use 2m for a real application
 
-# After remove-old: keep redeeming for a while, and restore the old addresses if that fails.
+# After remove-old: monitor redemptions, and restore the old addresses if they fail.
 watch:
-  duration: 4s  # only to try things out: 15m for an org that is not emulated
+  duration: 4s  # shortened; use 15m for a real org
   interval: 1s
   failures: 2
 """
 
 
 class ForeignFileError(Exception):
-    """A file is there that the emulator did not write, or that was changed since."""
+    """A file exists that the emulator did not write, or that has changed since."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
@@ -84,7 +84,7 @@ class ForeignFileError(Exception):
 
 
 def sample_config(scenario: Scenario, url: str, echo_url: str, token_file: str) -> str:
-    """The file's text; lists and names are quoted as JSON, which YAML reads."""
+    """The text of cutover.yaml; lists and names are JSON, which is valid YAML."""
     return _TEMPLATE.format(
         app=json.dumps(scenario.app_name),
         api_version=f"{min(_FLOOR, scenario.max_api_version):.1f}",
@@ -104,12 +104,12 @@ def write_files(
     env_file: Path | None,
     config_file: Path | None,
 ) -> None:
-    """Write the variables, and a cutover.yaml with canary.token beside it, which it refers to.
+    """Write the variables, and a cutover.yaml with the canary.token that it refers to.
 
     env_file has KEY=VALUE lines without quotes and mode 0600, as canary.token has: they hold
     secrets. config_text makes the cutover.yaml from the path of the token file. Raises
-    ForeignFileError, before anything is written, if a file is there that was not written here
-    or was changed since, and OSError.
+    ForeignFileError, before anything is written, if a file exists that was not written here or has
+    changed since, and OSError.
     """
     check_files(env_file, config_file)
     if env_file:
@@ -122,7 +122,7 @@ def write_files(
 
 
 def check_files(env_file: Path | None, config_file: Path | None) -> None:
-    """ForeignFileError if write_files would refuse one of them. An empty file may be replaced."""
+    """Raises ForeignFileError if write_files would. An empty file may be replaced."""
     for path in (env_file, config_file):
         if path and (text := _read(path)) and not _is_marked(text):
             raise ForeignFileError(path)
@@ -140,7 +140,7 @@ def _token_file(config_file: Path) -> Path:
 
 
 def _marked(text: str) -> str:
-    """The text behind a line that tells whether it has been changed since."""
+    """The text, after a line by which a later change is detected."""
     return f"{_MARK}{hashlib.sha256(text.encode()).hexdigest()}\n{text}"
 
 
@@ -149,7 +149,7 @@ def _is_marked(text: str) -> bool:
 
 
 def _write(path: Path, text: str, mode: int = 0o600) -> None:
-    """Write all of a file at once: others wait until it is there."""
+    """Write a file atomically: another process may wait for it."""
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)  # an old file's mode would stay
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

@@ -1,4 +1,4 @@
-"""What was asked of the org, in order; tests count with it, and it holds no secrets."""
+"""The requests to the org, in order, for tests; contains no secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The addresses that traffic leaves by must be this machine's own.
+"""The source addresses of traffic must be addresses of this machine.
 
 On Linux all of 127.0.0.0/8 is. On macOS and the BSDs only 127.0.0.1 is, until others are added.
 """

@@ -28,7 +28,7 @@ _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 
 class MetricsError(ValueError):
-    """The query is none that is known here."""
+    """The query is not supported."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Network:
-    """Takes all ports at once and answers between start and stop.
+    """Takes all ports immediately, and answers between start and stop.
 
     wait: for seconds, or less when the emulator stops. clock: the true time. An echo service is
     plain http, so with TLS the echo has a port of its own. OSError if port is in use;
@@ -80,7 +80,7 @@ class Network:
         self._acceptor.stop()
 
     def proxy_url_for(self, address: str) -> str:
-        """The URL of a proxy that leaves by this address only; KeyError for any other."""
+        """The URL of a proxy that uses only this address; KeyError for any other."""
         for proxy in (self.new, self.old):
             with suppress(KeyError):
                 return proxy.url(address)

@@ -67,7 +67,7 @@ class JwtKey:
         return self._private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     def verify(self, assertion: str, audiences: Sequence[str]) -> Mapping[str, object]:
-        """The claims of an RS256 assertion; TokenError says what is wrong with it."""
+        """The claims of an RS256 assertion. Raises TokenError with its problem."""
         import jwt
 
         try:

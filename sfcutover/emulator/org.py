@@ -29,7 +29,7 @@ from sfcutover.emulator.schema import SCHEMAS
 
 
 class Org:
-    """Everything an org keeps; every use of it holds ``lock``.
+    """The state of an org; every use of it holds ``lock``.
 
     now: true time. url: its instance URL. owner: for the org of a customer, the one that owns
     the apps which its users have approved, and the apps' lists; for all others the org itself.
@@ -120,7 +120,7 @@ class Org:
         return self.customer_orgs[-1]
 
     def set_edit(self, edit: Edit) -> None:
-        """Have a colleague change a list, at once or when its interaction comes.
+        """Change a list as another user would, immediately or when its interaction occurs.
 
         ValueError if there is no such component.
         """

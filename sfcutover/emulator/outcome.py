@@ -64,7 +64,7 @@ class Outcome:
 
 
 class Checker:
-    """Holds packages against the org's components. The caller holds the org's lock."""
+    """Compares packages with the org's components. The caller holds the org's lock."""
 
     def __init__(self, scenario: Scenario, store: Store) -> None:
         self._scenario = scenario
@@ -176,7 +176,7 @@ def _missing_file(package: Package, schema: TypeSchema, name: str) -> Message:
 
 
 def _expand(members: list[str], package: Package, schema: TypeSchema) -> list[str]:
-    """The names in a manifest's type; ``*`` stands for every file of the type."""
+    """The names in a manifest's type; ``*`` means every file of the type."""
     head, _, tail = schema.component_type.path("*").partition("*")
     found = [
         path.removeprefix(head).removesuffix(tail)

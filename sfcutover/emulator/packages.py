@@ -35,11 +35,11 @@ _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class ArchiveError(ValueError):
-    """The bytes hold no package; the message is what the org says about it."""
+    """The bytes are not a package; the message is the org's."""
 
 
 class ManifestError(ArchiveError):
-    """A package.xml is missing or unreadable; paths are those where it was looked for."""
+    """A package.xml is missing or unreadable; paths are the locations that were tried."""
 
     def __init__(self, message: str, paths: Sequence[str] = ("package.xml",)) -> None:
         super().__init__(message)
@@ -170,7 +170,7 @@ class RetrieveRequest:
 
     @property
     def members(self) -> dict[str, list[str]]:
-        """The components to look through, by type."""
+        """The components to search, by type."""
         if self.manifest.members or not self.specific_files:
             return self.manifest.members
         return {name: ["*"] for name, one in SCHEMAS.items() if one.exists_in(self.version)}

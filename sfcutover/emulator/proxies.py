@@ -104,18 +104,18 @@ class Proxy(TrackingMixIn, socketserver.TCPServer):
         return f"http://{quote(user, safe='')}:{password}@{HOST}:{self.port}"
 
     def next_address(self, user: str, password: str) -> str | None:
-        """The address that a user's next connection leaves by; None for a wrong password."""
+        """The source address of a user's next connection; None for a wrong password."""
         if user not in self._turns or not is_same_secret(password, self._password):
             return None
         with self._lock:
             return next(self._turns[user])
 
     def fault(self, address: str | None = None) -> Fault | None:
-        """The fault that hits a connection: the proxy's, or that of the address it leaves by."""
+        """The fault that affects a connection: the proxy's, or that of its source address."""
         return self.surroundings.faults.strike(self._operation, address)
 
     def reaches(self, host: str, port: int) -> bool:
-        """True for the emulator's own servers; a name but localhost is not looked up."""
+        """True for the emulator's own servers; a name other than localhost is not resolved."""
         if port not in self.surroundings.ports:
             return False
         with suppress(ValueError):
@@ -135,7 +135,7 @@ class _AnsweredError(Exception):
 
 
 class _Exchange(BaseHTTPRequestHandler):
-    """One client's connection. Every request and every tunnel leaves by the next address."""
+    """One client's connection. Every request and tunnel uses the next source address."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -207,7 +207,7 @@ class _Exchange(BaseHTTPRequestHandler):
         return self.rfile.read(int(length))
 
     def _connect(self, host: str, port: str | int, source: str) -> socket.socket:
-        """A connection from source; a host of the other IP family stands for the same server."""
+        """A connection from source; a host of the other IP family means the same server."""
         try:
             number = int(port)
         except ValueError:

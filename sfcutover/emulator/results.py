@@ -19,7 +19,7 @@ from sfcutover.emulator.packages import Retrieval
 
 
 class Nil(Enum):
-    """An element that is there and says that it has no value."""
+    """An element that is present and marked as having no value."""
 
     NIL = "nil"
 

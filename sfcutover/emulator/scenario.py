@@ -1,4 +1,4 @@
-"""What the emulated org is like. Everything that is unknown about a real org is a setting here."""
+"""The settings of an emulated org, including everything that is unknown about a real org."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PODS_APART = 10  # a customer's org from the one before
 
 def _known_type(name: str) -> str:
     if name not in SCHEMAS:
-        raise ValueError(f"unknown metadata type {name!r}; known: {', '.join(SCHEMAS)}")
+        raise ValueError(f"unknown metadata type {name!r}; the types are {', '.join(SCHEMAS)}")
     return name
 
 
@@ -40,11 +40,11 @@ Egress = Annotated[tuple[AddressText, ...], Field(min_length=1)]
 
 
 class ScenarioError(ValueError):
-    """The file is no scenario; the message names the file and what is wrong in it."""
+    """The file is not a scenario; the message names the file and its problems."""
 
 
 class Component(BaseModel):
-    """A component that the org has besides the default ones; xml is its whole file."""
+    """A component in addition to the default ones. xml: its complete file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,9 +54,9 @@ class Component(BaseModel):
 
 
 class Scenario(BaseModel):
-    """An org, its app, its addresses, its timing and its oddities. Times are in seconds.
+    """An org, its app, its addresses, its timing and its peculiarities. Times are in seconds.
 
-    It does not change, and a key that isn't known is an error.
+    Immutable; an unknown key is an error.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,12 +99,12 @@ class Scenario(BaseModel):
     setup_audit_trail: bool = True  # SetupAuditTrail names saves of a list; inferred
     allowlist_query: bool = True  # the security settings and their ranges as sObjects; inferred
 
-    # How long things take.
+    # Durations.
     deploy_seconds: float = Field(default=0, ge=0, le=3600)
     retrieve_seconds: float = Field(default=0, ge=0, le=3600)
     cancel_seconds: float = Field(default=0, ge=0, le=3600)
 
-    # What a save makes of the file.
+    # How a save changes the file.
     replace_or_merge: Literal["replace", "merge"] = "replace"  # repeated elements
     omitted_fields: Literal["reset", "keep"] = "reset"
     ipv6_form: Literal["as_sent", "compressed", "expanded_upper"] = "as_sent"
@@ -124,7 +124,7 @@ class Scenario(BaseModel):
     # after-update: an entry that a save adds is stored, but enforced only once a later save changes
     # a record of the same component (help article 005387022). Removals are always in force.
     honours: Literal["always", "after-update"] = "always"
-    empty_list: Literal["closed", "open"] = "closed"  # whom a list without a range lets in
+    empty_list: Literal["closed", "open"] = "closed"  # an empty list admits no one or all
     block_status: int = Field(default=400, ge=400, le=599)
     block_error: str = "invalid_grant"
     block_description: str = "ip restricted by app developer"
@@ -133,8 +133,8 @@ class Scenario(BaseModel):
     login_block_description: str = "ip restricted"
     grants_per_user: int = Field(default=5, ge=1)  # one more pushes the oldest out
     customers: tuple[str, ...] = ("customer-1", "customer-2", "customer-3")
-    # How many orgs there are besides whose users have approved the app: with an id, users, a
-    # LoginHistory and an address of their own.
+    # Number of customer orgs whose users have approved the app, each with an id, users, a
+    # LoginHistory and an address of its own.
     customer_orgs: int = Field(default=0, ge=0, le=50)
 
     # LoginHistory. first_proxy_ip: rows show first_proxy_address, not where it came from.
@@ -160,7 +160,7 @@ class Scenario(BaseModel):
     metrics_window_seconds: float = Field(default=2.0, gt=0, le=86400)
 
     faults: tuple[Fault, ...] = ()
-    edits: tuple[Edit, ...] = ()  # what a colleague changes meanwhile
+    edits: tuple[Edit, ...] = ()  # changes by another user during the cutover
     colleague_name: str = "Casey Colleague"
 
     # Settings of a second org, where they differ, that can be made to answer at the same URL.
@@ -176,7 +176,7 @@ class Scenario(BaseModel):
     @model_validator(mode="after")
     def _check_versions(self) -> Self:
         if self.min_api_version > self.max_api_version:
-            raise ValueError("min_api_version is above max_api_version")
+            raise ValueError("min_api_version must not be above max_api_version")
         return self
 
     @field_validator("second_org")
@@ -186,14 +186,14 @@ class Scenario(BaseModel):
         return settings
 
     def second(self) -> Self:
-        """The second org: this one with settings of its own, without its faults and edits."""
+        """The second org: this one with the settings of second_org, without faults and edits."""
         settings = self.model_dump(exclude={"second_org", "faults", "edits"})
         named: dict[str, object] = {"org_name": "Beta Packaging", "pod": self.pod + 1}
         named["username"] = "release@beta.example"
         return self.model_validate(settings | named | self.second_org)
 
     def customer(self, number: int) -> Self:
-        """A customer's org. Its user is the ISV's own there."""
+        """A customer's org, with an integration user of the ISV."""
         owners = {"second_org", "edits", "login_ranges"}
         named: dict[str, object] = {
             "org_name": f"Customer {number}",
@@ -212,7 +212,7 @@ class Scenario(BaseModel):
         file = Path(path)
         try:
             if file.exists() and not file.is_file():
-                raise ScenarioError(f"{file} is no regular file")
+                raise ScenarioError(f"{file} is not a regular file")
             loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise ScenarioError(f"{file}: {error.strerror}") from error
@@ -225,22 +225,22 @@ class Scenario(BaseModel):
 
     @property
     def old_exits(self) -> tuple[str, ...]:
-        """The addresses that traffic leaves by through the old proxy."""
+        """The addresses from which traffic through the old proxy leaves."""
         return _addresses(self.old_egress or self.old)
 
     @property
     def new_exits(self) -> tuple[str, ...]:
-        """The addresses that traffic leaves by through the new proxy."""
+        """The addresses from which traffic through the new proxy leaves."""
         return _addresses(self.new_egress or self.new)
 
     @property
     def uses_ipv6(self) -> bool:
-        """True if the servers are to listen on ::1, too."""
+        """True if the servers also listen on ::1."""
         return self.ipv6 or "::1" in (*self.old_exits, *self.new_exits)
 
     @property
     def app_name(self) -> str:
-        """The app's full name, with the namespace where there is one."""
+        """The app's full name, with the namespace if the org has one."""
         return self.qualified(self.app)
 
     def qualified(self, name: str) -> str:

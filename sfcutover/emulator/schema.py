@@ -41,7 +41,7 @@ GLOBAL_SETTINGS = ComponentType(
 
 @dataclass(frozen=True)
 class FieldType:
-    """One element of a type; children is empty where it holds text."""
+    """One element of a type; children is empty if it contains text."""
 
     name: str
     kind: str = "string"
@@ -180,7 +180,7 @@ sessionPolicy {{policyAction sessionLevel sessionTimeout:int}} startUrl
 
 @dataclass(frozen=True)
 class TypeSchema:
-    """A metadata type with its fields; key_prefix begins the ids of its components (assumed)."""
+    """A metadata type with its fields; key_prefix: start of the ids of its components (assumed)."""
 
     component_type: ComponentType
     fields: dict[str, FieldType]

@@ -99,7 +99,7 @@ class _Kept:
 
 
 def _since(org: Org, one: Stored) -> dict[bytes, _Kept]:
-    """Each entry's, by what it says."""
+    """Each entry's, by its content."""
     since: dict[bytes, _Kept] = {}
     for saved in org.store.timeline:
         if (saved.metadata_type, saved.full_name) == (one.metadata_type, one.full_name):

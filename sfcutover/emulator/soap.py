@@ -76,7 +76,7 @@ def write_answer(operation: str, results: Sequence[Tree | str]) -> bytes:
 
 
 def write_fault(code: str, message: str) -> bytes:
-    """A ``soapenv:Fault`` with ``sf:<code>``; its text begins with the code, as Salesforce's do.
+    """A ``soapenv:Fault`` with ``sf:<code>``; its text starts with the code, as Salesforce's do.
 
     The metadata WSDL declares no fault messages, so there is no ``detail``.
     """

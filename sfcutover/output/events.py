@@ -31,7 +31,7 @@ from sfcutover.errors import Command, OperationFailedError
 from sfcutover.output import cistep
 from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
-from sfcutover.output.text import ACTION_REQUIRED, AWAITING_APPROVAL, PROOFS
+from sfcutover.output.text import ACTION_REQUIRED, AWAITING_APPROVAL, KEYS, PROOFS
 from sfcutover.runs.event import BOUND, IMPORTED, Event, EventDocument
 
 _QUIET = {SENDING, BOUND, "stage", "redeemed", "probed", "proven", "traffic"}
@@ -280,12 +280,14 @@ class LineView:
     """For logs, pipes and CI: one line per event, on stderr.
 
     The lines of a step fold where the CI system's log supports it; alarming lines never fold.
+    takes_keys: True if keys answer a pause.
     """
 
     whole = False
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, takes_keys: bool = False) -> None:
         self._console = console
+        self._takes_keys = takes_keys
         self._step: str | None = None  # that is shown
         self._folded = ExitStack()
         self._told: dict[object, tuple[float, object]] = {}  # by subject: when, and what
@@ -315,6 +317,8 @@ class LineView:
                 self._tell(event, event_line(event))
             case _:
                 self._tell(event, event_line(event))
+        if event.kind == "paused" and self._takes_keys:
+            self._console.note(KEYS)
 
     def tick(self, progress: RunProgress) -> None:
         """Nothing: only events are shown."""

@@ -32,6 +32,8 @@ PROOFS = {
     "confidence": "a long series of successes",
 }
 
+KEYS = "press a to approve, or c to cancel the run"
+
 _NEXT: dict[str, Text] = {
     "add-new": (
         "move your traffic to the new addresses and verify each by a redemption. The allowlist "

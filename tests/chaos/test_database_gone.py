@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow  # processes that are killed, databases that end
 
 SECONDS = 180.0  # some 90 s of asking, and what a process does as it ends
 WATCH = {"duration": "30s", "interval": "1s", "failures": 2}
-PAUSED = ("--wait", "--pause-before", "switch")
+PAUSED = ("--stay", "--pause-before", "switch")
 
 
 def wait_for(here: World, kind: str) -> None:

@@ -146,7 +146,7 @@ def test_during_a_deployment(kind: str, databases: SharedDatabases, tmp_path: Pa
 def test_between_two_steps(kind: str, databases: SharedDatabases, tmp_path: Path) -> None:
     """While the run waits for an approval."""
     with scene(databases, tmp_path / "world") as at:
-        process = at.here.start("run", "--yes", "--wait", "--pause-before", "switch")
+        process = at.here.start("run", "--yes", "--stay", "--pause-before", "switch")
         at.wait_for("paused")
         with databases.trouble(kind):
             at.wait_for_customers()
@@ -201,7 +201,7 @@ def test_a_process_that_is_cut_off_loses_its_run_to_a_worker(
     lock."""
     watch = {"duration": "20s", "interval": "1s", "failures": 2}
     with scene(databases, tmp_path / "world", watch=watch) as at:
-        words = ("--wait", "--pause-before", "remove-old") if moment == "paused" else ()
+        words = ("--stay", "--pause-before", "remove-old") if moment == "paused" else ()
         process = at.here.start("run", "--yes", *words)
         at.wait_for("deployment-sent")
         worker = at.worker()

@@ -69,7 +69,7 @@ def assert_done_once(here: World) -> None:
 
 def test_two_folders_with_a_state_each(tmp_path: Path) -> None:
     with world(tmp_path / "one", SLOW) as here:
-        first = here.start("run", "--yes", "--wait", "--pause-before", "switch")
+        first = here.start("run", "--yes", "--stay", "--pause-before", "switch")
         here.wait_for("paused")
         other = sibling(here, "two")
         assert_refused(other.start("run", "--yes"))
@@ -110,7 +110,7 @@ def test_one_postgresql_and_other_names(cluster: postgres.Postgres, tmp_path: Pa
     """Another name of the cutover, another of the target, another spelling of the org."""
     state = cluster.url("names")
     with world(tmp_path / "one", SLOW, state) as here:
-        first = here.start("run", "--yes", "--wait", "--pause-before", "switch")
+        first = here.start("run", "--yes", "--stay", "--pause-before", "switch")
         with closing(Database.open(State(url=Text(literal=state)))) as database:
             store = RunStore(database)
             wait_until(lambda: any(store.journal(each.id).all("paused") for each in store.all()))

@@ -1,4 +1,4 @@
-"""sfcutover demo: a whole cutover against a local org, under live traffic."""
+"""sfcutover demo: run a whole cutover against a local org, under live traffic."""
 
 from __future__ import annotations
 
@@ -25,10 +25,16 @@ from sfcutover.output.json import print_document
 from sfcutover.runs.event import Event
 
 _OUTAGE = (
-    "The outage is that of the customer who waited longest, with "
-    f"{STEP_SECONDS:.0f} s for each step; else it lasts\n"
-    "as long as it takes somebody to move the traffic. A token that was refused for its address\n"
-    "is not used up: those customers stay logged in whose application tries it again."
+    "The outage is that of the customer who waited longest. Each step of the wrong\n"
+    f"order takes {STEP_SECONDS:.0f} s here; in production, the outage lasts until an operator\n"
+    "moves the traffic. A refusal because of the address does not use up a refresh\n"
+    "token: a customer stays logged in if the application tries it again."
+)
+_COUNTS = (
+    "The table counts the redemptions of the application's customers. The report counts\n"
+    "only what the run itself can observe, and so shows other totals: the redemptions of\n"
+    "its own canary (a refresh token of your own, which proves an address), and those in\n"
+    "the LoginHistory of the app's own org, where customers in other orgs do not appear."
 )
 
 
@@ -38,28 +44,28 @@ _OUTAGE = (
     type=click.Choice(get_args(Order)),
     default="right",
     show_default=True,
-    help="wrong: also show what happens when the old addresses are removed first.",
+    help="wrong: also show the outage when the old addresses are removed first.",
 )
 @click.option(
     "--fault",
     type=click.Choice(get_args(DemoFault)),
-    help="Let this go wrong, and show how the run catches it.",
+    help="Inject this fault, and show how the run detects it.",
 )
 @global_options
 @click.pass_context
 def command(ctx: click.Context, order: Order, fault: DemoFault | None) -> ExitCode:
-    """Watch a cutover on a local org while an application serves its customers.
+    """Run a cutover against a local org while an application serves its customers.
 
-    Runs the real "sfcutover run" with shortened timers, and ends with a table of the
-    redemptions by phase and address. Exits 0 if all was as it should be: in the right order
-    not one redemption fails.
+    Runs the real "sfcutover run" with shortened timers. Ends with a table of the customers'
+    redemptions by phase and address, and the path of the report. Exits 0 if the result is
+    the expected one: in the right order, no redemption fails.
     """
     from sfcutover.cli.demo.commands import Display
     from sfcutover.cli.demo.scenario import perform
 
     if fault and order == "wrong":
-        raise click.UsageError("--fault goes with the right order.", ctx=ctx)
-    use_config(DEFAULT_CONFIG)  # the demo's commands are about a file of its own
+        raise click.UsageError("--fault and --order wrong exclude each other", ctx=ctx)
+    use_config(DEFAULT_CONFIG)  # the demo's commands use a file of its own
     settings = settings_of(ctx)
     console = Console(settings)
 
@@ -75,24 +81,26 @@ def command(ctx: click.Context, order: Order, fault: DemoFault | None) -> ExitCo
 
 
 def _options(settings: Settings) -> tuple[str, ...]:
-    """The options for output, for every command of the demo too."""
+    """The output options, which every command of the demo gets too."""
     chosen = {"--quiet": settings.quiet, "--no-color": settings.no_color}
     return (*(name for name, wanted in chosen.items() if wanted), *["-v"] * settings.verbose)
 
 
 def result_text(result: DemoResult) -> str:
-    """The tables, the path of the report, and the conclusion in the last line."""
+    """The tables, the conclusion, and the path of the report in the last line."""
     both = len(result.performances) > 1
     parts = [_traffic_table(each, titled=both) for each in result.performances]
     if both:
         parts.append(_orders_table(result.performances))
+    if result.report:
+        parts.append(_COUNTS)
     last = [f"report: {result.report}"] if result.report else []
-    return "\n\n".join([*parts, "\n".join([*last, *_conclusion(result)])])
+    return "\n\n".join([*parts, "\n".join([*_conclusion(result), *last])])
 
 
 def _traffic_table(result: ScenarioResult, *, titled: bool) -> str:
-    """Redemptions by phase and address as the org saw them, and how many failed for the
-    application."""
+    """The customers' redemptions by phase and address, as the orgs received them, and how many
+    failed for the application."""
     addresses = [each.address for each in result.total.addresses]
     rows = [_row(phase, addresses) for phase in (*result.phases, result.total)]
     title = [click.style(f"{result.order} order", bold=True)] if titled else []
@@ -101,7 +109,7 @@ def _traffic_table(result: ScenarioResult, *, titled: bool) -> str:
 
 
 def _orders_table(results: Sequence[ScenarioResult]) -> str:
-    """Both orders side by side."""
+    """The right and the wrong order side by side."""
     rows = [
         ["", *(f"{each.order} order" for each in results)],
         ["redemptions", *(str(each.redemptions) for each in results)],
@@ -121,9 +129,9 @@ def _summary(result: ScenarioResult) -> str:
 
 def _conclusion(result: DemoResult) -> list[str]:
     if result.problems:
-        return [click.style(f"NOT AS IT SHOULD BE: {each}", fg="red") for each in result.problems]
+        return [click.style(f"UNEXPECTED: {each}", fg="red") for each in result.problems]
     if result.caught:
-        return [f"{click.style('caught:', fg='green', bold=True)} {result.caught}"]
+        return [f"{click.style('detected:', fg='green', bold=True)} {result.caught}"]
     failures = "; ".join(_failures(result.performances))
     return [f"{click.style('done:', fg='green', bold=True)} {failures}"]
 
@@ -153,7 +161,7 @@ def _cell(counter: DemoAddressDocument | None) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Aligned lines, the head bold: the first column to the left, all others to the right."""
+    """Aligned lines with a bold head: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     head, *lines = [
         "  ".join(

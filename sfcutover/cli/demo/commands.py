@@ -1,4 +1,4 @@
-"""sfcutover as an operator starts it: in its own process, which ends before the demo does."""
+"""Runs sfcutover as an operator does: in its own process, which ends before the demo does."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STARTING_SECONDS = 10.0
 # Popen.wait with a limit polls. Without a limit it may miss a Ctrl-C that comes as it starts to
 # wait, and see it only at the end of the command.
 _WAIT_SECONDS = 2 * TIMEOUT_SECONDS
-_ACTIVITIES = {"deployment-sent": "the org deploys", "switching": "traffic moves"}
+_ACTIVITIES = {"deployment-sent": "the org deploys", "switching": "the traffic moves"}
 
 
 class DemoCommandDocument(Document):
@@ -42,10 +42,10 @@ class DemoCommandDocument(Document):
 
 @dataclass(frozen=True)
 class Display:
-    """How the demo is shown.
+    """Where the demo writes.
 
-    say: shows a line. show: shows an event of a run that will be killed. options: global options
-    of every command. on_stderr: the commands' own output goes to stderr, as stdout is in use.
+    say: prints a line. show: prints an event of a run that will be killed. options: global options
+    of every command. on_stderr: whether the commands' own output goes to stderr.
     """
 
     say: Callable[[str], None]
@@ -75,8 +75,8 @@ class Commands:
     ) -> DemoCommandDocument:
         """Run a command and kill it at its first event of the kind ``at``.
 
-        once: true when what the event announces has started. after: the number of the journal's
-        event behind which events are shown.
+        once: true when what the event announces has started. after: the number of the last event
+        that was shown before.
         """
         line = self._announce(words)
         with self._process((*words, "--json"), subprocess.PIPE) as process:
@@ -120,7 +120,7 @@ class Commands:
 
 
 def _events(lines: Iterable[str]) -> Iterator[Event]:
-    """The events that --json prints; other lines, such as an error, are left out."""
+    """The events that --json prints; other lines, such as an error, are ignored."""
     for line in lines:
         with suppress(ValidationError):
             found = EventDocument.model_validate_json(line)
@@ -138,7 +138,7 @@ def _await(condition: Callable[[], bool]) -> None:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Make sure that it has ended. The terminal sends Ctrl-C to it as well, but not SIGTERM."""
+    """End the process. The terminal sends Ctrl-C to it as well, but not SIGTERM."""
     for signal_it in (process.poll, process.terminate, process.kill):
         signal_it()
         with suppress(subprocess.TimeoutExpired):

@@ -1,7 +1,8 @@
 """Where the demo runs: an org, an application, and a folder with the cutover's files.
 
-Each customer has an org of its own. The application redeems their refresh tokens. It knows of no
-cutover: it asks for the proxy before each redemption, and keeps the token that the org returns.
+Each customer has an org of its own. The application redeems the customers' refresh tokens. It does
+not know of the cutover: it reads which proxy to use before each redemption, and stores the token
+that the org returns.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ WATCH_SECONDS = 4.0
 QUIET_SECONDS = 2.0
 BASELINE_SECONDS = 3.0
 SHORTENED = (
-    f"Timers are shortened: settle {SETTLE_SECONDS:.0f} s (else 60 s), "
-    f"quiet for {QUIET_SECONDS:.0f} s (else 2 min),\nwatch {WATCH_SECONDS:.0f} s (else 15 min), "
-    f"a deployment {DEPLOY_SECONDS:.0f} s."
+    f"Timers are shortened: settle {SETTLE_SECONDS:.0f} s (default 60 s), "
+    f"quiet {QUIET_SECONDS:.0f} s (default 2 min),\nwatch {WATCH_SECONDS:.0f} s (default 15 min); "
+    f"a deployment takes {DEPLOY_SECONDS:.0f} s."
 )
 PATIENCE_SECONDS = 300.0  # as long as it is for an org that is not emulated
 _REDEEM_SECONDS = 5.0

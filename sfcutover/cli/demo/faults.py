@@ -1,4 +1,4 @@
-"""What can go wrong in the demo, and what the run should do about it."""
+"""The faults of the demo, and how the run should detect each."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def setting_of(**differences: object) -> Setting:
 
 @dataclass(frozen=True)
 class Case:
-    """How a run should go.
+    """The expected course of a run.
 
-    shows: what goes wrong. caught: how the run catches it. is_caught: whether a result shows
-    that it did. exit_code: the run's. setting: of its environment. prepare: what is done to the
-    orgs before the run. deployments: how many the org should be sent, by phase. killed_at: events
-    at which the run is killed. refused: the name of a customer who cannot be served for a while.
+    shows: the fault. caught: how the run detects it. is_caught: whether a result shows that it did.
+    exit_code: of the run. setting: of its environment. prepare: changes the orgs before the run.
+    deployments: the expected number, by phase. killed_at: events at which the run is killed.
+    refused: the name of a customer who cannot be served for a while.
     """
 
     shows: str = ""
@@ -46,7 +46,7 @@ class Case:
     refused: str | None = None
 
     def caught_in(self, result: ScenarioResult) -> str | None:
-        """How the run caught the fault; None if the result does not show that it did."""
+        """How the run detected the fault; None if the result does not show that it did."""
         if not self.is_caught(result):
             return None
         return self.caught.format(refused=result.canary_refused, failed=result.failed)
@@ -55,84 +55,87 @@ class Case:
 NO_FAULT = Case()
 FAULTS: dict[DemoFault, Case] = {
     "one-address": Case(
-        "The new proxy leaves by two addresses, and cutover.yaml lists only one of them.",
-        "the probe saw 127.0.0.22, which cutover.yaml does not list; nothing was deployed and no "
-        "traffic moved",
-        lambda result: "127.0.0.22 was seen" in result.message,
+        "The new proxy uses two addresses, and cutover.yaml lists only one of them.",
+        "the probe observed 127.0.0.22, which cutover.yaml does not list; nothing was deployed and "
+        "no traffic moved",
+        lambda result: "127.0.0.22" in result.message,
         ExitCode.GATE,
         setting=setting_of(new=("127.0.0.21",), new_egress=("127.0.0.21", "127.0.0.22")),
         deployments={},
     ),
     "dead-proxy": Case(
         "The new proxy is down.",
-        "the probe got no answer through the new proxy; nothing was deployed and no traffic moved",
-        lambda result: "through the proxy" in result.message,
+        "the probe received no answer through the new proxy; nothing was deployed and no traffic "
+        "moved",
+        lambda result: "the proxy" in result.message,
         ExitCode.NETWORK,
         setting=setting_of(faults=(Fault(kind="proxy_down", operation="new_proxy", count=None),)),
         deployments={},
     ),
     "lost-answer": Case(
-        "The org takes the first deployment, and the connection breaks before it has answered.",
-        "the answer was lost, the deployment was found again, and nothing was sent twice",
+        "The org accepts the first deployment, and the connection breaks before its response.",
+        "the response was lost; the run found the deployment in the org and sent nothing twice",
         lambda result: "drop_after" in result.faults_hit,
         setting=setting_of(faults=(Fault(kind="drop_after", operation="deploy"),)),
     ),
     "slow-propagation": Case(
-        f"A list that is deployed is in force only {PROPAGATION_SECONDS:.0f} s later.",
-        "a new address was still refused {refused} times after add-new; the run waited until it "
-        "was let in, and moved traffic only then",
+        f"A deployed allowlist takes effect only after {PROPAGATION_SECONDS:.0f} s.",
+        "after add-new, the org still refused new addresses {refused} times; the run waited until "
+        "it accepted them, and only then moved the traffic",
         lambda result: result.canary_refused > 0,
         setting=setting_of(propagation_seconds=PROPAGATION_SECONDS),
     ),
     "save-does-not-take": Case(
-        "The org says of the first deployment that it succeeded, and has saved nothing.",
-        "the org said Succeeded, but the list read back was the old one; it was deployed once more",
+        "The org reports that the first deployment succeeded, but saves nothing.",
+        "the org reported Succeeded, but the allowlist that was read back was unchanged; the run "
+        "deployed it again",
         lambda result: "save_does_not_take" in result.faults_hit,
         setting=setting_of(faults=(Fault(kind="save_does_not_take", operation="deploy"),)),
         deployments={"add-new": 2, "remove-old": 1},
     ),
     "crash": Case(
         "The process is killed twice: while the org deploys, and while traffic moves.",
-        "killed twice, the run went on where it was: every phase was deployed once, and the switch "
-        "command ran once",
+        "the run was killed twice and resumed each time: each phase was deployed once, and the "
+        "switch command ran once",
         lambda result: (result.resumed, result.switches) == (2, 1),
         killed_at=("deployment-sent", "switching"),
     ),
     "enforcement-off": Case(
-        "The app does not enforce its allowlist: every address is let in.",
-        "the control redeemed from a new address that is not on the list, so that no redemption "
-        "would prove anything; the run waits before add-new, nothing was deployed and no traffic "
-        "moved",
-        lambda result: "not on the list" in result.paused("control") and not result.switches,
+        "The app does not enforce its allowlist: the org accepts every address.",
+        "the control redeemed from a new address that is not on the allowlist, so a redemption "
+        "would prove nothing; the run is paused before add-new, nothing was deployed and no "
+        "traffic moved",
+        lambda result: bool(result.paused("control")) and not result.switches,
         ExitCode.WAITING,
         setting=setting_of(enforcement=False),
         deployments={},
     ),
     "not-honoured": Case(
-        "An address that was added is honoured only once an entry is updated: a known issue.",
-        "a new address was still refused {refused} times after add-new; the list was saved once "
-        "more with another description, and then as it was, and traffic moved only then",
+        "The org honors an added address only once an entry is updated: a known issue.",
+        "after add-new, the org still refused new addresses {refused} times; the run saved the "
+        "allowlist with another description and then with the original one, and only then moved "
+        "the traffic",
         lambda result: result.canary_refused > 0 and result.has("save-again"),
         setting=replace(setting_of(honours="after-update"), patience=SHORT_PATIENCE_SECONDS),
         deployments={"add-new": 3, "remove-old": 1},
     ),
     "customers-own-rule": Case(
         f"The org of {RULED} has login IP ranges of its own, with the old addresses only.",
-        "{failed} redemptions of customer-3 were refused by a rule of its own org, which no list "
-        "cures; the checks saw it, traffic was moved back before an old address was removed, and "
-        "all customers are served again",
-        lambda result: "since traffic moved, the check" in result.message and result.all_served,
+        "the org of customer-3 refused {failed} redemptions by a rule of its own, which no change "
+        "of the allowlist fixes; the checks detected it, the run moved the traffic back before it "
+        "removed an old address, and all customers are served again",
+        lambda result: "the check" in result.message and result.all_served,
         ExitCode.GATE,
         prepare=lambda orgs: orgs.customer_orgs[-1].set_login_ranges(orgs.scenario.old),
         deployments={"add-new": 1},
         refused=RULED,
     ),
     "customers-left-behind": Case(
-        f"A part of the application is not switched over: {LEFT_BEHIND} stays on the old proxy.",
-        "requests still passed through the old proxy, which no LoginHistory of the app's own org "
-        "shows; the run waits before remove-old, the old addresses are on the list, and no "
-        "redemption failed",
-        lambda result: "quiet check requests through the old proxy" in result.paused("remove-old"),
+        f"A part of the application is not switched: {LEFT_BEHIND} stays on the old proxy.",
+        "requests still passed through the old proxy, which the LoginHistory of the app's own org "
+        "does not show; the run is paused before remove-old, the old addresses are still on the "
+        "allowlist, and no redemption failed",
+        lambda result: "requests through the old proxy" in result.paused("remove-old"),
         ExitCode.STILL_RUNNING,
         setting=replace(setting_of(), left_behind=LEFT_BEHIND),
         deployments={"add-new": 1},

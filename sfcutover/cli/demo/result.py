@@ -1,5 +1,5 @@
-"""What a scenario showed: to the application, to the org and in the run's journal; as the
-document of ``--json``, too."""
+"""The result of a scenario, as the application, the org and the run's journal saw it; also as the
+document of ``--json``."""
 
 from __future__ import annotations
 
@@ -170,10 +170,10 @@ class ScenarioResult:
         return next((each.text("message") for each in self.events if each.kind == "run-ended"), "")
 
     def problems(self, deployments: Mapping[str, int], refused: str | None = None) -> Iterator[str]:
-        """What is not as it should be.
+        """What differs from the expected result.
 
-        deployments: how many of each phase there should be. refused: the name of the one customer
-        whose redemptions may fail.
+        deployments: the expected number, by phase. refused: the name of the one customer whose
+        redemptions may fail.
         """
         for each in self.commands:
             if each.exit_code != each.expected_exit_code:
@@ -182,7 +182,7 @@ class ScenarioResult:
                     f"not {each.expected_exit_code}"
                 )
         if not self.attempts:
-            yield "the application redeemed nothing"
+            yield "the application redeemed no token"
         if self.deployments != deployments:
             sent = self.deployments or "nothing"
             yield f"the org was sent {sent}, not {deployments or 'nothing'}"
@@ -206,8 +206,8 @@ class ScenarioResult:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """fault: which one was made, and caught: how the run caught it. problems: what was not as it
-    should be. report: where the run's report is."""
+    """fault: which one was injected. caught: how the run detected it. problems: what differs from
+    the expected result. report: path of the run's report."""
 
     performances: Sequence[ScenarioResult]
     problems: Sequence[str] = ()
@@ -217,7 +217,7 @@ class DemoResult:
 
     @property
     def ok(self) -> bool:
-        """True if all was as it should be."""
+        """True if the result is the expected one."""
         return not self.problems
 
 
@@ -309,7 +309,7 @@ class DemoPerformanceDocument(Document):
     customers: int
     """Number of customers."""
     logged_in: int
-    """Customers whose grant is alive in the end."""
+    """Customers whose grant is valid at the end."""
     deployments: dict[str, int]
     """Deployments sent to the org, by phase."""
     phases: list[DemoPhaseDocument]
@@ -322,14 +322,14 @@ class DemoDocument(Document):
     schema_: Literal["sfcutover/demo/1"] = Field("sfcutover/demo/1", alias="schema")
     """Name and version of this document's format."""
     ok: bool
-    """True if everything was as it should be."""
+    """True if the result is the expected one."""
     fault: DemoFault | None
-    """Name of the fault that was switched on; null where there was none."""
+    """Name of the injected fault; null if there was none."""
     caught: str | None
-    """How the fault was caught, in words; null where there was none."""
+    """How the run detected the fault, in words; null if there was none."""
     problems: list[str]
-    """What was not as it should be."""
+    """What differs from the expected result."""
     report: str | None
-    """Path of the run's report, HTML; null where there is none."""
+    """Path of the run's report, HTML; null if there is none."""
     performances: list[DemoPerformanceDocument]
-    """The cutovers that were shown."""
+    """The cutovers of the demo."""

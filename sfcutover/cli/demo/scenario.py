@@ -1,5 +1,5 @@
-"""The scenarios of the demo: the right order, which the tool keeps, with or without a fault, and
-the wrong order, which it refuses."""
+"""The scenarios of the demo: the right order, with or without a fault, and the wrong order, which
+the tool refuses."""
 
 from __future__ import annotations
 
@@ -30,40 +30,40 @@ from sfcutover.errors import ExitCode
 
 _REPORT = "report.html"
 _INTRODUCTION = f"""\
-Local orgs stand in for yours and your customers'; nothing leaves this machine. An application
-redeems the refresh tokens of three customers about 20 times a second, through the proxy of the
-moment; each customer has an org of its own.
+The orgs run locally: one of yours, and one for each of three customers. No request leaves this
+machine. An application redeems (exchanges for an access token) the customers' refresh tokens about
+20 times a second: through the old proxy first, and through the new one after the switch.
 {SHORTENED}
 """
 
 
 def perform(display: Display, order: Order, fault: DemoFault | None) -> DemoResult:
-    """Run the cutover in the right order, with a fault if one is named; for the wrong order, show
-    that on the same traffic after it."""
+    """Run the cutover in the right order, with the fault if one is named; then, if asked for, the
+    wrong order under the same traffic."""
     case = FAULTS[fault] if fault else NO_FAULT
     display.say("\n".join([_INTRODUCTION, *_what_comes(order, case)]))
     right = _right_order(display, case)
     performances, problems = [right], list(right.problems(case.deployments, case.refused))
     if order == "wrong":
-        display.say("Now the wrong order, with the same traffic in another org.\n")
+        display.say("The wrong order, under the same traffic in another org.\n")
         performances.append(_wrong_order(display))
         problems += performances[-1].problems({})
     caught = case.caught_in(right)
     if fault and caught is None:
-        problems.append("the run did not show that it caught the fault")
+        problems.append("the run did not show that it detected the fault")
     return DemoResult(performances, problems, _keep(right.report), fault, caught)
 
 
 def _what_comes(order: Order, case: Case) -> Iterator[str]:
     if order == "wrong":
-        yield "First the right order.\n"
+        yield "The right order.\n"
     if case.shows:
         yield f"The fault: {case.shows}\n"
 
 
 def _right_order(display: Display, case: Case) -> ScenarioResult:
-    """The real run, from its first command to its report; killed and started again where the
-    case says so."""
+    """The real run, from its first command to its report; killed and restarted if the case
+    requires it."""
     with open_environment(case.setting, display) as environment:
         case.prepare(environment.emulator)
         run = environment.commands.run
@@ -87,12 +87,13 @@ def _run_and_kill(environment: Environment, kind: str) -> DemoCommandDocument:
 
 
 def _wrong_order(display: Display) -> ScenarioResult:
-    """The old addresses first. The tool refuses, so the demo edits the list as in Setup."""
+    """Removes the old addresses first. sfcutover refuses to, so the demo edits the allowlist as an
+    administrator in Setup would."""
     with open_environment(NO_FAULT.setting, display) as environment:
         org, addresses = environment.emulator, environment.emulator.scenario
         run = environment.commands.run
         refused = run("deploy", "remove-old", "--yes", expected=ExitCode.DRIFT)
-        display.say("It refuses and sends nothing. Now the same by hand, on the Setup page:")
+        display.say("sfcutover refuses, and sends nothing. The same by hand, as on the Setup page:")
         marks = [_announce(display, "remove-old", "the old addresses are removed")]
         org.set_edit(Edit(remove=addresses.old))
         time.sleep(STEP_SECONDS)
@@ -118,7 +119,7 @@ def _result(
     marks: Sequence[Mark] = (),
     report: str = "",
 ) -> ScenarioResult:
-    """Stop the application and collect what happened. marks: of steps done by hand."""
+    """Stop the application and collect the result. marks: of the steps that were done by hand."""
     environment.application.stop()
     attempts = environment.application.attempts
     customers = {each.customer for each in attempts}
@@ -149,7 +150,7 @@ def _arrivals(org: Emulator, grants: Collection[str]) -> list[Arrival]:
 
 
 def _keep(report: str) -> str | None:
-    """Write the report to a new folder, as the environment's folder is gone; return its path."""
+    """Write the report to a folder that outlives the demo's own; return its path."""
     if not report:
         return None
     path = Path(tempfile.mkdtemp(prefix="sfcutover-demo-")) / _REPORT

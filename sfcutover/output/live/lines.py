@@ -75,7 +75,7 @@ class Picture:
     """What one picture is drawn from. now: seconds since 1970. width: columns.
 
     details: the newest words about each step, by step and target. left: True for the last
-    picture, which stays on the screen.
+    picture, which stays on the screen. takes_keys: True if keys answer a pause.
     """
 
     progress: RunProgress
@@ -84,6 +84,7 @@ class Picture:
     now: float
     width: int
     left: bool = False
+    takes_keys: bool = False
 
     def detail_of(self, step: StepState) -> str:
         """The newest words about it, empty where there are none."""

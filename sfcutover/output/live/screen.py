@@ -12,7 +12,7 @@ from sfcutover.errors import Command
 from sfcutover.output.console import shown
 from sfcutover.output.live.lines import SPACE, Line, Picture, Span, Style, Weight
 from sfcutover.output.live.steps import step_lines
-from sfcutover.output.text import ACTION_REQUIRED, AWAITING_APPROVAL, clock
+from sfcutover.output.text import ACTION_REQUIRED, AWAITING_APPROVAL, KEYS, clock
 from sfcutover.runs.event import Event
 
 NOTES = 4
@@ -101,7 +101,8 @@ def _pause(run: str, picture: Picture, pause: Pause) -> Iterator[Line]:
     calm = "" if back else "the allowlists stay as they are; "
     commands = [Command("approve", run), Command("cancel", run)]
     advice = _commands(f"{calm}approve or cancel:", commands)
-    inside = [*_words([pause.message, shown(pause.next)]), *advice]
+    keys = [KEYS] if picture.takes_keys else []
+    inside = [*_words([pause.message, shown(pause.next), *keys]), *advice]
     yield from _box(picture, title, inside, "alarm" if back else "warn")
 
 

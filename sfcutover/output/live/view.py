@@ -38,7 +38,7 @@ _STYLES = {
 
 class LiveView(AbstractContextManager["LiveView"]):
     """Shows one run on the terminal's alternate screen, where a new size leaves nothing of an old
-    picture. clock: seconds since 1970.
+    picture. clock: seconds since 1970. takes_keys: True if keys answer a pause.
     """
 
     whole = True
@@ -49,9 +49,11 @@ class LiveView(AbstractContextManager["LiveView"]):
         *,
         console: Console | None = None,
         clock: Callable[[], float] = time.time,
+        takes_keys: bool = False,
     ) -> None:
         self._console = console or _console(settings)
         self._clock = clock
+        self._takes_keys = takes_keys
         self._marks = marks_for(getattr(self._console.file, "encoding", None), os.environ)
         self._live = Live(
             console=self._console,
@@ -96,7 +98,14 @@ class LiveView(AbstractContextManager["LiveView"]):
         if self._progress is None:
             return
         width, height = self._console.size
-        picture = Picture(self._progress, self._details, self._marks, now, width - 1)
+        picture = Picture(
+            self._progress,
+            self._details,
+            self._marks,
+            now,
+            width - 1,
+            takes_keys=self._takes_keys,
+        )
         lines = screen(self._run, picture, self._notes)
         lines = fitting(
             lines, height, lambda line: len(self._rows(line, width - 1)), self._marks.cut

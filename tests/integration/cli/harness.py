@@ -73,12 +73,15 @@ class Result:
         Draft202012Validator(schema).validate(document)
         return document
 
-    def refused(self, code: int, *parts: str) -> None:
-        """Assert an error in full: its code, these parts in its first line, and the rest of it."""
+    def refused(self, code: int, *parts: str, impact: bool | None = None) -> None:
+        """Assert an error in full: its code, these parts in its first line, and the rest of it.
+
+        impact: whether it states one; None: unless it is a usage or configuration error.
+        """
         assert self.code == code, f"{self.out}\n{self.err}"
         for part in parts:
             assert part in self.error
-        assert self.tokens or code == 2
+        assert bool(self.tokens) == impact if impact is not None else self.tokens or code == 2
         assert self.hint
         assert f"  exit:   {code}\n" in self.err
         assert "Traceback" not in self.err

@@ -30,13 +30,18 @@ def refused(desk: Desk, code: int, *parts: str, words: tuple[str, ...] = DEPLOY)
         ("127.0.0.21", "300.1.1.1", 2, "new[0]: '300.1.1.1' is not an IP address"),
         ("127.0.0.21", "127.0.0.30-127.0.0.21", 2, "127.0.0.30-127.0.0.21 is reversed"),
         ("127.0.0.21", "127.0.0.21-2001:db8::1", 2, "mixes IPv4 and IPv6"),
-        ("127.0.0.21", "127.1.0.0/23", 8, "127.1.0.0/23 holds 512 addresses"),
-        ("127.0.0.21", "0.0.0.0/0", 2, "0.0.0.0/0 would open the list to everybody"),
-        ("127.0.0.21", "::/0", 2, "::/0 would open the list to everybody"),
-        ("127.0.0.22", "127.0.0.21", 2, "127.0.0.21 is in this list twice"),
+        ("127.0.0.21", "127.1.0.0/23", 8, "127.1.0.0/23 contains 512 addresses"),
+        ("127.0.0.21", "0.0.0.0/0", 2, "0.0.0.0/0 would allow half of all addresses"),
+        ("127.0.0.21", "::/0", 2, "::/0 would allow half of all addresses"),
+        ("127.0.0.22", "127.0.0.21", 2, "127.0.0.21 overlaps an earlier entry"),
         ("version: 1", "version: 2", 2, "version: "),
-        ('"67.0"', '"66.0"', 2, "needs API version 67.0 or later, not 66.0"),
-        ("{env: SF_ACCESS_TOKEN}", "00D000000000000!abc", 2, "this file never holds a secret"),
+        (
+            '"67.0"',
+            '"66.0"',
+            2,
+            "must be 67.0 or later for ExtlClntAppOauthSecuritySettings, not 66.0",
+        ),
+        ("{env: SF_ACCESS_TOKEN}", "00D000000000000!abc", 2, "must not be the secret itself"),
     ],
     ids=lambda value: None if isinstance(value, int) else str(value)[:24],
 )
@@ -75,7 +80,7 @@ def test_a_file_that_is_no_text(desk: Desk) -> None:
 
 def test_no_file_at_all(desk: Desk) -> None:
     desk.config.unlink()
-    desk.run(*DEPLOY).refused(2, "cutover.yaml: there is no such file")
+    desk.run(*DEPLOY).refused(2, "no cutover.yaml in /")
     assert "sfcutover init" in desk.run(*DEPLOY).hint
 
 
@@ -88,7 +93,7 @@ def test_a_private_address_for_a_real_org_is_refused_before_anybody_is_asked(des
 
 def test_old_and_new_are_the_same(desk: Desk) -> None:
     desk.configure(new=["127.0.0.11", "127.0.0.12"])
-    refused(desk, 2, "cutover.yaml:", "old and new are the same addresses")
+    refused(desk, 2, "cutover.yaml:", "must differ from old")
 
 
 @pytest.mark.parametrize("words", [DEPLOY, ("plan",)], ids=" ".join)

@@ -50,8 +50,11 @@ def test_the_whole_way_of_a_legacy_app(legacy: Desk) -> None:
     legacy.emulator.support_sets_allowlist([*OLD, *NEW, *OTHERS])
     confirmed = legacy.run("case", "add-new", "--confirmed")
     assert confirmed.code == 0
-    assert "recorded: support has acted on add-new for packaging" in confirmed.out
-    assert "next: prove it by redemptions: sfcutover verify --out evidence.json" in confirmed.err
+    assert "recorded: Support has made the change add-new for packaging" in confirmed.out
+    assert (
+        "next: prove the change by redemptions: sfcutover verify --out evidence.json"
+        in confirmed.err
+    )
 
     verified = legacy.run("verify", "--out", "evidence.json")
     assert verified.code == 0, verified.err
@@ -75,7 +78,7 @@ def test_remove_old_verifies_by_itself_without_evidence(legacy: Desk) -> None:
     before = len(legacy.emulator.redemptions)
     result = legacy.run("case", "remove-old")
     assert result.code == 0, result.err
-    assert "verifying before anything is removed" in result.err
+    assert "verifying the addresses that stay" in result.err
     assert len(legacy.emulator.redemptions) > before
 
 
@@ -164,7 +167,7 @@ def test_a_confirmation_of_other_ranges_does_not_count(legacy: Desk) -> None:
 def test_remove_old_confirmed_without_add_new_is_warned_of(legacy: Desk) -> None:
     result = legacy.run("case", "remove-old", "--confirmed")
     assert result.code == 0
-    assert "warning: packaging: add-new was never confirmed" in result.err
+    assert "warning: packaging: add-new is not confirmed" in result.err
 
 
 def test_a_list_that_is_deployed_needs_no_case(desk: Desk) -> None:
@@ -189,7 +192,7 @@ def test_words_that_do_not_fit(legacy: Desk, words: tuple[str, ...]) -> None:
 def test_one_file_holds_the_case_of_one_org(legacy: Desk) -> None:
     legacy.add_target("second", legacy.emulator)
     result = legacy.run("case", "add-new", "--out", "case.md")
-    result.refused(2, "--out takes the case of one org")
+    result.refused(2, "--out writes the case of one org")
     chosen = legacy.run("case", "add-new", "--out", "case.md", "--target", "second")
     assert chosen.code == 0
     assert "case add-new --confirmed --target second" in chosen.err
@@ -217,7 +220,7 @@ def test_traffic_does_not_go_back_to_removed_addresses(legacy: Desk) -> None:
     legacy.configure(switch={"apply": ["true"], "revert": ["true"]})
     assert legacy.run("case", "remove-old", "--confirmed").code == 0
     result = legacy.run("switch", "--revert")
-    result.refused(5, "support was confirmed to have removed the old addresses")
+    result.refused(5, "Support has removed the old addresses")
     assert "delete this file" in result.hint
 
 
@@ -228,7 +231,7 @@ def test_deploy_adds_trusted_ranges_with_a_warning(legacy: Desk) -> None:
     result = legacy.run("deploy", "add-new", "--yes", "--quiet")
     assert result.code == 0, result.err
     assert "warning: ConnectedApp.ipRanges are trusted ranges, not the allowlist" in result.err
-    assert "warning: finish the cutover emulated-app first" in result.err
+    assert "warning: complete the cutover emulated-app before this one" in result.err
     assert b"127.0.0.21" in legacy.emulator.component_xml("ConnectedApp", "Acme_Legacy")
 
 
@@ -242,7 +245,7 @@ def test_deploy_removes_none(legacy: Desk) -> None:
 def test_doctor_and_plan_name_the_cutover_it_comes_after(legacy: Desk) -> None:
     for command in ("doctor", "plan"):
         result = legacy.run(command)
-        assert "finish the cutover emulated-app first" in result.out
+        assert "complete the cutover emulated-app before this one" in result.out
         assert "trusted ranges, not the allowlist" in result.out
 
 

@@ -185,7 +185,7 @@ def test_each_leaves_its_report_and_nothing_else(demos: Demos, example: Example)
     shown = demos.shown(*example.words)
     assert shown.home == []
     (report,) = shown.temporary
-    assert f"\nreport: {report}\n" in shown.result.out
+    assert shown.result.out.endswith(f"\nreport: {report}\n")
     assert "<html" in report.read_text(encoding="utf-8")
 
 
@@ -204,7 +204,7 @@ def words_of(svg: str) -> list[str]:
 
 @pytest.mark.slow
 def test_it_says_that_timers_are_shortened(demos: Demos) -> None:
-    assert "Timers are shortened: settle 2 s (else 60 s)" in demos.shown("demo").result.out
+    assert "Timers are shortened: settle 2 s (default 60 s)" in demos.shown("demo").result.out
 
 
 @pytest.mark.slow
@@ -252,7 +252,7 @@ def test_stopped_in_the_middle_it_leaves_nothing(tmp_path: Path, number: signal.
 
 def test_a_fault_goes_with_the_right_order(desk: Desk) -> None:
     result = desk.run("demo", "--order", "wrong", "--fault", "crash")
-    result.refused(2, "--fault goes with the right order")
+    result.refused(2, "--fault and --order wrong exclude each other")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_a_finished_deployment_and_the_list_are_shown(
     assert f"deployment {identifier}: Succeeded" in result.out
     assert "created:    2026-11-23T12:00:00" in result.out
     assert "by Release Engineer" in result.out
-    assert "the list now: add-new: old and new addresses are on the allowlist" in result.out
+    assert "the allowlist now: add-new: old and new addresses are on the allowlist" in result.out
 
 
 @pytest.mark.parametrize("command", ["report", "wait"])
@@ -53,7 +53,7 @@ def test_an_id_the_org_does_not_know(desk: Desk, command: str, identifier: str) 
 @pytest.mark.parametrize("identifier", ["x", "0Af", "001000000000001", "0Af00000000000"])
 def test_what_is_no_id_is_not_asked_for(desk: Desk, command: str, identifier: str) -> None:
     result = desk.run("deployment", command, identifier)
-    result.refused(2, f"'{identifier}' is no deployment id")
+    result.refused(2, f"'{identifier}' is not a deployment id")
     assert "0Af" in result.hint
     assert len(desk.emulator.log) == 0
 
@@ -122,7 +122,7 @@ def test_cancel_that_comes_too_late_is_no_success(desk: Desk, option: tuple[str,
     identifier = _deployed(desk)
     result = desk.run("deployment", "cancel", identifier, *option)
     assert result.code == 1
-    assert "warning: too late: the deployment had ended as Succeeded" in result.err
+    assert "warning: not canceled: the deployment had already ended as Succeeded" in result.err
     if option:
         assert result.json("deployment")["deployment"]["state"] == "succeeded"
 

@@ -338,7 +338,7 @@ def test_another_spelling_of_postgresql_is_told(desk: Desk) -> None:
     desk.configure(state={"url": {"env": "DATABASE_URL"}})
     for words in (("run", "--yes"), ("runs",), ("deploy", "add-new", "--yes")):
         result = desk.run(*words)
-        result.refused(2, "state.url begins with postgres://, here it is written postgresql+psy")
+        result.refused(2, "state.url starts with postgres://; write postgresql+psy")
         assert "hunter2" not in result.err
     assert "FAILED   state: " in desk.run("doctor").out
 

@@ -152,7 +152,7 @@ def test_a_committed_list_needs_no_state(desk: Desk) -> None:
 def test_a_committed_list_is_that_of_one_org(desk: Desk, start_org: StartOrg) -> None:
     desk.add_target("second", start_org())
     words = ("diff", "--exact", "--expect", desk.baseline().name)
-    desk.run(*words).refused(2, "name its target with --target")
+    desk.run(*words).refused(2, "choose its target with --target")
     assert desk.run(*words, "--target", "second").code == 0
 
 
@@ -160,7 +160,7 @@ def test_a_file_that_is_no_component_is_named(desk: Desk) -> None:
     desk.write("x.xml", "<x/>")
     result = desk.run("diff", "--exact", "--expect", "x.xml")
     result.refused(2, "x.xml")
-    assert "check --expect" in result.hint
+    assert "give --expect once" in result.hint
 
 
 @pytest.mark.parametrize(

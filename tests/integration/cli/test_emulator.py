@@ -104,7 +104,9 @@ def test_it_listens_on_loopback_only(desk: Desk) -> None:
 def test_a_port_in_use(desk: Desk) -> None:
     port = desk.emulator.url.rpartition(":")[2]
     result = desk.run("emulator", "--no-tls", "--port", port)
-    result.refused(1, f"127.0.0.1:{port}: the emulator can't start: Address already in use")
+    result.refused(
+        1, f"127.0.0.1:{port}: the emulator can't start: Address already in use", impact=False
+    )
     assert "--port" in result.hint
 
 
@@ -130,7 +132,9 @@ def test_a_bad_scenario_names_the_file_and_the_key(
 @pytest.mark.parametrize("option", ["--env-file", "--config-file"])
 def test_a_file_that_cannot_be_written(desk: Desk, option: str) -> None:
     result = desk.run("emulator", "--no-tls", option, "nowhere/file")
-    result.refused(1, "nowhere/", "the emulator can't start: No such file or directory")
+    result.refused(
+        1, "nowhere/", "the emulator can't start: No such file or directory", impact=False
+    )
     assert not os.path.lexists("nowhere")
 
 
@@ -138,7 +142,9 @@ def test_a_file_that_cannot_be_written(desk: Desk, option: str) -> None:
 def test_a_file_of_somebody_else_is_not_overwritten(desk: Desk, option: str) -> None:
     desk.write("mine", "name: mine\n")
     result = desk.run("emulator", "--no-tls", option, "mine")
-    result.refused(1, "mine: the emulator did not write this file, or it was changed since")
+    result.refused(
+        1, "mine: the emulator did not write this file, or it has changed since", impact=False
+    )
     assert "move the file away" in result.hint
     assert (desk.folder / "mine").read_text(encoding="utf-8") == "name: mine\n"
 

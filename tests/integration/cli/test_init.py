@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -14,6 +15,8 @@ from tests.integration.cli.test_deploy import follow_up
 
 RANGES = ("--old", "127.0.0.11", "--old", "127.0.0.12", "--new", "127.0.0.21")
 
+WAYS_IN = ("sf org login web --alias", "--instance-url", "SF_ACCESS_TOKEN", "jwt:", "auth_url:")
+
 
 @pytest.fixture
 def empty_desk(desk: Desk) -> Desk:
@@ -25,7 +28,7 @@ def test_it_writes_a_file_that_plans_at_once(empty_desk: Desk) -> None:
     result = empty_desk.run("init", *RANGES)
     assert result.code == 0
     assert "wrote cutover.yaml for Acme_Connector" in result.out
-    assert "its list has 3 entries" in result.out
+    assert "its allowlist has 3 entries" in result.out
     assert empty_desk.run(*follow_up(result.err)).code == 0
     assert empty_desk.run("plan").code == 0
 
@@ -60,7 +63,7 @@ def test_another_file_is_named_in_what_comes_next(empty_desk: Desk) -> None:
 
 def test_a_file_that_is_there_is_kept(desk: Desk) -> None:
     before = desk.config.read_text()
-    desk.run("init", *RANGES).refused(2, "cutover.yaml: the file is there already")
+    desk.run("init", *RANGES).refused(2, "cutover.yaml: the file exists")
     assert desk.config.read_text() == before
     assert len(desk.emulator.log) == 0
     assert desk.run("init", *RANGES, "--force").code == 0
@@ -72,7 +75,7 @@ def test_a_file_that_is_there_is_kept(desk: Desk) -> None:
     [
         (("--new", "300.1.1.1"), "--new: '300.1.1.1' is not an IP address"),
         (("--old", "127.0.0.9-127.0.0.1"), "--old: 127.0.0.9-127.0.0.1 is reversed"),
-        (("--name", "a: b"), "'--name': letters, digits, dots"),
+        (("--name", "a: b"), "'--name': only letters, digits, dots"),
     ],
 )
 def test_what_would_not_load_is_not_written(
@@ -85,8 +88,17 @@ def test_what_would_not_load_is_not_written(
 def test_an_org_must_be_named(empty_desk: Desk) -> None:
     empty_desk.monkeypatch.delenv("SFCUTOVER_INSTANCE_URL")
     result = empty_desk.run("init")
-    result.refused(2, "no org was named")
-    assert "--alias" in result.hint
+    result.refused(2, "no org is given")
+    assert all(way in result.hint for way in WAYS_IN)
+
+
+def test_an_alias_that_the_cli_does_not_know_names_the_other_ways_in(empty_desk: Desk) -> None:
+    sf = empty_desk.write("bin/sf", "#!/bin/sh\necho '{}'; exit 1\n")
+    sf.chmod(0o755)
+    empty_desk.monkeypatch.setenv("PATH", str(sf.parent), prepend=os.pathsep)
+    result = empty_desk.run("init", "--alias", "nowhere")
+    result.refused(6, "nowhere")
+    assert all(way in result.hint for way in WAYS_IN[1:])
 
 
 def test_a_missing_token(empty_desk: Desk) -> None:
@@ -124,7 +136,7 @@ def test_what_is_commented_out_is_a_config_too(empty_desk: Desk) -> None:
     """Whoever takes all the comments off has a cutover that a run takes."""
     empty_desk.run("init", *RANGES)
     lines = empty_desk.config.read_text().splitlines()
-    start = next(n for n, line in enumerate(lines) if line.startswith("# What follows"))
+    start = next(n for n, line in enumerate(lines) if line.startswith("# The commands probe"))
     keys = re.compile(r"# ((\w+:|  +(- )?\w+:).*)")
     opened = [keys.sub(r"\1", line) for line in lines[start + 2 :]]
     empty_desk.config.write_text("\n".join([*lines[:start], *opened, ""]))

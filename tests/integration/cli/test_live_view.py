@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import fcntl
+import json
 import os
 import pty
 import re
@@ -17,7 +18,14 @@ import pytest
 
 from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk
-from tests.integration.cli.harness import PROCESS_SECONDS, Desk, HeldClock, Process, environment
+from tests.integration.cli.harness import (
+    PROCESS_SECONDS,
+    Desk,
+    HeldClock,
+    Process,
+    at_terminal,
+    environment,
+)
 from tests.integration.cli.traffic import RunningClock, keep_token, verify_with
 from tests.unit.output.terminal import Terminal
 
@@ -51,6 +59,12 @@ def _quick(desk: Desk) -> Desk:
     return desk
 
 
+def approvals(desk: Desk) -> int:
+    """How many approvals of the run the report lists."""
+    report = json.loads(desk.call("report", "--format", "json").out)
+    return sum(each["decision"] == "approved" for each in report["decisions"])
+
+
 class Seat:
     """A process at a terminal of its own; what it writes there is shown as it comes."""
 
@@ -74,6 +88,9 @@ class Seat:
                 with self._changed:
                     self.terminal.write(decoder.decode(part))
                     self._changed.notify_all()
+
+    def type(self, keys: str) -> None:
+        os.write(self._ours, keys.encode())
 
     def wait_for(self, *words: str) -> str:
         """The screen, once all the words are on it."""
@@ -143,6 +160,38 @@ def test_a_pause_is_seen_from_a_second_terminal(ready: Desk) -> None:
         assert "approved by" in text
         assert "it is quiet" in text
         assert "━━ AWAITING" not in text
+
+
+@pytest.mark.parametrize("screen", ["xterm-256color", "dumb"])
+def test_a_approves_a_manual_switch(ready: Desk, screen: str) -> None:
+    ready.configure(switch={"manual": True})
+    seat = Seat(ready, "run", "--yes", size=(200, 60), TERM=screen)
+    seat.wait_for("probe")
+    seat.type("a")  # before the run is paused, it approves nothing
+    seat.wait_for("move the traffic of Acme_Connector to", "press a to approve")
+    assert not approvals(ready)
+    seat.type("a")
+    code, text = seat.result()
+    assert code == 0, text
+    assert approvals(ready) == 1
+
+
+def test_c_cancels_a_manual_switch(ready: Desk) -> None:
+    ready.configure(switch={"manual": True})
+    seat = Seat(ready, "run", "--yes", size=(200, 60))
+    seat.wait_for("press a to approve, or c to cancel the run")
+    seat.type("c")
+    code, text = seat.result()
+    assert f"{RUN}  canceled" in text
+    assert code == 1, text
+    assert not approvals(ready)
+
+
+def test_without_a_terminal_for_its_messages_a_run_takes_no_keys(ready: Desk) -> None:
+    ready.configure(switch={"manual": True})
+    result = at_terminal(ready, "a", "run", "--yes", "--no-stay")
+    assert result.code == 75, result.err
+    assert "press a" not in result.err
 
 
 def test_a_failure_is_seen_and_stays(ready: Desk) -> None:

@@ -114,7 +114,7 @@ def test_a_saved_plan_is_shown_as_when_it_was_made(desk: Desk, words: tuple[str,
     desk.monkeypatch.delenv("SF_ACCESS_TOKEN")
     shown = desk.run("plan", "--show", "plan.json", *words)
     assert (shown.code, shown.out) == (0, made.out)
-    assert "no org was asked" in shown.err
+    assert "the org was not contacted" in shown.err
 
 
 def test_a_saved_plan_of_several_targets_is_shown_whole(desk: Desk, start_org: StartOrg) -> None:

@@ -138,7 +138,7 @@ def test_a_phase_that_sets_none_changes_nothing(alone: Desk) -> None:
 @pytest.mark.parametrize("command", ["run", "probe", "verify", "switch", "watch"])
 def test_what_proves_addresses_is_refused_for_policies_alone(alone: Desk, command: str) -> None:
     result = alone.run(command)
-    result.refused(2, f"{command} proves addresses, and this cutover sets policies alone")
+    result.refused(2, f"{command} needs addresses, but this cutover only sets policies")
     assert alone.emulator.log == []
 
 

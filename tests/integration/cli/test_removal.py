@@ -174,7 +174,7 @@ def test_skipping_needs_a_reason(ready: Desk) -> None:
 
 def test_skipping_needs_a_terminal(ready: Desk) -> None:
     result = ready.call(*REMOVE, *SKIP)
-    result.refused(2, "needs a person at a terminal")
+    result.refused(2, "requires a terminal")
     assert untouched(ready)
 
 

@@ -110,7 +110,7 @@ def test_started_again_it_watches_what_was_removed(desk: Desk) -> None:
     ],
 )
 def test_it_goes_with_a_removal_that_is_waited_for(words: tuple[str, ...], desk: Desk) -> None:
-    desk.run(*words).refused(2, "--watch goes with remove-old")
+    desk.run(*words).refused(2, "--watch requires remove-old")
     assert desk.asked("deploy") == 0
 
 

@@ -176,4 +176,4 @@ def test_what_is_no_document_of_a_step_is_refused(here: Steps) -> None:
 
 
 def test_several_files_need_from(here: Steps) -> None:
-    here.report("plan.json", "add.json").refused(2, "--from FILE... takes several files")
+    here.report("plan.json", "add.json").refused(2, "for a report from files, use --from FILE")

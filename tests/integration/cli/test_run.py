@@ -76,7 +76,7 @@ def test_a_cutover_that_is_done_is_not_done_again(here: World) -> None:
     sent = len(here.emulator.deployments)
     code, out = here.call("run", "--yes")
     assert code == 0, out
-    assert "has done this already" in out
+    assert "has already completed this cutover" in out
     assert len(here.runs()) == 1
     code, out = here.call("run", "--yes", "--again")
     assert code == 0, out
@@ -123,7 +123,7 @@ def test_a_run_needs_the_way_back_before_it_begins(here: World) -> None:
 def test_a_run_takes_all_targets(here: World) -> None:
     code, out = here.call("run", "--yes", "--target", "packaging")
     assert code == 2
-    assert "takes all targets" in error_of(out)
+    assert "covers all targets" in error_of(out)
 
 
 def test_a_run_waits_for_a_person_and_goes_on_from_anywhere(here: World) -> None:
@@ -145,11 +145,11 @@ def test_a_run_waits_for_a_person_and_goes_on_from_anywhere(here: World) -> None
 
 @pytest.mark.slow
 def test_an_approval_reaches_the_process_that_waits(here: World) -> None:
-    process = here.start("run", "--yes", "--pause-before", "switch", "--wait")
+    process = here.start("run", "--yes", "--pause-before", "switch", "--stay")
     here.wait_for("paused")
     code, out = here.call("approve")
     assert code == 0
-    assert "it goes on" in out
+    assert "the run resumes" in out
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 0, out
 
@@ -159,7 +159,7 @@ def test_nothing_is_approved_that_doesn_t_wait(here: World) -> None:
     here.call("run", "--yes")
     code, out = here.call("approve")
     assert code == 2
-    assert "waits for nobody" in error_of(out)
+    assert "is not paused, so there is nothing to approve" in error_of(out)
 
 
 @pytest.mark.slow
@@ -561,7 +561,7 @@ def test_automatic_rollbacks_are_capped(tmp_path: Path) -> None:
 def test_a_worker_needs_a_shared_database(here: World) -> None:
     code, out = here.call("worker")
     assert code == 2
-    assert "SQLite is for one machine" in error_of(out)
+    assert "which SQLite can't" in error_of(out)
 
 
 def test_runs_without_any_says_so(here: World) -> None:

@@ -122,7 +122,7 @@ def test_two_folders_do_not_change_one_list_at_once(here: World, tmp_path: Path)
     file = other.folder / "cutover.yaml"
     config = yaml.safe_load(file.read_text(encoding="utf-8"))
     file.write_text(yaml.safe_dump(config | {"name": "another"}), encoding="utf-8")
-    process = here.start("run", "--yes", "--pause-before", "switch", "--wait")
+    process = here.start("run", "--yes", "--pause-before", "switch", "--stay")
     here.wait_for("paused")
     code, out = other.call("run", "--yes")
     assert code == 69, out
@@ -138,7 +138,7 @@ def test_two_folders_do_not_change_one_list_at_once(here: World, tmp_path: Path)
 def test_a_run_is_not_resumed_beside_another_of_its_list(here: World, tmp_path: Path) -> None:
     assert here.call("run", "--yes", "--pause-before", "remove-old")[0] == 75
     other = copied(here, tmp_path / "other")
-    process = other.start("run", "--yes", "--pause-before", "verify", "--wait")
+    process = other.start("run", "--yes", "--pause-before", "verify", "--stay")
     other.wait_for("paused")
     code, out = here.call("approve")
     assert code == 69, out

@@ -40,7 +40,7 @@ def test_every_schema_can_be_printed(desk: Desk) -> None:
 @pytest.mark.parametrize("name", ["deplyo", "../schemas/deploy", ""])
 def test_one_that_there_is_not_is_refused_with_the_names(desk: Desk, name: str) -> None:
     result = desk.run("schema", name)
-    result.refused(2, f"There is no schema {name!r}")
+    result.refused(2, f"no schema {name!r}")
     assert "deploy, deployment, diff" in result.error
 
 

@@ -112,6 +112,6 @@ def test_a_defect_shows_its_traceback_without_secrets(desk: Desk) -> None:
     result = desk.call("-c", code, "doctor", "--json", module=False)
     assert result.code == 1
     assert "ZeroDivisionError: with ***" in result.err
-    assert "a defect in sfcutover stopped it" in result.err
+    assert "an unexpected error: this is a defect of sfcutover" in result.err
     assert result.json("error")["exit_code"] == 1
     assert _leaks(desk, result.out + result.err) == []

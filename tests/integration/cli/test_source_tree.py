@@ -66,7 +66,7 @@ def test_a_tree_that_holds_the_phase_is_left_and_said(project: Desk) -> None:
     project.run("render", "add-new", *SOURCE)
     status = (project.folder / FILE).stat()
     result = project.run("render", "add-new", *SOURCE)
-    assert (result.out, result.err) == (f"{FILE}\n", f"{FILE} holds add-new already\n")
+    assert (result.out, result.err) == (f"{FILE}\n", f"{FILE} already holds add-new\n")
     assert (project.folder / FILE).stat().st_mtime_ns == status.st_mtime_ns
 
 
@@ -147,9 +147,9 @@ def test_several_files_are_named_and_none_is_changed(project: Desk) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "takes one PHASE"),
-        (("add-new", "remove-old"), "takes one PHASE"),
-        (("add-new", "--zip"), "--zip goes with --format mdapi"),
+        ((), "requires exactly one PHASE"),
+        (("add-new", "remove-old"), "requires exactly one PHASE"),
+        (("add-new", "--zip"), "--zip requires --format mdapi"),
     ],
 )
 def test_a_tree_is_in_one_state(project: Desk, words: tuple[str, ...], said: str) -> None:
@@ -159,7 +159,7 @@ def test_a_tree_is_in_one_state(project: Desk, words: tuple[str, ...], said: str
 
 def test_a_tree_is_of_one_org(project: Desk, start_org: StartOrg) -> None:
     project.add_target("second", start_org())
-    project.run("render", "add-new", *SOURCE).refused(2, "of one org")
+    project.run("render", "add-new", *SOURCE).refused(2, "the files of one org")
     assert project.run("render", "add-new", *SOURCE, "--target", "packaging").code == 0
 
 
@@ -167,7 +167,7 @@ def test_templates_go_with_packages(project: Desk) -> None:
     manifest = Path(__file__).parents[3] / "templates" / "package.xml.j2"
     project.write("own/package.xml.j2", manifest.read_text(encoding="utf-8"))
     result = project.run("render", "add-new", *SOURCE, "--templates", "own")
-    result.refused(2, "--templates goes with --format mdapi")
+    result.refused(2, "--templates requires --format mdapi")
 
 
 WRONG = {

@@ -166,7 +166,7 @@ def test_a_fork_from_before_the_first_deployment_is_found(here: World, tmp_path:
 
 def test_it_is_refused_while_a_process_performs_the_run(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
-    process = here.start(*PAUSED, "--wait")
+    process = here.start(*PAUSED, "--stay")
     here.wait_for("paused")
     refused(here.call("state", "export", str(artifact)), 69, "the cutover's run is in progress at")
     assert not artifact.exists()
@@ -224,7 +224,7 @@ def test_one_of_another_version_is_refused(here: World, tmp_path: Path) -> None:
 def test_with_postgresql_it_is_not_needed(verb: str, here: World, tmp_path: Path) -> None:
     here.environment["STATE_URL"] = "postgresql+psycopg://nowhere.invalid/runs"
     result = here.call("state", verb, str(tmp_path / "state.export"))
-    refused(result, 2, "which every job reaches")
+    refused(result, 2, "which every job can reach")
 
 
 def test_old_addresses_stay_until_the_approval(here: World, tmp_path: Path) -> None:

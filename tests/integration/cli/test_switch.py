@@ -33,7 +33,9 @@ def test_it_runs_the_command_and_proves_the_new_way(ready: Desk) -> None:
     assert result.code == 0
     document = result.json("switch")
     assert (document["direction"], document["manual"]) == ("apply", False)
-    assert document["proof"] == "the new egress shows exactly the new addresses"
+    assert (
+        document["proof"] == "traffic through the new egress leaves from exactly the new addresses"
+    )
     assert f"apply to {NEW[0]},{NEW[1]}" in result.err
     assert "next: sfcutover verify" in result.err
     assert ready.asked("deploy") == 0
@@ -102,5 +104,5 @@ def test_a_person_says_whether_it_is_done(typed: str, code: int, ready: Desk) ->
 
 def test_without_a_terminal_nobody_has_confirmed(ready: Desk) -> None:
     ready.configure(switch={"manual": True})
-    ready.call("switch").refused(9, "was not confirmed")
+    ready.call("switch").refused(9, "has not confirmed")
     assert blocked_sources(ready) == set()

@@ -91,7 +91,7 @@ def test_a_tree_that_cannot_be_compared_stops_nothing(project: Desk) -> None:
     assert result.code == 0
     (line,) = result.err.splitlines()
     assert line.startswith(f"warning: {FILE}:")
-    assert line.endswith("so the source tree was not compared with the org")
+    assert line.endswith("the source tree was not compared with the org")
 
 
 def test_without_a_project_nothing_is_said(project: Desk) -> None:

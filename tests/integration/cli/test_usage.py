@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 import pytest
 
@@ -34,10 +36,21 @@ def test_every_help_names_every_option_and_says_what_it_does(desk: Desk, words: 
     options = [one for one in COMMANDS[words].params if isinstance(one, click.Option)]
     names = {name for option in options for name in option.opts}
     assert names >= GLOBAL_OPTIONS
-    for name in names:
-        assert name in result.out
+    for name in names - GLOBAL_OPTIONS - {"-v", "-q"} if words else names:
+        assert re.search(rf"(^|\s){name}\b", result.out)
     for option in options:
         assert option.help, option.opts
+
+
+def test_only_the_help_of_the_program_lists_the_global_options(desk: Desk) -> None:
+    program = desk.run("--help").out
+    options, rest = program.split("\nGlobal options (before or after the command):\n")
+    listed = rest.split("\nCommands:\n")[0]
+    assert all(name in listed and name not in options for name in GLOBAL_OPTIONS)
+    for words in filter(None, COMMANDS):
+        help_text = desk.run(*words.split(), "--help").out
+        assert not re.search(r"^  --(config|target|quiet)(?![\w-])", help_text, re.MULTILINE)
+        assert help_text.endswith("see sfcutover --help.\n")
 
 
 def test_every_command_of_the_design_is_there() -> None:
@@ -67,15 +80,15 @@ def test_without_a_command_it_shows_the_help_on_stderr(desk: Desk, words: tuple[
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        (("deplo",), "'deplo'. Did you mean 'deploy'?"),
-        (("deployment", "canel"), "'canel'. Did you mean 'cancel'?"),
-        (("zzz",), "There are init, doctor,"),
+        (("deplo",), "no command 'deplo'; did you mean 'deploy'?"),
+        (("deployment", "canel"), "no command 'canel'; did you mean 'cancel'?"),
+        (("zzz",), "the commands are init, doctor,"),
         (("deploy", "add-new", "--dryrun"), "Did you mean '--dry-run'?"),
         (("diff", "add-old"), "'add-old' is not one of 'add-new', 'remove-old',"),
         (("deploy",), "Missing argument 'PHASE'. Choose from: add-new, remove-old,"),
         (("render",), "Missing option '--out'"),
         (("render", "--out"), "'--out' requires an argument"),
-        (("render", "--out", "x", "--zip", "--format", "source"), "never zipped"),
+        (("render", "--out", "x", "--zip", "--format", "source"), "requires --format mdapi"),
         (("deploy", "add-new", "--wait", "soon"), "'soon' is not a valid"),
         (("deploy", "add-new", "--wait", "-1"), "is not in the range 0<=x<=1440"),
         (("--target", "packagin", "diff", "add-new"), "no target 'packagin'"),
@@ -158,7 +171,7 @@ def test_quiet_shows_errors_and_data_only(desk: Desk) -> None:
     result = desk.run("-q", "deploy", "add-new", "--yes")
     assert (result.code, result.err) == (0, "")
     assert "done: add-new is live" in result.out
-    desk.run("-q", "--config", "missing.yaml", "plan").refused(2, "no such file")
+    desk.run("-q", "--config", "missing.yaml", "plan").refused(2, "no missing.yaml in /")
 
 
 def test_verbose_shows_the_traceback_of_an_error(desk: Desk) -> None:

@@ -195,7 +195,7 @@ def test_a_run_goes_back_without_an_old_egress_by_the_switch_command(here: World
     change(here, "egress", old=None)
     script = "echo $SFCUTOVER_DIRECTION >> switches; touch moved"
     change(here, "switch", apply=["sh", "-c", script], revert=["sh", "-c", script])
-    process = here.start("run", "--yes", "--traffic-moved", "--pause-before", "verify", "--wait")
+    process = here.start("run", "--yes", "--traffic-moved", "--pause-before", "verify", "--stay")
     here.wait_for("paused")
     here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=None))
     assert here.call("approve", "--step", "verify")[0] == 0

@@ -102,7 +102,7 @@ def test_a_check_that_fails_while_the_run_waits_moves_the_traffic_back(here: Wor
     healthy = {**flag_check(here.folder, "healthy"), "name": "metrics"}
     other = {**flag_check(here.folder, "other"), "name": "metrics"}  # passes on, as its namesake
     configure(here, checks=[healthy, other], quiet=None)
-    process = here.start("run", "--yes", "--wait")
+    process = here.start("run", "--yes", "--stay")
     here.wait_for("paused")
     (here.folder / "healthy").unlink()
     out, _ = process.communicate(timeout=60)

@@ -134,7 +134,7 @@ def test_a_canceled_deployment_does_not_continue(open_world: OpenWorld) -> None:
     code, out = end_of(process)
     assert code == 9, out
     assert here.emulator.deployments[0].status.value == "Canceled"
-    assert "goes on in the org" not in out
+    assert "continues in the org" not in out
     assert "may still take effect" not in out
     assert "Canceled" in out
 

@@ -44,7 +44,10 @@ def test_the_index_is_what_the_commands_say() -> None:
 def test_every_command_and_its_help_are_offered(completing: Words) -> None:
     assert completing.of("") == cli.list_commands(click.Context(cli))
     offered = {each.value: each.help for each in completing.get_completions(["deploy"], "--ev")}
-    assert offered == {"--evidence": "For a phase that removes: the evidence of an earlier verify."}
+    assert offered == {
+        "--evidence": "For remove-old and remove-new: use the evidence in this file, which verify "
+        "--out wrote."
+    }
 
 
 def test_targets_come_from_the_file_that_is_named(completing: Words) -> None:

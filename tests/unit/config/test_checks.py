@@ -73,10 +73,10 @@ def test_a_watch_without_time_or_limits_is_none(data: object) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("postgres://u:hunter2@host/db", "begins with postgres://, here it is written postgresql+"),
-        ("POSTGRES://host/db", "begins with postgres://"),
-        ("mysql+pymysql://host/db", "begins with mysql+pymysql:, and runs are kept in SQLite or"),
-        ("redis://u:hunter2@host", "begins with redis:"),
+        ("postgres://u:hunter2@host/db", "starts with postgres://; write postgresql+"),
+        ("POSTGRES://host/db", "starts with postgres://"),
+        ("mysql+pymysql://host/db", "starts with mysql+pymysql:, but only SQLite and"),
+        ("redis://u:hunter2@host", "starts with redis:"),
         ("host/database", "is not a URL"),
         ("sqlite://state.db", "needs three slashes before a relative path"),
         ("sqlite:state.db", "needs three slashes"),

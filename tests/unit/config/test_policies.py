@@ -61,8 +61,8 @@ def test_truth_values_are_in_lower_case() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("[a]", "policies: this must be a mapping"),
-        ("{add-new: 4}", "policies.add-new: this must be a mapping"),
+        ("[a]", "policies: must be a mapping"),
+        ("{add-new: 4}", "policies.add-new: must be a mapping"),
         (
             "{ipRelaxationPolicy: Bypass}",
             "policies.ipRelaxationPolicy: unknown OAuth policy; did you mean "
@@ -71,20 +71,20 @@ def test_truth_values_are_in_lower_case() -> None:
         ("{IPRELAXATIONPOLICYTYPE: x}", "did you mean ipRelaxationPolicyType?"),
         ("{isPkceRequired: true}", "unknown OAuth policy; known: apexHandler"),
         ("{externalClientApplication: Other}", "unknown OAuth policy"),
-        ("{add_new: {policyAction: Block}}", "policies.add_new: there is no such phase; did you"),
-        ("{before: {policyAction: Block}}", "there is no such phase; known: add-new, remove-old"),
-        ("{restore-old: {policyAction: Block}}", "a way back has no policies of its own"),
+        ("{add_new: {policyAction: Block}}", "policies.add_new: unknown phase; did you"),
+        ("{before: {policyAction: Block}}", "unknown phase; the phases are add-new, remove-old"),
+        ("{restore-old: {policyAction: Block}}", "a rollback sets no policies of its own"),
         ("{policyAction: block}", "policies.policyAction: write one of Block, RaiseSessionLevel"),
         ("{add-new: {policyAction: block}}", "policies.add-new.policyAction: write one of Block"),
         ("{guestJwtSessionTimeoutType: None}", "write one of UserSession, Custom"),
         ("{isTokenExchangeFlowEnabled: 'yes'}", "write true or false"),
         ("{sessionTimeoutInMinutes: soon}", "write a whole number"),
         ("{sessionTimeoutInMinutes: -1}", "write a whole number"),
-        ("{startUrl: 1.5}", "policies.startUrl: this must be a text; put it in quotes"),
-        ("{startUrl: ~}", "policies.startUrl: this must be a text; put it in quotes"),
-        ("{startUrl: ''}", "policies.startUrl: the text is empty"),
-        (r'{startUrl: "x\0"}', "policies.startUrl: the text holds a control character"),
-        (r'{startUrl: "\ud800"}', "policies.startUrl: the text holds a control character"),
+        ("{startUrl: 1.5}", "policies.startUrl: must be a string; put it in quotes"),
+        ("{startUrl: ~}", "policies.startUrl: must be a string; put it in quotes"),
+        ("{startUrl: ''}", "policies.startUrl: must not be empty"),
+        (r'{startUrl: "x\0"}', "policies.startUrl: must not contain a control character"),
+        (r'{startUrl: "\ud800"}', "policies.startUrl: must not contain a control character"),
     ],
 )
 def test_what_no_app_has_is_refused(text: str, complaint: str) -> None:
@@ -100,7 +100,7 @@ def test_the_line_is_that_of_the_entry() -> None:
 
 def test_a_mixture_is_refused_at_the_policy() -> None:
     error = refuse(f"{HEAD}{LISTS}policies:\n  add-new: {{}}\n  policyAction: Block\n")
-    assert "this policy stands beside add-new" in error.message
+    assert "a policy next to the phase add-new" in error.message
     assert error.where == "cutover.yaml:9"
 
 
@@ -122,7 +122,7 @@ def test_policies_alone_need_no_addresses() -> None:
 
 def test_without_lists_and_policies_there_is_nothing_to_do() -> None:
     error = refuse(f"{HEAD}carriers: []\n")
-    assert error.message == "carriers: no list is named, and policies: sets none"
+    assert error.message == "carriers: must not be empty unless policies: sets some"
     assert error.where == "cutover.yaml:5"
 
 

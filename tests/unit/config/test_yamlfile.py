@@ -112,7 +112,7 @@ def test_what_is_not_utf_8_is_refused_at_its_line(
     error = refuse(content)
     assert (error.where, error.message) == (
         f"file.yaml:{line}",
-        "cannot be read: it is not UTF-8",
+        "the file is not UTF-8",
     )
 
 
@@ -134,7 +134,7 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(
 
 def test_a_key_may_not_stand_twice(refuse: Refuse) -> None:
     error = refuse("a:\n  b: 1\n  c: 2\n  'b': 3\n")
-    assert (error.where, error.message) == ("file.yaml:4", "b: is here twice")
+    assert (error.where, error.message) == ("file.yaml:4", "duplicate key b")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,10 @@ def test_a_key_may_not_stand_twice(refuse: Refuse) -> None:
 )
 def test_a_key_is_a_word_that_can_be_shown(refuse: Refuse, key: str) -> None:
     error = refuse(f"a: 1\n? {key}\n: 2\n")
-    assert (error.where, error.message) == ("file.yaml:2", "a key must be a plain word")
+    assert (error.where, error.message) == (
+        "file.yaml:2",
+        "a key must be a short, non-empty string",
+    )
 
 
 def test_an_alias_is_read_as_what_it_stands_for(read: Callable[[str], YamlFile]) -> None:
@@ -178,7 +181,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
 )
 def test_a_file_can_t_grow_while_it_is_read(refuse: Refuse, content: str) -> None:
     error = refuse(content)
-    assert "nests too deep" in error.message or "too many values" in error.message
+    assert "nested too deeply" in error.message or "too many values" in error.message
     assert error.where.startswith("file.yaml:")  # type: ignore[union-attr]
 
 
@@ -257,11 +260,11 @@ def test_a_huge_file_is_refused_as_too_large(tmp_path: Path) -> None:
         read_yaml(tmp_path / "cutover.yaml")
 
 
-def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no such file") as caught:
+def test_a_missing_file_names_its_folder_and_the_command_that_writes_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
         read_yaml(tmp_path / "cutover.yaml")
+    assert str(caught.value) == f"no cutover.yaml in {tmp_path}"
     assert "sfcutover init" in caught.value.hint
-    assert caught.value.where == str(tmp_path / "cutover.yaml")
 
 
 @pytest.mark.parametrize("name", [".", "x" * 300, "file/cutover.yaml"])

@@ -14,10 +14,10 @@ def edit(**settings: object) -> Edit:
     ("settings", "problem"),
     [
         ({"of": "lunch"}, "unknown interaction 'lunch'"),
-        ({"type": "ExternalClientApplication"}, "holds no list"),
+        ({"type": "ExternalClientApplication"}, "contains no allowlist"),
         ({"add": [{"range": "here"}]}, "is not an IP address"),
         ({"remove": ["here"]}, "is not an IP address"),
-        ({"seconds": 3}, "takes no seconds"),
+        ({"seconds": 3}, "must not have seconds"),
         ({"nth": 0}, "greater than or equal to 1"),
     ],
 )

@@ -39,7 +39,7 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ("extra_components: [{type: X, full_name: a, xml: b}]\n", "unknown metadata type 'X'"),
         ("faults: [{kind: gremlins}]\n", "faults.0.kind"),
         ("unknown_fields: {a: '<b>'}\n", "unknown_fields: Value error"),
-        ("min_api_version: 69\n", "min_api_version is above max_api_version"),
+        ("min_api_version: 69\n", "min_api_version must not be above max_api_version"),
         ("old_egress: []\n", "old_egress: Tuple should have at least 1 item"),
         ("new_egress: [here]\n", "'here' does not appear to be an IPv4 or IPv6 address"),
         ("enforcement: maybe\n", "enforcement: Input should be a valid boolean"),
@@ -56,8 +56,8 @@ def test_a_bad_file_is_named_with_its_fault(tmp_path: Path, text: str, problem: 
     assert problem in str(caught.value)
 
 
-def test_a_file_without_end_is_not_read() -> None:
-    with pytest.raises(ScenarioError, match="/dev/zero is no regular file"):
+def test_an_endless_file_is_not_read() -> None:
+    with pytest.raises(ScenarioError, match="/dev/zero is not a regular file"):
         Scenario.from_file("/dev/zero")
 
 

@@ -8,7 +8,7 @@ from typing import get_args
 import click
 import pytest
 
-from sfcutover.cli.demo import result_text
+from sfcutover.cli.demo import _COUNTS, result_text
 from sfcutover.cli.demo.commands import DemoCommandDocument
 from sfcutover.cli.demo.faults import FAULTS, NO_FAULT
 from sfcutover.cli.demo.result import (
@@ -83,7 +83,7 @@ def test_all_is_well_when_nothing_failed() -> None:
             replace(RIGHT, commands=[ended(5)]),
             "sfcutover run --yes ended with exit code 5, not 0",
         ),
-        (replace(RIGHT, attempts=[], arrivals=[]), "the application redeemed nothing"),
+        (replace(RIGHT, attempts=[], arrivals=[]), "the application redeemed no token"),
         (
             replace(RIGHT, deployments_sent=[11.0, 12.0, 21.0]),
             "the org was sent {'add-new': 2, 'remove-old': 1}, not {'add-new': 1, 'remove-old': 1}",
@@ -164,8 +164,10 @@ def test_the_table_of_the_right_order() -> None:
         "2 redemptions, 0 failed; 1 of 1 customers still logged in; deployments: add-new 1, "
         "remove-old 1",
         "",
-        "report: /tmp/report.html",
+        *_COUNTS.splitlines(),
+        "",
         "done: 0 of 2 redemptions failed",
+        "report: /tmp/report.html",
     ]
 
 
@@ -176,15 +178,16 @@ def test_both_orders_stand_side_by_side() -> None:
     assert "failed                       0            1\n" in text
     assert "seconds of outage          0.0          3.5\n" in text
     assert text.endswith(
-        "done: 0 of 2 redemptions failed; in the wrong order 1 of 2, an outage of 3.5 s"
+        "done: 0 of 2 redemptions failed; in the wrong order 1 of 2, an outage of 3.5 s\n"
+        "report: /tmp/report.html"
     )
 
 
 def test_the_last_line_says_what_was_caught_or_what_was_not_right() -> None:
     seen = replace(DemoResult([RIGHT]), fault="one-address", caught="the probe saw it")
-    assert click.unstyle(result_text(seen)).endswith("\n\ncaught: the probe saw it")
+    assert click.unstyle(result_text(seen)).endswith("\n\ndetected: the probe saw it")
     not_right = click.unstyle(result_text(replace(seen, problems=["this", "that"])))
-    assert not_right.endswith("\n\nNOT AS IT SHOULD BE: this\nNOT AS IT SHOULD BE: that")
+    assert not_right.endswith("\n\nUNEXPECTED: this\nUNEXPECTED: that")
 
 
 def test_the_document_holds_both_orders() -> None:

@@ -1,0 +1,61 @@
+"""The keyboard of a paused run: one key at a time, and a terminal that is left as it was."""
+
+from __future__ import annotations
+
+import os
+import select
+import termios
+from collections.abc import Iterator
+
+import pytest
+
+from sfcutover.cli.answerkeys import Keyboard
+from tests.integration.cli.harness import terminal
+
+
+class Typing:
+    """A keyboard, and the operator who types on it."""
+
+    def __init__(self, operator: int, process: int) -> None:
+        self.operator, self.process = operator, process
+        self.keyboard = Keyboard(process)
+
+    def pressed(self, keys: str) -> str:
+        """What the keyboard returns once these keys have arrived."""
+        os.write(self.operator, keys.encode())
+        assert select.select([self.process], [], [], 10)[0]
+        return self.keyboard.pressed()
+
+
+@pytest.fixture
+def typing() -> Iterator[Typing]:
+    with terminal() as (operator, process):
+        yield Typing(operator, process)
+
+
+def test_a_key_counts_without_enter_and_in_either_case(typing: Typing) -> None:
+    typing.keyboard.open()
+    assert typing.pressed("a") == "a"
+    assert typing.pressed("C") == "c"
+    assert typing.keyboard.pressed() == ""
+
+
+def test_pasted_text_is_no_answer(typing: Typing) -> None:
+    typing.keyboard.open()
+    assert typing.pressed("cat a") not in ("a", "c")
+
+
+def test_what_was_typed_before_is_discarded(typing: Typing) -> None:
+    os.write(typing.operator, b"a\n")
+    assert select.select([typing.process], [], [], 10)[0]
+    typing.keyboard.open()
+    assert typing.keyboard.pressed() == ""
+
+
+def test_the_terminal_is_left_as_it_was(typing: Typing) -> None:
+    before = termios.tcgetattr(typing.process)
+    typing.keyboard.open()
+    assert termios.tcgetattr(typing.process) != before
+    typing.keyboard.close()
+    assert termios.tcgetattr(typing.process) == before
+    assert typing.keyboard.pressed() == ""
