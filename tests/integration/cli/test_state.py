@@ -56,6 +56,7 @@ def refused(result: tuple[int, str], code: int, *parts: str) -> None:
         assert part in out, out
 
 
+@pytest.mark.slow
 def test_a_run_continues_in_another_job_with_the_file_alone(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
@@ -69,6 +70,7 @@ def test_a_run_continues_in_another_job_with_the_file_alone(here: World, tmp_pat
     assert "the run continues from export 1 of its state" in out
 
 
+@pytest.mark.slow
 def test_the_file_is_one_whole_file_for_its_owner(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
@@ -79,6 +81,7 @@ def test_the_file_is_one_whole_file_for_its_owner(here: World, tmp_path: Path) -
         assert file.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
+@pytest.mark.slow
 def test_no_secret_is_in_it(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
@@ -95,6 +98,7 @@ def test_no_secret_is_in_it(here: World, tmp_path: Path) -> None:
     assert (here.folder / "canary.token").read_bytes().strip() not in text
 
 
+@pytest.mark.slow
 def test_the_document_fits_its_schema(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
@@ -107,6 +111,7 @@ def test_the_document_fits_its_schema(here: World, tmp_path: Path) -> None:
     assert [each["state"] for each in document["runs"]] == ["waiting"]
 
 
+@pytest.mark.slow
 def test_an_older_export_than_one_seen_is_refused(here: World, tmp_path: Path) -> None:
     first, second = tmp_path / "first.export", tmp_path / "second.export"
     paused_and_exported(here, first)
@@ -120,6 +125,7 @@ def test_an_older_export_than_one_seen_is_refused(here: World, tmp_path: Path) -
     assert code == 0, out
 
 
+@pytest.mark.slow
 def test_a_state_in_place_that_has_more_is_not_overwritten(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
@@ -129,6 +135,7 @@ def test_a_state_in_place_that_has_more_is_not_overwritten(here: World, tmp_path
     assert here.runs()[0]["state"] == "done"
 
 
+@pytest.mark.slow
 def test_another_state_in_place_is_not_overwritten(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
@@ -137,6 +144,7 @@ def test_another_state_in_place_is_not_overwritten(here: World, tmp_path: Path) 
         refused(other.call("state", "import", str(artifact)), 2, "has runs of its own")
 
 
+@pytest.mark.slow
 def test_a_fork_is_found_before_anything_is_sent(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
@@ -153,6 +161,7 @@ def test_a_fork_is_found_before_anything_is_sent(here: World, tmp_path: Path) ->
     assert two.runs()[0]["state"] == "waiting"
 
 
+@pytest.mark.slow
 def test_a_fork_from_before_the_first_deployment_is_found(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     code, out = here.call("run", "--yes", "--pause-before", "add-new")
@@ -164,6 +173,7 @@ def test_a_fork_from_before_the_first_deployment_is_found(here: World, tmp_path:
     assert two.live == set(NEW)
 
 
+@pytest.mark.slow
 def test_it_is_refused_while_a_process_performs_the_run(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     process = here.start(*PAUSED, "--stay")
@@ -192,6 +202,7 @@ def test_what_is_no_export_is_refused(
     refused(here.call("state", "import", str(artifact)), 2, part)
 
 
+@pytest.mark.slow
 def test_a_state_in_use_is_no_export(here: World, tmp_path: Path) -> None:
     paused_and_exported(here, tmp_path / "state.export")
     job = clone(here, tmp_path / "second")
@@ -199,6 +210,7 @@ def test_a_state_in_use_is_no_export(here: World, tmp_path: Path) -> None:
     refused(job.call("state", "import", str(state)), 2, "a state in use")
 
 
+@pytest.mark.slow
 def test_a_damaged_export_is_refused(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
@@ -209,6 +221,7 @@ def test_a_damaged_export_is_refused(here: World, tmp_path: Path) -> None:
     assert not (job.folder / ".sfcutover" / "state.db").exists()
 
 
+@pytest.mark.slow
 def test_one_of_another_version_is_refused(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
@@ -227,6 +240,7 @@ def test_with_postgresql_it_is_not_needed(verb: str, here: World, tmp_path: Path
     refused(result, 2, "which every job can reach")
 
 
+@pytest.mark.slow
 def test_old_addresses_stay_until_the_approval(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
