@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
+from jinja2 import Template
 from jinja2.exceptions import SecurityError
 
 from sfcutover.allowlist.sandbox import Sandbox, budget
@@ -15,7 +16,10 @@ BUDGET = 100_000
 
 
 def render(text: str, amount: int = BUDGET) -> str:
-    template = Sandbox().from_string(text)
+    return render_template(Sandbox().from_string(text), amount)
+
+
+def render_template(template: Template, amount: int = BUDGET) -> str:
     with budget(amount):
         return template.render(VALUES)
 
@@ -33,10 +37,11 @@ def render(text: str, amount: int = BUDGET) -> str:
 )
 def test_what_is_too_much_is_refused_before_it_is_made(text: str) -> None:
     render("{{ x|length }}")  # what Jinja makes the first time does not count
+    template = Sandbox().from_string(text)  # to compile 3,000 operands takes memory, too
     tracemalloc.start()
     try:
-        with pytest.raises(SecurityError, match="makes too much"):
-            render(text)
+        with pytest.raises(SecurityError, match="output is too large, or it takes too long"):
+            render_template(template)
         assert tracemalloc.get_traced_memory()[1] < len(LONG) ** 2 // 4  # it would be LONG squared
     finally:
         tracemalloc.stop()
@@ -54,7 +59,7 @@ def test_what_is_too_much_is_refused_before_it_is_made(text: str) -> None:
     ],
 )
 def test_everything_that_is_made_counts(text: str) -> None:
-    with pytest.raises(SecurityError, match="makes too much"):
+    with pytest.raises(SecurityError, match="output is too large, or it takes too long"):
         render(text)
     assert render(text, 100 * BUDGET).strip() == ""
 
@@ -63,7 +68,7 @@ def test_numbers_stay_small() -> None:
     assert render("{{ 4 * 9007199254740992 }}") == str(2**55)
     with pytest.raises(SecurityError, match="number is too large"):
         render("{{ 1024 * 9007199254740992 * 2 }}")
-    with pytest.raises(SecurityError, match="no powers"):
+    with pytest.raises(SecurityError, match="cannot use powers"):
         render("{{ 2 ** 2 }}")
-    with pytest.raises(SecurityError, match="only numbers"):
+    with pytest.raises(SecurityError, match="only numbers can be multiplied"):
         render("{{ x * 2 }}")

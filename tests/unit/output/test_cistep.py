@@ -110,7 +110,7 @@ def test_a_part_that_does_not_fit_is_said_and_fails_nothing(files: tuple[Path, P
     cistep.step().parts += [too_long, lambda: "### the next part"]
     cistep.write(0)
     text = files[1].read_text(encoding="utf-8")
-    assert "need more than 10 characters; the log has all of it" in text
+    assert "need more than 10 characters; the log shows everything" in text
     assert "### the next part" in text
 
 
