@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 
+from sfcutover.allowlist.templates import Templates
+from sfcutover.config.cutover import load_config
 from sfcutover.config.state import State
 from sfcutover.config.values import Text
 from sfcutover.errors import ConfigError, NetworkError, OperationFailedError, StillRunningError
 from sfcutover.runs.database import Database
-from sfcutover.runs.store import RunOptions, RunStore, differences, fingerprint
+from sfcutover.runs.store import (
+    RunOptions,
+    RunStore,
+    config_text,
+    cutover_of,
+    differences,
+    fingerprint,
+)
+from sfcutover.util.files import resource_folder
 from sfcutover.util.secrets import Secret
 from tests.integration.runs.working import config_of
 
@@ -104,6 +116,35 @@ def test_a_state_of_another_version_is_named(database: Database, change: str) ->
         connection.commit()
     with pytest.raises(ConfigError, match="has the state version"):
         Database.open(state(f"sqlite:///{database.file}"))
+
+
+def test_an_id_names_its_run_though_newer_runs_have_it_as_their_name(store: RunStore) -> None:
+    first = store.begin("move", config_of("Acme"), RunOptions())
+    ended = store.begin(first.id, config_of("Other"), RunOptions())
+    store.end(ended.id, ENDING)
+    store.begin(first.id, config_of("Other"), RunOptions())
+    assert store.find(first.id).id == first.id
+
+
+def test_the_config_of_a_run_is_read_back_with_templates_of_its_own(tmp_path: Path) -> None:
+    config = {
+        "version": 1,
+        "name": "move",
+        "app": "Acme",
+        "old": ["203.0.113.1"],
+        "new": ["198.51.100.1"],
+        "targets": [{"name": "one", "org": {"alias": "packaging"}}],
+    }
+    path = tmp_path / "cutover.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    (tmp_path / "templates").mkdir()
+    name = "package.xml.j2"
+    shutil.copy(resource_folder("templates") / name, tmp_path / "templates" / name)
+    cutover = load_config(path)
+    text = config_text(cutover, Templates(tmp_path / "templates"))
+    assert text != config_text(cutover, Templates())
+    assert cutover_of(text) == cutover_of(config_text(cutover, Templates()))
+    assert cutover_of(text).change == cutover.change
 
 
 def test_a_closed_state_is_one_file(database: Database, tmp_path: Path) -> None:

@@ -154,12 +154,13 @@ def test_all_carriers_and_the_policies_come_in_one_retrieve(
 def test_a_component_has_its_id_and_who_saved_it_last(
     start_emulator: StartEmulator, open_connection: OpenConnection, time_: FakeTime
 ) -> None:
-    emulator = start_emulator()
-    connection = open_connection(emulator)
-    (before,) = connection.read().carriers
+    emulator = start_emulator(extra_components=[extra("A_First", "Other_App")])
+    connection = open_connection(emulator, carriers=["trusted-ip-ranges", "token-ip-ranges"])
+    other, before = connection.read().carriers
     time_.pause(5)
     emulator.set_edit(Edit.model_validate({"add": [{"range": "192.0.2.9"}]}))
-    (after,) = connection.read().carriers
+    same, after = connection.read().carriers
+    assert same.properties == other.properties
     assert before.properties
     assert after.properties
     assert after.properties.id == before.properties.id

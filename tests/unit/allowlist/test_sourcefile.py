@@ -97,6 +97,14 @@ def test_what_is_added_is_all_that_changes(data: bytes) -> None:
 
 
 @both_line_ends
+def test_an_entry_that_is_there_twice_stays_as_often_as_it_is_wanted(data: bytes) -> None:
+    twice = updated(data, *entries(data), entries(data)[0])
+    assert len(entries(twice)) == len(entries(data)) + 1
+    assert updated(twice, *entries(twice)) == twice
+    assert entries(updated(twice, *entries(data))) == entries(data)
+
+
+@both_line_ends
 def test_what_is_removed_is_all_that_changes(data: bytes) -> None:
     after = updated(data, entries(data)[2])
     lines = changed_lines(data, after)
