@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sfcutover.allowlist.phases import Phase
@@ -10,10 +12,10 @@ from sfcutover.cutover.deploy import DeployOptions, deploy
 from sfcutover.cutover.resending import StillBusyError
 from sfcutover.cutover.rollback import restore
 from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
-from sfcutover.emulator import Edit, Fault
-from sfcutover.errors import BusyError, GateError
-from tests.chaos.world import NEW, OLD, World
-from tests.integration.cutover.working import CountingGate
+from sfcutover.emulator import Edit, Fault, Scenario
+from sfcutover.errors import BusyError, GateError, StillRunningError
+from tests.chaos.world import NEW, OLD, World, world
+from tests.integration.cutover.working import CountingGate, at_work
 
 LOCKS = (
     {"kind": "failed", "code": "ALREADY_IN_PROCESS"},
@@ -64,6 +66,25 @@ def test_what_does_not_pass_in_time_leaves_nothing_behind(
     assert here.live == set(OLD)
     sent = SentDeployments(context.memory, context.target.name, Phase.ADD_NEW)
     assert not sent.may_exist
+
+
+@pytest.mark.parametrize("phase", [Phase.ADD_NEW, Phase.RESTORE_OLD])
+def test_a_deployment_that_an_earlier_try_left_pending_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phase: Phase
+) -> None:
+    with (
+        world(tmp_path / "slow", Scenario(deploy_seconds=1.5)) as here,
+        at_work(here, tmp_path, monkeypatch) as (context, *_),
+    ):
+        if phase is Phase.RESTORE_OLD:
+            deploy(context, Phase.ADD_NEW)
+            deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=CountingGate()))
+        sent = len(here.phases)
+        with pytest.raises(StillRunningError):
+            deploy(context, phase, DeployOptions(wait=0.1))
+        deploy(context, phase)
+        assert here.phases[sent:] == ["Succeeded"]
+        assert here.live == {*OLD, *NEW}
 
 
 def test_a_refusal_is_not_sent_again(here: World, context: TargetContext) -> None:
