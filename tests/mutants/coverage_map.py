@@ -18,6 +18,7 @@ FOLDER = Path(".mutants")
 _DATA = FOLDER / "coverage"
 _DURATIONS = FOLDER / "durations.json"
 _STATE = FOLDER / "state"
+_QUICK = "not slow and not interop and not fuzz"
 _PLACES = ("runs", "salesforce", "traffic", "cutover", "truth", "cli")
 TESTS = ("tests/unit", *(f"tests/integration/{place}" for place in _PLACES))
 
@@ -102,7 +103,8 @@ def _record() -> None:
     measured.erase()
     recorder = _Recorder(measured)
     measured.start()
-    ended = pytest.main([*TESTS, "-q", "-n", "0", "-p", "no:cacheprovider"], plugins=[recorder])
+    options = ["-q", "-n", "0", "-p", "no:cacheprovider", "-m", _QUICK]
+    ended = pytest.main([*TESTS, *options], plugins=[recorder])
     measured.stop()
     measured.save()
     if ended not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
