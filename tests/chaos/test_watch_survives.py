@@ -117,7 +117,10 @@ def test_an_interrupted_watch_says_that_the_list_is_unwatched(tmp_path: Path) ->
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=SECONDS)
         assert process.returncode == 9
-        assert "the old addresses are off the list of packaging; no process watches" in out
+        assert (
+            "the old addresses are removed from the allowlist of packaging; no process watches"
+            in out
+        )
         assert "sfcutover rollback --yes" in out
 
 
@@ -221,4 +224,6 @@ def test_a_worker_that_is_stopped_says_whether_another_one_watches(
     last.send_signal(signal.SIGTERM)
     out, _ = last.communicate(timeout=SECONDS)
     assert last.returncode == 9, out
-    assert "the old addresses are off the list of packaging; no process watches" in out
+    assert (
+        "the old addresses are removed from the allowlist of packaging; no process watches" in out
+    )

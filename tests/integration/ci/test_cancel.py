@@ -64,8 +64,11 @@ def test_a_run_says_that_no_process_watches_and_how_to_continue(
     job = open_job(here)
     outputs = canceled(job, "run --yes", lambda _: here.wait_for("watch-begun"))
     assert outputs["run-id"] in last_words(job)
-    assert "the old addresses are off the list of packaging; no process watches" in last_words(job)
-    assert "continue at once, to watch: sfcutover run" in last_words(job)
+    assert (
+        "the old addresses are removed from the allowlist of packaging; no process watches"
+        in last_words(job)
+    )
+    assert "resume immediately, to watch: sfcutover run" in last_words(job)
     assert outputs["changes"] == "true"
     assert (outputs["added"], outputs["removed"]) == ("2", "2")
 

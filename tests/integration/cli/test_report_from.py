@@ -129,7 +129,7 @@ def test_what_no_document_covers_is_said(left: str, sentence: str, here: Steps) 
 
 def test_without_the_removal_it_is_not_done(here: Steps) -> None:
     report = here.document(*FILES[:-1])
-    assert report["verdict"]["title"] == "Not finished, as far as its documents show"
+    assert report["verdict"]["title"] == "Not finished according to its documents"
     assert any("No document of a watch" in each for each in report["unproven"])
     assert not any("LoginHistory of" in each for each in report["unproven"])
 

@@ -158,7 +158,7 @@ def test_a_run_that_is_interrupted_says_that_its_switch_command_runs_on(here: Wo
     process.send_signal(signal.SIGTERM)
     code, out = ended(process)
     assert code == 9, out
-    assert "the switch command (apply) was started, and runs to its end by itself" in out
+    assert "the switch command (apply) has started, and continues by itself" in out
     code, out = here.call("run", "--yes")
     assert code == 0, out
     assert here.switches == ["apply"]

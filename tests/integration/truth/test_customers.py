@@ -93,7 +93,7 @@ def test_a_check_that_fails_behind_the_switch_moves_the_traffic_back(here: World
     configure_part(here, "verify", settle="20s")
     code, out = here.call("run", "--yes")
     assert code == 5, out
-    assert 'since traffic moved, the check "healthy" failed, 2 times in a row' in out
+    assert 'after traffic moved, the check "healthy" failed, 2 times in a row' in out
     assert here.switches == ["apply", "revert"]
     assert set(OLD) | set(NEW) <= here.live
 
@@ -122,7 +122,7 @@ def test_a_check_that_fails_while_quiet_is_waited_for_moves_the_traffic_back(her
     (here.folder / "healthy").unlink()
     out, _ = process.communicate(timeout=40)
     assert process.returncode == 5, out
-    assert 'since traffic moved, the check "healthy" failed' in out
+    assert 'after traffic moved, the check "healthy" failed' in out
     assert here.switches == ["apply", "revert"]
     assert set(OLD) | set(NEW) <= here.live
     assert len(here.emulator.deployments) == 1
