@@ -57,7 +57,7 @@ def test_a_run_that_waits_does_not_fail_the_step(
     assert outputs["exit-code"] == "75"
     assert outputs["waiting"] == "add-new"
     assert outputs["run-id"] == "emulated-cutover.1"
-    assert "::notice title=sfcutover::the run emulated-cutover.1 waits" in job.log
+    assert "::notice title=sfcutover::run emulated-cutover.1: AWAITING APPROVAL" in job.log
     outputs = job.run({"command": "report --out report.md", "version": VERSION})
     assert outputs["report"] == str(here.folder / "report.md")
     assert outputs["run-id"] == "emulated-cutover.1"
