@@ -53,7 +53,7 @@ def command(
         if alive:
             progress = _followed(store, run.id, view, before)
         else:
-            invocation.begun.store = store
+            invocation.started.store = store
             controller.execute(run, run.options, view, leave=False, since=before)
             progress = RunProgress.of(store.journal(run.id).read())
     if progress.ended is not None and not invocation.settings.json:

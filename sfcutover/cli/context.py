@@ -15,7 +15,7 @@ import click
 from sfcutover.allowlist.phases import LIST_PHASES, Phase
 from sfcutover.allowlist.snapshot import Snapshot, read_baseline
 from sfcutover.allowlist.templates import Templates
-from sfcutover.cli.interruption import Begun, interrupted
+from sfcutover.cli.interruption import Started, interrupted
 from sfcutover.cli.options import global_options, settings_of
 from sfcutover.config.cutover import Cutover, Target, load_config
 from sfcutover.cutover.context import CommandControl, StepContext, bound_by
@@ -61,7 +61,7 @@ class Invocation:
     console: Console
     cutover: Cutover
     connections: Connections
-    begun: Begun = field(default_factory=Begun)
+    started: Started = field(default_factory=Started)
     resources: ExitStack = field(default_factory=ExitStack)  # closed after the last message
     meter: CommandMeter | None = None
     restores: PreparedRestores = field(default_factory=PreparedRestores)
@@ -344,5 +344,5 @@ def command_step(
             templates or Templates(),
             invocation.restores,
         )
-        invocation.begun.steps.append(context)
+        invocation.started.steps.append(context)
         yield context

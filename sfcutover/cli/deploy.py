@@ -156,7 +156,7 @@ def command(
         operator=Terminal(run, ask=not (yes or dry_run)),
         binding=True,
     )
-    run.begun.cancels = cancel_on_interrupt
+    run.started.cancels = cancel_on_interrupt
     execute = _execution(phase, resave)
     command = DeployCommand(run, phase, templates, options, execute, is_watched=then_watch)
     deployments = _Deployments(command, out)
@@ -241,7 +241,7 @@ class _Deployments:
     def _failed(self) -> list[Target]:
         """The target whose removal failed, unless its allowlist still holds the old addresses."""
         target = self.run.targets[len({each.target for each in self.done})]
-        sent = [one for step in self.run.begun.steps for one in sent_by(step.memory, target.name)]
+        sent = [one for step in self.run.started.steps for one in sent_by(step.memory, target.name)]
         if not sent:
             return []
         now = query_targets(self.run.cutover, [target], sent, cancels=False)[0]

@@ -67,7 +67,7 @@ def wait(run: Invocation, deployment_id: str, minutes: float) -> int:
     """Wait until the deployment ends, then show its status and the live allowlist."""
     with run.connection(_one_target(run)) as connection:
         name = connection.target.name
-        run.begun.deployments.append(SentPackage(name, "", deployment_id))
+        run.started.deployments.append(SentPackage(name, "", deployment_id))
         again = Advice(
             "wait longer: ", run.command("deployment", "wait", deployment_id, target=name)
         )
@@ -94,7 +94,7 @@ def cancel(run: Invocation, deployment_id: str) -> int:
     before.
     """
     with run.connection(_one_target(run)) as connection:
-        run.begun.deployments.append(SentPackage(connection.target.name, "", deployment_id))
+        run.started.deployments.append(SentPackage(connection.target.name, "", deployment_id))
         result = connection.deployer.cancel(deployment_id)
         _show(run, connection, result)
         again = run.command_line("deployment", "wait", deployment_id, target=connection.target.name)

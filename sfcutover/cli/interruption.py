@@ -46,7 +46,7 @@ _UNDONE = (Phase.REMOVE_OLD.value, Phase.RESTORE_OLD.value)
 
 
 @dataclass
-class Begun:
+class Started:
     """What a command has started, which its last message reports.
 
     steps: those outside a run. deployments: earlier ones that it waits for. cancels: whether
@@ -85,13 +85,13 @@ def interrupted(run: Invocation) -> InterruptedRunError:
     Takes less than END_SECONDS: finishing what must not be cut off, the look at the orgs, and
     notify have a limit each.
     """
-    begun = run.begun
-    ending = _of_command(run) if begun.store is None else _of_run(run, begun.store)
+    started = run.started
+    ending = _of_command(run) if started.store is None else _of_run(run, started.store)
     if not ending.targets:
         return _nothing_sent(run)
     seconds = _at_most(QUERY_SECONDS, leaving=_WORDS_SECONDS)
     now = query_targets(
-        run.cutover, ending.targets, ending.sent, cancels=begun.cancels, seconds=seconds
+        run.cutover, ending.targets, ending.sent, cancels=started.cancels, seconds=seconds
     )
     unwatched = [
         each
@@ -99,7 +99,7 @@ def interrupted(run: Invocation) -> InterruptedRunError:
         if each.target.name in ending.at_risk and each.holds_old(run.cutover) is not True
     ]
     if not ending.others:
-        begun.unwatched = tuple(each.target.name for each in unwatched)
+        started.unwatched = tuple(each.target.name for each in unwatched)
     error = InterruptedRunError(
         "; ".join(_message(ending, now)),
         hint=_next(run, ending, now, unwatched),
@@ -116,13 +116,13 @@ def _at_most(seconds: float, *, leaving: float) -> float:
 
 
 def _of_command(run: Invocation) -> _Ending:
-    begun = run.begun
-    sent = list(begun.deployments)
-    for step in begun.steps:
+    started = run.started
+    sent = list(started.deployments)
+    for step in started.steps:
         for target in run.targets:
             sent += sent_by(step.memory, target.name)
     at_risk = {each.target for each in sent if each.phase in _UNDONE}
-    if any(step.step in _WATCHES for step in begun.steps):
+    if any(step.step in _WATCHES for step in started.steps):
         at_risk = {each.name for each in run.targets}
     names = at_risk | {each.target for each in sent}
     return _Ending([each for each in run.targets if each.name in names], sent, at_risk)
@@ -154,10 +154,10 @@ def _of_run(run: Invocation, store: RunStore) -> _Ending:
 
 
 def _switching(events: EventList) -> str:
-    begun = events.all("switching")[-1:]
+    started = events.all("switching")[-1:]
     steps = [each for each in events.all("step-ended") if each.step in ("switch", "switch-back")]
-    has_ended = any(each.seq > one.seq for one in begun for each in steps)
-    return "" if has_ended or not begun else begun[0].text("direction")
+    has_ended = any(each.seq > one.seq for one in started for each in steps)
+    return "" if has_ended or not started else started[0].text("direction")
 
 
 def _read(store: RunStore, run: Invocation) -> tuple[str, EventList, list[str]]:
@@ -170,7 +170,7 @@ def _read(store: RunStore, run: Invocation) -> tuple[str, EventList, list[str]]:
 
 
 def _nothing_sent(run: Invocation) -> InterruptedRunError:
-    moves_traffic = any(step.memory.all("switching") for step in run.begun.steps)
+    moves_traffic = any(step.memory.all("switching") for step in run.started.steps)
     impact = SWITCH_IMPACT if moves_traffic else UNCHANGED
     hint = "run the same command again when ready"
     return InterruptedRunError(_head(), hint=hint, impact=impact)
@@ -262,7 +262,7 @@ def _tell(run: Invocation, ending: _Ending, error: InterruptedRunError) -> None:
     words = f"{error.message}; {error.impact}"
     if ending.run:
         _write(run, ending.run, words)
-    if not run.begun.unwatched:
+    if not run.started.unwatched:
         return
     problems = notify_and_wait(
         run.cutover,
@@ -281,11 +281,11 @@ def _write(run: Invocation, identifier: str, words: str) -> None:
     """For those who follow the run; a state that is away delays nothing."""
     from sfcutover.runs.background import BackgroundThread
 
-    store = run.begun.store
+    store = run.started.store
     if store is None:
         return
     journal = store.journal(identifier)
-    data = {"message": words, "unwatched": list(run.begun.unwatched)}
+    data = {"message": words, "unwatched": list(run.started.unwatched)}
     BackgroundThread("last word").do(
         lambda: journal.write("interrupted", None, None, data), _STATE_SECONDS
     )

@@ -198,7 +198,7 @@ def execute(
     """
     stays = at_terminal() if stay is None else stay
     takes_keys = stays and _takes_keys(invocation.settings)
-    invocation.begun.store = controller.store
+    invocation.started.store = controller.store
     with (
         metered_view_for(invocation, takes_keys=takes_keys) as shown,
         _answering(shown, controller.store, takes_keys) as view,

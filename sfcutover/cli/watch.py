@@ -169,15 +169,15 @@ def _prepare_way_back(run: Invocation, templates: Templates) -> None:
 def _document(
     context: StepContext, evidence: WatchEvidence, ended: float, restoring: _Restoring
 ) -> WatchDocument:
-    begun = context.memory.all(STARTED)[0]
+    started = context.memory.all(STARTED)[0]
     rounds = [event.data["round"] for event in context.memory.all("watch-round")]
     return WatchDocument(
         cutover=context.cutover.name,
         targets=[_watched(context, each) for each in restoring.targets],
-        started=moment_text(begun.time),
-        until=moment_text(begun.number("until")),
+        started=moment_text(started.time),
+        until=moment_text(started.number("until")),
         ended=moment_text(ended),
-        interval=begun.number("interval"),
+        interval=started.number("interval"),
         outcome=evidence.outcome.value,
         reasons=evidence.reasons,
         counts=evidence.counts,

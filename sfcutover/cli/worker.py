@@ -33,7 +33,7 @@ def command(invocation: Invocation, templates: Templates) -> None:
         )
     cutover, resources = invocation.cutover, invocation.resources
     controller = RunController(cutover, store, resources, templates=templates)
-    invocation.begun.store = store
+    invocation.started.store = store
     controller.require_fit_for_active()
     try:
         controller.serve(
@@ -41,6 +41,6 @@ def command(invocation: Invocation, templates: Templates) -> None:
         )
     except KeyboardInterrupt:
         error = interrupted(invocation)
-        if invocation.begun.unwatched:
+        if invocation.started.unwatched:
             raise error from None
         invocation.console.note("stopped; other workers take over what was in progress")

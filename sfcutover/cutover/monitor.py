@@ -2,7 +2,7 @@
 can move back immediately.
 
 They execute in a thread of the process that executes the run. What they find stands in the
-journal, where the run looks before its next step, while it waits, and while it asks.
+journal, which the run reads before its next step, while it waits, and while it asks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sfcutover.cutover.context import Memory, StepContext
 from sfcutover.cutover.sentdeployments import SENDING
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.switch import switched_at
-from sfcutover.cutover.watchtrigger import LookDocument
+from sfcutover.cutover.watchtrigger import CheckResultDocument
 from sfcutover.errors import Advice, Command, GateError, SfcutoverError
 from sfcutover.traffic.checks import Checker, CheckResult, Verdict, checker_for
 
@@ -105,8 +105,8 @@ class SwitchMonitor:
             at = partial(switched_at, self._context)
             self._checkers = [checker_for(each, at) for each in _of_switch(self._context)]
         results = [checker() for checker in self._checkers]
-        looks = [LookDocument.of(each).model_dump(mode="json") for each in results]
-        self._context.tell(CHECKED, looks=looks)
+        documents = [CheckResultDocument.of(each).model_dump(mode="json") for each in results]
+        self._context.tell(CHECKED, results=documents)
         for place, each in enumerate(results):
             self._count(place, each)
 

@@ -15,7 +15,7 @@ from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
-from sfcutover.cutover.watchtrigger import LookDocument, RoundDocument
+from sfcutover.cutover.watchtrigger import CheckResultDocument, RoundDocument
 from sfcutover.errors import Text
 from sfcutover.runs.event import Event
 
@@ -130,7 +130,7 @@ class RunProgress:
     deployments: by target and id, as copies of an org may give the same ids. traffic:
     redemptions by address, then by status, as LoginHistory has them. blocked_on: the
     targets on which an address was blocked. own_blocked: the run's own redemptions that were
-    refused before traffic moved, from addresses that were not let in yet. looks: of the watch, by
+    refused before traffic moved, from addresses that were not let in yet. results: of the watch, by
     what looked, then by verdict. wakes: until when a step waits, by step and target. old, new:
     ranges as texts. redeemed: the canary's own redemptions, as far as they were told; refused:
     those that were blocked. proofs: the newest evidence, by target. unanswered: packages that were
@@ -156,7 +156,7 @@ class RunProgress:
     redeemed: int = 0
     refused: int = 0
     proofs: dict[str, Evidence] = field(default_factory=dict)
-    looks: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
+    results: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     blocked_on: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     own_blocked: int = 0
     unanswered: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -204,7 +204,7 @@ class RunProgress:
                 self.is_cancel_requested = True
             case "changes-accepted" if self.pause is not None and self.pause.digest:
                 self.pause = None  # it is announced again
-            case "settling" | "watch-begun":
+            case "settling" | "watch-started":
                 self.wakes[_key(event)] = event.number("until")
             case "redeemed":
                 self._redeem(self._current(event), int(event.number("count")))
@@ -328,11 +328,11 @@ class RunProgress:
             state.redeemed = count
 
     def _look(self, event: Event) -> None:
-        looks = round_of(event).looks
-        for look in looks:
-            verdicts = self.looks[look.name]
-            verdicts[look.verdict] = verdicts.get(look.verdict, 0) + 1
-        if looks and looks[0].verdict == "passed":
+        results = round_of(event).results
+        for result in results:
+            verdicts = self.results[result.name]
+            verdicts[result.verdict] = verdicts.get(result.verdict, 0) + 1
+        if results and results[0].verdict == "passed":
             state = self._current(event)
             self._redeem(state, state.redeemed + 1)
 
@@ -375,11 +375,11 @@ def round_of(event: Event) -> RoundDocument:
     return RoundDocument.model_validate(event.data["round"])
 
 
-def looks_of(event: Event) -> list[LookDocument]:
+def check_results_of(event: Event) -> list[CheckResultDocument]:
     """What a round of a watch has seen, or one of the checks before it. Raises ValidationError."""
     if event.kind == "watch-round":
-        return round_of(event).looks
-    return _LOOKS.validate_python(event.data["looks"])
+        return round_of(event).results
+    return _RESULTS.validate_python(event.data["results"])
 
 
 class Bucket(NamedTuple):
@@ -397,4 +397,4 @@ def buckets_of(event: Event) -> list[Bucket]:
 
 
 _BUCKETS = TypeAdapter(list[Bucket])
-_LOOKS = TypeAdapter(list[LookDocument])
+_RESULTS = TypeAdapter(list[CheckResultDocument])

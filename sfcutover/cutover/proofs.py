@@ -18,7 +18,7 @@ from sfcutover.salesforce.connection import Connection
 from sfcutover.traffic.canary import verify_settings
 
 _AT_ONCE = 10  # targets that are read
-_LOOK_SECONDS = 2.0  # between two looks whether a check has failed
+_CHECK_INTERVAL = 2.0  # seconds between two checks whether a check has failed
 
 
 class VoidProofs(StepEvidence):
@@ -69,7 +69,7 @@ def _pause_while_checks_hold(context: StepContext, seconds: float) -> None:
     end = context.clock.now() + seconds
     while (left := end - context.clock.now()) > 0:
         require_checks(context)
-        context.clock.pause(min(left, _LOOK_SECONDS))
+        context.clock.pause(min(left, _CHECK_INTERVAL))
 
 
 def _targets(context: StepContext, proofs: Mapping[str, Evidence]) -> Iterator[TargetContext]:

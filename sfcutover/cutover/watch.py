@@ -35,7 +35,7 @@ from sfcutover.traffic.redemption import Redemption, RedemptionOutcome
 from sfcutover.util.clock import Clock
 from sfcutover.util.serverclock import ServerTime
 
-STARTED = "watch-begun"
+STARTED = "watch-started"
 
 
 class WatchEvidence(StepEvidence):

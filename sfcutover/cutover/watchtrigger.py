@@ -288,7 +288,7 @@ _WATCH_OR_ROLLBACK = (
 )
 
 
-class LookDocument(Document):
+class CheckResultDocument(Document):
     """One measurement of a round: the canary's redemption, or a check."""
 
     name: str
@@ -299,7 +299,7 @@ class LookDocument(Document):
     """What was found."""
 
     @classmethod
-    def of(cls, result: CheckResult) -> LookDocument:
+    def of(cls, result: CheckResult) -> CheckResultDocument:
         return cls(name=result.name, verdict=result.verdict.value, detail=result.detail)
 
 
@@ -312,7 +312,7 @@ class RoundDocument(Document):
     """When the round started, UTC, ISO 8601."""
     elapsed: float
     """Seconds since the watch started."""
-    looks: list[LookDocument]
+    results: list[CheckResultDocument]
     """The measurements of the round."""
 
     @classmethod
@@ -321,5 +321,5 @@ class RoundDocument(Document):
             number=done.number,
             time=done.time.isoformat().replace("+00:00", "Z"),
             elapsed=round(done.elapsed, 3),
-            looks=list(map(LookDocument.of, done.results)),
+            results=list(map(CheckResultDocument.of, done.results)),
         )

@@ -19,7 +19,7 @@ from sfcutover.cutover.progress import (
     CANCELED,
     RunProgress,
     buckets_of,
-    looks_of,
+    check_results_of,
     result_of,
 )
 from sfcutover.cutover.redemptionerrors import BLOCKED
@@ -137,9 +137,9 @@ def _text(event: Event) -> str | None:
             return ", ".join(
                 f"{look.name} {look.verdict}"
                 + ("" if look.verdict == "passed" else f" ({look.detail})")
-                for look in looks_of(event)
+                for look in check_results_of(event)
             )
-        case "watch-begun":
+        case "watch-started":
             every = f"{event.number('interval'):g} s"
             return f"redeeming every {every} until {_time(event.number('until'))}"
         case "settling":
@@ -214,7 +214,7 @@ def detail_text(event: Event) -> str:
         case "note" | "org-busy":
             return event.text("text")
         case "watch-round" | "checked":
-            return ", ".join(f"{look.name} {look.verdict}" for look in looks_of(event))
+            return ", ".join(f"{look.name} {look.verdict}" for look in check_results_of(event))
         case "step-ended":
             return _finding(result_of(event).evidence)
         case _:
@@ -302,7 +302,7 @@ class LineView:
         cistep.step().see(event, progress)
         match event.kind:
             case "watch-round" | "checked":
-                verdicts = [(look.name, look.verdict) for look in looks_of(event)]
+                verdicts = [(look.name, look.verdict) for look in check_results_of(event)]
                 if self._is_news(event, event.target, verdicts):
                     self._tell(event, event_line(event))
             case "traffic":

@@ -159,7 +159,7 @@ class Figures(Collector):
             ("source", "verdict"),
             [
                 ((one_line(source), verdict), count)
-                for source, verdicts in progress.looks.items()
+                for source, verdicts in progress.results.items()
                 for verdict, count in verdicts.items()
             ],
         )

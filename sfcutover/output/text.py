@@ -215,7 +215,7 @@ def round_text(done: RoundDocument) -> str:
     results = ", ".join(
         f"{each.name} {click.style(each.verdict, fg=_VERDICT_COLORS.get(each.verdict, 'yellow'))}"
         + (f" ({each.detail})" if each.verdict != "passed" else "")
-        for each in done.looks
+        for each in done.results
     )
     time = datetime.fromisoformat(done.time)
     return f"{time:%H:%M:%SZ} {done.elapsed:6.1f} s  {results}"

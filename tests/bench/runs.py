@@ -57,7 +57,7 @@ def timers(events: list[Event]) -> float:
     spans = [
         (seconds_of(event["time"]), float(str(data_of(event)["until"])))
         for event in events
-        if event["kind"] in ("watch-begun", "settling")
+        if event["kind"] in ("watch-started", "settling")
     ]
     total, end = DRAIN_SECONDS, 0.0
     for start, until in sorted(spans):

@@ -55,7 +55,7 @@ def test_every_process_ends_by_itself(tmp_path: Path) -> None:
         waits = paused.start("run", "--yes", *PAUSED)
         serves = paused.start("worker")
         wait_for(paused, "paused")
-        wait_for(watching, "watch-begun")
+        wait_for(watching, "watch-started")
         deploys = deploying.start("run", "--yes")
         wait_for(deploying, "deployment-sent")
         cluster.control("-m", "immediate", "stop")

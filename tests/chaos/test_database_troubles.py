@@ -164,7 +164,7 @@ def test_during_the_watch(kind: str, databases: SharedDatabases, tmp_path: Path)
     watch = {"duration": "15s", "interval": "1s", "failures": 2}
     with scene(databases, tmp_path / "world", watch=watch) as at:
         process = at.here.start("run", "--yes")
-        at.wait_for("watch-begun")
+        at.wait_for("watch-started")
         with databases.trouble(kind):
             at.wait_for_redemptions()  # it watches
             if kind == CUT:
@@ -180,7 +180,7 @@ def test_during_a_restore(kind: str, databases: SharedDatabases, tmp_path: Path)
     watch = {"duration": "60s", "interval": "300ms", "failures": 2}
     with scene(databases, tmp_path / "world", watch=watch) as at:
         process = at.here.start("run", "--yes")
-        at.wait_for("watch-begun")
+        at.wait_for("watch-started")
         with at.customers.held():  # the canary alone is refused
             at.here.emulator.set_fault(REFUSED)
             wait_until(lambda: len(at.here.phases) == 3)
@@ -193,7 +193,7 @@ def test_during_a_restore(kind: str, databases: SharedDatabases, tmp_path: Path)
         assert_rolled_back_once(at)
 
 
-@pytest.mark.parametrize("moment", ["deployment-sent", "paused", "watch-begun"])
+@pytest.mark.parametrize("moment", ["deployment-sent", "paused", "watch-started"])
 def test_a_process_that_is_cut_off_loses_its_run_to_a_worker(
     moment: str, databases: SharedDatabases, tmp_path: Path
 ) -> None:

@@ -195,7 +195,7 @@ def test_a_database_that_is_away_does_not_stop_a_rollback(
     watch = {"duration": "30s", "interval": "300ms", "failures": 2}
     with world(tmp_path / "one", None, cluster.url("away"), watch=watch) as here:
         process = here.start("run", "--yes")
-        wait_for(store_of(here), "watch-begun")
+        wait_for(store_of(here), "watch-started")
         cluster.control("-m", "immediate", "stop")
         try:
             here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=3))
@@ -226,7 +226,7 @@ def test_a_process_executes_no_workflow_twice(tmp_path: Path) -> None:
     watch = {"duration": "6s", "interval": "300ms", "failures": 2}
     with world(tmp_path / "one", watch=watch) as here:
         process = here.start("run", "--yes")
-        here.wait_for("watch-begun")
+        here.wait_for("watch-started")
         with closing(Database.open(State(url=Text(literal=here.state)))) as database:
             client = EngineClient(database)
             for each in client.unfinished(RunStore(database).all()[0].id):
@@ -237,5 +237,5 @@ def test_a_process_executes_no_workflow_twice(tmp_path: Path) -> None:
         code, out = here.call("run", "--yes")
         assert code == 0, out
         assert here.phases == ["Succeeded", "Succeeded"]
-        watches = [each for each in here.events() if each["kind"] == "watch-begun"]
+        watches = [each for each in here.events() if each["kind"] == "watch-started"]
         assert len(watches) <= 2

@@ -128,8 +128,8 @@ def _box(
 
 def _address_lines(progress: RunProgress) -> Iterator[Line]:
     """Redemptions by address, from the first verify or the first redemption on."""
-    begun = any(name not in _BEFORE_TRAFFIC for name, _ in progress.steps)
-    if not begun and not progress.traffic:
+    started = any(name not in _BEFORE_TRAFFIC for name, _ in progress.steps)
+    if not started and not progress.traffic:
         return
     old, new = (tuple(map(IpRange.parse, each)) for each in (progress.old, progress.new))
     change = Change(old, new)
@@ -180,7 +180,7 @@ def _line(progress: RunProgress, address: str, side: Side, width: int) -> Line:
 
 def _looks(progress: RunProgress) -> Iterator[Line]:
     """Results of the watch, by check."""
-    for name, verdicts in progress.looks.items():
+    for name, verdicts in progress.results.items():
         bad = {verdict: count for verdict, count in verdicts.items() if verdict != "passed"}
         words = [f"{verdicts.get('passed', 0)} passed"]
         words += [f"{count} {verdict.upper()}" for verdict, count in bad.items()]

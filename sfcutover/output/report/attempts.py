@@ -58,7 +58,7 @@ def steps(data: RunData) -> list[ReportStepDocument]:
 
 
 def attempts(events: Iterable[Event]) -> Iterator[StepState]:
-    """The states of all tries, each as that try ended; ``begun`` is when it started."""
+    """The states of all tries, each as that try ended; ``started`` is when it started."""
     progress = RunProgress()
     for event in events:
         key = event.step or "", event.target

@@ -288,7 +288,7 @@ def _removed_meanwhile(what: str, changes: Sequence[ExternalChange]) -> Iterator
 
 def _of_watch(watch: ReportWatchDocument) -> Iterator[str]:
     where = f"The watch of {watch.target}"
-    planned = timestamp(watch.until) - timestamp(watch.begun)
+    planned = timestamp(watch.until) - timestamp(watch.started)
     if watch.outcome is None:
         yield f"{where} has not ended; it is to last until {clock(watch.until)}."
     elif watch.outcome not in ("passed", "rolled-back"):

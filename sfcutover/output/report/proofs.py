@@ -70,7 +70,7 @@ class ReportWatchDocument(Document):
 
     target: str
     """Name of the target."""
-    begun: UtcTime
+    started: UtcTime
     """When it started, UTC, ISO 8601."""
     until: UtcTime
     """When it is to end, UTC, ISO 8601."""
@@ -80,7 +80,7 @@ class ReportWatchDocument(Document):
     """passed, rolled-back, or a problem in words; null while it lasts."""
     rounds: int
     """Number of rounds."""
-    looks: dict[str, int]
+    results: dict[str, int]
     """Number of measurements, by verdict."""
     interval: float
     """Configured seconds between two rounds."""
@@ -161,30 +161,30 @@ def proofs(data: RunData) -> list[ReportProofDocument]:
 
 def watches(data: RunData) -> list[ReportWatchDocument]:
     """The watch of each target that has one, from its first start."""
-    begun = {each.target or "": each for each in reversed(data.all("watch-begun"))}
-    first = sorted(begun.items(), key=lambda one: one[1].seq)
+    started = {each.target or "": each for each in reversed(data.all("watch-started"))}
+    first = sorted(started.items(), key=lambda one: one[1].seq)
     return [_watch(data, target, event) for target, event in first]
 
 
-def _watch(data: RunData, target: str, begun: Event) -> ReportWatchDocument:
+def _watch(data: RunData, target: str, started: Event) -> ReportWatchDocument:
     rounds = [round_of(each) for each in data.all("watch-round") if each.target == target]
     state = data.progress.steps["watch", target]
-    times = [begun.time, *(timestamp(each.time) for each in rounds)]
+    times = [started.time, *(timestamp(each.time) for each in rounds)]
     return ReportWatchDocument(
         target=target,
-        begun=moment_text(begun.time),
-        until=moment_text(begun.number("until")),
+        started=moment_text(started.time),
+        until=moment_text(started.number("until")),
         ended=None if state.ended is None else moment_text(state.ended),
         outcome=None if state.ended is None else _outcome(data, state),
         rounds=len(rounds),
-        looks=dict(Counter(look.verdict for each in rounds for look in each.looks)),
-        interval=begun.number("interval"),
+        results=dict(Counter(result.verdict for each in rounds for result in each.results)),
+        interval=started.number("interval"),
         longest_gap=round(max((b - a for a, b in pairwise(times)), default=0.0), 3),
         incidents=[
-            f"{clock(each.time)} {look.name} {look.verdict}: {look.detail}"
+            f"{clock(each.time)} {result.name} {result.verdict}: {result.detail}"
             for each in rounds
-            for look in each.looks
-            if look.verdict != "passed"
+            for result in each.results
+            if result.verdict != "passed"
         ],
     )
 

@@ -62,7 +62,7 @@ def test_a_run_says_that_no_process_watches_and_how_to_continue(
     here = start_world()
     configure(here, watch=LONG_WATCH)
     job = open_job(here)
-    outputs = canceled(job, "run --yes", lambda _: here.wait_for("watch-begun"))
+    outputs = canceled(job, "run --yes", lambda _: here.wait_for("watch-started"))
     assert outputs["run-id"] in last_words(job)
     assert (
         "the old addresses are removed from the allowlist of packaging; no process watches"

@@ -52,7 +52,7 @@ def test_a_run_leaves_its_figures(here: World) -> None:
 
 def test_a_watch_that_rolls_back_shows_it(here: World) -> None:
     process = here.start("run", "--yes")
-    here.wait_for("watch-begun")
+    here.wait_for("watch-started")
     here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=4))
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 5, out

@@ -94,7 +94,7 @@ def test_a_run_that_fails_or_is_rolled_back_says_so(here: World, receiver: Recei
 def test_a_receiver_that_hangs_keeps_no_address_off_a_list(here: World, receiver: Receiver) -> None:
     """It hangs from the first call for a person on: the restore is tried again all the same."""
     process = here.start("run", "--yes")
-    here.wait_for("watch-begun")
+    here.wait_for("watch-started")
     receiver.released.clear()
     here.emulator.set_fault(Fault(kind="org_locked", operation="deploy", count=2))
     here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=4))

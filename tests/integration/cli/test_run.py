@@ -200,7 +200,7 @@ def test_a_run_that_is_under_way_is_canceled(tmp_path: Path) -> None:
 def test_a_watch_is_finished_before_the_run_is_canceled(here: World) -> None:
     configure(here, watch={"duration": "8s", "interval": "300ms", "failures": 2})
     process = here.start("run", "--yes")
-    here.wait_for("watch-begun")
+    here.wait_for("watch-started")
     code, out = here.call("cancel")
     process.communicate(timeout=60)
     assert process.returncode == code == 0, out  # all was done by then
@@ -456,7 +456,7 @@ def test_a_failed_gate_rolls_back_by_itself_once(tmp_path: Path) -> None:
     """After the removal the org refuses the new addresses: the old ones come back at once."""
     with world(tmp_path / "world") as here:
         process = here.start("run", "--yes")
-        here.wait_for("watch-begun")
+        here.wait_for("watch-started")
         here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=3))
         out, _ = process.communicate(timeout=120)
         assert process.returncode == 5, out
@@ -483,7 +483,7 @@ def test_a_deployment_that_fails_puts_everything_back_before_the_switch(tmp_path
 def test_one_refused_address_of_a_pair_is_enough_to_go_back(here: World) -> None:
     """One redemption by chance would not tell. What got lost is put on again, too."""
     process = here.start("run", "--yes")
-    here.wait_for("watch-begun")
+    here.wait_for("watch-started")
     drop_from_list(here, NEW[0])
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 5, out
@@ -534,7 +534,7 @@ def test_a_rollback_that_fails_calls_a_person_and_goes_on_trying(here: World) ->
         notify=[{"command": ["sh", "-c", 'echo "$SFCUTOVER_EVENT $SFCUTOVER_NEXT" >> notified']}],
     )
     process = here.start("run", "--yes")
-    here.wait_for("watch-begun")
+    here.wait_for("watch-started")
     here.emulator.set_fault(Fault(kind="org_locked", operation="deploy", count=5))
     here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=4))
     out, _ = process.communicate(timeout=120)

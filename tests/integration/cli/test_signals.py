@@ -80,7 +80,7 @@ def test_a_rollback_that_asks_is_not_sent_by_a_signal(here: World) -> None:
 def test_a_run_that_restores_finishes_that_first(here: World) -> None:
     configure(here, watch={"duration": "60s", "interval": "300ms", "failures": 2})
     process = here.start("run", "--yes")
-    here.wait_for("watch-begun")
+    here.wait_for("watch-started")
     here.emulator.set_edit(Edit(remove=NEW))
     here.wait_for("rolling-back")
     for number in (signal.SIGHUP, signal.SIGTERM):
@@ -102,7 +102,7 @@ def test_what_the_org_does_not_answer_is_unknown_and_alarms(here: World) -> None
         notify=[{"command": ["sh", "-c", 'echo "$SFCUTOVER_MESSAGE" >> notified']}],
     )
     process = here.start("run", "--yes")
-    here.wait_for("watch-begun")
+    here.wait_for("watch-started")
     here.emulator.set_fault(Fault(kind="slow", operation="listMetadata", seconds=30, count=9))
     process.send_signal(signal.SIGTERM)
     code, out = ended(process)
@@ -194,7 +194,7 @@ def test_an_output_that_fails_leaves_no_list_unwatched(here: World) -> None:
         text=True,
     )
     os.close(writer)
-    here.wait_for("watch-begun")
+    here.wait_for("watch-started")
     os.close(reader)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1, err

@@ -184,7 +184,7 @@ def test_every_canary_of_several_targets_redeems(desk: Desk, start_org: StartOrg
     verify_with(removed, refresh_token=None, canaries=[first, other])
     result = removed.run("watch", "--json")
     assert result.code == 0
-    names = {look["name"] for each in result.json("watch")["rounds"] for look in each["looks"]}
+    names = {look["name"] for each in result.json("watch")["rounds"] for look in each["results"]}
     assert names == {"canary redemption (own)", "canary redemption (second)"}
     assert {one.grant for one in removed.emulator.redemptions} == {"own-canary", "canary"}
 

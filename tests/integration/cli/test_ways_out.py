@@ -108,9 +108,11 @@ def test_a_run_is_proven_by_the_application_alone(says: str, proof: str, here: W
     assert {each["address"] for each in found["addresses"]} == set(NEW)
     assert sources(here, "application") == set(NEW)
     rounds = [each["data"] for each in here.events() if each["kind"] == "watch-round"]
-    looks = [look for each in rounds if isinstance(each, dict) for look in each["round"]["looks"]]
-    assert {look["name"] for look in looks} == {"redemption of the application"}
-    verdicts = {look["verdict"] for look in looks}
+    documents = [
+        look for each in rounds if isinstance(each, dict) for look in each["round"]["results"]
+    ]
+    assert {one["name"] for one in documents} == {"redemption of the application"}
+    verdicts = {one["verdict"] for one in documents}
     assert "passed" in verdicts
     assert "failed" not in verdicts
 

@@ -87,7 +87,7 @@ def shift_watch(here: World, seconds: float) -> None:
     shift = (
         "UPDATE sfcutover_journal SET time = time + :s, "
         "data = json_set(data, '$.until', json_extract(data, '$.until') + :s) "
-        "WHERE kind = 'watch-begun'"
+        "WHERE kind = 'watch-started'"
     )
     with closing(sqlite3.connect(make_url(here.state).database or "")) as connection:
         assert connection.execute(shift, {"s": seconds}).rowcount == 1

@@ -43,7 +43,7 @@ def described(here: World) -> World:
 def roll_back_by_watch(here: World) -> None:
     """A run whose watch fails and that restores the old addresses by itself."""
     process = here.start("run", "--yes")
-    here.wait_for("watch-begun")
+    here.wait_for("watch-started")
     here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=4))
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 5, out

@@ -68,7 +68,7 @@ def test_after_a_removal_the_watch_continues_and_the_report_warns(slow: World) -
     _, out = slow.call("run", "--yes")
     assert slow.live == set(NEW), out
     kinds = [event["kind"] for event in slow.events()]
-    assert "watch-begun" in kinds
+    assert "watch-started" in kinds
     _, report = slow.call("report", "--format", "md")
     assert COLLEAGUE in report
 

@@ -173,7 +173,7 @@ def test_a_rule_of_the_user_moves_no_traffic(here: World) -> None:
     """After the removal the old addresses come back, as after any address refusal."""
     configure(here, watch={"duration": "10s", "interval": "300ms", "failures": 2})
     process = here.start("run", "--yes")
-    here.wait_for("watch-begun")
+    here.wait_for("watch-started")
     here.emulator.set_login_ranges("canary", list(OLD))
     out, _ = process.communicate(timeout=60)
     assert here.live == {*OLD, *NEW}, out
@@ -200,7 +200,7 @@ def test_a_block_of_an_unknown_body_is_a_block(open_world: OpenWorld) -> None:
     here = open_world(block_description="the IP address is not permitted here")
     configure(here, watch={"duration": "10s", "interval": "300ms", "failures": 2})
     process = here.start("run", "--yes")
-    here.wait_for("watch-begun")
+    here.wait_for("watch-started")
     here.emulator.set_edit(Edit(remove=NEW))
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 5, out
@@ -214,7 +214,7 @@ def test_a_block_of_an_unknown_body_is_a_block(open_world: OpenWorld) -> None:
 def test_a_blocked_canary_is_confirmed_one_second_apart(here: World) -> None:
     configure(here, watch={"duration": "40s", "interval": "8s", "failures": 2})
     process = here.start("run", "--yes")
-    here.wait_for("watch-begun")
+    here.wait_for("watch-started")
     here.emulator.set_edit(Edit(remove=NEW))
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 5, out

@@ -63,7 +63,7 @@ def interrupted(here: World, signals: Iterable[signal.Signals]) -> tuple[int, st
     redeemed = len(here.emulator.redemptions)
     process = here.start("run", "--yes")
     if here.live != set(NEW):
-        here.wait_for("watch-begun")
+        here.wait_for("watch-started")
     eventually(lambda: len(here.emulator.redemptions) > redeemed)
     for number in signals:
         process.send_signal(number)
@@ -175,7 +175,7 @@ def test_the_printed_exit_code_is_the_real_one(watched: World, number: signal.Si
         stdout=pipe.writer,
         stderr=subprocess.STDOUT,
     )
-    watched.wait_for("watch-begun")
+    watched.wait_for("watch-started")
     pipe.fill()
     for _ in range(200):
         process.send_signal(number)

@@ -135,7 +135,7 @@ class Story:
     def look(self, target: str, *looks: tuple[str, str]) -> Event:
         """One round of the watch; each look is a name and a verdict."""
         documents = [{"name": name, "verdict": verdict, "detail": "d"} for name, verdict in looks]
-        done = {"number": 0, "time": "2027-01-15T08:00:00Z", "elapsed": 0, "looks": documents}
+        done = {"number": 0, "time": "2027-01-15T08:00:00Z", "elapsed": 0, "results": documents}
         return self.tell("watch-round", "watch", target, round=done)
 
     def pause(self, step: str, reason: str = "pause-before", message: str = "wait") -> Event:

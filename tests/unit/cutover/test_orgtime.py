@@ -43,7 +43,7 @@ class Step:
         time = None
         if seconds is not None:
             time = ServerTime.around(NOON + timedelta(seconds=seconds), uncertainty)
-        return seconds_under_way(self.context, "watch-begun", time)
+        return seconds_under_way(self.context, "watch-started", time)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def step(tmp_path: Path) -> Step:
 
 def test_a_try_that_begins_has_taken_no_time(step: Step) -> None:
     assert step.at(0) == 0
-    assert [each.kind for each in step.told] == ["watch-begun"]
+    assert [each.kind for each in step.told] == ["watch-started"]
 
 
 def test_a_later_process_counts_from_there_and_in_doubt_less(step: Step) -> None:

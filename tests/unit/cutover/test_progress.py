@@ -25,7 +25,7 @@ def test_a_run_that_went_well() -> None:
         ("add-new", "Succeeded"),
         ("remove-old", "Succeeded"),
     ]
-    assert progress.looks == {"canary redemption": {"passed": 4}}
+    assert progress.results == {"canary redemption": {"passed": 4}}
     assert progress.redeemed == 2 + 2 + 2 + 4  # verify-new, verify, remove-old, watch
     assert not progress.wakes
     assert progress.ended is not None
@@ -143,7 +143,7 @@ def test_a_rollback_begins_with_the_first_step_back(story: Story) -> None:
 
 def test_a_watch_that_rolls_back_has_no_end_to_wait_for(story: Story) -> None:
     story.begin("watch", "eu")
-    story.tell("watch-begun", "watch", "eu", until=story.now + 900, interval=15.0)
+    story.tell("watch-started", "watch", "eu", until=story.now + 900, interval=15.0)
     story.tell("rolling-back", "watch", "eu", reason="blocked")
     assert not story.progress.wakes
     assert story.progress.rollback == "blocked"
@@ -184,7 +184,7 @@ def test_a_watch_counts_its_measurements_by_name(story: Story) -> None:
         story.begin("watch", target)
         story.look(target, ("canary redemption", "passed"), ("health", "error"))
     story.look("eu", ("canary redemption", "failed"), ("health", "passed"))
-    assert story.progress.looks == {
+    assert story.progress.results == {
         "canary redemption": {"passed": 2, "failed": 1},
         "health": {"error": 2, "passed": 1},
     }

@@ -122,7 +122,7 @@ def test_exactly_one_state_holds(told: tuple[Told, ...], state: str) -> None:
 def test_labels_are_escaped() -> None:
     name = 'a "check"\nwith \\ and {'
     progress = progress_of(STARTED)
-    progress.looks[name] = {"passed": 2}
+    progress.results[name] = {"passed": 2}
     assert samples(progress)["watch_results_total", 'a "check" with \\ and {', "passed"] == 2
 
 

@@ -60,7 +60,7 @@ def test_a_deployment_has_a_bar() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "kind", "target"), [("settle", "settling", None), ("watch", "watch-begun", "eu")]
+    ("step", "kind", "target"), [("settle", "settling", None), ("watch", "watch-started", "eu")]
 )
 def test_waits_count_down(step: str, kind: str, target: str | None) -> None:
     story = Story("eu")

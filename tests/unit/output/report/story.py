@@ -19,7 +19,7 @@ from sfcutover.cutover.evidence import (
     ProvenList,
     list_hash,
 )
-from sfcutover.cutover.watchtrigger import LookDocument, RoundDocument
+from sfcutover.cutover.watchtrigger import CheckResultDocument, RoundDocument
 from sfcutover.output.report.rundata import RunData
 from sfcutover.runs.event import Event
 from sfcutover.runs.store import Run, RunOptions
@@ -153,11 +153,13 @@ class Story:
         """A watch of 60 seconds with rounds every 10, of which some may be missing."""
         self.tell(at, "step-started", "watch", target)
         begun = self.started + at
-        self.tell(at, "watch-begun", "watch", target, until=begun + 60, interval=10)
+        self.tell(at, "watch-started", "watch", target, until=begun + 60, interval=10)
         for number, after in enumerate(rounds):
-            look = LookDocument(name="canary redemption", verdict="passed", detail="redeemed")
+            passed = CheckResultDocument(
+                name="canary redemption", verdict="passed", detail="redeemed"
+            )
             round_ = RoundDocument(
-                number=number, time=iso(begun + after), elapsed=after, looks=[look]
+                number=number, time=iso(begun + after), elapsed=after, results=[passed]
             )
             document = round_.model_dump(mode="json")
             self.tell(at + after, "watch-round", "watch", target, round=document)
