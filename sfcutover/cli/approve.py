@@ -113,7 +113,7 @@ def _question_of(store: RunStore, run: Run, step: str | None) -> _Approvable:
     if pause is not None:
         raise _other_step(run, pause, step)
     raise ConfigError(
-        f"the run {run.id} is not paused, so there is nothing to approve",
+        "the run is not paused, so there is nothing to approve",
         where=run.id,
         hint=Advice("show its status: ", Command("runs", run.id)),
     )
@@ -149,7 +149,7 @@ def _require_expected(run: Run, question: _Approvable, expect: str | None) -> No
 
 def _other_step(run: Run, pause: Pause, step: str | None) -> GateError:
     return GateError(
-        f"the run {run.id} is paused at {pause.step}, not at {step}: {pause.message}",
+        f"the run is paused at {pause.step}, not at {step}: {pause.message}",
         where=run.id,
         hint=Advice(
             "show its status: ",

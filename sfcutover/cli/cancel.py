@@ -34,7 +34,7 @@ def command(
     store, run = find_run(invocation, run_id)
     if run.ended is not None:
         raise ConfigError(
-            f"the run {run.id} has already ended ({run.outcome})",
+            f"the run has already ended ({run.outcome})",
             where=run.id,
             hint=Advice("show how it ended: ", Command("runs", run.id)),
         )

@@ -196,7 +196,7 @@ class Invocation:
         if run is None:
             return
         raise StillRunningError(
-            f"the run {run} of this cutover has not ended, so {what}",
+            f"this run of the cutover has not ended, so {what}",
             where=run,
             hint=Advice(
                 "show its status: ",

@@ -128,8 +128,9 @@ def require_runnable(invocation: Invocation) -> None:
             ),
         )
     if missing := cutover.missing_for_run:
+        are = "is" if len(missing) == 1 else "are"
         raise ConfigError(
-            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing, which run needs",
+            f"a run needs {', '.join(missing)}, which {are} missing",
             where=cutover.where,
             hint=Advice("add what is missing; an example of each: ", Command("schema")),
         )
@@ -157,7 +158,7 @@ def _require_still_done(invocation: Invocation, run: Run, templates: Templates) 
             is_done = False
         if not is_done:
             raise DriftError(
-                f"the run {run.id} is done, but the allowlist of {target} has changed since; "
+                f"the run is done, but the allowlist of {target} has changed since; "
                 f"it is now {live_phase(live, invocation.cutover.change)}",
                 where=run.id,
                 hint=Advice(

@@ -146,7 +146,10 @@ def _opened(staging: Path, path: Path) -> Database:
     try:
         return Database.open_file(staging, str(path))
     except ConfigError as error:
-        raise error.replaced(message=error.message.replace(str(staging), str(path))) from error
+        raise error.replaced(
+            message=error.message.replace(f"the state file {staging}", "the file"),
+            hint="import it with the version of sfcutover that exported it",
+        ) from error
 
 
 def _require_export(brought: Database, path: Path) -> Export:
@@ -195,7 +198,6 @@ def _refused(message: str, path: Path) -> ConfigError:
             Command("runs"),
             " shows the runs of the existing state; to discard them, move its file away",
         ),
-        impact=_UNTOUCHED,
     )
 
 

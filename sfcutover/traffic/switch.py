@@ -67,7 +67,7 @@ def command_of(config: Switch, direction: Direction) -> tuple[str, ...]:
     argv = config.apply if direction == "apply" else config.revert
     if not argv:
         raise ConfigError(
-            f"cutover.yaml has no command for switch.{direction}",
+            f"there is no command for switch.{direction}",
             where=config.where,
             hint=f"add {direction}: [argv] to switch:, or move the traffic by hand",
         )

@@ -76,7 +76,7 @@ class Result:
     def refused(self, code: int, *parts: str, impact: bool | None = None) -> None:
         """Assert an error in full: its code, these parts in its first line, and the rest of it.
 
-        impact: whether it states one; None: unless it is a usage or configuration error.
+        impact: whether it states one; None: an error that is not of usage or configuration does.
         """
         assert self.code == code, f"{self.out}\n{self.err}"
         for part in parts:

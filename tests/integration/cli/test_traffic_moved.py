@@ -56,7 +56,7 @@ def test_the_answer_is_recorded(silent: Desk) -> None:
     assert result.code == 0, result.err
     clearance = result.json("deploy")["targets"][0]["clearance"]
     assert SILENCE in clearance
-    assert clearance.endswith("; answered: --traffic-moved")
+    assert clearance.endswith("; confirmed: --traffic-moved")
 
 
 def test_a_support_case_asks_for_the_same(open_desk: OpenDesk) -> None:
@@ -66,4 +66,4 @@ def test_a_support_case_asks_for_the_same(open_desk: OpenDesk) -> None:
     legacy.run("case", "remove-old").refused(5, SILENCE)
     result = legacy.run("case", "remove-old", "--traffic-moved")
     assert result.code == 0, result.err
-    assert "answered: --traffic-moved" in result.out
+    assert "; confirmed: --traffic-moved" in result.out

@@ -55,9 +55,9 @@ def test_a_tree_that_would_undo_the_cutover_is_warned_of(
     result = project.run(*words)
     assert result.code == 0
     assert result.err == (
-        f"warning: {FILE}:6: not the live list of packaging; a deployment from this tree would "
-        "remove 127.0.0.21, 127.0.0.22; update the tree: sfcutover render add-new --format source "
-        "--out force-app\n"
+        f"warning: {FILE}:6: differs from the live allowlist of packaging; a deployment from this "
+        "tree would remove 127.0.0.21, 127.0.0.22; update the tree: sfcutover render add-new "
+        "--format source --out force-app\n"
     )
     assert project.run("render", "add-new", *SOURCE[:3], "force-app").code == 0
     assert project.run(*words).err == ""
@@ -66,7 +66,7 @@ def test_a_tree_that_would_undo_the_cutover_is_warned_of(
 def test_the_line_is_that_of_an_entry_that_is_not_live(project: Desk) -> None:
     put(project, FILE, ODD.replace(b"127.0.0.12", b"127.0.0.13"))
     (line,) = project.run("plan").err.splitlines()
-    assert line.startswith(f"warning: {FILE}:10: not the live list of packaging; ")
+    assert line.startswith(f"warning: {FILE}:10: differs from the live allowlist of packaging; ")
     assert "would remove 127.0.0.12 and add 127.0.0.13; retrieve the component" in line
 
 
@@ -90,8 +90,7 @@ def test_a_tree_that_cannot_be_compared_stops_nothing(project: Desk) -> None:
     result = project.run("plan")
     assert result.code == 0
     (line,) = result.err.splitlines()
-    assert line.startswith(f"warning: {FILE}:")
-    assert line.endswith("the source tree was not compared with the org")
+    assert line.startswith(f"warning: the source tree was not compared with the org: {FILE}:")
 
 
 def test_without_a_project_nothing_is_said(project: Desk) -> None:
