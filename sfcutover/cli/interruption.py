@@ -211,7 +211,7 @@ def _off(run: Invocation, unwatched: Sequence[TargetNow]) -> str:
     parts = [
         f"the old addresses {verb} removed from the allowlist of "
         f"{', '.join(one.target.name for one in some)}"
-        for verb, some in (("are", certain), ("may be", unknown))
+        for verb, some in (("are", certain), ("may have been", unknown))
         if some
     ]
     return ", and ".join(parts)

@@ -73,7 +73,7 @@ def _lists_of(event: Event) -> list[AllowlistDocument]:
 
 def _not_ended(run: Run) -> StillRunningError:
     return StillRunningError(
-        f"run {run.id} has not ended and still changes the allowlists",
+        "this run has not ended and still changes the allowlists",
         where=run.id,
         hint=Advice("compare after it has ended; check its state: ", Command("runs", run.id)),
         impact="this command changed nothing; the run continues",

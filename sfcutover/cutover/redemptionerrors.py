@@ -95,12 +95,12 @@ def left_elsewhere(address: Address, name: str) -> GateError:
 
 
 _ASK_SUPPORT = Advice(
-    "ask Support whether the allowlist contains it: ",
+    "ask Support whether the allowlist contains this address: ",
     Command("case", "add-new"),
     "; wait a minute, then verify again",
 )
 _LOOK_AND_SAVE = Advice(
-    "check that it is on the allowlist of the right app: ",
+    "check that this address is on the allowlist of the right app: ",
     Command("diff", "add-new"),
     "; wait a minute, then verify again. If it is on the allowlist and still refused, save the "
     "allowlist once more (Salesforce Help, article 005387022): ",

@@ -6,6 +6,7 @@ is read back, and that decides.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -283,9 +284,13 @@ class Rollout:
                     Command("diff", self.planned.phase.value),
                     " shows what is missing; run the deploy again",
                 ),
-                impact=_meaning(self.planned.phase, state),
+                impact=self._meaning(state),
             )
-        raise _failure(result, _meaning(self.planned.phase, state), state)
+        raise _failure(result, self._meaning(state), state)
+
+    def _meaning(self, state: ReadBack) -> str:
+        added = self.connection.cutover.change.added
+        return _meaning(self.planned.phase, state, added)
 
 
 def require_current(connection: Connection, start: Snapshot) -> None:
@@ -358,16 +363,21 @@ def _problems(state: ReadBack) -> str:
     return "; ".join(map(str, state.blocking))
 
 
-def _meaning(phase: Phase, state: ReadBack) -> str:
-    """What the list, as it was read back, means for the customers' tokens."""
-    removed = [str(entry) for mismatch in state.blocking for entry in mismatch.missing]
+def _meaning(phase: Phase, state: ReadBack, added: Sequence[IpRange]) -> str:
+    """What the list, as it was read back, means for the customers' tokens.
+
+    added: what the cutover adds; nothing leaves from there before add-new is live.
+    """
+    missing = [entry for mismatch in state.blocking for entry in mismatch.missing]
+    lost = subtract(missing, added) if phase is Phase.ADD_NEW else missing
+    names = ", ".join(map(str, lost))
     if phase is Phase.RESTORE_POLICIES:
         return "the policies were read back and differ from before; the addresses are unchanged"
-    if phase.removes and removed:
-        return f"{', '.join(removed)} is missing from the allowlist: redemptions from there fail"
+    if (phase.removes or phase is Phase.ADD_NEW) and lost:
+        return f"{names} is missing from the allowlist: redemptions from there fail"
     return (
-        "the allowlist was read back; every address that traffic uses now is still on it, so do "
-        "not move traffic to the new ones yet"
+        "the allowlist was read back: every address that traffic uses now is still on it; do not "
+        "move traffic to the new ones yet"
         if phase is Phase.ADD_NEW
         else "the allowlist was read back and is not as planned; do not move traffic now"
     )

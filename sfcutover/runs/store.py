@@ -224,7 +224,7 @@ def _require_alone(connection: sa.Connection, cutover: str, config: str) -> None
     for identifier, name, other in connection.execute(query):
         if name == cutover or share_a_list(other, config):
             raise StillRunningError(
-                f"run {identifier} of {name} has not ended and changes the same allowlist",
+                f"this run of {name} has not ended, and changes the same allowlist",
                 where=identifier,
                 hint=Advice("let it finish, or cancel it: ", Command("cancel", identifier)),
                 impact="this command changed nothing; the run continues",

@@ -177,7 +177,7 @@ class Org:
             versions = sorted(float(each["version"]) for each in answer)
         except requests.exceptions.JSONDecodeError as error:
             raise NetworkError(
-                f"{url} answered HTTP {response.status_code} and no JSON",
+                f"{url} answered HTTP {response.status_code} without JSON",
                 hint=_CHECK_URL,
             ) from error
         except requests.RequestException as error:

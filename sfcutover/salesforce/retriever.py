@@ -259,7 +259,7 @@ class Retriever:
             f"did not return it{said}",
             where=f"{self._client.org.instance_url} retrieve {result.id}",
             hint="run this again; if it repeats, check that the user may see the app, and that "
-            "API version {self._client.api_version} supports all of the component "
+            f"API version {self._client.api_version} supports all of the component "
             "(api_version:)",
         )
 

@@ -203,7 +203,7 @@ def _connection(chain: list[BaseException], proxy: ProxyUrl, host: str) -> Egres
     if not broke and _any(chain, urllib3.exceptions.ConnectTimeoutError):
         return ProxyUnreachableError(f"the proxy {proxy} cannot be reached", hint=_CHECK)
     slow = _any(chain, requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
-    how = "it did not answer in time" if slow and not broke else "the connection broke"
+    how = "no answer arrived in time" if slow and not broke else "the connection broke"
     return DestinationUnreachableError(
         f"{host}, through the proxy {proxy}: {how}", hint=f"run this again; {_CHECK}"
     )

@@ -82,11 +82,15 @@ def command_failed(
     how: str, program: str, direction: Direction, where: str
 ) -> OperationFailedError:
     """The error of a switch command that failed. how: how it ended, in words."""
-    other = "--revert" if direction == "apply" else "without --revert"
+    other = (
+        "with --revert to move traffic back"
+        if direction == "apply"
+        else "without --revert to move traffic to the new addresses"
+    )
     return OperationFailedError(
         f"the switch command {program} failed: {how}",
         where=where,
-        hint=f"find out where traffic leaves now; then run this again, or move it back: {other}",
+        hint=f"find out where traffic leaves now; then run this again, or run it {other}",
         impact=SWITCH_IMPACT,
     )
 

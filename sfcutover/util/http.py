@@ -212,11 +212,11 @@ def explain(error: requests.RequestException) -> tuple[str, str]:
         case requests.exceptions.ProxyError():
             return _explain_proxy(error)
         case requests.exceptions.TooManyRedirects():
-            return "it answered with a redirect", "use the org's My Domain URL itself"
+            return "the server answered with a redirect", "use the org's My Domain URL itself"
         case requests.exceptions.Timeout():
-            return "it did not answer in time", again
+            return "the server did not answer in time", again
         case requests.exceptions.JSONDecodeError():
-            return "it answered with something other than JSON", again
+            return "the server answered with something other than JSON", again
         case ResponseTooLargeError():
             return str(error), "run this again; if it repeats, report it"
         case requests.exceptions.ConnectionError() | requests.exceptions.ChunkedEncodingError():

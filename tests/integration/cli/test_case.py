@@ -136,7 +136,10 @@ def test_a_confirmation_that_is_not_so_fails_verify(legacy: Desk) -> None:
     assert legacy.run("case", "add-new", "--confirmed").code == 0
     result = legacy.run("verify")
     result.refused(5, "was blocked")
-    assert "ask support whether the list holds it: sfcutover case add-new" in result.hint
+    assert (
+        "ask Support whether the allowlist contains this address: sfcutover case add-new"
+        in result.hint
+    )
     legacy.run("case", "remove-old").refused(5, "was blocked")
 
 
@@ -267,5 +270,7 @@ def test_no_case_repeats_a_secret(legacy: Desk) -> None:
 
 @pytest.mark.parametrize("words", [("rollback", "--yes"), ("watch",)])
 def test_what_only_support_can_undo_is_not_promised(legacy: Desk, words: tuple[str, ...]) -> None:
-    legacy.run(*words).refused(2, "legacy connected app", "support's")
+    legacy.run(*words).refused(
+        2, "legacy connected app", "only Salesforce Support changes its allowlist"
+    )
     assert not legacy.asked("deploy")

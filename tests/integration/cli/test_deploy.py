@@ -66,7 +66,7 @@ def test_nothing_is_sent_where_nothing_would_change(desk: Desk) -> None:
     desk.run(*YES)
     again = desk.run("deploy", "add-new")
     assert again.code == 0
-    assert "is live on packaging already; nothing was deployed" in again.out
+    assert "is already live on packaging; nothing was deployed" in again.out
     assert desk.run(*YES, "--json").json("deploy")["targets"][0]["outcome"] == "no-change"
     assert desk.asked("deploy") == 1
 
@@ -116,7 +116,7 @@ def test_async_names_the_command_that_goes_on_and_it_works(desk: Desk, as_json: 
     continued = desk.run(*words)
     assert continued.code == 0
     assert f"deployment {identifier}: Succeeded" in continued.out
-    assert "the list now: add-new" in continued.out
+    assert "the allowlist now: add-new" in continued.out
 
 
 def test_a_wait_that_ends_first_names_the_command_that_goes_on(open_desk: OpenDesk) -> None:
@@ -336,7 +336,9 @@ def test_where_the_first_target_fails_the_second_is_not_touched(
     desk.emulator.set_fault(Fault(kind="failed", operation="deploy"))
     result = desk.run(*YES)
     result.refused(1, "packaging: ")
-    assert result.tokens.startswith("packaging: the list was read back")
+    assert result.tokens.startswith(
+        "packaging: the allowlist was read back: every address that traffic uses now is still on it"
+    )
     assert "before packaging" not in result.tokens
     assert len(second.log) == 0
 

@@ -238,10 +238,11 @@ def test_a_component_that_is_listed_and_not_retrieved_is_told(
     result = desk.run("diff", "add-new")
     result.refused(
         1,
-        "the org lists ExtlClntAppOauthSecuritySettings Acme_Connector_oauthSecurity, and its "
-        "retrieve did not contain it",
+        "the org lists ExtlClntAppOauthSecuritySettings Acme_Connector_oauthSecurity, but a "
+        "retrieve did not return it",
         "Acme_Hidden",  # in the org's own words
     )
+    assert "that API version 67.0 supports all of the component" in result.hint
     assert "did you mean" not in result.err
 
 
@@ -379,5 +380,5 @@ def test_swapped_old_and_new_are_not_called_done(desk: Desk) -> None:
 def test_a_cutover_under_way_is_not_called_swapped(desk: Desk) -> None:
     assert desk.run("deploy", "add-new", "--yes").code == 0
     again = desk.run("deploy", "add-new", "--yes")
-    assert "done: add-new is live on packaging already; nothing was deployed" in again.out
+    assert "done: add-new is already live on packaging; nothing was deployed" in again.out
     assert "swapped" not in again.out

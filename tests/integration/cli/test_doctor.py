@@ -167,7 +167,7 @@ def test_the_config_is_checked_where_there_is_no_secret_at_all(desk: Desk) -> No
 
 def test_an_unknown_part_is_named_with_those_there_are(desk: Desk) -> None:
     result = desk.run("doctor", "--only", "config,orgs")
-    result.refused(2, "'orgs' is none of config, org, traffic, state")
+    result.refused(2, "'orgs' is not one of config, org, traffic, state")
 
 
 def test_strict_makes_a_failure_of_warnings_and_of_nothing_else(desk: Desk) -> None:
@@ -197,7 +197,7 @@ def test_what_a_run_lacks_is_a_warning(desk: Desk) -> None:
     desk.configure(switch=None, egress=None)
     result = desk.run("doctor")
     assert result.code == 0
-    assert "warning  run: not configured: egress.new, switch; a run is refused" in result.out
+    assert "warning  run: not configured: egress.new, switch; `run` is refused" in result.out
 
 
 # What else the org's components say
@@ -224,7 +224,10 @@ def test_ip_relaxation_is_explained_as_it_is_and_as_each_phase_sets_it(desk: Des
 
 def test_an_app_without_policies_has_nothing_to_explain(open_desk: OpenDesk) -> None:
     desk = open_desk(leave_out=["ExtlClntAppOauthConfigurablePolicies"])
-    assert line_of(desk, POLICY).startswith("skipped  packaging: ipRelaxationPolicyType: the polic")
+    assert line_of(desk, POLICY) == (
+        "skipped  packaging: ipRelaxationPolicyType: not tried: the policies cannot be read (the "
+        "app Acme_Connector has no ExtlClntAppOauthConfigurablePolicies)"
+    )
     desk.configure(policies={POLICY: "Bypass"})
     assert desk.run("doctor", "--only", "org").code == 4
 

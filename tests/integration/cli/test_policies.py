@@ -88,7 +88,10 @@ def test_policies_alone_are_planned_and_deployed(alone: Desk) -> None:
     assert live(alone)["ipRelaxationPolicyType"] == "Bypass"
     removal = alone.run("deploy", "remove-old", "--yes")
     assert removal.code == 0
-    assert "next: the policies are as shown; sfcutover rollback --to baseline" in removal.out
+    assert (
+        "next: the policies are as shown; restore the earlier ones: "
+        "sfcutover rollback --to baseline"
+    ) in removal.out
     assert live(alone) == {
         "ipRelaxationPolicyType": "Enforce_RelaxRefresh",
         "sessionTimeoutInMinutes": "30",
@@ -97,7 +100,7 @@ def test_policies_alone_are_planned_and_deployed(alone: Desk) -> None:
     assert live(alone) == before[0] | {"ipRelaxationPolicyType": "Bypass"}
     result = alone.run("rollback", "--to", "baseline", "--yes")
     assert result.code == 0
-    assert "ipRelaxationPolicyType goes from 'Bypass' back to 'Enforce'" in result.out
+    assert "ipRelaxationPolicyType is restored from 'Bypass' to 'Enforce'" in result.out
     assert "is restored; the baseline record is removed" in result.err
     assert (live(alone), alone.live()) == before
     assert len(alone.emulator.deployments) == 4

@@ -100,8 +100,16 @@ def of_canary(**values: object) -> Callable[[dict[str, Any]], object]:
 @pytest.mark.parametrize(
     ("change", "code", "part"),
     [
-        (lambda one: one.update(cutover="other"), 5, "holds nothing about packaging"),
-        (lambda one: one["targets"][0].update(target="other"), 5, "nothing about packaging"),
+        (
+            lambda one: one.update(cutover="other"),
+            5,
+            "does not cover packaging in emulated-cutover",
+        ),
+        (
+            lambda one: one["targets"][0].update(target="other"),
+            5,
+            "does not cover packaging in emulated-cutover",
+        ),
         (lambda one: one["targets"][0].update(app="Other"), 5, "for app Other"),
         (lambda one: one["targets"][0].update(organization_id="00Dx"), 4, "organization 00Dx"),
         (lambda one: one["targets"][0].update(via="old"), 5, "it proves the old egress"),

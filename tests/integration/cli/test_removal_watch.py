@@ -157,7 +157,10 @@ def test_interrupted_before_the_watch_it_says_what_is_off_a_list(open_desk: Open
     process.send(signal.SIGTERM)
     result = process.result()
     result.refused(9, "interrupted by SIGTERM")
-    assert "the old addresses are off the list of packaging; no process watches" in result.tokens
+    assert (
+        "the old addresses are removed from the allowlist of packaging; no process watches"
+        in result.tokens
+    )
     assert "sfcutover watch" in result.hint
     assert saved(desk)["watch"] is None
 

@@ -162,7 +162,9 @@ def test_an_earlier_package_is_replaced(desk: Desk) -> None:
 def test_a_folder_with_other_things_is_left_alone(desk: Desk) -> None:
     note = desk.write("out/add-new/notes.txt", "mine")
     result = desk.run("render", "add-new", "--out", "out")
-    result.refused(2, "holds more than a package (notes.txt)")
+    result.refused(
+        2, "the folder has more than a package (notes.txt), and writing would replace all of it"
+    )
     assert note.read_text() == "mine"
 
 

@@ -109,7 +109,10 @@ def test_what_the_org_does_not_answer_is_unknown_and_alarms(here: World) -> None
     assert code == 9, out
     last = out.rpartition("error:")[2]
     assert "the live state is unknown" in last
-    assert "the old addresses may be off the list of packaging; no process watches" in last
+    assert (
+        "the old addresses may have been removed from the allowlist of packaging; "
+        "no process watches"
+    ) in last
     assert "may be off" in (here.folder / "notified").read_text(encoding="utf-8")
 
 

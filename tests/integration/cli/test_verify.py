@@ -100,7 +100,7 @@ def test_a_long_run_says_what_it_leaves_open(open_desk: OpenDesk) -> None:
     desk.run("deploy", "add-new", "--yes")
     result = desk.run("verify")
     assert result.code == 0
-    assert "= 21 redemptions; proof: a long run of successes" in result.out
+    assert "= 21 redemptions; proof: a long series of successes" in result.out
     assert "open: 21 succeeded in a row" in result.out
 
 

@@ -131,7 +131,7 @@ def test_no_redirect_is_followed(receiver: Receiver, url: str) -> None:
     other = Receiver()
     with serving(other.handle) as elsewhere:
         receiver.statuses, receiver.headers = [307], {"Location": elsewhere + PATH}
-        assert told(webhook()) == "the notify webhook failed: it answered with a redirect"
+        assert told(webhook()) == "the notify webhook failed: the server answered with a redirect"
     assert url != elsewhere
     assert other.taken == []
 
@@ -145,7 +145,7 @@ def test_one_that_hangs_is_left_in_time(
     receiver.hangs = threading.Event()
     started = time.monotonic()
     try:
-        assert told(webhook()) == "the notify webhook failed: it did not answer in time"
+        assert told(webhook()) == "the notify webhook failed: the server did not answer in time"
     finally:
         receiver.hangs.set()
     assert time.monotonic() - started < 5
@@ -166,7 +166,7 @@ def test_one_that_sends_a_byte_at_a_time_is_left_in_time(monkeypatch: pytest.Mon
         monkeypatch.setenv("HOOK", server + PATH)
         started = time.monotonic()
         try:
-            assert told(webhook()) == "the notify webhook failed: it did not answer in time"
+            assert told(webhook()) == "the notify webhook failed: the server did not answer in time"
         finally:
             stop.set()
     assert time.monotonic() - started < 10

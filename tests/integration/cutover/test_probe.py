@@ -252,7 +252,9 @@ def test_ipv6_is_warned_of_where_ipv4_is_expected(pool: Pool) -> None:
     result = probe(pool(["198.51.100.20", "198.51.100.21", "2001:db8::1"]), ECHO)
     assert texts(result.unexpected) == ["2001:db8::1"]
     assert len(result.warnings) == 1
-    assert "the probe saw IPv6 (2001:db8::1), the cutover expects only IPv4" in result.warnings[0]
+    assert (
+        "the probe saw IPv6 (2001:db8::1), but the cutover expects only IPv4" in result.warnings[0]
+    )
 
 
 def test_ipv4_is_warned_of_where_ipv6_is_expected(pool: Pool) -> None:

@@ -537,6 +537,19 @@ def test_a_lost_list_is_told_as_an_outage(prepare: Prepare, time_: FakeTime) -> 
     assert "127.0.0.22 is missing from the allowlist" in caught.value.impact
 
 
+def test_an_old_address_lost_during_add_new_is_told_as_an_outage(
+    prepare: Prepare, time_: FakeTime
+) -> None:
+    """Another user removes an address in use; the new ones, not yet added, are no outage."""
+    case = prepare(deploy_seconds=2)
+    wanted = case.live.replace("127.0.0.12", "198.51.100.7").encode()
+    case.fault("save_does_not_take", count=None)
+    time_.on_pause = lambda: case.emulator.put_component(SECURITY, SECURITY_NAME, wanted)
+    with pytest.raises(OperationFailedError, match=r"missing 127\.0\.0\.12") as caught:
+        case.rollout.run()
+    assert caught.value.impact.startswith("127.0.0.12 is missing from the allowlist")
+
+
 # Validation
 
 

@@ -171,7 +171,9 @@ def test_a_command_that_fails_says_how(make: Callable[..., StepContext]) -> None
     failing = make(apply=["a"], revert=python("raise SystemExit(1)"))
     with pytest.raises(OperationFailedError) as caught:
         switch(failing, "revert")
-    assert caught.value.hint.endswith("the way back: without --revert")
+    assert caught.value.hint.endswith(
+        "or run it without --revert to move traffic to the new addresses"
+    )
 
 
 def test_a_command_that_failed_runs_again(make: Callable[..., StepContext], tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def test_no_secret_gets_into_the_journal(store: RunStore, tmp_path: Path) -> Non
 def test_a_cutover_has_one_run_that_has_not_ended(store: RunStore) -> None:
     first = store.begin("move", config_of("Acme"), RunOptions(("switch",)))
     assert (first.id, first.number) == ("move.1", 1)
-    with pytest.raises(StillRunningError, match=r"move\.1 of move has not ended"):
+    with pytest.raises(StillRunningError, match=r"move\.1: this run of move has not ended"):
         store.begin("move", config_of("Acme"), RunOptions())
     assert store.begin("elsewhere", config_of("Other"), RunOptions()).id == "elsewhere.1"
     assert store.active("move") == first
@@ -211,7 +211,9 @@ def test_a_cutover_has_one_run_that_has_not_ended(store: RunStore) -> None:
 
 def test_two_cutovers_of_one_list_do_not_run_together(store: RunStore) -> None:
     store.begin("move", config_of("Acme"), RunOptions())
-    with pytest.raises(StillRunningError, match="it changes the same allowlist"):
+    with pytest.raises(
+        StillRunningError, match="this run of move has not ended, and changes the same allowlist"
+    ):
         store.begin("another name", config_of("Acme"), RunOptions())
 
 

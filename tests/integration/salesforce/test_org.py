@@ -224,9 +224,9 @@ def test_a_version_the_org_lacks_is_a_failure(emulator: Emulator, open_org: Open
 @pytest.mark.parametrize(
     ("handle", "message"),
     [
-        (reply(HTML), "(something that is no JSON|has no records)"),
-        (reply(b""), "(something that is no JSON|has no records)"),
-        (reply(b'{"a":' * 200_000), "(something that is no JSON|has no records)"),
+        (reply(HTML), "(something other than JSON|has no records)"),
+        (reply(b""), "(something other than JSON|has no records)"),
+        (reply(b'{"a":' * 200_000), "(something other than JSON|has no records)"),
         (reply(b"[" * 200_000, 400), "refused a query .HTTP 400"),
         (reply({}, Sforce_Limit_Info=f"api-usage={'9' * 5000}/1"), "cannot be read"),
         (reply([]), "has no records"),
@@ -264,9 +264,9 @@ def test_the_versions_are_told_oldest_first(
 @pytest.mark.parametrize(
     ("handle", "message"),
     [
-        (reply(HTML), "answered HTTP 200 and no JSON"),
-        (reply(HTML, 503), "answered HTTP 503 and no JSON"),
-        (reply(b'{"a":' * 200_000), "answered HTTP 200 and no JSON"),
+        (reply(HTML), "answered HTTP 200 without JSON"),
+        (reply(HTML, 503), "answered HTTP 503 without JSON"),
+        (reply(b'{"a":' * 200_000), "answered HTTP 200 without JSON"),
         (reply([]), "lists no API versions"),
         (reply({}), "lists no API versions"),
         (reply({"versions": []}), "lists no API versions"),

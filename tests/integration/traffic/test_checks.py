@@ -115,7 +115,7 @@ def test_a_server_that_is_silent_or_not_there_is_an_error(start_server: StartSer
     finally:
         release.set()
     assert result.verdict is ERROR
-    assert result.detail.endswith("it did not answer in time")
+    assert result.detail.endswith("the server did not answer in time")
     with socket.socket() as taken:  # bound, but nobody listens
         taken.bind(("127.0.0.1", 0))
         result = checker_for(prometheus(f"http://127.0.0.1:{taken.getsockname()[1]}"))()

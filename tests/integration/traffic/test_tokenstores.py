@@ -76,7 +76,7 @@ def test_a_folder_that_takes_no_file_is_found_before_redeeming(tmp_path: Path) -
         "with store_of(file=sys.argv[1]).locked(): print('it is in')"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, check=False)
-    assert b"takes no new token: File too large" in done.stderr
+    assert b"cannot store a new token: File too large" in done.stderr
     assert done.stdout == b""
 
 

@@ -195,8 +195,8 @@ def test_no_deploy_removes_from_a_legacy_list(make: Make, phase: Phase, hint: st
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("[connected-app]", "[token-ip-ranges]", "after: only a connected-app cutover"),
-        ("app-move", "legacy-move", "after: a cutover can't come after itself"),
+        ("[connected-app]", "[token-ip-ranges]", r"after: requires carriers: \[connected-app\]"),
+        ("app-move", "legacy-move", "after: must name another cutover"),
         ("app-move", "'../x'", "after: string should match pattern"),
     ],
 )
@@ -209,7 +209,7 @@ def test_after_names_another_cutover(make: Make, old: str, new: str, message: st
 def test_the_notes_name_the_cutover_it_comes_after(make: Make) -> None:
     trusted, order = make().notes
     assert "trusted ranges, not the allowlist" in trusted
-    assert "finish the cutover app-move first" in order
+    assert "complete the cutover app-move before this one" in order
 
 
 # Confirmations
