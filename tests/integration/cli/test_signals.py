@@ -113,7 +113,7 @@ def test_what_the_org_does_not_answer_is_unknown_and_alarms(here: World) -> None
         "the old addresses may have been removed from the allowlist of packaging; "
         "no process watches"
     ) in last
-    assert "may be off" in (here.folder / "notified").read_text(encoding="utf-8")
+    assert "may have been removed" in (here.folder / "notified").read_text(encoding="utf-8")
 
 
 SLOW_SWITCH = (
