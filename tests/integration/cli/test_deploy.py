@@ -262,7 +262,7 @@ def test_a_deployment_that_fails_names_the_problem(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="failed", operation="deploy"))
     result = desk.run(*YES)
     result.refused(1, "ended as Failed", "FIELD_INTEGRITY_EXCEPTION")
-    assert "still on it, so do not" in result.tokens
+    assert "still on it; do not move traffic to the new ones yet" in result.tokens
 
 
 def test_a_partial_success_is_no_success(desk: Desk) -> None:
