@@ -55,7 +55,9 @@ def test_a_command_that_failed_says_what_to_do_next() -> None:
     failed = command_failed("exit status 3", "move", "apply", "cutover.yaml:9")
     assert str(failed) == "cutover.yaml:9: the switch command move failed: exit status 3"
     assert failed.exit_code is ExitCode.FAILED
-    assert str(failed.hint).endswith("move it back: --revert")
+    assert str(failed.hint).endswith("or run it with --revert to move traffic back")
     assert "some traffic may already have moved" in failed.impact
     back = command_failed("exit status 1", "move", "revert", "cutover.yaml:9")
-    assert str(back.hint).endswith("move it back: without --revert")
+    assert str(back.hint).endswith(
+        "or run it without --revert to move traffic to the new addresses"
+    )
