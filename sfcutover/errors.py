@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 
 DEFAULT_CONFIG = "cutover.yaml"
 DONE_SO_FAR = "what the command had changed in the org before that stays changed"
-UNCHANGED = "nothing was changed in the org; customers' refresh tokens keep working"
+UNCHANGED = "nothing was changed in the org"
 
 
 class ExitCode(enum.IntEnum):

@@ -1,7 +1,8 @@
 """Keys at the terminal of a paused run: ``a`` approves the step it awaits, ``c`` cancels the run.
 
-Keys are read only while the run is paused, and not by a process in the background of a shell. What
-was typed before the pause is discarded, and so is pasted text: a key counts alone.
+Each counts with Enter, and alone on its line: the letters of a command that is typed into the wrong
+window answer nothing. Keys are read only while the run is paused, and not by a process in the
+background of a shell. What was typed before the pause is discarded.
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ from sfcutover.runs.event import Event
 from sfcutover.runs.store import RunStore
 from sfcutover.util.ciprovider import current_actor
 
-_ANSWER_SECONDS = 10.0  # for the state to record an answer; a key pressed later repeats it
-_MANY = 1024  # bytes; more than one key is no answer
+_ANSWER_SECONDS = 10.0  # for the state to record an answer; typed later again, it is repeated
+_MANY = 1024  # bytes of one read
 
 
 class Keyboard:
-    """Single keys of a terminal, without waiting for Enter. fd: of the terminal."""
+    """Lines of a terminal, which does not show them. fd: of the terminal."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        self._typed = ""
         self._modes: list[int | list[bytes | int]] | None = None
 
     def open(self) -> None:
-        """Discard what was typed before, and deliver each key as it is typed."""
+        """Discard what was typed before, and show nothing of what is typed from now on."""
         if self._modes is not None or not self._is_ours():
             return
         with suppress(termios.error):  # the terminal is gone: the run continues without it
@@ -42,6 +44,7 @@ class Keyboard:
             tty.setcbreak(self._fd, termios.TCSANOW)
             self._modes = modes
             termios.tcflush(self._fd, termios.TCIFLUSH)
+            self._typed = ""
 
     def close(self) -> None:
         """Restore the terminal's modes."""
@@ -50,14 +53,15 @@ class Keyboard:
                 termios.tcsetattr(self._fd, termios.TCSANOW, self._modes)
         self._modes = None
 
-    def pressed(self) -> str:
-        """The key that was pressed since the last call; empty for none, and for several."""
+    def line(self) -> str:
+        """The newest line that was ended since the last call; empty for none."""
         if self._modes is None or not self._is_ours():
             return ""
         with suppress(OSError):
             if select.select([self._fd], [], [], 0)[0]:
-                return os.read(self._fd, _MANY).decode(errors="replace").strip().lower()
-        return ""
+                self._typed += os.read(self._fd, _MANY).decode(errors="replace")
+        *lines, self._typed = self._typed.replace("\r", "\n").split("\n")
+        return lines[-1].strip().lower() if lines else ""
 
     def _is_ours(self) -> bool:
         """False in the background, where the system stops a process that uses its terminal."""
@@ -96,7 +100,7 @@ class AnsweringView(AbstractContextManager["AnsweringView"]):
         """Take an answer, if the run awaits one."""
         pause = self._open(progress)
         self.view.tick(progress)
-        if pause is not None and self._answer(pause, self.keyboard.pressed()):
+        if pause is not None and self._answer(pause, self.keyboard.line()):
             self._answered = pause.number
 
     def _open(self, progress: RunProgress) -> Pause | None:

@@ -77,8 +77,8 @@ def command(
     Each step is recorded (state: in cutover.yaml), so that running the command again after an
     interruption resumes the run where it stopped. A gate that fails triggers the rollback.
 
-    A paused run awaits approval. At a terminal, press a to approve or c to cancel; elsewhere,
-    use sfcutover approve or sfcutover cancel.
+    A paused run awaits approval. At a terminal, type a and Enter to approve, or c and Enter to
+    cancel; elsewhere, use sfcutover approve or sfcutover cancel.
     """
     require_runnable(invocation)
     invocation.warn_of_state_in_ci()

@@ -13,7 +13,7 @@ from pydantic import Field
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.cutover.context import TargetContext
 from sfcutover.cutover.evidence import Enforcement, Evidence
-from sfcutover.cutover.redemptionerrors import BLOCKED, refused, tell_block
+from sfcutover.cutover.redemptionerrors import BLOCKED, refused, tell_block, tell_redeemed
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.targetverification import gating_list
 from sfcutover.errors import GateError
@@ -95,6 +95,8 @@ def control(context: TargetContext) -> ControlEvidence:
     redemption = canaries[0].redeem("new")
     if redemption.outcome is RedemptionOutcome.BLOCKED:
         tell_block(context, redemption)
+    elif redemption.outcome is RedemptionOutcome.REDEEMED:
+        tell_redeemed(context)
     return _judged(redemption)
 
 

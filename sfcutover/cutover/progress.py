@@ -15,7 +15,7 @@ from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.verify import VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
-from sfcutover.cutover.watchtrigger import CheckResultDocument, RoundDocument
+from sfcutover.cutover.watchtrigger import CheckResultDocument, RoundDocument, is_redemption
 from sfcutover.errors import Text
 from sfcutover.runs.event import Event
 
@@ -131,7 +131,7 @@ class RunProgress:
     redemptions by address, then by status, as LoginHistory has them. blocked_on: the
     targets on which an address was blocked. own_blocked: the run's own redemptions that were
     refused before traffic moved, from addresses that were not let in yet. results: of the watch, by
-    what looked, then by verdict. wakes: until when a step waits, by step and target. old, new:
+    their source, then by verdict. wakes: until when a step waits, by step and target. old, new:
     ranges as texts. redeemed: the canary's own redemptions, as far as they were told; refused:
     those that were blocked. proofs: the newest evidence, by target. unanswered: packages that were
     sent, perhaps, and that the org has not acknowledged, by target and phase.
@@ -208,8 +208,10 @@ class RunProgress:
                 self.wakes[_key(event)] = event.number("until")
             case "redeemed":
                 self._redeem(self._current(event), int(event.number("count")))
+            case "canary-redeemed":
+                self.redeemed += 1
             case "watch-round":
-                self._look(event)
+                self._watch_round(event)
             case "proven":
                 self.proofs[event.target or ""] = Evidence.model_validate(event.data["evidence"])
             case "wave":
@@ -327,14 +329,11 @@ class RunProgress:
             self.redeemed += count - state.redeemed
             state.redeemed = count
 
-    def _look(self, event: Event) -> None:
-        results = round_of(event).results
-        for result in results:
+    def _watch_round(self, event: Event) -> None:
+        for result in round_of(event).results:
             verdicts = self.results[result.name]
             verdicts[result.verdict] = verdicts.get(result.verdict, 0) + 1
-        if results and results[0].verdict == "passed":
-            state = self._current(event)
-            self._redeem(state, state.redeemed + 1)
+            self.redeemed += is_redemption(result.name) and result.verdict == "passed"
 
     def _deployment(self, event: Event) -> None:
         target, identifier = event.target or "", event.text("id")

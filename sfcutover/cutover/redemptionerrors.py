@@ -13,7 +13,7 @@ from sfcutover.traffic.redemption import BlockRule, Redemption, RedemptionOutcom
 if TYPE_CHECKING:
     from sfcutover.cutover.context import StepContext
 
-BLOCKED = "redemption-blocked"  # an event
+BLOCKED, REDEEMED = "redemption-blocked", "canary-redeemed"  # events
 _INCONCLUSIVE = (
     RedemptionOutcome.PROXY_FAILURE,
     RedemptionOutcome.NETWORK_FAILURE,
@@ -62,6 +62,11 @@ class UnseenTrafficError(GateError):
 def tell_block(context: StepContext, redemption: Redemption) -> None:
     """An event with the whole answer: whose rule it is can be told from its words alone."""
     context.tell(BLOCKED, rule=redemption.rule, body=redemption.body)
+
+
+def tell_redeemed(context: StepContext) -> None:
+    """An event for a redemption outside a proof or a watch, which count their own."""
+    context.tell(REDEEMED)
 
 
 def unseen(doubt: str) -> UnseenTrafficError:

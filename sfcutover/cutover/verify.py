@@ -18,7 +18,13 @@ from sfcutover.cutover.evidence import Evidence, VoidEvidenceError
 from sfcutover.cutover.monitor import failed_checks
 from sfcutover.cutover.orgtime import ORG_TIME, seconds_under_way
 from sfcutover.cutover.quiet import NOTHING_REMOVED
-from sfcutover.cutover.redemptionerrors import BlockedError, NotQuietError, refused, tell_block
+from sfcutover.cutover.redemptionerrors import (
+    BlockedError,
+    NotQuietError,
+    refused,
+    tell_block,
+    tell_redeemed,
+)
 from sfcutover.cutover.removalgate import RemovalPermit
 from sfcutover.cutover.stepresult import StepEvidence
 from sfcutover.cutover.targetverification import TargetVerification, via_of
@@ -115,6 +121,7 @@ def _redeemed_once(context: StepContext, redeemer: Redeemer, via: Via) -> Redemp
         tell_block(context, redemption)
     if redemption.outcome is not RedemptionOutcome.REDEEMED:
         raise refused(redemption)
+    tell_redeemed(context)
     return redemption
 
 

@@ -23,6 +23,7 @@ from sfcutover.cutover.switch import switched_at
 from sfcutover.cutover.watchrounds import watch as watch_rounds
 from sfcutover.cutover.watchtrigger import (
     CANARY,
+    REDEMPTION,
     RoundDocument,
     WatchOutcome,
     WatchPlan,
@@ -88,7 +89,7 @@ def redeemers_of(cutover: Cutover, targets: Sequence[Target]) -> dict[str, Redee
         raise nothing_redeems(cutover, "new")
     names = [each.name for each in found if each.name != APPLICATION]
     titles = {name: CANARY if len(names) == 1 else f"{CANARY} ({name})" for name in names}
-    return {titles.get(each.name, f"redemption of {APPLICATION}"): each for each in found}
+    return {titles.get(each.name, f"{REDEMPTION} {APPLICATION}"): each for each in found}
 
 
 def _time_left(context: StepContext, plan: WatchPlan, target: Target) -> float:

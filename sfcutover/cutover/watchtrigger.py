@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 CANARY = "canary redemption"
+REDEMPTION = "redemption of"  # what is not a canary's
 CONFIRM_SECONDS = 1.0  # between two redemptions of a canary that was blocked
 GRACE_SECONDS = 2.0  # for the redemption that could still lift a block
 _GRACE_SHARE = 0.2  # of the interval, if that is less
@@ -35,6 +36,11 @@ _VERDICTS = {
     RedemptionOutcome.INCONCLUSIVE: Verdict.INCONCLUSIVE,
     RedemptionOutcome.UNKNOWN: Verdict.INCONCLUSIVE,
 }
+
+
+def is_redemption(name: str) -> bool:
+    """True if a source of results is a redemption of this program, not a check."""
+    return name.startswith((CANARY, REDEMPTION))
 
 
 @dataclass(frozen=True)

@@ -224,7 +224,7 @@ class Workflow:
             "done",
             ExitCode.DONE,
             f"the cutover is done: {where}{may_change}",
-            "customers redeem through the new addresses",
+            "every new address was proven by redemptions; the old ones are no longer allowed",
             Advice(Command("report", "--format", "html", "--out", "report.html")),
         )
 
@@ -242,7 +242,7 @@ class Workflow:
             message,
             f"redemptions from {', '.join(missing)} are refused"
             if missing
-            else "customers redeem through the new addresses; the old ones are allowed, too",
+            else "the new addresses are allowed, and the old ones, too",
             Advice(
                 *((add, " adds them again; ") if missing else ()),
                 "find who changed it; then ",

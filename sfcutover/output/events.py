@@ -22,7 +22,7 @@ from sfcutover.cutover.progress import (
     check_results_of,
     result_of,
 )
-from sfcutover.cutover.redemptionerrors import BLOCKED
+from sfcutover.cutover.redemptionerrors import BLOCKED, REDEEMED
 from sfcutover.cutover.sentdeployments import NEVER_RECEIVED, SENDING, SENT
 from sfcutover.cutover.stepresult import Canceled, StepEvidence
 from sfcutover.cutover.verify import LetInDocument, VerifyEvidence
@@ -34,7 +34,7 @@ from sfcutover.output.json import print_document
 from sfcutover.output.text import ACTION_REQUIRED, AWAITING_APPROVAL, KEYS, PROOFS
 from sfcutover.runs.event import BOUND, IMPORTED, Event, EventDocument
 
-_QUIET = {SENDING, BOUND, "stage", "redeemed", "probed", "proven", "traffic"}
+_QUIET = {SENDING, BOUND, REDEEMED, "stage", "redeemed", "probed", "proven", "traffic"}
 _SILENT_STEPS = ("page",)  # its own event has the text
 _ANNOUNCES = "announce"  # the pause has its text
 _ANNOUNCED = (  # steps that show no other line for a while

@@ -32,7 +32,7 @@ PROOFS = {
     "confidence": "a long series of successes",
 }
 
-KEYS = "press a to approve, or c to cancel the run"
+KEYS = "type a and Enter to approve, or c and Enter to cancel the run"
 
 _NEXT: dict[str, Text] = {
     "add-new": (

@@ -34,7 +34,7 @@ CLI_TIMEOUT_SECONDS = 60
 _OK = 200
 _SERVER_ERROR = 500
 _JWT_LIFETIME = timedelta(minutes=3)
-_UNTOUCHED = "the org was not reached, nothing was changed; customers' refresh tokens keep working"
+_UNTOUCHED = "the org was not reached, and nothing was changed"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from sfcutover.allowlist.phases import Phase
 from sfcutover.cutover.deployevidence import DeployEvidence
 from sfcutover.cutover.evidence import Evidence
 from sfcutover.cutover.progress import Deployment, RunProgress, StepState, round_of
-from sfcutover.cutover.verify import LetInDocument, RedeemEvidence, VerifyEvidence
+from sfcutover.cutover.verify import LetInDocument, VerifyEvidence
 from sfcutover.cutover.watch import WatchEvidence
 from sfcutover.output.report.rundata import RunData
 from sfcutover.output.report.timescale import clock, timestamp
@@ -20,7 +20,6 @@ from sfcutover.util.document import DeploymentId, Document, UtcTime
 
 _VERIFIERS = ("verify-new", "verify")
 _THROUGH_NEW = ("control", "verify-new", "verify", "check-new", "remove-old", "watch")
-_THROUGH_OLD = "prove-old"
 
 
 class ReportDeploymentDocument(Document):
@@ -204,9 +203,8 @@ def canary(data: RunData, made: Sequence[ReportProofDocument]) -> CanaryDocument
 
     made: the proofs of the run.
     """
-    old = sum(each.content.redemptions for each in data.found(RedeemEvidence, _THROUGH_OLD))
     return CanaryDocument(
-        redeemed=data.progress.redeemed + old,
+        redeemed=data.progress.redeemed,
         refused=data.progress.own_blocked,
         in_login_history=named_by_history(made),
     )

@@ -128,7 +128,7 @@ def _canary_text(made: CanaryDocument, succeeded: int) -> str:
 def _whose(document: ReportDocument) -> str:
     """What LoginHistory counts, so that a reader can tell why another count differs."""
     org = "the target's org" if len(document.targets) == 1 else "each target's org"
-    measured = [*document.rules.checks, *document.rules.quiet]
+    measured = document.rules.checks
     others = f"measured by {', '.join(measured)}" if measured else "not measured in this run"
     return (
         f"LoginHistory of {org} shows successful and refused attempts of that org's own users, "

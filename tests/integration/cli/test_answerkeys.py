@@ -1,4 +1,4 @@
-"""The keyboard of a paused run: one key at a time, and a terminal that is left as it was."""
+"""The keyboard of a paused run: one letter a line, and a terminal that is left as it was."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Typing:
         self.operator, self.process = operator, process
         self.keyboard = Keyboard(process)
 
-    def pressed(self, keys: str) -> str:
+    def line(self, keys: str) -> str:
         """What the keyboard returns once these keys have arrived."""
         os.write(self.operator, keys.encode())
         assert select.select([self.process], [], [], 10)[0]
-        return self.keyboard.pressed()
+        return self.keyboard.line()
 
 
 @pytest.fixture
@@ -33,23 +33,26 @@ def typing() -> Iterator[Typing]:
         yield Typing(operator, process)
 
 
-def test_a_key_counts_without_enter_and_in_either_case(typing: Typing) -> None:
+def test_a_key_counts_with_enter_and_in_either_case(typing: Typing) -> None:
     typing.keyboard.open()
-    assert typing.pressed("a") == "a"
-    assert typing.pressed("C") == "c"
-    assert typing.keyboard.pressed() == ""
+    assert typing.line("a") == ""
+    assert typing.line("\r") == "a"
+    assert typing.line("C\n") == "c"
+    assert typing.keyboard.line() == ""
 
 
-def test_pasted_text_is_no_answer(typing: Typing) -> None:
+@pytest.mark.parametrize("text", ["sfcutover runs\n", "cat a\n", "c a\n", "aa\n"])
+def test_the_letters_of_a_command_are_no_answer(typing: Typing, text: str) -> None:
     typing.keyboard.open()
-    assert typing.pressed("cat a") not in ("a", "c")
+    for key in text:
+        assert typing.line(key) not in ("a", "c")
 
 
 def test_what_was_typed_before_is_discarded(typing: Typing) -> None:
     os.write(typing.operator, b"a\n")
     assert select.select([typing.process], [], [], 10)[0]
     typing.keyboard.open()
-    assert typing.keyboard.pressed() == ""
+    assert typing.keyboard.line() == ""
 
 
 def test_the_terminal_is_left_as_it_was(typing: Typing) -> None:
@@ -58,4 +61,4 @@ def test_the_terminal_is_left_as_it_was(typing: Typing) -> None:
     assert termios.tcgetattr(typing.process) != before
     typing.keyboard.close()
     assert termios.tcgetattr(typing.process) == before
-    assert typing.keyboard.pressed() == ""
+    assert typing.keyboard.line() == ""

@@ -167,10 +167,11 @@ def test_a_approves_a_manual_switch(ready: Desk, screen: str) -> None:
     ready.configure(switch={"manual": True})
     seat = Seat(ready, "run", "--yes", size=(200, 60), TERM=screen)
     seat.wait_for("probe")
-    seat.type("a")  # before the run is paused, it approves nothing
-    seat.wait_for("move the traffic of Acme_Connector to", "press a to approve")
+    seat.type("a\n")  # before the run is paused, it approves nothing
+    seat.wait_for("move the traffic of Acme_Connector to", "type a and Enter to approve")
     assert not approvals(ready)
-    seat.type("a")
+    seat.type("sfcutover runs\n")  # meant for another window
+    seat.type("a\n")
     code, text = seat.result()
     assert code == 0, text
     assert approvals(ready) == 1
@@ -179,8 +180,8 @@ def test_a_approves_a_manual_switch(ready: Desk, screen: str) -> None:
 def test_c_cancels_a_manual_switch(ready: Desk) -> None:
     ready.configure(switch={"manual": True})
     seat = Seat(ready, "run", "--yes", size=(200, 60))
-    seat.wait_for("press a to approve, or c to cancel the run")
-    seat.type("c")
+    seat.wait_for("type a and Enter to approve, or c and Enter to cancel the run")
+    seat.type("c\n")
     code, text = seat.result()
     assert f"{RUN}  canceled" in text
     assert code == 9, text
@@ -189,9 +190,9 @@ def test_c_cancels_a_manual_switch(ready: Desk) -> None:
 
 def test_without_a_terminal_for_its_messages_a_run_takes_no_keys(ready: Desk) -> None:
     ready.configure(switch={"manual": True})
-    result = at_terminal(ready, "a", "run", "--yes", "--no-stay")
+    result = at_terminal(ready, "a\n", "run", "--yes", "--no-stay")
     assert result.code == 75, result.err
-    assert "press a" not in result.err
+    assert "type a" not in result.err
 
 
 def test_a_failure_is_seen_and_stays(ready: Desk) -> None:

@@ -227,7 +227,7 @@ def test_a_wrong_client_secret_is_told_so(
         f"{emulator.url} refused the login: invalid_client: invalid client credentials"
     )
     assert error.exit_code == ExitCode.AUTH
-    assert "keep working" in error.impact
+    assert "nothing was changed" in error.impact
 
 
 def test_tls_is_verified_and_a_private_authority_is_honoured(

@@ -31,6 +31,17 @@ def test_a_run_that_went_well() -> None:
     assert progress.ended is not None
 
 
+def test_every_redemption_of_the_program_counts() -> None:
+    """Also those outside a proof, and of each canary of a watch; a check is no redemption."""
+    story = Story()
+    story.tell("redeemed", "verify", "packaging", count=2)
+    story.tell("canary-redeemed", "remove-old", "packaging")
+    names = ("canary redemption (eu)", "canary redemption (us)", "redemption of the application")
+    story.look("packaging", *((name, "passed") for name in names), ("healthy", "passed"))
+    story.look("packaging", (names[0], "failed"))
+    assert story.progress.redeemed == 2 + 1 + 3
+
+
 def test_a_watch_that_rolled_back_is_not_done() -> None:
     """It ends without a problem of its own, as it did what it is there for."""
     progress = RunProgress.of(events_of("rolled-back"))

@@ -20,6 +20,8 @@ def test_equal_ids_of_two_targets_are_distinguished() -> None:
 def test_the_redemption_through_the_old_egress_is_the_canarys_too() -> None:
     story = rolled_back()
     before = document(story).canary.redeemed
+    for at in (108, 109):
+        story.tell(at, "canary-redeemed", "prove-old")
     story.step("prove-old", 108, 109, evidence={"via": "old", "redemptions": 2})
     assert document(story).canary.redeemed == before + 2
 
