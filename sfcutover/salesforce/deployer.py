@@ -33,7 +33,7 @@ from sfcutover.util.clock import Clock, next_interval
 
 LANDS_LATER = (
     "the deployment continues in the org and may still take effect; the allowlist is as it was "
-    "or as planned. While addresses are only added, customers' tokens keep working either way"
+    "or as planned. An addition blocks no address either way"
 )
 REFUSED_SECONDS = 30.0  # a deployment that was never shown may be refused or unknown for this long
 # Seen by users in the Tooling API; not in Salesforce's reference, so its absence is no error.

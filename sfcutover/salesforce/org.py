@@ -139,7 +139,7 @@ class Org:
                 where=self.instance_url,
                 hint=f"use the environment, alias or URL of {bound.organization_id}, then run "
                 f"this again",
-                impact="nothing was changed in the other org; customers' tokens keep working there",
+                impact="nothing was changed in the other org",
             )
 
     def _id_in(self, records: list[dict[str, object]]) -> str:
