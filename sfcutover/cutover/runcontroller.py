@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sfcutover.cutover.engine.engine import Engine
 
 _LOOK_SECONDS = 0.1
-_WAITS = "the run is paused; the allowlists are as it left them"
+_NOT_RESUMED = "this command did not resume the run; what the run has changed stays changed"
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,10 @@ class RunController:
         version of sfcutover, and StillRunningError where others still have that file."""
         if run.version != WORKFLOW_VERSION:
             raise ConfigError(
-                f"run {run.id} was started by sfcutover {run.program}, and this version cannot "
-                "resume it",
+                f"sfcutover {run.program} started the run, and this version cannot resume it",
                 where=run.id,
                 hint=f"finish or cancel it with that version: sfcutover=={run.program}",
-                impact=_WAITS,
+                impact=_NOT_RESUMED,
             )
         self._require_lasting(run)
         changed = differences(run.config, self._config)
@@ -136,7 +135,7 @@ class RunController:
             raise StillRunningError(
                 f"processes with the previous cutover.yaml are still running: {places}",
                 hint="stop these workers first; start them again with the new file",
-                impact=_WAITS,
+                impact=_NOT_RESUMED,
             )
 
     def _require_lasting(self, run: Run) -> None:
@@ -247,7 +246,7 @@ def _fixed_addresses(run: Run, where: str, rule: str, changed: list[str]) -> Con
         f"{rule}; run {run.id} started with other addresses: {'; '.join(changed)}",
         where=where,
         hint="restore these lines, and make the change in the next cutover",
-        impact=_WAITS,
+        impact=_NOT_RESUMED,
     )
 
 
@@ -264,5 +263,5 @@ def _another_config(run: Run, where: str, lasting: list[str], changed: list[str]
         f"run {run.id} was started with another {what}: {'; '.join(lasting or changed)}",
         where=where,
         hint=hint,
-        impact=_WAITS,
+        impact=_NOT_RESUMED,
     )
