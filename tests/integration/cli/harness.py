@@ -81,7 +81,7 @@ class Result:
         assert self.code == code, f"{self.out}\n{self.err}"
         for part in parts:
             assert part in self.error
-        assert bool(self.tokens) == impact if impact is not None else self.tokens or code == 2
+        assert bool(self.tokens) == (code != 2 if impact is None else impact), self.err
         assert self.hint
         assert f"  exit:   {code}\n" in self.err
         assert "Traceback" not in self.err

@@ -271,6 +271,6 @@ def test_no_case_repeats_a_secret(legacy: Desk) -> None:
 @pytest.mark.parametrize("words", [("rollback", "--yes"), ("watch",)])
 def test_what_only_support_can_undo_is_not_promised(legacy: Desk, words: tuple[str, ...]) -> None:
     legacy.run(*words).refused(
-        2, "legacy connected app", "only Salesforce Support changes its allowlist"
+        2, "legacy connected app", "only Salesforce Support changes its allowlist", impact=True
     )
     assert not legacy.asked("deploy")
