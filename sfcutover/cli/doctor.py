@@ -93,7 +93,7 @@ def command(run: Invocation, templates: Templates, parts: tuple[str, ...], stric
         documents = [CheckDocument.model_validate(each) for each in checks]
         print_document(DoctorDocument(ok=not failed, checks=documents))
     elif not failed and not warned:
-        run.console.note(f"next: {run.command_line('plan', '--out', 'plan.json')}")
+        run.console.note(f"next: {run.command_line('diff', 'add-new')}")
     if failed:
         return failed[0].exit_code
     return ExitCode.FAILED if warned else ExitCode.DONE

@@ -175,7 +175,7 @@ def _run_line(run: RunDocument, width: int) -> str:
         parts.append(f"at {run.place}")
     if run.waits_for:
         approve = shown(Command("approve", run.id))
-        parts.append(f"paused before {run.waits_for}; approve: {approve}")
+        parts.append(f"paused: {run.waits_for}; approve: {approve}")
     if run.state == "left":
         parts.append(f"interrupted: no process is executing it; resume: {shown(Command('run'))}")
     return "  ".join(parts)

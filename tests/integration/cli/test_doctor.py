@@ -34,7 +34,7 @@ def test_all_is_well(desk: Desk) -> None:
     for check in CHECKS:
         assert f"ok       packaging: {check}: " in result.out
     assert "FAILED" not in result.out
-    assert result.err == "next: sfcutover plan --out plan.json\n"
+    assert result.err == "next: sfcutover diff add-new\n"
     assert desk.asked("deploy") == 0
 
 
