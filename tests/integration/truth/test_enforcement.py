@@ -40,7 +40,7 @@ def report_of(here: World) -> Json:
 def test_a_refusal_before_add_new_shows_that_the_list_blocks(here: World) -> None:
     code, out = here.call("run", "--yes")
     assert code == 0, out
-    assert "the list blocks: a redemption from a new address was refused" in out
+    assert "the allowlist blocks other addresses: a redemption from a new address was refused" in out
     assert refused_at_new(here) == 1
     found = control_of(here)
     assert found["outcome"] == "shown"
@@ -104,7 +104,7 @@ def test_an_address_that_is_listed_already_leaves_nothing_to_try(here: World) ->
 def test_a_refusal_that_is_seen_while_an_address_is_waited_for_counts(
     open_world: OpenWorld,
 ) -> None:
-    here = open_world(propagation_seconds=3.0)
+    here = open_world(propagation_seconds=6.0)
     configure_part(here, "verify", control=False)
     code, out = here.call("run", "--yes")
     assert code == 0, out
