@@ -40,7 +40,9 @@ def report_of(here: World) -> Json:
 def test_a_refusal_before_add_new_shows_that_the_list_blocks(here: World) -> None:
     code, out = here.call("run", "--yes")
     assert code == 0, out
-    assert "the allowlist blocks other addresses: a redemption from a new address was refused" in out
+    assert (
+        "the allowlist blocks other addresses: a redemption from a new address was refused" in out
+    )
     assert refused_at_new(here) == 1
     found = control_of(here)
     assert found["outcome"] == "shown"
