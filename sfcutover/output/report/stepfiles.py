@@ -116,7 +116,6 @@ def _require_same(one: StepFile, other: StepFile) -> None:
                     f"{one.path} and {other.path} do not belong together: {name} is {difference}",
                     where=str(other.path),
                     hint="give the documents of one cutover, of the same orgs",
-                    impact="no report was written; this command changes nothing",
                 )
 
 
@@ -136,5 +135,4 @@ def _apart(what: str, where: str, cutover: str) -> ConfigError:
         f"{what}, and {where} describes {cutover}",
         where=where,
         hint=Advice("name its cutover.yaml: ", Command("report", "--config", "FILE")),
-        impact="no report was written; this command changes nothing",
     )
