@@ -425,7 +425,7 @@ def test_two_cutovers_of_one_list_don_t_run_at_once(here: World) -> None:
     configure(here, name="next-month")
     code, out = here.call("run", "--yes")
     assert code == 69
-    assert "emulated-cutover.1 of emulated-cutover has not ended" in error_of(out)
+    assert "emulated-cutover.1: this run of emulated-cutover has not ended" in error_of(out)
     assert here.live == {*OLD, *NEW}
 
 
