@@ -29,7 +29,7 @@ $(VENV)/.installed: $(VENV)/.program
 	@touch $@
 
 test: setup  ## run the tests, but for the slow ones
-	$(PYTEST) -n 4 --dist worksteal -m 'not slow and not interop and not fuzz'
+	$(PYTEST) -n 6 --dist worksteal -m 'not slow and not interop and not fuzz'
 
 test-all: test  ## run the slow tests, too: real processes, daemons, databases and browsers
 	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m slow
