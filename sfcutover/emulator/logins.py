@@ -35,7 +35,7 @@ class Logins:
     def add(
         self, *, application: str, subtype: str, user_id: str, source: str, status: str
     ) -> None:
-        """Note a login that is going on now."""
+        """Record a login that happens now."""
         now = self._clock()
         hidden = self._scenario.login_history == "first_proxy_ip"
         record: Record = {
