@@ -8,7 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import yaml
+
+from sfcutover.config.cutover import Cutover, load_config
 from sfcutover.emulator.emulator import Emulator
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.sessions import Session, SessionProvider
@@ -26,6 +30,21 @@ OpenConnection = Callable[..., Connection]
 Handle = Callable[["Request"], None]
 StartServer = Callable[[Handle], str]
 Talk = Callable[[socket.socket], None]
+
+
+def cutover_in(folder: Path, *targets: str, **keys: object) -> Cutover:
+    """The smallest cutover.yaml with these targets, and more keys, written there and read."""
+    config = {
+        "version": 1,
+        "name": "move",
+        "app": "Acme",
+        "old": ["203.0.113.1"],
+        "new": ["198.51.100.1"],
+        "targets": [{"name": name, "org": {"alias": name}} for name in targets],
+    } | keys
+    path = folder / "cutover.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return load_config(path)
 
 
 class FakeTime:

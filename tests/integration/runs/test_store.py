@@ -10,7 +10,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sfcutover.allowlist.templates import Templates
 from sfcutover.config.cutover import load_config
@@ -29,6 +28,7 @@ from sfcutover.runs.store import (
 from sfcutover.util.files import resource_folder
 from sfcutover.util.secrets import Secret
 from tests.integration.runs.working import config_of
+from tests.support import cutover_in
 
 ENDING = {"outcome": "done", "exit_code": 0, "message": "m", "tokens": "t", "next": "n"}
 
@@ -127,20 +127,11 @@ def test_an_id_names_its_run_though_newer_runs_have_it_as_their_name(store: RunS
 
 
 def test_the_config_of_a_run_is_read_back_with_templates_of_its_own(tmp_path: Path) -> None:
-    config = {
-        "version": 1,
-        "name": "move",
-        "app": "Acme",
-        "old": ["203.0.113.1"],
-        "new": ["198.51.100.1"],
-        "targets": [{"name": "one", "org": {"alias": "packaging"}}],
-    }
-    path = tmp_path / "cutover.yaml"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    cutover_in(tmp_path, "one")
     (tmp_path / "templates").mkdir()
     name = "package.xml.j2"
     shutil.copy(resource_folder("templates") / name, tmp_path / "templates" / name)
-    cutover = load_config(path)
+    cutover = load_config(tmp_path / "cutover.yaml")
     text = config_text(cutover, Templates(tmp_path / "templates"))
     assert text != config_text(cutover, Templates())
     assert cutover_of(text) == cutover_of(config_text(cutover, Templates()))

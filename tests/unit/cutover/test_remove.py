@@ -7,9 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-import yaml
 
-from sfcutover.config.cutover import load_config
 from sfcutover.cutover.context import CommandControl, StepContext, TargetContext
 from sfcutover.cutover.recordedbaselines import RecordedBaselines
 from sfcutover.cutover.remove import REMOVE_TRIES, remove_and_watch
@@ -18,6 +16,7 @@ from sfcutover.cutover.stepresult import StepResult
 from sfcutover.cutover.steprunner import NO_ARGUMENTS, StepArguments
 from sfcutover.cutover.watchtrigger import WatchOutcome
 from sfcutover.runs.event import CommandLog
+from tests.support import cutover_in
 from tests.unit.cutover.stepresults import CANCELED, deployed, problem, redeemed, watched
 
 ROLLED_BACK = watched(WatchOutcome.ROLLED_BACK, "blocked twice")
@@ -47,17 +46,7 @@ class Executed:
 
 @pytest.fixture
 def context(tmp_path: Path) -> TargetContext:
-    config = {
-        "version": 1,
-        "name": "move",
-        "app": "Acme",
-        "old": ["203.0.113.1"],
-        "new": ["198.51.100.1"],
-        "targets": [{"name": "org", "org": {"alias": "org"}}],
-    }
-    path = tmp_path / "cutover.yaml"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    cutover = load_config(path)
+    cutover = cutover_in(tmp_path, "org")
     return StepContext(
         cutover,
         CommandLog(),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sfcutover.allowlist.diff import RangeDocument
-from sfcutover.config.cutover import Cutover, load_config
+from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.rollbackbaseline import Baseline, require_same_old
 from sfcutover.errors import ConfigError
 from sfcutover.runs.baselinerecord import BaselineRecord
+from tests.support import cutover_in
 
 
 def record(old: str, new: str) -> BaselineRecord:
@@ -33,17 +33,7 @@ def record(old: str, new: str) -> BaselineRecord:
 
 @pytest.fixture
 def cutover(tmp_path: Path) -> Cutover:
-    config = {
-        "version": 1,
-        "name": "move",
-        "app": "Acme",
-        "old": ["203.0.113.1"],
-        "new": ["198.51.100.1"],
-        "targets": [{"name": "one", "org": {"alias": "packaging"}}],
-    }
-    path = tmp_path / "cutover.yaml"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    return load_config(path)
+    return cutover_in(tmp_path, "one")
 
 
 def test_the_ranges_are_those_of_the_record(cutover: Cutover) -> None:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import yaml
 
-from sfcutover.config.cutover import Cutover, load_config
+from sfcutover.config.cutover import Cutover
 from sfcutover.cutover.announcement import Announced
 from sfcutover.cutover.baseline import StateEvidence
 from sfcutover.cutover.control import ControlEvidence
@@ -28,6 +27,7 @@ from sfcutover.cutover.steprunner import (
 )
 from sfcutover.cutover.workflow import Workflow
 from sfcutover.traffic.switch import DRAIN_SECONDS
+from tests.support import cutover_in
 from tests.unit.cutover.stepresults import (
     CANCELED,
     deployed,
@@ -119,22 +119,12 @@ def cutover(tmp_path: Path) -> Cutover:
 
 
 def cutover_with(folder: Path, **keys: object) -> Cutover:
-    config = {
-        "version": 1,
-        "name": "move",
-        "app": "Acme",
-        "old": ["203.0.113.1"],
-        "new": ["198.51.100.1"],
-        "targets": [
-            {"name": name, "org": {"alias": name}} for name in ("one", "two", "three", "four")
-        ],
+    given: dict[str, object] = {
         "switch": {"apply": ["true"], "revert": ["true"]},
         "verify": {"client_id": "id", "refresh_token": {"file": "token"}},
         "waves": [1, 2],
-    } | keys
-    path = folder / "cutover.yaml"
-    path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    return load_config(path)
+    }
+    return cutover_in(folder, "one", "two", "three", "four", **(given | keys))
 
 
 ALL = "one two three four"
