@@ -1,4 +1,4 @@
-"""action.yml, executed: what it installs, how inputs reach the command, and how it ends."""
+"""action.yml, executed: what it installs, how inputs reach the command, and its result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.truth.scene import configure
 pytestmark = pytest.mark.slow  # whole steps of a job, whose commands are processes
 
 
-def test_it_installs_its_own_sources_once(start_world: StartWorld, tmp_path: Path) -> None:
+def test_action_installs_its_own_sources_once(start_world: StartWorld, tmp_path: Path) -> None:
     here = start_world()
     job = Job(ROOT, here.folder, tmp_path, here.environment)
     assert job.run({"command": "plan --out plan.json"})["exit-code"] == "0", job.log
@@ -26,7 +26,7 @@ def test_it_installs_its_own_sources_once(start_world: StartWorld, tmp_path: Pat
     assert environment.stat().st_mtime_ns == installed
 
 
-def test_the_outputs_of_the_command_are_those_of_the_action(
+def test_action_outputs_are_those_of_the_command(
     start_world: StartWorld, open_job: OpenJob
 ) -> None:
     here = start_world()
@@ -47,9 +47,7 @@ def test_the_outputs_of_the_command_are_those_of_the_action(
     assert "- 127.0.0.11" in job.summary
 
 
-def test_a_run_that_waits_does_not_fail_the_step(
-    start_world: StartWorld, open_job: OpenJob
-) -> None:
+def test_a_paused_run_does_not_fail_the_step(start_world: StartWorld, open_job: OpenJob) -> None:
     here = start_world()
     job = open_job(here)
     outputs = job.run({"command": "run --yes --pause-before add-new", "version": VERSION})
@@ -72,7 +70,7 @@ def test_a_run_that_waits_does_not_fail_the_step(
         ({"command": "deploy remove-old --yes"}, 4),
     ],
 )
-def test_every_other_code_is_the_step_s_own(
+def test_every_other_exit_code_becomes_the_exit_code_of_the_step(
     start_world: StartWorld, open_job: OpenJob, inputs: dict[str, str], code: int
 ) -> None:
     job = open_job(start_world())
@@ -82,7 +80,9 @@ def test_every_other_code_is_the_step_s_own(
     assert job.steps[-1].process.returncode == code
 
 
-def test_no_input_is_read_as_shell_code(start_world: StartWorld, open_job: OpenJob) -> None:
+def test_inputs_are_never_interpreted_as_shell_code(
+    start_world: StartWorld, open_job: OpenJob
+) -> None:
     here = start_world()
     job = open_job(here)
     for name in ("command", "config", "target"):
@@ -94,7 +94,7 @@ def test_no_input_is_read_as_shell_code(start_world: StartWorld, open_job: OpenJ
     assert "the input version is no version number" in job.log
 
 
-def test_what_an_org_says_is_no_workflow_command(
+def test_org_text_cannot_inject_a_workflow_command(
     start_world: StartWorld, open_job: OpenJob
 ) -> None:
     here = start_world()
@@ -111,7 +111,9 @@ def test_what_an_org_says_is_no_workflow_command(
     assert "##[" not in job.log
 
 
-def test_it_runs_in_the_folder_that_is_named(start_world: StartWorld, open_job: OpenJob) -> None:
+def test_command_runs_in_the_working_directory_input(
+    start_world: StartWorld, open_job: OpenJob
+) -> None:
     here = start_world()
     (here.folder / "cutovers").mkdir()
     (here.folder / "cutover.yaml").rename(here.folder / "cutovers" / "eu.yaml")
@@ -121,7 +123,7 @@ def test_it_runs_in_the_folder_that_is_named(start_world: StartWorld, open_job: 
     assert outputs["plan"] == str(here.folder / "cutovers" / "plan.json"), job.log
 
 
-def test_mistakes_in_cutover_yaml_stand_at_their_lines_ten_at_most(
+def test_at_most_ten_config_errors_are_annotated_at_their_lines(
     start_world: StartWorld, open_job: OpenJob
 ) -> None:
     here = start_world()

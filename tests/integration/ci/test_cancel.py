@@ -1,4 +1,4 @@
-"""A job that is canceled: sfcutover gets the signal, and says its last words in time."""
+"""A canceled job: sfcutover receives the signal and prints its final messages in time."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ LONG_WATCH = {"duration": "60s", "interval": "300ms", "failures": 2}
 
 
 def canceled(job: Job, command: str, during: Callable[[StepRun], None]) -> dict[str, str]:
-    """Run the action and cancel the job once it is there; the outputs. It ends by the first signal,
-    with 9."""
+    """Run the action and cancel the job once ``there`` is printed; return the outputs.
+
+    The command ends on the first signal, with exit code 9.
+    """
     codes: list[int | None] = []
     seconds: list[float] = []
 
@@ -35,45 +37,47 @@ def canceled(job: Job, command: str, during: Callable[[StepRun], None]) -> dict[
     assert seconds[0] < INTERRUPT_SECONDS
     assert job.outcome == "cancelled"
     assert outputs["exit-code"] == "9"
-    assert "interrupted by SIGINT" in last_words(job)
+    assert "interrupted by SIGINT" in final_messages(job)
     assert "::error title=sfcutover::interrupted by SIGINT" in job.log
     assert "interrupted by SIGINT" in job.summary
     return outputs
 
 
-def last_words(job: Job) -> str:
+def final_messages(job: Job) -> str:
     return job.log.rpartition("error: ")[2].partition("::error")[0]
 
 
-def test_a_deploy_names_its_deployment_and_the_command_that_continues(
+def test_canceled_deploy_names_its_deployment_and_the_command_that_continues(
     start_world: StartWorld, open_job: OpenJob
 ) -> None:
     here = start_world(deploy_seconds=60)
     job = open_job(here)
     canceled(job, "deploy add-new --yes", lambda step: step.wait_for("[Pending]"))
     identifier = here.emulator.deployments[0].id
-    assert f"deployment {identifier} (add-new, packaging) is" in last_words(job)
-    assert f"sfcutover deployment wait {identifier}" in last_words(job)
+    assert f"deployment {identifier} (add-new, packaging) is" in final_messages(job)
+    assert f"sfcutover deployment wait {identifier}" in final_messages(job)
 
 
-def test_a_run_says_that_no_process_watches_and_how_to_continue(
+def test_canceled_run_reports_that_no_process_watches_and_how_to_resume(
     start_world: StartWorld, open_job: OpenJob
 ) -> None:
     here = start_world()
     configure(here, watch=LONG_WATCH)
     job = open_job(here)
     outputs = canceled(job, "run --yes", lambda _: here.wait_for("watch-started"))
-    assert outputs["run-id"] in last_words(job)
+    assert outputs["run-id"] in final_messages(job)
     assert (
         "the old addresses are removed from the allowlist of packaging; no process watches"
-        in last_words(job)
+        in final_messages(job)
     )
-    assert "resume immediately, to watch: sfcutover run" in last_words(job)
+    assert "resume immediately, to watch: sfcutover run" in final_messages(job)
     assert outputs["changes"] == "true"
     assert (outputs["added"], outputs["removed"]) == ("2", "2")
 
 
-def test_a_watch_says_that_no_process_watches(start_world: StartWorld, open_job: OpenJob) -> None:
+def test_canceled_watch_reports_that_no_process_watches(
+    start_world: StartWorld, open_job: OpenJob
+) -> None:
     here = start_world()
     configure(here, watch=LONG_WATCH)
     here.emulator.set_edit(
@@ -81,21 +85,23 @@ def test_a_watch_says_that_no_process_watches(start_world: StartWorld, open_job:
     )
     job = open_job(here)
     canceled(job, "watch", lambda step: step.wait_for(" s  canary"))
-    assert "no process watches" in last_words(job)
-    assert "restore the old addresses: sfcutover rollback --yes" in last_words(job)
+    assert "no process watches" in final_messages(job)
+    assert "restore the old addresses: sfcutover rollback --yes" in final_messages(job)
 
 
-def test_a_verify_has_changed_nothing(start_world: StartWorld, open_job: OpenJob) -> None:
+def test_canceled_verify_reports_that_nothing_changed(
+    start_world: StartWorld, open_job: OpenJob
+) -> None:
     here = start_world()
     add_new(here)
     here.emulator.set_fault(Fault(kind="slow", operation="token", seconds=3, count=9))
     job = open_job(here)
     canceled(job, "verify", lambda step: step.wait_for("redeeming through the new egress"))
-    assert "nothing was changed in the org" in last_words(job)
+    assert "nothing was changed in the org" in final_messages(job)
 
 
 @pytest.mark.parametrize("command", ["deploy add-new --yes", "run --yes"])
-def test_an_org_that_does_not_answer_delays_no_last_words(
+def test_an_unresponsive_org_does_not_delay_the_final_messages(
     start_world: StartWorld, open_job: OpenJob, command: str
 ) -> None:
     here = start_world(deploy_seconds=60)
@@ -107,10 +113,10 @@ def test_an_org_that_does_not_answer_delays_no_last_words(
 
     job = open_job(here)
     canceled(job, command, silence)
-    assert "the live state is unknown (no answer in time)" in last_words(job)
+    assert "the live state is unknown (no answer in time)" in final_messages(job)
 
 
-def test_a_process_that_is_killed_leaves_no_exit_code_and_fails(
+def test_a_killed_process_leaves_no_exit_code_output_and_fails_the_step(
     start_world: StartWorld, open_job: OpenJob
 ) -> None:
     here = start_world(deploy_seconds=60)

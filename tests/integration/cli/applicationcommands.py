@@ -63,9 +63,9 @@ def probe_command(emulator: Emulator, folder: Path, side: str = "NEW") -> list[s
 def application_command(
     emulator: Emulator, folder: Path, says: str, addresses: tuple[str, ...] = NEW
 ) -> list[str]:
-    """A command that redeems a grant of the application's own; its addresses take turns.
+    """A command that redeems a grant of the application's own from alternating addresses.
 
-    says: exit (by its exit status alone), or json with address, with user or with neither.
+    says: exit (the exit status alone), or json with address, with user or with neither.
     """
     (folder / "redeem.py").write_text(_REDEEM, encoding="utf-8")
     values = emulator.environment

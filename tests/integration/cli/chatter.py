@@ -1,4 +1,4 @@
-"""A child process that tells all it gets: to its output, and to a file of what its variables are.
+"""A child process that prints its input and environment, and copies its variables to a file.
 
 Arguments: a folder, and a role: ``get`` and ``put`` keep the canary's token as a store would.
 """
@@ -33,7 +33,7 @@ def main(folder: Path, role: str) -> None:
 
 
 def tell(secrets: Path) -> None:
-    """On both streams, in every form that a program may print."""
+    """Print on both streams, in every form that a program may use."""
     texts = [repr(sorted(os.environ.items())), json.dumps(dict(os.environ))]
     for path in sorted(secrets.iterdir()):
         text = path.read_text().strip()

@@ -23,7 +23,7 @@ OpenDesk = Callable[..., Desk]
 
 @pytest.fixture(autouse=True)
 def untouched_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Gives back what a command changes in its process: logging, known secrets."""
+    """Restores what a command changes in its process: logging, known secrets."""
     for name in [name for name in os.environ if name.startswith(("SFCUTOVER_", "SF_"))]:
         monkeypatch.delenv(name)
     monkeypatch.delenv("CI", raising=False)
@@ -42,7 +42,7 @@ def clock() -> HeldClock:
 
 @pytest.fixture
 def start_org(clock: HeldClock) -> Iterator[StartOrg]:
-    """Starts orgs whose time stands still; keywords are the scenario's settings."""
+    """Starts orgs whose clock stands still; keywords are the scenario's settings."""
     with ExitStack() as stack:
 
         def start(*, tls: bool = False, **settings: object) -> Emulator:
@@ -60,7 +60,7 @@ def open_desk(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[OpenDesk]:
-    """Opens the desk of somebody who works on an org; keywords are the scenario's settings."""
+    """Opens the desk of an operator of an org; keywords are the scenario's settings."""
     desks: list[Desk] = []
 
     def open_(**settings: object) -> Desk:
@@ -81,13 +81,14 @@ def open_desk(
 
 @pytest.fixture
 def desk(open_desk: OpenDesk) -> Desk:
-    """The default org's."""
+    """The default org's desk."""
     return open_desk()
 
 
 @pytest.fixture
 def project(desk: Desk) -> Desk:
-    """The default org's, in a project whose tree holds its list in an odd file."""
+    """The default org's desk, in a project whose source tree holds the allowlist in an unusual
+    file."""
     make_project(desk, {"path": "force-app", "default": True})
     put(desk, FILE, ODD)
     return desk

@@ -1,4 +1,4 @@
-"""A person at the command line: commands in this process or in one of their own, and the org."""
+"""An operator at the command line: commands in this process or in a child process, and the org."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Result:
         return found[-1].removeprefix(name).strip()
 
     def json(self, name: str) -> Json:
-        """The one document on stdout, held against the schema of this name."""
+        """The only document on stdout, validated against the schema of this name."""
         document: Json = json.loads(self.out)
         assert document["schema"] == f"sfcutover/{name}/1"
         schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
@@ -74,9 +74,10 @@ class Result:
         return document
 
     def refused(self, code: int, *parts: str, impact: bool | None = None) -> None:
-        """Assert an error in full: its code, these parts in its first line, and the rest of it.
+        """Assert a complete error: its exit code, these parts in its first line, and its other
+        lines.
 
-        impact: whether it states one; None: an error that is not of usage or configuration does.
+        impact: whether it states an impact; None: unless it is a usage or configuration error.
         """
         assert self.code == code, f"{self.out}\n{self.err}"
         for part in parts:
@@ -88,7 +89,7 @@ class Result:
 
 
 class HeldClock:
-    """The org's time, which stands still until a test moves it."""
+    """The org's clock, which stands still until a test advances it."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -98,7 +99,7 @@ class HeldClock:
 
 
 class Process:
-    """sfcutover in a process of its own. Its lines can be waited for; it never outlives a test.
+    """sfcutover in a child process. Tests can wait for its lines; it never outlives a test.
 
     module: False if the words are Python's own arguments.
     """
@@ -112,7 +113,7 @@ class Process:
         self._watchdog.start()
 
     def wait_for(self, text: str, stream: str = "stderr") -> str:
-        """Read the stream up to the line that holds the text; that line."""
+        """Read the stream up to the line that contains the text; return that line."""
         source = getattr(self._process, stream)
         for line in source:
             self._seen += line if stream == "stderr" else ""
@@ -147,7 +148,7 @@ class Desk:
     processes: list[Process] = field(default_factory=list)
 
     def run(self, *words: str) -> Result:
-        """The command in this process, exactly as the console script runs it."""
+        """Run the command in this process, exactly as the console script runs it."""
         self.monkeypatch.setattr(sys, "argv", ["sfcutover", *words])
         self.capsys.readouterr()
         cilog.restart()
@@ -158,13 +159,13 @@ class Desk:
         return Result(int(stop.value.code or 0), out, err)
 
     def start(self, *words: str, **options: Any) -> Process:
-        """The command in a process of its own."""
+        """Start the command in a child process."""
         process = Process(words, cwd=self.folder, **options)
         self.processes.append(process)
         return process
 
     def call(self, *words: str, **options: Any) -> Result:
-        """The command in a process of its own, to its end."""
+        """Run the command in a child process until it ends."""
         return self.start(*words, **options).result()
 
     @property
@@ -172,13 +173,13 @@ class Desk:
         return self.folder / "cutover.yaml"
 
     def configure(self, **keys: object) -> None:
-        """Change keys of cutover.yaml; None takes one out."""
+        """Change keys of cutover.yaml; None removes one."""
         data = yaml.safe_load(self.config.read_text(encoding="utf-8")) | keys
         kept = {key: value for key, value in data.items() if value is not None}
         self.config.write_text(yaml.safe_dump(kept, sort_keys=False), encoding="utf-8")
 
     def add_target(self, name: str, emulator: Emulator) -> None:
-        """A second org in cutover.yaml, with its token in a variable of its own."""
+        """Add a second org to cutover.yaml, with its token in a variable of its own."""
         variable = f"TOKEN_OF_{name.upper()}"
         self.monkeypatch.setenv(variable, emulator.environment["SF_ACCESS_TOKEN"])
         org = {"access_token": {"env": variable}, "instance_url": emulator.url}
@@ -186,7 +187,7 @@ class Desk:
         self.configure(targets=[*targets, {"name": name, "org": org}])
 
     def replace(self, old: str, new: str) -> int:
-        """Replace text in cutover.yaml; the number of the first changed line."""
+        """Replace text in cutover.yaml; return the number of the first changed line."""
         text = self.config.read_text(encoding="utf-8")
         assert old in text
         self.config.write_text(text.replace(old, new), encoding="utf-8")
@@ -199,29 +200,29 @@ class Desk:
         return path
 
     def baseline(self, name: str = f"{SECURITY_NAME}.ecaOauthSecurity") -> Path:
-        """The live security settings in a file."""
+        """Write the live security settings to a file."""
         path = self.folder / name
         path.write_bytes(self.emulator.component_xml(SECURITY, SECURITY_NAME))
         return path
 
     def asked(self, operation: str) -> int:
-        """How often the org was asked for this, whatever came of it."""
+        """How many requests of this operation the org received, whatever their result."""
         return sum(event["operation"] == operation for event in self.emulator.log)
 
     def live(self) -> list[str]:
-        """The live list: first address, last address and description of each entry."""
+        """The live allowlist: first address, last address and description of each entry."""
         root = etree.fromstring(self.emulator.component_xml(SECURITY, SECURITY_NAME))
         return [_entry(each) for each in root.iterfind(f"{{{NAMESPACE}}}tokenIpRanges")]
 
     def put_live(self, change: Callable[[bytes], bytes]) -> None:
-        """Change the live component behind everybody's back."""
+        """Change the live component directly in the org, without a deployment."""
         xml = self.emulator.component_xml(SECURITY, SECURITY_NAME)
         self.emulator.put_component(SECURITY, SECURITY_NAME, change(xml))
 
 
 @contextmanager
 def terminal() -> Iterator[tuple[int, int]]:
-    """The two ends of a pseudo-terminal: the person's and the process's."""
+    """The two ends of a pseudo-terminal: the operator's and the process's."""
     person, process = pty.openpty()
     try:
         yield person, process
@@ -232,7 +233,7 @@ def terminal() -> Iterator[tuple[int, int]]:
 
 
 def at_terminal(desk: Desk, typed: str, *words: str) -> Result:
-    """The command with a terminal for its standard input, into which a person types."""
+    """Run the command with a terminal as its standard input, at which an operator types."""
     with terminal() as (person, process):
         os.write(person, typed.encode())
         return desk.start(*words, stdin=process).result()
@@ -247,7 +248,7 @@ def _entry(element: etree._Element) -> str:
 
 
 def range_xml(start: str, end: str, description: str | None = None) -> bytes:
-    """One entry of a list as the org holds it."""
+    """One entry of an allowlist as the org stores it."""
     text = f"<description>{description}</description>" if description else ""
     addresses = f"<endIpAddress>{end}</endIpAddress><startIpAddress>{start}</startIpAddress>"
     return f"<tokenIpRanges>{text}{addresses}</tokenIpRanges>".encode()
@@ -265,7 +266,7 @@ def with_entry(entry: bytes) -> Callable[[bytes], bytes]:
 
 @contextmanager
 def kept_collector() -> Iterator[None]:
-    """A command leaves its garbage to the end of its process, and this process goes on."""
+    """Leave garbage to the end of the test process: a command turns the collector off."""
     try:
         yield
     finally:
@@ -275,7 +276,7 @@ def kept_collector() -> Iterator[None]:
 
 @contextmanager
 def kept_signals() -> Iterator[None]:
-    """What a command does with signals in this process is undone at the end."""
+    """Restore the signal handlers that a command installs in this process."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
     before = {number: signal.getsignal(number) for number in numbers}
     try:
@@ -286,7 +287,7 @@ def kept_signals() -> Iterator[None]:
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    """Block until it holds, for as long as a process may take."""
+    """Block until the condition is true, for as long as a process may take."""
     pause = threading.Event()
     for _ in range(int(PROCESS_SECONDS * 100)):
         if holds():
@@ -296,5 +297,5 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 
 def environment(**more: str) -> Mapping[str, str]:
-    """This process's environment and more."""
+    """This process's environment with additions."""
     return {**os.environ, **more}

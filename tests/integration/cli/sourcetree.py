@@ -1,4 +1,4 @@
-"""A project with a source tree in a desk's folder: an odd file, and git."""
+"""A project with a source tree in a desk's folder: a file with unusual formatting, and git."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keyboard of a paused run: one letter a line, and a terminal that is left as it was."""
+"""The keyboard of a paused run: one letter a line; the terminal's state is restored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.integration.cli.harness import terminal
 
 
 class Typing:
-    """A keyboard, and the operator who types on it."""
+    """A keyboard and the operator who types on it."""
 
     def __init__(self, operator: int, process: int) -> None:
         self.operator, self.process = operator, process
@@ -33,7 +33,7 @@ def typing() -> Iterator[Typing]:
         yield Typing(operator, process)
 
 
-def test_a_key_counts_with_enter_and_in_either_case(typing: Typing) -> None:
+def test_a_key_counts_after_enter_in_upper_or_lower_case(typing: Typing) -> None:
     typing.keyboard.open()
     assert typing.line("a") == ""
     assert typing.line("\r") == "a"
@@ -42,20 +42,20 @@ def test_a_key_counts_with_enter_and_in_either_case(typing: Typing) -> None:
 
 
 @pytest.mark.parametrize("text", ["sfcutover runs\n", "cat a\n", "c a\n", "aa\n"])
-def test_the_letters_of_a_command_are_no_answer(typing: Typing, text: str) -> None:
+def test_a_whole_command_is_not_an_answer(typing: Typing, text: str) -> None:
     typing.keyboard.open()
     for key in text:
         assert typing.line(key) not in ("a", "c")
 
 
-def test_what_was_typed_before_is_discarded(typing: Typing) -> None:
+def test_input_typed_before_the_question_is_discarded(typing: Typing) -> None:
     os.write(typing.operator, b"a\n")
     assert select.select([typing.process], [], [], 10)[0]
     typing.keyboard.open()
     assert typing.keyboard.line() == ""
 
 
-def test_the_terminal_is_left_as_it_was(typing: Typing) -> None:
+def test_terminal_settings_are_restored(typing: Typing) -> None:
     before = termios.tcgetattr(typing.process)
     typing.keyboard.open()
     assert termios.tcgetattr(typing.process) != before

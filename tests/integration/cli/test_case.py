@@ -1,4 +1,4 @@
-"""A legacy connected app at the command line: cases, confirmations, and the gate between them."""
+"""Support cases for a legacy connected app: cases, confirmations, and the gate between them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OTHERS = ["192.0.2.64/29"]
 
 @pytest.fixture
 def legacy(desk: Desk) -> Desk:
-    """A desk for the legacy app, whose list holds only the old addresses and somebody else's."""
+    """A desk for the legacy app, whose list holds only the old addresses and an unrelated entry."""
     return set_up(desk)
 
 
@@ -40,7 +40,7 @@ def confirm_add_new(desk: Desk) -> None:
     assert desk.run("case", "add-new", "--confirmed").code == 0
 
 
-def test_the_whole_way_of_a_legacy_app(legacy: Desk) -> None:
+def test_cutover_of_a_legacy_app_from_first_case_to_last_confirmation(legacy: Desk) -> None:
     asked = legacy.run("case", "add-new", "--window", "Sunday", "--contact", "jo@acme.example")
     assert asked.code == 0, asked.err
     assert "## Ranges to add\n\n- 127.0.0.21\n- 127.0.0.22\n" in asked.out
@@ -73,7 +73,7 @@ def test_the_whole_way_of_a_legacy_app(legacy: Desk) -> None:
     assert {one.result for one in legacy.emulator.redemptions} == {"redeemed"}
 
 
-def test_remove_old_verifies_by_itself_without_evidence(legacy: Desk) -> None:
+def test_remove_old_case_verifies_by_itself_without_evidence(legacy: Desk) -> None:
     confirm_add_new(legacy)
     before = len(legacy.emulator.redemptions)
     result = legacy.run("case", "remove-old")
@@ -82,7 +82,7 @@ def test_remove_old_verifies_by_itself_without_evidence(legacy: Desk) -> None:
     assert len(legacy.emulator.redemptions) > before
 
 
-def test_the_org_says_which_one_it_is(legacy: Desk) -> None:
+def test_case_names_the_org(legacy: Desk) -> None:
     document = legacy.run("case", "add-new", "--json").json("case")
     target = document["targets"][0]
     assert target["organization_id"].startswith("00D")
@@ -94,7 +94,7 @@ def test_the_org_says_which_one_it_is(legacy: Desk) -> None:
     assert (target["confirmed"], target["proof"]) == (None, None)
 
 
-def test_the_confirmation_as_a_document_and_as_a_file(legacy: Desk) -> None:
+def test_confirmation_is_printed_as_json_and_kept_as_a_file(legacy: Desk) -> None:
     legacy.monkeypatch.setenv("GITHUB_ACTOR", "jo")
     document = legacy.run("case", "add-new", "--confirmed", "--json").json("case")
     target = document["targets"][0]
@@ -104,7 +104,7 @@ def test_the_confirmation_as_a_document_and_as_a_file(legacy: Desk) -> None:
     assert json.loads(path.read_text(encoding="utf-8"))["ranges"] == NEW
 
 
-def test_the_text_goes_into_a_file_and_by_a_template_of_ones_own(legacy: Desk) -> None:
+def test_case_text_is_written_to_a_file_by_an_overriding_template(legacy: Desk) -> None:
     legacy.write("mine/support-case.md.j2", "please: {{ moved | join(' ') }}\n")
     result = legacy.run("case", "add-new", "--templates", "mine", "--out", "case.md")
     assert (result.code, result.out) == (0, "")
@@ -112,7 +112,7 @@ def test_the_text_goes_into_a_file_and_by_a_template_of_ones_own(legacy: Desk) -
     assert text == "please: 127.0.0.21 127.0.0.22\n"
 
 
-def test_verify_demands_nothing_of_the_trusted_ranges(legacy: Desk) -> None:
+def test_verify_requires_no_confirmation_for_trusted_ranges(legacy: Desk) -> None:
     xml = legacy.emulator.component_xml("ConnectedApp", "Acme_Legacy")
     assert b"127.0.0.21" not in xml
     confirm_add_new(legacy)
@@ -124,7 +124,7 @@ def test_verify_demands_nothing_of_the_trusted_ranges(legacy: Desk) -> None:
 # Refusals
 
 
-def test_verify_waits_for_the_confirmation(legacy: Desk) -> None:
+def test_verify_requires_the_confirmation(legacy: Desk) -> None:
     legacy.emulator.support_sets_allowlist([*OLD, *NEW])
     result = legacy.run("verify")
     result.refused(5, "there is no confirmation that Salesforce Support has completed add-new")
@@ -132,7 +132,7 @@ def test_verify_waits_for_the_confirmation(legacy: Desk) -> None:
     assert legacy.emulator.redemptions == []
 
 
-def test_a_confirmation_that_is_not_so_fails_verify(legacy: Desk) -> None:
+def test_verify_fails_if_the_confirmed_list_is_not_enforced(legacy: Desk) -> None:
     assert legacy.run("case", "add-new", "--confirmed").code == 0
     result = legacy.run("verify")
     result.refused(5, "was blocked")
@@ -143,7 +143,7 @@ def test_a_confirmation_that_is_not_so_fails_verify(legacy: Desk) -> None:
     legacy.run("case", "remove-old").refused(5, "was blocked")
 
 
-def test_remove_old_gives_no_text_without_proof(legacy: Desk) -> None:
+def test_remove_old_case_requires_proof(legacy: Desk) -> None:
     result = legacy.run("case", "remove-old", "--out", "case.md")
     result.refused(5, "there is no confirmation")
     confirm_add_new(legacy)
@@ -152,7 +152,7 @@ def test_remove_old_gives_no_text_without_proof(legacy: Desk) -> None:
     assert not (legacy.folder / "case.md").exists()
 
 
-def test_evidence_from_before_a_confirmation_is_stale(legacy: Desk) -> None:
+def test_evidence_older_than_a_confirmation_is_stale(legacy: Desk) -> None:
     confirm_add_new(legacy)
     assert legacy.run("verify", "--out", "evidence.json").code == 0
     assert legacy.run("case", "add-new", "--confirmed").code == 0
@@ -167,13 +167,13 @@ def test_a_confirmation_of_other_ranges_does_not_count(legacy: Desk) -> None:
     legacy.run("verify").refused(5, "is for another set of ranges")
 
 
-def test_remove_old_confirmed_without_add_new_is_warned_of(legacy: Desk) -> None:
+def test_confirming_remove_old_without_add_new_warns(legacy: Desk) -> None:
     result = legacy.run("case", "remove-old", "--confirmed")
     assert result.code == 0
     assert "warning: packaging: add-new is not confirmed" in result.err
 
 
-def test_a_list_that_is_deployed_needs_no_case(desk: Desk) -> None:
+def test_a_deployable_list_needs_no_case(desk: Desk) -> None:
     for words in (("add-new",), ("remove-old", "--confirmed")):
         result = desk.run("case", *words)
         result.refused(2, "no support case is needed")
@@ -188,7 +188,7 @@ def test_a_list_that_is_deployed_needs_no_case(desk: Desk) -> None:
         ("add-new", "--confirmed", "--out", "case.md"),
     ],
 )
-def test_words_that_do_not_fit(legacy: Desk, words: tuple[str, ...]) -> None:
+def test_conflicting_options_are_refused(legacy: Desk, words: tuple[str, ...]) -> None:
     legacy.run("case", *words).refused(2)
 
 
@@ -201,14 +201,14 @@ def test_one_file_holds_the_case_of_one_org(legacy: Desk) -> None:
     assert "case add-new --confirmed --target second" in chosen.err
 
 
-def test_a_file_that_can_t_be_written_is_an_error(legacy: Desk) -> None:
+def test_an_unwritable_case_file_is_an_error(legacy: Desk) -> None:
     legacy.run("case", "add-new", "--out", "nowhere/case.md").refused(1, "was not written")
 
 
 # Moving traffic
 
 
-def test_traffic_moves_only_once_support_has_acted(legacy: Desk) -> None:
+def test_switch_requires_that_support_has_added_the_addresses(legacy: Desk) -> None:
     legacy.configure(switch={"apply": ["true"], "revert": ["true"]})
     result = legacy.run("switch")
     result.refused(5, "there is no confirmation that Salesforce Support has completed add-new")
@@ -219,7 +219,7 @@ def test_traffic_moves_only_once_support_has_acted(legacy: Desk) -> None:
     assert back.code == 0, back.err
 
 
-def test_traffic_does_not_go_back_to_removed_addresses(legacy: Desk) -> None:
+def test_switch_refuses_to_return_to_removed_addresses(legacy: Desk) -> None:
     legacy.configure(switch={"apply": ["true"], "revert": ["true"]})
     assert legacy.run("case", "remove-old", "--confirmed").code == 0
     result = legacy.run("switch", "--revert")
@@ -238,21 +238,21 @@ def test_deploy_adds_trusted_ranges_with_a_warning(legacy: Desk) -> None:
     assert b"127.0.0.21" in legacy.emulator.component_xml("ConnectedApp", "Acme_Legacy")
 
 
-def test_deploy_removes_none(legacy: Desk) -> None:
+def test_deploy_removes_no_trusted_ranges(legacy: Desk) -> None:
     result = legacy.run("deploy", "remove-old", "--yes")
     result.refused(5, "trusted ranges, not the allowlist")
     assert "sfcutover case remove-old" in result.hint
     assert not legacy.asked("deploy")
 
 
-def test_doctor_and_plan_name_the_cutover_it_comes_after(legacy: Desk) -> None:
+def test_doctor_and_plan_name_the_cutover_that_must_come_first(legacy: Desk) -> None:
     for command in ("doctor", "plan"):
         result = legacy.run(command)
         assert "complete the cutover emulated-app before this one" in result.out
         assert "trusted ranges, not the allowlist" in result.out
 
 
-def test_no_case_repeats_a_secret(legacy: Desk) -> None:
+def test_no_case_contains_a_secret(legacy: Desk) -> None:
     confirm_add_new(legacy)
     secrets = [
         value
@@ -269,7 +269,9 @@ def test_no_case_repeats_a_secret(legacy: Desk) -> None:
 
 
 @pytest.mark.parametrize("words", [("rollback", "--yes"), ("watch",)])
-def test_what_only_support_can_undo_is_not_promised(legacy: Desk, words: tuple[str, ...]) -> None:
+def test_the_case_promises_no_rollback_that_only_support_can_do(
+    legacy: Desk, words: tuple[str, ...]
+) -> None:
     legacy.run(*words).refused(
         2, "legacy connected app", "only Salesforce Support changes its allowlist", impact=True
     )

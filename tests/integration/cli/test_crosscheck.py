@@ -1,4 +1,5 @@
-"""A list read twice: what each reading has alone, and who changed which entry when."""
+"""One allowlist read twice, by retrieve and by SOQL: differences, and who saved which entry
+when."""
 
 from __future__ import annotations
 
@@ -22,13 +23,13 @@ def second_reading(result: Result) -> str:
     return line
 
 
-def test_doctor_finds_the_same_entries(desk: Desk) -> None:
+def test_doctor_reports_equal_readings(desk: Desk) -> None:
     line = second_reading(desk.run("doctor", "--only", "org"))
     assert line.startswith("ok ")
     assert "ExtlClntAppOauthSecurityTokenIpRange has the same entries" in line
 
 
-def test_doctor_says_how_they_differ(desk: Desk) -> None:
+def test_doctor_reports_how_the_readings_differ(desk: Desk) -> None:
     edit(desk, of="retrieve", when="after", add=[ADD], remove=[OFFICE])
     line = second_reading(desk.run("doctor", "--only", "org"))
     assert line.startswith("warning ")
@@ -37,7 +38,7 @@ def test_doctor_says_how_they_differ(desk: Desk) -> None:
     assert "IpRange has 192.0.2.200 (billing system)" in line
 
 
-def test_where_the_org_does_not_show_it_only_doctor_says_so(open_desk: OpenDesk) -> None:
+def test_only_doctor_reports_that_the_org_does_not_show_the_records(open_desk: OpenDesk) -> None:
     desk = open_desk(allowlist_query=False)
     line = second_reading(desk.run("doctor", "--only", "org", "--strict"))
     assert line.startswith("skipped ")
@@ -48,7 +49,7 @@ def test_where_the_org_does_not_show_it_only_doctor_says_so(open_desk: OpenDesk)
     assert "TokenIpRange" not in result.out + result.err
 
 
-def test_a_read_back_reports_a_difference_and_the_phase_is_live(open_desk: OpenDesk) -> None:
+def test_a_read_back_reports_a_difference_and_accepts_the_phase(open_desk: OpenDesk) -> None:
     desk = open_desk(setup_audit_trail=False)  # in which time stands still would be misread
     edit(desk, of="retrieve", when="after", nth=2, add=[ADD])
     result = desk.run("deploy", "add-new", "--yes")

@@ -1,4 +1,4 @@
-"""The demo shows what its page says it shows, leaves its report and nothing else."""
+"""The demo prints what its documentation page shows, and leaves its report and nothing else."""
 
 from __future__ import annotations
 
@@ -61,8 +61,10 @@ EXAMPLES = _examples()
 
 
 def pattern_of(line: str) -> str:
-    """The line with other counts, seconds and folders. Nought stays nought, what is not nought
-    doesn't become it, and an address stays as it is."""
+    """A pattern of the line with other counts, seconds and folders.
+
+    Zero stays zero, another number does not become zero, and an address stays as it is.
+    """
     parts, end = [], 0
     for found in _VARIABLE.finditer(line):
         parts += [re.escape(line[end : found.start()]), _any_like(found)]
@@ -89,7 +91,7 @@ def _any_like(found: re.Match[str]) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a demo wrote, and what it left behind in its home and among temporary files."""
+    """What a demo wrote, and what it left in its home folder and among temporary files."""
 
     result: Result
     home: list[Path]
@@ -97,7 +99,7 @@ class Shown:
 
 
 class Demos:
-    """Runs demos, a few at a time, each with a home and a folder for temporary files."""
+    """Runs several demos at a time, each with its own home and temporary folder."""
 
     def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
         self._folder = folder
@@ -135,7 +137,7 @@ def _started(words: tuple[str, ...], folder: Path) -> Process:
 
 
 def _variables(folder: Path) -> Mapping[str, str]:
-    """Makes the folders, too."""
+    """The environment of a demo, whose folders are created."""
     for name in ("home", "tmp", "work"):
         (folder / name).mkdir(parents=True)
     return environment(
@@ -170,7 +172,7 @@ def test_the_page_shows_every_variant() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: " ".join(example.words))
-def test_each_ends_as_the_page_shows(demos: Demos, example: Example) -> None:
+def test_each_variant_ends_as_the_page_shows(demos: Demos, example: Example) -> None:
     result = demos.shown(*example.words).result
     assert result.code == example.code, result.out + result.err
     lines = click.unstyle(result.out).splitlines()[-len(example.last) :]
@@ -181,7 +183,7 @@ def test_each_ends_as_the_page_shows(demos: Demos, example: Example) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: " ".join(example.words))
-def test_each_leaves_its_report_and_nothing_else(demos: Demos, example: Example) -> None:
+def test_each_variant_leaves_its_report_and_nothing_else(demos: Demos, example: Example) -> None:
     shown = demos.shown(*example.words)
     assert shown.home == []
     (report,) = shown.temporary
@@ -190,7 +192,7 @@ def test_each_leaves_its_report_and_nothing_else(demos: Demos, example: Example)
 
 
 @pytest.mark.slow
-def test_the_readmes_picture_is_of_the_demo_as_it_is_now(demos: Demos) -> None:
+def test_the_picture_in_the_readme_is_up_to_date(demos: Demos) -> None:
     result = demos.shown(*ON_A_TERMINAL).result
     assert result.code == 0, result.out
     shown = picture(left_on_screen(result.out))
@@ -198,24 +200,24 @@ def test_the_readmes_picture_is_of_the_demo_as_it_is_now(demos: Demos) -> None:
 
 
 def words_of(svg: str) -> list[str]:
-    """The picture's words without regard to numbers; these decide the order of some lines."""
+    """The picture's words without numbers, which decide the order of some lines."""
     return sorted(re.sub(r"\d+", "0", " ".join(lines_of(svg))).split())
 
 
 @pytest.mark.slow
-def test_it_says_that_timers_are_shortened(demos: Demos) -> None:
+def test_demo_states_that_timers_are_shortened(demos: Demos) -> None:
     assert "Timers are shortened: settle 2 s (default 60 s)" in demos.shown("demo").result.out
 
 
 @pytest.mark.slow
-def test_the_refusal_of_the_wrong_order_is_shown(demos: Demos) -> None:
+def test_demo_shows_the_refusal_of_the_wrong_order(demos: Demos) -> None:
     result = demos.shown("demo", "--order", "wrong").result
     assert "$ sfcutover deploy remove-old --yes\n(exit code 4)\n" in result.out
     assert "the new addresses 127.0.0.21, 127.0.0.22 are not on the live allowlist" in result.err
 
 
 @pytest.mark.slow
-def test_programs_get_both_orders_as_one_document(demos: Demos) -> None:
+def test_json_holds_both_orders_in_one_document(demos: Demos) -> None:
     result = demos.shown(*JSON).result
     document = result.json("demo")
     assert (result.code, document["ok"], document["problems"]) == (0, True, [])
@@ -237,7 +239,7 @@ def test_programs_get_both_orders_as_one_document(demos: Demos) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_in_the_middle_it_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+def test_an_interrupted_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     process = _started(("demo",), tmp_path)
     try:
         process.wait_for("probe: done")
@@ -250,7 +252,7 @@ def test_stopped_in_the_middle_it_leaves_nothing(tmp_path: Path, number: signal.
     assert list((tmp_path / "home").iterdir()) == []
 
 
-def test_a_fault_goes_with_the_right_order(desk: Desk) -> None:
+def test_a_fault_requires_the_right_order(desk: Desk) -> None:
     result = desk.run("demo", "--order", "wrong", "--fault", "crash")
     result.refused(2, "--fault and --order wrong exclude each other")
 
@@ -269,5 +271,7 @@ def test_a_fault_goes_with_the_right_order(desk: Desk) -> None:
         ("done", "DONE", False),
     ],
 )
-def test_only_counts_seconds_and_folders_may_differ(written: str, shown: str, fits: bool) -> None:
+def test_examples_may_differ_only_in_counts_seconds_and_folders(
+    written: str, shown: str, fits: bool
+) -> None:
     assert bool(re.fullmatch(pattern_of(written), shown)) == fits

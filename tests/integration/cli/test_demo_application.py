@@ -24,7 +24,7 @@ def customers_of(org: Emulator) -> list[Customer]:
     ]
 
 
-def test_the_application_follows_the_proxy_and_keeps_its_tokens(org: Emulator) -> None:
+def test_application_follows_the_proxy_and_keeps_its_tokens(org: Emulator) -> None:
     values = org.environment
     sides = iter(["OLD", "NEW", "OLD"])
     first, _ = customers_of(org)
@@ -41,7 +41,7 @@ def test_the_application_follows_the_proxy_and_keeps_its_tokens(org: Emulator) -
     assert [each.result for each in org.redemptions] == ["redeemed", "blocked", "redeemed"]
 
 
-def test_the_application_serves_every_customer_until_it_is_stopped(org: Emulator) -> None:
+def test_application_serves_every_customer_until_it_is_stopped(org: Emulator) -> None:
     values, customers = org.environment, customers_of(org)
     ways = {"customer-1": "OLD", "customer-2": "NEW"}  # the new addresses are not on the list
 

@@ -1,4 +1,4 @@
-"""Deploying a phase: what is sent, what is refused, what is said, and what it exits with."""
+"""Deploying a phase: requests, refusals, messages and exit codes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def follow_up(text: str) -> list[str]:
     return shlex.split(command)[1:]
 
 
-def test_add_new_leaves_all_that_was_there(open_desk: OpenDesk) -> None:
+def test_add_new_keeps_every_existing_entry(open_desk: OpenDesk) -> None:
     desk = open_desk(unknown_fields={"futureSetting": "kept &amp; safe"})
     result = desk.run(*YES)
     assert result.code == 0
@@ -39,7 +39,7 @@ def test_add_new_leaves_all_that_was_there(open_desk: OpenDesk) -> None:
     assert desk.asked("deploy") == 1
 
 
-def test_it_says_what_it_read_back_and_what_comes_next(desk: Desk) -> None:
+def test_deploy_reports_the_read_back_and_the_next_step(desk: Desk) -> None:
     result = desk.run(*YES)
     identifier = desk.emulator.deployments[0].id
     assert f"done: add-new is live on packaging, read back from the org ({identifier})" in (
@@ -62,7 +62,7 @@ def test_json_holds_the_diff_the_deployment_and_the_live_list(desk: Desk) -> Non
     assert len(target["phase"]["components"][0]["added"]) == 2
 
 
-def test_nothing_is_sent_where_nothing_would_change(desk: Desk) -> None:
+def test_a_phase_that_is_live_sends_no_deployment(desk: Desk) -> None:
     desk.run(*YES)
     again = desk.run("deploy", "add-new")
     assert again.code == 0
@@ -71,7 +71,7 @@ def test_nothing_is_sent_where_nothing_would_change(desk: Desk) -> None:
     assert desk.asked("deploy") == 1
 
 
-def test_without_a_terminal_nobody_is_asked_and_nothing_sent(desk: Desk) -> None:
+def test_deploy_without_a_terminal_requires_yes(desk: Desk) -> None:
     result = desk.call("deploy", "add-new")
     result.refused(2, "confirmation is required")
     assert "--yes" in result.hint
@@ -91,13 +91,13 @@ def test_a_dry_run_validates_and_changes_nothing(desk: Desk) -> None:
     assert document["targets"][0]["live"] == []
 
 
-def test_a_dry_run_that_the_org_refuses(desk: Desk) -> None:
+def test_a_dry_run_that_the_org_refuses_fails(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="failed", operation="deploy"))
     desk.run("deploy", "add-new", "--dry-run").refused(1, "ended as Failed")
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_async_names_the_command_that_goes_on_and_it_works(desk: Desk, as_json: bool) -> None:
+def test_async_names_a_working_command_that_continues(desk: Desk, as_json: bool) -> None:
     desk.config.rename(desk.folder / "my cutover.yaml")
     config = ("--config", "my cutover.yaml")
     result = desk.run(*YES, "--async", *config, *(["--json"] if as_json else []))
@@ -119,7 +119,7 @@ def test_async_names_the_command_that_goes_on_and_it_works(desk: Desk, as_json: 
     assert "the allowlist now: add-new" in continued.out
 
 
-def test_a_wait_that_ends_first_names_the_command_that_goes_on(open_desk: OpenDesk) -> None:
+def test_a_wait_timeout_names_the_command_that_continues(open_desk: OpenDesk) -> None:
     desk = open_desk(deploy_seconds=20)
     result = desk.run(*YES, "--wait", "0")
     result.refused(69, "is not done after 0 s; its status is Pending")
@@ -130,7 +130,7 @@ def test_a_wait_that_ends_first_names_the_command_that_goes_on(open_desk: OpenDe
     assert desk.asked("deploy") == 1
 
 
-def test_a_wait_that_ends_first_as_json(open_desk: OpenDesk) -> None:
+def test_a_wait_timeout_is_reported_as_json(open_desk: OpenDesk) -> None:
     result = open_desk(deploy_seconds=20).run(*YES, "--wait", "0", "--json")
     assert result.json("error")["exit_code"] == result.code == 69
 
@@ -154,7 +154,7 @@ def test_remove_new_is_refused_without_proof(desk: Desk) -> None:
     assert desk.asked("deploy") == 1
 
 
-def test_a_canary_that_cannot_be_read_removes_nothing(desk: Desk) -> None:
+def test_an_unreadable_canary_token_prevents_the_removal(desk: Desk) -> None:
     desk.run(*YES)
     desk.run("deploy", "remove-old", "--yes").refused(2, "cutover.yaml:", "canary.token")
     assert desk.live() == OVERLAP
@@ -167,7 +167,7 @@ def test_remove_old_before_add_new_is_drift(desk: Desk) -> None:
     assert "sfcutover deploy add-new" in result.hint
 
 
-def test_restore_old_brings_back_what_is_missing(desk: Desk) -> None:
+def test_restore_old_adds_missing_old_addresses(desk: Desk) -> None:
     gone = range_xml("127.0.0.12", "127.0.0.12")
     desk.put_live(lambda xml: xml.replace(gone, b""))
     assert desk.run("deploy", "restore-old", "--yes").code == 0
@@ -206,7 +206,7 @@ def _rename_the_target(desk: Desk) -> None:
         (_rename_the_target, "the plan has no target 'production'"),
     ],
 )
-def test_a_plan_is_refused_after_a_change(
+def test_a_plan_is_refused_after_any_change_of_its_inputs(
     desk: Desk, change: Callable[[Desk], None], error: str
 ) -> None:
     assert desk.run("plan", "--out", "plan.json").code == 0
@@ -242,13 +242,13 @@ def test_a_plan_is_deployed_as_it_was_planned(desk: Desk) -> None:
     ("text", "error"),
     [(None, "cannot be read"), ("", "not a plan"), ("{}", "not a plan"), ("[1]", "not a plan")],
 )
-def test_a_plan_that_is_none(desk: Desk, text: str | None, error: str) -> None:
+def test_a_file_that_is_not_a_plan_is_refused(desk: Desk, text: str | None, error: str) -> None:
     if text is not None:
         desk.write("plan.json", text)
     desk.run(*YES, "--plan", "plan.json").refused(2, "plan.json", error)
 
 
-def test_a_plan_whose_baseline_was_edited(desk: Desk) -> None:
+def test_a_plan_with_an_edited_baseline_is_refused(desk: Desk) -> None:
     desk.run("plan", "--out", "plan.json")
     plan = desk.folder / "plan.json"
     plan.write_text(plan.read_text().replace("office VPN", "home VPN"))
@@ -258,14 +258,14 @@ def test_a_plan_whose_baseline_was_edited(desk: Desk) -> None:
     assert desk.asked("deploy") == 0
 
 
-def test_a_deployment_that_fails_names_the_problem(desk: Desk) -> None:
+def test_a_failed_deployment_names_the_component_problem(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="failed", operation="deploy"))
     result = desk.run(*YES)
     result.refused(1, "ended as Failed", "FIELD_INTEGRITY_EXCEPTION")
     assert "still on it; do not move traffic to the new ones yet" in result.tokens
 
 
-def test_a_partial_success_is_no_success(desk: Desk) -> None:
+def test_a_partial_success_is_a_failure(desk: Desk) -> None:
     desk.configure(carriers=["token-ip-ranges", "trusted-ip-ranges"])
     desk.emulator.set_fault(Fault(kind="succeeded_partial", operation="deploy"))
     desk.run(*YES).refused(68, "took effect only in part")
@@ -276,7 +276,7 @@ def test_a_canceled_deployment_is_a_failure(desk: Desk) -> None:
     desk.run(*YES).refused(1, "ended as Canceled")
 
 
-def test_an_answer_lost_after_the_effect_is_a_success_without_a_second_deploy(desk: Desk) -> None:
+def test_an_answer_lost_after_the_effect_succeeds_without_a_second_deployment(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="drop_after", operation="deploy"))
     result = desk.run(*YES)
     assert result.code == 0
@@ -285,7 +285,7 @@ def test_an_answer_lost_after_the_effect_is_a_success_without_a_second_deploy(de
     assert desk.live() == OVERLAP
 
 
-def test_a_save_that_does_not_take_is_deployed_once_more(desk: Desk) -> None:
+def test_a_save_without_effect_is_deployed_once_more(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="save_does_not_take", operation="deploy"))
     result = desk.run(*YES)
     assert result.code == 0
@@ -293,13 +293,13 @@ def test_a_save_that_does_not_take_is_deployed_once_more(desk: Desk) -> None:
     assert desk.asked("deploy") == 2
 
 
-def test_a_save_that_never_takes_names_what_is_missing(desk: Desk) -> None:
+def test_a_save_that_never_has_an_effect_names_the_missing_addresses(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="save_does_not_take", operation="deploy", count=None))
     desk.run(*YES).refused(1, "the change did not take effect", "missing 127.0.0.21, 127.0.0.22")
     assert desk.asked("deploy") == 2
 
 
-def test_two_targets_one_after_the_other(desk: Desk, start_org: StartOrg) -> None:
+def test_two_targets_are_deployed_in_order(desk: Desk, start_org: StartOrg) -> None:
     second = start_org()
     desk.add_target("second", second)
     document = desk.run(*YES, "--json").json("deploy")
@@ -314,7 +314,9 @@ def _fail_on_the_second(desk: Desk, start_org: StartOrg) -> Result:
     return desk.run(*YES)
 
 
-def test_where_the_second_target_fails_the_first_is_named(desk: Desk, start_org: StartOrg) -> None:
+def test_a_failure_of_the_second_target_names_the_first_as_done(
+    desk: Desk, start_org: StartOrg
+) -> None:
     result = _fail_on_the_second(desk, start_org)
     result.refused(1, "second: ", "ended as Failed")
     assert result.tokens.endswith("; before second: packaging holds the phase")
@@ -322,13 +324,13 @@ def test_where_the_second_target_fails_the_first_is_named(desk: Desk, start_org:
     assert desk.live() == OVERLAP
 
 
-def test_after_a_failure_the_same_command_goes_on(desk: Desk, start_org: StartOrg) -> None:
+def test_the_same_command_continues_after_a_failure(desk: Desk, start_org: StartOrg) -> None:
     assert _fail_on_the_second(desk, start_org).code == 1
     document = desk.run(*YES, "--json").json("deploy")
     assert [each["outcome"] for each in document["targets"]] == ["no-change", "deployed"]
 
 
-def test_where_the_first_target_fails_the_second_is_not_touched(
+def test_a_failure_of_the_first_target_leaves_the_second_unchanged(
     desk: Desk, start_org: StartOrg
 ) -> None:
     second = start_org()
@@ -343,16 +345,14 @@ def test_where_the_first_target_fails_the_second_is_not_touched(
     assert len(second.log) == 0
 
 
-def test_the_follow_up_names_the_target_where_there_are_several(
-    desk: Desk, start_org: StartOrg
-) -> None:
+def test_the_next_command_names_the_target_of_several(desk: Desk, start_org: StartOrg) -> None:
     desk.add_target("second", start_org())
     result = desk.run(*YES, "--async", "--target", "second")
     assert follow_up(result.out)[-2:] == ["--target", "second"]
     assert desk.run(*follow_up(result.out)).code == 0
 
 
-def test_policies_go_with_the_list(desk: Desk) -> None:
+def test_policies_are_deployed_with_the_list(desk: Desk) -> None:
     desk.configure(policies={"ipRelaxationPolicyType": "Bypass"})
     assert desk.run(*YES).code == 0
     xml = desk.emulator.component_xml(

@@ -19,7 +19,7 @@ def _deployed(desk: Desk, *words: str) -> str:
 
 @pytest.mark.parametrize("length", [15, 18])
 @pytest.mark.parametrize("command", ["report", "wait"])
-def test_a_finished_deployment_and_the_list_are_shown(
+def test_a_finished_deployment_is_shown_with_the_live_list(
     desk: Desk, command: str, length: int
 ) -> None:
     identifier = _deployed(desk)
@@ -32,7 +32,7 @@ def test_a_finished_deployment_and_the_list_are_shown(
 
 
 @pytest.mark.parametrize("command", ["report", "wait"])
-def test_a_finished_deployment_as_json(desk: Desk, command: str) -> None:
+def test_a_finished_deployment_is_shown_as_json(desk: Desk, command: str) -> None:
     identifier = _deployed(desk)
     document = desk.run("deployment", command, identifier[:15], "--json").json("deployment")
     assert document["deployment"]["id"] == identifier
@@ -42,7 +42,7 @@ def test_a_finished_deployment_as_json(desk: Desk, command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("identifier", ["0Af000000000001", "0Af000000000001AAA"])
-def test_an_id_the_org_does_not_know(desk: Desk, command: str, identifier: str) -> None:
+def test_an_unknown_id_is_refused(desk: Desk, command: str, identifier: str) -> None:
     words = ["--wait", "0"] if command == "wait" else []
     result = desk.run("deployment", command, identifier, *words)
     result.refused(1, identifier)
@@ -51,7 +51,9 @@ def test_an_id_the_org_does_not_know(desk: Desk, command: str, identifier: str) 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("identifier", ["x", "0Af", "001000000000001", "0Af00000000000"])
-def test_what_is_no_id_is_not_asked_for(desk: Desk, command: str, identifier: str) -> None:
+def test_a_malformed_id_is_refused_without_a_request(
+    desk: Desk, command: str, identifier: str
+) -> None:
     result = desk.run("deployment", command, identifier)
     result.refused(2, f"'{identifier}' is not a deployment id")
     assert "0Af" in result.hint
@@ -70,7 +72,7 @@ def test_a_running_deployment_is_reported_as_running(open_desk: OpenDesk) -> Non
     assert document["deployment"]["done"] is False
 
 
-def test_a_wait_that_ends_first(open_desk: OpenDesk) -> None:
+def test_a_wait_timeout_reports_that_the_deployment_is_running(open_desk: OpenDesk) -> None:
     desk = open_desk(deploy_seconds=20)
     identifier = _deployed(desk, "--async")
     result = desk.run("deployment", "wait", identifier, "--wait", "0")
@@ -78,7 +80,7 @@ def test_a_wait_that_ends_first(open_desk: OpenDesk) -> None:
     assert follow_up(result.hint) == ["deployment", "wait", identifier]
 
 
-def test_a_failed_deployment_shows_what_failed(desk: Desk) -> None:
+def test_a_failed_deployment_shows_the_component_problems(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="failed", operation="deploy"))
     result = desk.run("deployment", "report", _deployed(desk))
     assert result.code == 1
@@ -86,14 +88,14 @@ def test_a_failed_deployment_shows_what_failed(desk: Desk) -> None:
     assert "FIELD_INTEGRITY_EXCEPTION" in result.out
 
 
-def test_a_validation_is_called_one(desk: Desk) -> None:
+def test_a_validation_is_reported_as_a_validation(desk: Desk) -> None:
     desk.run("deploy", "add-new", "--dry-run")
     result = desk.run("deployment", "report", desk.emulator.deployments[0].id)
     assert result.code == 0
     assert "validation only: nothing was changed" in result.out
 
 
-def test_cancel_ends_a_deployment_that_waits(open_desk: OpenDesk) -> None:
+def test_cancel_ends_a_pending_deployment(open_desk: OpenDesk) -> None:
     desk = open_desk(deploy_seconds=20)
     identifier = _deployed(desk, "--async")
     desk.clock.seconds = 1
@@ -104,7 +106,7 @@ def test_cancel_ends_a_deployment_that_waits(open_desk: OpenDesk) -> None:
     assert desk.asked("cancelDeploy") == 1
 
 
-def test_cancel_takes_a_moment(open_desk: OpenDesk) -> None:
+def test_cancel_waits_until_the_org_has_canceled(open_desk: OpenDesk) -> None:
     desk = open_desk(deploy_seconds=20, cancel_seconds=5)
     identifier = _deployed(desk, "--async")
     desk.clock.seconds = 10
@@ -118,7 +120,7 @@ def test_cancel_takes_a_moment(open_desk: OpenDesk) -> None:
 
 
 @pytest.mark.parametrize("option", [(), ("--json",)])
-def test_cancel_that_comes_too_late_is_no_success(desk: Desk, option: tuple[str, ...]) -> None:
+def test_cancel_of_a_finished_deployment_fails(desk: Desk, option: tuple[str, ...]) -> None:
     identifier = _deployed(desk)
     result = desk.run("deployment", "cancel", identifier, *option)
     assert result.code == 1
@@ -127,7 +129,7 @@ def test_cancel_that_comes_too_late_is_no_success(desk: Desk, option: tuple[str,
         assert result.json("deployment")["deployment"]["state"] == "succeeded"
 
 
-def test_a_deployment_belongs_to_one_target(desk: Desk, start_org: StartOrg) -> None:
+def test_several_targets_require_a_target_option(desk: Desk, start_org: StartOrg) -> None:
     identifier = _deployed(desk)
     desk.add_target("second", start_org())
     result = desk.run("deployment", "report", identifier)

@@ -1,4 +1,4 @@
-"""What a person reads when something is wrong: the cause, by its own words and code."""
+"""Diagnoses: each failure has its own cause, message and exit code."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ def in_front_of(
     intercept: Callable[[bytes], tuple[int, bytes, str] | None],
     change: Callable[[bytes], bytes] = lambda body: body,
 ) -> str:
-    """A server between the command and its org. intercept: what it answers by itself, for a body;
-    change: what it makes of a body that it passes on."""
+    """A server between the command and its org.
+
+    intercept: answers a request body by itself, or returns None; change: modifies a body that is
+    forwarded.
+    """
 
     def handle(request: object) -> None:
         assert isinstance(request, BaseHTTPRequestHandler)
@@ -66,8 +69,8 @@ def in_front_of(
 # The Salesforce CLI
 
 
-def test_a_warning_before_the_cli_s_json_is_no_lack_of_a_session(desk: Desk) -> None:
-    """With colours in the JSON, too."""
+def test_a_warning_before_the_json_of_the_cli_does_not_hide_the_session(desk: Desk) -> None:
+    """With colors in the JSON, too."""
     stand_in = desk.write("bin/sf", STAND_IN.format(python=sys.executable, url=desk.emulator.url))
     stand_in.chmod(0o755)
     desk.monkeypatch.setenv("PATH", str(stand_in.parent))
@@ -91,7 +94,7 @@ print(text.replace('"instanceUrl"', '\\x1b[34m"instanceUrl"\\x1b[39m'))
 # The org
 
 
-def test_a_refused_address_is_told_as_such(open_desk: OpenDesk) -> None:
+def test_a_refused_ip_address_is_reported_as_the_cause(open_desk: OpenDesk) -> None:
     message = "Access from current IP address is not allowed"
     fault = {"kind": "refuse", "code": "INSUFFICIENT_ACCESS", "message": message, "count": None}
     for operation in ("listMetadata", "deploy"):
@@ -102,7 +105,7 @@ def test_a_refused_address_is_told_as_such(open_desk: OpenDesk) -> None:
         assert "Modify Metadata" not in result.err
 
 
-def test_a_refused_address_is_told_as_such_where_the_deployment_says_it(desk: Desk) -> None:
+def test_a_refused_ip_address_reported_by_a_deployment_is_the_cause(desk: Desk) -> None:
     message = "Access from current IP address is not allowed"
     fault = {"kind": "failed", "operation": "deploy", "code": "INSUFFICIENT_ACCESS"}
     desk.emulator.set_fault(Fault.model_validate({**fault, "message": message}))
@@ -111,7 +114,7 @@ def test_a_refused_address_is_told_as_such_where_the_deployment_says_it(desk: De
     assert "login IP ranges" in result.hint
 
 
-def test_another_audience_than_the_login_url_can_be_given(desk: Desk) -> None:
+def test_the_jwt_audience_can_differ_from_the_login_url(desk: Desk) -> None:
     localhost = desk.emulator.url.replace("127.0.0.1", "localhost")
     jwt = {
         "client_id": desk.emulator.environment["SF_CLIENT_ID"],
@@ -130,7 +133,7 @@ def test_another_audience_than_the_login_url_can_be_given(desk: Desk) -> None:
         assert result.code == 0, result.err
 
 
-def test_a_package_that_is_too_large_is_no_lost_answer(
+def test_a_package_that_is_too_large_is_not_a_lost_answer(
     desk: Desk, start_server: StartServer
 ) -> None:
     in_front_of(
@@ -145,7 +148,7 @@ def test_a_package_that_is_too_large_is_no_lost_answer(
 
 
 @pytest.mark.parametrize("status", [403, 404, 405])
-def test_a_deploy_that_a_proxy_refused_is_no_lost_answer(
+def test_a_deploy_refused_by_a_proxy_is_not_a_lost_answer(
     desk: Desk, start_server: StartServer, status: int
 ) -> None:
     in_front_of(
@@ -159,10 +162,8 @@ def test_a_deploy_that_a_proxy_refused_is_no_lost_answer(
 
 
 @pytest.mark.slow
-def test_a_removal_that_a_proxy_refused_is_not_taken_for_one_that_may_land(
-    desk: Desk, start_server: StartServer
-) -> None:
-    """Nothing is restored, and nothing said to be off a list."""
+def test_a_removal_refused_by_a_proxy_is_not_pending(desk: Desk, start_server: StartServer) -> None:
+    """Nothing is restored, and no message reports a removed address."""
     deployed = []
 
     def second(body: bytes) -> tuple[int, bytes, str] | None:
@@ -183,7 +184,7 @@ def test_a_removal_that_a_proxy_refused_is_not_taken_for_one_that_may_land(
     assert desk.asked("deploy") == 1
 
 
-def test_a_json_401_is_a_dead_session(desk: Desk, start_server: StartServer) -> None:
+def test_a_json_401_is_an_invalid_session(desk: Desk, start_server: StartServer) -> None:
     in_front_of(
         desk,
         start_server,
@@ -193,8 +194,8 @@ def test_a_json_401_is_a_dead_session(desk: Desk, start_server: StartServer) -> 
     result.refused(6, "the session is expired or invalid (INVALID_SESSION_ID)")
 
 
-def test_a_json_401_is_answered_with_another_session(desk: Desk, start_server: StartServer) -> None:
-    """Once; the request, which was refused, is sent again."""
+def test_a_json_401_renews_the_session(desk: Desk, start_server: StartServer) -> None:
+    """Once; the refused request is sent again."""
     left = [DEAD_SESSION]
     url = in_front_of(
         desk,
@@ -214,7 +215,7 @@ def test_a_json_401_is_answered_with_another_session(desk: Desk, start_server: S
     assert not left
 
 
-def test_a_limit_that_comes_as_json_is_a_limit(desk: Desk, start_server: StartServer) -> None:
+def test_a_request_limit_reported_as_json_is_a_limit(desk: Desk, start_server: StartServer) -> None:
     limit = b'[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]'
     in_front_of(
         desk,
@@ -224,7 +225,7 @@ def test_a_limit_that_comes_as_json_is_a_limit(desk: Desk, start_server: StartSe
     desk.run("diff", "add-new").refused(7, "REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded.")
 
 
-def test_a_component_that_is_listed_and_not_retrieved_is_told(
+def test_a_component_that_is_listed_but_not_retrieved_is_reported(
     desk: Desk, start_server: StartServer
 ) -> None:
     in_front_of(
@@ -249,7 +250,7 @@ def test_a_component_that_is_listed_and_not_retrieved_is_told(
 # The proxy, and the canary
 
 
-def test_a_proxy_s_401_is_not_the_page_s(desk: Desk, start_server: StartServer) -> None:
+def test_a_401_of_the_proxy_is_not_a_401_of_the_page(desk: Desk, start_server: StartServer) -> None:
     proxy = start_server(lambda request: answer(request, b"", 401, Server="tinyproxy/1.11"))
     place = proxy.partition("://")[2]
     desk.monkeypatch.setenv("PROXY_URL", f"http://user:wrong-password@{place}")
@@ -259,7 +260,7 @@ def test_a_proxy_s_401_is_not_the_page_s(desk: Desk, start_server: StartServer) 
     assert "wrong-password" not in result.err
 
 
-def test_a_wrong_client_secret_is_no_gate(desk: Desk) -> None:
+def test_a_wrong_client_secret_is_not_a_failed_gate(desk: Desk) -> None:
     keep_token(desk)
     assert desk.run("deploy", "add-new", "--yes").code == 0
     desk.monkeypatch.setenv("SF_CLIENT_SECRET", "another-client-s-secret")
@@ -271,7 +272,7 @@ def test_a_wrong_client_secret_is_no_gate(desk: Desk) -> None:
     assert len(desk.live()) == 5
 
 
-def test_a_dead_canary_is_no_gate(desk: Desk) -> None:
+def test_an_invalid_canary_token_is_not_a_failed_gate(desk: Desk) -> None:
     keep_token(desk)
     assert desk.run("deploy", "add-new", "--yes").code == 0
     (desk.folder / "canary.token").write_text("5Aep861-of-a-grant-that-was-revoked", "utf-8")
@@ -281,7 +282,7 @@ def test_a_dead_canary_is_no_gate(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("kind", ["inactive_user", "inactive_org", "invalid_app_access"])
-def test_a_canary_that_may_not_redeem_is_no_gate(desk: Desk, kind: str) -> None:
+def test_a_canary_without_the_right_to_redeem_is_not_a_failed_gate(desk: Desk, kind: str) -> None:
     keep_token(desk)
     assert desk.run("deploy", "add-new", "--yes").code == 0
     fault = {"kind": kind, "operation": "redeem", "count": None}
@@ -289,7 +290,7 @@ def test_a_canary_that_may_not_redeem_is_no_gate(desk: Desk, kind: str) -> None:
     desk.run("verify").refused(6, "a redemption failed")
 
 
-def test_a_blocked_canary_stays_a_gate(desk: Desk) -> None:
+def test_a_blocked_canary_is_a_failed_gate(desk: Desk) -> None:
     keep_token(desk)
     assert desk.run("deploy", "add-new", "--yes").code == 0
     desk.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=None))
@@ -299,7 +300,9 @@ def test_a_blocked_canary_stays_a_gate(desk: Desk) -> None:
 # TLS on the way
 
 
-def test_a_proxy_that_opens_tls_is_told_with_what_to_set(open_desk: OpenDesk) -> None:
+def test_a_proxy_that_intercepts_tls_is_reported_with_the_setting_to_change(
+    open_desk: OpenDesk,
+) -> None:
     desk = open_desk(tls=True)
     keep_token(desk)
     assert desk.run("deploy", "add-new", "--yes").code == 0
@@ -310,7 +313,7 @@ def test_a_proxy_that_opens_tls_is_told_with_what_to_set(open_desk: OpenDesk) ->
     assert "REQUESTS_CA_BUNDLE" in result.hint
 
 
-def test_an_environment_s_proxy_that_opens_tls_is_told_with_what_to_set(
+def test_an_environment_proxy_that_intercepts_tls_is_reported_with_the_setting_to_change(
     open_desk: OpenDesk,
 ) -> None:
     desk = open_desk(tls=True)
@@ -322,7 +325,7 @@ def test_an_environment_s_proxy_that_opens_tls_is_told_with_what_to_set(
     assert "REQUESTS_CA_BUNDLE" in result.hint
 
 
-def test_an_authority_that_is_not_known_is_named(open_desk: OpenDesk) -> None:
+def test_an_unknown_certificate_authority_is_named(open_desk: OpenDesk) -> None:
     desk = open_desk(tls=True)
     desk.monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     result = desk.run("diff", "add-new")
@@ -333,8 +336,8 @@ def test_an_authority_that_is_not_known_is_named(open_desk: OpenDesk) -> None:
 # cutover.yaml
 
 
-def test_another_spelling_of_postgresql_is_told(desk: Desk) -> None:
-    """As providers spell it in DATABASE_URL."""
+def test_the_other_spelling_of_a_postgresql_url_is_explained(desk: Desk) -> None:
+    """Providers use it in DATABASE_URL."""
     desk.monkeypatch.setenv("DATABASE_URL", "postgres://user:hunter2@db.example/acme")
     desk.configure(state={"url": {"env": "DATABASE_URL"}})
     for words in (("run", "--yes"), ("runs",), ("deploy", "add-new", "--yes")):
@@ -344,7 +347,7 @@ def test_another_spelling_of_postgresql_is_told(desk: Desk) -> None:
     assert "FAILED   state: " in desk.run("doctor").out
 
 
-def test_all_that_is_wrong_in_the_file_is_listed(desk: Desk) -> None:
+def test_all_config_errors_are_listed(desk: Desk) -> None:
     desk.configure(old=["300.1.1.1"], new=["x", "198.51.100.0/33"], wavs=[1], max_rollbacks="many")
     result = desk.run("diff", "add-new")
     result.refused(2, "old[0]: '300.1.1.1' is not an IP address")
@@ -360,7 +363,7 @@ def test_all_that_is_wrong_in_the_file_is_listed(desk: Desk) -> None:
 # Old and new
 
 
-def test_swapped_old_and_new_are_not_called_done(desk: Desk) -> None:
+def test_swapped_old_and_new_addresses_are_not_reported_as_done(desk: Desk) -> None:
     desk.configure(old=["127.0.0.21", "127.0.0.22"], new=["127.0.0.11", "127.0.0.12"])
     keep_token(desk)
     swapped = (
@@ -377,7 +380,7 @@ def test_swapped_old_and_new_are_not_called_done(desk: Desk) -> None:
     assert desk.asked("deploy") == 0
 
 
-def test_a_cutover_under_way_is_not_called_swapped(desk: Desk) -> None:
+def test_a_cutover_in_progress_is_not_reported_as_swapped(desk: Desk) -> None:
     assert desk.run("deploy", "add-new", "--yes").code == 0
     again = desk.run("deploy", "add-new", "--yes")
     assert "done: add-new is already live on packaging; nothing was deployed" in again.out

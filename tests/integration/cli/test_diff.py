@@ -1,4 +1,4 @@
-"""The dry run: what it shows, in which form, and what it exits with."""
+"""diff: what it shows, in which format, and its exit codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _signed(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()[:2] in ("+ ", "- ")]
 
 
-def test_it_shows_exactly_the_new_lines_as_added(desk: Desk) -> None:
+def test_diff_shows_exactly_the_new_lines_as_added(desk: Desk) -> None:
     result = desk.run("diff", "add-new")
     assert result.code == 0
     assert _signed(result.out) == ["+ 127.0.0.21", "+ 127.0.0.22"]
@@ -22,19 +22,19 @@ def test_it_shows_exactly_the_new_lines_as_added(desk: Desk) -> None:
     assert desk.asked("deploy") == 0
 
 
-def test_it_names_the_org(desk: Desk) -> None:
+def test_diff_names_the_org(desk: Desk) -> None:
     head = desk.run("diff", "add-new").out.splitlines()[0]
     assert head == f"packaging ({desk.emulator.url}): add-new"
 
 
-def test_exit_code_says_whether_anything_would_change(desk: Desk) -> None:
+def test_exit_code_option_reports_whether_anything_would_change(desk: Desk) -> None:
     assert desk.run("diff", "add-new", "--exit-code").code == 3
     assert desk.run("diff", "restore-old", "--exit-code").code == 0
     assert desk.run("deploy", "add-new", "--yes").code == 0
     assert desk.run("diff", "add-new", "--exit-code").code == 0
 
 
-def test_exit_code_goes_with_json(desk: Desk) -> None:
+def test_exit_code_option_works_with_json(desk: Desk) -> None:
     result = desk.run("diff", "add-new", "--exit-code", "--json")
     assert result.code == 3
     assert result.json("diff")["changed"] is True
@@ -69,7 +69,7 @@ def test_xml_is_a_unified_diff_of_the_files(desk: Desk) -> None:
     assert not [line for line in text.splitlines() if line[:1] == "-" and line[:3] != "---"]
 
 
-def test_xml_of_no_change_says_so(desk: Desk) -> None:
+def test_xml_reports_that_nothing_changes(desk: Desk) -> None:
     assert desk.run("diff", "restore-old", "--format", "xml").out == "no change\n"
 
 
@@ -83,7 +83,7 @@ def test_a_baseline_file_is_compared_without_an_org(desk: Desk) -> None:
     assert result.out.startswith("baseline: add-new\n")
 
 
-def test_a_long_list_is_shortened_but_no_change_is_left_out(open_desk: OpenDesk) -> None:
+def test_a_long_list_is_shortened_without_omitting_a_change(open_desk: OpenDesk) -> None:
     desk = open_desk(unrelated=[{"range": f"192.0.2.{2 * number}"} for number in range(60)])
     text = desk.run("diff", "add-new").out
     assert "… 56 more, unchanged" in text
@@ -102,7 +102,7 @@ def test_a_long_list_is_shortened_but_no_change_is_left_out(open_desk: OpenDesk)
     ],
     ids=" ".join,
 )
-def test_nothing_the_org_holds_can_steer_a_terminal(desk: Desk, words: tuple[str, ...]) -> None:
+def test_org_text_cannot_send_terminal_sequences(desk: Desk, words: tuple[str, ...]) -> None:
     hostile = "\x9b31mred \x85next \u202erev\u2066 \x7f"
     desk.put_live(with_entry(range_xml("192.0.2.9", "192.0.2.9", hostile)))
     result = desk.run(*words)
@@ -143,7 +143,7 @@ def test_every_carrier_can_be_compared(desk: Desk, carrier: object) -> None:
     assert _signed(result.out) == ["+ 127.0.0.21", "+ 127.0.0.22"]
 
 
-def test_two_targets_stand_one_after_the_other(desk: Desk, start_org: StartOrg) -> None:
+def test_two_targets_are_shown_one_after_the_other(desk: Desk, start_org: StartOrg) -> None:
     desk.add_target("second", start_org())
     document = desk.run("diff", "add-new", "--json").json("diff")
     assert [each["target"] for each in document["targets"]] == ["packaging", "second"]
@@ -151,7 +151,7 @@ def test_two_targets_stand_one_after_the_other(desk: Desk, start_org: StartOrg) 
     assert [each["target"] for each in only["targets"]] == ["second"]
 
 
-def test_remove_old_before_add_new_is_live_shows_the_removal_alone(desk: Desk) -> None:
+def test_remove_old_before_add_new_is_live_shows_only_the_removal(desk: Desk) -> None:
     result = desk.run("diff", "remove-old", "--exit-code")
     assert result.code == 3
     assert result.out.startswith(
@@ -161,7 +161,7 @@ def test_remove_old_before_add_new_is_live_shows_the_removal_alone(desk: Desk) -
     assert "deploying remove-old now would be refused" in result.out
 
 
-def test_remove_old_says_in_every_form_what_it_is_computed_from(desk: Desk) -> None:
+def test_remove_old_states_its_starting_list_in_every_format(desk: Desk) -> None:
     target = desk.run("diff", "remove-old", "--json").json("diff")["targets"][0]
     assert target["on_top_of"] == "add-new"
     assert (target["phase"]["changed"], target["phase"]["components"][0]["added"]) == (True, [])
@@ -171,7 +171,7 @@ def test_remove_old_says_in_every_form_what_it_is_computed_from(desk: Desk) -> N
     assert f"--- add-new/{SECURITY_PATH}" in desk.run("diff", "remove-old", "--format", "xml").out
 
 
-def test_remove_old_is_compared_with_the_live_list_once_add_new_is_on_it(desk: Desk) -> None:
+def test_remove_old_is_compared_with_the_live_list_after_add_new(desk: Desk) -> None:
     assert desk.run("deploy", "add-new", "--yes").code == 0
     result = desk.run("diff", "remove-old", "--json").json("diff")["targets"][0]
     assert (result["on_top_of"], result["phase"]["notes"]) == (None, [])

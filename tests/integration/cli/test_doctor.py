@@ -1,4 +1,4 @@
-"""One line a check, each with its fix."""
+"""doctor: one line for each check, with the fix for a failure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def desk(desk: Desk) -> Desk:
     return desk
 
 
-def test_all_is_well(desk: Desk) -> None:
+def test_every_check_passes(desk: Desk) -> None:
     result = desk.run("doctor")
     assert result.code == 0
     for check in CHECKS:
@@ -38,7 +38,7 @@ def test_all_is_well(desk: Desk) -> None:
     assert desk.asked("deploy") == 0
 
 
-def test_all_is_well_as_json(desk: Desk) -> None:
+def test_every_check_passes_in_json(desk: Desk) -> None:
     document = desk.run("doctor", "--json").json("doctor")
     assert document["ok"] is True
     named = [each["check"] for each in document["checks"] if each["target"] == "packaging"]
@@ -54,7 +54,7 @@ def test_all_is_well_as_json(desk: Desk) -> None:
         ({"unrelated": [{"range": "192.0.2.0-192.0.2.252"}]}, "capacity", 8),
     ],
 )
-def test_the_first_failure_skips_the_rest_and_is_the_exit_code(
+def test_the_first_failure_skips_later_checks_and_decides_the_exit_code(
     open_desk: OpenDesk, settings: dict[str, object], failed: str, code: int
 ) -> None:
     desk = open_desk(**settings)
@@ -78,23 +78,21 @@ def test_a_failure_shows_its_fix_on_the_next_line(desk: Desk) -> None:
     assert lines[failed + 1].strip().startswith("fix: export SF_ACCESS_TOKEN=")
 
 
-def test_a_list_without_the_old_address(desk: Desk) -> None:
+def test_a_missing_old_address_is_a_failure(desk: Desk) -> None:
     desk.configure(old=["127.0.0.99"])
     result = desk.run("doctor")
     assert result.code == 4
     assert "the old address 127.0.0.99 is not on the live allowlist" in result.out
 
 
-def test_an_org_that_does_not_answer(desk: Desk) -> None:
+def test_an_unreachable_org_is_a_failure(desk: Desk) -> None:
     desk.emulator.stop()
     result = desk.run("doctor")
     assert result.code == 7
     assert "FAILED   packaging: API version:" in result.out
 
 
-def test_a_second_target_is_looked_at_although_the_first_failed(
-    desk: Desk, start_org: StartOrg
-) -> None:
+def test_a_failed_target_does_not_skip_the_next_target(desk: Desk, start_org: StartOrg) -> None:
     desk.add_target("second", start_org())
     desk.monkeypatch.setenv("SF_ACCESS_TOKEN", "00D000000000000!wrong")
     result = desk.run("doctor")
@@ -111,12 +109,12 @@ def state_line(desk: Desk, **config: object) -> str:
     return "\n".join(lines[number : number + 2])
 
 
-def test_where_runs_are_kept_is_looked_at_and_not_made(desk: Desk) -> None:
+def test_the_state_is_checked_and_not_created(desk: Desk) -> None:
     assert "ok       state: the first run creates .sfcutover/state.db" in state_line(desk)
     assert not (desk.folder / ".sfcutover").exists()
 
 
-def test_a_run_that_has_not_ended_is_named(desk: Desk) -> None:
+def test_an_unfinished_run_is_named(desk: Desk) -> None:
     place = desk.folder / "kept.db"
     database = Database.open(State(url=Text(literal=f"sqlite:///{place}")))
     store = RunStore(database)
@@ -128,7 +126,7 @@ def test_a_run_that_has_not_ended_is_named(desk: Desk) -> None:
     database.close()
 
 
-def test_a_place_where_nothing_can_be_kept_is_told(desk: Desk) -> None:
+def test_an_unusable_state_folder_is_a_failure(desk: Desk) -> None:
     (desk.folder / "file").write_text("")
     line = state_line(desk, state={"url": "sqlite:///file/state.db"})
     assert line.startswith("FAILED   state: ")
@@ -136,7 +134,7 @@ def test_a_place_where_nothing_can_be_kept_is_told(desk: Desk) -> None:
     assert "fix: correct the permissions, or name another file in state.url" in line
 
 
-def test_a_state_that_does_not_answer_is_a_failure(desk: Desk) -> None:
+def test_an_unreachable_state_database_is_a_failure(desk: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     desk.configure(state={"url": f"postgresql://127.0.0.1:{port}/runs"})
@@ -147,7 +145,7 @@ def test_a_state_that_does_not_answer_is_a_failure(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("value", ["config", "config,org", " org , config "])
-def test_only_some_parts_are_checked(desk: Desk, value: str) -> None:
+def test_only_option_limits_the_checks(desk: Desk, value: str) -> None:
     document = desk.run("doctor", "--only", value, "--json").json("doctor")
     assert {each["check"] for each in document["checks"]} == {
         "config",
@@ -155,7 +153,7 @@ def test_only_some_parts_are_checked(desk: Desk, value: str) -> None:
     }
 
 
-def test_the_config_is_checked_where_there_is_no_secret_at_all(desk: Desk) -> None:
+def test_the_config_is_checked_without_any_secret(desk: Desk) -> None:
     for name in desk.emulator.environment:
         desk.monkeypatch.delenv(name)
     result = desk.run("doctor", "--only", "config")
@@ -165,12 +163,12 @@ def test_the_config_is_checked_where_there_is_no_secret_at_all(desk: Desk) -> No
     assert desk.emulator.log == []
 
 
-def test_an_unknown_part_is_named_with_those_there_are(desk: Desk) -> None:
+def test_an_unknown_part_lists_the_known_ones(desk: Desk) -> None:
     result = desk.run("doctor", "--only", "config,orgs")
     result.refused(2, "'orgs' is not one of config, org, traffic, state")
 
 
-def test_strict_makes_a_failure_of_warnings_and_of_nothing_else(desk: Desk) -> None:
+def test_strict_fails_on_warnings_only(desk: Desk) -> None:
     assert desk.run("doctor", "--only", "config", "--strict").code == 0
     desk.configure(switch=None)
     assert desk.run("doctor", "--only", "config").code == 0
@@ -182,7 +180,7 @@ def test_strict_makes_a_failure_of_warnings_and_of_nothing_else(desk: Desk) -> N
     assert desk.run("doctor", "--only", "config,org", "--strict").code == 2
 
 
-def test_a_token_that_was_given_is_not_said_to_be_tried(desk: Desk) -> None:
+def test_a_token_is_not_reported_as_tried_if_nothing_redeemed_it(desk: Desk) -> None:
     desk.monkeypatch.setenv("SF_ACCESS_TOKEN", "00D000000000000!wrong")
     result = desk.run("doctor")
     assert "was read; the permission check tries it" in result.out
@@ -190,7 +188,7 @@ def test_a_token_that_was_given_is_not_said_to_be_tried(desk: Desk) -> None:
     assert "skipped  packaging: list: not tried: it requires permission" in result.out
 
 
-def test_what_a_run_lacks_is_a_warning(desk: Desk) -> None:
+def test_missing_settings_of_a_run_are_a_warning(desk: Desk) -> None:
     assert "not configured" not in "".join(
         line for line in desk.run("doctor").out.splitlines() if " run: " in line
     )
@@ -212,7 +210,7 @@ def line_of(desk: Desk, check: str) -> str:
     return line
 
 
-def test_ip_relaxation_is_explained_as_it_is_and_as_each_phase_sets_it(desk: Desk) -> None:
+def test_ip_relaxation_is_explained_for_now_and_for_each_phase(desk: Desk) -> None:
     assert "Enforce: users are subject to their own org's IP rules" in line_of(desk, POLICY)
     desk.configure(policies={"add-new": {POLICY: "Bypass"}, "remove-old": {POLICY: "Newer"}})
     line = line_of(desk, POLICY)
@@ -222,7 +220,7 @@ def test_ip_relaxation_is_explained_as_it_is_and_as_each_phase_sets_it(desk: Des
     assert "customers' orgs have their own policies" in line
 
 
-def test_an_app_without_policies_has_nothing_to_explain(open_desk: OpenDesk) -> None:
+def test_an_app_without_policies_shows_no_explanation(open_desk: OpenDesk) -> None:
     desk = open_desk(leave_out=["ExtlClntAppOauthConfigurablePolicies"])
     assert line_of(desk, POLICY) == (
         "skipped  packaging: ipRelaxationPolicyType: not tried: the policies cannot be read (the "
@@ -232,7 +230,7 @@ def test_an_app_without_policies_has_nothing_to_explain(open_desk: OpenDesk) -> 
     assert desk.run("doctor", "--only", "org").code == 4
 
 
-def test_policies_alone_have_no_list_to_check(desk: Desk) -> None:
+def test_policies_alone_need_no_list_check(desk: Desk) -> None:
     desk.configure(carriers=[], old=None, new=None, policies={POLICY: "Bypass"})
     result = desk.run("doctor")
     assert result.code == 0
@@ -251,7 +249,7 @@ def test_policies_alone_have_no_list_to_check(desk: Desk) -> None:
         ),
     ],
 )
-def test_the_probable_switch_of_a_connected_app_is_shown(desk: Desk, field: str, said: str) -> None:
+def test_the_ip_setting_of_a_connected_app_is_shown(desk: Desk, field: str, said: str) -> None:
     xml = desk.emulator.component_xml("ConnectedApp", "Acme_Legacy").decode()
     changed = xml.replace("<oauthConfig>", f"<oauthConfig>{field}")
     desk.emulator.put_component("ConnectedApp", "Acme_Legacy", changed.encode())

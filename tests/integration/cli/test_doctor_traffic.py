@@ -1,4 +1,4 @@
-"""The doctor's look at traffic: it tries what redeems nothing, and says what it did not try."""
+"""doctor's checks of traffic: it redeems nothing, and reports what it did not try."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def lines_of(result: Result, name: str) -> list[str]:
     return [line for line in result.out.splitlines() if f" {name}: " in line]
 
 
-def test_a_healthy_traffic_side_is_all_ok_and_redeems_nothing(canary: Desk) -> None:
+def test_healthy_traffic_passes_without_a_redemption(canary: Desk) -> None:
     result = canary.run(*ONLY, "--strict")
     assert result.code == 0, result.out
     for name, pair in (("old", "127.0.0.11, 127.0.0.12"), ("new", "127.0.0.21, 127.0.0.22")):
@@ -53,7 +53,7 @@ def test_a_healthy_traffic_side_is_all_ok_and_redeems_nothing(canary: Desk) -> N
     assert "the canary redeems first, never a customer's token" in line
 
 
-def test_nothing_configured_is_not_tried(canary: Desk) -> None:
+def test_unconfigured_parts_are_not_tried(canary: Desk) -> None:
     canary.configure(egress=None, switch=None, verify=None)
     result = canary.run("doctor")
     assert result.code == 0
@@ -64,7 +64,7 @@ def test_nothing_configured_is_not_tried(canary: Desk) -> None:
 # The egresses
 
 
-def test_an_address_that_is_missing_is_found_every_time(open_desk: OpenDesk) -> None:
+def test_a_missing_egress_address_is_found_every_time(open_desk: OpenDesk) -> None:
     desk = open_desk(new_egress=[NEW[0]])
     keep_token(desk)
     for _ in range(4):
@@ -76,7 +76,7 @@ def test_an_address_that_is_missing_is_found_every_time(open_desk: OpenDesk) -> 
         assert "token endpoint: not tried: it requires the new egress" in result.out
 
 
-def test_an_egress_that_leaves_by_other_addresses_does_not_pass(canary: Desk) -> None:
+def test_an_egress_with_other_addresses_fails(canary: Desk) -> None:
     old = canary.emulator.environment["SFCUTOVER_OLD_PROXY_URL"]
     canary.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", old)
     result = canary.run(*ONLY)
@@ -85,7 +85,7 @@ def test_an_egress_that_leaves_by_other_addresses_does_not_pass(canary: Desk) ->
 
 
 @pytest.mark.parametrize("fault", ["proxy_down", "proxy_refuses"])
-def test_an_old_egress_that_is_down_is_a_warning(canary: Desk, fault: str) -> None:
+def test_an_unreachable_old_egress_is_a_warning(canary: Desk, fault: str) -> None:
     canary.emulator.set_fault(Fault(kind=fault, operation="old_proxy", count=None))
     result = canary.run(*ONLY)
     assert result.code == 0
@@ -93,7 +93,7 @@ def test_an_old_egress_that_is_down_is_a_warning(canary: Desk, fault: str) -> No
     assert canary.run(*ONLY, "--strict").code == 1
 
 
-def test_an_old_egress_that_has_lost_an_address_is_a_warning(open_desk: OpenDesk) -> None:
+def test_a_missing_address_of_the_old_egress_is_a_warning(open_desk: OpenDesk) -> None:
     desk = open_desk(old_egress=["127.0.0.11"])
     keep_token(desk)
     result = desk.run(*ONLY)
@@ -104,7 +104,7 @@ def test_an_old_egress_that_has_lost_an_address_is_a_warning(open_desk: OpenDesk
     )
 
 
-def test_a_new_egress_that_is_down_is_a_failure(canary: Desk) -> None:
+def test_an_unreachable_new_egress_is_a_failure(canary: Desk) -> None:
     canary.emulator.set_fault(Fault(kind="proxy_down", operation="new_proxy", count=None))
     result = canary.run(*ONLY)
     assert result.code == 7
@@ -115,7 +115,7 @@ def test_a_new_egress_that_is_down_is_a_failure(canary: Desk) -> None:
 
 
 @pytest.mark.parametrize("name", ["SFCUTOVER_OLD_PROXY_URL", "SFCUTOVER_NEW_PROXY_URL"])
-def test_a_proxy_variable_that_is_not_set_is_a_failure(canary: Desk, name: str) -> None:
+def test_an_unset_proxy_variable_is_a_failure(canary: Desk, name: str) -> None:
     canary.monkeypatch.delenv(name)
     result = canary.run(*ONLY)
     assert result.code == 2
@@ -125,7 +125,7 @@ def test_a_proxy_variable_that_is_not_set_is_a_failure(canary: Desk, name: str) 
     assert f"{name} is not set" in line
 
 
-def test_a_secret_of_a_check_that_is_not_set_is_a_failure(canary: Desk) -> None:
+def test_an_unset_secret_of_a_check_is_a_failure(canary: Desk) -> None:
     check = {"url": "http://127.0.0.1:9090", "query": "up", "condition": "== 1"}
     canary.configure(checks=[{"prometheus": {**check, "token": {"env": "NOT_SET"}}}])
     result = canary.run(*ONLY)
@@ -137,7 +137,7 @@ def test_a_secret_of_a_check_that_is_not_set_is_a_failure(canary: Desk) -> None:
 # The token endpoint
 
 
-def test_the_token_endpoint_is_asked_through_the_new_egress(canary: Desk) -> None:
+def test_the_token_endpoint_is_checked_through_the_new_egress(canary: Desk) -> None:
     result = canary.run(*ONLY)
     (line,) = lines_of(result, "token endpoint")
     assert line.startswith("ok ")
@@ -163,7 +163,7 @@ def test_a_malformed_token_url_is_a_failure(canary: Desk, url: str, code: int, w
     assert words in line
 
 
-def test_a_token_endpoint_that_does_not_answer_is_a_failure(canary: Desk) -> None:
+def test_an_unreachable_token_endpoint_is_a_failure(canary: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     verify_with(canary, token_url=f"https://127.0.0.1:{port}/services/oauth2/token")
@@ -172,13 +172,13 @@ def test_a_token_endpoint_that_does_not_answer_is_a_failure(canary: Desk) -> Non
     assert "FAILED   token endpoint: " in result.out
 
 
-def test_an_endpoint_without_tls_where_https_is_written_is_a_failure(canary: Desk) -> None:
+def test_a_plaintext_endpoint_behind_an_https_url_is_a_failure(canary: Desk) -> None:
     url = canary.emulator.url.replace("http://", "https://")
     verify_with(canary, token_url=f"{url}/services/oauth2/token")
     assert canary.run(*ONLY).code == 7
 
 
-def test_a_path_without_an_endpoint_is_a_warning(canary: Desk) -> None:
+def test_a_path_that_is_not_a_token_endpoint_is_a_warning(canary: Desk) -> None:
     verify_with(canary, token_url=f"{canary.emulator.url}/services/oauth2/tokens")
     result = canary.run(*ONLY)
     assert result.code == 0
@@ -198,7 +198,7 @@ def test_a_token_file_that_others_can_read_is_named(canary: Desk) -> None:
     assert "fix: chmod 600" in result.out
 
 
-def test_the_file_is_replaced_by_an_identical_one(canary: Desk) -> None:
+def test_the_token_file_is_replaced_by_identical_content(canary: Desk) -> None:
     file = canary.folder / "canary.token"
     content, number = file.read_bytes(), file.stat().st_ino
     file.write_bytes(content := content.strip())  # without an end of line, as it may be
@@ -208,7 +208,7 @@ def test_the_file_is_replaced_by_an_identical_one(canary: Desk) -> None:
 
 
 def call_mounted(desk: Desk, *words: str) -> Result:
-    """A command that sees the canary's token as a file that is mounted by itself."""
+    """Run a command that sees the canary's token as a mounted file."""
     script = MOUNTED.format(python=sys.executable, words=" ".join(words))
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script],
@@ -241,7 +241,7 @@ def can_mount(tmp_path: Path) -> None:
         (("deploy", "remove-old", "--yes", "--traffic-moved"), "error: "),
     ],
 )
-def test_a_token_file_that_is_mounted_is_refused_before_a_redemption(
+def test_a_mounted_token_file_is_refused_before_a_redemption(
     canary: Desk, words: tuple[str, ...], name: str
 ) -> None:
     put_list(canary.emulator, "127.0.0.11", "127.0.0.12", *NEW)
@@ -256,7 +256,7 @@ def test_a_token_file_that_is_mounted_is_refused_before_a_redemption(
     assert canary.emulator.environment["SF_REFRESH_TOKEN"] == before
 
 
-def test_a_token_whose_answer_was_lost_is_not_said_to_be_well(canary: Desk) -> None:
+def test_a_token_with_a_lost_answer_is_not_reported_as_valid(canary: Desk) -> None:
     put_list(canary.emulator, "127.0.0.11", "127.0.0.12", *NEW)
     canary.emulator.set_fault(Fault(kind="drop_after", operation="redeem"))
     canary.run("verify")
@@ -266,7 +266,7 @@ def test_a_token_whose_answer_was_lost_is_not_said_to_be_well(canary: Desk) -> N
     assert "the answer was lost" in result.out
 
 
-def test_a_token_that_could_not_be_replaced_is_not_said_to_be_well(canary: Desk) -> None:
+def test_a_token_that_could_not_be_stored_is_not_reported_as_valid(canary: Desk) -> None:
     verify_with(canary, refresh_token={"env": "SF_REFRESH_TOKEN"})
     result = canary.run(*ONLY)
     assert result.code == 2
@@ -275,7 +275,7 @@ def test_a_token_that_could_not_be_replaced_is_not_said_to_be_well(canary: Desk)
     assert "ok       canary: its refresh token was read; no red" in canary.run(*ONLY).out
 
 
-def test_a_command_that_stores_is_not_said_to_be_tried(canary: Desk) -> None:
+def test_a_put_command_is_reported_as_not_tried(canary: Desk) -> None:
     verify_with(canary, refresh_token={"get": ["cat", "canary.token"], "put": ["tee", "put"]})
     result = canary.run(*ONLY)
     assert result.code == 0

@@ -1,4 +1,4 @@
-"""What others have changed: the live list against the one that the last run left, or a file."""
+"""drift: the live allowlist compared with what the last run left, or with a file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def after_a_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def done(after_a_run: World) -> Iterator[World]:
-    """The same; what a test changes on the list is undone."""
+    """The same; the fixture undoes what a test changes on the allowlist."""
     before = after_a_run.emulator.component_xml(SECURITY, SECURITY_NAME)
     yield after_a_run
     after_a_run.emulator.put_component(SECURITY, SECURITY_NAME, before)
@@ -69,14 +69,14 @@ def drift(here: World) -> Json:
     return found
 
 
-def test_a_list_that_is_as_the_run_left_it_has_no_drift(done: World) -> None:
+def test_an_unchanged_list_has_no_drift(done: World) -> None:
     code, out = done.call("diff", "--exit-code", "--exact")
     assert code == 0
     assert ": as in the run " in out
     assert "= 3 unchanged" in out
 
 
-def test_an_entry_that_a_colleague_added_is_named(done: World) -> None:
+def test_an_added_entry_is_named(done: World) -> None:
     add(done)
     code, out = done.call("diff", "--exit-code", "--exact")
     assert code == 3
@@ -84,12 +84,12 @@ def test_an_entry_that_a_colleague_added_is_named(done: World) -> None:
     assert "= 1 added, 3 unchanged" in out
 
 
-def test_without_exit_code_a_drift_is_shown_and_no_error(done: World) -> None:
+def test_drift_is_not_an_error_without_the_exit_code_option(done: World) -> None:
     add(done)
     assert done.call("diff", "--exact")[0] == 0
 
 
-def test_another_description_is_a_drift(done: World) -> None:
+def test_a_changed_description_is_drift(done: World) -> None:
     edit(done, b"office VPN", b"office")
     found = drift(done)
     assert found["described"] == [
@@ -98,7 +98,7 @@ def test_another_description_is_a_drift(done: World) -> None:
     assert (found["added"], found["removed"]) == ([], [])
 
 
-def test_another_order_is_a_drift(done: World) -> None:
+def test_a_changed_order_is_drift(done: World) -> None:
     xml = done.emulator.component_xml(SECURITY, SECURITY_NAME)
     start, end = xml.index(b"<tokenIpRanges>"), xml.index(b"</tokenIpRanges>") + 16
     first = xml[start:end]
@@ -108,7 +108,7 @@ def test_another_order_is_a_drift(done: World) -> None:
     assert [(each["before"], each["after"]) for each in drift(done)["moved"]] == [(1, 3)]
 
 
-def test_the_issue_starts_with_its_marker(done: World) -> None:
+def test_the_issue_text_starts_with_its_marker(done: World) -> None:
     add(done)
     code, out = done.call("diff", "--exit-code", "--exact", "--format", "markdown")
     assert code == 3
@@ -117,7 +117,7 @@ def test_the_issue_starts_with_its_marker(done: World) -> None:
     assert "+ 192.0.2.9  # a colleague" in out
 
 
-def test_while_a_run_has_not_ended_there_is_no_drift_to_find(tmp_path: Path) -> None:
+def test_drift_is_not_computed_during_an_unfinished_run(tmp_path: Path) -> None:
     with world(tmp_path / "world", Scenario(deploy_seconds=0.1)) as here:
         assert here.call("run", "--yes", "--pause-before", "add-new")[0] == 75
         code, out = here.call("diff", "--exit-code", "--exact")
@@ -125,7 +125,7 @@ def test_while_a_run_has_not_ended_there_is_no_drift_to_find(tmp_path: Path) -> 
         assert "has not ended and still changes the allowlists" in out
 
 
-def test_where_no_run_was_recorded_it_says_so(desk: Desk) -> None:
+def test_a_missing_run_record_is_reported(desk: Desk) -> None:
     result = desk.run("diff", "--exit-code", "--exact")
     result.refused(2)
     assert desk.asked("retrieve") == 0
@@ -149,14 +149,14 @@ def test_a_committed_list_needs_no_state(desk: Desk) -> None:
     assert not (desk.folder / ".sfcutover").exists()
 
 
-def test_a_committed_list_is_that_of_one_org(desk: Desk, start_org: StartOrg) -> None:
+def test_a_committed_list_belongs_to_one_org(desk: Desk, start_org: StartOrg) -> None:
     desk.add_target("second", start_org())
     words = ("diff", "--exact", "--expect", desk.baseline().name)
     desk.run(*words).refused(2, "choose its target with --target")
     assert desk.run(*words, "--target", "second").code == 0
 
 
-def test_a_file_that_is_no_component_is_named(desk: Desk) -> None:
+def test_a_file_that_is_not_a_component_is_named(desk: Desk) -> None:
     desk.write("x.xml", "<x/>")
     result = desk.run("diff", "--exact", "--expect", "x.xml")
     result.refused(2, "x.xml")
@@ -174,7 +174,7 @@ def test_a_file_that_is_no_component_is_named(desk: Desk) -> None:
     ],
     ids=" ".join,
 )
-def test_what_does_not_go_together_is_refused(desk: Desk, words: tuple[str, ...]) -> None:
+def test_conflicting_options_are_refused(desk: Desk, words: tuple[str, ...]) -> None:
     desk.run(*words).refused(2, "--exact")
 
 

@@ -1,4 +1,4 @@
-"""The local org in the foreground."""
+"""The emulator command: a local org in the foreground."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _variables(path: Path) -> dict[str, str]:
     return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
 
-def test_it_says_ready_and_its_files_let_every_command_be_tried(desk: Desk) -> None:
+def test_emulator_reports_ready_and_its_files_work_with_every_command(desk: Desk) -> None:
     process = desk.start("emulator", "--no-tls", *FILES)
     assert process.wait_for("", "stdout") == "ready\n"
     path = desk.folder / "new.env"
@@ -69,7 +69,7 @@ def test_the_config_works_from_every_folder(desk: Desk) -> None:
     assert process.result().code == 0
 
 
-def test_a_shell_can_read_the_env_file(desk: Desk) -> None:
+def test_a_shell_can_source_the_env_file(desk: Desk) -> None:
     process = desk.start("emulator", *FILES)
     process.wait_for("ready", "stdout")
     names = "$SF_ACCESS_TOKEN $REQUESTS_CA_BUNDLE $SFCUTOVER_NEW_PROXY_URL"
@@ -87,7 +87,7 @@ def test_a_shell_can_read_the_env_file(desk: Desk) -> None:
     assert not Path(bundle).exists()
 
 
-def test_it_listens_on_loopback_only(desk: Desk) -> None:
+def test_emulator_listens_on_loopback_only(desk: Desk) -> None:
     process = desk.start("--json", "emulator", "--no-tls")
     port = int(_announced(process)["instance_url"].rpartition(":")[2])
     listening = {
@@ -101,7 +101,7 @@ def test_it_listens_on_loopback_only(desk: Desk) -> None:
     assert process.result().code == 0
 
 
-def test_a_port_in_use(desk: Desk) -> None:
+def test_a_port_in_use_is_an_error(desk: Desk) -> None:
     port = desk.emulator.url.rpartition(":")[2]
     result = desk.run("emulator", "--no-tls", "--port", port)
     result.refused(
@@ -130,7 +130,7 @@ def test_a_bad_scenario_names_the_file_and_the_key(
 
 
 @pytest.mark.parametrize("option", ["--env-file", "--config-file"])
-def test_a_file_that_cannot_be_written(desk: Desk, option: str) -> None:
+def test_an_unwritable_file_is_an_error(desk: Desk, option: str) -> None:
     result = desk.run("emulator", "--no-tls", option, "nowhere/file")
     result.refused(
         1, "nowhere/", "the emulator can't start: No such file or directory", impact=False
@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_written(desk: Desk, option: str) -> None:
 
 
 @pytest.mark.parametrize("option", ["--env-file", "--config-file"])
-def test_a_file_of_somebody_else_is_not_overwritten(desk: Desk, option: str) -> None:
+def test_a_file_from_elsewhere_is_not_overwritten(desk: Desk, option: str) -> None:
     desk.write("mine", "name: mine\n")
     result = desk.run("emulator", "--no-tls", option, "mine")
     result.refused(
@@ -149,6 +149,6 @@ def test_a_file_of_somebody_else_is_not_overwritten(desk: Desk, option: str) -> 
     assert (desk.folder / "mine").read_text(encoding="utf-8") == "name: mine\n"
 
 
-def test_errors_as_json(desk: Desk) -> None:
+def test_errors_are_reported_as_json(desk: Desk) -> None:
     result = desk.run("--json", "emulator", "--scenario", "missing.yaml")
     assert result.json("error")["exit_code"] == 2

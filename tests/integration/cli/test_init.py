@@ -1,4 +1,4 @@
-"""The first step: a cutover.yaml filled in from the org."""
+"""init: a cutover.yaml filled in from the org."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def empty_desk(desk: Desk) -> Desk:
     return desk
 
 
-def test_it_writes_a_file_that_plans_at_once(empty_desk: Desk) -> None:
+def test_init_writes_a_file_that_can_be_planned_immediately(empty_desk: Desk) -> None:
     result = empty_desk.run("init", *RANGES)
     assert result.code == 0
     assert "wrote cutover.yaml for Acme_Connector" in result.out
@@ -33,7 +33,7 @@ def test_it_writes_a_file_that_plans_at_once(empty_desk: Desk) -> None:
     assert empty_desk.run("plan").code == 0
 
 
-def test_without_addresses_the_live_list_stands_there_to_choose_from(empty_desk: Desk) -> None:
+def test_without_addresses_the_file_lists_the_live_entries_to_choose_from(empty_desk: Desk) -> None:
     result = empty_desk.run("init")
     assert result.err == "next: fill in old: and new:, then sfcutover doctor\n"
     text = empty_desk.config.read_text()
@@ -42,7 +42,7 @@ def test_without_addresses_the_live_list_stands_there_to_choose_from(empty_desk:
     assert yaml.safe_load(text)["app"] == "Acme_Connector"
 
 
-def test_the_token_is_named_and_not_written(empty_desk: Desk) -> None:
+def test_the_file_names_the_token_variable_and_not_the_token(empty_desk: Desk) -> None:
     empty_desk.run("init", *RANGES)
     text = empty_desk.config.read_text()
     assert '{"env": "SF_ACCESS_TOKEN"}' in text
@@ -55,13 +55,13 @@ def test_json_names_the_file_and_the_list(empty_desk: Desk) -> None:
     assert [each["range"] for each in document["live"]][-1] == "192.0.2.64-192.0.2.71"
 
 
-def test_another_file_is_named_in_what_comes_next(empty_desk: Desk) -> None:
+def test_a_custom_file_is_named_in_the_next_command(empty_desk: Desk) -> None:
     result = empty_desk.run("init", *RANGES, "--config", "mine.yaml")
     assert follow_up(result.err) == ["--config", "mine.yaml", "doctor"]
     assert not empty_desk.config.exists()
 
 
-def test_a_file_that_is_there_is_kept(desk: Desk) -> None:
+def test_an_existing_file_is_kept(desk: Desk) -> None:
     before = desk.config.read_text()
     desk.run("init", *RANGES).refused(2, "cutover.yaml: the file exists")
     assert desk.config.read_text() == before
@@ -78,21 +78,21 @@ def test_a_file_that_is_there_is_kept(desk: Desk) -> None:
         (("--name", "a: b"), "'--name': only letters, digits, dots"),
     ],
 )
-def test_what_would_not_load_is_not_written(
+def test_a_config_that_would_not_load_is_not_written(
     empty_desk: Desk, words: tuple[str, ...], error: str
 ) -> None:
     empty_desk.run("init", *words).refused(2, error)
     assert not empty_desk.config.exists()
 
 
-def test_an_org_must_be_named(empty_desk: Desk) -> None:
+def test_init_requires_an_org(empty_desk: Desk) -> None:
     empty_desk.monkeypatch.delenv("SFCUTOVER_INSTANCE_URL")
     result = empty_desk.run("init")
     result.refused(2, "no org is given")
     assert all(way in result.hint for way in WAYS_IN)
 
 
-def test_an_alias_that_the_cli_does_not_know_names_the_other_ways_in(empty_desk: Desk) -> None:
+def test_an_unknown_alias_names_the_other_ways_to_log_in(empty_desk: Desk) -> None:
     sf = empty_desk.write("bin/sf", "#!/bin/sh\necho '{}'; exit 1\n")
     sf.chmod(0o755)
     empty_desk.monkeypatch.setenv("PATH", str(sf.parent), prepend=os.pathsep)
@@ -101,18 +101,18 @@ def test_an_alias_that_the_cli_does_not_know_names_the_other_ways_in(empty_desk:
     assert all(way in result.hint for way in WAYS_IN[1:])
 
 
-def test_a_missing_token(empty_desk: Desk) -> None:
+def test_a_missing_token_is_an_error(empty_desk: Desk) -> None:
     empty_desk.monkeypatch.delenv("SF_ACCESS_TOKEN")
     empty_desk.run("init").refused(2, "the environment variable SF_ACCESS_TOKEN is not set")
 
 
-def test_a_wrong_app_is_told_the_right_one(empty_desk: Desk) -> None:
+def test_a_wrong_app_suggests_the_right_one(empty_desk: Desk) -> None:
     result = empty_desk.run("init", "--app", "Acme_Conector")
     result.refused(2, "no app 'Acme_Conector'")
     assert "Acme_Connector" in result.hint
 
 
-def test_an_org_with_two_apps(open_desk: OpenDesk) -> None:
+def test_an_org_with_two_apps_requires_a_choice(open_desk: OpenDesk) -> None:
     xml = (
         '<ExternalClientApplication xmlns="http://soap.sforce.com/2006/04/metadata">'
         "<contactEmail>a@acme.example</contactEmail><distributionState>Local</distributionState>"
@@ -127,13 +127,13 @@ def test_an_org_with_two_apps(open_desk: OpenDesk) -> None:
     assert desk.run("init", *RANGES, "--app", "Acme_Connector").code == 0
 
 
-def test_a_place_that_takes_no_file(empty_desk: Desk) -> None:
+def test_an_unwritable_place_is_an_error(empty_desk: Desk) -> None:
     result = empty_desk.run("init", *RANGES, "--config", "nowhere/cutover.yaml")
     result.refused(1, "nowhere/cutover.yaml: the file was not written: No such file")
 
 
-def test_what_is_commented_out_is_a_config_too(empty_desk: Desk) -> None:
-    """Whoever takes all the comments off has a cutover that a run takes."""
+def test_the_commented_out_settings_are_a_valid_config(empty_desk: Desk) -> None:
+    """With every comment mark removed, the file is a cutover that ``run`` accepts."""
     empty_desk.run("init", *RANGES)
     lines = empty_desk.config.read_text().splitlines()
     start = next(n for n, line in enumerate(lines) if line.startswith("# The commands probe"))
@@ -146,7 +146,7 @@ def test_what_is_commented_out_is_a_config_too(empty_desk: Desk) -> None:
 
 
 def policies_opened(desk: Desk) -> str:
-    """The file with the comments taken off its policies."""
+    """The file with the comment marks of its policies removed."""
     text = desk.config.read_text()
     start = text.index("# policies:\n")
     end = text.index("\n\n", start)
@@ -154,7 +154,7 @@ def policies_opened(desk: Desk) -> str:
     return text[:start] + opened + text[end:]
 
 
-def test_the_policies_that_the_app_has_are_comments_that_change_nothing(empty_desk: Desk) -> None:
+def test_the_current_policies_are_commented_out_and_change_nothing(empty_desk: Desk) -> None:
     empty_desk.run("init", *RANGES)
     empty_desk.config.write_text(policies_opened(empty_desk))
     policies = load_config(empty_desk.config).policies
@@ -166,7 +166,7 @@ def test_the_policies_that_the_app_has_are_comments_that_change_nothing(empty_de
     assert [each["fields"] for each in target["phase"]["components"]] == [[], []]
 
 
-def test_an_app_without_policies_gets_a_list_all_the_same(open_desk: OpenDesk) -> None:
+def test_an_app_without_policies_gets_the_same_config(open_desk: OpenDesk) -> None:
     desk = open_desk(leave_out=["ExtlClntAppOauthConfigurablePolicies"])
     desk.config.unlink()
     assert desk.run("init", *RANGES).code == 0

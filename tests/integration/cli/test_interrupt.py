@@ -1,4 +1,4 @@
-"""Stopping a deployment's wait, and answering its question, in processes of their own."""
+"""Interrupting a deployment's wait, and answering its question, in child processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.integration.cli.test_deploy import OVERLAP, YES, follow_up
 
 @pytest.fixture
 def slow_desk(open_desk: OpenDesk) -> Desk:
-    """An org whose deployments go on until the test moves its clock."""
+    """An org whose deployments run until the test advances its clock."""
     return open_desk(deploy_seconds=20)
 
 
@@ -37,7 +37,7 @@ def _interrupted_wait(desk: Desk, *words: str, by: signal.Signals = signal.SIGIN
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_wait_and_names_the_command_that_goes_on(
+def test_a_signal_ends_the_wait_and_names_the_command_that_continues(
     slow_desk: Desk, by: signal.Signals
 ) -> None:
     result = _interrupted_wait(slow_desk, by=by).result()
@@ -51,14 +51,14 @@ def test_a_signal_ends_the_wait_and_names_the_command_that_goes_on(
     assert slow_desk.live() == OVERLAP
 
 
-def test_a_signal_as_json(slow_desk: Desk) -> None:
+def test_a_signal_is_reported_as_json(slow_desk: Desk) -> None:
     result = _interrupted_wait(slow_desk, "--json").result()
     document = result.json("error")
     assert document["exit_code"] == result.code == 9
     assert slow_desk.emulator.deployments[0].id in document["next"]
 
 
-def test_cancel_on_interrupt_asks_once(slow_desk: Desk) -> None:
+def test_cancel_on_interrupt_cancels_once(slow_desk: Desk) -> None:
     result = _interrupted_wait(slow_desk, "--cancel-on-interrupt").result()
     identifier = slow_desk.emulator.deployments[0].id
     result.refused(9, f"deployment {identifier} (add-new, packaging) ended as Canceled")
@@ -69,7 +69,7 @@ def test_cancel_on_interrupt_asks_once(slow_desk: Desk) -> None:
     assert slow_desk.live() == OVERLAP[:3]
 
 
-def test_a_cancel_that_the_org_does_not_take_still_names_the_command(slow_desk: Desk) -> None:
+def test_a_refused_cancellation_names_the_command_that_continues(slow_desk: Desk) -> None:
     slow_desk.emulator.set_fault(Fault(kind="org_locked", operation="cancelDeploy"))
     result = _interrupted_wait(slow_desk, "--cancel-on-interrupt").result()
     result.refused(9, "could not be canceled", "and is Pending")
@@ -77,7 +77,7 @@ def test_a_cancel_that_the_org_does_not_take_still_names_the_command(slow_desk: 
     assert slow_desk.emulator.deployments[0].id in result.hint
 
 
-def test_interrupted_while_reading_back_nothing_is_claimed(desk: Desk) -> None:
+def test_an_interrupted_read_back_claims_nothing(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="slow", operation="retrieve", skip=1, seconds=60))
     process = desk.start(*YES)
     process.wait_for("Reading back")
@@ -87,7 +87,7 @@ def test_interrupted_while_reading_back_nothing_is_claimed(desk: Desk) -> None:
     assert "nothing was changed" not in result.tokens
 
 
-def test_interrupted_while_sending_it_says_where_to_look(desk: Desk) -> None:
+def test_an_interrupted_request_names_where_to_check(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="slow", operation="deploy", seconds=60))
     process = desk.start(*YES)
     process.wait_for("Preparing")
@@ -99,9 +99,7 @@ def test_interrupted_while_sending_it_says_where_to_look(desk: Desk) -> None:
     assert follow_up(result.hint)[:2] == ["diff", "add-new"]
 
 
-def test_interrupted_on_the_second_target_the_first_is_named(
-    desk: Desk, start_org: StartOrg
-) -> None:
+def test_an_interrupt_on_the_second_target_names_the_first(desk: Desk, start_org: StartOrg) -> None:
     second = start_org(deploy_seconds=20)
     desk.add_target("second", second)
     process = desk.start(*YES)
@@ -114,7 +112,7 @@ def test_interrupted_on_the_second_target_the_first_is_named(
     assert follow_up(result.hint)[-2:] == ["--target", "second"]
 
 
-def test_interrupted_while_it_reads_nothing_was_sent(desk: Desk) -> None:
+def test_an_interrupt_before_the_deployment_sends_nothing(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="slow", operation="listMetadata", seconds=60))
     process = desk.start("plan")
     eventually(lambda: desk.asked("listMetadata") == 1)
@@ -134,7 +132,7 @@ def test_deployment_wait_can_be_interrupted_and_continued(slow_desk: Desk) -> No
     assert follow_up(result.hint) == follow_up(started.out)
 
 
-def test_a_person_may_say_yes(desk: Desk) -> None:
+def test_yes_confirms_the_question(desk: Desk) -> None:
     result = at_terminal(desk, "y\n", "deploy", "add-new")
     assert result.code == 0, result.err
     assert "Deploy add-new to packaging? [y/N]:" in result.err
@@ -142,14 +140,14 @@ def test_a_person_may_say_yes(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("answer", ["\n", "\x04"], ids=["return", "end"])
-def test_anything_else_is_a_no(desk: Desk, answer: str) -> None:
+def test_any_other_answer_declines_the_question(desk: Desk, answer: str) -> None:
     result = at_terminal(desk, answer, "deploy", "add-new")
     assert result.code == 9
     assert "nothing was changed" in result.tokens
     assert desk.asked("deploy") == 0
 
 
-def test_a_change_while_a_person_thinks_is_drift(desk: Desk) -> None:
+def test_a_change_while_the_question_is_open_is_drift(desk: Desk) -> None:
     with terminal() as (person, process):
         started = desk.start("deploy", "add-new", stdin=process)
         started.wait_for("of 256 addresses", "stdout")
@@ -162,7 +160,7 @@ def test_a_change_while_a_person_thinks_is_drift(desk: Desk) -> None:
 
 
 def _screen(desk: Desk, *words: str, **variables: str) -> tuple[int, str]:
-    """What a person sees on a terminal, and the exit code."""
+    """What a terminal shows of the command, and its exit code."""
     with terminal() as (person, process):
         streams = {"stdin": process, "stdout": process, "stderr": process}
         variables = {"TERM": "xterm", "COLUMNS": "120", **variables}
@@ -175,7 +173,7 @@ def _screen(desk: Desk, *words: str, **variables: str) -> tuple[int, str]:
         return started.result().code, b"".join(parts).decode()
 
 
-def test_on_a_terminal_there_are_colours_and_a_live_line(desk: Desk) -> None:
+def test_a_terminal_gets_colors_and_a_live_line(desk: Desk) -> None:
     code, text = _screen(desk, *YES)
     assert code == 0
     assert "\x1b[32m    + 127.0.0.21" in text
@@ -191,7 +189,7 @@ def test_on_a_terminal_there_are_colours_and_a_live_line(desk: Desk) -> None:
         (("plan", "--config", "missing.yaml"), {"SFCUTOVER_NO_COLOR": "1"}),
     ],
 )
-def test_colours_can_be_switched_off(
+def test_colors_can_be_disabled(
     desk: Desk, words: tuple[str, ...], variables: dict[str, str]
 ) -> None:
     _, text = _screen(desk, *words, **variables)
@@ -199,7 +197,7 @@ def test_colours_can_be_switched_off(
     assert "\x1b[1m" not in text
 
 
-def test_in_ci_lines_are_never_redrawn(desk: Desk) -> None:
+def test_ci_lines_are_never_redrawn(desk: Desk) -> None:
     code, text = _screen(desk, *YES, CI="true")
     assert code == 0
     assert "packaging: Reading back" in text

@@ -1,4 +1,4 @@
-"""What every command prints with --json, held against its schema; its error, too."""
+"""The --json document of every command, and of its errors, fits its schema."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def _is_time(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Row:
-    """A command, the schema of each document that it prints, and how it ends.
+    """A command, the schema of each document that it prints, and its exit code.
 
-    Words that begin with $ stand for what an earlier command has printed.
+    Words that start with $ stand for what an earlier command printed.
     """
 
     words: str
@@ -88,7 +88,7 @@ JOURNEY = [
 
 
 def leaves(command: click.Command, *path: str) -> Iterator[tuple[str, ...]]:
-    """Every command that does something, by its words."""
+    """Every command that runs something, by its words."""
     if not isinstance(command, click.Group):
         yield path
         return
@@ -103,7 +103,7 @@ LEAVES = [" ".join(path) for path in leaves(cli)]
 
 
 def validated(out: str, schema: str) -> list[JsonValue]:
-    """The documents on stdout, one, or one a line, of this schema; after them may be an error."""
+    """The documents on stdout, one or one a line, of this schema; an error document may follow."""
     try:
         documents = [json.loads(out)]
     except ValueError:
@@ -130,7 +130,7 @@ def called(here: World, words: Sequence[str]) -> subprocess.CompletedProcess[str
     )
 
 
-def test_every_command_has_a_test_of_its_document() -> None:
+def test_every_command_has_a_row_for_its_document() -> None:
     tried = {
         leaf for leaf in LEAVES if any(f"{row.words} ".startswith(f"{leaf} ") for row in JOURNEY)
     }
@@ -150,14 +150,14 @@ def test_every_document_of_a_cutover_fits_its_schema(tmp_path: Path) -> None:
                 known["$deployment"] = here.emulator.deployments[-1].id
 
 
-def test_the_documents_of_a_support_case(desk: Desk) -> None:
+def test_the_documents_of_a_support_case_fit_their_schemas(desk: Desk) -> None:
     legacy = set_up(desk)
     validated(legacy.run("case", "add-new", "--json").out, "case")
     legacy.emulator.support_sets_allowlist(["127.0.0.11", "127.0.0.12", "127.0.0.21", "127.0.0.22"])
     validated(legacy.run("case", "add-new", "--confirmed", "--json").out, "case")
 
 
-def test_the_emulators_document(desk: Desk) -> None:
+def test_the_document_of_the_emulator_fits_its_schema(desk: Desk) -> None:
     command = [sys.executable, "-m", "sfcutover", "emulator", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=desk.folder) as process:
         assert process.stdout is not None
@@ -188,7 +188,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("leaf", LEAVES)
-def test_every_commands_error_is_a_document(desk: Desk, leaf: str) -> None:
+def test_every_command_reports_an_error_as_a_document(desk: Desk, leaf: str) -> None:
     deployment = ("0AfKB00000Cvz1r",) if leaf.startswith("deployment") else ()
     words = (*leaf.split(), *WRONG.get(leaf, deployment))
     result = desk.run("--config", "missing.yaml", *words, "--json")

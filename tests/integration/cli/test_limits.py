@@ -1,4 +1,4 @@
-"""A limit holds for its own list and phase, a check for its own reason."""
+"""A limit applies to its own carrier and phase, and a check to its own subject."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def with_component(open_desk: OpenDesk, one: dict[str, str], **settings: object)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
-def test_two_networks_among_the_trusted_ranges_are_no_limit(
+def test_two_networks_in_the_trusted_ranges_exceed_no_limit(
     open_desk: OpenDesk, command: tuple[str, ...]
 ) -> None:
     networks = [("192.0.2.0", "192.0.2.255"), ("203.0.113.0", "203.0.113.255")]
@@ -59,7 +59,7 @@ def test_two_networks_among_the_trusted_ranges_are_no_limit(
 
 
 @pytest.mark.slow
-def test_a_run_takes_the_trusted_ranges_as_they_are(open_desk: OpenDesk) -> None:
+def test_a_run_accepts_the_trusted_ranges(open_desk: OpenDesk) -> None:
     desk = with_component(
         open_desk, trusted(("192.0.2.0", "192.0.2.255"), ("10.0.0.0", "10.9.9.9"))
     )
@@ -69,7 +69,7 @@ def test_a_run_takes_the_trusted_ranges_as_they_are(open_desk: OpenDesk) -> None
     assert result.code == 75, result.err
 
 
-def test_the_capacity_names_each_list_and_no_limit_that_it_has_not(open_desk: OpenDesk) -> None:
+def test_the_capacity_names_each_list_and_only_its_own_limits(open_desk: OpenDesk) -> None:
     desk = with_component(open_desk, trusted(("192.0.2.0", "192.0.2.255")))
     desk.configure(carriers=BOTH)
     shown = desk.run("diff", "add-new").out
@@ -100,7 +100,7 @@ def test_a_connected_app_may_trust_every_address(open_desk: OpenDesk) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
-def test_a_list_that_is_too_long_is_named(open_desk: OpenDesk, command: tuple[str, ...]) -> None:
+def test_the_list_that_is_too_long_is_named(open_desk: OpenDesk, command: tuple[str, ...]) -> None:
     many = [(f"192.0.{number}.1", f"192.0.{number}.1") for number in range(126)]
     desk = with_component(open_desk, trusted(*many))
     desk.configure(carriers=BOTH)
@@ -123,7 +123,7 @@ def test_the_allowlist_that_is_too_long_is_named(open_desk: OpenDesk) -> None:
 
 
 @pytest.mark.parametrize("key", ["old", "new"])
-def test_the_limit_of_addresses_in_the_file_is_that_of_its_carriers(desk: Desk, key: str) -> None:
+def test_the_address_limit_of_the_config_is_that_of_its_carriers(desk: Desk, key: str) -> None:
     desk.configure(**{key: VENDORS_SAMPLE}, verify=None)
     desk.run("diff", "add-new").refused(
         8,
@@ -133,7 +133,7 @@ def test_the_limit_of_addresses_in_the_file_is_that_of_its_carriers(desk: Desk, 
     assert desk.run("diff", "restore-old").code == 0
 
 
-def test_what_verify_would_have_to_prove_has_a_limit_of_its_own(desk: Desk) -> None:
+def test_the_number_of_addresses_to_prove_has_its_own_limit(desk: Desk) -> None:
     desk.configure(new=VENDORS_SAMPLE, carriers=["trusted-ip-ranges"])
     desk.run("diff", "add-new").refused(
         8, "new[1]: 203.0.113.0/24 brings new: to 512 addresses; verify proves at most 256"
@@ -152,7 +152,7 @@ def test_the_list_that_lacks_an_address_is_named(open_desk: OpenDesk) -> None:
     )
 
 
-def test_verify_looks_at_the_allowlist_wherever_it_stands_in_the_file(desk: Desk) -> None:
+def test_verify_checks_the_allowlist_at_any_position_in_the_config(desk: Desk) -> None:
     """The trusted ranges lack the new addresses here, and gate no redemption."""
     assert desk.run("deploy", "add-new", "--yes").code == 0
     keep_token(desk)
@@ -164,7 +164,7 @@ def test_verify_looks_at_the_allowlist_wherever_it_stands_in_the_file(desk: Desk
 # Each phase for itself
 
 
-def test_a_phase_that_was_not_asked_for_stops_no_other(desk: Desk) -> None:
+def test_an_impossible_phase_does_not_prevent_another_phase(desk: Desk) -> None:
     """remove-new would leave this list empty."""
     empty = desk.write("Acme.ecaOauthSecurity", component(SECURITY, app_element()))
     result = desk.run("render", "add-new", "--out", "out", "--baseline", str(empty))
@@ -173,7 +173,7 @@ def test_a_phase_that_was_not_asked_for_stops_no_other(desk: Desk) -> None:
     refused.refused(8, "Acme.ecaOauthSecurity: remove-new: the allowlist would be empty")
 
 
-def test_a_range_that_remove_old_would_split_does_not_stop_add_new(desk: Desk) -> None:
+def test_a_range_that_remove_old_would_split_does_not_prevent_add_new(desk: Desk) -> None:
     wide = entry("tokenIpRanges", "startIpAddress", "endIpAddress", "127.0.0.8", "127.0.0.15")
     file = desk.write("Acme.ecaOauthSecurity", component(SECURITY, f"{app_element()}{wide}"))
     result = desk.run("render", "add-new", "--out", "out", "--baseline", str(file))
@@ -182,8 +182,8 @@ def test_a_range_that_remove_old_would_split_does_not_stop_add_new(desk: Desk) -
     refused.refused(2, "only a part of the live range 127.0.0.8-127.0.0.15 would be removed")
 
 
-def test_a_list_that_is_over_the_limit_already_is_shown(open_desk: OpenDesk) -> None:
-    """Nothing is to be deployed, and how an org counts is its own affair."""
+def test_a_list_that_already_exceeds_the_limit_is_shown(open_desk: OpenDesk) -> None:
+    """Nothing is to be deployed; how the org counts is up to the org."""
     desk = open_desk(
         old=["127.0.0.11", "127.0.0.12", "127.0.0.21", "127.0.0.22"],
         unrelated=[{"range": "192.0.2.0/24"}],
@@ -208,7 +208,7 @@ def another_apps(name: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
-def test_a_colon_in_another_app_s_component_is_its_own_affair(
+def test_a_colon_in_a_component_name_of_another_app_is_ignored(
     open_desk: OpenDesk, command: tuple[str, ...]
 ) -> None:
     desk = open_desk(extra_components=[another_apps("Other: security")])
@@ -217,7 +217,7 @@ def test_a_colon_in_another_app_s_component_is_its_own_affair(
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
-def test_a_colon_in_the_app_s_own_component_is_a_name_like_any(
+def test_a_colon_in_the_component_name_of_the_app_is_accepted(
     open_desk: OpenDesk, command: tuple[str, ...]
 ) -> None:
     desk = open_desk(security_settings_name="Acme: security")
@@ -225,7 +225,7 @@ def test_a_colon_in_the_app_s_own_component_is_a_name_like_any(
     assert result.code == 0, f"{result.out}{result.err}"
 
 
-def test_a_package_with_a_colon_is_a_folder_and_a_zip(open_desk: OpenDesk) -> None:
+def test_a_package_with_a_colon_is_written_as_folder_and_zip(open_desk: OpenDesk) -> None:
     desk = open_desk(security_settings_name="Acme: security")
     assert desk.run("render", "add-new", "--out", "out").code == 0
     assert desk.run("render", "add-new", "--out", "out", "--zip").code == 0

@@ -1,4 +1,4 @@
-"""A run at a terminal, in processes of their own: what a person sees, and what stays."""
+"""A run at a terminal, in child processes: what the screen shows, and what remains."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def approvals(desk: Desk) -> int:
 
 
 class Seat:
-    """A process at a terminal of its own; what it writes there is shown as it comes."""
+    """A process at a terminal of its own, whose screen follows its output."""
 
     def __init__(self, desk: Desk, *words: str, size: tuple[int, int] = (80, 24), **more: str):
         self.terminal = Terminal(*size, wraps=True)
@@ -93,7 +93,7 @@ class Seat:
         os.write(self._ours, keys.encode())
 
     def wait_for(self, *words: str) -> str:
-        """The screen, once all the words are on it."""
+        """The screen, once it shows all the words."""
 
         def seen() -> bool:
             return all(word in "\n".join(self.terminal.screen) for word in words)
@@ -103,7 +103,7 @@ class Seat:
             return "\n".join(self.terminal.screen)
 
     def result(self) -> tuple[int, str]:
-        """The exit code, and everything that stays. The terminal is as it was."""
+        """The exit code and everything that remains. The terminal's state is restored."""
         code = self.process.result().code
         assert termios.tcgetattr(self._theirs) == self.modes
         os.close(self._theirs)
@@ -113,7 +113,7 @@ class Seat:
         return code, self.terminal.text
 
 
-def test_a_run_to_its_end(ready: Desk) -> None:
+def test_a_run_is_shown_to_its_end(ready: Desk) -> None:
     code, text = Seat(ready, "run", "--yes").result()
     assert code == 0, text
     lines = text.splitlines()
@@ -127,7 +127,9 @@ def test_a_run_to_its_end(ready: Desk) -> None:
     assert text.count("2 deploy add-new") == 1  # nothing of an earlier picture is left
 
 
-def test_interrupted_in_a_deployment_the_error_stands_below(open_desk: OpenDesk) -> None:
+def test_an_interrupt_in_a_deployment_prints_the_error_below_the_screen(
+    open_desk: OpenDesk,
+) -> None:
     desk = _quick(open_desk(deploy_seconds=60))
     seat = Seat(desk, "run", "--yes")
     seat.wait_for("InProgress")
@@ -148,7 +150,7 @@ def test_interrupted_in_a_deployment_the_error_stands_below(open_desk: OpenDesk)
     assert " ✓ " not in error
 
 
-def test_a_pause_is_seen_from_a_second_terminal(ready: Desk) -> None:
+def test_a_paused_run_is_approved_from_a_second_terminal(ready: Desk) -> None:
     seat = Seat(ready, "run", "--yes", "--pause-before", "switch")
     seat.wait_for("AWAITING APPROVAL: switch", f"sfcutover approve {RUN}")
     other = Seat(ready, "runs", "--follow", size=(100, 40))
@@ -188,14 +190,14 @@ def test_c_cancels_a_manual_switch(ready: Desk) -> None:
     assert not approvals(ready)
 
 
-def test_without_a_terminal_for_its_messages_a_run_takes_no_keys(ready: Desk) -> None:
+def test_a_run_without_a_terminal_for_messages_accepts_no_keys(ready: Desk) -> None:
     ready.configure(switch={"manual": True})
     result = at_terminal(ready, "a\n", "run", "--yes", "--no-stay")
     assert result.code == 75, result.err
     assert "type a" not in result.err
 
 
-def test_a_failure_is_seen_and_stays(ready: Desk) -> None:
+def test_a_failure_remains_on_the_screen(ready: Desk) -> None:
     fault = Fault(kind="save_drops_address", operation="deploy", count=2, address="127.0.0.22")
     ready.emulator.set_fault(fault)
     code, text = Seat(ready, "run", "--yes").result()
@@ -206,14 +208,14 @@ def test_a_failure_is_seen_and_stays(ready: Desk) -> None:
     assert "rollback: deploy remove-new" in text
 
 
-def test_on_a_dumb_terminal_it_is_lines(ready: Desk) -> None:
+def test_a_dumb_terminal_gets_plain_lines(ready: Desk) -> None:
     code, text = Seat(ready, "run", "--yes", size=(400, 200), TERM="dumb").result()
     assert code == 0, text
     assert "Z packaging add-new: done in" in text
     assert "\n ✓ " not in text
 
 
-def test_in_a_pipe_every_line_has_its_time(ready: Desk) -> None:
+def test_every_line_in_a_pipe_has_its_time(ready: Desk) -> None:
     result = ready.call("run", "--yes")
     assert result.code == 0, result.err
     lines = result.err.splitlines()
@@ -221,14 +223,14 @@ def test_in_a_pipe_every_line_has_its_time(ready: Desk) -> None:
     assert lines[-1].startswith("next: ")
 
 
-def test_in_the_c_locale_all_is_ascii(ready: Desk) -> None:
+def test_the_c_locale_gets_ascii_only(ready: Desk) -> None:
     code, text = Seat(ready, "run", "--yes", LC_ALL="C").result()
     assert code == 0, text
     assert text.isascii()
     assert "[ok] 2 deploy add-new" in text
 
 
-def test_without_colours(ready: Desk) -> None:
+def test_colors_can_be_disabled(ready: Desk) -> None:
     seat = Seat(ready, "run", "--yes", "--no-color", NO_COLOR="")
     code, text = seat.result()
     assert code == 0, text

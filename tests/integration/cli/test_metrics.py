@@ -1,4 +1,4 @@
-"""metrics: of cutover.yaml: the figures that a run, verify and watch leave, and never stop for."""
+"""metrics: in cutover.yaml: the figures that run, verify and watch write, and never fail for."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def figures(here: World) -> Figures:
     }
 
 
-def test_a_run_leaves_its_figures(here: World) -> None:
+def test_a_run_writes_its_metrics(here: World) -> None:
     assert here.call("run", "--yes", "--pause-before", "remove-old")[0] == 75
     waiting = figures(here)
     assert waiting["state", "waiting"] == 1
@@ -50,7 +50,7 @@ def test_a_run_leaves_its_figures(here: World) -> None:
     assert not [key for key in done if key[0] == "step"]
 
 
-def test_a_watch_that_rolls_back_shows_it(here: World) -> None:
+def test_a_watch_that_rolls_back_writes_it(here: World) -> None:
     process = here.start("run", "--yes")
     here.wait_for("watch-started")
     here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=4))
@@ -62,7 +62,7 @@ def test_a_watch_that_rolls_back_shows_it(here: World) -> None:
     assert found["canary_redemptions_total", "blocked"] > 0
 
 
-def test_verify_and_watch_leave_theirs(here: World) -> None:
+def test_verify_and_watch_write_their_metrics(here: World) -> None:
     assert here.call("deploy", "add-new", "--yes")[0] == 0
     assert not (here.folder / "metrics.prom").exists()
     code, out = here.call("verify")
@@ -79,12 +79,12 @@ def test_verify_and_watch_leave_theirs(here: World) -> None:
     assert found["state", "done"] == 1
 
 
-def test_a_verify_that_fails_says_so(here: World) -> None:
+def test_a_failed_verify_writes_it(here: World) -> None:
     assert here.call("verify")[0] == 5
     assert figures(here)["state", "failed"] == 1
 
 
-def test_a_file_that_can_not_be_written_stops_no_run(tmp_path: Path) -> None:
+def test_an_unwritable_metrics_file_does_not_fail_the_run(tmp_path: Path) -> None:
     with world(tmp_path / "world", metrics="missing/metrics.prom") as here:
         code, out = here.call("run", "--yes")
     assert code == 0, out

@@ -1,4 +1,4 @@
-"""A whole cutover and its way back under live traffic: no address in use is ever off the list."""
+"""A whole cutover and its rollback under live traffic: no address in use leaves the allowlist."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def clock() -> HeldClock:
 
 @pytest.fixture
 def ready(open_desk: OpenDesk) -> Desk:
-    """Traffic leaves by the egress that a file names, which the switch command writes."""
+    """Traffic leaves by the egress that a file names; the switch command writes that file."""
     desk = open_desk(deploy_seconds=0.5)
     keep_token(desk)
     desk.configure(
@@ -55,7 +55,7 @@ def ready(open_desk: OpenDesk) -> Desk:
 
 @contextmanager
 def application(org: Emulator) -> Iterator[None]:
-    """Three customers whose tokens are redeemed all the time, by the egress of the moment."""
+    """Three customers who redeem tokens continuously, through the current egress."""
     ends = threading.Event()
 
     def serve(number: int) -> None:
@@ -76,8 +76,9 @@ def application(org: Emulator) -> Iterator[None]:
 
 
 def run(desk: Desk, words: tuple[str, ...]) -> None:
-    """LoginTime has whole seconds, so a redemption just before a switch may look like one just
-    after it; the gate then refuses, and a person tries again."""
+    """Run the command, and once more if the gate refuses: LoginTime has whole seconds, so that a
+
+    redemption just before a switch may look like one just after it."""
     for _ in range(3):
         result = desk.run(*words)
         if result.code != ExitCode.GATE:
@@ -86,7 +87,7 @@ def run(desk: Desk, words: tuple[str, ...]) -> None:
     assert result.code == 0, (words, result.out, result.err)
 
 
-def test_no_address_in_use_is_ever_off_the_list(ready: Desk) -> None:
+def test_no_address_in_use_ever_leaves_the_allowlist(ready: Desk) -> None:
     org = ready.emulator
     with application(org):
         for words in (*CUTOVER, *WAY_BACK):

@@ -1,4 +1,4 @@
-"""notify: of a run: who hears what, and that no receiver changes what the run does."""
+"""notify: of a run: who receives what; no receiver changes the result of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOOK = {"url": {"env": "HOOK"}}
 
 
 class Receiver:
-    """A webhook; held, it answers only once it is released."""
+    """A webhook; while it is held, it does not answer."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -60,9 +60,7 @@ def seconds_of(event: dict[str, object]) -> float:
     return datetime.fromisoformat(str(event["time"])).timestamp()
 
 
-def test_a_webhook_hears_that_a_run_waits_and_that_it_is_done(
-    here: World, receiver: Receiver
-) -> None:
+def test_a_webhook_receives_the_pause_and_the_end_of_a_run(here: World, receiver: Receiver) -> None:
     assert here.call("run", "--yes", "--pause-before", "switch")[0] == 75
     assert receiver.events == ["waiting"]
     assert json.loads(receiver.bodies[0])["next"] == "sfcutover approve emulated-cutover.1"
@@ -70,8 +68,8 @@ def test_a_webhook_hears_that_a_run_waits_and_that_it_is_done(
     assert receiver.events == ["waiting", "done"]
 
 
-def test_each_hears_of_its_events(tmp_path: Path, hook: str, receiver: Receiver) -> None:
-    """Two to one receiver: Slack of those that end, the webhook of those that wait."""
+def test_each_receiver_gets_its_own_events(tmp_path: Path, hook: str, receiver: Receiver) -> None:
+    """Two to one receiver: Slack gets the ends of runs, the webhook the pauses."""
     notify = [
         {"webhook": HOOK, "events": ["waiting"]},
         {"slack": HOOK, "events": ["done", "failed"]},
@@ -84,15 +82,17 @@ def test_each_hears_of_its_events(tmp_path: Path, hook: str, receiver: Receiver)
     assert receiver.events == ["waiting", "slack"]
 
 
-def test_a_run_that_fails_or_is_rolled_back_says_so(here: World, receiver: Receiver) -> None:
+def test_a_failed_or_rolled_back_run_notifies(here: World, receiver: Receiver) -> None:
     here.emulator.set_fault(Fault(kind="failed", operation="deploy"))
     code, out = here.call("run", "--yes")
     assert code == 1, out
     assert receiver.events == ["rolled-back"]
 
 
-def test_a_receiver_that_hangs_keeps_no_address_off_a_list(here: World, receiver: Receiver) -> None:
-    """It hangs from the first call for a person on: the restore is tried again all the same."""
+def test_a_hanging_receiver_does_not_prevent_restoring_addresses(
+    here: World, receiver: Receiver
+) -> None:
+    """It hangs from the first alert on, and the restore is retried nevertheless."""
     process = here.start("run", "--yes")
     here.wait_for("watch-started")
     receiver.released.clear()
@@ -117,7 +117,7 @@ def test_a_receiver_that_hangs_keeps_no_address_off_a_list(here: World, receiver
     assert seconds_of(again) - seconds_of(events[page]) < TRY_SECONDS
 
 
-def test_a_receiver_that_fails_is_a_note_and_changes_no_result(
+def test_a_failing_receiver_is_a_note_and_changes_no_result(
     here: World, receiver: Receiver, hook: str
 ) -> None:
     receiver.status = 400
@@ -142,7 +142,7 @@ def test_the_end_of_a_run_waits_for_its_notification(here: World, receiver: Rece
     assert receiver.events == ["done"]
 
 
-def test_doctor_looks_at_the_url_and_sends_nothing(here: World, receiver: Receiver) -> None:
+def test_doctor_checks_the_url_and_sends_nothing(here: World, receiver: Receiver) -> None:
     code, out = here.call("doctor", "--only", "traffic")
     assert code == 0, out
     assert "notify[0].webhook" in out

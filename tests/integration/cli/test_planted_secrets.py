@@ -1,4 +1,4 @@
-"""Secrets in every place that holds one, children that tell all they get: nothing is found."""
+"""Secrets in every place that may hold one, and children that print their input: none leaks."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Planted:
         return self.world.folder / "secrets"
 
     def run(self, *words: str) -> tuple[int, str]:
-        """A command with -vv and all it prints, which holds no secret."""
+        """Run a command with -vv; return its output, which contains no secret."""
         deployments = self.world.emulator.deployments
         newest = deployments[-1].id if deployments else "0Af000000000001"
         code, out = self.world.call("-vv", *(newest if each == NEWEST else each for each in words))
@@ -107,7 +107,7 @@ class Planted:
         return {*long, *variables, *parts, *passwords, basic}
 
     def leftovers(self) -> list[str]:
-        """The files in which one is found, but its own; children need HTTPS_PROXY."""
+        """The files that contain a secret, except its own; children need HTTPS_PROXY."""
         return [
             str(path.relative_to(self.world.folder))
             for path in self.world.folder.rglob("*")
@@ -116,13 +116,13 @@ class Planted:
         ]
 
     def reached_children(self) -> set[str]:
-        """The roles of the children that have told what they got."""
+        """The roles of the children that recorded what they received."""
         return {path.name.partition("-")[0] for path in (self.world.folder / "dumps").iterdir()}
 
 
 @pytest.fixture
 def planted(tmp_path: Path, start_server: StartServer) -> Iterator[Callable[[str], Planted]]:
-    """Plants secrets where a cutover with this kind of org: has them."""
+    """Plants secrets wherever a cutover with this kind of ``org:`` has one."""
     with world(tmp_path / "world") as here:
 
         def plant(org: str) -> Planted:
@@ -223,7 +223,7 @@ def _configure(planted: Planted, org: str, prometheus: str) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["text", "json"])
-def test_no_step_tells_a_secret(
+def test_no_step_leaks_a_secret(
     planted: Callable[[str], Planted], options: tuple[str, ...]
 ) -> None:
     here = planted(ORGS[0])
@@ -235,7 +235,7 @@ def test_no_step_tells_a_secret(
 
 
 @pytest.mark.parametrize("org", ORGS[1:])
-def test_no_way_into_an_org_tells_a_secret(planted: Callable[[str], Planted], org: str) -> None:
+def test_no_login_leaks_a_secret(planted: Callable[[str], Planted], org: str) -> None:
     here = planted(org)
     for words in (("doctor",), ("deploy", "add-new", "--yes"), ("switch",)):
         assert here.run(*words, "--json")[0] == 0
@@ -246,7 +246,7 @@ def test_no_way_into_an_org_tells_a_secret(planted: Callable[[str], Planted], or
     assert here.leftovers() == []
 
 
-def test_no_step_that_fails_tells_a_secret(planted: Callable[[str], Planted]) -> None:
+def test_no_failing_step_leaks_a_secret(planted: Callable[[str], Planted]) -> None:
     here = planted(ORGS[0])
     for fault in FAULTS:
         here.world.emulator.set_fault(fault)
@@ -256,7 +256,7 @@ def test_no_step_that_fails_tells_a_secret(planted: Callable[[str], Planted]) ->
     assert here.leftovers() == []
 
 
-def test_no_run_tells_a_secret(planted: Callable[[str], Planted]) -> None:
+def test_no_run_leaks_a_secret(planted: Callable[[str], Planted]) -> None:
     here = planted(ORGS[0])
     codes = {words: here.run(*words, "--json")[0] for words in RUNS}
     assert codes[RUNS[0]] == 75  # it waits for approval
@@ -265,7 +265,7 @@ def test_no_run_tells_a_secret(planted: Callable[[str], Planted]) -> None:
     assert here.leftovers() == []
 
 
-def test_no_run_that_fails_tells_a_secret(planted: Callable[[str], Planted]) -> None:
+def test_no_failing_run_leaks_a_secret(planted: Callable[[str], Planted]) -> None:
     here = planted(ORGS[0])
     here.run(*RUNS[0])
     for fault in FAULTS:
@@ -275,7 +275,7 @@ def test_no_run_that_fails_tells_a_secret(planted: Callable[[str], Planted]) -> 
     assert here.leftovers() == []
 
 
-def test_no_local_org_tells_a_secret(planted: Callable[[str], Planted]) -> None:
+def test_no_emulator_leaks_a_secret(planted: Callable[[str], Planted]) -> None:
     here = planted(ORGS[0])
     folder = here.world.folder
     words = ("-vv", "--json", "emulator", "--no-tls", "--env-file", "org.env")
@@ -292,7 +292,7 @@ def test_no_local_org_tells_a_secret(planted: Callable[[str], Planted]) -> None:
     assert here.found_in(out) == []
 
 
-def test_no_demo_tells_a_secret(planted: Callable[[str], Planted]) -> None:
+def test_no_demo_leaks_a_secret(planted: Callable[[str], Planted]) -> None:
     here = planted(ORGS[0])
     for fault in ((), ("--fault", "dead-proxy")):
         code, out = here.run("demo", "--json", *fault)

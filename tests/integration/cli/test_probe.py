@@ -1,4 +1,4 @@
-"""Step 1 at the command line: what it shows, and what it exits with."""
+"""Step 1 at the command line: its output and its exit codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.integration.cli.harness import Desk
 PASSWORD = "open@sesame:21"
 
 
-def test_it_passes_where_traffic_leaves_as_expected(desk: Desk) -> None:
+def test_probe_passes_if_traffic_leaves_as_expected(desk: Desk) -> None:
     result = desk.run("probe")
     assert result.code == 0
     lines = [line.split() for line in result.out.splitlines()]
@@ -23,7 +23,7 @@ def test_it_passes_where_traffic_leaves_as_expected(desk: Desk) -> None:
     assert "deploy" not in [event["operation"] for event in desk.emulator.log]
 
 
-def test_the_way_back_is_probed_on_request(desk: Desk) -> None:
+def test_the_old_egress_is_probed_on_request(desk: Desk) -> None:
     result = desk.run("probe", "--via", "old", "--json")
     assert result.code == 0
     document = result.json("probe")
@@ -31,7 +31,7 @@ def test_the_way_back_is_probed_on_request(desk: Desk) -> None:
     assert [each["address"] for each in document["seen"]] == ["127.0.0.11", "127.0.0.12"]
 
 
-def test_json_holds_what_was_seen(desk: Desk) -> None:
+def test_json_holds_the_observed_addresses(desk: Desk) -> None:
     document = desk.run("probe", "--json").json("probe")
     assert document["passed"] is True
     assert document["tries"] == 37 == sum(each["answers"] for each in document["seen"])
@@ -40,7 +40,7 @@ def test_json_holds_what_was_seen(desk: Desk) -> None:
     assert (document["problem"], document["next"]) == (None, None)
 
 
-def test_a_missing_address_ends_with_5_before_step_2(open_desk: OpenDesk) -> None:
+def test_a_missing_address_ends_with_exit_code_5(open_desk: OpenDesk) -> None:
     desk = open_desk(new_egress=["127.0.0.21"])
     result = desk.run("probe")
     result.refused(5, "expected address 127.0.0.22 was not observed in 37 probes")
@@ -49,7 +49,9 @@ def test_a_missing_address_ends_with_5_before_step_2(open_desk: OpenDesk) -> Non
     assert "= not passed;" in result.out
 
 
-def test_an_unexpected_address_ends_with_5_in_one_json_document(open_desk: OpenDesk) -> None:
+def test_an_unexpected_address_ends_with_exit_code_5_in_one_json_document(
+    open_desk: OpenDesk,
+) -> None:
     desk = open_desk(new_egress=["127.0.0.21", "127.0.0.22", "127.0.0.23"])
     result = desk.run("probe", "--json")
     assert result.code == 5
@@ -62,7 +64,7 @@ def test_an_unexpected_address_ends_with_5_in_one_json_document(open_desk: OpenD
     assert "unexpected egress address 127.0.0.23" in result.err
 
 
-def test_confidence_is_that_of_the_verification(desk: Desk) -> None:
+def test_the_confidence_is_the_configured_one(desk: Desk) -> None:
     desk.replace("  settle:", "  confidence: 0.9\n  settle:")
     assert desk.run("probe", "--json").json("probe")["tries"] == 9
 
@@ -74,7 +76,7 @@ def test_confidence_is_that_of_the_verification(desk: Desk) -> None:
         ("proxy_down", 7, "the connection broke"),
     ],
 )
-def test_a_proxy_that_fails_is_told_apart(kind: str, code: int, part: str, desk: Desk) -> None:
+def test_a_failing_proxy_is_distinguished(kind: str, code: int, part: str, desk: Desk) -> None:
     desk.emulator.set_fault(Fault.model_validate({"kind": kind, "count": None}))
     desk.run("probe").refused(code, part)
     assert desk.run("probe", "--json").json("error")["exit_code"] == code
@@ -84,11 +86,11 @@ def test_a_proxy_that_fails_is_told_apart(kind: str, code: int, part: str, desk:
     ("echo", "part"),
     [("html", "answered something that is not an IP address: '<html>"), ("error_500", "HTTP 500")],
 )
-def test_an_echo_that_is_none_is_told_apart(echo: str, part: str, open_desk: OpenDesk) -> None:
+def test_an_invalid_echo_answer_is_distinguished(echo: str, part: str, open_desk: OpenDesk) -> None:
     open_desk(echo=echo).run("probe").refused(7, part)
 
 
-def test_a_dead_proxy_is_told_apart(desk: Desk) -> None:
+def test_an_unreachable_proxy_is_distinguished(desk: Desk) -> None:
     desk.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", "http://acme:hunter2@127.0.0.1:1")
     desk.run("probe").refused(7, "http://127.0.0.1:1 cannot be reached")
 
@@ -100,9 +102,7 @@ def test_a_dead_proxy_is_told_apart(desk: Desk) -> None:
         ("http://acme:hunter2@x:y@127.0.0.1:1", "must be percent-encoded"),
     ],
 )
-def test_a_proxy_url_that_is_none_is_refused_with_its_place(
-    url: str, part: str, desk: Desk
-) -> None:
+def test_a_malformed_proxy_url_is_refused_with_its_place(url: str, part: str, desk: Desk) -> None:
     line = desk.replace("{env: SFCUTOVER_NEW_PROXY_URL}", "{env: SFCUTOVER_NEW_PROXY_URL}")
     desk.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", url)
     result = desk.run("-vv", "probe")
@@ -112,7 +112,7 @@ def test_a_proxy_url_that_is_none_is_refused_with_its_place(
     assert "hunter2" not in result.out + result.err
 
 
-def test_without_egress_it_says_what_to_add(desk: Desk) -> None:
+def test_without_an_egress_probe_names_the_key_to_add(desk: Desk) -> None:
     desk.configure(egress=None)
     result = desk.run("probe")
     result.refused(2, "egress.new is not configured")
@@ -125,7 +125,7 @@ def test_without_egress_it_says_what_to_add(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "kind", [None, "proxy_refuses", "proxy_down", "address_reset", "proxy_breaks_tls"]
 )
-def test_no_output_holds_the_proxys_password(kind: str | None, desk: Desk) -> None:
+def test_no_output_contains_the_proxy_password(kind: str | None, desk: Desk) -> None:
     values = desk.emulator.environment
     proxy = values["SFCUTOVER_NEW_PROXY_URL"]
     if kind:

@@ -1,4 +1,4 @@
-"""The gate before remove-old at the command line."""
+"""The gate before remove-old, at the command line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def clock() -> HeldClock:
 
 @pytest.fixture
 def ready(desk: Desk) -> Desk:
-    """The new addresses are on the list, and nothing is waited for."""
+    """The new addresses are on the allowlist, and no wait is configured."""
     keep_token(desk)
     verify_with(desk, settle="0s")
     assert desk.run("deploy", "add-new", "--yes").code == 0
@@ -41,7 +41,7 @@ def untouched(desk: Desk) -> bool:
     return lists_held(desk, *OLD) and desk.asked("deploy") == 1
 
 
-def test_it_verifies_first_and_then_removes(ready: Desk) -> None:
+def test_remove_old_verifies_first_and_then_removes(ready: Desk) -> None:
     result = ready.run(*REMOVE, "--json")
     assert result.code == 0
     document = result.json("deploy")
@@ -61,20 +61,20 @@ def test_traffic_on_old_addresses_is_named_and_refused(ready: Desk) -> None:
     assert untouched(ready)
 
 
-def test_traffic_on_new_addresses_is_no_obstacle(ready: Desk) -> None:
+def test_traffic_on_new_addresses_does_not_prevent_the_removal(ready: Desk) -> None:
     with application(ready, "new"):
         assert ready.run(*REMOVE).code == 0
     assert lists_held(ready, *OLD) is False
     assert all(one.result == "redeemed" for one in ready.emulator.redemptions)
 
 
-def test_without_a_canary_it_is_refused(ready: Desk) -> None:
+def test_remove_old_without_a_canary_is_refused(ready: Desk) -> None:
     ready.configure(verify=None)
     ready.run(*REMOVE).refused(5, "no redemption has proven each new address")
     assert untouched(ready)
 
 
-def test_it_waits_for_the_rest_of_settle(ready: Desk) -> None:
+def test_remove_old_waits_for_the_rest_of_settle(ready: Desk) -> None:
     assert ready.run("verify", "--out", "evidence.json").code == 0
     verify_with(ready, settle="2s")
     proven = ready.emulator.redemptions[-1].time
@@ -84,7 +84,7 @@ def test_it_waits_for_the_rest_of_settle(ready: Desk) -> None:
 
 
 def evidence(desk: Desk, change: Callable[[dict[str, Any]], object] = lambda _: None) -> None:
-    """Verify, and change the evidence afterwards."""
+    """Verify, then change the evidence."""
     path = desk.folder / "evidence.json"
     assert desk.run("verify", "--out", str(path)).code == 0
     document = json.loads(path.read_text())
@@ -144,7 +144,7 @@ def test_evidence_of_something_else_is_refused(
     assert untouched(ready)
 
 
-def test_what_is_no_json_is_refused(ready: Desk) -> None:
+def test_evidence_that_is_not_json_is_refused(ready: Desk) -> None:
     ready.write("evidence.json", "<html>")
     ready.run(*REMOVE, "--evidence", "evidence.json").refused(
         2, "not an evidence file of this version"
@@ -153,7 +153,7 @@ def test_what_is_no_json_is_refused(ready: Desk) -> None:
     assert untouched(ready)
 
 
-def test_evidence_from_before_a_change_of_the_list_is_made_anew(ready: Desk) -> None:
+def test_evidence_older_than_a_change_of_the_list_is_replaced(ready: Desk) -> None:
     evidence(ready)
     ready.put_live(with_entry(range_xml("192.0.2.200", "192.0.2.200")))
     redeemed = len(ready.emulator.redemptions)
@@ -163,7 +163,7 @@ def test_evidence_from_before_a_change_of_the_list_is_made_anew(ready: Desk) -> 
     assert {one.source for one in ready.emulator.redemptions[redeemed:]} == set(NEW)
 
 
-def test_an_address_that_came_later_is_not_proven(ready: Desk) -> None:
+def test_an_address_added_later_is_not_proven(ready: Desk) -> None:
     evidence(ready)
     ready.configure(new=[*NEW, "192.0.2.64"])
     result = ready.run(*REMOVE, "--evidence", "evidence.json")
@@ -174,26 +174,26 @@ def test_an_address_that_came_later_is_not_proven(ready: Desk) -> None:
 # Without proof
 
 
-def test_skipping_needs_a_reason(ready: Desk) -> None:
+def test_skipping_the_gate_requires_a_reason(ready: Desk) -> None:
     for words in (SKIP[:1], SKIP[1:], ("--skip-verification", "--reason", " ")):
         assert ready.run(*REMOVE, *words).code == 2
     assert untouched(ready)
 
 
-def test_skipping_needs_a_terminal(ready: Desk) -> None:
+def test_skipping_the_gate_requires_a_terminal(ready: Desk) -> None:
     result = ready.call(*REMOVE, *SKIP)
     result.refused(2, "requires a terminal")
     assert untouched(ready)
 
 
 @pytest.mark.parametrize(("typed", "code"), [("yes\n", 5), ("acme_connector\n", 5), ("\x04", 9)])
-def test_anything_but_the_name_deploys_nothing(typed: str, code: int, ready: Desk) -> None:
+def test_any_answer_but_the_name_deploys_nothing(typed: str, code: int, ready: Desk) -> None:
     result = at_terminal(ready, typed, *REMOVE, *SKIP)
     assert result.code == code, result.err
     assert untouched(ready)
 
 
-def test_the_name_goes_on_and_the_reason_is_recorded(ready: Desk) -> None:
+def test_the_typed_name_continues_and_the_reason_is_recorded(ready: Desk) -> None:
     result = at_terminal(ready, "Acme_Connector\n", *REMOVE, *SKIP, "--json")
     assert result.code == 0, result.err
     assert "warning: remove-old without proof" in result.err

@@ -68,7 +68,7 @@ def test_a_removal_and_its_watch_are_one_document(desk: Desk) -> None:
     assert not holds_old(desk)
 
 
-def test_a_watch_that_fails_restores_and_is_the_exit_code(desk: Desk) -> None:
+def test_a_failed_watch_restores_the_addresses_and_decides_the_exit_code(desk: Desk) -> None:
     ready(desk)
     refuse_after_removal(desk)
     result = desk.run(*remove("--out", "deploy.json"))
@@ -81,7 +81,7 @@ def test_a_watch_that_fails_restores_and_is_the_exit_code(desk: Desk) -> None:
     assert holds_old(desk)
 
 
-def test_a_rollback_is_one_document_too(desk: Desk) -> None:
+def test_a_removal_with_rollback_is_one_document(desk: Desk) -> None:
     ready(desk)
     refuse_after_removal(desk)
     result = desk.run(*remove("--json"))
@@ -89,7 +89,7 @@ def test_a_rollback_is_one_document_too(desk: Desk) -> None:
     assert result.json("deploy")["watch"]["outcome"] == "rolled-back"
 
 
-def test_started_again_it_watches_what_was_removed(desk: Desk) -> None:
+def test_a_second_start_watches_what_the_first_removed(desk: Desk) -> None:
     ready(desk)
     assert desk.run(*remove()[:-2]).code == 0
     result = desk.run(*REMOVE, "--json")
@@ -109,12 +109,12 @@ def test_started_again_it_watches_what_was_removed(desk: Desk) -> None:
         (*REMOVE, "--dry-run"),
     ],
 )
-def test_it_goes_with_a_removal_that_is_waited_for(words: tuple[str, ...], desk: Desk) -> None:
+def test_watch_requires_waiting_for_the_removal(words: tuple[str, ...], desk: Desk) -> None:
     desk.run(*words).refused(2, "--watch requires remove-old")
     assert desk.asked("deploy") == 0
 
 
-def test_what_the_watch_lacks_shows_before_the_removal(desk: Desk) -> None:
+def test_missing_watch_settings_are_reported_before_the_removal(desk: Desk) -> None:
     ready(desk)
     (desk.folder / "canary.token").unlink()
     desk.run(*remove()).refused(2, "cannot be read")
@@ -122,7 +122,7 @@ def test_what_the_watch_lacks_shows_before_the_removal(desk: Desk) -> None:
 
 
 @pytest.mark.slow
-def test_a_list_that_lost_addresses_is_watched_though_the_next_removal_fails(
+def test_a_removed_list_is_watched_although_the_next_removal_fails(
     desk: Desk, start_org: StartOrg
 ) -> None:
     second = start_org()
@@ -148,8 +148,8 @@ def _canaries(desk: Desk) -> list[Json]:
     ]
 
 
-def test_interrupted_before_the_watch_it_says_what_is_off_a_list(open_desk: OpenDesk) -> None:
-    """The first redemption of the watch does not end: nothing has been monitored yet."""
+def test_an_interrupt_before_the_watch_reports_the_removed_addresses(open_desk: OpenDesk) -> None:
+    """The first redemption of the watch does not end, so that nothing has been monitored."""
     desk = ready(open_desk(), duration="60s")
     desk.emulator.set_fault(Fault(kind="slow", operation="redeem", skip=1, seconds=60))
     process = desk.start(*remove("--out", "deploy.json"))
@@ -165,7 +165,7 @@ def test_interrupted_before_the_watch_it_says_what_is_off_a_list(open_desk: Open
     assert saved(desk)["watch"] is None
 
 
-def test_a_document_that_cannot_be_written_keeps_no_list_from_being_watched(desk: Desk) -> None:
+def test_an_unwritable_document_does_not_prevent_the_watch(desk: Desk) -> None:
     ready(desk)
     result = desk.run(*remove("--out", "missing/deploy.json"))
     result.refused(1, "the document was not written")

@@ -1,4 +1,4 @@
-"""Packages on disk: forms, sources, templates, and no half-written package ever."""
+"""Packages on disk: formats, sources, templates, and never a partial package."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_every_phase_is_a_folder(desk: Desk) -> None:
         assert _files(desk.folder / "out" / phase) == [SECURITY_PATH, "package.xml"]
 
 
-def test_only_the_phases_that_were_asked_for(desk: Desk) -> None:
+def test_only_the_requested_phases_are_written(desk: Desk) -> None:
     desk.run("render", "remove-old", "add-new", "--out", "out")
     assert sorted(path.name for path in (desk.folder / "out").iterdir()) == [
         "add-new",
@@ -44,14 +44,14 @@ def test_a_zip_holds_the_same_files(desk: Desk) -> None:
         assert archive.namelist() == [SECURITY_PATH, "package.xml"]
 
 
-def test_json_lists_what_was_written(desk: Desk) -> None:
+def test_json_lists_the_written_files(desk: Desk) -> None:
     document = desk.run("render", "--out", "out", "--json").json("render")
     assert document["format"] == "mdapi"
     for package in document["packages"]:
         assert sorted(package["files"]) == _files(desk.folder / package["path"])
 
 
-def test_the_hash_is_that_of_the_diff(desk: Desk) -> None:
+def test_the_hash_is_that_of_diff(desk: Desk) -> None:
     rendered = desk.run("render", "add-new", "--out", "out", "--json").json("render")
     planned = desk.run("diff", "add-new", "--json").json("diff")
     assert (
@@ -67,7 +67,7 @@ def test_two_targets_have_a_folder_each(desk: Desk, start_org: StartOrg) -> None
 
 
 @pytest.mark.parametrize("suffix", ["", "-meta.xml"])
-def test_offline_with_a_baseline_file(desk: Desk, suffix: str) -> None:
+def test_a_baseline_file_is_rendered_offline(desk: Desk, suffix: str) -> None:
     path = desk.baseline(f"{SECURITY_NAME}.ecaOauthSecurity{suffix}")
     desk.run("render", "--out", "online")
     desk.emulator.stop()
@@ -78,7 +78,7 @@ def test_offline_with_a_baseline_file(desk: Desk, suffix: str) -> None:
         assert online.read_bytes() == offline.read_bytes()
 
 
-def test_offline_with_several_carriers_and_policies(desk: Desk) -> None:
+def test_several_carriers_and_policies_are_rendered_offline(desk: Desk) -> None:
     desk.configure(
         carriers=["token-ip-ranges", "trusted-ip-ranges"],
         policies={"ipRelaxationPolicyType": "Bypass"},
@@ -98,7 +98,7 @@ def test_offline_with_several_carriers_and_policies(desk: Desk) -> None:
     assert not (desk.folder / "more").exists()
 
 
-def test_offline_with_a_connected_app(desk: Desk) -> None:
+def test_a_connected_app_is_rendered_offline(desk: Desk) -> None:
     desk.configure(carriers=["connected-app"], app="Acme_Legacy")
     path = desk.folder / "Acme_Legacy.connectedApp-meta.xml"
     path.write_bytes(desk.emulator.component_xml("ConnectedApp", "Acme_Legacy"))
@@ -106,7 +106,7 @@ def test_offline_with_a_connected_app(desk: Desk) -> None:
     assert "connectedApps/Acme_Legacy.connectedApp" in _files(desk.folder / "out" / "add-new")
 
 
-def test_a_template_of_ones_own(desk: Desk) -> None:
+def test_a_user_template_overrides_the_built_in_one(desk: Desk) -> None:
     manifest = Path(__file__).parents[3] / "templates" / "package.xml.j2"
     text = manifest.read_text(encoding="utf-8").replace("<Package", "<!-- ours --><Package")
     desk.write("own/package.xml.j2", text)
@@ -132,7 +132,7 @@ def test_a_faulty_template_is_named_and_nothing_is_written(
     assert not (desk.folder / "out").exists()
 
 
-def test_a_template_that_loses_an_entry_is_named(desk: Desk) -> None:
+def test_a_template_that_drops_an_entry_is_named(desk: Desk) -> None:
     built_in = Path(__file__).parents[3] / "templates" / "token-ip-ranges.xml.j2"
     text = built_in.read_text(encoding="utf-8")
     assert " in allowlist" in text
@@ -142,7 +142,7 @@ def test_a_template_that_loses_an_entry_is_named(desk: Desk) -> None:
     assert not (desk.folder / "out").exists()
 
 
-def test_a_fault_on_the_way_leaves_the_earlier_package(desk: Desk) -> None:
+def test_a_fault_while_writing_keeps_the_earlier_package(desk: Desk) -> None:
     desk.run("render", "add-new", "--out", "out")
     before = (desk.folder / "out/add-new/package.xml").read_bytes()
     desk.write("own/package.xml.j2", "{{ nothing }}")
@@ -159,7 +159,7 @@ def test_an_earlier_package_is_replaced(desk: Desk) -> None:
     assert "127.0.0.33" in (desk.folder / "out/add-new" / SECURITY_PATH).read_text()
 
 
-def test_a_folder_with_other_things_is_left_alone(desk: Desk) -> None:
+def test_a_folder_with_unrelated_files_is_not_replaced(desk: Desk) -> None:
     note = desk.write("out/add-new/notes.txt", "mine")
     result = desk.run("render", "add-new", "--out", "out")
     result.refused(
@@ -168,7 +168,7 @@ def test_a_folder_with_other_things_is_left_alone(desk: Desk) -> None:
     assert note.read_text() == "mine"
 
 
-def test_a_file_where_the_folder_should_be(desk: Desk) -> None:
+def test_a_file_in_place_of_the_folder_is_refused(desk: Desk) -> None:
     desk.write("out", "mine")
     result = desk.run("render", "add-new", "--out", "out")
     result.refused(2, "'--out'", "'out' is a file")
@@ -176,13 +176,13 @@ def test_a_file_where_the_folder_should_be(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("option", [(), ("--zip",)], ids=["folder", "zip"])
-def test_a_target_that_takes_no_files(desk: Desk, option: tuple[str, ...]) -> None:
+def test_an_unwritable_output_folder_is_refused(desk: Desk, option: tuple[str, ...]) -> None:
     result = desk.run("render", "add-new", "--out", "/proc/packages", *option)
     result.refused(1, "/proc/packages/add-new", "the package was not written")
 
 
 @pytest.mark.parametrize("option", [(), ("--zip",)], ids=["folder", "zip"])
-def test_a_disk_that_is_full(desk: Desk, option: tuple[str, ...]) -> None:
+def test_a_full_disk_is_an_error(desk: Desk, option: tuple[str, ...]) -> None:
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); "

@@ -1,4 +1,4 @@
-"""sfcutover report: of runs that took place, made from their journal alone."""
+"""report: of real runs, made from their journal alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SMALL = 34_000  # bytes: less than a report, more than what reading the state wr
 
 @dataclass(frozen=True)
 class Reporter:
-    """A person with the state of runs whose org is gone, and without any secret."""
+    """An operator with the state of runs whose org is gone, and without any secret."""
 
     folder: Path
 
@@ -59,7 +59,7 @@ class Reporter:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Reporter:
-    """Of three runs: canceled, rolled back, and done with an approval, under live traffic."""
+    """Reports three runs: canceled, rolled back, and done with an approval, under live traffic."""
     folder = tmp_path_factory.mktemp("reported") / "world"
     lost = Fault(kind="save_drops_address", operation="deploy", count=2, address=NEW[1])
     with world(folder, Scenario(deploy_seconds=0.3)) as here:
@@ -87,7 +87,7 @@ def test_the_newest_run_is_reported_as_markdown(report: Reporter) -> None:
         assert part in done.out
 
 
-def test_it_has_what_the_org_and_the_person_did(report: Reporter) -> None:
+def test_the_report_names_deployments_and_decisions(report: Reporter) -> None:
     found = report.document()
     assert found["verdict"]["state"] == found["run"]["state"] == "done"
     assert [each["phase"] for each in found["phases"] if each["live"]] == ["add-new", "remove-old"]
@@ -107,7 +107,7 @@ def test_it_has_what_the_org_and_the_person_did(report: Reporter) -> None:
     assert [each["old"] for each in found["targets"]] == ["none"]
 
 
-def test_the_traffic_moves_from_the_old_rows_to_the_new(report: Reporter) -> None:
+def test_the_chart_shows_traffic_moving_from_old_to_new_addresses(report: Reporter) -> None:
     found = report.document()
     rows = {each["address"]: each for each in found["traffic"]}
     assert list(rows) == [*OLD, *NEW]
@@ -121,14 +121,14 @@ def test_the_traffic_moves_from_the_old_rows_to_the_new(report: Reporter) -> Non
         assert sum(each["redeemed"] for each in row["bins"]) == row["redeemed"]
 
 
-def test_a_run_that_was_rolled_back_is_reported_by_its_id(report: Reporter) -> None:
+def test_a_rolled_back_run_is_reported_by_its_id(report: Reporter) -> None:
     done = report("report", "emulated-cutover.2")
     assert done.out.startswith("# Rolled back: emulated-cutover.2\n")
     assert "did not take" in done.out
     assert "### remove-new" in done.out
 
 
-def test_a_run_that_was_canceled_says_who_and_where_it_stands(report: Reporter) -> None:
+def test_a_canceled_run_reports_who_canceled_and_the_state_of_the_lists(report: Reporter) -> None:
     found = report.document("emulated-cutover.1")
     assert found["verdict"]["state"] == "canceled"
     assert "old and new addresses are on the allowlist" in found["verdict"]["message"]
@@ -161,18 +161,16 @@ def test_a_file_holds_the_whole_report(report: Reporter, form: str, tmp_path: Pa
         ("x.txt", ("--json",), "{"),
     ],
 )
-def test_a_file_has_the_format_that_its_name_ends_with(
+def test_the_file_extension_decides_the_format(
     report: Reporter, tmp_path: Path, name: str, words: tuple[str, ...], start: str
 ) -> None:
-    """Unless --format says another."""
+    """Unless --format says otherwise."""
     done = report("report", "--out", str(tmp_path / name), *words)
     assert done.code == 0, done.err
     assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
 
 
-def test_with_json_the_file_is_written_and_one_document_printed(
-    report: Reporter, tmp_path: Path
-) -> None:
+def test_json_writes_the_file_and_prints_one_document(report: Reporter, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     done = report("report", "--json", "--format", "html", "--out", str(out))
     assert done.json("report")
@@ -182,7 +180,7 @@ def test_with_json_the_file_is_written_and_one_document_printed(
     assert "unless --out names a file" in alone.err
 
 
-def test_a_full_disk_leaves_the_older_report(report: Reporter, tmp_path: Path) -> None:
+def test_a_full_disk_keeps_the_older_report(report: Reporter, tmp_path: Path) -> None:
     def no_room() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL, SMALL))
 
@@ -197,19 +195,19 @@ def test_a_full_disk_leaves_the_older_report(report: Reporter, tmp_path: Path) -
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_a_folder_that_is_missing_is_named(report: Reporter, tmp_path: Path) -> None:
+def test_a_missing_folder_is_named(report: Reporter, tmp_path: Path) -> None:
     done = report("report", "--out", str(tmp_path / "missing" / "report.md"))
     assert done.code == 1
     assert "missing/report.md: the report was not written: No such file or directory" in done.err
 
 
-def test_a_run_that_is_not_there_is_an_error(report: Reporter) -> None:
+def test_an_unknown_run_is_an_error(report: Reporter) -> None:
     done = report("report", "emulated-cutover.9")
     assert done.code == 2
     assert "there is no run 'emulated-cutover.9'" in done.err
 
 
-def test_without_any_run_nothing_is_made(report: Reporter, tmp_path: Path) -> None:
+def test_without_any_run_no_state_is_created(report: Reporter, tmp_path: Path) -> None:
     (tmp_path / "cutover.yaml").write_text((report.folder / "cutover.yaml").read_text())
     done = Reporter(tmp_path)("report")
     assert done.code == 2
@@ -217,7 +215,7 @@ def test_without_any_run_nothing_is_made(report: Reporter, tmp_path: Path) -> No
     assert not (tmp_path / ".sfcutover").exists()
 
 
-def test_templates_of_ones_own_are_taken(report: Reporter, tmp_path: Path) -> None:
+def test_user_templates_are_used(report: Reporter, tmp_path: Path) -> None:
     (tmp_path / "report.md.j2").write_text("{{ report.run.id }} is {{ report.verdict.state }}\n")
     done = report("report", "--templates", str(tmp_path))
     assert done.out == "emulated-cutover.3 is done\n"

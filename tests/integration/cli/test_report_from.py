@@ -1,4 +1,4 @@
-"""report --from: the same report from the documents of single steps, without org and state."""
+"""report --from: the same report from the documents of single steps, without org or state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILES = ("plan.json", "add.json", "switch.json", "evidence.json", "remove.json")
 
 @pytest.fixture(scope="module")
 def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The documents of a cutover that was done step by step; its org and its state are gone."""
+    """The documents of a cutover that was run step by step; its org and its state are gone."""
     folder = tmp_path_factory.mktemp("steps")
     watch = {"duration": "3s", "interval": "1s", "failures": 2}  # a busy machine redeems slowly
     with world(folder, watch=watch) as here:
@@ -43,7 +43,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True)
 class Steps:
-    """A copy of the documents, which a test may change."""
+    """A copy of the documents that a test may change."""
 
     folder: Path
 
@@ -68,7 +68,7 @@ def here(steps: Path, tmp_path: Path) -> Steps:
     return Steps(tmp_path / "copy")
 
 
-def test_it_tells_the_whole_cutover(here: Steps) -> None:
+def test_the_report_covers_the_whole_cutover(here: Steps) -> None:
     report = here.document(*FILES)
     assert report["verdict"]["state"] == "done"
     assert [each["step"] for each in report["steps"]] == [
@@ -101,7 +101,7 @@ def test_the_order_of_the_files_does_not_matter(here: Steps) -> None:
 
 
 @pytest.mark.parametrize("form", ["md", "html"])
-def test_it_is_a_page_and_a_text(form: str, here: Steps) -> None:
+def test_the_report_is_written_as_html_and_markdown(form: str, here: Steps) -> None:
     done = here.report("--from", *FILES, "--out", f"report.{form}")
     assert done.code == 0, done.err
     text = (here.folder / f"report.{form}").read_text(encoding="utf-8")
@@ -122,19 +122,19 @@ def test_it_is_a_page_and_a_text(form: str, here: Steps) -> None:
         ("remove.json", "No document of deploy remove-old on packaging was given."),
     ],
 )
-def test_what_no_document_covers_is_said(left: str, sentence: str, here: Steps) -> None:
+def test_uncovered_steps_are_reported(left: str, sentence: str, here: Steps) -> None:
     report = here.document(*(each for each in FILES if each != left))
     assert any(each.startswith(sentence) for each in report["unproven"])
 
 
-def test_without_the_removal_it_is_not_done(here: Steps) -> None:
+def test_a_report_without_the_removal_is_not_done(here: Steps) -> None:
     report = here.document(*FILES[:-1])
     assert report["verdict"]["title"] == "Not finished according to its documents"
     assert any("No document of a watch" in each for each in report["unproven"])
     assert not any("LoginHistory of" in each for each in report["unproven"])
 
 
-def test_a_watch_that_rolled_back_is_the_verdict(here: Steps) -> None:
+def test_a_watch_that_rolled_back_decides_the_verdict(here: Steps) -> None:
     def failed(document: Json) -> None:
         document["watch"] |= {"outcome": "rolled-back", "reasons": ["the canary failed"]}
 
@@ -160,14 +160,14 @@ def test_a_watch_that_rolled_back_is_the_verdict(here: Steps) -> None:
         ),
     ],
 )
-def test_what_does_not_belong_together_is_refused(
+def test_documents_of_different_cutovers_are_refused(
     name: str, change: Callable[[Json], object], parts: tuple[str, ...], here: Steps
 ) -> None:
     here.change(name, change)
     here.report("--from", *FILES).refused(2, *parts)
 
 
-def test_what_is_no_document_of_a_step_is_refused(here: Steps) -> None:
+def test_a_file_that_is_not_a_step_document_is_refused(here: Steps) -> None:
     (here.folder / "other.json").write_text('{"schema": "sfcutover/runs/1"}', encoding="utf-8")
     here.report("--from", "other.json").refused(2, "no document of a step")
     (here.folder / "other.json").write_text("<html>", encoding="utf-8")
@@ -175,5 +175,5 @@ def test_what_is_no_document_of_a_step_is_refused(here: Steps) -> None:
     here.report("--from", "none.json").refused(2, "cannot be read")
 
 
-def test_several_files_need_from(here: Steps) -> None:
+def test_several_files_require_from(here: Steps) -> None:
     here.report("plan.json", "add.json").refused(2, "for a report from files, use --from FILE")
