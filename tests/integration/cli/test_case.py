@@ -132,7 +132,7 @@ def test_verify_requires_the_confirmation(legacy: Desk) -> None:
     assert legacy.emulator.redemptions == []
 
 
-def test_verify_fails_if_the_confirmed_list_is_not_enforced(legacy: Desk) -> None:
+def test_verify_fails_if_a_confirmed_change_was_not_made(legacy: Desk) -> None:
     assert legacy.run("case", "add-new", "--confirmed").code == 0
     result = legacy.run("verify")
     result.refused(5, "was blocked")
@@ -269,7 +269,7 @@ def test_no_case_contains_a_secret(legacy: Desk) -> None:
 
 
 @pytest.mark.parametrize("words", [("rollback", "--yes"), ("watch",)])
-def test_the_case_promises_no_rollback_that_only_support_can_do(
+def test_rollback_and_watch_refuse_a_list_that_only_support_changes(
     legacy: Desk, words: tuple[str, ...]
 ) -> None:
     legacy.run(*words).refused(

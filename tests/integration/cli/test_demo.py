@@ -252,7 +252,7 @@ def test_an_interrupted_demo_leaves_nothing(tmp_path: Path, number: signal.Signa
     assert list((tmp_path / "home").iterdir()) == []
 
 
-def test_a_fault_requires_the_right_order(desk: Desk) -> None:
+def test_fault_and_wrong_order_exclude_each_other(desk: Desk) -> None:
     result = desk.run("demo", "--order", "wrong", "--fault", "crash")
     result.refused(2, "--fault and --order wrong exclude each other")
 

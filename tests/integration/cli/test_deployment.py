@@ -106,7 +106,7 @@ def test_cancel_ends_a_pending_deployment(open_desk: OpenDesk) -> None:
     assert desk.asked("cancelDeploy") == 1
 
 
-def test_cancel_waits_until_the_org_has_canceled(open_desk: OpenDesk) -> None:
+def test_a_cancellation_in_progress_names_the_command_that_waits(open_desk: OpenDesk) -> None:
     desk = open_desk(deploy_seconds=20, cancel_seconds=5)
     identifier = _deployed(desk, "--async")
     desk.clock.seconds = 10

@@ -112,7 +112,7 @@ def test_an_interrupt_on_the_second_target_names_the_first(desk: Desk, start_org
     assert follow_up(result.hint)[-2:] == ["--target", "second"]
 
 
-def test_an_interrupt_before_the_deployment_sends_nothing(desk: Desk) -> None:
+def test_an_interrupted_plan_reports_that_nothing_was_changed(desk: Desk) -> None:
     desk.emulator.set_fault(Fault(kind="slow", operation="listMetadata", seconds=60))
     process = desk.start("plan")
     eventually(lambda: desk.asked("listMetadata") == 1)

@@ -154,5 +154,5 @@ def test_a_saved_plan_is_refused_after_a_change_of_cutover_yaml(desk: Desk) -> N
 @pytest.mark.parametrize(
     "words", [("--baseline", "x"), ("--out", "x"), ("--target", "packaging")], ids=" ".join
 )
-def test_a_saved_plan_accepts_no_other_selection(desk: Desk, words: tuple[str, ...]) -> None:
+def test_show_excludes_the_options_that_make_a_plan(desk: Desk, words: tuple[str, ...]) -> None:
     desk.run("plan", "--show", "plan.json", *words).refused(2, "--show")

@@ -1,4 +1,4 @@
-"""The way back at the command line: at once, from the live list and cutover.yaml alone."""
+"""rollback: immediate, from the live allowlist and cutover.yaml alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def clock() -> HeldClock:
 
 @pytest.fixture
 def removed(desk: Desk) -> Desk:
-    """After step 5: the old addresses are off the list."""
+    """After step 5: the old addresses are not on the allowlist."""
     keep_token(desk)
     verify_with(desk, settle="0s")
     put_list(desk.emulator, *NEW)
@@ -47,7 +47,7 @@ def on_list(desk: Desk, *addresses: str) -> bool:
     return all(version.holds(address) for address in addresses)
 
 
-def test_it_puts_the_old_addresses_back_without_any_gate(removed: Desk) -> None:
+def test_rollback_restores_the_old_addresses_without_any_gate(removed: Desk) -> None:
     removed.configure(verify=None)
     (removed.folder / "canary.token").unlink()
     with application(removed, "new"):
@@ -60,14 +60,14 @@ def test_it_puts_the_old_addresses_back_without_any_gate(removed: Desk) -> None:
     assert sorted(path.name for path in removed.folder.iterdir()) == ["cutover.yaml"]
 
 
-def test_where_nothing_is_to_undo_nothing_is_deployed(desk: Desk) -> None:
+def test_rollback_deploys_nothing_if_nothing_changed(desk: Desk) -> None:
     result = desk.run("rollback", "--yes", "--json")
     assert result.code == 0
     assert result.json("deploy")["targets"][0]["outcome"] == "no-change"
     assert desk.asked("deploy") == 0
 
 
-def test_the_plan_gives_the_descriptions_back(desk: Desk) -> None:
+def test_the_plan_restores_the_descriptions(desk: Desk) -> None:
     keep_token(desk)
     verify_with(desk, settle="0s")
     before = desk.live()
@@ -78,7 +78,7 @@ def test_the_plan_gives_the_descriptions_back(desk: Desk) -> None:
     assert set(described) <= set(desk.live())
 
 
-def test_the_baseline_comes_back_once_the_old_way_is_proven(recorded: Desk) -> None:
+def test_the_baseline_is_restored_after_the_old_egress_is_proven(recorded: Desk) -> None:
     words = ("rollback", "--to", "baseline", "--yes")
     recorded.run(*words).refused(5, "nothing shows that customers have left the new addresses")
     assert on_list(recorded, *OLD, *NEW)
@@ -91,7 +91,7 @@ def test_the_baseline_comes_back_once_the_old_way_is_proven(recorded: Desk) -> N
     assert {one.source for one in recorded.emulator.redemptions} == set(OLD)
 
 
-def test_the_new_addresses_stay_while_the_old_way_cannot_redeem(removed: Desk) -> None:
+def test_the_new_addresses_stay_if_the_old_egress_cannot_redeem(removed: Desk) -> None:
     fault = Fault(kind="proxy_refuses", operation="old_proxy", count=None)
     removed.emulator.set_fault(fault)
     result = removed.run("rollback", "--to", "baseline", "--yes", "--traffic-moved")
@@ -99,7 +99,7 @@ def test_the_new_addresses_stay_while_the_old_way_cannot_redeem(removed: Desk) -
     assert on_list(removed, *OLD, *NEW)
 
 
-def test_the_new_addresses_stay_while_the_old_ones_are_blocked(recorded: Desk) -> None:
+def test_the_new_addresses_stay_if_the_old_ones_are_blocked(recorded: Desk) -> None:
     fault = Fault(kind="ip_restricted", operation="redeem", count=None)
     recorded.emulator.set_fault(fault)
     result = recorded.run("rollback", "--to", "baseline", "--yes", "--traffic-moved")
@@ -117,7 +117,7 @@ def test_the_new_addresses_stay_while_traffic_uses_them(recorded: Desk) -> None:
     assert {one.result for one in recorded.emulator.redemptions} == {"redeemed"}
 
 
-def test_one_org_that_fails_keeps_no_other_from_its_way_back(
+def test_a_failing_org_does_not_prevent_the_rollback_of_another(
     removed: Desk, start_org: StartOrg
 ) -> None:
     second = start_org()
@@ -129,15 +129,17 @@ def test_one_org_that_fails_keeps_no_other_from_its_way_back(
     assert all(second.allowlist_history[-1].holds(address) for address in (*OLD, *NEW))
 
 
-def test_nobody_to_ask_is_said(removed: Desk) -> None:
+def test_rollback_without_a_terminal_requires_yes(removed: Desk) -> None:
     result = removed.call("rollback")
     result.refused(2, "confirmation is required")
     assert removed.asked("deploy") == 0
 
 
 @pytest.mark.parametrize("query", [True, False], ids=["the org says so", "the org does not say"])
-def test_it_restores_behind_a_removal_that_may_still_land(open_desk: OpenDesk, query: bool) -> None:
-    """The list still holds the old addresses: they would come off when the removal lands."""
+def test_rollback_restores_after_a_removal_that_is_still_pending(
+    open_desk: OpenDesk, query: bool
+) -> None:
+    """The allowlist still holds the old addresses, which the pending removal would remove."""
     desk = open_desk(deploy_seconds=4.0, deploy_request_query=query)
     keep_token(desk)
     verify_with(desk, settle="0s")
@@ -150,8 +152,8 @@ def test_it_restores_behind_a_removal_that_may_still_land(open_desk: OpenDesk, q
     assert on_list(desk, *OLD, *NEW)
 
 
-def test_behind_a_removal_that_has_ended_nothing_is_sent(desk: Desk) -> None:
-    """Its deployment is done, and the addresses are on the list: another user restored them."""
+def test_rollback_after_a_finished_removal_sends_nothing(desk: Desk) -> None:
+    """Its deployment is done, and another user restored the addresses."""
     keep_token(desk)
     verify_with(desk, settle="0s")
     put_list(desk.emulator, *OLD, *NEW)

@@ -1,4 +1,4 @@
-"""sfcutover run, approve, runs and cancel: a whole cutover, and people in the loop."""
+"""run, approve, runs and cancel: a whole cutover, and the operator's decisions."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def configure(here: World, **keys: object) -> None:
 
 
 def error_of(out: str, *, impact: bool | None = None) -> str:
-    """The error's first line; all its lines must be there.
+    """The error's first line; all other lines must be present.
 
-    impact: whether it states one; None: unless it is a usage or configuration error.
+    impact: whether it states an impact; None: unless it is a usage or configuration error.
     """
     for part in ("  next:", "  exit:"):
         assert part in out, out
@@ -48,7 +48,7 @@ def error_of(out: str, *, impact: bool | None = None) -> str:
     return next(line for line in out.splitlines() if line.startswith("error: "))
 
 
-def test_a_run_does_the_whole_cutover_under_live_traffic(here: World) -> None:
+def test_a_run_completes_the_cutover_under_live_traffic(here: World) -> None:
     customers = Customers(here.emulator, here.folder)
     with customers.at_work():
         code, out = here.call("run", "--yes")
@@ -62,7 +62,7 @@ def test_a_run_does_the_whole_cutover_under_live_traffic(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_with_json_every_line_is_a_document_of_the_schema(here: World) -> None:
+def test_every_line_of_json_is_a_document_of_the_schema(here: World) -> None:
     del here.environment["CI"]  # or it warns, on stderr, of the state that a CI job may lose
     process = here.start("run", "--yes", "--json", "-q")
     out, _ = process.communicate(timeout=120)
@@ -77,7 +77,7 @@ def test_with_json_every_line_is_a_document_of_the_schema(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_a_cutover_that_is_done_is_not_done_again(here: World) -> None:
+def test_a_completed_cutover_is_not_run_again(here: World) -> None:
     here.call("run", "--yes")
     sent = len(here.emulator.deployments)
     code, out = here.call("run", "--yes")
@@ -94,15 +94,13 @@ def test_a_cutover_that_is_done_is_not_done_again(here: World) -> None:
     ("state", "warned"),
     [("sqlite:///state.db", True), ("postgresql://127.0.0.1:1/state", False)],
 )
-def test_a_ci_job_whose_state_may_end_with_it_is_warned(
-    here: World, state: str, warned: bool
-) -> None:
+def test_a_ci_job_without_a_durable_state_is_warned(here: World, state: str, warned: bool) -> None:
     configure(here, state={"url": state})
     _, out = here.call("run")
     assert ("warning: " in out and "switch command again" in out) == warned
 
 
-def test_nobody_can_be_asked_where_there_is_no_terminal(here: World) -> None:
+def test_a_run_without_a_terminal_requires_yes(here: World) -> None:
     code, out = here.call("run")
     assert code == 2
     assert "standard input is not a terminal" in error_of(out)
@@ -110,7 +108,7 @@ def test_nobody_can_be_asked_where_there_is_no_terminal(here: World) -> None:
 
 
 @pytest.mark.parametrize("missing", ["egress", "switch", "verify"])
-def test_what_a_run_needs_must_be_there_before_the_first_step(here: World, missing: str) -> None:
+def test_a_run_checks_its_requirements_before_the_first_step(here: World, missing: str) -> None:
     configure(here, **{missing: None})
     code, out = here.call("run", "--yes")
     assert code == 2
@@ -118,7 +116,7 @@ def test_what_a_run_needs_must_be_there_before_the_first_step(here: World, missi
     assert here.emulator.redemptions == []
 
 
-def test_a_run_needs_the_way_back_before_it_begins(here: World) -> None:
+def test_a_run_requires_a_rollback_before_it_starts(here: World) -> None:
     configure(here, switch={"apply": ["true"]})
     code, out = here.call("run", "--yes")
     assert code == 2
@@ -126,13 +124,13 @@ def test_a_run_needs_the_way_back_before_it_begins(here: World) -> None:
     assert here.emulator.redemptions == []
 
 
-def test_a_run_takes_all_targets(here: World) -> None:
+def test_a_run_refuses_a_target_option(here: World) -> None:
     code, out = here.call("run", "--yes", "--target", "packaging")
     assert code == 2
     assert "covers all targets" in error_of(out)
 
 
-def test_a_run_waits_for_a_person_and_goes_on_from_anywhere(here: World) -> None:
+def test_a_paused_run_is_approved_and_resumed_by_other_processes(here: World) -> None:
     code, out = here.call("run", "--yes", "--pause-before", "remove-old")
     assert code == 75
     assert "AWAITING APPROVAL (remove-old)" in error_of(out)
@@ -150,7 +148,7 @@ def test_a_run_waits_for_a_person_and_goes_on_from_anywhere(here: World) -> None
 
 
 @pytest.mark.slow
-def test_an_approval_reaches_the_process_that_waits(here: World) -> None:
+def test_an_approval_reaches_the_waiting_process(here: World) -> None:
     process = here.start("run", "--yes", "--pause-before", "switch", "--stay")
     here.wait_for("paused")
     code, out = here.call("approve")
@@ -161,7 +159,7 @@ def test_an_approval_reaches_the_process_that_waits(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_is_approved_that_doesn_t_wait(here: World) -> None:
+def test_a_run_that_is_not_paused_cannot_be_approved(here: World) -> None:
     here.call("run", "--yes")
     code, out = here.call("approve")
     assert code == 2
@@ -171,7 +169,7 @@ def test_nothing_is_approved_that_doesn_t_wait(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_traffic_may_be_moved_by_a_person(here: World) -> None:
+def test_the_operator_can_move_traffic_and_approve(here: World) -> None:
     configure(here, switch={"manual": True})
     code, out = here.call("run", "--yes")
     assert code == 75
@@ -181,7 +179,7 @@ def test_traffic_may_be_moved_by_a_person(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_waits_is_canceled_and_says_how_the_lists_are(here: World) -> None:
+def test_a_paused_run_is_canceled_and_reports_the_allowlists(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     code, out = here.call("cancel", "--note", "not today")
     assert code == 0, out
@@ -192,7 +190,7 @@ def test_a_run_that_waits_is_canceled_and_says_how_the_lists_are(here: World) ->
 
 
 @pytest.mark.slow
-def test_a_run_that_is_under_way_is_canceled(tmp_path: Path) -> None:
+def test_a_run_in_progress_is_canceled(tmp_path: Path) -> None:
     with world(tmp_path / "world", Scenario(deploy_seconds=2.0)) as here:
         process = here.start("run", "--yes")
         here.wait_for("deployment-sent")
@@ -205,7 +203,7 @@ def test_a_run_that_is_under_way_is_canceled(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_watch_is_finished_before_the_run_is_canceled(here: World) -> None:
+def test_a_watch_finishes_before_the_run_is_canceled(here: World) -> None:
     configure(here, watch={"duration": "8s", "interval": "300ms", "failures": 2})
     process = here.start("run", "--yes")
     here.wait_for("watch-started")
@@ -216,8 +214,8 @@ def test_a_watch_is_finished_before_the_run_is_canceled(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_is_removed_once_the_run_is_to_be_canceled(tmp_path: Path) -> None:
-    """Killed just before the removal was sent, gone on with by cancel."""
+def test_cancel_resumes_an_interrupted_run_and_removes_nothing(tmp_path: Path) -> None:
+    """The process is killed just before it sends the removal; ``cancel`` resumes the run."""
     with world(tmp_path / "world") as here:
         here.call("run", "--yes", point="write journal deployment-sending#2")
         code, out = here.call("cancel")
@@ -227,8 +225,8 @@ def test_nothing_is_removed_once_the_run_is_to_be_canceled(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_old_addresses_are_on_the_list_before_traffic_goes_back(here: World) -> None:
-    """The list has lost the old ones, by an earlier run perhaps, and now the switch fails."""
+def test_old_addresses_are_restored_before_traffic_returns(here: World) -> None:
+    """The allowlist has lost the old addresses, as by an earlier run, and the switch fails."""
     here.call("run", "--yes")
     assert here.live == set(NEW)
     (here.folder / "egress").write_text("old", encoding="utf-8")
@@ -241,7 +239,7 @@ def test_old_addresses_are_on_the_list_before_traffic_goes_back(here: World) -> 
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_run_that_can_be_gone_on_with(tmp_path: Path) -> None:
+def test_ctrl_c_leaves_a_run_that_can_be_resumed(tmp_path: Path) -> None:
     with world(tmp_path / "world", Scenario(deploy_seconds=2.0)) as here:
         process = here.start("run", "--yes")
         here.wait_for("deployment-sent")
@@ -256,7 +254,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_gone_on_with(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_another_cutover_yaml_is_refused_until_it_is_accepted(here: World) -> None:
+def test_a_changed_cutover_yaml_is_refused_until_it_is_accepted(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     config = yaml.safe_load((here.folder / "cutover.yaml").read_text(encoding="utf-8"))
     configure(here, watch=config["watch"] | {"failures": 3})
@@ -272,7 +270,7 @@ def test_another_cutover_yaml_is_refused_until_it_is_accepted(here: World) -> No
 
 
 @pytest.mark.slow
-def test_a_run_that_was_undone_since_is_not_called_done(here: World) -> None:
+def test_a_run_that_was_rolled_back_since_is_not_reported_as_done(here: World) -> None:
     here.call("run", "--yes")
     code, out = here.call("rollback", "--yes")
     assert code == 0, out
@@ -283,7 +281,7 @@ def test_a_run_that_was_undone_since_is_not_called_done(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_beside_an_open_run_nothing_is_removed_and_no_traffic_moved(here: World) -> None:
+def test_commands_refuse_to_remove_or_switch_beside_an_unfinished_run(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "remove-old")
     sent = len(here.phases)
     for words in (("deploy", "remove-old", "--yes"), ("switch",)):
@@ -298,7 +296,7 @@ def test_beside_an_open_run_nothing_is_removed_and_no_traffic_moved(here: World)
     assert here.live == set(NEW)
 
 
-def test_a_run_does_not_begin_without_its_secrets(here: World) -> None:
+def test_a_run_does_not_start_without_its_secrets(here: World) -> None:
     del here.environment["SF_CLIENT_SECRET"]
     code, out = here.call("run", "--yes")
     assert code == 2
@@ -307,7 +305,7 @@ def test_a_run_does_not_begin_without_its_secrets(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_an_approval_may_be_of_one_step_only(here: World) -> None:
+def test_an_approval_can_be_limited_to_one_step(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     code, out = here.call("approve", "--step", "remove-old")
     assert code == 5
@@ -318,7 +316,7 @@ def test_an_approval_may_be_of_one_step_only(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_whoever_approves_sees_what_the_step_does(here: World) -> None:
+def test_approve_shows_what_the_step_does(here: World) -> None:
     _, out = here.call("run", "--yes", "--pause-before", "remove-old")
     takes = (
         f"the next step is remove-old: it removes {', '.join(OLD)} from the allowlist of packaging"
@@ -327,7 +325,7 @@ def test_whoever_approves_sees_what_the_step_does(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_a_log_holds_what_happened_once(here: World) -> None:
+def test_a_log_holds_each_event_once(here: World) -> None:
     _, before = here.call("run", "--yes", "--pause-before", "switch")
     assert "snapshot" in before
     _, after = here.call("approve")
@@ -337,7 +335,7 @@ def test_a_log_holds_what_happened_once(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_the_state_lies_beside_its_cutover_yaml(here: World) -> None:
+def test_the_state_is_kept_beside_its_cutover_yaml(here: World) -> None:
     configure(here, state=None)
     elsewhere = here.folder / "elsewhere"
     elsewhere.mkdir()
@@ -353,7 +351,7 @@ def test_the_state_lies_beside_its_cutover_yaml(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_other_templates_are_refused_until_they_are_accepted(here: World) -> None:
+def test_changed_templates_are_refused_until_they_are_accepted(here: World) -> None:
     text = (ROOT / "templates/package.xml.j2").read_text(encoding="utf-8")
     (here.folder / "own").mkdir()
     (here.folder / "own/package.xml.j2").write_text(text + "<!-- own -->\n", encoding="utf-8")
@@ -371,7 +369,7 @@ def test_other_templates_are_refused_until_they_are_accepted(here: World) -> Non
 
 
 @pytest.mark.slow
-def test_what_to_do_next_names_the_file_that_was_given(here: World) -> None:
+def test_the_next_command_names_the_given_file(here: World) -> None:
     (here.folder / "cutover.yaml").rename(here.folder / "eu move.yaml")
     configure(here, notify=[{"command": ["sh", "-c", 'echo "$SFCUTOVER_NEXT" > called']}])
     given = ("--config", "eu move.yaml")
@@ -385,7 +383,7 @@ def test_what_to_do_next_names_the_file_that_was_given(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_what_the_run_is_made_of_can_t_be_changed_under_way(here: World) -> None:
+def test_targets_of_an_unfinished_run_cannot_change(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     config = yaml.safe_load((here.folder / "cutover.yaml").read_text(encoding="utf-8"))
     configure(here, targets=[*config["targets"], config["targets"][0] | {"name": "another"}])
@@ -398,7 +396,7 @@ def test_what_the_run_is_made_of_can_t_be_changed_under_way(here: World) -> None
 
 
 @pytest.mark.slow
-def test_a_pause_may_be_asked_for_later(here: World) -> None:
+def test_a_pause_can_be_requested_for_a_started_run(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     here.call("approve", "--record-only")
     code, out = here.call("run", "--yes", "--pause-before", "remove-old")
@@ -408,7 +406,7 @@ def test_a_pause_may_be_asked_for_later(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_the_run_of_another_cutover_is_left_alone(here: World) -> None:
+def test_commands_leave_the_run_of_another_cutover_alone(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     configure(here, name="next-month")
     for command in ("approve", "cancel"):
@@ -420,7 +418,7 @@ def test_the_run_of_another_cutover_is_left_alone(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_two_cutovers_of_one_list_don_t_run_at_once(here: World) -> None:
+def test_two_cutovers_of_one_allowlist_do_not_run_together(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "remove-old")
     configure(here, name="next-month")
     code, out = here.call("run", "--yes")
@@ -430,7 +428,7 @@ def test_two_cutovers_of_one_list_don_t_run_at_once(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_is_rolled_back_to_the_baseline_beside_an_open_run(here: World) -> None:
+def test_rollback_to_the_baseline_is_refused_beside_an_unfinished_run(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     code, out = here.call("rollback", "--to", "baseline", "--yes", "--traffic-moved")
     assert code == 69
@@ -440,8 +438,8 @@ def test_nothing_is_rolled_back_to_the_baseline_beside_an_open_run(here: World) 
 
 
 @pytest.mark.slow
-def test_traffic_moves_only_to_addresses_that_are_on_the_list_by_then(here: World) -> None:
-    """Somebody took one off while the run waited."""
+def test_traffic_moves_only_to_addresses_that_are_still_on_the_allowlist(here: World) -> None:
+    """Another user removes a new address while the run waits."""
     here.call("run", "--yes", "--pause-before", "switch")
     drop_from_list(here, NEW[0])
     customers = Customers(here.emulator, here.folder)
@@ -452,7 +450,7 @@ def test_traffic_moves_only_to_addresses_that_are_on_the_list_by_then(here: Worl
 
 
 @pytest.mark.slow
-def test_a_run_with_another_file_may_be_canceled(here: World) -> None:
+def test_a_run_with_a_changed_file_can_be_canceled(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     configure(here, max_rollbacks=7)
     code, out = here.call("cancel")
@@ -461,8 +459,9 @@ def test_a_run_with_another_file_may_be_canceled(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_a_failed_gate_rolls_back_by_itself_once(tmp_path: Path) -> None:
-    """After the removal the org refuses the new addresses: the old ones come back at once."""
+def test_a_failed_gate_rolls_back_once_automatically(tmp_path: Path) -> None:
+    """After the removal the org refuses the new addresses; the old ones are restored
+    immediately."""
     with world(tmp_path / "world") as here:
         process = here.start("run", "--yes")
         here.wait_for("watch-started")
@@ -477,7 +476,7 @@ def test_a_failed_gate_rolls_back_by_itself_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_deployment_that_fails_puts_everything_back_before_the_switch(tmp_path: Path) -> None:
+def test_a_failed_deployment_before_the_switch_restores_everything(tmp_path: Path) -> None:
     with fleet(tmp_path / "world", 2) as whole:
         whole.emulators[1].set_fault(Fault(kind="failed", operation="deploy"))
         code, out = whole.first.call("run", "--yes")
@@ -489,8 +488,8 @@ def test_a_deployment_that_fails_puts_everything_back_before_the_switch(tmp_path
 
 
 @pytest.mark.slow
-def test_one_refused_address_of_a_pair_is_enough_to_go_back(here: World) -> None:
-    """One redemption by chance would not tell. What got lost is put on again, too."""
+def test_one_refused_address_of_a_pair_triggers_the_rollback(here: World) -> None:
+    """A single redemption by chance would not show it. A lost address is restored, too."""
     process = here.start("run", "--yes")
     here.wait_for("watch-started")
     drop_from_list(here, NEW[0])
@@ -502,7 +501,7 @@ def test_one_refused_address_of_a_pair_is_enough_to_go_back(here: World) -> None
 
 
 def drop_from_list(here: World, address: str) -> None:
-    """As somebody might in Setup."""
+    """Remove the entry as another user could in Setup."""
     kind, name = "ExtlClntAppOauthSecuritySettings", "Acme_Connector_oauthSecurity"
     root = etree.fromstring(here.emulator.component_xml(kind, name))
     for entry in list(root):
@@ -512,7 +511,7 @@ def drop_from_list(here: World, address: str) -> None:
 
 
 @pytest.mark.slow
-def test_one_target_that_fails_is_put_back_alone_and_stops_the_waves(tmp_path: Path) -> None:
+def test_only_the_failed_target_is_restored_and_no_later_wave_starts(tmp_path: Path) -> None:
     with fleet(tmp_path / "world", 3, waves=[1, 1]) as whole:
         process = whole.first.start("run", "--yes")
         whole.first.wait_for("wave", 2)
@@ -524,7 +523,7 @@ def test_one_target_that_fails_is_put_back_alone_and_stops_the_waves(tmp_path: P
 
 
 @pytest.mark.slow
-def test_inconclusive_waits_for_a_person_and_rolls_nothing_back(here: World) -> None:
+def test_an_inconclusive_gate_waits_for_the_operator_and_rolls_nothing_back(here: World) -> None:
     here.emulator.set_fault(Fault(kind="rate_limit", operation="redeem", count=None))
     code, out = here.call("run", "--yes")
     assert code == 69, out
@@ -537,7 +536,7 @@ def test_inconclusive_waits_for_a_person_and_rolls_nothing_back(here: World) -> 
 
 
 @pytest.mark.slow
-def test_a_rollback_that_fails_calls_a_person_and_goes_on_trying(here: World) -> None:
+def test_a_failing_rollback_alerts_the_operator_and_is_retried(here: World) -> None:
     configure(
         here,
         notify=[{"command": ["sh", "-c", 'echo "$SFCUTOVER_EVENT $SFCUTOVER_NEXT" >> notified']}],
@@ -557,7 +556,7 @@ def test_a_rollback_that_fails_calls_a_person_and_goes_on_trying(here: World) ->
 
 
 @pytest.mark.slow
-def test_automatic_rollbacks_are_capped(tmp_path: Path) -> None:
+def test_automatic_rollbacks_are_limited(tmp_path: Path) -> None:
     with world(tmp_path / "world", max_rollbacks=1) as here:
         here.emulator.set_fault(Fault(kind="failed", operation="deploy"))
         assert here.call("run", "--yes")[0] == 1
@@ -567,20 +566,20 @@ def test_automatic_rollbacks_are_capped(tmp_path: Path) -> None:
         assert here.call("run", "--yes", "--again")[0] == 0
 
 
-def test_a_worker_needs_a_shared_database(here: World) -> None:
+def test_a_worker_requires_a_shared_database(here: World) -> None:
     code, out = here.call("worker")
     assert code == 2
     assert "which SQLite can't" in error_of(out)
 
 
-def test_runs_without_any_says_so(here: World) -> None:
+def test_runs_reports_that_there_are_none(here: World) -> None:
     code, out = here.call("runs")
     assert code == 2
     assert "there is no run yet" in error_of(out)
 
 
 @pytest.mark.slow
-def test_a_full_disk_stops_a_run_that_goes_on_later(here: World) -> None:
+def test_a_run_stopped_by_a_full_disk_can_be_resumed(here: World) -> None:
     """No file may grow: as on a full disk, nothing of the state can be written."""
     here.call("run", "--yes", "--pause-before", "switch")
     code, out = here.call_with_file_limit(200_000, "approve")
@@ -613,7 +612,7 @@ def test_no_secret_is_kept_or_shown(here: World) -> None:
 
 
 @pytest.mark.slow
-def test_it_needs_no_home_and_leaves_nothing_beside_its_state(here: World) -> None:
+def test_a_run_needs_no_home_and_writes_only_its_state(here: World) -> None:
     home = here.folder / "home"
     home.mkdir()
     here.environment["HOME"] = str(home)

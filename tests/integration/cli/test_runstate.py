@@ -42,13 +42,13 @@ def copied(here: World, folder: Path) -> World:
     return World(folder, here.emulator, state, here.environment | {"STATE_URL": state})
 
 
-def test_the_state_that_a_paused_run_leaves_is_one_file(here: World) -> None:
+def test_the_state_of_a_paused_run_is_one_file(here: World) -> None:
     assert here.call("run", "--yes", "--pause-before", "remove-old")[0] == 75
     names = {each.name for each in state_of(here).parent.iterdir() if each.is_file()}
     assert names == {"state.db"}
 
 
-def test_a_copied_state_continues_a_paused_run_elsewhere(here: World, tmp_path: Path) -> None:
+def test_a_copied_state_resumes_a_paused_run_elsewhere(here: World, tmp_path: Path) -> None:
     assert here.call("run", "--yes", "--pause-before", "remove-old")[0] == 75
     other = copied(here, tmp_path / "elsewhere")
     (other.folder / ".sfcutover").mkdir(mode=0o700)
@@ -77,7 +77,7 @@ def test_the_database_of_another_program_is_refused_and_kept(
     assert here.live == set(OLD)
 
 
-def test_the_state_of_another_version_is_named(here: World) -> None:
+def test_a_state_of_another_version_is_named(here: World) -> None:
     assert here.call("run", "--yes", "--pause-before", "add-new")[0] == 75
     change(here, "UPDATE sfcutover_state SET version = '99'")
     code, out = here.call("run", "--yes")
@@ -85,7 +85,7 @@ def test_the_state_of_another_version_is_named(here: World) -> None:
     assert "has the state version 99" in out
 
 
-def test_a_run_that_another_version_started_says_so_and_continues(here: World) -> None:
+def test_a_run_started_by_another_version_is_reported_and_resumed(here: World) -> None:
     assert here.call("run", "--yes", "--pause-before", "remove-old")[0] == 75
     change(here, "UPDATE sfcutover_runs SET program = '0.0.1'")
     code, out = here.call("approve")
@@ -116,8 +116,8 @@ def test_ended_runs_are_removed_and_others_kept(here: World) -> None:
     assert here.call("approve")[0] == 0
 
 
-def test_two_folders_do_not_change_one_list_at_once(here: World, tmp_path: Path) -> None:
-    """Each has a state of its own, and its own way to name the org."""
+def test_two_folders_do_not_change_one_list_at_the_same_time(here: World, tmp_path: Path) -> None:
+    """Each has a state of its own, and its own spelling of the org."""
     other = copied(here, tmp_path / "other")
     file = other.folder / "cutover.yaml"
     config = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -135,7 +135,7 @@ def test_two_folders_do_not_change_one_list_at_once(here: World, tmp_path: Path)
     assert other.switches == []
 
 
-def test_a_run_is_not_resumed_beside_another_of_its_list(here: World, tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_beside_another_run_of_its_list(here: World, tmp_path: Path) -> None:
     assert here.call("run", "--yes", "--pause-before", "remove-old")[0] == 75
     other = copied(here, tmp_path / "other")
     process = other.start("run", "--yes", "--pause-before", "verify", "--stay")

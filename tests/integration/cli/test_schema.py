@@ -1,4 +1,4 @@
-"""The schemas at hand: printed, and named in the files that editors open."""
+"""The schema command, and the schemas that files name for editors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODELINE = re.compile(r"^# yaml-language-server: \$schema=(.+)$", re.MULTILINE)
 
 
 def schema_named_in(path: Path) -> Path:
-    """The file that an editor would load: relative to the YAML file, or a file URL."""
+    """The file that an editor would load: a path relative to the YAML file, or a file URL."""
     found = MODELINE.search(path.read_text(encoding="utf-8"))
     assert found is not None
     url = urlsplit(found[1])
@@ -27,7 +27,7 @@ def schema_named_in(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("words", [("schema",), ("schema", "cutover"), ("schema", "--json")])
-def test_the_schema_of_the_file_is_printed(desk: Desk, words: tuple[str, ...]) -> None:
+def test_the_schema_of_cutover_yaml_is_printed(desk: Desk, words: tuple[str, ...]) -> None:
     assert desk.run(*words).out == COMMITTED
 
 
@@ -38,7 +38,7 @@ def test_every_schema_can_be_printed(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("name", ["deplyo", "../schemas/deploy", ""])
-def test_one_that_there_is_not_is_refused_with_the_names(desk: Desk, name: str) -> None:
+def test_an_unknown_schema_is_refused_with_the_known_names(desk: Desk, name: str) -> None:
     result = desk.run("schema", name)
     result.refused(2, f"no schema {name!r}")
     assert "deploy, deployment, diff" in result.error
@@ -54,7 +54,7 @@ def test_init_writes_the_schema_that_its_file_names(desk: Desk) -> None:
     Draft202012Validator(json.loads(COMMITTED)).validate(yaml.safe_load(path.read_text()))
 
 
-def test_init_leaves_a_schema_that_is_there_unless_forced(desk: Desk) -> None:
+def test_init_keeps_an_existing_schema_unless_forced(desk: Desk) -> None:
     desk.config.unlink()
     schema = desk.write("cutover.schema.json", "{}")
     assert desk.run("init").code == 0
@@ -63,7 +63,7 @@ def test_init_leaves_a_schema_that_is_there_unless_forced(desk: Desk) -> None:
     assert schema.read_text() == COMMITTED
 
 
-def test_the_emulators_file_names_the_installed_schema(desk: Desk) -> None:
+def test_the_file_of_the_emulator_names_the_installed_schema(desk: Desk) -> None:
     process = desk.start("emulator", "--config-file", "local.yaml")
     process.wait_for("ready", "stdout")
     path = desk.folder / "local.yaml"

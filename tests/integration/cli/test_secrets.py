@@ -1,4 +1,4 @@
-"""Secrets stand in no output and in no file that is written, whatever goes wrong."""
+"""No output and no written file contains a secret, whatever fails."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FAULTS = [
 
 
 def _leaks(desk: Desk, text: str) -> list[str]:
-    """The variables whose secret stands in the text; of a URL it is the password."""
+    """The variables whose secret is in the text; of a URL it is the password."""
     return [
         name
         for name, value in desk.emulator.environment.items()
@@ -58,7 +58,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.kind if fault else "no fault")
-def test_no_command_repeats_a_secret(desk: Desk, fault: Fault | None) -> None:
+def test_no_command_prints_a_secret(desk: Desk, fault: Fault | None) -> None:
     for words in COMMANDS:
         desk.emulator.clear_faults()
         if fault is not None:
@@ -70,7 +70,7 @@ def test_no_command_repeats_a_secret(desk: Desk, fault: Fault | None) -> None:
         assert _leaks(desk, path.read_bytes().decode(errors="replace")) == [], path
 
 
-def test_a_login_by_client_credentials_repeats_none(desk: Desk) -> None:
+def test_a_login_by_client_credentials_prints_no_secret(desk: Desk) -> None:
     keep_token(desk)
     login = {
         "client_id": {"env": "SF_CLIENT_ID"},
@@ -88,7 +88,7 @@ def test_a_login_by_client_credentials_repeats_none(desk: Desk) -> None:
     assert wrong not in bad.out + bad.err
 
 
-def test_a_secret_with_quotes_is_masked_in_json_too(desk: Desk) -> None:
+def test_a_secret_with_quotes_is_masked_in_json(desk: Desk) -> None:
     secret = 'pa"ss\\wörd</a>'
     desk.configure(policies={"ipRelaxationPolicyType": "Bypass"})
     desk.monkeypatch.setenv("SF_ACCESS_TOKEN", secret)

@@ -1,4 +1,4 @@
-"""How commands end by a signal, beside the ends of a run and a deploy: each says what is true."""
+"""Commands that end by a signal, besides run and deploy: each reports only what is true."""
 
 from __future__ import annotations
 
@@ -42,16 +42,14 @@ def asked(here: World, operation: str) -> int:
 
 
 def removed(here: World) -> None:
-    """The old addresses are off the list."""
+    """The old addresses are not on the allowlist."""
     here.emulator.set_edit(
         Edit.model_validate({"remove": OLD, "add": [{"range": each} for each in NEW]})
     )
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
-def test_a_rollback_that_is_interrupted_before_it_was_sent_is_sent(
-    here: World, number: signal.Signals
-) -> None:
+def test_an_interrupted_rollback_is_sent_nevertheless(here: World, number: signal.Signals) -> None:
     removed(here)
     here.emulator.set_fault(Fault(kind="slow", operation="listMetadata", seconds=30, count=1))
     process = here.start("rollback", "--yes")
@@ -65,7 +63,7 @@ def test_a_rollback_that_is_interrupted_before_it_was_sent_is_sent(
     eventually(lambda: here.live == {*OLD, *NEW})
 
 
-def test_a_rollback_that_asks_is_not_sent_by_a_signal(here: World) -> None:
+def test_a_rollback_that_waits_for_confirmation_is_not_sent_after_a_signal(here: World) -> None:
     removed(here)
     here.emulator.set_fault(Fault(kind="slow", operation="listMetadata", seconds=30, count=1))
     process = here.start("rollback")
@@ -77,7 +75,7 @@ def test_a_rollback_that_asks_is_not_sent_by_a_signal(here: World) -> None:
     assert "no process watches" in out  # it says so: the old addresses are off
 
 
-def test_a_run_that_restores_finishes_that_first(here: World) -> None:
+def test_an_interrupted_run_finishes_restoring_first(here: World) -> None:
     configure(here, watch={"duration": "60s", "interval": "300ms", "failures": 2})
     process = here.start("run", "--yes")
     here.wait_for("watch-started")
@@ -95,7 +93,7 @@ def test_a_run_that_restores_finishes_that_first(here: World) -> None:
     assert code == 5, out
 
 
-def test_what_the_org_does_not_answer_is_unknown_and_alarms(here: World) -> None:
+def test_an_unanswered_request_leaves_the_allowlist_unknown_and_alerts(here: World) -> None:
     configure(
         here,
         watch={"duration": "60s", "interval": "300ms", "failures": 2},
@@ -121,7 +119,7 @@ SLOW_SWITCH = (
     "def end(*_):\n"
     "    time.sleep(1); open('told', 'a').write('once\\n'); sys.exit(3)\n"
     "signal.signal(signal.SIGINT, end)\n"
-    "open('begun', 'w').close(); signal.pause()"
+    "open('started', 'w').close(); signal.pause()"
 )
 
 
@@ -137,13 +135,13 @@ def ignore_interrupts() -> None:
 
 
 @pytest.mark.parametrize("ignored", [False, True])
-def test_further_signals_take_nothing_from_a_switch_command_that_was_told(
+def test_further_signals_do_not_kill_an_interrupted_switch_command(
     here: World, ignored: bool
 ) -> None:
     """ignored: sfcutover was started in the background of a script, which ignores SIGINT."""
     switching(here)
     process = here.start("switch", before=ignore_interrupts if ignored else None)
-    eventually((here.folder / "begun").exists)
+    eventually((here.folder / "started").exists)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         process.send_signal(number)
         time.sleep(0.05)
@@ -153,11 +151,11 @@ def test_further_signals_take_nothing_from_a_switch_command_that_was_told(
     assert (here.folder / "told").read_text(encoding="utf-8") == "once\n"
 
 
-def test_a_run_that_is_interrupted_says_that_its_switch_command_runs_on(here: World) -> None:
-    script = "touch begun; sleep 2; echo new > egress; echo apply >> switches"
+def test_an_interrupted_run_reports_that_its_switch_command_is_still_running(here: World) -> None:
+    script = "touch started; sleep 2; echo new > egress; echo apply >> switches"
     configure(here, switch={"apply": ["sh", "-c", script], "revert": ["true"]})
     process = here.start("run", "--yes")
-    eventually((here.folder / "begun").exists)
+    eventually((here.folder / "started").exists)
     process.send_signal(signal.SIGTERM)
     code, out = ended(process)
     assert code == 9, out
@@ -167,7 +165,7 @@ def test_a_run_that_is_interrupted_says_that_its_switch_command_runs_on(here: Wo
     assert here.switches == ["apply"]
 
 
-def test_a_wait_for_the_state_database_ends_at_a_signal(here: World) -> None:
+def test_a_signal_ends_the_wait_for_the_state_database(here: World) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections, and hangs
         port = server.getsockname()[1]
         here.environment["STATE_URL"] = f"postgresql+psycopg://127.0.0.1:{port}/none"
@@ -183,8 +181,8 @@ def test_a_wait_for_the_state_database_ends_at_a_signal(here: World) -> None:
     assert here.phases == []
 
 
-def test_an_output_that_fails_leaves_no_list_unwatched(here: World) -> None:
-    """The run is completed; only then the exit code says that its events were lost."""
+def test_a_failing_output_does_not_stop_the_watch(here: World) -> None:
+    """The run completes; only its exit code reports afterwards that events were lost."""
     configure(here, watch={"duration": "3s", "interval": "300ms", "failures": 2})
     reader, writer = pty.openpty()
     process = subprocess.Popen(
@@ -205,7 +203,7 @@ def test_an_output_that_fails_leaves_no_list_unwatched(here: World) -> None:
     wait_until(lambda: here.runs()[0]["state"] == "done")
 
 
-def test_further_signals_do_not_keep_a_deployment_from_being_canceled(tmp_path: Path) -> None:
+def test_further_signals_do_not_prevent_the_cancellation_of_a_deployment(tmp_path: Path) -> None:
     with world(tmp_path / "slow", Scenario(deploy_seconds=6)) as here:
         process = here.start("deploy", "add-new", "--yes", "--cancel-on-interrupt")
         eventually(lambda: len(here.emulator.deployments) == 1)
@@ -238,8 +236,9 @@ def test_an_emulator_ends_with_its_terminal_but_not_under_nohup(here: World) -> 
     assert ended(other)[0] == 0
 
 
-def test_one_that_comes_while_a_class_is_made_changes_no_exit_code(tmp_path: Path) -> None:
-    """Python runs the text of a dataclass's methods, and ends by SIGINT what leaves that."""
+def test_a_signal_during_an_import_changes_no_exit_code(tmp_path: Path) -> None:
+    """Python executes the generated methods of a dataclass, and an interrupt there must not become
+    SIGINT's exit code."""
     (tmp_path / "importing.py").write_text(
         "import os, signal, sys\n"
         "from sfcutover.util import signals\n"

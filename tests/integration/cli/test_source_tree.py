@@ -1,4 +1,4 @@
-"""A phase in the source tree of a project: what changes there, where, and what is refused."""
+"""A phase in the source tree of a project: what changes, where, and what is refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.integration.cli.sourcetree import FILE, ODD, SOURCE, TREE, git, make_
 
 
 def contents(desk: Desk) -> dict[str, bytes]:
-    """Every file by its path, and nothing that was left behind."""
+    """Every file outside .git by its path, so that a leftover file shows."""
     return {
         str(path.relative_to(desk.folder)): path.read_bytes()
         for path in desk.folder.rglob("*")
@@ -23,7 +23,7 @@ def contents(desk: Desk) -> dict[str, bytes]:
 
 
 def diff_lines(desk: Desk) -> list[str]:
-    """The changed lines that git shows, with their sign and without their line's end."""
+    """The changed lines that git shows, with their sign and without line ends."""
     shown = git(desk, "diff", "--unified=0", "--ws-error-highlight=none").split("\n")
     return [each for each in shown if each[:1] in "+-" and each[:3] not in ("+++", "---") and each]
 
@@ -55,14 +55,14 @@ def test_a_diff_shows_range_elements_only(project: Desk) -> None:
     assert len(lines) == 8
 
 
-def test_a_phase_that_is_undone_leaves_the_file_as_it_was(project: Desk) -> None:
+def test_undoing_a_phase_leaves_the_file_as_it_was(project: Desk) -> None:
     assert project.run("render", "add-new", *SOURCE).code == 0
     assert (project.folder / FILE).read_bytes() != ODD
     assert project.run("render", "remove-new", *SOURCE).code == 0
     assert (project.folder / FILE).read_bytes() == ODD
 
 
-def test_a_tree_that_holds_the_phase_is_left_and_said(project: Desk) -> None:
+def test_a_tree_that_already_holds_the_phase_is_unchanged_and_reported(project: Desk) -> None:
     project.run("render", "add-new", *SOURCE)
     status = (project.folder / FILE).stat()
     result = project.run("render", "add-new", *SOURCE)
@@ -87,7 +87,7 @@ def test_policies_are_set_in_their_file(project: Desk) -> None:
     assert (project.folder / name).read_bytes() == xml.replace(b">Enforce<", b">Bypass<")
 
 
-def test_the_mode_of_a_file_stays(project: Desk) -> None:
+def test_the_mode_of_a_file_is_kept(project: Desk) -> None:
     (project.folder / FILE).chmod(0o640)
     project.run("render", "add-new", *SOURCE)
     assert (project.folder / FILE).stat().st_mode & 0o777 == 0o640
@@ -96,7 +96,7 @@ def test_the_mode_of_a_file_stays(project: Desk) -> None:
 # Where it is found
 
 
-def test_a_file_is_found_wherever_the_folder_keeps_it(project: Desk) -> None:
+def test_a_file_is_found_in_any_subfolder(project: Desk) -> None:
     moved = put(project, f"{TREE}/apps/acme/{Path(FILE).name}", ODD)
     (project.folder / FILE).unlink()
     before = set(contents(project))
@@ -114,7 +114,7 @@ def test_a_file_is_found_in_another_package_directory(project: Desk) -> None:
     assert b"127.0.0.21" in moved.read_bytes()
 
 
-def test_a_missing_file_is_written_in_its_folder(project: Desk) -> None:
+def test_a_missing_file_is_created_in_its_folder(project: Desk) -> None:
     (project.folder / FILE).unlink()
     before = contents(project)
     assert project.run("render", "add-new", *SOURCE).out == f"{FILE}\n"
@@ -124,12 +124,12 @@ def test_a_missing_file_is_written_in_its_folder(project: Desk) -> None:
     assert after == before
 
 
-def test_a_folder_outside_of_a_project_will_do(desk: Desk) -> None:
+def test_a_folder_outside_of_a_project_is_accepted(desk: Desk) -> None:
     assert desk.run("render", "add-new", "--format", "source", "--out", "out").code == 0
     assert (desk.folder / "out" / f"{SECURITY_PATH}-meta.xml").is_file()
 
 
-def test_several_files_are_named_and_none_is_changed(project: Desk) -> None:
+def test_several_files_of_a_component_are_named_and_unchanged(project: Desk) -> None:
     second = put(project, f"{TREE}/copy/{Path(FILE).name}", ODD)
     before = contents(project)
     result = project.run("render", "add-new", *SOURCE)
@@ -152,18 +152,20 @@ def test_several_files_are_named_and_none_is_changed(project: Desk) -> None:
         (("add-new", "--zip"), "--zip requires --format mdapi"),
     ],
 )
-def test_a_tree_is_in_one_state(project: Desk, words: tuple[str, ...], said: str) -> None:
+def test_source_format_requires_one_phase_and_no_zip(
+    project: Desk, words: tuple[str, ...], said: str
+) -> None:
     project.run("render", *words, *SOURCE).refused(2, said)
     assert (project.folder / FILE).read_bytes() == ODD
 
 
-def test_a_tree_is_of_one_org(project: Desk, start_org: StartOrg) -> None:
+def test_a_tree_belongs_to_one_org(project: Desk, start_org: StartOrg) -> None:
     project.add_target("second", start_org())
     project.run("render", "add-new", *SOURCE).refused(2, "the files of one org")
     assert project.run("render", "add-new", *SOURCE, "--target", "packaging").code == 0
 
 
-def test_templates_go_with_packages(project: Desk) -> None:
+def test_templates_require_packages(project: Desk) -> None:
     manifest = Path(__file__).parents[3] / "templates" / "package.xml.j2"
     project.write("own/package.xml.j2", manifest.read_text(encoding="utf-8"))
     result = project.run("render", "add-new", *SOURCE, "--templates", "own")
@@ -179,7 +181,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("data", "said"), WRONG.values(), ids=WRONG)
-def test_a_wrong_file_is_named_and_left(project: Desk, data: bytes, said: str) -> None:
+def test_a_wrong_file_is_named_and_unchanged(project: Desk, data: bytes, said: str) -> None:
     put(project, FILE, data)
     result = project.run("render", "add-new", *SOURCE)
     result.refused(8 if "larger" in said else 2, said)
@@ -187,13 +189,13 @@ def test_a_wrong_file_is_named_and_left(project: Desk, data: bytes, said: str) -
 
 
 @pytest.mark.parametrize("text", ["{", '{"packageDirectories": [{"path": 1}]}', "\0"])
-def test_a_project_file_that_is_none_is_named(project: Desk, text: str) -> None:
+def test_an_invalid_project_file_is_named(project: Desk, text: str) -> None:
     (project.folder / FILE).unlink()
     project.write("sfdx-project.json", text)
     project.run("render", "add-new", *SOURCE).refused(2, "sfdx-project.json")
 
 
-def test_no_project_leads_out_of_itself(
+def test_package_directories_outside_the_project_are_ignored(
     project: Desk, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     outside = tmp_path_factory.mktemp("outside") / Path(FILE).name
@@ -206,7 +208,7 @@ def test_no_project_leads_out_of_itself(
     assert outside.read_bytes() == ODD
 
 
-def test_a_disk_that_is_full_changes_nothing(project: Desk) -> None:
+def test_a_full_disk_changes_no_file(project: Desk) -> None:
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); "

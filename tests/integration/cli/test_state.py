@@ -1,4 +1,4 @@
-"""state export and state import: a run that continues where only one file was passed on."""
+"""state export and state import: a run that is resumed where only one file was handed over."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def here(tmp_path: Path) -> Iterator[World]:
 
 
 def clone(here: World, folder: Path, home: Path | None = None) -> World:
-    """The cutover's files in another folder, as a later job checks them out; a HOME of its own."""
+    """The cutover's files in another folder, as a later job checks them out, with its own HOME."""
     shutil.copytree(here.folder, folder, ignore=shutil.ignore_patterns(".sfcutover", "xdg"))
     state = f"sqlite:///{folder}/.sfcutover/state.db"
     own = home or folder.with_name(f"{folder.name}-home")
@@ -50,7 +50,7 @@ def imported(here: World, folder: Path, artifact: Path) -> World:
 
 
 def refused(result: tuple[int, str], code: int, *parts: str) -> None:
-    """An error in full; it states an impact unless it is a usage or configuration error."""
+    """Assert a complete error; it states an impact unless it is a usage or configuration error."""
     ended, out = result
     assert ended == code, out
     for part in (*parts, "  next:", f"  exit:   {code}"):
@@ -59,7 +59,7 @@ def refused(result: tuple[int, str], code: int, *parts: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_continues_in_another_job_with_the_file_alone(here: World, tmp_path: Path) -> None:
+def test_a_run_is_resumed_in_another_job_with_the_file_alone(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
     job = imported(here, tmp_path / "second", artifact)
@@ -73,7 +73,9 @@ def test_a_run_continues_in_another_job_with_the_file_alone(here: World, tmp_pat
 
 
 @pytest.mark.slow
-def test_the_file_is_one_whole_file_for_its_owner(here: World, tmp_path: Path) -> None:
+def test_the_export_is_one_complete_file_that_only_its_owner_can_read(
+    here: World, tmp_path: Path
+) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
     assert stat.S_IMODE(artifact.stat().st_mode) == 0o600
@@ -84,7 +86,7 @@ def test_the_file_is_one_whole_file_for_its_owner(here: World, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_no_secret_is_in_it(here: World, tmp_path: Path) -> None:
+def test_the_export_contains_no_secret(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
     text = artifact.read_bytes()
@@ -114,7 +116,7 @@ def test_the_document_fits_its_schema(here: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_older_export_than_one_seen_is_refused(here: World, tmp_path: Path) -> None:
+def test_an_export_older_than_a_known_one_is_refused(here: World, tmp_path: Path) -> None:
     first, second = tmp_path / "first.export", tmp_path / "second.export"
     paused_and_exported(here, first)
     job = imported(here, tmp_path / "second", first)
@@ -128,7 +130,7 @@ def test_an_older_export_than_one_seen_is_refused(here: World, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_state_in_place_that_has_more_is_not_overwritten(here: World, tmp_path: Path) -> None:
+def test_a_newer_state_is_not_overwritten(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
     code, out = here.call("approve")
@@ -138,7 +140,7 @@ def test_a_state_in_place_that_has_more_is_not_overwritten(here: World, tmp_path
 
 
 @pytest.mark.slow
-def test_another_state_in_place_is_not_overwritten(here: World, tmp_path: Path) -> None:
+def test_an_unrelated_state_is_not_overwritten(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
     with world(tmp_path / "other") as other:
@@ -147,7 +149,7 @@ def test_another_state_in_place_is_not_overwritten(here: World, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_a_fork_is_found_before_anything_is_sent(here: World, tmp_path: Path) -> None:
+def test_a_forked_state_is_detected_before_anything_is_sent(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
     one = imported(here, tmp_path / "one", artifact)
@@ -164,7 +166,7 @@ def test_a_fork_is_found_before_anything_is_sent(here: World, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_a_fork_from_before_the_first_deployment_is_found(here: World, tmp_path: Path) -> None:
+def test_a_fork_made_before_the_first_deployment_is_detected(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     code, out = here.call("run", "--yes", "--pause-before", "add-new")
     assert code == 75, out
@@ -176,7 +178,9 @@ def test_a_fork_from_before_the_first_deployment_is_found(here: World, tmp_path:
 
 
 @pytest.mark.slow
-def test_it_is_refused_while_a_process_performs_the_run(here: World, tmp_path: Path) -> None:
+def test_state_commands_are_refused_while_a_process_executes_the_run(
+    here: World, tmp_path: Path
+) -> None:
     artifact = tmp_path / "state.export"
     process = here.start(*PAUSED, "--stay")
     here.wait_for("paused")
@@ -195,7 +199,7 @@ def test_it_is_refused_while_a_process_performs_the_run(here: World, tmp_path: P
         (b"", "not an exported state"),
     ],
 )
-def test_what_is_no_export_is_refused(
+def test_a_file_that_is_not_an_export_is_refused(
     content: bytes | None, part: str, here: World, tmp_path: Path
 ) -> None:
     artifact = tmp_path / "state.export"
@@ -205,7 +209,7 @@ def test_what_is_no_export_is_refused(
 
 
 @pytest.mark.slow
-def test_a_state_in_use_is_no_export(here: World, tmp_path: Path) -> None:
+def test_a_state_file_in_use_is_not_an_export(here: World, tmp_path: Path) -> None:
     paused_and_exported(here, tmp_path / "state.export")
     job = clone(here, tmp_path / "second")
     state = here.folder / ".sfcutover" / "state.db"
@@ -224,7 +228,7 @@ def test_a_damaged_export_is_refused(here: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_one_of_another_version_is_refused(here: World, tmp_path: Path) -> None:
+def test_an_export_of_another_version_is_refused(here: World, tmp_path: Path) -> None:
     artifact = tmp_path / "state.export"
     paused_and_exported(here, artifact)
     with closing(sqlite3.connect(artifact)) as file:
@@ -236,7 +240,9 @@ def test_one_of_another_version_is_refused(here: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", ["export", "import"])
-def test_with_postgresql_it_is_not_needed(verb: str, here: World, tmp_path: Path) -> None:
+def test_state_commands_refuse_postgresql_as_unnecessary(
+    verb: str, here: World, tmp_path: Path
+) -> None:
     here.environment["STATE_URL"] = "postgresql+psycopg://nowhere.invalid/runs"
     result = here.call("state", verb, str(tmp_path / "state.export"))
     refused(result, 2, "which every job can reach")

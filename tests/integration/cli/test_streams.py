@@ -1,4 +1,4 @@
-"""Readers that leave, disks that are full, streams that are closed: a deployment goes on."""
+"""Readers that exit, full disks and closed streams do not stop a deployment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.integration.cli.test_deploy import OVERLAP, YES
 
 @contextmanager
 def _left_pipe() -> Iterator[int]:
-    """A pipe whose reader has left."""
+    """A pipe whose reader has exited."""
     reader, writer = os.pipe()
     os.close(reader)
     yield writer
@@ -31,20 +31,20 @@ def full_disk() -> Iterator[IO[bytes]]:
 
 
 @pytest.mark.parametrize("words", [("plan",), ("plan", "--json")])
-def test_a_reader_who_leaves_is_no_error(desk: Desk, words: tuple[str, ...]) -> None:
+def test_a_reader_that_exits_is_not_an_error(desk: Desk, words: tuple[str, ...]) -> None:
     with _left_pipe() as pipe:
         result = desk.call(*words, stdout=pipe)
     assert (result.code, "Traceback" in result.err) == (0, False)
 
 
-def test_the_exit_code_stays_the_commands_own(desk: Desk) -> None:
+def test_the_exit_code_of_the_command_is_kept(desk: Desk) -> None:
     with _left_pipe() as pipe:
         assert desk.call("diff", "add-new", "--exit-code", stdout=pipe).code == 3
         assert desk.call("--config", "missing.yaml", "plan", "--json", stdout=pipe).code == 2
 
 
 @pytest.mark.parametrize("streams", [("stdout",), ("stderr",), ("stdout", "stderr")])
-def test_a_reader_who_leaves_does_not_stop_a_deployment(
+def test_a_reader_that_exits_does_not_stop_a_deployment(
     desk: Desk, streams: tuple[str, ...]
 ) -> None:
     with _left_pipe() as pipe:
@@ -75,7 +75,7 @@ def test_a_full_disk_behind_stdout_is_an_error(
     assert "stays changed" in result.tokens
 
 
-def test_a_deployment_whose_result_cannot_be_written_is_not_called_unchanged(
+def test_a_deployment_with_unwritable_output_is_not_reported_as_unchanged(
     desk: Desk, full_disk: IO[bytes]
 ) -> None:
     result = desk.call(*YES, "--json", stdout=full_disk)
@@ -100,14 +100,16 @@ def test_closed_streams_do_not_matter(desk: Desk, closed: str) -> None:
     assert desk.live() == OVERLAP
 
 
-def test_a_closed_stdin_is_nobody_to_ask(desk: Desk) -> None:
+def test_a_closed_stdin_requires_yes(desk: Desk) -> None:
     code = "import sys; sys.stdin = None; from sfcutover.__main__ import main; main()"
     result = desk.call("-c", code, "deploy", "add-new", module=False)
     result.refused(2, "confirmation is required")
 
 
 @pytest.mark.parametrize("option", [(), ("--format", "markdown"), ("--json",)])
-def test_a_locale_without_our_characters(desk: Desk, option: tuple[str, ...]) -> None:
+def test_a_locale_without_our_characters_gets_replacements(
+    desk: Desk, option: tuple[str, ...]
+) -> None:
     desk.put_live(with_entry(range_xml("192.0.2.9", "192.0.2.9", "Büro – Köln")))
     variables = environment(PYTHONIOENCODING="ascii", LC_ALL="C")
     result = desk.call("diff", "add-new", *option, env=variables)
@@ -116,18 +118,18 @@ def test_a_locale_without_our_characters(desk: Desk, option: tuple[str, ...]) ->
         assert result.json("diff")["changed"]
 
 
-def test_no_home_is_needed(desk: Desk) -> None:
+def test_commands_need_no_home(desk: Desk) -> None:
     variables = {name: value for name, value in os.environ.items() if name != "HOME"}
     assert desk.call(*YES, env=variables).code == 0
 
 
-def test_with_json_stdout_holds_the_document_and_nothing_else(desk: Desk) -> None:
+def test_json_writes_only_the_document_to_stdout(desk: Desk) -> None:
     result = desk.call("-vv", *YES, "--json")
     assert result.json("deploy")["targets"][0]["outcome"] == "deployed"
     assert "+ 127.0.0.21" in result.err
 
 
-def test_without_json_progress_is_on_stderr_and_data_on_stdout(desk: Desk) -> None:
+def test_progress_is_on_stderr_and_data_on_stdout(desk: Desk) -> None:
     result = desk.call(*YES)
     assert "Waiting for the org" in result.err
     assert "Waiting for the org" not in result.out

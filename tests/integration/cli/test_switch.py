@@ -1,4 +1,4 @@
-"""Step 3 at the command line: the switch, the way back, and what each has to prove."""
+"""Step 3 at the command line: the switch, its revert, and what each has to prove."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SAY = "import os; print(os.environ['SFCUTOVER_DIRECTION'], 'to', os.environ['SFC
 
 @pytest.fixture
 def ready(desk: Desk) -> Desk:
-    """Old and new are on the list, and a command switches."""
+    """Old and new addresses are on the allowlist, and a command switches."""
     keep_token(desk)
     put_list(desk.emulator, *OLD, *NEW)
     desk.configure(switch=command(SAY))
@@ -28,7 +28,7 @@ def command(code: str) -> dict[str, object]:
     return {"apply": argv, "revert": argv}
 
 
-def test_it_runs_the_command_and_proves_the_new_way(ready: Desk) -> None:
+def test_switch_runs_the_command_and_proves_the_new_egress(ready: Desk) -> None:
     result = ready.run("switch", "--json")
     assert result.code == 0
     document = result.json("switch")
@@ -41,19 +41,19 @@ def test_it_runs_the_command_and_proves_the_new_way(ready: Desk) -> None:
     assert ready.asked("deploy") == 0
 
 
-def test_the_way_back_is_proven_by_a_redemption(ready: Desk) -> None:
+def test_revert_is_proven_by_a_redemption(ready: Desk) -> None:
     result = ready.run("switch", "--revert", "--json")
     assert result.code == 0
     assert result.json("switch")["direction"] == "revert"
     assert [one.source in OLD for one in ready.emulator.redemptions] == [True]
 
 
-def test_a_way_back_that_is_blocked_ends_with_5(ready: Desk) -> None:
+def test_a_blocked_redemption_after_revert_ends_with_exit_code_5(ready: Desk) -> None:
     ready.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem"))
     ready.run("switch", "--revert").refused(5, "failed (blocked")
 
 
-def test_traffic_that_arrives_from_elsewhere_ends_with_5(ready: Desk) -> None:
+def test_traffic_from_an_unexpected_address_ends_with_exit_code_5(ready: Desk) -> None:
     ready.configure(new=[NEW[0]])
     ready.run("switch").refused(5, f"unexpected egress address {NEW[1]}")
 
@@ -65,7 +65,7 @@ def test_traffic_that_arrives_from_elsewhere_ends_with_5(ready: Desk) -> None:
         (("switch", "--revert"), (OLD[0], *NEW), f"the old address {OLD[1]} is not on the live"),
     ],
 )
-def test_no_traffic_moves_to_an_address_off_the_list(
+def test_no_traffic_moves_to_an_address_that_is_not_on_the_allowlist(
     words: tuple[str, ...], on_the_list: tuple[str, ...], part: str, ready: Desk
 ) -> None:
     put_list(ready.emulator, *on_the_list)
@@ -74,26 +74,26 @@ def test_no_traffic_moves_to_an_address_off_the_list(
     assert not (ready.folder / "moved").exists()
 
 
-def test_without_a_way_to_prove_it_nothing_moves(ready: Desk) -> None:
+def test_traffic_does_not_move_without_a_way_to_prove_it(ready: Desk) -> None:
     ready.configure(switch=command("open('moved', 'w')"), egress=None)
     ready.run("switch").refused(2, "egress.new is not configured")
     assert not (ready.folder / "moved").exists()
 
 
-def test_a_command_that_fails_ends_with_1(ready: Desk) -> None:
+def test_a_failed_command_ends_with_exit_code_1(ready: Desk) -> None:
     ready.configure(switch=command("raise SystemExit(3)"))
     result = ready.run("switch")
     result.refused(1, "failed", "3")
     assert "--revert" in result.hint
 
 
-def test_without_switch_it_says_what_to_configure(ready: Desk) -> None:
+def test_without_a_switch_section_the_key_to_add_is_named(ready: Desk) -> None:
     ready.configure(switch=None)
     ready.run("switch").refused(2, "switch is not configured")
 
 
 @pytest.mark.parametrize(("typed", "code"), [("y\n", 0), ("n\n", 9)])
-def test_a_person_says_whether_it_is_done(typed: str, code: int, ready: Desk) -> None:
+def test_the_operator_confirms_a_manual_switch(typed: str, code: int, ready: Desk) -> None:
     ready.configure(switch={"manual": True})
     result = at_terminal(ready, typed, "switch", "--json")
     assert result.code == code, result.err
@@ -102,7 +102,7 @@ def test_a_person_says_whether_it_is_done(typed: str, code: int, ready: Desk) ->
         assert result.json("switch")["manual"] is True
 
 
-def test_without_a_terminal_nobody_has_confirmed(ready: Desk) -> None:
+def test_a_manual_switch_without_a_terminal_is_not_confirmed(ready: Desk) -> None:
     ready.configure(switch={"manual": True})
     ready.call("switch").refused(9, "has not confirmed")
     assert blocked_sources(ready) == set()

@@ -1,4 +1,4 @@
-"""Commands that remove where the org shows no LoginHistory: who says that customers have left."""
+"""Removals where the org shows no LoginHistory: the operator confirms that customers have left."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def clock() -> HeldClock:
 
 @pytest.fixture
 def silent(open_desk: OpenDesk) -> Desk:
-    """Old and new addresses are on the list of an org that shows no LoginHistory."""
+    """Old and new addresses are on the allowlist of an org that shows no LoginHistory."""
     desk = open_desk(login_history="unavailable")
     keep_token(desk)
     desk.configure(quiet=None)
@@ -31,7 +31,7 @@ def silent(open_desk: OpenDesk) -> Desk:
     return desk
 
 
-def test_a_yes_answers_the_doubt_that_its_question_shows(silent: Desk) -> None:
+def test_yes_to_the_question_about_traffic_removes(silent: Desk) -> None:
     result = at_terminal(silent, "y\n", "deploy", "remove-old", "--json")
     assert result.code == 0, result.err
     assert result.err.count("Deploy remove-old to packaging?") == 1
@@ -40,13 +40,13 @@ def test_a_yes_answers_the_doubt_that_its_question_shows(silent: Desk) -> None:
     assert clearance.endswith("; confirmed: at the terminal")
 
 
-def test_a_no_removes_nothing(silent: Desk) -> None:
+def test_no_to_the_question_about_traffic_removes_nothing(silent: Desk) -> None:
     result = at_terminal(silent, "n\n", "deploy", "remove-old")
     assert result.code == 9, result.err
     assert lists_held(silent, *OLD)
 
 
-def test_yes_alone_answers_nothing_at_a_terminal_either(silent: Desk) -> None:
+def test_yes_option_does_not_answer_the_question_about_traffic(silent: Desk) -> None:
     at_terminal(silent, "y\n", "deploy", "remove-old", "--yes").refused(5, SILENCE)
     assert lists_held(silent, *OLD)
 
@@ -59,7 +59,7 @@ def test_the_answer_is_recorded(silent: Desk) -> None:
     assert clearance.endswith("; confirmed: --traffic-moved")
 
 
-def test_a_support_case_asks_for_the_same(open_desk: OpenDesk) -> None:
+def test_a_support_case_asks_the_same_question(open_desk: OpenDesk) -> None:
     legacy = set_up(open_desk(login_history="unavailable"))
     legacy.configure(quiet=None)
     confirm_add_new(legacy)

@@ -1,4 +1,4 @@
-"""Nothing that a command about traffic writes holds a secret, whatever goes wrong."""
+"""No output of a command about traffic contains a secret, whatever fails."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def clock() -> HeldClock:
 
 
 class Planted:
-    """Every secret that there was, also the tokens that were rotated out."""
+    """Every secret, including the tokens that were rotated out."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -67,7 +67,7 @@ class Planted:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.kind if fault else "no fault")
-def test_no_command_repeats_a_secret(desk: Desk, fault: Fault | None) -> None:
+def test_no_command_prints_a_secret(desk: Desk, fault: Fault | None) -> None:
     keep_token(desk)
     desk.monkeypatch.delenv("SF_REFRESH_TOKEN")  # cutover.yaml names the file
     verify_with(desk, settle="0s", confidence=0.9)

@@ -1,4 +1,4 @@
-"""A source tree that is read: as a baseline, against the org, and for a package build."""
+"""A source tree as input: as a baseline, compared with the org, and checked for a package build."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.unit.allowlist.test_forceignore import FILE as EXCLUDED
 
 
 @pytest.mark.parametrize("baseline", ["force-app", TREE, FILE, "."])
-def test_a_tree_is_a_baseline(project: Desk, baseline: str) -> None:
+def test_a_tree_can_be_the_baseline(project: Desk, baseline: str) -> None:
     project.emulator.stop()
     project.monkeypatch.delenv("SF_ACCESS_TOKEN")
     diff = project.run("diff", "add-new", "--baseline", baseline, "--exit-code")
@@ -31,7 +31,7 @@ def test_a_tree_is_a_baseline(project: Desk, baseline: str) -> None:
     assert project.run("diff", "add-new", "--baseline", baseline, "--exit-code").code == 0
 
 
-def test_a_folder_without_the_component_is_no_baseline(desk: Desk) -> None:
+def test_a_folder_without_the_component_cannot_be_the_baseline(desk: Desk) -> None:
     (desk.folder / "empty").mkdir()
     result = desk.run("diff", "add-new", "--baseline", "empty")
     result.refused(2, f"no baseline file of type {SECURITY}")
@@ -48,7 +48,7 @@ def test_a_tree_that_agrees_with_the_org_is_not_mentioned(
 
 
 @pytest.mark.parametrize("words", [("plan",), ("diff", "remove-old"), ("plan", "--json")])
-def test_a_tree_that_would_undo_the_cutover_is_warned_of(
+def test_a_tree_that_would_undo_the_cutover_is_a_warning(
     project: Desk, words: tuple[str, ...]
 ) -> None:
     assert project.run("deploy", "add-new", "--yes").code == 0
@@ -63,14 +63,14 @@ def test_a_tree_that_would_undo_the_cutover_is_warned_of(
     assert project.run(*words).err == ""
 
 
-def test_the_line_is_that_of_an_entry_that_is_not_live(project: Desk) -> None:
+def test_the_warning_names_the_line_of_an_entry_that_is_not_live(project: Desk) -> None:
     put(project, FILE, ODD.replace(b"127.0.0.12", b"127.0.0.13"))
     (line,) = project.run("plan").err.splitlines()
     assert line.startswith(f"warning: {FILE}:10: differs from the live allowlist of packaging; ")
     assert "would remove 127.0.0.12 and add 127.0.0.13; retrieve the component" in line
 
 
-def test_another_description_is_a_difference(project: Desk) -> None:
+def test_a_different_description_is_a_difference(project: Desk) -> None:
     put(project, FILE, ODD.replace(b"office VPN", b"office"))
     (line,) = project.run("plan").err.splitlines()
     assert f"{FILE}:16: " in line
@@ -85,7 +85,7 @@ def test_many_addresses_are_counted(project: Desk) -> None:
     assert "198.51.100.18 and 2 more; " in line
 
 
-def test_a_tree_that_cannot_be_compared_stops_nothing(project: Desk) -> None:
+def test_an_invalid_tree_stops_no_command(project: Desk) -> None:
     put(project, FILE, ODD[:100])
     result = project.run("plan")
     assert result.code == 0
@@ -93,7 +93,7 @@ def test_a_tree_that_cannot_be_compared_stops_nothing(project: Desk) -> None:
     assert line.startswith(f"warning: the source tree was not compared with the org: {FILE}:")
 
 
-def test_without_a_project_nothing_is_said(project: Desk) -> None:
+def test_without_a_project_nothing_is_reported(project: Desk) -> None:
     (project.folder / "sfdx-project.json").unlink()
     put(project, FILE, ODD.replace(b"127.0.0.12", b"127.0.0.13"))
     assert project.run("plan").err == ""
@@ -129,20 +129,20 @@ def test_a_file_that_a_package_build_refuses_is_named_with_its_line(project: Des
         "force-app/main/default/extlClntAppOauthSecuritySettings",
     ],
 )
-def test_a_file_that_is_ignored_is_not_mentioned(project: Desk, line: str) -> None:
+def test_an_ignored_file_is_not_mentioned(project: Desk, line: str) -> None:
     make_project(project, {"path": "force-app", "package": "Acme"})
     project.write(".forceignore", f"# apart\n{line}\n")
     assert doctor(project) == []
 
 
-def test_a_file_that_is_excluded_from_the_ignored_ones_is_named(project: Desk) -> None:
+def test_a_file_that_a_negated_pattern_includes_is_named(project: Desk) -> None:
     make_project(project, {"path": "force-app", "package": "Acme"})
     line = "**/*.ecaOauthSecurity-meta.xml"
     project.write(".forceignore", f"{line}\n!{line}\n#{line}\n")
     assert doctor(project)
 
 
-def test_every_type_that_is_refused_is_named_once(project: Desk) -> None:
+def test_every_refused_type_is_named_once(project: Desk) -> None:
     make_project(project, {"path": "force-app", "package": "Acme"}, {"path": "apart"})
     for suffix in ("ecaPlcy", "ecaOauthPlcy", "ecaGlblOauth", "eca", "ecaOauth"):
         put(project, f"{TREE}/{suffix}/A.{suffix}-meta.xml", b"<a/>")
@@ -155,7 +155,7 @@ def test_every_type_that_is_refused_is_named_once(project: Desk) -> None:
         assert text.count(f"the line **/*.{suffix}-meta.xml") == 1
 
 
-def test_a_forceignore_that_is_no_text_is_named(project: Desk) -> None:
+def test_a_binary_forceignore_is_named(project: Desk) -> None:
     make_project(project, {"path": "force-app", "package": "Acme"})
     put(project, ".forceignore", b"\xff\xfe\0")
     (line, _fix) = doctor(project)
@@ -163,7 +163,7 @@ def test_a_forceignore_that_is_no_text_is_named(project: Desk) -> None:
 
 
 @pytest.mark.parametrize(("text", "excluded"), CASES.items())
-def test_git_excludes_the_same(desk: Desk, text: str, excluded: bool) -> None:
+def test_git_excludes_the_same_paths(desk: Desk, text: str, excluded: bool) -> None:
     git(desk, "init", "-q")
     put(desk, EXCLUDED, b"")
     desk.write(".gitignore", text)

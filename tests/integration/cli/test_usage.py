@@ -1,4 +1,4 @@
-"""Help, options and their places, variables, and what was meant by a typo."""
+"""Help, the places of options, environment variables, and suggestions for typos."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMMANDS = _commands((), cli)
 
 
 @pytest.mark.parametrize("words", COMMANDS)
-def test_every_help_names_every_option_and_says_what_it_does(desk: Desk, words: str) -> None:
+def test_every_help_names_and_describes_every_option(desk: Desk, words: str) -> None:
     result = desk.run(*words.split(), "--help")
     assert (result.code, result.err) == (0, "")
     options = [one for one in COMMANDS[words].params if isinstance(one, click.Option)]
@@ -53,7 +53,7 @@ def test_only_the_help_of_the_program_lists_the_global_options(desk: Desk) -> No
         assert help_text.endswith("see sfcutover --help.\n")
 
 
-def test_every_command_of_the_design_is_there() -> None:
+def test_every_command_exists() -> None:
     first = {"init", "doctor", "plan", "render", "diff", "deploy", "deployment", "emulator", "demo"}
     assert {*first, "deployment report", "deployment wait", "deployment cancel"} <= set(COMMANDS)
 
@@ -65,12 +65,12 @@ def test_the_help_ends_with_the_exit_codes_of_the_errors(desk: Desk) -> None:
     assert set(EXIT_CODE_MEANINGS) == set(ExitCode)
 
 
-def test_the_version(desk: Desk) -> None:
+def test_version_is_printed(desk: Desk) -> None:
     assert desk.run("--version").out.startswith("sfcutover 0.")
 
 
 @pytest.mark.parametrize("words", [(), ("deployment",)], ids=" ".join)
-def test_without_a_command_it_shows_the_help_on_stderr(desk: Desk, words: tuple[str, ...]) -> None:
+def test_a_missing_command_prints_the_help_on_stderr(desk: Desk, words: tuple[str, ...]) -> None:
     result = desk.run(*words)
     result.refused(2, "no command was given")
     assert "Commands:" in result.err
@@ -100,7 +100,7 @@ def test_a_typo_is_answered_in_one_line(desk: Desk, words: tuple[str, ...], erro
     assert len(desk.emulator.log) == 0
 
 
-def test_a_wrong_target_is_told_the_right_one(desk: Desk) -> None:
+def test_an_unknown_target_suggests_the_known_one(desk: Desk) -> None:
     assert desk.run("diff", "add-new", "--target", "packagin").hint == "did you mean packaging?"
 
 
@@ -114,18 +114,20 @@ def test_a_wrong_target_is_told_the_right_one(desk: Desk) -> None:
     ],
     ids=" ".join,
 )
-def test_options_stand_before_and_after_the_command(desk: Desk, words: tuple[str, ...]) -> None:
+def test_global_options_are_accepted_before_and_after_the_command(
+    desk: Desk, words: tuple[str, ...]
+) -> None:
     result = desk.run(*words)
     assert (result.code, result.err) == (0, "")
     assert result.json("diff")["changed"] is True
 
 
-def test_options_stand_between_deployment_and_its_command(desk: Desk) -> None:
+def test_global_options_are_accepted_within_deployment_commands(desk: Desk) -> None:
     result = desk.run("deployment", "--json", "report", "0Af000000000001")
     assert result.json("error")["exit_code"] == result.code == 1
 
 
-def test_variables_are_options(desk: Desk) -> None:
+def test_environment_variables_set_options(desk: Desk) -> None:
     desk.config.rename(desk.folder / "other.yaml")
     desk.monkeypatch.setenv("SFCUTOVER_CONFIG", "other.yaml")
     desk.monkeypatch.setenv("SFCUTOVER_JSON", "1")
@@ -134,7 +136,7 @@ def test_variables_are_options(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_an_option_beats_its_variable(desk: Desk, before: bool) -> None:
+def test_an_option_overrides_its_variable(desk: Desk, before: bool) -> None:
     desk.monkeypatch.setenv("SFCUTOVER_CONFIG", "missing.yaml")
     option = ("--config", "cutover.yaml")
     words = (*option, "diff", "add-new") if before else ("diff", "add-new", *option)
@@ -154,7 +156,7 @@ def test_an_option_beats_its_variable(desk: Desk, before: bool) -> None:
     ],
     ids=" ".join,
 )
-def test_errors_are_documents_too(desk: Desk, words: tuple[str, ...]) -> None:
+def test_errors_are_reported_as_json(desk: Desk, words: tuple[str, ...]) -> None:
     result = desk.run(*words)
     document = result.json("error")
     assert document["exit_code"] == result.code == 2
@@ -162,30 +164,30 @@ def test_errors_are_documents_too(desk: Desk, words: tuple[str, ...]) -> None:
     assert document["next"] == result.hint
 
 
-def test_a_variable_asks_for_error_documents_too(desk: Desk) -> None:
+def test_a_variable_selects_json_errors(desk: Desk) -> None:
     desk.monkeypatch.setenv("SFCUTOVER_JSON", "true")
     assert desk.run("diff").json("error")["exit_code"] == 2
 
 
-def test_quiet_shows_errors_and_data_only(desk: Desk) -> None:
+def test_quiet_prints_errors_and_data_only(desk: Desk) -> None:
     result = desk.run("-q", "deploy", "add-new", "--yes")
     assert (result.code, result.err) == (0, "")
     assert "done: add-new is live" in result.out
     desk.run("-q", "--config", "missing.yaml", "plan").refused(2, "no missing.yaml in /")
 
 
-def test_verbose_shows_the_traceback_of_an_error(desk: Desk) -> None:
+def test_verbose_prints_the_traceback_of_an_error(desk: Desk) -> None:
     result = desk.run("-v", "--config", "missing.yaml", "plan")
     assert "Traceback" in result.err
     assert result.err.rstrip().endswith("exit:   2")
 
 
-def test_verbose_twice_shows_requests_on_stderr(desk: Desk) -> None:
+def test_verbose_twice_logs_requests_on_stderr(desk: Desk) -> None:
     result = desk.run("-vv", "diff", "add-new")
     assert "POST /services/Soap/m/67.0" in result.err
     assert "DEBUG" not in result.out
 
 
-def test_no_colours_where_nobody_looks(desk: Desk) -> None:
+def test_no_colors_without_a_terminal(desk: Desk) -> None:
     result = desk.run("deploy", "add-new", "--yes")
     assert "\x1b" not in result.out + result.err

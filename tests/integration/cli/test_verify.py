@@ -20,13 +20,13 @@ def clock() -> HeldClock:
 
 @pytest.fixture
 def ready(desk: Desk) -> Desk:
-    """The new addresses are on the list."""
+    """The new addresses are on the allowlist."""
     keep_token(desk)
     assert desk.run("deploy", "add-new", "--yes").code == 0
     return desk
 
 
-def test_it_proves_each_address_and_says_how(ready: Desk) -> None:
+def test_verify_proves_each_address_and_reports_how(ready: Desk) -> None:
     result = ready.run("verify")
     assert result.code == 0
     assert "packaging: new egress proven" in result.out
@@ -47,7 +47,7 @@ def test_json_and_the_evidence_file_are_one_document(ready: Desk) -> None:
 @pytest.mark.parametrize("missing", NEW)
 @pytest.mark.parametrize("history", ["available", "unavailable"])
 @pytest.mark.parametrize("single", [False, True], ids=["pair", "single"])
-def test_an_address_off_the_list_ends_with_5_and_its_name(
+def test_an_address_that_is_not_on_the_allowlist_ends_with_exit_code_5(
     single: bool, history: str, missing: str, open_desk: OpenDesk
 ) -> None:
     desk = open_desk(login_history=history)
@@ -61,7 +61,7 @@ def test_an_address_off_the_list_ends_with_5_and_its_name(
     assert desk.emulator.redemptions == []
 
 
-def test_a_save_that_loses_an_address_is_found(desk: Desk) -> None:
+def test_an_address_lost_by_a_save_is_reported(desk: Desk) -> None:
     keep_token(desk)
     fault = Fault(kind="save_drops_address", operation="deploy", address=NEW[1], count=None)
     desk.emulator.set_fault(fault)
@@ -69,7 +69,7 @@ def test_a_save_that_loses_an_address_is_found(desk: Desk) -> None:
     desk.run("verify").refused(5, f"{NEW[1]} is not on the live allowlist")
 
 
-def test_a_list_that_is_not_enforced_yet_is_a_block(open_desk: OpenDesk) -> None:
+def test_an_allowlist_that_is_not_enforced_yet_blocks(open_desk: OpenDesk) -> None:
     desk = open_desk(propagation_seconds=3600)
     keep_token(desk)
     assert desk.run("deploy", "add-new", "--yes").code == 0
@@ -88,13 +88,13 @@ def use_single_proxies(desk: Desk) -> None:
     desk.configure(egress={"old": old, "new": new, "echo_url": url})
 
 
-def test_a_proxy_for_each_address_is_a_proof(ready: Desk) -> None:
+def test_a_proxy_for_each_address_proves_it(ready: Desk) -> None:
     use_single_proxies(ready)
     document = ready.run("verify", "--json").json("evidence")
     assert document["targets"][0]["canaries"][0]["proof"] == "proxy-per-address"
 
 
-def test_a_long_run_says_what_it_leaves_open(open_desk: OpenDesk) -> None:
+def test_proof_by_many_successes_reports_its_remaining_uncertainty(open_desk: OpenDesk) -> None:
     desk = open_desk(login_history="unavailable")
     keep_token(desk)
     desk.run("deploy", "add-new", "--yes")
@@ -104,23 +104,23 @@ def test_a_long_run_says_what_it_leaves_open(open_desk: OpenDesk) -> None:
     assert "open: 21 succeeded in a row" in result.out
 
 
-def test_the_old_way_can_be_proven(desk: Desk) -> None:
+def test_the_old_egress_can_be_proven(desk: Desk) -> None:
     keep_token(desk)
     result = desk.run("verify", "--via", "old", "--out", "evidence.json")
     assert result.code == 0
     assert "deploy remove-new --evidence" in result.err
 
 
-def test_the_token_that_came_last_is_kept(ready: Desk) -> None:
+def test_the_newest_token_is_kept(ready: Desk) -> None:
     assert ready.run("verify").code == 0
     kept = (ready.folder / "canary.token").read_text().strip()
     assert kept == ready.emulator.environment["SF_REFRESH_TOKEN"]
 
 
-def test_without_verify_it_says_what_to_configure(desk: Desk) -> None:
+def test_without_a_verify_section_the_key_to_add_is_named(desk: Desk) -> None:
     desk.configure(verify=None)
     desk.run("verify").refused(2, "verify is not configured")
 
 
-def test_evidence_that_cannot_be_written_is_an_error(ready: Desk) -> None:
+def test_an_unwritable_evidence_file_is_an_error(ready: Desk) -> None:
     ready.run("verify", "--out", "no/such/folder.json").refused(1, "the evidence was not written")

@@ -1,4 +1,4 @@
-"""The watch after step 5 at the command line, on real sockets and in real time."""
+"""watch: after step 5, on real sockets and in real time."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def watching(desk: Desk, **settings: object) -> Desk:
 
 @pytest.fixture
 def removed(desk: Desk) -> Desk:
-    """After step 5, with a quick watch."""
+    """After step 5, with a short watch."""
     return watching(desk)
 
 
 @contextmanager
-def somebody_takes_off(desk: Desk, address: str) -> Iterator[None]:
-    """As soon as the watch has redeemed once, an entry is deleted in Setup."""
+def remove_after_first_redemption(desk: Desk, address: str) -> Iterator[None]:
+    """After the watch's first redemption, another user deletes an entry in Setup."""
 
     def act() -> None:
         eventually(lambda: bool(desk.emulator.redemptions))
@@ -62,7 +62,7 @@ def holds_old(desk: Desk) -> bool:
     return all(desk.emulator.allowlist_history[-1].holds(address) for address in OLD)
 
 
-def test_it_passes_where_redemptions_succeed(removed: Desk) -> None:
+def test_the_watch_passes_if_redemptions_succeed(removed: Desk) -> None:
     with application(removed, "new"):
         result = removed.run("watch", "--json")
     assert result.code == 0
@@ -74,9 +74,9 @@ def test_it_passes_where_redemptions_succeed(removed: Desk) -> None:
     assert blocked_sources(removed) == set()
 
 
-def test_blocked_redemptions_put_the_old_addresses_back_in_time(open_desk: OpenDesk) -> None:
+def test_blocked_redemptions_restore_the_old_addresses_in_time(open_desk: OpenDesk) -> None:
     desk = watching(open_desk(deploy_seconds=DEPLOY_SECONDS), duration="20s", failures=1)
-    with somebody_takes_off(desk, NEW[1]):
+    with remove_after_first_redemption(desk, NEW[1]):
         result = desk.run("watch")
     result.refused(5, "the watch rolled back")
     assert "the old addresses are on the allowlist again" in result.tokens
@@ -93,7 +93,7 @@ def test_blocked_redemptions_put_the_old_addresses_back_in_time(open_desk: OpenD
     assert holds_old(desk)
 
 
-def test_a_rollback_is_one_document_too(removed: Desk) -> None:
+def test_a_rollback_is_one_document(removed: Desk) -> None:
     removed.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=2, skip=1))
     result = removed.run("watch", "--json")
     assert result.code == 5
@@ -110,27 +110,27 @@ def test_a_second_watch_passes_after_the_rollback(removed: Desk) -> None:
     assert removed.asked("deploy") == 1
 
 
-def test_one_block_alone_rolls_nothing_back(removed: Desk) -> None:
+def test_a_single_block_rolls_nothing_back(removed: Desk) -> None:
     watching(removed, duration="6s", interval="1500ms")  # a busy machine redeems slowly
     removed.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", skip=1))
     assert removed.run("watch").code == 0
     assert not holds_old(removed)
 
 
-def test_a_check_that_fails_rolls_back_as_well(desk: Desk) -> None:
+def test_a_failed_check_rolls_back(desk: Desk) -> None:
     watching(desk)
     desk.configure(checks=[{"command": ["false"], "name": "error rate"}])
     desk.run("watch").refused(5, "error rate failed, 2 times")
     assert holds_old(desk)
 
 
-def test_an_old_way_that_cannot_redeem_is_said(removed: Desk) -> None:
+def test_an_old_egress_that_cannot_redeem_is_reported(removed: Desk) -> None:
     removed.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=None))
     removed.run("watch").refused(5, "failed (blocked")
     assert holds_old(removed)
 
 
-def test_one_org_that_fails_keeps_no_other_from_its_way_back(
+def test_a_failing_org_does_not_prevent_the_rollback_of_another(
     removed: Desk, start_org: StartOrg
 ) -> None:
     second = start_org()
@@ -146,13 +146,13 @@ def test_one_org_that_fails_keeps_no_other_from_its_way_back(
     ("key", "part"),
     [("verify", "verify is not configured"), ("egress", "egress.new is not configured")],
 )
-def test_what_is_not_configured_shows_before_the_watch(key: str, part: str, removed: Desk) -> None:
+def test_missing_settings_are_reported_before_the_watch(key: str, part: str, removed: Desk) -> None:
     removed.configure(**{key: None})
     removed.run("watch").refused(2, part)
     assert removed.emulator.redemptions == []
 
 
-def test_a_token_that_is_not_there_shows_before_the_watch(removed: Desk) -> None:
+def test_a_missing_token_is_reported_before_the_watch(removed: Desk) -> None:
     (removed.folder / "canary.token").unlink()
     removed.run("watch").refused(2, "cannot be read")
 
@@ -160,7 +160,7 @@ def test_a_token_that_is_not_there_shows_before_the_watch(removed: Desk) -> None
 OWN = {"name": "own", "refresh_token": {"file": "own.token"}}
 
 
-def test_a_named_canary_redeems(removed: Desk) -> None:
+def test_the_selected_canary_redeems(removed: Desk) -> None:
     token = removed.folder / "own.token"
     token.touch(mode=0o600)
     token.write_text(removed.emulator.issue_grant("own-canary"), encoding="utf-8")
@@ -171,7 +171,7 @@ def test_a_named_canary_redeems(removed: Desk) -> None:
 
 
 def test_every_canary_of_several_targets_redeems(desk: Desk, start_org: StartOrg) -> None:
-    """Each org gates by its own list: only its own grant shows that it lets an address in."""
+    """Each org enforces its own allowlist, so that only its own grant shows what it accepts."""
     removed = watching(desk, interval="2s")  # a round is the time that an answer may take
     second = start_org()
     put_list(second, *NEW)
@@ -189,8 +189,9 @@ def test_every_canary_of_several_targets_redeems(desk: Desk, start_org: StartOrg
     assert {one.grant for one in removed.emulator.redemptions} == {"own-canary", "canary"}
 
 
-def test_it_restores_behind_a_removal_that_may_still_land(open_desk: OpenDesk) -> None:
-    """The old addresses are on the list when the watch fails, and come off a second later."""
+def test_the_watch_restores_after_a_removal_that_is_still_pending(open_desk: OpenDesk) -> None:
+    """The old addresses are on the allowlist when the watch fails, and are removed a second
+    later."""
     desk = watching(open_desk(deploy_seconds=3.0))
     put_list(desk.emulator, *OLD, *NEW)
     verify_with(desk, settle="0s")

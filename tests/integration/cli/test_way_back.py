@@ -1,4 +1,4 @@
-"""A run looks at the old egress, too, and at what a canary's redemption would need."""
+"""A run's checks before its first change: the old egress, and the canary's token store."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def probe_of(here: World) -> dict[str, object]:
     return evidence
 
 
-def test_an_old_egress_that_is_down_is_recorded_and_stops_nothing(here: World) -> None:
+def test_an_unreachable_old_egress_is_recorded_and_does_not_stop_the_run(here: World) -> None:
     here.emulator.set_fault(Fault(kind="proxy_down", operation="old_proxy", count=None))
     code, out = here.call("run", "--yes", "--traffic-moved")
     assert code == 0, out
@@ -44,14 +44,14 @@ def test_an_old_egress_that_is_down_is_recorded_and_stops_nothing(here: World) -
     assert any(each.startswith(f"N{WORDS[1:]}") for each in unproven), unproven
 
 
-def test_an_old_egress_that_works_leaves_nothing_to_say(here: World) -> None:
+def test_a_working_old_egress_is_recorded_without_a_warning(here: World) -> None:
     code, out = here.call("run", "--yes", "--pause-before", "add-new")
     assert code == 75, out
     assert probe_of(here)["no_way_back"] == ""
     assert "no proven rollback path" not in out
 
 
-def test_a_token_without_a_place_for_a_new_one_ends_a_run_before_it_changes_anything(
+def test_a_token_that_could_not_be_stored_ends_the_run_before_any_change(
     here: World,
 ) -> None:
     file = here.folder / "cutover.yaml"

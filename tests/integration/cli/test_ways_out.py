@@ -1,4 +1,4 @@
-"""Ways out without a proxy of ours: whole runs, and what single commands say of them."""
+"""Egress without a proxy: whole runs, and what single commands report about them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def here(tmp_path: Path) -> Iterator[World]:
 
 
 def change(here: World, key: str, **parts: object) -> None:
-    """Change parts of one key of cutover.yaml; None takes one out."""
+    """Change parts of one key of cutover.yaml; None removes one."""
     file = here.folder / "cutover.yaml"
     config = yaml.safe_load(file.read_text(encoding="utf-8"))
     whole = config.get(key, {}) | parts
@@ -37,8 +37,10 @@ def change(here: World, key: str, **parts: object) -> None:
 
 
 def with_application(here: World, says: str, **settings: object) -> None:
-    """The new egress is a command, and the application proves it. It is watched by seconds: to
-    start a command takes a while."""
+    """The new egress is a command, and the application proves it.
+
+    The watch counts in seconds: starting a command takes a while.
+    """
     change(here, "watch", duration="3s", interval="1s")
     change(here, "egress", new={"probe": probe_command(here.emulator, here.folder)})
     command = application_command(here.emulator, here.folder, says)
@@ -50,7 +52,7 @@ def without_canary(here: World) -> None:
 
 
 def evidence_of(here: World, step: str) -> dict[str, object]:
-    """What the last end of a run's step found."""
+    """The evidence of the last time that a run's step ended."""
     ended = (each for each in here.events() if each.get("kind") == "step-ended")
     data = [each["data"] for each in ended if each["step"] == step][-1]
     assert isinstance(data, dict)
@@ -69,7 +71,7 @@ def sources(here: World, name: str) -> set[str]:
     return {one.source for one in here.emulator.redemptions if one.grant == name}
 
 
-def test_a_run_leaves_by_this_machine_s_own_way(tmp_path: Path) -> None:
+def test_a_run_uses_the_direct_egress_of_this_machine(tmp_path: Path) -> None:
     scenario = Scenario(new=(HERE,))
     with world(tmp_path / "world", scenario) as here:
         change(here, "egress", new={"direct": True})
@@ -117,7 +119,7 @@ def test_a_run_is_proven_by_the_application_alone(says: str, proof: str, here: W
     assert "failed" not in verdicts
 
 
-def test_with_both_each_address_is_proven_by_the_canary_and_the_application(here: World) -> None:
+def test_canary_and_application_both_prove_each_address(here: World) -> None:
     command = application_command(here.emulator, here.folder, "json address")
     change(here, "verify", application=command)
     code, out = here.call("run", "--yes", "--traffic-moved")
@@ -128,7 +130,7 @@ def test_with_both_each_address_is_proven_by_the_canary_and_the_application(here
     assert sources(here, "application") == set(NEW)
 
 
-def test_canaries_that_a_command_leaves_out_are_said_once(here: World) -> None:
+def test_omitted_canaries_are_reported_once(here: World) -> None:
     with_application(here, "json address")
     code, out = here.call("run", "--yes", "--traffic-moved")
     assert code == 0, out
@@ -139,7 +141,7 @@ def test_canaries_that_a_command_leaves_out_are_said_once(here: World) -> None:
     assert any("list blocks: no canary redeems through the new egress" in each for each in unproven)
 
 
-def test_an_application_that_still_leaves_by_an_old_address_proves_nothing(here: World) -> None:
+def test_an_application_that_still_uses_an_old_address_proves_nothing(here: World) -> None:
     with_application(here, "json address")
     command = application_command(here.emulator, here.folder, "json address", OLD)
     change(here, "verify", application=command)
@@ -151,7 +153,7 @@ def test_an_application_that_still_leaves_by_an_old_address_proves_nothing(here:
 
 
 @pytest.mark.parametrize("says", ["exit", "json address"])
-def test_an_application_that_is_refused_in_the_watch_restores_the_old_addresses(
+def test_an_application_refused_during_the_watch_restores_the_old_addresses(
     says: str, here: World
 ) -> None:
     with_application(here, says)
@@ -168,7 +170,7 @@ def test_an_application_that_is_refused_in_the_watch_restores_the_old_addresses(
     assert "not proven: no canary is configured" in out
 
 
-def test_a_new_egress_that_only_the_application_has_needs_the_application(here: World) -> None:
+def test_an_egress_of_the_application_requires_the_application(here: World) -> None:
     change(here, "egress", new={"probe": probe_command(here.emulator, here.folder)})
     for words in (("verify",), ("watch",), ("run", "--yes")):
         code, out = here.call(*words)
@@ -180,7 +182,7 @@ def test_a_new_egress_that_only_the_application_has_needs_the_application(here: 
 # Without an old egress
 
 
-def test_a_run_goes_forwards_without_an_old_egress_and_says_what_that_leaves_open(
+def test_a_run_without_an_old_egress_reports_what_is_unproven(
     here: World,
 ) -> None:
     change(here, "egress", old=None)
@@ -193,7 +195,7 @@ def test_a_run_goes_forwards_without_an_old_egress_and_says_what_that_leaves_ope
     assert f"N{words[1:]}, when the run started." in unproven_of(here)
 
 
-def test_a_run_goes_back_without_an_old_egress_by_the_switch_command(here: World) -> None:
+def test_a_run_without_an_old_egress_rolls_back_by_the_switch_command(here: World) -> None:
     change(here, "egress", old=None)
     script = "echo $SFCUTOVER_DIRECTION >> switches; touch moved"
     change(here, "switch", apply=["sh", "-c", script], revert=["sh", "-c", script])
@@ -211,7 +213,7 @@ def test_a_run_goes_back_without_an_old_egress_by_the_switch_command(here: World
     assert any("not proven: egress.old is not configured" in each for each in unproven_of(here))
 
 
-def test_the_way_back_is_not_proven_by_single_commands_either(here: World) -> None:
+def test_single_commands_without_an_old_egress_cannot_prove_the_rollback(here: World) -> None:
     change(here, "egress", old=None)
     code, out = here.call("switch", "--revert")
     assert code == 0, out
@@ -223,7 +225,7 @@ def test_the_way_back_is_not_proven_by_single_commands_either(here: World) -> No
     assert "skipped  old egress: not tried: not configured (traffic rolls back by the switch" in out
 
 
-def test_new_addresses_are_not_removed_where_nothing_proves_the_old(here: World) -> None:
+def test_new_addresses_are_not_removed_if_nothing_proves_the_old(here: World) -> None:
     change(here, "egress", old=None)
     assert here.call("deploy", "add-new", "--yes")[0] == 0
     code, out = here.call("deploy", "remove-new", "--yes", "--traffic-moved")
@@ -235,7 +237,7 @@ def test_new_addresses_are_not_removed_where_nothing_proves_the_old(here: World)
 # What the doctor says of each kind
 
 
-def test_the_doctor_runs_the_command_of_an_egress_and_not_the_application(here: World) -> None:
+def test_doctor_runs_the_command_of_an_egress_and_not_the_application(here: World) -> None:
     with_application(here, "json address")
     code, out = here.call("doctor", "--only", "traffic")
     assert code == 0, out

@@ -1,4 +1,4 @@
-"""People who redeem, for the tests of the commands that look at traffic."""
+"""Tokens, clocks and applications for the tests of commands about traffic."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ NEW = ("127.0.0.21", "127.0.0.22")
 
 
 class RunningClock(HeldClock):
-    """The org's time is the present, as LoginHistory is asked for what is new."""
+    """The org's time is the present, because LoginHistory is queried for new rows."""
 
     def __call__(self) -> datetime:
         return datetime.now(UTC)
 
 
 def keep_token(desk: Desk) -> None:
-    """Put the canary's token where cutover.yaml says it is."""
+    """Write the canary's token to the file that cutover.yaml names."""
     path = desk.folder / "canary.token"
     path.touch(mode=0o600)
     path.write_text(desk.emulator.environment["SF_REFRESH_TOKEN"] + "\n", encoding="utf-8")
@@ -38,7 +38,7 @@ def verify_with(desk: Desk, **keys: object) -> None:
 
 @contextmanager
 def application(desk: Desk, via: str) -> Iterator[None]:
-    """An application that goes on redeeming a customer's token through the old or new way."""
+    """An application that redeems a customer's token continuously through the old or new egress."""
     proxy = desk.emulator.environment[f"SFCUTOVER_{via.upper()}_PROXY_URL"]
     ends, first = threading.Event(), threading.Event()
 
@@ -65,7 +65,7 @@ def blocked_sources(desk: Desk) -> set[str]:
 
 
 def lists_held(desk: Desk, *addresses: str) -> bool:
-    """True if these addresses were on every list that the org ever had."""
+    """True if these addresses were on every allowlist that the org ever had."""
     return all(
         version.holds(address)
         for version in desk.emulator.allowlist_history

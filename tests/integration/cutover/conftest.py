@@ -1,4 +1,4 @@
-"""Fixtures: a world, and a step on its target."""
+"""Fixtures: a world, and a context for a step on its target."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def here(tmp_path: Path) -> Iterator[World]:
 def context(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[TargetContext]:
-    """What is sent again is sent at once."""
+    """A context whose retries are immediate."""
     monkeypatch.setattr(resending, "FIRST_PAUSE_SECONDS", 0.01)
     with at_work(here, tmp_path, monkeypatch) as (opened, *_):
         yield opened

@@ -1,4 +1,4 @@
-"""What a colleague saves while a phase is under way: kept, restored, or reported by whom."""
+"""What a colleague saves during a phase: kept, restored, or reported with the user's name."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def said(context: TargetContext) -> str:
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda each: "-".join(map(str, each.values())))
 @pytest.mark.parametrize("by", ["setup", "deploy"])
-def test_whenever_an_entry_is_added_it_is_there_or_reported(
+def test_an_added_entry_is_kept_or_reported_at_any_moment(
     here: World, context: TargetContext, moment: dict[str, object], by: str
 ) -> None:
     edit(here, moment, ADD, by=by)
@@ -83,7 +83,7 @@ def test_whenever_an_entry_is_added_it_is_there_or_reported(
 
 
 @SLOW
-def test_what_was_restored_is_told_and_no_error(here: World, context: TargetContext) -> None:
+def test_a_restored_entry_is_reported_and_is_no_error(here: World, context: TargetContext) -> None:
     edit(here, PENDING, ADD)
     evidence = deploy(context, Phase.ADD_NEW)
     assert entry(ADDED, "billing system") in entries(here.emulator)
@@ -92,7 +92,7 @@ def test_what_was_restored_is_told_and_no_error(here: World, context: TargetCont
 
 
 @SLOW
-def test_an_entry_that_a_colleague_removed_while_ours_was_pending_is_not_removed_for_them(
+def test_an_entry_removed_during_our_deployment_is_reported(
     here: World, context: TargetContext
 ) -> None:
     edit(here, PENDING, REMOVE)
@@ -101,10 +101,10 @@ def test_an_entry_that_a_colleague_removed_while_ours_was_pending_is_not_removed
     assert here.emulator.allowlist_history[-1].holds(OFFICE)
 
 
-def test_an_entry_that_a_colleague_removed_behind_ours_is_not_added_again(
+def test_an_entry_removed_after_our_deployment_is_not_added_again(
     here: World, context: TargetContext
 ) -> None:
-    """Its package had it, and the list was saved by another user since."""
+    """The package had the entry, and another user saved the list since."""
     edit(here, BEHIND, REMOVE)
     evidence = deploy(context, Phase.ADD_NEW)
     assert not here.emulator.allowlist_history[-1].holds(OFFICE)
@@ -113,7 +113,7 @@ def test_an_entry_that_a_colleague_removed_behind_ours_is_not_added_again(
     assert here.live == {*OLD, *NEW}
 
 
-def test_a_new_address_that_a_colleague_removed_behind_ours_is_added_again(
+def test_a_new_address_removed_after_our_deployment_is_added_again(
     here: World, context: TargetContext
 ) -> None:
     edit(here, BEHIND, {"remove": [NEW[0]]})
@@ -122,16 +122,14 @@ def test_a_new_address_that_a_colleague_removed_behind_ours_is_added_again(
 
 
 @SLOW
-def test_a_description_that_was_replaced_is_reported(here: World, context: TargetContext) -> None:
+def test_a_replaced_description_is_reported(here: World, context: TargetContext) -> None:
     edit(here, PENDING, DESCRIBE)
     with pytest.raises(ExternalChangeError, match="office and home"):
         deploy(context, Phase.ADD_NEW)
 
 
 @SLOW
-def test_what_is_added_while_a_removal_is_pending_comes_back(
-    here: World, context: TargetContext
-) -> None:
+def test_an_entry_added_during_a_removal_is_restored(here: World, context: TargetContext) -> None:
     deploy(context, Phase.ADD_NEW)
     edit(here, PENDING, ADD)
     evidence = remove_old(context)
@@ -140,7 +138,7 @@ def test_what_is_added_while_a_removal_is_pending_comes_back(
     assert [each.restored for each in evidence.external_changes] == [True]
 
 
-def test_a_removal_that_replaced_something_is_done_and_tells_of_it(
+def test_a_removal_that_replaced_an_entry_is_done_and_reports_it(
     here: World, context: TargetContext
 ) -> None:
     deploy(context, Phase.ADD_NEW)
@@ -152,7 +150,7 @@ def test_a_removal_that_replaced_something_is_done_and_tells_of_it(
 
 
 @SLOW
-def test_no_old_address_is_added_again_behind_its_removal(
+def test_no_old_address_is_added_again_after_its_removal(
     here: World, context: TargetContext
 ) -> None:
     deploy(context, Phase.ADD_NEW)
@@ -164,10 +162,10 @@ def test_no_old_address_is_added_again_behind_its_removal(
 
 
 @SLOW
-def test_a_removal_does_not_wait_for_an_org_that_can_not_add_it_back(
+def test_a_removal_does_not_wait_for_an_org_that_cannot_restore_an_entry(
     here: World, context: TargetContext
 ) -> None:
-    """The watch must begin: old addresses are off."""
+    """The watch must start: old addresses are removed."""
     deploy(context, Phase.ADD_NEW)
     edit(here, PENDING, ADD)
     locked = {"kind": "org_locked", "operation": "deploy", "skip": 1, "count": None}
@@ -178,10 +176,10 @@ def test_a_removal_does_not_wait_for_an_org_that_can_not_add_it_back(
     assert not any(each.restored for each in evidence.external_changes)
 
 
-def test_restoring_never_fails_for_what_others_did(
+def test_changes_by_others_never_fail_restoring(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its window is known to a second, as nothing is asked before it is sent."""
+    """Its window is known to a second, as no request precedes it."""
     with (
         world(tmp_path / "slow", Scenario(deploy_seconds=1.1)) as here,
         at_work(here, tmp_path, monkeypatch) as (context, *_),
@@ -198,7 +196,7 @@ def _restore_beside_an_edit(here: World, context: TargetContext) -> None:
     assert [each.by for each in evidence.external_changes] == [COLLEAGUE]
 
 
-def test_a_deployment_of_another_component_is_no_users_loss(
+def test_a_deployment_of_another_component_is_not_reported(
     here: World, context: TargetContext
 ) -> None:
     settings = {"type": "ExtlClntAppOauthSettings", "add": [{"range": "192.0.2.201"}]}
@@ -206,15 +204,13 @@ def test_a_deployment_of_another_component_is_no_users_loss(
     assert deploy(context, Phase.ADD_NEW).external_changes == []
 
 
-def test_what_was_saved_before_the_list_was_read_is_no_users_loss(
-    here: World, context: TargetContext
-) -> None:
+def test_a_save_before_the_first_read_is_not_reported(here: World, context: TargetContext) -> None:
     edit(here, ADD)
     assert deploy(context, Phase.ADD_NEW).external_changes == []
     assert remove_old(context).external_changes == []
 
 
-def test_a_phase_is_live_also_where_the_org_says_nothing_of_others(
+def test_a_phase_is_live_although_the_org_reports_nothing_about_others(
     here: World, context: TargetContext
 ) -> None:
     edit(here, COMMIT, ADD)  # the org says which one it is, and no more

@@ -1,4 +1,4 @@
-"""Notifications to receivers on loopback sockets: those that take them, and those that don't."""
+"""Notifications to receivers on loopback sockets: working, busy, hanging and refusing ones."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def told(notifier: Notifier) -> str:
 
 
 @pytest.mark.usefixtures("url")
-def test_a_webhook_takes_the_document(receiver: Receiver) -> None:
+def test_a_webhook_receives_the_document(receiver: Receiver) -> None:
     assert told(webhook()) == ""
     ((path, headers, body),) = receiver.taken
     assert path == PATH
@@ -91,7 +91,7 @@ def test_a_key_signs_the_body(receiver: Receiver, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("url")
-def test_slack_takes_blocks(receiver: Receiver) -> None:
+def test_slack_receives_blocks(receiver: Receiver) -> None:
     assert told(Notifier.model_validate({"slack": {"url": {"env": "HOOK"}}})) == ""
     ((_, _, body),) = receiver.taken
     assert [block["type"] for block in json.loads(body)["blocks"]] == [
@@ -102,9 +102,7 @@ def test_slack_takes_blocks(receiver: Receiver) -> None:
 
 
 @pytest.mark.usefixtures("url")
-def test_a_receiver_that_is_busy_is_asked_again(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_busy_receiver_is_retried(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notifiers, "RETRY_SECONDS", (0.0, 0.0))
     receiver.statuses = [503, 429]
     assert told(webhook()) == ""
@@ -113,7 +111,9 @@ def test_a_receiver_that_is_busy_is_asked_again(
 
 
 @pytest.mark.usefixtures("url")
-def test_one_that_stays_busy_is_left(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retries_of_a_busy_receiver_are_limited(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(notifiers, "RETRY_SECONDS", (0.0, 0.0))
     receiver.statuses = [500] * 9
     assert told(webhook()) == "the notify webhook failed: HTTP 500: no_service"
@@ -121,13 +121,13 @@ def test_one_that_stays_busy_is_left(receiver: Receiver, monkeypatch: pytest.Mon
 
 
 @pytest.mark.usefixtures("url")
-def test_one_that_refuses_is_asked_once(receiver: Receiver) -> None:
+def test_a_refusing_receiver_is_not_retried(receiver: Receiver) -> None:
     receiver.statuses = [404]
     assert told(webhook()) == "the notify webhook failed: HTTP 404: no_service"
     assert len(receiver.taken) == 1
 
 
-def test_no_redirect_is_followed(receiver: Receiver, url: str) -> None:
+def test_redirects_are_not_followed(receiver: Receiver, url: str) -> None:
     other = Receiver()
     with serving(other.handle) as elsewhere:
         receiver.statuses, receiver.headers = [307], {"Location": elsewhere + PATH}
@@ -137,7 +137,7 @@ def test_no_redirect_is_followed(receiver: Receiver, url: str) -> None:
 
 
 @pytest.mark.usefixtures("url")
-def test_one_that_hangs_is_left_in_time(
+def test_a_hanging_receiver_is_abandoned_in_time(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notifiers, "RETRY_SECONDS", (0.0,))
@@ -152,7 +152,9 @@ def test_one_that_hangs_is_left_in_time(
     assert len(receiver.taken) == 2
 
 
-def test_one_that_sends_a_byte_at_a_time_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_that_sends_single_bytes_is_abandoned_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(notifiers, "RETRY_SECONDS", (0.0,))
     monkeypatch.setattr(notifiers, "TRY_SECONDS", 0.4)
     stop = threading.Event()
@@ -172,7 +174,7 @@ def test_one_that_sends_a_byte_at_a_time_is_left_in_time(monkeypatch: pytest.Mon
     assert time.monotonic() - started < 10
 
 
-def test_nothing_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_receiver_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notifiers, "RETRY_SECONDS", (0.0,))
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -203,7 +205,7 @@ def handler_of(receiver: Receiver) -> type[Request]:
     return Handler
 
 
-def test_a_certificate_is_verified(
+def test_certificates_are_verified(
     receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = trustme.CA()
@@ -226,7 +228,7 @@ def test_a_certificate_is_verified(
         "ftp://hooks.example.com" + PATH,
     ],
 )
-def test_only_https_leaves_this_machine(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_receivers_elsewhere_require_https(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK", value)
     url = webhook().url
     assert url is not None
@@ -236,7 +238,7 @@ def test_only_https_leaves_this_machine(value: str, monkeypatch: pytest.MonkeyPa
     assert "the URL of this receiver is not an https URL" in told(webhook())
 
 
-def test_a_variable_that_is_not_set_is_a_problem_like_others(
+def test_an_unset_variable_is_a_problem(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("HOOK", raising=False)
@@ -244,7 +246,7 @@ def test_a_variable_that_is_not_set_is_a_problem_like_others(
 
 
 @pytest.mark.usefixtures("url")
-def test_no_log_shows_the_url(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_log_contains_the_url(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
     receiver.statuses = [404]
     with caplog.at_level(logging.DEBUG):
         problem = told(webhook())
@@ -253,7 +255,7 @@ def test_no_log_shows_the_url(receiver: Receiver, caplog: pytest.LogCaptureFixtu
     assert PATH not in shown + problem
 
 
-def test_a_command_gets_the_facts(tmp_path: Path) -> None:
+def test_a_command_receives_the_facts(tmp_path: Path) -> None:
     script = f'echo "$SFCUTOVER_EVENT $SFCUTOVER_RUN $SFCUTOVER_MESSAGE" > {tmp_path}/heard'
     assert told(Notifier.model_validate({"command": ["sh", "-c", script]})) == ""
     assert (tmp_path / "heard").read_text() == "waiting move.1 it waits\n"
@@ -264,7 +266,9 @@ def test_a_command_gets_the_facts(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("url")
-def test_the_last_words_reach_all_and_wait_for_none(receiver: Receiver) -> None:
+def test_final_notifications_reach_all_receivers_without_waiting_for_any(
+    receiver: Receiver,
+) -> None:
     receiver.hangs = threading.Event()
     quick = Notifier.model_validate({"command": ["true"]})
     lines: list[str] = []
@@ -275,7 +279,7 @@ def test_the_last_words_reach_all_and_wait_for_none(receiver: Receiver) -> None:
     assert problems == ["the notify webhook failed: it did not end within 0 s"]
 
 
-def test_the_place_of_a_receiver_is_its_line() -> None:
+def test_a_problem_names_the_line_of_the_receiver() -> None:
     text = (
         "version: 1\nname: n\napp: A\ncarriers: []\npolicies: {ipRelaxationPolicyType: Enforce}\n"
     )

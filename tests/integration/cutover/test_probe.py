@@ -1,4 +1,4 @@
-"""Step 1 against proxies on real sockets: what passes, what does not, and how sure that is."""
+"""Step 1 against proxies on real sockets: what passes, what fails, and with which confidence."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ Pool = Callable[[Sequence[str | None]], Egress]
 
 @pytest.fixture
 def pool(start_server: StartServer) -> Pool:
-    """A proxy that answers with these, one after the other and again; None is HTTP 500.
-    Expects 198.51.100.20 and .21."""
+    """A proxy that answers with these addresses in rotation; None is HTTP 500.
+
+    Expects 198.51.100.20 and .21.
+    """
 
     def start(answers: Sequence[str | None]) -> Egress:
         turns = itertools.cycle(answers)
@@ -72,7 +74,7 @@ def texts(values: Sequence[object]) -> list[str]:
 # What passes and what does not.
 
 
-def test_a_pair_that_is_as_expected_passes(emulator: Emulator) -> None:
+def test_a_pair_with_the_expected_addresses_passes(emulator: Emulator) -> None:
     result = emulated(emulator)
     assert result.passed
     assert result.failure is None
@@ -81,7 +83,7 @@ def test_a_pair_that_is_as_expected_passes(emulator: Emulator) -> None:
     assert (result.missing, result.unexpected, result.warnings) == ((), (), ())
 
 
-def test_a_missing_address_is_named_and_step_2_forbidden(start_emulator: StartEmulator) -> None:
+def test_a_missing_address_is_named_and_prevents_step_2(start_emulator: StartEmulator) -> None:
     emulator = start_emulator(new_egress=["127.0.0.21"])
     result = emulated(emulator)
     assert texts(result.missing) == ["127.0.0.22"]
@@ -101,14 +103,14 @@ def test_an_unexpected_address_is_named(start_emulator: StartEmulator) -> None:
     assert 'paste: new: ["127.0.0.21", "127.0.0.22", "127.0.0.23"]' in error.hint
 
 
-def test_one_of_a_pair_left_off_the_file_is_found_every_time(pool: Pool) -> None:
-    """What a probe that ends at the first expected address would find every other time."""
+def test_an_address_that_the_file_omits_is_found_every_time(pool: Pool) -> None:
+    """A probe that ended at the first expected address would miss it every other time."""
     for turn in (["198.51.100.20", "198.51.100.21"], ["198.51.100.21", "198.51.100.20"]):
         egress = replace(pool(turn), expected=(IpRange.parse("198.51.100.20"),))
         assert texts(probe(egress, ECHO).unexpected) == ["198.51.100.21"]
 
 
-def test_a_late_third_address_is_still_found(pool: Pool) -> None:
+def test_a_rare_third_address_is_found(pool: Pool) -> None:
     pair = ["198.51.100.20", "198.51.100.21"]
     assert probe(pool([*pair * 18, "203.0.113.9"]), ECHO).unexpected
     assert not probe(pool([*pair * 20, "203.0.113.9"]), ECHO).unexpected  # beyond 37
@@ -122,7 +124,7 @@ def test_another_pair_is_missing_and_unexpected(pool: Pool) -> None:
         assert part in error.message
 
 
-def test_the_rollback_is_no_reason_to_stop_before_step_2(pool: Pool) -> None:
+def test_a_failed_probe_of_the_old_egress_does_not_prevent_step_2(pool: Pool) -> None:
     result = probe(replace(pool(["198.51.100.20"]), name="old"), ECHO)
     error = failure(result)
     assert error.message.startswith("the old egress: ")
@@ -130,7 +132,7 @@ def test_the_rollback_is_no_reason_to_stop_before_step_2(pool: Pool) -> None:
     assert "paste" not in error.hint
 
 
-def test_a_dead_address_is_seen_by_its_failures(emulator: Emulator) -> None:
+def test_an_unusable_address_is_shown_by_its_failures(emulator: Emulator) -> None:
     emulator.set_fault(Fault(kind="address_reset", address="127.0.0.22", count=None))
     result = emulated(emulator)
     assert texts(result.missing) == ["127.0.0.22"]
@@ -138,7 +140,7 @@ def test_a_dead_address_is_seen_by_its_failures(emulator: Emulator) -> None:
     assert "requests failed (" in failure(result).message
 
 
-def test_a_single_failed_request_keeps_the_gate_shut(pool: Pool) -> None:
+def test_a_single_failed_request_fails_the_gate(pool: Pool) -> None:
     pair = ["198.51.100.20", "198.51.100.21"]
     result = probe(pool([*pair * 10, None]), ECHO)
     assert (result.missing, result.unexpected) == ((), ())
@@ -150,7 +152,7 @@ def test_a_single_failed_request_keeps_the_gate_shut(pool: Pool) -> None:
 # What ends it at once.
 
 
-def test_a_refused_password_is_no_gate_and_asked_once(start_server: StartServer) -> None:
+def test_a_refused_password_is_an_error_after_one_request(start_server: StartServer) -> None:
     asked: list[str] = []
 
     def handle(request: BaseHTTPRequestHandler) -> None:
@@ -162,7 +164,7 @@ def test_a_refused_password_is_no_gate_and_asked_once(start_server: StartServer)
     assert len(asked) == 1
 
 
-def test_tls_that_fails_ends_it_immediately(start_emulator: StartEmulator) -> None:
+def test_a_tls_failure_ends_the_probe_immediately(start_emulator: StartEmulator) -> None:
     emulator = start_emulator(tls=True)
     emulator.set_fault(Fault(kind="proxy_breaks_tls", count=None))
     proxy = emulator.environment["SFCUTOVER_NEW_PROXY_URL"]
@@ -170,7 +172,7 @@ def test_tls_that_fails_ends_it_immediately(start_emulator: StartEmulator) -> No
         probe(egress_by(proxy, "127.0.0.21"), f"{emulator.url}/ip")
 
 
-def test_three_failures_at_the_start_are_enough(start_server: StartServer) -> None:
+def test_three_failures_at_the_start_end_the_probe(start_server: StartServer) -> None:
     asked: list[str] = []
 
     def handle(request: BaseHTTPRequestHandler) -> None:
@@ -182,9 +184,7 @@ def test_three_failures_at_the_start_are_enough(start_server: StartServer) -> No
     assert len(asked) == 3
 
 
-def test_failures_that_take_their_time_end_it_early(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_slow_failures_end_the_probe_early(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observation, "PATIENCE_SECONDS", 0.0)
     result = probe(pool(["198.51.100.20", "198.51.100.21", None]), ECHO)
     assert result.observation.tries == 3
@@ -197,7 +197,7 @@ def test_failures_that_take_their_time_end_it_early(
 
 
 @pytest.mark.parametrize(("pair_size", "tries"), [(1, 1), (2, 21), (3, 37), (4, 53)])
-def test_an_observation_ends_when_a_hidden_one_is_improbable(
+def test_an_observation_ends_when_an_unseen_address_is_improbable(
     pair_size: int, tries: int, pool: Pool
 ) -> None:
     egress = replace(pool(["203.0.113.1"]), expected=(IpRange.parse("198.51.100.20"),))
@@ -209,7 +209,7 @@ def test_an_observation_ends_when_a_hidden_one_is_improbable(
         assert before.hidden_probability(pair_size) > 1 - CONFIDENCE
 
 
-def test_an_observation_ends_when_all_were_seen(pool: Pool) -> None:
+def test_an_observation_ends_when_all_addresses_were_seen(pool: Pool) -> None:
     seen = observe(
         pool(["198.51.100.20", "198.51.100.20", "198.51.100.21"]),
         ECHO,
@@ -227,7 +227,7 @@ def test_an_observation_ends_when_all_were_seen(pool: Pool) -> None:
         (["198.51.100.20", "198.51.100.21", "203.0.113.1"], 53),
     ],
 )
-def test_a_probe_asks_until_one_more_is_improbable(
+def test_a_probe_continues_until_another_address_is_improbable(
     answers: list[str], tries: int, pool: Pool
 ) -> None:
     counted: list[int] = []
@@ -239,7 +239,7 @@ def test_a_probe_asks_until_one_more_is_improbable(
     assert result.certainty.startswith(f"{tries} probes: the chance that one of {result.pool} ")
 
 
-def test_less_confidence_asks_less(pool: Pool) -> None:
+def test_a_lower_confidence_needs_fewer_requests(pool: Pool) -> None:
     result = probe(pool(["198.51.100.20", "198.51.100.21"]), ECHO, confidence=0.99)
     assert result.observation.tries == tries_needed(3, 0.99) == 15
     assert 0.001 < result.hidden_probability <= 0.01
@@ -248,7 +248,7 @@ def test_less_confidence_asks_less(pool: Pool) -> None:
 # The other IP family.
 
 
-def test_ipv6_is_warned_of_where_ipv4_is_expected(pool: Pool) -> None:
+def test_ipv6_is_a_warning_if_ipv4_is_expected(pool: Pool) -> None:
     result = probe(pool(["198.51.100.20", "198.51.100.21", "2001:db8::1"]), ECHO)
     assert texts(result.unexpected) == ["2001:db8::1"]
     assert len(result.warnings) == 1
@@ -257,7 +257,7 @@ def test_ipv6_is_warned_of_where_ipv4_is_expected(pool: Pool) -> None:
     )
 
 
-def test_ipv4_is_warned_of_where_ipv6_is_expected(pool: Pool) -> None:
+def test_ipv4_is_a_warning_if_ipv6_is_expected(pool: Pool) -> None:
     egress = replace(pool(["198.51.100.20"]), expected=(IpRange.parse("2001:db8::1"),))
     assert "saw IPv4 (198.51.100.20)" in probe(egress, ECHO).warnings[0]
 
@@ -270,7 +270,7 @@ def test_ipv6_is_proven_like_ipv4(pool: Pool) -> None:
     assert result.warnings == ()
 
 
-def test_an_echo_of_both_families_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_echo_host_with_both_families_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     def look_up(host: str, *_: object, **__: object) -> list[tuple[int, None]]:
         assert host == "echo.example"
         return [(socket.AF_INET, None), (socket.AF_INET6, None)]
@@ -285,7 +285,7 @@ def test_an_echo_of_both_families_is_warned_of(monkeypatch: pytest.MonkeyPatch) 
     assert judge(both, "http://echo.example/ip", seen).warnings == ()
 
 
-def test_a_name_that_does_not_resolve_here_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unresolvable_echo_host_is_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     def look_up(*_: object, **__: object) -> None:
         raise OSError("no such name")
 

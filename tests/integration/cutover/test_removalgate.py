@@ -1,4 +1,5 @@
-"""The gate before addresses leave the list: what evidence counts, the wait, and the quiet."""
+"""The gate before a removal: which evidence counts, how long it waits, and when traffic is
+quiet."""
 
 from __future__ import annotations
 
@@ -52,8 +53,7 @@ WANTED = Wanted(
 class Rows:
     """A LoginHistory with these rows: seconds after the proof's whole second, and an address.
 
-    own: the canary's two, which appear when so many seconds of time have passed. None: it says
-    nothing.
+    own: the canary's two rows, which appear after this many seconds. None: there is no answer.
     """
 
     time: FakeTime
@@ -76,7 +76,7 @@ class Rows:
 
 @dataclass
 class Waiting:
-    """A gate, whose clocks a test moves."""
+    """A gate whose clocks a test advances."""
 
     settle: float = 60.0
     passed: float = 0.0  # of the org's time since the proof
@@ -123,7 +123,7 @@ def evidence_with(**changes: object) -> Evidence:
 # The wait
 
 
-def test_it_waits_for_settle_and_counts_every_second() -> None:
+def test_the_gate_waits_for_settle_and_reports_every_second() -> None:
     waiting = Waiting(settle=3)
     assert waiting.permit().reason == "2 addresses proven by login-history"
     assert waiting.left == [3, 2, 1]
@@ -131,14 +131,14 @@ def test_it_waits_for_settle_and_counts_every_second() -> None:
 
 
 @pytest.mark.parametrize(("passed", "waits"), [(0, 60), (18.5, 41.5), (60, 0), (3600, 0)])
-def test_it_waits_for_the_rest_only(passed: float, waits: float) -> None:
+def test_the_gate_waits_only_for_the_rest_of_settle(passed: float, waits: float) -> None:
     waiting = Waiting(passed=passed)
     waiting.permit()
     assert waiting.time.seconds == pytest.approx(waits)
 
 
 @pytest.mark.parametrize("jump", [-86400.0, 86000.0])
-def test_a_clock_that_jumps_while_it_waits_changes_nothing(jump: float) -> None:
+def test_a_clock_that_jumps_during_the_wait_changes_nothing(jump: float) -> None:
     waiting = Waiting()
     waiting.time.on_pause = lambda: setattr(waiting, "passed", jump)
     waiting.permit()
@@ -146,14 +146,14 @@ def test_a_clock_that_jumps_while_it_waits_changes_nothing(jump: float) -> None:
 
 
 @pytest.mark.parametrize("jump", [-59.0, 86000.0])
-def test_a_clock_that_jumped_does_not_shorten_the_wait_for_our_own_proof(jump: float) -> None:
+def test_a_clock_that_jumped_does_not_shorten_the_wait_after_our_own_proof(jump: float) -> None:
     waiting = Waiting(passed=jump)
     waiting.time.seconds = 110
     waiting.permit(proven_at=100)
     assert waiting.time.seconds == 160
 
 
-def test_a_clock_that_is_behind_makes_no_one_wait_longer_than_settle() -> None:
+def test_a_clock_that_is_behind_never_extends_the_wait_beyond_settle() -> None:
     waiting = Waiting(passed=-59)
     waiting.permit()
     assert waiting.time.seconds == 60
@@ -187,7 +187,7 @@ def test_a_clock_that_is_behind_makes_no_one_wait_longer_than_settle() -> None:
         ),
     ],
 )
-def test_other_evidence_does_not_count(changes: dict[str, object], part: str) -> None:
+def test_evidence_of_something_else_does_not_count(changes: dict[str, object], part: str) -> None:
     waiting = Waiting()
     with pytest.raises(GateError, match=f"is not valid: {part}") as caught:
         waiting.permit(evidence_with(**changes))
@@ -196,12 +196,12 @@ def test_other_evidence_does_not_count(changes: dict[str, object], part: str) ->
 
 
 @pytest.mark.parametrize(("passed", "part"), [(86401, "older than 1 day"), (-61, "in the future")])
-def test_evidence_has_its_time(passed: float, part: str) -> None:
+def test_evidence_expires(passed: float, part: str) -> None:
     with pytest.raises(GateError, match=part):
         Waiting(passed=passed).permit()
 
 
-def test_a_long_run_counts() -> None:
+def test_proof_by_many_successes_counts() -> None:
     seen = [AddressEvidence(address=one, redeemed=0, seen_by_echo=18) for one in NEW]
     evidence = evidence_with(proof="confidence", redemptions=21, addresses=seen)
     waiting = Waiting(own=[NEW[0]] * 21)
@@ -218,15 +218,15 @@ def test_redemptions_from_old_addresses_after_the_proof_are_named(at: float) -> 
         waiting.permit()
 
 
-def test_what_was_redeemed_before_the_proof_is_past() -> None:
+def test_redemptions_before_the_proof_do_not_count() -> None:
     rows = [(-1, OLD[0]), (5, NEW[0]), (5, "192.0.2.64")]
     permit = Waiting(rows=rows, quiet="true").permit()
     assert permit.doubt is None
     require_permit(Phase.REMOVE_OLD, permit)
 
 
-def test_the_uncertainty_of_a_clock_makes_no_one_late_who_has_left() -> None:
-    """The canary's own row says which second it was."""
+def test_clock_uncertainty_does_not_count_earlier_redemptions() -> None:
+    """The canary's own row shows which second it was."""
     evidence = evidence_with(uncertainty=0.9)
     assert Waiting(rows=[(-1, OLD[0])], quiet="true").permit(evidence).doubt is None
 
@@ -241,7 +241,7 @@ def test_the_uncertainty_of_a_clock_makes_no_one_late_who_has_left() -> None:
         ((), NEW, "LoginHistory shows only this org's own users"),
     ],
 )
-def test_silence_is_a_doubt_that_only_the_operator_answers(
+def test_missing_login_history_requires_the_answer_of_the_operator(
     rows: Iterable[tuple[float, str]] | None, own: Sequence[str], why: str
 ) -> None:
     permit = Waiting(rows=rows, own=own).permit()
@@ -256,22 +256,22 @@ def test_silence_is_a_doubt_that_only_the_operator_answers(
     assert "--traffic-moved" in answered.reason
 
 
-def test_silence_with_a_redemption_in_it_is_use() -> None:
+def test_a_redemption_counts_although_the_canary_rows_are_missing() -> None:
     with pytest.raises(StillInUseError):
         Waiting(rows=[(1, OLD[0])], own=()).permit()
 
 
-def test_a_canary_without_a_name_can_be_told_from_no_canary() -> None:
+def test_a_canary_without_a_user_id_leaves_quiet_unproven() -> None:
     assert Waiting().permit(evidence_with(user_id=None)).doubt is not None
 
 
-def test_late_rows_are_waited_for_and_others_may_be_as_late() -> None:
+def test_late_rows_are_awaited_and_others_may_be_as_late() -> None:
     waiting = Waiting(settle=3, late=23)
     assert "only this org's own users" in str(waiting.permit().doubt)
     assert 23 + 3 <= waiting.time.seconds < 23 + 3 + 3
 
 
-def test_a_canary_of_another_org_is_not_looked_for() -> None:
+def test_a_canary_of_another_org_is_not_expected_in_the_rows() -> None:
     foreign = with_canary(evidence_with(), organization_id="00D000000000009AAA")
     waiting = Waiting(own=(), settle=3)
     assert str(waiting.permit(foreign).doubt).endswith("the canaries belong to other orgs")
@@ -281,7 +281,7 @@ def test_a_canary_of_another_org_is_not_looked_for() -> None:
 # Quiet checks
 
 
-def test_a_quiet_check_answers_the_doubt_once_it_has_held() -> None:
+def test_a_quiet_check_answers_after_it_was_true_for_its_duration() -> None:
     waiting = Waiting(own=(), rows=None, settle=3, quiet="true")
     permit = waiting.permit()
     require_permit(Phase.REMOVE_OLD, permit)
@@ -289,14 +289,14 @@ def test_a_quiet_check_answers_the_doubt_once_it_has_held() -> None:
     assert 23 <= waiting.time.seconds < 23 + 3
 
 
-def test_a_quiet_check_that_fails_is_given_up_after_three_times_as_long() -> None:
+def test_a_failing_quiet_check_fails_the_gate_after_a_limited_time() -> None:
     waiting = Waiting(settle=3, quiet="false")
     with pytest.raises(NotQuietError, match=r"still use the old addresses: .* false failed"):
         waiting.permit()
     assert 63 <= waiting.time.seconds < 63 + 3
 
 
-def test_rows_that_are_too_late_are_not_waited_for_longer_than_a_minute() -> None:
+def test_late_rows_are_awaited_for_at_most_a_minute() -> None:
     waiting = Waiting(settle=3, late=3600)
     assert waiting.permit().doubt is not None
     assert 60 < waiting.time.seconds < 75
@@ -313,14 +313,14 @@ def connection(start_emulator: StartEmulator, open_connection: OpenConnection) -
 
 
 def own(connection: Connection, live: Snapshot, **changes: object) -> Evidence:
-    """Evidence of just now for the live list."""
+    """Evidence of now for the live allowlist."""
     about = {"organization_id": connection.organization_id, "lists": evidence_lists(live, None)}
     now = connection.org.now()
     times = {"started": now.middle, "last_proof": now.middle, "uncertainty": now.uncertainty}
     return evidence_with(**(about | times | changes))
 
 
-def test_a_target_clears_with_its_own_clock(connection: Connection, time_: FakeTime) -> None:
+def test_a_target_settles_by_its_own_clock(connection: Connection, time_: FakeTime) -> None:
     left: list[float] = []
     verification = TargetVerification(connection, countdown=left.append, clock=time_.clock)
     live = connection.read()
@@ -331,7 +331,9 @@ def test_a_target_clears_with_its_own_clock(connection: Connection, time_: FakeT
     assert left[0] == pytest.approx(time_.seconds)
 
 
-def test_a_list_that_changed_since_makes_it_stale(connection: Connection, time_: FakeTime) -> None:
+def test_a_list_that_changed_since_makes_evidence_stale(
+    connection: Connection, time_: FakeTime
+) -> None:
     evidence = own(connection, connection.read())
     component = connection.read().carriers[0]
     other = Snapshot((component.with_allowlist(component.allowlist.add(ranges("192.0.2.1"))),))
@@ -339,7 +341,7 @@ def test_a_list_that_changed_since_makes_it_stale(connection: Connection, time_:
         TargetVerification(connection, clock=time_.clock).permit(Phase.REMOVE_OLD, evidence, other)
 
 
-def test_an_org_that_cannot_be_asked_is_not_taken_for_quiet(
+def test_an_unreachable_org_is_not_taken_for_quiet(
     start_emulator: StartEmulator, open_connection: OpenConnection, time_: FakeTime
 ) -> None:
     emulator = start_emulator()

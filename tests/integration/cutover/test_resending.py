@@ -1,4 +1,4 @@
-"""A phase that the org could not deploy for now is sent again, all gates included."""
+"""A phase that the org cannot deploy for now is sent again, all gates included."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def trouble(here: World, count: int | None = 1, **keys: object) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=str)
-def test_what_passes_is_waited_for(
+def test_a_temporary_condition_is_awaited(
     here: World, context: TargetContext, lock: dict[str, object]
 ) -> None:
     trouble(here, **lock, count=2)
@@ -47,7 +47,7 @@ def test_what_passes_is_waited_for(
 
 
 @pytest.mark.parametrize("operation", READS)
-def test_a_limit_at_any_request_before_it_is_waited_for(
+def test_a_limit_at_any_earlier_request_is_awaited(
     here: World, context: TargetContext, operation: str
 ) -> None:
     trouble(here, kind="refuse", code="REQUEST_LIMIT_EXCEEDED", operation=operation)
@@ -56,7 +56,7 @@ def test_a_limit_at_any_request_before_it_is_waited_for(
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=str)
-def test_what_does_not_pass_in_time_leaves_nothing_behind(
+def test_a_condition_that_lasts_leaves_nothing_behind(
     here: World, context: TargetContext, lock: dict[str, object]
 ) -> None:
     trouble(here, **lock, count=None)
@@ -69,7 +69,7 @@ def test_what_does_not_pass_in_time_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("phase", [Phase.ADD_NEW, Phase.RESTORE_OLD])
-def test_a_deployment_that_an_earlier_try_left_pending_is_waited_for(
+def test_a_deployment_left_pending_by_an_earlier_attempt_is_awaited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phase: Phase
 ) -> None:
     with (
@@ -94,7 +94,7 @@ def test_a_refusal_is_not_sent_again(here: World, context: TargetContext) -> Non
     assert here.phases == ["Failed"]
 
 
-def test_a_removal_is_proven_again_and_for_the_list_as_it_is_then(
+def test_a_removal_is_proven_again_for_the_current_list(
     here: World, context: TargetContext
 ) -> None:
     deploy(context, Phase.ADD_NEW)
@@ -109,7 +109,7 @@ def test_a_removal_is_proven_again_and_for_the_list_as_it_is_then(
     assert here.emulator.allowlist_history[-1].holds("192.0.2.99")
 
 
-def test_a_removal_whose_gate_no_longer_holds_is_not_sent_again(
+def test_a_removal_whose_gate_fails_now_is_not_sent_again(
     here: World, context: TargetContext
 ) -> None:
     deploy(context, Phase.ADD_NEW)
@@ -120,10 +120,10 @@ def test_a_removal_whose_gate_no_longer_holds_is_not_sent_again(
     assert here.live == {*OLD, *NEW}
 
 
-def test_a_step_that_is_started_again_does_not_take_what_passed_for_a_removal(
+def test_a_restarted_step_does_not_count_a_locked_attempt_as_a_removal(
     here: World, context: TargetContext
 ) -> None:
-    """A run removes once, and what a lock ended has removed nothing."""
+    """A run removes once, and an attempt that a lock ended has removed nothing."""
     deploy(context, Phase.ADD_NEW)
     trouble(here, kind="failed", code="ALREADY_IN_PROCESS", count=None)
     with pytest.raises(StillBusyError):
@@ -133,7 +133,7 @@ def test_a_step_that_is_started_again_does_not_take_what_passed_for_a_removal(
     assert here.live == set(NEW)
 
 
-def test_restoring_in_a_run_is_tried_by_what_alerts_the_operator(
+def test_restoring_without_resends_raises_the_first_error(
     here: World, context: TargetContext
 ) -> None:
     deploy(context, Phase.ADD_NEW)

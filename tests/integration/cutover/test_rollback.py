@@ -1,4 +1,4 @@
-"""What a target's list is sent, behind a deployment that may still be on its way to the org."""
+"""What a rollback sends while an earlier deployment may still reach the org."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.integration.cutover.working import at_work
 REMOVAL = Phase.REMOVE_OLD.value
 
 
-def test_nothing_is_sent_where_nothing_is_missing(here: World, context: TargetContext) -> None:
+def test_a_complete_list_is_not_sent(here: World, context: TargetContext) -> None:
     restore(context)
     assert here.phases == []
 
@@ -51,7 +51,7 @@ def test_nothing_is_sent_where_nothing_is_missing(here: World, context: TargetCo
     ],
     ids=["nobody knows", "under way", "over"],
 )
-def test_behind_a_removal_that_may_still_land_the_old_addresses_are_sent_though_they_are_there(
+def test_old_addresses_are_sent_after_a_removal_that_may_still_land(
     here: World, context: TargetContext, journal: list[tuple[str, dict[str, object]]], sent: int
 ) -> None:
     for kind, data in journal:
@@ -61,7 +61,7 @@ def test_behind_a_removal_that_may_still_land_the_old_addresses_are_sent_though_
 
 
 def send_removal(context: TargetContext) -> None:
-    """Of which the run has the id, and nothing more."""
+    """Send a removal of which the run knows the id, and nothing more."""
     with context.connection() as connection:
         planned = context.planner.plan(Phase.REMOVE_OLD, connection.read())
         Rollout(
@@ -73,10 +73,10 @@ def send_removal(context: TargetContext) -> None:
         ).start()
 
 
-def test_a_pending_removal_is_canceled_and_the_list_read_once_both_have_ended(
+def test_a_pending_removal_is_canceled_and_the_list_read_after_both_have_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is with the org, which works on it, when its run goes back."""
+    """The org works on the removal when the run rolls back."""
     with (
         world(tmp_path / "world", Scenario(deploy_seconds=1.0, cancel_seconds=1.0)) as here,
         at_work(here, tmp_path, monkeypatch) as (context, *_),
@@ -110,7 +110,7 @@ def test_a_removal_that_lands_late_is_undone(
         assert any(not each.covers(context.cutover.change.old) for each in here.lists)
 
 
-def test_what_may_be_another_users_is_not_canceled(
+def test_a_deployment_that_may_belong_to_another_user_is_not_canceled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
@@ -130,7 +130,7 @@ def test_what_may_be_another_users_is_not_canceled(
         assert here.emulator.allowlist_history[-1].holds("192.0.2.99") == restored
 
 
-def test_a_removal_of_which_the_org_says_nothing_is_for_the_operator(
+def test_a_removal_whose_result_is_unknown_requires_the_operator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
@@ -146,10 +146,10 @@ def test_a_removal_of_which_the_org_says_nothing_is_for_the_operator(
         assert here.phases == ["Succeeded"]
 
 
-def test_a_process_that_lost_its_lock_sends_nothing_but_old_addresses(
+def test_a_process_without_its_lock_sends_only_old_addresses(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process that was frozen until another one took over, and wakes up."""
+    """A process that was frozen until another one took over, and resumes."""
     with at_work(here, tmp_path, monkeypatch) as (context, _, lock):
         lock._locks.release()
         with pytest.raises(NetworkError, match="lost its lock"):
@@ -160,7 +160,7 @@ def test_a_process_that_lost_its_lock_sends_nothing_but_old_addresses(
         assert here.phases == ["Succeeded"]
 
 
-def test_a_removal_is_on_disk_before_it_is_sent_though_the_journal_is_buffered(
+def test_a_removal_is_journaled_on_disk_before_it_is_sent(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process that takes over has to know of it."""
@@ -177,7 +177,7 @@ def test_a_removal_is_on_disk_before_it_is_sent_though_the_journal_is_buffered(
             assert deployment.sent.is_open
 
 
-def test_a_process_that_lost_its_lock_watches_no_more_and_redeems_nothing(
+def test_a_process_without_its_lock_stops_watching_and_redeeming(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two processes that redeem one rotating token void it."""
@@ -196,7 +196,7 @@ def test_a_process_that_lost_its_lock_watches_no_more_and_redeems_nothing(
 
 
 class Permitted:
-    """A gate that permits what it is asked."""
+    """A gate that permits everything."""
 
     def permit(
         self, context: TargetContext, connection: Connection, phase: Phase, live: Snapshot
@@ -205,11 +205,11 @@ class Permitted:
 
 
 def reads(here: World) -> int:
-    """How often the list was read."""
+    """How many times the list was read."""
     return sum(event["operation"] == "retrieve" for event in here.emulator.log)
 
 
-def test_what_restores_is_sent_without_reading_a_list_that_is_as_the_removal_left_it(
+def test_restoring_needs_no_read_if_nothing_was_saved_since_the_removal(
     here: World, context: TargetContext
 ) -> None:
     deploy(context, Phase.ADD_NEW)
@@ -220,7 +220,7 @@ def test_what_restores_is_sent_without_reading_a_list_that_is_as_the_removal_lef
     assert here.live == {*OLD, *NEW}
 
 
-def test_what_others_saved_since_the_removal_is_read_and_kept(
+def test_changes_by_others_since_the_removal_are_read_and_kept(
     here: World, context: TargetContext
 ) -> None:
     deploy(context, Phase.ADD_NEW)
@@ -233,10 +233,10 @@ def test_what_others_saved_since_the_removal_is_read_and_kept(
     assert here.emulator.allowlist_history[-1].holds("192.0.2.99")
 
 
-def test_the_session_answers_before_anything_is_removed(
+def test_the_session_is_confirmed_directly_before_a_removal(
     here: World, context: TargetContext
 ) -> None:
-    """The list is asked for once more, directly before the removal is sent."""
+    """One more request reads the list directly before the removal is sent."""
     deploy(context, Phase.ADD_NEW)
     deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=Permitted()))
     asked = [str(event["operation"]) for event in here.emulator.log]

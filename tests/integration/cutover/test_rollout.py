@@ -1,6 +1,6 @@
-"""A phase on its way into the emulated org, with everything that can go wrong under way.
+"""A phase on its way into the emulated org, with every fault that can occur on the way.
 
-What counts is what the org did: its log and its components, not what the client says.
+What counts is what the org did: its log and its components, not what the client reports.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ UNCHANGED = {
 
 
 class Diary:
-    """An observer that writes everything down."""
+    """An observer that records everything."""
 
     def __init__(self) -> None:
         self.stages: list[str] = []
@@ -189,7 +189,7 @@ def test_everything_else_in_the_org_stays_byte_for_byte(prepare: Prepare) -> Non
     assert {name: case.emulator.component_xml(*name) for name in UNCHANGED.items()} == others
 
 
-def test_policies_are_deployed_beside_the_list(prepare: Prepare) -> None:
+def test_policies_are_deployed_with_the_list(prepare: Prepare) -> None:
     policies = {"ipRelaxationPolicyType": "Enforce_RelaxRefresh"}
     case = prepare(config={"policies": policies})
     name = ("ExtlClntAppOauthConfigurablePolicies", "Acme_Connector_oauthPlcy")
@@ -205,7 +205,7 @@ def test_policies_are_deployed_beside_the_list(prepare: Prepare) -> None:
     [{"reorder_ranges": True}, {"ipv6_form": "expanded_upper"}, {"omitted_fields": "keep"}],
     ids=str,
 )
-def test_an_org_that_writes_the_list_its_own_way_has_taken_it(
+def test_a_list_that_the_org_rewrites_counts_as_saved(
     oddity: dict[str, object], prepare: Prepare
 ) -> None:
     case = prepare(unrelated=[{"range": "2001:db8::1", "description": "v6"}], **oddity)
@@ -226,7 +226,7 @@ def test_starting_does_not_wait(prepare: Prepare) -> None:
 
 @pytest.mark.parametrize("known", [True, False], ids=["org names it", "org does not"])
 @pytest.mark.parametrize("kind", ["drop_after", "html_body", "bad_xml"])
-def test_an_answer_lost_after_the_effect_ends_in_success_without_a_second_deploy(
+def test_an_answer_lost_after_the_effect_succeeds_without_a_second_deployment(
     kind: str, known: bool, prepare: Prepare
 ) -> None:
     case = prepare(deploy_seconds=10, deploy_request_query=known)
@@ -257,7 +257,7 @@ def test_an_answer_lost_before_the_effect_is_a_network_error_after_the_read_back
     assert max(time_.pauses) <= 5
 
 
-def test_a_lost_answer_among_others_deployments_is_not_taken_for_theirs(prepare: Prepare) -> None:
+def test_a_deployment_of_others_is_not_taken_for_one_with_a_lost_answer(prepare: Prepare) -> None:
     case = prepare()
     case.rollout.connection.deployer.start(b"no zip")
     case.fault("drop_before")
@@ -267,7 +267,9 @@ def test_a_lost_answer_among_others_deployments_is_not_taken_for_theirs(prepare:
     assert "ended as Failed" in " ".join(case.diary.notes)
 
 
-def test_a_lost_answer_and_an_org_that_is_gone(prepare: Prepare, time_: FakeTime) -> None:
+def test_a_lost_answer_of_an_unreachable_org_is_a_network_error(
+    prepare: Prepare, time_: FakeTime
+) -> None:
     case = prepare()
     case.fault("drop_before")
     case.fault("drop_before", "any", skip=2, count=None)
@@ -286,7 +288,7 @@ def test_a_lost_answer_is_read_back_through_an_outage(prepare: Prepare) -> None:
     assert case.sent == 1
 
 
-def test_a_lost_answer_to_a_validation_is_told_immediately(
+def test_a_lost_answer_to_a_validation_is_reported_immediately(
     prepare: Prepare, time_: FakeTime
 ) -> None:
     case = prepare(check_only=True)
@@ -313,7 +315,7 @@ def test_a_lost_answer_to_a_validation_is_told_immediately(
         "huge_body",
     ],
 )
-def test_a_failed_poll_says_nothing_and_is_repeated(
+def test_a_failed_poll_is_repeated(
     kind: str, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sfcutover.util.http.MAX_RESPONSE_BYTES", 1_000_000)
@@ -324,21 +326,21 @@ def test_a_failed_poll_says_nothing_and_is_repeated(
     assert len([note for note in case.diary.notes if "polling again" in note]) == 4
 
 
-def test_every_poll_may_fail_but_the_last(prepare: Prepare) -> None:
+def test_every_poll_but_the_last_may_fail(prepare: Prepare) -> None:
     case = prepare(deploy_seconds=1)
     case.fault("bad_xml", "checkDeployStatus", count=20)
     assert case.rollout.run() is not None
     assert case.diary.statuses == ["Succeeded"]
 
 
-def test_slow_answers_are_waited_for(prepare: Prepare) -> None:
+def test_slow_answers_are_awaited(prepare: Prepare) -> None:
     case = prepare(deploy_seconds=2)
     case.fault("slow", "checkDeployStatus", count=None, seconds=0.01)
     assert case.rollout.run() is not None
     assert case.diary.notes == []
 
 
-def test_too_slow_an_answer_is_a_failed_poll(
+def test_an_answer_slower_than_the_timeout_is_a_failed_poll(
     prepare: Prepare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = prepare(deploy_seconds=2)
@@ -357,7 +359,7 @@ def test_reading_back_continues_through_an_outage(prepare: Prepare, time_: FakeT
     assert len([note for note in case.diary.notes if "reading again" in note]) == 3
 
 
-def test_an_org_that_can_not_be_read_back_is_a_network_error(
+def test_an_org_that_cannot_be_read_back_is_a_network_error(
     prepare: Prepare, time_: FakeTime
 ) -> None:
     case = prepare()
@@ -372,7 +374,9 @@ def test_an_org_that_can_not_be_read_back_is_a_network_error(
 # The wait ends first
 
 
-def test_at_the_deadline_it_is_still_running(prepare: Prepare, time_: FakeTime) -> None:
+def test_at_the_deadline_the_deployment_is_reported_as_running(
+    prepare: Prepare, time_: FakeTime
+) -> None:
     case = prepare(deploy_seconds=100, wait=20)
     with pytest.raises(StillRunningError, match="InProgress") as caught:
         case.rollout.run()
@@ -391,7 +395,7 @@ def test_at_the_deadline_of_an_outage_the_last_problem_is_named(prepare: Prepare
         case.rollout.run()
 
 
-def test_an_unknown_status_is_waited_for(prepare: Prepare) -> None:
+def test_an_unknown_status_is_awaited(prepare: Prepare) -> None:
     case = prepare(deploy_seconds=2)
     case.fault("unknown_status", seconds=60)
     assert case.rollout.run() is not None
@@ -413,7 +417,7 @@ def test_a_canceled_deployment_fails(prepare: Prepare) -> None:
     assert case.sent == 1
 
 
-def test_a_partial_success_is_told_apart(prepare: Prepare) -> None:
+def test_a_partial_success_is_distinguished(prepare: Prepare) -> None:
     policies = {"ipRelaxationPolicyType": "Bypass"}
     case = prepare(config={"policies": policies})
     case.fault("succeeded_partial")
@@ -448,7 +452,7 @@ def test_a_deployment_that_the_server_could_not_finalize_may_be_sent_again(
     assert case.sent == 1
 
 
-def test_the_list_decides_and_not_the_status(prepare: Prepare, time_: FakeTime) -> None:
+def test_the_live_list_decides_and_not_the_status(prepare: Prepare, time_: FakeTime) -> None:
     case = prepare(deploy_seconds=2)
     case.fault("finalizing_failed")
     wanted = case.rollout.planned.package.files[0].data
@@ -476,7 +480,7 @@ def test_a_locked_org_refuses_and_nothing_is_sent_again(prepare: Prepare) -> Non
 # The list does not take
 
 
-def test_a_list_that_did_not_take_is_deployed_once_more(prepare: Prepare) -> None:
+def test_a_save_without_effect_is_deployed_once_more(prepare: Prepare) -> None:
     case = prepare(deploy_seconds=2)
     case.fault("save_does_not_take")
     state = case.rollout.run()
@@ -488,7 +492,7 @@ def test_a_list_that_did_not_take_is_deployed_once_more(prepare: Prepare) -> Non
     assert "127.0.0.21" in case.diary.notes[0]
 
 
-def test_a_list_that_does_not_take_twice_fails_and_says_what_is_missing(prepare: Prepare) -> None:
+def test_a_second_save_without_effect_fails_and_names_what_is_missing(prepare: Prepare) -> None:
     case = prepare()
     case.fault("save_does_not_take", count=None)
     with pytest.raises(OperationFailedError, match="did not take") as caught:
@@ -498,7 +502,7 @@ def test_a_list_that_does_not_take_twice_fails_and_says_what_is_missing(prepare:
     assert case.sent == 2
 
 
-def test_an_org_that_merges_lists_never_loses_the_old_ones(prepare: Prepare) -> None:
+def test_an_org_that_merges_lists_never_loses_the_old_entries(prepare: Prepare) -> None:
     case = prepare(Phase.REMOVE_OLD, replace_or_merge="merge")
     with pytest.raises(OperationFailedError, match="did not take") as caught:
         case.rollout.run()
@@ -506,7 +510,7 @@ def test_an_org_that_merges_lists_never_loses_the_old_ones(prepare: Prepare) -> 
     assert case.sent == 2
 
 
-def test_what_another_user_adds_meanwhile_stays_when_it_is_deployed_once_more(
+def test_an_entry_of_another_user_survives_the_second_deployment(
     prepare: Prepare, time_: FakeTime
 ) -> None:
     case = prepare(deploy_seconds=2)
@@ -526,7 +530,7 @@ def test_what_another_user_adds_meanwhile_stays_when_it_is_deployed_once_more(
     assert case.sent == 2
 
 
-def test_a_lost_list_is_told_as_an_outage(prepare: Prepare, time_: FakeTime) -> None:
+def test_a_lost_new_address_is_reported_as_an_outage(prepare: Prepare, time_: FakeTime) -> None:
     """remove-old reads back without a new address: redemptions from there are refused."""
     case = prepare(Phase.REMOVE_OLD, deploy_seconds=2)
     wanted = case.rollout.planned.package.files[0].data.replace(b"127.0.0.22", b"127.0.0.99")
@@ -537,7 +541,7 @@ def test_a_lost_list_is_told_as_an_outage(prepare: Prepare, time_: FakeTime) -> 
     assert "127.0.0.22 is missing from the allowlist" in caught.value.impact
 
 
-def test_an_old_address_lost_during_add_new_is_told_as_an_outage(
+def test_an_old_address_lost_during_add_new_is_reported_as_an_outage(
     prepare: Prepare, time_: FakeTime
 ) -> None:
     """Another user removes an address in use; the new ones, not yet added, are no outage."""
@@ -562,7 +566,7 @@ def test_a_validation_changes_nothing(prepare: Prepare) -> None:
     assert "Reading back" not in case.diary.stages
 
 
-def test_a_validation_that_fails_says_why(prepare: Prepare) -> None:
+def test_a_failed_validation_reports_the_reason(prepare: Prepare) -> None:
     case = prepare(check_only=True)
     case.fault("failed")
     with pytest.raises(OperationFailedError, match="FIELD_INTEGRITY_EXCEPTION") as caught:
@@ -580,8 +584,8 @@ def test_a_session_that_expires_during_the_wait_is_renewed(prepare: Prepare) -> 
     assert case.sent == 1
 
 
-def test_a_session_that_expires_before_the_deploy_is_renewed(prepare: Prepare) -> None:
-    """The org has refused the first request, so the second is the only one that counts."""
+def test_a_session_that_expires_before_the_deployment_is_renewed(prepare: Prepare) -> None:
+    """The org refused the first request, so only the second one counts."""
     case = prepare(renewable=True)
     case.fault("expired_session", "deploy")
     assert case.rollout.run() is not None
@@ -592,7 +596,7 @@ def test_a_session_that_expires_before_the_deploy_is_renewed(prepare: Prepare) -
     assert len(case.emulator.deployments) == 1
 
 
-def test_a_session_that_can_not_be_renewed_leaves_the_way_on(prepare: Prepare) -> None:
+def test_a_session_that_cannot_be_renewed_names_how_to_continue(prepare: Prepare) -> None:
     case = prepare(deploy_seconds=10)
     case.fault("expired_session", "checkDeployStatus", skip=3)
     with pytest.raises(AuthError, match="INVALID_SESSION_ID") as caught:
@@ -671,7 +675,7 @@ def press_ctrl_c() -> None:
 
 
 @pytest.mark.parametrize("clearance", [None, Clearance(Phase.REMOVE_NEW, "another phase's")])
-def test_nothing_is_removed_without_the_phases_own_clearance(
+def test_no_phase_removes_without_its_own_clearance(
     clearance: Clearance | None, prepare: Prepare
 ) -> None:
     case = prepare(Phase.REMOVE_OLD)
@@ -691,7 +695,7 @@ def test_a_cleared_phase_removes(prepare: Prepare) -> None:
     assert "office VPN" in case.live
 
 
-def test_a_removal_may_be_validated_without_a_clearance(prepare: Prepare) -> None:
+def test_a_removal_can_be_validated_without_a_clearance(prepare: Prepare) -> None:
     case = prepare(Phase.REMOVE_OLD, check_only=True)
     case.rollout.permit = None
     assert case.rollout.run() is None

@@ -1,4 +1,4 @@
-"""The switch step: its command is a real process, run by a helper that outlives the step."""
+"""The switch step: its command is a real process, started by a helper that outlives the step."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ with open("switched", "a") as file:
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., StepContext]:
-    """A step of a cutover whose switch: has these keys; show gets what the command prints."""
+    """Makes a step of a cutover whose switch: has these keys; show gets what the command prints."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg"))
     monkeypatch.chdir(tmp_path)
     for name in [each for each in os.environ if each.startswith("SFCUTOVER_")]:
@@ -89,7 +89,7 @@ def python(code: str, *arguments: str) -> list[str]:
     return [sys.executable, "-uc", code, *arguments]
 
 
-def test_the_command_learns_the_facts_and_no_secret(
+def test_the_command_receives_the_facts_and_no_secret(
     make: Callable[..., StepContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROXY_URL", "http://me:hunter2-pw@proxy.example.com")
@@ -114,7 +114,7 @@ def test_the_command_learns_the_facts_and_no_secret(
     assert evidence.seconds > 0
 
 
-def test_a_secret_it_prints_all_the_same_is_masked(make: Callable[..., StepContext]) -> None:
+def test_a_secret_that_the_command_prints_is_masked(make: Callable[..., StepContext]) -> None:
     lines: list[str] = []
     _ = Secret("hunter2-secret")
     code = "print('CLIENT_SECRET: hunter2-sec' + 'ret')"
@@ -122,16 +122,14 @@ def test_a_secret_it_prints_all_the_same_is_masked(make: Callable[..., StepConte
     assert lines == ["CLIENT_SECRET: ***"]
 
 
-def test_the_rollback_is_the_other_command(
-    make: Callable[..., StepContext], tmp_path: Path
-) -> None:
+def test_revert_runs_the_other_command(make: Callable[..., StepContext], tmp_path: Path) -> None:
     context = make(apply=["/no/such/program"], revert=python(SWITCHED))
     assert switch(context, "revert").direction == "revert"
     assert (tmp_path / "switched").read_text() == "revert\n"
 
 
 class LostLock(CommandControl):
-    """Of a run that another process continues."""
+    """The lock of a run that another process has resumed."""
 
     def require_lock(self) -> None:
         raise LockLostError(
@@ -140,7 +138,7 @@ class LostLock(CommandControl):
 
 
 @pytest.mark.parametrize("direction", ["apply", "revert"])
-def test_a_process_that_lost_its_lock_moves_no_traffic(
+def test_a_process_without_its_lock_moves_no_traffic(
     make: Callable[..., StepContext], tmp_path: Path, direction: Direction
 ) -> None:
     context = replace(make(apply=python(SWITCHED), revert=python(SWITCHED)), control=LostLock())
@@ -150,7 +148,7 @@ def test_a_process_that_lost_its_lock_moves_no_traffic(
     assert read_record(record_of(context, direction)) is None
 
 
-def test_it_runs_once_however_often_the_step_starts(
+def test_the_command_runs_once_however_often_the_step_starts(
     make: Callable[..., StepContext], tmp_path: Path
 ) -> None:
     commands = {"apply": python(SWITCHED), "revert": python(SWITCHED)}
@@ -162,7 +160,9 @@ def test_it_runs_once_however_often_the_step_starts(
     assert (tmp_path / "switched").read_text() == "apply\nrevert\napply\n"
 
 
-def test_a_command_that_fails_says_how(make: Callable[..., StepContext]) -> None:
+def test_a_failed_command_is_reported_with_its_exit_status(
+    make: Callable[..., StepContext],
+) -> None:
     with pytest.raises(OperationFailedError, match="failed: exit status 3") as caught:
         switch(make(apply=python("raise SystemExit(3)")), "apply")
     assert caught.value.exit_code is ExitCode.FAILED
@@ -176,20 +176,20 @@ def test_a_command_that_fails_says_how(make: Callable[..., StepContext]) -> None
     )
 
 
-def test_a_command_that_failed_runs_again(make: Callable[..., StepContext], tmp_path: Path) -> None:
+def test_a_failed_command_runs_again(make: Callable[..., StepContext], tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(OperationFailedError):
             switch(make(apply=python(f"{SWITCHED}raise SystemExit(3)")), "apply")
     assert (tmp_path / "switched").read_text() == "apply\n" * 2
 
 
-def test_a_command_that_takes_too_long_failed(make: Callable[..., StepContext]) -> None:
+def test_a_command_that_takes_too_long_fails(make: Callable[..., StepContext]) -> None:
     code = "import threading; threading.Event().wait()"
     with pytest.raises(OperationFailedError, match="ended after its time limit"):
         switch(make(apply=python(code), timeout="0.5s"), "apply")
 
 
-def test_a_command_that_was_told_of_ctrl_c_and_ended_well_was_interrupted(
+def test_a_command_that_succeeds_after_ctrl_c_was_interrupted(
     make: Callable[..., StepContext],
 ) -> None:
     code = (
@@ -215,7 +215,7 @@ def test_a_command_that_was_told_of_ctrl_c_and_ended_well_was_interrupted(
         ("text", "Exec format"),
     ],
 )
-def test_a_program_that_can_t_be_run_is_the_config_s_fault(
+def test_a_program_that_cannot_be_run_is_a_config_error(
     make: Callable[..., StepContext], tmp_path: Path, program: str, why: str
 ) -> None:
     _ = Secret("hunter2-secret")
@@ -228,7 +228,7 @@ def test_a_program_that_can_t_be_run_is_the_config_s_fault(
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_helper_that_outlives_its_process_is_waited_for(
+def test_a_helper_that_outlives_its_process_is_awaited(
     make: Callable[..., StepContext], tmp_path: Path
 ) -> None:
     """The process died as soon as it had started the helper, which has written nothing yet."""
@@ -249,7 +249,7 @@ def test_a_helper_that_outlives_its_process_is_waited_for(
     assert (tmp_path / "switched").read_text() == "apply\n"
 
 
-def test_a_command_that_was_started_elsewhere_is_not_run_again(
+def test_a_command_started_by_another_machine_is_not_run_again(
     make: Callable[..., StepContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(step, "STARTING_SECONDS", 0.0)

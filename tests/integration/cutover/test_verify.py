@@ -1,4 +1,4 @@
-"""Step 4 against real sockets: what proves an address, and which one is named that fails."""
+"""Step 4 against real sockets: what proves an address, and which failing address is named."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def start(clock: ShiftedClock) -> Iterator[Start]:
 
 @pytest.fixture
 def start_lagging(start: Start, clock: ShiftedClock) -> Start:
-    """An org whose list holds all, but which enforces the one before, without an address."""
+    """An org whose allowlist holds all, but which enforces the previous one, without an address."""
 
     def start_(missing: str, **settings: object) -> Canaries:
         canaries = start(propagation_seconds=LAG, **settings)
@@ -90,7 +90,7 @@ def test_a_proxy_for_each_address_proves_it(start: Start) -> None:
 
 @pytest.mark.parametrize("history", ["unavailable", "first_proxy_ip", "delayed"])
 @pytest.mark.parametrize("egress", [NEW, AT_RANDOM], ids=["by turns", "at random"])
-def test_a_run_of_successes_really_leaves_by_both(
+def test_a_series_of_successes_uses_both_addresses(
     egress: tuple[str, ...], history: str, start: Start
 ) -> None:
     canaries = start(login_history=history, new_egress=egress)
@@ -102,7 +102,7 @@ def test_a_run_of_successes_really_leaves_by_both(
     assert "21 succeeded in a row" in verified.uncertain[1]
 
 
-def test_the_rows_of_others_prove_nothing(start: Start) -> None:
+def test_rows_of_other_users_prove_nothing(start: Start) -> None:
     canaries = start()
     emulator = canaries.emulator
     others = Canaries(emulator)
@@ -121,7 +121,7 @@ def test_the_rows_of_others_prove_nothing(start: Start) -> None:
         assert verification.run().proof == "confidence"
 
 
-def test_an_org_that_cannot_be_asked_leaves_the_other_kinds_of_proof(start: Start) -> None:
+def test_an_org_without_login_history_leaves_the_other_kinds_of_proof(start: Start) -> None:
     canaries = start()
     canaries.emulator.set_fault(Fault(kind="http_503", operation="query", count=None))
     assert canaries.verification().run().proof == "confidence"
@@ -130,7 +130,7 @@ def test_an_org_that_cannot_be_asked_leaves_the_other_kinds_of_proof(start: Star
 # What is refused
 
 
-def test_an_address_that_is_not_listed_is_named_before_anything_is_redeemed(start: Start) -> None:
+def test_an_unlisted_address_is_named_before_any_redemption(start: Start) -> None:
     canaries = start()
     for missing in NEW * (RUNS // 2):
         canaries.live = Allowlist(ranges(*OLD, *(each for each in NEW if each != missing)))
@@ -164,7 +164,9 @@ def test_single_proxies_name_the_blocked_address_every_time(
 
 
 @pytest.mark.parametrize("missing", NEW)
-def test_turns_name_the_blocked_address_every_time(missing: str, start_lagging: Start) -> None:
+def test_alternation_names_the_blocked_address_every_time(
+    missing: str, start_lagging: Start
+) -> None:
     canaries = start_lagging(missing, login_history="unavailable")
     for _ in range(SLOW_RUNS // 2):
         error = refusal(canaries)
@@ -173,7 +175,7 @@ def test_turns_name_the_blocked_address_every_time(missing: str, start_lagging: 
 
 
 @pytest.mark.parametrize("missing", NEW)
-def test_an_egress_at_random_never_passes_and_names_no_wrong_address(
+def test_a_random_egress_never_passes_and_names_no_wrong_address(
     missing: str, start_lagging: Start
 ) -> None:
     canaries = start_lagging(missing, login_history="unavailable", new_egress=AT_RANDOM)
@@ -183,7 +185,7 @@ def test_an_egress_at_random_never_passes_and_names_no_wrong_address(
         assert f"a redemption from {NEW[0]} or {NEW[1]} was blocked" in error.message
 
 
-def test_a_block_stays_a_block_if_the_echo_fails_behind_it(start_lagging: Start) -> None:
+def test_a_block_remains_a_block_if_the_echo_then_fails(start_lagging: Start) -> None:
     canaries = start_lagging(NEW[0], login_history="unavailable")
     verification = canaries.verification()
     redeem = verification.redeem
@@ -205,7 +207,7 @@ def test_rows_with_a_foreign_address_name_no_address(start_lagging: Start) -> No
     assert NEW[1] in error.message
 
 
-def test_a_single_proxy_that_leaves_elsewhere_is_refused(start: Start) -> None:
+def test_a_single_proxy_with_another_address_is_refused(start: Start) -> None:
     canaries = start()
     verification = canaries.verification(single=True)
     first, second = verification.per_address
@@ -229,7 +231,7 @@ def test_a_single_proxy_that_leaves_elsewhere_is_refused(start: Start) -> None:
         ("drop_after", NetworkError),
     ],
 )
-def test_what_says_nothing_about_the_list_is_no_block(
+def test_other_failures_are_not_a_block(
     kind: str, error: type[SfcutoverError], start: Start
 ) -> None:
     canaries = start()
@@ -241,14 +243,14 @@ def test_what_says_nothing_about_the_list_is_no_block(
     assert len(canaries.redeemed) == 1
 
 
-def test_an_egress_that_hides_an_address_is_no_proof(start: Start) -> None:
+def test_an_egress_that_hides_an_address_proves_nothing(start: Start) -> None:
     canaries = start(new_egress=NEW[:1])
     with pytest.raises(GateError, match=f"{NEW[1]} was not observed"):
         canaries.verification().run()
     assert canaries.emulator.redemptions == []
 
 
-def test_the_old_way_is_proven_likewise(start: Start) -> None:
+def test_the_old_egress_is_proven_in_the_same_way(start: Start) -> None:
     canaries = start()
     verified = canaries.verification(via="old").run()
     assert [each.address for each in verified.addresses] == list(OLD)

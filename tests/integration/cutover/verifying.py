@@ -26,7 +26,7 @@ NEW = ("127.0.0.21", "127.0.0.22")
 
 
 class ShiftedClock:
-    """The present, and what a test adds to it."""
+    """The present, shifted by what a test adds."""
 
     def __init__(self) -> None:
         self.shift = timedelta()
@@ -40,7 +40,7 @@ def ranges(*texts: str) -> tuple[IpRange, ...]:
 
 
 def put_list(emulator: Emulator, *addresses: str) -> None:
-    """Change the deployed list behind everybody's back."""
+    """Change the deployed list directly in the org."""
     xml = emulator.component_xml(SECURITY, SECURITY_NAME)
     start = xml.find(b"<tokenIpRanges>")
     end = xml.rfind(b"</tokenIpRanges>") + len(b"</tokenIpRanges>")

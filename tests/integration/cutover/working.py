@@ -53,7 +53,7 @@ def at_work(
 
 
 class CountingGate:
-    """Permits so often, and then no more."""
+    """Permits this many times, and then refuses."""
 
     def __init__(self, permits: int = 99) -> None:
         self.asked = 0

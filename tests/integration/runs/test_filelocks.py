@@ -1,4 +1,4 @@
-"""Processes' locks as files beside SQLite: what ends them, and who may take them then."""
+"""Processes' locks as files beside SQLite: what releases them, and who may take them then."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def is_taken(locks: FileLocks, dead: Process) -> bool:
         return taken
 
 
-def test_one_process_runs_and_several_serve(open_locks: OpenLocks) -> None:
+def test_one_process_executes_a_run_and_several_serve_the_queue(open_locks: OpenLocks) -> None:
     first, second, third = open_locks(), open_locks(), open_locks()
     run, worker = process("run"), process("worker")
     assert first.acquire(run)
@@ -89,14 +89,14 @@ def test_one_process_runs_and_several_serve(open_locks: OpenLocks) -> None:
     assert second.acquire(process("run"))
 
 
-def test_cutovers_and_files_keep_apart(open_locks: OpenLocks, tmp_path: Path) -> None:
+def test_locks_of_cutovers_and_files_are_independent(open_locks: OpenLocks, tmp_path: Path) -> None:
     other_file = tmp_path / "other.db"
     locks = [open_locks(), open_locks("other"), open_locks("acme", other_file)]
     assert all(each.acquire(process("run")) for each in locks)
     assert [len(each.holders()) for each in locks] == [1, 1, 1]
 
 
-def test_a_killed_process_frees_what_it_held(
+def test_a_killed_process_releases_its_locks(
     open_locks: OpenLocks, holder: tuple[subprocess.Popen[str], Process], tmp_path: Path
 ) -> None:
     other, dead = holder
@@ -114,13 +114,13 @@ def test_a_killed_process_frees_what_it_held(
     assert locks.acquire(process("run"))
 
 
-def test_one_of_two_takes_what_a_dead_process_has_left(open_locks: OpenLocks) -> None:
+def test_only_one_process_takes_the_lock_of_a_dead_one(open_locks: OpenLocks) -> None:
     first, second, dead = open_locks(), open_locks(), process("worker")
     with first.taking(dead.id) as mine, second.taking(dead.id) as other:
         assert (mine, other) == (True, False)
 
 
-def test_nothing_is_left_of_processes_that_have_ended(open_locks: OpenLocks, file: Path) -> None:
+def test_ended_processes_leave_no_files(open_locks: OpenLocks, file: Path) -> None:
     locks = open_locks()
     locks.acquire(process("worker"))
     locks.release()
@@ -128,7 +128,7 @@ def test_nothing_is_left_of_processes_that_have_ended(open_locks: OpenLocks, fil
     assert not list(file.with_name("state.db.locks").iterdir())
 
 
-def test_a_claim_keeps_every_other_state_of_this_machine_out(
+def test_a_claim_excludes_every_other_state_of_this_machine(
     open_locks: OpenLocks, tmp_path: Path
 ) -> None:
     first, second = open_locks(), open_locks("other", tmp_path / "elsewhere" / "state.db")
@@ -141,8 +141,8 @@ def test_a_claim_keeps_every_other_state_of_this_machine_out(
     assert not first.claim("00D app")
 
 
-def test_steps_of_one_run_claim_a_list_at_the_same_moment(open_locks: OpenLocks) -> None:
-    """As those of two targets that are one list."""
+def test_two_steps_of_one_run_can_claim_a_list_at_the_same_moment(open_locks: OpenLocks) -> None:
+    """Such as the steps of two targets that are one list."""
     together = Barrier(8)
 
     def claim(locks: FileLocks) -> bool:

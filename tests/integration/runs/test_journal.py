@@ -1,4 +1,4 @@
-"""A journal that nobody waits for."""
+"""A journal with buffered writes."""
 
 from __future__ import annotations
 
@@ -24,50 +24,50 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     database.close()
 
 
-def vigil(journal: Journal, target: str = "one") -> BufferedJournal:
+def buffered_journal(journal: Journal, target: str = "one") -> BufferedJournal:
     return BufferedJournal(journal, target, journal.read())
 
 
-def test_it_knows_what_was_before_and_what_was_told(journal: Journal) -> None:
+def test_a_buffered_journal_returns_earlier_events_and_its_own(journal: Journal) -> None:
     journal.write("sent", "remove-old", "one", {"id": "1"})
     journal.write("sent", "remove-old", "two", {"id": "2"})
-    on_vigil = vigil(journal)
-    number = on_vigil.write("sent", "restore-old", "one", {"id": "3"})
-    on_vigil.close()
-    assert [each.text("id") for each in on_vigil.all("sent", target="one")] == ["1", "3"]
-    assert [each.text("id") for each in on_vigil.all("sent", "restore-old", "one")] == ["3"]
-    assert on_vigil.all("sent", target="one") == journal.all("sent", target="one")
-    last = on_vigil.last("sent", target="one")
+    buffer = buffered_journal(journal)
+    number = buffer.write("sent", "restore-old", "one", {"id": "3"})
+    buffer.close()
+    assert [each.text("id") for each in buffer.all("sent", target="one")] == ["1", "3"]
+    assert [each.text("id") for each in buffer.all("sent", "restore-old", "one")] == ["3"]
+    assert buffer.all("sent", target="one") == journal.all("sent", target="one")
+    last = buffer.last("sent", target="one")
     assert last is not None
     assert last.seq == number
-    assert [each.text("id") for each in on_vigil.all("sent", target="two")] == ["2"]
+    assert [each.text("id") for each in buffer.all("sent", target="two")] == ["2"]
 
 
-def test_a_database_that_is_locked_is_waited_for_once_and_gets_everything(
+def test_a_locked_database_blocks_no_write_and_gets_everything_later(
     journal: Journal,
 ) -> None:
-    on_vigil = vigil(journal)
+    buffer = buffered_journal(journal)
     with journal.database.engine.connect() as other:
         other.execute(sa.text("SELECT 1"))  # BEGIN IMMEDIATE: nobody else writes
         for number in range(50):
-            on_vigil.write("round", "watch", "one", {"number": number})
-        assert len(on_vigil.all("round", target="one")) == 50
-        assert on_vigil.last("round", target="one") == on_vigil.all("round", target="one")[-1]
+            buffer.write("round", "watch", "one", {"number": number})
+        assert len(buffer.all("round", target="one")) == 50
+        assert buffer.last("round", target="one") == buffer.all("round", target="one")[-1]
     done = threading.Event()
-    on_vigil._thread.do(done.set)
+    buffer._thread.do(done.set)
     assert done.wait(30)
     assert [each.number("number") for each in journal.all("round")] == list(range(50))
 
 
-def test_a_lane_gives_up_on_what_fails_and_on_what_takes_long() -> None:
-    lane, released = BackgroundThread("test"), threading.Event()
+def test_a_background_thread_drops_failed_and_slow_calls() -> None:
+    thread, released = BackgroundThread("test"), threading.Event()
 
     def fail() -> str:
         raise NetworkError("away", hint="later")
 
-    assert lane.do(lambda: "said") == "said"
-    assert lane.do(fail) is None
-    assert lane.do(lambda: released.wait(10), 0.01) is None
-    assert lane.do(lambda: "behind it") is None
+    assert thread.do(lambda: "said") == "said"
+    assert thread.do(fail) is None
+    assert thread.do(lambda: released.wait(10), 0.01) is None
+    assert thread.do(lambda: "behind it") is None
     released.set()
-    lane.close()
+    thread.close()

@@ -1,4 +1,4 @@
-"""What is kept of runs: one process at a time, what was said, what differs."""
+"""The store of runs: one process at a time, events, and differences of configurations."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ def test_a_url_that_names_no_database_is_refused(url: str) -> None:
         Database.open(state(url))
 
 
-def test_reading_makes_no_file(tmp_path: Path) -> None:
+def test_reading_creates_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no run yet"):
         Database.open(state(f"sqlite:///{tmp_path}/none/state.db"), create=False)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_folder_is_its_owner_s_alone(database: Database, tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_folder(database: Database, tmp_path: Path) -> None:
     assert (tmp_path / "kept").stat().st_mode & 0o077 == 0
 
 
-def test_a_file_that_is_no_database_is_told_immediately_and_kept(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_reported_immediately_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_text("this is no database, but long enough to look like one" * 20, encoding="utf-8")
     before = path.read_bytes()
@@ -76,7 +76,7 @@ def test_a_file_that_is_no_database_is_told_immediately_and_kept(tmp_path: Path)
     assert path.read_bytes() == before
 
 
-def test_a_damaged_schema_is_told_immediately_and_kept(tmp_path: Path) -> None:
+def test_a_damaged_schema_is_reported_immediately_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     Database.open(state(f"sqlite:///{path}")).close()
     damaged = path.read_bytes().replace(b"CREATE TABLE sfcutover_", b"CRE\x80TE TABLE sfcutover_")
@@ -86,7 +86,7 @@ def test_a_damaged_schema_is_told_immediately_and_kept(tmp_path: Path) -> None:
     assert path.read_bytes() == damaged
 
 
-def test_a_file_of_an_unknown_format_is_told_immediately(tmp_path: Path) -> None:
+def test_a_file_of_an_unknown_format_is_reported_immediately(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     Database.open(state(f"sqlite:///{path}")).close()
     content = bytearray(path.read_bytes())
@@ -96,7 +96,7 @@ def test_a_file_of_an_unknown_format_is_told_immediately(tmp_path: Path) -> None
         Database.open(state(f"sqlite:///{path}"))
 
 
-def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
+def test_the_database_of_another_program_is_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE customers (name TEXT)")
@@ -118,7 +118,7 @@ def test_a_state_of_another_version_is_named(database: Database, change: str) ->
         Database.open(state(f"sqlite:///{database.file}"))
 
 
-def test_an_id_names_its_run_though_newer_runs_have_it_as_their_name(store: RunStore) -> None:
+def test_an_id_finds_its_run_although_a_newer_run_has_that_name(store: RunStore) -> None:
     first = store.begin("move", config_of("Acme"), RunOptions())
     ended = store.begin(first.id, config_of("Other"), RunOptions())
     store.end(ended.id, ENDING)
@@ -126,7 +126,7 @@ def test_an_id_names_its_run_though_newer_runs_have_it_as_their_name(store: RunS
     assert store.find(first.id).id == first.id
 
 
-def test_the_config_of_a_run_is_read_back_with_templates_of_its_own(tmp_path: Path) -> None:
+def test_the_config_of_a_run_is_read_back_with_its_templates(tmp_path: Path) -> None:
     cutover_in(tmp_path, "one")
     (tmp_path / "templates").mkdir()
     name = "package.xml.j2"
@@ -144,7 +144,7 @@ def test_a_closed_state_is_one_file(database: Database, tmp_path: Path) -> None:
     assert [each.name for each in (tmp_path / "kept").iterdir()] == ["state.db"]
 
 
-def test_a_server_that_is_not_there_is_a_network_error(free_port: int) -> None:
+def test_an_unreachable_server_is_a_network_error(free_port: int) -> None:
     url = f"postgresql+psycopg://nobody@127.0.0.1:{free_port}/none"
     with pytest.raises(NetworkError, match="does not answer"):
         Database.open(state(url), create=False)
@@ -173,7 +173,7 @@ def test_a_journal_is_read_in_order_and_from_any_point(store: RunStore) -> None:
     assert journal.last("none") is None
 
 
-def test_no_secret_gets_into_the_journal(store: RunStore, tmp_path: Path) -> None:
+def test_the_journal_contains_no_secret(store: RunStore, tmp_path: Path) -> None:
     secret = Secret("hunter2-is-no-good")
     store.journal("move.1").write("note", None, None, {"text": f"it is {secret.reveal()}!"})
     (event,) = store.journal("move.1").read()
@@ -182,7 +182,7 @@ def test_no_secret_gets_into_the_journal(store: RunStore, tmp_path: Path) -> Non
     assert secret.reveal().encode() not in kept
 
 
-def test_a_cutover_has_one_run_that_has_not_ended(store: RunStore) -> None:
+def test_a_cutover_has_at_most_one_unfinished_run(store: RunStore) -> None:
     first = store.begin("move", config_of("Acme"), RunOptions(("switch",)))
     assert (first.id, first.number) == ("move.1", 1)
     with pytest.raises(StillRunningError, match=r"move\.1: this run of move has not ended"):
@@ -208,14 +208,14 @@ def test_two_cutovers_of_one_list_do_not_run_together(store: RunStore) -> None:
         store.begin("another name", config_of("Acme"), RunOptions())
 
 
-def test_its_end_stands_in_the_journal_too(store: RunStore) -> None:
+def test_the_journal_holds_the_end_of_the_run(store: RunStore) -> None:
     store.begin("move", config_of("Acme"), RunOptions())
     store.end("move.1", ENDING)
     store.end("move.1", ENDING)
     assert [event.data for event in store.journal("move.1").all("run-ended")] == [ENDING]
 
 
-def test_rollbacks_are_counted_since_one_was_done(store: RunStore) -> None:
+def test_rollbacks_are_counted_since_the_last_completed_run(store: RunStore) -> None:
     for outcome in ("rolled-back", "done", "rolled-back", "canceled", "rolled-back"):
         run = store.begin("move", config_of("Acme"), RunOptions())
         store.end(run.id, ENDING | {"outcome": outcome})
@@ -237,7 +237,7 @@ def test_only_ended_runs_are_removed_with_their_journals(store: RunStore) -> Non
     assert store.journal(old.id).read() == []
 
 
-def test_what_differs_is_named_value_by_value() -> None:
+def test_differences_are_named_value_by_value() -> None:
     before = '{"new": ["1", "2"], "watch": {"failures": 2}}'
     after = '{"new": ["1", "3", "4"], "watch": {"failures": 2, "interval": 5}}'
     assert differences(before, before) == []
@@ -249,7 +249,7 @@ def test_what_differs_is_named_value_by_value() -> None:
     assert fingerprint(before) != fingerprint(after)
 
 
-def test_a_state_that_can_t_be_made_is_told(tmp_path: Path) -> None:
+def test_a_state_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         (tmp_path / "file").write_text("", encoding="utf-8")
         place = tmp_path / "file"  # root may write anywhere, but not below a file

@@ -16,12 +16,12 @@ from tests.integration.cutover.verifying import API, NEW, OLD, Canaries, Shifted
 
 
 @pytest.fixture
-def begun() -> datetime:
+def started() -> datetime:
     return datetime.now(UTC)
 
 
 @pytest.fixture
-def canaries(begun: datetime) -> Iterator[Canaries]:
+def canaries(started: datetime) -> Iterator[Canaries]:
     with Emulator(Scenario(), tls=False) as emulator:
         put_list(emulator, *OLD)
         canaries = Canaries(emulator)
@@ -32,8 +32,8 @@ def canaries(begun: datetime) -> Iterator[Canaries]:
         canaries.org.close()
 
 
-def test_redemptions_and_blocks_show_their_address(canaries: Canaries, begun: datetime) -> None:
-    rows = canaries.history.redemptions(begun)
+def test_redemptions_and_blocks_show_their_address(canaries: Canaries, started: datetime) -> None:
+    rows = canaries.history.redemptions(started)
     assert rows is not None
     assert [(str(one.source), one.status) for one in rows] == [
         (NEW[0], "Restricted IP"),
@@ -43,49 +43,51 @@ def test_redemptions_and_blocks_show_their_address(canaries: Canaries, begun: da
     assert len({one.id for one in rows}) == 2
 
 
-def test_only_the_user_asked_for_is_shown(canaries: Canaries, begun: datetime) -> None:
-    assert len(canaries.history.redemptions(begun, canaries.redeemed[0].user_id) or ()) == 2
-    assert canaries.history.redemptions(begun, "005000000000zzz") == []
+def test_only_the_user_asked_for_is_shown(canaries: Canaries, started: datetime) -> None:
+    assert len(canaries.history.redemptions(started, canaries.redeemed[0].user_id) or ()) == 2
+    assert canaries.history.redemptions(started, "005000000000zzz") == []
 
 
-def test_an_org_that_filters_no_users_is_asked_for_all(canaries: Canaries, begun: datetime) -> None:
+def test_an_org_that_filters_no_users_is_asked_for_all(
+    canaries: Canaries, started: datetime
+) -> None:
     user = canaries.redeemed[0].user_id
     fault = Fault(kind="refuse", operation="query", code="INVALID_FIELD")
     for wanted, count in ((user, 2), ("005000000000zzz", 0)):
         canaries.emulator.set_fault(fault)
-        rows = canaries.history.redemptions(begun, wanted)
+        rows = canaries.history.redemptions(started, wanted)
         assert rows is not None
         assert len(rows) == count
 
 
-def test_an_id_that_is_none_gets_into_no_query(canaries: Canaries, begun: datetime) -> None:
-    assert len(canaries.history.redemptions(begun, "' OR Id != '") or ()) == 2
+def test_an_id_that_is_none_gets_into_no_query(canaries: Canaries, started: datetime) -> None:
+    assert len(canaries.history.redemptions(started, "' OR Id != '") or ()) == 2
 
 
-def test_what_is_past_is_not_shown(canaries: Canaries, begun: datetime) -> None:
-    assert canaries.history.redemptions(begun + timedelta(minutes=1)) == []
+def test_what_is_past_is_not_shown(canaries: Canaries, started: datetime) -> None:
+    assert canaries.history.redemptions(started + timedelta(minutes=1)) == []
 
 
 def test_more_rows_than_a_page_are_all_read() -> None:
     clock = ShiftedClock()
-    begun = clock()
+    started = clock()
     with Emulator(Scenario(), tls=False, clock=clock) as emulator:
         canaries = Canaries(emulator)
         with canaries.egress("old").session() as session:
             for _ in range(8):
                 clock.shift += timedelta(seconds=1)
                 canaries.redeem(session)
-        rows = LoginHistory(canaries.org, API, page=3).redemptions(begun)
+        rows = LoginHistory(canaries.org, API, page=3).redemptions(started)
         canaries.org.close()
     assert rows is not None
     assert len({one.id for one in rows}) == len(rows) == 8
 
 
 def test_rows_of_one_second_that_fill_a_page_are_no_answer(
-    canaries: Canaries, begun: datetime
+    canaries: Canaries, started: datetime
 ) -> None:
     """What is behind them can't be asked for."""
-    assert LoginHistory(canaries.org, API, page=1).redemptions(begun) is None
+    assert LoginHistory(canaries.org, API, page=1).redemptions(started) is None
 
 
 def test_an_org_that_refuses_says_nothing() -> None:
@@ -95,7 +97,7 @@ def test_an_org_that_refuses_says_nothing() -> None:
         canaries.org.close()
 
 
-def test_an_org_that_is_down_is_an_error(canaries: Canaries, begun: datetime) -> None:
+def test_an_org_that_is_down_is_an_error(canaries: Canaries, started: datetime) -> None:
     canaries.emulator.set_fault(Fault(kind="http_503", operation="query", count=None))
     with pytest.raises(NetworkError):
-        canaries.history.redemptions(begun)
+        canaries.history.redemptions(started)

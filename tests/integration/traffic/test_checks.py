@@ -108,10 +108,10 @@ def test_a_server_that_is_silent_or_not_there_is_an_error(start_server: StartSer
     def handle(request: BaseHTTPRequestHandler) -> None:
         release.wait(30)
 
-    look, begun = checker_for(prometheus(start_server(handle), timeout="100ms")), time.monotonic()
+    look, started = checker_for(prometheus(start_server(handle), timeout="100ms")), time.monotonic()
     try:
         result = look()
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - started < 5
     finally:
         release.set()
     assert result.verdict is ERROR

@@ -1,4 +1,4 @@
-"""Conditions and watches of cutover.yaml."""
+"""Checks, conditions and watches of cutover.yaml."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sfcutover.config.checks import Check, Condition, Watch
-from sfcutover.config.state import State
-from sfcutover.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -70,32 +68,14 @@ def test_a_watch_without_time_or_limits_is_none(data: object) -> None:
         Watch.model_validate(data)
 
 
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [
-        ("postgres://u:hunter2@host/db", "starts with postgres://; write postgresql+"),
-        ("POSTGRES://host/db", "starts with postgres://"),
-        ("mysql+pymysql://host/db", "starts with mysql+pymysql:, but only SQLite and"),
-        ("redis://u:hunter2@host", "starts with redis:"),
-        ("host/database", "is not a URL"),
-        ("sqlite://state.db", "needs three slashes before a relative path"),
-        ("sqlite:state.db", "needs three slashes"),
-    ],
-)
-def test_a_database_of_another_kind_is_named(
-    url: str, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("STATE_URL", url)
-    state = State.model_validate({"url": {"env": "STATE_URL"}})
-    with pytest.raises(ConfigError) as caught:
-        state.database_url()
-    assert caught.value.message.startswith(f"state.url {words}")
-    assert "hunter2" not in str(caught.value)
+def test_a_watch_has_safe_defaults() -> None:
+    watch = Watch()
+    assert (watch.duration, watch.interval, watch.failures) == (900.0, 15.0, 2)
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["sqlite:///state.db", "sqlite:////tmp/state.db", "postgresql://h/d", "postgresql+psycopg://h"],
+    "data", [{}, {"command": []}, {"command": ["a"], "prometheus": {"url": "u"}}]
 )
-def test_a_database_of_a_known_kind_is_read(url: str) -> None:
-    assert State.model_validate({"url": url}).database_url() == url
+def test_a_check_is_exactly_one_thing(data: object) -> None:
+    with pytest.raises(ValidationError):
+        Check.model_validate(data)
