@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sfcutover.allowlist.ranges import Allowlist, IpRange
 from sfcutover.emulator import Edit, Emulator
 from tests.chaos.world import NEW, OLD
-from tests.integration.truth.scene import entries
+from tests.integration.safety.scene import entries
 
 COLLEAGUE = "Casey Colleague"  # the emulator's name for who makes an edit
 OFFICE = "192.0.2.64-192.0.2.71"  # an entry that stands on every list

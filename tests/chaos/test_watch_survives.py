@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario
 from tests.chaos.world import NEW, OLD, World, wait_until, world
-from tests.integration.truth.scene import configure
+from tests.integration.safety.scene import configure
 from tests.real import postgres
 
 pytestmark = pytest.mark.slow  # processes that are killed, databases that end

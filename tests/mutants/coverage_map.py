@@ -19,7 +19,7 @@ _DATA = FOLDER / "coverage"
 _DURATIONS = FOLDER / "durations.json"
 _STATE = FOLDER / "state"
 _QUICK = "not slow and not interop and not fuzz"
-_PLACES = ("runs", "salesforce", "traffic", "cutover", "truth", "cli")
+_PLACES = ("runs", "salesforce", "traffic", "cutover", "safety", "cli")
 TESTS = ("tests/unit", *(f"tests/integration/{place}" for place in _PLACES))
 
 

@@ -10,7 +10,7 @@ from sfcutover.emulator import Fault
 from tests.chaos.world import ROOT
 from tests.integration.ci.compositerunner import Job
 from tests.integration.ci.conftest import VERSION, OpenJob, StartWorld
-from tests.integration.truth.scene import configure
+from tests.integration.safety.scene import configure
 
 pytestmark = pytest.mark.slow  # whole steps of a job, whose commands are processes
 

@@ -11,7 +11,7 @@ from sfcutover.emulator import Edit, Fault
 from tests.chaos.world import NEW, OLD, World
 from tests.integration.ci.compositerunner import INTERRUPT_SECONDS, Job, StepRun
 from tests.integration.ci.conftest import VERSION, OpenJob, StartWorld
-from tests.integration.truth.scene import configure
+from tests.integration.safety.scene import configure
 
 pytestmark = pytest.mark.slow  # whole steps of a job, whose commands are processes
 

@@ -19,7 +19,7 @@ import pytest
 from sfcutover.emulator import Edit, Fault, Scenario
 from tests.chaos.world import NEW, OLD, ROOT, World, wait_until, world
 from tests.integration.cli.harness import eventually
-from tests.integration.truth.scene import configure
+from tests.integration.safety.scene import configure
 
 pytestmark = pytest.mark.slow  # runs that are signalled in the middle of a step
 

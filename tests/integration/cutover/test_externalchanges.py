@@ -18,7 +18,7 @@ from sfcutover.emulator import Edit, Fault, Scenario
 from sfcutover.errors import ExternalChangeError
 from tests.chaos.world import NEW, OLD, World, world
 from tests.integration.cutover.working import CountingGate, at_work
-from tests.integration.truth.scene import OFFICE, entries, entry
+from tests.integration.safety.scene import OFFICE, entries, entry
 
 COLLEAGUE = "Casey Colleague"
 ADDED = "192.0.2.200"

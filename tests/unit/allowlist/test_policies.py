@@ -13,7 +13,7 @@ from sfcutover.allowlist.restoration import restore_policies
 from sfcutover.allowlist.snapshot import Snapshot
 from sfcutover.allowlist.templates import Templates
 from sfcutover.errors import ConfigError
-from tests.unit.allowlist.test_readback import listed, with_policies
+from tests.unit.allowlist.test_diff_readback import listed, with_policies
 
 BY_PHASE = Policies({"startUrl": "one", "apexHandler": "A"}, {"startUrl": "two", "label": "L"})
 LIVE = with_policies(listed("203.0.113.10", "198.51.100.20"), startUrl="before")

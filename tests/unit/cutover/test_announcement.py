@@ -22,7 +22,7 @@ from sfcutover.cutover.announcement import (
     outline,
     shown_digest,
 )
-from tests.unit.allowlist.test_readback import listed, with_policies
+from tests.unit.allowlist.test_diff_readback import listed, with_policies
 
 OLD, NEW, OFFICE = "203.0.113.10", "198.51.100.20", "192.0.2.64-192.0.2.71"
 ORGANIZATION = "00D000000000001AAA"

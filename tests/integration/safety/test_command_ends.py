@@ -1,4 +1,4 @@
-"""F: however a command ends, its last lines and its exit code are true."""
+"""However a command ends, its last lines and its exit code are true."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pytest
 from sfcutover.emulator import Emulator
 from tests.chaos.world import NEW, OLD, ROOT, World
 from tests.integration.cli.harness import eventually
-from tests.integration.truth.conftest import OpenWorld
-from tests.integration.truth.scene import configure
+from tests.integration.safety.conftest import OpenWorld
+from tests.integration.safety.scene import configure
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 

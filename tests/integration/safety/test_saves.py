@@ -1,4 +1,4 @@
-"""A5: what a colleague saves between our read and the org's commit is restored or reported."""
+"""What a colleague saves between our read and the org's commit is restored or reported."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from sfcutover.emulator import Edit
 from tests.chaos.world import NEW, OLD, World
-from tests.integration.truth.conftest import OpenWorld
-from tests.integration.truth.scene import OFFICE, configure, entries, entry
+from tests.integration.safety.conftest import OpenWorld
+from tests.integration.safety.scene import OFFICE, configure, entries, entry
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 

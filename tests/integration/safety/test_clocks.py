@@ -1,4 +1,4 @@
-"""A1: times are compared within one clock, and silence is not taken for quiet."""
+"""Times are compared within one clock, and missing rows are not taken for quiet traffic."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from datetime import timedelta
 import pytest
 
 from tests.chaos.world import NEW, OLD, ROOT, Customers, World
-from tests.integration.truth.conftest import OpenWorld
-from tests.integration.truth.scene import (
+from tests.integration.safety.conftest import OpenWorld
+from tests.integration.safety.scene import (
     blocked_customers,
     configure,
     configure_part,

@@ -1,4 +1,4 @@
-"""Whether the list blocks at all: the negative control, and a list that is stored, not honoured."""
+"""Whether the org enforces the allowlist: the negative control, and stored but ignored entries."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from sfcutover.allowlist.ranges import IpRange
 from sfcutover.emulator import Edit, Entry, Fault
 from tests.chaos.world import NEW, OLD, World
-from tests.integration.truth.conftest import OpenWorld
-from tests.integration.truth.scene import configure, configure_part, describe, entries
+from tests.integration.safety.conftest import OpenWorld
+from tests.integration.safety.scene import configure, configure_part, describe, entries
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 

@@ -1,4 +1,4 @@
-"""A2: a run, a plan and evidence are bound to the org that was reached, not to its name."""
+"""A run, a plan and evidence are bound to the org that was reached, not to its name."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from sfcutover.emulator import Emulator, Scenario
 from tests.chaos.world import NEW, OLD, World, world
 from tests.integration.cli.harness import SECURITY, SECURITY_NAME
-from tests.integration.truth.conftest import OpenWorld
-from tests.integration.truth.scene import configure, configure_part, entries
+from tests.integration.safety.conftest import OpenWorld
+from tests.integration.safety.scene import configure, configure_part, entries
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 

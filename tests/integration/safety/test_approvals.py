@@ -1,4 +1,4 @@
-"""A6: an approval covers exactly what it was shown; what changes that asks again."""
+"""An approval covers exactly what it was shown; a change of that requires another approval."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.chaos.world import NEW, OLD, ROOT, World
-from tests.integration.truth.scene import (
+from tests.integration.safety.scene import (
     OFFICE,
     WAITING,
     change_list,

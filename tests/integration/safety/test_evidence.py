@@ -1,4 +1,4 @@
-"""A3: a proof counts only for redemptions after the component last changed."""
+"""A proof counts only for redemptions after the last change of the component."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from sfcutover.emulator import Edit
 from tests.chaos.world import NEW, OLD, World
-from tests.integration.truth.scene import configure_part, proven_between, removed_at
+from tests.integration.safety.scene import configure_part, proven_between, removed_at
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 

@@ -1,4 +1,4 @@
-"""Customers live in orgs of their own: what the application's metrics say of them decides."""
+"""Customers redeem in their own orgs: the application's metrics decide whether they have moved."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.world import NEW, OLD, Customers, World, wait_until
-from tests.integration.truth.conftest import OpenWorld
-from tests.integration.truth.scene import configure, configure_part
+from tests.integration.safety.conftest import OpenWorld
+from tests.integration.safety.scene import configure, configure_part
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 

@@ -1,4 +1,4 @@
-"""A4: every way back restores what was there before the cutover, and removes nothing else."""
+"""Every rollback restores what was there before the cutover, and removes nothing else."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from sfcutover.emulator import Fault
 from tests.chaos.world import NEW, OLD, World
 from tests.integration.cli.harness import range_xml, with_entry
-from tests.integration.truth.conftest import OpenWorld
-from tests.integration.truth.scene import (
+from tests.integration.safety.conftest import OpenWorld
+from tests.integration.safety.scene import (
     PARTNER,
     POLICIES,
     change_list,

@@ -1,4 +1,5 @@
-"""B: what passes is not a refusal, what is pending is not the past, and whose block it is."""
+"""Temporary conditions are no refusals, pending deployments are awaited, and blocks are told
+apart."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ import pytest
 from sfcutover.emulator import Edit, Fault
 from tests.chaos.world import NEW, OLD, World, fleet
 from tests.integration.cli.harness import eventually
-from tests.integration.truth.conftest import OpenWorld
-from tests.integration.truth.scene import configure
+from tests.integration.safety.conftest import OpenWorld
+from tests.integration.safety.scene import configure
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 

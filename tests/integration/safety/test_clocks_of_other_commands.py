@@ -1,4 +1,4 @@
-"""A1 elsewhere: other commands that remove, other silences, other times of two machines."""
+"""Clocks and missing rows in other commands that remove, and on several machines."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.chaos.world import NEW, OLD, World
-from tests.integration.truth.conftest import OpenWorld
-from tests.integration.truth.scene import configure, configure_part, removed_at
-from tests.integration.truth.test_a1_clocks import (
+from tests.integration.safety.conftest import OpenWorld
+from tests.integration.safety.scene import configure, configure_part, removed_at
+from tests.integration.safety.test_clocks import (
     SILENCE,
     TRAFFIC_MOVED,
     no_history,
