@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import math
 import re
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class Templates:
     All are read once, when this is made; with an override, all are rendered in a sandbox and
     within a budget. overrides: SHA-256 of every template in that folder, by its name. Raises
     ConfigError when the folder is missing, or holds a template that overrides nothing or can't be
-    read, and LimitError for one over 128 KiB.
+    read, and LimitError for one over 128 KiB. Threads may share it.
     """
 
     def __init__(self, override: Path | None = None) -> None:
@@ -75,6 +76,7 @@ class Templates:
             keep_trailing_newline=True,
         )
         self._text_environment = self._environment.overlay(autoescape=False, finalize=_as_markdown)
+        self._loading = threading.Lock()  # threads would each compile the same template
 
     @property
     def fingerprints(self) -> list[str]:
@@ -146,7 +148,8 @@ class Templates:
 
     def _load(self, name: str, environment: jinja2.Environment | None = None) -> jinja2.Template:
         try:
-            return (environment or self._environment).get_template(name)
+            with self._loading:
+                return (environment or self._environment).get_template(name)
         except jinja2.TemplateSyntaxError as error:
             raise ConfigError(
                 error.message or "template syntax error",

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,9 +21,11 @@ from sfcutover.cutover.context import TargetContext
 from sfcutover.errors import SfcutoverError
 from sfcutover.salesforce.loginhistory import RESTRICTED, SUCCESS, Login, LoginHistory
 from sfcutover.salesforce.org import Org
+from sfcutover.util.threads import call_in_thread
 
 _WORDS = {SUCCESS: "redeemed", RESTRICTED: "blocked"}
 _LARGEST_INTERVAL = 5.0  # seconds
+_SECONDS_A_TARGET = 0.2  # of an interval: a run of many targets spends little time on it
 _LATE_SECONDS = 2.0  # LoginTime has whole seconds; one is counted when it is over
 
 
@@ -36,6 +39,7 @@ class TrafficSampler:
 
     def __init__(self, contexts: Sequence[TargetContext]) -> None:
         self._contexts = contexts
+        self._through: dict[str, int] = {}  # by target: the last second of the org that was counted
         self._stopping = threading.Event()
         self._thread = threading.Thread(
             target=self._sample_until_finished, name="traffic", daemon=True
@@ -48,15 +52,23 @@ class TrafficSampler:
         """Count what is left, and end."""
         self._stopping.set()
         self._thread.join(_LARGEST_INTERVAL)
-        for context in self._contexts:
-            self._sample(context, 1.0)
+        sampled = [
+            call_in_thread(partial(self._sample, context, 1.0), "traffic")
+            for context in self._contexts
+        ]
+        for each in sampled:
+            each.result()
 
     def _sample_until_finished(self) -> None:
-        watch = self._contexts[0].cutover.watch or Watch()
-        interval = max(1.0, min(_LARGEST_INTERVAL, watch.interval))
-        while not self._stopping.wait(interval):
+        while not self._stopping.wait(self._interval):
             for context in self._contexts:
                 self._sample(context, -_LATE_SECONDS)
+
+    @property
+    def _interval(self) -> float:
+        watch = self._contexts[0].cutover.watch or Watch()
+        shortest = max(1.0, _SECONDS_A_TARGET * len(self._contexts))
+        return min(_LARGEST_INTERVAL, max(shortest, watch.interval))
 
     def _sample(self, context: TargetContext, later: float) -> None:
         """Count the seconds that are over. later: what is added to the present."""
@@ -70,6 +82,7 @@ class TrafficSampler:
             if counts:
                 buckets = [[key[0] - ahead, *key[1:], n] for key, n in sorted(counts.items())]
                 context.tell("traffic", through=through - ahead, buckets=buckets, ahead=ahead)
+                self._through[context.target.name] = through
         except (SfcutoverError, SQLAlchemyError) as error:
             logging.getLogger(__name__).info(
                 "no LoginHistory of %s: %s", context.target.name, error
@@ -77,6 +90,8 @@ class TrafficSampler:
 
     def _counted(self, context: TargetContext, ahead: int) -> int:
         """The last second of the org that was counted, also by a process that is gone."""
+        if (through := self._through.get(context.target.name)) is not None:
+            return through
         last = context.memory.last("traffic", target=context.target.name)
         if last is not None:
             return int(last.number("through") + last.number("ahead"))

@@ -21,13 +21,12 @@ from sfcutover.traffic.switch import (
     SWITCH_IMPACT,
     Direction,
     SwitchNotRunError,
-    await_end,
     command_failed,
     command_of,
     facts_of,
-    read_record,
     run_in_helper,
 )
+from sfcutover.traffic.switchhelper import await_end, read_record
 from sfcutover.util.childenvironment import child_environment
 from sfcutover.util.clock import Clock
 from sfcutover.util.document import Document, UtcTime

@@ -76,7 +76,7 @@ class BaselineStore:
         """The record of a target. Raises ConfigError for one that can't be read."""
 
         def look(connection: sa.Connection) -> str | None:
-            if not sa.inspect(connection).has_table(BASELINES.name):
+            if not self._has_table(connection):
                 return None  # a state of which nothing was written yet
             return self._text(connection, target)
 
@@ -108,6 +108,9 @@ class BaselineStore:
     def forget(self, target: str) -> None:
         """Remove the record of a target: the cutover has left no trace there."""
         self._database.run(lambda c: c.execute(sa.delete(BASELINES).where(self._is(target))))
+
+    def _has_table(self, connection: sa.Connection) -> bool:
+        return self._database.has_tables or sa.inspect(connection).has_table(BASELINES.name)
 
     def _text(self, connection: sa.Connection, target: str) -> str | None:
         query = sa.select(BASELINES.c.record).where(self._is(target))

@@ -45,12 +45,16 @@ _TOKENS = (
 
 
 class Database:
-    """An opened state database. url: with its password, a secret. engine: its connections."""
+    """An opened state database. url: with its password, a secret. engine: its connections.
+
+    has_tables: True once they are known to exist.
+    """
 
     def __init__(self, url: sa.URL, where: str) -> None:
         self.url = url
         self._where = where
         self.engine = _engine(url)
+        self.has_tables = False
 
     @classmethod
     def at(cls, state: State) -> Database:
@@ -87,6 +91,7 @@ class Database:
             live = (Command("diff", "remove-old"), " shows the live allowlist")
             hint = Advice(error.advice, "; ", *live)
             raise error.replaced(impact=_NOTHING_DONE, hint=hint) from error
+        self.has_tables = True
         return self
 
     @property

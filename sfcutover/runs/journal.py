@@ -100,7 +100,7 @@ def insert_event(
     """Put a row on disk, tried for at most these seconds; its number."""
 
     def insert(connection: sa.Connection) -> int:
-        key = connection.execute(sa.insert(JOURNAL).values(dict(row))).inserted_primary_key
+        key = connection.execute(sa.insert(JOURNAL), dict(row)).inserted_primary_key
         return int(key[0]) if key else 0
 
     return database.run(insert, seconds=seconds)

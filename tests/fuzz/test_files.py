@@ -35,7 +35,8 @@ from sfcutover.runs.store import RunStore
 from sfcutover.salesforce.retriever import read_zip
 from sfcutover.salesforce.sessions import provider_for
 from sfcutover.traffic.egress import echo_url_of, egress_of
-from sfcutover.traffic.switch import facts_of, read_record
+from sfcutover.traffic.switch import facts_of
+from sfcutover.traffic.switchhelper import read_record
 from sfcutover.traffic.tokenstores import RecoveryFile
 from sfcutover.util.secrets import Secret
 from sfcutover.util.secretsources import secret_from_file

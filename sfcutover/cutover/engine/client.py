@@ -16,6 +16,7 @@ from sfcutover.runs.store import Run, RunStore
 APPLICATION = "sfcutover"
 TOPIC = "answers"  # of the messages that wake a run: the journal has what they are about
 POLL_SECONDS = 0.1
+RESULT_SECONDS = 0.05  # between two polls for the result of an action, one query each
 TARGETS_AT_ONCE = 10  # by one process: the others take the rest
 T = TypeVar("T")
 
@@ -66,7 +67,11 @@ class EngineClient:
 
     def is_executed_by(self, workflow: str, executor: str) -> bool:
         """True while a process executes a workflow."""
-        found = self._ask(lambda: self._client.list_workflows(workflow_ids=[workflow]))
+        found = self._ask(
+            lambda: self._client.list_workflows(
+                workflow_ids=[workflow], load_input=False, load_output=False
+            )
+        )
         return any(each.status == "PENDING" and each.executor_id == executor for each in found)
 
     def queue(self, workflow: str, queue: str) -> None:

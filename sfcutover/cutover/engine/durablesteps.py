@@ -28,7 +28,7 @@ from sfcutover.cutover.dispatch import (
     execute_step,
     parse_result,
 )
-from sfcutover.cutover.engine.client import POLL_SECONDS, TOPIC
+from sfcutover.cutover.engine.client import RESULT_SECONDS, TOPIC
 from sfcutover.cutover.engine.engine import Engine
 from sfcutover.cutover.loginsampler import TrafficSampler
 from sfcutover.cutover.monitor import SwitchMonitor
@@ -208,7 +208,7 @@ class DurableStepRunner:
                     self.engine.targets, self.on_target, self.run, action, name, given
                 )
         results = {
-            name: await handle.get_result(polling_interval_sec=POLL_SECONDS)
+            name: await handle.get_result(polling_interval_sec=RESULT_SECONDS)
             for name, handle in handles.items()
         }
         return {name: parse_result(action, done) for name, done in results.items()}

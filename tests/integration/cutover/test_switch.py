@@ -29,7 +29,8 @@ from sfcutover.errors import (
     OperationFailedError,
 )
 from sfcutover.runs.event import CommandLog, Event
-from sfcutover.traffic.switch import Direction, read_record, run_in_helper
+from sfcutover.traffic.switch import Direction, run_in_helper
+from sfcutover.traffic.switchhelper import read_record
 from sfcutover.util.secrets import Secret
 
 SWITCHED = """\
