@@ -1,1 +1,1 @@
-"""Tests of the emulator, with clients that know nothing about its inside."""
+"""Tests of the emulator, by clients that know nothing of its implementation."""

@@ -1,4 +1,4 @@
-"""A Metadata API client of requests and hand-written envelopes, for the tests of the emulator."""
+"""A Metadata API client made of requests and hand-written envelopes."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Client:
         )
 
     def call(self, operation: str, body: str = "") -> list[Result]:
-        """The results of an operation; FaultAnswer for a fault."""
+        """The results of an operation; raises FaultAnswer for a fault."""
         answer = self.post(self.envelope(operation, body))
         root = etree.fromstring(answer.content)
         code = root.findtext(".//faultcode")
@@ -98,7 +98,7 @@ class Client:
         return [Result(one) for one in root.iterfind(f".//{{{NAMESPACE}}}result")]
 
     def deploy(self, package: bytes, **options: str) -> str:
-        """Deploy a zip, by default as one package with rollback; its id."""
+        """Deploy a zip, by default as one package with rollback; return its id."""
         chosen = {"rollbackOnError": "true", "singlePackage": "true"} | options
         inner = "".join(f"<{name}>{value}</{name}>" for name, value in sorted(chosen.items()))
         zip_file = base64.b64encode(package).decode()
@@ -110,7 +110,7 @@ class Client:
         return _only(self.call("checkDeployStatus", body))
 
     def deployed(self, package: bytes, **options: str) -> Result:
-        """Deploy and look once."""
+        """Deploy and poll once."""
         return self.status(self.deploy(package, **options))
 
     def cancel(self, deployment: str) -> Result:
@@ -144,7 +144,7 @@ class Client:
         return self.http.get(f"{self.url}{path}", headers=headers, timeout=_TIMEOUT)
 
     def admin(self, emulator: Emulator, method: str, what: str, json: object = None) -> Any:
-        """What the admin endpoint answers; it must accept the request."""
+        """The answer of the admin endpoint, which must accept the request."""
         url = f"{self.url}/emulator/{what}"
         headers = admin_headers(emulator)
         answer = self.http.request(method, url, json=json, headers=headers, timeout=_TIMEOUT)
@@ -157,7 +157,7 @@ def admin_headers(emulator: Emulator) -> dict[str, str]:
 
 
 class SteppedClock:
-    """A clock that only moves when it is told to."""
+    """A clock that advances only on request."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

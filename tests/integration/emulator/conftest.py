@@ -1,4 +1,4 @@
-"""An emulator without TLS and a client for it; scenarios are given through start_org."""
+"""An emulator without TLS and a client for it; start_org takes the scenario's settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def clock() -> SteppedClock:
 
 @pytest.fixture
 def start_org(clock: SteppedClock) -> Iterator[StartOrg]:
-    """Starts an org whose time stands still; keywords are the scenario's settings."""
+    """Starts an org whose clock stands still; keywords are the scenario's settings."""
     with ExitStack() as stack:
 
         def start(**settings: object) -> tuple[Emulator, Client]:

@@ -26,7 +26,7 @@ def ask(emulator: Emulator, **headers: str) -> requests.Response:
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer wrong", "Basic {token}"])
-def test_it_needs_the_token_of_the_env_file(org: Org, authorization: str) -> None:
+def test_admin_requires_the_token_of_the_env_file(org: Org, authorization: str) -> None:
     emulator, client = org
     header = authorization.format(token=emulator.environment["SFCUTOVER_ADMIN_TOKEN"])
     answer = ask(emulator, Authorization=header)
@@ -40,14 +40,14 @@ def test_it_needs_the_token_of_the_env_file(org: Org, authorization: str) -> Non
     assert "refresh_token" not in refused.text
 
 
-def test_no_web_page_can_use_it(org: Org) -> None:
+def test_no_web_page_can_use_the_admin_endpoint(org: Org) -> None:
     emulator, _ = org
     assert ask(emulator, Origin="https://page.example").status_code == 403
     assert ask(emulator, Origin="null").status_code == 403
     assert ask(emulator, Origin=emulator.url).status_code == 200
 
 
-def test_a_name_that_leads_to_this_machine_is_no_host_of_it(org: Org) -> None:
+def test_a_foreign_host_name_that_resolves_to_this_machine_is_refused(org: Org) -> None:
     emulator, _ = org
     port = emulator.url.rpartition(":")[2]
     assert ask(emulator, Host=f"rebound.example:{port}").status_code == 403
@@ -55,14 +55,14 @@ def test_a_name_that_leads_to_this_machine_is_no_host_of_it(org: Org) -> None:
     assert ask(emulator, Host=f"localhost:{port}").status_code == 200
 
 
-def test_it_works_over_tls() -> None:
+def test_admin_works_over_tls() -> None:
     with Emulator() as emulator:
         url = f"{emulator.url}/emulator/org"
         answer = send(emulator, "GET", url, headers=admin_headers(emulator))
     assert answer.json()["number"] == 1
 
 
-def test_it_switches_faults_on_and_off(org: Org) -> None:
+def test_admin_enables_and_disables_faults(org: Org) -> None:
     emulator, client = org
     body = {"kind": "http_503", "operation": "query", "count": None}
     assert client.admin(emulator, "POST", "faults", body)[0]["kind"] == "http_503"
@@ -82,7 +82,7 @@ def test_it_switches_faults_on_and_off(org: Org) -> None:
         ("org", {"number": "three"}, ["number"]),
     ],
 )
-def test_it_names_what_is_wrong_with_a_request(
+def test_admin_names_what_is_wrong_with_a_request(
     org: Org, what: str, body: object, place: list[str]
 ) -> None:
     emulator, _ = org
@@ -102,7 +102,7 @@ def test_it_names_what_is_wrong_with_a_request(
         ("grants", ["a list"]),
     ],
 )
-def test_it_refuses_values_that_make_no_sense(org: Org, what: str, body: object) -> None:
+def test_admin_refuses_invalid_values(org: Org, what: str, body: object) -> None:
     emulator, _ = org
     url = f"{emulator.url}/emulator/{what}"
     answer = requests.post(url, json=body, headers=admin_headers(emulator), timeout=10)
@@ -110,7 +110,7 @@ def test_it_refuses_values_that_make_no_sense(org: Org, what: str, body: object)
     assert answer.json()["error"]
 
 
-def test_it_shows_log_and_state(org: Org) -> None:
+def test_admin_shows_log_and_state(org: Org) -> None:
     emulator, client = org
     deployment = client.deploy(security_package())
     assert client.admin(emulator, "GET", "log")[-1]["deployment"] == deployment
@@ -125,14 +125,14 @@ def test_it_shows_log_and_state(org: Org) -> None:
     ("method", "what"),
     [("GET", "nonsense"), ("POST", "nonsense"), ("DELETE", "log"), ("PUT", "faults")],
 )
-def test_it_knows_nothing_else(org: Org, method: str, what: str) -> None:
+def test_admin_refuses_unknown_paths(org: Org, method: str, what: str) -> None:
     emulator, _ = org
     url = f"{emulator.url}/emulator/{what}"
     answer = requests.request(method, url, headers=admin_headers(emulator), timeout=10)
     assert answer.status_code == 404
 
 
-def test_it_sets_clock_login_rule_and_edit(org: Org) -> None:
+def test_admin_sets_clock_login_rule_and_edit(org: Org) -> None:
     emulator, client = org
     assert client.admin(emulator, "POST", "clock", {"offset_seconds": -300}) == {
         "offset_seconds": -300
@@ -147,7 +147,7 @@ def test_it_sets_clock_login_rule_and_edit(org: Org) -> None:
     assert client.admin(emulator, "GET", "edits")[0]["add"][0]["range"] == "192.0.2.1"
 
 
-def test_it_makes_another_org_answer_and_gives_its_variables(org: Org) -> None:
+def test_admin_switches_to_another_org_and_returns_its_variables(org: Org) -> None:
     emulator, client = org
     before = client.admin(emulator, "GET", "org")
     client.admin(emulator, "POST", "org", {"number": 2})

@@ -1,4 +1,4 @@
-"""Packages that are none, seen by a client."""
+"""Invalid packages, seen by a client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Org = tuple[Emulator, Client]
 MANIFEST = manifest({SECURITY: [SECURITY_NAME]})
 
 
-def test_bytes_that_are_no_zip_fail_as_a_whole(org: Org) -> None:
+def test_bytes_that_are_not_a_zip_fail_the_deployment(org: Org) -> None:
     _, client = org
     result = client.deployed(b"certainly not a zip")
     assert result.text("status") == "Failed"
@@ -29,7 +29,7 @@ def test_bytes_that_are_no_zip_fail_as_a_whole(org: Org) -> None:
     assert result.text("errorStatusCode") == "UNKNOWN_EXCEPTION"
 
 
-def test_a_damaged_zip_fails_as_a_whole(org: Org) -> None:
+def test_a_damaged_zip_fails_the_deployment(org: Org) -> None:
     _, client = org
     good = security_package()
     at = good.index(b"<tokenIpRanges>")
@@ -74,7 +74,7 @@ def test_incomplete_packages_are_refused(org: Org, files: dict[str, str], proble
         ),
     ],
 )
-def test_without_a_package_xml_no_component_counts(
+def test_without_package_xml_no_component_counts(
     org: Org, files: dict[str, str], single: str, places: list[str]
 ) -> None:
     _, client = org
@@ -96,7 +96,7 @@ def test_only_problems_in_a_file_have_a_line(org: Org) -> None:
     assert result.text("details/componentFailures/lineNumber") == "1"
 
 
-def test_the_only_top_folder_may_hold_the_single_package(org: Org) -> None:
+def test_a_single_package_may_be_in_the_only_top_folder(org: Org) -> None:
     _, client = org
     files = {
         "zip/package.xml": MANIFEST,
@@ -107,20 +107,20 @@ def test_the_only_top_folder_may_hold_the_single_package(org: Org) -> None:
     assert f"zip/{SECURITY_PATH}" in result.texts("details/componentSuccesses/fileName")
 
 
-def test_several_packages_stand_in_folders(org: Org) -> None:
+def test_several_packages_are_in_separate_folders(org: Org) -> None:
     _, client = org
     result = client.deployed(security_package(), singlePackage="false")
     assert problems(result) == ["No package.xml found"]
 
 
-def test_a_star_deploys_every_file_of_the_type(org: Org) -> None:
+def test_a_wildcard_deploys_every_file_of_the_type(org: Org) -> None:
     emulator, client = org
     files = {"package.xml": manifest({SECURITY: ["*"]}), SECURITY_PATH: security_xml("127.0.0.21")}
     assert problems(client.deployed(make_zip(files))) == []
     assert b"127.0.0.21" in emulator.component_xml(SECURITY, SECURITY_NAME)
 
 
-def test_destructive_changes_delete(org: Org) -> None:
+def test_destructive_changes_delete_components(org: Org) -> None:
     emulator, client = org
     files = {
         "package.xml": manifest({}),

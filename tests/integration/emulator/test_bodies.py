@@ -26,7 +26,7 @@ def post(client: Client, body: bytes, coding: str) -> requests.Response:
     ("coding", "compress"),
     [("gzip", gzip.compress), ("deflate", zlib.compress), ("identity", bytes)],
 )
-def test_a_soap_call_may_be_compressed(
+def test_a_soap_request_may_be_compressed(
     org: Org, coding: str, compress: Callable[[bytes], bytes]
 ) -> None:
     _, client = org
@@ -35,7 +35,7 @@ def test_a_soap_call_may_be_compressed(
     assert b"ConnectedApp" in answer.content
 
 
-def test_so_may_a_form(org: Org) -> None:
+def test_a_form_may_be_compressed(org: Org) -> None:
     emulator, client = org
     variables = emulator.environment
     form = (
@@ -65,7 +65,9 @@ def test_so_may_a_form(org: Org) -> None:
     ],
     ids=["not gzip", "cut off", "unknown coding", "too long"],
 )
-def test_what_is_no_such_body_is_refused(org: Org, body: bytes, coding: str, status: int) -> None:
+def test_an_invalid_compressed_body_is_refused(
+    org: Org, body: bytes, coding: str, status: int
+) -> None:
     _, client = org
     assert post(client, body, coding).status_code == status
     assert client.get("/services/data").status_code == 200

@@ -1,4 +1,4 @@
-"""An org whose clock is ahead of ours or behind."""
+"""An org whose clock is fast or slow."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def security(client: Client) -> Result:
     return found
 
 
-def test_everything_that_the_org_dates_follows_it(start_org: StartOrg) -> None:
+def test_every_date_of_the_org_follows_its_clock(start_org: StartOrg) -> None:
     emulator, client = start_org(clock_offset_seconds=-120)
     shown = "2026-11-23T11:58:00.000"
     result = client.deployed(security_package())
@@ -55,7 +55,7 @@ def test_everything_that_the_org_dates_follows_it(start_org: StartOrg) -> None:
 
 
 @pytest.mark.parametrize("offset", [0, 300, -300])
-def test_so_does_the_date_header(start_org: StartOrg, offset: float) -> None:
+def test_the_date_header_follows_the_clock(start_org: StartOrg, offset: float) -> None:
     emulator, client = start_org(clock_offset_seconds=offset)
     assert date(emulator, client) == NOON + timedelta(seconds=offset)
     token = redeem(emulator)
@@ -64,7 +64,7 @@ def test_so_does_the_date_header(start_org: StartOrg, offset: float) -> None:
     assert date(emulator, client) == NOON + timedelta(seconds=offset)
 
 
-def test_the_log_and_the_history_keep_true_time(start_org: StartOrg) -> None:
+def test_the_log_and_the_allowlist_history_keep_true_time(start_org: StartOrg) -> None:
     emulator, client = start_org(clock_offset_seconds=300)
     client.deployed(security_package())
     redeem(emulator)
@@ -72,7 +72,7 @@ def test_the_log_and_the_history_keep_true_time(start_org: StartOrg) -> None:
     assert emulator.redemptions[0].time == emulator.allowlist_history[-1].time == NOON
 
 
-def test_it_can_be_set_while_the_org_runs(
+def test_the_clock_can_be_set_while_the_org_runs(
     org: tuple[Emulator, Client], clock: SteppedClock
 ) -> None:
     emulator, client = org
@@ -86,7 +86,7 @@ def test_it_can_be_set_while_the_org_runs(
     assert date(emulator, client) == NOON - timedelta(seconds=110)
 
 
-def test_a_change_neither_ends_nor_delays_a_deployment(
+def test_a_clock_change_neither_ends_nor_delays_a_deployment(
     start_org: StartOrg, clock: SteppedClock
 ) -> None:
     emulator, client = start_org(deploy_seconds=10)

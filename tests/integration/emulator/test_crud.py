@@ -42,7 +42,7 @@ def outcomes(results: Sequence[Result]) -> list[tuple[str | None, str | None]]:
     return [(one.text("success"), one.text("errors/statusCode")) for one in results]
 
 
-def test_components_are_read_in_the_order_asked_for(org: Org) -> None:
+def test_components_are_read_in_the_requested_order(org: Org) -> None:
     emulator, client = org
     (result,) = client.call("readMetadata", named(SECURITY, "Nobody", SECURITY_NAME))
     absent, present = result.all("records")
@@ -54,7 +54,7 @@ def test_components_are_read_in_the_order_asked_for(org: Org) -> None:
     assert text.count("<tokenIpRanges>") == len(present.all("tokenIpRanges"))
 
 
-def test_a_component_is_updated_at_once(org: Org) -> None:
+def test_a_component_is_updated_immediately(org: Org) -> None:
     emulator, client = org
     results = save(client, "updateMetadata", record(SECURITY_NAME))
     assert outcomes(results) == [("true", None)]
@@ -64,7 +64,7 @@ def test_a_component_is_updated_at_once(org: Org) -> None:
     assert [str(one) for one in emulator.allowlist_history[-1].allowlist] == ["127.0.0.21"]
 
 
-def test_each_component_has_a_result_of_its_own(org: Org) -> None:
+def test_each_component_has_its_own_result(org: Org) -> None:
     _, client = org
     wrong = CHANGED.replace(">Acme_Connector<", ">Nobody<")
     results = save(
@@ -95,7 +95,7 @@ def test_components_are_created_upserted_and_deleted(org: Org) -> None:
     ]
 
 
-def test_a_call_has_ten_records_of_a_type_that_there_is(org: Org) -> None:
+def test_a_call_takes_up_to_ten_records_of_a_known_type(org: Org) -> None:
     _, client = org
     with pytest.raises(FaultAnswer, match="EXCEEDED_ID_LIMIT"):
         client.call("readMetadata", named(SECURITY, *"abcdefghijk"))

@@ -1,4 +1,4 @@
-"""Customers' orgs: their own users, logins and address, and the owner's list."""
+"""Customers' orgs: their own users, logins and address, and the owner's allowlist."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def org(start_org: StartOrg) -> Org:
 def redeem_at(
     emulator: Emulator, url: str, token: str, proxy: str | None = None
 ) -> requests.Response:
-    """Redeem a token at a token endpoint, by default by the old way out."""
+    """Redeem a token at a token endpoint, by default through the old egress."""
     environment = emulator.environment
     form = {
         "grant_type": "refresh_token",
@@ -41,7 +41,7 @@ def redeem_at(
 def at_home(
     emulator: Emulator, customer: CustomerOrg, proxy: str | None = None
 ) -> requests.Response:
-    """Redeem the canary of a customer's org there."""
+    """Redeem the canary of a customer's org at that org."""
     return redeem_at(emulator, customer.token_url, customer.refresh_token, proxy)
 
 
@@ -52,13 +52,13 @@ def rows(url: str, access_token: str, soql: str = LOGINS) -> list[dict[str, obje
     return [{**one, "attributes": None} for one in answer.json()["records"]]
 
 
-def test_by_default_there_are_none(start_org: StartOrg) -> None:
+def test_by_default_there_are_no_customer_orgs(start_org: StartOrg) -> None:
     emulator, _ = start_org()
     assert emulator.customer_orgs == ()
     assert not [name for name in emulator.environment if "CUSTOMER" in name]
 
 
-def test_each_has_an_id_and_a_user_of_its_own(org: Org) -> None:
+def test_each_org_has_its_own_id_and_user(org: Org) -> None:
     emulator, client = org
     one, two = emulator.customer_orgs
     shown = [
@@ -76,7 +76,7 @@ def test_each_has_an_id_and_a_user_of_its_own(org: Org) -> None:
     assert users[0]["user_id"] != users[1]["user_id"]
 
 
-def test_its_tokens_are_redeemed_there_and_at_the_common_endpoint(org: Org) -> None:
+def test_tokens_are_redeemed_at_the_customer_org_and_at_the_common_endpoint(org: Org) -> None:
     emulator, _ = org
     _, two = emulator.customer_orgs
     for url in (two.token_url, emulator.environment["SFCUTOVER_TOKEN_URL"]):
@@ -94,7 +94,7 @@ def test_its_tokens_are_redeemed_there_and_at_the_common_endpoint(org: Org) -> N
         )
 
 
-def test_its_endpoint_takes_no_other_orgs_tokens(org: Org) -> None:
+def test_a_customer_endpoint_refuses_tokens_of_other_orgs(org: Org) -> None:
     emulator, _ = org
     one, two = emulator.customer_orgs
     for token in (emulator.environment["SF_REFRESH_TOKEN"], one.refresh_token):
@@ -104,7 +104,7 @@ def test_its_endpoint_takes_no_other_orgs_tokens(org: Org) -> None:
     assert at_home(emulator, one).status_code == 200
 
 
-def test_the_owners_list_decides(org: Org) -> None:
+def test_the_allowlist_of_the_owner_decides(org: Org) -> None:
     emulator, _ = org
     one, _ = emulator.customer_orgs
     assert at_home(emulator, one, new_proxy(emulator)).json() == BLOCKED
@@ -115,7 +115,7 @@ def test_the_owners_list_decides(org: Org) -> None:
     assert at_home(emulator, one).status_code == 200
 
 
-def test_a_pending_deployment_counts_without_a_look_at_it(
+def test_a_pending_deployment_takes_effect_without_a_poll(
     start_org: StartOrg, clock: SteppedClock
 ) -> None:
     emulator, _ = start_org(customer_orgs=1)
@@ -127,7 +127,7 @@ def test_a_pending_deployment_counts_without_a_look_at_it(
     assert at_home(emulator, one, new_proxy(emulator)).status_code == 200
 
 
-def test_logins_are_in_the_history_of_the_users_org_alone(org: Org) -> None:
+def test_logins_are_only_in_the_history_of_the_org_of_the_user(org: Org) -> None:
     emulator, client = org
     one, two = emulator.customer_orgs
     user = at_home(emulator, one).json()["id"].rpartition("/")[2]
@@ -146,7 +146,9 @@ def test_logins_are_in_the_history_of_the_users_org_alone(org: Org) -> None:
     assert len(one.logins) == 3
 
 
-def test_its_history_is_as_late_as_the_owners(start_org: StartOrg, clock: SteppedClock) -> None:
+def test_login_history_of_customers_has_the_same_delay(
+    start_org: StartOrg, clock: SteppedClock
+) -> None:
     emulator, _ = start_org(
         customer_orgs=1, login_history="delayed", login_history_delay_seconds=20
     )
@@ -157,7 +159,7 @@ def test_its_history_is_as_late_as_the_owners(start_org: StartOrg, clock: Steppe
     assert len(rows(one.url, one.access_token)) == 1
 
 
-def test_redemptions_tell_the_org(org: Org) -> None:
+def test_redemptions_name_the_org(org: Org) -> None:
     emulator, client = org
     one, two = emulator.customer_orgs
     redeem(emulator)
@@ -186,7 +188,7 @@ def test_an_org_wide_rule_blocks_all_users_of_that_org(org: Org) -> None:
     assert at_home(emulator, one).status_code == 200
 
 
-def test_the_admin_endpoint_sets_it_too(org: Org) -> None:
+def test_the_admin_endpoint_sets_the_rule(org: Org) -> None:
     emulator, client = org
     one, two = emulator.customer_orgs
     rule = {"number": 2, "ranges": ["192.0.2.0/24"]}
@@ -212,7 +214,7 @@ def test_grants_of_a_customer_are_listed_with_their_current_token(org: Org) -> N
     assert "billing" not in dict(emulator.customer_tokens)
 
 
-def test_the_environment_names_what_a_client_of_each_needs(org: Org) -> None:
+def test_the_environment_names_what_a_client_of_each_org_needs(org: Org) -> None:
     emulator, _ = org
     values = emulator.environment
     for number, one in enumerate(emulator.customer_orgs, 1):
@@ -222,14 +224,14 @@ def test_the_environment_names_what_a_client_of_each_needs(org: Org) -> None:
         assert values[f"SF_CUSTOMER{number}_REFRESH_TOKEN"] == one.refresh_token
 
 
-def test_it_serves_tls_through_the_proxies() -> None:
+def test_customer_orgs_serve_tls_through_the_proxies() -> None:
     with Emulator(Scenario(customer_orgs=1)) as emulator:
         (one,) = emulator.customer_orgs
         assert one.token_url.startswith("https://")
         assert at_home(emulator, one).status_code == 200
 
 
-def test_it_owns_no_list(org: Org) -> None:
+def test_a_customer_org_owns_no_allowlist(org: Org) -> None:
     emulator, _ = org
     one, _ = emulator.customer_orgs
     assert rows(one.url, one.access_token, "SELECT Id FROM ExtlClntAppOauthSecuritySettings") == []

@@ -26,7 +26,7 @@ def shown(result: Result) -> tuple[str | None, str | None]:
     return result.text("status"), result.text("numberComponentsDeployed")
 
 
-def test_a_deployment_walks_by_the_clock(start_org: StartOrg, clock: SteppedClock) -> None:
+def test_a_deployment_progresses_with_the_clock(start_org: StartOrg, clock: SteppedClock) -> None:
     _, client = start_org(deploy_seconds=10)
     deployment = client.deploy(security_package())
     walk = []
@@ -42,13 +42,13 @@ def test_a_deployment_walks_by_the_clock(start_org: StartOrg, clock: SteppedCloc
     ]
 
 
-def test_polling_does_not_move_it(start_org: StartOrg) -> None:
+def test_polling_does_not_change_the_progress(start_org: StartOrg) -> None:
     _, client = start_org(deploy_seconds=10)
     deployment = client.deploy(security_package())
     assert {client.status(deployment).text("status") for _ in range(5)} == {"Pending"}
 
 
-def test_it_takes_effect_at_its_end_even_if_nobody_polls(
+def test_a_deployment_takes_effect_at_its_end_without_a_poll(
     start_org: StartOrg, clock: SteppedClock
 ) -> None:
     emulator, client = start_org(deploy_seconds=10)
@@ -59,7 +59,7 @@ def test_it_takes_effect_at_its_end_even_if_nobody_polls(
     assert b"127.0.0.21" in emulator.component_xml(SECURITY, SECURITY_NAME)
 
 
-def test_one_runs_at_a_time_and_the_others_wait(start_org: StartOrg, clock: SteppedClock) -> None:
+def test_deployments_run_one_at_a_time(start_org: StartOrg, clock: SteppedClock) -> None:
     emulator, client = start_org(deploy_seconds=10)
     first = client.deploy(security_package(security_xml("127.0.0.21")))
     second = client.deploy(security_package(security_xml("127.0.0.22")))
@@ -87,7 +87,9 @@ def test_a_running_deployment_is_canceled_after_a_while(
     assert b"127.0.0.21" not in emulator.component_xml(SECURITY, SECURITY_NAME)
 
 
-def test_a_waiting_deployment_is_canceled_at_once(start_org: StartOrg, clock: SteppedClock) -> None:
+def test_a_waiting_deployment_is_canceled_immediately(
+    start_org: StartOrg, clock: SteppedClock
+) -> None:
     _, client = start_org(deploy_seconds=10, cancel_seconds=3)
     first = client.deploy(security_package())
     second = client.deploy(security_package())
@@ -110,7 +112,7 @@ def test_from_65_a_finalizing_deployment_cannot_be_canceled(
     assert client.status(deployment).text("status") == "Succeeded"
 
 
-def test_below_65_a_canceled_one_may_have_committed(
+def test_below_65_a_canceled_deployment_may_have_committed(
     start_org: StartOrg, clock: SteppedClock
 ) -> None:
     emulator, client = start_org(deploy_seconds=10)
@@ -154,7 +156,7 @@ def test_a_deployment_fails_without_finalizing(start_org: StartOrg, clock: Stepp
         ("succeeded_partial", "SucceededPartial", "true", False),
     ],
 )
-def test_faults_of_a_deployment(
+def test_deployment_faults_end_the_deployment(
     org: Org, kind: str, status: str, success: str, takes: bool
 ) -> None:
     emulator, client = org
@@ -166,9 +168,7 @@ def test_faults_of_a_deployment(
     assert client.deployed(security_package()).text("status") == "Succeeded"
 
 
-def test_a_fault_makes_the_deployment_cancel_while_it_runs(
-    start_org: StartOrg, clock: SteppedClock
-) -> None:
+def test_a_fault_cancels_a_running_deployment(start_org: StartOrg, clock: SteppedClock) -> None:
     faults = [{"kind": "canceling"}]
     _, client = start_org(deploy_seconds=10, cancel_seconds=2, faults=faults)
     deployment = client.deploy(security_package())
@@ -190,14 +190,16 @@ def test_an_unknown_status_is_shown_for_a_while(start_org: StartOrg, clock: Step
     assert client.status(deployment).text("status") == "Succeeded"
 
 
-def test_finalizing_can_be_spelt_the_long_way(start_org: StartOrg, clock: SteppedClock) -> None:
+def test_the_finalizing_status_can_have_its_long_spelling(
+    start_org: StartOrg, clock: SteppedClock
+) -> None:
     _, client = start_org(deploy_seconds=10, long_finalizing_status=True)
     deployment = client.deploy(security_package())
     clock.forward(9)
     assert client.status(deployment).text("status") == "FinalizingDeploy"
 
 
-def test_a_partial_success_saves_the_rest(start_org: StartOrg) -> None:
+def test_a_partial_success_saves_the_other_components(start_org: StartOrg) -> None:
     other = "Acme_Other"
     package = make_zip(
         {
@@ -213,7 +215,7 @@ def test_a_partial_success_saves_the_rest(start_org: StartOrg) -> None:
     assert b"127.0.0.21" in emulator.component_xml(SECURITY, SECURITY_NAME)
 
 
-def test_the_records_tell_what_became_of_each(org: Org) -> None:
+def test_deployment_records_hold_each_result(org: Org) -> None:
     emulator, client = org
     first = client.deploy(security_package(), checkOnly="true")
     second = client.deploy(security_package())

@@ -1,4 +1,4 @@
-"""A colleague who changes the list meanwhile."""
+"""Edits: a colleague changes the allowlist at a configured moment."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def requests_of(client: Client) -> list[dict[str, Any]]:
     return records
 
 
-def test_entries_are_added_removed_and_described(org: Org) -> None:
+def test_an_edit_adds_removes_and_describes_entries(org: Org) -> None:
     emulator, _ = org
     emulator.set_edit(
         edit(
@@ -68,7 +68,7 @@ def test_entries_are_added_removed_and_described(org: Org) -> None:
     assert "partner" not in text
 
 
-def test_a_former_state_comes_back(org: Org) -> None:
+def test_an_edit_can_restore_a_former_state(org: Org) -> None:
     emulator, client = org
     first = listed(emulator)
     client.deployed(security_package())
@@ -78,7 +78,7 @@ def test_a_former_state_comes_back(org: Org) -> None:
     assert listed(emulator) == ["127.0.0.21"]
 
 
-def test_it_is_seen_as_the_colleagues(org: Org, clock: SteppedClock) -> None:
+def test_an_edit_is_attributed_to_the_colleague(org: Org, clock: SteppedClock) -> None:
     emulator, client = org
     before = properties(client)
     clock.forward(60)
@@ -93,7 +93,7 @@ def test_it_is_seen_as_the_colleagues(org: Org, clock: SteppedClock) -> None:
     assert requests_of(client) == []
 
 
-def test_it_comes_before_or_after_the_nth_retrieve(start_org: StartOrg) -> None:
+def test_an_edit_occurs_before_or_after_the_nth_retrieve(start_org: StartOrg) -> None:
     _, client = start_org(
         edits=[
             {"of": "retrieve", "nth": 2, "add": [PARTNER]},
@@ -103,7 +103,7 @@ def test_it_comes_before_or_after_the_nth_retrieve(start_org: StartOrg) -> None:
     assert ["192.0.2.1<" in retrieved(client) for _ in range(4)] == [False, False, True, False]
 
 
-def test_it_comes_between_the_read_and_the_commit_of_a_deployment(
+def test_an_edit_occurs_between_the_read_and_the_commit_of_a_deployment(
     start_org: StartOrg, clock: SteppedClock
 ) -> None:
     emulator, client = start_org(deploy_seconds=10)
@@ -119,7 +119,7 @@ def test_it_comes_between_the_read_and_the_commit_of_a_deployment(
     assert states[-2] == ["127.0.0.21", "192.0.2.1"]
 
 
-def test_it_comes_after_the_nth_deployment(org: Org) -> None:
+def test_an_edit_occurs_after_the_nth_deployment(org: Org) -> None:
     emulator, client = org
     emulator.set_edit(edit(of="deployment", add=[PARTNER]))
     client.deployed(security_package(), checkOnly="true")  # a validation commits nothing
@@ -128,20 +128,20 @@ def test_it_comes_after_the_nth_deployment(org: Org) -> None:
     assert listed(emulator) == ["127.0.0.21", "192.0.2.1"]
 
 
-def test_it_comes_at_the_nth_redemption(org: Org) -> None:
+def test_an_edit_occurs_at_the_nth_redemption(org: Org) -> None:
     emulator, _ = org
     emulator.set_edit(edit(of="redeem", nth=2, when="before", remove=["127.0.0.12"]))
     assert [redeem(emulator).status_code for _ in range(3)] == [200, 400, 200]
 
 
-def test_it_comes_at_any_other_operation(org: Org) -> None:
+def test_an_edit_occurs_at_any_other_operation(org: Org) -> None:
     emulator, client = org
     emulator.set_edit(edit(of="listMetadata", when="after", add=[PARTNER]))
     assert properties(client).text("lastModifiedByName") == "Release Engineer"
     assert properties(client).text("lastModifiedByName") == "Casey Colleague"
 
 
-def test_it_comes_behind_what_was_committed_by_then(
+def test_an_edit_follows_what_was_already_committed(
     start_org: StartOrg, clock: SteppedClock
 ) -> None:
     emulator, client = start_org(deploy_seconds=10)
@@ -152,7 +152,7 @@ def test_it_comes_behind_what_was_committed_by_then(
     assert listed(emulator) == ["127.0.0.21", "192.0.2.1"]
 
 
-def test_by_a_deployment_it_leaves_that_behind(org: Org) -> None:
+def test_an_edit_by_deployment_leaves_a_deployment_record(org: Org) -> None:
     emulator, client = org
     emulator.set_edit(edit(of="deployment", when="before", by="deploy", add=[PARTNER]))
     own = client.deploy(security_package())
@@ -165,7 +165,7 @@ def test_by_a_deployment_it_leaves_that_behind(org: Org) -> None:
     assert listed(emulator) == ["127.0.0.21"]
 
 
-def test_a_deployment_of_a_colleague_can_be_pending(org: Org, clock: SteppedClock) -> None:
+def test_the_deployment_of_a_colleague_can_be_pending(org: Org, clock: SteppedClock) -> None:
     emulator, client = org
     emulator.set_edit(edit(by="deploy", seconds=10, add=[PARTNER]))
     own = client.deploy(security_package())
@@ -178,7 +178,7 @@ def test_a_deployment_of_a_colleague_can_be_pending(org: Org, clock: SteppedCloc
     assert states[1:] == ["192.0.2.1", "127.0.0.21"]
 
 
-def test_a_component_that_is_not_there_is_named(org: Org) -> None:
+def test_an_unknown_component_is_named(org: Org) -> None:
     emulator, _ = org
     with pytest.raises(ValueError, match="Nothing"):
         emulator.set_edit(edit(full_name="Nothing"))

@@ -22,7 +22,7 @@ from tests.integration.emulator.client import (
 _CLIENTS = 8
 
 
-def test_many_clients_at_once_are_served_one_deployment_at_a_time() -> None:
+def test_concurrent_clients_are_served_one_deployment_at_a_time() -> None:
     with Emulator(Scenario(), tls=False) as emulator:
 
         def deploy(number: int) -> list[str]:
@@ -40,7 +40,7 @@ def test_many_clients_at_once_are_served_one_deployment_at_a_time() -> None:
     )
 
 
-def test_two_emulators_know_nothing_of_each_other() -> None:
+def test_two_emulators_share_nothing() -> None:
     with Emulator(tls=False) as one, Emulator(tls=False) as other:
         assert one.url != other.url
         assert not set(one.environment.values()) & {
@@ -51,7 +51,7 @@ def test_two_emulators_know_nothing_of_each_other() -> None:
         assert (len(one.deployments), len(other.deployments)) == (1, 0)
 
 
-def test_a_component_that_is_not_there_is_a_key_error() -> None:
+def test_an_unknown_component_is_a_key_error() -> None:
     with Emulator(tls=False) as emulator:
         assert emulator.component_xml(SECURITY, SECURITY_NAME)
         with pytest.raises(KeyError, match="Nobody"):
@@ -68,7 +68,7 @@ def test_records_of_deployments_are_copies() -> None:
         assert emulator.deployments[0].id.startswith("0Af")
 
 
-def test_importing_it_loads_neither_soap_client_nor_cryptography() -> None:
+def test_importing_the_emulator_loads_neither_soap_client_nor_cryptography() -> None:
     code = (
         "import sys, sfcutover.emulator; "
         "print([name for name in ('zeep', 'simple_salesforce', 'cryptography', 'trustme') "
@@ -81,7 +81,7 @@ def test_importing_it_loads_neither_soap_client_nor_cryptography() -> None:
     assert shown.stdout == "[]\n"
 
 
-def test_it_shares_only_data_and_ranges_with_the_client() -> None:
+def test_the_emulator_imports_only_carriers_ranges_and_errors() -> None:
     code = (
         "import sys, sfcutover.emulator.files; "
         "print(sorted(name for name in sys.modules if name.startswith('sfcutover.') "

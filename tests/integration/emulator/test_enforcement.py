@@ -1,4 +1,4 @@
-"""What the token endpoint makes of the list: when it is enforced, and whether it is."""
+"""How the token endpoint enforces the allowlist: when, and whether at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ADD = Edit.model_validate({"add": [{"range": "127.0.0.20/30", "description": "ne
 UPDATE = Edit.model_validate({"describe": [{"range": "127.0.0.20/30", "description": "again"}]})
 
 
-def test_an_added_entry_may_be_honoured_only_after_an_update(
+def test_an_added_entry_may_be_enforced_only_after_an_update(
     start_org: StartOrg, clock: SteppedClock
 ) -> None:
     emulator, _ = start_org(honours="after-update", propagation_seconds=30)
@@ -28,7 +28,7 @@ def test_an_added_entry_may_be_honoured_only_after_an_update(
     assert [one.holds("127.0.0.21") for one in emulator.allowlist_history] == [False, True, True]
 
 
-def test_enforcement_is_switched_off_and_on_again(org: tuple[Emulator, Client]) -> None:
+def test_enforcement_can_be_disabled_and_enabled_again(org: tuple[Emulator, Client]) -> None:
     emulator, client = org
     assert redeem(emulator, proxy=new_proxy(emulator)).status_code == 400
     emulator.set_enforcement(False)
@@ -40,7 +40,9 @@ def test_enforcement_is_switched_off_and_on_again(org: tuple[Emulator, Client]) 
     assert redeem(emulator, proxy=new_proxy(emulator)).status_code == 400
 
 
-def test_it_can_be_off_at_first_and_is_an_orgs_own(start_org: StartOrg) -> None:
+def test_enforcement_can_be_disabled_at_the_start_and_is_separate_for_each_org(
+    start_org: StartOrg,
+) -> None:
     emulator, _ = start_org(enforcement=False)
     emulator.use_org(2)
     emulator.set_enforcement(True)

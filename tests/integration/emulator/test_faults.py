@@ -21,7 +21,7 @@ def fault(kind: str, operation: str = "any", **more: object) -> Fault:
     return Fault.model_validate({"kind": kind, "operation": operation, **more})
 
 
-def test_a_connection_dropped_before_leaves_nothing_behind(org: Org) -> None:
+def test_a_connection_dropped_before_the_effect_changes_nothing(org: Org) -> None:
     emulator, client = org
     emulator.set_fault(fault("drop_before", "deploy"))
     with pytest.raises(requests.ConnectionError):
@@ -30,7 +30,7 @@ def test_a_connection_dropped_before_leaves_nothing_behind(org: Org) -> None:
     assert client.deploy(security_package())
 
 
-def test_a_connection_dropped_after_leaves_the_effect(org: Org) -> None:
+def test_a_connection_dropped_after_the_effect_keeps_it(org: Org) -> None:
     emulator, client = org
     emulator.set_fault(fault("drop_after", "deploy"))
     with pytest.raises(requests.ConnectionError):
@@ -50,7 +50,7 @@ def test_the_log_counts_a_deploy_whose_answer_was_dropped(org: Org) -> None:
 
 
 @pytest.mark.parametrize(("kind", "status"), [("http_502", 502), ("http_503", 503)])
-def test_gateway_errors_are_html_and_without_effect(org: Org, kind: str, status: int) -> None:
+def test_gateway_errors_are_html_and_have_no_effect(org: Org, kind: str, status: int) -> None:
     emulator, client = org
     emulator.set_fault(fault(kind, "deploy"))
     answer = client.post(client.envelope("deploy"))
@@ -58,7 +58,7 @@ def test_gateway_errors_are_html_and_without_effect(org: Org, kind: str, status:
     assert emulator.deployments == []
 
 
-def test_an_html_body_comes_with_200(org: Org) -> None:
+def test_an_html_body_has_status_200(org: Org) -> None:
     emulator, client = org
     emulator.set_fault(fault("html_body", "describeMetadata"))
     answer = client.post(client.envelope("describeMetadata"))
@@ -66,14 +66,14 @@ def test_an_html_body_comes_with_200(org: Org) -> None:
     assert answer.text.startswith("<html>")
 
 
-def test_half_an_answer_is_no_xml(org: Org) -> None:
+def test_half_an_answer_is_not_xml(org: Org) -> None:
     emulator, client = org
     whole = client.post(client.envelope("describeMetadata")).content
     emulator.set_fault(fault("bad_xml", "describeMetadata"))
     assert client.post(client.envelope("describeMetadata")).content == whole[: len(whole) // 2]
 
 
-def test_a_huge_body_is_as_long_as_asked(org: Org) -> None:
+def test_a_huge_body_has_the_configured_size(org: Org) -> None:
     emulator, client = org
     emulator.set_fault(fault("huge_body", "describeMetadata", size=1_000_001))
     assert len(client.post(client.envelope("describeMetadata")).content) == 1_000_001
@@ -97,7 +97,7 @@ def test_stopping_does_not_wait_for_a_slow_answer() -> None:
     assert time.monotonic() - started < 5
 
 
-def test_an_expired_session_is_dead_until_a_new_login(org: Org) -> None:
+def test_an_expired_session_is_invalid_until_a_new_login(org: Org) -> None:
     emulator, client = org
     emulator.set_fault(fault("expired_session", "describeMetadata"))
     for _ in range(2):
@@ -113,7 +113,7 @@ def test_an_expired_session_is_dead_until_a_new_login(org: Org) -> None:
         ("cross_reference_500", "sf:INVALID_CROSS_REFERENCE_KEY"),
     ],
 )
-def test_soap_faults_out_of_the_blue(org: Org, kind: str, code: str) -> None:
+def test_soap_faults_are_sent_on_request(org: Org, kind: str, code: str) -> None:
     emulator, client = org
     emulator.set_fault(fault(kind, "describeMetadata"))
     with pytest.raises(FaultAnswer) as caught:

@@ -21,7 +21,7 @@ SELECT = f"SELECT {FIELDS} FROM LoginHistory"
 
 @pytest.fixture
 def tls_org(clock: SteppedClock) -> Iterator[Emulator]:
-    """simple-salesforce knows only https."""
+    """An org with TLS, because simple-salesforce uses only https."""
     with Emulator(clock=clock) as emulator:
         yield emulator
 
@@ -116,13 +116,13 @@ def test_rows_are_filtered_by_time_and_user_and_limited(org: Org, clock: Stepped
 @pytest.mark.parametrize(
     "field", ["SourceIp", "Status", "Application", "LoginType", "LoginSubType"]
 )
-def test_other_fields_have_no_filter(org: Org, field: str) -> None:
+def test_other_fields_cannot_be_filtered(org: Org, field: str) -> None:
     status, code, message = error(org, f"WHERE {field} = 'x'")
     assert (status, code) == (400, "INVALID_FIELD")
     assert message == f"field '{field}' can not be filtered in a query call"
 
 
-def test_simple_salesforce_reads_that_a_field_has_no_filter(tls_org: Emulator) -> None:
+def test_simple_salesforce_reads_that_a_field_cannot_be_filtered(tls_org: Emulator) -> None:
     with (
         salesforce(tls_org) as client,
         pytest.raises(SalesforceMalformedRequest, match="can not be filtered"),
@@ -152,14 +152,14 @@ def test_times_compare_only_with_times(org: Org) -> None:
     assert [one["errorCode"] for one in answer.json()] == ["INVALID_FIELD"]
 
 
-def test_a_dead_token_leaves_no_row(org: Org) -> None:
+def test_an_invalid_token_leaves_no_row(org: Org) -> None:
     emulator, _ = org
     redeem(emulator, "5Aep861nobody")
     redeem(emulator, "5Aep861nobody", new_proxy(emulator))
     assert rows(org) == []
 
 
-def test_a_code_and_the_legacy_app_are_told_apart(org: Org) -> None:
+def test_authorization_codes_and_the_legacy_app_are_distinguished(org: Org) -> None:
     emulator, _ = org
     redeem(emulator, grant_type="authorization_code", code=emulator.issue_code("customer-7"))
     redeem(emulator, **legacy(emulator))
@@ -170,19 +170,19 @@ def test_a_code_and_the_legacy_app_are_told_apart(org: Org) -> None:
     ]
 
 
-def test_it_may_not_be_there(start_org: StartOrg) -> None:
+def test_login_history_can_be_unavailable(start_org: StartOrg) -> None:
     org = start_org(login_history="unavailable")
     redeem(org[0])
     assert error(org, "")[1] == "INVALID_TYPE"
 
 
-def test_it_may_show_the_first_proxy(start_org: StartOrg) -> None:
+def test_login_history_can_show_the_first_proxy(start_org: StartOrg) -> None:
     org = start_org(login_history="first_proxy_ip", first_proxy_address="10.9.8.7")
     redeem(org[0])
     assert sources(org) == ["10.9.8.7"]
 
 
-def test_it_may_be_late(start_org: StartOrg, clock: SteppedClock) -> None:
+def test_login_history_can_be_late(start_org: StartOrg, clock: SteppedClock) -> None:
     org = start_org(login_history="delayed", login_history_delay_seconds=20)
     clock.forward(0.75)  # but LoginTime has whole seconds
     redeem(org[0])

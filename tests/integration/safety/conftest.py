@@ -1,4 +1,4 @@
-"""Fixtures: one org with its cutover.yaml, timers shortened as for the chaos runs."""
+"""Fixtures: one org with its cutover.yaml, and timers as short as those of the chaos runs."""
 
 from __future__ import annotations
 

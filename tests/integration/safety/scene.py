@@ -1,4 +1,4 @@
-"""What the tests of this folder share: cutover.yaml, the live list, and who redeemed when."""
+"""Helpers shared by this folder: cutover.yaml, the live allowlist, and who redeemed when."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def configure_part(here: World, part: str, **keys: object) -> None:
 
 
 def entries(emulator: Emulator) -> list[str]:
-    """The live list in its order: first address, last address and description of each entry."""
+    """The live allowlist in order: first address, last address and description of each entry."""
     root = etree.fromstring(emulator.component_xml(SECURITY, SECURITY_NAME))
     names = ("startIpAddress", "endIpAddress", "description")
     return [
@@ -54,19 +54,19 @@ def policy(emulator: Emulator, name: str) -> str | None:
 
 
 def change_list(emulator: Emulator, change: Callable[[bytes], bytes]) -> None:
-    """Save the list as a colleague would in Setup."""
+    """Save the allowlist as a colleague would in Setup."""
     xml = emulator.component_xml(SECURITY, SECURITY_NAME)
     emulator.put_component(SECURITY, SECURITY_NAME, change(xml))
 
 
 def describe(emulator: Emulator, descriptions: Mapping[str, str]) -> None:
-    """Give entries of the live list descriptions, by their address."""
+    """Give entries of the live allowlist descriptions, by their address."""
     entries = [{"range": address, "description": text} for address, text in descriptions.items()]
     emulator.set_edit(Edit.model_validate({"describe": entries}))
 
 
 def proven_between(here: World, start: datetime, end: datetime) -> bool:
-    """True if the canary redeemed through every new address in that time."""
+    """True if the canary redeemed through every new address within that time."""
     proven = {
         one.source
         for one in here.emulator.redemptions
@@ -76,14 +76,14 @@ def proven_between(here: World, start: datetime, end: datetime) -> bool:
 
 
 def removed_at(here: World) -> datetime:
-    """When an old address left the list."""
+    """When an old address was removed from the allowlist."""
     times = [one.time for one in here.emulator.allowlist_history if not one.holds(OLD[0])]
     assert times, "no old address has left the list"
     return times[0]
 
 
 def blocked_customers(emulator: Emulator) -> list[str]:
-    """The customers whose redemptions the list has refused."""
+    """The customers whose redemptions the allowlist blocked."""
     return [
         one.grant
         for one in emulator.redemptions

@@ -29,7 +29,7 @@ ACCEPT = ("run", "--yes", "--accept-changes")
 
 @pytest.fixture
 def here(here: World) -> World:
-    """Its watch leaves a redemption time enough, whatever the machine's load."""
+    """A world whose watch leaves enough time for a redemption on a busy machine."""
     configure(here, watch={"duration": "2s", "interval": "1s", "failures": 2})
     return here
 
@@ -62,7 +62,7 @@ def test_an_old_range_that_no_approval_showed_stays(paused: World, first: str) -
     assert office_is_on_list(paused)
 
 
-def test_old_is_fixed_once_add_new_has_started(here: World) -> None:
+def test_old_cannot_change_after_add_new_has_started(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     configure(here, old=[*OLD, "192.0.2.64-192.0.2.71"])
     code, out = here.call(*ACCEPT)
@@ -71,7 +71,7 @@ def test_old_is_fixed_once_add_new_has_started(here: World) -> None:
     assert here.switches == []
 
 
-def test_new_is_fixed_after_the_switch(paused: World) -> None:
+def test_new_cannot_change_after_the_switch(paused: World) -> None:
     sent = len(paused.emulator.deployments)
     configure(paused, new=[*NEW, "127.0.0.23"])
     paused.call(*RECORD)
@@ -82,8 +82,8 @@ def test_new_is_fixed_after_the_switch(paused: World) -> None:
     assert paused.switches == ["apply"]
 
 
-def test_a_new_address_is_on_the_list_and_proven_before_the_switch(here: World) -> None:
-    """The proxy does not leave by the address that was added, so nothing can prove it."""
+def test_a_new_address_is_listed_and_proven_before_the_switch(here: World) -> None:
+    """The proxy does not use the added address, so that nothing can prove it."""
     here.call("run", "--yes", "--pause-before", "switch")
     configure(here, new=[*NEW, "127.0.0.23"])
     here.call(*ACCEPT)
@@ -91,7 +91,7 @@ def test_a_new_address_is_on_the_list_and_proven_before_the_switch(here: World) 
     assert here.switches == []
 
 
-def test_a_policy_that_is_added_voids_the_approval(paused: World) -> None:
+def test_an_added_policy_voids_the_approval(paused: World) -> None:
     code, out = paused.call(*RECORD)
     assert code == 0, out
     configure(paused, policies={"sessionTimeoutInMinutes": 30})
@@ -100,7 +100,7 @@ def test_a_policy_that_is_added_voids_the_approval(paused: World) -> None:
     assert paused.live == {*OLD, *NEW}
 
 
-def test_a_template_that_changes_voids_the_approval(paused: World) -> None:
+def test_a_changed_template_voids_the_approval(paused: World) -> None:
     code, out = paused.call(*RECORD)
     assert code == 0, out
     text = (ROOT / "templates/package.xml.j2").read_text(encoding="utf-8")
@@ -111,7 +111,7 @@ def test_a_template_that_changes_voids_the_approval(paused: World) -> None:
     assert paused.live == {*OLD, *NEW}
 
 
-def test_approve_expects_the_digest_that_was_shown(here: World) -> None:
+def test_approve_expects_the_displayed_digest(here: World) -> None:
     _, out = here.call(*PAUSED)
     digest = digest_in(out)
     code, out = here.call("approve", "--expect", "0" * len(digest))
@@ -134,7 +134,7 @@ def test_plan_journal_and_report_show_the_same_digest(here: World) -> None:
     assert digest in plan
 
 
-def test_who_accepted_which_change_is_recorded(paused: World) -> None:
+def test_the_user_who_accepted_a_change_is_recorded(paused: World) -> None:
     config = yaml.safe_load((paused.folder / "cutover.yaml").read_text(encoding="utf-8"))
     configure(paused, watch=config["watch"] | {"failures": 3})
     paused.environment["GITHUB_ACTOR"] = "octocat"
@@ -147,14 +147,14 @@ def test_who_accepted_which_change_is_recorded(paused: World) -> None:
 
 
 def test_a_second_approval_is_no_error(paused: World) -> None:
-    """A CI job that is started again approves what was approved, and done, already."""
+    """A repeated CI job approves a step that is already approved and done."""
     words = ("approve", "--step", "remove-old")
     assert paused.call(*words)[0] == 0
     code, out = paused.call(*words)
     assert code == 0, out
 
 
-def test_a_new_address_that_is_added_before_the_switch_is_proven_and_moved_to(here: World) -> None:
+def test_a_new_address_added_before_the_switch_is_proven_and_used(here: World) -> None:
     """The egress gets its second address while the run waits."""
     both = here.environment["SFCUTOVER_NEW_PROXY_URL"]
     here.environment["SFCUTOVER_NEW_PROXY_URL"] = here.emulator.proxy_url_for(NEW[0])
@@ -175,7 +175,7 @@ def test_a_new_address_that_is_added_before_the_switch_is_proven_and_moved_to(he
     assert here.live == set(NEW)
 
 
-def test_a_new_address_may_not_be_left_out_once_it_is_on_the_list(here: World) -> None:
+def test_a_new_address_cannot_be_omitted_after_it_was_listed(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     configure(here, new=[NEW[0]])
     code, out = here.call(*ACCEPT)
@@ -184,7 +184,7 @@ def test_a_new_address_may_not_be_left_out_once_it_is_on_the_list(here: World) -
     assert here.switches == []
 
 
-def test_old_may_change_until_add_new_has_started_and_is_shown(here: World) -> None:
+def test_old_can_change_until_add_new_has_started_and_is_shown(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "add-new", "--pause-before", "remove-old")
     configure(here, old=[OLD[0]])
     code, out = here.call(*ACCEPT)
@@ -194,8 +194,8 @@ def test_old_may_change_until_add_new_has_started_and_is_shown(here: World) -> N
     assert f"it removes {OLD[0]} from the allowlist" in out
 
 
-def test_what_others_add_or_remove_voids_no_approval_and_is_shown(paused: World) -> None:
-    """A colleague saves the list in Setup between the announcement and the approval."""
+def test_changes_by_others_void_no_approval_and_are_shown(paused: World) -> None:
+    """A colleague saves the allowlist in Setup between the announcement and the approval."""
 
     def save(xml: bytes) -> bytes:
         return xml.replace(OLD[0].encode(), b"192.0.2.99")
@@ -209,7 +209,7 @@ def test_what_others_add_or_remove_voids_no_approval_and_is_shown(paused: World)
     assert entry("192.0.2.99") in entries(paused.emulator)
 
 
-def test_a_plan_before_anything_changed_shows_the_digests_that_are_announced(here: World) -> None:
+def test_a_plan_before_any_change_shows_the_digests_that_a_run_announces(here: World) -> None:
     code, out = here.call("plan", "--json")
     assert code == 0, out
     digests = json.loads(out[out.index("{") :])["digests"]
@@ -221,7 +221,9 @@ def test_a_plan_before_anything_changed_shows_the_digests_that_are_announced(her
     assert digests["remove-old"].startswith(digest_in(out.rpartition("error:")[2]))
 
 
-def test_a_process_that_dies_after_the_approval_removes_nothing_else(paused: World) -> None:
+def test_a_process_that_dies_after_the_approval_removes_only_what_was_approved(
+    paused: World,
+) -> None:
     """Between the approval and the removal another cutover.yaml is accepted."""
     paused.call("approve", point="write journal wave#1")
     configure(paused, policies={"sessionTimeoutInMinutes": 30})
@@ -243,7 +245,7 @@ def test_another_switch_command_voids_the_approval_of_the_switch(here: World) ->
     assert here.switches == []
 
 
-def test_a_change_that_an_approval_does_not_cover_voids_it_not(paused: World) -> None:
+def test_a_change_outside_of_an_approval_does_not_void_it(paused: World) -> None:
     code, _ = paused.call(*RECORD)
     configure(paused, max_rollbacks=7)
     code, out = paused.call(*ACCEPT)
@@ -251,7 +253,7 @@ def test_a_change_that_an_approval_does_not_cover_voids_it_not(paused: World) ->
     assert paused.live == set(NEW)
 
 
-def test_the_report_says_which_approval_is_void(paused: World) -> None:
+def test_the_report_names_a_void_approval(paused: World) -> None:
     paused.call(*RECORD, "--note", "change 4711")
     configure(paused, policies={"sessionTimeoutInMinutes": 30})
     paused.call(*ACCEPT)
@@ -261,7 +263,7 @@ def test_the_report_says_which_approval_is_void(paused: World) -> None:
     assert decisions[0]["digest"] != decisions[1]["digest"]
 
 
-def test_the_digest_of_a_step_that_is_done_may_be_expected(here: World) -> None:
+def test_the_digest_of_a_finished_step_is_accepted(here: World) -> None:
     _, out = here.call(*PAUSED)
     words = ("approve", "--step", "remove-old", "--expect")
     digest = digest_in(out)
@@ -270,7 +272,7 @@ def test_the_digest_of_a_step_that_is_done_may_be_expected(here: World) -> None:
         assert code == expected, out
 
 
-def test_an_approval_that_is_recorded_already_is_recorded_once(paused: World) -> None:
+def test_a_repeated_approval_is_recorded_once(paused: World) -> None:
     for _ in range(2):
         code, out = paused.call(*RECORD)
         assert code == 0, out

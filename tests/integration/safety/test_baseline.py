@@ -41,7 +41,7 @@ def described(here: World) -> World:
 
 
 def roll_back_by_watch(here: World) -> None:
-    """A run whose watch fails and that restores the old addresses by itself."""
+    """A run whose watch fails and that restores the old addresses automatically."""
     process = here.start("run", "--yes")
     here.wait_for("watch-started")
     here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=4))
@@ -49,7 +49,7 @@ def roll_back_by_watch(here: World) -> None:
     assert process.returncode == 5, out
 
 
-def test_rollback_keeps_an_entry_that_was_there_before_a_command_deployed(shared: World) -> None:
+def test_rollback_keeps_an_entry_older_than_the_first_command(shared: World) -> None:
     before = entries(shared.emulator)
     code, out = shared.call("deploy", "add-new", "--yes")
     assert code == 0, out
@@ -58,7 +58,7 @@ def test_rollback_keeps_an_entry_that_was_there_before_a_command_deployed(shared
     assert entries(shared.emulator) == before
 
 
-def test_rollback_beside_a_finished_run_keeps_what_was_there_before_it(shared: World) -> None:
+def test_rollback_after_a_run_keeps_an_entry_older_than_the_run(shared: World) -> None:
     before = entries(shared.emulator)
     code, out = shared.call("run", "--yes")
     assert code == 0, out
@@ -129,7 +129,7 @@ def test_rollback_after_a_failed_run_restores_policies(here: World) -> None:
 
 
 def test_a_later_run_inherits_the_baseline(shared: World) -> None:
-    """The earlier run added 127.0.0.22 only, and ended; the later one goes back."""
+    """The earlier run added only 127.0.0.22 and ended; the later one rolls back."""
     before = entries(shared.emulator)
     shared.call("run", "--yes", "--pause-before", "switch")
     code, out = shared.call("cancel")
@@ -147,8 +147,8 @@ def test_a_later_run_inherits_the_baseline(shared: World) -> None:
     [TO_BASELINE, ("deploy", "remove-new", "--yes", "--traffic-moved")],
     ids=["rollback", "remove-new"],
 )
-def test_without_a_record_nothing_is_removed(here: World, words: tuple[str, ...]) -> None:
-    """The new addresses stand there, and no deployment of this cutover was recorded."""
+def test_nothing_is_removed_without_a_record(here: World, words: tuple[str, ...]) -> None:
+    """The new addresses are on the allowlist, and no deployment of this cutover was recorded."""
     for address in NEW:
         change_list(here.emulator, with_entry(range_xml(address, address)))
     code, out = here.call(*words)
@@ -158,7 +158,7 @@ def test_without_a_record_nothing_is_removed(here: World, words: tuple[str, ...]
     assert here.emulator.deployments == []
 
 
-def test_old_is_fixed_for_commands_until_the_baseline_is_back(here: World) -> None:
+def test_old_cannot_change_until_the_baseline_is_restored(here: World) -> None:
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out
     configure(here, old=[*OLD, "192.0.2.64-192.0.2.71"])
@@ -174,7 +174,7 @@ def test_old_is_fixed_for_commands_until_the_baseline_is_back(here: World) -> No
     assert code == 0, out
 
 
-def test_nothing_is_deployed_where_the_record_cannot_be_written(here: World) -> None:
+def test_nothing_is_deployed_if_the_record_cannot_be_written(here: World) -> None:
     (here.folder / "folder").write_text("a file", encoding="utf-8")
     here.environment["STATE_URL"] = f"sqlite:///{here.folder}/folder/state.db"
     code, out = here.call("deploy", "add-new", "--yes")
@@ -199,8 +199,8 @@ def test_a_validation_records_nothing(here: World) -> None:
     assert code == 0, out
 
 
-def test_a_removal_that_is_the_first_deployment_records_what_comes_back(here: World) -> None:
-    """add-new was deployed from another machine; what was there before that is unknown."""
+def test_a_first_removal_records_the_list_that_is_restored(here: World) -> None:
+    """add-new was deployed from another machine; what was there before it is unknown."""
     describe(here.emulator, DESCRIBED)
     before = entries(here.emulator)
     for address in NEW:
@@ -215,7 +215,7 @@ def test_a_removal_that_is_the_first_deployment_records_what_comes_back(here: Wo
     assert here.live == {*OLD, *NEW}
 
 
-def test_a_plan_names_the_baseline_where_none_was_recorded(shared: World) -> None:
+def test_a_plan_names_the_baseline_if_none_was_recorded(shared: World) -> None:
     before = entries(shared.emulator)
     code, out = shared.call("plan", "--out", "plan.json")
     assert code == 0, out
@@ -225,7 +225,7 @@ def test_a_plan_names_the_baseline_where_none_was_recorded(shared: World) -> Non
     assert entries(shared.emulator) == before
 
 
-def test_a_plan_that_disagrees_with_the_record_is_refused_and_both_are_named(
+def test_a_plan_that_contradicts_the_record_is_refused_and_both_are_named(
     shared: World,
 ) -> None:
     code, out = shared.call("plan", "--out", "plan.json")
@@ -241,7 +241,7 @@ def test_a_plan_that_disagrees_with_the_record_is_refused_and_both_are_named(
     assert shared.live == {*OLD, *NEW}
 
 
-def test_a_policy_that_a_colleague_has_changed_since_stays(here: World) -> None:
+def test_a_policy_that_a_colleague_changed_since_stays(here: World) -> None:
     configure(here, policies={TIMEOUT: 30})
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out

@@ -30,7 +30,7 @@ HOUR = 3600.0
 
 @contextmanager
 def customers_on_old(here: World) -> Iterator[Customers]:
-    """An application that the switch command does not reach: it stays on the old addresses."""
+    """An application that the switch command does not affect: it stays on the old addresses."""
     configure_part(here, "switch", apply=["true"], revert=["true"])
     customers = Customers(here.emulator, here.folder, pause=0.4)
     with customers.at_work():
@@ -38,7 +38,7 @@ def customers_on_old(here: World) -> Iterator[Customers]:
 
 
 def call_at(here: World, offset: str, *words: str) -> tuple[int, str]:
-    """The command on a machine whose clock is off by that much, as faketime writes it."""
+    """Run the command on a machine whose clock is off by that much, in faketime's notation."""
     fake = ["faketime", "--exclude-monotonic", "-f", offset]
     for _ in range(3):
         done = subprocess.run(
@@ -60,7 +60,7 @@ def call_at(here: World, offset: str, *words: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("offset", "settle"), [(-120.0, "300ms"), (-9.0, "8s")], ids=["120 s behind", "9 s behind"]
 )
-def test_customers_on_old_addresses_are_seen_with_any_clocks(
+def test_customers_on_old_addresses_are_detected_with_any_clocks(
     open_world: OpenWorld, offset: float, settle: str
 ) -> None:
     here = open_world(clock_offset_seconds=offset)
@@ -72,7 +72,9 @@ def test_customers_on_old_addresses_are_seen_with_any_clocks(
     assert set(OLD) <= here.live
 
 
-def test_customers_who_have_left_are_no_obstacle_to_a_clock_ahead(open_world: OpenWorld) -> None:
+def test_customers_who_have_moved_do_not_prevent_a_removal_by_a_fast_clock(
+    open_world: OpenWorld,
+) -> None:
     """Redemptions from before the proof stay before it, whichever clock dates them."""
     here = open_world(clock_offset_seconds=300)
     customers = Customers(here.emulator, here.folder, pause=0.4)
@@ -83,8 +85,8 @@ def test_customers_who_have_left_are_no_obstacle_to_a_clock_ahead(open_world: Op
 
 
 @pytest.mark.skipif(shutil.which("faketime") is None, reason="faketime is not installed")
-def test_settle_is_not_shortened_by_a_machine_whose_clock_is_behind(here: World) -> None:
-    """The evidence comes from there: it looks 55 seconds older than it is."""
+def test_a_slow_clock_does_not_shorten_settle(here: World) -> None:
+    """The evidence comes from a slow machine: it looks 55 seconds older than it is."""
     configure_part(here, "verify", settle="15s")
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out
@@ -96,8 +98,8 @@ def test_settle_is_not_shortened_by_a_machine_whose_clock_is_behind(here: World)
     assert removed_at(here) - proven >= timedelta(seconds=15)
 
 
-def test_max_age_is_counted_in_the_clock_of_the_org(here: World) -> None:
-    """The org's clock says 25 hours; the machine's clock is as much behind."""
+def test_the_age_of_evidence_is_measured_by_the_clock_of_the_org(here: World) -> None:
+    """The org's clock shows 25 hours more; the machine's clock is slow by as much."""
     for words in (("deploy", "add-new", "--yes"), ("verify", "--out", "evidence.json")):
         code, out = here.call(*words)
         assert code == 0, out
@@ -109,12 +111,12 @@ def test_max_age_is_counted_in_the_clock_of_the_org(here: World) -> None:
 
 
 def no_history(open_world: OpenWorld) -> World:
-    """An org that shows its LoginHistory to nobody, and no metric that tells."""
+    """An org that shows its LoginHistory to no user, and no metric that shows traffic."""
     return without_quiet_checks(open_world(login_history="unavailable"))
 
 
 def late_history(open_world: OpenWorld) -> World:
-    """An org whose LoginHistory shows nothing in time, the canary's redemptions neither."""
+    """An org whose LoginHistory is too late, also with the canary's redemptions."""
     here = open_world(login_history="delayed", login_history_delay_seconds=HOUR)
     return without_quiet_checks(here)
 
@@ -129,7 +131,7 @@ OpenSilent = Callable[[OpenWorld], World]
 
 
 @SILENT
-def test_a_run_asks_where_nothing_shows_that_customers_have_left(
+def test_a_run_asks_if_nothing_shows_that_customers_have_moved(
     open_world: OpenWorld, silent: OpenSilent
 ) -> None:
     here = silent(open_world)
@@ -140,8 +142,8 @@ def test_a_run_asks_where_nothing_shows_that_customers_have_left(
     assert SILENCE in out
 
 
-def test_one_approval_that_showed_it_is_the_answer(open_world: OpenWorld) -> None:
-    """--pause-before remove-old asks anyway: one question, which shows the sentence."""
+def test_one_approval_that_showed_the_question_answers_it(open_world: OpenWorld) -> None:
+    """--pause-before remove-old asks anyway: one pause, which shows the sentence."""
     here = no_history(open_world)
     code, out = here.call("run", "--yes", "--pause-before", "remove-old")
     assert code == 75, out
@@ -151,7 +153,7 @@ def test_one_approval_that_showed_it_is_the_answer(open_world: OpenWorld) -> Non
     assert here.live == set(NEW)
 
 
-def test_traffic_moved_answers_a_run_and_is_recorded(open_world: OpenWorld) -> None:
+def test_traffic_moved_option_answers_the_run_and_is_recorded(open_world: OpenWorld) -> None:
     here = no_history(open_world)
     code, out = here.call("run", "--yes", TRAFFIC_MOVED)
     assert code == 0, out
@@ -160,7 +162,7 @@ def test_traffic_moved_answers_a_run_and_is_recorded(open_world: OpenWorld) -> N
 
 
 @SILENT
-def test_remove_old_is_refused_where_nothing_shows_that_customers_have_left(
+def test_remove_old_is_refused_if_nothing_shows_that_customers_have_moved(
     open_world: OpenWorld, silent: OpenSilent
 ) -> None:
     here = silent(open_world)
@@ -172,7 +174,7 @@ def test_remove_old_is_refused_where_nothing_shows_that_customers_have_left(
     assert here.live == {*OLD, *NEW}
 
 
-def test_traffic_moved_lets_remove_old_pass(open_world: OpenWorld) -> None:
+def test_traffic_moved_option_permits_remove_old(open_world: OpenWorld) -> None:
     here = no_history(open_world)
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out

@@ -27,7 +27,7 @@ AWAY = (("deploy", "remove-new", "--yes"), ("rollback", "--to", "baseline", "--y
 
 @pytest.fixture
 def silent(open_world: OpenWorld) -> World:
-    """An org that shows no LoginHistory; old and new addresses are on its list."""
+    """An org that shows no LoginHistory; old and new addresses are on its allowlist."""
     here = no_history(open_world)
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out
@@ -35,7 +35,7 @@ def silent(open_world: OpenWorld) -> World:
 
 
 @pytest.mark.parametrize("words", AWAY, ids=["remove-new", "rollback"])
-def test_new_addresses_are_removed_only_where_customers_have_left_them(
+def test_new_addresses_are_removed_only_if_customers_have_left_them(
     words: tuple[str, ...], silent: World
 ) -> None:
     code, out = silent.call(*words)
@@ -47,7 +47,7 @@ def test_new_addresses_are_removed_only_where_customers_have_left_them(
     assert silent.live == set(OLD)
 
 
-def test_addresses_of_a_proxy_in_login_history_say_nothing_of_others(
+def test_login_history_that_shows_only_proxies_proves_nothing(
     open_world: OpenWorld,
 ) -> None:
     here = without_quiet_checks(open_world(login_history="first_proxy_ip"))
@@ -58,7 +58,7 @@ def test_addresses_of_a_proxy_in_login_history_say_nothing_of_others(
     assert set(OLD) <= here.live
 
 
-def test_running_it_again_with_the_answer_continues(open_world: OpenWorld) -> None:
+def test_the_suggested_command_with_the_answer_continues(open_world: OpenWorld) -> None:
     here = no_history(open_world)
     for _ in range(2):
         code, out = here.call("run", "--yes")
@@ -73,7 +73,7 @@ def test_running_it_again_with_the_answer_continues(open_world: OpenWorld) -> No
 
 
 def test_a_run_that_moved_no_traffic_removes_what_it_added(open_world: OpenWorld) -> None:
-    """A rollback before the switch needs no answer: no customer has come to the new addresses."""
+    """A rollback before the switch needs no answer: no customer uses the new addresses."""
     here = open_world(login_history="unavailable", propagation_seconds=3600)
     configure_part(here, "verify", patience="0s")
     code, out = here.call("run", "--yes")
@@ -83,7 +83,7 @@ def test_a_run_that_moved_no_traffic_removes_what_it_added(open_world: OpenWorld
 
 
 def shift_watch(here: World, seconds: float) -> None:
-    """Have the watch begun by a machine whose clock is ahead by so many seconds."""
+    """Have the watch started by a machine whose clock is ahead by this many seconds."""
     shift = (
         "UPDATE sfcutover_journal SET time = time + :s, "
         "data = json_set(data, '$.until', json_extract(data, '$.until') + :s) "
@@ -95,7 +95,9 @@ def shift_watch(here: World, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("ahead", [300.0, -300.0])
-def test_a_machine_with_another_clock_watches_as_long(ahead: float, here: World) -> None:
+def test_a_resumed_watch_lasts_as_long_on_a_machine_with_another_clock(
+    ahead: float, here: World
+) -> None:
     configure(here, watch={"duration": "8s", "interval": "500ms", "failures": 2})
     process = here.start("run", "--yes")
     here.wait_for("watch-round")
@@ -109,7 +111,7 @@ def test_a_machine_with_another_clock_watches_as_long(ahead: float, here: World)
 
 
 @pytest.mark.parametrize("offset", [-120.0, 300.0])
-def test_the_view_of_traffic_has_the_times_of_the_journal(
+def test_the_chart_of_traffic_has_the_times_of_the_journal(
     open_world: OpenWorld, offset: float
 ) -> None:
     here = open_world(clock_offset_seconds=offset)

@@ -32,7 +32,7 @@ def end_of(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def printed_code(out: str) -> int:
-    """The exit code that the last error names."""
+    """The exit code that the last error message names."""
     codes = re.findall(r"^\s+exit:\s+(\d+)$", out, re.MULTILINE)
     assert codes, f"no exit code in:\n{out}"
     return int(codes[-1])
@@ -44,7 +44,8 @@ def sent(emulator: Emulator, count: int) -> Callable[[], bool]:
 
 @pytest.fixture
 def watched(here: World) -> World:
-    """Its watch is long enough to be interrupted, and notify writes down what it hears."""
+    """A world whose watch is long enough to be interrupted, and whose notifications are
+    recorded."""
     configure(
         here,
         watch={"duration": "60s", "interval": "300ms", "failures": 2},
@@ -56,9 +57,9 @@ def watched(here: World) -> World:
 
 
 def interrupted(here: World, signals: Iterable[signal.Signals]) -> tuple[int, str]:
-    """A run, or its continuation, whose watch is interrupted by signals until it ends.
+    """A run, or its resumption, whose watch is interrupted by signals until it ends.
 
-    They come close together, as those of GNU timeout or of a CI's cancel do.
+    The signals are close together, as those of GNU timeout or of a CI's cancel.
     """
     redeemed = len(here.emulator.redemptions)
     process = here.start("run", "--yes")
@@ -73,7 +74,7 @@ def interrupted(here: World, signals: Iterable[signal.Signals]) -> tuple[int, st
     return end_of(process)
 
 
-def test_after_two_signals_the_last_lines_say_what_is_live(watched: World) -> None:
+def test_after_two_signals_the_last_lines_state_what_is_live(watched: World) -> None:
     for _ in range(ROUNDS):
         code, out = interrupted(watched, cycle((signal.SIGINT, signal.SIGTERM)))
         assert watched.live == set(NEW)
@@ -85,7 +86,7 @@ def test_after_two_signals_the_last_lines_say_what_is_live(watched: World) -> No
         assert "watch" in last
 
 
-def test_notify_hears_that_no_process_watches(watched: World) -> None:
+def test_a_notification_reports_that_no_process_watches(watched: World) -> None:
     interrupted(watched, [signal.SIGTERM])
     assert watched.live == set(NEW)
     notified = watched.folder / "notified"
@@ -93,7 +94,7 @@ def test_notify_hears_that_no_process_watches(watched: World) -> None:
     assert "watch" in notified.read_text(encoding="utf-8")
 
 
-def test_a_closed_terminal_during_add_new_ends_with_true_words(open_world: OpenWorld) -> None:
+def test_a_closed_terminal_during_add_new_ends_with_a_true_message(open_world: OpenWorld) -> None:
     here = open_world(deploy_seconds=2)
     process = here.start("run", "--yes")
     here.wait_for("deployment-sent")
@@ -105,7 +106,9 @@ def test_a_closed_terminal_during_add_new_ends_with_true_words(open_world: OpenW
     assert UNTRUE not in out
 
 
-def test_a_closed_terminal_at_remove_old_ends_with_true_words(open_world: OpenWorld) -> None:
+def test_a_closed_terminal_during_remove_old_ends_with_a_true_message(
+    open_world: OpenWorld,
+) -> None:
     here = open_world(deploy_seconds=2)
     process = here.start("run", "--yes")
     here.wait_for("deployment-sent", 2)
@@ -126,7 +129,7 @@ def test_a_run_under_nohup_outlives_its_terminal(here: World) -> None:
     assert code == 0, out
 
 
-def test_a_canceled_deployment_does_not_continue(open_world: OpenWorld) -> None:
+def test_a_canceled_deployment_is_not_reported_as_continuing(open_world: OpenWorld) -> None:
     here = open_world(deploy_seconds=4)
     process = here.start("deploy", "add-new", "--yes", "--cancel-on-interrupt")
     eventually(sent(here.emulator, 1))
@@ -149,13 +152,13 @@ class SlowReader:
         self._filler = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
 
     def fill(self) -> None:
-        """From now on a write blocks until read()."""
+        """Fill the pipe, so that a write blocks until read()."""
         with suppress(BlockingIOError):
             while True:
                 os.write(self._filler, b".\n")
 
     def read(self) -> str:
-        """All that is written until the writers have closed it."""
+        """Read everything until the writers have closed it."""
         for end in (self.writer, self._filler):
             os.close(end)
         os.set_blocking(self._reader, True)
@@ -165,7 +168,7 @@ class SlowReader:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_the_printed_exit_code_is_the_real_one(watched: World, number: signal.Signals) -> None:
-    """The same signal comes again while the last lines are printed."""
+    """The same signal arrives again while the last lines are printed."""
     pipe = SlowReader(watched.folder / "output")
     process = subprocess.Popen(
         [sys.executable, "-m", "sfcutover", "run", "--yes"],

@@ -20,7 +20,7 @@ QUIET = "requests through the old proxy"
 
 
 def flag_check(folder: Path, name: str, **keys: object) -> Json:
-    """A check that passes while there is a file of this name."""
+    """A check that passes while a file of this name exists."""
     (folder / name).touch()
     return {"name": name, "command": ["test", "-e", name], **keys}
 
@@ -35,7 +35,7 @@ def at_work(here: World) -> Iterator[Customers]:
 # Quiet checks
 
 
-def test_traffic_that_stays_on_the_old_addresses_keeps_them_on_the_list(
+def test_traffic_on_the_old_addresses_prevents_their_removal(
     open_world: OpenWorld,
 ) -> None:
     here = open_world(login_history="unavailable")
@@ -48,7 +48,7 @@ def test_traffic_that_stays_on_the_old_addresses_keeps_them_on_the_list(
     assert customers.failures == []
 
 
-def test_a_quiet_check_must_hold_for_a_while_and_answers_the_question(here: World) -> None:
+def test_a_quiet_check_must_pass_for_a_while_and_answers_the_question(here: World) -> None:
     held = flag_check(here.folder, "quiet", **{"for": "1s"})
     configure(here, quiet=[held])
     code, out = here.call("run", "--yes")
@@ -56,7 +56,7 @@ def test_a_quiet_check_must_hold_for_a_while_and_answers_the_question(here: Worl
     assert "quiet passed for 1 s" in out
 
 
-def test_without_quiet_checks_the_operator_answers_with_any_login_history(
+def test_without_quiet_checks_the_operator_answers_despite_login_history(
     here: World,
 ) -> None:
     configure(here, quiet=None)
@@ -67,7 +67,7 @@ def test_without_quiet_checks_the_operator_answers_with_any_login_history(
     assert not set(OLD) & here.live
 
 
-def test_a_quiet_check_that_does_not_tell_waits_for_the_operator(here: World) -> None:
+def test_an_inconclusive_quiet_check_waits_for_the_operator(here: World) -> None:
     configure(here, quiet=[{"name": "metric", "command": ["sh", "-c", "exit 2"], "for": "0s"}])
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out
@@ -80,7 +80,7 @@ def test_a_quiet_check_that_does_not_tell_waits_for_the_operator(here: World) ->
 # Checks between the switch and the removal
 
 
-def test_a_check_that_fails_behind_the_switch_moves_the_traffic_back(here: World) -> None:
+def test_a_failed_check_after_the_switch_moves_the_traffic_back(here: World) -> None:
     configure(here, checks=[flag_check(here.folder, "healthy", during=["switch"])])
     script = 'test "$SFCUTOVER_DIRECTION" = revert || rm healthy; '
     move = 'echo "$SFCUTOVER_DIRECTION" >> switches; echo {} > egress'
@@ -98,7 +98,7 @@ def test_a_check_that_fails_behind_the_switch_moves_the_traffic_back(here: World
     assert set(OLD) | set(NEW) <= here.live
 
 
-def test_a_check_that_fails_while_the_run_waits_moves_the_traffic_back(here: World) -> None:
+def test_a_failed_check_during_a_pause_moves_the_traffic_back(here: World) -> None:
     healthy = {**flag_check(here.folder, "healthy"), "name": "metrics"}
     other = {**flag_check(here.folder, "other"), "name": "metrics"}  # passes on, as its namesake
     configure(here, checks=[healthy, other], quiet=None)
@@ -111,7 +111,7 @@ def test_a_check_that_fails_while_the_run_waits_moves_the_traffic_back(here: Wor
     assert set(OLD) <= here.live
 
 
-def test_a_check_that_fails_while_quiet_is_waited_for_moves_the_traffic_back(here: World) -> None:
+def test_a_failed_check_while_waiting_for_quiet_moves_the_traffic_back(here: World) -> None:
     configure(
         here,
         checks=[flag_check(here.folder, "healthy")],
@@ -128,8 +128,8 @@ def test_a_check_that_fails_while_quiet_is_waited_for_moves_the_traffic_back(her
     assert len(here.emulator.deployments) == 1
 
 
-def test_a_check_compares_with_what_was_before_the_switch(here: World) -> None:
-    """Customers lose half of their traffic with the switch, as the metric says."""
+def test_a_check_can_compare_with_the_time_before_the_switch(here: World) -> None:
+    """Customers lose half of their traffic with the switch, according to the metric."""
     prometheus = {
         "url": f"{here.emulator.url}/prometheus",
         "query": "customer_redemptions_per_second",
@@ -158,7 +158,7 @@ def test_a_check_compares_with_what_was_before_the_switch(here: World) -> None:
     assert here.switches == ["apply", "revert"]
 
 
-def test_a_watch_by_hand_knows_when_the_switch_command_moved_traffic(here: World) -> None:
+def test_the_watch_command_knows_when_the_switch_command_moved_traffic(here: World) -> None:
     prometheus = {
         "url": f"{here.emulator.url}/prometheus",
         "query": "customer_redemptions_per_second",
@@ -220,7 +220,7 @@ def test_every_address_is_proven_by_every_canary(open_world: OpenWorld) -> None:
     assert code == 0, out
 
 
-def test_a_canary_whose_org_is_not_read_is_proven_by_a_run_of_successes(
+def test_a_canary_without_login_history_is_proven_by_many_successes(
     open_world: OpenWorld,
 ) -> None:
     here = open_world(customer_orgs=1)
@@ -231,7 +231,7 @@ def test_a_canary_whose_org_is_not_read_is_proven_by_a_run_of_successes(
     assert "whose LoginHistory is not read" in str(customer["uncertain"])
 
 
-def test_a_canary_that_is_refused_by_its_own_org_proves_nothing(open_world: OpenWorld) -> None:
+def test_a_canary_refused_by_its_own_org_proves_nothing(open_world: OpenWorld) -> None:
     here = open_world(customer_orgs=1)
     configure_part(here, "verify", refresh_token=None, canaries=canaries(here, with_org=False))
     (customer,) = here.emulator.customer_orgs
@@ -242,7 +242,7 @@ def test_a_canary_that_is_refused_by_its_own_org_proves_nothing(open_world: Open
     assert here.side == "old"
 
 
-def test_evidence_of_one_canary_does_not_count_where_two_must_prove(open_world: OpenWorld) -> None:
+def test_evidence_of_one_canary_does_not_count_if_two_must_prove(open_world: OpenWorld) -> None:
     here = open_world(customer_orgs=1)
     assert here.call("deploy", "add-new", "--yes")[0] == 0
     code, out = here.call("verify", "--out", "evidence.json")

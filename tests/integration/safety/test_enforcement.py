@@ -18,7 +18,7 @@ Json = dict[str, object]
 
 
 def control_of(here: World) -> Json:
-    """What the control of the newest run found."""
+    """What the negative control of the newest run found."""
     ended = ("step-ended", "control")
     (found,) = [each for each in here.events() if (each.get("kind"), each.get("step")) == ended]
     evidence = found["data"]["evidence"]  # type: ignore[index]
@@ -37,7 +37,7 @@ def report_of(here: World) -> Json:
     return document
 
 
-def test_a_refusal_before_add_new_shows_that_the_list_blocks(here: World) -> None:
+def test_a_block_before_add_new_shows_that_the_allowlist_is_enforced(here: World) -> None:
     code, out = here.call("run", "--yes")
     assert code == 0, out
     assert (
@@ -53,7 +53,7 @@ def test_a_refusal_before_add_new_shows_that_the_list_blocks(here: World) -> Non
     assert "nothing shows that the allowlist blocks" not in str(document["unproven"])
 
 
-def test_a_list_that_does_not_block_waits_for_an_approval_that_is_recorded(
+def test_an_unenforced_allowlist_requires_an_approval_that_is_recorded(
     open_world: OpenWorld,
 ) -> None:
     here = open_world(enforcement=False)
@@ -77,7 +77,7 @@ def test_a_list_that_does_not_block_waits_for_an_approval_that_is_recorded(
         (Fault(kind="authentication_failure", operation="redeem"), "inconclusive"),
     ],
 )
-def test_another_refusal_tells_nothing_and_stops_nothing(
+def test_another_refusal_shows_nothing_and_stops_nothing(
     here: World, fault: Fault, outcome: str
 ) -> None:
     here.emulator.set_fault(fault)
@@ -87,7 +87,7 @@ def test_another_refusal_tells_nothing_and_stops_nothing(
     assert "the control did not show whether the allowlist blocks" in out
 
 
-def test_a_dead_token_waits_before_anything_is_changed(here: World) -> None:
+def test_an_invalid_token_pauses_the_run_before_any_change(here: World) -> None:
     here.emulator.set_fault(Fault(kind="token_expired", operation="redeem", count=None))
     code, out = here.call("run", "--yes")
     assert code == 69, out
@@ -95,7 +95,7 @@ def test_a_dead_token_waits_before_anything_is_changed(here: World) -> None:
     assert "control" in out
 
 
-def test_an_address_that_is_listed_already_leaves_nothing_to_try(here: World) -> None:
+def test_an_address_that_is_already_listed_cannot_be_tested(here: World) -> None:
     here.emulator.set_edit(Edit(add=(Entry(range=NEW[0]),)))
     code, out = here.call("run", "--yes")
     assert code == 0, out
@@ -103,7 +103,7 @@ def test_an_address_that_is_listed_already_leaves_nothing_to_try(here: World) ->
     assert refused_at_new(here) == 0
 
 
-def test_a_refusal_that_is_seen_while_an_address_is_waited_for_counts(
+def test_a_block_seen_while_waiting_for_an_address_counts(
     open_world: OpenWorld,
 ) -> None:
     here = open_world(propagation_seconds=6.0)
@@ -115,7 +115,7 @@ def test_a_refusal_that_is_seen_while_an_address_is_waited_for_counts(
     assert "nothing shows that the allowlist blocks" not in str(report_of(here)["unproven"])
 
 
-def test_a_control_that_is_switched_off_is_recorded(here: World) -> None:
+def test_a_disabled_control_is_recorded(here: World) -> None:
     configure_part(here, "verify", control=False)
     code, out = here.call("run", "--yes")
     assert code == 0, out
@@ -127,7 +127,7 @@ def test_a_control_that_is_switched_off_is_recorded(here: World) -> None:
     ("enforcement", "code", "words"),
     [(True, 0, "shown: a redemption"), (False, 5, "nothing shows that the allowlist blocks")],
 )
-def test_the_control_by_hand(
+def test_verify_runs_the_control(
     open_world: OpenWorld, enforcement: bool, code: int, words: str
 ) -> None:
     here = open_world(enforcement=enforcement)
@@ -138,7 +138,7 @@ def test_the_control_by_hand(
     assert document["schema"] == "sfcutover/control/1"
 
 
-def test_a_list_that_is_stored_and_not_honoured_is_saved_once_more(open_world: OpenWorld) -> None:
+def test_a_stored_but_ignored_list_is_saved_once_more(open_world: OpenWorld) -> None:
     here = open_world(honours="after-update")
     configure_part(here, "verify", patience="1s")
     before = entries(here.emulator)
@@ -151,7 +151,7 @@ def test_a_list_that_is_stored_and_not_honoured_is_saved_once_more(open_world: O
     assert before[-1] in entries(here.emulator)
 
 
-def test_a_description_of_an_own_entry_is_as_before_after_the_save(open_world: OpenWorld) -> None:
+def test_the_description_of_an_own_entry_is_unchanged_after_the_save(open_world: OpenWorld) -> None:
     here = open_world(honours="after-update")
     configure(here, new=[{"range": NEW[0], "description": "static proxy, new"}, NEW[1]])
     configure_part(here, "verify", patience="1s")
@@ -160,7 +160,7 @@ def test_a_description_of_an_own_entry_is_as_before_after_the_save(open_world: O
     assert "127.0.0.21 127.0.0.21 static proxy, new" in entries(here.emulator)
 
 
-def test_the_save_by_hand(open_world: OpenWorld) -> None:
+def test_deploy_saves_once_more_on_request(open_world: OpenWorld) -> None:
     here = open_world(honours="after-update")
     code, out = here.call("deploy", "add-new", "--resave", "--yes")
     assert code == 4, out
@@ -176,13 +176,13 @@ def test_the_save_by_hand(open_world: OpenWorld) -> None:
 
 
 @pytest.mark.parametrize("words", [("remove-old", "--resave"), ("add-new", "--resave", "--async")])
-def test_the_save_goes_with_add_new_alone(here: World, words: tuple[str, ...]) -> None:
+def test_the_resave_option_requires_add_new(here: World, words: tuple[str, ...]) -> None:
     code, out = here.call("deploy", *words)
     assert (code, "--resave requires add-new" in out) == (2, True)
 
 
-def test_old_addresses_that_are_added_again_are_honoured_again(open_world: OpenWorld) -> None:
-    """The watch fails, and the org honours what was restored only after another save."""
+def test_restored_addresses_that_are_ignored_are_saved_once_more(open_world: OpenWorld) -> None:
+    """The watch fails, and the org enforces the restored entries only after another save."""
     here = open_world(honours="after-update")
     configure_part(here, "verify", patience="1s")
     configure(here, checks=[{"command": ["false"], "name": "errors", "during": ["watch"]}])

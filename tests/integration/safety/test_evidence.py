@@ -19,7 +19,7 @@ REMOVE = ("deploy", "remove-old", "--yes", "--evidence", "evidence.json")
 
 @pytest.fixture
 def proven(here: World) -> World:
-    """The new addresses are on the list, and evidence.json proves them."""
+    """The new addresses are on the allowlist, and evidence.json proves them."""
     for words in (("deploy", "add-new", "--yes"), ("verify", "--out", "evidence.json")):
         code, out = here.call(*words)
         assert code == 0, out
@@ -27,7 +27,7 @@ def proven(here: World) -> World:
 
 
 def added_at(here: World) -> datetime:
-    """When a new address came on the list the last time."""
+    """When a new address was last added to the allowlist."""
     history = here.emulator.allowlist_history
     return next(
         after.time
@@ -36,7 +36,7 @@ def added_at(here: World) -> datetime:
     )
 
 
-def test_evidence_is_void_after_the_list_went_back_and_forth(proven: World) -> None:
+def test_evidence_is_void_after_the_addresses_were_removed_and_added_again(proven: World) -> None:
     for state in (0, -2):  # the baseline, and the one with old and new again
         proven.emulator.set_edit(Edit(restore=state))
     assert proven.live == {*OLD, *NEW}
@@ -45,8 +45,8 @@ def test_evidence_is_void_after_the_list_went_back_and_forth(proven: World) -> N
     assert proven_between(proven, added_at(proven), removed_at(proven))
 
 
-def test_evidence_is_void_after_a_save_that_leaves_the_addresses(proven: World) -> None:
-    """A changed description: the addresses are the same, and yet the list is another one."""
+def test_evidence_is_void_after_a_save_with_the_same_addresses(proven: World) -> None:
+    """A changed description: the addresses are the same, but the allowlist was saved again."""
     described = {"range": NEW[0], "description": "region b"}
     proven.emulator.set_edit(Edit.model_validate({"describe": [described]}))
     saved = datetime.now(UTC)
@@ -55,10 +55,10 @@ def test_evidence_is_void_after_a_save_that_leaves_the_addresses(proven: World) 
     assert proven_between(proven, saved, removed_at(proven))
 
 
-def test_evidence_is_void_where_the_list_goes_back_and_forth_while_it_is_checked(
+def test_evidence_is_void_if_the_list_changes_while_it_is_checked(
     proven: World,
 ) -> None:
-    """Between the read that the evidence is held against, and the removal."""
+    """The change comes between the read that is compared with the evidence, and the removal."""
     for state in (0, -2):
         proven.emulator.set_edit(Edit(of="query", restore=state))
     code, out = proven.call(*REMOVE)
@@ -66,7 +66,7 @@ def test_evidence_is_void_where_the_list_goes_back_and_forth_while_it_is_checked
     assert proven_between(proven, added_at(proven), removed_at(proven))
 
 
-def test_another_deployment_of_the_org_voids_nothing(proven: World) -> None:
+def test_a_deployment_of_another_component_voids_nothing(proven: World) -> None:
     other = {"type": "ExtlClntAppOauthSettings", "add": [{"range": "192.0.2.9"}], "by": "deploy"}
     proven.emulator.set_edit(Edit.model_validate(other))
     redeemed = len(proven.emulator.redemptions)
@@ -75,7 +75,7 @@ def test_another_deployment_of_the_org_voids_nothing(proven: World) -> None:
     assert len(proven.emulator.redemptions) == redeemed
 
 
-def test_a_run_proves_again_what_was_removed_during_the_switch(here: World) -> None:
+def test_a_run_proves_again_after_a_rollback_during_the_switch(here: World) -> None:
     """A rollback from another folder while the switch command runs."""
     elsewhere = here.folder / "elsewhere"
     elsewhere.mkdir()
@@ -106,8 +106,8 @@ def test_a_run_proves_again_what_was_removed_during_the_switch(here: World) -> N
     assert proven_between(here, added_at(here), removed_at(here)), out
 
 
-def test_traffic_moves_on_no_proof_from_before_the_addresses_came_back(here: World) -> None:
-    """The list goes back to the baseline while the run waits before the switch."""
+def test_traffic_does_not_move_on_a_proof_older_than_the_addresses(here: World) -> None:
+    """The allowlist returns to the baseline while the run waits before the switch."""
     here.call("run", "--yes", "--pause-before", "switch")
     here.emulator.set_edit(Edit(restore=0))
     assert here.live == set(OLD)
@@ -117,8 +117,8 @@ def test_traffic_moves_on_no_proof_from_before_the_addresses_came_back(here: Wor
     assert proven_between(here, added_at(here), switched)
 
 
-def test_redemptions_begin_when_the_second_of_the_last_save_is_over(here: World) -> None:
-    """Where times have whole seconds, a later save in that second would have the same time."""
+def test_redemptions_start_after_the_second_of_the_last_save(here: World) -> None:
+    """Times have whole seconds: a later save in that second would have the same time."""
     code, out = here.call("run", "--yes")
     assert code == 0, out
     first = next(one.time for one in here.emulator.redemptions if one.result == "redeemed")
@@ -126,7 +126,7 @@ def test_redemptions_begin_when_the_second_of_the_last_save_is_over(here: World)
 
 
 @pytest.mark.parametrize("of", ["query", "retrieve"])
-def test_a_run_proves_again_where_that_happens_while_it_checks(of: str, here: World) -> None:
+def test_a_run_proves_again_if_the_list_changes_while_it_checks(of: str, here: World) -> None:
     here.call("run", "--yes", "--pause-before", "remove-old")
     for state in (0, -2):
         here.emulator.set_edit(Edit(of=of, restore=state))
@@ -135,7 +135,7 @@ def test_a_run_proves_again_where_that_happens_while_it_checks(of: str, here: Wo
     assert proven_between(here, added_at(here), removed_at(here))
 
 
-def test_a_run_proves_again_after_the_list_went_back_and_forth(here: World) -> None:
+def test_a_run_proves_again_after_the_addresses_were_removed_and_added_again(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "remove-old")
     for state in (0, -2):
         here.emulator.set_edit(Edit(restore=state))

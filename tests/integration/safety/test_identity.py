@@ -22,7 +22,7 @@ EVIDENCE = ("deploy", "remove-old", "--yes", "--evidence", "evidence.json")
 
 
 def from_environment(here: World) -> None:
-    """Have everything that names the org come from the environment."""
+    """Have everything that names the org come from environment variables."""
     org = {
         "access_token": {"env": "SF_ACCESS_TOKEN"},
         "instance_url": {"env": "SFCUTOVER_INSTANCE_URL"},
@@ -47,7 +47,7 @@ def refused_naming(code: int, out: str, *organizations: str) -> None:
 
 @pytest.fixture
 def bound(here: World) -> World:
-    """All of its cutover.yaml comes from the environment."""
+    """A world whose cutover.yaml comes from environment variables only."""
     from_environment(here)
     return here
 
@@ -61,14 +61,14 @@ def other(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def replaced(open_world: OpenWorld) -> World:
-    """Another org can stand behind the same URL."""
+    """A world in which another org can answer at the same URL."""
     here = open_world(second_org=BOTH)
     from_environment(here)
     return here
 
 
 def replace_org(here: World) -> tuple[str, str]:
-    """Put the other org behind the URL, with its environment; both organization ids."""
+    """Have the other org answer at the URL, with its environment; return both organization ids."""
     first = here.emulator.organization_id
     here.emulator.use_org(2)
     load(here, here.emulator)
@@ -84,7 +84,7 @@ def test_a_run_refuses_another_org_from_the_environment(bound: World, other: Wor
     refused_naming(code, out, bound.emulator.organization_id, other.emulator.organization_id)
 
 
-def test_a_run_refuses_another_org_behind_the_same_url(replaced: World) -> None:
+def test_a_run_refuses_another_org_at_the_same_url(replaced: World) -> None:
     replaced.call(*PAUSED)
     organizations = replace_org(replaced)
     before = entries(replaced.emulator)
@@ -132,7 +132,7 @@ def test_a_run_refuses_the_canary_of_another_user(here: World) -> None:
     assert here.live == {*OLD, *NEW}
 
 
-def test_the_same_org_under_another_url_is_accepted(bound: World) -> None:
+def test_the_same_org_at_another_url_is_accepted(bound: World) -> None:
     for words in (("deploy", "add-new", "--yes"), ("verify", "--out", "evidence.json")):
         code, out = bound.call(*words)
         assert code == 0, out
@@ -177,7 +177,7 @@ def test_a_run_is_bound_before_its_first_deployment(replaced: World) -> None:
     refused_naming(code, out, *organizations)
 
 
-def test_a_run_that_was_refused_continues_in_the_right_org(replaced: World) -> None:
+def test_a_refused_run_can_be_resumed_in_the_right_org(replaced: World) -> None:
     right = dict(replaced.environment)
     replaced.call(*PAUSED)
     token = (replaced.folder / "canary.token").read_text(encoding="utf-8")
@@ -192,7 +192,7 @@ def test_a_run_that_was_refused_continues_in_the_right_org(replaced: World) -> N
     assert replaced.live == set(NEW)
 
 
-def test_a_component_that_was_created_again_is_refused(here: World) -> None:
+def test_a_recreated_component_is_refused(here: World) -> None:
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out
     before = component_id(here)
@@ -202,7 +202,7 @@ def test_a_component_that_was_created_again_is_refused(here: World) -> None:
     assert here.live == {*OLD, *NEW}
 
 
-def test_addresses_are_restored_also_on_a_component_that_was_created_again(here: World) -> None:
+def test_addresses_are_restored_on_a_recreated_component(here: World) -> None:
     code, out = here.call("run", "--yes")
     assert code == 0, out
     here.emulator.recreate_component(SECURITY, SECURITY_NAME)
@@ -242,7 +242,7 @@ def test_evidence_of_another_canary_is_refused(here: World) -> None:
     assert here.live == {*OLD, *NEW}
 
 
-def test_verify_refuses_the_canary_of_another_user_later(here: World) -> None:
+def test_a_later_verify_refuses_the_canary_of_another_user(here: World) -> None:
     for words in (("deploy", "add-new", "--yes"), ("verify",)):
         code, out = here.call(*words)
         assert code == 0, out

@@ -30,14 +30,14 @@ def set_edit(here: World, **keys: object) -> None:
     here.emulator.set_edit(Edit.model_validate(keys))
 
 
-def test_an_entry_that_is_saved_while_ours_is_pending_comes_back(slow: World) -> None:
+def test_an_entry_saved_during_our_deployment_is_restored(slow: World) -> None:
     set_edit(slow, of="checkDeployStatus", when="before", add=ADD)
     slow.call("deploy", "add-new", "--yes")
     assert entry(ADDED, DESCRIBED) in entries(slow.emulator)
     assert slow.live == {*OLD, *NEW}
 
 
-def test_an_entry_that_nothing_read_is_reported_by_whom(slow: World) -> None:
+def test_an_entry_saved_before_our_commit_is_reported_with_its_user(slow: World) -> None:
     set_edit(slow, of="deployment", when="before", add=ADD)
     code, out = slow.call("deploy", "add-new", "--yes")
     assert code == 4, out
@@ -52,7 +52,7 @@ def test_an_entry_that_a_colleague_removed_is_reported_and_not_removed_again(slo
     assert slow.emulator.allowlist_history[-1].holds(OFFICE)
 
 
-def test_a_run_pauses_for_what_add_new_replaced_and_continues(slow: World) -> None:
+def test_a_run_pauses_after_add_new_replaced_an_entry_and_can_be_resumed(slow: World) -> None:
     set_edit(slow, of="deployment", when="before", add=ADD)
     code, out = slow.call("run", "--yes")
     assert code == 69, out
@@ -63,7 +63,7 @@ def test_a_run_pauses_for_what_add_new_replaced_and_continues(slow: World) -> No
     assert slow.live == set(NEW)
 
 
-def test_after_a_removal_the_watch_continues_and_the_report_warns(slow: World) -> None:
+def test_the_watch_continues_after_a_replaced_entry_and_the_report_warns(slow: World) -> None:
     set_edit(slow, of="deployment", when="before", nth=2, add=ADD)
     _, out = slow.call("run", "--yes")
     assert slow.live == set(NEW), out
@@ -73,14 +73,14 @@ def test_after_a_removal_the_watch_continues_and_the_report_warns(slow: World) -
     assert COLLEAGUE in report
 
 
-def test_no_phase_is_sent_while_a_colleagues_deployment_is_pending(here: World) -> None:
+def test_no_phase_is_sent_while_the_deployment_of_a_colleague_is_pending(here: World) -> None:
     set_edit(here, of="retrieve", when="after", add=ADD, by="deploy", seconds=3)
     here.call("deploy", "add-new", "--yes")
     assert entry(ADDED, DESCRIBED) in entries(here.emulator)
     assert here.live == {*OLD, *NEW}
 
 
-def test_a_run_sends_no_removal_while_a_colleagues_deployment_is_pending(here: World) -> None:
+def test_a_run_sends_no_removal_while_the_deployment_of_a_colleague_is_pending(here: World) -> None:
     _, out = here.call("run", "--yes", "--pause-before", "remove-old")
     assert here.live == {*OLD, *NEW}, out
     set_edit(here, of="retrieve", when="after", add=ADD, by="deploy", seconds=3)
@@ -88,8 +88,9 @@ def test_a_run_sends_no_removal_while_a_colleagues_deployment_is_pending(here: W
     assert entry(ADDED, DESCRIBED) in entries(here.emulator), out
 
 
-def test_traffic_does_not_move_while_a_colleagues_deployment_is_pending(here: World) -> None:
-    """It was made from the list before add-new, and removes the new addresses when it lands."""
+def test_traffic_does_not_move_while_the_deployment_of_a_colleague_is_pending(here: World) -> None:
+    """It was made from the allowlist before add-new, and removes the new addresses when it
+    lands."""
     set_edit(here, of="deployment", when="before", describe=[OFFICE_ENTRY], by="deploy", seconds=2)
     code, out = here.call("run", "--yes")
     assert code == 0, out
@@ -101,7 +102,7 @@ def test_traffic_does_not_move_while_a_colleagues_deployment_is_pending(here: Wo
     assert here.live == set(NEW)
 
 
-def test_the_switch_command_waits_for_a_colleagues_deployment(here: World) -> None:
+def test_the_switch_command_waits_for_the_deployment_of_a_colleague(here: World) -> None:
     set_edit(here, of="deployment", when="before", describe=[OFFICE_ENTRY], by="deploy", seconds=3)
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out
@@ -110,7 +111,7 @@ def test_the_switch_command_waits_for_a_colleagues_deployment(here: World) -> No
     assert not here.switches
 
 
-def test_who_has_added_an_old_address_again_is_named_in_the_end(here: World) -> None:
+def test_the_user_who_added_an_old_address_again_is_named_at_the_end(here: World) -> None:
     configure(here, watch={"duration": "3s", "interval": "500ms", "failures": 2})
     process = here.start("run", "--yes")
     here.wait_for("watch-round")

@@ -24,7 +24,7 @@ LOCKED_OUT = "locked out"
 
 
 def locked(here: World, skip: int, **how: str) -> None:
-    """One deployment ends as Failed because another one holds the org."""
+    """Let one deployment end as Failed because another one locks the org."""
     fault = {"kind": "failed", "operation": "deploy", "skip": skip, "count": 1}
     here.emulator.set_fault(Fault.model_validate(fault | how))
 
@@ -36,8 +36,8 @@ def refuse(here: World, operation: str, code: str, count: int) -> None:
 
 @pytest.mark.parametrize("how", [LOCKED_CODE, LOCKED_COMPONENT], ids=["code", "component"])
 @pytest.mark.parametrize("skip", [0, 1], ids=["add-new", "remove-old"])
-def test_a_locked_org_is_waited_for(here: World, skip: int, how: dict[str, str]) -> None:
-    """errorStatusCode ALREADY_IN_PROCESS, or a component that says so."""
+def test_a_locked_org_is_awaited(here: World, skip: int, how: dict[str, str]) -> None:
+    """errorStatusCode ALREADY_IN_PROCESS, or a component with the same problem."""
     locked(here, skip, **how)
     code, out = here.call("run", "--yes")
     assert code == 0, out
@@ -45,7 +45,7 @@ def test_a_locked_org_is_waited_for(here: World, skip: int, how: dict[str, str])
     assert here.live == set(NEW)
 
 
-def test_a_locked_org_costs_no_other_target_anything(tmp_path: Path) -> None:
+def test_a_locked_org_affects_no_other_target(tmp_path: Path) -> None:
     with fleet(tmp_path / "world", 2) as whole:
         whole.emulators[1].set_fault(
             Fault.model_validate({"kind": "failed", "operation": "deploy"} | LOCKED_CODE)
@@ -55,15 +55,15 @@ def test_a_locked_org_costs_no_other_target_anything(tmp_path: Path) -> None:
         assert code in (69, 75)
 
 
-def test_deploy_sends_a_phase_again_that_a_lock_ended(here: World) -> None:
+def test_deploy_sends_a_phase_again_after_a_lock_ended_it(here: World) -> None:
     locked(here, 0, **LOCKED_CODE)
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out
     assert here.live == {*OLD, *NEW}
 
 
-def test_a_limit_while_add_new_is_polled_is_waited_for(open_world: OpenWorld) -> None:
-    """The deployment is pending meanwhile, and lands."""
+def test_a_request_limit_during_add_new_is_awaited(open_world: OpenWorld) -> None:
+    """The deployment is pending in the meantime, and lands."""
     here = open_world(deploy_seconds=3)
     refuse(here, "checkDeployStatus", "REQUEST_LIMIT_EXCEEDED", 1)
     code, out = here.call("run", "--yes", "--pause-before", "switch")
@@ -73,7 +73,7 @@ def test_a_limit_while_add_new_is_polled_is_waited_for(open_world: OpenWorld) ->
     assert here.live == {*OLD, *NEW}
 
 
-def test_a_limit_while_remove_old_is_polled_is_waited_for(open_world: OpenWorld) -> None:
+def test_a_request_limit_during_remove_old_is_awaited(open_world: OpenWorld) -> None:
     here = open_world(deploy_seconds=3)
     here.call("run", "--yes", "--pause-before", "remove-old")
     refuse(here, "checkDeployStatus", "REQUEST_LIMIT_EXCEEDED", 1)
@@ -84,7 +84,7 @@ def test_a_limit_while_remove_old_is_polled_is_waited_for(open_world: OpenWorld)
     assert here.live == set(NEW)
 
 
-def test_deploy_polls_through_a_limit(open_world: OpenWorld) -> None:
+def test_deploy_polls_through_a_request_limit(open_world: OpenWorld) -> None:
     here = open_world(deploy_seconds=3)
     refuse(here, "checkDeployStatus", "REQUEST_LIMIT_EXCEEDED", 1)
     code, out = here.call("deploy", "add-new", "--yes")
@@ -92,7 +92,7 @@ def test_deploy_polls_through_a_limit(open_world: OpenWorld) -> None:
     assert here.live == {*OLD, *NEW}
 
 
-def test_an_unknown_error_of_the_token_endpoint_is_tried_again(here: World) -> None:
+def test_an_unknown_error_of_the_token_endpoint_is_retried(here: World) -> None:
     """unknown_error: retry your request."""
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out
@@ -101,14 +101,14 @@ def test_an_unknown_error_of_the_token_endpoint_is_tried_again(here: World) -> N
     assert code == 0, out
 
 
-def test_a_run_passes_an_unknown_error_of_the_token_endpoint(here: World) -> None:
+def test_a_run_continues_after_an_unknown_error_of_the_token_endpoint(here: World) -> None:
     here.emulator.set_fault(Fault(kind="retry_request", operation="redeem"))
     code, out = here.call("run", "--yes")
     assert code == 0, out
     assert here.live == set(NEW)
 
 
-def test_a_limit_that_lasts_ends_with_the_time_to_wait(here: World) -> None:
+def test_a_request_limit_that_lasts_ends_with_the_time_to_wait(here: World) -> None:
     fault = {"kind": "refuse", "operation": "deploy", "code": "REQUEST_LIMIT_EXCEEDED"}
     here.emulator.set_fault(Fault.model_validate(fault | {"count": None}))
     code, out = here.call("deploy", "add-new", "--yes", "--wait", "0.02")
@@ -122,7 +122,7 @@ def test_a_limit_that_lasts_ends_with_the_time_to_wait(here: World) -> None:
 
 
 def leave_removal_pending(here: World) -> None:
-    """For longer than any command takes to start."""
+    """Leave a removal pending for longer than any command takes to start."""
     slow = {"kind": "unknown_status", "operation": "deploy", "skip": 1, "seconds": 90}
     here.emulator.set_fault(Fault.model_validate(slow))
     for words in (("deploy", "add-new", "--yes"), ("deploy", "remove-old", "--yes", "--async")):
@@ -131,7 +131,7 @@ def leave_removal_pending(here: World) -> None:
 
 
 def test_a_rollback_cancels_a_pending_removal(here: World) -> None:
-    """The restore is sent behind it, and read back after both have ended."""
+    """The restore is sent after it, and read back when both have ended."""
     leave_removal_pending(here)
     code, out = here.call("rollback", "--yes")
     assert code == 0, out
@@ -140,7 +140,7 @@ def test_a_rollback_cancels_a_pending_removal(here: World) -> None:
     assert here.live == {*OLD, *NEW}
 
 
-def test_restore_old_cancels_a_pending_removal_as_a_rollback_does(here: World) -> None:
+def test_restore_old_cancels_a_pending_removal(here: World) -> None:
     leave_removal_pending(here)
     code, out = here.call("deploy", "restore-old", "--yes")
     assert code == 0, out
@@ -148,7 +148,7 @@ def test_restore_old_cancels_a_pending_removal_as_a_rollback_does(here: World) -
     assert here.live == {*OLD, *NEW}
 
 
-def test_a_rollback_waits_for_what_can_still_land(open_world: OpenWorld) -> None:
+def test_a_rollback_waits_for_a_deployment_that_can_still_land(open_world: OpenWorld) -> None:
     here = open_world(deploy_seconds=10)
     code, out = here.call("deploy", "add-new", "--yes", "--async")
     assert code == 0, out
@@ -161,7 +161,7 @@ def test_a_rollback_waits_for_what_can_still_land(open_world: OpenWorld) -> None
 # Whose block is it?
 
 
-def test_the_text_says_that_the_block_is_a_rule_of_the_user(here: World) -> None:
+def test_the_message_attributes_the_block_to_a_rule_of_the_user(here: World) -> None:
     code, out = here.call("deploy", "add-new", "--yes")
     assert code == 0, out
     here.emulator.set_login_ranges("canary", list(OLD))
@@ -171,7 +171,7 @@ def test_the_text_says_that_the_block_is_a_rule_of_the_user(here: World) -> None
 
 
 def test_a_rule_of_the_user_moves_no_traffic(here: World) -> None:
-    """After the removal the old addresses come back, as after any address refusal."""
+    """After the removal the old addresses are restored, as after any refused address."""
     configure(here, watch={"duration": "10s", "interval": "300ms", "failures": 2})
     process = here.start("run", "--yes")
     here.wait_for("watch-started")
@@ -182,8 +182,8 @@ def test_a_rule_of_the_user_moves_no_traffic(here: World) -> None:
     assert "profile" in out, "whose rule it probably is"
 
 
-def test_a_rule_of_the_user_at_verify_moves_no_traffic_back(here: World) -> None:
-    """It is for the operator: nothing is rolled back, and the answer's body is kept."""
+def test_a_rule_of_the_user_during_verify_moves_no_traffic_back(here: World) -> None:
+    """The operator has to decide: nothing is rolled back, and the answer's body is kept."""
     process = here.start("run", "--yes", "--pause-before", "verify")
     process.communicate(timeout=60)
     here.emulator.set_login_ranges("canary", list(OLD))
@@ -197,7 +197,7 @@ def test_a_rule_of_the_user_at_verify_moves_no_traffic_back(here: World) -> None
     assert "ip restricted" in str(told[0])
 
 
-def test_a_block_of_an_unknown_body_is_a_block(open_world: OpenWorld) -> None:
+def test_a_block_with_an_unknown_body_is_a_block(open_world: OpenWorld) -> None:
     here = open_world(block_description="the IP address is not permitted here")
     configure(here, watch={"duration": "10s", "interval": "300ms", "failures": 2})
     process = here.start("run", "--yes")
@@ -212,7 +212,7 @@ def test_a_block_of_an_unknown_body_is_a_block(open_world: OpenWorld) -> None:
 # How fast a mistake is undone
 
 
-def test_a_blocked_canary_is_confirmed_one_second_apart(here: World) -> None:
+def test_a_blocked_canary_is_confirmed_one_second_later(here: World) -> None:
     configure(here, watch={"duration": "40s", "interval": "8s", "failures": 2})
     process = here.start("run", "--yes")
     here.wait_for("watch-started")
