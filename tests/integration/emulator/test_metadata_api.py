@@ -33,7 +33,7 @@ ALL_TYPES = {
 }
 
 
-def test_a_deployed_list_is_what_is_retrieved(org: Org) -> None:
+def test_a_deployed_list_is_retrieved(org: Org) -> None:
     _, client = org
     result = client.deployed(security_package(security_xml("127.0.0.21", "127.0.0.22")))
     assert (result.text("status"), result.text("success")) == ("Succeeded", "true")
@@ -58,7 +58,7 @@ def test_older_versions_have_no_sizes(org: Org) -> None:
     assert not {"numberFiles", "zipSize"} & set(names)
 
 
-def test_ids_are_accepted_short_and_long(org: Org) -> None:
+def test_ids_are_accepted_in_both_lengths(org: Org) -> None:
     _, client = org
     deployment = client.deploy(security_package())
     assert deployment.startswith("0Af")
@@ -93,7 +93,7 @@ def test_a_validation_with_tests_is_deployed_under_a_new_id(org: Org) -> None:
 
 
 @pytest.mark.parametrize("days", [0, 11])
-def test_a_validation_that_is_old_or_ran_no_tests_is_not_deployed(
+def test_an_old_validation_or_one_without_tests_is_not_deployed(
     org: Org, clock: SteppedClock, days: int
 ) -> None:
     emulator, client = org
@@ -116,7 +116,7 @@ def _new_token(emulator: Emulator, client: Client) -> str:
     return str(answer.json()["access_token"])
 
 
-def test_a_retrieve_that_is_no_single_package_stands_below_unpackaged(org: Org) -> None:
+def test_a_retrieve_without_single_package_is_below_unpackaged(org: Org) -> None:
     _, client = org
     files = client.retrieved({SECURITY: ["*"]}, single=False)
     assert set(files) == {f"unpackaged/{SECURITY_PATH}", "unpackaged/package.xml"}
@@ -129,7 +129,7 @@ def test_a_retrieved_package_xml_names_what_was_found(org: Org) -> None:
     assert "<version>67.0</version>" in text
 
 
-def test_a_retrieve_tells_what_is_missing(org: Org) -> None:
+def test_a_retrieve_reports_missing_components(org: Org) -> None:
     _, client = org
     retrieval = client.retrieve({SECURITY: ["Nobody"], "Nonsense": ["*"]})
     result = client.retrieve_status(retrieval)
@@ -148,7 +148,7 @@ def test_file_properties_describe_each_file_and_package_xml(org: Org) -> None:
     assert result.all("fileProperties")[0].text("fullName") == SECURITY_NAME
 
 
-def test_without_include_zip_there_is_none(org: Org) -> None:
+def test_without_include_zip_the_result_has_no_zip(org: Org) -> None:
     _, client = org
     retrieval = client.retrieve({SECURITY: ["*"]})
     assert client.retrieve_status(retrieval, include_zip=False).is_nil("zipFile")
@@ -156,7 +156,7 @@ def test_without_include_zip_there_is_none(org: Org) -> None:
 
 
 @pytest.mark.parametrize("details", [True, False])
-def test_a_deploy_result_has_its_details_in_any_case(org: Org, details: bool) -> None:
+def test_a_deploy_result_always_has_details(org: Org, details: bool) -> None:
     _, client = org
     flag = "true" if details else "false"
     body = f"<asyncProcessId>{client.deploy(security_package())}</asyncProcessId>"
@@ -165,13 +165,13 @@ def test_a_deploy_result_has_its_details_in_any_case(org: Org, details: bool) ->
     assert bool(result.all("details/componentSuccesses")) is details
 
 
-def test_a_retrieve_that_is_not_done_has_no_zip_yet(start_org: StartOrg) -> None:
+def test_a_pending_retrieve_has_no_zip(start_org: StartOrg) -> None:
     _, client = start_org(retrieve_seconds=5)
     assert client.retrieve_status(client.retrieve({SECURITY: ["*"]})).is_nil("zipFile")
 
 
 def retrieve(client: Client, request: str) -> Result:
-    """A retrieve with the elements of a request, done."""
+    """A finished retrieve with these elements in its request."""
     body = f"<retrieveRequest><apiVersion>67.0</apiVersion>{request}</retrieveRequest>"
     (job,) = client.call("retrieve", body)
     return client.retrieve_status(job.text("id") or "")
@@ -192,7 +192,7 @@ FILE = f"<specificFiles>{SECURITY_PATH}</specificFiles>"
 
 
 @pytest.mark.parametrize("request_body", [SINGLE + FILE + UNPACKAGED, SINGLE + FILE])
-def test_specific_files_are_all_that_is_retrieved(org: Org, request_body: str) -> None:
+def test_specific_files_limit_a_retrieve(org: Org, request_body: str) -> None:
     _, client = org
     files = unzip(base64.b64decode(retrieve(client, request_body).text("zipFile") or ""))
     assert set(files) == {SECURITY_PATH, "package.xml"}
@@ -200,20 +200,20 @@ def test_specific_files_are_all_that_is_retrieved(org: Org, request_body: str) -
 
 
 @pytest.mark.parametrize("more", ["", f"{SINGLE}<packageNames>Abacus</packageNames>"])
-def test_specific_files_are_of_a_single_package(org: Org, more: str) -> None:
+def test_specific_files_require_a_single_package(org: Org, more: str) -> None:
     _, client = org
     with pytest.raises(FaultAnswer, match="singlePackage"):
         retrieve(client, FILE + UNPACKAGED + more)
 
 
-def test_what_is_sent_as_nil_counts_as_left_out(org: Org) -> None:
+def test_a_nil_element_counts_as_absent(org: Org) -> None:
     _, client = org
     nil = f'xmlns:xsi="{XSI}" xsi:nil="true"'
     sent = f"<packageNames {nil}/>{SINGLE}<specificFiles {nil}/>{UNPACKAGED}"
     assert retrieve(client, sent).text("status") == "Succeeded"
 
 
-def test_a_retrieve_takes_its_time(start_org: StartOrg, clock: SteppedClock) -> None:
+def test_a_retrieve_takes_its_configured_time(start_org: StartOrg, clock: SteppedClock) -> None:
     _, client = start_org(retrieve_seconds=5)
     retrieval = client.retrieve({SECURITY: ["*"]})
     assert client.retrieve_status(retrieval).text("done") == "false"
@@ -221,7 +221,7 @@ def test_a_retrieve_takes_its_time(start_org: StartOrg, clock: SteppedClock) -> 
     assert client.retrieve_status(retrieval).text("done") == "true"
 
 
-def test_the_old_check_status_tells_whether_a_job_is_done(
+def test_the_old_check_status_reports_whether_a_job_is_done(
     start_org: StartOrg, clock: SteppedClock
 ) -> None:
     _, client = start_org(retrieve_seconds=5, deploy_seconds=9)
@@ -234,7 +234,7 @@ def test_the_old_check_status_tells_whether_a_job_is_done(
     assert seen == [["false", "false"], ["true", "false"], ["true", "true"]]
 
 
-def test_a_retrieve_leaves_out_fields_that_are_newer_than_its_version(
+def test_a_retrieve_omits_fields_newer_than_its_version(
     start_org: StartOrg,
 ) -> None:
     _, client = start_org(unknown_fields={"tlsClientAuthCertParamType": "CN"})
@@ -253,7 +253,7 @@ def test_every_type_is_listed_and_can_be_retrieved(org: Org, metadata_type: str)
     assert names[0] in client.retrieved({metadata_type: ["*"]})
 
 
-def test_list_metadata_takes_at_most_three_queries(org: Org) -> None:
+def test_list_metadata_accepts_at_most_three_queries(org: Org) -> None:
     _, client = org
     query = "<queries><type>ConnectedApp</type></queries>"
     assert len(client.call("listMetadata", query * 3)) == 3
@@ -280,7 +280,7 @@ def test_describe_metadata_lists_the_types_of_a_version(org: Org) -> None:
         ({"version": "latest"}, "sf:UNSUPPORTED_API_VERSION"),
     ],
 )
-def test_calls_are_refused(org: Org, change: dict[str, str], code: str) -> None:
+def test_invalid_calls_are_refused(org: Org, change: dict[str, str], code: str) -> None:
     _, client = org
     for name, value in change.items():
         setattr(client, name, value)
@@ -296,7 +296,7 @@ def test_without_the_permission_there_is_no_access(start_org: StartOrg) -> None:
     assert caught.value.code == "sf:INSUFFICIENT_ACCESS"
 
 
-def test_an_operation_nobody_knows_is_refused(org: Org) -> None:
+def test_an_unknown_operation_is_refused(org: Org) -> None:
     _, client = org
     with pytest.raises(FaultAnswer, match="renameEverything"):
         client.call("renameEverything")
@@ -308,7 +308,7 @@ def test_a_zip_that_is_not_base64_is_refused(org: Org) -> None:
         client.call("deploy", "<ZipFile>*</ZipFile><DeployOptions/>")
 
 
-def test_a_session_ends_with_its_time(start_org: StartOrg, clock: SteppedClock) -> None:
+def test_a_session_expires(start_org: StartOrg, clock: SteppedClock) -> None:
     _, client = start_org(session_seconds=60)
     clock.forward(59)
     client.call("describeMetadata")

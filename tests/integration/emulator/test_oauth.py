@@ -44,7 +44,7 @@ def assertion(emulator: Emulator, **changes: object) -> str:
     return jwt.encode(claims, emulator.jwt_private_key_path.read_text(), algorithm="RS256")
 
 
-def test_client_credentials_in_the_body(org: Org) -> None:
+def test_client_credentials_are_accepted_in_the_body(org: Org) -> None:
     emulator, _ = org
     answer = ask(org, grant_type="client_credentials", **client_form(emulator))
     assert answer.status_code == 200
@@ -55,7 +55,7 @@ def test_client_credentials_in_the_body(org: Org) -> None:
     assert works(org, body["access_token"])
 
 
-def test_client_credentials_in_the_header(org: Org) -> None:
+def test_client_credentials_are_accepted_in_the_header(org: Org) -> None:
     emulator, client = org
     form = client_form(emulator)
     answer = client.http.post(
@@ -76,7 +76,9 @@ def test_client_credentials_in_the_header(org: Org) -> None:
         ({"grant_type": ""}, ("unsupported_grant_type", "grant type not supported")),
     ],
 )
-def test_bad_clients_are_refused(org: Org, change: dict[str, str], error: tuple[str, str]) -> None:
+def test_invalid_clients_are_refused(
+    org: Org, change: dict[str, str], error: tuple[str, str]
+) -> None:
     emulator, _ = org
     form = {"grant_type": "client_credentials", **client_form(emulator)} | change
     answer = ask(org, **form)
@@ -91,7 +93,7 @@ def test_a_signed_assertion_logs_in(org: Org) -> None:
 
 
 @pytest.mark.parametrize("audience", ["https://test.salesforce.com", "the org itself"])
-def test_other_audiences_are_fine(org: Org, audience: str) -> None:
+def test_other_audiences_are_accepted(org: Org, audience: str) -> None:
     emulator, _ = org
     meant = emulator.url if audience == "the org itself" else audience
     token = assertion(emulator, aud=meant)
@@ -117,7 +119,7 @@ def test_wrong_claims_are_refused(
 
 
 @pytest.mark.parametrize("forgery", ["", "a.b.c", "unsigned", "other key"])
-def test_assertions_nobody_signed_are_refused(org: Org, forgery: str) -> None:
+def test_assertions_without_a_valid_signature_are_refused(org: Org, forgery: str) -> None:
     emulator, _ = org
     text = forgery
     if forgery == "unsigned":
@@ -135,7 +137,7 @@ def refresh(org: Org, url: str) -> requests.Response:
     return ask(org, grant_type="refresh_token", client_id=client_id, refresh_token=token)
 
 
-def test_an_sfdx_auth_url_logs_in_again_and_again(org: Org) -> None:
+def test_an_sfdx_auth_url_logs_in_repeatedly(org: Org) -> None:
     emulator, _ = org
     url = emulator.auth_url
     assert url.endswith("@" + emulator.url.removeprefix("http://"))
@@ -145,7 +147,7 @@ def test_an_sfdx_auth_url_logs_in_again_and_again(org: Org) -> None:
         assert works(org, body["access_token"])
 
 
-def test_an_auth_urls_token_may_rotate(start_org: StartOrg) -> None:
+def test_the_token_of_an_auth_url_can_rotate(start_org: StartOrg) -> None:
     org = start_org(rotate_auth_url_token=True)
     before = org[0].auth_url
     body = refresh(org, before).json()
@@ -158,7 +160,7 @@ def test_an_auth_urls_token_may_rotate(start_org: StartOrg) -> None:
     assert "expired" in refresh(org, org[0].auth_url).text  # reuse took the current one, too
 
 
-def test_the_apps_own_grant_needs_its_client(start_org: StartOrg) -> None:
+def test_the_grant_of_the_app_requires_its_client(start_org: StartOrg) -> None:
     org = start_org(enforcement="off", rotation=False)
     emulator, _ = org
     token = emulator.environment["SF_REFRESH_TOKEN"]
@@ -169,7 +171,7 @@ def test_the_apps_own_grant_needs_its_client(start_org: StartOrg) -> None:
     assert ask(org, **form, **wrong).json()["error"] == "invalid_client"
 
 
-def test_no_secret_gets_into_the_log(org: Org) -> None:
+def test_the_log_contains_no_secret(org: Org) -> None:
     emulator, client = org
     emulator.jwt_private_key_path.read_text()
     issued = ask(org, grant_type="client_credentials", **client_form(emulator)).json()

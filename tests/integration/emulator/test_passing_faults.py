@@ -1,4 +1,4 @@
-"""Conditions that pass, in every spelling, for as many times as they are asked for."""
+"""Temporary conditions, in every spelling, as many times as configured."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def call(client: Client, operation: str, job: str) -> None:
         *("listMetadata", "describeMetadata"),
     ],
 )
-def test_a_soap_fault_at_any_operation(org: Org, operation: str, code: str) -> None:
+def test_a_soap_fault_occurs_at_any_operation(org: Org, operation: str, code: str) -> None:
     emulator, client = org
     job = {
         "checkDeployStatus": client.deploy(security_package()),
@@ -68,7 +68,7 @@ def test_a_soap_fault_at_any_operation(org: Org, operation: str, code: str) -> N
         ("UNKNOWN_EXCEPTION", 500),
     ],
 )
-def test_a_rest_error_at_a_query(org: Org, code: str, status: int) -> None:
+def test_a_rest_error_occurs_at_a_query(org: Org, code: str, status: int) -> None:
     emulator, client = org
     emulator.set_fault(Fault(kind="refuse", operation="query", code=code, message="not now"))
     query = "/services/data/v67.0/query?q=SELECT Id FROM User"
@@ -80,7 +80,7 @@ def test_a_rest_error_at_a_query(org: Org, code: str, status: int) -> None:
     assert client.get(query).ok
 
 
-def test_the_token_endpoint_asks_for_another_try(org: Org) -> None:
+def test_the_token_endpoint_requests_a_retry(org: Org) -> None:
     emulator, _ = org
     expected = {"error": "unknown_error", "error_description": "retry your request"}
     emulator.set_fault(Fault(kind="refuse", operation="redeem", code="unknown_error"))
@@ -120,7 +120,7 @@ def test_a_deployment_fails_with_its_component(org: Org) -> None:
     assert problems(result) == ["admin operation already in progress"]
 
 
-def test_other_protocols_are_left_alone(org: Org) -> None:
+def test_other_protocols_are_not_affected(org: Org) -> None:
     emulator, client = org
     emulator.set_fault(Fault(kind="org_locked"))
     assert client.get("/services/data/v67.0/query?q=SELECT Id FROM User").ok
@@ -128,7 +128,7 @@ def test_other_protocols_are_left_alone(org: Org) -> None:
         client.call("describeMetadata")
 
 
-def test_the_list_and_a_rule_of_the_users_own_answer_apart(start_org: StartOrg) -> None:
+def test_the_allowlist_and_a_rule_of_the_user_give_different_errors(start_org: StartOrg) -> None:
     emulator, client = start_org(login_ranges={"canary": ["127.0.0.11"]})
     assert redeem(emulator).status_code == 200
     assert redeem(emulator).json()["error_description"] == "ip restricted"  # by 127.0.0.12

@@ -1,4 +1,4 @@
-"""Prometheus' query API over the traffic of the emulator."""
+"""Prometheus' query API for the emulator's traffic."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def serve(emulator: Emulator, proxy: str) -> None:
         redeem(emulator, token, proxy)
 
 
-def test_an_answer_has_the_form_of_prometheus(org: Org, clock: SteppedClock) -> None:
+def test_an_answer_has_the_format_of_prometheus(org: Org, clock: SteppedClock) -> None:
     emulator, _ = org
     serve(emulator, old_proxy(emulator))
     answer = ask(emulator, query=f'{REQUESTS}{{proxy="old"}}')
@@ -49,7 +49,7 @@ def test_an_answer_has_the_form_of_prometheus(org: Org, clock: SteppedClock) -> 
     assert average["data"]["result"][0]["metric"] == {}
 
 
-def test_redemptions_of_customers_are_counted_wherever_their_org_is(start_org: StartOrg) -> None:
+def test_redemptions_of_customers_are_counted_in_every_org(start_org: StartOrg) -> None:
     emulator, _ = start_org(customer_orgs=1)
     (customer,) = emulator.customer_orgs
     serve(emulator, old_proxy(emulator))
@@ -63,7 +63,7 @@ def test_redemptions_of_customers_are_counted_wherever_their_org_is(start_org: S
     assert values(emulator, RATIO) == [f"{4 / 7:.15g}"]
 
 
-def test_requests_are_counted_by_the_proxy_that_they_pass_through(org: Org) -> None:
+def test_requests_are_counted_by_their_proxy(org: Org) -> None:
     emulator, _ = org
     echo(emulator, new_proxy(emulator))
     requests.get(f"{emulator.url}/services/data", timeout=10)
@@ -83,7 +83,7 @@ def test_a_tunnel_counts_and_a_refused_client_does_not() -> None:
     assert [float(one["value"][1]) > 0 for one in found] == [True, False]
 
 
-def test_a_time_is_asked_for(org: Org, clock: SteppedClock) -> None:
+def test_a_query_can_name_a_time(org: Org, clock: SteppedClock) -> None:
     emulator, _ = org
     clock.forward(10)
     serve(emulator, old_proxy(emulator))
@@ -103,7 +103,7 @@ def test_the_window_is_a_setting(start_org: StartOrg) -> None:
     assert values(emulator, REDEEMED) == ["0.3"]
 
 
-def test_a_form_is_as_good(org: Org) -> None:
+def test_a_query_can_be_a_form(org: Org) -> None:
     emulator, _ = org
     url = f"{emulator.url}/prometheus/api/v1/query"
     answer = requests.post(url, data={"query": REDEEMED}, timeout=10)
@@ -120,14 +120,14 @@ def test_a_form_is_as_good(org: Org) -> None:
         ({"query": REDEEMED, "time": "nan"}, 'invalid parameter "time"'),
     ],
 )
-def test_what_makes_no_sense_is_bad_data(org: Org, parameters: dict[str, str], words: str) -> None:
+def test_an_invalid_query_is_bad_data(org: Org, parameters: dict[str, str], words: str) -> None:
     answer = ask(org[0], **parameters)
     body = answer.json()
     assert (answer.status_code, body["status"], body["errorType"]) == (400, "error", "bad_data")
     assert words in body["error"]
 
 
-def test_a_check_reads_it(org: Org) -> None:
+def test_a_check_reads_the_metrics(org: Org) -> None:
     emulator, _ = org
     serve(emulator, old_proxy(emulator))
 

@@ -42,20 +42,20 @@ def ask(proxy: str, method: str, target: str, **headers: str) -> http.client.HTT
 
 
 @pytest.mark.parametrize(("way", "pair"), [(old_proxy, ["11", "12"]), (new_proxy, ["21", "22"])])
-def test_each_way_out_takes_turns_between_its_pair(org: Org, way: object, pair: list[str]) -> None:
+def test_each_proxy_alternates_between_its_pair(org: Org, way: object, pair: list[str]) -> None:
     emulator, _ = org
     proxy = old_proxy(emulator) if way is old_proxy else new_proxy(emulator)
     assert [echo(emulator, proxy) for _ in range(4)] == [f"127.0.0.{end}" for end in pair * 2]
 
 
-def test_turns_are_fair_under_load(org: Org) -> None:
+def test_alternation_is_even_under_load(org: Org) -> None:
     emulator, _ = org
     with ThreadPoolExecutor(16) as pool:
         seen = list(pool.map(lambda _: echo(emulator, new_proxy(emulator)), range(64)))
     assert [seen.count(f"127.0.0.{end}") for end in (21, 22)] == [32, 32]
 
 
-def test_requests_on_one_kept_connection_take_turns(org: Org) -> None:
+def test_requests_on_a_persistent_connection_alternate(org: Org) -> None:
     emulator, _ = org
     url, proxy = emulator.environment["SFCUTOVER_ECHO_URL"], new_proxy(emulator)
     seen, ports = [], set()
@@ -68,7 +68,7 @@ def test_requests_on_one_kept_connection_take_turns(org: Org) -> None:
     assert len(ports) == 1
 
 
-def test_a_tunnel_carries_tls_to_the_server_itself() -> None:
+def test_a_tunnel_forwards_tls_to_the_server() -> None:
     with Emulator() as emulator:
         assert emulator.environment["SFCUTOVER_TOKEN_URL"].startswith("https://")
         assert [redeem(emulator).status_code for _ in range(2)] == [200, 200]
@@ -77,7 +77,7 @@ def test_a_tunnel_carries_tls_to_the_server_itself() -> None:
         assert echo(emulator, new_proxy(emulator)) == "127.0.0.21"
 
 
-def test_a_tunnel_stays_with_one_address(org: Org) -> None:
+def test_a_tunnel_keeps_one_address(org: Org) -> None:
     emulator, _ = org
     parts, proxy = urlsplit(emulator.url), new_proxy(emulator)
     with closing(connect(proxy)) as connection:
@@ -89,7 +89,7 @@ def test_a_tunnel_stays_with_one_address(org: Org) -> None:
     assert seen == [b"127.0.0.21\n"] * 3
 
 
-def test_a_form_and_a_large_body_come_through_whole(org: Org) -> None:
+def test_a_form_and_a_large_body_are_forwarded_completely(org: Org) -> None:
     emulator, _ = org
     url = f"{emulator.url}/emulator/support"
     ranges = {"ranges": ["127.0.0.1"] * 20_000}
@@ -98,7 +98,7 @@ def test_a_form_and_a_large_body_come_through_whole(org: Org) -> None:
     assert (answer.status_code, answer.json()) == (201, ranges)
 
 
-def test_the_password_is_awkward_and_encoded(org: Org) -> None:
+def test_the_password_has_special_characters_and_is_encoded(org: Org) -> None:
     emulator, _ = org
     parts = urlsplit(new_proxy(emulator))
     assert unquote(parts.password or "") == emulator.scenario.proxy_password
@@ -110,7 +110,7 @@ def test_the_password_is_awkward_and_encoded(org: Org) -> None:
     "header",
     ["", "Basic", "Basic !!", "Basic " + base64.b64encode(b"acme:wrong").decode(), "Bearer x"],
 )
-def test_without_its_password_it_answers_407(org: Org, header: str) -> None:
+def test_a_request_without_the_password_gets_407(org: Org, header: str) -> None:
     emulator, _ = org
     for method, target in (
         ("GET", f"{emulator.url}/ip"),
@@ -130,7 +130,7 @@ def test_requests_names_the_refusal(org: Org) -> None:
     assert send(emulator, "GET", f"{emulator.url}/ip", proxy).status_code == 407
 
 
-def test_a_refusal_waits_for_a_body_that_no_buffer_holds(org: Org) -> None:
+def test_a_refusal_reads_a_body_that_no_buffer_holds(org: Org) -> None:
     emulator, _ = org
     with closing(connect(new_proxy(emulator))) as connection:
         connection.request("POST", f"{emulator.url}/ip", body=bytes(32 * 1024 * 1024))
@@ -150,7 +150,7 @@ def test_a_refusal_waits_for_a_body_that_no_buffer_holds(org: Org) -> None:
         ("GET", "https://127.0.0.1/", 400),
     ],
 )
-def test_it_goes_nowhere_else(org: Org, method: str, target: str, status: int) -> None:
+def test_a_proxy_connects_to_no_other_host(org: Org, method: str, target: str, status: int) -> None:
     emulator, _ = org
     assert ask(new_proxy(emulator), method, target).status == status
 
@@ -161,7 +161,7 @@ def test_a_body_of_unknown_length_is_refused(org: Org) -> None:
     assert ask(new_proxy(emulator), "GET", f"{emulator.url}/ip", **headers).status == 411
 
 
-def test_it_reaches_only_the_emulator_that_it_belongs_to(org: Org) -> None:
+def test_a_proxy_connects_only_to_its_own_emulator(org: Org) -> None:
     emulator, _ = org
     with socket.create_server(("127.0.0.1", 0)) as other:
         place = f"127.0.0.1:{other.getsockname()[1]}"
@@ -172,31 +172,31 @@ def test_it_reaches_only_the_emulator_that_it_belongs_to(org: Org) -> None:
             other.accept()
 
 
-def test_an_address_this_machine_has_not_is_502(start_org: StartOrg) -> None:
+def test_an_address_that_the_machine_lacks_is_502(start_org: StartOrg) -> None:
     emulator, _ = start_org(new=["198.51.100.20"])
     assert ask(new_proxy(emulator), "GET", f"{emulator.url}/ip").status == 502
 
 
-def test_addresses_may_differ_from_what_is_expected(start_org: StartOrg) -> None:
+def test_proxy_addresses_can_differ_from_the_expected_ones(start_org: StartOrg) -> None:
     emulator, _ = start_org(new_egress=["127.0.0.29"])
     assert echo(emulator, new_proxy(emulator)) == "127.0.0.29"
     assert emulator.environment["SFCUTOVER_NEW_IPS"] == "127.0.0.21,127.0.0.22"
 
 
 @pytest.mark.parametrize("address", ["127.0.0.22", "127.0.0.11"])
-def test_a_proxy_of_one_address_always_leaves_by_it(org: Org, address: str) -> None:
+def test_a_proxy_with_one_address_always_uses_it(org: Org, address: str) -> None:
     emulator, _ = org
     proxy = emulator.proxy_url_for(address)
     assert [echo(emulator, proxy) for _ in range(3)] == [address] * 3
 
 
-def test_there_is_no_proxy_for_other_addresses(org: Org) -> None:
+def test_unknown_addresses_have_no_proxy(org: Org) -> None:
     with pytest.raises(KeyError, match=r"127\.0\.0\.99"):
         org[0].proxy_url_for("127.0.0.99")
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_curl_gets_through() -> None:
+def test_curl_works_through_the_proxy() -> None:
     with Emulator() as emulator:
         command = ["curl", "-sS", "--max-time", "10", "--cacert"]
         command += [emulator.environment["REQUESTS_CA_BUNDLE"], "--proxy", new_proxy(emulator)]

@@ -20,7 +20,7 @@ def deploy(client: Client, *addresses: str) -> None:
     assert result.text("success") == "true"
 
 
-def test_a_redemption_from_the_list_gives_a_session_and_a_new_token(org: Org) -> None:
+def test_a_redemption_from_a_listed_address_gives_a_session_and_a_new_token(org: Org) -> None:
     emulator, _ = org
     before = emulator.environment["SF_REFRESH_TOKEN"]
     answer = redeem(emulator)
@@ -34,7 +34,7 @@ def test_a_redemption_from_the_list_gives_a_session_and_a_new_token(org: Org) ->
     assert body["refresh_token"] == emulator.environment["SF_REFRESH_TOKEN"] != before
 
 
-def test_a_chain_of_rotated_tokens_goes_on(org: Org) -> None:
+def test_rotated_tokens_can_be_redeemed_in_turn(org: Org) -> None:
     emulator, _ = org
     token = emulator.environment["SF_REFRESH_TOKEN"]
     for _ in range(3):
@@ -42,7 +42,7 @@ def test_a_chain_of_rotated_tokens_goes_on(org: Org) -> None:
     assert results(emulator) == ["redeemed"] * 3
 
 
-def test_a_redemption_from_elsewhere_is_blocked_and_takes_nothing(org: Org) -> None:
+def test_a_redemption_from_another_address_is_blocked_and_keeps_the_token(org: Org) -> None:
     emulator, _ = org
     token = emulator.environment["SF_REFRESH_TOKEN"]
     answer = redeem(emulator, token, new_proxy(emulator))
@@ -51,7 +51,7 @@ def test_a_redemption_from_elsewhere_is_blocked_and_takes_nothing(org: Org) -> N
     assert redeem(emulator, token).status_code == 200
 
 
-def test_a_blocked_reuse_takes_nothing_either(org: Org) -> None:
+def test_a_blocked_reuse_keeps_the_token(org: Org) -> None:
     emulator, _ = org
     used = emulator.environment["SF_REFRESH_TOKEN"]
     session = redeem(emulator, used).json()["access_token"]
@@ -71,7 +71,7 @@ def test_reuse_deletes_the_current_token_and_its_sessions(org: Org) -> None:
     assert results(emulator) == ["redeemed", "reuse_detected", "token_dead"]
 
 
-def test_reuse_leaves_other_grants_alone(org: Org) -> None:
+def test_reuse_does_not_affect_other_grants(org: Org) -> None:
     emulator, _ = org
     used = emulator.environment["SF_REFRESH_TOKEN"]
     redeem(emulator, used)
@@ -81,7 +81,7 @@ def test_reuse_leaves_other_grants_alone(org: Org) -> None:
     ]
 
 
-def test_without_rotation_a_token_stays(start_org: StartOrg) -> None:
+def test_without_rotation_the_token_stays_the_same(start_org: StartOrg) -> None:
     emulator, _ = start_org(rotation=False)
     token = emulator.environment["SF_REFRESH_TOKEN"]
     for _ in range(2):
@@ -96,7 +96,7 @@ def test_a_deployed_list_is_enforced(org: Org) -> None:
     assert redeem(emulator, proxy=new_proxy(emulator)).status_code == 200
 
 
-def test_a_list_of_another_app_lets_nobody_in(org: Org) -> None:
+def test_the_allowlist_of_another_app_admits_no_client(org: Org) -> None:
     emulator, client = org
     xml = emulator.component_xml("ExtlClntAppOauthSecuritySettings", "Acme_Connector_oauthSecurity")
     other = xml.replace(b">Acme_Connector<", b">Other<").replace(b"127.0.0.11", b"127.0.0.21")
@@ -107,7 +107,7 @@ def test_a_list_of_another_app_lets_nobody_in(org: Org) -> None:
     assert client.get("/services/data").status_code == 200
 
 
-def test_enforcement_lags_the_deployment_not_the_look_at_it(
+def test_the_enforcement_delay_starts_at_the_deployment_and_not_at_the_poll(
     start_org: StartOrg, clock: SteppedClock
 ) -> None:
     emulator, client = start_org(propagation_seconds=30, deploy_seconds=10)
@@ -122,13 +122,13 @@ def test_enforcement_lags_the_deployment_not_the_look_at_it(
     assert (times[1] - times[0]).total_seconds() == 10
 
 
-def test_enforcement_may_be_off(start_org: StartOrg) -> None:
+def test_enforcement_can_be_disabled(start_org: StartOrg) -> None:
     emulator, _ = start_org(enforcement="off")
     assert redeem(emulator, proxy=new_proxy(emulator)).status_code == 200
 
 
 @pytest.mark.parametrize(("setting", "status"), [("closed", 400), ("open", 200)])
-def test_what_an_empty_list_means_is_a_setting(
+def test_the_meaning_of_an_empty_list_is_a_setting(
     start_org: StartOrg, setting: str, status: int
 ) -> None:
     emulator, client = start_org(empty_list=setting)
@@ -136,7 +136,7 @@ def test_what_an_empty_list_means_is_a_setting(
     assert redeem(emulator).status_code == status
 
 
-def test_a_block_may_look_otherwise(start_org: StartOrg) -> None:
+def test_the_answer_of_a_block_is_a_setting(start_org: StartOrg) -> None:
     emulator, _ = start_org(
         block_status=403, block_error="access_denied", block_description="not in range"
     )
@@ -146,7 +146,7 @@ def test_a_block_may_look_otherwise(start_org: StartOrg) -> None:
     assert results(emulator) == ["blocked"]
 
 
-def test_a_code_is_gated_like_a_token_and_good_for_one_grant(org: Org) -> None:
+def test_an_authorization_code_is_checked_like_a_token_and_valid_once(org: Org) -> None:
     emulator, _ = org
     form = {"grant_type": "authorization_code", "code": emulator.issue_code("customer-4")}
     assert redeem(emulator, proxy=new_proxy(emulator), **form).json() == BLOCKED
@@ -155,7 +155,7 @@ def test_a_code_is_gated_like_a_token_and_good_for_one_grant(org: Org) -> None:
     assert redeem(emulator, **form).json()["error_description"] == "invalid authorization code"
 
 
-def test_a_legacy_app_has_a_list_that_only_support_changes(org: Org) -> None:
+def test_only_support_changes_the_list_of_a_legacy_app(org: Org) -> None:
     emulator, client = org
     deploy(client, "127.0.0.21", "127.0.0.22")
     assert redeem(emulator, **legacy(emulator)).status_code == 200
@@ -166,7 +166,7 @@ def test_a_legacy_app_has_a_list_that_only_support_changes(org: Org) -> None:
     assert len(emulator.legacy_allowlist_history) == 2
 
 
-def test_a_token_is_no_good_to_another_client(org: Org) -> None:
+def test_a_token_is_invalid_for_another_client(org: Org) -> None:
     emulator, _ = org
     token = emulator.environment["SF_REFRESH_TOKEN"]
     assert redeem(emulator, **(legacy(emulator) | {"refresh_token": token})).json() == DEAD
@@ -176,14 +176,14 @@ def test_a_token_is_no_good_to_another_client(org: Org) -> None:
     assert redeem(emulator, token).status_code == 200
 
 
-def test_a_sixth_grant_of_a_user_pushes_the_first_out(org: Org) -> None:
+def test_the_sixth_grant_of_a_user_revokes_the_first(org: Org) -> None:
     emulator, _ = org
     tokens = [emulator.issue_grant("customer-9") for _ in range(6)]
     assert redeem(emulator, tokens[0]).json() == DEAD
     assert [redeem(emulator, token).status_code for token in tokens[1:]] == [200] * 5
 
 
-def test_redemptions_tell_when_whence_and_whose(org: Org, clock: SteppedClock) -> None:
+def test_redemptions_record_time_source_and_user(org: Org, clock: SteppedClock) -> None:
     emulator, _ = org
     clock.forward(5)
     (name, token), *_ = emulator.customer_tokens
@@ -194,7 +194,7 @@ def test_redemptions_tell_when_whence_and_whose(org: Org, clock: SteppedClock) -
     assert (other.source, other.grant, other.result) == ("127.0.0.21", "canary", "blocked")
 
 
-def test_the_log_has_the_same_and_no_secret(org: Org) -> None:
+def test_the_log_records_the_same_without_secrets(org: Org) -> None:
     emulator, client = org
     used = emulator.environment["SF_REFRESH_TOKEN"]
     body = redeem(emulator, used).json()
@@ -224,7 +224,7 @@ def test_the_history_shows_a_gap(org: Org, clock: SteppedClock) -> None:
     assert gaps == [60, 60, 60]
 
 
-def test_the_admin_endpoint_does_the_same(org: Org) -> None:
+def test_the_admin_endpoint_shows_the_same(org: Org) -> None:
     emulator, client = org
     token = client.admin(emulator, "POST", "grants", {"name": "c"})
     assert redeem(emulator, token["refresh_token"]).status_code == 200
@@ -238,7 +238,7 @@ def test_the_admin_endpoint_does_the_same(org: Org) -> None:
     assert client.admin(emulator, "GET", "allowlist")[0]["ranges"][0] == "127.0.0.11"
 
 
-def test_many_grants_are_redeemed_at_once(org: Org) -> None:
+def test_many_grants_are_redeemed_concurrently(org: Org) -> None:
     emulator, _ = org
     tokens = [emulator.issue_grant(f"customer-{number}") for number in range(1000)]
     with ThreadPoolExecutor(32) as pool:
@@ -247,7 +247,7 @@ def test_many_grants_are_redeemed_at_once(org: Org) -> None:
     assert len({one.grant for one in emulator.redemptions}) == 128
 
 
-def test_one_token_presented_twice_at_once_is_redeemed_once(org: Org) -> None:
+def test_one_token_sent_twice_concurrently_is_redeemed_once(org: Org) -> None:
     emulator, _ = org
     token = emulator.environment["SF_REFRESH_TOKEN"]
     with ThreadPoolExecutor(8) as pool:

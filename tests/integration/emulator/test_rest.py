@@ -10,7 +10,7 @@ Org = tuple[Emulator, Client]
 DATA = "/services/data/v67.0"
 
 
-def test_versions_need_no_session_and_carry_their_seasons(org: Org) -> None:
+def test_versions_need_no_session_and_have_labels(org: Org) -> None:
     _, client = org
     client.token = ""
     versions = {one["version"]: one for one in client.get("/services/data").json()}
@@ -21,7 +21,7 @@ def test_versions_need_no_session_and_carry_their_seasons(org: Org) -> None:
     assert max(float(version) for version in versions) == 68
 
 
-def test_userinfo_tells_who_and_where(org: Org) -> None:
+def test_userinfo_names_user_and_org(org: Org) -> None:
     emulator, client = org
     info = client.get("/services/oauth2/userinfo").json()
     assert info["preferred_username"] == "release@acme.example"
@@ -30,7 +30,7 @@ def test_userinfo_tells_who_and_where(org: Org) -> None:
     assert info["sub"] == f"{emulator.url}/id/{info['organization_id']}/{info['user_id']}"
 
 
-def test_userinfo_refuses_in_its_own_way(org: Org) -> None:
+def test_userinfo_has_its_own_errors(org: Org) -> None:
     _, client = org
     client.token = "00D!nobody"
     answer = client.get("/services/oauth2/userinfo")
@@ -40,7 +40,7 @@ def test_userinfo_refuses_in_its_own_way(org: Org) -> None:
 @pytest.mark.parametrize(
     "path", [f"{DATA}/", f"{DATA}/limits", f"{DATA}/query?q=SELECT Id FROM User"]
 )
-def test_a_bad_session_is_refused(org: Org, path: str) -> None:
+def test_an_invalid_session_is_refused(org: Org, path: str) -> None:
     _, client = org
     client.token = "00D!nobody"
     answer = client.get(path)
@@ -64,7 +64,7 @@ def test_the_organization_is_read_by_id(org: Org) -> None:
     assert client.get(f"{path}00D000000000000AAA").status_code == 404
 
 
-def test_the_organization_is_queried(start_org: StartOrg) -> None:
+def test_the_organization_can_be_queried(start_org: StartOrg) -> None:
     _, client = start_org(is_sandbox=True, namespace="acme")
     fields = "Name, isSandbox, TrialExpirationDate, NamespacePrefix"
     answer = client.get(f"{DATA}/query?q=SELECT {fields} FROM Organization LIMIT 1").json()
@@ -79,7 +79,7 @@ def test_the_organization_is_queried(start_org: StartOrg) -> None:
     }
 
 
-def test_filters_select(org: Org) -> None:
+def test_filters_select_rows(org: Org) -> None:
     _, client = org
     query = f"{DATA}/query?q=SELECT Id FROM User WHERE Username = '{{}}' AND IsActive = true"
     assert client.get(query.format("release@acme.example")).json()["totalSize"] == 1
@@ -124,7 +124,7 @@ def test_deployments_can_be_queried_newest_first(org: Org) -> None:
     ]
 
 
-def test_an_org_may_not_let_deployments_be_queried(start_org: StartOrg) -> None:
+def test_an_org_can_refuse_queries_of_deployments(start_org: StartOrg) -> None:
     _, client = start_org(deploy_request_query=False)
     answer = client.get(f"{DATA}/tooling/query?q=SELECT Id FROM DeployRequest")
     assert answer.json()[0]["errorCode"] == "INVALID_TYPE"
@@ -140,7 +140,7 @@ def test_an_org_may_not_let_deployments_be_queried(start_org: StartOrg) -> None:
         f"{DATA}/tooling/sobjects/SourceMember/describe",  # the official CLI asks for it
     ],
 )
-def test_what_is_not_there_is_404(org: Org, path: str) -> None:
+def test_an_unknown_path_is_404(org: Org, path: str) -> None:
     emulator, client = org
     answer = client.get(path)
     assert answer.status_code == 404
@@ -149,7 +149,7 @@ def test_what_is_not_there_is_404(org: Org, path: str) -> None:
     assert (emulator.log[-1]["code"], emulator.log[-1]["source"]) == ("NOT_FOUND", "127.0.0.1")
 
 
-def test_what_can_only_be_read_is_not_written(org: Org) -> None:
+def test_read_only_resources_refuse_writes(org: Org) -> None:
     _, client = org
     answer = client.http.post(f"{client.url}{DATA}/limits", timeout=10)
     assert answer.status_code == 405
@@ -171,7 +171,7 @@ def test_the_columns_of_a_query_are_described(org: Org) -> None:
     assert [one["booleanType"] for one in columns.values()] == [False, True, False]
 
 
-def test_a_related_column_stands_within_its_relation(org: Org) -> None:
+def test_a_related_column_is_nested_in_its_relation(org: Org) -> None:
     _, client = org
     client.deployed(security_package())
     soql = "SELECT CreatedBy.Name, Status FROM DeployRequest"
@@ -181,7 +181,7 @@ def test_a_related_column_stands_within_its_relation(org: Org) -> None:
     assert (relation["columnName"], status["joinColumns"]) == ("CreatedBy", [])
 
 
-def test_the_columns_of_a_wrong_query_are_refused(org: Org) -> None:
+def test_the_columns_of_an_invalid_query_are_refused(org: Org) -> None:
     _, client = org
     answer = client.get(f"{DATA}/query?q=SELECT Nonsense FROM User&columns=true")
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "INVALID_FIELD")

@@ -1,4 +1,4 @@
-"""Deployments over REST: the resource deployRequest."""
+"""Deployments over REST: the deployRequest resource."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def send(client: Client, method: str, path: str = "", **more: Any) -> requests.R
 
 
 def deploy(client: Client, package: bytes, part: str = "json", **options: object) -> Any:
-    """Deploy a zip in a form; what was answered."""
+    """Deploy a zip in a form; return the answer."""
     asked = json.dumps({"deployOptions": OPTIONS | options})
     files = {part: (None, asked, "application/json"), "file": ("a.zip", package, "application/zip")}
     answer = send(client, "POST", files=files)
@@ -50,7 +50,7 @@ def test_a_form_is_deployed(org: Org, part: str) -> None:
     assert b"127.0.0.21" in emulator.component_xml(SECURITY, SECURITY_NAME)
 
 
-def test_details_stand_in_lists(org: Org) -> None:
+def test_details_are_in_lists(org: Org) -> None:
     _, client = org
     started = deploy(client, security_package(security_xml("127.0.0.21", app="Nobody")))
     answer = send(client, "GET", f"/{started['id']}?includeDetails=true").json()
@@ -81,7 +81,7 @@ def test_a_deployment_is_canceled(start_org: StartOrg) -> None:
     assert send(client, "PATCH", f"/{started}", json=canceling).status_code == 400
 
 
-def test_one_deployment_is_the_same_over_both_apis(org: Org) -> None:
+def test_a_deployment_is_the_same_over_both_apis(org: Org) -> None:
     emulator, client = org
     over_soap, over_rest = client.deploy(security_package()), deploy(client, security_package())
     assert client.status(over_rest["id"]).text("status") == "Succeeded"
@@ -94,7 +94,7 @@ def test_one_deployment_is_the_same_over_both_apis(org: Org) -> None:
     ]
 
 
-def test_faults_of_a_deployment_hit_it_over_rest(org: Org) -> None:
+def test_deployment_faults_occur_over_rest(org: Org) -> None:
     emulator, client = org
     emulator.set_fault(Fault(kind="failed", operation="deploy", code="UNKNOWN_EXCEPTION"))
     started = deploy(client, security_package())["id"]
@@ -121,14 +121,14 @@ def test_other_requests_are_refused(org: Org, more: dict[str, Any], code: str) -
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, code)
 
 
-def test_only_canceling_can_be_asked_for(org: Org) -> None:
+def test_only_canceling_can_be_requested(org: Org) -> None:
     _, client = org
     started = deploy(client, security_package())["id"]
     answer = send(client, "PATCH", f"/{started}", json={"deployResult": {"status": "Succeeded"}})
     assert answer.status_code == 400
 
 
-def test_who_may_not_use_the_metadata_api_may_not_deploy(start_org: StartOrg) -> None:
+def test_a_user_without_metadata_access_cannot_deploy(start_org: StartOrg) -> None:
     _, client = start_org(can_modify_metadata=False)
     answer = send(client, "POST", files={"file": ("a.zip", security_package())})
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (403, "INSUFFICIENT_ACCESS")

@@ -17,14 +17,14 @@ def listed(client: Client, metadata_type: str = SECURITY) -> list[str]:
     return [one.text("fullName") or "" for one in results]
 
 
-def test_components_take_their_names_from_the_scenario(start_org: StartOrg) -> None:
+def test_component_names_come_from_the_scenario(start_org: StartOrg) -> None:
     _, client = start_org(namespace="acme", security_settings_name="{app}_sec")
     assert listed(client) == ["acme__Acme_Connector_sec"]
     files = client.retrieved({SECURITY: ["*"]})
     assert any(b">acme__Acme_Connector<" in body for body in files.values())
 
 
-def test_components_can_be_left_out_and_added(start_org: StartOrg) -> None:
+def test_components_can_be_omitted_and_added(start_org: StartOrg) -> None:
     xml = f'<{SECURITY} xmlns="http://soap.sforce.com/2006/04/metadata"/>'
     extra = [{"type": SECURITY, "full_name": name, "xml": xml} for name in ("B", "A")]
     _, client = start_org(leave_out=[SECURITY], extra_components=extra)
@@ -45,7 +45,7 @@ def test_the_config_fits_the_scenario(start_org: StartOrg) -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_the_config_is_one_that_the_commands_take(tls: bool, tmp_path: Path) -> None:
+def test_the_commands_accept_the_config(tls: bool, tmp_path: Path) -> None:
     with Emulator(tls=tls) as emulator:
         path = tmp_path / "cutover.yaml"
         path.write_text(emulator.config_text("beside it/canary.token"), encoding="utf-8")
@@ -64,14 +64,16 @@ def test_the_config_is_one_that_the_commands_take(tls: bool, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("word", "status"), [("on", 400), ("off", 200)])
-def test_enforcement_is_on_or_off_as_yaml_has_it(tmp_path: Path, word: str, status: int) -> None:
+def test_enforcement_accepts_on_and_off_as_yaml_reads_them(
+    tmp_path: Path, word: str, status: int
+) -> None:
     path = tmp_path / "scenario.yaml"
     path.write_text(f"enforcement: {word}\n")
     with Emulator(Scenario.from_file(path), tls=False) as emulator:
         assert redeem(emulator, proxy=new_proxy(emulator)).status_code == status
 
 
-def test_the_config_holds_no_secrets(start_org: StartOrg) -> None:
+def test_the_config_contains_no_secrets(start_org: StartOrg) -> None:
     emulator, _ = start_org()
     environment = emulator.environment
     words = ("TOKEN", "SECRET", "PROXY")

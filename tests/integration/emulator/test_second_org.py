@@ -1,4 +1,4 @@
-"""A second org behind the same URL."""
+"""A second org at the same URL."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def organization(client: Client) -> dict[str, str]:
     return record
 
 
-def test_it_is_another_org_with_another_user_at_the_same_place(org: Org) -> None:
+def test_the_second_org_has_another_id_and_user_at_the_same_url(org: Org) -> None:
     emulator, client = org
     first, before = organization(client), emulator.environment
     users = client.get("/services/oauth2/userinfo").json()
@@ -51,7 +51,7 @@ def test_it_is_another_org_with_another_user_at_the_same_place(org: Org) -> None
     assert emulator.environment == before
 
 
-def test_sessions_and_grants_of_one_are_nothing_to_the_other(org: Org) -> None:
+def test_sessions_and_grants_of_one_org_are_unknown_to_the_other(org: Org) -> None:
     emulator, client = org
     before = emulator.environment
     emulator.use_org(2)
@@ -66,7 +66,7 @@ def test_sessions_and_grants_of_one_are_nothing_to_the_other(org: Org) -> None:
     assert redeem(emulator, before["SF_REFRESH_TOKEN"]).status_code == 200
 
 
-def test_components_and_history_are_apart(org: Org) -> None:
+def test_components_and_history_are_separate(org: Org) -> None:
     emulator, client = org
     before = {one.id for one in emulator.components}
     second(emulator, client)
@@ -80,7 +80,7 @@ def test_components_and_history_are_apart(org: Org) -> None:
     assert b"127.0.0.21" not in emulator.component_xml(SECURITY, SECURITY_NAME)
 
 
-def test_the_scenario_says_how_it_differs(start_org: StartOrg) -> None:
+def test_the_scenario_defines_the_differences(start_org: StartOrg) -> None:
     emulator, client = start_org(
         app="Mine", deploy_seconds=4, second_org={"org_name": "Other", "deploy_seconds": 0}
     )
@@ -89,7 +89,7 @@ def test_the_scenario_says_how_it_differs(start_org: StartOrg) -> None:
     assert emulator.component_xml(SECURITY, "Mine_oauthSecurity")
 
 
-def test_faults_hit_whichever_answers(org: Org) -> None:
+def test_faults_affect_the_org_that_answers(org: Org) -> None:
     emulator, client = org
     emulator.set_fault(Fault(kind="http_503", operation="versions"))
     emulator.use_org(2)
@@ -97,7 +97,7 @@ def test_faults_hit_whichever_answers(org: Org) -> None:
     assert emulator.log[-1]["fault"] == "http_503"
 
 
-def test_there_is_no_third(org: Org) -> None:
+def test_there_are_at_most_two_orgs(org: Org) -> None:
     emulator, _ = org
     with pytest.raises(ValueError, match="not 3"):
         emulator.use_org(3)

@@ -31,7 +31,7 @@ def test_a_connection_is_kept_alive(org: Org) -> None:
     assert len(ports) == 1
 
 
-def test_a_body_nobody_asked_for_does_not_spoil_the_next_request(org: Org) -> None:
+def test_an_unexpected_body_does_not_affect_the_next_request(org: Org) -> None:
     emulator, client = org
     connection = connect(emulator)
     client.admin(emulator, "POST", "faults", {"kind": "http_503", "operation": "token"})
@@ -68,27 +68,27 @@ def test_a_body_that_is_too_long_is_refused_unread(org: Org) -> None:
         b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><a/></e:Body></e:Envelope>',
     ],
 )
-def test_what_is_no_envelope_gets_a_fault(org: Org, body: bytes) -> None:
+def test_a_body_that_is_not_an_envelope_gets_a_fault(org: Org, body: bytes) -> None:
     _, client = org
     answer = client.post(body)
     assert answer.status_code == 500
     assert "<faultcode>sf:" in answer.text
 
 
-def test_a_port_in_use_is_an_error_of_ours(org: Org) -> None:
+def test_a_port_in_use_is_an_error(org: Org) -> None:
     emulator, _ = org
     with pytest.raises(OSError, match="in use"):
         Emulator(port=urlsplit(emulator.url).port or 0, tls=False)
 
 
-def test_it_listens_on_loopback_only(org: Org) -> None:
+def test_the_server_listens_on_loopback_only(org: Org) -> None:
     emulator, _ = org
     assert urlsplit(emulator.url).hostname == "127.0.0.1"
     with socket.socket() as probe:
         probe.bind(("127.0.0.2", urlsplit(emulator.url).port or 0))  # still free elsewhere
 
 
-def test_with_tls_its_own_authority_is_needed_and_enough() -> None:
+def test_tls_requires_only_the_authority_of_the_emulator() -> None:
     with Emulator() as emulator:
         bundle = emulator.environment["REQUESTS_CA_BUNDLE"]
         assert emulator.url.startswith("https://127.0.0.1:")
@@ -99,7 +99,7 @@ def test_with_tls_its_own_authority_is_needed_and_enough() -> None:
             requests.get(f"{emulator.url}/services/data", timeout=10)
 
 
-def test_a_tls_connection_can_be_dropped_too() -> None:
+def test_a_tls_connection_can_be_dropped() -> None:
     with Emulator() as emulator:
         emulator.set_fault(Fault(kind="drop_after"))
         bundle = emulator.environment["REQUESTS_CA_BUNDLE"]
@@ -108,7 +108,7 @@ def test_a_tls_connection_can_be_dropped_too() -> None:
         assert requests.get(f"{emulator.url}/services/data", verify=bundle, timeout=10).ok
 
 
-def test_a_silent_client_does_not_hold_up_a_tls_server() -> None:
+def test_a_silent_client_does_not_block_a_tls_server() -> None:
     with (
         Emulator() as emulator,
         socket.create_connection(("127.0.0.1", urlsplit(emulator.url).port or 0), timeout=10),

@@ -1,4 +1,4 @@
-"""What SOQL shows of the lists: the trail of who saved what, and the lists as sObjects."""
+"""What SOQL shows of the allowlists: the audit trail, and the entries as sObjects."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def user_of(row: dict[str, object], field: str) -> object:
     return related["Name"]
 
 
-def test_a_save_is_in_the_trail_by_whom_and_in_whole_seconds() -> None:
+def test_a_save_is_in_the_audit_trail_with_user_and_whole_seconds() -> None:
     with Emulator(tls=False) as emulator:
         assert rows(emulator, TRAIL) == []
         emulator.set_edit(Edit.model_validate({"add": [ADD]}))
@@ -53,7 +53,7 @@ def test_a_save_is_in_the_trail_by_whom_and_in_whole_seconds() -> None:
         assert rows(emulator, TRAIL)[0]["Id"] == row["Id"]
 
 
-def test_a_range_keeps_its_date_and_user_while_others_change() -> None:
+def test_an_entry_keeps_its_date_and_user_while_others_change() -> None:
     with Emulator(tls=False) as emulator:
         before = {str(each["StartIpAddress"]): each for each in rows(emulator, RANGES)}
         emulator.set_edit(Edit.model_validate({"add": [ADD]}))
@@ -79,20 +79,20 @@ def test_the_settings_are_a_record_of_the_component() -> None:
     ("setting", "soql"),
     [("setup_audit_trail", TRAIL), ("allowlist_query", SETTINGS), ("allowlist_query", RANGES)],
 )
-def test_an_org_may_not_show_it(setting: str, soql: str) -> None:
+def test_an_org_can_hide_the_records(setting: str, soql: str) -> None:
     with Emulator(Scenario.model_validate({setting: False}), tls=False) as emulator:
         answer = query(emulator, soql)
         assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "INVALID_TYPE")
 
 
-def test_an_edit_behind_a_retrieve_makes_the_rows_differ_from_the_file(org: Org) -> None:
+def test_an_edit_after_a_retrieve_makes_the_records_differ_from_the_file(org: Org) -> None:
     emulator, client = org
     emulator.set_edit(Edit.model_validate({"of": "retrieve", "when": "after", "add": [ADD]}))
     assert b"192.0.2.200" not in client.retrieved({SECURITY: ["*"]})[SECURITY_PATH]
     assert "192.0.2.200" in {each["StartIpAddress"] for each in rows(emulator, RANGES)}
 
 
-def test_a_put_component_is_seen_by_both(org: Org) -> None:
+def test_a_component_set_by_a_test_is_visible_in_both(org: Org) -> None:
     emulator, client = org
     xml = emulator.component_xml(SECURITY, SECURITY_NAME).replace(b"127.0.0.11", b"192.0.2.201")
     emulator.put_component(SECURITY, SECURITY_NAME, xml)

@@ -40,7 +40,7 @@ VALIDATE = {
 
 
 class ToLoopback(HTTPAdapter):
-    """Takes what simple-salesforce sends to salesforce.com, for it knows no other host."""
+    """Redirects simple-salesforce's requests from salesforce.com, its only host, to loopback."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -97,22 +97,20 @@ def result_of(answer: Api) -> Api:
     return answer.body.result if hasattr(answer, "body") else answer
 
 
-def test_queries(salesforce: Salesforce) -> None:
+def test_queries_work(salesforce: Salesforce) -> None:
     answer = salesforce.query("SELECT Id, Name FROM Organization")
     assert answer["records"][0]["Name"] == "Acme Packaging"
     assert salesforce.limits()["DailyApiRequests"]["Max"] > 0
 
 
-def test_a_dead_session(emulator: Emulator) -> None:
+def test_an_invalid_session_is_reported(emulator: Emulator) -> None:
     with requests.Session() as session:
         dead = Salesforce(instance_url=emulator.url, session_id="00D!dead", session=session)
         with pytest.raises(SalesforceExpiredSession):
             dead.query("SELECT Id FROM User")
 
 
-def test_logging_in_with_client_credentials(
-    emulator: Emulator, login_session: requests.Session
-) -> None:
+def test_client_credentials_log_in(emulator: Emulator, login_session: requests.Session) -> None:
     environment = emulator.environment
     token, instance = SalesforceLogin(
         domain="acme.my",
@@ -124,7 +122,7 @@ def test_logging_in_with_client_credentials(
     assert emulator.url.endswith(instance)
 
 
-def test_logging_in_with_a_key(emulator: Emulator, login_session: requests.Session) -> None:
+def test_a_jwt_key_logs_in(emulator: Emulator, login_session: requests.Session) -> None:
     token, _ = SalesforceLogin(
         username="release@acme.example",
         consumer_key=emulator.environment["SF_CLIENT_ID"],
@@ -134,7 +132,7 @@ def test_logging_in_with_a_key(emulator: Emulator, login_session: requests.Sessi
     assert token.startswith("00D")
 
 
-def test_a_login_that_fails(emulator: Emulator, login_session: requests.Session) -> None:
+def test_a_failed_login_is_reported(emulator: Emulator, login_session: requests.Session) -> None:
     with pytest.raises(SalesforceAuthenticationFailed, match="invalid client credentials"):
         SalesforceLogin(
             domain="acme.my",

@@ -1,4 +1,4 @@
-"""What a save makes of a file, by the scenario's settings."""
+"""How the org rewrites a saved file, by the scenario's settings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_default_list_holds_the_old_addresses_and_one_unrelated_range(org: O
     assert "<endIpAddress>192.0.2.71</endIpAddress>" in text
 
 
-def test_a_file_is_written_sorted_and_indented(org: Org) -> None:
+def test_a_saved_file_is_sorted_and_indented(org: Org) -> None:
     emulator, client = org
     sent = security_xml("127.0.0.22", "127.0.0.21", extra="<label>a  b</label><!-- note -->")
     client.deployed(security_package(sent))
@@ -54,7 +54,7 @@ def test_a_file_is_written_sorted_and_indented(org: Org) -> None:
     ]
 
 
-def test_saving_what_was_retrieved_changes_nothing(org: Org) -> None:
+def test_saving_a_retrieved_file_changes_nothing(org: Org) -> None:
     emulator, client = org
     before = stored(emulator)
     client.deployed(security_package(before))
@@ -89,7 +89,7 @@ def test_omitted_fields_are_reset_or_kept(start_org: StartOrg, mode: str, kept: 
         ("expanded_upper", "2001:0DB8:0000:0000:0000:0000:0000:0021"),
     ],
 )
-def test_ipv6_comes_back_in_a_form_of_its_own(
+def test_ipv6_is_returned_in_the_configured_form(
     start_org: StartOrg, form: str, expected: str
 ) -> None:
     emulator, client = start_org(ipv6_form=form)
@@ -97,13 +97,13 @@ def test_ipv6_comes_back_in_a_form_of_its_own(
     assert starts(stored(emulator)) == [expected, "127.0.0.21"]
 
 
-def test_an_org_may_reorder_the_ranges(start_org: StartOrg) -> None:
+def test_an_org_can_reorder_the_ranges(start_org: StartOrg) -> None:
     emulator, client = start_org(reorder_ranges=True)
     client.deployed(security_package(security_xml("2001:db8::1", "127.0.0.9", "127.0.0.10")))
     assert starts(stored(emulator)) == ["127.0.0.9", "127.0.0.10", "2001:db8::1"]
 
 
-def test_drift_is_put_in_unchecked(org: Org) -> None:
+def test_a_component_set_by_a_test_is_not_validated(org: Org) -> None:
     emulator, _ = org
     emulator.put_component(SECURITY, SECURITY_NAME, security_xml("10.9.9.9").encode())
     assert starts(stored(emulator)) == ["10.9.9.9"]

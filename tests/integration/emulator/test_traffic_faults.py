@@ -27,7 +27,7 @@ def set_fault(emulator: Emulator, kind: str, operation: str = "redeem", **more: 
 
 
 @pytest.mark.parametrize("kind", OF_A_REDEMPTION)
-def test_a_refusal_has_its_words_and_takes_nothing(org: Org, kind: Kind) -> None:
+def test_a_refusal_has_its_message_and_keeps_the_token(org: Org, kind: Kind) -> None:
     emulator, _ = org
     emulator.set_fault(Fault(kind=kind, operation="redeem"))
     token = emulator.environment["SF_REFRESH_TOKEN"]
@@ -40,7 +40,7 @@ def test_a_refusal_has_its_words_and_takes_nothing(org: Org, kind: Kind) -> None
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_an_answer_lost_before_the_effect_leaves_the_token(tls: bool) -> None:
+def test_an_answer_lost_before_the_effect_keeps_the_token(tls: bool) -> None:
     with Emulator(Scenario(), tls=tls) as emulator:
         set_fault(emulator, "drop_before")
         token = emulator.environment["SF_REFRESH_TOKEN"]
@@ -51,7 +51,7 @@ def test_an_answer_lost_before_the_effect_leaves_the_token(tls: bool) -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_an_answer_lost_after_the_effect_has_voided_the_token(tls: bool) -> None:
+def test_an_answer_lost_after_the_effect_has_revoked_the_token(tls: bool) -> None:
     with Emulator(Scenario(), tls=tls) as emulator:
         set_fault(emulator, "drop_after")
         token = emulator.environment["SF_REFRESH_TOKEN"]
@@ -62,7 +62,7 @@ def test_an_answer_lost_after_the_effect_has_voided_the_token(tls: bool) -> None
 
 
 @pytest.mark.parametrize(("kind", "status"), [("http_502", 502), ("http_503", 503)])
-def test_gateway_errors_take_nothing(org: Org, kind: str, status: int) -> None:
+def test_gateway_errors_keep_the_token(org: Org, kind: str, status: int) -> None:
     emulator, _ = org
     token = emulator.environment["SF_REFRESH_TOKEN"]
     set_fault(emulator, kind, "token")
@@ -70,7 +70,7 @@ def test_gateway_errors_take_nothing(org: Org, kind: str, status: int) -> None:
     assert emulator.environment["SF_REFRESH_TOKEN"] == token
 
 
-def test_a_redirect_takes_nothing(org: Org) -> None:
+def test_a_redirect_keeps_the_token(org: Org) -> None:
     emulator, _ = org
     set_fault(emulator, "redirect")
     answer = redeem(emulator)
@@ -87,7 +87,7 @@ def test_an_html_page_hides_a_rotation(org: Org) -> None:
     assert emulator.environment["SF_REFRESH_TOKEN"] != token
 
 
-def test_an_answer_may_lack_the_access_token(org: Org) -> None:
+def test_an_answer_can_lack_the_access_token(org: Org) -> None:
     emulator, _ = org
     set_fault(emulator, "no_access_token")
     answer = redeem(emulator)
@@ -104,7 +104,7 @@ def test_a_slow_endpoint_waits(org: Org) -> None:
     assert time.monotonic() - started >= 0.2
 
 
-def test_logging_in_to_the_org_is_no_redemption(org: Org) -> None:
+def test_a_login_to_the_org_is_not_a_redemption(org: Org) -> None:
     emulator, _ = org
     set_fault(emulator, "rate_limit", count=None)
     form = {"grant_type": "client_credentials"}
@@ -115,7 +115,7 @@ def test_logging_in_to_the_org_is_no_redemption(org: Org) -> None:
 
 
 @pytest.mark.parametrize("address", [None, "127.0.0.22"])
-def test_a_save_may_lose_an_address_and_say_nothing(org: Org, address: str | None) -> None:
+def test_a_save_can_lose_an_address_silently(org: Org, address: str | None) -> None:
     emulator, client = org
     emulator.set_fault(Fault(kind="save_drops_address", address=address))
     package = security_package(security_xml("127.0.0.11", "127.0.0.21", "127.0.0.22"))
@@ -127,7 +127,7 @@ def test_a_save_may_lose_an_address_and_say_nothing(org: Org, address: str | Non
     assert seen == [200, 400]
 
 
-def test_a_proxy_may_refuse_everybody(org: Org) -> None:
+def test_a_proxy_can_refuse_every_client(org: Org) -> None:
     emulator, _ = org
     set_fault(emulator, "proxy_refuses", "new_proxy", count=2)
     url = f"{emulator.url}/ip"
@@ -138,7 +138,7 @@ def test_a_proxy_may_refuse_everybody(org: Org) -> None:
     assert redeem(emulator).status_code == 200  # the old one
 
 
-def test_a_proxy_may_be_down(org: Org) -> None:
+def test_a_proxy_can_be_unreachable(org: Org) -> None:
     emulator, _ = org
     set_fault(emulator, "proxy_down", "any")
     with pytest.raises(requests.exceptions.ProxyError):
@@ -147,7 +147,7 @@ def test_a_proxy_may_be_down(org: Org) -> None:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_an_address_may_be_dead(tls: bool) -> None:
+def test_an_address_can_be_unusable(tls: bool) -> None:
     with Emulator(Scenario(), tls=tls) as emulator:
         set_fault(emulator, "address_reset", "old_proxy", address="127.0.0.12", count=None)
         assert redeem(emulator).status_code == 200
@@ -158,14 +158,14 @@ def test_an_address_may_be_dead(tls: bool) -> None:
 
 
 def exchange(port: int, data: bytes) -> bytes:
-    """The first byte that comes back."""
+    """The first byte of the answer."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(data)
         return connection.recv(1)
 
 
 @pytest.mark.parametrize("kind", ["address_reset", "proxy_down"])
-def test_a_reset_is_one_on_the_wire(org: Org, kind: str) -> None:
+def test_a_reset_is_a_tcp_reset(org: Org, kind: str) -> None:
     emulator, _ = org
     set_fault(emulator, kind, "new_proxy")
     proxy = urlsplit(new_proxy(emulator))
@@ -176,7 +176,7 @@ def test_a_reset_is_one_on_the_wire(org: Org, kind: str) -> None:
         exchange(proxy.port or 0, head.encode())
 
 
-def test_a_dead_address_may_be_noticed_late(org: Org) -> None:
+def test_an_unusable_address_can_fail_late(org: Org) -> None:
     emulator, _ = org
     set_fault(emulator, "address_timeout", "new_proxy", address="127.0.0.21", seconds=0.2)
     started = time.monotonic()
@@ -184,7 +184,7 @@ def test_a_dead_address_may_be_noticed_late(org: Org) -> None:
     assert time.monotonic() - started >= 0.2
 
 
-def test_stopping_does_not_wait_for_a_dead_address(org: Org) -> None:
+def test_stopping_does_not_wait_for_an_unusable_address(org: Org) -> None:
     emulator, _ = org
     set_fault(emulator, "address_timeout", "new_proxy", seconds=600)
     proxy = new_proxy(emulator)
@@ -195,7 +195,7 @@ def test_stopping_does_not_wait_for_a_dead_address(org: Org) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_a_proxy_may_break_tls_open() -> None:
+def test_a_proxy_can_intercept_tls() -> None:
     with Emulator() as emulator:
         set_fault(emulator, "proxy_breaks_tls", "new_proxy")
         proxy = new_proxy(emulator)

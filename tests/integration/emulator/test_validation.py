@@ -1,4 +1,4 @@
-"""What an org refuses, seen by a client: every case deploys and looks at the answer."""
+"""What an org refuses, seen by a client: every case deploys and checks the answer."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def with_ranges(*entries: str) -> str:
         ("", "Error parsing file"),
     ],
 )
-def test_bad_files_are_refused_with_a_reason(org: Org, xml: str, problem: str) -> None:
+def test_invalid_files_are_refused_with_a_reason(org: Org, xml: str, problem: str) -> None:
     emulator, client = org
     before = emulator.component_xml(SECURITY, SECURITY_NAME)
     result = client.deployed(security_package(xml))
@@ -97,12 +97,12 @@ def test_bad_files_are_refused_with_a_reason(org: Org, xml: str, problem: str) -
         ),
     ],
 )
-def test_good_files_are_taken(org: Org, xml: str) -> None:
+def test_valid_files_are_accepted(org: Org, xml: str) -> None:
     _, client = org
     assert problems(client.deployed(security_package(xml))) == []
 
 
-def test_a_failure_tells_where(org: Org) -> None:
+def test_a_failure_names_its_place(org: Org) -> None:
     _, client = org
     result = client.deployed(security_package(security_xml("127.0.0.21", app="Nobody")))
     failure = result.all("details/componentFailures")[0]
@@ -115,7 +115,7 @@ def test_a_failure_tells_where(org: Org) -> None:
     assert failure.names() == sorted(failure.names())
 
 
-def test_a_stricter_org_wants_the_wsdls_order(start_org: StartOrg) -> None:
+def test_a_stricter_org_requires_the_order_of_the_wsdl(start_org: StartOrg) -> None:
     _, client = start_org(require_schema_order=True)
     swapped = with_ranges(range_xml("127.0.0.9", "127.0.0.9"), "<label>late</label>")
     assert (
@@ -124,13 +124,13 @@ def test_a_stricter_org_wants_the_wsdls_order(start_org: StartOrg) -> None:
     assert problems(client.deployed(security_package(GOOD))) == []
 
 
-def test_the_type_is_not_in_older_versions(org: Org) -> None:
+def test_older_versions_lack_the_type(org: Org) -> None:
     _, client = org
     result = client.deployed(security_package(version="66.0"))
     assert f"Entity type '{SECURITY}' is not available in version 66.0" in problems(result)
 
 
-def test_fields_that_only_this_org_has_are_taken_back(start_org: StartOrg) -> None:
+def test_fields_of_this_org_are_accepted(start_org: StartOrg) -> None:
     emulator, client = start_org(
         unknown_fields={"futureSetting": "<mode>on</mode>"},
         unknown_range_fields={"note": "a &amp; b"},
@@ -143,7 +143,7 @@ def test_fields_that_only_this_org_has_are_taken_back(start_org: StartOrg) -> No
     assert after == before.replace(b"office", b"home")
 
 
-def test_other_orgs_do_not_know_those_fields(start_org: StartOrg) -> None:
+def test_other_orgs_refuse_those_fields(start_org: StartOrg) -> None:
     emulator, _ = start_org(unknown_range_fields={"note": "a"})
     xml = emulator.component_xml(SECURITY, SECURITY_NAME)
     _, client = start_org()
@@ -176,7 +176,7 @@ def test_values_have_their_types(org: Org, field: str, value: str, problem: str 
     assert problem is None or problem in found[0]
 
 
-def test_an_app_may_come_in_the_same_package(org: Org) -> None:
+def test_an_app_can_be_in_the_same_package(org: Org) -> None:
     _, client = org
     app = "ExternalClientApplication"
     app_xml = f'<{app} xmlns="{NAMESPACE}"><label>b</label></{app}>'

@@ -1,4 +1,4 @@
-"""A redeeming client of requests, for the tests of the emulator's traffic side."""
+"""A redeeming client made of requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def send(
     json: object = None,
     headers: Mapping[str, str] | None = None,
 ) -> requests.Response:
-    """One request on a connection of its own, through a proxy URL if one is given."""
+    """Send one request on a connection of its own, through a proxy URL if one is given."""
     with requests.Session() as session:
         session.trust_env = False
         session.verify = emulator.environment.get("REQUESTS_CA_BUNDLE", True)
@@ -53,8 +53,8 @@ def redeem(
     url: str | None = None,
     **changes: str,
 ) -> requests.Response:
-    """Redeem a token, by default the canary's current one, by default by the old way out, at the
-    owner's token endpoint or at another one."""
+    """Redeem a token: by default the canary's current one, through the old egress, at the owner's
+    token endpoint."""
     environment = emulator.environment
     form = {
         "grant_type": "refresh_token",
@@ -78,12 +78,12 @@ def legacy(emulator: Emulator) -> dict[str, str]:
 
 
 def echo(emulator: Emulator, proxy: str | None = None) -> str:
-    """The address that the echo shows."""
+    """The address that the echo returns."""
     return send(emulator, "GET", emulator.environment["SFCUTOVER_ECHO_URL"], proxy).text.strip()
 
 
 def works(emulator: Emulator, access_token: str) -> bool:
-    """True if an access token is alive."""
+    """True if an access token is valid."""
     headers = {"Authorization": f"Bearer {access_token}"}
     url = f"{emulator.url}/services/oauth2/userinfo"
     return send(emulator, "GET", url, headers=headers).status_code == 200

@@ -1,1 +1,1 @@
-"""The files of examples/, as users copy them, against the emulator."""
+"""The files of examples/, as users copy them, run against the emulator."""

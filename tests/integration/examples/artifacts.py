@@ -1,4 +1,4 @@
-"""What the jobs of a pipeline hand on to each other."""
+"""What the jobs of a pipeline pass to each other."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 @dataclass
 class Artifacts:
-    """What jobs hand on, by name: a folder each."""
+    """Folders that jobs pass to each other, by name."""
 
     folder: Path
 
     def keep(self, name: str, root: Path, patterns: Sequence[str]) -> list[str]:
-        """Copy what matches, with its path below root; the paths."""
+        """Copy the matching files with their paths below root; return the paths."""
         found = [path for pattern in patterns for path in _files(root, pattern)]
         for path in found:
             to = self.folder / name / path.relative_to(root)

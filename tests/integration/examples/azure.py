@@ -23,7 +23,7 @@ _CONDITIONS = {
 
 
 class _Part(BaseModel):
-    """Keys that this runner does not know fail the test."""
+    """A model that refuses keys unknown to this runner."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -107,7 +107,7 @@ class Pipeline:
     status: dict[str, str] = field(default_factory=dict)
 
     def run(self, *, until: str = "") -> None:
-        """Run the stages, all or those before one; a person resumes."""
+        """Run the stages, all or those before one; the operator resumes."""
         for stage in self.file.stages:
             if stage.stage == until:
                 return

@@ -19,7 +19,7 @@ _BASH = ("bash", "-e", "{0}")
 
 
 class _Part(BaseModel):
-    """Keys that this runner does not know fail the test."""
+    """A model that refuses keys unknown to this runner."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -52,7 +52,7 @@ class Step(_Part):
     max_time: int = Key(0, alias="max-time")
 
     def kept(self, status: str) -> list[str]:
-        """The paths of what is kept of a step that ended so."""
+        """The paths that are kept of a step that ended with this status."""
         if isinstance(self.artifacts, list):
             return self.artifacts if status == "success" else []
         wanted = [each for each in self.artifacts.upload if each.capture_on in (status, "always")]
@@ -66,7 +66,7 @@ class Item(_Part):
 
 
 class Pipelines(_Part):
-    """Those that a person starts, by name."""
+    """The pipelines that an operator starts, by name."""
 
     custom: dict[str, list[Item]]
 
@@ -88,7 +88,7 @@ class Pipeline:
     status: dict[str, str] = field(default_factory=dict)
 
     def run(self, *, until: str = "") -> None:
-        """Run the steps, all or those before one; a person starts the manual ones."""
+        """Run the steps, all or those before one; the operator starts the manual ones."""
         for step in self.steps:
             if step.name == until or "failed" in self.status.values():
                 return
@@ -97,7 +97,7 @@ class Pipeline:
             self._end(step, place, ended.code)
 
     def kill(self, name: str, at: str) -> None:
-        """Run one step, whose machine is gone when it prints this text."""
+        """Run one step, and kill its machine when it prints this text."""
         (step,) = (each for each in self.steps if each.name == name)
         self._place().cut_off(_BASH, _script(step.script), at)
         self.status[name] = "stopped"

@@ -82,7 +82,7 @@ class _Reader:
 
 
 def _looked_up(path: str, context: Context) -> str:
-    """A property that is not there is empty; a context that is not there is a mistake."""
+    """A missing property is empty; a missing context is an error."""
     root, *parts = path.split(".")
     value: str | Context = context[root]
     for part in parts:
@@ -111,7 +111,7 @@ def filled(text: str, context: Context) -> str:
 
 
 def holds(condition: str, context: Context, status: str) -> bool:
-    """``if:``; one without a status function holds only on success."""
+    """Evaluate ``if:``; one without a status function is true only on success."""
     text = condition.strip().removeprefix("${{").removesuffix("}}").strip() or "success()"
     if not any(function in text for function in _STATUS):
         text = f"success() && ({text})"

@@ -31,7 +31,7 @@ class Issue(TypedDict):
 
 
 class User(TypedDict):
-    """Who wrote a comment."""
+    """The author of a comment."""
 
     login: str
 
@@ -59,13 +59,13 @@ def empty() -> State:
 
 
 def read(path: Path) -> State:
-    """What the stand-in keeps in this file."""
+    """Read the state from this file."""
     state: State = json.loads(path.read_text(encoding="utf-8"))
     return state
 
 
 def write(path: Path, state: State) -> None:
-    """Replace it."""
+    """Write the state to this file."""
     path.write_text(json.dumps(state), encoding="utf-8")
 
 

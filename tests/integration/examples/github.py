@@ -62,7 +62,7 @@ class WorkflowRun:
                 self.jobs[name] = JobResult("skipped")
 
     def _status(self, job: WorkflowJob) -> str:
-        """Of the jobs that it needs, which stand before it in these files."""
+        """The status of the jobs that it needs, which precede it in these files."""
         results = {self.jobs[name].result for name in job.needs}
         if "cancelled" in results:
             return "cancelled"
@@ -88,7 +88,7 @@ class WorkflowRun:
 
 @dataclass
 class JobRun:
-    """One job: its machine, and what its steps have said."""
+    """One job: its machine, and the results of its steps."""
 
     owner: WorkflowRun
     job: WorkflowJob
@@ -224,7 +224,7 @@ def _upload(job: JobRun, words: Mapping[str, str]) -> bool:
 
 
 def _download(job: JobRun, words: Mapping[str, str]) -> bool:
-    """One artifact by its name, or all that match, laid over each other."""
+    """Download one artifact by its name, or all that match, merged."""
     kept, to = job.owner.artifacts, job.place.clone / words.get("path", ".")
     if "name" not in words:
         assert words["merge-multiple"] == "true"

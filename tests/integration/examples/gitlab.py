@@ -19,7 +19,7 @@ _OPTIONS = "set -eo pipefail\nset +o noclobber\n"
 
 
 class _Part(BaseModel):
-    """Keys that this runner does not know fail the test."""
+    """A model that refuses keys unknown to this runner."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -87,7 +87,7 @@ class Pipeline:
         return dict(sorted(named.items(), key=lambda each: self.file.stages.index(each[1].stage)))
 
     def run(self, *, until: str = "") -> None:
-        """Run the jobs, all or those before one; a person starts the manual ones."""
+        """Run the jobs, all or those before one; the operator starts the manual ones."""
         for name, job in self.jobs.items():
             if name == until:
                 return
@@ -97,7 +97,7 @@ class Pipeline:
                 self._end(name, place, "failed" if ended.code else "success")
 
     def cancel(self, name: str, at: str) -> None:
-        """Run one job, which is canceled when it prints this text."""
+        """Run one job, and cancel it when it prints this text."""
         place = self._place()
         place.cut_off(_BASH, self._script(self.jobs[name]), at)
         self._end(name, place, "canceled")

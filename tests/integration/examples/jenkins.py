@@ -32,7 +32,7 @@ class Pipeline:
         return {part.text[0]: part for part in parts}
 
     def run(self, *, until: str = "") -> None:
-        """Run the stages, all or those before one; a person proceeds."""
+        """Run the stages, all or those before one; the operator proceeds."""
         for name, stage in self.stages.items():
             if name == until:
                 return
@@ -41,7 +41,7 @@ class Pipeline:
         self._steps(self.file.find("pipeline").find("post").find("always"), self._agent())
 
     def abort(self, name: str, at: str) -> None:
-        """Run one stage, which is aborted when it prints this text."""
+        """Run one stage, and abort it when it prints this text."""
         self._stage(name, self.stages[name], at)
 
     def _stage(self, name: str, stage: Block, abort_at: str = "") -> None:
@@ -65,7 +65,7 @@ class Pipeline:
         return job
 
     def _steps(self, block: Block, agent: Job, abort_at: str = "") -> bool:
-        """Run the steps, in blocks too, up to one that fails; False if one does."""
+        """Run the steps, in blocks too, up to one that fails; return False if one fails."""
         return all(self._step(step, agent, abort_at) for step in block.parts)
 
     def _step(self, step: Block, agent: Job, abort_at: str) -> bool:

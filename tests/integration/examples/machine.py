@@ -82,7 +82,7 @@ class Machine:
 
     @property
     def output(self) -> str:
-        """All that all jobs printed."""
+        """Everything that the jobs printed."""
         return "".join(ended.output for ended in self.log)
 
     def job(self, *, checked_out: bool = True) -> Job:
@@ -112,7 +112,7 @@ class Machine:
         _git("-C", str(self.origin), *commit)
 
     def artifacts_gone(self) -> None:
-        """The next run of a workflow has none of this one's."""
+        """Delete the artifacts, so that the next run of a workflow has none of this one's."""
         shutil.rmtree(self.folder / "artifacts", ignore_errors=True)
 
     def program(self, name: str, text: str) -> None:
@@ -153,7 +153,7 @@ class Job:
     def cut_off(
         self, argv: Sequence[str], script: str, at: str, variables: Mapping[str, str] = NONE
     ) -> Ended:
-        """The same, killed with all its processes when it prints this text."""
+        """Run a script; kill it with all its processes when it prints this text."""
         with self._started(argv, script, variables) as process:
             seen, _ = _read_until(process, at)
             os.killpg(process.pid, signal.SIGKILL)
@@ -167,7 +167,7 @@ class Job:
         variables: Mapping[str, str],
         folder: Path,
     ) -> Ended:
-        """The same, canceled as GitHub's runner does, where it prints this text."""
+        """Run a script; cancel it as GitHub's runner does when it prints this text."""
         with self._started(argv, script, variables, folder) as process:
             seen, found = _read_until(process, at)
             if found:
@@ -211,7 +211,7 @@ class Job:
         return ended
 
     def _base(self) -> dict[str, str]:
-        """What a CI machine has of its own; the authority stands for a public one."""
+        """The environment of a CI machine; the emulator's authority represents a public one."""
         return {
             "HOME": str(self.place / "home"),
             "PATH": f"{self.machine.folder / 'bin'}:/usr/bin:/bin",
@@ -222,7 +222,7 @@ class Job:
 
 
 def _read_until(process: subprocess.Popen[str], text: str) -> tuple[str, bool]:
-    """All that it printed up to this text, or to its end; whether the text was there."""
+    """Everything printed up to this text or to the end, and whether the text was found."""
     assert process.stdout
     seen = ""
     while line := process.stdout.readline():

@@ -1,4 +1,4 @@
-"""What an example must have brought about in the org."""
+"""What an example must have changed in the org."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WATCHING = "canary redemption passed"  # what a watch prints
 
 
 def live(machine: Machine) -> set[str]:
-    """The addresses of this cutover that are on the list now."""
+    """The addresses of this cutover that are on the allowlist now."""
     newest = machine.emulator.allowlist_history[-1]
     return {each for each in OLD | NEW if newest.holds(each)}
 

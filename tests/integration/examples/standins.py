@@ -72,7 +72,7 @@ def _aws(words: Sequence[str], secret: Path) -> None:
 
 
 def _paramfile(value: str) -> str:
-    """What is no file:// is the value itself, which then stood in argv."""
+    """A value without file:// is the value itself, which would then be in argv."""
     prefix = "file://"
     if not value.startswith(prefix):
         return value
@@ -118,7 +118,7 @@ def _gh(words: Sequence[str], secret: Path) -> None:
 
 
 def _options(words: Sequence[str], flags: set[str]) -> dict[str, str]:
-    """Options that take a value each, but the flags."""
+    """Options that take a value each, except the flags."""
     found, left = {}, list(words)
     while left:
         name = left.pop(0)

@@ -1,4 +1,4 @@
-"""examples/github: the cutover with its approval, a canceled and a failed one."""
+"""examples/github: the cutover with its approval, and canceled and failed ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def cutover(machine: Machine) -> WorkflowRun:
     return started(machine, "cutover.yml")
 
 
-def test_the_cutover_is_done(machine: Machine, cutover: WorkflowRun) -> None:
+def test_workflow_completes_the_cutover(machine: Machine, cutover: WorkflowRun) -> None:
     cutover.run(until="removal")
     assert set(results(cutover).values()) == {"success"}, machine.output
     assert live(machine) == OLD | NEW
@@ -39,7 +39,7 @@ def test_the_cutover_is_done(machine: Machine, cutover: WorkflowRun) -> None:
     assert "<html" in cutover.artifacts.read("report", "report.html")
 
 
-def test_a_canceled_removal_has_the_old_addresses_return(
+def test_a_canceled_removal_restores_the_old_addresses(
     machine: Machine, cutover: WorkflowRun
 ) -> None:
     machine.configure(watch=LONG_WATCH)

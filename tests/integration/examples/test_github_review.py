@@ -55,7 +55,7 @@ def baseline(emulator: Emulator) -> str:
 
 
 def plan(machine: Machine) -> None:
-    """The workflow of a fork's pull request: without secrets."""
+    """The plan workflow of a fork's pull request: without secrets."""
     machine.commit({f"baseline/{_COMPONENT}": baseline(machine.emulator)})
     secrets, machine.secrets = machine.secrets, {}
     event = run(machine, "pull-request.yml", pull_request={"number": "12"})
@@ -69,7 +69,7 @@ def comment(machine: Machine, sha: str = _SHA) -> str:
     return results(run(machine, "pull-request-comment.yml", workflow_run=payload))["comment"]
 
 
-def test_a_pull_request_has_one_comment_that_is_updated(machine: Machine, github: Path) -> None:
+def test_a_pull_request_gets_one_comment_that_is_updated(machine: Machine, github: Path) -> None:
     plan(machine)
     assert comment(machine) == "success", machine.output
     machine.configure(new=["127.0.0.21", "127.0.0.22", "127.0.0.23"])
@@ -92,7 +92,7 @@ def test_a_pull_request_has_one_comment_that_is_updated(machine: Machine, github
         ("plan.md", '<!-- sfcutover:plan:") | .id, "a -->\n'),
     ],
 )
-def test_what_a_stranger_hands_on_is_checked(
+def test_an_invalid_artifact_of_a_fork_is_refused(
     machine: Machine, github: Path, name: str, text: str
 ) -> None:
     kept = machine.folder / "artifacts" / "cutover-comment"
@@ -104,7 +104,7 @@ def test_what_a_stranger_hands_on_is_checked(
     assert gh.read(github)["comments"] == {}
 
 
-def test_another_commit_than_that_of_the_event_is_not_commented(
+def test_a_commit_other_than_that_of_the_event_gets_no_comment(
     machine: Machine, github: Path
 ) -> None:
     plan(machine)
@@ -131,7 +131,7 @@ def test_drift_opens_updates_and_closes_one_issue(machine: Machine, github: Path
     assert issue["state"] == "closed", machine.output
 
 
-def test_an_org_that_cannot_be_asked_is_no_drift(machine: Machine, github: Path) -> None:
+def test_an_unreachable_org_is_not_drift(machine: Machine, github: Path) -> None:
     machine.commit({f"expected/{_COMPONENT}": baseline(machine.emulator)})
     machine.secrets["SFDX_AUTH_URL"] = "force://PlatformCLI::expired@127.0.0.1:1"
     assert results(run(machine, "drift.yml")) == {"compare": "failure", "issue": "skipped"}

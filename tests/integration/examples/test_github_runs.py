@@ -26,7 +26,7 @@ def shared_state(machine: Machine, tmp_path: Path) -> Iterator[None]:
         yield
 
 
-def runs_up_to_the_removal_and_then_removes(machine: Machine, name: str) -> None:
+def assert_run_is_approved_before_the_removal(machine: Machine, name: str) -> None:
     run = started(machine, name)
     run.run(until="approve")
     assert run.jobs["run"].outputs == {"run-id": "emulated-cutover.1", "waiting": "remove-old"}
@@ -42,15 +42,15 @@ def runs_up_to_the_removal_and_then_removes(machine: Machine, name: str) -> None
 
 @pytest.mark.usefixtures("shared_state")
 def test_a_run_in_postgresql_is_approved_by_another_job(machine: Machine) -> None:
-    runs_up_to_the_removal_and_then_removes(machine, "run-postgresql.yml")
+    assert_run_is_approved_before_the_removal(machine, "run-postgresql.yml")
 
 
 def test_a_run_in_an_artifact_is_approved_by_another_job(machine: Machine) -> None:
-    runs_up_to_the_removal_and_then_removes(machine, "run-state.yml")
+    assert_run_is_approved_before_the_removal(machine, "run-state.yml")
 
 
 @pytest.mark.usefixtures("shared_state")
-def test_a_person_approves_by_the_digest(machine: Machine) -> None:
+def test_an_operator_approves_by_the_digest(machine: Machine) -> None:
     run = started(machine, "cutover-approve.yml", digest="")
     run.run()
     assert results(run) == {"start": "success", "approve": "skipped"}, machine.output

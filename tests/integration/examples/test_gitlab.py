@@ -1,4 +1,5 @@
-"""examples/gitlab: the whole cutover, its approval, and what a canceled or failed job leaves."""
+"""examples/gitlab: the whole cutover, its approval, and the state after a canceled or failed
+job."""
 
 from __future__ import annotations
 
@@ -21,14 +22,14 @@ def pipeline(machine: Machine) -> Pipeline:
     return Pipeline(machine, file, Artifacts(machine.folder / "artifacts"))
 
 
-def test_the_cutover_is_done(pipeline: Pipeline) -> None:
+def test_pipeline_completes_the_cutover(pipeline: Pipeline) -> None:
     pipeline.run()
     assert set(pipeline.status.values()) == {"success"}, pipeline.machine.output
     assert live(pipeline.machine) == NEW
     assert pipeline.machine.switches == ["apply"]
 
 
-def test_a_canceled_removal_has_the_old_addresses_return(pipeline: Pipeline) -> None:
+def test_a_canceled_removal_restores_the_old_addresses(pipeline: Pipeline) -> None:
     pipeline.machine.configure(watch=LONG_WATCH)
     pipeline.run(until="remove-old")
     assert set(pipeline.status.values()) == {"success"}, pipeline.machine.output
@@ -38,7 +39,7 @@ def test_a_canceled_removal_has_the_old_addresses_return(pipeline: Pipeline) -> 
     assert live(pipeline.machine) == OLD | NEW
 
 
-def test_what_changes_the_org_runs_one_job_at_a_time_and_is_never_superseded(
+def test_jobs_that_change_the_org_run_one_at_a_time_and_are_never_superseded(
     pipeline: Pipeline,
 ) -> None:
     jobs = pipeline.jobs

@@ -1,4 +1,4 @@
-"""examples/ for Bitbucket, Azure DevOps and Jenkins: the cutover, and what a cut-off job leaves."""
+"""examples/ for Bitbucket, Azure DevOps and Jenkins: the cutover, and an interrupted job."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def _done(machine: Machine, status: dict[str, str], report: str) -> None:
     assert machine.switches == ["apply"]
 
 
-def test_bitbucket_does_the_cutover(machine: Machine) -> None:
+def test_bitbucket_completes_the_cutover(machine: Machine) -> None:
     pipeline = _bitbucket(machine, "cutover")
     pipeline.run()
     report = pipeline.artifacts.read("Remove the old addresses", "cutover/report.html")
     _done(machine, pipeline.status, report)
 
 
-def test_bitbucket_restores_the_old_addresses_of_a_stopped_step(machine: Machine) -> None:
+def test_bitbucket_restores_the_old_addresses_after_a_stopped_step(machine: Machine) -> None:
     machine.configure(watch=LONG_WATCH)
     pipeline, name = _bitbucket(machine, "cutover"), "Remove the old addresses"
     pipeline.run(until=name)
@@ -61,13 +61,13 @@ def test_bitbucket_restores_the_old_addresses_of_a_stopped_step(machine: Machine
     assert live(machine) == OLD | NEW
 
 
-def test_azure_does_the_cutover(machine: Machine, azure_pipeline: azure.Pipeline) -> None:
+def test_azure_completes_the_cutover(machine: Machine, azure_pipeline: azure.Pipeline) -> None:
     azure_pipeline.run()
     report = azure_pipeline.artifacts.read("report", "report.html")
     _done(machine, azure_pipeline.status, report)
 
 
-def test_azure_restores_the_old_addresses_of_a_canceled_run(
+def test_azure_restores_the_old_addresses_after_a_canceled_run(
     machine: Machine, azure_pipeline: azure.Pipeline
 ) -> None:
     machine.configure(watch=LONG_WATCH)
@@ -78,12 +78,12 @@ def test_azure_restores_the_old_addresses_of_a_canceled_run(
     assert live(machine) == OLD | NEW
 
 
-def test_jenkins_does_the_cutover(machine: Machine, build: jenkins.Pipeline) -> None:
+def test_jenkins_completes_the_cutover(machine: Machine, build: jenkins.Pipeline) -> None:
     build.run()
     _done(machine, build.status, build.artifacts.read("archive", "cutover/report.html"))
 
 
-def test_jenkins_restores_the_old_addresses_of_an_aborted_build(
+def test_jenkins_restores_the_old_addresses_after_an_aborted_build(
     machine: Machine, build: jenkins.Pipeline
 ) -> None:
     machine.configure(watch=LONG_WATCH)

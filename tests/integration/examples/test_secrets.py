@@ -1,4 +1,4 @@
-"""examples/secrets/: the canary's rotating token in secret managers, each by a stand-in."""
+"""examples/secrets/: the canary's rotating token in secret managers, each with a stand-in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GITHUB = "github-environment.yaml"
 
 @dataclass
 class Manager:
-    """A world whose canary is in a secret manager, as an example's file says."""
+    """A world whose canary is in a secret manager, configured as an example's file."""
 
     world: World
     store: Path
@@ -45,7 +45,7 @@ class Manager:
 
     @property
     def token(self) -> str:
-        """What the manager holds."""
+        """The token that the manager holds."""
         text = (self.store / "secret").read_text(encoding="utf-8")
         return str(json.loads(text)["token"] if text.startswith("{") else text).strip()
 
@@ -58,7 +58,7 @@ class Manager:
         (self.store / "secret").write_text(text, encoding="utf-8")
 
     def start_job(self) -> None:
-        """As GitHub does: the secret goes into the job's environment, and its folder is empty."""
+        """Start a job as GitHub does: the secret in its environment, and an empty folder."""
         folder = self.job_file.parent
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -97,7 +97,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]
         yield found
 
 
-def test_each_redemption_puts_its_new_token(manager: Manager) -> None:
+def test_each_redemption_stores_its_new_token(manager: Manager) -> None:
     here = manager.world
     assert here.call("deploy", "add-new", "--yes")[0] == 0
     first = manager.token
@@ -108,7 +108,7 @@ def test_each_redemption_puts_its_new_token(manager: Manager) -> None:
     assert manager.redeems()
 
 
-def test_no_token_stands_in_an_argument(manager: Manager) -> None:
+def test_no_token_is_in_a_command_line_argument(manager: Manager) -> None:
     here = manager.world
     tokens = {manager.token}
     assert here.call("deploy", "add-new", "--yes")[0] == 0
@@ -122,8 +122,8 @@ def test_no_token_stands_in_an_argument(manager: Manager) -> None:
     assert not [word for word in words if any(token in word for token in tokens)]
 
 
-def test_a_manager_that_does_not_answer_loses_no_token(manager: Manager) -> None:
-    """The redemption does not count, and the next command puts its token first."""
+def test_an_unresponsive_manager_loses_no_token(manager: Manager) -> None:
+    """The redemption does not count, and the next command stores its token first."""
     here = manager.world
     assert here.call("deploy", "add-new", "--yes")[0] == 0
     (manager.store / "full").touch()
@@ -150,7 +150,7 @@ def test_the_next_job_starts_with_the_newest_token(manager: Manager) -> None:
         assert not manager.job_file.exists()
 
 
-def test_a_whole_run_keeps_its_token_there(manager: Manager) -> None:
+def test_a_whole_run_keeps_its_token_in_the_manager(manager: Manager) -> None:
     code, out = manager.world.call("run", "--yes")
     assert code == 0, out
     assert manager.world.live == set(NEW)
@@ -159,7 +159,7 @@ def test_a_whole_run_keeps_its_token_there(manager: Manager) -> None:
 
 @pytest.mark.parametrize("file", FILES)
 def test_an_example_is_a_part_of_cutover_yaml(file: str) -> None:
-    """Nothing but what a user merges, and no shell but that of the script."""
+    """It contains only what a user merges, and no shell besides the script's."""
     example = yaml.safe_load((EXAMPLES / file).read_text(encoding="utf-8"))
     assert example.keys() <= {"verify", "watch"}
     store = TokenStore.model_validate(example["verify"]["refresh_token"])

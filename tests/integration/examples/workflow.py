@@ -69,7 +69,7 @@ class WorkflowJob(_Part):
 
 
 class Input(_Part):
-    """What a person enters."""
+    """A value that the user enters."""
 
     description: str
     required: str = "false"

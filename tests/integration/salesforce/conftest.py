@@ -1,4 +1,4 @@
-"""Cassettes: where they stand, what is kept of a request, and which org they come from."""
+"""Cassettes: their folder, what is kept of a request, and the recorded org."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ targets:
 
 @dataclass(frozen=True)
 class RecordedOrg:
-    """The org of a cassette: while replaying there is none, and no time passes."""
+    """The org of a cassette: in replay there is none, and no time passes."""
 
     url: str
     app: str
@@ -83,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Before fixtures run: pytest-recording removes the old cassette in one."""
+    """Skip before fixtures run, because pytest-recording removes the old cassette in one."""
     if config.getoption("--record-mode") is None or "SFCUTOVER_INSTANCE_URL" not in os.environ:
         return
     for item in items:
@@ -118,7 +118,7 @@ def record_against(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> RecordAgainst:
-    """The org to talk to; keywords are the emulator's scenario where one records from it."""
+    """The org to record from; keywords are the emulator's scenario, if it is recorded from."""
 
     def record(**scenario: object) -> RecordedOrg:
         if record_mode == "none":

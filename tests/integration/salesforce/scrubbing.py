@@ -1,7 +1,7 @@
-"""What may stand in a cassette, and what is replaced before it is written.
+"""What a cassette may contain, and what is replaced before it is written.
 
-Scrubbing what is scrubbed already changes nothing: cassettes pass through here when they
-are written and again when they are read.
+Scrubbing twice changes nothing more: cassettes pass through here when they are written and again
+when they are read.
 """
 
 from __future__ import annotations

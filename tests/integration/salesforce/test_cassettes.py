@@ -1,6 +1,6 @@
 """The client, the deployer and the retriever against recorded answers, the network blocked.
 
-``make record`` records them anew; see cassettes/README.md.
+``make record`` records them again; see cassettes/README.md.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CARRIER = CARRIERS["token-ip-ranges"]
 
 
 class Diary:
-    """What a wait reports."""
+    """Records what a wait reports."""
 
     def __init__(self) -> None:
         self.results: list[DeployResult] = []
@@ -43,12 +43,12 @@ class Diary:
 
     @property
     def statuses(self) -> list[str]:
-        """Each status once, in the order in which they were seen."""
+        """Each status once, in the order in which they were reported."""
         return list(dict.fromkeys(each.status for each in self.results))
 
 
 class StaleAtFirst:
-    """Sessions of which the org doesn't know the first any more."""
+    """Sessions of which the org rejects the first."""
 
     def __init__(self, provider: SessionProvider) -> None:
         self._provider = provider
@@ -70,7 +70,7 @@ def live_component(org: RecordedOrg) -> Component:
 
 
 def calls(cassette: Any) -> list[str]:
-    """The operations of a cassette, a token request as its path."""
+    """The operations of a cassette; a token request appears as its path."""
     return [soap_operation(each) or each.path for each in cassette.requests]
 
 
@@ -163,7 +163,7 @@ def test_an_expired_session_is_renewed_once_and_the_request_sent_again(
     assert stale.opened == 2
 
 
-def test_a_session_that_cant_be_renewed_is_an_error_of_authentication(
+def test_a_session_that_cannot_be_renewed_is_an_authentication_error(
     record_against: RecordAgainst, vcr: Any
 ) -> None:
     from tests.support import one_session
@@ -176,7 +176,7 @@ def test_a_session_that_cant_be_renewed_is_an_error_of_authentication(
     assert calls(vcr) == ["listMetadata"]
 
 
-def test_an_unsupported_version_is_an_error_of_the_config(record_against: RecordAgainst) -> None:
+def test_an_unsupported_version_is_a_config_error(record_against: RecordAgainst) -> None:
     org = record_against()
     with pytest.raises(ConfigError, match="UNSUPPORTED_API_VERSION") as caught:
         org.client(api_version="99.0").describe_metadata()
@@ -184,7 +184,7 @@ def test_an_unsupported_version_is_an_error_of_the_config(record_against: Record
 
 
 def test_an_answer_is_found_by_its_operation(record_against: RecordAgainst, vcr: Any) -> None:
-    """Method and path are the same for all of them; only the body tells them apart."""
+    """Method and path are the same for all operations; only the body distinguishes them."""
     org = record_against()
     client = org.client()
     first, second = client.describe_metadata(), client.list_metadata([APP.metadata_type])
@@ -195,7 +195,7 @@ def test_an_answer_is_found_by_its_operation(record_against: RecordAgainst, vcr:
         assert swapped == (second, first)
 
 
-def test_what_was_not_recorded_reaches_no_network(record_mode: str) -> None:
+def test_an_unrecorded_request_reaches_no_network(record_mode: str) -> None:
     if record_mode != "none":
         pytest.skip("this is about replaying")
     with pytest.raises(CannotOverwriteExistingCassetteException):

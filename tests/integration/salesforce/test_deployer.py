@@ -27,7 +27,7 @@ Started = tuple[Emulator, Connection, str]
 def started(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> Callable[..., Started]:
-    """An org with a deployment under way; keywords are the scenario's settings."""
+    """An org with a deployment in progress; keywords are the scenario's settings."""
 
     def start(**scenario: object) -> Started:
         emulator = start_emulator(**scenario)
@@ -38,7 +38,7 @@ def started(
     return start
 
 
-def test_the_first_poll_is_soon_and_none_is_far_from_the_next(
+def test_the_first_poll_is_early_and_the_intervals_grow_gradually(
     started: Callable[..., Started], time_: FakeTime
 ) -> None:
     emulator, connection, deployment = started(deploy_seconds=600)
@@ -51,7 +51,7 @@ def test_the_first_poll_is_soon_and_none_is_far_from_the_next(
     assert len(operations(emulator, "checkDeployStatus")) < 230
 
 
-def test_the_end_of_ten_seconds_is_seen_within_a_third_of_one(
+def test_the_end_of_a_ten_second_deployment_is_detected_within_a_third_of_a_second(
     started: Callable[..., Started], time_: FakeTime
 ) -> None:
     _, connection, deployment = started(deploy_seconds=10)
@@ -59,7 +59,9 @@ def test_the_end_of_ten_seconds_is_seen_within_a_third_of_one(
     assert 10 <= time_.seconds <= 10.3
 
 
-def test_a_wait_of_no_time_polls_once(started: Callable[..., Started], time_: FakeTime) -> None:
+def test_a_wait_of_zero_seconds_polls_once(
+    started: Callable[..., Started], time_: FakeTime
+) -> None:
     emulator, connection, deployment = started(deploy_seconds=10)
     with pytest.raises(StillRunningError, match="Pending"):
         connection.deployer.wait(deployment, 0)
@@ -74,13 +76,13 @@ def test_a_wait_never_passes_its_deadline(started: Callable[..., Started], time_
     assert time_.seconds == pytest.approx(100)
 
 
-def test_a_short_id_is_as_good_as_a_long_one(started: Callable[..., Started]) -> None:
+def test_short_and_long_ids_are_equivalent(started: Callable[..., Started]) -> None:
     _, connection, deployment = started()
     assert connection.deployer.report(deployment[:15]).id == deployment
     assert connection.deployer.wait(deployment[:15], 60).state is DeployState.SUCCEEDED
 
 
-def test_an_unknown_id_is_reported_as_one(started: Callable[..., Started]) -> None:
+def test_an_unknown_id_is_reported(started: Callable[..., Started]) -> None:
     _, connection, _ = started()
     for ask in (connection.deployer.report, connection.deployer.cancel):
         with pytest.raises(OperationFailedError, match=f"no deployment {UNKNOWN}"):
@@ -98,10 +100,10 @@ def test_a_wait_for_an_unknown_id_ends_early(
     assert problems
 
 
-def test_an_id_that_was_known_once_is_waited_for(
+def test_an_id_that_was_known_once_is_awaited(
     started: Callable[..., Started], time_: FakeTime
 ) -> None:
-    """The stray answer of an org whose deployment leaves Pending, and a long one."""
+    """An org may lose an id for one answer, when the deployment leaves Pending, or for long."""
     stray = {
         "kind": "cross_reference_500",
         "operation": "checkDeployStatus",
@@ -113,7 +115,7 @@ def test_an_id_that_was_known_once_is_waited_for(
     assert time_.seconds > 60
 
 
-def test_a_cancel_is_asked_for_and_awaited(started: Callable[..., Started]) -> None:
+def test_a_cancellation_is_requested_and_awaited(started: Callable[..., Started]) -> None:
     emulator, connection, deployment = started(deploy_seconds=60, cancel_seconds=5)
     connection.deployer.cancel(deployment)
     result = connection.deployer.wait(deployment, 60)
@@ -127,7 +129,7 @@ def test_a_finished_deployment_is_not_canceled(started: Callable[..., Started]) 
     assert operations(emulator, "cancelDeploy") == []
 
 
-def test_a_cancel_that_comes_too_late_is_refused_by_the_org(
+def test_a_late_cancellation_is_refused_by_the_org(
     started: Callable[..., Started], time_: FakeTime
 ) -> None:
     _, connection, deployment = started(deploy_seconds=10)
@@ -144,9 +146,7 @@ def test_the_newest_deployment_is_found(started: Callable[..., Started]) -> None
 
 
 @pytest.mark.parametrize("kind", ["http_503", "drop_before", "html_body"])
-def test_an_org_that_can_not_be_asked_names_no_deployment(
-    kind: str, started: Callable[..., Started]
-) -> None:
+def test_an_unreachable_org_names_no_deployment(kind: str, started: Callable[..., Started]) -> None:
     fault = {"kind": kind, "operation": "tooling_query"}
     _, connection, _ = started(faults=[fault])
     assert connection.deployer.find_latest() is None
@@ -164,10 +164,10 @@ def test_an_org_without_the_object_names_no_deployment(started: Callable[..., St
         *("INSUFFICIENT_ACCESS", "INVALID_CROSS_REFERENCE_KEY", "SOMETHING_NEW"),
     ],
 )
-def test_what_is_no_end_of_the_deployment_is_looked_at_again(
+def test_other_errors_do_not_end_the_polling(
     code: str, started: Callable[..., Started], time_: FakeTime
 ) -> None:
-    """For longer than an unknown id is waited for, as the deployment was seen before."""
+    """For longer than an unknown id is awaited, as the deployment was seen before."""
     refusal = {
         **{"kind": "refuse", "operation": "checkDeployStatus", "code": code},
         **{"message": "sorry", "skip": 1, "count": 60},
@@ -190,7 +190,7 @@ def test_a_limit_that_lasts_ends_the_wait_at_its_deadline(
     assert time_.seconds == pytest.approx(100)
 
 
-def test_a_user_who_may_not_poll_is_told_soon(
+def test_a_user_without_the_right_to_poll_is_reported_early(
     started: Callable[..., Started], time_: FakeTime
 ) -> None:
     refusal = {"kind": "refuse", "operation": "checkDeployStatus", "count": None}

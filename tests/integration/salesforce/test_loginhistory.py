@@ -1,4 +1,4 @@
-"""LoginHistory as an org shows it, and as one may not."""
+"""LoginHistory in an org that shows it, and in one that does not."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def test_redemptions_and_blocks_show_their_address(canaries: Canaries, started: 
     assert len({one.id for one in rows}) == 2
 
 
-def test_only_the_user_asked_for_is_shown(canaries: Canaries, started: datetime) -> None:
+def test_only_the_requested_user_is_shown(canaries: Canaries, started: datetime) -> None:
     assert len(canaries.history.redemptions(started, canaries.redeemed[0].user_id) or ()) == 2
     assert canaries.history.redemptions(started, "005000000000zzz") == []
 
 
-def test_an_org_that_filters_no_users_is_asked_for_all(
+def test_an_org_that_cannot_filter_users_is_queried_for_all(
     canaries: Canaries, started: datetime
 ) -> None:
     user = canaries.redeemed[0].user_id
@@ -60,11 +60,11 @@ def test_an_org_that_filters_no_users_is_asked_for_all(
         assert len(rows) == count
 
 
-def test_an_id_that_is_none_gets_into_no_query(canaries: Canaries, started: datetime) -> None:
+def test_an_invalid_id_is_not_put_into_a_query(canaries: Canaries, started: datetime) -> None:
     assert len(canaries.history.redemptions(started, "' OR Id != '") or ()) == 2
 
 
-def test_what_is_past_is_not_shown(canaries: Canaries, started: datetime) -> None:
+def test_earlier_rows_are_not_shown(canaries: Canaries, started: datetime) -> None:
     assert canaries.history.redemptions(started + timedelta(minutes=1)) == []
 
 
@@ -83,21 +83,19 @@ def test_more_rows_than_a_page_are_all_read() -> None:
     assert len({one.id for one in rows}) == len(rows) == 8
 
 
-def test_rows_of_one_second_that_fill_a_page_are_no_answer(
-    canaries: Canaries, started: datetime
-) -> None:
-    """What is behind them can't be asked for."""
+def test_a_page_full_of_one_second_gives_no_result(canaries: Canaries, started: datetime) -> None:
+    """The rows after it cannot be queried."""
     assert LoginHistory(canaries.org, API, page=1).redemptions(started) is None
 
 
-def test_an_org_that_refuses_says_nothing() -> None:
+def test_an_org_that_refuses_gives_no_result() -> None:
     with Emulator(Scenario(login_history="unavailable"), tls=False) as emulator:
         canaries = Canaries(emulator)
         assert canaries.history.redemptions(datetime.now(UTC)) is None
         canaries.org.close()
 
 
-def test_an_org_that_is_down_is_an_error(canaries: Canaries, started: datetime) -> None:
+def test_an_unreachable_org_is_an_error(canaries: Canaries, started: datetime) -> None:
     canaries.emulator.set_fault(Fault(kind="http_503", operation="query", count=None))
     with pytest.raises(NetworkError):
         canaries.history.redemptions(started)

@@ -1,4 +1,4 @@
-"""What the client makes of answers: odd ones are read, broken ones say nothing."""
+"""How the client reads answers: unusual ones are read, broken ones prove nothing."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def soap_fault(code: str, message: str = "sorry", prefix: str = "sf") -> bytes:
 
 @pytest.fixture
 def client_of(start_server: StartServer) -> Iterator[ClientOf]:
-    """A client whose org gives one answer to everything."""
+    """A client whose org gives the same answer to every request."""
     orgs: list[Org] = []
 
     def client(body: bytes, status: int = 200, **headers: str) -> MetadataClient:
@@ -82,7 +82,7 @@ def test_a_deploy_result_is_read(client_of: ClientOf) -> None:
     assert found.created_date == "2026-11-23T12:00:00Z"
 
 
-def test_unknown_elements_in_the_middle_change_nothing(client_of: ClientOf) -> None:
+def test_unknown_elements_change_nothing(client_of: ClientOf) -> None:
     extra = "<newer><deep>1</deep></newer><flat/>"
     more = FAILED
     for name in ("createdDate", "details", "columnNumber", "problem", "done", "status", "success"):
@@ -107,14 +107,14 @@ def test_the_order_of_elements_changes_nothing(client_of: ClientOf) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "<done>false</done>", "<status>Pending</status>"])
-def test_absent_elements_mean_that_nothing_is_known(content: str, client_of: ClientOf) -> None:
+def test_absent_elements_are_unknown(content: str, client_of: ClientOf) -> None:
     found = client_of(envelope(result(content))).check_deploy_status("0Af")
     assert found.state is DeployState.RUNNING
     assert found.failures == ()
     assert found.components_total == 0
 
 
-def test_nil_elements_are_absent_ones(client_of: ClientOf) -> None:
+def test_nil_elements_are_absent(client_of: ClientOf) -> None:
     content = '<done>true</done><errorMessage xsi:nil="true"/><success>true</success>'
     found = client_of(envelope(result(content))).check_deploy_status("0Af")
     assert found.error_message is None
@@ -156,7 +156,7 @@ def test_done_ends_a_wait_and_success_decides(
     assert found.state is state
 
 
-def test_values_that_cant_be_read_are_absent_and_print_nothing(
+def test_unreadable_values_are_absent_and_print_nothing(
     client_of: ClientOf, capfd: pytest.CaptureFixture[str]
 ) -> None:
     odd = FAILED.replace("<lineNumber>3", "<lineNumber>three").replace("2026-11-23T14", "soon")
@@ -209,7 +209,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("status", [200, 500, 502, 503])
-def test_a_broken_answer_says_nothing_about_the_deployment(
+def test_a_broken_answer_proves_nothing_about_the_deployment(
     body: bytes, status: int, client_of: ClientOf
 ) -> None:
     with pytest.raises(NetworkError) as caught:
@@ -219,7 +219,7 @@ def test_a_broken_answer_says_nothing_about_the_deployment(
 
 
 @pytest.mark.parametrize("status", [201, 404, 420, 500, 502, 503])
-def test_an_answer_with_another_status_is_none(status: int, client_of: ClientOf) -> None:
+def test_an_answer_with_an_error_status_is_invalid(status: int, client_of: ClientOf) -> None:
     with pytest.raises(NetworkError, match=f"HTTP {status}"):
         client_of(WHOLE, status).check_deploy_status("0Af")
 
@@ -243,7 +243,7 @@ def test_an_endless_answer_is_cut_off(
     assert client.describe_metadata().names  # and the next request is answered
 
 
-def test_a_slow_answer_is_given_up(
+def test_a_slow_answer_is_abandoned(
     start_emulator: StartEmulator, open_connection: OpenConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "READ_SECONDS", 0.1)
@@ -253,7 +253,7 @@ def test_a_slow_answer_is_given_up(
         client.describe_metadata()
 
 
-def test_a_redirect_is_not_followed(client_of: ClientOf, start_server: StartServer) -> None:
+def test_redirects_are_not_followed(client_of: ClientOf, start_server: StartServer) -> None:
     stolen: list[str] = []
     elsewhere = start_server(lambda request: stolen.append(request.path))
     with pytest.raises(NetworkError, match="redirect"):
@@ -284,7 +284,7 @@ def test_a_redirect_is_not_followed(client_of: ClientOf, start_server: StartServ
         ("INVALID_CROSS_REFERENCE_KEY", UnknownIdError),
     ],
 )
-def test_a_fault_is_known_by_the_local_name_of_its_code(
+def test_a_fault_is_identified_by_the_local_name_of_its_code(
     prefix: str, code: str, kind: type[SfcutoverError], client_of: ClientOf
 ) -> None:
     with pytest.raises(SfcutoverError) as caught:
@@ -299,7 +299,7 @@ def test_a_fault_counts_with_any_http_status(client_of: ClientOf) -> None:
         client_of(soap_fault("ORG_LOCKED"), 200).describe_metadata()
 
 
-def test_the_code_is_not_said_twice(client_of: ClientOf) -> None:
+def test_the_code_is_not_repeated(client_of: ClientOf) -> None:
     with pytest.raises(BusyError) as caught:
         client_of(soap_fault("ORG_LOCKED"), 500).describe_metadata()
     assert caught.value.message == "ORG_LOCKED: sorry"
@@ -326,7 +326,7 @@ def test_an_expired_session_is_renewed_and_the_request_sent_again(
     ]
 
 
-def test_a_session_is_renewed_once_only(
+def test_a_session_is_renewed_only_once(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     expire = {"kind": "expired_session", "operation": "describeMetadata", "count": None}
@@ -359,7 +359,7 @@ def test_a_query_after_a_renewal_fails_as_any_other(
         org.query("SELECT Name FROM Organization", "67.0")
 
 
-def test_a_query_without_a_way_to_renew_is_an_error_of_authentication(
+def test_a_query_without_a_renewable_session_is_an_authentication_error(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     emulator = start_emulator(faults=[{"kind": "expired_session", "operation": "query"}])
@@ -378,7 +378,7 @@ def test_a_dropped_query_is_a_network_error(
 # Secrets
 
 
-def test_no_log_line_holds_the_session(
+def test_no_log_contains_the_session(
     start_emulator: StartEmulator,
     open_connection: OpenConnection,
     caplog: pytest.LogCaptureFixture,
@@ -391,7 +391,7 @@ def test_no_log_line_holds_the_session(
     assert "SessionHeader" not in caplog.text
 
 
-def test_no_error_holds_the_session(
+def test_no_error_contains_the_session(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     emulator = start_emulator(can_modify_metadata=False)
@@ -402,7 +402,7 @@ def test_no_error_holds_the_session(
     assert "Modify Metadata" in caught.value.hint
 
 
-def test_requests_are_sent_by_the_orgs_own_session(
+def test_requests_are_sent_by_the_session_of_the_org(
     start_emulator: StartEmulator, open_connection: OpenConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """TLS and limits hold for SOAP only if zeep uses the session that has them."""
@@ -422,7 +422,7 @@ def test_requests_are_sent_by_the_orgs_own_session(
     ("operation", "words"),
     [("list", "nothing was changed in the org"), ("deploy", "no answer tells")],
 )
-def test_an_org_that_is_not_there_leaves_open_only_what_may_have_changed(
+def test_only_changing_requests_to_an_unreachable_org_leave_the_result_unknown(
     operation: str, words: str
 ) -> None:
     org = Org(one_session("http://127.0.0.1:1"))

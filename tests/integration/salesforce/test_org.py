@@ -75,7 +75,7 @@ def hang_up(request: BaseHTTPRequestHandler) -> None:
     request.connection.shutdown(socket.SHUT_RDWR)
 
 
-def test_nothing_is_asked_before_it_is_needed(emulator: Emulator, open_org: OpenOrg) -> None:
+def test_no_request_is_sent_before_it_is_needed(emulator: Emulator, open_org: OpenOrg) -> None:
     org = open_org(emulator, renewable=True)
     assert not emulator.log
     assert org.instance_url == emulator.url
@@ -83,12 +83,12 @@ def test_nothing_is_asked_before_it_is_needed(emulator: Emulator, open_org: Open
     assert len(operations(emulator, "token")) == 1
 
 
-def test_a_query_gives_its_records(emulator: Emulator, open_org: OpenOrg) -> None:
+def test_a_query_returns_its_records(emulator: Emulator, open_org: OpenOrg) -> None:
     (record,) = open_org(emulator).query(SOQL, VERSION)
     assert record["Name"] == "Acme Packaging"
 
 
-def test_the_organization_is_asked_once_a_session(emulator: Emulator, open_org: OpenOrg) -> None:
+def test_the_organization_is_queried_once_a_session(emulator: Emulator, open_org: OpenOrg) -> None:
     org = open_org(emulator, renewable=True)
     for _ in range(2):
         assert org.organization_id(VERSION) == emulator.organization_id
@@ -107,7 +107,7 @@ def test_an_org_without_an_organization_is_a_network_error(
 
 @pytest.fixture
 def replaced(start_emulator: StartEmulator, open_org: OpenOrg) -> tuple[Emulator, Org, str]:
-    """An org that is bound, and behind whose URL another one stands by now; the first one's id."""
+    """A bound org at whose URL another org answers now; the first one's id."""
     emulator = start_emulator(second_org={"org_name": "Beta"})
     org = open_org(emulator, renewable=True)
     first = emulator.organization_id
@@ -117,7 +117,7 @@ def replaced(start_emulator: StartEmulator, open_org: OpenOrg) -> tuple[Emulator
     return emulator, org, first
 
 
-def test_a_bound_org_that_is_the_right_one_answers(emulator: Emulator, open_org: OpenOrg) -> None:
+def test_a_bound_org_answers(emulator: Emulator, open_org: OpenOrg) -> None:
     org = open_org(emulator, renewable=True)
     org.bind(Bound(emulator.organization_id, "a test", VERSION))
     org.renew_session()
@@ -136,7 +136,7 @@ def test_another_org_than_the_bound_one_is_refused_and_both_are_named(
         org.query(SOQL, VERSION)  # a caller that has gone on after the error
 
 
-def test_a_session_that_is_renewed_in_another_org_is_refused_before_anything_is_asked(
+def test_a_session_renewed_in_another_org_is_refused_before_any_request(
     replaced: tuple[Emulator, Org, str],
 ) -> None:
     emulator, org, first = replaced
@@ -149,12 +149,12 @@ def test_a_session_that_is_renewed_in_another_org_is_refused_before_anything_is_
     assert len(organizations) == 2  # each new session is asked whose it is, and nothing else
 
 
-def test_a_tooling_query_asks_the_tooling_api(emulator: Emulator, open_org: OpenOrg) -> None:
+def test_a_tooling_query_uses_the_tooling_api(emulator: Emulator, open_org: OpenOrg) -> None:
     open_org(emulator).query("SELECT Id, Status FROM DeployRequest", VERSION, tooling=True)
     assert len(operations(emulator, "tooling_query")) == 1
 
 
-def test_an_expired_session_is_renewed_once_and_the_query_asked_once_more(
+def test_an_expired_session_is_renewed_once_and_the_query_repeated(
     emulator: Emulator, open_org: OpenOrg
 ) -> None:
     org = open_org(emulator, renewable=True)
@@ -167,7 +167,7 @@ def test_an_expired_session_is_renewed_once_and_the_query_asked_once_more(
     assert len(operations(emulator, "token")) == 2
 
 
-def test_a_session_that_expires_again_immediately_is_given_up(
+def test_a_session_that_expires_again_immediately_is_an_error(
     emulator: Emulator, open_org: OpenOrg
 ) -> None:
     emulator.set_fault(Fault(kind="expired_session", operation="query", count=2))
@@ -178,7 +178,7 @@ def test_a_session_that_expires_again_immediately_is_given_up(
     assert len(operations(emulator, "token")) == 2
 
 
-def test_a_session_that_can_t_be_renewed_is_given_up_immediately(
+def test_a_session_that_cannot_be_renewed_is_an_error(
     emulator: Emulator, open_org: OpenOrg
 ) -> None:
     emulator.set_fault(Fault(kind="expired_session", operation="query"))
@@ -189,7 +189,7 @@ def test_a_session_that_can_t_be_renewed_is_given_up_immediately(
     assert len(operations(emulator, "query")) == 1
 
 
-def test_a_renewal_that_is_refused_is_told_as_what_it_is(
+def test_a_refused_renewal_is_reported_with_its_cause(
     emulator: Emulator, open_org: OpenOrg, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org = open_org(emulator, renewable=True)
@@ -200,7 +200,7 @@ def test_a_renewal_that_is_refused_is_told_as_what_it_is(
         org.query(SOQL, VERSION)
 
 
-def test_a_retried_query_may_fail_in_its_own_way(emulator: Emulator, open_org: OpenOrg) -> None:
+def test_a_repeated_query_reports_its_own_error(emulator: Emulator, open_org: OpenOrg) -> None:
     emulator.set_fault(Fault(kind="expired_session", operation="query"))
     emulator.set_fault(Fault(kind="http_503", operation="query"))
     with pytest.raises(NetworkError, match="HTTP 503"):
@@ -215,7 +215,7 @@ def test_a_refused_query_is_a_failure(emulator: Emulator, open_org: OpenOrg) -> 
     assert (caught.value.where, caught.value.exit_code) == (emulator.url, ExitCode.FAILED)
 
 
-def test_a_version_the_org_lacks_is_a_failure(emulator: Emulator, open_org: OpenOrg) -> None:
+def test_an_unsupported_version_is_a_failure(emulator: Emulator, open_org: OpenOrg) -> None:
     with pytest.raises(OperationFailedError, match="HTTP 404"):
         open_org(emulator).query(SOQL, "99.0")
 
@@ -254,9 +254,7 @@ def test_no_records_are_an_empty_result(org_at: Callable[[Handle], Org]) -> None
     assert org_at(reply({"totalSize": 0, "done": True, "records": []})).query(SOQL, VERSION) == []
 
 
-def test_the_versions_are_told_oldest_first(
-    start_emulator: StartEmulator, open_org: OpenOrg
-) -> None:
+def test_versions_are_listed_oldest_first(start_emulator: StartEmulator, open_org: OpenOrg) -> None:
     emulator = start_emulator(min_api_version=65.0, max_api_version=67.0)
     assert open_org(emulator).api_versions() == [65.0, 66.0, 67.0]
 
@@ -278,7 +276,7 @@ def test_the_versions_are_told_oldest_first(
         (hang_up, "the connection failed or broke"),
     ],
 )
-def test_what_is_no_list_of_versions_is_explained(
+def test_an_invalid_list_of_versions_is_explained(
     org_at: Callable[[Handle], Org], handle: Handle, message: str
 ) -> None:
     with pytest.raises(SfcutoverError, match=message) as caught:

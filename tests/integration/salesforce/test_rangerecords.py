@@ -19,7 +19,7 @@ def read(connection: Connection, component: Component | None = None) -> list[Ran
     return range_records(connection.org, "67.0", component or live)
 
 
-def test_each_entry_is_read_with_who_saved_it(
+def test_each_entry_is_read_with_the_user_who_saved_it(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     emulator = start_emulator()
@@ -37,14 +37,14 @@ def test_each_entry_is_read_with_who_saved_it(
     assert [each.entry for each in after] == list(connection.read().carriers[0].allowlist)
 
 
-def test_an_org_that_does_not_show_them_is_no_error(
+def test_an_org_that_does_not_show_the_records_is_no_error(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     assert read(open_connection(start_emulator(allowlist_query=False))) is None
 
 
 @pytest.mark.parametrize("change", ["no id", "another id", "a wrong id"])
-def test_what_cannot_be_told_to_be_the_list_is_not_read(
+def test_records_that_may_not_be_the_list_are_not_read(
     start_emulator: StartEmulator, open_connection: OpenConnection, change: str
 ) -> None:
     connection = open_connection(start_emulator())
@@ -69,7 +69,7 @@ def test_an_empty_list_has_no_rows(
     assert read(connection, empty) == []
 
 
-def test_an_org_that_is_gone_is_no_error(
+def test_an_unreachable_org_is_no_error(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     emulator = start_emulator()

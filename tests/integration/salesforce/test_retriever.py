@@ -64,7 +64,7 @@ def zipped(files: Mapping[str, str]) -> bytes:
 
 
 class CannedOrg:
-    """An org that answers each operation with a text of its own."""
+    """An org with a fixed answer to each operation."""
 
     def __init__(self, data: bytes, listed: Mapping[str, str]) -> None:
         found = "".join(
@@ -89,7 +89,7 @@ class CannedOrg:
         answer(request, envelope(self.answers[etree.QName(operation).localname]))
 
     def members(self) -> list[str]:
-        """The names that the last retrieve asked for."""
+        """The names that the last retrieve requested."""
         last = [each for each in self.asked if each.tag.endswith("}retrieve")][-1]
         return [each.text or "" for each in last.iter("{*}members")]
 
@@ -99,7 +99,7 @@ OrgWith = Callable[..., tuple[Retriever, CannedOrg]]
 
 @pytest.fixture
 def org_with(start_server: StartServer, time_: FakeTime) -> Iterator[OrgWith]:
-    """A retriever of an org that gives this zip, whatever is asked for."""
+    """A retriever of an org that returns this zip for every request."""
     orgs: list[Org] = []
 
     def open_(
@@ -133,7 +133,7 @@ def test_the_component_is_the_one_that_names_the_app(
     assert [each.full_name for each in snapshot.components] == ["Named_As_Nobody_Would_Guess"]
 
 
-def test_all_carriers_and_the_policies_come_in_one_retrieve(
+def test_all_carriers_and_policies_come_in_one_retrieve(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     emulator = start_emulator()
@@ -151,7 +151,7 @@ def test_all_carriers_and_the_policies_come_in_one_retrieve(
     assert len(operations(emulator, "retrieve")) == 1
 
 
-def test_a_component_has_its_id_and_who_saved_it_last(
+def test_a_component_has_its_id_and_its_last_user(
     start_emulator: StartEmulator, open_connection: OpenConnection, time_: FakeTime
 ) -> None:
     emulator = start_emulator(extra_components=[extra("A_First", "Other_App")])
@@ -187,7 +187,7 @@ def test_two_components_of_one_app_are_an_error_that_names_both(
     assert caught.value.exit_code is ExitCode.DRIFT
 
 
-def test_an_app_without_the_component_is_told_how_to_get_one(
+def test_an_app_without_the_component_gets_instructions(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     emulator = start_emulator(leave_out=[SECURITY])
@@ -199,7 +199,7 @@ def test_an_app_without_the_component_is_told_how_to_get_one(
 @pytest.mark.parametrize(
     "typed", ["Acme_Conector", "acme_connector", "Acme_Connector2", "AcmeConn"]
 )
-def test_a_wrong_app_name_is_met_with_close_ones(
+def test_an_unknown_app_suggests_similar_names(
     typed: str, start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     connection = open_connection(start_emulator(), app=typed)
@@ -209,7 +209,7 @@ def test_a_wrong_app_name_is_met_with_close_ones(
     assert caught.value.exit_code is ExitCode.USAGE
 
 
-def test_a_name_close_to_nothing_gets_no_suggestion(
+def test_a_name_similar_to_none_gets_no_suggestion(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     connection = open_connection(start_emulator(), app="Zzzyx")
@@ -219,7 +219,7 @@ def test_a_name_close_to_nothing_gets_no_suggestion(
     assert "app: in cutover.yaml" in caught.value.hint
 
 
-def test_a_wrong_connected_app_is_met_with_close_ones(
+def test_an_unknown_connected_app_suggests_similar_names(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     connection = open_connection(start_emulator(), app="Acme_Legazy", carriers=["connected-app"])
@@ -229,7 +229,7 @@ def test_a_wrong_connected_app_is_met_with_close_ones(
 
 
 @pytest.mark.parametrize("name", ["Acme_Connector", "acme__Acme_Connector"])
-def test_a_namespace_may_be_left_out(
+def test_a_namespace_may_be_omitted(
     name: str, start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     emulator = start_emulator(namespace="acme")
@@ -238,7 +238,7 @@ def test_a_namespace_may_be_left_out(
     assert found.text("externalClientApplication") == "acme__Acme_Connector"
 
 
-def test_an_app_of_the_exact_name_beats_one_in_a_namespace(
+def test_an_exact_name_takes_precedence_over_a_namespaced_one(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     emulator = start_emulator(extra_components=[extra("ns__Theirs", f"ns__{APP}")])
@@ -253,7 +253,7 @@ def test_two_namespaces_with_the_app_are_an_error(org_with: OrgWith) -> None:
         org_with(files)[0].snapshot(APP, [TOKEN_RANGES])
 
 
-def test_a_name_that_only_ends_alike_is_another_app(org_with: OrgWith) -> None:
+def test_a_name_with_the_same_ending_is_another_app(org_with: OrgWith) -> None:
     retriever, _ = org_with({SECURITY_PATH: component("Not_Acme_Connector")})
     with pytest.raises(ConfigError, match="no app"):
         retriever.snapshot(APP, [TOKEN_RANGES])
@@ -262,7 +262,7 @@ def test_a_name_that_only_ends_alike_is_another_app(org_with: OrgWith) -> None:
 # What is asked for
 
 
-def test_the_names_that_are_listed_are_retrieved(org_with: OrgWith) -> None:
+def test_the_listed_names_are_retrieved(org_with: OrgWith) -> None:
     retriever, org = org_with(
         {SECURITY_PATH: component()}, {SECURITY_NAME: SECURITY, "B": SECURITY}
     )
@@ -286,7 +286,7 @@ def test_names_of_other_types_do_not_count(org_with: OrgWith) -> None:
 # Waiting
 
 
-def test_a_retrieve_is_waited_for(
+def test_a_retrieve_is_awaited(
     start_emulator: StartEmulator, open_connection: OpenConnection, time_: FakeTime
 ) -> None:
     emulator = start_emulator(retrieve_seconds=20)
@@ -296,14 +296,14 @@ def test_a_retrieve_is_waited_for(
 
 
 @pytest.mark.parametrize("kind", ["http_502", "html_body", "bad_xml", "drop_before", "drop_after"])
-def test_a_failed_poll_at_a_retrieve_is_repeated(
+def test_a_failed_poll_of_a_retrieve_is_repeated(
     kind: str, start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     fault = {"kind": kind, "operation": "checkRetrieveStatus", "count": 5}
     assert open_connection(start_emulator(faults=[fault])).read().components
 
 
-def test_a_retrieve_without_end_is_given_up(
+def test_a_retrieve_that_never_ends_is_abandoned(
     start_emulator: StartEmulator, open_connection: OpenConnection, time_: FakeTime
 ) -> None:
     connection = open_connection(start_emulator(retrieve_seconds=3600))
@@ -312,7 +312,7 @@ def test_a_retrieve_without_end_is_given_up(
     assert 300 <= time_.seconds < 310
 
 
-def test_an_outage_without_end_is_given_up(
+def test_an_outage_that_never_ends_is_an_error(
     start_emulator: StartEmulator, open_connection: OpenConnection, time_: FakeTime
 ) -> None:
     fault = {"kind": "http_503", "operation": "checkRetrieveStatus", "count": None}
@@ -321,7 +321,7 @@ def test_an_outage_without_end_is_given_up(
     assert 300 <= time_.seconds < 310
 
 
-def test_a_retrieve_that_fails_says_why(org_with: OrgWith) -> None:
+def test_a_failed_retrieve_reports_the_reason(org_with: OrgWith) -> None:
     retriever, org = org_with({})
     org.answers["checkRetrieveStatus"] = (
         "<checkRetrieveStatusResponse><result><done>true</done><errorMessage>no room"
@@ -331,7 +331,7 @@ def test_a_retrieve_that_fails_says_why(org_with: OrgWith) -> None:
         retriever.snapshot(APP, [TOKEN_RANGES])
 
 
-def test_a_retrieve_without_a_zip_says_what_the_org_could_not_give(org_with: OrgWith) -> None:
+def test_a_retrieve_without_a_zip_reports_what_the_org_could_not_return(org_with: OrgWith) -> None:
     retriever, org = org_with({})
     org.answers["checkRetrieveStatus"] = (
         "<checkRetrieveStatusResponse><result><done>true</done><id>09S</id><messages>"
@@ -360,7 +360,7 @@ HOSTILE: dict[str, tuple[bytes, type[SfcutoverError]]] = {
 
 
 @pytest.mark.parametrize(("data", "kind"), HOSTILE.values(), ids=HOSTILE)
-def test_nothing_of_a_hostile_zip_is_used(
+def test_a_hostile_zip_is_refused_completely(
     data: bytes,
     kind: type[SfcutoverError],
     org_with: OrgWith,
@@ -387,7 +387,7 @@ def test_a_component_with_a_dtd_is_refused(doctype: str, org_with: OrgWith) -> N
     assert (caught.value.where or "").startswith(f"{SECURITY_PATH}:")
 
 
-def test_a_component_that_is_no_xml_is_refused_by_name(org_with: OrgWith) -> None:
+def test_a_component_that_is_not_xml_is_refused_by_name(org_with: OrgWith) -> None:
     with pytest.raises(ConfigError, match="not well-formed") as caught:
         org_with({SECURITY_PATH: "<half"})[0].snapshot(APP, [TOKEN_RANGES])
     assert (caught.value.where or "").startswith(SECURITY_PATH)
@@ -399,7 +399,7 @@ def test_a_component_of_another_type_is_refused(org_with: OrgWith) -> None:
         org_with({SECURITY_PATH: wrong})[0].snapshot(APP, [TOKEN_RANGES])
 
 
-def test_a_component_of_another_folder_is_not_looked_at(org_with: OrgWith) -> None:
+def test_a_component_in_another_folder_is_ignored(org_with: OrgWith) -> None:
     files = {f"evil/{SECURITY_PATH}": component(), "package.xml": "<half"}
     with pytest.raises(ConfigError, match="no app"):
         org_with(files)[0].snapshot(APP, [TOKEN_RANGES])

@@ -1,4 +1,4 @@
-"""No secret stands in cassettes/, and what looks for them finds them."""
+"""No cassette contains a secret, and the search for secrets finds planted ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def zipped(**files: str) -> str:
 
 
 def cassette(request: str = "", response: str = "") -> str:
-    """A cassette of one exchange, as it stands in a file."""
+    """A cassette of one exchange, in its file format."""
     return yaml.safe_dump(
         {
             "interactions": [
@@ -60,7 +60,7 @@ def scrubbed_request(body: str, path: str = "/services/Soap/m/67.0") -> Request:
 
 
 @pytest.mark.parametrize("name", sorted(file.name for file in CASSETTES.iterdir()))
-def test_nothing_in_the_folder_resembles_a_secret(name: str) -> None:
+def test_no_cassette_contains_a_secret(name: str) -> None:
     text = (CASSETTES / name).read_text(encoding="utf-8")
     assert name.endswith((".yaml", ".md"))
     assert find_secrets(text if name.endswith(".yaml") else cassette(text)) == []
@@ -94,13 +94,13 @@ def test_a_secret_in_a_cassette_is_found(leak: str, side: str) -> None:
 
 
 @pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)
-def test_scrubbing_leaves_nothing_to_find(leak: str) -> None:
+def test_scrubbing_leaves_no_secret(leak: str) -> None:
     body = scrubbed_request(leak).body
     assert find_secrets(cassette(request=body.decode())) == []
     assert find_secrets(cassette(response=scrubbed_response(leak))) == []
 
 
-def test_scrubbing_twice_is_scrubbing_once() -> None:
+def test_scrubbing_is_idempotent() -> None:
     body = envelope(
         f"<a><sessionId>{SESSION}</sessionId><ZipFile>{zipped(a='b')}</ZipFile>"
         f"<zipFile>{zipped(**{SECURITY_PATH: '<b/>', 'package.xml': '<c/>'})}</zipFile></a>"
@@ -137,7 +137,7 @@ def test_a_retrieved_zip_stays_readable_without_the_secret_files() -> None:
         assert archive.read("package.xml") == b"<kept/>"
 
 
-def test_requests_to_one_path_are_told_apart_by_their_operation() -> None:
+def test_requests_to_one_path_are_distinguished_by_their_operation() -> None:
     one = scrubbed_request(envelope("<checkDeployStatus/>").decode())
     other = scrubbed_request(envelope("<deploy/>").decode())
     assert soap_operation(one) == "checkDeployStatus"

@@ -38,7 +38,7 @@ SECRET = "hunter2-0123456789"
 
 @pytest.fixture(autouse=True)
 def variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine's own login is no part of these tests."""
+    """Removes the machine's own login from the environment."""
     for name in [name for name in os.environ if name.startswith(("SF_", "SFDX_"))]:
         monkeypatch.delenv(name)
 
@@ -52,7 +52,8 @@ def open_session(**org: object) -> Session:
 
 
 def refused(kind: type[SfcutoverError], **org: object) -> SfcutoverError:
-    """Open what cannot be opened; no secret stands in the error, its causes or a warning."""
+    """Open a session that cannot be opened; neither the error, its causes nor a warning has a
+    secret."""
     with (
         warnings.catch_warnings(record=True, action="always") as warned,
         pytest.raises(kind) as caught,
@@ -74,7 +75,7 @@ def is_alive(session: Session) -> bool:
 # Access token
 
 
-def test_an_access_token_is_taken_as_it_is(
+def test_an_access_token_is_used_as_it_is(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SF_ACCESS_TOKEN", emulator.environment["SF_ACCESS_TOKEN"])
@@ -103,7 +104,7 @@ def test_a_session_shows_no_token(emulator: Emulator, monkeypatch: pytest.Monkey
     ],
 )
 @pytest.mark.parametrize("way", ["token", "jwt", "client"])
-def test_no_secret_is_sent_in_clear_to_another_machine(
+def test_no_secret_is_sent_unencrypted_to_another_machine(
     monkeypatch: pytest.MonkeyPatch, url: str, way: str
 ) -> None:
     monkeypatch.setenv("S", SECRET)
@@ -138,23 +139,23 @@ def test_a_signed_assertion_opens_a_session(emulator: Emulator) -> None:
     assert provider(**org).can_renew
 
 
-def test_each_renewal_is_another_session(emulator: Emulator) -> None:
+def test_each_renewal_is_a_new_session(emulator: Emulator) -> None:
     one = provider(**jwt(emulator))
     assert one.open_session() != one.open_session()
 
 
-def test_a_user_who_did_not_approve_the_app_is_told_so(emulator: Emulator) -> None:
+def test_a_user_who_did_not_approve_the_app_is_reported(emulator: Emulator) -> None:
     error = refused(AuthError, **jwt(emulator, username="nobody@acme.example"))
     assert "invalid_grant: user hasn't approved this consumer" in error.message
     assert error.exit_code == ExitCode.AUTH
 
 
-def test_an_unknown_app_is_told_so(emulator: Emulator) -> None:
+def test_an_unknown_app_is_reported(emulator: Emulator) -> None:
     error = refused(AuthError, **jwt(emulator, client_id="3MVG9nobody"))
     assert "invalid_client_id: client identifier invalid" in error.message
 
 
-def test_a_wrong_audience_is_told_so(emulator: Emulator) -> None:
+def test_a_wrong_audience_is_reported(emulator: Emulator) -> None:
     url = emulator.url.replace("127.0.0.1", "localhost")
     error = refused(AuthError, **jwt(emulator, login_url=url))
     assert "invalid_grant: audience is invalid" in error.message
@@ -169,7 +170,7 @@ def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, password: bytes = b
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, hiding)
 
 
-def test_another_app_s_key_is_refused(emulator: Emulator, tmp_path: Path) -> None:
+def test_a_key_of_another_app_is_refused(emulator: Emulator, tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(pem(rsa_key()))
     org = jwt(emulator, private_key={"file": str(tmp_path / "key")})
     assert "invalid_grant: invalid assertion" in refused(AuthError, **org).message
@@ -189,7 +190,7 @@ NOT_KEYS: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("kind", NOT_KEYS)
-def test_what_is_no_private_rsa_key_is_refused_before_anything_is_sent(
+def test_an_invalid_private_key_is_refused_before_any_request(
     emulator: Emulator, tmp_path: Path, kind: str
 ) -> None:
     (tmp_path / "key").write_bytes(NOT_KEYS[kind]())
@@ -218,7 +219,7 @@ def test_client_credentials_open_a_session(
     assert provider(**org).can_renew
 
 
-def test_a_wrong_client_secret_is_told_so(
+def test_a_wrong_client_secret_is_reported(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org = client(monkeypatch, emulator.url, emulator.environment["SF_CLIENT_ID"])
@@ -230,7 +231,7 @@ def test_a_wrong_client_secret_is_told_so(
     assert "nothing was changed" in error.impact
 
 
-def test_tls_is_verified_and_a_private_authority_is_honoured(
+def test_tls_is_verified_and_a_private_authority_is_accepted(
     start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator = start_emulator(tls=True)
@@ -254,7 +255,7 @@ def rotating(start_emulator: StartEmulator) -> Emulator:
     return start_emulator(rotate_auth_url_token=True)
 
 
-def test_an_auth_url_opens_sessions_while_its_token_lasts(
+def test_an_auth_url_opens_sessions_while_its_token_is_valid(
     emulator: Emulator, tmp_path: Path
 ) -> None:
     (tmp_path / "url").write_text(auth_url(emulator) + "\n")
@@ -265,7 +266,7 @@ def test_an_auth_url_opens_sessions_while_its_token_lasts(
     assert (tmp_path / "url").read_text() == auth_url(emulator) + "\n"
 
 
-def test_an_auth_url_s_bare_host_is_asked_over_tls(
+def test_the_bare_host_of_an_auth_url_is_contacted_over_tls(
     start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator = start_emulator(tls=True)
@@ -290,7 +291,7 @@ def test_a_rotated_token_is_written_back_for_the_next_run(
     assert "invalid_grant: expired access/refresh token" in error.message
 
 
-def test_one_provider_continues_with_the_rotated_token(rotating: Emulator, tmp_path: Path) -> None:
+def test_a_provider_continues_with_the_rotated_token(rotating: Emulator, tmp_path: Path) -> None:
     (tmp_path / "url").write_text(auth_url(rotating))
     one = provider(auth_url={"file": str(tmp_path / "url")})
     assert is_alive(one.open_session())
@@ -298,7 +299,7 @@ def test_one_provider_continues_with_the_rotated_token(rotating: Emulator, tmp_p
     assert (tmp_path / "url").read_text() == auth_url(rotating) + "\n"
 
 
-def test_a_rotated_token_is_kept_even_if_the_rest_of_the_answer_is_useless(
+def test_a_rotated_token_is_kept_although_the_answer_is_otherwise_invalid(
     start_server: StartServer, tmp_path: Path
 ) -> None:
     body = {"refresh_token": "5Aep861new", "instance_url": "x"}
@@ -309,7 +310,7 @@ def test_a_rotated_token_is_kept_even_if_the_rest_of_the_answer_is_useless(
 
 
 @pytest.mark.parametrize("place", ["env", "command", "pipe", "folder"])
-def test_a_token_that_may_rotate_is_not_redeemed_where_a_new_one_has_no_place(
+def test_a_token_that_may_rotate_is_not_redeemed_if_a_new_one_could_not_be_stored(
     rotating: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
 ) -> None:
     url = auth_url(rotating)
@@ -330,7 +331,7 @@ def test_a_token_that_may_rotate_is_not_redeemed_where_a_new_one_has_no_place(
     assert auth_url(rotating) == url
 
 
-def test_a_file_that_can_t_be_replaced_keeps_a_token_that_may_rotate(
+def test_an_unwritable_file_keeps_a_token_that_may_rotate(
     rotating: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     url = auth_url(rotating)
@@ -346,7 +347,7 @@ def test_a_file_that_can_t_be_replaced_keeps_a_token_that_may_rotate(
 
 
 @pytest.mark.parametrize("stated", [True, None])
-def test_the_cli_s_own_app_is_not_taken_to_rotate_unless_that_is_said(
+def test_the_app_of_the_cli_is_not_assumed_to_rotate_unless_configured(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch, stated: bool | None
 ) -> None:
     monkeypatch.setenv("SFDX_AUTH_URL", auth_url(emulator))
@@ -357,7 +358,7 @@ def test_the_cli_s_own_app_is_not_taken_to_rotate_unless_that_is_said(
         refused(ConfigError, auth_url=config | {"rotation": stated})
 
 
-def test_a_token_that_rotates_although_it_is_said_not_to_is_saved(
+def test_an_unexpectedly_rotated_token_is_saved(
     rotating: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
@@ -403,7 +404,7 @@ def test_two_processes_do_not_redeem_one_rotating_url(rotating: Emulator, tmp_pa
         '{"result": {"sfdxAuthUrl": "force://PlatformCLI::hunter2@acme.my.salesforce.com"}}',
     ],
 )
-def test_what_is_no_auth_url_is_refused_without_being_shown(
+def test_an_invalid_auth_url_is_refused_without_being_shown(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setenv("SFDX_AUTH_URL", text)
@@ -411,7 +412,7 @@ def test_what_is_no_auth_url_is_refused_without_being_shown(
     assert error.message == "this is not an SFDX auth URL"
 
 
-def test_an_auth_url_is_not_sent_in_clear_to_another_machine(
+def test_an_auth_url_is_not_sent_unencrypted_to_another_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SFDX_AUTH_URL", "force://a:hunter2:hunter2@http://example.com")
@@ -419,7 +420,7 @@ def test_an_auth_url_is_not_sent_in_clear_to_another_machine(
     assert error.message == "http://example.com is not an https URL"
 
 
-def test_an_auth_url_s_parts_are_decoded(emulator: Emulator, tmp_path: Path) -> None:
+def test_the_parts_of_an_auth_url_are_decoded(emulator: Emulator, tmp_path: Path) -> None:
     client_id, token = emulator.auth_url.removeprefix("force://").partition("@")[0].split("::")
     encoded = f"{percent_encoded(client_id)}::{percent_encoded(token)}"
     (tmp_path / "url").write_text(f"force://{encoded}@{emulator.url}")
@@ -503,7 +504,7 @@ ENDPOINTS: dict[str, tuple[Callable[[BaseHTTPRequestHandler], None], type[Sfcuto
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_an_endpoint_that_answers_otherwise_is_explained(
+def test_an_unexpected_answer_of_the_endpoint_is_explained(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     handle, kind, message = ENDPOINTS[name]
@@ -513,7 +514,7 @@ def test_an_endpoint_that_answers_otherwise_is_explained(
     assert len(error.message) < 400
 
 
-def test_a_redirect_takes_no_secret_along(
+def test_redirects_receive_no_secret(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -544,7 +545,7 @@ def test_a_lost_answer_is_no_login_and_nothing_is_sent_twice(
     assert len(operations(emulator, "token")) == 1
 
 
-def test_an_instance_without_tls_is_taken_over_tls_when_the_login_was(
+def test_a_plaintext_instance_url_is_used_over_tls_if_the_login_was(
     start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator = start_emulator(tls=True)
@@ -616,7 +617,7 @@ class Cli:
         self.answers("org auth show-access-token", answer)
 
     def wraps(self, around: str, *, coloured: bool = False) -> None:
-        """Print around each answer's JSON, which may be in colours."""
+        """Print around each answer's JSON, which may be in colors."""
         for words, (code, text) in list(self._all.items()):
             shown = re.sub(r'("[^"]*")', "\x1b[34m\\1\x1b[39m", text) if coloured else text
             # The stand-in writes Latin-1.
@@ -635,7 +636,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
 
 
 @pytest.mark.parametrize("shown", [HIDDEN, None, ""])
-def test_the_cli_s_token_comes_from_its_own_command(
+def test_the_token_of_the_cli_comes_from_its_own_command(
     cli: Cli, emulator: Emulator, shown: str | None
 ) -> None:
     cli.displays(emulator.url, shown)
@@ -649,13 +650,13 @@ def test_the_cli_s_token_comes_from_its_own_command(
     ]
 
 
-def test_an_older_cli_s_token_comes_with_the_org(cli: Cli, emulator: Emulator) -> None:
+def test_the_token_of_an_older_cli_comes_with_the_org(cli: Cli, emulator: Emulator) -> None:
     cli.displays(emulator.url, emulator.environment["SF_ACCESS_TOKEN"])
     assert is_alive(open_session(alias="acme"))
     assert len(cli.calls) == 1
 
 
-def test_the_cli_is_asked_again_for_a_renewal(cli: Cli, emulator: Emulator) -> None:
+def test_the_cli_is_called_again_for_a_renewal(cli: Cli, emulator: Emulator) -> None:
     one = provider(alias="acme")
     assert one.can_renew
     for token in ("00D!first", "00D!second"):
@@ -664,7 +665,7 @@ def test_the_cli_is_asked_again_for_a_renewal(cli: Cli, emulator: Emulator) -> N
         assert one.open_session().access_token.reveal() == token
 
 
-def test_an_unknown_alias_is_told_in_the_cli_s_words(cli: Cli) -> None:
+def test_an_unknown_alias_is_reported_in_the_words_of_the_cli(cli: Cli) -> None:
     cli.answers("org display", NOT_FOUND, 1)
     error = refused(AuthError, alias="acme")
     assert error.message == (
@@ -673,7 +674,9 @@ def test_an_unknown_alias_is_told_in_the_cli_s_words(cli: Cli) -> None:
     assert (error.exit_code, error.hint) == (ExitCode.AUTH, "sf org login web --alias acme")
 
 
-def test_an_expired_alias_is_told_when_the_token_is_asked_for(cli: Cli, emulator: Emulator) -> None:
+def test_an_expired_alias_is_reported_when_the_token_is_requested(
+    cli: Cli, emulator: Emulator
+) -> None:
     cli.displays(emulator.url)
     message = "Error authenticating with the refresh token due to:\n expired access/refresh token"
     cli.answers(
@@ -685,7 +688,7 @@ def test_an_expired_alias_is_told_when_the_token_is_asked_for(cli: Cli, emulator
     assert error.message.endswith("refresh token due to: expired access/refresh token")
 
 
-def test_a_cli_that_hides_the_token_and_can_t_show_it_is_to_be_updated(
+def test_a_cli_that_hides_the_token_and_cannot_show_it_must_be_updated(
     cli: Cli, emulator: Emulator
 ) -> None:
     cli.displays(emulator.url)
@@ -712,7 +715,7 @@ def test_a_cli_that_hides_the_token_and_can_t_show_it_is_to_be_updated(
         ('{"message": null}', 1),
     ],
 )
-def test_what_the_cli_never_says_is_no_word_about_the_session(
+def test_unusable_output_of_the_cli_is_reported_with_its_command(
     cli: Cli, answer_: str, code: int
 ) -> None:
     cli.answers("org display", answer_, code)
@@ -740,7 +743,7 @@ def test_a_session_is_found_with_any_output_around_it(
     assert is_alive(open_session(alias="acme"))
 
 
-def test_colours_in_the_json_are_no_lack_of_a_session(cli: Cli, emulator: Emulator) -> None:
+def test_colors_in_the_json_do_not_hide_the_session(cli: Cli, emulator: Emulator) -> None:
     token = emulator.environment["SF_ACCESS_TOKEN"]
     cli.displays(emulator.url, token)
     cli.wraps("{}", coloured=True)
@@ -748,7 +751,7 @@ def test_colours_in_the_json_are_no_lack_of_a_session(cli: Cli, emulator: Emulat
 
 
 @pytest.mark.parametrize("around", AROUND)
-def test_an_unknown_alias_is_told_with_any_output_around_it(cli: Cli, around: str) -> None:
+def test_an_unknown_alias_is_reported_with_any_output_around_it(cli: Cli, around: str) -> None:
     cli.answers("org display", NOT_FOUND, 1)
     cli.wraps(AROUND[around])
     error = refused(AuthError, alias="acme")
@@ -768,7 +771,7 @@ def test_an_unknown_alias_is_told_with_any_output_around_it(cli: Cli, around: st
         ("Parsing --target-org failed", 6, "failed: Parsing", "run it by hand: sf org display"),
     ],
 )
-def test_what_the_cli_failed_with_is_told(
+def test_a_failure_of_the_cli_is_reported(
     cli: Cli, message: str, code: int, words: str, hint: str
 ) -> None:
     cli.answers("org display", {"status": 1, "name": "Error", "message": message}, 1)
@@ -779,25 +782,25 @@ def test_what_the_cli_failed_with_is_told(
 
 
 @pytest.mark.parametrize("url", ["http://acme.my.salesforce.com", "", "acme"])
-def test_the_cli_s_org_is_held_to_tls(cli: Cli, url: str) -> None:
+def test_the_org_of_the_cli_requires_tls(cli: Cli, url: str) -> None:
     cli.displays(url, "00D!token")
     assert "is not an https URL" in refused(ConfigError, alias="acme").message
 
 
-def test_a_missing_cli_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cli_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     error = refused(AuthError, alias="acme")
     assert error.message == "the Salesforce CLI (sf) cannot be run: No such file or directory"
     assert "npm install -g @salesforce/cli" in error.hint
 
 
-def test_a_cli_that_is_no_program_is_told_so(cli: Cli) -> None:
+def test_a_cli_that_is_not_executable_is_reported(cli: Cli) -> None:
     cli.path.write_bytes(b"\x7fELF, but no more")
     error = refused(AuthError, alias="acme")
     assert "cannot be run: Exec format error" in error.message
 
 
-def test_a_cli_that_hangs_is_ended(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cli_that_hangs_is_killed(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     cli.path.write_text(f"#!{sys.executable} -ES\nimport signal\nsignal.pause()\n")
     monkeypatch.setattr(sessions, "CLI_TIMEOUT_SECONDS", 0.2)
     error = refused(NetworkError, alias="acme")

@@ -58,7 +58,7 @@ CALLS: dict[str, Call] = {
 
 @dataclass
 class Wire:
-    """A server that keeps what it is sent and gives what it is told; both clients talk to it."""
+    """A server that records requests and returns configured answers; both clients use it."""
 
     url: str = ""
     response: bytes = envelope("")
@@ -126,19 +126,19 @@ def test_both_wsdls_make_the_same_request(
     assert ours == full
 
 
-def test_the_calls_are_all_the_operations_there_are() -> None:
+def test_the_calls_cover_all_operations() -> None:
     operations = etree.parse(WSDL).findall(f"{WSDL_NAMESPACE}portType/{WSDL_NAMESPACE}operation")
     assert {each.get("name") for each in operations} == {name.split()[0] for name in CALLS}
 
 
 @pytest.mark.parametrize("name", ["SessionHeader", "CallOptions"])
-def test_the_headers_are_part_of_the_comparison(
+def test_headers_are_part_of_the_comparison(
     name: str, wire: Wire, clients: tuple[MetadataClient, MetadataClient]
 ) -> None:
     assert name.encode() in request_of(wire, clients[1], CALLS["describeMetadata"])
 
 
-def test_the_comparison_sees_a_difference(
+def test_the_comparison_detects_a_difference(
     wire: Wire, clients: tuple[MetadataClient, MetadataClient]
 ) -> None:
     one, other = (request_of(wire, clients[0], CALLS[n]) for n in ("deploy", "deploy of a check"))
@@ -172,8 +172,8 @@ class Listener:
         self.heard.append((etree.QName(body).localname, response.content))
 
 
-def tell_all(connection: Connection, time: FakeTime) -> None:
-    """Call every operation, and look at deployments in every state that they pass."""
+def call_every_operation(connection: Connection, time: FakeTime) -> None:
+    """Call every operation, and poll deployments in every state that they pass."""
     client, live = connection.client, connection.read()
     good = build_package(live.components, VERSION, Templates()).to_zip()
     validation = client.deploy(good, check_only=True)
@@ -199,7 +199,7 @@ def test_both_wsdls_read_the_same_from_every_answer(
 ) -> None:
     connection = open_connection(start_emulator(deploy_seconds=10, retrieve_seconds=1))
     listener = Listener(connection.org)
-    tell_all(connection, time_)
+    call_every_operation(connection, time_)
     read = []
     for operation, body in listener.heard:
         wire.response = body
@@ -212,7 +212,7 @@ def test_both_wsdls_read_the_same_from_every_answer(
     assert any(isinstance(each, RetrieveResult) and each.zip_file for each in read)
 
 
-def test_what_the_org_can_not_retrieve_is_read_by_both(
+def test_both_wsdls_read_what_the_org_could_not_retrieve(
     wire: Wire, clients: tuple[MetadataClient, MetadataClient]
 ) -> None:
     wire.response = envelope(

@@ -1,4 +1,4 @@
-"""A token endpoint that rotates and punishes reuse, and processes to kill while they use it."""
+"""A token endpoint that rotates tokens and punishes reuse, and processes to kill meanwhile."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def endpoint_at(url: str) -> TokenEndpoint:
     return TokenEndpoint(url, "a client", None)
 
 
-def redeem_for_ever(path: str, url: str) -> None:
-    """What a process does until it is killed."""
+def redeem_until_killed(path: str, url: str) -> None:
+    """Redeem until the process is killed."""
     store, endpoint = store_of(file=path), endpoint_at(url)
     with new_session() as session:
         while True:
@@ -75,6 +75,6 @@ def redeem_once(path: str, url: str) -> None:
 
 
 def redeem_in_a_group(path: str, url: str) -> None:
-    """As a command at a terminal: the leader of a process group of its own."""
+    """Redeem as a command at a terminal: the leader of a process group of its own."""
     os.setpgid(0, 0)
     redeem_once(path, url)

@@ -1,4 +1,4 @@
-"""Redeeming from a store: rotation, locks, and who may be killed when."""
+"""Redeeming from a store: rotation, locks, and killed processes."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from sfcutover.util.secrets import Secret
 from tests.integration.traffic.rotation import (
     Grant,
     endpoint_at,
-    redeem_for_ever,
     redeem_in_a_group,
     redeem_once,
+    redeem_until_killed,
 )
 from tests.integration.traffic.test_redemption import closed_port, egress
 from tests.support import StartEmulator, StartServer
@@ -56,7 +56,7 @@ def test_a_new_token_is_in_the_file_when_the_redemption_counts(
     assert grant.current == path.read_text().strip()
 
 
-def test_a_token_that_stays_is_not_written(
+def test_an_unchanged_token_is_not_written(
     grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
     grant.rotates = False
@@ -70,7 +70,7 @@ def test_a_token_that_stays_is_not_written(
     assert path.read_bytes() == content
 
 
-def test_one_helper_serves_one_redemption_after_the_other(
+def test_one_helper_serves_consecutive_redemptions(
     endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
     path = write_token(tmp_path / "token")
@@ -92,14 +92,14 @@ def test_an_idle_helper_serves_the_next_store(
     assert len({child.pid for child in children}) == 1
 
 
-def test_no_more_helpers_wait_than_needed(
+def test_no_more_helpers_than_needed_stay_idle(
     endpoint: TokenEndpoint,
     grant: Grant,
     session: requests.Session,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Four redemptions at once need four helpers; two of them wait for the next."""
+    """Four concurrent redemptions need four helpers; two of them wait for the next."""
     monkeypatch.setattr(helperprocess, "MAX_IDLE_HELPERS", 2)
     together = threading.Barrier(4)
 
@@ -119,7 +119,7 @@ def idle_child() -> subprocess.Popen[bytes]:
     return helper.process
 
 
-def test_a_helper_that_was_killed_while_idle_is_replaced(
+def test_a_helper_killed_while_idle_is_replaced(
     endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
     store = store_of(file=str(write_token(tmp_path / "token")))
@@ -130,7 +130,7 @@ def test_a_helper_that_was_killed_while_idle_is_replaced(
         child.wait(10)
 
 
-def test_a_helper_that_is_killed_while_redeeming_leaves_the_answer_open(
+def test_a_helper_killed_while_redeeming_leaves_the_answer_unknown(
     grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
     store = store_of(file=str(write_token(tmp_path / "token")))
@@ -154,7 +154,7 @@ def test_a_helper_ignores_the_signals_that_end_its_parent(
     assert idle_child() is child
 
 
-def test_nothing_secret_stands_in_the_helper_s_arguments(
+def test_the_arguments_of_the_helper_contain_no_secret(
     session: requests.Session, start_server: StartServer, tmp_path: Path
 ) -> None:
     store = store_of(file=str(write_token(tmp_path / "token")))
@@ -169,14 +169,14 @@ def test_nothing_secret_stands_in_the_helper_s_arguments(
         assert value.encode() not in seen
 
 
-def test_secrets_are_pickled_for_a_helper_only() -> None:
+def test_secrets_are_pickled_only_for_a_helper() -> None:
     packed = helperprocess._packed(Secret("hunter2"))
     assert helperprocess._unpacked(packed) == Secret("hunter2")
     with pytest.raises(TypeError):
         pickle.dumps(Secret("hunter2"))
 
 
-def test_two_threads_redeem_one_token_after_the_other(
+def test_two_threads_redeem_one_token_in_turn(
     grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
     path = write_token(tmp_path / "token")
@@ -187,10 +187,10 @@ def test_two_threads_redeem_one_token_after_the_other(
     assert (grant.count, grant.overlaps) == (24, 0)
 
 
-def test_two_processes_redeem_one_token_after_the_other(
+def test_two_processes_redeem_one_token_in_turn(
     grant: Grant, endpoint: TokenEndpoint, tmp_path: Path
 ) -> None:
-    """The first is held up in the middle of its redemption until the second waits."""
+    """The first is delayed in the middle of its redemption until the second waits."""
     path = write_token(tmp_path / "token")
     inside, go_on = threading.Event(), threading.Event()
 
@@ -213,9 +213,7 @@ def test_two_processes_redeem_one_token_after_the_other(
     assert path.read_text().strip() == grant.current
 
 
-def test_who_waits_too_long_for_a_lock_hears_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_timeout_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LOCK_SECONDS", 0.05)
     path = write_token(tmp_path / "token")
     with (
@@ -244,7 +242,7 @@ def test_a_lock_ends_with_its_holder(tmp_path: Path) -> None:
         assert True
 
 
-def test_a_lock_file_that_is_removed_delays_no_one(tmp_path: Path) -> None:
+def test_a_removed_lock_file_delays_no_process(tmp_path: Path) -> None:
     path = write_token(tmp_path / "token")
     with store_of(file=str(path)).locked():
         (tmp_path / ".token.lock").unlink()
@@ -260,7 +258,7 @@ def start(target: object, path: Path, endpoint: TokenEndpoint) -> BaseProcess:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("instant", ["before", "after"])
-def test_the_end_of_a_whole_group_during_a_redemption_loses_no_token(
+def test_killing_a_whole_group_during_a_redemption_loses_no_token(
     instant: str,
     number: signal.Signals,
     grant: Grant,
@@ -268,7 +266,7 @@ def test_the_end_of_a_whole_group_during_a_redemption_loses_no_token(
     session: requests.Session,
     tmp_path: Path,
 ) -> None:
-    """The endpoint itself ends the client, before or after it rotates the token."""
+    """The endpoint itself kills the client, before or after it rotates the token."""
     path = write_token(tmp_path / "token")
     started = threading.Event()
     victims: list[BaseProcess] = []
@@ -304,7 +302,7 @@ def test_no_kill_in_200_redemptions_loses_the_token(
     instants = random.Random(5)
     kills = 0
     while grant.count < 200 or kills < 12:
-        victim = start(redeem_for_ever, path, endpoint)
+        victim = start(redeem_until_killed, path, endpoint)
         victim.join(instants.uniform(0, 1.2))
         assert victim.exitcode is None
         victim.kill()
@@ -316,7 +314,7 @@ def test_no_kill_in_200_redemptions_loses_the_token(
 
 
 def test_a_helper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) -> None:
-    """Its end of a pipe, which it inherits from nobody else, is closed by then."""
+    """Its end of a pipe, which no other process inherits, is closed by then."""
     path = write_token(tmp_path / "token")
     code = (
         "import os, signal, sys; from sfcutover.traffic import canary\n"
@@ -364,7 +362,7 @@ def test_an_exit_leaves_no_warning_and_no_process(endpoint: TokenEndpoint, tmp_p
         os.kill(int(done.stdout.split()[0]), 0)
 
 
-def test_a_lost_answer_s_token_is_never_redeemed_again(
+def test_a_token_with_a_lost_answer_is_never_redeemed_again(
     grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
     path = write_token(tmp_path / "token")
@@ -384,7 +382,7 @@ def test_a_lost_answer_s_token_is_never_redeemed_again(
     assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
 
 
-def test_an_answer_that_was_never_possible_blocks_nothing(
+def test_an_answer_that_could_not_arrive_blocks_nothing(
     endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
     store = store_of(file=str(write_token(tmp_path / "token")))
@@ -393,7 +391,7 @@ def test_an_answer_that_was_never_possible_blocks_nothing(
     assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
 
 
-def test_a_token_that_stays_may_be_redeemed_after_a_lost_answer(
+def test_a_token_that_does_not_rotate_can_be_redeemed_after_a_lost_answer(
     grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
     grant.rotates = False
@@ -410,7 +408,7 @@ def test_a_token_that_stays_may_be_redeemed_after_a_lost_answer(
 
 @pytest.mark.parametrize("rotation", [None, True])
 @pytest.mark.parametrize("config", [{"env": "A_TOKEN"}, {"get": ["echo", "a-token"]}])
-def test_nothing_is_redeemed_that_could_not_be_kept(
+def test_a_token_that_could_not_be_stored_is_not_redeemed(
     config: dict[str, object],
     rotation: bool | None,
     grant: Grant,
@@ -426,7 +424,7 @@ def test_nothing_is_redeemed_that_could_not_be_kept(
     assert grant.count == 0
 
 
-def test_a_variable_serves_a_token_that_stays(
+def test_a_variable_can_hold_a_token_that_does_not_rotate(
     grant: Grant,
     endpoint: TokenEndpoint,
     session: requests.Session,
@@ -439,7 +437,7 @@ def test_a_variable_serves_a_token_that_stays(
         assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
 
 
-def test_a_rotation_that_was_not_expected_stops_everything_and_shows_nothing(
+def test_an_unexpected_rotation_stops_everything_and_shows_nothing(
     endpoint: TokenEndpoint,
     session: requests.Session,
     monkeypatch: pytest.MonkeyPatch,
@@ -453,7 +451,7 @@ def test_a_rotation_that_was_not_expected_stops_everything_and_shows_nothing(
     assert "5Aep861" not in told
 
 
-def test_two_processes_take_turns_with_a_variable(
+def test_two_processes_redeem_a_token_of_a_variable_in_turn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "LOCK_SECONDS", 0.05)
@@ -480,7 +478,7 @@ def test_a_variable_without_a_token_is_refused(
     assert not value or value not in str(caught.value)
 
 
-def test_without_a_folder_for_state_nothing_is_redeemed(
+def test_without_a_state_folder_nothing_is_redeemed(
     grant: Grant, endpoint: TokenEndpoint, session: requests.Session, tmp_path: Path
 ) -> None:
     (tmp_path / "state").write_text("in the way")
@@ -490,7 +488,7 @@ def test_without_a_folder_for_state_nothing_is_redeemed(
     assert grant.count == 0
 
 
-def test_an_org_s_token_is_kept_through_rotation_and_refusal(
+def test_the_token_of_an_org_is_kept_through_rotation_and_refusal(
     start_emulator: StartEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org = start_emulator(tls=True)
@@ -524,7 +522,7 @@ def test_an_org_s_token_is_kept_through_rotation_and_refusal(
 
 
 def busy_grant(start_emulator: StartEmulator, tmp_path: Path, count: int) -> tuple[Emulator, Path]:
-    """An org whose token endpoint asks so often for the request once more."""
+    """An org whose token endpoint requests a retry this many times."""
     org = start_emulator(tls=True)
     org.set_fault(Fault(kind="retry_request", operation="redeem", count=count))
     return org, write_token(tmp_path / "token", org.environment["SF_REFRESH_TOKEN"])
@@ -548,7 +546,7 @@ def redeem_at(org: Emulator, path: Path) -> RedemptionOutcome:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_busy_endpoint_is_asked_again_with_the_same_token(
+def test_a_busy_endpoint_is_retried_with_the_same_token(
     count: int, start_emulator: StartEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org, path = busy_grant(start_emulator, tmp_path, count)
@@ -558,7 +556,7 @@ def test_a_busy_endpoint_is_asked_again_with_the_same_token(
     assert path.read_text().strip() == org.environment["SF_REFRESH_TOKEN"]
 
 
-def test_a_busy_endpoint_is_not_asked_for_ever_and_costs_no_token(
+def test_retries_of_a_busy_endpoint_are_limited_and_cost_no_token(
     start_emulator: StartEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org, path = busy_grant(start_emulator, tmp_path, 4)

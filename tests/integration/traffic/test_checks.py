@@ -32,7 +32,7 @@ def prometheus(url: str, timeout: str = "5s", **more: object) -> Check:
     return Check.model_validate({"prometheus": query, "timeout": timeout})
 
 
-def test_the_query_is_asked_with_its_token_in_the_header_only(
+def test_the_query_sends_its_token_in_the_header_only(
     start_server: StartServer, tmp_path: Path
 ) -> None:
     seen: list[tuple[str, str | None]] = []
@@ -56,7 +56,7 @@ def test_the_query_is_asked_with_its_token_in_the_header_only(
     assert parse_qs(parts.query) == {"query": ['up{a="b c"}'], "timeout": ["1500ms"]}
 
 
-def test_an_unknown_authority_is_told_with_what_to_set(
+def test_an_unknown_authority_is_reported_with_the_setting(
     start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
@@ -66,7 +66,7 @@ def test_an_unknown_authority_is_told_with_what_to_set(
     assert "REQUESTS_CA_BUNDLE" in result.detail
 
 
-def test_without_a_token_nothing_is_taken_from_elsewhere(
+def test_without_a_token_no_other_credential_is_sent(
     start_server: StartServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password hunter2\n")
@@ -91,7 +91,7 @@ def test_without_a_token_nothing_is_taken_from_elsewhere(
         (200, b"<html>login", "an answer that is not from Prometheus"),
     ],
 )
-def test_what_the_server_refuses_is_an_error(
+def test_a_refused_query_is_an_error(
     start_server: StartServer, status: int, body: bytes, words: str
 ) -> None:
     def handle(request: BaseHTTPRequestHandler) -> None:
@@ -102,7 +102,7 @@ def test_what_the_server_refuses_is_an_error(
     assert words in result.detail
 
 
-def test_a_server_that_is_silent_or_not_there_is_an_error(start_server: StartServer) -> None:
+def test_a_silent_or_unreachable_server_is_an_error(start_server: StartServer) -> None:
     release = threading.Event()
 
     def handle(request: BaseHTTPRequestHandler) -> None:
@@ -123,7 +123,7 @@ def test_a_server_that_is_silent_or_not_there_is_an_error(start_server: StartSer
     assert result.detail.endswith("the connection failed or broke")
 
 
-def test_a_token_that_is_gone_is_an_error_of_the_check(
+def test_a_missing_token_is_an_error_of_the_check(
     start_server: StartServer, tmp_path: Path
 ) -> None:
     (tmp_path / "token").write_text("bearer-of-the-tests")
@@ -182,7 +182,7 @@ def test_a_command_that_takes_too_long_is_an_error_with_any_exit_status() -> Non
     assert result.detail.startswith("ended after its time limit (0.3")
 
 
-def test_a_command_gets_no_secret_and_shows_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_receives_no_secret_and_shows_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEARER", "hunter2-bearer")
     withhold(frozenset({"BEARER"}), passed=frozenset())
     SECRET_PLACES.add(["BEARER"], [], [])

@@ -1,4 +1,4 @@
-"""Ways out on real sockets: what is sent, by which way, and each failure told apart."""
+"""Egress on real sockets: what is sent, through which proxy, and how each failure is classified."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def seen_through(proxy: str, url: str = ECHO) -> str:
 
 
 def failure(kind: type[EgressError], proxy: str, url: str = ECHO) -> EgressError:
-    """The error of asking, which is exactly of this kind and repeats no password."""
+    """The error of the probe, which is exactly of this kind and repeats no password."""
     with pytest.raises(EgressError) as caught:
         seen_through(proxy, url)
     error = caught.value
@@ -67,13 +67,13 @@ def failure(kind: type[EgressError], proxy: str, url: str = ECHO) -> EgressError
 
 @pytest.fixture
 def listen() -> Iterator[Callable[[Talk], str]]:
-    """Starts servers on bare sockets; each has talk speak on every connection. host:port."""
+    """Starts servers on bare sockets; each calls talk for every connection. Returns host:port."""
     with ExitStack() as stack:
         yield lambda talk: stack.enter_context(listening(talk))
 
 
 def saying(*answers: bytes) -> Talk:
-    """Reads, and says the next answer, until all are said."""
+    """Read, and send the next answer, until all are sent."""
 
     def talk(connection: socket.socket) -> None:
         for each in answers:
@@ -102,7 +102,7 @@ def closed_port() -> str:
         (b"::ffff:198.51.100.20", "198.51.100.20"),  # as servers for both families say it
     ],
 )
-def test_an_address_is_read_as_text_or_json(
+def test_an_address_is_read_from_text_or_json(
     body: bytes, address: str, start_server: StartServer
 ) -> None:
     proxy = start_server(lambda request: answer(request, body))
@@ -128,7 +128,7 @@ def test_an_address_is_read_as_text_or_json(
         b"\xff\xfe\x00",
     ],
 )
-def test_an_answer_that_is_no_address_is_told_apart(body: bytes, start_server: StartServer) -> None:
+def test_an_invalid_address_is_distinguished(body: bytes, start_server: StartServer) -> None:
     proxy = start_server(lambda request: answer(request, body))
     error = failure(EchoAnswerError, proxy)
     assert "echo.example answered something that is not an IP address" in error.message
@@ -137,7 +137,7 @@ def test_an_answer_that_is_no_address_is_told_apart(body: bytes, start_server: S
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 403, 404, 429, 500, 502, 503])
-def test_an_http_error_and_a_redirect_are_told_apart(
+def test_an_http_error_and_a_redirect_are_distinguished(
     status: int, start_server: StartServer
 ) -> None:
     asked: list[str] = []
@@ -154,14 +154,14 @@ def test_an_http_error_and_a_redirect_are_told_apart(
 # What goes wrong on the way there.
 
 
-def test_a_refused_password_is_told_apart(start_server: StartServer) -> None:
+def test_a_refused_password_is_distinguished(start_server: StartServer) -> None:
     proxy = start_server(lambda request: answer(request, b"who are you", 407))
     error = failure(ProxyRefusedError, with_password(proxy))
     assert error.exit_code is ExitCode.AUTH
     assert f"the proxy {proxy} refused" in error.message
 
 
-def test_a_refused_password_of_a_tunnel_is_told_apart(
+def test_a_refused_password_of_a_tunnel_is_distinguished(
     listen: Callable[[Talk], str],
 ) -> None:
     proxy = listen(saying(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))
@@ -178,15 +178,17 @@ BY_TINYPROXY: list[dict[str, str]] = [
 
 
 @pytest.mark.parametrize("headers", BY_TINYPROXY)
-def test_tinyproxy_s_401_is_a_refused_password(
+def test_a_401_of_tinyproxy_is_a_refused_password(
     headers: dict[str, str], start_server: StartServer
 ) -> None:
-    """It answers 407 where there is no password, and 401 to a wrong one."""
+    """It answers 407 if there is no password, and 401 to a wrong one."""
     proxy = start_server(lambda request: answer(request, TINYPROXY, 401, **headers))
     assert failure(ProxyRefusedError, with_password(proxy)).exit_code is ExitCode.AUTH
 
 
-def test_tinyproxy_s_401_to_a_tunnel_is_a_refused_password(listen: Callable[[Talk], str]) -> None:
+def test_a_401_of_tinyproxy_to_a_tunnel_is_a_refused_password(
+    listen: Callable[[Talk], str],
+) -> None:
     proxy = listen(saying(b"HTTP/1.0 401 Unauthorized\r\nServer: tinyproxy/1.11.1\r\n\r\n"))
     error = failure(ProxyRefusedError, f"http://user:{ENCODED}@{proxy}", SECURE_ECHO)
     assert error.exit_code is ExitCode.AUTH
@@ -196,7 +198,7 @@ def test_tinyproxy_s_401_to_a_tunnel_is_a_refused_password(listen: Callable[[Tal
     "headers",
     [{"WWW_Authenticate": 'Basic realm="echo"'}, {"Content_Type": "application/json"}],
 )
-def test_a_page_that_wants_a_password_is_no_proxy(
+def test_a_401_of_a_page_is_not_one_of_the_proxy(
     headers: dict[str, str], start_server: StartServer
 ) -> None:
     proxy = start_server(lambda request: answer(request, b'{"error": "login"}', 401, **headers))
@@ -204,7 +206,7 @@ def test_a_page_that_wants_a_password_is_no_proxy(
 
 
 @pytest.mark.parametrize("status", [401, 407])
-def test_a_proxy_that_wants_a_password_is_told_apart_from_a_wrong_one(
+def test_a_required_password_is_distinguished_from_a_wrong_one(
     status: int, start_server: StartServer
 ) -> None:
     proxy = start_server(lambda request: answer(request, b"who are you", status))
@@ -214,7 +216,7 @@ def test_a_proxy_that_wants_a_password_is_told_apart_from_a_wrong_one(
 
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5h"])
 @pytest.mark.parametrize("url", [ECHO, SECURE_ECHO])
-def test_a_proxy_that_is_not_there_is_told_apart(scheme: str, url: str) -> None:
+def test_an_unreachable_proxy_is_distinguished(scheme: str, url: str) -> None:
     place = closed_port()
     error = failure(ProxyUnreachableError, f"{scheme}://user:{ENCODED}@{place}", url)
     assert f"{scheme}://{place} cannot be reached" in error.message
@@ -222,21 +224,19 @@ def test_a_proxy_that_is_not_there_is_told_apart(scheme: str, url: str) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 502, 503, 504])
-def test_a_tunnel_that_came_not_about_is_told_apart(
-    status: int, listen: Callable[[Talk], str]
-) -> None:
+def test_a_failed_tunnel_is_distinguished(status: int, listen: Callable[[Talk], str]) -> None:
     proxy = listen(saying(f"HTTP/1.1 {status} no\r\n\r\n".encode()))
     error = failure(DestinationUnreachableError, f"http://{proxy}", SECURE_ECHO)
     assert f"did not connect to echo.example: HTTP {status}" in error.message
 
 
-def test_a_connection_that_breaks_is_told_apart(listen: Callable[[Talk], str]) -> None:
+def test_a_broken_connection_is_distinguished(listen: Callable[[Talk], str]) -> None:
     proxy = listen(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"))
     error = failure(DestinationUnreachableError, f"http://{proxy}")
     assert "the connection broke" in error.message
 
 
-def test_silence_is_told_apart(
+def test_a_timeout_is_distinguished(
     listen: Callable[[Talk], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(echo, "ECHO_READ_SECONDS", 0.1)
@@ -244,7 +244,7 @@ def test_silence_is_told_apart(
     assert "in time" in failure(DestinationUnreachableError, f"http://{proxy}").message
 
 
-def test_tls_that_fails_with_the_proxy_is_told_apart(
+def test_a_tls_failure_with_the_proxy_is_distinguished(
     start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
@@ -255,7 +255,7 @@ def test_tls_that_fails_with_the_proxy_is_told_apart(
         assert "REQUESTS_CA_BUNDLE" in error.hint
 
 
-def test_a_proxy_with_tls_that_is_trusted_is_used(
+def test_a_trusted_https_proxy_is_used(
     listen: Callable[[Talk], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context, bundle = make_tls(tmp_path)
@@ -269,13 +269,13 @@ def test_a_proxy_with_tls_that_is_trusted_is_used(
     assert seen_through(f"https://{listen(talk)}") == "198.51.100.20"
 
 
-def test_a_plain_proxy_called_by_https_is_told_apart(emulator: Emulator) -> None:
+def test_a_plain_proxy_with_an_https_url_is_distinguished(emulator: Emulator) -> None:
     proxy = emulator.environment["SFCUTOVER_NEW_PROXY_URL"].replace("http://", "https://")
     error = failure(EgressTlsError, proxy)
     assert "its URL must start with http://" in error.hint
 
 
-def test_tls_that_fails_behind_the_proxy_is_told_apart(
+def test_a_tls_failure_behind_the_proxy_is_distinguished(
     start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
@@ -285,7 +285,7 @@ def test_tls_that_fails_behind_the_proxy_is_told_apart(
     assert f"{emulator.url.removeprefix('https://')} failed behind" in error.message
 
 
-def test_a_proxy_that_breaks_tls_open_is_refused(
+def test_a_proxy_that_intercepts_tls_is_refused(
     start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator = start_emulator(tls=True)
@@ -295,8 +295,8 @@ def test_a_proxy_that_breaks_tls_open_is_refused(
     failure(EgressTlsError, proxy, f"{emulator.url}/ip")
 
 
-def test_the_failures_of_socks_are_told_apart(listen: Callable[[Talk], str]) -> None:
-    """By the answers of RFC 1928 and 1929; a SOCKS server in full is among the real ones."""
+def test_socks_failures_are_distinguished(listen: Callable[[Talk], str]) -> None:
+    """By the answers of RFC 1928 and 1929; tests/real has a complete SOCKS server."""
     by_password, no_method, accepted = b"\x05\x02", b"\x05\xff", b"\x05\x00"
     place = listen(saying(by_password, b"\x01\x01"))
     failure(ProxyRefusedError, f"socks5h://user:{ENCODED}@{place}")
@@ -317,7 +317,7 @@ def test_the_failures_of_socks_are_told_apart(listen: Callable[[Talk], str]) -> 
         ("proxy_down", DestinationUnreachableError),
     ],
 )
-def test_the_emulators_faults_are_told_apart(
+def test_the_faults_of_the_emulator_are_distinguished(
     kind: str, expected: type[EgressError], emulator: Emulator
 ) -> None:
     emulator.set_fault(Fault.model_validate({"kind": kind, "count": None}))
@@ -328,7 +328,7 @@ def test_the_emulators_faults_are_told_apart(
 # What is sent, and by which way.
 
 
-def test_the_password_reaches_the_proxy_alone(
+def test_only_the_proxy_receives_the_password(
     start_server: StartServer, listen: Callable[[Talk], str]
 ) -> None:
     sent: list[str | None] = []
@@ -354,7 +354,7 @@ def test_the_password_reaches_the_proxy_alone(
     assert expected.encode() not in heard[1]
 
 
-def test_a_tunnel_carries_what_the_environment_trusts(
+def test_a_tunnel_trusts_the_authorities_of_the_environment(
     start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator = start_emulator(tls=True)
@@ -364,7 +364,7 @@ def test_a_tunnel_carries_what_the_environment_trusts(
     assert seen_through(proxy, f"{emulator.url}/ip").startswith("127.0.0.2")
 
 
-def test_a_missing_file_of_authorities_fails_closed(
+def test_a_missing_ca_file_fails_closed(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/authorities.pem")
@@ -373,7 +373,7 @@ def test_a_missing_file_of_authorities_fails_closed(
         seen_through(values["SFCUTOVER_NEW_PROXY_URL"], values["SFCUTOVER_ECHO_URL"])
 
 
-def test_the_environments_proxies_and_exceptions_are_ignored(
+def test_proxies_and_exceptions_of_the_environment_are_ignored(
     start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong: list[str] = []
@@ -412,7 +412,7 @@ def test_a_password_in_netrc_is_never_sent(
     assert sent == [None]
 
 
-def test_every_request_has_a_connection_of_its_own(start_server: StartServer) -> None:
+def test_every_request_has_its_own_connection(start_server: StartServer) -> None:
     ports: list[int] = []
 
     def handle(request: BaseHTTPRequestHandler) -> None:
@@ -425,7 +425,7 @@ def test_every_request_has_a_connection_of_its_own(start_server: StartServer) ->
     assert len(set(ports)) == 5
 
 
-def test_a_pair_alternates_also_for_threads_that_share_a_session(emulator: Emulator) -> None:
+def test_a_pair_alternates_for_threads_that_share_a_session(emulator: Emulator) -> None:
     values = emulator.environment
     with egress_by(values["SFCUTOVER_NEW_PROXY_URL"]).session() as session:
         with ThreadPoolExecutor(8) as pool:
@@ -436,7 +436,7 @@ def test_a_pair_alternates_also_for_threads_that_share_a_session(emulator: Emula
     assert {each: seen.count(each) for each in seen} == {"127.0.0.21": 20, "127.0.0.22": 20}
 
 
-def test_nothing_is_sent_twice(listen: Callable[[Talk], str]) -> None:
+def test_no_request_is_sent_twice(listen: Callable[[Talk], str]) -> None:
     heard: list[bytes] = []
     proxy = listen(lambda connection: heard.append(connection.recv(65536)))
     with egress_by(f"http://{proxy}").session() as session, pytest.raises(requests.ConnectionError):
@@ -444,7 +444,7 @@ def test_nothing_is_sent_twice(listen: Callable[[Talk], str]) -> None:
     assert len(heard) == 1
 
 
-def test_an_address_cached_on_the_way_is_not_wanted(start_server: StartServer) -> None:
+def test_a_probe_forbids_cached_answers(start_server: StartServer) -> None:
     sent: list[str | None] = []
 
     def handle(request: BaseHTTPRequestHandler) -> None:
@@ -455,7 +455,7 @@ def test_an_address_cached_on_the_way_is_not_wanted(start_server: StartServer) -
     assert sent == ["no-cache, no-store"]
 
 
-def test_no_log_holds_the_password(
+def test_no_log_contains_the_password(
     start_server: StartServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     proxy = with_password(start_server(lambda request: answer(request, b"198.51.100.20")))

@@ -1,4 +1,4 @@
-"""Ways out without a proxy: this machine's own, and a command that shows the address."""
+"""Egress without a proxy: this machine's own address, and a command that prints the address."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def by_script(tmp_path: Path, code: str) -> Egress:
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
-def test_it_takes_no_proxy_of_the_environment_and_a_new_connection_each_time(
+def test_a_direct_egress_ignores_proxies_of_the_environment_and_reuses_no_connection(
     name: str, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for each in ("NO_PROXY", "no_proxy"):
@@ -62,14 +62,14 @@ def test_it_takes_no_proxy_of_the_environment_and_a_new_connection_each_time(
     assert len(set(ports)) == 4
 
 
-def test_a_pickled_session_has_no_proxy_either(start_server: StartServer) -> None:
-    """As one that a helper process redeems through."""
+def test_a_pickled_session_has_no_proxy(start_server: StartServer) -> None:
+    """A helper process redeems through such a session."""
     url = start_server(lambda request: answer(request, b"198.51.100.20"))
     with DIRECT.session() as session, pickle.loads(pickle.dumps(session)) as copy:
         assert str(ask_echo(copy, url)) == "198.51.100.20"
 
 
-def test_it_verifies_tls_by_the_authorities_that_are_named(
+def test_a_direct_egress_verifies_tls_by_the_named_authorities(
     start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     org: Emulator = start_emulator(tls=True)
@@ -82,7 +82,7 @@ def test_it_verifies_tls_by_the_authorities_that_are_named(
         DIRECT.address(url)
 
 
-def test_what_fails_without_a_proxy_names_none(start_server: StartServer) -> None:
+def test_a_failure_without_a_proxy_names_none(start_server: StartServer) -> None:
     with pytest.raises(DestinationUnreachableError, match="the connection failed") as caught:
         DIRECT.address("http://127.0.0.1:1/ip")
     assert "proxy" not in f"{caught.value} {caught.value.hint}"
@@ -103,7 +103,7 @@ def test_what_fails_without_a_proxy_names_none(start_server: StartServer) -> Non
         ('{\\n "ip": "2001:db8::1"}', "2001:db8::1"),
     ],
 )
-def test_a_command_s_stdout_is_read_like_the_echo_s_answer(
+def test_the_stdout_of_a_command_is_read_like_an_echo_answer(
     text: str, address: str, tmp_path: Path
 ) -> None:
     code = f"import sys\nprint('198.51.100.99', file=sys.stderr)\nprint('{text}')\n"
@@ -113,7 +113,7 @@ def test_a_command_s_stdout_is_read_like_the_echo_s_answer(
 @pytest.mark.parametrize(
     "text", ["", "nothing", "198.51.100.20\\n198.51.100.21", "198.51.100.20/32", " " * 9999]
 )
-def test_a_command_that_prints_no_address_is_told_apart(text: str, tmp_path: Path) -> None:
+def test_a_command_that_prints_no_address_is_distinguished(text: str, tmp_path: Path) -> None:
     egress = by_script(tmp_path, f"print('{text}')")
     with pytest.raises(EchoAnswerError, match="something that is not an IP address") as caught:
         egress.address("")
@@ -121,13 +121,13 @@ def test_a_command_that_prints_no_address_is_told_apart(text: str, tmp_path: Pat
     assert len(caught.value.message) < 200
 
 
-def test_a_command_that_fails_is_told_apart_with_any_output(tmp_path: Path) -> None:
+def test_a_failed_command_is_distinguished_with_any_output(tmp_path: Path) -> None:
     egress = by_script(tmp_path, "print('198.51.100.20')\nraise SystemExit(3)")
     with pytest.raises(ProbeCommandError, match="exit status 3"):
         egress.address("")
 
 
-def test_a_command_is_ended_after_its_time_and_bounded_in_what_it_prints(
+def test_a_command_is_limited_in_time_and_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     egress = by_script(tmp_path, "for _ in range(9999): print('x' * 99)")
@@ -139,7 +139,7 @@ def test_a_command_is_ended_after_its_time_and_bounded_in_what_it_prints(
         egress.address("")
 
 
-def test_a_command_that_cannot_be_run_is_a_mistake_in_the_file(tmp_path: Path) -> None:
+def test_a_command_that_cannot_be_run_is_a_config_error(tmp_path: Path) -> None:
     script = tmp_path / "no-program"
     script.write_text("")
     way = ProbeCommand((str(script),), "cutover.yaml:7")
@@ -148,7 +148,7 @@ def test_a_command_that_cannot_be_run_is_a_mistake_in_the_file(tmp_path: Path) -
     assert caught.value.where == "cutover.yaml:7"
 
 
-def test_commands_get_no_secret_and_show_none(
+def test_commands_receive_no_secret_and_show_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_SECRET", "hunter2-of-the-tests")

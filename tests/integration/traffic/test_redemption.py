@@ -1,4 +1,4 @@
-"""Redemptions on real sockets, and what every kind of answer to one means."""
+"""Redemptions on real sockets, and how every kind of answer is classified."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def closed_port() -> str:
         return f"127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_a_redemption_brings_the_user_and_a_new_token(
+def test_a_redemption_returns_the_user_and_a_new_token(
     session: requests.Session, start_server: StartServer
 ) -> None:
     forms = []
@@ -115,7 +115,7 @@ UNCLEAR = [
 
 
 @pytest.mark.parametrize(("status", "body", "lost"), UNCLEAR)
-def test_what_is_not_understood_is_neither_a_success_nor_a_block(
+def test_an_unknown_answer_is_neither_a_success_nor_a_block(
     status: int, body: object, lost: bool, session: requests.Session, start_server: StartServer
 ) -> None:
     redemption = redeem(start_server(answering(status, body)), session)
@@ -125,7 +125,7 @@ def test_what_is_not_understood_is_neither_a_success_nor_a_block(
     assert "00D000000000001" not in str(redemption)
 
 
-def test_too_many_requests_are_a_rate_limit_in_any_words(
+def test_http_429_is_a_rate_limit_with_any_body(
     session: requests.Session, start_server: StartServer
 ) -> None:
     for body in (b"slow down", {"error": "x", "error_description": "ip not allowed"}):
@@ -136,7 +136,7 @@ def test_too_many_requests_are_a_rate_limit_in_any_words(
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("plain", [True, False])
-def test_a_redirect_is_not_followed(status: int, plain: bool, start_server: StartServer) -> None:
+def test_redirects_are_not_followed(status: int, plain: bool, start_server: StartServer) -> None:
     asked: list[str] = []
 
     def elsewhere(request: BaseHTTPRequestHandler) -> None:
@@ -168,9 +168,7 @@ def through(proxy: str) -> requests.Session:
         (b"", None),
     ],
 )
-def test_a_proxy_that_does_not_connect_is_a_proxy_s_failure(
-    said: bytes, status: int | None
-) -> None:
+def test_a_failed_proxy_connection_is_a_proxy_failure(said: bytes, status: int | None) -> None:
     def talk(connection: socket.socket) -> None:
         assert connection.recv(65536).startswith(b"CONNECT ")
         connection.sendall(said)
@@ -183,7 +181,7 @@ def test_a_proxy_that_does_not_connect_is_a_proxy_s_failure(
     assert (status is None) or str(status) in (redemption.description or "")
 
 
-def test_a_proxy_in_the_way_of_plain_http_may_refuse_too(start_server: StartServer) -> None:
+def test_a_proxy_can_refuse_plain_http(start_server: StartServer) -> None:
     html = b"<html>ip not allowed</html>"
     with through(start_server(answering(407, html))) as session:
         redemption = redeem("http://127.0.0.1:1/", session)
@@ -193,14 +191,14 @@ def test_a_proxy_in_the_way_of_plain_http_may_refuse_too(start_server: StartServ
 
 @pytest.mark.parametrize("scheme", ["http", "https", "socks5", "socks5h"])
 @pytest.mark.parametrize("url", ["https://login.salesforce.example/", "http://127.0.0.1:1/"])
-def test_a_proxy_that_is_not_there_is_a_proxy_s_failure(scheme: str, url: str) -> None:
+def test_an_unreachable_proxy_is_a_proxy_failure(scheme: str, url: str) -> None:
     with through(f"{scheme}://{closed_port()}") as session:
         redemption = redeem(url, session)
     assert redemption.outcome is RedemptionOutcome.PROXY_FAILURE
     assert not redemption.answer_lost
 
 
-def test_a_proxy_that_says_nothing_has_not_got_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_proxy_has_not_received_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sfcutover.traffic.tokenanswer.CONNECT_SECONDS", 0.1)
     ended = threading.Event()
 
@@ -242,7 +240,7 @@ def test_without_tls_nothing_is_sent(session: requests.Session, start_server: St
         b"garbage\r\n\r\n",
     ],
 )
-def test_an_answer_that_breaks_off_is_lost(said: bytes, session: requests.Session) -> None:
+def test_a_truncated_answer_is_lost(said: bytes, session: requests.Session) -> None:
     def talk(connection: socket.socket) -> None:
         receive_form(connection)
         connection.sendall(said)
@@ -255,14 +253,14 @@ def test_an_answer_that_breaks_off_is_lost(said: bytes, session: requests.Sessio
 
 
 def receive_form(connection: socket.socket) -> bytes:
-    """All up to the end of the form, or of the connection."""
+    """Everything up to the end of the form or of the connection."""
     data = b""
     while not data.endswith(FORM_END) and (part := connection.recv(65536)):
         data += part
     return data
 
 
-def test_an_answer_that_does_not_come_is_lost(
+def test_a_missing_answer_is_lost(
     session: requests.Session, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sfcutover.traffic.tokenanswer.READ_SECONDS", 0.1)
@@ -277,7 +275,7 @@ def test_an_answer_that_does_not_come_is_lost(
     assert redemption.answer_lost
 
 
-def test_a_session_that_retries_does_not_send_the_token_again() -> None:
+def test_a_session_with_retries_does_not_send_the_token_again() -> None:
     received: list[bytes] = []
 
     def talk(connection: socket.socket) -> None:
@@ -291,7 +289,7 @@ def test_a_session_that_retries_does_not_send_the_token_again() -> None:
     assert [TOKEN.reveal().encode() in each for each in received] == [True, False, False, False]
 
 
-def test_a_connection_that_was_closed_meanwhile_gets_the_token_once(
+def test_a_connection_closed_meanwhile_sends_the_token_once(
     session: requests.Session,
 ) -> None:
     """The server keeps the first connection open, then drops it at the next request."""
@@ -314,7 +312,7 @@ def test_a_connection_that_was_closed_meanwhile_gets_the_token_once(
     assert got == [1, 2]
 
 
-def test_what_an_endpoint_says_is_short_and_masked(
+def test_messages_of_an_endpoint_are_shortened_and_masked(
     session: requests.Session, start_server: StartServer
 ) -> None:
     said = f"\x1b[2J{TOKEN.reveal()}\n{CLIENT_SECRET.reveal()} " + "x" * 500
@@ -326,7 +324,7 @@ def test_what_an_endpoint_says_is_short_and_masked(
     assert len(redemption.description) == MAX_QUOTED
 
 
-def test_an_org_s_answers_are_told_apart(start_emulator: StartEmulator) -> None:
+def test_the_answers_of_an_org_are_distinguished(start_emulator: StartEmulator) -> None:
     org = start_emulator(tls=True)
     environment = org.environment
     url, client = environment["SFCUTOVER_TOKEN_URL"], environment["SF_CLIENT_ID"]
@@ -372,7 +370,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("kind", "operation", "outcome", "lost"), FAULTS)
-def test_what_goes_wrong_at_an_org_is_told_apart(
+def test_the_errors_of_an_org_are_distinguished(
     kind: str, operation: str, outcome: RedemptionOutcome, lost: bool, start_emulator: StartEmulator
 ) -> None:
     org = start_emulator(tls=True)
@@ -395,7 +393,7 @@ def egress(proxy: str, environment: dict[str, str]) -> requests.Session:
     return session
 
 
-def test_an_org_is_asked_with_the_proxy_s_password_only(start_emulator: StartEmulator) -> None:
+def test_an_org_receives_no_password_of_the_proxy(start_emulator: StartEmulator) -> None:
     environment = start_emulator().environment
     endpoint = TokenEndpoint(environment["SFCUTOVER_TOKEN_URL"], "id", None)
     place = environment["SFCUTOVER_OLD_PROXY_URL"].rpartition("@")[2]

@@ -1,4 +1,4 @@
-"""Files and commands that keep a token, and everything that may be wrong with them."""
+"""Files and commands that keep a token, and their failures."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
-    """What the commands keep the token in."""
+    """The file in which the commands keep the token."""
     (tmp_path / "helper.py").write_text(HELPER)
     return write_token(tmp_path / "kept")
 
@@ -66,7 +66,7 @@ def recovery_files(state: Path) -> list[Path]:
     return sorted(state.glob("recovery-*"))
 
 
-def test_a_folder_that_takes_no_file_is_found_before_redeeming(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_detected_before_redeeming(tmp_path: Path) -> None:
     """A limit on file sizes fails a write as a full disk does."""
     path = write_token(tmp_path / "token")
     code = (
@@ -80,14 +80,14 @@ def test_a_folder_that_takes_no_file_is_found_before_redeeming(tmp_path: Path) -
     assert done.stdout == b""
 
 
-def test_a_new_token_that_the_file_can_t_take_is_kept_elsewhere(
+def test_a_new_token_that_the_file_cannot_hold_is_kept_elsewhere(
     grant: Grant,
     session: requests.Session,
     tmp_path: Path,
     state: Path,
     endpoint: TokenEndpoint,
 ) -> None:
-    """The file becomes a folder while its token is being redeemed."""
+    """The file becomes a folder during the redemption."""
     path = write_token(tmp_path / "token")
 
     def spoil() -> None:
@@ -123,7 +123,7 @@ def test_commands_get_and_put_the_token(
     assert recovery_files(state) == []
 
 
-def test_a_put_that_fails_twice_is_tried_again(
+def test_a_put_that_fails_twice_is_retried(
     kept: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAILURES", "2")
@@ -135,7 +135,7 @@ def test_a_put_that_fails_twice_is_tried_again(
     assert recovery_files(state) == []
 
 
-def test_a_put_that_keeps_failing_leaves_the_token_in_a_file(
+def test_a_put_that_keeps_failing_leaves_the_token_in_a_recovery_file(
     kept: Path,
     grant: Grant,
     endpoint: TokenEndpoint,
@@ -163,8 +163,8 @@ def test_a_put_that_keeps_failing_leaves_the_token_in_a_file(
     assert recovery_files(state) == []
 
 
-def test_while_put_runs_the_token_is_on_disk(kept: Path, state: Path) -> None:
-    """A kill of everything at that instant loses nothing."""
+def test_the_token_is_on_disk_while_put_runs(kept: Path, state: Path) -> None:
+    """Killing everything at that moment loses nothing."""
     look = (
         "import pathlib, sys; token = sys.stdin.read()\n"
         "files = list(pathlib.Path(sys.argv[1]).glob('recovery-*'))\n"
@@ -176,14 +176,16 @@ def test_while_put_runs_the_token_is_on_disk(kept: Path, state: Path) -> None:
     assert recovery_files(state) == []
 
 
-def test_a_put_that_was_cut_off_is_done_by_the_next_read(kept: Path, state: Path) -> None:
+def test_an_interrupted_put_is_completed_by_the_next_read(kept: Path, state: Path) -> None:
     write_recovery(kept, replaced=Secret(FIRST))
     assert command_store(kept).read() == NEW
     assert kept.read_text().strip() == NEW.reveal()
     assert recovery_files(state) == []
 
 
-def test_a_put_that_worked_before_the_cut_is_left_alone(kept: Path, state: Path) -> None:
+def test_a_put_that_succeeded_before_the_interruption_is_not_repeated(
+    kept: Path, state: Path
+) -> None:
     write_recovery(kept, replaced=Secret(FIRST))
     write_token(kept, NEW.reveal())
     assert command_store(kept).read() == NEW
@@ -215,7 +217,7 @@ def write_recovery(kept: Path, replaced: Secret) -> Path:
     return recovery.path
 
 
-def test_a_put_that_takes_too_long_has_failed(
+def test_a_put_that_takes_too_long_fails(
     kept: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tokenstores, "COMMAND_TIMEOUT_SECONDS", 0.05)
@@ -226,14 +228,14 @@ def test_a_put_that_takes_too_long_has_failed(
     assert len(recovery_files(state)) == 1
 
 
-def test_a_put_that_is_not_there_has_failed(kept: Path, state: Path) -> None:
+def test_a_missing_put_program_fails(kept: Path, state: Path) -> None:
     store = command_store(kept, put=["no-such-command-here"])
     with pytest.raises(OperationFailedError, match="No such file"):
         store.write(NEW, replaced=Secret(FIRST))
     assert len(recovery_files(state)) == 1
 
 
-def test_a_token_that_can_be_kept_nowhere_is_called_lost(
+def test_a_token_that_cannot_be_kept_anywhere_is_reported_as_lost(
     kept: Path, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = command_store(kept, put=["false"])
@@ -250,7 +252,7 @@ def test_a_token_that_can_be_kept_nowhere_is_called_lost(
     assert NEW.reveal() not in str(caught.value)
 
 
-def test_a_command_without_put_takes_no_token(kept: Path) -> None:
+def test_a_command_without_put_accepts_no_token(kept: Path) -> None:
     store = command_store(kept, put=[])
     assert not store.writable
     assert store.read() == Secret(FIRST)
@@ -264,14 +266,14 @@ def test_a_get_without_a_token_is_refused(argv: list[str], kept: Path) -> None:
         command_store(kept, get=argv).read()
 
 
-def test_what_a_get_says_comes_through_the_helper_process(
+def test_the_error_of_get_comes_through_the_helper_process(
     kept: Path, endpoint: TokenEndpoint, session: requests.Session
 ) -> None:
     with pytest.raises(ConfigError, match="exit code 1"):
         redeem_from(command_store(kept, get=["false"]), endpoint, session)
 
 
-def test_a_token_never_stands_in_a_repr(kept: Path, tmp_path: Path) -> None:
+def test_a_token_is_never_in_a_repr(kept: Path, tmp_path: Path) -> None:
     for store in (command_store(kept), file_store(write_token(tmp_path / "token"))):
         store.read()
         assert "5Aep861" not in repr(store)

@@ -1,4 +1,4 @@
-"""A file that is written durably, on a full disk and when its writer is killed."""
+"""A file that is written durably: on a full disk, and if its writer is killed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_only_the_old_file(tmp_path: Path) -> None:
     """A limit on file sizes fails a write as a full disk does."""
     path = tmp_path / "token"
     path.write_text("old")
@@ -46,7 +46,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> Non
     assert os.listdir(tmp_path) == ["token"]  # noqa: PTH208
 
 
-def test_a_kill_at_any_instant_leaves_one_whole_file(tmp_path: Path) -> None:
+def test_a_kill_at_any_moment_leaves_one_complete_file(tmp_path: Path) -> None:
     path = tmp_path / "token"
     instants = random.Random(7)
     for _ in range(12):

@@ -1,4 +1,4 @@
-"""The bounds of every request, on real sockets."""
+"""The limits of every request, on real sockets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def session() -> Iterator[requests.Session]:
 
 @contextmanager
 def raw_server(talk: Talk) -> Iterator[str]:
-    """A server that reads a request and has talk write the answer; its URL."""
+    """A server that reads a request and calls talk to write the answer; its URL."""
 
     def answer_one(connection: socket.socket) -> None:
         connection.recv(65536)
@@ -67,13 +67,13 @@ def drip_trailers(connection: socket.socket) -> None:
     drip(connection)
 
 
-def continue_for_ever(connection: socket.socket) -> None:
+def continue_forever(connection: socket.socket) -> None:
     for _ in range(200):
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         threading.Event().wait(0.02)
 
 
-DRIPS = [drip, drip_headers, drip_body, drip_chunks, drip_trailers, continue_for_ever]
+DRIPS = [drip, drip_headers, drip_body, drip_chunks, drip_trailers, continue_forever]
 
 
 def error_of(session: requests.Session, url: str) -> requests.RequestException:
@@ -82,14 +82,14 @@ def error_of(session: requests.Session, url: str) -> requests.RequestException:
     return caught.value
 
 
-def test_an_answer_is_read_whole(session: requests.Session, start_server: StartServer) -> None:
+def test_an_answer_is_read_completely(session: requests.Session, start_server: StartServer) -> None:
     body = b"0123456789" * 100_000
     url = start_server(lambda request: answer(request, body))
     assert session.get(url).content == body
     assert session.get(url).content == body  # over the same connection
 
 
-def test_a_compressed_answer_is_read_whole(
+def test_a_compressed_answer_is_read_completely(
     session: requests.Session, start_server: StartServer
 ) -> None:
     body = b"0123456789" * 100_000
@@ -108,7 +108,7 @@ def test_a_huge_answer_is_cut_off(
     assert len(session.get(fits).content) == 100_000
 
 
-def test_a_compressed_bomb_is_cut_off(
+def test_a_decompression_bomb_is_cut_off(
     session: requests.Session, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "MAX_RESPONSE_BYTES", 1_000_000)
@@ -119,7 +119,7 @@ def test_a_compressed_bomb_is_cut_off(
 
 
 @pytest.mark.parametrize("talk", DRIPS)
-def test_a_slow_drip_is_cut_off(
+def test_a_slow_answer_is_cut_off(
     talk: Talk, session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "TOTAL_SECONDS", 0.1)
@@ -133,10 +133,8 @@ def test_a_slow_drip_is_cut_off(
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("talk", [drip, drip_headers])
-def test_a_proxy_that_drips_is_cut_off(
-    talk: Talk, scheme: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also in its answer to CONNECT, which is no answer to the request."""
+def test_a_slow_proxy_is_cut_off(talk: Talk, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also in its answer to CONNECT, which is not the answer to the request."""
     monkeypatch.setattr(http, "TOTAL_SECONDS", 0.1)
     started = time.monotonic()
     with raw_server(talk) as url, EgressSession(ProxyUrl.parse(Secret(url), "x")) as session:
@@ -144,7 +142,7 @@ def test_a_proxy_that_drips_is_cut_off(
         assert time.monotonic() - started < 2
 
 
-def test_one_exchange_has_the_time_and_not_the_connection(
+def test_the_time_limit_applies_to_one_exchange_and_not_to_the_connection(
     session: requests.Session, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "TOTAL_SECONDS", 0.3)
@@ -165,7 +163,7 @@ def test_one_exchange_has_the_time_and_not_the_connection(
         b"",
     ],
 )
-def test_what_can_not_be_decoded_is_an_error_of_the_request(
+def test_an_undecodable_answer_is_a_request_error(
     body: bytes, session: requests.Session, start_server: StartServer
 ) -> None:
     url = start_server(lambda request: answer(request, body, Content_Type="application/json"))
@@ -173,7 +171,7 @@ def test_what_can_not_be_decoded_is_an_error_of_the_request(
         session.get(url).json()
 
 
-def test_silence_is_cut_off(
+def test_a_missing_answer_is_cut_off(
     session: requests.Session, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "READ_SECONDS", 0.1)
@@ -185,7 +183,7 @@ def test_silence_is_cut_off(
     assert "in time" in network_error(error, url, "").message
 
 
-def test_silence_in_the_middle_is_cut_off(
+def test_a_pause_in_the_middle_of_an_answer_is_cut_off(
     session: requests.Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "READ_SECONDS", 0.1)
@@ -204,13 +202,13 @@ def test_silence_in_the_middle_is_cut_off(
 @pytest.mark.parametrize(
     "head", [b"Content-Length: 100\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n64\r\n"]
 )
-def test_half_an_answer_is_an_error(head: bytes, session: requests.Session) -> None:
+def test_a_truncated_answer_is_an_error(head: bytes, session: requests.Session) -> None:
     with raw_server(lambda peer: peer.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"half")) as url:
         error = error_of(session, url)
     assert "broke" in network_error(error, url, "").message
 
 
-def test_a_redirect_is_refused(session: requests.Session, start_server: StartServer) -> None:
+def test_redirects_are_refused(session: requests.Session, start_server: StartServer) -> None:
     seen: list[str] = []
     elsewhere = start_server(lambda request: _note(request, seen))
     url = start_server(lambda request: answer(request, b"", 302, Location=f"{elsewhere}/stolen"))
@@ -255,7 +253,7 @@ def test_an_unknown_certificate_is_refused(
     assert len(emulator.log) == 0
 
 
-def test_a_port_without_tls_is_no_bad_certificate(
+def test_a_port_without_tls_is_not_a_certificate_error(
     session: requests.Session, start_server: StartServer
 ) -> None:
     url = start_server(lambda request: answer(request, b"")).replace("http:", "https:")
@@ -265,7 +263,7 @@ def test_a_port_without_tls_is_no_bad_certificate(
 
 
 @pytest.mark.parametrize("status", [401, 403, 407])
-def test_a_proxy_that_did_not_connect_is_told_with_its_status(
+def test_a_failed_proxy_connection_is_reported_with_its_status(
     session: requests.Session, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A proxy of the environment; tinyproxy answers 401 to a wrong password."""
@@ -282,7 +280,7 @@ def test_a_proxy_that_did_not_connect_is_told_with_its_status(
     assert ("password" in explained.hint) is (status != 403)
 
 
-def test_a_private_authority_is_taken_from_the_environment(
+def test_a_private_authority_is_read_from_the_environment(
     session: requests.Session, start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator = start_emulator(tls=True)
@@ -290,7 +288,7 @@ def test_a_private_authority_is_taken_from_the_environment(
     assert session.get(f"{emulator.url}/services/data").ok
 
 
-def test_a_missing_file_of_authorities_fails_closed(
+def test_a_missing_ca_file_fails_closed(
     session: requests.Session, start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     emulator = start_emulator(tls=True)
@@ -300,7 +298,7 @@ def test_a_missing_file_of_authorities_fails_closed(
     assert "REQUESTS_CA_BUNDLE" in caught.value.hint
 
 
-def test_a_file_that_holds_no_authority_fails_closed(
+def test_a_ca_file_without_a_certificate_fails_closed(
     session: requests.Session,
     start_emulator: StartEmulator,
     tmp_path: Path,

@@ -1,4 +1,4 @@
-"""Locks between threads and processes: a lock ends with its process, and no child has it."""
+"""Locks between threads and processes: a lock ends with its process, and no child inherits it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ sys.stdin.read()
 """
 
 
-def test_a_lock_ends_with_a_killed_process_though_its_children_live(tmp_path: Path) -> None:
+def test_a_lock_ends_with_a_killed_process_although_its_children_live(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     command = [sys.executable, "-c", HOLDER, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
@@ -79,7 +79,7 @@ def test_one_thread_waits_for_another(tmp_path: Path) -> None:
         process_lock(path).acquire(blocking=False)
 
 
-def test_the_file_of_a_lock_is_its_owner_s_alone_and_stays(tmp_path: Path) -> None:
+def test_the_lock_file_is_readable_by_its_owner_only_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     for _ in range(2):
         with process_lock(path):

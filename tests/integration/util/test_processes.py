@@ -45,7 +45,7 @@ def shell(lines: list[str]) -> Run:
 
 
 def alive(pid: int) -> bool:
-    """False for a process that is gone, or that nobody has buried yet."""
+    """False for a process that has ended, also if its parent has not waited for it."""
     try:
         return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -59,7 +59,7 @@ def dies(pid: int) -> bool:
     return not alive(pid)
 
 
-def test_lines_come_as_they_are_printed_from_both_streams(run: Run, lines: list[str]) -> None:
+def test_lines_of_both_streams_arrive_as_they_are_printed(run: Run, lines: list[str]) -> None:
     ended = run(
         "import sys; print('one'); print('two', file=sys.stderr)\n"
         "print('50%\\r100%\\r\\nend', end='')"
@@ -69,30 +69,30 @@ def test_lines_come_as_they_are_printed_from_both_streams(run: Run, lines: list[
     assert str(ended) == "exit status 0"
 
 
-def test_the_exit_status_or_the_signal_is_told(run: Run) -> None:
+def test_the_exit_status_or_the_signal_is_reported(run: Run) -> None:
     assert str(run("raise SystemExit(7)")) == "exit status 7"
     ended = run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     assert (ended.status, str(ended)) == (-9, "ended by SIGKILL")
     assert str(Ended(-63, 0.0, Cause.ITSELF)) == "ended by signal 63"
 
 
-def test_no_bytes_stop_it(run: Run, lines: list[str]) -> None:
+def test_any_bytes_are_accepted(run: Run, lines: list[str]) -> None:
     run("import sys; sys.stdout.buffer.write(b'\\xff\\xfe\\n')")
     assert lines == ["\ufffd\ufffd"]
 
 
-def test_a_line_without_an_end_is_left_out(run: Run, lines: list[str]) -> None:
+def test_a_line_over_the_limit_is_omitted(run: Run, lines: list[str]) -> None:
     run(f"print('x' * {MAX_LINE_BYTES * 3}); print('after'); print('y' * {MAX_LINE_BYTES + 1})")
     note = f"(a line of more than {MAX_LINE_BYTES:,} bytes was omitted)"
     assert lines == [note, "after", note]
 
 
-def test_no_one_is_asked(run: Run, lines: list[str]) -> None:
+def test_stdin_is_empty(run: Run, lines: list[str]) -> None:
     run("import sys; print(repr(sys.stdin.read()))")
     assert lines == ["''"]
 
 
-def test_a_command_ends_though_its_child_lives_on(run: Run, lines: list[str]) -> None:
+def test_a_command_ends_although_its_child_lives(run: Run, lines: list[str]) -> None:
     code = (
         f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {FOREVER!r}]).pid)"
     )
@@ -106,7 +106,7 @@ def test_a_command_ends_though_its_child_lives_on(run: Run, lines: list[str]) ->
         os.kill(child, signal.SIGKILL)
 
 
-def test_a_command_that_closes_its_output_is_waited_for(shell: Run) -> None:
+def test_a_command_that_closes_its_output_is_awaited(shell: Run) -> None:
     assert shell("exec >&- 2>&-; exit 3").status == 3
     assert shell("exec >&- 2>&-; sleep 1000", timeout=0.3).cause is Cause.TIMEOUT
 
@@ -118,8 +118,8 @@ def test_the_time_limit_ends_the_whole_group(shell: Run, lines: list[str]) -> No
     assert dies(int(lines[0]))
 
 
-def test_what_ignores_a_polite_end_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked by Ctrl-C, as a time limit could come before it has begun to ignore anything."""
+def test_a_process_that_ignores_sigint_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted by Ctrl-C, as a time limit could come before the process ignores signals."""
 
     def interrupt(_: str) -> None:
         signal.raise_signal(signal.SIGINT)
@@ -130,8 +130,8 @@ def test_what_ignores_a_polite_end_gets_another(monkeypatch: pytest.MonkeyPatch)
     assert (ended.status, ended.cause) == (-signal.SIGKILL, Cause.INTERRUPTED)
 
 
-def test_what_its_leader_has_left_behind_is_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A shell's child in the background hears no Ctrl-C."""
+def test_children_that_the_leader_left_are_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell's child in the background ignores Ctrl-C."""
     pids: list[int] = []
 
     def interrupt(line: str) -> None:
@@ -145,7 +145,7 @@ def test_what_its_leader_has_left_behind_is_ended_too(monkeypatch: pytest.Monkey
     assert dies(pids[0])
 
 
-def test_ctrl_c_is_passed_on_and_what_is_printed_then_still_shown() -> None:
+def test_ctrl_c_is_forwarded_and_later_output_is_shown() -> None:
     code = (
         "import signal, sys\n"
         "signal.signal(signal.SIGINT, lambda *_: sys.exit(print('told') or 4))\n"
@@ -164,7 +164,7 @@ def test_ctrl_c_is_passed_on_and_what_is_printed_then_still_shown() -> None:
     assert lines == ["ready", "told"]
 
 
-def test_an_output_that_fails_leaves_no_command_behind() -> None:
+def test_a_failing_output_leaves_no_command_running() -> None:
     pids: list[int] = []
 
     def fail(line: str) -> None:
@@ -177,7 +177,7 @@ def test_an_output_that_fails_leaves_no_command_behind() -> None:
     assert dies(pids[0])
 
 
-def test_the_environment_loses_its_secrets_and_gains_the_facts(
+def test_the_environment_contains_the_facts_and_no_secrets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PROXY_URL", "http://me:hunter2-pw@proxy.example.com")
@@ -193,7 +193,7 @@ def test_the_environment_loses_its_secrets_and_gains_the_facts(
     assert environment == {**os.environ, "FACT": "new"}
 
 
-def test_a_secret_the_command_knows_from_elsewhere_is_masked(
+def test_a_secret_that_the_command_knows_from_elsewhere_is_masked(
     run: Run, lines: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for number, value in enumerate(
@@ -224,7 +224,7 @@ def test_a_secret_the_command_knows_from_elsewhere_is_masked(
     ]
 
 
-def test_a_file_is_read_again_and_a_command_is_run_once(
+def test_a_file_is_read_every_time_and_a_command_is_run_once(
     run: Run, lines: list[str], tmp_path: Path
 ) -> None:
     file, log = tmp_path / "file", tmp_path / "log"

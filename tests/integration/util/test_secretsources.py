@@ -17,7 +17,7 @@ VALUE = "hunter2/with+odd=parts"
 
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Secrets of other tests would hide what these look for."""
+    """Forgets secrets of other tests, which would be masked here."""
     monkeypatch.setattr(credentials, "_known", set())
 
 
@@ -25,7 +25,7 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def test_a_command_s_output_is_the_secret_and_its_other_output_is_not() -> None:
+def test_the_stdout_of_a_command_is_the_secret_and_its_stderr_is_not() -> None:
     code = f"import sys; print({VALUE!r}); print('note', file=sys.stderr)"
     assert secret_from_command(python(code), WHERE).reveal() == VALUE
 
@@ -48,7 +48,7 @@ def test_a_command_is_run_without_a_shell() -> None:
         ("while True: print('hunter2' * 1000)", "it is larger than 65,536 bytes"),
     ],
 )
-def test_a_failing_command_is_refused_without_its_output(
+def test_a_failed_command_is_refused_without_its_output(
     capfd: pytest.CaptureFixture[str], code: str, reason: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -69,7 +69,7 @@ def test_a_failing_command_is_refused_without_its_output(
     ],
     ids=["silent", "closed", "left-behind"],
 )
-def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+def test_a_command_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     monkeypatch.setattr(secretsources, "COMMAND_TIMEOUT_SECONDS", 0.3)
     with pytest.raises(ConfigError, match=r"returned no secret: it took longer than 0\.3 s"):
         secret_from_command(python(code), WHERE)
@@ -83,6 +83,6 @@ def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch, code: st
         (["a\0b"], "embedded null byte"),
     ],
 )
-def test_a_command_that_can_t_be_run_is_refused(argv: list[str], reason: str) -> None:
+def test_a_command_that_cannot_be_run_is_refused(argv: list[str], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         secret_from_command(argv, WHERE)
