@@ -283,16 +283,19 @@ def live_phase(live: Snapshot, change: Change, *, may_be_swapped: bool = False) 
     if not lists:
         return "this cutover changes no allowlist"
     if may_be_swapped and all(is_done_or_swapped(each, change) for each in lists):
-        return f"remove-old: {DONE_OR_SWAPPED}"
+        return DONE_OR_SWAPPED
     holds_old = all(each.covers(change.old) for each in lists)
     holds_new = all(each.covers(change.new) for each in lists)
     match holds_old, holds_new:
         case True, True:
-            return "add-new: old and new addresses are on the allowlist"
+            return "old and new addresses are on the allowlist (phase add-new)"
         case True, False:
-            return "before add-new: the old addresses are on the allowlist, but not all new ones"
+            return (
+                "the old addresses are on the allowlist, but not all new ones "
+                "(phase add-new is not live)"
+            )
         case False, True:
-            return "remove-old: the new addresses are on the allowlist, but not all old ones"
+            return "the new addresses are on the allowlist, but not all old ones (phase remove-old)"
         case _:
             return "neither all old nor all new addresses are on the allowlist"
 

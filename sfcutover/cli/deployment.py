@@ -133,5 +133,5 @@ def _show(run: Invocation, connection: Connection, result: DeployResult) -> Exit
             )
         )
     else:
-        run.console.data(f"{result_text(result)}\nthe allowlist now: {phase}")
+        run.console.data(f"{result_text(result)}\nlive now: {phase}")
     return _EXIT_CODES[result.state]

@@ -159,7 +159,7 @@ def _require_still_done(invocation: Invocation, run: Run, templates: Templates) 
         if not is_done:
             raise DriftError(
                 f"the run is done, but the allowlist of {target} has changed since; "
-                f"it is now {live_phase(live, invocation.cutover.change)}",
+                f"now: {live_phase(live, invocation.cutover.change)}",
                 where=run.id,
                 hint=Advice(
                     Command("diff", "remove-old"),

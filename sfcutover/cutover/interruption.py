@@ -80,7 +80,7 @@ class TargetNow:
         name = self.target.name
         if self.live is None:
             return f"{name}: the live state is unknown ({self.problem})"
-        return f"{name}: read back now, {live_phase(self.live, cutover.change)}"
+        return f"{name}, read back now: {live_phase(self.live, cutover.change)}"
 
     def holds_old(self, cutover: Cutover) -> bool | None:
         """True if it holds the old addresses, and nothing pending may take them; None where that

@@ -228,7 +228,7 @@ def error_text(error: SfcutoverError) -> str:
 
 def _error_text(error: SfcutoverError, head: str) -> Advice:
     also = "".join(f"\n  also:   {each}" for each in error.also)
-    impact = f"\n  tokens: {error.impact}" if error.impact else ""
+    impact = f"\n  impact: {error.impact}" if error.impact else ""
     before = f"{head} {error}{also}{impact}\n  next:   "
     return Advice(before, error.advice, f"\n  exit:   {int(error.exit_code)}")
 

@@ -99,7 +99,7 @@ class VerdictDocument(Document):
     message: str
     """State of the run, in a sentence."""
     tokens: str
-    """Impact on the customers' refresh tokens."""
+    """Impact on the allowlists and on customers' refresh tokens."""
     next: str
     """What to do next."""
     page: PageDocument | None

@@ -58,7 +58,7 @@ class Result:
     @property
     def tokens(self) -> str:
         """The impact that the error states; empty where it states none."""
-        return self._field("tokens:") if "\n  tokens:" in self.err else ""
+        return self._field("impact:") if "\n  impact:" in self.err else ""
 
     def _field(self, name: str) -> str:
         found = [line.strip() for line in self.err.splitlines() if line.strip().startswith(name)]

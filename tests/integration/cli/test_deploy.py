@@ -116,7 +116,7 @@ def test_async_names_a_working_command_that_continues(desk: Desk, as_json: bool)
     continued = desk.run(*words)
     assert continued.code == 0
     assert f"deployment {identifier}: Succeeded" in continued.out
-    assert "the allowlist now: add-new" in continued.out
+    assert "live now: old and new addresses" in continued.out
 
 
 def test_a_wait_timeout_names_the_command_that_continues(open_desk: OpenDesk) -> None:

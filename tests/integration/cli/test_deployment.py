@@ -28,7 +28,7 @@ def test_a_finished_deployment_is_shown_with_the_live_list(
     assert f"deployment {identifier}: Succeeded" in result.out
     assert "created:    2026-11-23T12:00:00" in result.out
     assert "by Release Engineer" in result.out
-    assert "the allowlist now: add-new: old and new addresses are on the allowlist" in result.out
+    assert "live now: old and new addresses are on the allowlist (phase add-new)" in result.out
 
 
 @pytest.mark.parametrize("command", ["report", "wait"])
@@ -67,7 +67,7 @@ def test_a_running_deployment_is_reported_as_running(open_desk: OpenDesk) -> Non
     result = desk.run("deployment", "report", identifier)
     assert result.code == 69
     assert f"deployment {identifier}: InProgress" in result.out
-    assert "before add-new" in result.out
+    assert "phase add-new is not live" in result.out
     document = desk.run("deployment", "report", identifier, "--json").json("deployment")
     assert document["deployment"]["done"] is False
 
@@ -102,7 +102,7 @@ def test_cancel_ends_a_pending_deployment(open_desk: OpenDesk) -> None:
     result = desk.run("deployment", "cancel", identifier[:15])
     assert result.code == 0, result.err
     assert f"deployment {identifier}: Canceled" in result.out
-    assert "before add-new" in result.out
+    assert "phase add-new is not live" in result.out
     assert desk.asked("cancelDeploy") == 1
 
 

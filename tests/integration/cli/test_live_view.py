@@ -143,7 +143,7 @@ def test_an_interrupt_in_a_deployment_prints_the_error_below_the_screen(
         line.split()[0] for line in error.splitlines() if re.match(r"error:|  \w+: ", line)
     ] == [
         "error:",
-        "tokens:",
+        "impact:",
         "next:",
         "exit:",
     ]

@@ -190,7 +190,7 @@ def test_a_full_disk_keeps_the_older_report(report: Reporter, tmp_path: Path) ->
     assert done.code == 1
     assert "error: " in done.err
     assert "the report was not written: File too large" in done.err
-    assert "tokens:" not in done.err
+    assert "impact:" not in done.err
     assert out.read_text() == "an older one"
     assert list(tmp_path.iterdir()) == [out]
 

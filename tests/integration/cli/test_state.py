@@ -55,7 +55,7 @@ def refused(result: tuple[int, str], code: int, *parts: str) -> None:
     assert ended == code, out
     for part in (*parts, "  next:", f"  exit:   {code}"):
         assert part in out, out
-    assert ("  tokens:" in out) == (code != 2), out
+    assert ("  impact:" in out) == (code != 2), out
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ def _recorded() -> dict[str, dict[str, object]]:
     found = {e.step or "": e.data["evidence"] for e in ends if e.data["problem"] is None}
     return {step: evidence for step, evidence in found.items() if isinstance(evidence, dict)} | {
         "switch-back": {"direction": "revert", "seconds": 0.01},
-        "state": {"state": "before add-new", "holds_old": True, "live": []},
+        "state": {"state": "old addresses only", "holds_old": True, "live": []},
         "page": {"message": "broken", "commands": []},
     }
 

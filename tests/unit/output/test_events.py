@@ -107,7 +107,8 @@ def test_a_step_that_is_canceled_is_not_done(story: Story) -> None:
         ("add-new", "read back: 5 entries"),
         (
             "snapshot",
-            "before add-new: the old addresses are on the list, not all new ones",
+            "the old addresses are on the allowlist, but not all new ones "
+            "(phase add-new is not live)",
         ),
         ("watch", "passed after 4 rounds"),
         ("switch", ""),

@@ -98,7 +98,7 @@ class Story:
     def snapshot(self, at: float, target: str = TARGET) -> None:
         evidence = {
             "instance_url": f"https://{target}.my.salesforce.com",
-            "state": "before add-new",
+            "state": "the old addresses are on the allowlist",
             "live": lists(OLD),
         }
         self.step("snapshot", at, at + 1, target, evidence)

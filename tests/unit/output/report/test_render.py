@@ -349,7 +349,7 @@ def test_markdown_shows_the_same_as_the_page() -> None:
     found = text(rolled_back())
     assert found.startswith("# Rolled back: move.1\n\n")
     for part in (
-        "- Customers' tokens: Fine",
+        "- Impact: Fine",
         "2. 12:00:24Z switch",
         "| 198.51.100.21 | new | 285 | 150 | 0 |",
         "- added 203.0.113.10",
