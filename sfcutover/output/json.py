@@ -26,7 +26,7 @@ class ErrorDocument(Document):
     also: list[str]
     """What else is wrong, each with its place."""
     tokens: str
-    """Impact on the allowlists and on customers' refresh tokens; empty where there is none to state."""
+    """Impact on the allowlists and on customers' refresh tokens; empty where none is stated."""
     next: DocumentText
     """What to do next."""
     exit_code: int

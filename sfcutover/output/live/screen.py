@@ -149,8 +149,8 @@ def _canary(progress: RunProgress) -> str:
     """The run counts its own redemptions immediately; LoginHistory shows them later, or never."""
     shown = sum(counts.get("redeemed", 0) for counts in progress.traffic.values())
     if shown < progress.redeemed:
-        return f"not all {progress.redeemed} canary redemptions"
-    return f"may include {progress.redeemed} canary redemptions" if progress.redeemed else ""
+        return f"the canary's {progress.redeemed} are not all shown"
+    return f"up to {progress.redeemed} of these are the canary's" if progress.redeemed else ""
 
 
 def _addresses(progress: RunProgress, change: Change) -> list[str]:

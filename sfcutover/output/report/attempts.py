@@ -12,10 +12,10 @@ from sfcutover.util.document import Document, UtcTime
 
 INTERRUPTED = "interrupted"  # the kind of a try that no process finished
 _MORE_TITLES = {
-    "checks": "  checks since the switch",
-    "announce": "  announce the next step",
-    "state": "  read the final lists",
-    "page": "  alert the operator",
+    "checks": "  checks: results since the switch",
+    "announce": "  announce: what the next step changes",
+    "state": "  state: read the final allowlists",
+    "page": "  page: alert the operator",
 }
 
 

@@ -122,7 +122,7 @@ def _canary_text(made: CanaryDocument, succeeded: int) -> str:
         return ""
     if made.in_login_history and made.redeemed <= succeeded:
         return f"{made.redeemed:,} of them by this run's canary"
-    return f"may include {made.redeemed:,} canary redemptions"
+    return f"up to {made.redeemed:,} of them by this run's canary"
 
 
 def _whose(document: ReportDocument) -> str:

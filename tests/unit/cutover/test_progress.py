@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sfcutover.cutover.progress import RunProgress
+from sfcutover.cutover.progress import TITLES, RunProgress
 from sfcutover.errors import Command
 from tests.unit.cutover.journaled import Story, events_of, proof_document
 
@@ -29,6 +29,11 @@ def test_a_run_that_went_well() -> None:
     assert progress.redeemed == 2 + 2 + 2 + 4  # verify-new, verify, remove-old, watch
     assert not progress.wakes
     assert progress.ended is not None
+
+
+@pytest.mark.parametrize(("name", "title"), TITLES.items())
+def test_the_title_of_a_step_has_the_name_that_runs_shows(name: str, title: str) -> None:
+    assert name in title.replace(":", " ").replace(",", " ").split()
 
 
 def test_every_redemption_of_the_program_counts() -> None:
