@@ -16,11 +16,14 @@ from sfcutover.cutover.answers import APPROVED, approve
 from sfcutover.cutover.progress import FORWARDS, Pause, RunProgress
 from sfcutover.cutover.runcontroller import RunController
 from sfcutover.cutover.runfollower import failure_of_run
-from sfcutover.errors import Advice, Command, ConfigError, GateError
+from sfcutover.cutover.stepresult import ProblemKind
+from sfcutover.errors import Advice, Command, ConfigError, GateError, StillRunningError
 from sfcutover.runs.event import Event
 from sfcutover.runs.processlock import RunningElsewhereError
 from sfcutover.runs.store import Run, RunStore
 from sfcutover.util.ciprovider import current_actor
+
+_NOTHING_APPROVED = "nothing was approved; the allowlists stay as they are while the run is paused"
 
 
 @click.command("approve")
@@ -65,7 +68,10 @@ def command(
     controller.require_mine(run)
     question = _question_of(store, run, step)
     _require_expected(run, question, expect)
-    alive = store.place(run) is not None
+    place = store.place(run)
+    alive = place is not None
+    if place is not None:
+        _require_helpful(run, question, place)
     resumes_here = not (alive or record_only) and run.ended is None
     if resumes_here:
         require_runnable(invocation)
@@ -143,7 +149,24 @@ def _require_expected(run: Run, question: _Approvable, expect: str | None) -> No
         f"the digest of {question.step} is not {expect}: {shown}",
         where=run.id,
         hint=Advice("show what the run announces: ", Command("runs", run.id)),
-        impact="nothing was approved; the allowlists stay as they are while the run is paused",
+        impact=_NOTHING_APPROVED,
+    )
+
+
+def _require_helpful(run: Run, question: _Approvable, place: str) -> None:
+    """Raises StillRunningError where the step would fail again: the process that would resume the
+    run cannot receive the environment variable that it misses."""
+    if question.open is None or question.open.reason != ProblemKind.ENVIRONMENT:
+        return
+    raise StillRunningError(
+        f"the process that executes the run ({place}) cannot receive the variable: "
+        f"{question.message}",
+        where=run.id,
+        hint=Advice(
+            "stop that process, set the variable here, then approve again: ",
+            Command("approve", run.id),
+        ),
+        impact=_NOTHING_APPROVED,
     )
 
 
@@ -157,7 +180,7 @@ def _other_step(run: Run, pause: Pause, step: str | None) -> GateError:
             "; approve that step: ",
             Command("approve", run.id, "--step", pause.step),
         ),
-        impact="nothing was approved; the allowlists stay as they are while the run is paused",
+        impact=_NOTHING_APPROVED,
     )
 
 

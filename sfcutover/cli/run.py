@@ -201,7 +201,7 @@ def execute(
     takes_keys = stays and _takes_keys(invocation.settings)
     invocation.started.store = controller.store
     with (
-        metered_view_for(invocation, takes_keys=takes_keys) as shown,
+        metered_view_for(invocation, takes_keys=takes_keys, ends_at_pause=not stays) as shown,
         _answering(shown, controller.store, takes_keys) as view,
     ):
         run = controller.execute(run, options, view, leave=not stays, since=since)

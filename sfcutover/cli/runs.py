@@ -108,10 +108,13 @@ def _prune(invocation: Invocation, days: int, *, yes: bool) -> None:
 
 
 @contextmanager
-def view_for(invocation: Invocation, *, takes_keys: bool = False) -> Iterator[View]:
+def view_for(
+    invocation: Invocation, *, takes_keys: bool = False, ends_at_pause: bool = False
+) -> Iterator[View]:
     """JSON lines, a live view at a terminal, or one line an event.
 
-    takes_keys: True if keys answer a pause, which the view then says.
+    takes_keys: True if keys answer a pause, which the view then says. ends_at_pause: True if the
+    command ends at a pause, with an error that states it.
     """
     settings = invocation.settings
     if settings.json:
@@ -121,17 +124,20 @@ def view_for(invocation: Invocation, *, takes_keys: bool = False) -> Iterator[Vi
     elif is_redrawn(settings, os.environ):
         from sfcutover.output.live.view import LiveView
 
-        with LiveView(settings, takes_keys=takes_keys) as view:
+        with LiveView(settings, takes_keys=takes_keys, ends_at_pause=ends_at_pause) as view:
             yield view
     else:
-        with LineView(invocation.console, takes_keys=takes_keys) as lines:
+        console = invocation.console
+        with LineView(console, takes_keys=takes_keys, ends_at_pause=ends_at_pause) as lines:
             yield lines
 
 
 @contextmanager
-def metered_view_for(invocation: Invocation, *, takes_keys: bool = False) -> Iterator[View]:
+def metered_view_for(
+    invocation: Invocation, *, takes_keys: bool = False, ends_at_pause: bool = False
+) -> Iterator[View]:
     """As view_for, in the process that executes the run: it also records the metrics."""
-    with view_for(invocation, takes_keys=takes_keys) as view:
+    with view_for(invocation, takes_keys=takes_keys, ends_at_pause=ends_at_pause) as view:
         file = invocation.metrics_file()
         if file is None:
             yield view

@@ -23,7 +23,10 @@ CANCELED = "canceled"
 _BEFORE_TRAFFIC = ("control", "verify-new")
 AWAITING_APPROVAL, ACTION_REQUIRED = "AWAITING APPROVAL", "ACTION REQUIRED"  # of a pause
 ASKS_ONLY = ("pause-before", "switch", "doubt")  # reasons of pauses in which nothing has failed
-_UNDECIDED = ("inconclusive", "later", "person", "identity", "user-rule", "doubt", "changed")
+_UNDECIDED = (
+    *("inconclusive", "later", "person", "environment"),
+    *("identity", "user-rule", "doubt", "changed"),
+)
 
 
 @dataclass
@@ -115,9 +118,9 @@ TITLES = {
     "remove-old": "5 deploy remove-old, read back",
     "watch": "  watch: monitor redemptions",
     "restore-old": "rollback: deploy restore-old, read back",
-    "check-new": "rollback: check-new, do the new addresses redeem?",
-    "switch-back": "rollback: switch-back, traffic to the old addresses",
-    "prove-old": "rollback: prove-old, redeem through the old addresses",
+    "check-new": "rollback: check-new, do new addresses redeem?",
+    "switch-back": "rollback: switch-back, traffic to old addresses",
+    "prove-old": "rollback: prove-old, redeem from old addresses",
     "remove-new": "rollback: deploy remove-new, read back",
     "restore-policies": "rollback: deploy restore-policies, read back",
 }

@@ -33,6 +33,7 @@ from sfcutover.runs.runcontrol import ListClaimedError
 from sfcutover.traffic.switch import SwitchNotRunError
 from sfcutover.util.document import Document
 from sfcutover.util.secrets import redact
+from sfcutover.util.secretsources import MissingVariableError
 
 
 class AnnouncementChangedError(GateError):
@@ -45,7 +46,8 @@ class ProblemKind(enum.StrEnum):
     failed: the step is impossible, or was disproven: roll back. blocked: failed, and an address was
     refused. user-rule: refused, but probably not by this list: only the operator can help, and no
     traffic moves for it. inconclusive: unknown; try again, then ask. person: only the operator can
-    help (a session, a token, a file). identity: another org, component or canary answers than the
+    help (a session, a token, a file). environment: as person, but what is missing reaches only a
+    process that starts with it. identity: another org, component or canary answers than the
     one that was bound to; the operator loads the right one. later: it continues in the org; check
     again. doubt: nothing says that customers have left the addresses to be removed; the operator
     does. changed: it is not what was announced; announce it again.
@@ -56,6 +58,7 @@ class ProblemKind(enum.StrEnum):
     USER_RULE = "user-rule"
     INCONCLUSIVE = "inconclusive"
     PERSON = "person"
+    ENVIRONMENT = "environment"
     IDENTITY = "identity"
     LATER = "later"
     DOUBT = "doubt"
@@ -69,6 +72,7 @@ _KINDS: tuple[tuple[tuple[type[SfcutoverError], ...], ProblemKind], ...] = (
     ((AnnouncementChangedError,), ProblemKind.CHANGED),
     ((SwitchNotRunError,), ProblemKind.FAILED),
     ((IdentityError,), ProblemKind.IDENTITY),
+    ((MissingVariableError,), ProblemKind.ENVIRONMENT),
     # Tried until the time was over; another run is the operator's, too; and what other users lost
     # only the operator can decide.
     ((StillBusyError, ListClaimedError, ExternalChangeError), ProblemKind.PERSON),
@@ -90,6 +94,7 @@ class Problem(Document):
         "user-rule",
         "inconclusive",
         "person",
+        "environment",
         "identity",
         "later",
         "doubt",

@@ -14,13 +14,17 @@ from pydantic import Field
 
 from sfcutover.cutover.announcement import Announced, Announcement
 from sfcutover.cutover.evidence import Evidence
-from sfcutover.cutover.stepresult import Problem, StepEvidence, StepResult
+from sfcutover.cutover.stepresult import Problem, ProblemKind, StepEvidence, StepResult
 from sfcutover.errors import Command, Text
 from sfcutover.util.document import Document
 
 StepResults = Mapping[str, StepResult]
 RETRY_SECONDS = (1.0, 3.0, 9.0)  # before a step with an unknown result is tried again
 _RETRIED = ("inconclusive", "later")
+_NEW_PROCESS = (
+    "the process that executes the run cannot receive the variable: stop it, set the variable, "
+    "then approve in the environment that has it"
+)
 
 
 class StepArguments(Document):
@@ -212,7 +216,8 @@ class Flow:
         """An unknown result is no failure: nothing is rolled back, the operator decides."""
         name, problem = next((name, one.problem) for name, one in results.items() if one.problem)
         place = f"{name}: " if name else ""
-        await self.ask(Question(step, problem.kind, f"{place}{problem.text}", problem.next))
+        next_ = _NEW_PROCESS if problem.kind == ProblemKind.ENVIRONMENT else problem.next
+        await self.ask(Question(step, problem.kind, f"{place}{problem.text}", next_))
 
     async def ask(self, question: Question) -> Approval:
         """Pause for approval. Raises RunCanceledError if the operator cancels instead, and

@@ -15,11 +15,11 @@ from sfcutover.cutover.dispatch import ProbeEvidence
 from sfcutover.cutover.evidence import AddressEvidence
 from sfcutover.cutover.probe import SeenDocument
 from sfcutover.cutover.progress import (
-    ASKS_ONLY,
     CANCELED,
     RunProgress,
     buckets_of,
     check_results_of,
+    pause_heading,
     result_of,
 )
 from sfcutover.cutover.redemptionerrors import BLOCKED, REDEEMED
@@ -31,7 +31,7 @@ from sfcutover.errors import Command, OperationFailedError
 from sfcutover.output import cistep
 from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
-from sfcutover.output.text import ACTION_REQUIRED, AWAITING_APPROVAL, KEYS, PROOFS
+from sfcutover.output.text import ACTION_REQUIRED, KEYS, PROOFS
 from sfcutover.runs.event import BOUND, IMPORTED, Event, EventDocument
 
 _QUIET = {SENDING, BOUND, REDEEMED, "stage", "redeemed", "probed", "proven", "traffic"}
@@ -86,11 +86,6 @@ def event_text(event: Event) -> str | None:
         return None
     text = _text(event)
     return None if text is None else " ".join(text.splitlines())
-
-
-def pause_heading(reason: str) -> str:
-    """The heading of a paused run: a planned pause, or one where a fault stopped it."""
-    return AWAITING_APPROVAL if reason in ASKS_ONLY else ACTION_REQUIRED
 
 
 def blocked_line(event: Event, progress: RunProgress) -> str:
@@ -168,7 +163,7 @@ def _of_people(event: Event) -> str:
             after = f"; {shown(next_)}" if (next_ := event.advice("next")) else ""
             approve, cancel = (shown(Command(word, event.run)) for word in ("approve", "cancel"))
             return (
-                f"{pause_heading(event.text('reason'))} ({event.text('reason')}): "
+                f"{pause_heading(event.step or '', event.text('reason'))}: "
                 f"{event.text('message')}{after}; approve: {approve}; cancel: {cancel}"
             )
         case "changes-accepted":
@@ -280,14 +275,18 @@ class LineView:
     """For logs, pipes and CI: one line per event, on stderr.
 
     The lines of a step fold where the CI system's log supports it; alarming lines never fold.
-    takes_keys: True if keys answer a pause.
+    takes_keys: True if keys answer a pause. ends_at_pause: True if the command ends at a pause,
+    with an error that states it.
     """
 
     whole = False
 
-    def __init__(self, console: Console, *, takes_keys: bool = False) -> None:
+    def __init__(
+        self, console: Console, *, takes_keys: bool = False, ends_at_pause: bool = False
+    ) -> None:
         self._console = console
         self._takes_keys = takes_keys
+        self._ends_at_pause = ends_at_pause
         self._step: str | None = None  # that is shown
         self._folded = ExitStack()
         self._told: dict[object, tuple[float, object]] = {}  # by subject: when, and what
@@ -315,6 +314,8 @@ class LineView:
             case "run-ended" if progress.has_blocked_others:
                 self._console.warn(blocked_line(event, progress))
                 self._tell(event, event_line(event))
+            case "paused" if self._ends_at_pause:
+                pass
             case _:
                 self._tell(event, event_line(event))
         if event.kind == "paused" and self._takes_keys:

@@ -19,16 +19,17 @@ MAX_SECRET_BYTES = 64 * 1024
 def environment_value(name: str, where: str) -> str:
     """An environment variable that is no secret, without blanks around it.
 
-    Raises ConfigError if it is unset, empty or no text.
+    Raises MissingVariableError if it is unset, empty or no text.
     """
     value = os.environ.get(name, "").strip()
     if value and _is_text(value):
         return value
     state = "is not set" if name not in os.environ else "is not UTF-8" if value else "is empty"
-    raise ConfigError(
+    raise MissingVariableError(
         f"the environment variable {name} {state}",
         where=where,
-        hint=f"export {name}=… in this shell, or add it to the CI job's secrets",
+        hint=f"set it (in a shell: export {name}=…; in CI: a secret of the job), then run the "
+        "command again",
     )
 
 
@@ -63,6 +64,11 @@ def secret_from_command(argv: list[str], where: str) -> Secret:
             where=where,
             hint="run it by hand and check that it prints the secret and exits 0",
         ) from None
+
+
+class MissingVariableError(ConfigError):
+    """An environment variable is unset, empty or no text. A process that runs cannot receive it:
+    only one that starts with it can."""
 
 
 class _NoSecretError(Exception):

@@ -76,6 +76,7 @@ class Picture:
 
     details: the newest words about each step, by step and target. left: True for the last
     picture, which stays on the screen. takes_keys: True if keys answer a pause.
+    ends_at_pause: True if the command ends at a pause, with an error that states it.
     """
 
     progress: RunProgress
@@ -85,6 +86,7 @@ class Picture:
     width: int
     left: bool = False
     takes_keys: bool = False
+    ends_at_pause: bool = False
 
     def detail_of(self, step: StepState) -> str:
         """The newest words about it, empty where there are none."""

@@ -83,7 +83,7 @@ def _boxes(run: str, picture: Picture) -> Iterator[Line]:
         words = [progress.rollback or "", "the rollback needs no action: leave it running"]
         inside = [*_words(words), *_commands("if it stops, resume it:", [Command("run")])]
         yield from _box(picture, "ROLLING BACK", inside)
-    if progress.pause is not None:
+    if progress.pause is not None and not (picture.left and picture.ends_at_pause):
         yield from _pause(run, picture, progress.pause)
 
 

@@ -38,7 +38,8 @@ _STYLES = {
 
 class LiveView(AbstractContextManager["LiveView"]):
     """Shows one run on the terminal's alternate screen, where a new size leaves nothing of an old
-    picture. clock: seconds since 1970. takes_keys: True if keys answer a pause.
+    picture. clock: seconds since 1970. takes_keys: True if keys answer a pause. ends_at_pause: True
+    if the command ends at a pause, with an error that states it.
     """
 
     whole = True
@@ -50,10 +51,12 @@ class LiveView(AbstractContextManager["LiveView"]):
         console: Console | None = None,
         clock: Callable[[], float] = time.time,
         takes_keys: bool = False,
+        ends_at_pause: bool = False,
     ) -> None:
         self._console = console or _console(settings)
         self._clock = clock
         self._takes_keys = takes_keys
+        self._ends_at_pause = ends_at_pause
         self._marks = marks_for(getattr(self._console.file, "encoding", None), os.environ)
         self._live = Live(
             console=self._console,
@@ -120,7 +123,13 @@ class LiveView(AbstractContextManager["LiveView"]):
             return
         width = self._console.width - 1
         picture = Picture(
-            self._progress, self._details, self._marks, self._clock(), width, left=True
+            self._progress,
+            self._details,
+            self._marks,
+            self._clock(),
+            width,
+            left=True,
+            ends_at_pause=self._ends_at_pause,
         )
         for row in self._texts(screen(self._run, picture, self._notes), width):
             self._console.print(row)

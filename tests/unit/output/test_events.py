@@ -129,7 +129,7 @@ def test_a_pause_says_the_exact_commands(story: Story) -> None:
     event = story.pause("switch", message="the next step is switch")
     text = event_text(event)
     assert text is not None
-    assert "AWAITING APPROVAL (pause-before): the next step is switch" in text
+    assert "AWAITING APPROVAL: the next step is switch" in text
     assert f"approve: sfcutover approve {RUN}; cancel: sfcutover cancel {RUN}" in text
     assert is_alarming(event)
 

@@ -256,7 +256,7 @@ def test_a_rollback_is_a_loud_box() -> None:
     assert re.search(r"^ +sfcutover run$", seen, re.MULTILINE)
     text = at.leave()
     assert text.splitlines()[0].startswith(f"{RUN}  ROLLED BACK")
-    assert line_with(text, "  watch ").startswith(" ✗")
+    assert line_with(text, "  watch: ").startswith(" ✗")
     assert "rollback: deploy restore-old" in text
     assert re.search(r"!! \d+ BLOCKED !!  127\.0\.0\.22  new", text)
 
