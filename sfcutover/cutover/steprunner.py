@@ -14,7 +14,7 @@ from pydantic import Field
 
 from sfcutover.cutover.announcement import Announced, Announcement
 from sfcutover.cutover.evidence import Evidence
-from sfcutover.cutover.stepresult import Problem, ProblemKind, StepEvidence, StepResult
+from sfcutover.cutover.stepresult import Problem, StepEvidence, StepResult
 from sfcutover.errors import Command, Text
 from sfcutover.util.document import Document
 
@@ -216,7 +216,7 @@ class Flow:
         """An unknown result is no failure: nothing is rolled back, the operator decides."""
         name, problem = next((name, one.problem) for name, one in results.items() if one.problem)
         place = f"{name}: " if name else ""
-        next_ = _NEW_PROCESS if problem.kind == ProblemKind.ENVIRONMENT else problem.next
+        next_ = _NEW_PROCESS if problem.kind == "environment" else problem.next
         await self.ask(Question(step, problem.kind, f"{place}{problem.text}", next_))
 
     async def ask(self, question: Question) -> Approval:
