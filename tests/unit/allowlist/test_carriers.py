@@ -32,26 +32,26 @@ def wsdl() -> dict[str, list[str]]:
     }
 
 
-def test_the_types_that_the_wsdl_should_know_are_several() -> None:
+def test_the_wsdl_contains_several_of_the_types() -> None:
     names = {each.metadata_type for each in IN_WSDL}
     assert names >= {"ExtlClntAppOauthSettings", "ConnectedApp", "ExternalClientApplication"}
     assert names <= wsdl().keys()
 
 
 @pytest.mark.parametrize("component_type", IN_WSDL, ids=lambda each: each.metadata_type)
-def test_the_fields_of_a_type_stand_in_alphabetical_order(component_type: ComponentType) -> None:
+def test_the_fields_of_a_type_are_in_alphabetical_order(component_type: ComponentType) -> None:
     fields = wsdl()[component_type.metadata_type]
     assert fields == sorted(fields)
     assert len(fields) > 5
 
 
-def test_every_external_client_app_type_is_alphabetical_so_a_later_one_will_be() -> None:
+def test_every_external_client_app_type_of_the_wsdl_is_alphabetical() -> None:
     found = {name: fields for name, fields in wsdl().items() if name.startswith("ExtlClntApp")}
     assert len(found) > 5
     assert {name for name, fields in found.items() if fields != sorted(fields)} == set()
 
 
-def test_every_component_begins_with_its_full_name() -> None:
+def test_every_component_starts_with_its_full_name() -> None:
     assert wsdl()["Metadata"] == ["fullName"]
 
 
@@ -96,10 +96,10 @@ def test_folders_and_suffixes_are_distinct_and_safe_in_a_path() -> None:
         (carriers.CONNECTED_APP, "connectedApps/A.connectedApp"),
     ],
 )
-def test_a_path_in_a_package(component_type: ComponentType, path: str) -> None:
+def test_the_path_of_a_component_in_a_package(component_type: ComponentType, path: str) -> None:
     assert component_type.path("A") == path
 
 
-def test_the_namespace_is_the_wsdl_s() -> None:
+def test_the_namespace_is_that_of_the_wsdl() -> None:
     path = Path(simple_salesforce.__file__).with_name("metadata.wsdl")
     assert etree.parse(path).getroot().get("targetNamespace") == METADATA_NAMESPACE

@@ -133,7 +133,7 @@ def test_a_description_is_kept_character_by_character(name: str, text: str) -> N
     assert component.allowlist == Allowlist((IpRange.parse("203.0.113.1-203.0.113.2", text),))
 
 
-def test_an_empty_description_is_not_an_absent_one_and_a_nil_one_is() -> None:
+def test_an_empty_description_differs_from_an_absent_one_and_nil_is_absent() -> None:
     nil = '<description xmlns:x="http://www.w3.org/2001/XMLSchema-instance" x:nil="true"/>'
     found = [
         parse(OPEN + entry("203.0.113.1", "203.0.113.1", more) + f"</{ROOT}>").allowlist.ranges[0]
@@ -142,7 +142,7 @@ def test_an_empty_description_is_not_an_absent_one_and_a_nil_one_is() -> None:
     assert [each.description for each in found] == ["", "", None, None]
 
 
-def test_a_description_may_stand_in_cdata_and_around_comments() -> None:
+def test_a_description_may_contain_cdata_and_comments() -> None:
     more = "<description><![CDATA[<a & b>]]><!-- c --> d<?pi e?></description>"
     component = parse(OPEN + entry("203.0.113.1", "203.0.113.1", more) + f"</{ROOT}>")
     assert component.allowlist.ranges[0].description == "<a & b> d"
@@ -175,7 +175,7 @@ def test_unknown_attributes_of_the_root_a_range_and_its_elements_are_kept() -> N
 
 
 @pytest.mark.parametrize("place", ["root", "tokenIpRanges", "startIpAddress", "description"])
-def test_another_attribute_is_another_fingerprint(place: str) -> None:
+def test_a_changed_attribute_changes_the_fingerprint(place: str) -> None:
     def parsed(attribute: str) -> Component:
         tags = {"root": ROOT, **{each: each for each in ("tokenIpRanges", "description")}}
         text = OPEN + entry("203.0.113.1", "203.0.113.1", "<description>d</description>")
@@ -185,7 +185,7 @@ def test_another_attribute_is_another_fingerprint(place: str) -> None:
     assert parsed(' a="1"').fingerprint != parsed(' a="2"').fingerprint != parsed("").fingerprint
 
 
-def test_a_prefix_that_only_a_value_uses_keeps_its_declaration() -> None:
+def test_a_prefix_used_only_in_a_value_keeps_its_declaration() -> None:
     component = parse(
         f'<{ROOT} xmlns="{METADATA_NAMESPACE}" xmlns:xsd="{XSD}" '
         'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
@@ -196,14 +196,14 @@ def test_a_prefix_that_only_a_value_uses_keeps_its_declaration() -> None:
     assert again.fields == component.fields
 
 
-def test_a_prefix_that_nothing_uses_is_not_repeated_on_every_field() -> None:
+def test_an_unused_prefix_is_not_repeated_on_every_field() -> None:
     component = parse(
         f'<{ROOT} xmlns="{METADATA_NAMESPACE}" xmlns:xsd="{XSD}"><label>a</label></{ROOT}>'
     )
     assert component.fields == (Field("label", "<label>a</label>"),)
 
 
-def test_a_file_that_prefixes_every_element_is_understood() -> None:
+def test_a_file_with_a_prefix_on_every_element_is_read() -> None:
     component = parse(
         f'<m:{ROOT} xmlns:m="{METADATA_NAMESPACE}"><m:label>a</m:label><m:tokenIpRanges>'
         "<m:startIpAddress>203.0.113.1</m:startIpAddress>"
@@ -215,18 +215,18 @@ def test_a_file_that_prefixes_every_element_is_understood() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])
-def test_the_file_s_own_encoding_is_honoured(encoding: str) -> None:
+def test_the_encoding_of_the_file_is_respected(encoding: str) -> None:
     declared = encoding.removesuffix("-sig")
     text = f'<?xml version="1.0" encoding="{declared}"?>{OPEN}<label>Müller</label></{ROOT}>'
     assert parse(text.encode(encoding)).text("label") == "Müller"
 
 
-def test_addresses_may_have_space_around_them() -> None:
+def test_addresses_may_have_surrounding_whitespace() -> None:
     component = parse(OPEN + entry("\n 203.0.113.1 ", " 203.0.113.2\n") + f"</{ROOT}>")
     assert component.allowlist == Allowlist((IpRange.parse("203.0.113.1-203.0.113.2"),))
 
 
-def test_without_a_carrier_ranges_are_fields_like_any_other() -> None:
+def test_without_a_carrier_ranges_are_ordinary_fields() -> None:
     data = f"{OPEN}{entry('203.0.113.1', '203.0.113.1')}<label>a</label></{ROOT}>".encode()
     component = parse_component(data, SECURITY_SETTINGS, "Acme", where="acme.xml")
     assert [field.name for field in component.fields] == ["label", "tokenIpRanges"]
@@ -237,7 +237,7 @@ def test_without_a_carrier_ranges_are_fields_like_any_other() -> None:
 
 
 @given(element_names, xml_text)
-def test_a_field_made_of_text_is_what_a_parser_gives_back(name: str, text: str) -> None:
+def test_a_field_made_from_text_equals_a_parsed_one(name: str, text: str) -> None:
     made = Field.of_text(name, text)
     assert parse(f"{OPEN}{made.xml}</{ROOT}>").fields == (made,)
     assert etree.fromstring(made.xml).text == (text or None)
@@ -266,11 +266,11 @@ def test_with_values_sets_what_it_names_and_keeps_the_rest(component: Component,
         ("<a><b/></a>", "<b/>"),
     ],
 )
-def test_the_content_of_a_field(xml: str, content: str) -> None:
+def test_the_content_of_a_field_is_its_text(xml: str, content: str) -> None:
     assert Field("a", xml).content == content
 
 
-def test_the_app_is_the_one_that_the_file_names() -> None:
+def test_the_app_is_read_from_the_file() -> None:
     data = f"{OPEN}<externalClientApplication>Acme</externalClientApplication></{ROOT}>".encode()
     assert app_of(data, SECURITY_SETTINGS, "Acme_oauthSecurity", "acme.xml") == "Acme"
     assert app_of(f"{OPEN}</{ROOT}>".encode(), SECURITY_SETTINGS, "Acme", "acme.xml") is None
@@ -325,12 +325,12 @@ VARIANTS = [
 ]
 
 
-def test_everything_else_changes_the_fingerprint() -> None:
+def test_every_other_difference_changes_the_fingerprint() -> None:
     assert len({variant.fingerprint for variant in VARIANTS}) == len(VARIANTS)
 
 
 @given(components, components)
-def test_one_fingerprint_means_one_content(one: Component, other: Component) -> None:
+def test_equal_fingerprints_mean_equal_content(one: Component, other: Component) -> None:
     def content(component: Component) -> object:
         return (
             component.component_type,
@@ -379,11 +379,11 @@ def test_an_external_entity_is_not_read(tmp_path: Path, exists: bool) -> None:
 
 
 @pytest.mark.parametrize("use", ["<label>&a11;</label>", '<label a="&a11;"/>', "<label/>"])
-def test_a_billion_laughs_are_refused_immediately(use: str) -> None:
+def test_a_billion_laughs_file_is_refused_immediately(use: str) -> None:
     assert error_of(f"{BOMB}{OPEN}{use}</{ROOT}>").where == "acme.xml:1"
 
 
-def test_5_mib_are_read_and_one_byte_more_is_not() -> None:
+def test_5_mib_are_read_and_one_byte_more_is_refused() -> None:
     frame = len(f"{OPEN}<label></label></{ROOT}>")
     fits = f"{OPEN}<label>{'x' * (MAX_COMPONENT_BYTES - frame)}</label></{ROOT}>"
     assert len(parse(fits).fields[0].content) == MAX_COMPONENT_BYTES - frame
@@ -410,14 +410,14 @@ def test_5_mib_are_read_and_one_byte_more_is_not() -> None:
         ("<a>" * 300 + "</a>" * 300, "acme.xml:1"),
     ],
 )
-def test_text_that_is_no_xml_is_refused_with_its_line(text: str, where: str) -> None:
+def test_text_that_is_not_xml_is_refused_with_its_line(text: str, where: str) -> None:
     error = error_of(text)
     assert error.where == where
     assert error.message.startswith("not well-formed XML: ")
     assert "retrieve" in error.hint
 
 
-def test_bytes_that_are_no_utf_8_are_refused() -> None:
+def test_bytes_that_are_not_utf_8_are_refused() -> None:
     assert error_of(OPEN.encode() + b"\n<label>\xff</label></" + ROOT.encode() + b">").where
 
 
@@ -496,19 +496,19 @@ def test_an_element_of_another_namespace_is_refused_with_its_line(child: str) ->
         ),
     ],
 )
-def test_a_bad_range_is_refused_with_its_line(xml: str, line: int, message: str) -> None:
+def test_an_invalid_range_is_refused_with_its_line(xml: str, line: int, message: str) -> None:
     error = error_of(f"{OPEN}\n<label>a</label>\n{xml}</{ROOT}>")
     assert error.where == f"acme.xml:{line}"
     assert message in error.message
     assert "correct the entry" in error.hint
 
 
-def test_a_line_beyond_65535_is_still_the_right_one() -> None:
+def test_a_line_number_beyond_65535_is_correct() -> None:
     error = error_of(f"{OPEN}{chr(10) * 70_000}<tokenIpRanges/></{ROOT}>")
     assert error.where == "acme.xml:70001"
 
 
-def test_a_description_with_markup_is_only_text() -> None:
+def test_markup_in_a_description_is_plain_text() -> None:
     more = f"<description>{text_xml(TRICKY)}</description>"
     component = parse(OPEN + entry("203.0.113.1", "203.0.113.1", more) + f"</{ROOT}>")
     assert component.allowlist.ranges[0].description == TRICKY

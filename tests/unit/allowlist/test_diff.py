@@ -46,7 +46,7 @@ def test_added_and_removed_are_the_difference_and_nothing_else(
 
 
 @given(few, few)
-def test_the_lines_that_are_not_removed_are_the_list_afterwards(
+def test_the_lines_that_are_not_removed_are_the_resulting_list(
     before: list[IpRange], after: list[IpRange]
 ) -> None:
     diff = compare(of(*before), of(*after))
@@ -63,19 +63,19 @@ def test_add_new_shows_exactly_the_new_lines_as_added(cutover: Cutover) -> None:
     assert diff.added == after.allowlist.ranges[len(cutover.baseline) :]
 
 
-def test_a_mere_change_of_order_is_no_difference() -> None:
+def test_a_change_of_order_alone_is_no_difference() -> None:
     assert lines(of(A, B, C), of(C, A, B)) == [f" {C}", f" {A}", f" {B}"]
 
 
-def test_an_entry_that_moved_beside_a_real_change_is_not_shown_as_removed() -> None:
+def test_an_entry_moved_by_another_change_is_not_shown_as_removed() -> None:
     assert lines(of(A, B), of(B, A, C)) == [f" {B}", f" {A}", f"+{C}"]
 
 
-def test_removed_lines_stand_where_they_were() -> None:
+def test_removed_lines_are_shown_at_their_places() -> None:
     assert lines(of(A, B, C), of(A, C, D)) == [f" {A}", f"-{B}", f" {C}", f"+{D}"]
 
 
-def test_another_description_is_a_change() -> None:
+def test_a_changed_description_is_a_change() -> None:
     diff = compare(of(A), of(replace(A, description="")))
     assert diff.removed == (A,)
     assert diff.added == (replace(A, description=""),)
@@ -123,7 +123,7 @@ def test_changed_fields_are_sorted_by_name() -> None:
     assert [change.name for change in diff.fields] == ["a", "b"]
 
 
-def test_the_capacity_is_that_of_the_list_afterwards() -> None:
+def test_the_capacity_is_that_of_the_resulting_list() -> None:
     capacity = compare(of(A), of(*ranges("203.0.113.0/28"), A)).capacity
     assert (capacity.ranges, capacity.addresses) == (2, 17)
     assert (capacity.max_ranges, capacity.max_addresses) == (128, 256)

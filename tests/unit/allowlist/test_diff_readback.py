@@ -1,3 +1,5 @@
+"""The read back: the live component compared with the deployed one."""
+
 from __future__ import annotations
 
 from random import Random
@@ -39,7 +41,7 @@ def compared(
 WANTED = listed("203.0.113.10", OFFICE, "198.51.100.20")
 
 
-def test_what_reads_back_the_same_has_taken() -> None:
+def test_an_equal_component_is_saved() -> None:
     state = compared(WANTED, WANTED)
     assert state.taken
     assert state.blocking == state.cosmetic == ()
@@ -47,7 +49,7 @@ def test_what_reads_back_the_same_has_taken() -> None:
 
 
 @given(allowlists, st.randoms())
-def test_another_order_is_the_same(allowlist: Allowlist, random: Random) -> None:
+def test_another_order_is_equal(allowlist: Allowlist, random: Random) -> None:
     entries = list(allowlist)
     random.shuffle(entries)
     state = compared(listed(*allowlist), listed(*entries))
@@ -56,7 +58,7 @@ def test_another_order_is_the_same(allowlist: Allowlist, random: Random) -> None
 
 
 @given(allowlists, allowlists, allowlists)
-def test_a_list_has_taken_if_nothing_is_missing_and_nothing_left_over(
+def test_a_list_is_saved_if_nothing_is_missing_and_nothing_remains(
     start: Allowlist, wanted: Allowlist, live: Allowlist
 ) -> None:
     state = compared(listed(*wanted), listed(*live), start=listed(*start))
@@ -66,7 +68,7 @@ def test_a_list_has_taken_if_nothing_is_missing_and_nothing_left_over(
 
 
 @given(allowlists, allowlists)
-def test_only_the_same_addresses_are_told_as_the_same(wanted: Allowlist, live: Allowlist) -> None:
+def test_only_equal_addresses_are_reported_as_equal(wanted: Allowlist, live: Allowlist) -> None:
     state = compared(listed(*wanted), listed(*live))
     told = [each for each in (*state.blocking, *state.cosmetic) if each.missing or each.foreign]
     assert (not told) == (wanted.covers(live) and live.covers(wanted))
@@ -79,44 +81,44 @@ def test_a_missing_address_blocks_and_is_named() -> None:
     assert "missing 198.51.100.20" in str(state.blocking[0])
 
 
-def test_an_address_that_should_be_gone_blocks_and_is_named() -> None:
+def test_an_address_that_remains_blocks_and_is_named() -> None:
     before = listed("203.0.113.10", "198.51.100.20")
     state = compared(listed("198.51.100.20"), before, start=before)
     assert not state.taken
     assert "still there 203.0.113.10" in str(state.blocking[0])
 
 
-def test_an_address_that_another_user_added_is_told_and_does_not_block() -> None:
+def test_an_address_that_another_user_added_is_reported_and_does_not_block() -> None:
     live = listed(*WANTED.carriers[0].allowlist, "192.0.2.1")
     state = compared(WANTED, live)
     assert state.taken
     assert "added by other users meanwhile 192.0.2.1" in str(state.cosmetic[0])
 
 
-def test_a_part_of_a_range_is_named() -> None:
+def test_a_missing_part_of_a_range_is_named() -> None:
     live = listed("203.0.113.10", "192.0.2.64-192.0.2.69", "198.51.100.20")
     assert "missing 192.0.2.70-192.0.2.71" in str(compared(WANTED, live).blocking[0])
 
 
-def test_neighbours_that_the_org_joined_have_taken() -> None:
+def test_adjacent_entries_that_the_org_joined_are_saved() -> None:
     state = compared(listed("203.0.113.10", "203.0.113.11"), listed("203.0.113.10-203.0.113.11"))
     assert state.taken
 
 
-def test_a_lost_description_is_told_and_does_not_block() -> None:
+def test_a_lost_description_is_reported_and_does_not_block() -> None:
     plain = IpRange(OFFICE.start, OFFICE.end)
     state = compared(WANTED, listed("203.0.113.10", plain, "198.51.100.20"))
     assert state.taken
     assert "192.0.2.64-192.0.2.71 has another description" in str(state.cosmetic[0])
 
 
-def test_another_field_is_told_and_does_not_block() -> None:
+def test_another_changed_field_is_reported_and_does_not_block() -> None:
     state = compared(WANTED, listed(*WANTED.carriers[0].allowlist, label="Renamed"))
     assert state.taken
     assert "<label> is 'Renamed', not 'Acme'" in str(state.cosmetic[0])
 
 
-def test_a_component_that_is_gone_blocks() -> None:
+def test_a_missing_component_blocks() -> None:
     state = compared(WANTED, Snapshot(()))
     assert not state.taken
     assert state.blocking[0].missing == WANTED.carriers[0].allowlist.ranges
@@ -125,7 +127,7 @@ def test_a_component_that_is_gone_blocks() -> None:
 @pytest.mark.parametrize(
     ("live", "taken"), [("Bypass", True), ("Enforce", False), ("bypass", False), ("", False)]
 )
-def test_a_policy_that_the_cutover_sets_must_have_taken(live: str, taken: bool) -> None:
+def test_a_policy_that_the_cutover_sets_must_be_saved(live: str, taken: bool) -> None:
     wanted = with_policies(WANTED, ipRelaxationPolicyType="Bypass")
     state = compared(
         wanted, with_policies(WANTED, ipRelaxationPolicyType=live), "ipRelaxationPolicyType"
@@ -133,7 +135,7 @@ def test_a_policy_that_the_cutover_sets_must_have_taken(live: str, taken: bool) 
     assert state.taken is taken
 
 
-def test_a_policy_that_the_cutover_sets_and_that_is_gone_blocks() -> None:
+def test_a_missing_policy_that_the_cutover_sets_blocks() -> None:
     wanted = with_policies(WANTED, ipRelaxationPolicyType="Bypass")
     assert not compared(wanted, with_policies(WANTED), "ipRelaxationPolicyType").taken
 

@@ -1,4 +1,4 @@
-"""Every difference between the expected list and the live one has one place in the answer."""
+"""Every difference between the expected allowlist and the live one is reported exactly once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sfcutover.allowlist.drift import EntriesDriftDocument, compare_entries
 
 
 def entries(*texts: str) -> list[RangeDocument]:
-    """An entry a text: its range, and behind ``:`` its description."""
+    """An entry for each text: its range, and after ``:`` its description."""
     parts = [text.partition(":") for text in texts]
     return [RangeDocument(range=name, description=rest or None) for name, _, rest in parts]
 
@@ -20,7 +20,7 @@ def moves(found: EntriesDriftDocument) -> list[tuple[str, int, int]]:
     return [(each.range, each.before, each.after) for each in found.moved]
 
 
-def test_a_move_counts_the_places_of_entries_that_came_or_went() -> None:
+def test_a_move_ignores_the_places_of_added_and_removed_entries() -> None:
     found = compare_entries(entries("gone", "a", "b", "c"), entries("c", "new", "a", "b"))
     assert names(found.added) == ["new"]
     assert names(found.removed) == ["gone"]
@@ -40,7 +40,7 @@ def test_a_changed_description_is_neither_added_nor_removed() -> None:
     assert (names(found.added), names(found.removed)) == (["new"], ["gone"])
 
 
-def test_an_entry_that_is_there_twice_is_missed_once() -> None:
+def test_a_duplicate_entry_is_missing_once() -> None:
     found = compare_entries(entries("a", "b", "a"), entries("a", "b"))
     assert names(found.removed) == ["a"]
     assert (found.added, moves(found)) == ([], [])
@@ -49,7 +49,7 @@ def test_an_entry_that_is_there_twice_is_missed_once() -> None:
     assert (found.removed, moves(found)) == ([], [])
 
 
-def test_of_two_equal_ranges_each_description_is_met_once() -> None:
+def test_each_description_of_two_equal_ranges_is_matched_once() -> None:
     found = compare_entries(entries("a:one", "a:two"), entries("a:three", "a:four"))
     texts = [(each.before, each.after) for each in found.described]
     assert texts == [("one", "three"), ("two", "four")]

@@ -1,4 +1,4 @@
-"""What .forceignore excludes; tests/integration/cli/test_tree_checks.py holds it against git."""
+"""What .forceignore excludes; tests/integration/cli/test_tree_checks.py compares it with git."""
 
 from __future__ import annotations
 

@@ -74,13 +74,13 @@ def read(component: Component, data: bytes) -> Component:
 
 
 @given(components)
-def test_parsing_what_was_rendered_gives_the_same_component(component: Component) -> None:
+def test_a_rendered_component_parses_as_the_same_component(component: Component) -> None:
     assert read(component, render(component)) == component
 
 
 @pytest.mark.parametrize("carrier", CARRIERS.values(), ids=sorted(CARRIERS))
 @given(entries=st.lists(any_ranges, max_size=3), label=xml_text)
-def test_every_carrier_s_template_loses_nothing(
+def test_the_template_of_every_carrier_loses_nothing(
     carrier: Carrier, entries: list[IpRange], label: str
 ) -> None:
     component = Component(
@@ -90,7 +90,7 @@ def test_every_carrier_s_template_loses_nothing(
 
 
 @pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS)
-def test_attributes_are_rendered_as_they_came(carrier: Carrier) -> None:
+def test_attributes_are_rendered_unchanged(carrier: Carrier) -> None:
     names = (carrier.list_element, carrier.start_element, carrier.end_element, "description")
     entry = replace(
         IpRange.parse("203.0.113.10-203.0.113.12", "d"),
@@ -126,7 +126,7 @@ def test_a_template_that_drops_an_attribute_is_refused(tmp_path: Path, lost: str
 
 
 @given(components)
-def test_an_untouched_component_renders_byte_identical_twice(component: Component) -> None:
+def test_an_unchanged_component_is_rendered_identically_twice(component: Component) -> None:
     once = render(component)
     assert render(component, Templates()) == once
     assert render(read(component, once)) == once
@@ -144,7 +144,7 @@ def test_elements_are_emitted_in_schema_order(component: Component) -> None:
         assert known == sorted(known)
 
 
-def test_a_rendered_file_to_the_byte() -> None:
+def test_a_rendered_file_is_exact_to_the_byte() -> None:
     assert render(COMPONENT).decode() == (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<ExtlClntAppOauthSecuritySettings xmlns="{METADATA_NAMESPACE}">\n'
@@ -171,7 +171,7 @@ def test_a_rendered_file_to_the_byte() -> None:
     )
 
 
-def test_policies_are_rendered_with_the_values_that_were_set() -> None:
+def test_policies_are_rendered_with_their_values() -> None:
     changed = POLICIES.with_values({"ipRelaxationPolicyType": "Bypass", "startUrl": ""})
     assert read(changed, render(changed)) == changed
     assert b"<ipRelaxationPolicyType>Bypass</ipRelaxationPolicyType>" in render(changed)
@@ -194,7 +194,7 @@ def test_the_manifest_lists_every_component_by_type_in_order() -> None:
 
 
 @pytest.mark.parametrize("name", ["../../etc/x", "/etc/x", "a/b", "a\\b", "", "a\0"])
-def test_a_component_s_name_can_t_lead_out_of_its_folder(name: str) -> None:
+def test_the_name_of_a_component_cannot_escape_its_folder(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         build_package([replace(COMPONENT, full_name=name)], "67.0", BUILTIN)
     assert caught.value.message.startswith(repr(name))
@@ -204,14 +204,14 @@ def test_a_component_s_name_can_t_lead_out_of_its_folder(name: str) -> None:
 
 
 @given(components)
-def test_a_zip_of_the_same_package_is_byte_identical(component: Component) -> None:
+def test_two_zips_of_the_same_package_are_identical(component: Component) -> None:
     def zipped(parts: list[Component]) -> bytes:
         return build_package(parts, "67.0", BUILTIN).to_zip()
 
     assert zipped([component, POLICIES]) == zipped([POLICIES, component])
 
 
-def test_a_zip_has_fixed_times_sorted_paths_and_plain_files() -> None:
+def test_a_zip_has_fixed_times_sorted_paths_and_regular_files() -> None:
     package = build_package([COMPONENT, POLICIES], "67.0", BUILTIN)
     with zipfile.ZipFile(io.BytesIO(package.to_zip())) as archive:
         infos = archive.infolist()
@@ -223,7 +223,7 @@ def test_a_zip_has_fixed_times_sorted_paths_and_plain_files() -> None:
     assert {info.external_attr >> 16 for info in infos} == {0o644}
 
 
-def test_the_hash_is_that_of_paths_and_contents() -> None:
+def test_the_hash_covers_paths_and_contents() -> None:
     def hash_of(*files: tuple[str, bytes]) -> str:
         return Package(tuple(PackageFile(*file) for file in files)).sha256
 
@@ -295,7 +295,7 @@ def test_a_template_that_drops_or_changes_something_is_refused(
         ("2006/04/metadata", "2006/04/other", "the root element is"),
     ],
 )
-def test_a_template_whose_output_is_no_such_component_is_refused(
+def test_a_template_with_an_invalid_component_as_output_is_refused(
     tmp_path: Path, old: str, new: str, message: str
 ) -> None:
     templates = overridden(tmp_path, "token-ip-ranges", old, new)
@@ -324,9 +324,7 @@ def test_a_template_may_add_a_field(tmp_path: Path) -> None:
         ("<version>{{ api_version }}</version>", "", "<version>"),
     ],
 )
-def test_a_manifest_that_leaves_something_out_is_refused(
-    tmp_path: Path, old: str, new: str, lost: str
-) -> None:
+def test_an_incomplete_manifest_is_refused(tmp_path: Path, old: str, new: str, lost: str) -> None:
     templates = overridden(tmp_path, "package", old, new)
     with pytest.raises(ConfigError) as caught:
         build_package([COMPONENT], "67.0", templates)
@@ -363,7 +361,7 @@ def files_in(folder: Path) -> dict[str, bytes | None]:
 
 @contextlib.contextmanager
 def files_no_larger_than(size: int) -> Iterator[None]:
-    """A disk that is full after that many bytes of a file."""
+    """Simulates a disk that is full after this many bytes of a file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -394,9 +392,7 @@ def test_a_zip_is_written_with_its_parents(tmp_path: Path) -> None:
 
 
 @both_writers
-def test_what_is_written_has_the_permissions_of_any_other_file(
-    tmp_path: Path, write: Writer
-) -> None:
+def test_written_files_have_ordinary_permissions(tmp_path: Path, write: Writer) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     write(PACKAGE, tmp_path / "out")
@@ -404,7 +400,7 @@ def test_what_is_written_has_the_permissions_of_any_other_file(
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == stat.S_IMODE(alike.stat().st_mode)
 
 
-def test_an_earlier_package_is_replaced_whole(tmp_path: Path) -> None:
+def test_an_earlier_package_is_replaced_completely(tmp_path: Path) -> None:
     write_folder(EARLIER, tmp_path / "out")
     write_folder(PACKAGE, tmp_path / "out")
     assert files_in(tmp_path) == {f"out/{path}": data for path, data in FILES.items()}
@@ -421,7 +417,7 @@ def test_an_empty_folder_and_an_earlier_zip_are_replaced(tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.zip"]
 
 
-def test_a_link_stays_and_what_is_behind_it_is_replaced(tmp_path: Path) -> None:
+def test_a_symlink_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     (tmp_path / "real.zip").touch()
@@ -434,7 +430,7 @@ def test_a_link_stays_and_what_is_behind_it_is_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "real.zip").read_bytes() == PACKAGE.to_zip()
 
 
-def test_a_folder_with_anything_else_in_it_is_not_touched(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "out" / "src").mkdir(parents=True)
     (tmp_path / "out" / "src" / "main.py").write_text("precious")
     (tmp_path / "out" / "package.xml").write_text("<a/>")
@@ -450,7 +446,7 @@ def test_a_folder_with_anything_else_in_it_is_not_touched(tmp_path: Path) -> Non
 
 @both_writers
 @pytest.mark.parametrize("below", ["out", "a/b/out"])
-def test_below_a_regular_file_nothing_is_written(tmp_path: Path, write: Writer, below: str) -> None:
+def test_nothing_is_written_below_a_regular_file(tmp_path: Path, write: Writer, below: str) -> None:
     (tmp_path / "file").write_text("mine")
     refused(write, tmp_path / "file" / below)
     assert tree(tmp_path) == {"file": b"mine"}
@@ -477,7 +473,7 @@ def test_a_pipe_or_device_is_not_replaced(tmp_path: Path, write: Writer) -> None
 
 
 @both_writers
-def test_on_a_full_disk_nothing_is_left(tmp_path: Path, write: Writer) -> None:
+def test_a_full_disk_leaves_nothing(tmp_path: Path, write: Writer) -> None:
     with files_no_larger_than(200):
         error = refused(write, tmp_path / "a" / "b" / "out")
     assert error.message == "the package was not written: File too large"
@@ -485,7 +481,7 @@ def test_on_a_full_disk_nothing_is_left(tmp_path: Path, write: Writer) -> None:
 
 
 @both_writers
-def test_on_a_full_disk_what_was_there_stays(tmp_path: Path, write: Writer) -> None:
+def test_a_full_disk_keeps_what_was_there(tmp_path: Path, write: Writer) -> None:
     write(EARLIER, tmp_path / "out")
     before = tree(tmp_path)
     with files_no_larger_than(200):
@@ -494,7 +490,7 @@ def test_on_a_full_disk_what_was_there_stays(tmp_path: Path, write: Writer) -> N
 
 
 @both_writers
-def test_when_the_last_rename_fails_what_was_there_stays(
+def test_a_failed_last_rename_keeps_what_was_there(
     tmp_path: Path, write: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(EARLIER, tmp_path / "out")
@@ -513,13 +509,13 @@ def test_when_the_last_rename_fails_what_was_there_stays(
 
 
 @both_writers
-def test_a_name_that_is_too_long_leaves_no_parents_behind(tmp_path: Path, write: Writer) -> None:
+def test_a_name_that_is_too_long_leaves_no_parents(tmp_path: Path, write: Writer) -> None:
     refused(write, tmp_path / "a" / ("x" * 300))
     assert tree(tmp_path) == {}
 
 
 @both_writers
-def test_the_longest_name_that_is_allowed_works(tmp_path: Path, write: Writer) -> None:
+def test_the_longest_allowed_name_works(tmp_path: Path, write: Writer) -> None:
     write(PACKAGE, tmp_path / ("x" * 255))
     assert [path.name for path in tmp_path.iterdir()] == ["x" * 255]
 
@@ -536,7 +532,7 @@ def test_the_current_folder_is_not_replaced(
 
 @both_writers
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_is_left_as_it_is(tmp_path: Path, write: Writer) -> None:
+def test_a_read_only_folder_is_unchanged(tmp_path: Path, write: Writer) -> None:
     tmp_path.chmod(0o500)
     try:
         refused(write, tmp_path / "out")

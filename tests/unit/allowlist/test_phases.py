@@ -42,7 +42,7 @@ def listed(*texts_: str) -> Allowlist:
 
 
 def on(*lists: Allowlist, carriers: Sequence[Carrier] = tuple(CARRIERS.values())) -> Snapshot:
-    """Components that carry these lists."""
+    """Components with these lists."""
     return Snapshot(
         tuple(
             Component(carrier.component_type, "Acme", (), carrier, allowlist)
@@ -55,7 +55,7 @@ def on(*lists: Allowlist, carriers: Sequence[Carrier] = tuple(CARRIERS.values())
 
 
 @given(cutovers())
-def test_add_new_covers_the_baseline_and_the_new_and_nothing_else(cutover: Cutover) -> None:
+def test_add_new_covers_exactly_the_baseline_and_the_new_addresses(cutover: Cutover) -> None:
     after = apply_phase(Phase.ADD_NEW, cutover.baseline, cutover.change)
     assert after.covers(cutover.baseline)
     assert after.covers(cutover.change.new)
@@ -63,13 +63,13 @@ def test_add_new_covers_the_baseline_and_the_new_and_nothing_else(cutover: Cutov
 
 
 @given(cutovers())
-def test_add_new_leaves_every_entry_as_it_was_in_place(cutover: Cutover) -> None:
+def test_add_new_leaves_every_entry_unchanged_in_place(cutover: Cutover) -> None:
     after = apply_phase(Phase.ADD_NEW, cutover.baseline, cutover.change)
     assert after.ranges[: len(cutover.baseline)] == cutover.baseline.ranges
 
 
 @given(cutovers(), st.booleans())
-def test_remove_old_covers_the_new_and_everything_that_was_neither(
+def test_remove_old_covers_the_new_addresses_and_those_of_others(
     cutover: Cutover, already_added: bool
 ) -> None:
     baseline, change = cutover.baseline, cutover.change
@@ -82,7 +82,7 @@ def test_remove_old_covers_the_new_and_everything_that_was_neither(
 
 
 @given(cutovers())
-def test_remove_old_leaves_the_entries_of_others_as_they_were_in_order(cutover: Cutover) -> None:
+def test_remove_old_leaves_entries_of_others_unchanged_in_order(cutover: Cutover) -> None:
     after = apply_phase(Phase.REMOVE_OLD, cutover.baseline, cutover.change)
     unrelated = [
         entry
@@ -93,7 +93,7 @@ def test_remove_old_leaves_the_entries_of_others_as_they_were_in_order(cutover: 
 
 
 @given(cutovers(split=False))
-def test_an_entry_that_is_not_all_old_is_never_split_unasked(cutover: Cutover) -> None:
+def test_an_entry_that_is_partly_old_is_never_split_by_default(cutover: Cutover) -> None:
     baseline, change = cutover.baseline, cutover.change
     gone = subtract(change.old, change.new)
     must_split = [
@@ -112,7 +112,7 @@ def test_an_entry_that_is_not_all_old_is_never_split_unasked(cutover: Cutover) -
 
 
 @given(cutovers(), st.booleans())
-def test_restore_old_after_remove_old_covers_the_baseline_and_the_new(
+def test_restore_old_after_remove_old_covers_the_baseline_and_the_new_addresses(
     cutover: Cutover, baseline_known: bool
 ) -> None:
     baseline, change = cutover.baseline, cutover.change
@@ -149,7 +149,7 @@ def test_restore_old_moves_no_entry_of_others(cutover: Cutover) -> None:
 
 
 @given(cutovers())
-def test_restore_old_is_allowed_on_any_list_and_takes_nothing_off(cutover: Cutover) -> None:
+def test_restore_old_is_allowed_on_any_list_and_removes_nothing(cutover: Cutover) -> None:
     check_order(Phase.RESTORE_OLD, on(cutover.baseline), cutover.change)
     restored = apply_phase(Phase.RESTORE_OLD, cutover.baseline, cutover.change)
     assert restored.ranges[: len(cutover.baseline)] == cutover.baseline.ranges
@@ -157,7 +157,7 @@ def test_restore_old_is_allowed_on_any_list_and_takes_nothing_off(cutover: Cutov
 
 
 @given(cutovers(split=False, old_is_live=True))
-def test_remove_new_after_add_new_gives_back_the_very_baseline(cutover: Cutover) -> None:
+def test_remove_new_after_add_new_restores_exactly_the_baseline(cutover: Cutover) -> None:
     baseline, change = cutover.baseline, cutover.change
     added = apply_phase(Phase.ADD_NEW, baseline, change)
     check_order(Phase.REMOVE_NEW, on(added), change)
@@ -165,7 +165,7 @@ def test_remove_new_after_add_new_gives_back_the_very_baseline(cutover: Cutover)
 
 
 @given(cutovers(old_is_live=True))
-def test_the_whole_way_there_and_back_ends_with_the_baseline_s_addresses(
+def test_all_phases_in_turn_end_with_the_addresses_of_the_baseline(
     cutover: Cutover,
 ) -> None:
     baseline, change = cutover.baseline, cutover.change
@@ -177,7 +177,7 @@ def test_the_whole_way_there_and_back_ends_with_the_baseline_s_addresses(
 
 
 @given(cutovers(old_is_live=True), st.sampled_from(Phase))
-def test_a_phase_that_is_live_already_changes_nothing(cutover: Cutover, phase: Phase) -> None:
+def test_a_live_phase_changes_nothing(cutover: Cutover, phase: Phase) -> None:
     baseline, change = cutover.baseline, cutover.change
     added = apply_phase(Phase.ADD_NEW, baseline, change)
     once = apply_phase(phase, added, change, baseline)
@@ -185,7 +185,7 @@ def test_a_phase_that_is_live_already_changes_nothing(cutover: Cutover, phase: P
 
 
 @given(cutovers())
-def test_an_address_that_is_both_old_and_new_is_never_off_the_list(cutover: Cutover) -> None:
+def test_an_address_that_is_both_old_and_new_is_never_removed(cutover: Cutover) -> None:
     change = cutover.change
     both = [
         point
@@ -212,7 +212,7 @@ def test_the_phases_of_an_ordinary_cutover() -> None:
     assert apply_phase(Phase.REMOVE_NEW, added, CHANGE, BASELINE) == BASELINE
 
 
-def test_restore_old_brings_back_the_baseline_s_descriptions_and_unknown_elements() -> None:
+def test_restore_old_restores_descriptions_and_unknown_elements_of_the_baseline() -> None:
     extra = (("note", "<note>x</note>"),)
     entry = IpRange(OLD[0].start, OLD[1].end, "proxies", extra)
     baseline = Allowlist((entry, OFFICE))
@@ -222,14 +222,14 @@ def test_restore_old_brings_back_the_baseline_s_descriptions_and_unknown_element
     assert restored.ranges[:2] == (entry, OFFICE)
 
 
-def test_remove_new_keeps_new_addresses_that_were_on_the_baseline() -> None:
+def test_remove_new_keeps_new_addresses_of_the_baseline() -> None:
     baseline = Allowlist((*BASELINE, NEW[0]))
     added = apply_phase(Phase.ADD_NEW, baseline, CHANGE)
     assert texts(apply_phase(Phase.REMOVE_NEW, added, CHANGE, baseline)) == texts(baseline)
     assert texts(apply_phase(Phase.REMOVE_NEW, added, CHANGE)) == texts(BASELINE)
 
 
-def test_an_own_entry_may_shrink_to_what_is_also_new() -> None:
+def test_an_old_entry_shrinks_to_the_part_that_is_also_new() -> None:
     change = Change(ranges("203.0.113.0/30"), ranges("203.0.113.2-203.0.113.5"))
     removed = apply_phase(Phase.REMOVE_OLD, listed("203.0.113.0/30"), change)
     assert texts(removed) == ["203.0.113.2-203.0.113.3", "203.0.113.4-203.0.113.5"]
@@ -247,21 +247,21 @@ def test_an_old_address_inside_a_wider_range_is_refused_with_the_parts() -> None
     assert caught.value.exit_code is ExitCode.USAGE
 
 
-def test_with_split_ranges_the_rest_of_a_wider_range_stays_with_its_description() -> None:
+def test_split_ranges_keeps_the_rest_of_a_wider_range_with_its_description() -> None:
     live = Allowlist((IpRange.parse("203.0.113.8/29", "both proxies"), OFFICE))
     removed = apply_phase(Phase.REMOVE_OLD, live, Change(OLD, NEW, split_ranges=True))
     assert texts(removed)[:2] == ["203.0.113.8-203.0.113.9", "203.0.113.12-203.0.113.15"]
     assert [entry.description for entry in removed][:3] == ["both proxies"] * 2 + ["office VPN"]
 
 
-def test_new_addresses_inside_a_wider_range_are_not_torn_out_of_it_unasked() -> None:
+def test_new_addresses_inside_a_wider_range_are_not_split_off_by_default() -> None:
     live = Allowlist((*BASELINE, IpRange.parse("198.51.100.0/27", "a partner")))
     with pytest.raises(ConfigError, match="a partner"):
         apply_phase(Phase.REMOVE_NEW, live, CHANGE)
     assert apply_phase(Phase.REMOVE_NEW, live, CHANGE, live) == live
 
 
-def test_only_the_phases_that_take_addresses_off_say_so() -> None:
+def test_only_the_removing_phases_are_marked_as_such() -> None:
     assert {phase for phase in Phase if phase.removes} == {Phase.REMOVE_OLD, Phase.REMOVE_NEW}
 
 
@@ -272,7 +272,7 @@ def full_of(count: int) -> Allowlist:
     return listed(*(f"203.0.{number}.1" for number in range(count)))
 
 
-def test_the_overlap_may_hold_128_ranges_and_not_129() -> None:
+def test_the_overlap_can_hold_128_ranges_and_not_129() -> None:
     change = Change(ranges("203.0.0.1"), NEW)
     assert len(apply_phase(Phase.ADD_NEW, full_of(126), change)) == 128
     with pytest.raises(LimitError) as caught:
@@ -282,20 +282,20 @@ def test_the_overlap_may_hold_128_ranges_and_not_129() -> None:
     assert "smaller cutovers" in caught.value.hint
 
 
-def test_the_overlap_may_hold_256_addresses_and_not_257() -> None:
+def test_the_overlap_can_hold_256_addresses_and_not_257() -> None:
     live = listed("203.0.113.0/25", "192.0.2.0-192.0.2.125")
     assert apply_phase(Phase.ADD_NEW, live, Change(OLD, NEW)).address_count == 256
     with pytest.raises(LimitError, match="257 addresses; the limit of tokenIpRanges is 256"):
         apply_phase(Phase.ADD_NEW, live.add(ranges("192.0.2.200")), Change(OLD, NEW))
 
 
-def test_remove_old_is_refused_as_well_when_the_overlap_would_not_fit() -> None:
+def test_remove_old_is_refused_if_the_overlap_would_not_fit() -> None:
     with pytest.raises(LimitError, match="add-new"):
         apply_phase(Phase.REMOVE_OLD, full_of(127), Change(ranges("203.0.0.1"), NEW))
 
 
 @pytest.mark.parametrize(("others", "fits"), [(124, True), (125, False)])
-def test_remove_old_is_refused_when_restore_old_would_not_fit(others: int, fits: bool) -> None:
+def test_remove_old_is_refused_if_restore_old_would_not_fit(others: int, fits: bool) -> None:
     (wide,) = ranges("192.0.2.0-192.0.2.2")
     live = Allowlist((wide, *full_of(others)))
     change = Change(ranges("192.0.2.1"), NEW[:1], split_ranges=True)
@@ -307,7 +307,7 @@ def test_remove_old_is_refused_when_restore_old_would_not_fit(others: int, fits:
             apply_phase(Phase.REMOVE_OLD, live, change)
 
 
-def test_a_full_list_that_nothing_is_taken_from_is_not_refused() -> None:
+def test_a_full_list_without_a_removal_is_accepted() -> None:
     live = Allowlist((*full_of(127), NEW[0]))
     assert apply_phase(Phase.REMOVE_OLD, live, Change(OLD, NEW[:1])) == live
 
@@ -330,19 +330,19 @@ def test_trusted_ranges_have_no_limit_of_addresses() -> None:
     assert after.address_count == 514
 
 
-def test_trusted_ranges_are_128_at_most() -> None:
+def test_trusted_ranges_are_at_most_128() -> None:
     with pytest.raises(LimitError, match="129 ranges; the limit of trustedIpRanges is 128"):
         apply_phase(Phase.ADD_NEW, full_of(127), CHANGE, carrier=TRUSTED_IP_RANGES)
 
 
-def test_a_connected_app_may_trust_the_whole_internet() -> None:
+def test_a_connected_app_may_trust_every_address() -> None:
     live = listed("0.0.0.0-255.255.255.255", "2001:db8::1")
     for phase in (Phase.ADD_NEW, Phase.RESTORE_OLD):
         assert apply_phase(phase, live, CHANGE, carrier=CONNECTED_APP_RANGES) == live
 
 
 @pytest.mark.parametrize("phase", [Phase.ADD_NEW, Phase.REMOVE_OLD, Phase.RESTORE_OLD])
-def test_a_list_that_stays_as_it_is_meets_no_limit(phase: Phase) -> None:
+def test_an_unchanged_list_exceeds_no_limit(phase: Phase) -> None:
     change = Change(NEW, NEW) if phase is Phase.REMOVE_OLD else Change(OLD, NEW)
     live = Allowlist((*ranges("192.0.2.0/24", "2001:db8::/120"), *OLD, *NEW))
     assert apply_phase(phase, live, change) == live
@@ -351,13 +351,13 @@ def test_a_list_that_stays_as_it_is_meets_no_limit(phase: Phase) -> None:
 # Order
 
 
-def test_the_error_names_the_list_it_is_about() -> None:
+def test_the_error_names_its_list() -> None:
     with pytest.raises(DriftError) as caught:
         check_order(Phase.REMOVE_OLD, on(Allowlist((*OLD, *NEW)), BASELINE), CHANGE)
     assert caught.value.where == "extlClntAppOauthSettings/Acme.ecaOauth"
 
 
-def test_add_new_is_refused_when_an_old_address_is_not_live() -> None:
+def test_add_new_is_refused_if_an_old_address_is_not_live() -> None:
     with pytest.raises(DriftError) as caught:
         check_order(Phase.ADD_NEW, on(listed("203.0.113.10")), CHANGE)
     assert caught.value.message == "the old address 203.0.113.11 is not on the live allowlist"
@@ -365,7 +365,7 @@ def test_add_new_is_refused_when_an_old_address_is_not_live() -> None:
     assert caught.value.exit_code is ExitCode.DRIFT
 
 
-def test_add_new_again_is_fine_in_any_state_of_the_old() -> None:
+def test_a_live_add_new_is_accepted_with_any_old_addresses() -> None:
     check_order(Phase.ADD_NEW, on(BASELINE), CHANGE)
     check_order(Phase.ADD_NEW, on(Allowlist(NEW)), CHANGE)
 
@@ -386,7 +386,7 @@ def test_remove_new_is_refused_until_every_old_address_is_live() -> None:
     check_order(Phase.REMOVE_NEW, on(Allowlist((*OLD, *NEW))), CHANGE)
 
 
-def test_a_part_of_a_range_that_is_missing_counts_as_missing() -> None:
+def test_a_missing_part_of_a_range_counts_as_missing() -> None:
     change = Change(ranges("203.0.113.8/30"), NEW)
     with pytest.raises(DriftError, match=r"203\.0\.113\.11 is not on the live allowlist"):
         check_order(Phase.ADD_NEW, on(listed("203.0.113.8-203.0.113.10")), change)
@@ -395,14 +395,14 @@ def test_a_part_of_a_range_that_is_missing_counts_as_missing() -> None:
 # Notes
 
 
-def test_a_note_says_which_new_addresses_are_on_the_list_already() -> None:
+def test_a_note_names_the_new_addresses_that_are_already_listed() -> None:
     live = Allowlist((*BASELINE, NEW[1]))
     assert notes_on(Phase.ADD_NEW, live, CHANGE) == ["198.51.100.21 is already on the allowlist"]
     assert notes_on(Phase.ADD_NEW, BASELINE, CHANGE) == []
 
 
 @pytest.mark.parametrize("phase", [Phase.REMOVE_OLD, Phase.REMOVE_NEW])
-def test_a_note_says_which_addresses_are_old_and_new(phase: Phase) -> None:
+def test_a_note_names_the_addresses_that_are_old_and_new(phase: Phase) -> None:
     change = Change(ranges("203.0.113.8/30"), ranges("203.0.113.10-203.0.113.20"))
     live = apply_phase(Phase.ADD_NEW, listed("203.0.113.8/30"), change)
     assert notes_on(phase, live, change) == [
@@ -410,7 +410,7 @@ def test_a_note_says_which_addresses_are_old_and_new(phase: Phase) -> None:
     ]
 
 
-def test_a_note_says_that_remove_old_would_be_refused() -> None:
+def test_a_note_announces_that_remove_old_would_be_refused() -> None:
     assert notes_on(Phase.REMOVE_OLD, BASELINE, CHANGE) == [
         "add-new is not live yet: deploying remove-old now would be refused"
     ]

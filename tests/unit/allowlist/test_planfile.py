@@ -127,7 +127,7 @@ class Desk:
         return self.cutover.planner(self.templates)
 
     def refuses(self, kind: type[SfcutoverError], phase: Phase = Phase.ADD_NEW) -> SfcutoverError:
-        """Open the plan for a phase; the place and the way out are always the same."""
+        """Assert that opening the plan for a phase fails; place and hint are always the same."""
         with pytest.raises(kind) as caught:
             self.open().planned(phase)
         error = caught.value
@@ -163,11 +163,11 @@ def test_every_phase_of_a_plan_is_the_one_that_was_shown(desk: Desk, phase: Phas
     assert PhaseDocument.of(planned) == shown
 
 
-def test_a_plan_holds_the_baseline_whole(desk: Desk) -> None:
+def test_a_plan_holds_the_whole_baseline(desk: Desk) -> None:
     assert desk.open().baseline == desk.live
 
 
-def test_a_plan_made_with_a_template_that_adds_something_can_be_used(desk: Desk) -> None:
+def test_a_plan_made_with_an_extending_template_can_be_used(desk: Desk) -> None:
     folder = desk.folder / "templates"
     folder.mkdir()
     built_in = Path(desk.templates.origin("token-ip-ranges")).read_text(encoding="utf-8")
@@ -181,7 +181,7 @@ def test_a_plan_made_with_a_template_that_adds_something_can_be_used(desk: Desk)
     desk.open().check_live(planned, desk.live)
 
 
-def test_a_plan_that_can_t_be_written_says_so(desk: Desk) -> None:
+def test_an_unwritable_plan_is_an_error(desk: Desk) -> None:
     with pytest.raises(OperationFailedError, match="the plan was not written") as caught:
         write_plan(desk.plan(), desk.folder / "missing" / "plan.json")
     assert caught.value.where == str(desk.folder / "missing" / "plan.json")
@@ -217,7 +217,7 @@ def tamper_hash(content: Any) -> None:
 
 
 def tamper_diff(content: Any) -> None:
-    """Show the reviewer one address less than is deployed."""
+    """Show the reviewer one address fewer than is deployed."""
     target(content)["phases"][0]["components"][0]["added"].pop()
 
 
@@ -299,7 +299,7 @@ def test_an_edited_cutover_is_drift(desk: Desk, old: str, new: str, phase: Phase
 
 
 @pytest.mark.parametrize(("old", "new"), [("name: move", "name: other"), ("Acme_", "Other_")])
-def test_a_plan_is_not_for_another_cutover(desk: Desk, old: str, new: str) -> None:
+def test_a_plan_belongs_to_one_cutover(desk: Desk, old: str, new: str) -> None:
     desk.cutover = desk.configure(CONFIG.replace(old, new))
     assert desk.refuses(DriftError).message == "the plan is for move of Acme_Connector"
 
@@ -324,7 +324,7 @@ def phases_of(desk: Desk) -> list[Phase]:
     return [phase for each in plan.targets for phase in recorded.phases_of(each)]
 
 
-def test_a_whole_plan_is_worked_out_again(desk: Desk) -> None:
+def test_every_phase_of_a_whole_plan_is_recomputed(desk: Desk) -> None:
     assert phases_of(desk) == list(LIST_PHASES)
 
 
@@ -356,14 +356,14 @@ def test_a_whole_plan_is_worked_out_again(desk: Desk) -> None:
         ),
     ],
 )
-def test_a_plan_that_says_something_else_is_drift(desk: Desk, edit: Edit, message: str) -> None:
+def test_an_altered_plan_is_drift(desk: Desk, edit: Edit, message: str) -> None:
     desk.edit(edit)
     with pytest.raises(DriftError) as caught:
         phases_of(desk)
     assert caught.value.message.startswith(message)
 
 
-def test_digests_that_are_not_those_of_the_phases_are_drift(desk: Desk) -> None:
+def test_digests_that_differ_from_those_of_the_phases_are_drift(desk: Desk) -> None:
     plan = read_plan(desk.path)
     recorded = RecordedPlan(plan, desk.path, desk.planner)
     with pytest.raises(DriftError, match="the plan's digests do not match"):
@@ -373,7 +373,7 @@ def test_digests_that_are_not_those_of_the_phases_are_drift(desk: Desk) -> None:
 # What is live
 
 
-def test_the_org_where_the_plan_starts_or_where_it_ends_is_accepted(desk: Desk) -> None:
+def test_an_org_at_the_start_or_the_end_of_the_plan_is_accepted(desk: Desk) -> None:
     plan = desk.open()
     for phase in LIST_PHASES:
         planned = plan.planned(phase)
@@ -400,7 +400,9 @@ def test_an_org_that_changed_since_is_drift(desk: Desk, settings: str) -> None:
 
 
 @pytest.mark.parametrize("phase", [Phase.ADD_NEW, Phase.REMOVE_OLD, Phase.REMOVE_NEW])
-def test_drift_is_seen_before_every_phase_that_starts_elsewhere(desk: Desk, phase: Phase) -> None:
+def test_drift_is_detected_before_every_phase_that_starts_elsewhere(
+    desk: Desk, phase: Phase
+) -> None:
     plan = desk.open()
     planned = plan.planned(phase)
     changed = planned.start.carriers[0].with_values({"label": "another"})
@@ -436,7 +438,7 @@ def test_drift_names_the_entries_that_changed(desk: Desk, old: str, new: str, wo
     assert words in caught.value.message
 
 
-def test_drift_of_a_list_that_a_phase_has_reached_names_what_others_changed(desk: Desk) -> None:
+def test_drift_of_a_list_that_reached_the_phase_names_the_changes_of_others(desk: Desk) -> None:
     plan = desk.open()
     planned = plan.planned(Phase.ADD_NEW)
     reached = planned.after.carriers[0]
@@ -459,13 +461,13 @@ def test_a_missing_component_is_drift(desk: Desk) -> None:
         plan.check_live(plan.planned(Phase.ADD_NEW), Snapshot(desk.live.carriers))
 
 
-def test_a_phase_is_not_deployed_out_of_turn(desk: Desk) -> None:
+def test_phases_are_not_deployed_out_of_order(desk: Desk) -> None:
     plan = desk.open()
     with pytest.raises(DriftError):
         plan.check_live(plan.planned(Phase.REMOVE_OLD), desk.live)
 
 
-def test_a_mere_change_of_order_is_no_drift(desk: Desk) -> None:
+def test_a_change_of_order_alone_is_no_drift(desk: Desk) -> None:
     plan = desk.open()
     first, second = desk.live.carriers[0].allowlist.ranges
     turned = desk.live.carriers[0].allowlist.__class__((second, first))
@@ -474,12 +476,12 @@ def test_a_mere_change_of_order_is_no_drift(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("settings", [SETTINGS, *DRIFTED])
-def test_putting_old_addresses_back_is_never_held_up(desk: Desk, settings: str) -> None:
+def test_drift_never_prevents_restoring_old_addresses(desk: Desk, settings: str) -> None:
     plan = desk.open()
     plan.check_live(plan.planned(Phase.RESTORE_OLD), desk.snapshot(settings))
 
 
-def test_a_plan_names_the_org_and_the_components_that_it_was_made_for(desk: Desk) -> None:
+def test_a_plan_names_its_org_and_its_components(desk: Desk) -> None:
     plan = desk.open()
     assert plan.organization_id == ORG
     assert plan.component_ids == {}  # of files
@@ -513,7 +515,7 @@ def test_a_plan_of_an_org_names_its_components(desk: Desk) -> None:
         b"version: 1\n",
     ],
 )
-def test_what_is_no_plan_is_refused(desk: Desk, content: bytes) -> None:
+def test_an_invalid_plan_is_refused(desk: Desk, content: bytes) -> None:
     desk.path.write_bytes(content)
     error = desk.refuses(ConfigError)
     assert error.message.startswith("not a plan file of this version: ")
@@ -538,7 +540,7 @@ def test_a_plan_of_another_version_is_refused(desk: Desk, edit: Edit) -> None:
 
 
 @pytest.mark.parametrize("name", [".", "missing.json", "x" * 300])
-def test_a_plan_that_can_t_be_read_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_unreadable_plan_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match=r"cannot be read: [A-Z]") as caught:
         read_plan(tmp_path / name)
     assert caught.value.where == str(tmp_path / name)
@@ -566,7 +568,7 @@ def valid(document: Document) -> Any:
     return content
 
 
-def test_a_plan_is_what_its_schema_says(desk: Desk) -> None:
+def test_a_plan_fits_its_schema(desk: Desk) -> None:
     content = valid(desk.plan())
     assert content["schema"] == "sfcutover/plan/1"
     assert content["old"] == [{"range": "203.0.113.10", "description": None}]
@@ -595,7 +597,7 @@ def test_a_plan_counts_and_shows_what_a_phase_does(desk: Desk) -> None:
     ]
 
 
-def test_a_diff_is_what_its_schema_says(desk: Desk) -> None:
+def test_a_diff_fits_its_schema(desk: Desk) -> None:
     planned = desk.open().planned(Phase.REMOVE_OLD)
     phase = PhaseDocument.of(planned)
     one = TargetDiffDocument(target="packaging", instance_url=None, on_top_of=None, phase=phase)
@@ -603,7 +605,7 @@ def test_a_diff_is_what_its_schema_says(desk: Desk) -> None:
     assert content["changed"] is True
 
 
-def test_an_unchanged_component_s_diff_is_empty(desk: Desk) -> None:
+def test_the_diff_of_an_unchanged_component_is_empty(desk: Desk) -> None:
     one = desk.live.carriers[0]
     document = ComponentDiffDocument.of(compare(one, one))
     assert document.unchanged == 2
@@ -611,7 +613,7 @@ def test_an_unchanged_component_s_diff_is_empty(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("where", [None, "cutover.yaml:7"])
-def test_an_error_is_what_its_schema_says(where: str | None) -> None:
+def test_an_error_fits_its_schema(where: str | None) -> None:
     content = valid(ErrorDocument.of(DriftError("it changed", hint="look", where=where)))
     assert content == {
         "schema": "sfcutover/error/1",
@@ -624,7 +626,7 @@ def test_an_error_is_what_its_schema_says(where: str | None) -> None:
     }
 
 
-def test_a_document_can_t_be_changed_or_extended() -> None:
+def test_a_document_cannot_be_changed_or_extended() -> None:
     document = RangeDocument.model_validate(IpRange.parse("203.0.113.10"))
     with pytest.raises(ValueError, match="frozen"):
         document.range = "203.0.113.11"  # type: ignore[misc]

@@ -28,7 +28,7 @@ def component(**values: str) -> Component:
     return Component(OAUTH_POLICIES, "Acme_plcy", fields)
 
 
-def test_every_value_has_both_phases() -> None:
+def test_a_value_without_a_phase_applies_to_both_phases() -> None:
     assert BY_PHASE.every_value == {
         "startUrl": ("one", "two"),
         "apexHandler": ("A",),
@@ -52,7 +52,7 @@ def test_undoing_remove_old_restores_only_what_it_alone_sets(
     assert policies.removal_sets_more is is_so
 
 
-def test_a_phase_holds_policies_only_where_it_sets_some() -> None:
+def test_a_phase_holds_policies_only_if_it_sets_some() -> None:
     planned = planner(Policies(remove_old={"startUrl": "two"})).plan_all(LIVE)
     holds = {phase: each.after.policies is not None for phase, each in planned.items()}
     assert holds == {
@@ -71,7 +71,7 @@ def test_remove_old_starts_from_what_add_new_has_set() -> None:
     ]
 
 
-def test_without_lists_only_phases_that_set_policies_are_planned() -> None:
+def test_policies_alone_plan_only_phases_that_set_some() -> None:
     alone = Snapshot((), LIVE.policies)
     later = planner(Policies(remove_old={"startUrl": "two"}))
     assert list(later.plan_all(alone)) == [Phase.REMOVE_OLD]
@@ -91,7 +91,7 @@ def test_any_value_that_was_ever_set_is_restored() -> None:
     assert "another user has changed it since" in restored.notes[0]
 
 
-def test_what_is_kept_stays_set_and_the_rest_is_restored() -> None:
+def test_kept_values_stay_set_and_the_rest_is_restored() -> None:
     live = Snapshot((), component(startUrl="two", apexHandler="A", label="L"))
     restored = planner(BY_PHASE).restore_policies(
         live, LIVE, BY_PHASE.every_value, BY_PHASE.add_new
@@ -99,7 +99,7 @@ def test_what_is_kept_stays_set_and_the_rest_is_restored() -> None:
     assert restored.after.policies == component(startUrl="one", apexHandler="A").with_values({})
 
 
-def test_every_known_relaxation_has_its_words() -> None:
+def test_every_known_relaxation_is_described() -> None:
     for value in POLICIES[IP_RELAXATION].values:
         assert relaxation_words(value).startswith(f"{value}: users are ")
     assert "is unknown" in relaxation_words("Newer")

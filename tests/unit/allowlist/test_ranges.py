@@ -81,14 +81,14 @@ def test_a_range_is_read_and_written_canonically(text: str, canonical: str) -> N
         ("fe80::1%eth0/128", "'fe80::1%eth0/128' has a zone (eth0)"),
     ],
 )
-def test_a_text_that_is_no_range_is_quoted_with_the_reason(text: str, message: str) -> None:
+def test_an_invalid_range_is_quoted_with_the_reason(text: str, message: str) -> None:
     with pytest.raises(RangeError) as caught:
         IpRange.parse(text)
     assert message in str(caught.value)
 
 
 @given(any_ranges)
-def test_the_canonical_text_reads_back_as_the_same_range(entry: IpRange) -> None:
+def test_the_canonical_text_parses_as_the_same_range(entry: IpRange) -> None:
     assert IpRange.parse(str(entry), entry.description) == entry
 
 
@@ -113,7 +113,7 @@ def test_contains_and_overlaps_agree_with_the_integers(one: IpRange, other: IpRa
 
 
 @given(range_lists, range_lists)
-def test_subtract_leaves_what_was_in_the_one_and_not_in_the_other(
+def test_subtract_leaves_the_difference(
     wanted: Sequence[IpRange], removed: Sequence[IpRange]
 ) -> None:
     rest = subtract(wanted, removed)
@@ -165,7 +165,7 @@ def test_covers_means_that_nothing_is_uncovered(live: list[IpRange], wanted: lis
 
 
 @given(range_lists, range_lists)
-def test_entries_that_nothing_is_taken_from_stay_the_same_objects_in_order(
+def test_unaffected_entries_stay_the_same_objects_in_order(
     live: list[IpRange], removed: list[IpRange]
 ) -> None:
     after = Allowlist(tuple(live)).subtract(removed, yes)
@@ -175,7 +175,9 @@ def test_entries_that_nothing_is_taken_from_stay_the_same_objects_in_order(
 
 
 @given(range_lists, range_lists)
-def test_without_leave_no_entry_is_ever_split(live: list[IpRange], removed: list[IpRange]) -> None:
+def test_without_permission_no_entry_is_ever_split(
+    live: list[IpRange], removed: list[IpRange]
+) -> None:
     allowlist = Allowlist(tuple(live))
     partly = [entry for entry in live if subtract([entry], removed) not in ((), (entry,))]
     if partly:
@@ -195,12 +197,12 @@ def test_a_hole_in_the_middle_of_a_wide_entry_leaves_its_two_sides(wide: IpRange
     assert same_addresses([*parts, hole], [wide])
 
 
-def test_adjacent_removals_leave_no_crumbs_between_them() -> None:
+def test_adjacent_removals_leave_no_remainder_between_them() -> None:
     removed = ranges("203.0.113.0/25", "203.0.113.128-203.0.113.200", "203.0.113.201/32")
     assert subtract(ranges("203.0.113.0/24"), removed) == ranges("203.0.113.202-203.0.113.255")
 
 
-def test_the_same_number_in_the_other_family_is_another_address() -> None:
+def test_equal_numbers_of_two_families_are_different_addresses() -> None:
     (four,), (six,) = ranges("0.0.0.1"), ranges("::1")
     assert not four.overlaps(six)
     assert not six.contains(four)
@@ -217,7 +219,7 @@ def test_the_parts_of_a_split_entry_keep_its_description_and_unknown_elements() 
     assert {(part.description, part.extra) for part in after} == {("office", extra)}
 
 
-def test_addresses_of_overlapping_entries_count_each_time() -> None:
+def test_addresses_of_overlapping_entries_are_counted_repeatedly() -> None:
     assert Allowlist(ranges("203.0.113.0/24", "203.0.113.7")).address_count == 257
 
 

@@ -1,4 +1,4 @@
-"""What a template of the user's may make: it is counted, and refused before it takes memory."""
+"""Limits of user templates: their output is counted, and refused before it takes memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def render_template(template: Template, amount: int = BUDGET) -> str:
         "{{ " + " ~ ".join(["x"] * 3000) + " }}",
     ],
 )
-def test_what_is_too_much_is_refused_before_it_is_made(text: str) -> None:
+def test_excessive_output_is_refused_before_it_is_made(text: str) -> None:
     render("{{ x|length }}")  # what Jinja makes the first time does not count
     template = Sandbox().from_string(text)  # to compile 3,000 operands takes memory, too
     tracemalloc.start()
@@ -58,13 +58,13 @@ def test_what_is_too_much_is_refused_before_it_is_made(text: str) -> None:
         "{% for a in range(40) %}{% set s %}{{ x }}{% endset %}{% endfor %}",
     ],
 )
-def test_everything_that_is_made_counts(text: str) -> None:
+def test_all_output_counts(text: str) -> None:
     with pytest.raises(SecurityError, match="output is too large, or it takes too long"):
         render(text)
     assert render(text, 100 * BUDGET).strip() == ""
 
 
-def test_numbers_stay_small() -> None:
+def test_numbers_are_limited() -> None:
     assert render("{{ 4 * 9007199254740992 }}") == str(2**55)
     with pytest.raises(SecurityError, match="number is too large"):
         render("{{ 1024 * 9007199254740992 * 2 }}")

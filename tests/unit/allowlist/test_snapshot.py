@@ -47,7 +47,7 @@ def read(
     "name",
     ["Acme_sec.ecaOauthSecurity", "Acme_sec.ecaOauthSecurity-meta.xml", "Acme_sec.xml", "Acme_sec"],
 )
-def test_a_baseline_is_known_by_its_name_or_its_content(name: str, tmp_path: Path) -> None:
+def test_a_baseline_is_recognized_by_name_or_content(name: str, tmp_path: Path) -> None:
     snapshot = read(write(tmp_path, name, xml()))
     (component,) = snapshot.components
     assert component.full_name == "Acme_sec"
@@ -55,7 +55,7 @@ def test_a_baseline_is_known_by_its_name_or_its_content(name: str, tmp_path: Pat
     assert [str(each) for each in component.allowlist] == ["203.0.113.10"]
 
 
-def test_files_come_in_any_order_and_stand_in_the_cutovers(tmp_path: Path) -> None:
+def test_files_are_accepted_in_any_order_and_sorted_as_in_the_cutover(tmp_path: Path) -> None:
     files = [
         write(tmp_path, "a.ecaOauthPlcy", POLICIES),
         write(tmp_path, "a.ecaOauth", xml(TRUSTED)),
@@ -93,7 +93,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("text", "message", "kind"), WRONG.values(), ids=WRONG)
-def test_a_wrong_baseline_is_refused_by_file(
+def test_an_invalid_baseline_is_refused_by_file(
     text: str, message: str, kind: type[SfcutoverError], tmp_path: Path
 ) -> None:
     path = write(tmp_path, "a.ecaOauthSecurity", text)
@@ -110,7 +110,7 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     assert "nowhere.ecaOauthSecurity" in str(caught.value)
 
 
-def test_a_folder_is_searched_for_the_apps_components(tmp_path: Path) -> None:
+def test_a_folder_is_searched_for_the_components_of_the_app(tmp_path: Path) -> None:
     folder = tmp_path / "force-app" / "main"
     for name in ("", ".hidden", "node_modules"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def test_a_folder_is_searched_for_the_apps_components(tmp_path: Path) -> None:
     assert len(read(tmp_path, carriers=(TOKEN, TRUSTED)).components) == 2
 
 
-def test_an_empty_folder_holds_no_component(tmp_path: Path) -> None:
+def test_an_empty_folder_contains_no_component(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no baseline file of type"):
         read(tmp_path)
 
@@ -137,14 +137,14 @@ def test_two_files_of_a_type_are_named(tmp_path: Path) -> None:
     assert f"{tmp_path}/b." in caught.value.message
 
 
-def test_a_component_without_a_file_is_asked_for(tmp_path: Path) -> None:
+def test_a_component_without_a_file_is_requested(tmp_path: Path) -> None:
     path = write(tmp_path, "a.ecaOauthSecurity", xml())
     with pytest.raises(ConfigError, match="ExtlClntAppOauthSettings") as caught:
         read(path, carriers=(TOKEN, TRUSTED))
     assert "*.ecaOauth file" in caught.value.hint
 
 
-def test_a_file_of_no_use_is_refused(tmp_path: Path) -> None:
+def test_an_unused_file_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "a.xml", xml(TRUSTED))
     with pytest.raises(ConfigError, match="not one of the cutover's components"):
         read(path)

@@ -1,4 +1,4 @@
-"""A file of a source tree changed in place: what must change does, and nothing else."""
+"""A source file changed in place: exactly the necessary lines change."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ NEW = IpRange.parse("198.51.100.20"), IpRange.parse("198.51.100.21", "a & <b>")
 
 
 @both_line_ends
-def test_what_is_added_is_all_that_changes(data: bytes) -> None:
+def test_an_addition_changes_only_the_added_lines(data: bytes) -> None:
     after = updated(data, *entries(data), *NEW)
     lines = changed_lines(data, after)
     assert [line for line in lines if not line.startswith(b"+")] == []
@@ -97,7 +97,7 @@ def test_what_is_added_is_all_that_changes(data: bytes) -> None:
 
 
 @both_line_ends
-def test_an_entry_that_is_there_twice_stays_as_often_as_it_is_wanted(data: bytes) -> None:
+def test_a_duplicate_entry_stays_as_often_as_wanted(data: bytes) -> None:
     twice = updated(data, *entries(data), entries(data)[0])
     assert len(entries(twice)) == len(entries(data)) + 1
     assert updated(twice, *entries(twice)) == twice
@@ -105,7 +105,7 @@ def test_an_entry_that_is_there_twice_stays_as_often_as_it_is_wanted(data: bytes
 
 
 @both_line_ends
-def test_what_is_removed_is_all_that_changes(data: bytes) -> None:
+def test_a_removal_changes_only_the_removed_lines(data: bytes) -> None:
     after = updated(data, entries(data)[2])
     lines = changed_lines(data, after)
     assert {line[:1] for line in lines} == {b"-", b"+"}
@@ -116,7 +116,7 @@ def test_what_is_removed_is_all_that_changes(data: bytes) -> None:
 
 
 @both_line_ends
-def test_what_was_added_can_be_removed_without_a_trace(data: bytes) -> None:
+def test_an_addition_can_be_removed_without_a_trace(data: bytes) -> None:
     first, *rest = entries(data)
     there = updated(data, NEW[0], first, NEW[1], *rest)
     assert entries(there) == (NEW[0], first, NEW[1], *rest)
@@ -124,11 +124,11 @@ def test_what_was_added_can_be_removed_without_a_trace(data: bytes) -> None:
 
 
 @both_line_ends
-def test_a_list_that_is_right_already_leaves_every_byte(data: bytes) -> None:
+def test_a_correct_list_leaves_every_byte(data: bytes) -> None:
     assert updated(data, *reversed(entries(data))) == data
 
 
-def test_an_entry_is_written_as_its_neighbour() -> None:
+def test_an_entry_is_formatted_like_its_neighbor() -> None:
     data = LINES["lf"]
     first, second, third = entries(data)
     after = updated(data, first, second, NEW[0], third)
@@ -138,7 +138,7 @@ def test_an_entry_is_written_as_its_neighbour() -> None:
     ) in after
 
 
-def test_another_description_replaces_the_entry() -> None:
+def test_a_changed_description_replaces_the_entry() -> None:
     data = LINES["lf"]
     first, second, third = entries(data)
     other = IpRange(third.start, third.end, "office")
@@ -150,7 +150,7 @@ def test_another_description_replaces_the_entry() -> None:
     ]
 
 
-def test_a_file_of_one_line_stays_one() -> None:
+def test_a_file_of_one_line_stays_one_line() -> None:
     (old,) = entries(ONE_LINE)
     both = updated(ONE_LINE, old, NEW[0])
     assert b"\n" not in both
@@ -159,7 +159,7 @@ def test_a_file_of_one_line_stays_one() -> None:
 
 
 @pytest.mark.parametrize("data", [*LINES.values(), ONE_LINE])
-def test_the_first_entry_stands_where_the_schema_has_it(data: bytes) -> None:
+def test_the_first_entry_is_placed_by_the_schema(data: bytes) -> None:
     none = updated(data)
     assert entries(none) == ()
     after = updated(none, *NEW)
@@ -169,7 +169,7 @@ def test_the_first_entry_stands_where_the_schema_has_it(data: bytes) -> None:
 
 @pytest.mark.parametrize("data", [*LINES.values(), ONE_LINE])
 @given(st.data())
-def test_any_list_becomes_any_other(data: bytes, draw: st.DataObject) -> None:
+def test_any_list_can_become_any_other(data: bytes, draw: st.DataObject) -> None:
     pool = [*entries(data), *NEW, IpRange.parse("198.51.100.30", "c\rd")]
     wanted = draw.draw(st.lists(st.sampled_from(pool), unique=True))
     back = draw.draw(st.lists(st.sampled_from(pool), unique=True))
@@ -189,7 +189,7 @@ POLICIES = (
 ).encode()
 
 
-def test_policies_change_in_their_place_and_new_ones_stand_in_the_schemas_order() -> None:
+def test_policies_change_in_place_and_new_ones_follow_the_schema() -> None:
     component = parse_component(POLICIES, OAUTH_POLICIES, "Acme_plcy", where="tree")
     values = {
         "ipRelaxationPolicyType": "Enforce",
@@ -224,7 +224,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("data", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_plain_metadata_is_refused(data: bytes, message: str) -> None:
+def test_unusual_metadata_is_refused(data: bytes, message: str) -> None:
     wanted = parsed(LINES["lf"]).with_allowlist(Allowlist(NEW))
     with pytest.raises(ConfigError, match=message) as caught:
         update_file(data, wanted, {}, where="tree")

@@ -44,7 +44,7 @@ def test_values_are_escaped_and_keep_every_character(text: str) -> None:
     assert (etree.fromstring(data)[-1].text or "") == text
 
 
-def test_the_manifest() -> None:
+def test_the_manifest_is_rendered() -> None:
     types = [{"name": "T", "members": ["A", TRICKY]}]
     assert Templates().render_xml(NAME, {"types": types, "api_version": "67.0"}).decode() == (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -108,7 +108,7 @@ def test_a_syntax_error_is_named_with_its_line(tmp_path: Path, text: str, messag
     assert message in error.message
 
 
-def test_a_block_that_is_never_closed_is_a_syntax_error(tmp_path: Path) -> None:
+def test_an_unclosed_block_is_a_syntax_error(tmp_path: Path) -> None:
     assert "endfor" in fault(tmp_path, "<a>\n{% for x in xs %}\n").message
 
 
@@ -133,7 +133,7 @@ def test_a_fault_while_rendering_is_named_with_its_line(
 
 
 @pytest.mark.parametrize("text", ["\n\n\n{{ nope }}", "\n\n\n{{ nope }"])
-def test_a_fault_in_an_included_template_has_that_one_s_line(tmp_path: Path, text: str) -> None:
+def test_a_fault_in_an_included_template_has_its_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "oauth-policies.xml.j2").write_text(text)
     error = fault(tmp_path, '<a>\n{% include "oauth-policies.xml.j2" %}</a>')
     assert line(tmp_path, error, "oauth-policies.xml.j2") == 4
@@ -164,7 +164,7 @@ def test_a_fault_in_an_included_template_has_that_one_s_line(tmp_path: Path, tex
         ("<a/>\n<b/>", 2),
     ],
 )
-def test_ill_formed_output_is_traced_to_the_template_s_own_line(
+def test_ill_formed_output_is_traced_to_the_line_of_the_template(
     tmp_path: Path, text: str, expected: int
 ) -> None:
     variables = {
@@ -180,13 +180,13 @@ def test_ill_formed_output_is_traced_to_the_template_s_own_line(
     assert error.message.startswith("the output is not well-formed XML: ")
 
 
-def test_the_parser_s_message_speaks_of_template_lines(tmp_path: Path) -> None:
+def test_the_message_of_the_parser_refers_to_template_lines(tmp_path: Path) -> None:
     text = "<a>\n{% for x in xs %}\n<b/>\n{% endfor %}\n<c>\n</d>\n</a>"
     error = fault(tmp_path, text, xs=[1, 2, 3])
     assert error.message.endswith("Opening and ending tag mismatch: c line 5 and d")
 
 
-def test_ill_formed_output_of_an_included_template_has_that_one_s_line(tmp_path: Path) -> None:
+def test_ill_formed_output_of_an_included_template_has_its_line(tmp_path: Path) -> None:
     (tmp_path / "oauth-policies.xml.j2").write_text("<x/>\n\n</b>")
     error = fault(tmp_path, '<a>\n\n\n\n{% include "oauth-policies.xml.j2" %}</a>')
     assert line(tmp_path, error, "oauth-policies.xml.j2") == 3
@@ -195,7 +195,7 @@ def test_ill_formed_output_of_an_included_template_has_that_one_s_line(tmp_path:
 # Folders
 
 
-def test_a_templates_folder_that_is_missing_is_refused(tmp_path: Path) -> None:
+def test_a_missing_templates_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         Templates(tmp_path / "nope")
     assert str(caught.value) == f"{tmp_path / 'nope'}: the templates folder does not exist"
@@ -223,14 +223,14 @@ def test_an_unknown_template_is_named() -> None:
         Templates().render_xml("nope", {})
 
 
-def test_a_template_that_is_no_text_is_named(tmp_path: Path) -> None:
+def test_a_binary_template_is_named(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"<a>\xff</a>")
     with pytest.raises(ConfigError, match=rf"^{FILE}: the template cannot be read"):
         Templates(tmp_path).render_xml(NAME, {})
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs /proc")
-def test_a_template_that_can_t_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_template_is_named(tmp_path: Path) -> None:
     (tmp_path / FILE).symlink_to("/proc/self/mem")
     with pytest.raises(ConfigError, match=rf"{FILE}: cannot be read"):
         Templates(tmp_path)
@@ -255,7 +255,7 @@ def test_a_template_that_can_t_be_read_is_named(tmp_path: Path) -> None:
         "{{ fields.append(1) }}",
     ],
 )
-def test_a_template_gets_values_and_no_way_out_of_them(tmp_path: Path, text: str) -> None:
+def test_a_template_cannot_escape_from_its_values(tmp_path: Path, text: str) -> None:
     variables: dict[str, object] = {
         "fields": [Field.of_text("a", "b")],
         "document": RangeDocument(range="203.0.113.1"),
@@ -267,7 +267,7 @@ def test_a_template_gets_values_and_no_way_out_of_them(tmp_path: Path, text: str
 @pytest.mark.parametrize(
     "text", ["{{ (''.NAME) and x }}", "{% if not ''.NAME %}{% endif %}", "{{ ''.NAME ~ 'a' }}"]
 )
-def test_a_constant_that_can_t_be_computed_is_a_fault_of_the_template(
+def test_a_constant_that_cannot_be_computed_is_a_template_error(
     tmp_path: Path, text: str, name: str
 ) -> None:
     error = fault(tmp_path, f"<a>\n{text.replace('NAME', name)}</a>")
@@ -313,26 +313,26 @@ DOUBLE = "{% set ns = namespace(s='a' , n=3) %}{% for i in range(90) %}"
         f"{'{% for a in [1] %}' * 30}{'{% endfor %}' * 30}",
     ],
 )
-def test_a_template_can_t_run_without_end_or_fill_the_memory(tmp_path: Path, text: str) -> None:
+def test_a_template_cannot_run_forever_or_fill_the_memory(tmp_path: Path, text: str) -> None:
     started = time.thread_time()
     fault(tmp_path, f"<a>{text}</a>")
     assert time.thread_time() - started < 5
 
 
-def test_a_template_has_a_largest_size(tmp_path: Path) -> None:
+def test_the_size_of_a_template_is_limited(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(bytes(MAX_TEMPLATE_BYTES + 1))
     with pytest.raises(LimitError, match="larger than 131,072 bytes"):
         Templates(tmp_path)
 
 
-def test_a_template_without_end_is_not_read(tmp_path: Path) -> None:
+def test_an_endless_template_is_not_read(tmp_path: Path) -> None:
     (tmp_path / FILE).symlink_to("/dev/zero")
     with pytest.raises(ConfigError, match="cannot be read: it is neither a file nor a pipe"):
         Templates(tmp_path)
 
 
-def test_what_has_a_digest_is_what_is_rendered(tmp_path: Path) -> None:
-    """An approval covers the templates as they were read, and nothing else is included."""
+def test_the_digest_covers_what_is_rendered(tmp_path: Path) -> None:
+    """An approval covers the templates as they were read; nothing else can be included."""
     (tmp_path / FILE).write_text("<a/>")
     templates = Templates(tmp_path)
     (tmp_path / FILE).write_text("<b/>")

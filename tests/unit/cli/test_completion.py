@@ -1,4 +1,4 @@
-"""The index that a shell's completion reads, and the values that it finds beside it."""
+"""The completion index of the shells, and the values that completion reads from files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_state(path: Path) -> None:
         database.execute("INSERT INTO sfcutover_runs VALUES ('move.1', 1), ('move.2', 2)")
 
 
-def test_the_index_is_what_the_commands_say() -> None:
+def test_the_index_is_up_to_date() -> None:
     assert INDEX.read_text(encoding="utf-8") == index_text(), "run make schemas"
 
 
@@ -59,13 +59,13 @@ def test_targets_come_from_the_file_that_is_named(completing: Words) -> None:
 
 
 @pytest.mark.parametrize("text", ["targets: 7", "[", "- 1", "\0", "targets: {a: b}", ""])
-def test_a_file_that_is_wrong_offers_nothing(completing: Words, text: str) -> None:
+def test_an_invalid_file_offers_nothing(completing: Words, text: str) -> None:
     Path("cutover.yaml").write_text(text)
     assert completing.of("--target", "") == []
     assert completing.of("runs", "") == []
 
 
-def test_runs_are_offered_the_newest_first_and_nothing_is_written(completing: Words) -> None:
+def test_runs_are_offered_newest_first_and_nothing_is_written(completing: Words) -> None:
     write_state(Path(".sfcutover/state.db"))
     assert completing.of("report", "") == ["move.2", "move.1"]
     assert [path.name for path in Path(".sfcutover").iterdir()] == ["state.db"]
@@ -81,7 +81,7 @@ def test_runs_are_offered_while_a_process_writes_them(completing: Words) -> None
         assert completing.of("approve", "") == ["move.3", "move.2", "move.1"]
 
 
-def test_runs_come_from_the_state_that_the_file_names(
+def test_runs_are_read_from_the_state_that_the_file_names(
     completing: Words, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("there").mkdir()
@@ -93,7 +93,7 @@ def test_runs_come_from_the_state_that_the_file_names(
     assert completing.of("--config", "there/cutover.yaml", "cancel", "") == []
 
 
-def test_a_state_that_is_none_offers_nothing_and_is_not_made(completing: Words) -> None:
+def test_an_invalid_state_offers_nothing_and_is_not_created(completing: Words) -> None:
     assert completing.of("runs", "") == []
     assert not Path(".sfcutover").exists()
     Path(".sfcutover").mkdir()

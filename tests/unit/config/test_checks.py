@@ -37,7 +37,7 @@ def test_a_condition_is_a_comparison_with_a_number(text: str, holds: float, fail
         *("< 5 or 1", "<< 5", "< 1 2", "== 0x10", "< ٣", "<" + " " * 100 + "5"),
     ],
 )
-def test_anything_else_is_no_condition(text: str) -> None:
+def test_an_invalid_condition_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a condition"):
         Condition.parse(text)
 
@@ -48,7 +48,7 @@ def test_a_condition_agrees_with_python(sign: str, bound: float, value: float) -
     assert Condition.parse(f"{sign} {bound!r}").holds(value) is expected
 
 
-def test_a_condition_that_is_none_is_refused_with_the_file() -> None:
+def test_an_invalid_condition_is_refused_with_its_file() -> None:
     data = {"prometheus": {"url": "https://p", "query": "up", "condition": "at most 5"}}
     with pytest.raises(ValidationError, match="write a comparison such as"):
         Check.model_validate(data)
@@ -63,7 +63,7 @@ def test_a_condition_that_is_none_is_refused_with_the_file() -> None:
         {"checks": [{"command": ["a"], "timeout": "0s"}]},
     ],
 )
-def test_a_watch_without_time_or_limits_is_none(data: object) -> None:
+def test_a_watch_without_time_or_limits_is_refused(data: object) -> None:
     with pytest.raises(ValidationError):
         Watch.model_validate(data)
 

@@ -91,7 +91,7 @@ def load(tmp_path: Path) -> Load:
 
 @pytest.fixture
 def refuse(load: Load, tmp_path: Path) -> Refuse:
-    """Load what can't be loaded; the error's place is given without the folder."""
+    """Load an invalid file; the error's place is relative to the folder."""
 
     def refuse_(text: str) -> SfcutoverError:
         with pytest.raises(SfcutoverError) as caught:
@@ -115,7 +115,7 @@ def test_the_whole_example_loads(load: Load) -> None:
     assert (cutover.watch.duration, cutover.watch.interval) == (900.0, 15.0)
 
 
-def test_the_smallest_file_has_the_defaults_of_the_documentation(load: Load) -> None:
+def test_the_smallest_file_has_the_documented_defaults(load: Load) -> None:
     cutover = load(BASE)
     assert cutover.carriers == ("token-ip-ranges",)
     assert cutover.api_version == "67.0"
@@ -126,11 +126,11 @@ def test_the_smallest_file_has_the_defaults_of_the_documentation(load: Load) -> 
 
 
 @pytest.mark.parametrize("text", [EXAMPLE, BASE])
-def test_the_schema_says_the_same_as_the_reader(text: str) -> None:
+def test_the_schema_agrees_with_the_reader(text: str) -> None:
     jsonschema.validate(yaml.safe_load(text), Cutover.model_json_schema(by_alias=True))
 
 
-def test_every_part_knows_its_line(load: Load, tmp_path: Path) -> None:
+def test_every_part_has_its_line(load: Load, tmp_path: Path) -> None:
     cutover = load(EXAMPLE)
     verify, watch, egress = cutover.verify, cutover.watch, cutover.egress
     assert verify is not None
@@ -210,7 +210,9 @@ def test_a_default_has_no_line_of_an_earlier_file(load: Load) -> None:
         (r'{range: 203.0.113.10, description: "\e[2J"}', "must not contain a control character"),
     ],
 )
-def test_a_bad_address_is_refused_at_its_line(refuse: Refuse, entry: str, message: str) -> None:
+def test_an_invalid_address_is_refused_at_its_line(
+    refuse: Refuse, entry: str, message: str
+) -> None:
     error = refuse(with_old(entry))
     assert message in error.message
     assert error.message.startswith("old[0]")
@@ -227,7 +229,7 @@ def test_a_bad_address_is_refused_at_its_line(refuse: Refuse, entry: str, messag
         ('"2001:db8::/64"', "18,446,744,073,709,551,616"),
     ],
 )
-def test_a_range_over_the_limit_ends_with_the_limit_s_code(
+def test_a_range_over_the_limit_ends_with_exit_code_6(
     refuse: Refuse, entry: str, count: str
 ) -> None:
     error = refuse(with_old(entry))
@@ -286,7 +288,7 @@ def test_a_private_address_is_allowed_on_request(load: Load, entry: str) -> None
         '"http://127.0.0.1:1"}}',
     ],
 )
-def test_a_private_address_is_allowed_for_an_org_on_this_machine(
+def test_a_private_address_is_accepted_for_an_org_on_this_machine(
     load: Load, monkeypatch: pytest.MonkeyPatch, org: str
 ) -> None:
     monkeypatch.setenv("LOOPBACK_URL", "http://127.0.0.1:8080")
@@ -305,7 +307,7 @@ def test_a_private_address_is_allowed_for_an_org_on_this_machine(
         "{auth_url: {env: LOOPBACK_URL}}",
     ],
 )
-def test_an_org_elsewhere_or_unknown_never_sees_a_private_address(
+def test_a_remote_or_unknown_org_accepts_no_private_address(
     refuse: Refuse, monkeypatch: pytest.MonkeyPatch, org: str
 ) -> None:
     monkeypatch.setenv("LOOPBACK_URL", "force://a::b@127.0.0.1")
@@ -313,7 +315,7 @@ def test_an_org_elsewhere_or_unknown_never_sees_a_private_address(
     assert "127.0.0.11 is a private or loopback" in error.message
 
 
-def test_one_org_elsewhere_is_enough_to_refuse_a_private_address(refuse: Refuse) -> None:
+def test_one_remote_org_is_enough_to_refuse_a_private_address(refuse: Refuse) -> None:
     local = '{access_token: {env: T}, instance_url: "http://127.0.0.1:1"}'
     text = with_old("127.0.0.11") + f"  - name: local\n    org: {local}\n"
     assert "private or loopback" in refuse(text).message
@@ -343,7 +345,7 @@ def test_old_and_new_may_share_an_address(load: Load) -> None:
 @pytest.mark.parametrize(
     "again", ["203.0.113.10", "203.0.113.10/32", "203.0.113.8/29", "203.0.113.0-203.0.113.10"]
 )
-def test_an_address_may_not_stand_twice_in_a_list(refuse: Refuse, again: str) -> None:
+def test_an_address_must_be_unique_in_a_list(refuse: Refuse, again: str) -> None:
     error = refuse(BASE.replace("  - 203.0.113.10", f"  - 203.0.113.10\n  - {again}"))
     assert error.message == f"old[1]: {again} overlaps an earlier entry"
     assert error.where == f"cutover.yaml:{OLD_LINE + 1}"
@@ -372,7 +374,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("text", UNKNOWN)
-def test_an_unknown_key_is_refused_with_the_closest_one(refuse: Refuse, text: str) -> None:
+def test_an_unknown_key_suggests_the_closest_one(refuse: Refuse, text: str) -> None:
     path, close = UNKNOWN[text]
     error = refuse(f"{BASE}{text}\n")
     assert error.message.startswith(f"{path}: unknown key")
@@ -393,7 +395,7 @@ def test_an_unknown_key_is_refused_with_the_closest_one(refuse: Refuse, text: st
         ),
     ],
 )
-def test_an_unknown_key_of_an_org_is_refused_with_the_closest_one(
+def test_an_unknown_key_of_an_org_suggests_the_closest_one(
     refuse: Refuse, org: str, path: str, close: str
 ) -> None:
     error = refuse(with_org(org))
@@ -401,7 +403,7 @@ def test_an_unknown_key_of_an_org_is_refused_with_the_closest_one(
     assert (error.where, error.hint) == (f"cutover.yaml:{ORG_LINE}", f"did you mean {close}?")
 
 
-def test_an_unknown_key_is_named_before_the_missing_one_it_was_meant_to_be(
+def test_an_unknown_key_is_named_before_the_missing_one_it_stands_for(
     refuse: Refuse,
 ) -> None:
     error = refuse(BASE.replace("new:", "nwe:"))
@@ -410,7 +412,7 @@ def test_an_unknown_key_is_named_before_the_missing_one_it_was_meant_to_be(
     assert error.also == ("cutover.yaml:1: new is missing",)
 
 
-def test_a_key_like_no_other_has_the_general_hint(refuse: Refuse) -> None:
+def test_a_dissimilar_key_gets_the_general_hint(refuse: Refuse) -> None:
     assert "did you mean" not in refuse(f"{BASE}zzzqqq: 1\n").hint
 
 
@@ -425,7 +427,7 @@ def test_several_mistakes_are_all_listed_by_their_lines(refuse: Refuse) -> None:
     )
 
 
-def test_more_mistakes_than_a_person_reads_are_counted(refuse: Refuse) -> None:
+def test_further_mistakes_are_counted(refuse: Refuse) -> None:
     error = refuse(BASE + "".join(f"unknown{number}: 1\n" for number in range(100)))
     assert error.also[-1] == "69 more, reported once these are corrected"
     assert len(error.also) == 31
@@ -446,7 +448,7 @@ def test_a_missing_key_of_a_part_is_named_at_the_part(refuse: Refuse) -> None:
     assert error.where == f"cutover.yaml:{END}"
 
 
-def test_a_key_may_not_stand_twice(refuse: Refuse) -> None:
+def test_a_key_must_be_unique(refuse: Refuse) -> None:
     error = refuse(f"{BASE}old: [203.0.113.12]\n")
     assert (error.message, error.where) == ("duplicate key old", f"cutover.yaml:{END}")
 
@@ -532,7 +534,7 @@ def test_a_value_of_the_wrong_kind_is_refused_at_its_line(
 @pytest.mark.parametrize(
     "settle", ["60", "60.0", "-1s", "1 year", "''", "~", "١s", "9" * 400 + "s"]
 )
-def test_what_is_no_duration_is_refused(refuse: Refuse, settle: str) -> None:
+def test_an_invalid_duration_is_refused(refuse: Refuse, settle: str) -> None:
     text = f"{BASE}verify:\n  client_id: a\n  refresh_token: {{file: f}}\n  settle: {settle}\n"
     error = refuse(text)
     assert error.message == "verify.settle: must be a duration such as 60s, 15m or 2h"
@@ -556,7 +558,7 @@ def test_durations_are_read_as_seconds(load: Load, settle: str, seconds: float) 
         ("high", "must be a number"),
     ],
 )
-def test_confidence_lies_between_a_half_and_one(refuse: Refuse, confidence: str, said: str) -> None:
+def test_confidence_is_between_a_half_and_one(refuse: Refuse, confidence: str, said: str) -> None:
     text = f"{BASE}verify: {{client_id: a, refresh_token: {{file: f}}, confidence: {confidence}}}\n"
     assert refuse(text).message.startswith(f"verify.confidence: {said}")
 
@@ -568,14 +570,14 @@ def test_confidence_lies_between_a_half_and_one(refuse: Refuse, confidence: str,
         *("[67.0]", '"²³.0"', '"٦٧.0"', '"067.0"', '"67.0 "', '"' + "9" * 400 + '.0"'),
     ],
 )
-def test_what_is_no_api_version_is_refused(refuse: Refuse, version: str) -> None:
+def test_an_invalid_api_version_is_refused(refuse: Refuse, version: str) -> None:
     error = refuse(f"{BASE}api_version: {version}\n")
     assert error.message == 'api_version: must be an API version such as "67.0"'
     assert (error.where, error.exit_code) == (f"cutover.yaml:{END}", ExitCode.USAGE)
 
 
 @pytest.mark.parametrize("version", ['"66.0"', "66.0", '"59.0"'])
-def test_an_api_version_below_the_carrier_s_is_refused(refuse: Refuse, version: str) -> None:
+def test_an_api_version_below_that_of_the_carrier_is_refused(refuse: Refuse, version: str) -> None:
     error = refuse(f"{BASE}api_version: {version}\n")
     assert "must be 67.0 or later for ExtlClntAppOauthSecuritySettings" in error.message
     assert error.where == f"cutover.yaml:{END}"
@@ -584,18 +586,18 @@ def test_an_api_version_below_the_carrier_s_is_refused(refuse: Refuse, version: 
 @pytest.mark.parametrize(
     ("carrier", "version"), [("trusted-ip-ranges", "59.0"), ("connected-app", "32.0")]
 )
-def test_an_older_carrier_takes_an_older_api_version(
+def test_an_older_carrier_accepts_an_older_api_version(
     load: Load, carrier: str, version: str
 ) -> None:
     assert load(f"{BASE}carriers: [{carrier}]\napi_version: {version}\n").api_version == version
 
 
 @pytest.mark.parametrize("app", ["acme__Acme_Connector", "Acme", "A1"])
-def test_an_app_s_name_may_have_a_namespace(load: Load, app: str) -> None:
+def test_the_name_of_an_app_may_have_a_namespace(load: Load, app: str) -> None:
     assert load(BASE.replace("Acme_Connector", app)).app == app
 
 
-def test_two_targets_may_not_have_one_name(refuse: Refuse) -> None:
+def test_the_names_of_targets_must_be_unique(refuse: Refuse) -> None:
     error = refuse(f"{BASE}  - name: packaging\n    org: {{alias: b}}\n")
     assert error.message == "targets[1].name: duplicate name"
     assert error.where == f"cutover.yaml:{END}"
@@ -627,7 +629,7 @@ def test_two_targets_may_not_have_one_name(refuse: Refuse) -> None:
         ("{access_token: {env: T}, instance_url: ''}", "instance_url: must not be empty"),
     ],
 )
-def test_an_org_without_exactly_one_way_in_is_refused(
+def test_an_org_without_exactly_one_login_is_refused(
     refuse: Refuse, org: str, message: str
 ) -> None:
     error = refuse(with_org(org))
@@ -672,7 +674,7 @@ ELSEWHERE = [
 @pytest.mark.parametrize(
     "text", [*map(with_org, LITERALS), *(f"{BASE}{each}" for each in ELSEWHERE)]
 )
-def test_a_secret_in_the_file_is_refused_and_never_repeated(
+def test_a_literal_secret_is_refused_and_never_repeated(
     load: Load, tmp_path: Path, text: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -686,7 +688,7 @@ def test_a_secret_in_the_file_is_refused_and_never_repeated(
     assert "hunter2" not in shown
 
 
-def test_a_secret_s_error_says_how_to_give_it(refuse: Refuse) -> None:
+def test_the_error_for_a_secret_explains_how_to_supply_it(refuse: Refuse) -> None:
     error = refuse(with_org("{access_token: abc, instance_url: u}"))
     assert error.message == (
         "targets[0].org.access_token: must not be the secret itself; "
@@ -711,14 +713,14 @@ def test_an_unset_variable_is_named_at_its_line(
 # Targets
 
 
-def test_targets_are_chosen_by_name_in_the_asked_order(load: Load) -> None:
+def test_targets_are_selected_by_name_in_the_requested_order(load: Load) -> None:
     cutover = load(f"{BASE}  - name: second\n    org: {{alias: b}}\n")
     assert [each.name for each in cutover.select_targets(())] == ["packaging", "second"]
     chosen = cutover.select_targets(("second", "packaging"))
     assert [each.name for each in chosen] == ["second", "packaging"]
 
 
-def test_an_unknown_target_is_refused_with_the_closest_one(load: Load) -> None:
+def test_an_unknown_target_suggests_the_closest_one(load: Load) -> None:
     with pytest.raises(ConfigError, match="no target 'packagin'") as caught:
         load(BASE).select_targets(("packagin",))
     assert caught.value.hint == "did you mean packaging?"
@@ -731,7 +733,7 @@ def test_an_unknown_target_is_refused_with_the_closest_one(load: Load) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "~\n"])
-def test_an_empty_file_says_so(refuse: Refuse, text: str) -> None:
+def test_an_empty_file_is_reported(refuse: Refuse, text: str) -> None:
     error = refuse(text)
     assert (error.message, error.where) == ("the file is empty", "cutover.yaml:1")
     assert error.hint == "write it from the org: sfcutover init --force"
@@ -743,13 +745,13 @@ def test_a_file_must_be_a_mapping(refuse: Refuse, text: str) -> None:
     assert (error.message, error.where) == ("must be a mapping (key: value)", "cutover.yaml:1")
 
 
-def test_a_file_that_is_too_large_ends_with_the_limit_s_code(refuse: Refuse) -> None:
+def test_a_file_that_is_too_large_ends_with_exit_code_6(refuse: Refuse) -> None:
     error = refuse(BASE + "#" * (2 * 1024 * 1024))
     assert (error.exit_code, error.where) == (ExitCode.LIMIT, "cutover.yaml")
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_a_byte_order_mark_and_windows_line_ends_are_read(
+def test_a_byte_order_mark_and_windows_line_ends_are_accepted(
     load: Load, refuse: Refuse, newline: str
 ) -> None:
     assert load("\ufeff" + BASE.replace("\n", newline)) == load(BASE)
@@ -811,7 +813,7 @@ def test_any_structure_loads_or_is_refused_in_one_line(any_file: Path, data: st.
 
 
 def replace_somewhere(content: object, data: st.DataObject) -> None:
-    """Put anything in the place of something, at any depth."""
+    """Replace something with anything, at any depth."""
     while True:
         places = list(content) if isinstance(content, dict) else range(len(content))  # type: ignore[arg-type]
         place = data.draw(st.sampled_from(places))

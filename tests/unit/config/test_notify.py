@@ -15,7 +15,7 @@ URL = {"url": {"env": "HOOK"}}
     ("keys", "kind"),
     [({"command": ["page"]}, "command"), ({"webhook": URL}, "webhook"), ({"slack": URL}, "slack")],
 )
-def test_a_receiver_hears_of_every_event(keys: dict[str, object], kind: str) -> None:
+def test_a_receiver_gets_every_event_by_default(keys: dict[str, object], kind: str) -> None:
     notifier = Notifier.model_validate(keys)
     assert (notifier.kind, notifier.events) == (kind, EVENTS)
 
@@ -32,7 +32,7 @@ def test_a_receiver_hears_of_every_event(keys: dict[str, object], kind: str) -> 
         {"webhook": URL | {"secret": "key"}},
     ],
 )
-def test_what_is_no_receiver_is_refused(keys: dict[str, object]) -> None:
+def test_an_invalid_receiver_is_refused(keys: dict[str, object]) -> None:
     with pytest.raises(ValidationError) as refused:
         Notifier.model_validate(keys)
     assert "services/T0" not in str(refused.value)

@@ -5,7 +5,7 @@ import pytest
 from sfcutover.config.org import OrgConfig
 
 
-def test_an_alias_could_be_anywhere() -> None:
+def test_an_org_behind_an_alias_may_be_remote() -> None:
     assert not OrgConfig(alias="localhost").on_loopback
 
 

@@ -1,4 +1,4 @@
-"""policies: of cutover.yaml, by phase or not, held against the schema of OAuth policies."""
+"""policies: of cutover.yaml, by phase or not, compared with the schema of OAuth policies."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def policies_of(text: str) -> Policies:
     return load(f"{HEAD}{LISTS}policies: {text}\n").policies
 
 
-def test_one_map_is_for_both_phases() -> None:
+def test_one_map_applies_to_both_phases() -> None:
     policies = policies_of("{ipRelaxationPolicyType: Bypass, sessionTimeoutInMinutes: 30}")
     values = {"ipRelaxationPolicyType": "Bypass", "sessionTimeoutInMinutes": "30"}
     assert policies == Policies(values, values)
 
 
-def test_a_map_by_phase_sets_each_its_own() -> None:
+def test_a_map_by_phase_sets_each_phase_separately() -> None:
     policies = policies_of(
         "{add-new: {policyAction: Block}, remove-old: {policyAction: StepUpMFA}}"
     )
@@ -52,7 +52,7 @@ def test_a_map_by_phase_sets_each_its_own() -> None:
     assert policies_of("{remove-old: {policyAction: Block}}").add_new == {}
 
 
-def test_truth_values_are_in_lower_case() -> None:
+def test_booleans_are_written_in_lower_case() -> None:
     name = "isTokenExchangeFlowEnabled"
     assert policies_of(f"{{{name}: true}}").add_new == {name: "true"}
     assert policies_of(f"{{{name}: 'false'}}").add_new == {name: "false"}
@@ -87,13 +87,13 @@ def test_truth_values_are_in_lower_case() -> None:
         (r'{startUrl: "\ud800"}', "policies.startUrl: must not contain a control character"),
     ],
 )
-def test_what_no_app_has_is_refused(text: str, complaint: str) -> None:
+def test_an_unknown_policy_is_refused(text: str, complaint: str) -> None:
     error = refuse(f"{HEAD}{LISTS}policies: {text}\n")
     assert complaint in error.message
     assert error.where == "cutover.yaml:7"
 
 
-def test_the_line_is_that_of_the_entry() -> None:
+def test_the_error_has_the_line_of_the_entry() -> None:
     error = refuse(f"{HEAD}{LISTS}policies:\n  add-new:\n    startUrl: x\n    policyAction: y\n")
     assert error.where == "cutover.yaml:10"
 
@@ -105,7 +105,7 @@ def test_a_mixture_is_refused_at_the_policy() -> None:
 
 
 @pytest.mark.parametrize("name", ["ipRelaxationPolicyType", "refreshTokenValidityUnit"])
-def test_what_is_a_plain_string_in_the_vendors_types_may_hold_more(name: str) -> None:
+def test_a_string_field_accepts_unlisted_values(name: str) -> None:
     policies = policies_of(f"{{{name}: Newer}}")
     assert policies.of(Phase.ADD_NEW) == {name: "Newer"}
     (note,) = policies.notes(Phase.ADD_NEW)
@@ -120,13 +120,13 @@ def test_policies_alone_need_no_addresses() -> None:
     assert (cutover.change.old, cutover.change.new) == ((), ())
 
 
-def test_without_lists_and_policies_there_is_nothing_to_do() -> None:
+def test_a_config_without_lists_and_policies_is_refused() -> None:
     error = refuse(f"{HEAD}carriers: []\n")
     assert error.message == "carriers: must not be empty unless policies: sets some"
     assert error.where == "cutover.yaml:5"
 
 
-def test_a_list_needs_its_addresses() -> None:
+def test_a_list_requires_addresses() -> None:
     error = refuse(f"{HEAD}policies: {{policyAction: Block}}\n")
     assert error.message == "old is missing"
     assert error.also == ("cutover.yaml:1: new is missing",)
@@ -148,7 +148,7 @@ def test_the_schema_agrees(text: str, is_right: bool) -> None:
     assert validator.is_valid(data) is is_right
 
 
-def test_a_run_keeps_them_by_phase() -> None:
+def test_a_run_keeps_policies_by_phase() -> None:
     one = load(f"{HEAD}{LISTS}policies: {{policyAction: Block}}\n")
     other = load(f"{HEAD}{LISTS}policies: {{add-new: {{policyAction: Block}}}}\n")
     before, after = config_text(one, Templates()), config_text(other, Templates())

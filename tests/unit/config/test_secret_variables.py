@@ -11,7 +11,7 @@ from sfcutover.util.childenvironment import child_environment
 from sfcutover.util.secrets import redact
 
 
-def test_children_get_no_variable_that_holds_a_secret_but_those_of_pass_env(
+def test_children_get_only_the_secret_variables_of_pass_env(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "cutover.yaml"
@@ -38,7 +38,7 @@ pass_env: [NEW_PROXY, SFDX_AUTH_URL]
     )
 
 
-def test_the_variables_with_secrets_are_found_wherever_they_stand(
+def test_variables_with_secrets_are_found_everywhere_in_the_config(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "cutover.yaml"

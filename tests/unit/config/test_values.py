@@ -19,7 +19,7 @@ def test_a_secret_is_read_from_a_file(tmp_path: Path) -> None:
     assert SecretReference(file=tmp_path / "token").read().reveal() == "from-a-file"
 
 
-def test_a_secret_s_file_is_sought_in_the_working_folder(
+def test_the_file_of_a_secret_is_relative_to_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -30,43 +30,43 @@ def test_a_secret_s_file_is_sought_in_the_working_folder(
 @pytest.mark.parametrize(
     "name", ["", "1A", "A-B", "A B", "A=B", "A\n", "$A", "Ä", "00Dxx0000000001!AQ8"]
 )
-def test_only_a_variable_s_name_is_taken_for_one(name: str) -> None:
+def test_only_the_name_of_a_variable_is_accepted(name: str) -> None:
     with pytest.raises(ValidationError, match="must be the name of an environment variable"):
         SecretReference(env=name)
     with pytest.raises(ValidationError, match="must be the name of an environment variable"):
         Text(env=name)
 
 
-def test_a_text_is_itself_or_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_is_literal_or_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SF_CLIENT_ID", " 3MVG9 ")
     assert Text.model_validate("3MVG9").read() == "3MVG9"
     assert Text.model_validate({"env": "SF_CLIENT_ID"}).read() == "3MVG9"
 
 
 @pytest.mark.parametrize("data", [{}, {"literal": "a", "env": "B"}, None, 5, ["a"], "", "\x1b"])
-def test_a_text_is_exactly_one_text(data: object) -> None:
+def test_a_text_has_exactly_one_source(data: object) -> None:
     with pytest.raises(ValidationError):
         Text.model_validate(data)
 
 
-def test_a_text_of_an_unset_variable_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_from_an_unset_variable_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SF_CLIENT_ID", raising=False)
     with pytest.raises(ConfigError, match="variable SF_CLIENT_ID is not set"):
         Text(env="SF_CLIENT_ID").read()
 
 
 @pytest.mark.parametrize("url", ["https://me:pw@example.com", "postgresql+psycopg://me:@db/x"])
-def test_a_url_with_a_password_is_no_plain_text(url: str) -> None:
+def test_a_url_with_a_password_is_refused_as_plain_text(url: str) -> None:
     with pytest.raises(ValidationError, match="must not contain a password"):
         Text.model_validate(url)
 
 
 @pytest.mark.parametrize("text", ["http://[", "a:b@c", "https://me@example.com", "//"])
-def test_other_texts_are_no_urls_with_a_password(text: str) -> None:
+def test_other_texts_are_accepted(text: str) -> None:
     assert Text.model_validate(text).read() == text
 
 
-def test_a_model_can_t_be_changed() -> None:
+def test_a_model_is_immutable() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         SecretReference(env="A").env = "B"  # type: ignore[misc]
 

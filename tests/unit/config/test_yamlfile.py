@@ -31,7 +31,7 @@ def read(tmp_path: Path) -> Callable[[str | bytes], YamlFile]:
 
 @pytest.fixture
 def refuse(tmp_path: Path) -> Refuse:
-    """Read what cannot be read; the error's place is given without the folder."""
+    """Read an invalid file; the error's place is relative to the folder."""
 
     def refuse_(content: str | bytes) -> SfcutoverError:
         with pytest.raises(SfcutoverError) as caught:
@@ -60,7 +60,7 @@ def test_every_value_has_the_line_of_its_key_or_list_item(
     }
 
 
-def test_what_is_not_there_has_the_line_of_what_is_around_it(
+def test_a_missing_value_has_the_line_of_its_parent(
     read: Callable[[str], YamlFile],
 ) -> None:
     file = read("\n\na:\n  b: 1\n")
@@ -87,7 +87,7 @@ def test_a_file_without_content_is_none(read: Callable[[str], YamlFile], content
         ("%YAML 3.0\n---\na: 1\n", 1),
     ],
 )
-def test_what_is_no_yaml_is_refused_at_its_line(refuse: Refuse, content: str, line: int) -> None:
+def test_invalid_yaml_is_refused_at_its_line(refuse: Refuse, content: str, line: int) -> None:
     error = refuse(content)
     assert (error.where, error.exit_code) == (f"file.yaml:{line}", ExitCode.USAGE)
     assert error.message.startswith("not valid YAML: ")
@@ -106,9 +106,7 @@ def test_a_tab_is_named(refuse: Refuse) -> None:
         (b"a: 1\n# \xff\n", 2),
     ],
 )
-def test_what_is_not_utf_8_is_refused_at_its_line(
-    refuse: Refuse, content: bytes, line: int
-) -> None:
+def test_invalid_utf_8_is_refused_at_its_line(refuse: Refuse, content: bytes, line: int) -> None:
     error = refuse(content)
     assert (error.where, error.message) == (
         f"file.yaml:{line}",
@@ -132,7 +130,7 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(
     assert file.line_of(("b", 0)) == 3
 
 
-def test_a_key_may_not_stand_twice(refuse: Refuse) -> None:
+def test_a_key_must_be_unique(refuse: Refuse) -> None:
     error = refuse("a:\n  b: 1\n  c: 2\n  'b': 3\n")
     assert (error.where, error.message) == ("file.yaml:4", "duplicate key b")
 
@@ -140,7 +138,7 @@ def test_a_key_may_not_stand_twice(refuse: Refuse) -> None:
 @pytest.mark.parametrize(
     "key", ["[a]", "{a: b}", "''", r'"a\nb"', r'"\e[31m"', r'"\ud800"', "k" * 101]
 )
-def test_a_key_is_a_word_that_can_be_shown(refuse: Refuse, key: str) -> None:
+def test_a_key_must_be_a_printable_word(refuse: Refuse, key: str) -> None:
     error = refuse(f"a: 1\n? {key}\n: 2\n")
     assert (error.where, error.message) == (
         "file.yaml:2",
@@ -148,13 +146,13 @@ def test_a_key_is_a_word_that_can_be_shown(refuse: Refuse, key: str) -> None:
     )
 
 
-def test_an_alias_is_read_as_what_it_stands_for(read: Callable[[str], YamlFile]) -> None:
+def test_an_alias_is_replaced_by_its_anchor(read: Callable[[str], YamlFile]) -> None:
     file = read("a: &x [1, 2]\nb: *x\n")
     assert file.data == {"a": [1, 2], "b": [1, 2]}
     assert file.line_of(("b",)) == 2
 
 
-def test_a_merge_key_is_a_key_like_any_other(read: Callable[[str], YamlFile]) -> None:
+def test_a_merge_key_is_an_ordinary_key(read: Callable[[str], YamlFile]) -> None:
     assert read("a: &x {b: 1}\nc: {<<: *x}\n").data == {"a": {"b": 1}, "c": {"<<": {"b": 1}}}
 
 
@@ -179,13 +177,13 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     ],
     ids=["self", "self-map", "bomb", "lists", "maps", "dashes", "blocks", "values", "keys"],
 )
-def test_a_file_can_t_grow_while_it_is_read(refuse: Refuse, content: str) -> None:
+def test_aliases_cannot_expand_without_limit(refuse: Refuse, content: str) -> None:
     error = refuse(content)
     assert "nested too deeply" in error.message or "too many values" in error.message
     assert error.where.startswith("file.yaml:")  # type: ignore[union-attr]
 
 
-def test_depth_is_bounded_and_not_forbidden(read: Callable[[str], YamlFile]) -> None:
+def test_depth_is_limited(read: Callable[[str], YamlFile]) -> None:
     assert read("[" * 20 + "]" * 20).data is not None
 
 
@@ -207,7 +205,7 @@ def test_depth_is_bounded_and_not_forbidden(read: Callable[[str], YamlFile]) -> 
         "9" * 5000,
     ],
 )
-def test_a_value_that_its_tag_doesn_t_fit_is_refused_at_its_line(
+def test_a_value_that_contradicts_its_tag_is_refused_at_its_line(
     refuse: Refuse, value: str
 ) -> None:
     error = refuse(f"a: 1\nb: {value}\n")
@@ -236,9 +234,7 @@ def test_no_object_is_ever_built(read: Callable[[str], YamlFile]) -> None:
         "s: hunter2\0",
     ],
 )
-def test_no_error_repeats_what_stands_in_the_file_even_with_its_causes(
-    tmp_path: Path, line: str
-) -> None:
+def test_no_error_repeats_the_content_of_the_file(tmp_path: Path, line: str) -> None:
     with pytest.raises(SfcutoverError) as caught:
         read_yaml(write(tmp_path, f"a: 1\n{line}\n"))
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
@@ -268,7 +264,7 @@ def test_a_missing_file_names_its_folder_and_the_command_that_writes_it(tmp_path
 
 
 @pytest.mark.parametrize("name", [".", "x" * 300, "file/cutover.yaml"])
-def test_what_is_no_file_is_a_config_error(tmp_path: Path, name: str) -> None:
+def test_a_path_that_is_not_a_file_is_a_config_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"cannot be read: [A-Z][a-z ]+$"):
         read_yaml(tmp_path / name)

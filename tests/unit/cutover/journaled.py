@@ -1,4 +1,4 @@
-"""Events for the tests of what shows them: those of real runs, and single ones made by hand."""
+"""Events for tests: those of recorded runs, and single ones made by hand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def events_of(name: str) -> list[Event]:
 
 @cache
 def _recorded() -> dict[str, dict[str, object]]:
-    """What each step found in the recorded runs, by its name."""
+    """The result of each step in the recorded runs, by its name."""
     ends = [e for e in (*events_of("rolled-back"), *events_of("done")) if e.kind == "step-ended"]
     found = {e.step or "": e.data["evidence"] for e in ends if e.data["problem"] is None}
     return {step: evidence for step, evidence in found.items() if isinstance(evidence, dict)} | {
@@ -37,12 +37,12 @@ def _recorded() -> dict[str, dict[str, object]]:
 
 
 def recorded_evidence(step: str) -> dict[str, object]:
-    """What a step finds, as its end in the journal has it."""
+    """The evidence of a step, as the journal keeps it."""
     return dict(_recorded()["add-new" if step == "remove-new" else step])
 
 
 def proof_document(**changes: object) -> dict[str, object]:
-    """The evidence of a recorded verification, with changes of its canary."""
+    """The evidence of a recorded verification, with changed values of its canary."""
     proof = recorded_evidence("verify")["proof"]
     assert isinstance(proof, dict)
     (canary,) = proof["canaries"]
@@ -70,7 +70,7 @@ def _event(document: dict[str, object]) -> Event:
 
 
 class Story:
-    """A run made up event by event; a second passes from one to the next, unless told."""
+    """A run made event by event; one second passes between two events, unless stated otherwise."""
 
     def __init__(self, *targets: str) -> None:
         self.now = 1_800_000_000.0
@@ -99,7 +99,7 @@ class Story:
         return self.tell("step-started", step, target, thread="a thread")
 
     def end(self, step: str, target: str | None = None, **evidence: object) -> Event:
-        """evidence: what differs from that of a recorded run."""
+        """End a step. evidence: differences from that of a recorded run."""
         found = recorded_evidence(step) | evidence
         return self.tell("step-ended", step, target, seconds=1.0, evidence=found, problem=None)
 
@@ -120,7 +120,7 @@ class Story:
         )
 
     def do(self, *steps: str) -> None:
-        """Steps that go well, on every target where they are of targets."""
+        """Execute steps successfully, on every target if they have targets."""
         for step in steps:
             on_run = step in ("probe", "switch", "settle", "switch-back", "prove-old", "check-new")
             for target in (None,) if on_run else self.progress.targets:
@@ -133,7 +133,7 @@ class Story:
         return self.tell("traffic", None, target, through=int(self.now), buckets=buckets)
 
     def look(self, target: str, *looks: tuple[str, str]) -> Event:
-        """One round of the watch; each look is a name and a verdict."""
+        """One round of the watch; each measurement is a name and a verdict."""
         documents = [{"name": name, "verdict": verdict, "detail": "d"} for name, verdict in looks]
         done = {"number": 0, "time": "2027-01-15T08:00:00Z", "elapsed": 0, "results": documents}
         return self.tell("watch-round", "watch", target, round=done)

@@ -1,4 +1,4 @@
-"""Evidence for tests: of one canary, with what a test says about it."""
+"""Evidence for tests: of one canary, with values from the test."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def canary_evidence(
 
 
 def evidence(*canaries: CanaryEvidence, target: str = "packaging") -> Evidence:
-    """Of a target, by these canaries, or by one."""
+    """The evidence of a target, by these canaries or by a default one."""
     return Evidence(
         target=target,
         app="Acme_Connector",
@@ -46,6 +46,6 @@ def evidence(*canaries: CanaryEvidence, target: str = "packaging") -> Evidence:
 
 
 def with_canary(made: Evidence, **changes: object) -> Evidence:
-    """The same, with other values of its canary."""
+    """The same evidence with other values of its canary."""
     changed = [each.model_copy(update=changes) for each in made.canaries]
     return made.model_copy(update={"canaries": changed})

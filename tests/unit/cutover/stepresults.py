@@ -1,4 +1,4 @@
-"""Results of steps, for tests that decide by them."""
+"""Results of steps, for tests of decisions."""
 
 from __future__ import annotations
 
@@ -65,18 +65,18 @@ def redeemed() -> StepResult:
 
 
 def watched(outcome: WatchOutcome, *reasons: str) -> StepResult:
-    """A watch that ended so."""
+    """A watch with this result."""
     return StepResult(
         evidence=WatchEvidence(outcome=outcome, reasons=list(reasons), rounds=3, counts={})
     )
 
 
 def settled(**doubts: str) -> StepResult:
-    """Settled; by target, why nothing can say that the old addresses are quiet."""
+    """Settled; by target, why traffic on the old addresses cannot be excluded."""
     return StepResult(evidence=SettleEvidence(until=0.0, doubts=doubts))
 
 
 def void(*targets: str) -> StepResult:
-    """The lists of these targets were saved since they were proven."""
+    """The allowlists of these targets were saved since they were proven."""
     reasons = dict.fromkeys(targets, "the live allowlist was saved since")
     return StepResult(evidence=VoidProofs(void=reasons))

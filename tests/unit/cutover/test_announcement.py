@@ -81,7 +81,7 @@ SCENE = Scene(LIVE)
     ],
     ids=["removed", "added", "old removed", "new not there yet"],
 )
-def test_what_others_add_or_remove_leaves_the_digest_as_it_is(live: Snapshot) -> None:
+def test_changes_by_others_leave_the_digest_unchanged(live: Snapshot) -> None:
     assert Scene(live).removal().digest == SCENE.removal().digest
 
 
@@ -100,19 +100,19 @@ def test_what_others_add_or_remove_leaves_the_digest_as_it_is(live: Snapshot) ->
     ],
     ids=["organization", "component", "one more address", "another address", "policy"],
 )
-def test_what_the_step_changes_itself_changes_the_digest(other: Scene) -> None:
+def test_the_changes_of_the_step_change_the_digest(other: Scene) -> None:
     assert other.removal().digest != SCENE.removal().digest
 
 
-def test_a_wider_entry_that_is_cut_changes_the_digest() -> None:
-    """The rest of it belongs to others: it is shown before it is cut."""
+def test_splitting_a_wider_entry_changes_the_digest() -> None:
+    """The rest of it belongs to others: it is shown before it is split."""
     scene = Scene(LIVE, split_ranges=True)
     cut = replace(scene, live=listed("203.0.113.8-203.0.113.11", NEW, OFFICE))
     assert [each.range for each in cut.removal().cut] == ["203.0.113.8-203.0.113.11"]
     assert cut.removal().digest != scene.removal().digest
 
 
-def test_templates_change_the_digest_by_what_they_say(tmp_path: Path) -> None:
+def test_templates_change_the_digest_by_their_content(tmp_path: Path) -> None:
     built_in = Path("templates/package.xml.j2").read_text(encoding="utf-8")
     own = tmp_path / "package.xml.j2"
     own.write_text(built_in, encoding="utf-8")
@@ -121,7 +121,7 @@ def test_templates_change_the_digest_by_what_they_say(tmp_path: Path) -> None:
     assert replace(SCENE, templates=Templates(tmp_path)).removal().digest != SCENE.removal().digest
 
 
-def test_a_policy_that_changes_is_said() -> None:
+def test_a_changed_policy_is_stated() -> None:
     scene = replace(
         SCENE,
         live=with_policies(LIVE, ipRelaxationPolicyType="Bypass"),
@@ -134,7 +134,7 @@ def test_a_policy_that_changes_is_said() -> None:
     )
 
 
-def test_a_doubt_is_said_and_is_no_part_of_the_digest() -> None:
+def test_a_limitation_is_stated_and_not_part_of_the_digest() -> None:
     parts = {"packaging": SCENE.removal()}
     doubtful = Announcement(step="remove-old", parts=parts, doubts=("nothing shows it",))
     assert doubtful.sentence.endswith("; nothing shows it")
@@ -148,13 +148,13 @@ def test_several_targets_have_one_digest_with_any_names() -> None:
     assert both.digest != Announcement(step="remove-old", parts={"a": one}).digest
 
 
-def test_the_switch_is_its_command_and_its_addresses() -> None:
+def test_the_digest_of_the_switch_covers_command_and_addresses() -> None:
     assert outline("switch", SCENE.cutover) == outline("switch", SCENE.cutover)
     grown = replace(SCENE, new=(NEW, "198.51.100.21")).cutover
     assert outline("switch", grown).digest != outline("switch", SCENE.cutover).digest
 
 
-def test_a_digest_is_known_as_it_is_shown_and_whole() -> None:
+def test_a_digest_is_accepted_in_short_and_in_full() -> None:
     digest = SCENE.removal().digest
     assert is_digest(shown_digest(digest), digest)
     assert is_digest(digest.upper(), digest)

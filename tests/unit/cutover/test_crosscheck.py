@@ -1,4 +1,4 @@
-"""Two readings of one list, by a retrieve and by a query, differ in either direction."""
+"""Two readings of one allowlist, by retrieve and by query, differ in either direction."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def difference(retrieved: tuple[IpRange, ...], queried: tuple[IpRange, ...]) -> 
         ),
     ],
 )
-def test_what_one_reading_has_and_the_other_lacks_is_named(
+def test_entries_of_only_one_reading_are_named(
     retrieved: tuple[IpRange, ...], queried: tuple[IpRange, ...], parts: list[str]
 ) -> None:
     found = difference(retrieved, queried)

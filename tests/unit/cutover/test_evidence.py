@@ -1,4 +1,4 @@
-"""Evidence as a file: what is written is read again, and nothing else is taken for it."""
+"""The evidence file: written evidence is read again, and nothing else is accepted."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_was_written_is_read(file: Path) -> None:
+def test_written_evidence_is_read(file: Path) -> None:
     assert read_evidence(file) == EVIDENCE
     assert json.loads(file.read_text())["schema"] == "sfcutover/evidence/1"
 
@@ -69,7 +69,7 @@ def test_another_document_is_refused(change: dict[str, object], file: Path) -> N
         ("skipped", True),
     ],
 )
-def test_a_value_that_is_none_is_refused(key: str, value: object, file: Path) -> None:
+def test_an_invalid_value_is_refused(key: str, value: object, file: Path) -> None:
     document = json.loads(file.read_text())
     *path, last = key.split(".")
     place = document["targets"][0]
@@ -82,7 +82,7 @@ def test_a_value_that_is_none_is_refused(key: str, value: object, file: Path) ->
 
 
 @pytest.mark.parametrize("content", [b"", b"no json", b"\xff\xfe\x00", b"[" * 100000, b"[]"])
-def test_what_is_no_json_is_refused(content: bytes, file: Path) -> None:
+def test_a_file_that_is_not_json_is_refused(content: bytes, file: Path) -> None:
     file.write_bytes(content)
     with pytest.raises(ConfigError, match="not an evidence file"):
         read_evidence(file)
@@ -94,12 +94,12 @@ def test_a_huge_file_is_refused(file: Path) -> None:
         read_evidence(file)
 
 
-def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.json"):
         with pytest.raises(ConfigError, match="cannot be read"):
             read_evidence(path)
 
 
-def test_a_file_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+def test_an_unwritable_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OperationFailedError, match="the evidence was not written"):
         write_evidence(EVIDENCE, tmp_path / "no" / "such" / "folder.json")

@@ -1,4 +1,4 @@
-"""What is said of a package and of a target at the end, and that nothing is said unread."""
+"""The final message about a package and a target, which claims nothing that was not read."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ADDED = SentPackage("packaging", "add-new", "0Af1")
         ),
     ],
 )
-def test_the_words_of_a_package(package: SentPackage, words: str) -> None:
+def test_the_message_about_a_package(package: SentPackage, words: str) -> None:
     assert package.words == words
 
 
@@ -56,7 +56,7 @@ def told(*events: tuple[str, Mapping[str, object]]) -> CommandLog:
     return log
 
 
-def test_what_was_sent_is_what_the_memory_has_of_it() -> None:
+def test_a_sent_deployment_is_reported_from_the_memory() -> None:
     sending, sent = (SENDING, {"latest": "0Af0"}), (SENT, {"id": "0Af1"})
     assert sent_by(told(), "packaging") == []
     assert sent_by(told(sending, (NEVER_RECEIVED, {})), "packaging") == []

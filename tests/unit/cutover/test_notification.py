@@ -1,4 +1,4 @@
-"""What a notification says, and the bodies that carry it."""
+"""The content of a notification, and the bodies that carry it."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def test_the_body_of_a_webhook_is_a_document_of_the_schema(event: NotifyEvent) -
     assert body["next"] == "resume: sfcutover --config 'eu move.yaml' approve move.1"
 
 
-def test_a_command_of_no_run_names_none() -> None:
+def test_a_command_without_a_run_names_none() -> None:
     assert notification(run="").run is None
     assert notification(run="").title == "Cutover move of Acme_Connector: paused"
 
 
-def test_each_notification_has_an_id_of_its_own() -> None:
+def test_each_notification_has_its_own_id() -> None:
     assert notification().id != notification().id
 
 
-def test_no_body_holds_a_secret() -> None:
+def test_no_body_contains_a_secret() -> None:
     secret = Secret('a "quoted" & <marked> secret')
     for body in (webhook_body, slack_body):
         sent = body(notification(f"the org said {secret.reveal()}"))
@@ -58,7 +58,7 @@ def test_no_body_holds_a_secret() -> None:
 
 
 @pytest.mark.parametrize("text", ["<!channel>", "<@U012AB3CD>", "<https://evil.example|ok>", "a&b"])
-def test_the_words_of_others_are_no_markup_in_slack(text: str) -> None:
+def test_text_of_others_is_not_markup_in_slack(text: str) -> None:
     body = json.loads(slack_body(notification(text)))
     _, message, _ = body["blocks"]
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -67,7 +67,7 @@ def test_the_words_of_others_are_no_markup_in_slack(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * 5000, "<" * 5000])
-def test_a_message_is_cut_where_slack_would_refuse_it(text: str) -> None:
+def test_a_message_is_truncated_to_the_limit_of_slack(text: str) -> None:
     body = json.loads(slack_body(notification(text)))
     header, message, next_ = (block["text"]["text"] for block in body["blocks"])
     assert len(header) <= 150
@@ -76,7 +76,7 @@ def test_a_message_is_cut_where_slack_would_refuse_it(text: str) -> None:
     assert next_.startswith("*next:* resume: sfcutover")
 
 
-def test_what_is_empty_makes_no_block() -> None:
+def test_an_empty_text_makes_no_block() -> None:
     """Slack refuses a text without a character."""
     empty = NotificationDocument.of(CUTOVER, "move.1", "done", "", "")
     assert [block["type"] for block in json.loads(slack_body(empty))["blocks"]] == ["header"]

@@ -1,4 +1,4 @@
-"""How long a step is under way by the org's clock, whichever process asks."""
+"""How long a step has run by the org's clock, whichever process asks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @dataclass
 class Step:
-    """One step of one process after the other, which share a memory."""
+    """One step executed by successive processes that share a memory."""
 
     cutover: Cutover
     told: list[Event] = field(default_factory=list)
@@ -51,12 +51,12 @@ def step(tmp_path: Path) -> Step:
     return Step(cutover_with(tmp_path))
 
 
-def test_a_try_that_begins_has_taken_no_time(step: Step) -> None:
+def test_a_new_attempt_has_taken_no_time(step: Step) -> None:
     assert step.at(0) == 0
     assert [each.kind for each in step.told] == ["watch-started"]
 
 
-def test_a_later_process_counts_from_there_and_in_doubt_less(step: Step) -> None:
+def test_a_later_process_continues_and_rounds_down(step: Step) -> None:
     step.at(0)
     assert step.at(60) == 59
     assert len(step.told) == 1
@@ -67,7 +67,7 @@ def test_a_clock_that_went_back_counts_nothing(step: Step) -> None:
     assert step.at(-300) == 0
 
 
-def test_another_try_starts_again(step: Step) -> None:
+def test_another_attempt_starts_at_zero(step: Step) -> None:
     step.at(0)
     step.context.tell("step-ended")
     assert step.at(60) == 0
@@ -75,7 +75,7 @@ def test_another_try_starts_again(step: Step) -> None:
 
 
 @pytest.mark.parametrize(("first", "then"), [(None, 60.0), (0.0, None)])
-def test_what_the_org_has_not_said_is_not_counted(
+def test_unreported_org_time_is_not_counted(
     first: float | None, then: float | None, step: Step
 ) -> None:
     step.at(first)

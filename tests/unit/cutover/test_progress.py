@@ -1,4 +1,4 @@
-"""How a run stands, worked out from its events."""
+"""The progress of a run, computed from its events."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_title_of_a_step_has_the_name_that_runs_shows(name: str, title: str)
 
 
 def test_every_redemption_of_the_program_counts() -> None:
-    """Also those outside a proof, and of each canary of a watch; a check is no redemption."""
+    """Also those outside of a proof, and of each canary of a watch; a check is no redemption."""
     story = Story()
     story.tell("redeemed", "verify", "packaging", count=2)
     story.tell("canary-redeemed", "remove-old", "packaging")
@@ -48,7 +48,7 @@ def test_every_redemption_of_the_program_counts() -> None:
 
 
 def test_a_watch_that_rolled_back_is_not_done() -> None:
-    """It ends without a problem of its own, as it did what it is there for."""
+    """It ends without a problem of its own, because it did its task."""
     progress = RunProgress.of(events_of("rolled-back"))
     watch = progress.steps["watch", "packaging"]
     assert watch.mark == "failed"
@@ -60,7 +60,7 @@ def test_a_watch_that_rolled_back_is_not_done() -> None:
     assert not progress.steps["restore-old", "packaging"].needed
 
 
-def test_folding_on_is_folding_all() -> None:
+def test_incremental_folding_equals_folding_all_events() -> None:
     events = events_of("rolled-back")
     for cut in range(len(events)):
         progress = RunProgress.of(events[:cut])
@@ -69,7 +69,7 @@ def test_folding_on_is_folding_all() -> None:
         assert progress == RunProgress.of(events)
 
 
-def test_a_step_that_is_started_again(story: Story) -> None:
+def test_a_restarted_step_is_in_progress_again(story: Story) -> None:
     story.begin("add-new", "eu")
     story.fail("add-new", "eu", kind="inconclusive", message="the org is locked")
     state = story.progress.steps["add-new", "eu"]
@@ -91,13 +91,13 @@ def test_a_step_that_is_started_again(story: Story) -> None:
         ("person", True),
     ],
 )
-def test_which_problems_may_still_go_away(story: Story, kind: str, undecided: bool) -> None:
+def test_temporary_problems_are_distinguished(story: Story, kind: str, undecided: bool) -> None:
     story.begin("verify", "eu")
     story.fail("verify", "eu", kind=kind)
     assert story.progress.steps["verify", "eu"].undecided is undecided
 
 
-def test_what_was_there_already_was_not_needed(story: Story) -> None:
+def test_a_phase_that_was_already_live_was_not_needed(story: Story) -> None:
     story.begin("add-new", "eu")
     story.end("add-new", "eu", changed=False)
     assert not story.progress.steps["add-new", "eu"].needed
@@ -122,7 +122,7 @@ def test_a_switch_by_hand_is_a_step(story: Story) -> None:
     assert story.progress.pause is None
 
 
-def test_a_pause_before_a_step_is_none(story: Story) -> None:
+def test_a_pause_before_a_step_is_not_an_attempt(story: Story) -> None:
     story.pause("verify")
     assert not story.progress.steps
     story.tell("approved", "verify", who="ada", note=None)
@@ -146,8 +146,8 @@ def test_nothing_is_in_progress_in_a_run_that_has_ended(story: Story) -> None:
     assert story.progress.pause is None
 
 
-def test_a_rollback_begins_with_the_first_step_back(story: Story) -> None:
-    """A removal that fails is put back before the whole run turns round."""
+def test_a_rollback_starts_with_the_first_step_back(story: Story) -> None:
+    """A failed removal is restored before the whole run rolls back."""
     story.begin("remove-old", "eu")
     story.fail("remove-old", "eu", message="the list did not take")
     assert story.progress.rollback is None
@@ -157,7 +157,7 @@ def test_a_rollback_begins_with_the_first_step_back(story: Story) -> None:
     assert story.progress.rollback == "eu: the list did not take"
 
 
-def test_a_watch_that_rolls_back_has_no_end_to_wait_for(story: Story) -> None:
+def test_a_watch_that_rolls_back_has_no_end_time(story: Story) -> None:
     story.begin("watch", "eu")
     story.tell("watch-started", "watch", "eu", until=story.now + 900, interval=15.0)
     story.tell("rolling-back", "watch", "eu", reason="blocked")
@@ -165,7 +165,7 @@ def test_a_watch_that_rolls_back_has_no_end_to_wait_for(story: Story) -> None:
     assert story.progress.rollback == "blocked"
 
 
-def test_an_alert_is_answered_when_it_is_done(story: Story) -> None:
+def test_an_alert_is_resolved_when_its_step_is_done(story: Story) -> None:
     story.begin("restore-old", "eu")
     story.fail("restore-old", "eu")
     page = story.tell("page", "page", message="not back", commands=[Command("rollback", "--yes")])
@@ -177,13 +177,13 @@ def test_an_alert_is_answered_when_it_is_done(story: Story) -> None:
     assert story.progress.pages == [page]
 
 
-def test_a_call_about_nothing_that_is_tried_again_stands(story: Story) -> None:
+def test_an_alert_without_a_retried_step_remains(story: Story) -> None:
     page = story.tell("page", "page", message="look at this", commands=[])
     story.do("restore-old")
     assert story.progress.page == page
 
 
-def test_the_canary_is_counted_over_all_tries(story: Story) -> None:
+def test_canary_redemptions_are_counted_over_all_attempts(story: Story) -> None:
     story.begin("verify", "eu")
     story.tell("redeemed", "verify", "eu", count=1)
     story.tell("redeemed", "verify", "eu", count=10)
@@ -207,7 +207,7 @@ def test_a_watch_counts_its_measurements_by_name(story: Story) -> None:
     assert story.progress.redeemed == 2
 
 
-def test_blocked_redemptions_are_known_by_address_and_target(story: Story) -> None:
+def test_blocked_redemptions_are_counted_by_address_and_target(story: Story) -> None:
     story.traffic("eu", ("198.51.100.20", "blocked", 2), ("198.51.100.21", "redeemed", 5))
     story.traffic("us", ("198.51.100.20", "blocked", 1), ("198.51.100.20", "other", 4))
     assert story.progress.traffic == {
@@ -217,7 +217,7 @@ def test_blocked_redemptions_are_known_by_address_and_target(story: Story) -> No
     assert story.progress.blocked_on == {"198.51.100.20": {"eu", "us"}}
 
 
-def test_two_orgs_may_give_the_same_deployment_id(story: Story) -> None:
+def test_two_orgs_may_have_the_same_deployment_id(story: Story) -> None:
     """A sandbox is a copy of its org."""
     for target in ("eu", "us"):
         story.begin("add-new", target)

@@ -1,4 +1,4 @@
-"""What evidence is bound to: a list as it was saved, and the permit that it brings."""
+"""What evidence is bound to: an allowlist as it was saved, and the permit based on it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def live(*ranges: str, listed: FileProperties | None = LISTED) -> Snapshot:
     ],
     ids=["another range", "a save that changed nothing", "another component", "unlisted now"],
 )
-def test_another_list_is_another_proof(later: Snapshot) -> None:
+def test_a_saved_list_requires_another_proof(later: Snapshot) -> None:
     permit = RemovalPermit(Phase.REMOVE_OLD, "proven", lists=evidence_lists(live(), None))
     with pytest.raises(PermitVoidError, match="saved after its proof"):
         permit.require_holding(later)
@@ -52,12 +52,12 @@ def test_another_list_is_another_proof(later: Snapshot) -> None:
     ],
     ids=["as it was", "in another order", "a user who was renamed"],
 )
-def test_the_same_list_keeps_the_proof(same: Snapshot) -> None:
+def test_an_unchanged_list_keeps_the_proof(same: Snapshot) -> None:
     permit = RemovalPermit(Phase.REMOVE_OLD, "proven", lists=evidence_lists(live(), None))
     permit.require_holding(same)
 
 
-def test_without_the_orgs_list_of_components_the_ranges_alone_count() -> None:
+def test_without_file_properties_only_the_ranges_count() -> None:
     permit = RemovalPermit(
         Phase.REMOVE_OLD, "proven", lists=evidence_lists(live(listed=None), None)
     )
@@ -66,7 +66,7 @@ def test_without_the_orgs_list_of_components_the_ranges_alone_count() -> None:
         permit.require_holding(live("203.0.113.10", listed=None))
 
 
-def test_a_permit_without_a_proof_counts_for_any_list() -> None:
+def test_a_permit_without_a_proof_is_valid_for_any_list() -> None:
     RemovalPermit(Phase.REMOVE_OLD, "verification skipped: the grant is gone").require_holding(
         live()
     )

@@ -27,7 +27,7 @@ SUCCESS = {"restore-old": deployed(), "prove-old": redeemed(), "watch": PASSED}
 
 @dataclass
 class Executed:
-    """Returns the results of a test, else success, and records."""
+    """Returns the results of a test, else success, and records the calls."""
 
     results: dict[str, list[StepResult]] = field(default_factory=dict)
     before: Callable[[str], None] = lambda _: None
@@ -67,7 +67,7 @@ def run(context: TargetContext, executed: Executed) -> StepResult:
     return remove_and_watch(context, NO_ARGUMENTS, executed, executed.sleep)
 
 
-def test_what_goes_well_is_removed_and_watched(context: TargetContext) -> None:
+def test_a_successful_removal_is_watched(context: TargetContext) -> None:
     executed = Executed()
     assert run(context, executed).ok
     assert executed.done == ["remove-old", "watch"]
@@ -82,7 +82,7 @@ def test_a_refused_removal_is_rolled_back_immediately(context: TargetContext) ->
 
 
 @pytest.mark.parametrize("kind", ["inconclusive", "later"])
-def test_an_unknown_result_is_tried_again_and_rolled_back_only_if_it_was_sent(
+def test_an_unknown_result_is_retried_and_rolled_back_only_if_it_was_sent(
     context: TargetContext, kind: str
 ) -> None:
     unsent = Executed({"remove-old": [problem(kind)] * REMOVE_TRIES})
@@ -102,7 +102,7 @@ def test_a_canceled_removal_is_left_alone(context: TargetContext) -> None:
     assert executed.done == ["remove-old"]
 
 
-def test_a_watch_that_rolled_back_is_a_failure_though_the_journal_lacks_it(
+def test_a_watch_that_rolled_back_is_a_failure_although_the_journal_lacks_it(
     context: TargetContext,
 ) -> None:
     executed = Executed({"watch": [ROLLED_BACK]})
@@ -113,9 +113,7 @@ def test_a_watch_that_rolled_back_is_a_failure_though_the_journal_lacks_it(
 
 
 @pytest.mark.parametrize("kind", ["inconclusive", "person", "failed"])
-def test_a_rollback_that_was_started_is_finished_after_any_watch(
-    context: TargetContext, kind: str
-) -> None:
+def test_a_started_rollback_is_completed_after_any_watch(context: TargetContext, kind: str) -> None:
     def roll_back(step: str) -> None:
         if step == "watch":
             context.memory.write("rolling-back", "watch", "org", {"reason": "blocked twice"})
@@ -127,7 +125,7 @@ def test_a_rollback_that_was_started_is_finished_after_any_watch(
     assert executed.done == ["remove-old", "watch", *BACK]
 
 
-def test_started_again_a_rollback_continues_and_nothing_is_removed(context: TargetContext) -> None:
+def test_a_restart_continues_a_rollback_and_removes_nothing(context: TargetContext) -> None:
     run(context, Executed({"remove-old": [problem("failed")]}))
     executed = Executed()
     outcome = run(context, executed)
@@ -135,7 +133,7 @@ def test_started_again_a_rollback_continues_and_nothing_is_removed(context: Targ
     assert executed.done == BACK
 
 
-def test_started_again_after_a_watch_that_passed_nothing_is_done(context: TargetContext) -> None:
+def test_a_restart_after_a_passed_watch_does_nothing(context: TargetContext) -> None:
     for step, outcome in (("remove-old", deployed("remove-old")), ("watch", PASSED)):
         at = replace(context, step=step)
         at.tell("step-started")
@@ -148,20 +146,22 @@ def test_started_again_after_a_watch_that_passed_nothing_is_done(context: Target
     assert executed.done == ["remove-old", "watch"]
 
 
-def test_what_was_sent_is_watched_though_the_run_is_to_be_canceled(context: TargetContext) -> None:
+def test_a_sent_removal_is_watched_although_the_run_is_being_canceled(
+    context: TargetContext,
+) -> None:
     tell_sent(context)
     executed = Executed({"remove-old": [CANCELED]})
     assert run(context, executed).ok
     assert executed.done == ["remove-old", "watch"]
 
 
-def test_a_watch_that_could_not_tell_is_not_rolled_back(context: TargetContext) -> None:
+def test_an_inconclusive_watch_is_not_rolled_back(context: TargetContext) -> None:
     executed = Executed({"watch": [problem("person")]})
     assert not run(context, executed).is_rolled_back
     assert executed.done == ["remove-old", "watch"]
 
 
-def test_restoring_is_tried_until_it_succeeds_and_the_operator_is_alerted(
+def test_restoring_is_retried_until_it_succeeds_and_the_operator_is_alerted(
     context: TargetContext,
 ) -> None:
     executed = Executed(

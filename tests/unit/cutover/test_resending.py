@@ -1,4 +1,4 @@
-"""How long the org is asked again for what it could not do."""
+"""How long a request is repeated that the org cannot serve for now."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def busy(times: int, then: SfcutoverError | None = None) -> list[SfcutoverError 
 
 
 def attempt_of(answers: list[SfcutoverError | None], time_: FakeTime, seconds: float) -> int:
-    """Attempts until one is no error: their number."""
+    """A function that fails with these errors in turn, then returns the number of attempts."""
     made = 0
 
     def attempt() -> int:
@@ -30,13 +30,13 @@ def attempt_of(answers: list[SfcutoverError | None], time_: FakeTime, seconds: f
     return until_not_busy(attempt, seconds, time_.clock)
 
 
-def test_what_succeeds_is_done_once() -> None:
+def test_a_success_is_not_repeated() -> None:
     time_ = FakeTime()
     assert attempt_of(busy(0), time_, 100) == 1
     assert time_.pauses == []
 
 
-def test_the_pauses_double_up_to_a_minute() -> None:
+def test_pauses_double_up_to_a_minute() -> None:
     time_ = FakeTime()
     assert attempt_of(busy(7), time_, 3600) == 8
     assert time_.pauses == [5, 10, 20, 40, 60, 60, 60]
@@ -51,14 +51,14 @@ def test_a_limit_that_lasts_ends_with_the_time_to_wait() -> None:
     assert (caught.value.exit_code, caught.value.impact) == (69, LOCKED.impact)
 
 
-def test_without_time_it_is_tried_once() -> None:
+def test_without_time_there_is_one_attempt() -> None:
     time_ = FakeTime()
     with pytest.raises(StillBusyError):
         attempt_of(busy(99), time_, 0)
     assert time_.pauses == []
 
 
-def test_another_error_is_not_tried_again() -> None:
+def test_another_error_is_not_retried() -> None:
     time_ = FakeTime()
     lost = NetworkError("the answer was lost", hint="look")
     with pytest.raises(NetworkError, match="lost"):
@@ -66,7 +66,7 @@ def test_another_error_is_not_tried_again() -> None:
     assert time_.pauses == [5]
 
 
-def test_a_run_asks_the_operator_then_and_rolls_nothing_back() -> None:
+def test_a_run_then_asks_the_operator_and_rolls_nothing_back() -> None:
     with pytest.raises(StillBusyError) as caught:
         attempt_of(busy(99), FakeTime(), 100)
     problem = Problem.of(caught.value)

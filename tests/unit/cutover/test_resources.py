@@ -1,4 +1,4 @@
-"""What a process finishes before it ends, and what it no longer starts."""
+"""What a process completes before it ends, and what it no longer starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sfcutover.cutover.resources import ShutdownGuard
 from sfcutover.errors import LockLostError
 
 
-def test_a_closed_guard_lets_nothing_start() -> None:
+def test_a_closed_guard_starts_nothing() -> None:
     guard = ShutdownGuard()
     with guard:
         guard.require_open()
@@ -23,7 +23,7 @@ def test_a_closed_guard_lets_nothing_start() -> None:
     assert not guard
 
 
-def test_what_has_started_may_start_its_parts_after_the_guard_is_closed() -> None:
+def test_a_started_block_may_start_its_parts_after_the_guard_is_closed() -> None:
     guard = ShutdownGuard()
     with guard:
         guard.close(0.0)
@@ -35,7 +35,7 @@ def test_what_has_started_may_start_its_parts_after_the_guard_is_closed() -> Non
         guard.require_open()
 
 
-def test_what_one_thread_has_started_opens_nothing_for_another() -> None:
+def test_a_block_of_one_thread_admits_no_other_thread() -> None:
     guard, refused = ShutdownGuard(), []
 
     def enter() -> None:
@@ -52,7 +52,7 @@ def test_what_one_thread_has_started_opens_nothing_for_another() -> None:
     assert len(refused) == 1
 
 
-def test_closing_waits_until_the_addresses_that_are_due_are_restored() -> None:
+def test_closing_waits_until_due_addresses_are_restored() -> None:
     guard = ShutdownGuard()
     guard.expect("packaging")
     assert guard
@@ -66,7 +66,7 @@ def test_closing_waits_until_the_addresses_that_are_due_are_restored() -> None:
         guard.require_open()
 
 
-def test_closing_waits_no_longer_than_it_may() -> None:
+def test_closing_waits_for_a_limited_time() -> None:
     guard = ShutdownGuard()
     guard.expect("packaging")
     before = time.monotonic()

@@ -1,4 +1,4 @@
-"""A rollback takes the ranges that were recorded, whatever cutover.yaml says by now."""
+"""A rollback uses the recorded ranges, whatever cutover.yaml contains now."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def test_old_ranges_that_differ_from_the_record_are_refused(cutover: Cutover, ol
         require_same_old(record(old, "198.51.100.1"), cutover)
 
 
-def test_old_ranges_that_are_the_recorded_ones_are_accepted(cutover: Cutover) -> None:
+def test_old_ranges_equal_to_the_recorded_ones_are_accepted(cutover: Cutover) -> None:
     require_same_old(record("203.0.113.1", "198.51.100.1"), cutover)

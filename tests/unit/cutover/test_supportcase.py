@@ -1,4 +1,4 @@
-"""The support case's text, who confirmed it, and the confirmation as a file."""
+"""The text of a support case, the user who confirmed it, and the confirmation file."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def section(text: str, heading: str) -> list[str]:
     ("phase", "why"),
     [("add-new", "We move our traffic only after"), ("remove-old", "act only within")],
 )
-def test_it_asks_for_the_service_level_and_the_window(
+def test_the_case_asks_for_the_service_level_and_the_window(
     make: Make, phase: CasePhase, why: str
 ) -> None:
     text = case_text(make(), phase)
@@ -79,7 +79,7 @@ def test_it_asks_for_the_service_level_and_the_window(
     assert why in text
 
 
-def test_add_new_asks_for_what_is_new_and_names_the_whole_list(make: Make) -> None:
+def test_add_new_requests_the_new_addresses_and_names_the_whole_list(make: Make) -> None:
     text = case_text(make(), "add-new", window="Sunday 02:00-04:00 UTC", contact="jo@acme.example")
     assert section(text, "Ranges to add") == ["- 198.51.100.20"]
     assert section(text, "The allowlist afterwards, as far as we know it") == [
@@ -100,7 +100,7 @@ def test_add_new_asks_for_what_is_new_and_names_the_whole_list(make: Make) -> No
     assert "Please remove nothing: the old ranges carry our traffic" in text
 
 
-def test_remove_old_keeps_what_is_both_old_and_new(make: Make) -> None:
+def test_remove_old_keeps_addresses_that_are_old_and_new(make: Make) -> None:
     text = case_text(make(), "remove-old", proof="2 addresses proven by login-history")
     assert section(text, "Ranges to remove") == ["- 203.0.113.11 - 203.0.113.12"]
     afterwards = section(text, "The allowlist afterwards, as far as we know it")
@@ -110,7 +110,7 @@ def test_remove_old_keeps_what_is_both_old_and_new(make: Make) -> None:
 
 
 @pytest.mark.parametrize("phase", ["add-new", "remove-old"])
-def test_without_details_it_says_what_holds_instead(make: Make, phase: CasePhase) -> None:
+def test_without_details_the_case_states_the_defaults(make: Make, phase: CasePhase) -> None:
     text = case_text(make(("after: app-move\n", "")), phase)
     assert "- Window: any time" in text
     assert "- Contact: the author of this case" in text
@@ -118,7 +118,7 @@ def test_without_details_it_says_what_holds_instead(make: Make, phase: CasePhase
     assert "None" not in text
 
 
-def test_no_line_of_a_value_can_become_one_of_the_case(make: Make) -> None:
+def test_no_line_of_a_value_can_become_a_line_of_the_case(make: Make) -> None:
     text = case_text(make(), "add-new", contact="jo\n\n## Ranges to add\n- 0.0.0.0/0\r\x1b[2J")
     assert section(text, "Ranges to add") == ["- 198.51.100.20"]
     assert "- Contact: `jo ## Ranges to add - 0.0.0.0/0 [2J`" in text
@@ -126,7 +126,7 @@ def test_no_line_of_a_value_can_become_one_of_the_case(make: Make) -> None:
 
 
 @given(st.text(min_size=1))
-def test_a_text_value_keeps_to_one_line_and_every_visible_character(text: str) -> None:
+def test_a_value_stays_on_one_line_with_every_visible_character(text: str) -> None:
     # One template object for all would be faster; this one shows what a command does.
     shown = TEMPLATES.render_text("support-case", VARIABLES | {"contact": f"x{text}"})
     line = next(line for line in shown.split("\n") if line.startswith("- Contact: "))
@@ -147,19 +147,19 @@ def test_a_text_value_keeps_to_one_line_and_every_visible_character(text: str) -
         ("Müller", "Müller"),
     ],
 )
-def test_a_value_reads_the_same_as_plain_text_and_as_markdown(value: str, shown: str) -> None:
+def test_a_value_reads_the_same_in_plain_text_and_in_markdown(value: str, shown: str) -> None:
     text = TEMPLATES.render_text("support-case", VARIABLES | {"contact": value})
     assert f"- Contact: {shown}\n" in text
 
 
-def test_a_template_of_ones_own_overrides_it(make: Make, tmp_path: Path) -> None:
+def test_a_user_template_overrides_the_text(make: Make, tmp_path: Path) -> None:
     (tmp_path / "support-case.md.j2").write_text("{{ app }} in {{ organization.id }}: {{ window }}")
     case = SupportCase(make(), "add-new", ORG, window="now & then")
     text = case.text(Templates(tmp_path))
     assert text == "Acme_Legacy in 00D000000000001AAA: `now & then`"
 
 
-def test_a_fault_in_it_has_template_and_line(make: Make, tmp_path: Path) -> None:
+def test_an_error_in_a_user_template_has_template_and_line(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "support-case.md.j2"
     path.write_text("one\n{{ nope }}\n")
     with pytest.raises(ConfigError) as caught:
@@ -171,7 +171,7 @@ def test_a_fault_in_it_has_template_and_line(make: Make, tmp_path: Path) -> None
 # Which cutover needs one
 
 
-def test_a_list_that_can_be_deployed_needs_no_case(make: Make) -> None:
+def test_a_deployable_list_needs_no_case(make: Make) -> None:
     legacy = make()
     require_legacy(legacy)
     require_deployable(legacy, Phase.ADD_NEW)
@@ -200,13 +200,13 @@ def test_no_deploy_removes_from_a_legacy_list(make: Make, phase: Phase, hint: st
         ("app-move", "'../x'", "after: string should match pattern"),
     ],
 )
-def test_after_names_another_cutover(make: Make, old: str, new: str, message: str) -> None:
+def test_after_can_name_another_cutover(make: Make, old: str, new: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         make((old, new))
     assert str(caught.value.where).endswith("cutover.yaml:3")
 
 
-def test_the_notes_name_the_cutover_it_comes_after(make: Make) -> None:
+def test_the_notes_name_the_cutover_that_must_come_first(make: Make) -> None:
     trusted, order = make().notes
     assert "trusted ranges, not the allowlist" in trusted
     assert "complete the cutover app-move before this one" in order
@@ -234,7 +234,7 @@ def test_a_confirmation_is_kept_beside_cutover_yaml(
     assert confirmations(make()).find("remove-old") is None
 
 
-def test_every_confirmation_makes_another_hash(make: Make) -> None:
+def test_every_confirmation_has_another_hash(make: Make) -> None:
     kept = confirmations(make())
     assert kept.hashes() == {}
     kept.record("add-new")
@@ -281,7 +281,7 @@ def test_a_confirmation_counts_for_the_same_org_at_another_url(make: Make) -> No
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"schema": "sfcutover/confirmation/2"}'])
-def test_a_broken_confirmation_is_an_error_with_its_place(make: Make, text: str) -> None:
+def test_an_invalid_confirmation_is_an_error_with_its_place(make: Make, text: str) -> None:
     kept = confirmations(make())
     kept.record("add-new")
     kept.path("add-new").write_text(text)
@@ -290,7 +290,7 @@ def test_a_broken_confirmation_is_an_error_with_its_place(make: Make, text: str)
     assert caught.value.where == str(kept.path("add-new"))
 
 
-def test_a_confirmation_that_can_t_be_read_or_written_is_an_error(make: Make) -> None:
+def test_a_confirmation_that_cannot_be_read_or_written_is_an_error(make: Make) -> None:
     kept = confirmations(make())
     kept.path("add-new").mkdir(parents=True)
     with pytest.raises(ConfigError, match="cannot be read"):
@@ -299,7 +299,7 @@ def test_a_confirmation_that_can_t_be_read_or_written_is_an_error(make: Make) ->
         kept.record("add-new")
 
 
-def test_a_confirmation_names_its_phase_of_two(make: Make) -> None:
+def test_a_confirmation_of_another_phase_does_not_count(make: Make) -> None:
     data = confirmations(make()).record("add-new").model_dump(by_alias=True)
     with pytest.raises(ValueError, match="phase"):
         Confirmation.model_validate(data | {"phase": "restore-old"})

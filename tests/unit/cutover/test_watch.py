@@ -35,7 +35,7 @@ def failure_after(result: WatchResult) -> GateError | None:
 # Time
 
 
-def test_rounds_start_on_the_grid_from_the_beginning_to_the_end() -> None:
+def test_rounds_start_on_the_grid_from_start_to_end() -> None:
     watching = Watching()
     result = watching.run()
     assert result.outcome is PASSED
@@ -47,7 +47,7 @@ def test_rounds_start_on_the_grid_from_the_beginning_to_the_end() -> None:
 
 
 @given(st.lists(st.floats(min_value=0, max_value=14.9), min_size=1, max_size=61))
-def test_what_a_redemption_takes_adds_up_to_no_drift(takes: list[float]) -> None:
+def test_the_duration_of_redemptions_adds_no_drift(takes: list[float]) -> None:
     watching = Watching()
     watching.run(takes=takes)
     assert watching.canary.asked == pytest.approx([15.0 * number for number in range(61)], abs=1e-3)
@@ -56,14 +56,12 @@ def test_what_a_redemption_takes_adds_up_to_no_drift(takes: list[float]) -> None
 @pytest.mark.parametrize(
     ("duration", "interval", "rounds"), [(0.3, 0.1, 4), (10, 15, 1), (0, 1, 1), (29.9, 10, 3)]
 )
-def test_the_last_round_is_not_behind_the_end(
-    duration: float, interval: float, rounds: int
-) -> None:
+def test_the_last_round_is_not_after_the_end(duration: float, interval: float, rounds: int) -> None:
     watching = Watching(WatchPlan(duration, interval, 2))
     assert len(watching.run().rounds) == rounds
 
 
-def test_a_slow_check_delays_no_canary_and_is_not_asked_twice() -> None:
+def test_a_slow_check_delays_no_canary_and_is_not_started_twice() -> None:
     watching = Watching(WatchPlan(90, 15, 2))
     slow = watching.check("P", takes=[40])
     result = watching.run()
@@ -75,7 +73,7 @@ def test_a_slow_check_delays_no_canary_and_is_not_asked_twice() -> None:
     assert result.rounds[0].results[1].detail == "no answer within 15 s"
 
 
-def test_a_redemption_that_hangs_is_waited_for_and_never_doubled() -> None:
+def test_a_hanging_redemption_is_awaited_and_never_doubled() -> None:
     watching = Watching(WatchPlan(90, 15, 2))
     quick = watching.check("P")
     result = watching.run("R", takes=[0, 40, 0])
@@ -85,7 +83,7 @@ def test_a_redemption_that_hangs_is_waited_for_and_never_doubled() -> None:
     assert result.outcome is PASSED
 
 
-def test_a_wall_clock_that_jumps_moves_only_the_records() -> None:
+def test_a_jumping_wall_clock_affects_only_the_records() -> None:
     watching = Watching(WatchPlan(60, 15, 2), wall_jumps={2: -86400, 3: 864000})
     result = watching.run()
     assert watching.canary.asked == [0, 15, 30, 45, 60]
@@ -94,7 +92,7 @@ def test_a_wall_clock_that_jumps_moves_only_the_records() -> None:
     assert result.outcome is PASSED
 
 
-def test_a_machine_that_slept_measures_once_more_and_does_not_call_it_passed() -> None:
+def test_a_machine_that_slept_measures_once_more_and_does_not_pass() -> None:
     watching = Watching()
     watching.check("P")
     settle = watching.time.on_pause
@@ -114,7 +112,7 @@ def test_a_machine_that_slept_measures_once_more_and_does_not_call_it_passed() -
 # Failures
 
 
-def test_blocks_in_a_row_roll_back_once_and_end_the_watch() -> None:
+def test_consecutive_blocks_roll_back_once_and_end_the_watch() -> None:
     watching = Watching()
     result = watching.run("RRB")
     assert watching.rolled_back == [31]
@@ -139,7 +137,7 @@ def test_a_block_rolls_back_without_waiting_for_a_check() -> None:
 
 
 @pytest.mark.parametrize("interval", [8, 15, 600])
-def test_a_block_is_confirmed_a_second_apart_at_any_interval(interval: float) -> None:
+def test_a_block_is_confirmed_a_second_later_at_any_interval(interval: float) -> None:
     watching = Watching(WatchPlan(900, interval, 3))
     watching.check("P", takes=[interval])
     watching.run("RB")
@@ -147,31 +145,31 @@ def test_a_block_is_confirmed_a_second_apart_at_any_interval(interval: float) ->
     assert watching.canary.asked[1:] == [interval, interval + 1, interval + 2]
 
 
-def test_an_interval_that_is_shorter_confirms_a_block_by_itself() -> None:
+def test_a_shorter_interval_confirms_a_block_by_itself() -> None:
     watching = Watching(WatchPlan(9, 0.25, 3))
     watching.run("RB")
     assert watching.canary.asked == pytest.approx([0, 0.25, 0.5, 0.75])
 
 
-def test_a_block_that_is_lifted_leaves_the_interval_as_it_was() -> None:
+def test_a_lifted_block_leaves_the_interval_unchanged() -> None:
     watching = Watching(WatchPlan(45, 15, 2))
     assert watching.run("RBRR").outcome is PASSED
     assert watching.canary.asked == [0, 15, 16, 17, 30, 45]
 
 
-def test_a_confirmation_that_takes_longer_than_its_round_is_no_error_of_it() -> None:
+def test_a_confirmation_longer_than_its_round_is_no_error() -> None:
     watching = Watching(WatchPlan(4.5, 1.5, 3))
     result = watching.run("BR", takes=[0, 0.8])
     assert result.counts[Verdict.ERROR] == 0
 
 
-def test_one_refused_address_of_a_pair_is_seen_though_every_other_redemption_succeeds() -> None:
+def test_one_blocked_address_of_a_pair_is_detected_between_successes() -> None:
     watching = Watching()
     assert watching.run("RBRBRBRB").outcome is ROLLED_BACK
     assert watching.rolled_back == [17]
 
 
-def test_a_block_that_is_refuted_is_none() -> None:
+def test_a_refuted_block_does_not_count() -> None:
     watching = Watching()
     assert watching.run("RBRR").outcome is PASSED
     assert watching.rolled_back == []
@@ -188,7 +186,7 @@ def test_a_block_that_nothing_refutes_rolls_back_in_time(then: str) -> None:
     )
 
 
-def test_a_hanging_redemption_does_not_put_off_the_rollback() -> None:
+def test_a_hanging_redemption_does_not_delay_the_rollback() -> None:
     watching = Watching()
     watching.run("BR", takes=[0, 300])
     assert watching.rolled_back == [4.0]
@@ -204,7 +202,7 @@ def test_a_slow_redemption_can_still_lift_a_block() -> None:
     st.text("RBUN", min_size=1, max_size=30),
     st.lists(st.floats(min_value=0, max_value=100), min_size=1, max_size=30),
 )
-def test_from_the_first_block_to_the_rollback_it_is_never_longer_than_promised(
+def test_the_time_from_first_block_to_rollback_is_never_exceeded(
     failures: int, text: str, takes: list[float]
 ) -> None:
     watching = Watching(WatchPlan(300, 15, failures))
@@ -216,7 +214,7 @@ def test_from_the_first_block_to_the_rollback_it_is_never_longer_than_promised(
 
 
 def first_standing_blocks(answered: list[tuple[float, str]], failures: int) -> list[float]:
-    """The time of each block that nothing lifts later; written apart from the state."""
+    """The time of each block that nothing refutes later; implemented independently of the state."""
     blocks = [index for index, (_, letter) in enumerate(answered) if letter == "B"]
     runs = ["".join(each for _, each in answered[index + 1 :]) for index in blocks]
     lifted = ["R" * failures in run.replace("U", "").replace("N", "") for run in runs]
@@ -235,7 +233,7 @@ def test_nothing_but_a_failure_rolls_back(canary: str, check: str) -> None:
     ("looks", "rolled_back"),
     [("FF", [15]), ("FPF", []), ("FIF", [30]), ("FEEEF", [60]), ("PFPFP", [])],
 )
-def test_a_check_fails_in_a_row_despite_inconclusive_results_between(
+def test_a_check_fails_consecutively_despite_inconclusive_results_between(
     looks: str, rolled_back: list[float]
 ) -> None:
     watching = Watching()
@@ -244,7 +242,7 @@ def test_a_check_fails_in_a_row_despite_inconclusive_results_between(
     assert watching.rolled_back == rolled_back
 
 
-def test_each_check_is_counted_by_itself() -> None:
+def test_each_check_is_counted_separately() -> None:
     watching = Watching()
     watching.check("FP", name="one")
     watching.check("PFP", name="two")
@@ -281,7 +279,7 @@ def test_the_watch_does_not_end_on_a_failure_that_may_be_the_first() -> None:
         ("RLULUR", "inconclusive 4 times in a row"),
     ],
 )
-def test_a_watch_that_was_blind_did_not_pass(canary: str, reason: str) -> None:
+def test_a_watch_with_too_few_results_does_not_pass(canary: str, reason: str) -> None:
     watching = Watching()
     result = watching.run(canary)
     assert (result.outcome, result.reasons) == (INCONCLUSIVE, (f"{CANARY}: {reason}",))
@@ -289,7 +287,7 @@ def test_a_watch_that_was_blind_did_not_pass(canary: str, reason: str) -> None:
     assert watching.rolled_back == []
 
 
-def test_an_inconclusive_result_now_and_then_is_counted_apart() -> None:
+def test_occasional_inconclusive_results_are_counted_separately() -> None:
     watching = Watching()
     result = watching.run("UUURNNNRUUUNNNRBRR")
     assert result.outcome is PASSED
@@ -298,13 +296,13 @@ def test_an_inconclusive_result_now_and_then_is_counted_apart() -> None:
     assert (counts[Verdict.FAILED], counts[Verdict.PASSED]) == (1, 50)
 
 
-def test_what_never_passed_did_not_pass() -> None:
+def test_a_measurement_that_never_passed_does_not_pass() -> None:
     watching = Watching(WatchPlan(30, 15, 2))
     watching.check("I")
     assert watching.run().reasons == ("errors: never passed",)
 
 
-def test_the_limits_of_not_knowing_are_configurable() -> None:
+def test_the_limits_of_inconclusive_results_are_configurable() -> None:
     watching = Watching(WatchPlan(900, 15, 2, inconclusive=2, errors=6))
     watching.check("PEEEEEP")
     assert watching.run("RUUR").reasons == (f"{CANARY}: inconclusive 2 times in a row",)
@@ -313,7 +311,7 @@ def test_the_limits_of_not_knowing_are_configurable() -> None:
     assert watching.rolled_back == [45]
 
 
-def test_the_plan_is_cutover_yaml_s() -> None:
+def test_the_settings_are_those_of_cutover_yaml() -> None:
     config = Watch.model_validate({"duration": "5m", "interval": "10s", "failures": 3, "errors": 9})
     assert WatchPlan.of(config) == WatchPlan(300.0, 10.0, 3, 4, 9, False)
     assert WatchPlan.of(Watch()) == WatchPlan(900.0, 15.0, 2)
@@ -321,7 +319,7 @@ def test_the_plan_is_cutover_yaml_s() -> None:
     assert WatchPlan.of(blind) == WatchPlan(900.0, 15.0, 2, 7, 4, True)
 
 
-def test_what_did_not_pass_is_a_gate_that_did_not() -> None:
+def test_a_watch_that_does_not_pass_is_a_failed_gate() -> None:
     assert failure_after(Watching().run()) is None
     rolled_back, unclear = failure_after(Watching().run("B")), failure_after(Watching().run("N"))
     assert rolled_back is not None
@@ -336,7 +334,7 @@ def test_what_did_not_pass_is_a_gate_that_did_not() -> None:
 # What goes wrong on the way
 
 
-def test_an_observer_that_fails_keeps_no_trigger_from_being_returned(
+def test_a_failing_observer_does_not_hide_a_trigger(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     watching = Watching(WatchPlan(900, 15, 1))
@@ -348,7 +346,7 @@ def test_an_observer_that_fails_keeps_no_trigger_from_being_returned(
     assert watching.run("B").outcome is ROLLED_BACK
 
 
-def test_an_observer_that_fails_ends_a_watch_that_has_no_trigger(
+def test_a_failing_observer_ends_a_watch_without_a_trigger(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     watching = Watching()
@@ -361,8 +359,8 @@ def test_an_observer_that_fails_ends_a_watch_that_has_no_trigger(
         watching.run("R")
 
 
-def test_each_canary_is_counted_by_itself() -> None:
-    """One block each is no two in a row; of the one that goes on, it is."""
+def test_each_canary_is_counted_separately() -> None:
+    """One block each is not two in a row; two of the same canary are."""
     blocked, fine = (
         CheckResult(name, verdict, "d")
         for name, verdict in (("b", Verdict.FAILED), ("a", Verdict.PASSED))
@@ -376,7 +374,7 @@ def test_each_canary_is_counted_by_itself() -> None:
     assert state.trigger == "b failed, 2 times: d"
 
 
-def test_a_standing_block_of_any_canary_has_its_deadline() -> None:
+def test_an_unrefuted_block_of_any_canary_has_its_deadline() -> None:
     state = WatchState(WatchPlan(900, 15, 2), ("a", "b"))
     state.record(1, CheckResult("b", Verdict.FAILED, "d"), 10.0)
     state.record(0, CheckResult("a", Verdict.PASSED, "d"), 10.0)
@@ -399,7 +397,7 @@ def test_ctrl_c_ends_the_watch_without_a_rollback() -> None:
     assert watching.rolled_back == []
 
 
-def test_what_a_measurement_raises_is_its_error() -> None:
+def test_an_exception_of_a_measurement_is_its_error() -> None:
     watching = Watching(WatchPlan(30, 15, 2))
 
     def redeem() -> Redemption:
@@ -431,7 +429,7 @@ def test_only_a_block_is_a_failure_of_the_canary(outcome: RedemptionOutcome) -> 
     assert (verdict is Verdict.INCONCLUSIVE) == (outcome in unclear)
 
 
-def test_a_canary_s_words_are_kept_and_its_token_is_not() -> None:
+def test_the_message_of_a_canary_is_kept_and_its_token_is_not() -> None:
     redemption = Redemption(
         RedemptionOutcome.BLOCKED,
         NOON,
@@ -448,8 +446,8 @@ def test_a_canary_s_words_are_kept_and_its_token_is_not() -> None:
 # Threads
 
 
-def test_measurements_run_side_by_side_in_real_time() -> None:
-    """The check can only pass while the redemption is under way, and the other way round."""
+def test_measurements_run_concurrently_in_real_time() -> None:
+    """The check can only pass during the redemption, and the redemption only during the check."""
     meet, watching = threading.Barrier(2), Watching()
 
     def redeem() -> Redemption:
@@ -465,7 +463,7 @@ def test_measurements_run_side_by_side_in_real_time() -> None:
     assert result.outcome is PASSED
 
 
-def test_a_check_that_hangs_holds_up_neither_the_rollback_nor_the_end() -> None:
+def test_a_hanging_check_delays_neither_the_rollback_nor_the_end() -> None:
     begun, release, ended = threading.Event(), threading.Event(), threading.Event()
     watching = Watching()
 

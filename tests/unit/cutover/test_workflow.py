@@ -1,4 +1,4 @@
-"""The order of a cutover and its rollbacks, decided by results alone."""
+"""The order of a cutover and its rollbacks, decided by step results alone."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ class Recorded:
     """Executes nothing: returns the results of a test, else success, and records.
 
     results: by step, or by step and target, the first, second, ...
-    approves: what the operator says to pauses, in turn; at the end they cancel. announced: what
-    the steps of the whole run do, the first, second, ... time. waits_before: steps that need an
+
+    approves: the operator's answers to pauses, in turn; at the end they cancel. announced: what the
+    steps of the whole run do, the first, second, ... time. waits_before: steps that need an
     approval.
     """
 
@@ -114,7 +115,7 @@ class Recorded:
 
 @pytest.fixture
 def cutover(tmp_path: Path) -> Cutover:
-    """Four targets, the first alone in the first wave, then two at once."""
+    """Four targets: the first alone in the first wave, then two at a time."""
     return cutover_with(tmp_path)
 
 
@@ -151,7 +152,7 @@ def run(runner: Recorded, cutover: Cutover) -> RunResult:
     return asyncio.run(Workflow(Flow(runner), cutover, names).run())
 
 
-def test_the_order_of_a_cutover_that_goes_well(cutover: Cutover) -> None:
+def test_the_order_of_a_successful_cutover(cutover: Cutover) -> None:
     runner = Recorded()
     assert (result := run(runner, cutover)).outcome == "done"
     assert result.exit_code == 0
@@ -159,12 +160,12 @@ def test_the_order_of_a_cutover_that_goes_well(cutover: Cutover) -> None:
 
 
 def standing(**keys: object) -> StepResult:
-    """How a list stands in the end."""
+    """The final state of an allowlist."""
     given = {"state": "", "holds_old": False, "live": []} | keys
     return StepResult(evidence=StateEvidence.model_validate(given))
 
 
-def test_a_list_that_holds_old_addresses_again_is_not_said_to_be_done(cutover: Cutover) -> None:
+def test_a_list_that_holds_old_addresses_again_is_not_done(cutover: Cutover) -> None:
     runner = Recorded({"state two": [standing(old_listed=["203.0.113.1"])]})
     result = run(runner, cutover)
     assert (result.outcome, result.exit_code) == ("failed", 4)
@@ -172,7 +173,7 @@ def test_a_list_that_holds_old_addresses_again_is_not_said_to_be_done(cutover: C
     assert runner.done == [*FORWARDS, READ_AT_THE_END]
 
 
-def test_a_list_that_lacks_new_addresses_in_the_end_is_an_alert(cutover: Cutover) -> None:
+def test_a_list_that_lacks_new_addresses_at_the_end_is_an_alert(cutover: Cutover) -> None:
     runner = Recorded({"state two": [standing(new_missing=["198.51.100.1"])]})
     result = run(runner, cutover)
     assert (result.outcome, result.exit_code) == ("failed", 4)
@@ -180,7 +181,7 @@ def test_a_list_that_lacks_new_addresses_in_the_end_is_an_alert(cutover: Cutover
     assert runner.done[-1] == "page"
 
 
-def test_a_deployment_that_has_not_ended_is_named_in_the_end(cutover: Cutover) -> None:
+def test_a_deployment_in_progress_is_named_at_the_end(cutover: Cutover) -> None:
     runner = Recorded({"state two": [standing(pending=["0Af1"])]})
     result = run(runner, cutover)
     assert result.outcome == "done"
@@ -188,7 +189,7 @@ def test_a_deployment_that_has_not_ended_is_named_in_the_end(cutover: Cutover) -
 
 
 @pytest.mark.parametrize("step", ["probe", "snapshot two"])
-def test_before_anything_changed_nothing_is_rolled_back(cutover: Cutover, step: str) -> None:
+def test_a_failure_before_any_change_rolls_nothing_back(cutover: Cutover, step: str) -> None:
     runner = Recorded({step: [problem(code=8)]})
     result = run(runner, cutover)
     assert (result.outcome, result.exit_code) == ("failed", 8)
@@ -198,7 +199,7 @@ def test_before_anything_changed_nothing_is_rolled_back(cutover: Cutover, step: 
 
 
 @pytest.mark.parametrize("step", ["add-new three", "verify-new one"])
-def test_before_the_switch_everything_is_rolled_back(cutover: Cutover, step: str) -> None:
+def test_a_failure_before_the_switch_rolls_everything_back(cutover: Cutover, step: str) -> None:
     runner = Recorded({step: [problem()]})
     result = run(runner, cutover)
     assert (result.outcome, result.exit_code) == ("rolled-back", 5)
@@ -206,7 +207,7 @@ def test_before_the_switch_everything_is_rolled_back(cutover: Cutover, step: str
     assert "switch" not in runner.done
 
 
-def test_what_could_not_be_removed_again_is_named(cutover: Cutover) -> None:
+def test_targets_that_could_not_be_rolled_back_are_named(cutover: Cutover) -> None:
     runner = Recorded(
         {
             "add-new three": [problem()],
@@ -218,7 +219,9 @@ def test_what_could_not_be_removed_again_is_named(cutover: Cutover) -> None:
 
 
 @pytest.mark.parametrize("step", ["switch", "verify two"])
-def test_after_the_switch_traffic_goes_back_and_the_lists_stay(cutover: Cutover, step: str) -> None:
+def test_a_failure_after_the_switch_returns_traffic_and_keeps_the_lists(
+    cutover: Cutover, step: str
+) -> None:
     runner = Recorded({step: [problem(), problem()]})
     result = run(runner, cutover)
     assert result.outcome == "rolled-back"
@@ -238,7 +241,9 @@ def test_a_refused_address_is_deployed_and_proven_again(cutover: Cutover) -> Non
     assert runner.done[start + 1 : start + 4] == [f"verify {ALL}", "add-new two", f"verify {ALL}"]
 
 
-def test_after_a_removal_only_that_target_is_restored_and_no_wave_follows(cutover: Cutover) -> None:
+def test_a_failure_after_a_removal_restores_only_that_target_and_ends_the_waves(
+    cutover: Cutover,
+) -> None:
     runner = Recorded({"remove-and-watch three": [problem()]})
     result = run(runner, cutover)
     assert result.outcome == "rolled-back"
@@ -246,7 +251,7 @@ def test_after_a_removal_only_that_target_is_restored_and_no_wave_follows(cutove
     assert "remove-and-watch four" not in runner.done
 
 
-def test_a_new_address_that_got_lost_is_deployed_again_and_traffic_stays(cutover: Cutover) -> None:
+def test_a_lost_new_address_is_deployed_again_and_traffic_stays(cutover: Cutover) -> None:
     runner = Recorded({"remove-and-watch two": [problem()], "check-new two": [problem("blocked")]})
     result = run(runner, cutover)
     assert runner.done[-4:] == [
@@ -258,7 +263,7 @@ def test_a_new_address_that_got_lost_is_deployed_again_and_traffic_stays(cutover
     assert "this run moves no traffic" in result.tokens
 
 
-def test_traffic_goes_back_if_a_new_address_is_refused_and_first_all_lists_allow_it(
+def test_traffic_returns_from_a_refused_address_after_all_lists_allow_it(
     cutover: Cutover,
 ) -> None:
     runner = Recorded(
@@ -276,7 +281,7 @@ def test_traffic_goes_back_if_a_new_address_is_refused_and_first_all_lists_allow
     assert "back on the old addresses" in result.tokens
 
 
-def test_a_rule_of_the_canary_s_user_moves_no_traffic_and_no_list(cutover: Cutover) -> None:
+def test_a_rule_of_the_canary_user_moves_no_traffic_and_no_list(cutover: Cutover) -> None:
     runner = Recorded(
         {"remove-and-watch two": [problem()], "check-new two": [problem("user-rule")]}
     )
@@ -286,7 +291,7 @@ def test_a_rule_of_the_canary_s_user_moves_no_traffic_and_no_list(cutover: Cutov
 
 
 @pytest.mark.parametrize("step", ["verify-new", "verify"])
-def test_before_a_removal_a_rule_of_the_canary_s_user_is_for_the_operator(
+def test_a_rule_of_the_canary_user_before_a_removal_requires_the_operator(
     cutover: Cutover, step: str
 ) -> None:
     runner = Recorded({f"{step} two": [problem("user-rule")]}, approves=[True])
@@ -294,7 +299,7 @@ def test_before_a_removal_a_rule_of_the_canary_s_user_is_for_the_operator(
     assert runner.pauses == [(step, "user-rule")]
 
 
-def test_targets_with_an_unknown_result_are_restored_with_those_that_failed(
+def test_targets_with_an_unknown_result_are_restored_with_failed_ones(
     cutover: Cutover,
 ) -> None:
     runner = Recorded(
@@ -306,13 +311,13 @@ def test_targets_with_an_unknown_result_are_restored_with_those_that_failed(
     assert runner.pauses == []
 
 
-def test_a_rollback_precedes_a_request_to_cancel(cutover: Cutover) -> None:
+def test_a_rollback_precedes_a_cancellation(cutover: Cutover) -> None:
     runner = Recorded({"remove-and-watch two": [CANCELED], "remove-and-watch three": [problem()]})
     assert run(runner, cutover).outcome == "rolled-back"
     assert "restore three" in runner.done
 
 
-def test_a_rollback_that_is_left_says_so(cutover: Cutover) -> None:
+def test_an_unfinished_rollback_is_reported(cutover: Cutover) -> None:
     runner = Recorded({"switch": [problem()], "switch-back": [problem()]})
     result = run(runner, cutover)
     assert (result.outcome, result.exit_code) == ("rolled-back", 5)
@@ -320,14 +325,14 @@ def test_a_rollback_that_is_left_says_so(cutover: Cutover) -> None:
     assert runner.done[-1] == "page"
 
 
-def test_a_rollback_that_does_not_redeem_says_so(cutover: Cutover) -> None:
+def test_a_rollback_without_a_successful_redemption_is_reported(cutover: Cutover) -> None:
     runner = Recorded({"switch": [problem()], "prove-old": [problem("blocked")] * 9})
     result = run(runner, cutover)
     assert "a redemption through the old addresses fails" in result.tokens
     assert runner.done[-1] == "page"
 
 
-def test_an_unknown_result_is_tried_again_then_the_operator_is_asked(cutover: Cutover) -> None:
+def test_an_unknown_result_is_retried_and_then_requires_the_operator(cutover: Cutover) -> None:
     unclear = [problem("inconclusive", 7)] * 5
     runner = Recorded({"verify two": unclear, "switch": unclear[:2]}, approves=[True])
     assert run(runner, cutover).outcome == "done"
@@ -336,7 +341,7 @@ def test_an_unknown_result_is_tried_again_then_the_operator_is_asked(cutover: Cu
     assert "rollback-started" not in runner.done
 
 
-def test_the_operator_is_asked_immediately_where_only_they_can_help(cutover: Cutover) -> None:
+def test_the_operator_is_asked_immediately_if_a_retry_cannot_help(cutover: Cutover) -> None:
     runner = Recorded({"add-new two": [problem("person", 6)]}, approves=[True])
     assert run(runner, cutover).outcome == "done"
     assert runner.pauses == [("add-new", "person")]
@@ -353,7 +358,7 @@ def test_a_removal_with_an_unknown_result_is_rolled_back(cutover: Cutover) -> No
     assert "restore one" in runner.done
 
 
-def test_a_watch_that_could_not_tell_waits_for_the_operator(cutover: Cutover) -> None:
+def test_an_inconclusive_watch_waits_for_the_operator(cutover: Cutover) -> None:
     runner = Recorded({"remove-and-watch one": [problem("person")]}, approves=[True])
     assert run(runner, cutover).outcome == "done"
     assert runner.done.count("remove-and-watch one") == 2
@@ -361,7 +366,7 @@ def test_a_watch_that_could_not_tell_waits_for_the_operator(cutover: Cutover) ->
 
 
 @pytest.mark.parametrize("step", ["add-new", "switch", "verify", "remove-old"])
-def test_a_run_waits_before_the_steps_it_was_told_to(cutover: Cutover, step: str) -> None:
+def test_a_run_pauses_before_the_configured_steps(cutover: Cutover, step: str) -> None:
     runner = Recorded(approves=[True], waits_before=(step,))
     assert run(runner, cutover).outcome == "done"
     assert runner.pauses == [(step, "pause-before")]
@@ -374,11 +379,11 @@ def test_a_run_waits_before_the_steps_it_was_told_to(cutover: Cutover, step: str
 
 
 def accepted(*, approved: bool) -> Approval:
-    """The answer to a pause where another cutover.yaml was accepted since it was announced."""
+    """The answer to a pause after another cutover.yaml was accepted since the announcement."""
     return Approval(approved=approved, is_current=False)
 
 
-def test_an_approval_holds_where_the_step_is_still_what_it_showed(cutover: Cutover) -> None:
+def test_an_approval_is_valid_if_the_step_is_unchanged(cutover: Cutover) -> None:
     runner = Recorded(approves=[accepted(approved=True)], waits_before=("remove-old",))
     assert run(runner, cutover).outcome == "done"
     assert "announcement-void" not in runner.done
@@ -386,9 +391,7 @@ def test_an_approval_holds_where_the_step_is_still_what_it_showed(cutover: Cutov
 
 @pytest.mark.parametrize("step", ["add-new", "remove-old"])
 @pytest.mark.parametrize("approved", [True, False])
-def test_what_was_not_shown_is_announced_and_asked_for(
-    cutover: Cutover, step: str, approved: bool
-) -> None:
+def test_a_changed_step_is_announced_again(cutover: Cutover, step: str, approved: bool) -> None:
     """Another cutover.yaml is accepted, and approved before or after that."""
     results = {"announce one": [ANNOUNCED, *[OTHERWISE] * 2]}
     answers: list[bool | Approval] = [accepted(approved=approved), True]
@@ -402,7 +405,7 @@ def test_what_was_not_shown_is_announced_and_asked_for(
 @pytest.mark.parametrize(
     ("step", "action"), [("add-new", "add-new"), ("remove-old", "remove-and-watch")]
 )
-def test_a_step_that_would_do_something_else_is_asked_for_again(
+def test_a_step_that_changed_after_its_approval_is_announced_again(
     cutover: Cutover, step: str, action: str
 ) -> None:
     """The process died between the approval and the step, and another file was accepted."""
@@ -413,7 +416,7 @@ def test_a_step_that_would_do_something_else_is_asked_for_again(
     assert "rollback-started" not in runner.done
 
 
-def test_a_later_wave_is_asked_for_without_those_that_are_done(cutover: Cutover) -> None:
+def test_a_later_wave_is_announced_without_finished_targets(cutover: Cutover) -> None:
     results = {"remove-and-watch two": [CHANGED], "announce two": [ANNOUNCED, OTHERWISE]}
     runner = Recorded(results, approves=[True, True], waits_before=("remove-old",))
     run(runner, cutover)
@@ -422,7 +425,7 @@ def test_a_later_wave_is_asked_for_without_those_that_are_done(cutover: Cutover)
     assert runner.done.count("remove-and-watch one") == 1
 
 
-def test_an_announcement_that_fails_rolls_nothing_back(cutover: Cutover) -> None:
+def test_a_failed_announcement_rolls_nothing_back(cutover: Cutover) -> None:
     runner = Recorded(
         {"announce one": [problem()]}, approves=[True, True], waits_before=("remove-old",)
     )
@@ -431,7 +434,7 @@ def test_an_announcement_that_fails_rolls_nothing_back(cutover: Cutover) -> None
 
 
 @pytest.mark.parametrize("found_by", ["verify-new two", "switch"])
-def test_addresses_that_are_added_before_the_switch_are_deployed_and_proven(
+def test_addresses_added_before_the_switch_are_deployed_and_proven(
     cutover: Cutover, found_by: str
 ) -> None:
     runner = Recorded({found_by: [CHANGED]})
@@ -441,7 +444,7 @@ def test_addresses_that_are_added_before_the_switch_are_deployed_and_proven(
     assert runner.done == [*FORWARDS[:3], *first, *FORWARDS[3:], READ_AT_THE_END]
 
 
-def test_an_approval_of_the_switch_is_void_where_more_addresses_are_added(
+def test_an_approval_of_the_switch_is_void_after_addresses_were_added(
     cutover: Cutover,
 ) -> None:
     runner = Recorded({"switch": [CHANGED]}, approves=[True, True], waits_before=("switch",))
@@ -450,7 +453,7 @@ def test_an_approval_of_the_switch_is_void_where_more_addresses_are_added(
     assert "announcement-void" in runner.done
 
 
-def test_an_operator_who_moves_traffic_is_asked_again_once_more_addresses_are_added(
+def test_a_manual_switch_is_announced_again_after_addresses_were_added(
     tmp_path: Path,
 ) -> None:
     cutover = cutover_with(tmp_path, switch={"manual": True})
@@ -464,7 +467,7 @@ def test_an_operator_who_moves_traffic_is_asked_again_once_more_addresses_are_ad
     assert runner.done.count(f"verify-new {ALL}") == 2
 
 
-def test_traffic_that_the_operator_may_have_moved_goes_back_before_new_addresses_leave(
+def test_traffic_that_may_have_moved_returns_before_new_addresses_are_removed(
     tmp_path: Path,
 ) -> None:
     cutover = cutover_with(tmp_path, switch={"manual": True})
@@ -478,7 +481,7 @@ def test_traffic_that_the_operator_may_have_moved_goes_back_before_new_addresses
     assert f"remove-new {ALL}" not in runner.done
 
 
-def test_the_operator_may_be_the_switch(tmp_path: Path) -> None:
+def test_the_operator_can_move_the_traffic(tmp_path: Path) -> None:
     cutover = cutover_with(tmp_path, switch={"manual": True})
     runner = Recorded({"verify one": [problem()] * 2}, approves=[True, True])
     assert run(runner, cutover).outcome == "rolled-back"
@@ -486,7 +489,7 @@ def test_the_operator_may_be_the_switch(tmp_path: Path) -> None:
     assert "switch" not in runner.done
 
 
-def test_a_list_that_does_not_block_is_asked_about_before_anything_changes(
+def test_an_unenforced_list_is_asked_about_before_any_change(
     cutover: Cutover,
 ) -> None:
     bare = StepResult(evidence=ControlEvidence(outcome="not-shown", reason="it let one in"))
@@ -507,7 +510,7 @@ def test_a_list_that_still_refuses_is_saved_once_more(cutover: Cutover) -> None:
     assert runner.done[place + 1 : place + 5] == again
 
 
-def test_a_list_that_refuses_for_good_is_rolled_back_and_says_what_was_tried(
+def test_a_list_that_keeps_refusing_is_rolled_back_with_a_report_of_the_attempts(
     cutover: Cutover,
 ) -> None:
     runner = Recorded({"verify-new two": [problem("blocked"), problem("blocked")]})
@@ -517,7 +520,7 @@ def test_a_list_that_refuses_for_good_is_rolled_back_and_says_what_was_tried(
     assert [each for each in runner.done if each.startswith("resave")] == ["resave two"]
 
 
-def test_a_check_that_fails_while_the_operator_is_asked_moves_the_traffic_back(
+def test_a_failed_check_during_a_pause_moves_the_traffic_back(
     cutover: Cutover,
 ) -> None:
     failed = Problem.model_validate(problem().problem)
@@ -530,7 +533,7 @@ def test_a_check_that_fails_while_the_operator_is_asked_moves_the_traffic_back(
     assert not any(each.startswith("remove-and-watch") for each in runner.done)
 
 
-def test_checks_are_looked_at_behind_verify_and_behind_settle(tmp_path: Path) -> None:
+def test_checks_run_after_verify_and_after_settle(tmp_path: Path) -> None:
     cutover = cutover_with(tmp_path, checks=[{"command": ["true"]}])
     runner = Recorded({"checks": [StepResult(), problem()]})
     result = run(runner, cutover)
@@ -558,10 +561,8 @@ def test_a_run_is_canceled_at_the_next_safe_point(cutover: Cutover, place: int) 
 
 
 @pytest.mark.parametrize("step", ["add-new", "verify-new", "verify"])
-def test_a_step_that_ended_canceled_on_a_target_cancels_the_run(
-    cutover: Cutover, step: str
-) -> None:
-    """The request came while the step ran: only its result tells of it."""
+def test_a_step_that_was_canceled_on_a_target_cancels_the_run(cutover: Cutover, step: str) -> None:
+    """The request came while the step ran: only its result shows it."""
     runner = Recorded({f"{step} three": [CANCELED]})
     result = run(runner, cutover)
     assert (result.outcome, result.exit_code) == ("canceled", 9)
@@ -577,7 +578,7 @@ def test_a_step_that_ended_canceled_on_a_target_cancels_the_run(
         ([2, 1], ["one two", "three", "four"]),
     ],
 )
-def test_waves(tmp_path: Path, sizes: list[int], waves: list[str]) -> None:
+def test_targets_are_processed_in_waves(tmp_path: Path, sizes: list[int], waves: list[str]) -> None:
     runner = Recorded()
     run(runner, cutover_with(tmp_path, waves=sizes))
     removed = [each for each in runner.done if each.startswith("remove-and-watch")]
@@ -587,7 +588,7 @@ def test_waves(tmp_path: Path, sizes: list[int], waves: list[str]) -> None:
 # Proofs between the steps
 
 
-def test_traffic_moves_on_no_proof_from_before_a_save(cutover: Cutover) -> None:
+def test_traffic_does_not_move_on_a_proof_from_before_a_save(cutover: Cutover) -> None:
     runner = Recorded({"switch": [void("two")]})
     assert run(runner, cutover).outcome == "done"
     start = runner.done.index("switch")
@@ -595,7 +596,7 @@ def test_traffic_moves_on_no_proof_from_before_a_save(cutover: Cutover) -> None:
     assert runner.done[start : start + 5] == again
 
 
-def test_an_operator_who_moves_the_traffic_is_asked_on_proofs_that_count(tmp_path: Path) -> None:
+def test_a_manual_switch_is_announced_with_valid_proofs(tmp_path: Path) -> None:
     cutover = cutover_with(tmp_path, switch={"manual": True})
     runner = Recorded({"proofs": [void("one")]}, approves=[True])
     assert run(runner, cutover).outcome == "done"
@@ -606,7 +607,7 @@ def test_an_operator_who_moves_the_traffic_is_asked_on_proofs_that_count(tmp_pat
 
 
 @pytest.mark.parametrize("step", ["add-new", "verify-new"])
-def test_what_fails_before_traffic_has_moved_moves_none_back(cutover: Cutover, step: str) -> None:
+def test_a_failure_before_traffic_moved_moves_none_back(cutover: Cutover, step: str) -> None:
     runner = Recorded({f"{step} two": [StepResult(), problem()], "switch": [void("two")]})
     assert run(runner, cutover).outcome == "rolled-back"
     assert runner.done[-2:] == ["rollback-started", f"remove-new {ALL}"]
@@ -622,14 +623,14 @@ DOUBT = (
 )
 
 
-def test_where_nothing_is_in_doubt_nothing_is_asked(cutover: Cutover) -> None:
+def test_without_a_limitation_no_question_is_asked(cutover: Cutover) -> None:
     runner = Recorded({"settle": [settled()]})
     assert run(runner, cutover).outcome == "done"
     assert runner.pauses == []
     assert set(runner.said.values()) == {""}
 
 
-def test_a_doubt_is_asked_about_once_for_all_targets(cutover: Cutover) -> None:
+def test_a_limitation_is_asked_about_once_for_all_targets(cutover: Cutover) -> None:
     runner = Recorded({"settle": [settled(two=DOUBT, four=DOUBT)]}, approves=[True])
     assert run(runner, cutover).outcome == "done"
     assert runner.pauses == [("remove-old", "doubt")]
@@ -638,13 +639,13 @@ def test_a_doubt_is_asked_about_once_for_all_targets(cutover: Cutover) -> None:
     assert runner.said["one"] == runner.said["three"] == ""
 
 
-def test_a_doubt_that_is_not_answered_removes_nothing(cutover: Cutover) -> None:
+def test_an_unanswered_limitation_removes_nothing(cutover: Cutover) -> None:
     runner = Recorded({"settle": [settled(two=DOUBT)]})
     assert run(runner, cutover).outcome == "canceled"
     assert runner.said == {}
 
 
-def test_one_pause_shows_the_doubt_and_answers_it(cutover: Cutover) -> None:
+def test_one_pause_shows_the_limitation_and_answers_it(cutover: Cutover) -> None:
     runner = Recorded(
         {"settle": [settled(two=DOUBT)]}, approves=[True], waits_before=("remove-old",)
     )
@@ -654,15 +655,15 @@ def test_one_pause_shows_the_doubt_and_answers_it(cutover: Cutover) -> None:
     assert runner.said["two"] == "the approval of remove-old"
 
 
-def test_traffic_moved_answers_the_doubt_beforehand(cutover: Cutover) -> None:
+def test_traffic_moved_answers_the_limitation_in_advance(cutover: Cutover) -> None:
     runner = Recorded({"settle": [settled(two=DOUBT)]}, traffic_moved=True)
     assert run(runner, cutover).outcome == "done"
     assert runner.pauses == []
     assert set(runner.said.values()) == {"--traffic-moved"}
 
 
-def test_a_pause_that_showed_no_doubt_answers_none(cutover: Cutover) -> None:
-    """The doubt arises only where the list is about to be changed."""
+def test_a_pause_without_the_limitation_does_not_answer_it(cutover: Cutover) -> None:
+    """The limitation arises only when the allowlist is about to be changed."""
     runner = Recorded(
         {"remove-and-watch one": [problem("doubt")]},
         approves=[True, True],

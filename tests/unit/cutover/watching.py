@@ -1,4 +1,4 @@
-"""A watch whose time passes only on request: looks that take so many seconds, and a script."""
+"""A watch whose time advances only on request: measurements with durations, and a script."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VERDICTS |= {"I": Verdict.INCONCLUSIVE, "E": Verdict.ERROR}
 
 
 class FakePool:
-    """Looks that end when their time has come; each says itself how long it takes."""
+    """Measurements that end at their time; each states its own duration."""
 
     def __init__(self, time: FakeTime) -> None:
         self._time = time
@@ -68,9 +68,9 @@ class FakePool:
 
 
 class Script:
-    """Results one after the other, the last one for ever; remembers when it was asked.
+    """Results one after the other, the last one repeated; records when it was called.
 
-    takes: seconds for each answer, in the same way.
+    takes: seconds for each result, in the same way.
     """
 
     def __init__(self, pool: FakePool, time: FakeTime, text: str, takes: Iterable[float]) -> None:
@@ -96,7 +96,7 @@ def _lasting(values: Iterable[T]) -> Iterator[T]:
 
 @dataclass
 class Watching:
-    """A watch to be run, and all that was seen of it."""
+    """A watch to be run, and everything that was observed of it."""
 
     plan: WatchPlan = field(default_factory=lambda: WatchPlan(900, 15, 2))
     time: FakeTime = field(default_factory=FakeTime)
@@ -115,13 +115,13 @@ class Watching:
         return Script(self.pool, self.time, text, takes)
 
     def check(self, text: str, takes: Iterable[float] = (0.0,), name: str = "errors") -> Script:
-        """Add a check that answers by this script."""
+        """Add a check that returns the results of this script."""
         script = self.script(text, takes)
         self.checks.append(lambda: CheckResult(name, VERDICTS[script.next()], "as scripted"))
         return script
 
     def run(self, text: str = "R", takes: Iterable[float] = (0.0,)) -> WatchResult:
-        """Watch with a canary that answers by this script."""
+        """Watch with a canary that returns the results of this script."""
         self.canary = self.script(text, takes)
         result = watch(
             self.plan,

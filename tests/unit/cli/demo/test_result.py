@@ -1,4 +1,4 @@
-"""What the demo counts, and what it concludes: problems, what was caught, and the tables."""
+"""The demo's counts and conclusions: problems, detected faults, and tables."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ended(exit_code: int) -> DemoCommandDocument:
 
 
 def phase(name: str, failed: int = 0, old: int = 0, new: int = 0) -> dict[str, object]:
-    """A phase of the document; a negative count was refused."""
+    """A phase of the document; a negative count means refused redemptions."""
     return {
         "phase": name,
         "failed": failed,
@@ -71,7 +71,7 @@ WRONG = replace(
 )
 
 
-def test_all_is_well_when_nothing_failed() -> None:
+def test_no_problem_if_nothing_failed() -> None:
     assert list(RIGHT.problems(NO_FAULT.deployments)) == []
     assert list(WRONG.problems({})) == []
 
@@ -105,44 +105,44 @@ def test_all_is_well_when_nothing_failed() -> None:
         ),
     ],
 )
-def test_what_is_not_as_it_should_be_is_named(result: ScenarioResult, words: str) -> None:
+def test_each_problem_is_named(result: ScenarioResult, words: str) -> None:
     deployments = NO_FAULT.deployments if result.order == "right" else {}
     assert list(result.problems(deployments)) == [words]
 
 
-def test_only_the_customer_who_may_be_refused_may_fail() -> None:
+def test_only_a_customer_who_may_be_refused_may_fail() -> None:
     failed = replace(RIGHT, attempts=[*RIGHT.attempts, Attempt("one", 26.0, False)])
     assert list(failed.problems(NO_FAULT.deployments, "one")) == []
     assert list(failed.problems(NO_FAULT.deployments, "two")) == ["1 redemptions failed"]
 
 
-def test_a_refusal_of_the_canary_counts_once_it_should_be_let_in() -> None:
+def test_a_refused_canary_counts_after_it_should_be_accepted() -> None:
     arrivals = [Arrival(NEW, 9.0, False), Arrival(NEW, 12.0, False), Arrival(NEW, 13.0, True)]
     assert replace(RIGHT, canary_arrivals=arrivals).canary_refused == 1
     assert replace(RIGHT, canary_arrivals=arrivals[:1]).canary_refused == 0  # the control
 
 
-def test_all_are_served_if_each_ones_last_redemption_succeeded() -> None:
+def test_a_customer_is_served_if_the_last_redemption_succeeded() -> None:
     attempts = [Attempt("one", 1.0, False), Attempt("two", 2.0, True), Attempt("one", 3.0, True)]
     assert replace(RIGHT, attempts=attempts).all_served
     assert not replace(RIGHT, attempts=[*attempts, Attempt("two", 4.0, False)]).all_served
 
 
-def test_what_a_run_waits_for_is_that_of_its_step() -> None:
+def test_the_wait_of_a_run_is_that_of_its_step() -> None:
     waits = replace(RIGHT, events=[Event(1, "r", 1.0, "paused", "control", None, {"message": "x"})])
     assert (waits.paused("control"), waits.paused("remove-old")) == ("x", "")
 
 
-def test_every_fault_of_the_command_is_there_and_no_other() -> None:
+def test_every_fault_of_the_command_is_known() -> None:
     assert list(FAULTS) == list(get_args(DemoFault))
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_not_said_to_be_caught_by_a_run_that_did_not_see_it(name: DemoFault) -> None:
+def test_a_fault_is_not_reported_as_caught_by_a_run_without_it(name: DemoFault) -> None:
     assert FAULTS[name].caught_in(RIGHT) is None
 
 
-def test_a_phase_starts_when_its_step_first_started() -> None:
+def test_a_phase_starts_with_the_first_start_of_its_step() -> None:
     events = [
         Event(1, "r", 1.0, "run-started"),
         Event(2, "r", 2.0, "step-started", "snapshot", "packaging"),
@@ -171,7 +171,7 @@ def test_the_table_of_the_right_order() -> None:
     ]
 
 
-def test_both_orders_stand_side_by_side() -> None:
+def test_both_orders_are_shown_side_by_side() -> None:
     text = click.unstyle(result_text(DemoResult([RIGHT, WRONG], [], "/tmp/report.html")))
     assert "remove-old  1 refused              1       1" in text
     assert "                   right order  wrong order\n" in text
@@ -183,7 +183,7 @@ def test_both_orders_stand_side_by_side() -> None:
     )
 
 
-def test_the_last_line_says_what_was_caught_or_what_was_not_right() -> None:
+def test_the_last_line_reports_the_caught_fault_or_the_problem() -> None:
     seen = replace(DemoResult([RIGHT]), fault="one-address", caught="the probe saw it")
     assert click.unstyle(result_text(seen)).endswith("\n\ndetected: the probe saw it")
     not_right = click.unstyle(result_text(replace(seen, problems=["this", "that"])))
@@ -260,11 +260,11 @@ def counters(phase: str, failed: int = 0, **addresses: tuple[int, int]) -> DemoP
     ("time", "phase"),
     [(9.9, "before"), (10.0, "add-new"), (19.9, "add-new"), (20.0, "switch"), (99.0, "switch")],
 )
-def test_a_phase_lasts_until_the_next_one_begins(time: float, phase: str) -> None:
+def test_a_phase_lasts_until_the_next_one_starts(time: float, phase: str) -> None:
     assert phase_at(MARKS, time) == phase
 
 
-def test_redemptions_are_counted_where_and_when_they_came() -> None:
+def test_redemptions_are_counted_by_address_and_phase() -> None:
     assert count_by_phase(MARKS, ARRIVALS, ATTEMPTS) == [
         counters("before", _1=(1, 0)),
         counters("add-new", 1, _1=(1, 1), _2=(1, 0)),
@@ -277,7 +277,7 @@ def test_a_failure_that_never_reached_the_org_counts() -> None:
     assert before == counters("before", 1)
 
 
-def test_the_sum_of_all_phases() -> None:
+def test_the_total_is_the_sum_of_all_phases() -> None:
     assert count("all", ARRIVALS, ATTEMPTS) == counters("all", 1, _1=(2, 1), _2=(1, 0))
 
 
