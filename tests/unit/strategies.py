@@ -1,7 +1,7 @@
-"""Random ranges, texts and component files, with everything that tends to break a tool.
+"""Random ranges, texts and component files, with typical edge cases.
 
-Addresses lie close together at the low end, in the middle and at the high end of both
-families, so that lists overlap, touch, repeat and reach the last address there is.
+Addresses lie close together at the low end, in the middle and at the high end of both families, so
+that lists overlap, touch, repeat and reach the last possible address.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ Point = tuple[int, int]
 
 
 def points(*lists: Iterable[IpRange]) -> set[Point]:
-    """Addresses at which some list may begin or cease to hold: two lists that agree here agree."""
+    """Addresses at which a list may start or end: two lists that agree here agree everywhere."""
     found: set[Point] = set()
     for entry in (entry for each in lists for entry in each):
         version, first, last = entry.start.version, int(entry.start), int(entry.end)
@@ -136,7 +136,7 @@ class Cutover:
 
 @st.composite
 def cutovers(draw: st.DrawFn, *, split: bool = True, old_is_live: bool = False) -> Cutover:
-    """old_is_live: old holds nothing but addresses of the baseline, as a cutover should."""
+    """old_is_live: old contains only addresses of the baseline, as a cutover should."""
     baseline = Allowlist(tuple(draw(small_lists)))
     old = draw(small_ranges)
     if old_is_live:
@@ -182,7 +182,7 @@ def text_xml(text: str) -> str:
 
 @st.composite
 def elements(draw: st.DrawFn, depth: int = 2) -> tuple[str, str]:
-    """(name, XML): text, nothing, or elements inside, some of them of another namespace."""
+    """(name, XML): text, nothing, or nested elements, some of them of another namespace."""
     name = draw(element_names)
     attributes = draw(_ATTRIBUTES)
     if depth and draw(st.integers(0, 3)) == 0:
@@ -198,7 +198,7 @@ def elements(draw: st.DrawFn, depth: int = 2) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Document:
-    """A component file in parts; whole() puts them together in any order."""
+    """A component file in parts; whole() joins them in any order."""
 
     carrier: Carrier
     fields: tuple[tuple[str, str], ...]

@@ -33,7 +33,7 @@ CLASSES = {
 }
 
 
-def test_each_class_ends_the_process_with_its_own_code() -> None:
+def test_each_class_has_its_own_exit_code() -> None:
     assert {name: int(each.exit_code) for name, each in CLASSES.items()} == CODES
 
 
@@ -43,7 +43,7 @@ def test_every_exit_code_has_a_meaning_and_only_0_and_3_are_no_errors() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CLASSES))
-def test_an_error_survives_copying_and_pickling_whole(name: str) -> None:
+def test_an_error_survives_copying_and_pickling(name: str) -> None:
     error = CLASSES[name]("it broke", hint="mend it", where="a.yaml:7", impact="some may fail")
     for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
         assert type(again) is type(error)
@@ -64,6 +64,6 @@ def test_an_error_states_its_impact_and_a_usage_error_has_none() -> None:
     assert ConfigError("wrong", hint="h", impact="").impact == ""
 
 
-def test_an_error_without_a_next_step_can_t_be_made() -> None:
+def test_an_error_requires_a_next_step() -> None:
     with pytest.raises(TypeError, match="hint"):
         ConfigError("wrong")  # type: ignore[call-arg]

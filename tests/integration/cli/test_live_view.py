@@ -65,7 +65,7 @@ def approvals(desk: Desk) -> int:
     return sum(each["decision"] == "approved" for each in report["decisions"])
 
 
-class Seat:
+class TerminalProcess:
     """A process at a terminal of its own, whose screen follows its output."""
 
     def __init__(self, desk: Desk, *words: str, size: tuple[int, int] = (80, 24), **more: str):
@@ -114,7 +114,7 @@ class Seat:
 
 
 def test_a_run_is_shown_to_its_end(ready: Desk) -> None:
-    code, text = Seat(ready, "run", "--yes").result()
+    code, text = TerminalProcess(ready, "run", "--yes").result()
     assert code == 0, text
     lines = text.splitlines()
     assert lines[0].startswith(f"{RUN}  done  ")
@@ -131,7 +131,7 @@ def test_an_interrupt_in_a_deployment_prints_the_error_below_the_screen(
     open_desk: OpenDesk,
 ) -> None:
     desk = _quick(open_desk(deploy_seconds=60))
-    seat = Seat(desk, "run", "--yes")
+    seat = TerminalProcess(desk, "run", "--yes")
     seat.wait_for("InProgress")
     seat.process.send(signal.SIGINT)
     code, text = seat.result()
@@ -151,9 +151,9 @@ def test_an_interrupt_in_a_deployment_prints_the_error_below_the_screen(
 
 
 def test_a_paused_run_is_approved_from_a_second_terminal(ready: Desk) -> None:
-    seat = Seat(ready, "run", "--yes", "--pause-before", "switch")
+    seat = TerminalProcess(ready, "run", "--yes", "--pause-before", "switch")
     seat.wait_for("AWAITING APPROVAL: switch", f"sfcutover approve {RUN}")
-    other = Seat(ready, "runs", "--follow", size=(100, 40))
+    other = TerminalProcess(ready, "runs", "--follow", size=(100, 40))
     other.wait_for("AWAITING APPROVAL: switch", f"sfcutover cancel {RUN}")
     assert ready.call("approve", "--note", "it is quiet", "--record-only").code == 0
     for each in (seat, other):
@@ -167,7 +167,7 @@ def test_a_paused_run_is_approved_from_a_second_terminal(ready: Desk) -> None:
 @pytest.mark.parametrize("screen", ["xterm-256color", "dumb"])
 def test_a_approves_a_manual_switch(ready: Desk, screen: str) -> None:
     ready.configure(switch={"manual": True})
-    seat = Seat(ready, "run", "--yes", size=(200, 60), TERM=screen)
+    seat = TerminalProcess(ready, "run", "--yes", size=(200, 60), TERM=screen)
     seat.wait_for("probe")
     seat.type("a\n")  # before the run is paused, it approves nothing
     seat.wait_for("move the traffic of Acme_Connector to", "type a and Enter to approve")
@@ -181,7 +181,7 @@ def test_a_approves_a_manual_switch(ready: Desk, screen: str) -> None:
 
 def test_c_cancels_a_manual_switch(ready: Desk) -> None:
     ready.configure(switch={"manual": True})
-    seat = Seat(ready, "run", "--yes", size=(200, 60))
+    seat = TerminalProcess(ready, "run", "--yes", size=(200, 60))
     seat.wait_for("type a and Enter to approve, or c and Enter to cancel the run")
     seat.type("c\n")
     code, text = seat.result()
@@ -200,7 +200,7 @@ def test_a_run_without_a_terminal_for_messages_accepts_no_keys(ready: Desk) -> N
 def test_a_failure_remains_on_the_screen(ready: Desk) -> None:
     fault = Fault(kind="save_drops_address", operation="deploy", count=2, address="127.0.0.22")
     ready.emulator.set_fault(fault)
-    code, text = Seat(ready, "run", "--yes").result()
+    code, text = TerminalProcess(ready, "run", "--yes").result()
     assert code == 1, text
     assert f"{RUN}  ROLLED BACK" in text
     assert "✗ packaging: FAILED: deployment" in text
@@ -209,7 +209,7 @@ def test_a_failure_remains_on_the_screen(ready: Desk) -> None:
 
 
 def test_a_dumb_terminal_gets_plain_lines(ready: Desk) -> None:
-    code, text = Seat(ready, "run", "--yes", size=(400, 200), TERM="dumb").result()
+    code, text = TerminalProcess(ready, "run", "--yes", size=(400, 200), TERM="dumb").result()
     assert code == 0, text
     assert "Z packaging add-new: done in" in text
     assert "\n ✓ " not in text
@@ -224,14 +224,14 @@ def test_every_line_in_a_pipe_has_its_time(ready: Desk) -> None:
 
 
 def test_the_c_locale_gets_ascii_only(ready: Desk) -> None:
-    code, text = Seat(ready, "run", "--yes", LC_ALL="C").result()
+    code, text = TerminalProcess(ready, "run", "--yes", LC_ALL="C").result()
     assert code == 0, text
     assert text.isascii()
     assert "[ok] 2 deploy add-new" in text
 
 
 def test_colors_can_be_disabled(ready: Desk) -> None:
-    seat = Seat(ready, "run", "--yes", "--no-color", NO_COLOR="")
+    seat = TerminalProcess(ready, "run", "--yes", "--no-color", NO_COLOR="")
     code, text = seat.result()
     assert code == 0, text
     assert not seat.terminal.styles

@@ -28,7 +28,7 @@ def component(**values: str) -> Component:
     return Component(OAUTH_POLICIES, "Acme_plcy", fields)
 
 
-def test_a_value_without_a_phase_applies_to_both_phases() -> None:
+def test_every_value_lists_the_values_of_both_phases() -> None:
     assert BY_PHASE.every_value == {
         "startUrl": ("one", "two"),
         "apexHandler": ("A",),

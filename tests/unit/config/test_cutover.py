@@ -229,7 +229,7 @@ def test_an_invalid_address_is_refused_at_its_line(
         ('"2001:db8::/64"', "18,446,744,073,709,551,616"),
     ],
 )
-def test_a_range_over_the_limit_ends_with_exit_code_6(
+def test_a_range_over_the_limit_ends_with_exit_code_8(
     refuse: Refuse, entry: str, count: str
 ) -> None:
     error = refuse(with_old(entry))
@@ -745,7 +745,7 @@ def test_a_file_must_be_a_mapping(refuse: Refuse, text: str) -> None:
     assert (error.message, error.where) == ("must be a mapping (key: value)", "cutover.yaml:1")
 
 
-def test_a_file_that_is_too_large_ends_with_exit_code_6(refuse: Refuse) -> None:
+def test_a_file_that_is_too_large_ends_with_exit_code_8(refuse: Refuse) -> None:
     error = refuse(BASE + "#" * (2 * 1024 * 1024))
     assert (error.exit_code, error.where) == (ExitCode.LIMIT, "cutover.yaml")
 

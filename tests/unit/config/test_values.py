@@ -62,7 +62,7 @@ def test_a_url_with_a_password_is_refused_as_plain_text(url: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["http://[", "a:b@c", "https://me@example.com", "//"])
-def test_other_texts_are_accepted(text: str) -> None:
+def test_texts_that_resemble_urls_are_accepted(text: str) -> None:
     assert Text.model_validate(text).read() == text
 
 

@@ -177,7 +177,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     ],
     ids=["self", "self-map", "bomb", "lists", "maps", "dashes", "blocks", "values", "keys"],
 )
-def test_aliases_cannot_expand_without_limit(refuse: Refuse, content: str) -> None:
+def test_a_document_that_is_too_deep_or_too_large_is_refused(refuse: Refuse, content: str) -> None:
     error = refuse(content)
     assert "nested too deeply" in error.message or "too many values" in error.message
     assert error.where.startswith("file.yaml:")  # type: ignore[union-attr]

@@ -132,9 +132,9 @@ class Story:
         buckets = [[int(self.now), *row] for row in rows]
         return self.tell("traffic", None, target, through=int(self.now), buckets=buckets)
 
-    def look(self, target: str, *looks: tuple[str, str]) -> Event:
+    def measure(self, target: str, *results: tuple[str, str]) -> Event:
         """One round of the watch; each measurement is a name and a verdict."""
-        documents = [{"name": name, "verdict": verdict, "detail": "d"} for name, verdict in looks]
+        documents = [{"name": name, "verdict": verdict, "detail": "d"} for name, verdict in results]
         done = {"number": 0, "time": "2027-01-15T08:00:00Z", "elapsed": 0, "results": documents}
         return self.tell("watch-round", "watch", target, round=done)
 

@@ -55,7 +55,7 @@ def deployed(phase: str = "restore-old") -> StepResult:
 
 
 def verified() -> StepResult:
-    """A proof of noon."""
+    """A proof made at noon."""
     return StepResult(evidence=VerifyEvidence(proof=proven(target="one")))
 
 

@@ -56,7 +56,7 @@ def test_a_new_attempt_has_taken_no_time(step: Step) -> None:
     assert [each.kind for each in step.told] == ["watch-started"]
 
 
-def test_a_later_process_continues_and_rounds_down(step: Step) -> None:
+def test_a_later_process_continues_with_a_lower_bound(step: Step) -> None:
     step.at(0)
     assert step.at(60) == 59
     assert len(step.told) == 1

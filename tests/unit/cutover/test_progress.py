@@ -42,8 +42,8 @@ def test_every_redemption_of_the_program_counts() -> None:
     story.tell("redeemed", "verify", "packaging", count=2)
     story.tell("canary-redeemed", "remove-old", "packaging")
     names = ("canary redemption (eu)", "canary redemption (us)", "redemption of the application")
-    story.look("packaging", *((name, "passed") for name in names), ("healthy", "passed"))
-    story.look("packaging", (names[0], "failed"))
+    story.measure("packaging", *((name, "passed") for name in names), ("healthy", "passed"))
+    story.measure("packaging", (names[0], "failed"))
     assert story.progress.redeemed == 2 + 1 + 3
 
 
@@ -198,8 +198,8 @@ def test_canary_redemptions_are_counted_over_all_attempts(story: Story) -> None:
 def test_a_watch_counts_its_measurements_by_name(story: Story) -> None:
     for target in ("eu", "us"):
         story.begin("watch", target)
-        story.look(target, ("canary redemption", "passed"), ("health", "error"))
-    story.look("eu", ("canary redemption", "failed"), ("health", "passed"))
+        story.measure(target, ("canary redemption", "passed"), ("health", "error"))
+    story.measure("eu", ("canary redemption", "failed"), ("health", "passed"))
     assert story.progress.results == {
         "canary redemption": {"passed": 2, "failed": 1},
         "health": {"error": 2, "passed": 1},

@@ -299,7 +299,7 @@ def test_a_confirmation_that_cannot_be_read_or_written_is_an_error(make: Make) -
         kept.record("add-new")
 
 
-def test_a_confirmation_of_another_phase_does_not_count(make: Make) -> None:
+def test_a_confirmation_of_an_unknown_phase_is_refused(make: Make) -> None:
     data = confirmations(make()).record("add-new").model_dump(by_alias=True)
     with pytest.raises(ValueError, match="phase"):
         Confirmation.model_validate(data | {"phase": "restore-old"})

@@ -279,7 +279,7 @@ def test_the_watch_does_not_end_on_a_failure_that_may_be_the_first() -> None:
         ("RLULUR", "inconclusive 4 times in a row"),
     ],
 )
-def test_a_watch_with_too_few_results_does_not_pass(canary: str, reason: str) -> None:
+def test_a_watch_that_could_not_measure_does_not_pass(canary: str, reason: str) -> None:
     watching = Watching()
     result = watching.run(canary)
     assert (result.outcome, result.reasons) == (INCONCLUSIVE, (f"{CANARY}: {reason}",))

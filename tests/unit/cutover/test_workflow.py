@@ -317,7 +317,7 @@ def test_a_rollback_precedes_a_cancellation(cutover: Cutover) -> None:
     assert "restore three" in runner.done
 
 
-def test_an_unfinished_rollback_is_reported(cutover: Cutover) -> None:
+def test_a_failed_rollback_is_reported(cutover: Cutover) -> None:
     runner = Recorded({"switch": [problem()], "switch-back": [problem()]})
     result = run(runner, cutover)
     assert (result.outcome, result.exit_code) == ("rolled-back", 5)

@@ -21,6 +21,6 @@ def edit(**settings: object) -> Edit:
         ({"nth": 0}, "greater than or equal to 1"),
     ],
 )
-def test_one_that_makes_no_sense_is_refused(settings: dict[str, object], problem: str) -> None:
+def test_an_invalid_edit_is_refused(settings: dict[str, object], problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
         edit(**settings)

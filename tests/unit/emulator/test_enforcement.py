@@ -1,4 +1,4 @@
-"""What of a stored list is honoured, where an org honours what is added only after an update."""
+"""Which stored entries the org enforces, if it enforces an added entry only after an update."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEW: Entry = ("192.0.2.2", "new")
 
 
 class World:
-    """A store that began with one old entry, and the list that it stands for."""
+    """A store that started with one old entry, and its allowlist."""
 
     def __init__(self, honours: str = "after-update") -> None:
         scenario = Scenario.model_validate({"honours": honours})
@@ -52,17 +52,17 @@ def _xml(entries: tuple[Entry, ...]) -> bytes:
     return f'<{TYPE} xmlns="{NAMESPACE}">{app}{ranges}</{TYPE}>'.encode()
 
 
-def test_what_the_org_begins_with_is_honoured() -> None:
+def test_initial_entries_are_enforced() -> None:
     assert World().honoured == ["192.0.2.1"]
 
 
-def test_by_default_an_added_entry_is_honoured_at_once() -> None:
+def test_by_default_an_added_entry_is_enforced_immediately() -> None:
     world = World("always")
     world.save(OLD, NEW)
     assert world.honoured == world.stored == ["192.0.2.1", "192.0.2.2"]
 
 
-def test_an_added_entry_is_stored_and_not_honoured() -> None:
+def test_an_added_entry_is_stored_but_not_enforced() -> None:
     world = World()
     world.save(OLD, NEW)
     assert (world.stored, world.honoured) == (["192.0.2.1", "192.0.2.2"], ["192.0.2.1"])
@@ -77,7 +77,7 @@ def test_an_added_entry_is_stored_and_not_honoured() -> None:
     ],
     ids=["its description", "another one's description", "its address"],
 )
-def test_a_later_change_of_a_record_makes_it_honoured(update: tuple[Entry, ...]) -> None:
+def test_a_later_change_of_a_record_enforces_it(update: tuple[Entry, ...]) -> None:
     world = World()
     world.save(OLD, NEW)
     world.save(*update)
@@ -89,21 +89,21 @@ def test_a_later_change_of_a_record_makes_it_honoured(update: tuple[Entry, ...])
     [(OLD, NEW, ("192.0.2.3", "third")), (NEW,), (NEW, OLD)],
     ids=["an added entry", "a removed entry", "another order"],
 )
-def test_no_other_save_makes_it_honoured(later: tuple[Entry, ...]) -> None:
+def test_no_other_save_enforces_it(later: tuple[Entry, ...]) -> None:
     world = World()
     world.save(OLD, NEW)
     world.save(*later)
     assert "192.0.2.2" not in world.honoured
 
 
-def test_what_is_added_with_the_update_waits_for_the_next() -> None:
+def test_an_entry_added_with_the_update_waits_for_the_next() -> None:
     world = World()
     world.save(OLD, NEW)
     world.save(("192.0.2.1", "again"), NEW, ("192.0.2.3", "third"))
     assert world.honoured == ["192.0.2.1", "192.0.2.2"]
 
 
-def test_an_update_of_another_component_is_none() -> None:
+def test_an_update_of_another_component_enforces_nothing() -> None:
     world = World()
     world.save(OLD, NEW)
     world.save(("192.0.2.9", "a"), name="Other")
@@ -111,13 +111,13 @@ def test_an_update_of_another_component_is_none() -> None:
     assert world.honoured == ["192.0.2.1", "192.0.2.9"]
 
 
-def test_a_removal_is_in_force_at_once() -> None:
+def test_a_removal_is_enforced_immediately() -> None:
     world = World()
     world.save(NEW)
     assert (world.stored, world.honoured) == (["192.0.2.2"], [])
 
 
-def test_a_recreated_component_is_not_honoured() -> None:
+def test_a_recreated_component_is_not_enforced() -> None:
     world = World()
     world.store.delete(TYPE, "Acme_oauthSecurity")
     world.save(OLD)

@@ -10,7 +10,7 @@ def fault(kind: str, operation: str = "any", **more: object) -> Fault:
     return Fault.model_validate({"kind": kind, "operation": operation, **more})
 
 
-def test_a_fault_skips_and_counts() -> None:
+def test_a_fault_counts_its_occurrences_after_those_skipped() -> None:
     board = FaultBoard([fault("slow", "deploy", skip=1, count=2)])
     hits = [board.strike("deploy") is not None for _ in range(5)]
     assert hits == [False, True, True, False, False]
@@ -30,7 +30,7 @@ def test_other_operations_do_not_count() -> None:
     assert board.strike("deploy") is not None
 
 
-def test_what_happens_to_a_deployment_waits_for_one() -> None:
+def test_a_deployment_fault_waits_for_a_deployment() -> None:
     board = FaultBoard([fault("failed")])
     assert board.strike("checkDeployStatus") is None
     assert board.strike("deployRecentValidation") is not None
@@ -48,7 +48,7 @@ def test_an_unknown_operation_is_refused() -> None:
         fault("slow", "deploys")
 
 
-def test_the_refusals_are_spelt_as_reported() -> None:
+def test_refusals_have_their_reported_spelling() -> None:
     assert OF_A_REDEMPTION["ip_restricted_older"][1] == "IP restricted or invalid login hours"
     assert OF_A_REDEMPTION["rate_limit"] == ("rate_limit_exceeded", "number of logins exceeded")
     assert OF_A_REDEMPTION["inactive_user_grant"] == ("invalid_grant", "inactive user")
@@ -65,7 +65,7 @@ def test_the_refusals_are_spelt_as_reported() -> None:
         ({"kind": "address_reset", "address": "here"}, "does not appear to be an IPv4"),
     ],
 )
-def test_a_fault_that_could_never_hit_is_refused(settings: dict[str, object], problem: str) -> None:
+def test_an_impossible_fault_is_refused(settings: dict[str, object], problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
         Fault.model_validate(settings)
 
@@ -93,8 +93,6 @@ def test_faults_keep_to_their_scope() -> None:
         ({"kind": "org_locked", "operation": "query"}, "the Metadata API"),
     ],
 )
-def test_a_code_or_message_that_makes_no_sense_is_refused(
-    settings: dict[str, object], problem: str
-) -> None:
+def test_an_invalid_code_or_message_is_refused(settings: dict[str, object], problem: str) -> None:
     with pytest.raises(ValidationError, match=problem):
         Fault.model_validate(settings)

@@ -1,4 +1,4 @@
-"""The files of an emulator in the foreground: what is written, and what is never overwritten."""
+"""The files of an emulator in the foreground: what it writes, and what it never overwrites."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write(folder: Path, url: str = "http://127.0.0.1:1", token: str = TOKEN) -> 
     )
 
 
-def test_they_hold_what_a_client_needs(tmp_path: Path) -> None:
+def test_the_files_hold_what_a_client_needs(tmp_path: Path) -> None:
     write(tmp_path)
     token_file = tmp_path / "canary.token"
     assert "SFCUTOVER_INSTANCE_URL=http://127.0.0.1:1\n" in (tmp_path / "env").read_text()
@@ -32,14 +32,14 @@ def test_they_hold_what_a_client_needs(tmp_path: Path) -> None:
     ]
 
 
-def test_those_with_secrets_are_the_owners_alone(tmp_path: Path) -> None:
+def test_files_with_secrets_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     (tmp_path / "env").touch(0o644)
     write(tmp_path)
     for name in ("env", "canary.token"):
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
 
 
-def test_what_was_written_here_is_replaced(tmp_path: Path) -> None:
+def test_own_files_are_replaced(tmp_path: Path) -> None:
     write(tmp_path)
     write(tmp_path, "http://127.0.0.1:2", "5Aep861.emulated.second")
     assert "url: http://127.0.0.1:2\n" in (tmp_path / "cutover.yaml").read_text()
@@ -47,7 +47,7 @@ def test_what_was_written_here_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["env", "cutover.yaml"])
-def test_what_was_changed_since_stays(tmp_path: Path, name: str) -> None:
+def test_an_edited_file_is_kept(tmp_path: Path, name: str) -> None:
     write(tmp_path)
     path = tmp_path / name
     path.write_text(path.read_text() + "# a note\n")
@@ -58,7 +58,7 @@ def test_what_was_changed_since_stays(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["env", "cutover.yaml", "canary.token"])
-def test_a_file_of_others_stays(tmp_path: Path, name: str) -> None:
+def test_a_file_from_elsewhere_is_kept(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_text("5Aep861 of a real org\n")
     with pytest.raises(ForeignFileError, match=name):

@@ -16,7 +16,7 @@ from sfcutover.emulator.formats import IdSequence, OrgClock, is_same, lengthen
         ("0Af0500001Y5P7s", "0Af0500001Y5P7sCAF"),
     ],
 )
-def test_long_ids_end_with_salesforces_checksum(short: str, long: str) -> None:
+def test_long_ids_end_with_the_checksum_of_salesforce(short: str, long: str) -> None:
     assert lengthen(short) == long
 
 
@@ -25,13 +25,13 @@ def test_only_a_short_id_can_be_lengthened() -> None:
         lengthen("00D000000000062EAA")
 
 
-def test_short_and_long_forms_are_the_same_record() -> None:
+def test_short_and_long_ids_name_the_same_record() -> None:
     assert is_same("00D000000000062", "00D000000000062EAA")
     assert not is_same("00D000000000062", "00D000000000063EAA")
     assert not is_same("00D", "00D000000000062EAA")
 
 
-def test_every_id_is_new_and_begins_with_its_prefix() -> None:
+def test_every_id_is_new_and_starts_with_its_prefix() -> None:
     ids = IdSequence()
     made = [ids.make("0Af") for _ in range(200)]
     assert len({one.lower() for one in made}) > 100
@@ -40,7 +40,7 @@ def test_every_id_is_new_and_begins_with_its_prefix() -> None:
     assert all(one == lengthen(one[:15]) for one in made)
 
 
-def test_what_has_its_date_keeps_it() -> None:
+def test_an_existing_date_is_kept() -> None:
     first = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
     times = [first, first + timedelta(seconds=60)]
     clock = OrgClock(lambda: times[0], 5)

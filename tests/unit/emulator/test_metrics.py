@@ -1,4 +1,4 @@
-"""The metrics of the application and the proxies, from what was counted."""
+"""The metrics of the application and the proxies, computed from counts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_rate_is_over_the_window_that_ends_now() -> None:
     assert value(measure(redemption(1), window=4), REDEEMED, 4) == 0.25
 
 
-def test_only_redemptions_of_customers_that_succeed_count() -> None:
+def test_only_successful_redemptions_of_customers_count() -> None:
     isv = [redemption(1, grant) for grant in ("canary", "legacy-canary", "unknown")]
     refused = redemption(1, result="blocked")
     assert value(measure(*isv, refused), REDEEMED, 1) == 0
@@ -64,7 +64,7 @@ def test_a_proxy_without_requests_has_a_series() -> None:
     assert value(metrics, f'{REQUESTS} {{ proxy = "new", }}', 2) == 0
 
 
-def test_before_the_start_there_is_nothing() -> None:
+def test_before_the_start_there_are_no_samples() -> None:
     metrics = measure(redemption(1))
     assert value(metrics, REDEEMED, -1) is None
     assert value(metrics, f"avg_over_time(({REDEEMED})[1m:1s])", -1) is None
@@ -79,7 +79,7 @@ def test_an_average_is_the_mean_of_the_samples_since_the_start() -> None:
     )
 
 
-def test_an_average_leaves_out_where_there_was_nothing() -> None:
+def test_an_average_omits_times_without_a_sample() -> None:
     metrics = measure(redemption(1), redemption(9, result="blocked"))
     assert value(metrics, f"avg_over_time(({RATIO})[1m:1s])", 20) == pytest.approx(0.5)
     assert value(metrics, f"avg_over_time(({RATIO})[5s:1s])", 20) is None
@@ -108,6 +108,6 @@ def test_an_average_keeps_labels_and_drops_the_name() -> None:
         f"avg_over_time((avg_over_time(({REDEEMED})[5m:1s]))[5m:1s])",
     ],
 )
-def test_what_is_not_known_is_refused(query: str) -> None:
+def test_an_unknown_query_is_refused(query: str) -> None:
     with pytest.raises(MetricsError):
         measure().series(query)

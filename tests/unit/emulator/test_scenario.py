@@ -21,7 +21,7 @@ def test_a_file_sets_what_it_names(tmp_path: Path) -> None:
     assert scenario.new == Scenario().new
 
 
-def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
+def test_an_empty_file_is_the_default_scenario(tmp_path: Path) -> None:
     path = tmp_path / "scenario.yaml"
     path.write_text("# nothing\n")
     assert Scenario.from_file(path) == Scenario()
@@ -47,7 +47,7 @@ def test_an_empty_file_is_the_default(tmp_path: Path) -> None:
         ("just text\n", "the file: Input should be"),
     ],
 )
-def test_a_bad_file_is_named_with_its_fault(tmp_path: Path, text: str, problem: str) -> None:
+def test_an_invalid_file_is_named_with_its_problem(tmp_path: Path, text: str, problem: str) -> None:
     path = tmp_path / "scenario.yaml"
     path.write_text(text)
     with pytest.raises(ScenarioError) as caught:
@@ -66,7 +66,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         Scenario.from_file(tmp_path / "none.yaml")
 
 
-def test_a_scenario_does_not_change() -> None:
+def test_a_scenario_is_immutable() -> None:
     with pytest.raises(ValidationError):
         Scenario().app = "Other"  # type: ignore[misc]
 

@@ -1,4 +1,4 @@
-"""The columns of a query's result, as REST describes them."""
+"""The columns of a query's result, as the REST API describes them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def columns(soql: str, *rows: Record) -> list[dict[str, object]]:
     return column_metadata(query, run_query(query, rows))
 
 
-def test_columns_stand_in_the_order_of_the_query() -> None:
+def test_columns_are_in_the_order_of_the_query() -> None:
     found = columns("SELECT CheckOnly, Id FROM DeployRequest", ROW)
     assert [one["columnName"] for one in found] == ["CheckOnly", "Id"]
     assert [one["booleanType"] for one in found] == [True, False]
 
 
-def test_fields_of_one_relation_stand_together() -> None:
+def test_fields_of_one_relation_are_grouped() -> None:
     soql = "SELECT CreatedBy.Name, Id, CreatedBy.Id FROM DeployRequest"
     relation, plain = columns(soql, ROW)
     assert (relation["columnName"], plain["columnName"]) == ("CreatedBy", "Id")

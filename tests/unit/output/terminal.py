@@ -1,8 +1,9 @@
-"""A terminal for tests: what a person would see of what was written to it.
+"""A terminal for tests: shows what its user would see of the output.
 
-It knows what the live view uses and fails at anything else. When it is made narrower it wraps
-what its normal screen holds, and when it is made higher it fetches back what has scrolled away, as
-terminals of today do. Its alternate screen is cut instead, and keeps nothing that scrolls away.
+It knows the sequences that the live view uses and fails at any other. When it is made narrower it
+wraps what its normal screen holds, and when it is made higher it fetches back what has scrolled
+away, as current terminals do. Its alternate screen is truncated instead, and keeps nothing that
+scrolls away.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _BEGUN = re.compile(r"\x1b(\[[?0-9;]*)?")
 
 @dataclass
 class Screen:
-    """Lines and the cursor. row, and top of what is in sight, count from the first line."""
+    """Lines and the cursor. row, and top of the visible part, count from the first line."""
 
     lines: list[str] = field(default_factory=lambda: [""])
     row: int = 0
@@ -32,7 +33,7 @@ class Screen:
 class Terminal(io.StringIO):
     """A file that shows its text.
 
-    wraps: too wide a row goes on in the next one, and is no failure.
+    wraps: a row that is too wide continues in the next one, and is no failure.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Terminal(io.StringIO):
 
     @property
     def screen(self) -> list[str]:
-        """The rows in sight, without what is blank at their ends and below them."""
+        """The visible rows, without blanks at their ends and below them."""
         shown = self._shown
         return Screen(shown.lines[shown.top :]).text.split("\n")
 
@@ -82,7 +83,7 @@ class Terminal(io.StringIO):
         return len(text)
 
     def resize(self, width: int, height: int) -> None:
-        """Wrap what stands there to a smaller width; the cursor stays in sight."""
+        """Wrap the text to a smaller width; the cursor stays visible."""
         self._wrap(self.normal, width, height)
         if self.alternate is not None:
             lines = [line[:width] for line in self.alternate.lines[:height]]
@@ -102,7 +103,7 @@ class Terminal(io.StringIO):
         screen.top = max(0, screen.top - fetched, len(wrapped) - height)
 
     def press_return(self) -> None:
-        """What a person types is echoed where the cursor is."""
+        """The operator's input is echoed at the cursor."""
         self.write("\n")
 
     def _put(self, char: str) -> None:

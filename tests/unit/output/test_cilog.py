@@ -1,4 +1,4 @@
-"""Groups and annotations: what a CI system obeys, and what it does not."""
+"""Groups and annotations: what a CI system interprets, and what it does not."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     cilog.restart()
 
 
-def test_an_annotation_of_github_is_one_line_whatever_it_says() -> None:
+def test_an_annotation_of_github_is_one_line_with_any_text() -> None:
     assert annotation_line(GITHUB, Annotation("error", HOSTILE, "a:b,c%\n.yaml", "7")) == (
         "::error file=a%3Ab%2Cc%25%0A.yaml,line=7,title=sfcutover::100%25,%0D%0A::add-mask::x;]"
     )
 
 
-def test_an_annotation_of_azure_is_one_line_whatever_it_says() -> None:
+def test_an_annotation_of_azure_is_one_line_with_any_text() -> None:
     assert annotation_line(AZURE, Annotation("error", HOSTILE, "a;b]", "7")) == (
         "##vso[task.logissue type=error;sourcepath=a%3Bb%5D;linenumber=7;]"
         "100%AZP25,%0D%0A::add-mask::x%3B%5D"
@@ -36,11 +36,11 @@ def test_an_annotation_of_azure_is_one_line_whatever_it_says() -> None:
 
 
 @pytest.mark.parametrize("provider", [GITLAB, JENKINS])
-def test_others_have_none(provider: Provider) -> None:
+def test_other_systems_have_no_annotations(provider: Provider) -> None:
     assert annotation_line(provider, Annotation("error", "text")) == ""
 
 
-def test_a_group_of_each_system(
+def test_groups_of_each_system(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     expected = {
@@ -87,7 +87,7 @@ def test_quiet_has_no_groups(
     assert capsys.readouterr().err == ""
 
 
-def test_an_error_stands_at_its_line_of_the_repository(
+def test_an_error_is_annotated_at_its_line_in_the_repository(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "cutovers"
@@ -106,7 +106,7 @@ def test_an_error_stands_at_its_line_of_the_repository(
     ]
 
 
-def test_there_are_ten_annotations_at_most(
+def test_there_are_at_most_ten_annotations(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
@@ -116,7 +116,7 @@ def test_there_are_ten_annotations_at_most(
     assert capsys.readouterr().err.count("::error ") == MAX_ANNOTATIONS == 10
 
 
-def test_what_waits_is_no_error(
+def test_a_paused_run_is_not_annotated_as_an_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
@@ -139,7 +139,7 @@ def test_what_waits_is_no_error(
         ("JENKINS_URL", "::error::x ##[error]x", "::error::x ##[error]x"),
     ],
 )
-def test_no_text_from_elsewhere_is_a_command(
+def test_no_text_from_elsewhere_becomes_a_command(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     mark: str,

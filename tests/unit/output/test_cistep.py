@@ -52,7 +52,7 @@ def deployment(**changes: object) -> ResultDocument:
     return ResultDocument.model_validate(fields | changes)
 
 
-def test_no_value_sets_another_output() -> None:
+def test_no_value_can_set_another_output() -> None:
     hostile = {"plan": "a\nexit-code=0\nplan<<EOF", "report": "b=c<<d", "run-id": "e\rf=g"}
     assert parse_outputs(output_text(hostile)) == {
         "plan": "a\nexit-code=0\nplan<<EOF",
@@ -62,7 +62,7 @@ def test_no_value_sets_another_output() -> None:
     assert output_text(hostile) != output_text(hostile)
 
 
-def test_what_was_not_compared_is_not_said(files: tuple[Path, Path]) -> None:
+def test_a_missing_comparison_is_not_reported(files: tuple[Path, Path]) -> None:
     cistep.write(0)
     outputs = parse_outputs(files[0].read_text(encoding="utf-8"))
     assert outputs["exit-code"] == "0"
@@ -95,7 +95,7 @@ def test_deployments_have_ids_and_times(files: tuple[Path, Path]) -> None:
     assert lines[-1].endswith("|  |")
 
 
-def test_a_summary_is_as_large_as_github_takes(files: tuple[Path, Path]) -> None:
+def test_the_size_of_a_summary_is_limited_as_by_github(files: tuple[Path, Path]) -> None:
     cistep.step().parts += [lambda: "x" * (MAX_SUMMARY_BYTES // 2)] * 3
     cistep.write(0)
     text = files[1].read_text(encoding="utf-8")
@@ -103,7 +103,7 @@ def test_a_summary_is_as_large_as_github_takes(files: tuple[Path, Path]) -> None
     assert text.endswith("… 2 more parts are in the log\n")
 
 
-def test_a_part_that_does_not_fit_is_said_and_fails_nothing(files: tuple[Path, Path]) -> None:
+def test_a_part_that_does_not_fit_is_stated_and_fails_nothing(files: tuple[Path, Path]) -> None:
     def too_long() -> str:
         raise LimitError("the removals alone need more than 10 characters", hint="fewer targets")
 
@@ -114,7 +114,7 @@ def test_a_part_that_does_not_fit_is_said_and_fails_nothing(files: tuple[Path, P
     assert "### the next part" in text
 
 
-def test_a_file_that_can_t_be_written_is_a_warning(
+def test_an_unwritable_file_is_a_warning(
     files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missing = files[0].parent / "missing" / "output"

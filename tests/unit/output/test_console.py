@@ -1,4 +1,4 @@
-"""Texts that suggest commands, as they are shown."""
+"""Texts that suggest commands, as they are displayed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def _default_afterwards() -> Iterator[None]:
     use_config(DEFAULT_CONFIG)
 
 
-def test_a_file_of_the_usual_name_is_not_named() -> None:
+def test_the_default_file_is_not_named() -> None:
     use_config(Path(DEFAULT_CONFIG))
     assert shown(ADVICE) == "resume: sfcutover run; end it: sfcutover cancel move.1"
 
 
-def test_every_command_takes_the_file() -> None:
+def test_every_command_names_another_file() -> None:
     use_config(Path("eu/cutover.yaml"))
     assert shown(ADVICE) == (
         "resume: sfcutover --config eu/cutover.yaml run; "
@@ -38,23 +38,23 @@ def test_every_command_takes_the_file() -> None:
     )
 
 
-def test_words_are_quoted_as_a_shell_wants_them() -> None:
+def test_words_are_quoted_for_the_shell() -> None:
     use_config(Path(r"it's \1.yaml"))
     words = shlex.split(shown(Command("plan", "--out", "a plan.json")))
     assert words == ["sfcutover", "--config", r"it's \1.yaml", "plan", "--out", "a plan.json"]
 
 
-def test_a_plain_text_stays() -> None:
+def test_a_plain_text_is_unchanged() -> None:
     use_config(Path("eu/cutover.yaml"))
     assert presentable("sfcutover run is the command") == "sfcutover run is the command"
 
 
-def test_an_advice_within_another_becomes_part_of_it() -> None:
+def test_advice_within_advice_becomes_part_of_it() -> None:
     whole = Advice("first ", ADVICE, ", then look")
     assert whole.advice == ("first ", *ADVICE.advice, ", then look")
 
 
-def test_what_was_kept_as_json_is_the_same_advice() -> None:
+def test_advice_from_json_is_equal() -> None:
     kept = json.loads(json.dumps({"next": ADVICE, "commands": [Command("run")]}, default=asdict))
     assert text_of(kept["next"]) == ADVICE
     assert text_of("plain") == "plain"
@@ -71,7 +71,7 @@ def test_json_has_the_text_with_its_commands_and_without_secrets() -> None:
     assert "nobody-may-see" not in text
 
 
-def test_an_error_has_its_hint_as_plain_text_too() -> None:
+def test_the_hint_of_an_error_has_a_plain_text() -> None:
     assert GateError("refused", hint=Advice("see how: ", Command("runs"))).hint == (
         "see how: sfcutover runs"
     )

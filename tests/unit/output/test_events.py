@@ -1,4 +1,4 @@
-"""Events as lines for people, and which of them a log gets to see."""
+"""Events as lines for people, and which of them a log shows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_real_run_is_one_timestamped_line_an_event(name: str, capsys: Capture)
     assert all(TIMESTAMPED.fullmatch(line) for line in lines)
 
 
-def test_a_run_that_went_well_as_a_log(capsys: Capture) -> None:
+def test_the_log_of_a_successful_run(capsys: Capture) -> None:
     story = Story()
     story.events = events_of("done")
     lines = [re.sub(r"^\S+Z |\d+\.\d s|\S+Z,|0Af\w+", "", line) for line in _shown(story, capsys)]
@@ -68,7 +68,7 @@ def test_a_run_that_went_well_as_a_log(capsys: Capture) -> None:
     assert not any("warning" in line for line in lines)
 
 
-def test_a_rollback_as_a_log(capsys: Capture) -> None:
+def test_the_log_of_a_rollback(capsys: Capture) -> None:
     story = Story()
     story.events = events_of("rolled-back")
     text = "\n".join(_shown(story, capsys))
@@ -92,11 +92,11 @@ def test_a_failure_names_its_kind_and_place(story: Story) -> None:
     assert is_alarming(event)
 
 
-def test_what_nobody_knows_yet_is_no_alarm(story: Story) -> None:
+def test_an_unknown_result_is_no_alarm(story: Story) -> None:
     assert not is_alarming(story.fail("verify", "eu", kind="inconclusive"))
 
 
-def test_a_step_that_is_canceled_is_not_done(story: Story) -> None:
+def test_a_canceled_step_is_not_done(story: Story) -> None:
     assert event_text(story.cancel("settle")) == "stopped: canceled"
 
 
@@ -114,18 +114,18 @@ def test_a_step_that_is_canceled_is_not_done(story: Story) -> None:
         ("switch", ""),
     ],
 )
-def test_what_was_found_is_the_detail(story: Story, step: str, detail: str) -> None:
+def test_the_detail_of_a_step_is_its_finding(story: Story, step: str, detail: str) -> None:
     assert detail_text(story.end(step)) == detail
     assert detail_text(story.end("probe")).endswith("probes, answered from 127.0.0.21, 127.0.0.22")
 
 
-def test_a_deploy_says_what_allowed_it_or_that_it_had_nothing_to_do(story: Story) -> None:
+def test_a_deploy_reports_its_permission_or_that_it_was_not_needed(story: Story) -> None:
     allowed = detail_text(story.end("remove-old", "eu", clearance="a proof"))
     assert allowed == "read back: 3 entries; allowed by: a proof"
     assert detail_text(story.end("add-new", "eu", changed=False)) == "nothing to change, read back"
 
 
-def test_a_pause_says_the_exact_commands(story: Story) -> None:
+def test_a_pause_names_the_exact_commands(story: Story) -> None:
     event = story.pause("switch", message="the next step is switch")
     text = event_text(event)
     assert text is not None
@@ -134,7 +134,7 @@ def test_a_pause_says_the_exact_commands(story: Story) -> None:
     assert is_alarming(event)
 
 
-def test_a_call_for_a_person_says_the_exact_commands(story: Story) -> None:
+def test_an_alert_names_the_exact_commands(story: Story) -> None:
     commands = [Command("rollback", "--yes"), Command("switch", "--revert")]
     story.begin("page")
     event = story.tell("page", "page", message="not back", commands=commands)
@@ -144,15 +144,15 @@ def test_a_call_for_a_person_says_the_exact_commands(story: Story) -> None:
     assert event_line(story.end("page", message="not back")) is None  # it would say it twice
 
 
-def test_a_text_with_several_lines_stays_one(story: Story) -> None:
+def test_a_text_with_several_lines_stays_on_one_line(story: Story) -> None:
     event = story.tell("note", "switch", text="first\nsecond\r\nthird")
     line = event_line(event)
     assert line is not None
     assert line.endswith("switch: first second third")
 
 
-def test_a_failed_look_says_why(story: Story) -> None:
-    event = story.look("eu", ("canary redemption", "passed"), ("health", "failed"))
+def test_a_failed_measurement_reports_the_reason(story: Story) -> None:
+    event = story.measure("eu", ("canary redemption", "passed"), ("health", "failed"))
     assert event_text(event) == "canary redemption passed, health failed (d)"
 
 
@@ -170,30 +170,34 @@ def test_a_failed_look_says_why(story: Story) -> None:
         ("of-tomorrow", {"message": "told"}, "told"),
     ],
 )
-def test_other_events(story: Story, kind: str, data: dict[str, object], text: str) -> None:
+def test_the_line_of_every_other_event(
+    story: Story, kind: str, data: dict[str, object], text: str
+) -> None:
     assert text in str(event_text(Event(1, RUN, story.now, kind, data=data)))
 
 
 @pytest.mark.parametrize("kind", ["stage", "probed", "redeemed", "deployment-sending", "traffic"])
-def test_what_is_for_programs_only(story: Story, kind: str) -> None:
+def test_events_for_programs_have_no_line(story: Story, kind: str) -> None:
     assert event_line(story.tell(kind, "verify", "eu", name="n", count=1, buckets=[])) is None
 
 
-def test_a_watch_that_sees_the_same_is_told_once_a_minute(story: Story, capsys: Capture) -> None:
+def test_an_unchanged_watch_is_reported_once_a_minute(story: Story, capsys: Capture) -> None:
     for _ in range(150):
-        story.look("eu", ("canary redemption", "passed"))
+        story.measure("eu", ("canary redemption", "passed"))
     assert len(_after_start(_shown(story, capsys))) == 3
 
 
-def test_a_watch_that_sees_something_new_is_told_at_once(story: Story, capsys: Capture) -> None:
+def test_a_changed_watch_is_reported_immediately(story: Story, capsys: Capture) -> None:
     for verdict in ("passed", "passed", "failed", "failed", "passed"):
-        story.look("eu", ("canary redemption", verdict))
-    story.look("us", ("canary redemption", "passed"))
+        story.measure("eu", ("canary redemption", verdict))
+    story.measure("us", ("canary redemption", "passed"))
     told = [line.split("canary redemption ")[1] for line in _after_start(_shown(story, capsys))]
     assert told == ["passed", "failed (d)", "passed", "passed"]
 
 
-def test_blocked_redemptions_are_told_at_once_and_in_total(story: Story, capsys: Capture) -> None:
+def test_blocked_redemptions_are_reported_immediately_and_in_total(
+    story: Story, capsys: Capture
+) -> None:
     story.traffic("eu", ("198.51.100.20", "redeemed", 9))
     for _ in range(5):
         story.traffic("eu", ("198.51.100.20", "blocked", 2))
@@ -210,13 +214,13 @@ def test_blocked_redemptions_are_told_at_once_and_in_total(story: Story, capsys:
     assert lines[-1].endswith("failed: m")
 
 
-def test_blocked_line_adds_up(story: Story) -> None:
+def test_the_line_of_blocked_redemptions_adds_up(story: Story) -> None:
     story.traffic("us", ("198.51.100.20", "blocked", 1))
     event = story.traffic("eu", ("198.51.100.20", "blocked", 2))
     assert blocked_line(event, story.progress).endswith("3 from 198.51.100.20 on eu, us")
 
 
-def test_with_quiet_only_alarms_are_told(story: Story, capsys: Capture) -> None:
+def test_quiet_reports_alarms_only(story: Story, capsys: Capture) -> None:
     story.do("probe", "snapshot")
     story.pause("add-new")
     story.fail("add-new", "eu")
@@ -242,7 +246,7 @@ def _looks_like_a_terminal(monkeypatch: pytest.MonkeyPatch, answer: bool = True)
         (Settings(verbose=1), {"TERM": "xterm"}, True, False),
     ],
 )
-def test_where_a_screen_is_redrawn(
+def test_when_a_screen_is_redrawn(
     monkeypatch: pytest.MonkeyPatch,
     settings: Settings,
     environment: dict[str, str],
@@ -258,8 +262,8 @@ def test_without_a_stderr_nothing_is_redrawn(monkeypatch: pytest.MonkeyPatch) ->
     assert not is_redrawn(Settings(), {"TERM": "xterm"})
 
 
-def test_every_kind_that_a_run_tells_has_words() -> None:
-    """What falls through to its bare name was forgotten."""
+def test_every_kind_of_event_has_words() -> None:
+    """An event that is printed with its bare name was forgotten."""
     events: list[Event] = [*events_of("done"), *events_of("rolled-back")]
     bare = {event.kind for event in events if event_text(event) == event.kind.replace("-", " ")}
     assert not bare

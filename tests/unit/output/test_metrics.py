@@ -38,7 +38,7 @@ def progress_of(*told: Told) -> RunProgress:
 
 
 def labels_of(sample: Sample) -> list[str]:
-    """The values of its labels but the cutover's, in the order of their names."""
+    """The values of its labels except the cutover's, in the order of their names."""
     return [value for name, value in sorted(sample.labels.items()) if name != "cutover"]
 
 
@@ -51,7 +51,7 @@ def samples(progress: RunProgress, **options: str) -> dict[tuple[str, ...], floa
     }
 
 
-def test_redemptions_by_address_and_outcome() -> None:
+def test_redemptions_are_counted_by_address_and_outcome() -> None:
     buckets = [[1, OLD, "redeemed", 3], [1, NEW, "blocked", 1], [2, OLD, "redeemed", 2]]
     found = samples(
         progress_of(
@@ -90,12 +90,12 @@ def test_redemptions_by_address_and_outcome() -> None:
     ],
     ids=["before", "removed", "perhaps removed", "restored"],
 )
-def test_old_addresses_off_a_list(told: tuple[Told, ...], off: int) -> None:
+def test_removed_old_addresses_are_counted(told: tuple[Told, ...], off: int) -> None:
     found = samples(progress_of(*told), run="move.1")
     assert found["old_addresses_off", "packaging"] == off
 
 
-def test_a_command_does_not_say_what_it_has_not_read() -> None:
+def test_a_command_reports_no_figure_that_it_has_not_read() -> None:
     assert not [key for key in samples(progress_of()) if key[0] == "old_addresses_off"]
 
 
@@ -112,7 +112,7 @@ ENDED: Told = ("run-ended", None, None, {"outcome": "rolled-back", "exit_code": 
         ((STARTED, ENDED), "rolled-back"),
     ],
 )
-def test_exactly_one_state_holds(told: tuple[Told, ...], state: str) -> None:
+def test_exactly_one_state_is_set(told: tuple[Told, ...], state: str) -> None:
     found = samples(progress_of(*told), run="move.1")
     assert [key[1] for key, value in found.items() if key[0] == "state" and value] == [state]
     waits = [key for key in found if key[0] == "waiting_since_timestamp_seconds"]
@@ -126,7 +126,7 @@ def test_labels_are_escaped() -> None:
     assert samples(progress)["watch_results_total", 'a "check" with \\ and {', "passed"] == 2
 
 
-def test_a_file_that_can_not_be_written_is_one_warning(tmp_path: Path) -> None:
+def test_an_unwritable_file_is_one_warning(tmp_path: Path) -> None:
     warned: list[str] = []
     file = MetricsFile(tmp_path / "missing" / "metrics.prom", CUTOVER, warned.append)
     for ended in ("", "done"):
@@ -135,7 +135,7 @@ def test_a_file_that_can_not_be_written_is_one_warning(tmp_path: Path) -> None:
     assert warning.endswith("metrics.prom can't be written: No such file or directory")
 
 
-def test_the_file_is_replaced_whole(tmp_path: Path) -> None:
+def test_the_file_is_replaced_completely(tmp_path: Path) -> None:
     path = tmp_path / "metrics.prom"
     path.write_text("of another time")
     file = MetricsFile(path, CUTOVER, pytest.fail)
@@ -145,7 +145,7 @@ def test_the_file_is_replaced_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_has_not_changed_is_not_written_again(tmp_path: Path) -> None:
+def test_unchanged_figures_are_not_written_again(tmp_path: Path) -> None:
     path, progress = tmp_path / "metrics.prom", progress_of(STARTED)
     file = MetricsFile(path, CUTOVER, pytest.fail)
     file.update(progress, run="move.1")
@@ -157,7 +157,7 @@ def test_what_has_not_changed_is_not_written_again(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def test_the_first_word_on_the_end_of_a_command_counts(tmp_path: Path) -> None:
+def test_the_first_reported_end_of_a_command_counts(tmp_path: Path) -> None:
     meter = CommandMeter(MetricsFile(tmp_path / "m.prom", CUTOVER, pytest.fail))
     meter.close("rolled-back")
     meter.close("done")
@@ -165,7 +165,7 @@ def test_the_first_word_on_the_end_of_a_command_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="apt-get install prometheus")
-def test_prometheus_own_check_finds_nothing(tmp_path: Path) -> None:
+def test_promtool_finds_no_problem(tmp_path: Path) -> None:
     buckets = [[1, OLD, "redeemed", 3]]
     progress = progress_of(
         STARTED, PAUSED, ("traffic", None, "packaging", {"buckets": buckets}), REMOVED

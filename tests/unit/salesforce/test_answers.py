@@ -1,4 +1,4 @@
-"""What an answer of the org is worth, however it is spelt."""
+"""How answers of the org are classified, in every spelling."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ERROR_ID = (
     "code",
     ["sf:ORG_LOCKED", "fns:ORG_LOCKED", "{urn:fault.soap.sforce.com}ORG_LOCKED", "ORG_LOCKED"],
 )
-def test_a_prefix_is_no_part_of_the_code(code: str) -> None:
+def test_a_prefix_is_not_part_of_the_code(code: str) -> None:
     assert local_code(code) == "ORG_LOCKED"
 
 
@@ -63,22 +63,22 @@ def test_a_prefix_is_no_part_of_the_code(code: str) -> None:
         ("SOMETHING_NEW", OperationFailedError),
     ],
 )
-def test_a_code_has_its_error(code: str, kind: type[SfcutoverError]) -> None:
+def test_every_code_has_its_error(code: str, kind: type[SfcutoverError]) -> None:
     error = fault_error(code, f"{code}: so\n it is", "https://acme.example.com deploy")
     assert type(error) is kind
     assert str(error) == f"https://acme.example.com deploy: {code}: so it is"
 
 
-def test_a_long_text_is_cut() -> None:
+def test_a_long_text_is_truncated() -> None:
     assert len(fault_error("ORG_LOCKED", "x" * 9999, "here").message) < 600
 
 
 @pytest.mark.parametrize("code", [None, ""])
-def test_no_code_is_none(code: str | None) -> None:
+def test_a_missing_code_is_none(code: str | None) -> None:
     assert local_code(code) == ""
 
 
-def test_a_fault_passes_by_its_words_where_its_code_is_new() -> None:
+def test_an_unknown_fault_is_temporary_by_its_words() -> None:
     assert fault_error("SOMETHING_NEW", LOCKED, "here").answer is Answer.PASSING
 
 
@@ -98,7 +98,7 @@ def test_a_fault_passes_by_its_words_where_its_code_is_new() -> None:
         (None, None, [LOCKED, "Admin operation already in progress"]),
     ],
 )
-def test_a_deployment_ended_for_what_passes(
+def test_a_deployment_that_failed_on_a_temporary_condition_is_recognized(
     code: str | None, message: str | None, problems: list[str]
 ) -> None:
     assert ended_answer(code, message, problems) is Answer.PASSING
@@ -134,7 +134,7 @@ def test_one_real_refusal_is_final(
         (403, "API_DISABLED_FOR_ORG", Answer.FINAL),
     ],
 )
-def test_a_refused_query(status: int, code: str, answer: Answer) -> None:
+def test_refused_queries_are_classified(status: int, code: str, answer: Answer) -> None:
     content = [{"errorCode": code, "message": "it was refused"}]
     assert query_error(status, content, "https://acme.example.com").answer is answer
 
@@ -149,7 +149,7 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize("message", ELSEWHERE)
-def test_a_refused_address_is_no_lack_of_a_permission(message: str) -> None:
+def test_a_refused_address_is_not_a_missing_permission(message: str) -> None:
     where = "https://acme.example.com deploy"
     refused = [{"errorCode": "INSUFFICIENT_ACCESS", "message": message}]
     for error in (
@@ -165,12 +165,12 @@ def test_a_refused_address_is_no_lack_of_a_permission(message: str) -> None:
 @pytest.mark.parametrize(
     "message", ["insufficient access rights on cross-reference id", "no permission", ""]
 )
-def test_a_lack_of_a_permission_stays_one(message: str) -> None:
+def test_a_missing_permission_is_recognized(message: str) -> None:
     error = fault_error("INSUFFICIENT_ACCESS", message, "https://acme.example.com deploy")
     assert "Modify Metadata Through Metadata API Functions" in error.hint
 
 
-def test_an_org_without_the_api_is_told_so() -> None:
+def test_an_org_without_the_api_is_reported() -> None:
     error = fault_error("API_DISABLED_FOR_ORG", "API is not enabled", "https://acme.example.com")
     assert "'API Enabled'" in error.hint
     assert error.exit_code == 6
@@ -184,7 +184,7 @@ def test_an_org_without_the_api_is_told_so() -> None:
         ("invalid client credentials", "client id and secret"),
     ],
 )
-def test_what_to_do_about_a_refused_login(description: str, word: str) -> None:
+def test_a_refused_login_explains_what_to_do(description: str, word: str) -> None:
     assert word in login_hint(description)
 
 
@@ -198,7 +198,7 @@ def test_what_to_do_about_a_refused_login(description: str, word: str) -> None:
         (401, NotTakenError, 7),
     ],
 )
-def test_a_status_that_says_that_nothing_was_taken(
+def test_statuses_that_prove_that_nothing_was_done(
     status: int, kind: type[SfcutoverError], code: int
 ) -> None:
     error = http_error(status, "deploy", "https://acme.example.com")
@@ -209,10 +209,10 @@ def test_a_status_that_says_that_nothing_was_taken(
 
 
 @pytest.mark.parametrize("status", [200, 302, 408, 500, 502, 503, 504])
-def test_a_status_that_leaves_open_what_was_done(status: int) -> None:
+def test_statuses_that_leave_the_result_unknown(status: int) -> None:
     assert http_error(status, "deploy", "https://acme.example.com") is None
 
 
-def test_a_login_that_is_to_be_tried_again() -> None:
+def test_a_temporary_login_error_is_retried() -> None:
     assert login_answer("unknown_error", "retry your request") is Answer.PASSING
     assert login_answer("invalid_grant", "expired access/refresh token") is Answer.FINAL

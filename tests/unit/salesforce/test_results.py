@@ -1,4 +1,4 @@
-"""What is read from an answer, whatever is missing in it or odd."""
+"""What is read from an answer with missing or unusual values."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def test_a_deploy_result_is_read_by_the_names_of_the_wsdl() -> None:
         SimpleNamespace(details=SimpleNamespace(componentFailures=None, runTestResult=None)),
     ],
 )
-def test_what_is_absent_or_odd_says_nothing(answer: object) -> None:
+def test_absent_or_unusual_values_are_unknown(answer: object) -> None:
     result = DeployResult.model_validate(answer)
     assert result.state is DeployState.RUNNING
     assert (result.id, result.components_total, result.created_date) == ("", 0, None)
     assert (result.failures, result.warnings, result.test_failures) == ((), (), ())
 
 
-def test_a_result_is_shown_by_its_attributes() -> None:
+def test_the_repr_of_a_result_lists_its_attributes() -> None:
     details = SimpleNamespace(componentFailures=[FAILURE])
     result = DeployResult.model_validate(SimpleNamespace(id="0Af", done=True, details=details))
     document = ResultDocument.model_validate(result).model_dump(mode="json")
@@ -86,7 +86,7 @@ def test_a_result_is_shown_by_its_attributes() -> None:
     ]
 
 
-def test_a_retrieval_has_its_zip_and_what_it_lacks() -> None:
+def test_a_retrieve_result_has_its_zip_and_what_is_missing() -> None:
     messages = [SimpleNamespace(problem="no such thing"), None]
     done = RetrieveResult.model_validate(
         SimpleNamespace(id="09S", done=True, success=True, zipFile=b"PK", messages=messages)

@@ -1,4 +1,4 @@
-"""What the application's command says of its own redemption."""
+"""How the output of the application's command is read."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_without_an_object_the_exit_status_counts(
     ],
 )
 @pytest.mark.parametrize("exit_status", [0, 1, 2])
-def test_status_and_words_are_read_like_a_token_endpoint_s_answer(
+def test_status_and_message_are_read_like_an_answer_of_a_token_endpoint(
     status: int, error: str | None, description: str | None, exit_status: int
 ) -> None:
     found = answered(exit_status, status=status, error=error, error_description=description)
@@ -78,21 +78,21 @@ def test_status_and_words_are_read_like_a_token_endpoint_s_answer(
     assert found.outcome is not REDEEMED
 
 
-def test_a_success_counts_only_from_a_command_that_succeeded() -> None:
+def test_a_success_counts_only_if_the_command_succeeded() -> None:
     assert answered(0, status=200).outcome is REDEEMED
     found = answered(1, status=200)
     assert found.outcome is INCONCLUSIVE
     assert found.description == "HTTP 200, but redeem: exit status 1"
 
 
-def test_address_and_user_are_taken_from_the_object() -> None:
+def test_address_and_user_are_read_from_the_object() -> None:
     found = answered(status=200, address="::ffff:198.51.100.20", **USER)
     assert str(found.source) == "198.51.100.20"
     assert found.identity == "00D000000000001AAA/005000000000001"
     assert str(answered(address="2001:DB8::1").source) == "2001:db8::1"
 
 
-def test_without_a_status_the_exit_status_counts_and_the_address_is_taken() -> None:
+def test_without_a_status_the_exit_status_counts_with_the_address() -> None:
     found = answered(1, address="198.51.100.20")
     assert (found.outcome, str(found.source)) == (BLOCKED, "198.51.100.20")
 
@@ -113,7 +113,7 @@ def test_without_a_status_the_exit_status_counts_and_the_address_is_taken() -> N
         {"status": 400, "error": ["invalid_grant"]},
     ],
 )
-def test_an_object_that_cannot_be_read_proves_nothing(fields: dict[str, object]) -> None:
+def test_an_unreadable_object_proves_nothing(fields: dict[str, object]) -> None:
     found = answered(**fields)
     assert found.outcome is INCONCLUSIVE
     assert (found.description or "").startswith("redeem printed no valid answer: ")
@@ -121,11 +121,11 @@ def test_an_object_that_cannot_be_read_proves_nothing(fields: dict[str, object])
 
 
 @pytest.mark.parametrize("text", ["{", '{"status": 200} and more', '{"a":' * 9999])
-def test_a_text_that_only_begins_like_an_object_proves_nothing(text: str) -> None:
+def test_a_text_that_only_starts_like_an_object_proves_nothing(text: str) -> None:
     assert said(text).outcome is INCONCLUSIVE
 
 
-def test_a_command_that_was_ended_or_printed_too_much_proves_nothing() -> None:
+def test_a_killed_or_too_verbose_command_proves_nothing() -> None:
     assert said('{"status": 200}', 0, Cause.TIMEOUT).outcome is INCONCLUSIVE
     found = said(None)
     assert (found.outcome, found.description) == (
@@ -134,7 +134,7 @@ def test_a_command_that_was_ended_or_printed_too_much_proves_nothing() -> None:
     )
 
 
-def test_nothing_but_the_known_fields_is_kept_and_no_secret() -> None:
+def test_only_known_fields_are_kept_and_no_secret() -> None:
     Secret("hunter2-token")
     found = answered(
         status=400,

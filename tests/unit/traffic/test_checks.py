@@ -50,14 +50,12 @@ def vector(*values: str, **more: object) -> bytes:
         ([NAN, 1.0], FAILED),
     ],
 )
-def test_all_series_must_hold_and_one_that_does_not_decides(
-    values: list[float], verdict: Verdict
-) -> None:
+def test_all_series_must_satisfy_the_condition(values: list[float], verdict: Verdict) -> None:
     found = QueryResult(tuple(Sample(f"s{each}", each) for each in values))
     assert judge(found, Condition.parse("< 0.01"))[0] is verdict
 
 
-def test_the_verdict_says_what_was_seen_and_what_the_server_remarked() -> None:
+def test_the_verdict_reports_values_and_server_warnings() -> None:
     found = read_result(200, vector("0.5", "0", "1", "2", "3", warnings=["partial\nanswer"]))
     verdict, detail = judge(found, Condition.parse("< 0.01"))
     assert verdict is FAILED
@@ -112,13 +110,13 @@ def test_a_scalar_and_a_series_without_labels_are_values() -> None:
         (200, vector("0").replace(b'"metric": {', b'"metric": 5, "m": {'), "one number per series"),
     ],
 )
-def test_anything_else_is_no_answer(status: int, body: bytes, words: str) -> None:
+def test_any_other_answer_is_an_error(status: int, body: bytes, words: str) -> None:
     with pytest.raises(QueryError, match=words):
         read_result(status, body)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
-def test_no_body_does_harm(body: bytes) -> None:
+def test_no_body_is_harmful(body: bytes) -> None:
     with pytest.raises(QueryError):
         read_result(200, body)
 
@@ -142,7 +140,7 @@ def prometheus(url: str, timeout: str = "5s", **more: object) -> Check:
         ("http://prometheus.example.com", "without encryption"),
     ],
 )
-def test_a_url_that_can_t_be_used_shows_immediately_and_is_not_repeated(
+def test_an_unusable_url_is_reported_immediately_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, url: str, words: str
 ) -> None:
     monkeypatch.setenv("PROM", url)
@@ -154,12 +152,12 @@ def test_a_url_that_can_t_be_used_shows_immediately_and_is_not_repeated(
     assert "example" not in shown
 
 
-def test_plain_http_without_a_token_is_the_usual_thing() -> None:
+def test_plain_http_is_accepted_without_a_token() -> None:
     assert callable(checker_for(prometheus("http://prometheus:9090")))
 
 
 @pytest.mark.parametrize("token", ["Bearer hunter2", "hunter2\x0bnext", "hünter2-token"])
-def test_a_token_that_fits_in_no_header_shows_immediately(
+def test_a_token_that_fits_no_header_is_reported_immediately(
     monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     monkeypatch.setenv("BEARER", token)
@@ -168,13 +166,13 @@ def test_a_token_that_fits_in_no_header_shows_immediately(
     assert "nter2" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_an_unset_token_shows_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unset_token_is_reported_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BEARER", raising=False)
     with pytest.raises(ConfigError, match="BEARER is not set"):
         checker_for(prometheus("https://p", token={"env": "BEARER"}))
 
 
-def test_a_program_that_is_not_there_shows_immediately(tmp_path: Path) -> None:
+def test_a_missing_program_is_reported_immediately(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="the program no-such-program was not found"):
         checker_for(Check(command=("no-such-program", "x")))
     script = tmp_path / "check"
@@ -184,7 +182,7 @@ def test_a_program_that_is_not_there_shows_immediately(tmp_path: Path) -> None:
     assert (result.verdict, result.detail) == (ERROR, "it cannot be run: Exec format error")
 
 
-def test_a_check_is_called_by_its_name_or_by_what_it_measures() -> None:
+def test_a_check_is_named_by_its_name_or_by_what_it_measures() -> None:
     assert Check(command=("check-traffic",), name="logins").title == "logins"
     assert Check(command=("check-traffic", "x")).title == "check-traffic"
     assert prometheus("https://p").title == 'up{a="b c"}'

@@ -1,4 +1,4 @@
-"""An egress and an echo as cutover.yaml names them."""
+"""The egress and echo settings of cutover.yaml."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_an_egress_is_read_from_the_configuration(monkeypatch: pytest.MonkeyPatc
         ("egress:\n  new:\n    proxy: {env: P}\n", "new", "cutover.yaml:11", "no scheme"),
     ],
 )
-def test_what_is_missing_is_named_with_its_place(
+def test_a_missing_setting_is_named_with_its_place(
     more: str, name: str, place: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("P", "hunter2")
@@ -84,7 +84,7 @@ def test_an_echo_is_an_http_url_without_credentials(url: str) -> None:
     assert caught.value.where == "cutover.yaml:10"
 
 
-def test_an_egress_that_is_missing_has_no_echo() -> None:
+def test_a_missing_egress_has_no_echo() -> None:
     with pytest.raises(ConfigError, match="egress is not configured"):
         echo_url_of(parse_config(CONFIG, "cutover.yaml"))
 
@@ -102,7 +102,7 @@ def test_a_direct_egress_has_sessions_without_a_proxy() -> None:
     assert egress.how_asked("http://e/ip").startswith("requesting http://e/ip from this machine")
 
 
-def test_an_egress_that_is_a_command_has_no_session() -> None:
+def test_a_command_egress_has_no_session() -> None:
     egress = way_out("{probe: [sh, -c, exit 1]}")
     assert not egress.has_session
     assert str(egress.way) == "the command sh"
@@ -112,13 +112,13 @@ def test_an_egress_that_is_a_command_has_no_session() -> None:
     assert caught.value.where == "cutover.yaml:10"
 
 
-def test_a_command_that_is_not_there_is_named_before_it_is_needed() -> None:
+def test_a_missing_command_is_named_before_it_is_needed() -> None:
     with pytest.raises(ConfigError, match="the program no-such-program was not found") as caught:
         way_out("{probe: [no-such-program]}")
     assert caught.value.where == "cutover.yaml:10"
 
 
-def test_every_egress_that_is_configured_must_be_usable() -> None:
+def test_every_configured_egress_must_be_usable() -> None:
     require_egresses(parse_config(CONFIG, "cutover.yaml"))
     text = f"{CONFIG}egress: {{old: {{probe: [no-such-program]}}, new: {{direct: true}}}}\n"
     with pytest.raises(ConfigError, match="no-such-program"):

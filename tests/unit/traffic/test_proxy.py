@@ -1,4 +1,4 @@
-"""Proxy URLs: what is taken, what is refused, and that no message repeats a part of one."""
+"""Proxy URLs: what is accepted, what is refused, and that no message repeats a part of one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def credentials_of(proxy: ProxyUrl) -> tuple[str, str] | None:
         (" http://@proxy.example:1\n", "http://proxy.example:1"),
     ],
 )
-def test_it_shows_itself_without_credentials(text: str, shown: str) -> None:
+def test_a_proxy_is_shown_without_credentials(text: str, shown: str) -> None:
     proxy = parse(text)
     assert str(proxy) == shown
     assert "secret" not in repr(proxy) + f"{proxy}"
@@ -81,7 +81,7 @@ def test_credentials_are_decoded(text: str, expected: tuple[str, str] | None) ->
         (f"socks5://user:{'hunter2' * 20}@proxy.example", "longer than 127 bytes"),
     ],
 )
-def test_what_is_no_proxy_url_is_refused_without_repeating_it(text: str, problem: str) -> None:
+def test_an_invalid_proxy_url_is_refused_without_repeating_it(text: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem) as caught:
         parse(text)
     error = caught.value
@@ -91,7 +91,7 @@ def test_what_is_no_proxy_url_is_refused_without_repeating_it(text: str, problem
     assert error.__suppress_context__
 
 
-def test_an_unencoded_password_is_told_how_to_encode_it() -> None:
+def test_an_unencoded_password_is_explained() -> None:
     with pytest.raises(ConfigError) as caught:
         parse("http://user:p@ss:word@proxy.example:9293")
     assert "%40 for @" in caught.value.hint
@@ -109,7 +109,7 @@ def test_basic_auth_is_in_utf8_and_masked_from_then_on() -> None:
 
 
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))
-def test_what_is_encoded_is_decoded(user: str, password: str) -> None:
+def test_encoded_parts_are_decoded(user: str, password: str) -> None:
     try:
         text = f"socks5h://{quote(user, safe='')}:{quote(password, safe='')}@h:1"
     except UnicodeEncodeError:

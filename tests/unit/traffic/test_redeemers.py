@@ -58,7 +58,7 @@ def cutover(old: str = "", new: str = "", *verify: str) -> Cutover:
         (cutover(PROXY, PROXY), [], []),
     ],
 )
-def test_canaries_need_a_way_and_the_application_has_the_new_one(
+def test_canaries_need_an_egress_and_the_application_uses_the_new_one(
     configured: Cutover, old: list[str], new: list[str]
 ) -> None:
     targets = configured.targets[:1]
@@ -77,21 +77,21 @@ def test_canaries_need_a_way_and_the_application_has_the_new_one(
         (cutover(PROXY, PROBE, ONE), "new", "the canaries cannot prove egress.new"),
     ],
 )
-def test_it_is_said_why_nothing_redeems(configured: Cutover, via: Via, why: str) -> None:
+def test_the_reason_for_no_redemption_is_stated(configured: Cutover, via: Via, why: str) -> None:
     assert why_unproven(configured, via).startswith(why)
     error = nothing_redeems(configured, via)
     assert isinstance(error, GateError if via == "old" else ConfigError)
     assert f"nothing can prove the {via} addresses by a redemption: {why}" in error.message
 
 
-def test_canaries_are_left_out_only_where_there_are_some() -> None:
+def test_canaries_are_omitted_only_if_there_are_some() -> None:
     assert canaries_left_out(cutover(PROXY, PROBE, APPLICATION), "new") is None
     assert canaries_left_out(cutover(PROXY, PROXY, ONE), "new") is None
     assert canaries_left_out(cutover("", PROBE, ONE, APPLICATION), "old") is None
     assert canaries_left_out(cutover("", PROBE, ONE, APPLICATION), "new") is not None
 
 
-def test_the_only_canary_s_org_is_taken_for_the_application_s() -> None:
+def test_the_org_of_the_only_canary_is_assumed_for_the_application() -> None:
     canary = "client_id: x, canaries: [{name: eu, refresh_token: {file: t}, org: {alias: eu}}]"
     (_, application) = redeemers_for(
         (one := cutover("", PROXY, canary, APPLICATION)), one.targets, "new"

@@ -1,4 +1,4 @@
-"""What a switch command, or the operator, is told."""
+"""The input and messages of a switch command, and of a manual switch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ targets: [{{name: packaging, org: {{alias: acme}}}}]
 )
 
 
-def test_without_a_command_for_the_rollback_the_operator_moves_it() -> None:
+def test_without_a_revert_command_the_operator_moves_the_traffic() -> None:
     with pytest.raises(ConfigError, match=r"no command for switch\.revert"):
         command_of(Switch(apply=("true",)), "revert")
 
@@ -41,7 +41,7 @@ def test_the_operator_is_asked_for_one_direction(direction: Direction, to: str, 
     )
 
 
-def test_the_command_learns_the_cutover_and_the_direction() -> None:
+def test_the_command_receives_the_cutover_and_the_direction() -> None:
     assert facts_of(CUTOVER, "revert") == {
         "SFCUTOVER_CUTOVER": "move",
         "SFCUTOVER_APP": "Acme_Connector",
@@ -51,7 +51,7 @@ def test_the_command_learns_the_cutover_and_the_direction() -> None:
     }
 
 
-def test_a_command_that_failed_says_what_to_do_next() -> None:
+def test_a_failed_command_reports_the_next_step() -> None:
     failed = command_failed("exit status 3", "move", "apply", "cutover.yaml:9")
     assert str(failed) == "cutover.yaml:9: the switch command move failed: exit status 3"
     assert failed.exit_code is ExitCode.FAILED

@@ -1,4 +1,4 @@
-"""What every kind of answer to a redemption means, where a token may go, and what shows it."""
+"""How answers to a redemption are classified, and where a token may be sent."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("error", "description", "outcome"), REFUSALS)
-def test_a_refusal_is_told_by_its_words(
+def test_a_refusal_is_classified_by_its_words(
     error: str, description: str, outcome: RedemptionOutcome
 ) -> None:
     assert classify(error, description) is outcome
@@ -76,7 +76,7 @@ def test_a_refusal_is_told_by_its_words(
         ("The IP address is not within an allowed range", BlockRule.UNKNOWN),
     ],
 )
-def test_a_block_says_whose_rule_it_is(description: str, rule: BlockRule) -> None:
+def test_a_block_names_the_rule_that_caused_it(description: str, rule: BlockRule) -> None:
     body = json.dumps({"error": "invalid_grant", "error_description": description})
     redemption = read_answer(400, body.encode(), NOW)
     assert (redemption.outcome, redemption.rule) == (RedemptionOutcome.BLOCKED, rule)
@@ -94,7 +94,7 @@ def test_the_body_of_a_block_is_one_short_line_without_secrets() -> None:
 
 
 @given(st.integers(100, 599), st.binary(max_size=300))
-def test_no_answer_is_too_odd_to_read(status: int, body: bytes) -> None:
+def test_any_answer_can_be_read(status: int, body: bytes) -> None:
     redemption = read_answer(status, body, NOW)
     assert redemption.outcome is not RedemptionOutcome.BLOCKED
     assert redemption.http_status == status
@@ -111,7 +111,7 @@ KEYS = ("access_token", "refresh_token", "id", "error", "error_description")
 
 
 @given(st.integers(100, 599), JSON | st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON)))
-def test_no_json_is_too_odd_to_read(status: int, body: object) -> None:
+def test_any_json_can_be_read(status: int, body: object) -> None:
     redemption = read_answer(status, json.dumps(body).encode(), NOW)
     if redemption.outcome is RedemptionOutcome.REDEEMED:
         assert status == 200
@@ -132,7 +132,7 @@ CODES = st.sampled_from(sorted({error for error, _, _ in REFUSALS} - {"ip_restri
 
 
 @given(CODES, st.lists(WORDS, max_size=8).map(" ".join) | st.text(max_size=60))
-def test_only_words_of_ip_limits_are_a_block(error: str, description: str) -> None:
+def test_only_the_words_of_ip_limits_are_a_block(error: str, description: str) -> None:
     if classify(error, description) is RedemptionOutcome.BLOCKED:
         words = "".join(each if each.isalnum() else " " for each in description.lower()).split()
         assert {"ip", "ips", "ipv4", "ipv6"} & set(words)
@@ -144,7 +144,7 @@ def test_a_text_without_ip_is_never_a_block(error: str, description: str) -> Non
     assert classify(error, description) is not RedemptionOutcome.BLOCKED
 
 
-def test_every_outcome_says_what_to_do_and_only_a_block_blames_the_list() -> None:
+def test_every_outcome_explains_what_to_do_and_only_a_block_blames_the_allowlist() -> None:
     for outcome in RedemptionOutcome:
         assert outcome.advice.endswith(".")
         assert outcome.advice.count(". ") == 0
@@ -158,7 +158,7 @@ TOKEN = Secret("5Aep861-the-token-of-these-tests")
 CLIENT_SECRET = Secret("client/secret&of=these tests")
 
 
-def test_nothing_secret_is_shown() -> None:
+def test_no_secret_is_shown() -> None:
     endpoint = TokenEndpoint("https://login.salesforce.com", "id", CLIENT_SECRET)
     redemption = Redemption(RedemptionOutcome.REDEEMED, NOW, new_token=TOKEN)
     assert CLIENT_SECRET.reveal() not in repr(endpoint)
@@ -185,7 +185,7 @@ def canary_at(url: str) -> CanaryConfig:
         "https://[::1]:8080/services/oauth2/token",
     ],
 )
-def test_a_token_goes_to_salesforce_and_to_this_machine(url: str) -> None:
+def test_a_token_is_sent_to_salesforce_and_to_this_machine(url: str) -> None:
     endpoint = token_endpoint(canary_at(url), allow_other_hosts=False)
     assert (endpoint.url, endpoint.client_id, endpoint.client_secret) == (url, "id", None)
 
@@ -202,7 +202,7 @@ def test_a_token_goes_to_salesforce_and_to_this_machine(url: str) -> None:
         "https://10.0.0.1/",
     ],
 )
-def test_a_token_goes_to_no_other_host_unless_allowed(url: str) -> None:
+def test_a_token_is_sent_to_no_other_host_unless_allowed(url: str) -> None:
     with pytest.raises(ConfigError, match="not Salesforce's") as caught:
         token_endpoint(canary_at(url), allow_other_hosts=False)
     assert "allow_other_hosts" in caught.value.hint
@@ -210,12 +210,12 @@ def test_a_token_goes_to_no_other_host_unless_allowed(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://login.salesforce.com/", "ftp://x", "login", "https://["])
-def test_a_token_never_travels_in_the_clear(url: str) -> None:
+def test_a_token_is_never_sent_unencrypted(url: str) -> None:
     with pytest.raises(ConfigError):
         token_endpoint(canary_at(url), allow_other_hosts=True)
 
 
-def test_the_client_s_secret_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_secret_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_CLIENT_ID", "the id")
     (tmp_path / "secret").write_text("hunter2-secret\n")
     config = Verify.model_validate(
@@ -232,7 +232,7 @@ def test_the_client_s_secret_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("outcome", RedemptionOutcome)
-def test_what_an_answer_is_worth(outcome: RedemptionOutcome) -> None:
+def test_the_meaning_of_every_outcome(outcome: RedemptionOutcome) -> None:
     passing = {RedemptionOutcome.RATE_LIMITED, RedemptionOutcome.BUSY}
     unknown = {
         RedemptionOutcome.INCONCLUSIVE,

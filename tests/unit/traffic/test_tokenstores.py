@@ -1,4 +1,4 @@
-"""Files that hold a token, and everything that may be wrong with them."""
+"""Files that hold a token, and their failures."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_file_is_read_and_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o602, 0o640, 0o620, 0o601, 0o777])
-def test_a_file_that_others_may_touch_is_refused(mode: int, tmp_path: Path) -> None:
+def test_a_file_that_others_can_access_is_refused(mode: int, tmp_path: Path) -> None:
     path = write_token(tmp_path / "token")
     path.chmod(mode)
     with pytest.raises(ConfigError, match="read or written by others") as caught:
@@ -69,7 +69,7 @@ def test_a_file_without_a_token_is_refused(content: bytes, why: str, tmp_path: P
     assert path.read_bytes() == content
 
 
-def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_regular_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo", 0o600)
     (tmp_path / "folder").mkdir()
     for name, why in [
@@ -88,14 +88,14 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.M
         file_store(path).read()
 
 
-def test_a_file_that_has_two_names_is_refused(tmp_path: Path) -> None:
+def test_a_file_with_two_hard_links_is_refused(tmp_path: Path) -> None:
     path = write_token(tmp_path / "token")
     (tmp_path / "other").hardlink_to(path)
     with pytest.raises(ConfigError, match="hard link"):
         file_store(path).read()
 
 
-def test_a_file_in_a_folder_that_everybody_can_write_is_refused(tmp_path: Path) -> None:
+def test_a_file_in_a_world_writable_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "open").mkdir()
     path = write_token(tmp_path / "open" / "token")
     path.parent.chmod(0o777)
@@ -105,7 +105,7 @@ def test_a_file_in_a_folder_that_everybody_can_write_is_refused(tmp_path: Path) 
     assert file_store(path).read() == Secret(FIRST)
 
 
-def test_a_link_stays_a_link_and_shares_its_file_s_lock(tmp_path: Path) -> None:
+def test_a_symlink_stays_and_shares_the_lock_of_its_file(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     path, link = write_token(tmp_path / "secrets" / "token"), tmp_path / "token"
     link.symlink_to(Path("secrets/token"))
@@ -121,7 +121,7 @@ def test_a_link_stays_a_link_and_shares_its_file_s_lock(tmp_path: Path) -> None:
         store.read()
 
 
-def test_a_link_in_place_of_the_lock_is_refused(tmp_path: Path) -> None:
+def test_a_symlink_in_place_of_the_lock_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".token.lock").symlink_to(tmp_path / "elsewhere")
     with (
         pytest.raises(ConfigError, match="lock file"),

@@ -1,4 +1,4 @@
-"""What a person names is read within a size and a time, and only where it has an end."""
+"""User files are read with limits on size and time."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def _write(path: Path, content: bytes) -> threading.Thread:
 
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/full", "/dev/tty", "/"])
-def test_what_has_no_end_is_not_read(read: Callable[[Path], object], path: str) -> None:
+def test_an_endless_file_is_not_read(read: Callable[[Path], object], path: str) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         read(Path(path))
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_a_pipe_without_a_writer_is_not_awaited_for_ever(
+def test_a_pipe_without_a_writer_is_not_awaited_forever(
     read: Callable[[Path], object], pipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boundedfile, "PIPE_SECONDS", 0.05)
@@ -68,7 +68,7 @@ def test_a_pipe_without_a_writer_is_not_awaited_for_ever(
         read(pipe)
 
 
-def test_a_writer_that_does_not_end_is_not_awaited_for_ever(
+def test_a_writer_that_does_not_end_is_not_awaited_forever(
     pipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boundedfile, "PIPE_SECONDS", 0.05)
@@ -80,14 +80,14 @@ def test_a_writer_that_does_not_end_is_not_awaited_for_ever(
 
 
 def test_a_pipe_is_read_to_its_end(pipe: Path) -> None:
-    """A shell's <(command) is one."""
+    """Such as a shell's <(command)."""
     content = b"0123456789" * 20_000
     thread = _write(pipe, content)
     assert read_bounded(pipe, len(content), hint="") == content
     thread.join()
 
 
-def test_a_pipe_that_is_open_already_is_read() -> None:
+def test_a_pipe_that_is_already_open_is_read() -> None:
     reader, writer = os.pipe()
     os.write(writer, b"content")
     os.close(writer)

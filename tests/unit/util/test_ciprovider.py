@@ -1,4 +1,4 @@
-"""What a process learns of a CI system's job from its environment."""
+"""What a process learns about its CI job from the environment."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ GITHUB_JOB = {
         ({"JENKINS_URL": "https://jenkins.example/"}, True),
     ],
 )
-def test_a_job_of_a_ci_system_is_known(environment: dict[str, str], expected: bool) -> None:
+def test_a_ci_job_is_recognized(environment: dict[str, str], expected: bool) -> None:
     assert in_ci(environment) == expected
 
 
@@ -64,42 +64,42 @@ def test_a_job_of_a_ci_system_is_known(environment: dict[str, str], expected: bo
         ({"JENKINS_URL": "https://ci.example/"}, JENKINS),
     ],
 )
-def test_a_system_is_known_by_its_mark(
+def test_a_system_is_recognized_by_its_variable(
     environment: dict[str, str], provider: Provider | None
 ) -> None:
     assert provider_of(environment) is provider
 
 
-def test_the_user_a_ci_system_names_comes_first() -> None:
+def test_the_user_named_by_the_ci_system_has_precedence() -> None:
     assert current_actor({"GITLAB_USER_LOGIN": " jo \n"}) == "jo (GITLAB_USER_LOGIN)"
     assert current_actor({"GITHUB_ACTOR": "  ", "BUILD_USER_ID": "x"}) == "x (BUILD_USER_ID)"
 
 
-def test_who_ran_a_job_again_comes_before_who_ran_it_first() -> None:
+def test_the_user_who_reran_a_job_has_precedence() -> None:
     both = {"GITHUB_ACTOR": "jo", "GITHUB_TRIGGERING_ACTOR": "sam"}
     assert current_actor(both) == "sam (GITHUB_TRIGGERING_ACTOR)"
 
 
-def test_elsewhere_it_is_the_user_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_ci_the_user_of_this_machine_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "sam")
     assert current_actor({}) == "sam"
 
 
-def test_the_checkout_is_where_the_system_says() -> None:
+def test_the_checkout_is_read_from_the_environment() -> None:
     assert checkout({}) is None
     assert checkout({"GITHUB_ACTIONS": "true"}) is None
     assert checkout({"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": "/w"}) == Path("/w")
     assert checkout({"TF_BUILD": "True", "BUILD_SOURCESDIRECTORY": "/s"}) == Path("/s")
 
 
-def test_a_step_has_files_on_github_alone() -> None:
+def test_only_github_has_files_for_a_step() -> None:
     files = {"GITHUB_OUTPUT": "/o", "GITHUB_STEP_SUMMARY": "/s"}
     assert StepFiles.of(files) == StepFiles()
     assert StepFiles.of({"GITHUB_ACTIONS": "true"}) == StepFiles()
     assert StepFiles.of({"GITHUB_ACTIONS": "true", **files}) == StepFiles(Path("/o"), Path("/s"))
 
 
-def test_no_other_module_names_such_a_variable() -> None:
+def test_no_other_module_reads_such_a_variable() -> None:
     folder = Path(sfcutover.__file__).parent
     names = {*MARKS, *(name for each in PROVIDERS for name in (*each.actors, each.folder))}
     for file in folder.rglob("*.py"):

@@ -24,12 +24,12 @@ def test_intervals_never_shrink(one: float, other: float) -> None:
     ("elapsed", "interval"),
     [(0, 0.05), (0.3, 0.15), (4, 0.25), (10, 0.3), (50, 1.5), (167, 5), (1e6, 5)],
 )
-def test_an_interval_grows_with_what_has_passed(elapsed: float, interval: float) -> None:
+def test_an_interval_grows_with_the_elapsed_time(elapsed: float, interval: float) -> None:
     assert next_interval(elapsed) == pytest.approx(interval, abs=0.01)
 
 
-def looks(total: float) -> list[float]:
-    """The moments of all looks until something of so many seconds is seen to be done."""
+def poll_times(total: float) -> list[float]:
+    """The times of all polls until something that takes this many seconds is done."""
     moments = [0.0]
     while moments[-1] < total:
         moments.append(moments[-1] + next_interval(moments[-1]))
@@ -37,21 +37,21 @@ def looks(total: float) -> list[float]:
 
 
 @given(st.floats(min_value=0.01, max_value=10))
-def test_the_end_of_ten_seconds_is_seen_within_a_third_of_one(total: float) -> None:
-    assert looks(total)[-1] - total <= 0.3 + 1e-9
+def test_the_end_of_ten_seconds_is_detected_within_a_third_of_a_second(total: float) -> None:
+    assert poll_times(total)[-1] - total <= 0.3 + 1e-9
 
 
 @given(st.floats(min_value=0.01, max_value=3600))
-def test_an_end_is_seen_in_a_share_of_the_time_or_soon(total: float) -> None:
-    assert looks(total)[-1] - total <= max(0.25, 0.03 * total) + 1e-9
+def test_an_end_is_detected_within_a_share_of_the_time(total: float) -> None:
+    assert poll_times(total)[-1] - total <= max(0.25, 0.03 * total) + 1e-9
 
 
 @pytest.mark.parametrize(("total", "polls"), [(1, 8), (10, 44), (600, 226), (3600, 826)])
-def test_a_wait_costs_few_requests(total: float, polls: int) -> None:
-    assert len(looks(total)) - 1 == polls
+def test_a_wait_needs_few_requests(total: float, polls: int) -> None:
+    assert len(poll_times(total)) - 1 == polls
 
 
-def test_the_clock_is_the_systems_own() -> None:
+def test_the_clock_is_that_of_the_system() -> None:
     clock = Clock()
     assert clock.now is time.monotonic
     assert clock.pause is time.sleep

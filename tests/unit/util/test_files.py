@@ -1,4 +1,4 @@
-"""Files that are written durably, text and name on disk, and the folder for state."""
+"""Files that are written durably, content and name, and the folder for state."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sync:
 
 @pytest.fixture
 def record_syncs(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], list[Sync]]:
-    """Records each os.fsync of this process, then lets it happen."""
+    """Records each os.fsync of this process, then executes it."""
     fsync = os.fsync
 
     def record(path: Path) -> list[Sync]:
@@ -52,10 +52,10 @@ def record_syncs(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], list[Sync]
     return record
 
 
-def test_the_whole_text_is_synced_before_the_file_gets_its_name(
+def test_the_content_is_synced_before_the_file_gets_its_name(
     tmp_path: Path, record_syncs: Callable[[Path], list[Sync]]
 ) -> None:
-    """Else the rename may survive a power loss that the text does not."""
+    """Otherwise the rename may survive a power loss and the content may not."""
     path = tmp_path / "token"
     path.write_text("old")
     old, calls = path.stat().st_ino, record_syncs(path)
@@ -66,7 +66,7 @@ def test_the_whole_text_is_synced_before_the_file_gets_its_name(
 def test_the_folder_is_synced_after_the_file_got_its_name(
     tmp_path: Path, record_syncs: Callable[[Path], list[Sync]]
 ) -> None:
-    """Else the rename may be lost, and with it the only token that redeems."""
+    """Otherwise the rename may be lost, and with it the only valid token."""
     path = tmp_path / "token"
     path.write_text("old")
     calls = record_syncs(path)
@@ -75,7 +75,7 @@ def test_the_folder_is_synced_after_the_file_got_its_name(
     assert (last.synced, last.named) == (tmp_path.stat().st_ino, path.stat().st_ino)
 
 
-def test_each_new_folder_is_synced_in_the_one_above_it(
+def test_each_new_folder_is_synced_in_its_parent(
     tmp_path: Path, record_syncs: Callable[[Path], list[Sync]]
 ) -> None:
     lower = tmp_path / "upper" / "lower"
@@ -100,7 +100,7 @@ def test_a_new_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     assert mode(tmp_path / "token") == 0o600
 
 
-def test_an_old_file_is_replaced_and_closed_to_others(tmp_path: Path) -> None:
+def test_an_old_file_is_replaced_and_made_private(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("old and longer")
     path.chmod(0o644)
@@ -110,7 +110,7 @@ def test_an_old_file_is_replaced_and_closed_to_others(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["token"]  # noqa: PTH208
 
 
-def test_who_reads_the_old_file_reads_on_undisturbed(tmp_path: Path) -> None:
+def test_a_reader_of_the_old_file_is_not_disturbed(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("old")
     with path.open() as reader:
@@ -118,7 +118,7 @@ def test_who_reads_the_old_file_reads_on_undisturbed(tmp_path: Path) -> None:
         assert reader.read() == "old"
 
 
-def test_a_link_stays_and_the_file_behind_it_is_replaced(tmp_path: Path) -> None:
+def test_a_symlink_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     behind, link = tmp_path / "secrets" / "token", tmp_path / "token"
     behind.write_text("old")
@@ -134,13 +134,15 @@ def test_a_relative_path_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (tmp_path / "token").read_text() == "new"
 
 
-def test_the_longest_name_is_no_problem(tmp_path: Path) -> None:
+def test_the_longest_name_is_accepted(tmp_path: Path) -> None:
     write_durably(tmp_path / ("x" * 255), "new")
     assert (tmp_path / ("x" * 255)).read_text() == "new"
 
 
 @pytest.mark.parametrize("target", ["folder", "missing/token", "file/token", "x" * 256])
-def test_what_can_t_be_replaced_raises_and_leaves_nothing(tmp_path: Path, target: str) -> None:
+def test_a_path_that_cannot_be_replaced_raises_and_leaves_nothing(
+    tmp_path: Path, target: str
+) -> None:
     (tmp_path / "folder" / "inside").mkdir(parents=True)
     (tmp_path / "file").touch()
     before = sorted(tmp_path.rglob("*"))
@@ -149,7 +151,7 @@ def test_what_can_t_be_replaced_raises_and_leaves_nothing(tmp_path: Path, target
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_what_can_t_be_encoded_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+def test_a_text_that_cannot_be_encoded_leaves_only_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text("old")
     with pytest.raises(UnicodeEncodeError):
@@ -187,7 +189,7 @@ def test_a_folder_that_others_can_write_is_refused(
         state_folder()
 
 
-def test_a_folder_that_can_t_be_made_is_named(
+def test_a_folder_that_cannot_be_created_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
@@ -207,7 +209,7 @@ def tree(folder: Path) -> dict[str, bytes | None]:
     }
 
 
-def test_files_are_replaced_with_their_modes_and_made_with_their_folders(tmp_path: Path) -> None:
+def test_files_are_replaced_with_their_modes_and_created_with_their_folders(tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "a" / "b" / "new"
     old.write_bytes(b"before")
     old.chmod(0o604)
@@ -236,7 +238,7 @@ def test_every_file_is_synced_before_the_first_gets_its_name(
     assert (calls[-1].synced, calls[-1].named) == (tmp_path.stat().st_ino, first.stat().st_ino)
 
 
-def test_what_cannot_be_replaced_restores_those_before_it(
+def test_a_file_that_cannot_be_replaced_restores_those_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "old").write_bytes(b"before")

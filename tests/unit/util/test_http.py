@@ -44,7 +44,7 @@ def test_an_explanation_names_the_host_and_no_password() -> None:
 
 
 @pytest.mark.parametrize("url", ["https://[", "http://[::1", "https://", "", "ftp://127.0.0.1"])
-def test_what_is_no_url_is_refused_without_a_traceback(url: str) -> None:
+def test_an_invalid_url_is_refused_without_a_traceback(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check_url(url, "cutover.yaml:9")
     assert caught.value.where == "cutover.yaml:9"
@@ -68,7 +68,7 @@ def test_a_password_in_a_url_is_refused_and_never_shown(scheme: str) -> None:
         "http://someone@127.0.0.1",
     ],
 )
-def test_a_url_of_this_machine_is_known(url: str) -> None:
+def test_a_url_of_this_machine_is_recognized(url: str) -> None:
     assert is_loopback_url(url)
 
 
@@ -90,5 +90,5 @@ def test_a_url_of_this_machine_is_known(url: str) -> None:
         "http://example.com/127.0.0.1",
     ],
 )
-def test_any_other_url_is_elsewhere(url: str) -> None:
+def test_any_other_url_is_remote(url: str) -> None:
     assert not is_loopback_url(url)

@@ -21,7 +21,7 @@ VALUE = "hunter2/with+odd=parts"
 
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Secrets of other tests would hide what these look for."""
+    """Forgets secrets of other tests, which would be masked here."""
     monkeypatch.setattr(credentials, "_known", set())
 
 
@@ -32,7 +32,7 @@ def python(code: str) -> list[str]:
 # A secret doesn't show itself
 
 
-def test_a_secret_shows_itself_in_no_way_of_printing() -> None:
+def test_no_way_of_printing_shows_a_secret() -> None:
     secret = Secret(VALUE)
     shown = [
         str(secret),
@@ -56,7 +56,7 @@ def test_a_secret_is_never_pickled(protocol: int) -> None:
         pickle.dumps({"token": Secret(VALUE)}, protocol)
 
 
-def test_a_secret_is_no_json() -> None:
+def test_a_secret_cannot_become_json() -> None:
     with pytest.raises(TypeError):
         json.dumps(Secret(VALUE))
 
@@ -102,7 +102,7 @@ def test_every_secret_is_masked() -> None:
         lambda value: repr({"Authorization": value}),
     ],
 )
-def test_a_secret_is_masked_however_it_is_encoded(value: str, encode: object) -> None:
+def test_a_secret_is_masked_in_every_encoding(value: str, encode: object) -> None:
     remember([value.lower()])
     shown = redact(str(encode(value.lower())))  # type: ignore[operator]
     assert shown.replace('"', "").replace("'", "") in (
@@ -112,18 +112,18 @@ def test_a_secret_is_masked_however_it_is_encoded(value: str, encode: object) ->
     )
 
 
-def test_a_longer_secret_is_masked_before_one_that_begins_it() -> None:
+def test_a_longer_secret_is_masked_before_its_prefix() -> None:
     remember(["hunter", "hunter2-and-more"])
     assert redact("x hunter2-and-more y hunter z") == "x *** y *** z"
 
 
-def test_of_two_overlapping_secrets_nothing_is_left() -> None:
+def test_overlapping_secrets_are_masked_completely() -> None:
     remember(["abcdefgh", "efghijkl", "ijklmnop"])
     assert redact("<abcdefghijklmnop>") == "<***>"
     assert redact("<abcdefghijkl efghijklmnop>") == "<*** ***>"
 
 
-def test_a_secret_that_overlaps_itself_leaves_nothing() -> None:
+def test_a_secret_that_overlaps_itself_is_masked_completely() -> None:
     remember(["abab"])
     assert redact("<ababab>") == "<***>"
 
@@ -135,7 +135,7 @@ def test_each_line_of_a_key_is_masked() -> None:
 
 
 @pytest.mark.parametrize("short", ["", "a", "abc"])
-def test_a_very_short_secret_doesn_t_blank_out_ordinary_words(short: str) -> None:
+def test_a_very_short_secret_does_not_mask_ordinary_words(short: str) -> None:
     remember([short])
     assert redact("abc and a") == "abc and a"
 
@@ -151,7 +151,7 @@ def test_a_lone_surrogate_breaks_nothing() -> None:
     picks=st.lists(st.tuples(st.integers(0, 3), st.text("abcXY", max_size=3)), max_size=6),
 )
 @example(secrets=["aaaa", "aaaaa"], picks=[(0, ""), (1, "")])
-def test_no_secret_is_ever_left_in_a_text(secrets: list[str], picks: list[tuple[int, str]]) -> None:
+def test_no_text_ever_keeps_a_secret(secrets: list[str], picks: list[tuple[int, str]]) -> None:
     credentials._known.clear()
     remember(secrets)
     text = "".join(secrets[number % len(secrets)] + rest for number, rest in picks)
@@ -170,8 +170,8 @@ def test_no_secret_is_ever_left_in_a_text(secrets: list[str], picks: list[tuple[
         ("https://proxy.example.com:3128/token", False),
     ],
 )
-def test_a_proxy_without_a_password_is_no_secret(url: str, shown: bool) -> None:
-    """Whoever reads that it cannot be reached has to know which one."""
+def test_a_proxy_without_a_password_is_not_a_secret(url: str, shown: bool) -> None:
+    """An error about an unreachable proxy has to name it."""
     Secret(url)
     assert (url in redact(f"the proxy {url} cannot be reached")) is shown
 
@@ -213,7 +213,5 @@ _ORG, _REST = "00DR0000001yLiD", "ARIAQKLyhA5TIdbsntX_JuHHVI5VW83b"
         ("5Aep861", None),
     ],
 )
-def test_what_is_plainly_a_token_is_masked_though_it_is_not_known(
-    text: str, shown: str | None
-) -> None:
+def test_an_obvious_token_is_masked_although_it_is_unknown(text: str, shown: str | None) -> None:
     assert redact(text) == (text if shown is None else shown)

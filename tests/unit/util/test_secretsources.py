@@ -21,7 +21,7 @@ VALUE = "hunter2/with+odd=parts"
 
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Secrets of other tests would hide what these look for."""
+    """Forgets secrets of other tests, which would be masked here."""
     monkeypatch.setattr(credentials, "_known", set())
 
 
@@ -78,7 +78,7 @@ def test_a_file_is_read_without_blanks_around_it(tmp_path: Path) -> None:
     ],
     ids=["missing", "empty", "blank", "binary", "huge", "huge-text"],
 )
-def test_a_bad_file_is_refused_without_its_content(
+def test_an_invalid_file_is_refused_without_its_content(
     tmp_path: Path, content: bytes | None, reason: str
 ) -> None:
     path = tmp_path / "token"
@@ -92,7 +92,7 @@ def test_a_bad_file_is_refused_without_its_content(
 
 
 @pytest.mark.parametrize("path", [Path("/dev/zero"), Path("/"), Path("a\0b"), Path("x" * 300)])
-def test_what_is_no_file_is_refused(path: Path) -> None:
+def test_a_path_that_is_not_a_file_is_refused(path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         secret_from_file(path, WHERE)
 

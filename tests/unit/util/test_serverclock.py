@@ -1,4 +1,4 @@
-"""A server's clock as its Date headers show it."""
+"""A server's clock, estimated from its Date headers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
 @dataclass
 class Server:
-    """A server whose clock reads NOON when ours reads 0, and the clock that hears it."""
+    """A server whose clock reads NOON when ours reads 0, and the clock that estimates it."""
 
     here: float = 0.0
     clock: ServerClock = field(init=False)
@@ -30,7 +30,7 @@ class Server:
         return NOON + timedelta(seconds=self.here)
 
     def ask(self, there: float, back: float) -> None:
-        """A request that takes so many seconds each way."""
+        """A request that takes this many seconds each way."""
         sent = self.here
         self.here += there
         date = format_datetime(whole_second(self.time), usegmt=True)
@@ -38,7 +38,7 @@ class Server:
         self.clock.hear(date, sent, self.here)
 
 
-def test_before_an_answer_nothing_is_known() -> None:
+def test_before_an_answer_the_time_is_unknown() -> None:
     clock = ServerClock()
     assert not clock.is_known
     with pytest.raises(ValueError, match="no answer"):
@@ -46,13 +46,13 @@ def test_before_an_answer_nothing_is_known() -> None:
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Mon, 99 Nov 2026 12:00:00 GMT"])
-def test_an_answer_without_a_date_says_nothing(date: str | None) -> None:
+def test_an_answer_without_a_date_changes_nothing(date: str | None) -> None:
     clock = ServerClock()
     clock.hear(date, 0, 1)
     assert not clock.is_known
 
 
-def test_one_answer_tells_the_time_within_its_second_and_its_way() -> None:
+def test_one_answer_gives_the_time_within_its_second_and_its_duration() -> None:
     server = Server(here=0.4)
     server.ask(0.1, 0.2)
     now = server.clock.now()
@@ -69,7 +69,7 @@ Trips = st.lists(
 
 
 @given(Trips, st.floats(0, 1))
-def test_the_time_is_always_within_what_is_said(
+def test_the_time_is_always_within_the_stated_limits(
     trips: list[tuple[float, float, float]], start: float
 ) -> None:
     server = Server(here=start)
@@ -81,7 +81,7 @@ def test_the_time_is_always_within_what_is_said(
         assert now.earliest - slack <= server.time <= now.latest + slack
 
 
-def test_answers_narrow_it_down() -> None:
+def test_further_answers_narrow_the_limits() -> None:
     server = Server()
     for _ in range(20):
         server.ask(0.01, 0.01)
@@ -90,7 +90,7 @@ def test_answers_narrow_it_down() -> None:
 
 
 @pytest.mark.parametrize("jump", [-300.0, 300.0])
-def test_a_clock_that_jumped_is_learned_again(jump: float) -> None:
+def test_a_clock_that_jumped_is_estimated_again(jump: float) -> None:
     server = Server()
     server.ask(0.01, 0.01)
     before = server.clock.now()
@@ -101,7 +101,7 @@ def test_a_clock_that_jumped_is_learned_again(jump: float) -> None:
     assert moved == pytest.approx(jump, abs=1)
 
 
-def test_what_was_heard_long_ago_is_less_certain() -> None:
+def test_an_old_estimate_is_less_certain() -> None:
     server = Server()
     server.ask(0, 0)
     certain = server.clock.now().uncertainty

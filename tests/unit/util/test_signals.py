@@ -1,4 +1,4 @@
-"""One handling of INT, TERM and HUP, in this process."""
+"""The handling of SIGINT, SIGTERM and SIGHUP in this process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_the_first_one_interrupts_and_the_others_change_nothing(number: signal.Signals) -> None:
+def test_the_first_signal_interrupts_and_further_ones_change_nothing(
+    number: signal.Signals,
+) -> None:
     signals.install()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
@@ -31,7 +33,7 @@ def test_the_first_one_interrupts_and_the_others_change_nothing(number: signal.S
     assert signals.received() == number.name
 
 
-def test_one_that_comes_after_the_end_should_have_come_interrupts_again(
+def test_a_signal_after_the_expected_end_interrupts_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     signals.install()
@@ -41,14 +43,14 @@ def test_one_that_comes_after_the_end_should_have_come_interrupts_again(
             signal.raise_signal(signal.SIGTERM)
 
 
-def test_one_that_is_ignored_at_start_stays_ignored() -> None:
+def test_a_signal_ignored_at_the_start_stays_ignored() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signals.install()
     signal.raise_signal(signal.SIGHUP)
     assert signals.received() == ""
 
 
-def test_a_block_that_defers_is_completed_first() -> None:
+def test_a_deferring_block_is_completed_first() -> None:
     signals.install()
     done: list[bool] = []
 
@@ -64,7 +66,9 @@ def test_a_block_that_defers_is_completed_first() -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def test_a_block_that_takes_too_long_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deferring_block_that_takes_too_long_is_interrupted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     signals.install()
     monkeypatch.setattr(signals, "DEFERRED_SECONDS", 0.05)
 
@@ -78,7 +82,7 @@ def test_a_block_that_takes_too_long_is_interrupted(monkeypatch: pytest.MonkeyPa
         hang()
 
 
-def test_once_all_is_settled_nothing_interrupts() -> None:
+def test_after_the_result_is_settled_nothing_interrupts() -> None:
     signals.install()
     signals.ignore()
     for number in NUMBERS:

@@ -1,4 +1,4 @@
-"""The locale of a terminal that can show every mark."""
+"""A locale whose terminal can show every mark."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import pytest
 
 from sfcutover.output.live.lines import ASCII, Marks, marks_for
 from tests.unit.cutover.journaled import Story
-from tests.unit.output.live.seat import seat
+from tests.unit.output.live.viewedrun import viewed_run
 
 
 @pytest.mark.parametrize(
@@ -23,21 +23,21 @@ from tests.unit.output.live.seat import seat
         (None, {"LANG": "en_US.UTF-8"}, ASCII),
     ],
 )
-def test_marks_are_those_of_the_locale(
+def test_marks_depend_on_the_locale(
     encoding: str | None, environment: dict[str, str], marks: Marks
 ) -> None:
     assert marks_for(encoding, environment) == marks
 
 
-def test_where_the_locale_has_no_marks_all_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locale_without_the_marks_gets_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "C")
     story = Story("münchen")
     story.do("probe")
     story.begin("snapshot", "münchen")
     story.fail("snapshot", "münchen", message="an address " * 20)
     story.pause("add-new", message="größer")
-    at = seat(story)
-    text = at.look() + at.leave()
+    viewed = viewed_run(story)
+    text = viewed.screen() + viewed.close()
     assert text.isascii()
     assert "[ok] 1 probe" in text
     assert "[XX]   snapshot" in text
@@ -46,7 +46,7 @@ def test_where_the_locale_has_no_marks_all_is_ascii(monkeypatch: pytest.MonkeyPa
     assert "== AWAITING APPROVAL: add-new" in text
 
 
-def test_no_two_marks_are_alike() -> None:
+def test_all_marks_differ() -> None:
     for marks in (Marks(), ASCII):
         states = [marks.waiting, marks.left, marks.paused, marks.done, marks.skipped]
         states += [marks.failed, marks.undecided, *marks.spinner]

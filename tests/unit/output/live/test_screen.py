@@ -1,4 +1,4 @@
-"""What the live view shows of a run, on a terminal that shows what a person would see."""
+"""What the live view shows of a run, on an emulated terminal."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from sfcutover.errors import DEFAULT_CONFIG, Command
 from sfcutover.output.console import Settings, use_config
 from sfcutover.output.live.view import LiveView
 from tests.unit.cutover.journaled import RUN, TARGETS, Story
-from tests.unit.output.live.seat import line_with, recorded, seat
+from tests.unit.output.live.viewedrun import line_with, recorded, viewed_run
 from tests.unit.output.terminal import Terminal
 
 
-def test_a_run_that_went_well_stays_on_the_screen() -> None:
-    at = seat(recorded("done"))
-    for event, progress in at.story.stages():
-        at.now = event.time
-        at.view.show(event, progress)
-        at.view.tick(progress)
-    text = at.leave()
+def test_a_successful_run_remains_on_the_screen() -> None:
+    viewed = viewed_run(recorded("done"))
+    for event, progress in viewed.story.stages():
+        viewed.now = event.time
+        viewed.view.show(event, progress)
+        viewed.view.tick(progress)
+    text = viewed.close()
     assert text.splitlines()[0].startswith(f"{RUN}  done  0:10  Acme_Connector on packaging")
     steps = [line for line in text.splitlines() if line.startswith(" ✓")]
     assert len(steps) == 9
@@ -30,14 +30,14 @@ def test_a_run_that_went_well_stays_on_the_screen() -> None:
     assert line_with(text, "in LoginHistory").endswith("  up to 10 of these are the canary's")
     assert "watch: canary redemption: 4 passed" in text
     assert text.count(RUN) == 1
-    assert at.terminal.cursor_shown
+    assert viewed.terminal.cursor_shown
 
 
-def test_steps_wait_run_and_are_done() -> None:
+def test_steps_are_shown_as_waiting_running_and_done() -> None:
     story = Story("eu")
     story.do("probe", "snapshot")
     story.begin("add-new", "eu")
-    text = seat(story).look(42)
+    text = viewed_run(story).screen(42)
     assert " ✓ 1 probe" in text
     assert re.search(r" [⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] 2 deploy add-new, read back +0:42", text)
     assert " · 3 switch" in text
@@ -48,15 +48,15 @@ def test_a_deployment_has_a_bar() -> None:
     story = Story("eu")
     story.begin("add-new", "eu")
     story.tell("deployment-sent", "add-new", "eu", phase="add-new", id="0Af000000000001AAA")
-    at = seat(story)
-    assert "eu  ░░░░░░░░░░░░  Pending  0Af000000000001AAA" in at.look()
+    viewed = viewed_run(story)
+    assert "eu  ░░░░░░░░░░░░  Pending  0Af000000000001AAA" in viewed.screen()
     seen = {"id": "0Af000000000001AAA", "status": "InProgress", "done": False, "total": 4}
     story.tell("deployment-progress", "add-new", "eu", **seen, deployed=1)
-    assert "eu  ███░░░░░░░░░ 1/4  InProgress  0Af000000000001AAA" in at.look()
+    assert "eu  ███░░░░░░░░░ 1/4  InProgress  0Af000000000001AAA" in viewed.screen()
     seen |= {"status": "Succeeded", "done": True}
     story.tell("deployment-progress", "add-new", "eu", **seen, deployed=4)
     story.tell("stage", "add-new", "eu", name="Reading back")
-    assert "████████████ 4/4  Succeeded  0Af000000000001AAA  Reading back" in at.look()
+    assert "████████████ 4/4  Succeeded  0Af000000000001AAA  Reading back" in viewed.screen()
 
 
 @pytest.mark.parametrize(
@@ -66,19 +66,19 @@ def test_waits_count_down(step: str, kind: str, target: str | None) -> None:
     story = Story("eu")
     story.begin(step, target)
     event = story.tell(kind, step, target, interval=15.0, until=story.now + 90)
-    at = seat(story)
-    assert "1:30 left" in at.look()
-    at.now = event.time + 80.5
-    assert "0:10 left" in at.look(0.0)
-    assert "0:00 left" in at.look(100)
+    viewed = viewed_run(story)
+    assert "1:30 left" in viewed.screen()
+    viewed.now = event.time + 80.5
+    assert "0:10 left" in viewed.screen(0.0)
+    assert "0:00 left" in viewed.screen(100)
 
 
-def test_several_targets_are_counted_and_those_that_lag_named() -> None:
+def test_targets_are_counted_and_those_that_lag_named() -> None:
     story = Story("eu", "us", "jp", "br", "in", "za")
     for target in story.progress.targets:
         story.begin("snapshot", target)
     story.end("snapshot", "jp")
-    text = seat(story).look(60)
+    text = viewed_run(story).screen(60)
     assert re.search(r"snapshot: read the allowlists +1/6 +1:0", text)
     lines = text.splitlines()
     lagging = [line for line in lines if re.match(r"    (eu|us|br)  1:0\d", line)]
@@ -86,33 +86,33 @@ def test_several_targets_are_counted_and_those_that_lag_named() -> None:
     assert "    and 2 more running" in lines
 
 
-def test_those_that_fail_are_named_first() -> None:
+def test_failed_targets_are_named_first() -> None:
     story = Story()
     for target in TARGETS:
         story.begin("verify", target)
     story.end("verify", "eu")
     story.fail("verify", "us", kind="blocked", message="198.51.100.20 is refused")
-    text = seat(story).look()
+    text = viewed_run(story).screen()
     assert "1/3" in line_with(text, "4 verify")
     assert "    ✗ us: FAILED: 198.51.100.20 is refused" in text
     story.end("verify", "jp")
-    assert line_with(seat(story).look(), "4 verify").startswith(" ✗")
+    assert line_with(viewed_run(story).screen(), "4 verify").startswith(" ✗")
 
 
-def test_what_may_still_go_away_looks_otherwise() -> None:
+def test_temporary_problems_look_different() -> None:
     story = Story("eu")
     story.begin("verify", "eu")
     story.fail("verify", "eu", kind="inconclusive", message="no answer")
-    text = seat(story).look()
+    text = viewed_run(story).screen()
     assert line_with(text, "4 verify").startswith(" ?")
     assert "? eu: UNDECIDED: no answer" in text
 
 
-def test_what_was_there_already_is_marked_otherwise() -> None:
+def test_a_phase_that_was_already_live_has_another_mark() -> None:
     story = Story("eu")
     story.begin("add-new", "eu")
     story.end("add-new", "eu", changed=False)
-    line = line_with(seat(story).look(), "2 deploy add-new")
+    line = line_with(viewed_run(story).screen(), "2 deploy add-new")
     assert line.startswith(" –")
     assert line.endswith("  already in place")
 
@@ -121,81 +121,83 @@ def test_what_was_there_already_is_marked_otherwise() -> None:
     ("status", "mark", "remark"),
     [("Succeeded", " ✓", "  0Af1"), ("Failed", " –", "  already in place")],
 )
-def test_what_an_earlier_try_deployed_is_told_as_done(status: str, mark: str, remark: str) -> None:
+def test_a_deployment_of_an_earlier_attempt_is_shown_as_done(
+    status: str, mark: str, remark: str
+) -> None:
     story = Story("eu")
     story.begin("restore-old", "eu")
     story.tell("deployment-sent", "restore-old", "eu", phase="restore-old", id="0Af1")
     story.tell("deployment-progress", "restore-old", "eu", id="0Af1", status=status, done=True)
     story.begin("restore-old", "eu")
     story.end("restore-old", "eu", changed=False)
-    line = line_with(seat(story).look(), "rollback: deploy restore-old")
+    line = line_with(viewed_run(story).screen(), "rollback: deploy restore-old")
     assert line.startswith(mark)
     assert line.removesuffix("  try 2").endswith(remark)
 
 
-def test_the_canary_s_redemptions_are_not_to_be_added() -> None:
+def test_the_redemptions_of_the_canary_are_not_shown_as_additional() -> None:
     story = Story("eu")
     story.begin("verify", "eu")
     story.tell("redeemed", "verify", "eu", count=4)
     story.traffic("eu", ("198.51.100.20", "redeemed", 3))
-    at = seat(story)
-    assert "the canary's 4 are not all shown" in line_with(at.look(), "in LoginHistory")
+    viewed = viewed_run(story)
+    assert "the canary's 4 are not all shown" in line_with(viewed.screen(), "in LoginHistory")
     story.traffic("eu", ("198.51.100.21", "redeemed", 1))
-    assert "up to 4 of these are the canary's" in line_with(at.look(), "in LoginHistory")
+    assert "up to 4 of these are the canary's" in line_with(viewed.screen(), "in LoginHistory")
 
 
 def test_waves_are_named() -> None:
     story = Story()
     story.tell("wave", number=2, targets=["us"])
     story.begin("remove-old", "us")
-    assert line_with(seat(story).look(), "5 deploy").endswith("wave 2")
+    assert line_with(viewed_run(story).screen(), "5 deploy").endswith("wave 2")
 
 
 def test_every_address_has_a_line() -> None:
     story = Story("eu")
     story.begin("verify", "eu")
     story.traffic("eu", ("198.51.100.21", "redeemed", 12), ("192.0.2.9", "other", 3))
-    text = seat(story).look()
+    text = viewed_run(story).screen()
     assert re.search(r"203\.0\.113\.10 +old +0 +0$", text, re.MULTILINE)
     assert re.search(r"198\.51\.100\.20  new +0 +0$", text, re.MULTILINE)
     assert re.search(r"198\.51\.100\.21  new +12 +0$", text, re.MULTILINE)
     assert re.search(r"192\.0\.2\.9 +other +0 +0  3 refused otherwise$", text, re.MULTILINE)
 
 
-def test_of_many_addresses_the_blocked_ones_are_shown() -> None:
+def test_the_blocked_ones_of_many_addresses_are_shown() -> None:
     story = Story("eu")
     rows = [(f"192.0.2.{each}", "redeemed", 1) for each in range(1, 40)]
     story.traffic("eu", *rows, ("192.0.2.200", "blocked", 1))
-    text = seat(story).look()
+    text = viewed_run(story).screen()
     assert "!! 1 BLOCKED !!  192.0.2.200" in text
     assert "and 31 more: 31 redeemed" in text
 
 
 @pytest.mark.parametrize("width", [80, 40, 24])
-def test_blocked_redemptions_are_seen_without_colour(width: int) -> None:
+def test_blocked_redemptions_are_recognizable_without_color(width: int) -> None:
     story = Story("eu")
     story.begin("watch", "eu")
     story.traffic("eu", ("198.51.100.21", "blocked", 7))
-    text = seat(story, width=width).look()
+    text = viewed_run(story, width=width).screen()
     assert "!! 7 BLOCKED !!" in text
     if width == 80:
         assert "!! 7 BLOCKED !!  198.51.100.21  new, 0 redeemed, on eu" in text
 
 
-def test_a_look_that_failed_is_seen_without_colour() -> None:
+def test_a_failed_measurement_is_recognizable_without_color() -> None:
     story = Story("eu")
     story.begin("watch", "eu")
-    story.look("eu", ("canary redemption", "passed"), ("health", "failed"))
-    text = seat(story).look()
+    story.measure("eu", ("canary redemption", "passed"), ("health", "failed"))
+    text = viewed_run(story).screen()
     assert "    watch: canary redemption: 1 passed" in text
     assert " !! watch: health: 0 passed, 1 FAILED" in text
 
 
-def test_notes_are_a_short_tail() -> None:
+def test_only_the_newest_notes_are_shown() -> None:
     story = Story("eu")
     for number in range(9):
         story.tell("note", "verify", "eu", text=f"note {number}")
-    text = seat(story).look()
+    text = viewed_run(story).screen()
     assert [number for number in range(9) if f"note {number}" in text] == [5, 6, 7, 8]
 
 
@@ -206,7 +208,7 @@ def test_a_pause_is_a_box_with_the_exact_commands() -> None:
     story = Story("eu")
     story.do("probe", "snapshot")
     story.pause("add-new", message="the next step is add-new")
-    text = seat(story).look(65)
+    text = viewed_run(story).screen(65)
     lines = [line.strip() for line in text.splitlines()]
     assert "━━ AWAITING APPROVAL: add-new, 1:05 ━" in text
     assert "the next step is add-new" in lines
@@ -216,7 +218,7 @@ def test_a_pause_is_a_box_with_the_exact_commands() -> None:
     assert "AWAITING APPROVAL" in lines[0]
 
 
-def test_commands_are_those_of_the_invocation() -> None:
+def test_commands_repeat_the_options_of_the_invocation() -> None:
     story = Story("eu")
     story.pause("add-new")
     terminal = Terminal()
@@ -230,44 +232,44 @@ def test_commands_are_those_of_the_invocation() -> None:
     assert f"      sfcutover --config other.yaml approve {RUN}" in terminal.screen
 
 
-def test_an_approval_takes_the_box_away() -> None:
+def test_an_approval_closes_the_box() -> None:
     story = Story("eu")
     story.pause("switch", reason="switch", message="move the traffic")
-    at = seat(story)
-    assert "move the traffic" in at.look()
+    viewed = viewed_run(story)
+    assert "move the traffic" in viewed.screen()
     story.tell("approved", "switch", who="ada", note="it is done")
-    text = at.look()
+    text = viewed.screen()
     assert "WAITS" not in text
     assert line_with(text, "3 switch").startswith(" ✓")
     assert "approved by ada: it is done" in text
 
 
-def test_a_rollback_is_a_loud_box() -> None:
-    at = seat(recorded("rolled-back"))
+def test_a_rollback_is_shown_in_a_prominent_box() -> None:
+    viewed = viewed_run(recorded("rolled-back"))
     seen = ""
-    for event, progress in at.story.stages():
-        at.now = event.time
-        at.view.show(event, progress)
-        at.view.tick(progress)
+    for event, progress in viewed.story.stages():
+        viewed.now = event.time
+        viewed.view.show(event, progress)
+        viewed.view.tick(progress)
         if event.kind == "rollback-started":
-            seen = "\n".join(at.terminal.screen)
+            seen = "\n".join(viewed.terminal.screen)
     assert "ROLLING BACK" in seen.splitlines()[0]
     assert re.search(r"^━━ ROLLING BACK ━+$", seen, re.MULTILINE)
     assert re.search(r"^ +sfcutover run$", seen, re.MULTILINE)
-    text = at.leave()
+    text = viewed.close()
     assert text.splitlines()[0].startswith(f"{RUN}  ROLLED BACK")
     assert line_with(text, "  watch: ").startswith(" ✗")
     assert "rollback: deploy restore-old" in text
     assert re.search(r"!! \d+ BLOCKED !!  127\.0\.0\.22  new", text)
 
 
-def test_after_a_rollback_the_steps_that_are_not_reached_are_one_line() -> None:
+def test_steps_that_a_rollback_makes_unreachable_are_one_line() -> None:
     story = Story("eu")
     story.do("probe", "snapshot")
     story.begin("add-new", "eu")
     story.fail("add-new", "eu")
     story.tell("rollback-started", reason="eu: broken")
-    text = seat(story).look()
+    text = viewed_run(story).screen()
     assert " – not reached: control, verify-new, switch, verify, settle, remove-old, watch" in text
 
 
@@ -275,26 +277,26 @@ def test_a_step_that_not_all_targets_reach_waits_for_nothing() -> None:
     story = Story()
     story.begin("remove-old", "eu")
     story.end("remove-old", "eu")
-    line = line_with(seat(story).look(), "5 deploy")
+    line = line_with(viewed_run(story).screen(), "5 deploy")
     assert line.startswith(" ·")
     assert "1/3" in line
     story.tell("rollback-started", reason="us: broken")
-    assert line_with(seat(story).look(), "5 deploy").startswith(" –")
+    assert line_with(viewed_run(story).screen(), "5 deploy").startswith(" –")
 
 
-def test_a_call_for_a_person_is_a_loud_box_until_it_is_answered() -> None:
+def test_an_alert_is_shown_in_a_prominent_box_until_it_is_resolved() -> None:
     story = Story("eu")
     story.begin("restore-old", "eu")
     story.fail("restore-old", "eu")
     commands = [Command("rollback", "--yes"), Command("switch", "--revert")]
     story.tell("page", "page", message="the old addresses are not back", commands=commands)
-    at = seat(story)
-    text = at.look()
+    viewed = viewed_run(story)
+    text = viewed.screen()
     lines = [line.strip() for line in text.splitlines()]
     assert "━━ ACTION REQUIRED ━" in text
     assert all(command.line() in lines for command in commands)
     story.tell("page", "page", message="still not", commands=commands)
-    assert "ACTION REQUIRED, alert 2" in at.look()
+    assert "ACTION REQUIRED, alert 2" in viewed.screen()
     story.begin("restore-old", "eu")
     story.end("restore-old", "eu")
-    assert "ACTION REQUIRED" not in at.look()
+    assert "ACTION REQUIRED" not in viewed.screen()

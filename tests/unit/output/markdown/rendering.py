@@ -30,18 +30,18 @@ def rendered(markdown: str) -> html.HtmlElement:
 
 
 def texts_outside_code(body: html.HtmlElement) -> str:
-    """What GitHub looks at for mentions, references and addresses."""
+    """The texts in which GitHub detects mentions, references and addresses."""
     found = body.xpath(".//text()[not(ancestor::code) and not(ancestor::pre)]")
     return "".join(map(str, found))
 
 
 def unfolded(body: html.HtmlElement) -> str:
-    """What is shown before anything is unfolded."""
+    """What is shown before any section is unfolded."""
     return "".join(map(str, body.xpath(".//text()[not(ancestor::details)]")))
 
 
 def addresses(first: str, count: int) -> list[str]:
-    """So many, none next to another."""
+    """This many addresses, none adjacent to another."""
     return [str(ip_address(first) + 2 * number) for number in range(count)]
 
 
@@ -56,7 +56,7 @@ def plan(
     live_policies: Mapping[str, str] | None = None,
     **settings: object,
 ) -> PlanDocument:
-    """A plan whose targets hold the old addresses and foreign ones, each described."""
+    """A plan whose targets hold the old addresses and those of others, each with a description."""
     cutover = Cutover.model_validate(
         {
             "version": 1,

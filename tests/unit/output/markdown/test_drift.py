@@ -1,4 +1,4 @@
-"""A drift as an issue: every difference, and nothing of an org's texts but texts."""
+"""Drift as an issue: every difference, and texts of the org that stay texts."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ def test_every_difference_has_its_line(live: Entries, lines: list[str]) -> None:
     assert document.changed == bool(lines)
 
 
-def test_no_difference_is_said_under_the_same_marker() -> None:
+def test_no_difference_is_reported_with_the_same_marker() -> None:
     text = drift_markdown(drift([OFFICE], [OFFICE]))
     assert text.startswith("<!-- sfcutover:drift:move -->\n")
     assert "Every list is as it was expected, order and descriptions included." in text
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_nothing_of_a_description_becomes_markup_a_mention_or_a_link(text: str) -> None:
+def test_a_description_cannot_become_markup_a_mention_or_a_link(text: str) -> None:
     body = rendered(drift_markdown(drift([OFFICE], [OFFICE, ("192.0.2.9", text)])))
     plain = rendered(drift_markdown(drift([OFFICE], [OFFICE, ("192.0.2.9", "x")])))
     assert [each.tag for each in body.iter()] == [each.tag for each in plain.iter()]

@@ -1,4 +1,4 @@
-"""Texts that others wrote stay texts, wherever they stand."""
+"""Texts of others stay texts, anywhere in Markdown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_inline_code_shows_the_text_and_nothing_of_it_becomes_markup(text: str) -> None:
+def test_inline_code_shows_the_text_without_markup(text: str) -> None:
     body = rendered(f"before {code(text)} after")
     assert [each.tag for each in body.iter()] == ["div", "p", "code"]
     assert texts_outside_code(body).strip() == "before  after"
@@ -44,7 +44,7 @@ def test_a_cell_stays_a_cell(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [each for each in HOSTILE if "\n" not in each])
-def test_a_block_shows_the_text_and_ends_where_it_should(text: str) -> None:
+def test_a_block_shows_the_text_and_ends_after_it(text: str) -> None:
     body = rendered("\n".join([*block([f"- {text}"], "diff"), "after"]))
     assert [each.tag for each in body] == ["pre", "p"]
     assert texts_outside_code(body).strip() == "after"
@@ -55,11 +55,11 @@ def test_a_pipe_is_shown_in_a_cell_and_outside() -> None:
     assert [each.text for each in body.iter("code")] == ["a|b", "a|b"]
 
 
-def test_a_marker_is_not_shown_and_can_not_be_ended() -> None:
+def test_a_marker_is_invisible_and_cannot_be_closed() -> None:
     text = marker("plan", "a--> <b>@octocat")
     assert text == "<!-- sfcutover:plan:a-----b--octocat -->"
     assert rendered(text).text_content().strip() == ""
 
 
-def test_a_long_text_is_shortened_to_its_beginning() -> None:
+def test_a_long_text_is_truncated() -> None:
     assert (shortened("abcdef", 6), shortened("abcdefg", 6)) == ("abcdef", "abcde…")

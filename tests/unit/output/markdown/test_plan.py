@@ -1,4 +1,4 @@
-"""A plan as a comment: its order, what is folded, what is never cut, and its size."""
+"""A plan as a comment: its order, what is folded, what is never truncated, and its size."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def removed_in(document: PlanDocument) -> set[str]:
     }
 
 
-def test_it_starts_with_the_marker_that_a_workflow_looks_for() -> None:
+def test_the_comment_starts_with_its_marker() -> None:
     assert plan_markdown(plan()).startswith("<!-- sfcutover:plan:move -->\n")
 
 
-def test_removals_stand_above_additions_and_are_not_folded() -> None:
+def test_removals_are_above_additions_and_not_folded() -> None:
     lines = unfolded(rendered(plan_markdown(plan()))).splitlines()
     signs = [line[:14] for line in lines if line[:2] in ("- ", "+ ")]
     assert signs == ["- 203.0.113.10", "- 198.51.100.2", "+ 198.51.100.2", "+ 203.0.113.10"]
@@ -59,7 +59,7 @@ def test_every_phase_has_its_counts_and_its_capacity() -> None:
     ]
 
 
-def test_it_says_org_app_time_and_what_approves_the_next_step() -> None:
+def test_the_comment_names_org_app_time_and_the_next_approval() -> None:
     document = plan()
     text = plan_markdown(document, ("--plan", "plan.json"))
     made = document.created.replace("T", " ").replace("Z", " UTC")
@@ -79,14 +79,14 @@ def test_policies_that_change_are_shown_with_their_old_value_first() -> None:
     assert "**add-new** on `target-00`, OAuth policies: 1 policy set" in shown
 
 
-def test_the_rest_of_an_entry_that_is_cut_stands_with_its_removal() -> None:
+def test_the_rest_of_a_split_entry_is_shown_with_its_removal() -> None:
     document = plan(old=("203.0.113.10-203.0.113.11",), new=("203.0.113.11",))
     text = plan_markdown(document)
     removal = text[: text.index("#### Additions")]
     assert "- 203.0.113.10-203.0.113.11\n+ 203.0.113.11\n" in removal
 
 
-def test_targets_that_change_alike_stand_together() -> None:
+def test_targets_with_equal_changes_are_grouped() -> None:
     text = plan_markdown(plan(targets=20))
     assert text.count("- 203.0.113.10") == 1
     assert "**remove-old** on all 20 targets, token-ip-ranges: 1 removed" in text
@@ -102,7 +102,7 @@ def test_targets_that_differ_are_named() -> None:
 
 
 @pytest.mark.parametrize("text", [each for each in HOSTILE if "\x1b" not in each])
-def test_nothing_of_a_description_becomes_markup_a_mention_or_a_link(text: str) -> None:
+def test_a_description_cannot_become_markup_a_mention_or_a_link(text: str) -> None:
     described, other = plan(describe=lambda _number, _address: text), plan()
     body = rendered(plan_markdown(described))
     plain = rendered(plan_markdown(other.model_copy(update={"created": described.created})))
@@ -169,7 +169,7 @@ def test_128_ranges_on_20_targets_fit_one_comment(large: PlanDocument) -> None:
     )
 
 
-def test_what_is_left_out_is_said_and_what_is_folded_is_counted(large: PlanDocument) -> None:
+def test_omitted_parts_are_stated_and_folded_parts_counted(large: PlanDocument) -> None:
     text = plan_markdown(large)
     entries = sum(
         each["xml"].count("</startIpAddress>")
@@ -182,7 +182,7 @@ def test_what_is_left_out_is_said_and_what_is_folded_is_counted(large: PlanDocum
 
 
 def repeated(document: PlanDocument, count: int, name: str = "target") -> PlanDocument:
-    """The plan with its first target so many times, each under a name of its own."""
+    """The plan with its first target repeated this many times, each with a name of its own."""
     first = document.targets[0]
     names = [f"{name}-{number}" for number in range(count)]
     targets = [first.model_copy(update={"name": each}) for each in names]
@@ -208,8 +208,8 @@ def split(target: PlanTargetDocument, number: int) -> PlanTargetDocument:
     return target.model_copy(update={"phases": phases})
 
 
-def test_removals_whose_entries_differ_everywhere_are_shown_as_addresses() -> None:
-    """As entries they would not fit; no address is left out."""
+def test_many_different_removals_are_shown_as_addresses() -> None:
+    """As entries they would not fit; no address is omitted."""
     document = repeated(plan(old=("203.0.113.0-203.0.113.63",)), 60)
     targets = [split(each, number) for number, each in enumerate(document.targets)]
     text = plan_markdown(document.model_copy(update={"targets": targets}))
@@ -218,6 +218,6 @@ def test_removals_whose_entries_differ_everywhere_are_shown_as_addresses() -> No
     assert "removals are shown as addresses, neighbours joined" in text
 
 
-def test_removals_that_do_not_fit_are_never_cut() -> None:
+def test_removals_that_do_not_fit_are_never_truncated() -> None:
     with pytest.raises(LimitError, match="the removals alone need more than 65,000"):
         plan_markdown(repeated(plan(), 700, "a-long-name" * 10))

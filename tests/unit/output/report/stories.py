@@ -1,4 +1,4 @@
-"""Runs made up for the tests of their reports."""
+"""Artificial runs for the tests of reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.unit.output.report.story import NEW, NOON, OLD, TARGET, Given, Story,
 
 
 def done(targets: Sequence[str] = (TARGET,)) -> Story:
-    """A run that went well: 4 minutes, with traffic that moves at the switch."""
+    """A successful run: 4 minutes, with traffic that moves at the switch."""
     story = Story(targets)
     story.begin()
     story.step("probe", 1, 2)
@@ -34,7 +34,7 @@ def done(targets: Sequence[str] = (TARGET,)) -> Story:
 
 
 def rolled_back() -> Story:
-    """A run whose watch saw a new address refused, and restored the old ones."""
+    """A run whose watch observed a blocked new address and restored the old ones."""
     story = Story()
     story.begin()
     story.snapshot(3)
@@ -57,7 +57,7 @@ def rolled_back() -> Story:
 
 
 def removed_by_hand() -> Story:
-    """A run that waited before remove-old, and then found that someone else had done it."""
+    """A run that waited before remove-old, and then found that another user had done it."""
     story = Story(pause_before=("remove-old",))
     story.begin()
     story.snapshot(3)
@@ -87,7 +87,7 @@ def failed() -> Story:
 
 
 def canary_only() -> Story:
-    """A run that went well while only its own canary redeemed: no customer moved."""
+    """A successful run in which only its own canary redeemed: no customer moved."""
     story = done()
     story.events = [each for each in story.events if each.kind != "traffic"]
     story.traffic([2, 9], OLD[0], count=1)

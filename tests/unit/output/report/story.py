@@ -1,4 +1,4 @@
-"""A run made up event by event, and the documents that its events hold."""
+"""An artificial run made event by event, and the documents in its events."""
 
 from __future__ import annotations
 

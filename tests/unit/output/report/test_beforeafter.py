@@ -19,7 +19,7 @@ def compared(before: list[RangeDocument] | None, after: list[RangeDocument]) -> 
     )
 
 
-def test_every_entry_is_there_once_in_place_with_what_became_of_it() -> None:
+def test_every_entry_is_shown_once_in_place_with_its_change() -> None:
     before = [entry("192.0.2.1", "a"), entry("192.0.2.2"), entry("192.0.2.3", "VPN")]
     after = [entry("192.0.2.1", "b"), entry("192.0.2.3", "VPN"), entry("192.0.2.4", "new")]
     rows = compared(before, after).rows
@@ -32,12 +32,12 @@ def test_every_entry_is_there_once_in_place_with_what_became_of_it() -> None:
     assert [row.description_before for row in rows] == ["a", None, None, None]
 
 
-def test_an_entry_that_stands_there_twice_is_removed_once() -> None:
+def test_a_duplicate_entry_is_removed_once() -> None:
     rows = compared([entry("192.0.2.1"), entry("192.0.2.1")], [entry("192.0.2.1")]).rows
     assert [row.change for row in rows] == ["removed", "kept"]
 
 
-def test_a_list_that_was_not_read_before_states_no_change() -> None:
+def test_a_list_without_an_earlier_reading_states_no_change() -> None:
     assert [row.change for row in compared(None, [entry("192.0.2.1")]).rows] == ["unknown"]
 
 
@@ -47,13 +47,13 @@ def test_before_is_the_first_reading_and_after_the_last() -> None:
     assert [each.range for each in found.ranges] == [NEW[0], *OLD]
 
 
-def test_a_run_that_read_no_list_has_none() -> None:
+def test_a_run_without_a_reading_has_no_lists() -> None:
     story = Story()
     story.begin()
     assert document(story).targets[0].lists == []
 
 
-def test_alike_lists_of_many_targets_stand_there_once() -> None:
+def test_equal_lists_of_many_targets_are_shown_once() -> None:
     targets = document(done(("one", "two", "three"))).targets
     (group,) = alike((each.name, one) for each in targets for one in each.lists)
     assert group.targets == ["one", "two", "three"]

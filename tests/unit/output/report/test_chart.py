@@ -32,26 +32,26 @@ def span(label: Label) -> tuple[float, float]:
 @given(
     st.lists(st.tuples(st.floats(0, 1000), st.text("abc ", min_size=1, max_size=40)), max_size=12),
 )
-def test_no_label_lies_on_another(texts: list[tuple[float, str]]) -> None:
+def test_labels_do_not_overlap(texts: list[tuple[float, str]]) -> None:
     labels = place_labels(sorted(texts), 1000)
     assert [label.text for label in labels] == [text for _, text in sorted(texts)]
     for one, other in pairwise(sorted(labels, key=lambda each: (each.level, span(each)))):
         assert one.level != other.level or span(one)[1] <= span(other)[0] + 1e-6
 
 
-def test_an_earlier_label_stands_above_a_later_one() -> None:
+def test_an_earlier_label_is_above_a_later_one() -> None:
     first, second = place_labels([(10, "add-new live 12:00:09"), (20, "switch 12:00:24")], 1000)
     assert (first.level, second.level) == (1, 0)
     assert (first.left, second.left) == (10, 20)
 
 
-def test_a_label_at_the_edge_stands_above_its_line() -> None:
+def test_a_label_at_the_edge_is_above_its_line() -> None:
     (label,) = place_labels([(990, "rollback 12:01:35")], 1000)
     assert span(label) == pytest.approx((1000 - 17 * CHARACTER, 1000))
     assert label.x == 990
 
 
-def test_every_label_of_a_wide_chart_begins_at_its_line() -> None:
+def test_every_label_of_a_wide_chart_starts_at_its_line() -> None:
     chart = drawn(rolled_back())
     assert chart.lines[-1].label.text.startswith("old restored")
     assert all(line.label.left == pytest.approx(line.label.x) for line in chart.lines)
@@ -87,7 +87,7 @@ def test_each_address_has_a_row_old_before_new() -> None:
     assert chart.highest == "5 per second"
 
 
-def test_the_bars_stand_where_the_redemptions_were() -> None:
+def test_the_bars_are_at_the_times_of_the_redemptions() -> None:
     chart = drawn(done(), width=1320)  # ten pixels a second
     old, new = chart.rows[0].bars.paths["redeemed"], chart.rows[2].bars.paths["redeemed"]
     assert places(old) == (0, 230)
@@ -103,7 +103,7 @@ def places(path: str) -> tuple[float, float]:
     return min(lefts), max(rights)
 
 
-def test_blocked_redemptions_are_marked_without_colour() -> None:
+def test_blocked_redemptions_are_marked_without_color() -> None:
     chart = drawn(rolled_back(), width=1120)
     blocked = next(row for row in chart.rows if row.address == NEW[1])
     second = chart.plot / 112
@@ -115,7 +115,7 @@ def test_blocked_redemptions_are_marked_without_colour() -> None:
     assert not any(row.bars.marks for row in chart.rows if row is not blocked)
 
 
-def test_a_single_redemption_can_be_seen() -> None:
+def test_a_single_redemption_is_visible() -> None:
     story = done()
     story.traffic([100], NEW[0], count=5000)
     story.traffic([100], "192.0.2.9", count=1)
@@ -124,7 +124,7 @@ def test_a_single_redemption_can_be_seen() -> None:
     assert row.base - top >= 2
 
 
-def test_single_redemptions_do_not_look_like_steady_traffic() -> None:
+def test_single_redemptions_look_different_from_steady_traffic() -> None:
     chart = drawn(canary_only(), width=2640)  # a second has 20 pixels
     assert chart.highest == "5 per second"
     for row in chart.rows:
@@ -137,13 +137,13 @@ def test_single_redemptions_do_not_look_like_steady_traffic() -> None:
     assert "█" not in "".join(text_chart(Report.of(canary_only().data())))
 
 
-def test_a_removal_that_was_found_is_not_drawn_as_the_runs_work() -> None:
+def test_a_removal_by_others_is_not_drawn_as_one_of_the_run() -> None:
     labels = [line.label.text for line in drawn(removed_by_hand()).lines]
     assert "remove-old already done 12:01:34" in labels
     assert not any("remove-old live" in each for each in labels)
 
 
-def test_the_phases_are_marker_lines_of_the_chart() -> None:
+def test_phases_are_vertical_lines_in_the_chart() -> None:
     labels = [line.label.text for line in drawn(done()).lines]
     assert labels == [
         "add-new live 12:00:09",
@@ -190,7 +190,7 @@ def test_a_pair_has_a_row_for_each_of_its_addresses() -> None:
     assert [row.address for row in drawn(story).rows] == [*OLD, *NEW]
 
 
-def test_what_is_old_and_new_is_a_row_of_its_own() -> None:
+def test_an_old_and_new_address_has_a_row_of_its_own() -> None:
     config = {"old": [{"range": "192.0.2.0/28"}], "new": [{"range": "192.0.2.8-192.0.2.31"}]}
     story = Story(config=config)
     story.begin()
@@ -203,7 +203,7 @@ def test_what_is_old_and_new_is_a_row_of_its_own() -> None:
     assert [row.totals["redeemed"] for row in drawn(story).rows] == [0, 5, 0]
 
 
-def test_many_ranges_end_somewhere() -> None:
+def test_the_number_of_rows_is_limited() -> None:
     new = [{"range": f"198.51.100.{number}"} for number in range(60)]
     story = Story(config={"new": new})
     story.begin()
@@ -215,7 +215,7 @@ def test_many_ranges_end_somewhere() -> None:
 
 
 def test_the_right_edge_is_marked_where_rows_may_still_arrive() -> None:
-    """The steps that proved by LoginHistory took a second: so late the rows may be."""
+    """The steps that proved by LoginHistory took a second: rows may be that late."""
     story = done()
     story.traffic([129], NEW[0])  # read at 131, of a run that ends at 132
     chart = drawn(story, width=1320)
@@ -247,5 +247,5 @@ def test_addresses_of_others_share_a_row() -> None:
     ("rate", "words"),
     [(13.04, "13 per second"), (1234.5, "1,234 per second"), (0.2, "12 per minute")],
 )
-def test_rates_have_a_unit_that_fits(rate: float, words: str) -> None:
+def test_rates_have_a_suitable_unit(rate: float, words: str) -> None:
     assert rate_text(rate) == words

@@ -101,7 +101,7 @@ def test_a_limitation_is_one_sentence(happens: Callable[[Story], None], words: s
     assert len(document(story).unproven) == 1
 
 
-def test_the_canary_alone_is_no_traffic() -> None:
+def test_redemptions_of_the_canary_alone_are_not_customer_traffic() -> None:
     found = document(canary_only())
     assert found.canary.model_dump() == {"redeemed": 11, "in_login_history": True, "refused": 0}
     assert found.unproven == [
@@ -110,7 +110,7 @@ def test_the_canary_alone_is_no_traffic() -> None:
     ]
 
 
-def test_one_redemption_more_than_the_canarys_is_a_customers() -> None:
+def test_a_redemption_beyond_those_of_the_canary_is_of_a_customer() -> None:
     story = canary_only()
     story.traffic([75], NEW[0], count=1)
     assert document(story).unproven == []
@@ -134,7 +134,7 @@ def test_old_addresses_alone_show_no_move() -> None:
     assert moved.startswith("LoginHistory of packaging shows no redemption through a new address")
 
 
-def test_the_targets_of_one_org_count_together() -> None:
+def test_the_targets_of_one_org_are_counted_together() -> None:
     story = done(("one", "two"))
     story.events = [each for each in story.events if each.kind != "traffic"]
     for event in story.events:
@@ -151,7 +151,7 @@ def test_before_the_switch_no_traffic_is_expected_to_have_moved() -> None:
     assert not any("has moved" in each for each in document(waiting()).unproven)
 
 
-def test_a_run_that_was_rolled_back_names_what_was_not_redeemed_through_since() -> None:
+def test_a_rolled_back_run_names_addresses_without_a_redemption_since() -> None:
     story = rolled_back()
     story.traffic(range(101, 108), OLD[0])
     restored = [each for each in document(story).unproven if "restored" in each]
@@ -178,11 +178,11 @@ def test_a_redemption_in_the_second_of_the_removal_may_be_from_before() -> None:
 
 
 @pytest.mark.parametrize("story", [failed(), rolled_back()])
-def test_a_run_that_is_not_done_never_has_nothing_unproven(story: Story) -> None:
+def test_an_unfinished_run_always_has_limitations(story: Story) -> None:
     assert document(story).unproven[0].startswith("The run is not done (")
 
 
-def test_a_running_watch_has_not_proven_anything_yet() -> None:
+def test_a_running_watch_has_not_proven_anything() -> None:
     story = done()
     with_a_watch_cut_short(story)
     story.events = [each for each in story.events if each.kind != "run-ended"]
@@ -191,7 +191,7 @@ def test_a_running_watch_has_not_proven_anything_yet() -> None:
     assert unproven[1:] == ["The watch of packaging has not ended; it is to last until 12:02:10Z."]
 
 
-def test_one_org_that_refuses_is_not_hidden_by_those_that_don_t() -> None:
+def test_a_refusing_org_is_not_hidden_by_the_others() -> None:
     story = done(("one", "two"))
     story.traffic(range(124, 129), NEW[0], "blocked", target="two")
     story.events = [

@@ -1,4 +1,4 @@
-"""What a run and others changed on the lists, from the journal."""
+"""What a run and others changed on the allowlists, from the journal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.unit.output.report.story import (
 )
 
 
-def test_each_phase_is_listed_once_with_when_it_was_live() -> None:
+def test_each_phase_is_listed_once_with_the_time_it_became_live() -> None:
     phases = document(done()).phases
     assert [(each.phase, each.live, each.deployments) for each in phases] == [
         ("add-new", "2026-11-23T12:00:09.000Z", ["0Afaddpackaging"]),
@@ -31,7 +31,7 @@ def test_each_phase_is_listed_once_with_when_it_was_live() -> None:
     assert [each.range for each in phases[1].components[0].removed] == list(OLD)
 
 
-def test_a_phase_that_is_planned_again_after_a_crash_is_the_same() -> None:
+def test_a_phase_that_is_planned_again_after_a_crash_is_listed_once() -> None:
     story = Story()
     story.begin()
     story.step("add-new", 5, target=TARGET)
@@ -77,7 +77,7 @@ def test_an_earlier_read_back_does_not_make_a_later_plan_live() -> None:
     assert [each.live is not None for each in document(story).phases] == [True, True, False]
 
 
-def test_a_step_that_was_canceled_has_read_nothing_back() -> None:
+def test_a_canceled_step_has_read_nothing_back() -> None:
     story = Story()
     story.begin()
     story.deploy("add-new", 5, OLD + NEW)
@@ -86,7 +86,7 @@ def test_a_step_that_was_canceled_has_read_nothing_back() -> None:
     assert [each.live is not None for each in document(story).phases] == [True, False]
 
 
-def test_restoring_within_the_watch_is_a_phase_too() -> None:
+def test_restoring_within_the_watch_is_a_phase() -> None:
     found = document(rolled_back())
     assert [each.phase for each in found.phases] == ["add-new", "remove-old", "restore-old"]
     assert found.phases[2].live == "2026-11-23T12:01:40.000Z"
@@ -98,7 +98,7 @@ def test_restoring_within_the_watch_is_a_phase_too() -> None:
 @pytest.mark.parametrize(
     ("live", "state"), [(OLD, "all"), (OLD[:1], "some"), (NEW, "none"), ((), "none")]
 )
-def test_how_much_of_a_side_a_list_holds(live: tuple[str, ...], state: str) -> None:
+def test_the_share_of_old_and_new_addresses_on_a_list(live: tuple[str, ...], state: str) -> None:
     ranges = tuple(map(IpRange.parse, live))
     assert holds(Allowlist(ranges), tuple(map(IpRange.parse, OLD))) == state
 
@@ -113,7 +113,7 @@ def test_a_plan_that_was_sent_only_after_a_crash_has_its_deployment() -> None:
     assert (phase.deployments, phase.found) == (["0Afaddpackaging"], False)
 
 
-def test_a_removal_by_someone_else_is_not_this_runs() -> None:
+def test_a_removal_by_another_user_is_not_attributed_to_the_run() -> None:
     found = document(removed_by_hand())
     (sentence,) = found.unproven
     assert sentence.startswith("203.0.113.10, 203.0.113.11: these old addresses were removed")
@@ -135,15 +135,15 @@ def test_without_a_proof_of_the_same_list_the_last_read_back_counts() -> None:
     assert "between 12:00:09Z" in document(story).unproven[0]
 
 
-def test_a_proof_within_the_removal_is_a_reading_of_the_list() -> None:
-    """The step remove-old proves the addresses once more where its proof is stale."""
+def test_a_proof_made_by_the_removal_step_is_a_reading_of_the_list() -> None:
+    """The step remove-old proves the addresses again if its proof is stale."""
     story = removed_by_hand()
     made = proof(TARGET, NOON + 50, {"lists": hashed(OLD + NEW)})
     story.tell(52, "proven", "remove-old", TARGET, evidence=made)
     assert "between 12:00:50Z" in document(story).unproven[0]
 
 
-def test_a_removal_that_this_run_sent_before_it_crashed_is_its_own() -> None:
+def test_a_removal_sent_before_a_crash_is_attributed_to_the_run() -> None:
     story = removed_by_hand()
     story.step("remove-old", 91, target=TARGET)
     story.plan("remove-old", 91.2)
@@ -155,8 +155,8 @@ def test_a_removal_that_this_run_sent_before_it_crashed_is_its_own() -> None:
 
 
 @pytest.mark.parametrize(("seen", "mine"), [(True, False), (False, True)])
-def test_a_removal_whose_fate_is_unknown_may_be_this_runs(seen: bool, mine: bool) -> None:
-    """Unless the org is known never to have had it."""
+def test_a_removal_with_an_unknown_result_may_be_of_the_run(seen: bool, mine: bool) -> None:
+    """Unless the org is known never to have received it."""
     story = removed_by_hand()
     story.plan("remove-old", 91.2)
     story.tell(91.3, "deployment-sending", "remove-old", TARGET, phase="remove-old", latest=None)
@@ -167,8 +167,8 @@ def test_a_removal_whose_fate_is_unknown_may_be_this_runs(seen: bool, mine: bool
     assert found.boundaries[-1].name == f"remove-old {'live' if mine else 'already done'}"
 
 
-def test_of_a_removal_that_was_finished_by_this_run_the_rest_is_its_own() -> None:
-    """Someone else removed one address; the run's plan names the other one only."""
+def test_the_rest_of_a_removal_by_others_is_attributed_to_the_run() -> None:
+    """Another user removed one address; the run's plan names only the other one."""
     story = done()
     for event in story.events:
         phase = event.data.get("phase")

@@ -17,7 +17,7 @@ def test_equal_ids_of_two_targets_are_distinguished() -> None:
     assert two.ended == "2026-11-23T12:00:16.000Z"
 
 
-def test_the_redemption_through_the_old_egress_is_the_canarys_too() -> None:
+def test_the_redemption_through_the_old_egress_counts_for_the_canary() -> None:
     story = rolled_back()
     before = document(story).canary.redeemed
     for at in (108, 109):
@@ -26,7 +26,7 @@ def test_the_redemption_through_the_old_egress_is_the_canarys_too() -> None:
     assert document(story).canary.redeemed == before + 2
 
 
-def test_a_watch_that_fails_says_why() -> None:
+def test_a_failed_watch_reports_the_reason() -> None:
     story = done()
     story.end_step("watch", 131, TARGET, problem="the canary's token is refused")
     (watch,) = document(story).watches

@@ -1,4 +1,4 @@
-"""The report as a page and as Markdown: whole, safe, and readable without colour."""
+"""The report as HTML and as Markdown: complete, safe, and readable without color."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HOSTILE = "<img src=http://evil.example/x onerror=alert(1)> | `a` *b* </script>\
 
 
 def hostile() -> Story:
-    """Everything that comes from a person or an org tries to be markup."""
+    """A run in which every text of an operator or an org tries to be markup."""
     story = Story()
     story.begin()
     story.tell(5, "paused", "add-new", pause=1, reason="inconclusive", message=HOSTILE, next="")
@@ -115,7 +115,7 @@ def lines(story: Story) -> str:
 # The page
 
 
-def test_nothing_in_the_page_names_anything_to_load(root: etree._Element) -> None:
+def test_the_page_loads_no_resource(root: etree._Element) -> None:
     assert not elements(root, "//script | //iframe | //object | //embed | //base | //form")
     for name in ("src", "srcset", "href", "data", "action", "poster", "background"):
         for value in texts(root, f"//@{name}"):
@@ -125,13 +125,13 @@ def test_nothing_in_the_page_names_anything_to_load(root: etree._Element) -> Non
     assert all(each.startswith("#") for each in re.findall(r"url\(([^)]*)\)", written))
 
 
-def test_its_own_policy_forbids_loading(root: etree._Element) -> None:
+def test_the_policy_of_the_page_forbids_loading(root: etree._Element) -> None:
     (policy,) = texts(root, '//meta[@http-equiv="Content-Security-Policy"]/@content')
     assert policy.startswith("default-src 'none';")
     assert "http" not in policy
 
 
-def test_what_people_write_stays_text() -> None:
+def test_texts_of_others_stay_text() -> None:
     root = tree(hostile())
     assert not elements(root, "//img | //script | //*[@onerror]")
     assert "<img src=http://evil.example/x" in words(root)
@@ -159,7 +159,7 @@ def test_every_row_has_as_many_cells_as_the_head() -> None:
             assert spans in (width, width if tall else width - held)
 
 
-def test_ids_are_unique_and_links_lead_somewhere(root: etree._Element) -> None:
+def test_ids_are_unique_and_links_have_targets(root: etree._Element) -> None:
     ids = texts(root, "//@id")
     assert len(ids) == len(set(ids))
     assert {each[1:] for each in texts(root, "//a/@href")} <= set(ids)
@@ -167,7 +167,7 @@ def test_ids_are_unique_and_links_lead_somewhere(root: etree._Element) -> None:
         assert set(names.split()) <= set(ids)
 
 
-def test_the_verdict_stands_at_the_top() -> None:
+def test_the_verdict_is_at_the_top() -> None:
     root = tree(rolled_back())
     (header,) = elements(root, "//main/*[1]")
     assert header.tag == "header"
@@ -175,7 +175,7 @@ def test_the_verdict_stands_at_the_top() -> None:
         assert part in words(header)
 
 
-def test_the_chart_says_in_words_what_it_shows() -> None:
+def test_the_chart_is_described_in_words() -> None:
     path = '//*[local-name()="svg"][contains(@class, "wide")]'
     (chart,) = elements(tree(rolled_back()), path)
     assert f"{NEW[1]} (new): 285 redeemed, 150 blocked." in words(chart)
@@ -184,7 +184,7 @@ def test_the_chart_says_in_words_what_it_shows() -> None:
     assert elements(chart, './/*[@class="mark"]')
 
 
-def test_evidence_and_capacity_and_ids_are_there() -> None:
+def test_evidence_capacity_and_ids_are_shown() -> None:
     found = words(tree(done()))
     for part in (
         "0Afaddpackaging",
@@ -204,7 +204,7 @@ def entries(story: Story) -> list[list[str]]:
     return [[words(cell) for cell in elements(row, "th | td")] for row in rows]
 
 
-def test_the_allowlist_stands_there_before_and_after() -> None:
+def test_the_allowlist_is_shown_before_and_after() -> None:
     expected = [
         *([each, "−removed", "–"] for each in OLD),
         *([each, "+added", "–"] for each in NEW),
@@ -225,7 +225,7 @@ def test_there_is_no_empty_chart(name: str) -> None:
     assert "```text" not in text(story)
 
 
-def test_each_address_of_a_range_is_behind_its_row() -> None:
+def test_the_row_of_a_range_lists_its_addresses() -> None:
     story = Story(config={"new": [{"range": "198.51.100.0/26"}]})
     story.begin()
     for number in range(64):
@@ -239,7 +239,7 @@ def test_each_address_of_a_range_is_behind_its_row() -> None:
     assert words(title).endswith("198.51.100.62, 198.51.100.63")
 
 
-def test_what_is_unproven_is_not_shown_as_blocked() -> None:
+def test_unproven_is_not_shown_as_blocked() -> None:
     root = tree(canary_only())
     (figure,) = elements(root, "//*[@class='figures']/li[a[@href='#unproven']]")
     assert figure.get("class") == "open"
@@ -261,7 +261,7 @@ def test_a_sentence_that_stands_alone_starts_with_a_capital(text: str, shown: st
     assert sentence(text) == shown
 
 
-def test_times_of_a_run_past_midnight_have_their_date() -> None:
+def test_times_after_midnight_have_their_date() -> None:
     story = done()
     assert "12:00:09Z</time>" in page(story)
     late = rolled_back()
@@ -273,7 +273,7 @@ def test_times_of_a_run_past_midnight_have_their_date() -> None:
 
 
 @pytest.mark.parametrize("render", [lambda story: words(tree(story)), lambda story: text(story)])
-def test_a_removal_that_was_found_does_not_say_live(render: Callable[[Story], str]) -> None:
+def test_a_removal_by_others_is_not_reported_as_live(render: Callable[[Story], str]) -> None:
     found = render(removed_by_hand())
     assert "this run changed nothing" in found
     assert re.search(r"Found at|\| found at", found)
@@ -282,7 +282,9 @@ def test_a_removal_that_was_found_does_not_say_live(render: Callable[[Story], st
 
 
 @pytest.mark.parametrize("render", [lambda story: words(tree(story)), lambda story: text(story)])
-def test_the_canarys_share_of_the_redemptions_is_shown(render: Callable[[Story], str]) -> None:
+def test_the_share_of_the_canary_in_the_redemptions_is_shown(
+    render: Callable[[Story], str],
+) -> None:
     assert "11 of them by this run's canary" in render(canary_only())
     story = done()
     story.events = [each for each in story.events if each.step not in ("verify", "verify-new")]
@@ -291,22 +293,22 @@ def test_the_canarys_share_of_the_redemptions_is_shown(render: Callable[[Story],
 
 
 @pytest.mark.parametrize("name", ["rolled back", "failed", "begun", "hostile", "nothing"])
-def test_nothing_unproven_is_green_where_the_run_is_not_done(name: str) -> None:
+def test_an_unfinished_run_shows_no_green_limitation(name: str) -> None:
     assert not elements(tree(stories()[name]), "//*[@id='unproven']//*[@class='good']")
     assert elements(tree(done()), "//*[@id='unproven']//*[@class='good']")
 
 
-def test_a_run_that_failed_at_once_changed_nothing() -> None:
+def test_a_run_that_failed_immediately_changed_nothing() -> None:
     for found in (words(tree(failed())), text(failed())):
         assert "Nothing was changed: the run ended before a deployment." in found
 
 
-def test_a_deployment_whose_user_is_not_known_says_so() -> None:
+def test_a_deployment_by_an_unknown_user_is_marked() -> None:
     assert "not read" in words(elements(tree(done()), "//*[@id='deployments']")[0])
     assert "| not read |" in text(done())
 
 
-def test_a_phone_shows_first_what_a_reviewer_wants() -> None:
+def test_a_phone_shows_the_important_parts_first() -> None:
     heads = {
         part: texts(tree(done()), f"//*[@id='{part}']//thead//th/text()")
         for part in ("deployments", "lists")
@@ -326,7 +328,9 @@ def test_a_phone_shows_first_what_a_reviewer_wants() -> None:
         ([1, 5], 0, "of 1, 5 targets"),
     ],
 )
-def test_waves_are_those_of_the_runs_targets(sizes: list[int], targets: int, words: str) -> None:
+def test_waves_are_those_of_the_targets_of_the_run(
+    sizes: list[int], targets: int, words: str
+) -> None:
     assert waves_text(sizes, targets) == words
 
 
@@ -339,7 +343,7 @@ def test_tables_have_as_many_cells_in_every_row(lines: str) -> None:
         assert len(set(rows)) == 1, block
 
 
-def test_markdown_keeps_what_people_write_in_a_code_span() -> None:
+def test_markdown_keeps_texts_of_others_in_a_code_span() -> None:
     found = text(hostile())
     assert "\n# c" not in found.split("\n", 1)[1]
     assert all("`" in line for line in found.splitlines() if "evil.example" in line)
@@ -359,7 +363,7 @@ def test_markdown_shows_the_same_as_the_page() -> None:
         assert part in found
 
 
-def test_no_line_of_markdown_is_left_hanging(lines: str) -> None:
+def test_no_line_of_markdown_ends_open(lines: str) -> None:
     assert "\n\n\n" not in lines
     assert not re.search(r"[ \t]$", lines, re.MULTILINE)
     assert lines.endswith("from the journal of the run.\n")
@@ -415,13 +419,13 @@ def test_the_text_chart_says_the_same() -> None:
 # Templates
 
 
-def test_a_template_of_the_user_overrides_the_built_in_one(tmp_path: Path) -> None:
+def test_a_user_template_overrides_the_built_in_one(tmp_path: Path) -> None:
     (tmp_path / "report.md.j2").write_text("{{ report.verdict.title }} at {{ report.app }}\n")
     report = Report.of(done().data())
     assert markdown(report, Templates(tmp_path)) == "Done at Acme_Connector\n"
 
 
-def test_a_fault_in_a_template_names_its_line(tmp_path: Path) -> None:
+def test_an_error_in_a_template_names_its_line(tmp_path: Path) -> None:
     (tmp_path / "report.html.j2").write_text("<p>\n{{ report.verdct }}\n")
     with pytest.raises(ConfigError) as caught:
         html(Report.of(done().data()), Templates(tmp_path))

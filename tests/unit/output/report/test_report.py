@@ -1,4 +1,4 @@
-"""How a run stands, at the top of its report."""
+"""The state of a run, at the top of its report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.output.report.story import NOON, TARGET, Story
 COMMANDS = [Command("rollback", "--yes"), Command("switch", "--revert")]
 
 
-def test_a_run_that_is_done_says_so() -> None:
+def test_a_completed_run_is_reported_as_done() -> None:
     found = document(done())
     assert (found.verdict.state, found.verdict.title) == ("done", "Done")
     assert (found.verdict.message, found.verdict.tokens) == ("it is done", "fine")
@@ -21,13 +21,13 @@ def test_a_run_that_is_done_says_so() -> None:
     assert found.seconds == 132
 
 
-def test_a_run_that_was_rolled_back_says_why_and_what_next() -> None:
+def test_a_rolled_back_run_reports_the_reason_and_the_next_step() -> None:
     verdict = document(rolled_back()).verdict
     assert (verdict.state, verdict.title, verdict.next) == ("rolled-back", "Rolled back", "x")
     assert "the watch rolled back" in verdict.message
 
 
-def test_a_run_that_waits_says_for_what_and_how_to_continue() -> None:
+def test_a_paused_run_reports_the_reason_and_how_to_continue() -> None:
     found = document(waiting())
     assert (found.verdict.state, found.verdict.title) == ("waiting", "Awaiting approval")
     assert found.verdict.message == "switch: the next is switch"
@@ -39,7 +39,7 @@ def test_a_run_that_waits_says_for_what_and_how_to_continue() -> None:
     assert found.unproven[0].startswith("The run has not ended")
 
 
-def test_an_approval_after_which_the_run_has_not_continued_is_shown() -> None:
+def test_an_approval_that_the_run_has_not_processed_is_shown() -> None:
     story = waiting()
     story.tell(30, "approved", "switch", pause=4, who="ann", note="CHG-1")
     found = document(story)
@@ -50,7 +50,7 @@ def test_an_approval_after_which_the_run_has_not_continued_is_shown() -> None:
     ]
 
 
-def test_a_running_run_names_its_step_and_its_place() -> None:
+def test_a_run_in_progress_names_its_step_and_its_place() -> None:
     story = waiting()
     story.tell(30, "approved", "switch", pause=4, who="ann", note="go")
     story.step("switch", 31)
@@ -62,7 +62,7 @@ def test_a_running_run_names_its_step_and_its_place() -> None:
     assert "as the last finished step left it" in left.verdict.tokens
 
 
-def test_a_rollback_in_progress_is_said_to_be_dangerous() -> None:
+def test_a_rollback_in_progress_warns() -> None:
     story = done()
     story.events = [each for each in story.events if each.time < NOON + 75]
     story.ended = story.outcome = None
@@ -70,7 +70,7 @@ def test_a_rollback_in_progress_is_said_to_be_dangerous() -> None:
     assert "customers may be locked out" in document(story).verdict.tokens
 
 
-def test_an_alert_for_a_person_is_at_the_top() -> None:
+def test_an_alert_is_shown_at_the_top() -> None:
     story = rolled_back()
     story.tell(111, "page", "page", message="traffic must be switched back", commands=COMMANDS)
     page = document(story).verdict.page
@@ -80,7 +80,7 @@ def test_an_alert_for_a_person_is_at_the_top() -> None:
     assert document(rolled_back()).verdict.page is None
 
 
-def test_commands_name_the_cutover_file_that_was_given() -> None:
+def test_commands_name_the_given_cutover_file() -> None:
     story = waiting()
     use_config("eu.yaml")
     try:
@@ -90,13 +90,13 @@ def test_commands_name_the_cutover_file_that_was_given() -> None:
     assert "sfcutover --config eu.yaml approve move.1" in next_
 
 
-def test_what_stopped_a_run_says_what_to_do_next() -> None:
+def test_a_stopped_run_reports_the_next_step() -> None:
     story = rolled_back()
     story.events[-1].data["next"] = asdict(Advice("correct it, then ", Command("run")))
     assert document(story).verdict.next == "correct it, then sfcutover run"
 
 
-def test_a_run_without_a_single_event_has_a_report() -> None:
+def test_a_run_without_an_event_has_a_report() -> None:
     found = document(Story())
     assert found.verdict.state == "left"
     assert (found.targets, found.phases, found.proofs) == ([], [], [])

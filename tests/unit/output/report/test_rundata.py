@@ -1,4 +1,4 @@
-"""The settings of a run, from the text that it keeps."""
+"""The settings of a run, from its recorded configuration."""
 
 from __future__ import annotations
 

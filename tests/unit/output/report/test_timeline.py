@@ -41,8 +41,8 @@ def test_each_wave_has_a_boundary() -> None:
     ]
 
 
-def test_old_addresses_that_are_still_on_the_list_are_found_and_not_restored() -> None:
-    """The removal that failed had removed nothing."""
+def test_old_addresses_that_were_still_listed_are_not_reported_as_restored() -> None:
+    """The failed removal had removed nothing."""
     story = Story()
     story.begin()
     story.snapshot(3)
@@ -59,7 +59,7 @@ def test_old_addresses_that_are_still_on_the_list_are_found_and_not_restored() -
     assert not any("restored" in each for each in found.unproven)
 
 
-def test_a_phase_that_the_run_did_once_is_its_own_although_it_found_it_later() -> None:
+def test_a_phase_of_an_earlier_attempt_is_attributed_to_the_run() -> None:
     story = done()
     again = phase_document("remove-old").model_copy(update={"package_sha256": "another"})
     story.tell(70, "planned", "remove-old", TARGET, phase=again.model_dump(mode="json"))

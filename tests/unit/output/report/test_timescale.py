@@ -22,7 +22,7 @@ def scales() -> st.SearchStrategy[TimeScale]:
 
 
 @given(scales(), st.lists(st.floats(0, 3 * 86400), max_size=9))
-def test_later_is_never_further_left(scale: TimeScale, times: list[float]) -> None:
+def test_a_later_time_is_never_further_left(scale: TimeScale, times: list[float]) -> None:
     places = [scale.x(time) for time in sorted(times)]
     assert places == sorted(places)
     assert all(-1e-9 <= place <= 1 + 1e-9 for place in places)
@@ -41,7 +41,7 @@ def test_the_bins_cover_all_the_time_once(scale: TimeScale, count: int) -> None:
 
 
 @given(scales(), st.integers(2, 12))
-def test_ticks_are_apart(scale: TimeScale, count: int) -> None:
+def test_ticks_do_not_overlap(scale: TimeScale, count: int) -> None:
     places = [scale.x(tick) for tick in scale.round_times(count)]
     assert len(places) <= count + 1
     assert all(after - before >= 1 / count - 1e-9 for before, after in pairwise(places))
@@ -63,11 +63,11 @@ def test_a_short_wait_is_to_scale() -> None:
     assert scale.x(50) == pytest.approx(0.5)
 
 
-def test_a_run_of_no_time_can_be_drawn() -> None:
+def test_a_run_without_duration_can_be_drawn() -> None:
     assert TimeScale.of(5.5, 5.5).bins(100) == TimeScale.of(5, 6).bins(1)
 
 
-def test_steps_are_those_of_a_clock() -> None:
+def test_tick_intervals_are_round_clock_intervals() -> None:
     assert [round_step(each) for each in (0.1, 3, 61, 4000, 90000)] == [1, 5, 120, 7200, 172800]
 
 

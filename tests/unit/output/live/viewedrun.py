@@ -1,4 +1,4 @@
-"""Somebody at a terminal, in front of a run."""
+"""The live view of a run on a terminal, driven by events."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.unit.cutover.journaled import Story, events_of
 from tests.unit.output.terminal import Terminal
 
 
-class Seat:
-    """Somebody at a terminal, in front of a run."""
+class ViewedRun:
+    """The live view of a run on a terminal."""
 
     def __init__(self, story: Story, terminal: Terminal, color: str | None = None) -> None:
         self.story, self.terminal = story, terminal
@@ -28,8 +28,8 @@ class Seat:
         self.view = LiveView(Settings(), console=self.console, clock=lambda: self.now)
         self._shown = 0
 
-    def look(self, seconds: float = 0.0) -> str:
-        """What is on the screen so long after the newest event."""
+    def screen(self, seconds: float = 0.0) -> str:
+        """What the screen shows this long after the newest event."""
         for event in self.story.events[self._shown :]:
             self.view.show(event, self.story.progress)
             self.now = event.time
@@ -38,8 +38,8 @@ class Seat:
         self.view.tick(self.story.progress)
         return "\n".join(self.terminal.screen)
 
-    def leave(self) -> str:
-        """Everything that stays."""
+    def close(self) -> str:
+        """Close the live view; return everything that remains."""
         self.view.__exit__(None, None, None)
         return self.terminal.text
 
@@ -48,12 +48,14 @@ class Seat:
         self.console.size = (width, height)
 
 
-def seat(story: Story, width: int = 80, height: int = 24, color: str | None = None) -> Seat:
-    return Seat(story, Terminal(width, height), color)
+def viewed_run(
+    story: Story, width: int = 80, height: int = 24, color: str | None = None
+) -> ViewedRun:
+    return ViewedRun(story, Terminal(width, height), color)
 
 
 def recorded(name: str) -> Story:
-    """A real run, to be told event by event."""
+    """The story of a recorded run."""
     story = Story()
     story.events = events_of(name)
     return story
@@ -65,8 +67,8 @@ def line_with(text: str, words: str) -> str:
     return found[0]
 
 
-def paused_late() -> Story:
-    """Before remove-old: ids of both lengths of title, a person, a long message."""
+def paused_before_removal() -> Story:
+    """A run paused before remove-old: ids of both title lengths, an operator, a long message."""
     story = recorded("done")
     story.events = story.events[: next(n for n, each in enumerate(story.events) if _removes(each))]
     story.now = story.events[-1].time
