@@ -34,7 +34,7 @@ settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """No test reaches beyond this machine; cassette tests block loopback, too."""
+    """Block the network beyond this machine in every test; cassette tests block loopback, too."""
     for item in items:
         if item.get_closest_marker("block_network") is None:
             item.add_marker(pytest.mark.block_network(allowed_hosts=LOOPBACK))
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _state_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test leaves locks or tokens in the user's state folder."""
+    """Keeps locks and tokens of tests out of the user's state folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
@@ -50,7 +50,7 @@ def _state_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _outside_ci() -> Iterator[None]:
-    """No command of a test writes to the log or the files of the CI job that runs the tests."""
+    """Keeps commands from writing to the log or the files of the CI job that runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         for name in (*MARKS, *(actor for each in PROVIDERS for actor in each.actors)):
             patch.delenv(name, raising=False)
@@ -59,7 +59,7 @@ def _outside_ci() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _secrets_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The secrets of one test are unknown to the next; those known at import stay."""
+    """Forgets the secrets of the previous test; those known at import stay."""
     monkeypatch.setattr(credentials, "_known", set(credentials._known))
     monkeypatch.setattr(childenvironment, "_withheld", set(childenvironment._withheld))
     for name, value in vars(SecretPlaces()).items():
@@ -68,7 +68,7 @@ def _secrets_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def time_() -> FakeTime:
-    """Time for clients and orgs of one test; it stands still between pauses."""
+    """Time for clients and orgs of one test; it advances only by pauses."""
     return FakeTime()
 
 

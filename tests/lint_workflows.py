@@ -1,6 +1,6 @@
 """Check action.yml and every GitHub workflow: ``python -m tests.lint_workflows``.
 
-Files that are named instead are checked alone. actionlint takes workflows only; zizmor takes both,
+With arguments, only those files are checked. actionlint checks workflows only; zizmor checks both,
 offline. A file is a workflow if it is YAML with ``on:`` and ``jobs:``.
 """
 
@@ -30,7 +30,7 @@ process.exit(found.length ? 1 : 0);
 
 
 def workflows() -> list[Path]:
-    """The workflows of this repository, and those among its examples."""
+    """The workflows of this repository, including those among its examples."""
     found = (path for folder in _FOLDERS for path in sorted((ROOT / folder).rglob("*.y*ml")))
     return [path for path in found if is_workflow(path)]
 
@@ -42,7 +42,7 @@ def is_workflow(path: Path) -> bool:
 
 
 def actionlint(paths: Sequence[Path]) -> int:
-    """Its exit code: 1 where it finds something, and 0 for no file."""
+    """actionlint's exit code: 1 if it finds something, and 0 for no file."""
     if not paths:
         return 0
     ACTIONLINT.install()
@@ -52,7 +52,7 @@ def actionlint(paths: Sequence[Path]) -> int:
 
 
 def zizmor(paths: Iterable[Path]) -> int:
-    """Its exit code, which is not 0 where it finds something."""
+    """zizmor's exit code, which is not 0 if it finds something."""
     program = str(Path(sys.executable).with_name("zizmor"))
     return _call(program, "--offline", "--no-progress", "--quiet", *map(str, paths))
 

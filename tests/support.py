@@ -1,4 +1,4 @@
-"""Shared by test packages: time that passes only on request, small servers, and logins."""
+"""Helpers shared by test packages: time that passes only on request, small servers, and logins."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Talk = Callable[[socket.socket], None]
 
 
 def cutover_in(folder: Path, *targets: str, **keys: object) -> Cutover:
-    """The smallest cutover.yaml with these targets, and more keys, written there and read."""
+    """Write the smallest cutover.yaml with these targets and further keys there, and load it."""
     config = {
         "version": 1,
         "name": "move",
@@ -48,7 +48,7 @@ def cutover_in(folder: Path, *targets: str, **keys: object) -> Cutover:
 
 
 class FakeTime:
-    """One time for the client and its org: a pause advances it and takes no time."""
+    """One time for the client and its org: a pause advances it and takes no real time."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -69,12 +69,12 @@ class FakeTime:
 
 
 def one_session(url: str, access_token: str = "a-session-of-the-tests") -> SessionProvider:
-    """A provider of one session that can't be renewed."""
+    """A provider of one session that cannot be renewed."""
     return SessionProvider(lambda: Session(url, Secret(access_token)), can_renew=False)
 
 
 class Server(ThreadingHTTPServer):
-    """Silent about clients that went away."""
+    """A server that does not report clients that closed their connection."""
 
     daemon_threads = True
 
@@ -83,7 +83,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Request(BaseHTTPRequestHandler):
-    """A request that has been read to its end."""
+    """A request that has been read completely."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or every exchange waits 40 ms for an ACK
@@ -120,9 +120,9 @@ def serving(handle: Handle) -> Iterator[str]:
 
 @contextmanager
 def listening(talk: Talk) -> Iterator[str]:
-    """A server that passes each connection to ``talk``, then closes it. Yields its host and port.
+    """A server that passes each connection to ``talk``, then closes it; yields its host and port.
 
-    It ends when it accepts its own last connection, after all that came before.
+    It ends when it accepts its own last connection, after all earlier ones.
     """
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as last:
         last.bind(("127.0.0.1", 0))
@@ -146,7 +146,7 @@ def listening(talk: Talk) -> Iterator[str]:
 
 
 def answer(request: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:
-    """Send a whole answer; header names with underscores for hyphens."""
+    """Send a complete answer; header names have underscores for hyphens."""
     request.send_response(status)
     for name, value in ({"Content_Type": "text/xml"} | headers).items():
         request.send_header(name.replace("_", "-"), value)
@@ -166,13 +166,16 @@ def envelope(content: str) -> bytes:
 
 
 def operations(emulator: Emulator, name: str) -> list[dict[str, object]]:
-    """The org's log of one operation."""
+    """The org's log entries of one operation."""
     return [dict(event) for event in emulator.log if event["operation"] == name]
 
 
 def client_credentials(emulator: Emulator, prefix: str = "") -> dict[str, object]:
     """A target's ``org:`` that logs in by client credentials, so that an expired session can be
-    renewed. prefix: of the environment variables that hold the client's id and secret."""
+    renewed.
+
+    prefix: of the environment variables that hold the client's id and secret.
+    """
     login = {
         "client_id": {"env": f"{prefix}SF_CLIENT_ID"},
         "client_secret": {"env": f"{prefix}SF_CLIENT_SECRET"},

@@ -17,7 +17,7 @@ def test_every_make_target_exists() -> None:
     assert named <= targets
 
 
-def test_every_room_and_file_of_the_package_exists() -> None:
+def test_every_package_and_file_exists() -> None:
     house = TEXT.split("## The house")[1].split("```")[1]
     package = house.split("sfcutover/\n")[1].split("templates/")[0]
     named = set(re.findall(r"(?:^  |  )([a-z_]+(?:/|\.py))(?= )", package, re.MULTILINE))

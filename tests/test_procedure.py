@@ -1,4 +1,4 @@
-"""docs/explanation/procedure.md names only what exists, and every step of a run."""
+"""docs/explanation/procedure.md names only existing commands, and every step of a run."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ def test_every_step_is_named(step: str) -> None:
     assert any(line.split()[0] == step for line in NAMED)
 
 
-def test_the_readme_leads_there() -> None:
+def test_the_readme_links_to_the_procedure() -> None:
     assert "(docs/explanation/procedure.md)" in (ROOT / "README.md").read_text(encoding="utf-8")

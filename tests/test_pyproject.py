@@ -1,4 +1,4 @@
-"""pyproject.toml says why each dependency is there, and of which Python versions it is tested."""
+"""pyproject.toml gives the reason for each dependency, and the Python versions that CI tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROJECT = tomllib.loads(TEXT)
         ("docs = [", PROJECT["dependency-groups"]["docs"]),
     ],
 )
-def test_every_direct_dependency_has_its_reason_and_they_are_sorted(
+def test_every_direct_dependency_has_a_reason_and_they_are_sorted(
     start: str, listed: list[str]
 ) -> None:
     lines = TEXT.split(f"\n{start}\n")[1].split("\n]")[0].splitlines()
@@ -32,7 +32,7 @@ def test_every_direct_dependency_has_its_reason_and_they_are_sorted(
     assert names == sorted(names)
 
 
-def test_the_versions_that_are_claimed_are_those_that_ci_tests() -> None:
+def test_the_declared_python_versions_are_those_that_ci_tests() -> None:
     workflow = (ROOT / ".github" / "workflows" / "check.yml").read_text(encoding="utf-8")
     tested = yaml.safe_load(workflow)["jobs"]["unit"]["strategy"]["matrix"]["python"]
     prefix = "Programming Language :: Python :: "

@@ -1,4 +1,4 @@
-"""The committed JSON Schemas are the models', and are schemas."""
+"""The committed JSON Schemas are valid and equal those of the models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sfcutover.emulator.emulator import Emulator
 FOLDER = Path(__file__).parents[1] / "schemas"
 
 
-def test_the_committed_files_are_what_the_models_say(tmp_path: Path) -> None:
+def test_the_committed_files_are_up_to_date(tmp_path: Path) -> None:
     write_schemas(tmp_path)
     written = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     committed = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
@@ -25,14 +25,14 @@ def test_the_committed_files_are_what_the_models_say(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_each_is_a_valid_schema(name: str) -> None:
+def test_each_schema_is_valid(name: str) -> None:
     schema = json.loads(schema_text(name))
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     Draft202012Validator.check_schema(schema)
 
 
 def properties_of(schema: JsonValue, place: str) -> Iterator[tuple[str, JsonValue]]:
-    """Every property of a schema, also of those in it, with its place."""
+    """Every property of a schema, including nested ones, with its place."""
     if isinstance(schema, list):
         for index, each in enumerate(schema):
             yield from properties_of(each, f"{place}/{index}")
@@ -57,7 +57,7 @@ def test_each_schema_model_and_property_has_a_description(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_every_example_fits(name: str) -> None:
+def test_every_example_fits_its_schema(name: str) -> None:
     schema = json.loads(schema_text(name))
     for place, each in properties_of(schema, name):
         assert isinstance(each, dict)
@@ -74,6 +74,6 @@ def test_each_document_names_its_schema(name: str) -> None:
     assert schema["additionalProperties"] is False
 
 
-def test_the_emulators_cutover_fits_the_schema(emulator: Emulator) -> None:
+def test_the_cutover_of_the_emulator_fits_the_schema(emulator: Emulator) -> None:
     schema = json.loads(schema_text("cutover"))
     Draft202012Validator(schema).validate(yaml.safe_load(emulator.config_text()))

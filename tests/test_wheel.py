@@ -1,4 +1,4 @@
-"""A wheel built from the tree works in an empty environment outside the checkout."""
+"""A wheel built from the tree works in an empty environment outside of the checkout."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The console script in an environment that holds the wheel and what it depends on."""
+    """The console script in an environment that holds the wheel and its dependencies."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
     python = str(folder / "bin" / "python")
@@ -72,7 +72,7 @@ def _run(*command: str, cwd: Path, **variables: str) -> str:
     return done.stdout
 
 
-def test_templates_and_schemas_are_inside(wheel: Path) -> None:
+def test_the_wheel_contains_templates_and_schemas(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     for folder in ("templates", "schemas"):
@@ -82,7 +82,7 @@ def test_templates_and_schemas_are_inside(wheel: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "cassettes/"))]
 
 
-def test_its_description_is_the_readme_with_links_into_the_repository(wheel: Path) -> None:
+def test_the_description_is_the_readme_with_links_to_the_repository(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         text = archive.read(f"sfcutover-{VERSION}.dist-info/METADATA").decode()
     assert f"]({REPOSITORY}/raw/main/docs/images/demo.svg)" in text
@@ -90,7 +90,7 @@ def test_its_description_is_the_readme_with_links_into_the_repository(wheel: Pat
     assert "](docs/" not in text
 
 
-def test_the_version_is_the_projects(wheel: Path, installed: Path, tmp_path: Path) -> None:
+def test_the_version_is_that_of_the_project(wheel: Path, installed: Path, tmp_path: Path) -> None:
     assert wheel.name == f"sfcutover-{VERSION}-py3-none-any.whl"
     assert _run(str(installed), "--version", cwd=tmp_path) == f"sfcutover {VERSION}\n"
 
@@ -102,11 +102,11 @@ def test_a_shell_completes_and_an_editor_finds_the_schema(installed: Path, tmp_p
     assert _run(str(installed), "schema", cwd=tmp_path) == committed
 
 
-def test_help_runs(installed: Path, tmp_path: Path) -> None:
+def test_help_works_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     assert "Exit codes:" in _run(str(installed), "--help", cwd=tmp_path)
 
 
-def test_render_runs_offline(installed: Path, tmp_path: Path) -> None:
+def test_render_works_offline_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "cutover.yaml").write_text(CONFIG)
     (tmp_path / NAME).write_text(BASELINE)
     _run(str(installed), "render", "--out", "out", "--baseline", NAME, cwd=tmp_path)
@@ -115,6 +115,6 @@ def test_render_runs_offline(installed: Path, tmp_path: Path) -> None:
     assert "203.0.113.10" in overlap.read_text()
 
 
-def test_demo_runs(installed: Path, tmp_path: Path) -> None:
+def test_demo_works_from_the_wheel(installed: Path, tmp_path: Path) -> None:
     document = json.loads(_run(str(installed), "demo", "--json", cwd=tmp_path))
     assert document["ok"] is True

@@ -1,1 +1,1 @@
-"""Whole runs under live traffic, with something going wrong."""
+"""Whole runs under live traffic, with faults."""

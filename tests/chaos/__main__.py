@@ -1,6 +1,6 @@
-"""``make chaos``: whole cutovers under live traffic, each with something going wrong.
+"""``make chaos``: whole cutovers under live traffic, each with a fault.
 
-Prints its seed; the same seed repeats the same troubles. Without --state, PostgreSQL, where it is
+Prints its seed; the same seed repeats the same troubles. Without --state, PostgreSQL, if it is
 installed, keeps the state of every second run.
 """
 
@@ -44,8 +44,8 @@ def main() -> None:
 
 
 def run_all(runs: int, seed: int, only: int | None, state: str | None) -> list[Trial]:
-    """Run all trials, a few at once, and print each when it has ended. Each of those that run at
-    the same time has a cluster of its own, as its trouble may hit the whole cluster."""
+    """Run all trials, a few at a time, and print each when it has ended. Concurrent trials have
+    separate clusters, because a trouble may affect the whole cluster."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sfcutover-chaos-")))
         clusters: Queue[SharedDatabases] = Queue()
@@ -81,7 +81,7 @@ def _has_postgres(state: str | None) -> bool:
 
 
 def _is_shared(number: int) -> bool:
-    """True for every second one, so that each trouble meets both databases."""
+    """True for every second one, so that each trouble occurs with both databases."""
     lap, kind = divmod(number, len(TROUBLES))
     return bool(TROUBLES[kind].database) or (lap + kind) % 2 == 0
 

@@ -1,4 +1,4 @@
-"""What surrounds a chaos run besides its trouble: the org's clock, and a colleague at work."""
+"""Circumstances of a chaos run besides its trouble: the org's clock, and a colleague's edit."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _OWN = frozenset((*OLD, *NEW))
 
 @dataclass(frozen=True)
 class Circumstances:
-    """clock_offset: what the org's clock is ahead, in seconds. edit: a colleague's."""
+    """clock_offset: how far the org's clock is ahead, in seconds. edit: a colleague's."""
 
     clock_offset: float = 0.0
     edit: Edit | None = None
 
     @property
     def words(self) -> str:
-        """For the line of the trial."""
+        """The circumstances for the line of the trial."""
         clock = f", the org's clock {self.clock_offset:+.0f} s" if self.clock_offset else ""
         return clock if self.edit is None else f", {self._edit_words}"
 
@@ -49,7 +49,8 @@ class Circumstances:
         return edit is not None and not _OWN.isdisjoint(edit.remove)
 
     def lost_entries(self, emulator: Emulator) -> Iterator[str]:
-        """Others' entries as they were saved that the list does not hold as they should be."""
+        """Others' entries that were saved and that the allowlist does not hold as they should
+        be."""
         history = emulator.allowlist_history
         wanted = {_key(one): one for one in history[0].allowlist if str(one) not in _OWN}
         if (edit := self._made(emulator)) is not None:
@@ -71,7 +72,7 @@ class Circumstances:
 def circumstances(number: int, kinds: int, chance: random.Random) -> Circumstances:
     """A clock that is off in a third of the trials, a colleague's edit in another third.
 
-    kinds: how many troubles there are, so that each trouble meets all three.
+    kinds: how many troubles there are, so that each trouble occurs with all three.
     """
     lap, kind = divmod(number, kinds)
     match (lap + kind) % 3:
@@ -111,5 +112,5 @@ def _key(entry: IpRange) -> str:
 
 
 def holds_all(allowlist: Allowlist, addresses: tuple[str, ...]) -> bool:
-    """True if every address is on the list."""
+    """True if every address is on the allowlist."""
     return allowlist.covers([IpRange.parse(each) for each in addresses])

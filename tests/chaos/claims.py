@@ -1,6 +1,6 @@
-"""What a command says of the lists and of the traffic, held against the emulator's history.
+"""What a command reports about allowlists and traffic, compared with the emulator's history.
 
-A sentence is false if it holds at no moment shortly before it was said.
+A sentence is false if it was true at no moment shortly before it was printed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TIME = re.compile(r"^(\d\d):(\d\d):(\d\d)Z ")
 
 @dataclass(frozen=True)
 class Moment:
-    """What was true at some time shortly before a sentence. side: where traffic leaves."""
+    """The state at some time shortly before a sentence. side: where traffic leaves."""
 
     lists: Sequence[Allowlist]
     first: Allowlist
@@ -29,7 +29,7 @@ class Moment:
     side: str
 
     def some(self, *, on: tuple[str, ...] = (), off: tuple[str, ...] = ()) -> bool:
-        """True if one of the lists holds all of the ones, and none of the others."""
+        """True if one of the allowlists holds all of the first, and none of the second."""
         return any(
             holds_all(one, on) and not any(holds_all(one, (each,)) for each in off)
             for one in self.lists
@@ -37,7 +37,7 @@ class Moment:
 
     @property
     def is_as_before(self) -> bool:
-        """True if the cutover's addresses are as they were first."""
+        """True if the cutover's addresses are as they were at the start."""
         wanted = [each for each in (*OLD, *NEW) if holds_all(self.first, (each,))]
         others = [each for each in (*OLD, *NEW) if each not in wanted]
         return self.some(on=tuple(wanted), off=tuple(others))
@@ -67,7 +67,7 @@ _CLAIMS: tuple[tuple[str, Holds], ...] = (
 
 
 def false_claims(here: World, out: str) -> Iterator[str]:
-    """The lines of a command's output that the history contradicts; called when it has ended."""
+    """The lines of a command's output that contradict the history; called after it has ended."""
     history = here.emulator.allowlist_history
     now = datetime.now(UTC)
     said_at = now
@@ -97,7 +97,7 @@ def _moment_of(stamp: re.Match[str], now: datetime) -> datetime:
 def _lists_between(
     history: Sequence[ListVersion], start: datetime, end: datetime
 ) -> list[Allowlist]:
-    """Every list that was live at some time between the two."""
+    """Every allowlist that was live at some time between the two."""
     before = [one for one in history if one.time <= start]
     during = [one for one in history if start < one.time <= end]
     return [one.allowlist for one in (*(before or history[:1])[-1:], *during)]

@@ -1,4 +1,4 @@
-"""The state of a run in a PostgreSQL behind a proxy, and what may happen to it."""
+"""The state of a run in a PostgreSQL behind a proxy, and its failures."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ RESTARTED, HUNG, READ_ONLY, CUT = KINDS = ("restarted", "hung", "read-only", "cu
 
 @dataclass(frozen=True)
 class SharedDatabases:
-    """The databases of one cluster. proxy: on the way of those who use proxied."""
+    """The databases of one cluster. proxy: used by the clients of ``proxied``."""
 
     cluster: Postgres
     proxy: TcpProxy
 
     def url(self, name: str) -> str:
-        """Of a new database."""
+        """The URL of a new database."""
         return self.cluster.url(name)
 
     def proxied(self, url: str) -> str:
-        """The same database by way of the proxy."""
+        """The same database through the proxy."""
         return url.replace(f":{self.cluster.port}/", f":{self.proxy.port}/")
 
     @contextmanager
     def trouble(self, kind: str) -> Iterator[None]:
-        """One of KINDS, until the end; a restart is over at once. All connections of a cluster
-        that hangs, restarts or is read-only are hit; cut are those by the proxy."""
+        """One of KINDS, until the end; a restart ends immediately. It affects all connections of a
+        cluster that hangs, restarts or is read-only; cut affects those through the proxy."""
         match kind:
             case "restarted":
                 self.cluster.restart()
@@ -53,6 +53,6 @@ class SharedDatabases:
 
 @contextmanager
 def shared_databases() -> Iterator[SharedDatabases]:
-    """A cluster of its own with its proxy."""
+    """A cluster with its own proxy."""
     with running() as cluster, proxy_to(cluster.port) as proxy:
         yield SharedDatabases(cluster, proxy)

@@ -1,4 +1,4 @@
-"""What may go wrong in a chaos run."""
+"""The faults of chaos runs."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ Make = Callable[[random.Random], list[Fault]]
 class Trouble:
     """One kind of trouble.
 
-    faults: switched on before the run. kill: the run's process is killed at a random instant,
-    then started again. signals: it gets two signals close together instead. database: what happens
-    to the PostgreSQL that keeps the state, one of SharedDatabases. another_org: the run pauses, and
-    is continued while another org answers in place of its own. at_application: the application
-    meets the fault, too, so that its redemptions may fail.
+    faults: enabled before the run. kill: the run's process is killed at a random moment, then
+    started again. signals: it gets two signals close together instead. database: a failure of the
+    PostgreSQL that keeps the state, one of SharedDatabases. another_org: the run pauses, and is
+    resumed while another org answers in place of its own. at_application: the fault affects the
+    application, too, so that its redemptions may fail.
     """
 
     name: str
@@ -68,7 +68,7 @@ def _at_a_deployment(kind: Kind, *, latest: int = 2) -> Make:
 
 
 def _refused(codes: tuple[str, ...]) -> Make:
-    """Operations of the Metadata API are refused by conditions that pass."""
+    """Operations of the Metadata API are refused by temporary conditions."""
 
     def make(chance: random.Random) -> list[Fault]:
         operation, code = chance.choice(ASKED), chance.choice(codes)
@@ -79,7 +79,7 @@ def _refused(codes: tuple[str, ...]) -> Make:
 
 
 def _ended(**how: str) -> Make:
-    """A deployment ends as Failed by a condition that passes."""
+    """A deployment ends as Failed by a temporary condition."""
 
     def make(chance: random.Random) -> list[Fault]:
         fault = {"kind": "failed", "operation": "deploy", "skip": chance.randrange(2)}
@@ -89,19 +89,19 @@ def _ended(**how: str) -> Make:
 
 
 def _try_again(chance: random.Random) -> list[Fault]:
-    """The token endpoint asks to retry."""
+    """The token endpoint requests a retry."""
     skip, count = chance.randrange(6), chance.choice((1, 2))
     return [Fault(kind="retry_request", operation="redeem", skip=skip, count=count)]
 
 
 def _address_missing(chance: random.Random) -> list[Fault]:
-    """The org loses an address when it saves add-new, once or whenever it is tried."""
+    """The org loses an address when it saves add-new, once or every time."""
     address, count = chance.choice(NEW), chance.choice((1, 2))
     return [Fault(kind="save_drops_address", operation="deploy", count=count, address=address)]
 
 
 def _address_dead(chance: random.Random) -> list[Fault]:
-    """One address of a pair can't send, for a while or for good."""
+    """One address of a pair cannot send, for a while or permanently."""
     operation, address = chance.choice(
         [*(("new_proxy", each) for each in NEW), *(("old_proxy", each) for each in OLD)]
     )

@@ -1,9 +1,9 @@
 """The command line in a process that kills itself with SIGKILL at one point of a run.
 
-``python -m tests.chaos.killable POINT WORDS...``. A point is a durable write that is about to
-be made, or a request to the org that is about to be sent or has just been answered; the
-hooks are in the libraries, not in the program. With ``record:FILE`` as the point, nothing is
-killed and every point is written to the file.
+``python -m tests.chaos.killable POINT WORDS...``. A point is a durable write that is about to be
+made, or a request to the org that is about to be sent or has just been answered; the hooks are in
+the libraries, not in the program. With ``record:FILE`` as the point, nothing is killed and every
+point is written to the file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ECHOES = (1, 20)  # of the many requests to the echo, which change nothing
 
 
 class Points:
-    """Counts the points by name; the name and its number make the point."""
+    """Counts the points by name; name and number identify the point."""
 
     def __init__(self, reached: Callable[[str], None]) -> None:
         self._reached = reached
@@ -46,7 +46,7 @@ class Points:
 
 
 def install(points: Points) -> None:
-    """Put the hooks into SQLAlchemy and urllib3."""
+    """Install the hooks in SQLAlchemy and urllib3."""
 
     def before_write(
         _c: object, _cursor: object, statement: str, parameters: object, *_: object

@@ -1,7 +1,7 @@
 """kill -9 at every point of a run, then ``run`` again: it completes, and each effect occurs once.
 
-Without ONLY, it takes all points; with ``boundaries``, those between two steps and those next to
-an effect; with any other words, those that have them in their name.
+Without ONLY, it takes all points; with ``boundaries``, those between two steps and those next to an
+effect; with any other words, those that have them in their name.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Killed:
 
 
 def all_points(folder: Path, url_of: UrlOf) -> list[str]:
-    """Every point of a run that goes well, in order."""
+    """Every point of a successful run, in order."""
     with world(folder / "recorded", _SCENARIO, url_of("recorded"), watch=_WATCH) as recorded:
         file = folder / "points"
         code, out = recorded.call("run", "--yes", point=f"record:{file}")
@@ -46,7 +46,7 @@ def all_points(folder: Path, url_of: UrlOf) -> list[str]:
 
 
 def between_steps(points: Sequence[str]) -> list[str]:
-    """Those between two steps, and one inside each step that has an effect."""
+    """The points between two steps, and one inside each step that has an effect."""
     effects = (
         "before deploy",
         "after deploy",
@@ -57,7 +57,7 @@ def between_steps(points: Sequence[str]) -> list[str]:
 
 
 def kill_at(point: str, folder: Path, state: str) -> Killed:
-    """Kill one run there, and resume it."""
+    """Kill one run at that point, and resume it."""
     started = time.monotonic()
     with world(folder, _SCENARIO, state, watch=_WATCH) as here:
         try:
@@ -68,8 +68,8 @@ def kill_at(point: str, folder: Path, state: str) -> Killed:
 
 
 def _killed_and_resumed(here: World, point: str) -> tuple[bool, tuple[str, ...]]:
-    """Whether the point was reached, and what is wrong then. Raises AssertionError if a command
-    hangs."""
+    """Whether the point was reached, and the problems afterwards. Raises AssertionError if a
+    command hangs."""
     code, first = here.call("run", "--yes", point=point)
     again, second = here.call("run", "--yes") if code else (0, "")
     problems = tuple(_problems(here, again))
@@ -95,7 +95,7 @@ def _problems(here: World, code: int) -> Iterator[str]:
 
 
 def kill_at_each(points: Sequence[str], folder: Path, url_of: UrlOf) -> Iterator[Killed]:
-    """Kill a run at each point, a few at once."""
+    """Kill a run at each point, a few at a time."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield from pool.map(
             lambda job: kill_at(job[1], folder / f"killed-{job[0]}", url_of(f"killed{job[0]}")),

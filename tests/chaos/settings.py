@@ -1,4 +1,4 @@
-"""What is drawn of a chaos run's org and of its cutover.yaml."""
+"""The random settings of a chaos run's org and of its cutover.yaml."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _CHECKS = (
 
 @dataclass(frozen=True)
 class Settings:
-    """control: verify.control. blocks: False for an org that enforces no list. honours: as in
-    Scenario. quiet: quiet checks say that customers have left, else the operator does. checks: some
-    are there. second_canary: in a customer's org, whose LoginHistory can be read or not.
-    old_egress: False where egress.old is missing, so that no way back is proven."""
+    """control: verify.control. blocks: False for an org that enforces no allowlist. honours: as in
+    Scenario. quiet: quiet checks show that customers have left, else the operator does. checks:
+    some are configured. second_canary: in a customer's org, whose LoginHistory is readable or not.
+    old_egress: False if egress.old is missing, so that no rollback is proven."""
 
     control: bool = True
     blocks: bool = True
@@ -46,12 +46,12 @@ class Settings:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Of ``run``."""
+        """The options of ``run``."""
         return () if self.quiet else ("--traffic-moved",)
 
     @property
     def words(self) -> str:
-        """For the line of the trial: what differs from the defaults."""
+        """The differences from the defaults, for the line of the trial."""
         named = {
             "no control": not self.control,
             "nothing is blocked": not self.blocks,
@@ -98,7 +98,7 @@ class Settings:
 
 
 def draw(chance: random.Random) -> Settings:
-    """Each about as often as its other values, but for an org that blocks nothing."""
+    """Each value as often as the others, except an org that blocks nothing."""
     return Settings(
         control=chance.random() < 0.7,
         blocks=chance.random() < 0.9,
@@ -119,6 +119,6 @@ def _check(here: World, query: str, condition: str) -> Json:
 
 
 def _login(home: CustomerOrg) -> Json:
-    """By the app's client credentials, in that org."""
+    """A login by the app's client credentials, in that org."""
     client = {"client_id": {"env": "SF_CLIENT_ID"}, "client_secret": {"env": "SF_CLIENT_SECRET"}}
     return {"client_credentials": {**client, "login_url": home.url}}

@@ -1,6 +1,6 @@
-"""A TCP proxy that can stop forwarding and closes nothing, as a network that loses every packet.
+"""A TCP proxy that can stop forwarding without closing, as a network that loses every packet.
 
-What was sent meanwhile arrives once it forwards again, also from a client that has gone away.
+What was sent in the meantime arrives when it forwards again, also from a client that has exited.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CHUNK = 65536
 
 @dataclass
 class TcpProxy:
-    """port: where it listens on 127.0.0.1. target: where it forwards to, there."""
+    """port: where it listens on 127.0.0.1. target: the port to which it forwards."""
 
     target: int
     _listener: socket.socket = field(init=False)
@@ -34,7 +34,7 @@ class TcpProxy:
 
     @contextmanager
     def cut(self) -> Iterator[None]:
-        """Nothing is forwarded, no connection is closed, and none is refused."""
+        """Stop forwarding: no connection is closed, and none is refused."""
         self._forwards.clear()
         try:
             yield
@@ -42,7 +42,7 @@ class TcpProxy:
             self._forwards.set()
 
     def accept(self) -> None:
-        """Until it is closed."""
+        """Accept connections until it is closed."""
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
@@ -77,7 +77,7 @@ class TcpProxy:
 
 @contextmanager
 def proxy_to(port: int) -> Iterator[TcpProxy]:
-    """A running one."""
+    """A running proxy."""
     proxy = TcpProxy(port)
     _in_thread(proxy.accept)
     try:

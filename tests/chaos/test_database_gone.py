@@ -1,4 +1,4 @@
-"""A PostgreSQL that never comes back ends what waits for it, and no watch and no restore."""
+"""A PostgreSQL that never recovers ends every wait for it, but no watch and no restore."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def wait_for(here: World, kind: str) -> None:
 
 
 def end_of(process: subprocess.Popen[str]) -> str:
-    """What it says, in the end."""
+    """The output at the end."""
     out, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == NetworkError.exit_code, out
     assert "check that PostgreSQL is running" in out

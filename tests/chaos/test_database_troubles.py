@@ -1,5 +1,5 @@
-"""What may happen to the PostgreSQL that keeps a run stops no customer, no watch and no restore,
-and each effect occurs once."""
+"""Troubles of the PostgreSQL that keeps a run affect no customer, no watch and no restore, and each
+effect occurs once."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def databases() -> Iterator[SharedDatabases]:
 
 @dataclass
 class Scene:
-    """A world with live customers, whose processes reach their state by the proxy.
+    """A world with live customers, whose processes reach their state through the proxy.
 
     store: reads the state without the proxy.
     """
@@ -63,21 +63,21 @@ class Scene:
         wait_until(lambda: bool(self.events(kind, step)))
 
     def wait_for_redemptions(self, more: int = 4) -> None:
-        """Of the canary."""
+        """Wait for redemptions of the canary."""
         before = self._redeemed()
         wait_until(lambda: self._redeemed() >= before + more)
 
     def wait_for_customers(self, more: int = 20) -> None:
-        """To redeem."""
+        """Wait for customers to redeem."""
         before = self.customers.redeemed
         wait_until(lambda: self.customers.redeemed >= before + more)
 
     def wait_until_unlocked(self) -> None:
-        """Until the server holds no lock of the run's process any more."""
+        """Wait until the server holds no lock of the run's process."""
         wait_until(lambda: not self.store.alive(self.store.all()[0].cutover))
 
     def worker(self) -> subprocess.Popen[str]:
-        """Another one, which reaches the state without the proxy."""
+        """A worker that reaches the state without the proxy."""
         self.here.environment["STATE_URL"] = str(self.store.database.engine_url)
         process = self.here.start("worker")
         assert process.stdout is not None
@@ -129,7 +129,9 @@ def _until_added(at: Scene) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_during_a_deployment(kind: str, databases: SharedDatabases, tmp_path: Path) -> None:
+def test_database_trouble_during_a_deployment(
+    kind: str, databases: SharedDatabases, tmp_path: Path
+) -> None:
     with scene(databases, tmp_path / "world") as at:
         process = at.here.start("run", "--yes")
         at.wait_for("deployment-sent")
@@ -143,7 +145,9 @@ def test_during_a_deployment(kind: str, databases: SharedDatabases, tmp_path: Pa
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_between_two_steps(kind: str, databases: SharedDatabases, tmp_path: Path) -> None:
+def test_database_trouble_between_two_steps(
+    kind: str, databases: SharedDatabases, tmp_path: Path
+) -> None:
     """While the run waits for an approval."""
     with scene(databases, tmp_path / "world") as at:
         process = at.here.start("run", "--yes", "--stay", "--pause-before", "switch")
@@ -160,7 +164,9 @@ def test_between_two_steps(kind: str, databases: SharedDatabases, tmp_path: Path
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_during_the_watch(kind: str, databases: SharedDatabases, tmp_path: Path) -> None:
+def test_database_trouble_during_the_watch(
+    kind: str, databases: SharedDatabases, tmp_path: Path
+) -> None:
     watch = {"duration": "15s", "interval": "1s", "failures": 2}
     with scene(databases, tmp_path / "world", watch=watch) as at:
         process = at.here.start("run", "--yes")
@@ -176,7 +182,9 @@ def test_during_the_watch(kind: str, databases: SharedDatabases, tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_during_a_restore(kind: str, databases: SharedDatabases, tmp_path: Path) -> None:
+def test_database_trouble_during_a_restore(
+    kind: str, databases: SharedDatabases, tmp_path: Path
+) -> None:
     watch = {"duration": "60s", "interval": "300ms", "failures": 2}
     with scene(databases, tmp_path / "world", watch=watch) as at:
         process = at.here.start("run", "--yes")
@@ -194,10 +202,10 @@ def test_during_a_restore(kind: str, databases: SharedDatabases, tmp_path: Path)
 
 
 @pytest.mark.parametrize("moment", ["deployment-sent", "paused", "watch-started"])
-def test_a_process_that_is_cut_off_loses_its_run_to_a_worker(
+def test_a_disconnected_process_loses_its_run_to_a_worker(
     moment: str, databases: SharedDatabases, tmp_path: Path
 ) -> None:
-    """It is reached again while the worker is at work, and does nothing more that needs the
+    """It is connected again while the worker executes the run, and does nothing that needs the
     lock."""
     watch = {"duration": "20s", "interval": "1s", "failures": 2}
     with scene(databases, tmp_path / "world", watch=watch) as at:

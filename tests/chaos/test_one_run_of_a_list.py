@@ -1,4 +1,4 @@
-"""Two runs of one list are never executed at once, wherever they are started from."""
+"""Two runs of one allowlist are never executed at the same time, wherever they are started."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def cluster() -> Iterator[postgres.Postgres]:
 
 
 def sibling(here: World, beside: str, state: str = "", **keys: object) -> World:
-    """Another folder on the same machine, with a cutover.yaml for the same list. keys: of it."""
+    """Another folder on the same machine, with a cutover.yaml for the same allowlist and these
+    keys."""
     folder = here.folder.with_name(beside)
     shutil.copytree(here.folder, folder, ignore=shutil.ignore_patterns(".sfcutover", "xdg"))
     file = folder / "cutover.yaml"
@@ -47,7 +48,7 @@ def sibling(here: World, beside: str, state: str = "", **keys: object) -> World:
 
 
 def same_org_by_another_name(here: World) -> list[object]:
-    """The target with a login_url that is written otherwise."""
+    """The target with another spelling of its login_url."""
     file = here.folder / "cutover.yaml"
     (target,) = yaml.safe_load(file.read_text(encoding="utf-8"))["targets"]
     login = target["org"]["client_credentials"]
@@ -67,7 +68,7 @@ def assert_done_once(here: World) -> None:
     assert here.phases == ["Succeeded", "Succeeded"]
 
 
-def test_two_folders_with_a_state_each(tmp_path: Path) -> None:
+def test_two_folders_with_separate_states(tmp_path: Path) -> None:
     with world(tmp_path / "one", SLOW) as here:
         first = here.start("run", "--yes", "--stay", "--pause-before", "switch")
         here.wait_for("paused")
@@ -80,8 +81,8 @@ def test_two_folders_with_a_state_each(tmp_path: Path) -> None:
         assert_done_once(here)
 
 
-def test_two_folders_with_a_state_each_at_the_same_moment(tmp_path: Path) -> None:
-    """At least one is refused; where both are, nothing was changed."""
+def test_two_folders_with_separate_states_at_the_same_moment(tmp_path: Path) -> None:
+    """At least one is refused; if both are, nothing was changed."""
     with world(tmp_path / "one", SLOW) as here:
         worlds = (here, sibling(here, "two"))
         processes = [each.start("run", "--yes") for each in worlds]
@@ -92,7 +93,7 @@ def test_two_folders_with_a_state_each_at_the_same_moment(tmp_path: Path) -> Non
         assert len(here.phases) == 2 * codes.count(0)
 
 
-def test_a_resumed_run_waits_for_the_one_of_another_folder(tmp_path: Path) -> None:
+def test_a_resumed_run_waits_for_that_of_another_folder(tmp_path: Path) -> None:
     with world(tmp_path / "one", SLOW) as here:
         code, out = here.call("run", "--yes", "--pause-before", "switch")
         assert code == 75, out
@@ -106,7 +107,7 @@ def test_a_resumed_run_waits_for_the_one_of_another_folder(tmp_path: Path) -> No
         out, _ = second.communicate(timeout=SECONDS)
 
 
-def test_one_postgresql_and_other_names(cluster: postgres.Postgres, tmp_path: Path) -> None:
+def test_one_postgresql_with_other_names(cluster: postgres.Postgres, tmp_path: Path) -> None:
     """Another name of the cutover, another of the target, another spelling of the org."""
     state = cluster.url("names")
     with world(tmp_path / "one", SLOW, state) as here:

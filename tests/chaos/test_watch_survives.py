@@ -1,5 +1,5 @@
-"""Once addresses are removed from a list, nothing keeps sfcutover from watching it and restoring
-them: no database that hangs, no full disk, no request to cancel."""
+"""After a removal, nothing stops the watch and the restore: no hanging database, no full disk, no
+cancellation."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def has_both(here: World) -> bool:
 
 
 def removal_is_deploying(here: World) -> bool:
-    """The org works on the second deployment of the run."""
+    """The org executes the second deployment of the run."""
     here.wait_for("deployment-sent", 2)
     return len(here.phases) == 2
 
 
 def test_a_locked_state_file_does_not_stop_a_rollback(tmp_path: Path) -> None:
-    """As a backup does, or a shell that was left open."""
+    """As by a backup, or by a shell that was left open."""
     with world(tmp_path / "world", watch=WATCH) as here:
         process = here.start("run", "--yes")
         here.wait_for("watch-round", 2)
@@ -98,7 +98,7 @@ def test_a_full_disk_does_not_stop_the_watch_of_a_removal(tmp_path: Path) -> Non
         assert here.canary_redeems()
 
 
-def test_a_removal_that_was_sent_is_watched_though_the_run_is_canceled(tmp_path: Path) -> None:
+def test_a_sent_removal_is_watched_although_the_run_is_canceled(tmp_path: Path) -> None:
     with world(tmp_path / "world", SLOW) as here:
         process = here.start("run", "--yes")
         wait_until(lambda: removal_is_deploying(here))
@@ -110,7 +110,7 @@ def test_a_removal_that_was_sent_is_watched_though_the_run_is_canceled(tmp_path:
         assert here.phases == ["Succeeded", "Succeeded"]
 
 
-def test_an_interrupted_watch_says_that_the_list_is_unwatched(tmp_path: Path) -> None:
+def test_an_interrupted_watch_reports_that_the_list_is_unwatched(tmp_path: Path) -> None:
     with world(tmp_path / "world", watch=WATCH) as here:
         process = here.start("run", "--yes")
         here.wait_for("watch-round", 1)
@@ -133,7 +133,7 @@ def test_a_notification_is_finished_before_the_command_ends(tmp_path: Path) -> N
         assert called == ["waiting", "done"]
 
 
-def test_a_run_that_ended_on_a_full_disk_can_be_resumed_at_once(tmp_path: Path) -> None:
+def test_a_run_that_ended_on_a_full_disk_can_be_resumed_immediately(tmp_path: Path) -> None:
     with world(tmp_path / "world", SLOW) as here:
         process = here.start("run", "--yes")
         here.wait_for("deployment-sent", 1)
@@ -145,7 +145,7 @@ def test_a_run_that_ended_on_a_full_disk_can_be_resumed_at_once(tmp_path: Path) 
 
 
 def test_a_run_does_not_remove_what_an_operator_has_restored(tmp_path: Path) -> None:
-    """Interrupted in its watch, rolled back as the message says, and started again."""
+    """Interrupted in its watch, rolled back as the message suggests, and started again."""
     with world(tmp_path / "world", watch=WATCH | {"duration": "6s"}) as here:
         process = here.start("run", "--yes")
         here.wait_for("watch-round", 1)
@@ -200,7 +200,7 @@ def test_ctrl_c_is_obeyed_while_postgresql_hangs(shared: tuple[World, postgres.P
     assert "no process watches" in out
 
 
-def test_a_worker_that_is_stopped_says_whether_another_one_watches(
+def test_a_stopped_worker_reports_whether_another_one_watches(
     shared: tuple[World, postgres.Postgres],
 ) -> None:
     here, _ = shared

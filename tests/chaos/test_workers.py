@@ -1,4 +1,4 @@
-"""Several processes share a run in PostgreSQL, and resume that of a process that is killed."""
+"""Several processes share a run in PostgreSQL, and resume that of a killed process."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def store_of() -> Iterator[OpenStore]:
 
 
 def wait_for(store: RunStore, kind: str, count: int = 1) -> None:
-    """Until the newest run's journal has so many events of a kind."""
+    """Wait until the newest run's journal has this many events of a kind."""
 
     def there() -> bool:
         runs = store.all()
@@ -69,7 +69,7 @@ def ready(process: subprocess.Popen[str]) -> None:
 
 
 def seconds_until_taken(store: RunStore, dead: subprocess.Popen[str]) -> float:
-    """From a kill until no workflow is left with that process."""
+    """The time from a kill until no workflow belongs to that process."""
     killed = time.monotonic()
     dead.kill()
     dead.communicate()
@@ -83,10 +83,10 @@ def seconds_until_taken(store: RunStore, dead: subprocess.Popen[str]) -> float:
     return time.monotonic() - killed
 
 
-def test_two_workers_and_a_run_do_twenty_targets_though_each_is_killed(
+def test_two_workers_and_a_run_complete_twenty_targets_although_each_is_killed(
     cluster: postgres.Postgres, tmp_path: Path, store_of: OpenStore
 ) -> None:
-    """One after the other, at another point; the process that ends the run comes last."""
+    """One after the other, at different points; the process that ends the run is the last."""
     scenario = Scenario(deploy_seconds=1.0)
     state = cluster.url("workers")
     # A process that continues seven watches at once starts seven helpers first.
@@ -147,7 +147,7 @@ def assert_everything_once(whole: Fleet) -> None:
 
 
 def assert_in_waves(whole: Fleet, events: list[Event]) -> None:
-    """No list of a wave is changed before every watch of the wave before it has passed."""
+    """No allowlist of a wave is changed before every watch of the previous wave has passed."""
     waves = [event.data["targets"] for event in events if event.kind == "wave"]
     names = whole.names
     assert waves == [names[:1], names[1:8], names[8:15], names[15:]]
@@ -161,10 +161,10 @@ def assert_in_waves(whole: Fleet, events: list[Event]) -> None:
         assert max(watched[each] for each in before) < min(begun[each] for each in after)
 
 
-def test_another_machine_continues_a_run_whose_process_died(
+def test_another_machine_resumes_a_run_whose_process_died(
     cluster: postgres.Postgres, tmp_path: Path, store_of: OpenStore
 ) -> None:
-    """Another state folder stands for another machine."""
+    """Another state folder represents another machine."""
     with world(tmp_path / "one", Scenario(deploy_seconds=1.0), cluster.url("machines")) as here:
         process = here.start("run", "--yes")
         store = store_of(here)
@@ -189,7 +189,7 @@ def test_a_restart_of_postgresql_stops_nothing(
         assert here.phases == ["Succeeded", "Succeeded"]
 
 
-def test_a_database_that_is_away_does_not_stop_a_rollback(
+def test_a_disconnected_database_does_not_stop_a_rollback(
     cluster: postgres.Postgres, tmp_path: Path, store_of: OpenStore
 ) -> None:
     watch = {"duration": "30s", "interval": "300ms", "failures": 2}
@@ -208,7 +208,7 @@ def test_a_database_that_is_away_does_not_stop_a_rollback(
         assert here.canary_redeems()
 
 
-def test_a_second_run_is_refused_and_says_where_the_first_is(
+def test_a_second_run_is_refused_and_names_the_place_of_the_first(
     cluster: postgres.Postgres, tmp_path: Path, store_of: OpenStore
 ) -> None:
     with world(tmp_path / "one", Scenario(deploy_seconds=2.0), cluster.url("second")) as here:
@@ -222,7 +222,7 @@ def test_a_second_run_is_refused_and_says_where_the_first_is(
 
 
 def test_a_process_executes_no_workflow_twice(tmp_path: Path) -> None:
-    """As where it loses its run for a moment, and takes it again itself before others do."""
+    """As when it loses its run for a moment, and takes it again itself before others do."""
     watch = {"duration": "6s", "interval": "300ms", "failures": 2}
     with world(tmp_path / "one", watch=watch) as here:
         process = here.start("run", "--yes")

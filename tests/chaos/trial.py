@@ -1,4 +1,4 @@
-"""One whole cutover under live traffic while one thing goes wrong, and its verdict."""
+"""One whole cutover under live traffic with one trouble, and its verdict."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SECOND_ORG: dict[str, object] = {"old": [*OLD, *NEW], "old_egress": list(OLD)}
 
 @dataclass(frozen=True)
 class Trial:
-    """The result of one cutover. problems: empty if all is well. outcome: of the run."""
+    """The result of one cutover. problems: empty if all is correct. outcome: of the run."""
 
     number: int
     trouble: str
@@ -60,7 +60,7 @@ def run_trial(
 ) -> Trial:
     """Run the trial of this number; the same seed repeats it.
 
-    troubles: of which it has the one in turn. databases: keep the state; None for SQLite.
+    troubles: the trial has the one in turn. databases: keep the state; None for SQLite.
     """
     chance = random.Random(f"{seed}/{number}")
     trouble = troubles[number % len(troubles)]
@@ -108,7 +108,7 @@ def _make_trouble(
 
 @dataclass
 class _Attempt:
-    """A run to its end, with what the trouble does to it and approvals where it waits.
+    """A run to its end, with its trouble and approvals when it is paused.
 
     said: all output. problems: what was found wrong on the way.
     """
@@ -148,7 +148,7 @@ class _Attempt:
         return self._end(process)
 
     def _interrupt(self, process: subprocess.Popen[str]) -> None:
-        """Two signals close together; the process says how it ends, and ends so."""
+        """Send two signals close together; the process reports how it ends, and does so."""
         _let_pass(process, self.chance.uniform(0.3, LATEST_KILL_SECONDS))
         for _ in range(2):
             process.send_signal(self.chance.choice(_SIGNALS))
@@ -160,7 +160,7 @@ class _Attempt:
             self.problems.append(f"two signals: exit {code}, printed {printed}")
 
     def _with_another_org(self) -> int:
-        """The run waits; what answers in place of its org must not be touched."""
+        """The run waits; the org that answers in place of its own must not be changed."""
         step = self.chance.choice(("add-new", "switch", "remove-old"))
         code = self._call("run", "--yes", *self.settings.options, "--pause-before", step)
         if code not in _WAITS:

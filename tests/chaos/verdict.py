@@ -1,4 +1,4 @@
-"""Whether a chaos run ended as it must, by the emulator's history."""
+"""Whether a chaos run ended correctly, by the emulator's history."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def problems_of(
     outcome: str,
     said: str,
 ) -> Iterator[str]:
-    """What is wrong, a sentence each. said: all that the commands have printed."""
+    """The problems, a sentence each. said: everything that the commands printed."""
     here.emulator.clear_faults()
     by_colleague = around.takes_addresses(here.emulator)
     yield from _wrong_end(outcome, said)
@@ -45,7 +45,7 @@ def problems_of(
 
 
 def past_of(here: World) -> Iterator[str]:
-    """What happened in the org, a line each."""
+    """The events in the org, a line each."""
     for version in here.emulator.allowlist_history:
         yield f"{version.time:%H:%M:%S.%f} {', '.join(map(str, version.allowlist))}"
     for one in here.emulator.deployments:
@@ -81,7 +81,7 @@ def _failed_customers(
 
 
 def _unreported(here: World, around: Circumstances, said: str) -> Iterator[str]:
-    """Entries of others that are lost, and neither an output nor the report says so."""
+    """Others' entries that are lost and that neither the output nor the report names."""
     lost = list(around.lost_entries(here.emulator))
     if lost and COLLEAGUE not in said + _report(here):
         yield f"lost without a word: {lost}"
@@ -92,7 +92,7 @@ def _report(here: World) -> str:
 
 
 def _dead_tokens(here: World, settings: Settings) -> Iterator[str]:
-    """The files of canaries whose token does not redeem."""
+    """The files of canaries whose token is invalid."""
     return (each for each in settings.tokens if not here.canary_redeems(each))
 
 
@@ -116,7 +116,7 @@ def _unproven(here: World, settings: Settings) -> Iterator[str]:
 
 
 def _sent_twice(deployments: list[Deployment]) -> list[str]:
-    """A package that was sent although the one before it was the same, and had taken."""
+    """A package that was sent although the one before it was the same, and had been saved."""
     took = {Status.SUCCEEDED, Status.PENDING, Status.IN_PROGRESS, Status.FINALIZING}
     return [
         second.id

@@ -35,7 +35,8 @@ Json = dict[str, object]
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    """Return once it holds, and fail where a whole run would have ended by then."""
+    """Return once the condition is true, and fail after the time in which a whole run would have
+    ended."""
     deadline = time.monotonic() + RUN_SECONDS
     while not holds():
         assert time.monotonic() < deadline, f"did not hold within {RUN_SECONDS} s"
@@ -52,10 +53,10 @@ class Failure:
 
 @dataclass
 class Customers:
-    """An application with three customers, whose redemptions leave by the current egress.
+    """An application with three customers, whose redemptions use the current egress.
 
-    Each has an org of its own where the emulator has orgs for them. pause: seconds between two
-    redemptions of a customer.
+    Each has its own org if the emulator has orgs for them. pause: seconds between two redemptions
+    of a customer.
     """
 
     emulator: Emulator
@@ -87,7 +88,7 @@ class Customers:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """No customer redeems meanwhile."""
+        """Stop all redemptions of customers meanwhile."""
         with ExitStack() as stack:
             for turn in self._turns:
                 stack.enter_context(turn)
@@ -103,7 +104,7 @@ class Customers:
                     self.failures.append(Failure(time.time(), words))
 
     def _redeem(self, number: int) -> str:
-        """What the redemption failed with, or nothing."""
+        """The error of the redemption, or None."""
         side = (self.folder / "egress").read_text(encoding="utf-8").strip().upper() or "OLD"
         proxy = self.emulator.environment[f"SFCUTOVER_{side}_PROXY_URL"]
         url, token = self._grant(number)
@@ -114,8 +115,8 @@ class Customers:
         return "" if answer.ok else f"{side}: {answer.text}"
 
     def _grant(self, number: int) -> tuple[str | None, str]:
-        """Where a customer's token is redeemed, and the token. Every second one with an org redeems
-        where all can."""
+        """Where a customer's token is redeemed, and the token. Every second customer with an org
+        redeems at the common endpoint."""
         if not self.emulator.customer_orgs:
             return None, self.emulator.customer_tokens[number][1]
         org = self.emulator.customer_orgs[number]
@@ -148,7 +149,7 @@ class World:
 
     @property
     def phases(self) -> list[str]:
-        """The status of every deployment that the org was sent, in order."""
+        """The status of every deployment sent to the org, in order."""
         return [str(one.status.value) for one in self.emulator.deployments]
 
     @property
@@ -186,7 +187,7 @@ class World:
         return process
 
     def end(self) -> None:
-        """No process outlives a test."""
+        """End all processes, so that none outlives a test."""
         for process in self._processes:
             if process.poll() is None:
                 process.kill()
@@ -194,7 +195,7 @@ class World:
                 process.communicate()
 
     def call(self, *words: str, point: str | None = None) -> tuple[int, str]:
-        """Run a command to its end; return its exit code and all its output."""
+        """Run a command to its end; return its exit code and its output."""
         process = self.start(*words, point=point)
         try:
             out, _ = process.communicate(timeout=RUN_SECONDS)
@@ -205,7 +206,7 @@ class World:
         return process.returncode, out
 
     def call_with_file_limit(self, size: int, *words: str) -> tuple[int, str]:
-        """Run a command that may make no file larger than this many bytes."""
+        """Run a command that may create no file larger than this many bytes."""
 
         def limit() -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
@@ -215,7 +216,7 @@ class World:
         return process.returncode, out
 
     def wait_for(self, kind: str, count: int = 1) -> None:
-        """Until the newest run's journal has so many events of a kind."""
+        """Wait until the newest run's journal has this many events of a kind."""
         wait_until(lambda: self._count(kind) >= count)
 
     def _count(self, kind: str) -> int:
@@ -242,13 +243,14 @@ class World:
         return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
 
     def store_token(self, name: str, token: str) -> None:
-        """A canary's, in a file of the folder."""
+        """Store a canary's token in a file of the folder."""
         path = self.folder / name
         path.touch(0o600)
         path.write_text(token, encoding="utf-8")
 
     def canary_redeems(self, name: str = "canary.token") -> bool:
-        """True if the token that is on disk still redeems, by an address that is let in."""
+        """True if the token on disk is still valid, through an address that the allowlist
+        accepts."""
         token = (self.folder / name).read_text(encoding="utf-8").strip()
         honoured = self.emulator.allowlist_history[-1].honoured
         side = "NEW" if honoured.covers([IpRange.parse(each) for each in NEW]) else "OLD"
@@ -288,7 +290,7 @@ def world(
 
 @dataclass
 class Fleet:
-    """A world whose cutover has several orgs, each with its own list and canary.
+    """A world whose cutover has several orgs, each with its own allowlist and canary.
 
     The application and the egress are those of the first.
     """
@@ -330,7 +332,7 @@ def fleet(
 
 
 def _target(name: str, emulator: Emulator, first: World) -> Json:
-    """One target and its login. Its secrets have their own variables."""
+    """One target and its login. Its secrets have separate variables."""
     prefix = _prefix(name)
     for variable in ("SF_CLIENT_ID", "SF_CLIENT_SECRET"):
         first.environment[f"{prefix}{variable}"] = emulator.environment[variable]
@@ -342,7 +344,7 @@ def _prefix(name: str) -> str:
 
 
 def _canary(name: str, emulator: Emulator, first: World) -> Json:
-    """The canary that proves a target's list."""
+    """The canary that proves a target's allowlist."""
     first.store_token(f"{name}.token", emulator.environment["SF_REFRESH_TOKEN"])
     return {
         "name": name,

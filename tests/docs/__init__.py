@@ -1,1 +1,1 @@
-"""The README and docs/: what is generated, and that all they show and link to is real."""
+"""The README and docs/: their generated parts, and tests of everything they show and link to."""

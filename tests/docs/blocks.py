@@ -15,7 +15,7 @@ _STOPS = {"|", "||", "&&", "&", ";", "(", ")", ">", ">>", "<"}
 
 @dataclass(frozen=True)
 class Block:
-    """A block with the page and the line that it is at."""
+    """A block with its page and line."""
 
     page: Path
     line: int
@@ -33,7 +33,7 @@ def texts() -> list[Path]:
 
 
 def blocks_of(page: Path) -> list[Block]:
-    """The blocks of one page, in their order."""
+    """The blocks of one page, in order."""
     text = page.read_text(encoding="utf-8")
     return [
         Block(page, text.count("\n", 0, found.start()) + 1, found[1], found[2] or "", found[3])
@@ -47,13 +47,13 @@ def blocks(language: str) -> list[Block]:
 
 
 def script(block: Block) -> str:
-    """What is typed: all of a block, or its lines with a prompt where it shows output, too."""
+    """The typed lines: all of a block, or the lines with a prompt if it shows output, too."""
     typed = re.findall(r"^\$ (.*)$", block.text, re.MULTILINE)
     return "\n".join(typed) if typed else block.text
 
 
 def sfcutover_lines(text: str) -> list[list[str]]:
-    """The arguments of each call of sfcutover in a shell text."""
+    """The arguments of each sfcutover call in a shell text."""
     joined = text.replace("\\\n", " ")
     return [
         _arguments(rest)

@@ -48,7 +48,7 @@ def _sections(
 
 
 def _help(command: click.Command) -> list[str]:
-    """The paragraphs of the help; one that click leaves as it is becomes a block."""
+    """The paragraphs of the help; one that click does not rewrap becomes a block."""
     text = inspect.cleandoc(command.help or "").split("\f")[0]
     return [_paragraph(each) for each in text.split("\n\n")]
 

@@ -1,6 +1,6 @@
-"""What pages repeat of the program: ``python -m tests.docs.generated`` writes it again.
+"""The generated parts of pages: ``python -m tests.docs.generated`` writes them again.
 
-A page holds it between ``<!-- generated: NAME -->`` and ``<!-- end of NAME -->``; the rest of the
+A page holds each between ``<!-- generated: NAME -->`` and ``<!-- end of NAME -->``; the rest of the
 page is written by hand.
 """
 
@@ -33,7 +33,7 @@ def pages() -> list[Path]:
 
 
 def renewed(text: str) -> str:
-    """The page's text with its generated parts as they are now."""
+    """The page's text with up-to-date generated parts."""
     return _PART.sub(_renewed_part, text)
 
 
@@ -42,12 +42,12 @@ def _renewed_part(found: re.Match[str]) -> str:
 
 
 def names_in(text: str) -> list[str]:
-    """The generated parts that a page holds."""
+    """The generated parts that a page contains."""
     return [found["name"] for found in _PART.finditer(text)]
 
 
 def write() -> None:
-    """Write the generated parts of every page again."""
+    """Write the generated parts of every page."""
     for page in pages():
         page.write_text(renewed(page.read_text(encoding="utf-8")), encoding="utf-8")
 

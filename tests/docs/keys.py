@@ -40,7 +40,7 @@ _SPAN = {3600.0: "h", 60.0: "m", 1.0: "s"}
 
 @dataclass(frozen=True)
 class Section:
-    """A map of the file: where it is met first, and its node."""
+    """A map of the file: its first place, and its node."""
 
     path: str
     node: Node
@@ -60,7 +60,7 @@ def keys() -> str:
 
 
 def _sections(start: Section, models: dict[str, Node]) -> Iterator[Section]:
-    """The maps within one, each where it is met first."""
+    """The maps within one, each at its first place."""
     waiting, met = [start], list[dict[str, Node]]()
     while waiting:
         section = waiting.pop(0)
@@ -74,7 +74,7 @@ def _sections(start: Section, models: dict[str, Node]) -> Iterator[Section]:
 
 
 def _maps(node: Node, models: dict[str, Node]) -> Iterator[tuple[str, Node]]:
-    """The maps that a value may be, with what its path gets: [] for an entry of a list."""
+    """The maps that a value may be, with the suffix of its path: [] for an entry of a list."""
     model = node.get("$ref", "").rpartition("/")[2]
     if model and model not in _SCALARS:
         yield "", models[model]
@@ -87,7 +87,7 @@ def _maps(node: Node, models: dict[str, Node]) -> Iterator[tuple[str, Node]]:
 
 
 def _described(path: str, models: dict[str, Node], found: list[Section]) -> str:
-    """What is at one path: mostly one map, or one of several."""
+    """The schema at one path: mostly one map, or one of several."""
     here = [each for each in found if each.path == path]
     rows = [
         (
@@ -168,5 +168,5 @@ def _span(seconds: float) -> str:
 
 
 def anchor(path: str) -> str:
-    """The anchor of a section's heading, as mkdocs and code hosts make it."""
+    """The anchor of a section's heading, as mkdocs and code hosts generate it."""
     return path.lower().replace(".", "").replace("[]", "")

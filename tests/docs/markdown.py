@@ -1,4 +1,4 @@
-"""Pieces of Markdown that the generated parts share."""
+"""Markdown helpers of the generated parts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A table, its cells on one line each and with their bars escaped."""
+    """A table, each cell on one line and with its bars escaped."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join(f"| {' | '.join(_cell(each) for each in line)} |" for line in lines)
 

@@ -1,4 +1,4 @@
-"""The picture of the demo in the README: ``python -m tests.docs.recording`` records it again.
+"""The recording of the demo in the README: ``python -m tests.docs.recording`` makes it again.
 
 It runs ``sfcutover demo`` on a terminal and draws what stays on the screen, by rich's export.
 """
@@ -52,7 +52,8 @@ _SVG = f"""\
 
 
 def demo_on_a_terminal(folder: Path, variables: Mapping[str, str]) -> tuple[int, str]:
-    """The exit code of ``sfcutover demo``, run in this folder, and all it wrote to its terminal."""
+    """The exit code of ``sfcutover demo``, run in this folder, and everything it wrote to its
+    terminal."""
     leader, terminal = pty.openpty()
     size = {"TERM": "xterm-256color", "COLUMNS": str(COLUMNS), "LINES": str(ROWS)}
     command = [str(Path(sys.executable).with_name("sfcutover")), "demo"]
@@ -70,7 +71,7 @@ def demo_on_a_terminal(folder: Path, variables: Mapping[str, str]) -> tuple[int,
 
 
 def _all_of(leader: int) -> bytes:
-    """Everything that is written until no process has the terminal."""
+    """Everything that is written until no process uses the terminal."""
     parts = []
     with os.fdopen(leader, "rb", buffering=0) as reader:
         try:
@@ -82,7 +83,7 @@ def _all_of(leader: int) -> bytes:
 
 
 def left_on_screen(written: str) -> str:
-    """What stays once the live screen is gone, with fixed ids and folders."""
+    """What remains after the live screen has closed, with fixed ids and folders."""
     text = _CONTROLS.sub("", written.rpartition(_LIVE_SCREEN_ENDS)[2])
     for pattern, fixed in _MASKS.items():
         text = re.sub(pattern, fixed, text)
@@ -109,7 +110,7 @@ def lines_of(svg: str) -> list[str]:
 
 
 def record() -> None:
-    """Record the demo and write the picture; ends with the demo's text where it fails."""
+    """Record the demo and write the picture; exits with the demo's output if it fails."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         place = {"HOME": home, "TMPDIR": home}
         code, written = demo_on_a_terminal(Path(home), {**os.environ, **place})

@@ -1,4 +1,4 @@
-"""A hook of mkdocs: the site carries the files of the repository that its pages link to.
+"""A hook of mkdocs: the site contains the repository's files that its pages link to.
 
 On a code host ``../../examples/github/cutover.yml`` is a file beside docs/. A site has nothing
 beside it, so these folders are copied into it, and such links lose the step out of docs/.
@@ -19,7 +19,7 @@ _OUT_OF_DOCS = re.compile(rf"\]\(\.\./((?:\.\./)*(?:{'|'.join(CARRIED)})/[^)]*)\
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the files of the carried folders."""
+    """Add the files of the linked folders."""
     for folder in CARRIED:
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file():
@@ -29,5 +29,5 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Point links to carried files into the site."""
+    """Point links to these files into the site."""
     return _OUT_OF_DOCS.sub(r"](\1)", markdown)

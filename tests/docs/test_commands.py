@@ -28,7 +28,7 @@ INLINE = sorted(
 
 
 def problem_with(words: list[str]) -> str | None:
-    """Why click would refuse these arguments; the values of files and ids are not looked up."""
+    """Why click would refuse these arguments; the values of files and ids are not checked."""
     ctx = click.Context(cli, info_name="sfcutover")
     command: click.Command = cli
     left = words
@@ -66,18 +66,18 @@ def _choice_problem(
 
 
 @pytest.mark.parametrize("block", CONSOLE, ids=str)
-def test_every_call_in_a_block_is_one_that_click_takes(block: Block) -> None:
+def test_every_call_in_a_block_is_accepted_by_click(block: Block) -> None:
     for words in sfcutover_lines(script(block)):
         assert problem_with([each for each in words if each != "$phase"]) is None, words
 
 
 @pytest.mark.parametrize(("page", "line"), INLINE, ids=lambda each: str(each)[-60:])
-def test_every_call_within_a_text_is_one_that_click_takes(page: object, line: str) -> None:
+def test_every_call_within_a_text_is_accepted_by_click(page: object, line: str) -> None:
     for words in sfcutover_lines(line):
         assert problem_with(words) is None, (page, line)
 
 
-def test_calls_are_found_and_mistakes_are_seen() -> None:
+def test_calls_are_found_and_mistakes_detected() -> None:
     found = sfcutover_lines("sfcutover plan --out p && sfcutover diff add-new > x || [ $? = 3 ]")
     assert found == [["plan", "--out", "p"], ["diff", "add-new"]]
     assert problem_with(["plan", "--no-such"]) is not None

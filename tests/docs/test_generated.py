@@ -1,4 +1,4 @@
-"""What pages repeat of the program is as the program has it now."""
+"""The generated parts of pages are up to date."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.docs.generated import PARTS, ROOT, names_in, pages, renewed
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_generated_parts_are_those_of_today(page: Path) -> None:
+def test_the_generated_parts_are_up_to_date(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert text == renewed(text), "make docs writes it again"
 
@@ -20,7 +20,7 @@ def test_every_part_is_on_one_page() -> None:
     assert sorted(named) == sorted(PARTS)
 
 
-def test_another_text_in_a_part_is_replaced() -> None:
+def test_a_changed_part_is_replaced() -> None:
     page = "a\n<!-- generated: exit codes -->\nold\n<!-- end of exit codes -->\nb\n"
     assert "old" not in renewed(page)
     assert "| 75 | " in renewed(page)

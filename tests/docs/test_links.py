@@ -1,4 +1,4 @@
-"""Every relative link of a text leads to a file, and to a heading that is there."""
+"""Every relative link leads to an existing file, and to an existing heading."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def _tree(page: Path) -> html.HtmlElement:
 
 
 def links(page: Path) -> list[str]:
-    """Where the page's links and pictures lead, other hosts left out."""
+    """The targets of the page's links and pictures, without those on other hosts."""
     tree = _tree(page)
     found = [*tree.xpath("//a/@href"), *tree.xpath("//img/@src")]
     return [each for each in map(str, found) if not re.match(r"https?:|mailto:", each)]
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of the page's headings, as code hosts and mkdocs make them."""
+    """The anchors of the page's headings, as code hosts and mkdocs generate them."""
     headings = _tree(page).xpath("//h1|//h2|//h3|//h4")
     return {anchor(each.text_content()) for each in headings}
 
@@ -37,7 +37,7 @@ def anchor(heading: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     for link in links(page):
         name, _, wanted = link.partition("#")
         target = (page.parent / name).resolve() if name else page
@@ -46,7 +46,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", texts()[1:], ids=lambda page: page.name)
-def test_every_page_can_be_found_from_the_readme_or_the_index(page: Path) -> None:
+def test_every_page_is_linked_from_the_readme_or_the_index(page: Path) -> None:
     starts = (ROOT / "README.md", ROOT / "docs" / "index.md")
     reached = {
         (start.parent / link.partition("#")[0]).resolve()

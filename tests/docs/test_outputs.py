@@ -1,4 +1,4 @@
-"""The output that the README and docs/ show in short is what the program prints."""
+"""The output that the README and docs/ show in part is what the program prints."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def component() -> str:
     )
 
 
-def test_the_diff_of_the_readme(tmp_path: Path) -> None:
+def test_the_diff_in_the_readme_is_real(tmp_path: Path) -> None:
     """Of the example of cutover.yaml, without its policies; its first line names the org."""
     example = yaml.safe_load(EXAMPLE.text)
     del example["policies"]
@@ -64,7 +64,7 @@ def test_the_diff_of_the_readme(tmp_path: Path) -> None:
     assert done.stdout == f"baseline: add-new\n{rest}"
 
 
-def test_the_error_of_the_reference(tmp_path: Path) -> None:
+def test_the_error_in_the_reference_is_real(tmp_path: Path) -> None:
     (tmp_path / "cutover.yaml").write_text(
         "version: 1\nname: one\napp: Acme\n"
         "targets: [{name: packaging, org: {alias: acme}}]\n"

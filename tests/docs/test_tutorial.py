@@ -1,4 +1,4 @@
-"""The tutorial, typed as it is written: every block, in one shell, against the emulator."""
+"""The tutorial, executed as written: every block, in one shell, against the emulator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECONDS = 300
 
 
 @pytest.mark.slow
-def test_every_block_works_and_shows_what_the_page_shows(tmp_path: Path) -> None:
+def test_every_block_works_and_prints_what_the_page_shows(tmp_path: Path) -> None:
     install, *typed = [each for each in BLOCKS if each.language == "console"]
     assert "pip install" in install.text  # test_wheel.py installs the project
     (tmp_path / "tmp").mkdir()
@@ -34,7 +34,8 @@ def test_every_block_works_and_shows_what_the_page_shows(tmp_path: Path) -> None
 
 
 def _typed(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """The script in a shell that ends at the first command that fails, and all it started."""
+    """Run the script in a shell that ends at the first failed command; end everything it
+    started."""
     variables = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

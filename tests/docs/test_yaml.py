@@ -1,4 +1,4 @@
-"""Every YAML block of the README and docs/ is what its title says: cutover.yaml, a workflow …"""
+"""Every YAML block of the README and docs/ is valid for its title: cutover.yaml, a workflow …"""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_block_has_a_title_that_a_test_reads() -> None:
 
 
 @pytest.mark.parametrize("block", titled("cutover.yaml"), ids=str)
-def test_a_cutover_yaml_loads(block: Block, tmp_path: Path) -> None:
+def test_every_cutover_yaml_loads(block: Block, tmp_path: Path) -> None:
     """A part of one replaces these keys of the example."""
     example, part = yaml.safe_load(EXAMPLE.text), yaml.safe_load(block.text)
     if part.get("carriers") == ["connected-app"]:
@@ -43,7 +43,7 @@ def test_a_cutover_yaml_loads(block: Block, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", [w for each in titled("org:") for w in each.text.splitlines()])
-def test_every_way_into_an_org_loads(way: str, tmp_path: Path) -> None:
+def test_every_login_of_an_org_loads(way: str, tmp_path: Path) -> None:
     head = EXAMPLE.text.split("targets:")[0]
     path = tmp_path / "cutover.yaml"
     path.write_text(f"{head}targets:\n  - name: one\n    org: {way}\n", encoding="utf-8")
@@ -51,7 +51,7 @@ def test_every_way_into_an_org_loads(way: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", titled("scenario"), ids=str)
-def test_a_scenario_is_read(block: Block, tmp_path: Path) -> None:
+def test_every_scenario_loads(block: Block, tmp_path: Path) -> None:
     path = tmp_path / "scenario.yaml"
     path.write_text(block.text, encoding="utf-8")
     assert Scenario.from_file(path) != Scenario()
@@ -60,7 +60,7 @@ def test_a_scenario_is_read(block: Block, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "block", [each for each in YAML if each.title.startswith(".github/")], ids=str
 )
-def test_a_workflow_is_one(block: Block, tmp_path: Path) -> None:
+def test_every_workflow_is_valid(block: Block, tmp_path: Path) -> None:
     path = tmp_path / "workflow.yml"
     path.write_text(block.text, encoding="utf-8")
     program = Path(sys.executable).with_name("check-jsonschema")
@@ -70,7 +70,7 @@ def test_a_workflow_is_one(block: Block, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", YAML, ids=str)
-def test_every_call_in_a_workflow_is_one_that_click_takes(block: Block) -> None:
+def test_every_call_in_a_workflow_is_accepted_by_click(block: Block) -> None:
     for line in block.text.splitlines():
         if line.lstrip("- ").startswith("run: "):
             for words in sfcutover_lines(line):

@@ -1,1 +1,1 @@
-"""Everything that comes in, made hostile: no traceback, no hang, no memory without end."""
+"""Hostile inputs of every kind: no traceback, no hang, no unlimited memory."""

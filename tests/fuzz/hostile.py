@@ -1,4 +1,4 @@
-"""Hostile values, and what is right but for some of them."""
+"""Hostile values, and valid documents with hostile parts."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def changed(draw: st.DrawFn, document: Any) -> Any:
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every list or mapping in it, with a place in that."""
+    """Every list or mapping in it, with a place in that container."""
     if not isinstance(value, (dict, list)):
         return
     for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
@@ -87,7 +87,7 @@ _NESTED = [
 
 
 def json_texts(document: Any) -> st.SearchStrategy[str]:
-    """JSON that is the changed document, another one, or none at all."""
+    """JSON that is the changed document, another one, or invalid."""
     return (
         changed(document).map(_dumped)
         | json_values.map(_dumped)
@@ -104,7 +104,7 @@ _PARTS = re.compile(r"<[^<>]*>|\{[{%#].*?[}%#]\}|[\w.:-]+|\s+|.", re.DOTALL)
 
 
 def cut(text: str) -> st.SearchStrategy[str]:
-    """The text with up to four of its words or tags replaced, doubled or left out, or cut off."""
+    """The text with up to four words or tags replaced, doubled or omitted, or cut off."""
     return _cut(_PARTS.findall(text))
 
 
@@ -148,13 +148,13 @@ _XML = [
 
 
 def xml_texts(text: str) -> st.SearchStrategy[str]:
-    """XML that is the text with changes, or none at all."""
+    """XML that is the text with changes, or invalid."""
     return cut(text) | cut(text) | cut(text) | st.sampled_from(_XML) | texts
 
 
 @st.composite
 def encoded(draw: st.DrawFn, some: st.SearchStrategy[str]) -> bytes:
-    """The text as bytes: mostly UTF-8, at times with a byte that is none."""
+    """The text as bytes: mostly UTF-8, sometimes with an invalid byte."""
     data = draw(some).encode("utf-8", "surrogatepass")
     if draw(st.integers(0, 9)):
         return data

@@ -1,4 +1,4 @@
-"""What one case may take, and how it may end."""
+"""The limits of one case, and its permitted results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ fuzzed = settings(
 
 
 class HangError(BaseException):
-    """The case took too long. Not an Exception, so that nothing takes it for an answer."""
+    """The case took too long. Not an Exception, so that no handler takes it for an answer."""
 
 
 class TooMuchMemoryError(AssertionError):
@@ -43,7 +43,8 @@ class TooMuchMemoryError(AssertionError):
 
 @contextmanager
 def limits() -> Iterator[None]:
-    """Of one case: raises HangError and TooMuchMemoryError; an error of ours is a right end."""
+    """The limits of one case: raises HangError and TooMuchMemoryError; one of our errors is a
+    correct end."""
     secrets._known.clear()
     before = _reset_peak()
     with _time_limit(), _memory_limit(), suppress(SfcutoverError):
@@ -54,7 +55,7 @@ def limits() -> Iterator[None]:
 
 
 def must_end(call: Callable[[], object]) -> None:
-    """One case that is a single call."""
+    """Run one case that is a single call."""
     with limits():
         call()
 
@@ -91,7 +92,7 @@ def _memory_limit() -> Iterator[None]:
 
 
 def _reset_peak() -> int:
-    """Kilobytes that the process has now; its peak counts from here on."""
+    """Reset the peak memory; return the kilobytes that the process uses now."""
     _CLEAR.write_text("5", encoding="ascii")
     return _kilobytes("VmRSS")
 

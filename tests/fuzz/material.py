@@ -1,4 +1,4 @@
-"""What is right, for the cases to change: a cutover, a component, and what an org answers."""
+"""Valid inputs for the cases to change: a cutover, a component, and answers of an org."""
 
 from __future__ import annotations
 
@@ -115,14 +115,14 @@ FILES = {
 
 
 def component(name: str, data: bytes) -> Component:
-    """Of one of FILES, as changed."""
+    """The component of one of FILES, with changes."""
     carrier = CARRIERS.get(name)
     kind = carrier.component_type if carrier else OAUTH_POLICIES
     return parse_component(data, kind, "Acme", carrier=carrier, where=name)
 
 
 def snapshot(files: Mapping[str, bytes]) -> Snapshot:
-    """Of the cutover's components, some as changed."""
+    """A snapshot of the cutover's components, some with changes."""
     names = (*CUTOVER.carriers, "oauth-policies")
     found = [component(each, files.get(each) or FILES[each].encode()) for each in names]
     return Snapshot(tuple(found[:-1]), found[-1])
@@ -130,7 +130,7 @@ def snapshot(files: Mapping[str, bytes]) -> Snapshot:
 
 @contextmanager
 def org_answers(folder: Path) -> Iterator[dict[str, str]]:
-    """The bodies of an emulated org: by SOAP operation, or by the path of a GET."""
+    """The answers of an emulated org: by SOAP operation, or by the path of a GET."""
     found: dict[str, str] = {"Fault": FAULT, "cancelDeploy": CANCELED}
 
     def keep(response: requests.Response, **_: object) -> None:

@@ -1,4 +1,4 @@
-"""A server that answers every request with the same bytes, whatever they are."""
+"""A server that answers every request with the same bytes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def answering() -> Iterator[AnsweringServer]:
 
 
 def _read_request(connection: socket.socket) -> None:
-    """All of it: the answer of a server that closes before it has read may be lost."""
+    """Read the whole request: an answer may be lost if the server closes earlier."""
     data = connection.recv(65536)
     if data.startswith(b"\x05"):  # SOCKS: a greeting, after which the client waits
         return
@@ -77,7 +77,7 @@ def _read_request(connection: socket.socket) -> None:
 
 @st.composite
 def http_answers(draw: st.DrawFn, bodies: st.SearchStrategy[bytes]) -> bytes:
-    """Mostly the body in a right answer; at times something that is none."""
+    """Mostly the body in a valid answer; sometimes an invalid one."""
     if not draw(st.integers(0, 11)):
         return draw(st.sampled_from(_HEADS) | st.binary(max_size=100))
     body = draw(bodies)

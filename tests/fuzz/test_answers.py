@@ -80,7 +80,7 @@ def _shown(client: MetadataClient) -> object:
 
 @given(data=st.data())
 @fuzzed
-def test_soap_answers(
+def test_any_soap_answer_is_read_or_refused(
     server: AnsweringServer, client: MetadataClient, corpus: Mapping[str, str], data: st.DataObject
 ) -> None:
     operation = data.draw(st.sampled_from(sorted(OPERATIONS)))
@@ -91,7 +91,7 @@ def test_soap_answers(
 
 @given(data=st.data())
 @fuzzed
-def test_zips_that_an_org_sends(
+def test_any_zip_from_an_org_is_read_or_refused(
     server: AnsweringServer, client: MetadataClient, corpus: Mapping[str, str], data: st.DataObject
 ) -> None:
     head, _, rest = corpus["checkRetrieveStatus"].partition("<zipFile>")
@@ -109,7 +109,7 @@ def test_zips_that_an_org_sends(
 
 @given(data=st.data())
 @fuzzed
-def test_rest_answers(
+def test_any_rest_answer_is_read_or_refused(
     server: AnsweringServer, corpus: Mapping[str, str], data: st.DataObject
 ) -> None:
     rows = {
@@ -151,7 +151,7 @@ _TOKEN_ANSWERS = http_answers(encoded(json_texts(_TOKEN) | json_texts(_REFUSED))
 
 @given(answer=_TOKEN_ANSWERS)
 @fuzzed
-def test_token_answers(server: AnsweringServer, answer: bytes) -> None:
+def test_any_token_answer_is_classified(server: AnsweringServer, answer: bytes) -> None:
     server.answer = answer
     endpoint = TokenEndpoint(f"{server.url}/services/oauth2/token", "id", Secret("a-secret"))
     with new_session() as session, limits():
@@ -161,7 +161,9 @@ def test_token_answers(server: AnsweringServer, answer: bytes) -> None:
 
 @given(answer=_TOKEN_ANSWERS)
 @fuzzed
-def test_logins(server: AnsweringServer, answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_login_answer_is_read_or_refused(
+    server: AnsweringServer, answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.answer = answer
     monkeypatch.setenv("FUZZ_ID", "id-of-the-client")
     way = {
@@ -191,14 +193,14 @@ def cli_answer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @given(data=encoded(json_texts(_SHOWN)))
 @fuzzed
-def test_answers_of_the_salesforce_cli(cli_answer: Path, data: bytes) -> None:
+def test_any_output_of_the_salesforce_cli_is_read_or_refused(cli_answer: Path, data: bytes) -> None:
     cli_answer.write_bytes(data)
     must_end(provider_for(OrgConfig(alias="packaging")).open_session)
 
 
 @given(data=st.data())
 @fuzzed
-def test_echo_answers(server: AnsweringServer, data: st.DataObject) -> None:
+def test_any_echo_answer_is_read_or_refused(server: AnsweringServer, data: st.DataObject) -> None:
     bodies = encoded(json_texts({"ip": "203.0.113.1"})) | st.binary(max_size=5000)
     server.answer = data.draw(http_answers(bodies))
     scheme = data.draw(st.sampled_from(["http", "socks5h"]))
@@ -219,7 +221,7 @@ _ANSWER = {
 
 @given(status=st.integers(-15, 3), data=encoded(json_texts(_ANSWER)))
 @fuzzed
-def test_answers_of_the_application(status: int, data: bytes) -> None:
+def test_any_output_of_the_application_is_classified(status: int, data: bytes) -> None:
     printed = Printed(Ended(status, 1.0, Cause.ITSELF), data.decode(errors="replace"))
     found = read_redemption(printed, "redeem", datetime.now(UTC))
     assert status == 0 or found.outcome is not RedemptionOutcome.REDEEMED
@@ -236,7 +238,7 @@ _METRICS = {
 
 @given(status=st.sampled_from([200, 400, 500]), data=encoded(json_texts(_METRICS)))
 @fuzzed
-def test_answers_of_prometheus(status: int, data: bytes) -> None:
+def test_any_prometheus_answer_is_classified(status: int, data: bytes) -> None:
     def use() -> None:
         try:
             judge(read_result(status, data), Condition.parse("< 1"))

@@ -1,4 +1,4 @@
-"""Files: cutover.yaml, components, zips, plans, evidence, and what is kept in the state."""
+"""Files: cutover.yaml, components, zips, plans, evidence, and the contents of the state."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ _YAML = cut(CONFIG) | changed(DOCUMENT).map(lambda data: yaml.safe_dump(data, al
 
 @given(data=encoded(_YAML | st.sampled_from(["[" * 100_000, "{a: " * 100_000, "- " * 100_000])))
 @fuzzed
-def test_cutover_yaml(file: Path, data: bytes) -> None:
+def test_any_cutover_yaml_loads_or_is_refused(file: Path, data: bytes) -> None:
     file.write_bytes(data)
     must_end(lambda: _use(load_config(file)))
 
 
 def _use(cutover: Cutover) -> None:
-    """What a command makes of it before it asks anybody."""
+    """What a command computes from it before its first request."""
     for target in cutover.targets:
         provider_for(target.org)
         _ = cutover.verify and cutover.verify.canaries_of(target.name)
@@ -80,7 +80,7 @@ def _use(cutover: Cutover) -> None:
 
 @given(name=st.sampled_from(sorted(FILES)), data=st.data())
 @fuzzed
-def test_component_xml(name: str, data: st.DataObject) -> None:
+def test_any_component_file_is_read_or_refused(name: str, data: st.DataObject) -> None:
     content = data.draw(encoded(xml_texts(FILES[name])))
     must_end(lambda: _plan(name, content))
 
@@ -101,13 +101,13 @@ _ADDED = (IpRange.parse("198.51.100.20", "a & b"), IpRange.parse("2001:db8::1"))
 
 @given(name=st.sampled_from(sorted(FILES)), data=st.data())
 @fuzzed
-def test_a_file_of_a_source_tree(name: str, data: st.DataObject) -> None:
+def test_any_source_file_is_changed_correctly_or_refused(name: str, data: st.DataObject) -> None:
     content = data.draw(encoded(xml_texts(FILES[name])))
     must_end(lambda: _change(name, content))
 
 
 def _change(name: str, content: bytes) -> None:
-    """What is written holds what the phase says, and undone it leaves every byte."""
+    """The written file contains what the phase requires, and undoing it restores every byte."""
     before = component(name, content)
     wanted = before.with_allowlist(before.allowlist.add(_ADDED)) if before.carrier else before
     values = {} if before.carrier else {"ipRelaxationPolicyType": "Enforce"}
@@ -126,7 +126,7 @@ _PROJECT = {"packageDirectories": [{"path": "a", "package": "b"}, {"path": "c", 
     patterns=encoded(st.lists(texts | st.text("*/a!#\\[].?-")).map("\n".join)),
 )
 @fuzzed
-def test_a_project(file: Path, project: bytes, patterns: bytes) -> None:
+def test_any_project_is_read_or_refused(file: Path, project: bytes, patterns: bytes) -> None:
     folder = file.parent / "project"
     (folder / "a" / "deep").mkdir(parents=True, exist_ok=True)
     (folder / "a" / "deep" / "x.ecaPlcy-meta.xml").touch()
@@ -165,7 +165,7 @@ def _bomb() -> bytes:
 
 
 def _hungry() -> bytes:
-    """LZMA says itself how large its dictionary is: here, almost 4 GiB."""
+    """LZMA itself states how large its dictionary is: here, almost 4 GiB."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("a", b"a" * 100)
@@ -195,7 +195,7 @@ def broken_zips(draw: st.DrawFn) -> bytes:
 @given(data=broken_zips())
 @example(data=_hungry())
 @fuzzed
-def test_zips(data: bytes) -> None:
+def test_any_zip_is_read_or_refused(data: bytes) -> None:
     must_end(lambda: read_zip(data, "zip"))
 
 
@@ -214,7 +214,7 @@ _PLAN = json.loads(
 
 @given(data=encoded(json_texts(_PLAN)))
 @fuzzed
-def test_plan_files(file: Path, data: bytes) -> None:
+def test_any_plan_file_is_read_or_refused(file: Path, data: bytes) -> None:
     file.write_bytes(data)
 
     def use() -> None:
@@ -231,7 +231,7 @@ _WANTED = Wanted("Acme_Connector", "00D000000000001AAA", "new", (), (), 0.9, tim
 
 @given(data=encoded(json_texts(_EVIDENCE)))
 @fuzzed
-def test_evidence_files(file: Path, data: bytes) -> None:
+def test_any_evidence_file_is_read_or_refused(file: Path, data: bytes) -> None:
     file.write_bytes(data)
     live = snapshot({})
 
@@ -253,7 +253,7 @@ _RECORD = {
 
 @given(data=encoded(json_texts(_RECORD)))
 @fuzzed
-def test_records_of_the_switch_command(file: Path, data: bytes) -> None:
+def test_any_record_of_the_switch_command_is_read_or_refused(file: Path, data: bytes) -> None:
     file.write_bytes(data)
 
     def use() -> None:
@@ -266,7 +266,7 @@ def test_records_of_the_switch_command(file: Path, data: bytes) -> None:
 
 @given(data=encoded(cut("a-token\n0123456789abcdef0123456789abcdef\n")))
 @fuzzed
-def test_secrets_and_recovered_tokens(file: Path, data: bytes) -> None:
+def test_any_secret_file_or_recovered_token_is_read_or_refused(file: Path, data: bytes) -> None:
     recovery = RecoveryFile("fuzz", "fuzz")
     recovery.path.write_bytes(data)
     file.write_bytes(data)
@@ -285,7 +285,9 @@ _CONFIRMATION = {
 
 @given(data=encoded(json_texts(_CONFIRMATION)))
 @fuzzed
-def test_confirmations(file: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_confirmation_is_read_or_refused(
+    file: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     confirmations = Confirmations(
         CUTOVER, "packaging", "https://acme.example", "00D000000000001AAA"
     )
@@ -297,7 +299,7 @@ def test_confirmations(file: Path, data: bytes, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bytes], object]:
-    """Opens the state with other bytes, as the command runs does."""
+    """Opens the state with other bytes, as the command ``runs`` does."""
     folder = tmp_path_factory.mktemp("state")
     (folder / "cutover.yaml").write_text(CONFIG, encoding="utf-8")
 
@@ -331,6 +333,8 @@ def broken(draw: st.DrawFn, content: bytes) -> bytes:
 
 @given(data=st.data())
 @fuzzed
-def test_states(state: Callable[[bytes], object], right_state: bytes, data: st.DataObject) -> None:
+def test_any_state_is_read_or_refused(
+    state: Callable[[bytes], object], right_state: bytes, data: st.DataObject
+) -> None:
     content = data.draw(broken(right_state))
     must_end(lambda: state(content))

@@ -1,4 +1,4 @@
-"""The pinned clients, each with an emulator to talk to and nothing of the user's own."""
+"""The pinned clients, each with an emulator and none of the user's settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.interop.salesforce_cli import Cli, log_in
 
 
 def _require(client: install.Client) -> None:
-    """Skips without the client, or fails where SFCUTOVER_REQUIRE_INTEROP is 1."""
+    """Skip without the client, or fail if SFCUTOVER_REQUIRE_INTEROP is 1."""
     if client.folder.exists():
         return
     reason = f"{client.name} is not installed: make interop"
@@ -29,7 +29,7 @@ def installed_cli() -> None:
 
 @pytest.fixture(scope="session")
 def installed_jsforce(installed_cli: None) -> None:
-    """jsforce runs on the node that comes with the CLI."""
+    """jsforce runs on the Node.js that comes with the CLI."""
     _require(install.JSFORCE)
 
 

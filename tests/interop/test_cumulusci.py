@@ -34,7 +34,7 @@ project:
 
 
 class CumulusCi:
-    """Runs tasks in a project of its own, with the emulator as the org ``emu``."""
+    """Runs tasks in its own project, with the emulator as the org ``emu``."""
 
     def __init__(self, folder: Path, emulator: Emulator) -> None:
         self.project = folder / "project"
@@ -51,7 +51,7 @@ class CumulusCi:
         subprocess.run([*git, "remote", "add", "origin", remote], check=True)
 
     def run(self, task: str, **options: object) -> tuple[int, str]:
-        """Run a task on the org; its exit code, and all that it printed."""
+        """Run a task on the org; return its exit code and its output."""
         words = [word for name, value in options.items() for word in ("-o", name, str(value))]
         command = [str(install.cumulusci_python()), "-m", "cumulusci", "task", "run", task]
         done = subprocess.run(
@@ -77,7 +77,7 @@ class CumulusCi:
         }
 
     def _org(self) -> dict[str, str]:
-        """A login as it keeps it; it renews the access token before each task."""
+        """A login as CumulusCI keeps it; CumulusCI renews the access token before each task."""
         environment = self._emulator.environment
         token = environment["SF_ACCESS_TOKEN"]
         return {
@@ -103,7 +103,7 @@ def identity_of(emulator: Emulator) -> str:
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
-    """With TLS: CumulusCI reads REST by https only."""
+    """An emulator with TLS: CumulusCI reads REST by https only."""
     with Emulator(Scenario(deploy_seconds=2)) as started:
         yield started
 
@@ -115,9 +115,7 @@ def cci(
     return CumulusCi(tmp_path_factory.mktemp("cumulusci"), emulator)
 
 
-def test_a_phase_is_deployed_and_followed(
-    cci: CumulusCi, emulator: Emulator, tmp_path: Path
-) -> None:
+def test_a_phase_is_deployed_and_polled(cci: CumulusCi, emulator: Emulator, tmp_path: Path) -> None:
     folder = packages(tmp_path, "token-ip-ranges")["add-new"]
     code, said = cci.run("deploy", path=folder)
     assert code == 0, said
@@ -135,7 +133,7 @@ def test_a_validation_changes_nothing(cci: CumulusCi, emulator: Emulator, tmp_pa
     assert emulator.deployments[-1].check_only
 
 
-def test_a_component_failure_is_read(cci: CumulusCi, tmp_path: Path) -> None:
+def test_a_component_failure_is_reported(cci: CumulusCi, tmp_path: Path) -> None:
     code, said = cci.run("deploy", path=unknown_app_package(tmp_path / "package"))
     assert code == 1
     assert f"Update of {SECURITY} {SECURITY_NAME}: Error on line" in said
@@ -151,7 +149,7 @@ def test_a_manifest_is_retrieved(cci: CumulusCi, emulator: Emulator, tmp_path: P
     assert path.read_bytes() == emulator.component_xml(SECURITY, SECURITY_NAME)
 
 
-def test_an_unknown_package_is_told(cci: CumulusCi) -> None:
+def test_an_unknown_package_is_reported(cci: CumulusCi) -> None:
     (cci.project / "packaged").mkdir()
     code, said = cci.run("retrieve_packaged", path="packaged", package="Abacus")
     assert code == 1

@@ -1,4 +1,4 @@
-"""examples/cumulusci: its flows, by a real CumulusCI, with sfcutover in another environment."""
+"""examples/cumulusci: its flows, run by a real CumulusCI, with sfcutover in another environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.interop
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    """With the recipe in the repository, and the org's session from CumulusCI."""
+    """A machine with the recipe in the repository, and the org's session from CumulusCI."""
     with Emulator(Scenario()) as emulator:
         machine = open_machine(tmp_path, emulator)
         org = {"access_token": {"env": "SF_ACCESS_TOKEN"}, "instance_url": emulator.url}
@@ -63,7 +63,7 @@ def job(installed_cumulusci: None, machine: Machine) -> Job:
     return job
 
 
-def test_its_flows_do_the_cutover(job: Job) -> None:
+def test_the_flows_complete_the_cutover(job: Job) -> None:
     machine = job.machine
     ended = job.run(("bash", "-e", "{0}"), "cci flow run cutover_add_new --org packaging")
     assert ended.code == 0, ended.output

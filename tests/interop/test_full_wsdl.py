@@ -1,7 +1,7 @@
 """zeep in strict mode, over Salesforce's full WSDL v63.0, which simple-salesforce ships.
 
-Strict, it refuses every answer that lacks a required element or has one in a wrong place. It
-needs nothing that is not installed anyhow, so `make test` runs it, too.
+It refuses every answer that lacks a required element or has one in the wrong place. It needs
+nothing that is not installed anyhow, so `make test` runs it, too.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def call(client: zeep.Client, emulator: Emulator) -> Call:
 
 
 def calls_to(client: zeep.Client, emulator: Emulator) -> Call:
-    """Call an operation by its name with its arguments; its result, or a list of several."""
+    """Call an operation by its name with its arguments; return its result, or a list of several."""
     address = f"{emulator.url}/services/Soap/m/{VERSION}"
     service = client.create_service(f"{{{NAMESPACE}}}MetadataBinding", address)
     header = client.get_element(f"{{{NAMESPACE}}}SessionHeader")
@@ -76,7 +76,7 @@ def request(**more: object) -> dict[str, object]:
     return {"apiVersion": 63.0, "singlePackage": True, **more}
 
 
-def test_a_deployment_and_its_status(emulator: Emulator, call: Call) -> None:
+def test_a_deployment_and_its_status_are_read(emulator: Emulator, call: Call) -> None:
     job = call("deploy", package(emulator), OPTIONS)
     status = call("checkDeployStatus", job.id, True)
     assert (status.id, status.status, status.success) == (job.id, "Succeeded", True)
@@ -91,7 +91,7 @@ def test_a_deployment_and_its_status(emulator: Emulator, call: Call) -> None:
         ({PATH: "<a/>"}, "No package.xml found"),
     ],
 )
-def test_a_deployment_that_fails(call: Call, files: dict[str, str], problem: str) -> None:
+def test_a_failed_deployment_is_read(call: Call, files: dict[str, str], problem: str) -> None:
     job = call("deploy", make_zip(files), OPTIONS)
     status = call("checkDeployStatus", job.id, True)
     (failure,) = status.details.componentFailures
@@ -117,7 +117,7 @@ def test_a_deployment_is_canceled(client: zeep.Client) -> None:
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_a_retrieve(call: Call, zipped: bool) -> None:
+def test_a_retrieve_is_read(call: Call, zipped: bool) -> None:
     job = call("retrieve", request(unpackaged=UNPACKAGED))
     result = call("checkRetrieveStatus", job.id, zipped)
     assert (result.status, result.success) == ("Succeeded", True)
@@ -127,7 +127,7 @@ def test_a_retrieve(call: Call, zipped: bool) -> None:
         assert result.zipFile is None
 
 
-def test_a_retrieve_that_is_not_done(client: zeep.Client) -> None:
+def test_a_pending_retrieve_is_read(client: zeep.Client) -> None:
     with Emulator(Scenario(retrieve_seconds=600), tls=False) as slow:
         call = calls_to(client, slow)
         job = call("retrieve", request(unpackaged=UNPACKAGED))
@@ -135,14 +135,14 @@ def test_a_retrieve_that_is_not_done(client: zeep.Client) -> None:
         assert (result.done, result.zipFile) == (False, None)
 
 
-def test_a_retrieve_of_an_unknown_package(call: Call) -> None:
+def test_a_retrieve_of_an_unknown_package_is_read(call: Call) -> None:
     job = call("retrieve", request(packageNames=["Abacus"]))
     result = call("checkRetrieveStatus", job.id, True)
     assert (result.done, result.status) == (True, "Failed")
     assert result.errorMessage == "INVALID_CROSS_REFERENCE_KEY: No package named 'Abacus' found"
 
 
-def test_lists_and_descriptions(call: Call) -> None:
+def test_lists_and_descriptions_are_read(call: Call) -> None:
     (listed,) = call("listMetadata", [{"type": APP}], 63.0)
     assert (listed.fullName, listed.fileName) == (NAME, PATH)
     described = call("describeMetadata", 63.0)
@@ -170,7 +170,7 @@ def test_components_are_created_upserted_and_deleted(call: Call) -> None:
     assert [one.success for one in call("deleteMetadata", APP, ["Other"])] == [True]
 
 
-def test_a_fault(call: Call) -> None:
+def test_a_fault_is_read(call: Call) -> None:
     with pytest.raises(zeep.exceptions.Fault, match="invalid cross reference id") as caught:
         call("checkDeployStatus", "0Af000000000000AAA", True)
     assert caught.value.code == "sf:INVALID_CROSS_REFERENCE_KEY"

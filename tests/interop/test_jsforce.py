@@ -1,4 +1,4 @@
-"""jsforce deploys, follows, cancels, retrieves and lists, and reads and saves components."""
+"""jsforce deploys, polls, cancels, retrieves and lists, and reads and saves components."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_zip_is_deployed(jsforce: Jsforce, emulator: Emulator) -> None:
     assert b"127.0.0.22" in live(emulator)
 
 
-def test_a_failure_is_read(installed_jsforce: None, emulator: Emulator) -> None:
+def test_a_failure_is_reported(installed_jsforce: None, emulator: Emulator) -> None:
     package = security_package(security_xml("127.0.0.21", app="Acme_Nobody"))
     jsforce = Jsforce(emulator, base64.b64encode(package).decode())
     result = jsforce.run("return conn.metadata.deploy(zip, options).complete(true)")
@@ -52,7 +52,7 @@ def test_a_failure_is_read(installed_jsforce: None, emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("rest", ["false", "true"])
-def test_a_deployment_is_followed_and_canceled(installed_jsforce: None, rest: str) -> None:
+def test_a_deployment_is_polled_and_canceled(installed_jsforce: None, rest: str) -> None:
     with Emulator(Scenario(deploy_seconds=600), tls=False) as slow:
         start = "deployRest" if rest == "true" else "deploy"
         pending, canceled = Jsforce(slow, ZIP).run(
@@ -97,7 +97,7 @@ def test_components_are_retrieved(jsforce: Jsforce, emulator: Emulator, more: st
     assert files[SECURITY_PATH] == live(emulator)
 
 
-def test_a_retrieve_of_an_unknown_package_is_told(jsforce: Jsforce) -> None:
+def test_a_retrieve_of_an_unknown_package_is_reported(jsforce: Jsforce) -> None:
     result = jsforce.run('return conn.metadata.retrieve({ packageNames: ["Abacus"] }).complete()')
     assert (result["status"], result["zipFile"]) == ("Failed", "")
     assert "No package named 'Abacus' found" in result["errorMessage"]
@@ -115,7 +115,7 @@ def test_a_component_is_read_and_updated(jsforce: Jsforce, emulator: Emulator) -
     assert "<description>changed</description>" in text
 
 
-def test_an_update_that_fails_is_told(jsforce: Jsforce) -> None:
+def test_a_failed_update_is_reported(jsforce: Jsforce) -> None:
     saved = jsforce.run(
         f'return conn.metadata.update("{SECURITY}", [{{ fullName: "Nobody" }}, '
         f'{{ fullName: "{SECURITY_NAME}", externalClientApplication: "Nobody" }}])'
@@ -124,7 +124,7 @@ def test_an_update_that_fails_is_told(jsforce: Jsforce) -> None:
     assert "Nobody" in saved[1]["errors"][0]["message"]
 
 
-def test_a_query_and_the_user(jsforce: Jsforce) -> None:
+def test_a_query_and_the_user_are_read(jsforce: Jsforce) -> None:
     records, identity = jsforce.run(
         'const found = await conn.query("SELECT Name FROM Organization");'
         "return [found.records, await conn.identity()]"

@@ -1,4 +1,4 @@
-"""The official CLI logs in, deploys every phase, retrieves it, and reads a failure."""
+"""The official CLI logs in, deploys every phase, retrieves it, and reports a failure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_phase_is_deployed(
     assert live_addresses(emulator, carrier) == addresses_of(phase)
 
 
-def test_policies_are_deployed_beside_the_list(sf: Cli, emulator: Emulator, tmp_path: Path) -> None:
+def test_policies_are_deployed_with_the_list(sf: Cli, emulator: Emulator, tmp_path: Path) -> None:
     folder = packages(tmp_path, "token-ip-ranges", policies=True)["add-new"]
     answer = sf.run("project", "deploy", "start", "--metadata-dir", folder, "--target-org", ALIAS)
     assert (answer.code, answer.result["numberComponentsDeployed"]) == (0, 2), answer.document
@@ -53,7 +53,7 @@ def test_policies_are_deployed_beside_the_list(sf: Cli, emulator: Emulator, tmp_
 
 
 @pytest.mark.parametrize("carrier", sorted(CARRIERS))
-def test_what_was_deployed_is_retrieved_by_manifest(
+def test_a_deployed_component_is_retrieved_by_manifest(
     sf: Cli, emulator: Emulator, tmp_path: Path, carrier: str
 ) -> None:
     folder = packages(tmp_path / "sent", carrier)["add-new"]
@@ -71,7 +71,7 @@ def test_what_was_deployed_is_retrieved_by_manifest(
     assert path.read_bytes() == emulator.component_xml(kind, name)
 
 
-def test_a_type_is_retrieved_whole(sf: Cli, tmp_path: Path) -> None:
+def test_all_components_of_a_type_are_retrieved(sf: Cli, tmp_path: Path) -> None:
     component_type = CARRIERS["token-ip-ranges"].component_type
     answer = sf.run(
         *("project", "retrieve", "start", "--target-metadata-dir", tmp_path, "--unzip"),
@@ -114,7 +114,7 @@ def test_a_validation_changes_nothing_and_is_then_deployed(
     assert live_addresses(emulator, "token-ip-ranges") == addresses_of(phase)
 
 
-def test_a_poll_through_an_outage(sf: Cli, emulator: Emulator, tmp_path: Path) -> None:
+def test_polling_continues_through_an_outage(sf: Cli, emulator: Emulator, tmp_path: Path) -> None:
     emulator.set_fault(Fault(kind="http_503", operation="checkDeployStatus"))
     folder = packages(tmp_path, "token-ip-ranges")["add-new"]
     answer = sf.run("project", "deploy", "start", "--metadata-dir", folder, "--target-org", ALIAS)
@@ -147,8 +147,8 @@ def test_an_org_is_displayed_and_its_token_shown(sf: Cli, emulator: Emulator) ->
     assert token["accessToken"] == emulator.environment["SF_ACCESS_TOKEN"]
 
 
-def test_logging_in_with_an_auth_url_and_with_a_key(installed_cli: None, tmp_path: Path) -> None:
-    """Over TLS: the CLI makes an https address of what stands in an auth URL."""
+def test_an_auth_url_and_a_key_log_in(installed_cli: None, tmp_path: Path) -> None:
+    """Over TLS: the CLI makes an https address from an auth URL."""
     with Emulator() as emulator:
         trusted = {"NODE_EXTRA_CA_CERTS": emulator.environment["REQUESTS_CA_BUNDLE"]}
         cli = Cli(tmp_path)

@@ -33,7 +33,7 @@ def make_project(home: Path) -> None:
 
 
 def source(cli: Cli, address: str) -> None:
-    """The component as a project has it, with an address in place of 127.0.0.12."""
+    """The component in the project's source format, with an address in place of 127.0.0.12."""
     path = cli.home / f"{FOLDER}.ecaOauthSecurity-meta.xml"
     path.parent.mkdir(parents=True, exist_ok=True)
     with Emulator(tls=False) as fresh:
@@ -46,7 +46,7 @@ def is_live(emulator: Emulator, address: str) -> bool:
 
 
 def deployed(answer: Answer) -> str:
-    """The id of a deployment that has succeeded with its one component."""
+    """The id of a successful deployment with its one component."""
     assert answer.code == 0, answer.document
     assert (answer.result["status"], answer.result["success"]) == ("Succeeded", True)
     assert answer.result["numberComponentsDeployed"] == 1
@@ -78,16 +78,14 @@ def test_a_type_is_retrieved_into_the_project(sf: Cli) -> None:
     assert "<externalClientApplication>Acme_Connector</externalClientApplication>" in text
 
 
-def test_an_unknown_package_is_told(sf: Cli) -> None:
+def test_an_unknown_package_is_reported(sf: Cli) -> None:
     folder = ("--target-metadata-dir", "packaged")
     answer = sf.run("project", "retrieve", "start", "--package-name", "Abacus", *folder, *TARGET)
     assert answer.result["status"] == "Failed"
     assert "No package named 'Abacus' found" in str(answer.result["errorMessage"])
 
 
-def test_source_is_deployed_beside_the_variables_of_the_emulator(
-    sf: Cli, emulator: Emulator
-) -> None:
+def test_source_is_deployed_with_the_variables_of_the_emulator(sf: Cli, emulator: Emulator) -> None:
     source(sf, "192.0.2.1")
     deployed(sf.run("project", "deploy", "start", *SOURCE, **emulator.environment))
     assert is_live(emulator, "192.0.2.1")
@@ -132,7 +130,7 @@ def test_source_is_deployed_over_rest(sf: Cli, emulator: Emulator) -> None:
     assert sf.run("config", "unset", "org-metadata-rest-deploy").code == 0
 
 
-def test_a_refusal_over_rest_is_read(sf: Cli, emulator: Emulator) -> None:
+def test_a_refusal_over_rest_is_reported(sf: Cli, emulator: Emulator) -> None:
     source(sf, "256.0.0.1")
     answer = sf.run("project", "deploy", "start", *SOURCE, SF_ORG_METADATA_REST_DEPLOY="true")
     assert (answer.code, answer.result["status"]) == (1, "Failed")

@@ -43,7 +43,7 @@ def tree(sf: Cli, emulator: Emulator) -> Path:
 
 
 def run(sf: Cli, emulator: Emulator, *words: str) -> str:
-    """The standard error of one of this project's own commands."""
+    """Run one of this project's commands; return its standard error."""
     options = ["--config", str(sf.home / "cutover.yaml")]
     result = CliRunner(env=emulator.environment).invoke(cli, [*options, *words])
     assert result.exit_code == 0, result.output
@@ -86,7 +86,7 @@ def test_the_tree_is_converted(sf: Cli, emulator: Emulator, tree: Path) -> None:
     assert f"<members>{SECURITY_NAME}</members>" in manifest
 
 
-def test_the_line_that_the_doctor_advises_excludes_the_file(
+def test_the_line_that_doctor_suggests_excludes_the_file(
     sf: Cli, emulator: Emulator, tree: Path
 ) -> None:
     words = ("project", "list", "ignored", "--source-dir", "force-app")

@@ -1,4 +1,4 @@
-"""Debian's chromium without a window: what a page asks for, how it looks, what it measures."""
+"""Debian's chromium without a window: a page's requests, its appearance, its measurements."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def missing() -> str | None:
 
 @dataclass(frozen=True)
 class Shown:
-    """What came of one page. requests: URLs that it asked the network for. complaints: what the
-    console says. written: the file that was asked for."""
+    """The result of one page. requests: URLs that it requested from the network. complaints:
+    messages on the console. written: the requested file."""
 
     requests: set[str]
     complaints: list[str]
@@ -43,7 +43,7 @@ class Shown:
 
 
 def show(page: Path, written: Path, *options: str, width: int = 1200, height: int = 1000) -> Shown:
-    """Open a page in a new profile, with options that say what becomes of it."""
+    """Open a page in a new profile, with options that define the output."""
     with tempfile.TemporaryDirectory(prefix="sfcutover-chromium-") as folder:
         log = Path(folder) / "network.json"
         done = subprocess.run(
@@ -74,12 +74,12 @@ def screenshot(page: Path, written: Path, width: int, height: int, *, dark: bool
 
 
 def printed(page: Path, written: Path) -> Shown:
-    """The page on paper, as PDF."""
+    """The printed page, as PDF."""
     return show(page, written, "--no-pdf-header-footer", f"--print-to-pdf={written}")
 
 
 def measured(page: Path, script: str, width: int, *, dark: bool = False) -> dict[str, object]:
-    """What a script says of the page, as JSON. The page's own policy would not let it run."""
+    """The result of a script in the page, as JSON. The page's own policy would not let it run."""
     text = page.read_text(encoding="utf-8")
     copy = page.with_name(f"measured-{page.name}")
     report = f"<script>document.title = JSON.stringify((() => {{{script}}})())</script>"
@@ -92,7 +92,7 @@ def measured(page: Path, script: str, width: int, *, dark: bool = False) -> dict
 
 
 def size_and_corner(image: Path) -> tuple[int, int, tuple[int, ...]]:
-    """Width and height of a PNG, and its first pixel, which every filter leaves as it is."""
+    """Width and height of a PNG, and its first pixel, which every filter leaves unchanged."""
     data = image.read_bytes()
     width, height = struct.unpack(">II", data[16:24])
     pixels, at = b"", 8

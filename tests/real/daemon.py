@@ -1,4 +1,4 @@
-"""A real server of a test: started on a free port, waited for, and ended by its pid."""
+"""A real server of a test: started on a free port, awaited, and ended by its pid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def running(
     log: Path,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
-    """The command, once it listens on the port; an AssertionError with its log if it does not."""
+    """Yield the command's process once it listens on the port; fail with its log if it does not."""
     process = subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,

@@ -47,7 +47,7 @@ def missing() -> str | None:
 
 @contextmanager
 def running(address: str) -> Iterator[int]:
-    """A danted whose traffic leaves by the address, on a free port; ended by its pid."""
+    """A danted whose traffic leaves from the address, on a free port; ended by its pid."""
     with tempfile.TemporaryDirectory(prefix="sfcutover-dante-") as name:
         folder, port = Path(name), free_port()
         config = folder / "danted.conf"
@@ -61,7 +61,7 @@ def running(address: str) -> Iterator[int]:
 
 
 def _own_users(folder: Path) -> dict[str, str]:
-    """The variables that give a process other users than the system has."""
+    """The variables that give a process other users than those of the system."""
     own = f"{os.geteuid()}:{os.getegid()}"
     (folder / "passwd").write_text(
         f"root:x:0:0::/:/bin/false\nnobody:x:65534:65534::/:/bin/false\n"

@@ -1,4 +1,5 @@
-"""Debian's PostgreSQL as the state of shared runs: a cluster of a test's own, that may restart."""
+"""Debian's PostgreSQL as the state of shared runs: a cluster for one test, which can be
+restarted."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ def missing() -> str | None:
 
 
 def require() -> None:
-    """Skip the test where PostgreSQL is missing; fail where SFCUTOVER_REQUIRE_REAL is set."""
+    """Skip the test if PostgreSQL is missing; fail if SFCUTOVER_REQUIRE_REAL is set."""
     if reason := missing():
         if os.environ.get("SFCUTOVER_REQUIRE_REAL"):
             pytest.fail(reason)
@@ -60,12 +61,12 @@ class Postgres:
         return f"postgresql+psycopg://{_USER}@127.0.0.1:{self.port}/{database}"
 
     def restart(self) -> None:
-        """At once, as a machine that is switched off and on: connections break."""
+        """Restart immediately, as a machine that is reset: connections break."""
         self.control("restart", "-m", "immediate")
 
     @contextmanager
     def hanging(self) -> Iterator[None]:
-        """It answers nobody, and breaks no connection."""
+        """The server answers no client, and closes no connection."""
         first = int((self.folder / "postmaster.pid").read_text(encoding="utf-8").split()[0])
         children = Path(f"/proc/{first}/task/{first}/children").read_text(encoding="utf-8")
         processes = [first, *map(int, children.split())]
@@ -78,7 +79,7 @@ class Postgres:
                 os.kill(each, signal.SIGCONT)
 
     def set_read_only(self, wanted: bool) -> None:
-        """Every transaction from now on, as on a server that hands over to another."""
+        """Make every later transaction read-only, as on a server that hands over to another."""
         with (self.folder / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.write(f"default_transaction_read_only = {'on' if wanted else 'off'}\n")
         self.control("reload")
@@ -100,7 +101,7 @@ class Postgres:
 
 @contextmanager
 def running() -> Iterator[Postgres]:
-    """A cluster on a free port of 127.0.0.1, without passwords; stopped in the end."""
+    """A cluster on a free port of 127.0.0.1, without passwords; stopped at the end."""
     programs = _programs()
     assert programs
     with tempfile.TemporaryDirectory(prefix="sfcutover-postgres-") as name:

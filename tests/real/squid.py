@@ -1,4 +1,4 @@
-"""Debian's squid as the proxy of a test: two addresses that take turns by chance, a password."""
+"""Debian's squid as the proxy of a test: two addresses that alternate at random, a password."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def missing() -> str | None:
 
 @contextmanager
 def running(first: str, second: str) -> Iterator[int]:
-    """A squid whose traffic leaves by either address, on a free port; ended by its pid."""
+    """A squid whose traffic leaves from either address, on a free port; ended by its pid."""
     with tempfile.TemporaryDirectory(prefix="sfcutover-squid-") as name:
         folder, port = Path(name), free_port()
         helper = HELPERS / "basic_ncsa_auth"
@@ -69,7 +69,7 @@ def running(first: str, second: str) -> Iterator[int]:
 
 
 def _hand_over(folder: Path) -> None:
-    """Started by root, squid runs as ``proxy``, which must get at its files."""
+    """Let ``proxy``, the user of a squid started by root, access its files."""
     if os.geteuid() == 0:
         proxy = pwd.getpwnam("proxy")
         for path in (folder, *folder.iterdir()):

@@ -1,4 +1,4 @@
-"""Pressing Tab in real shells: commands, options, phases, targets and run ids."""
+"""Completion in real shells: commands, options, phases, targets and run ids."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Shell:
         os.write(self._terminal, text.encode())
 
     def wait_for(self, *texts: str) -> None:
-        """Read until all these texts are on the line that was typed, or below it."""
+        """Read until all these texts are on the typed line, or below it."""
         end = time.monotonic() + SECONDS
         while not all(text.encode() in self._shown for text in texts):
             ready, _, _ = select.select([self._terminal], [], [], max(0.0, end - time.monotonic()))
@@ -70,7 +70,7 @@ class Shell:
         return ESCAPES.sub(b"", self._read)
 
     def _answer(self, chunk: bytes) -> None:
-        """fish asks which terminal it has, and where the cursor is, and waits for the answer."""
+        """Answer fish, which asks for the terminal's name and the cursor's position, and waits."""
         if b"\x1b[c" in chunk or b"\x1b[0c" in chunk:
             self.type("\x1b[?62;c")
         if b"\x1b[6n" in chunk:
@@ -121,12 +121,12 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
         ("sfcutover deploy add-new --plan cut", ["cutover.yaml"]),
     ],
 )
-def test_tab_offers(shell: Shell, typed: str, offered: list[str]) -> None:
+def test_tab_offers_completions(shell: Shell, typed: str, offered: list[str]) -> None:
     shell.type(f"{typed}\t\t\t")  # bash lists at the second Tab that adds nothing
     shell.wait_for(*offered)
 
 
-def test_a_word_is_completed_without_a_heavy_import() -> None:
+def test_completion_loads_no_heavy_module() -> None:
     heavy = ["pydantic", "requests", "sqlalchemy", "zeep", "lxml", "dbos", "rich", "jinja2"]
     code = """
 import atexit, sys

@@ -1,4 +1,4 @@
-"""A SOCKS5 proxy that nobody here wrote: probed and redeemed through, plain and with TLS."""
+"""Dante as the SOCKS5 proxy: probes and redemptions, plain and with TLS."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ LISTED, NOT_LISTED = "127.0.0.11", "127.0.0.21"
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """Of a proxy whose address is on the emulator's list."""
+    """A proxy whose address is on the emulator's allowlist."""
     with dante.running(LISTED) as port:
         yield port
 
 
 @pytest.fixture(scope="module")
 def other_port() -> Iterator[int]:
-    """Of one whose address is not."""
+    """A proxy whose address is not on it."""
     with dante.running(NOT_LISTED) as port:
         yield port
 
@@ -81,29 +81,27 @@ def redeem(emulator: Emulator, egress: Egress) -> Redemption:
 
 
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
-def test_the_address_is_seen(port: int, scheme: str, emulator: Emulator) -> None:
+def test_the_address_is_observed(port: int, scheme: str, emulator: Emulator) -> None:
     for url in (emulator.environment["SFCUTOVER_ECHO_URL"], f"{emulator.url}/ip"):
         result = probe(egress_by(port, LISTED, scheme=scheme), url)
         assert result.passed, result.failure
         assert [str(each) for each in result.seen] == [LISTED]
 
 
-def test_a_name_is_looked_up_by_the_proxy(port: int, emulator: Emulator) -> None:
+def test_a_name_is_resolved_by_the_proxy(port: int, emulator: Emulator) -> None:
     url = emulator.environment["SFCUTOVER_ECHO_URL"].replace("127.0.0.1", "localhost")
     with egress_by(port, LISTED).session() as session:
         assert str(ask_echo(session, url)) == LISTED
 
 
-def test_redemptions_are_told_apart_by_the_address(
-    port: int, other_port: int, emulator: Emulator
-) -> None:
+def test_redemptions_depend_on_the_address(port: int, other_port: int, emulator: Emulator) -> None:
     assert redeem(emulator, egress_by(other_port)).outcome is RedemptionOutcome.BLOCKED
     assert redeem(emulator, egress_by(port)).outcome is RedemptionOutcome.REDEEMED
     assert [one.source for one in emulator.redemptions] == [NOT_LISTED, LISTED]
 
 
 @pytest.mark.parametrize("password", [None, "open@sesame:22"])
-def test_a_wrong_password_is_told_apart(
+def test_a_wrong_password_is_distinguished(
     port: int, password: str | None, emulator: Emulator
 ) -> None:
     egress = egress_by(port, password=password)
@@ -116,13 +114,13 @@ def test_a_wrong_password_is_told_apart(
 
 
 @pytest.mark.parametrize("place", ["127.0.0.1:1", "192.0.2.1:443"])
-def test_a_server_that_it_does_not_reach_is_told_apart(port: int, place: str) -> None:
+def test_an_unreachable_server_is_distinguished(port: int, place: str) -> None:
     error = failure(egress_by(port), f"https://{place}/ip")
     assert type(error) is DestinationUnreachableError
     assert f"did not connect to {place.removesuffix(':443')}" in error.message
 
 
-def test_tls_that_fails_behind_it_is_told_apart(
+def test_a_tls_failure_behind_the_proxy_is_distinguished(
     port: int, start_emulator: StartEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)

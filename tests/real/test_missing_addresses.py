@@ -1,4 +1,4 @@
-"""A machine whose loopback has 127.0.0.1 alone, as macOS: the emulator says what to add."""
+"""On a machine whose loopback has only 127.0.0.1, as macOS, the emulator names what to add."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADDRESSES = ("127.0.0.11", "127.0.0.12", "127.0.0.21", "127.0.0.22")
 
 
 def alone(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a shell command where 127.0.0.1 is the only address of IPv4."""
+    """Run a shell command where 127.0.0.1 is the only IPv4 address."""
     program = shutil.which("unshare")
     if program is None or shutil.which("ip") is None:
         pytest.skip("needs unshare and ip")
@@ -39,7 +39,7 @@ def alone(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("command", ["emulator", "demo"])
-def test_the_commands_that_add_them_are_printed(command: str, tmp_path: Path) -> None:
+def test_the_commands_that_add_addresses_are_printed(command: str, tmp_path: Path) -> None:
     done = alone(f"exec {sys.executable} -m sfcutover {command}", tmp_path)
     assert done.returncode == 1
     assert f"this machine has no address {', '.join(ADDRESSES)}" in done.stderr
@@ -48,7 +48,7 @@ def test_the_commands_that_add_them_are_printed(command: str, tmp_path: Path) ->
     assert "Traceback" not in done.stderr
 
 
-def test_with_what_is_printed_the_emulator_starts(tmp_path: Path) -> None:
+def test_the_printed_commands_let_the_emulator_start(tmp_path: Path) -> None:
     commands = "; ".join(adding_commands(ADDRESSES, "linux")).replace("sudo ", "")
     check = f"from sfcutover.emulator.loopback import *; require_addresses({ADDRESSES})"
     done = alone(f'{commands}; exec {sys.executable} -c "{check}"', tmp_path)
@@ -56,12 +56,12 @@ def test_with_what_is_printed_the_emulator_starts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("platform", ["darwin", "freebsd14"])
-def test_on_other_systems_they_are_aliases_of_lo0(platform: str) -> None:
+def test_other_systems_use_aliases_of_lo0(platform: str) -> None:
     assert adding_commands(["127.0.0.11", "::2"], platform) == [
         "sudo ifconfig lo0 alias 127.0.0.11 up",
         "sudo ifconfig lo0 inet6 alias ::2 up",
     ]
 
 
-def test_an_address_that_is_not_of_loopback_may_be_missing() -> None:
+def test_an_address_outside_of_loopback_may_be_missing() -> None:
     require_addresses(["203.0.113.10", "2001:db8::1"])

@@ -1,4 +1,4 @@
-"""The Prometheus check against Debian's own ``prometheus``, scraping itself and one page."""
+"""The Prometheus check against Debian's ``prometheus``, which scrapes itself and one page."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if _PROGRAM is None and os.environ.get("SFCUTOVER_REQUIRE_REAL") != "1":
 
 @dataclass
 class Page:
-    """A page of metrics; down, it answers 500."""
+    """A page of metrics; while down, it answers 500."""
 
     status: int = 200
     metrics: dict[str, str] = field(default_factory=lambda: {"logins_failed": "0"})
@@ -47,7 +47,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A server under way."""
+    """A running server."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -58,7 +58,7 @@ class Prometheus:
         return checker_for(Check.model_validate({"prometheus": asked, "timeout": "30s"}))()
 
     def comes_to(self, verdict: Verdict, query: str, condition: str) -> CheckResult:
-        """The first look with this verdict: a scrape comes every second, not at once."""
+        """The first result with this verdict: scrapes take place every second."""
         result: list[CheckResult] = []
 
         def arrived() -> bool:
@@ -69,7 +69,7 @@ class Prometheus:
         return result[0]
 
     def wait_for(self, arrived: Callable[[], bool]) -> None:
-        """Look until it is so. Fails if the server ends, or after _PATIENCE."""
+        """Check until the condition is true. Fails if the server ends, or after _PATIENCE."""
         deadline = time.monotonic() + _PATIENCE
         while not arrived():
             assert time.monotonic() < deadline
@@ -85,7 +85,7 @@ class Prometheus:
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A server with nothing of the machine's own."""
+    """A server without settings of the machine."""
     if _PROGRAM is None:
         pytest.fail(_MISSING, pytrace=False)
     page = Page()
@@ -133,7 +133,7 @@ def _running(
         process.wait()
 
 
-def test_what_holds_passes(prometheus: Prometheus) -> None:
+def test_a_true_condition_passes(prometheus: Prometheus) -> None:
     prometheus.comes_to(PASSED, "count(up == 1)", "== 2")
     result = prometheus.look("up", "== 1")
     assert result.verdict is PASSED
@@ -141,21 +141,21 @@ def test_what_holds_passes(prometheus: Prometheus) -> None:
     assert prometheus.look("1 + 1", "== 2") == CheckResult("1 + 1", PASSED, "the value = 2 is == 2")
 
 
-def test_what_does_not_hold_fails(prometheus: Prometheus) -> None:
+def test_a_false_condition_fails(prometheus: Prometheus) -> None:
     prometheus.comes_to(PASSED, 'count({job="itself"})', "> 100")
     assert prometheus.look("up", "< 1").verdict is FAILED
     prometheus.comes_to(FAILED, 'scrape_samples_scraped{job="page"}', "!= 1")
     assert prometheus.look("vector(1) / 0", "< 5").detail == "the value = inf is not < 5"
 
 
-def test_one_series_of_several_decides(prometheus: Prometheus) -> None:
+def test_one_of_several_series_decides(prometheus: Prometheus) -> None:
     prometheus.comes_to(PASSED, "count(up == 1)", "== 2")
     result = prometheus.look('up{job="itself"} or up{job="page"} * 0', "== 1")
     assert result.verdict is FAILED
     assert result.detail.endswith('job="page"} = 0 is not == 1')
 
 
-def test_what_is_not_there_says_nothing(prometheus: Prometheus) -> None:
+def test_a_missing_series_is_inconclusive(prometheus: Prometheus) -> None:
     result = prometheus.look("no_such_series", "== 0")
     assert result.verdict is INCONCLUSIVE
     assert "no series" in result.detail
@@ -166,15 +166,13 @@ def test_what_is_not_there_says_nothing(prometheus: Prometheus) -> None:
     ("query", "words"),
     [("up{", "HTTP 400: bad_data"), ("up[1m]", "returns a matrix"), ('"text"', "returns a string")],
 )
-def test_a_query_that_makes_no_sense_is_an_error(
-    prometheus: Prometheus, query: str, words: str
-) -> None:
+def test_an_invalid_query_is_an_error(prometheus: Prometheus, query: str, words: str) -> None:
     result = prometheus.look(query, "== 0")
     assert result.verdict is ERROR
     assert words in result.detail
 
 
-def test_a_series_that_goes_stale_stops_passing(prometheus: Prometheus) -> None:
+def test_a_stale_series_stops_passing(prometheus: Prometheus) -> None:
     prometheus.comes_to(PASSED, "logins_failed", "== 0")
     prometheus.page.metrics = {"logins_failed": "3"}
     assert "logins_failed" in prometheus.comes_to(FAILED, "logins_failed", "== 0").detail

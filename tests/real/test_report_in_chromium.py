@@ -1,4 +1,4 @@
-"""The report's page in a browser: it asks for nothing, and can be read everywhere."""
+"""The report's page in a browser: it requests nothing, and is readable everywhere."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ return {poor: poor};
 
 
 def busy() -> Story:
-    """Much in a short time: waits, a rollback, twenty targets, long words, IPv6."""
+    """A crowded run: waits, a rollback, twenty targets, long words, IPv6."""
     story = rolled_back()
     story.targets = [f"customer-number-{number}" for number in range(20)]
     story.begin()
@@ -136,8 +136,8 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_page_asks_the_network_for_nothing(page: Path, tmp_path: Path) -> None:
-    """In both schemes and on paper. The images stay in tmp_path, to be looked at."""
+def test_the_page_requests_nothing_from_the_network(page: Path, tmp_path: Path) -> None:
+    """In both color schemes and in print. The images stay in tmp_path, to be looked at."""
     looks = [
         chromium.screenshot(page, tmp_path / f"{width}-{dark}.png", width, 2000, dark=dark)
         for width in (400, 1200)
@@ -153,8 +153,8 @@ def test_the_page_asks_the_network_for_nothing(page: Path, tmp_path: Path) -> No
     assert looks[4].written.read_bytes().startswith(b"%PDF")
 
 
-def test_a_page_that_loads_something_is_found_out(tmp_path: Path) -> None:
-    """Without its policy the report would be as open as any page; with it, nothing gets out."""
+def test_a_page_that_loads_something_is_detected(tmp_path: Path) -> None:
+    """Without its policy the report would load it as any page; with it, no request is sent."""
     text = html(Report.of(done().data()), Templates())
     text = text.replace("<main>", f"<main>{''.join(LOADS.values())}")
     opened = written(tmp_path, text.replace("Content-Security-Policy", "x"))
@@ -167,12 +167,14 @@ def test_a_page_that_loads_something_is_found_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("width", "chart"), [(400, "narrow"), (800, "middle"), (1200, "wide")])
-def test_it_fits_the_width_and_shows_the_chart_for_it(page: Path, width: int, chart: str) -> None:
+def test_the_page_fits_the_width_and_shows_the_chart_for_it(
+    page: Path, width: int, chart: str
+) -> None:
     assert chromium.measured(page, FIT, width) == {"wider": 0, "charts": [chart]}
 
 
 @pytest.mark.parametrize("width", [400, 800, 1200])
-def test_no_label_of_the_chart_lies_on_another(width: int, tmp_path: Path) -> None:
+def test_labels_of_the_chart_do_not_overlap(width: int, tmp_path: Path) -> None:
     page = written(tmp_path, html(Report.of(busy().data()), Templates()))
     found = chromium.measured(page, LABELS, width)
     assert (found["labels"], found["overlaps"], found["outside"]) == (7, 0, 0)
@@ -181,13 +183,13 @@ def test_no_label_of_the_chart_lies_on_another(width: int, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("width", [400, 800, 1200])
-def test_no_line_and_no_dotted_time_lies_on_a_text(width: int, tmp_path: Path) -> None:
+def test_no_line_and_no_dotted_time_crosses_a_text(width: int, tmp_path: Path) -> None:
     page = written(tmp_path, html(Report.of(busy().data()), Templates()))
     expected = {"parts": True, "dots": True, "crossed": 0, "covered": 0}
     assert chromium.measured(page, CROSSED, width) == expected
 
 
-def test_a_phone_shows_every_caption_and_the_columns_that_count(tmp_path: Path) -> None:
+def test_a_phone_shows_every_caption_and_the_important_columns(tmp_path: Path) -> None:
     page = written(tmp_path, html(Report.of(done().data()), Templates()))
     assert chromium.measured(page, SEEN, 400) == {
         "cut": 0,
@@ -197,5 +199,5 @@ def test_a_phone_shows_every_caption_and_the_columns_that_count(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_everything_can_be_read_against_its_ground(page: Path, dark: bool) -> None:
+def test_everything_is_readable_against_its_background(page: Path, dark: bool) -> None:
     assert chromium.measured(page, CONTRAST, 1200, dark=dark)["poor"] == []

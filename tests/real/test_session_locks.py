@@ -1,4 +1,4 @@
-"""Processes' locks as sessions of a real PostgreSQL: what ends them, and who may take them then."""
+"""Processes' locks as sessions of a real PostgreSQL: what releases them, and who may take them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def url(databases: SharedDatabases) -> str:
 
 @pytest.fixture
 def open_database() -> Iterator[Callable[[str], Database]]:
-    """Opens a database by its URL: each stands for a machine."""
+    """Opens a database by its URL; each represents a machine."""
     with ExitStack() as stack:
 
         def open_(url: str) -> Database:
@@ -86,7 +86,7 @@ def process(role: Role) -> Process:
 
 
 def end_sessions(database: Database, of: Process) -> None:
-    """As a server does that restarts, or loses the machine."""
+    """End the sessions as a server does that restarts, or loses the machine."""
     query = sa.text(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = :name"
     )
@@ -99,7 +99,7 @@ def is_taken(locks: SessionLocks, dead: Process) -> bool:
         return taken
 
 
-def test_one_process_runs_and_several_serve(open_locks: OpenLocks) -> None:
+def test_one_process_executes_a_run_and_several_serve_the_queue(open_locks: OpenLocks) -> None:
     first, second, third = open_locks(), open_locks(), open_locks()
     run, worker = process("run"), process("worker")
     assert first.acquire(run)
@@ -113,7 +113,9 @@ def test_one_process_runs_and_several_serve(open_locks: OpenLocks) -> None:
     assert second.acquire(process("run"))
 
 
-def test_cutovers_keep_apart(open_database: Callable[[str], Database], url: str) -> None:
+def test_locks_of_cutovers_are_independent(
+    open_database: Callable[[str], Database], url: str
+) -> None:
     locks = [SessionLocks(open_database(url).engine, name) for name in ("acme", "other")]
     assert all(each.acquire(process("run")) for each in locks)
     assert [len(each.holders()) for each in locks] == [1, 1]
@@ -121,7 +123,7 @@ def test_cutovers_keep_apart(open_database: Callable[[str], Database], url: str)
         each.release()
 
 
-def test_databases_of_one_server_keep_apart(
+def test_locks_of_databases_on_one_server_are_independent(
     open_database: Callable[[str], Database], url: str, databases: SharedDatabases
 ) -> None:
     other = databases.url(f"locks{next(_NUMBERS)}")
@@ -132,7 +134,7 @@ def test_databases_of_one_server_keep_apart(
         each.release()
 
 
-def test_a_lock_that_was_lost_with_its_session_is_taken_again(
+def test_a_lock_lost_with_its_session_is_taken_again(
     open_locks: OpenLocks, url: str, open_database: Callable[[str], Database]
 ) -> None:
     mine, run = open_locks(), process("run")
@@ -143,7 +145,7 @@ def test_a_lock_that_was_lost_with_its_session_is_taken_again(
     assert [each.id for each in open_locks().holders()] == [run.id]
 
 
-def test_a_lock_that_another_process_has_taken_meanwhile_is_lost(
+def test_a_lock_that_another_process_has_taken_is_lost(
     open_locks: OpenLocks, url: str, open_database: Callable[[str], Database]
 ) -> None:
     mine, other, run = open_locks(), open_locks(), process("run")
@@ -155,7 +157,7 @@ def test_a_lock_that_another_process_has_taken_meanwhile_is_lost(
     assert mine.is_held()
 
 
-def test_a_dead_process_is_taken_only_after_the_grace(
+def test_the_lock_of_a_dead_process_is_taken_only_after_the_grace_period(
     open_locks: OpenLocks, url: str, open_database: Callable[[str], Database]
 ) -> None:
     mine, other, worker = open_locks(), open_locks(), process("worker")
@@ -167,7 +169,7 @@ def test_a_dead_process_is_taken_only_after_the_grace(
     assert GRACE_SECONDS <= time.monotonic() - started < TAKEN_OVER_SECONDS
 
 
-def test_the_grace_begins_anew_where_the_lock_was_held_again(
+def test_the_grace_period_starts_again_if_the_lock_was_held_again(
     open_locks: OpenLocks, url: str, open_database: Callable[[str], Database]
 ) -> None:
     mine, other, worker = open_locks(), open_locks(), process("worker")
@@ -183,14 +185,14 @@ def test_the_grace_begins_anew_where_the_lock_was_held_again(
     assert time.monotonic() - started >= GRACE_SECONDS
 
 
-def test_one_of_two_takes_what_a_dead_process_has_left(open_locks: OpenLocks) -> None:
+def test_only_one_process_takes_the_lock_of_a_dead_one(open_locks: OpenLocks) -> None:
     first, second, dead = open_locks(), open_locks(), process("worker")
     wait_until(lambda: is_taken(first, dead) and is_taken(second, dead))
     with first.taking(dead.id) as mine, second.taking(dead.id) as other:
         assert (mine, other) == (True, False)
 
 
-def test_a_process_that_is_killed_frees_its_lock(open_locks: OpenLocks, url: str) -> None:
+def test_a_killed_process_releases_its_lock(open_locks: OpenLocks, url: str) -> None:
     locks = open_locks()
     holder = subprocess.Popen(
         [sys.executable, "-c", _HOLDER, url],
@@ -209,10 +211,10 @@ def test_a_process_that_is_killed_frees_its_lock(open_locks: OpenLocks, url: str
         assert time.monotonic() - killed < TAKEN_OVER_SECONDS
 
 
-def test_the_server_looks_for_silent_sessions(
+def test_the_server_detects_silent_sessions(
     open_locks: OpenLocks, url: str, open_database: Callable[[str], Database]
 ) -> None:
-    """A machine that vanished, and a proxy that answers keepalives for it, end within seconds."""
+    """A vanished machine, and a proxy that answers keepalives for it, lose it within seconds."""
     locks = open_locks()
     assert locks.acquire(process("worker"))
     settings = {}
@@ -228,10 +230,10 @@ def test_the_server_looks_for_silent_sessions(
     assert others.scalar() == "0"
 
 
-def test_a_connection_that_is_cut_loses_its_lock_to_another_process(
+def test_an_interrupted_connection_loses_its_lock_to_another_process(
     databases: SharedDatabases, url: str, open_database: Callable[[str], Database]
 ) -> None:
-    """The proxy answers every keepalive: the silence of the session tells."""
+    """The proxy answers every keepalive: only the session's silence shows it."""
     far, near = open_database(databases.proxied(url)), open_database(url)
     with ProcessLock(far, "acme", "run", CONFIG) as cut_off:
         cut_off.require()

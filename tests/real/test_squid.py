@@ -1,4 +1,4 @@
-"""A proxy that nobody here wrote: probed over plain http and through tunnels."""
+"""Squid as the proxy: probes over plain http and through tunnels."""
 
 from __future__ import annotations
 
@@ -67,29 +67,29 @@ def failure(egress: Egress, url: str) -> EgressError:
     return caught.value
 
 
-def test_both_addresses_are_seen(port: int, echo_url: str) -> None:
+def test_both_addresses_are_observed(port: int, echo_url: str) -> None:
     result = probe(egress_by(port, FIRST, SECOND), echo_url)
     assert result.passed, result.failure
     assert [str(each) for each in result.seen] == [FIRST, SECOND]
     assert result.observation.tries == 37
 
 
-def test_one_that_is_not_listed_is_named(port: int, echo_url: str) -> None:
+def test_an_unlisted_address_is_named(port: int, echo_url: str) -> None:
     result = probe(egress_by(port, FIRST), echo_url)
     assert [str(each) for each in result.unexpected] == [SECOND]
 
 
-def test_one_that_is_not_there_is_named(port: int, echo_url: str) -> None:
+def test_a_missing_address_is_named(port: int, echo_url: str) -> None:
     result = probe(egress_by(port, FIRST, SECOND, "127.0.0.33"), echo_url)
     assert [str(each) for each in result.missing] == ["127.0.0.33"]
 
 
-def test_a_wrong_password_is_told_apart(port: int, echo_url: str) -> None:
+def test_a_wrong_password_is_distinguished(port: int, echo_url: str) -> None:
     error = failure(egress_by(port, FIRST, password="open@sesame:22"), echo_url)
     assert type(error) is ProxyRefusedError
 
 
-def test_a_page_that_is_not_there_is_told_apart(port: int) -> None:
+def test_a_missing_page_is_distinguished(port: int) -> None:
     plain = failure(egress_by(port, FIRST), "http://127.0.0.1:1/ip")
     assert type(plain) is EchoHttpError
     assert "HTTP 503" in plain.message
