@@ -80,6 +80,7 @@ def mutants_of(file: Path) -> Iterator[Mutant]:
 
 def loaded_functions() -> Functions:
     """All function objects, by the file, name and line of their code."""
+    gc.unfreeze()  # a command that was called while tests were collected has hidden them
     found: Functions = {}
     for each in gc.get_objects():
         if isinstance(each, FunctionType):

@@ -27,13 +27,14 @@ def print_progress(figures: Figures) -> None:
 
 
 def print_table(rows: list[Figures]) -> None:
-    form = "{:<12} {:>8} {:>8} {:>9} {:>10} {:>10} {:>16}"
+    form = "{:<12} {:>8} {:>8} {:>9} {:>10} {:>10} {:>15} {:>16}"
     titles = ("package", "mutants", "killed", "survived", "timed out", "unreached")
-    print(form.format(*titles, "failed controls"))
+    print(form.format(*titles, "not applicable", "failed controls"))
     for row in rows:
         counts = [len(row.of(each)) for each in (Outcome.KILLED, *_SHOWN)]
+        counts += [len(row.unreached), len(row.not_applicable)]
         controls = f"{len(row.failed_controls)} of {row.controls}"
-        print(form.format(row.package, len(row.tried), *counts, len(row.unreached), controls))
+        print(form.format(row.package, len(row.tried), *counts, controls))
 
 
 def write(figures: Figures, name: str) -> None:
@@ -47,6 +48,7 @@ def write(figures: Figures, name: str) -> None:
         "controls": figures.controls,
         "survivors": [_survivor(each) for some in _SHOWN for each in figures.of(some)],
         "unreached": [each.name for each in figures.unreached],
+        "not applicable": [each.name for each in figures.not_applicable],
         "killers": {each.mutant.name: each.trial.killer for each in figures.of(Outcome.KILLED)},
     }
     text = json.dumps(document, indent=1, ensure_ascii=False)

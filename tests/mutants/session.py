@@ -47,12 +47,17 @@ class Tried:
 
 @dataclass
 class Figures:
-    """What a package's trials came to. unreached: drawn, and no quick test runs the line."""
+    """What a package's trials came to.
+
+    unreached: drawn, and no quick test runs the line. not_applicable: the running code could not
+    become it.
+    """
 
     package: str
     seed: int
     tried: list[Tried] = field(default_factory=list)
     unreached: list[Mutant] = field(default_factory=list)
+    not_applicable: list[Mutant] = field(default_factory=list)
     controls: int = 0
     failed_controls: list[str] = field(default_factory=list)
 
@@ -142,6 +147,7 @@ def try_mutants(
             continue
         tried = session.try_one(mutant, names)
         if tried.trial.outcome is Outcome.NOT_APPLICABLE:
+            figures.not_applicable.append(mutant)
             continue
         figures.tried.append(tried)
         yield tried

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -81,3 +82,8 @@ def test_the_tree_is_as_it_was_after_a_mutant(module: ModuleType) -> None:
     found = list(mutants(module).values())
     found[1].become(loaded_functions())
     assert ast.unparse(found[0].tree) == ast.unparse(ast.parse(CODE))
+
+
+def test_functions_are_found_after_a_command_was_loaded(module: ModuleType) -> None:
+    gc.freeze()  # as the command line does
+    assert any(file == module.__file__ for file, _, _ in loaded_functions())
