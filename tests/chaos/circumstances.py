@@ -12,7 +12,7 @@ from tests.chaos.world import NEW, OLD
 from tests.integration.safety.scene import entries
 
 COLLEAGUE = "Casey Colleague"  # the emulator's name for who makes an edit
-OFFICE = "192.0.2.64-192.0.2.71"  # an entry that stands on every list
+OFFICE = "192.0.2.64-192.0.2.71"  # an entry of every allowlist
 ADDED = "192.0.2.200"
 LARGEST_OFFSET = 300.0  # seconds
 _INTERACTIONS = ("listMetadata", "retrieve", "checkDeployStatus", "deploy", "deployment", "redeem")

@@ -15,7 +15,7 @@ from sfcutover.emulator.enforcement import ListVersion
 from tests.chaos.circumstances import holds_all
 from tests.chaos.world import NEW, OLD, World
 
-_RECENT = timedelta(seconds=5)  # what was read may be that old when it is said
+_RECENT = timedelta(seconds=5)  # a printed reading may be that old
 _TIME = re.compile(r"^(\d\d):(\d\d):(\d\d)Z ")
 
 

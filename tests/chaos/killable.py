@@ -25,7 +25,7 @@ from sfcutover.__main__ import main
 
 _WRITES = re.compile(r"\s*(?:INSERT INTO|UPDATE) \S*?(journal|runs|operation_outputs)")
 _OPERATION = re.compile(rb"<(?:[\w-]+:)?Body[^>]*>\s*<(?:[\w-]+:)?(\w+)")
-_TIMED = ("", "traffic")  # written by the clock, not by the order of steps
+_TIMED = ("", "traffic")  # written at times, not in the order of steps
 _ECHOES = (1, 20)  # of the many requests to the echo, which change nothing
 
 

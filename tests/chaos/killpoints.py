@@ -21,7 +21,7 @@ from tests.chaos.world import NEW, World, world
 from tests.real import postgres
 
 UrlOf = Callable[[str], str]  # of a new database by its name, empty for SQLite in its folder
-AT_ONCE = 4  # they wait most of the time
+AT_ONCE = 4  # the runs wait most of the time
 _SCENARIO = Scenario(deploy_seconds=0.3)
 _WATCH = {"duration": "2s", "interval": "1s", "failures": 2}  # also on a machine that is busy
 

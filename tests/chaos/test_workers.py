@@ -42,7 +42,7 @@ def cluster() -> Iterator[postgres.Postgres]:
 
 @pytest.fixture
 def store_of() -> Iterator[OpenStore]:
-    """Opens a world's state beside its processes."""
+    """Opens the state of a world in this process."""
     with ExitStack() as stack:
 
         def open_(here: World) -> RunStore:

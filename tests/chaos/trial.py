@@ -21,7 +21,7 @@ from tests.chaos.world import NEW, OLD, Customers, World, world
 
 LATEST_KILL_SECONDS = 7.0
 LONGEST_TROUBLE_SECONDS = 12.0  # of a database
-APPROVALS = 4  # each time, the fault is cleared before
+APPROVALS = 4  # the fault is cleared before each of them
 _WAITS = (69, 75)
 _DRIFT = 4
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -44,10 +44,10 @@ class Trial:
 
     def __str__(self) -> str:
         word = "BAD" if self.problems else "ok "
-        person = f", {self.approvals} approvals" if self.approvals else ""
+        approved = f", {self.approvals} approvals" if self.approvals else ""
         return (
             f"{self.number:4} {word} {self.seconds:5.1f} s  {self.outcome:<11}  "
-            f"{self.redeemed:4} redeemed, {self.failed} failed{person}  {self.trouble}"
+            f"{self.redeemed:4} redeemed, {self.failed} failed{approved}  {self.trouble}"
         )
 
 

@@ -53,7 +53,7 @@ def past_of(here: World) -> Iterator[str]:
 
 
 def _wrong_end(outcome: str, said: str) -> Iterator[str]:
-    """A run ends, or waits and says what to do next."""
+    """A problem if the run neither ended nor states the next step."""
     if outcome not in (*_ENDS, _WAITING):
         yield f"the run is {outcome}"
     if outcome == _WAITING and not _NEXT.search(said.rpartition("error:")[2]):

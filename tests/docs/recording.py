@@ -25,7 +25,7 @@ PICTURE = ROOT / "docs" / "images" / "demo.svg"
 COLUMNS, ROWS = 84, 48
 _LIVE_SCREEN_ENDS = "\x1b[?1049l"
 _CONTROLS = re.compile(r"\x1b\[\?[0-9]+[hl]|\r")
-# What is another in each run, and says nothing.
+# What differs between runs and has no meaning.
 _MASKS = {r"0Af\w{15}": "0AfEm0000000001AAA", r"report: \S+/": "report: /tmp/sfcutover-demo/"}
 _FONT = '"DejaVu Sans Mono", Menlo, Consolas, monospace'
 _SVG = f"""\

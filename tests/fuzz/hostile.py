@@ -28,7 +28,7 @@ SCALARS = [
     "!!python/object/apply:os.system [id]", "&a [*a]", "*a", "? x", "- - - -", "'", '"', "\\",
     "\\u0000", "\\ud800",
 ]  # fmt: skip
-# What a pattern matches but for its end, so that one that backtracks tries every way.
+# What a pattern matches except its end, so that a backtracking one tries every path.
 RUNS = [
     "x" * 60 + "\xe9", "x" * 60 + " ", "1" * 60 + "x", "a." * 40 + "!", "a1" * 40 + "-", "%" * 60,
     " " * 60 + "\0", "ip " * 20_000 + "!", "a:" * 40 + "/",

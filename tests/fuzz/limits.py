@@ -18,7 +18,7 @@ from sfcutover.util import secrets
 
 CASES = int(os.environ.get("FUZZ_CASES", "2000"))
 CPU_SECONDS = 5.0
-WAITING_SECONDS = 20.0  # a machine with much to do is no hang
+WAITING_SECONDS = 20.0  # a busy machine is not a hang
 MEGABYTES = 200
 _SPARE = 2 * 1024**3  # bytes, after which the kernel refuses memory, so that no machine is filled
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")

@@ -152,7 +152,7 @@ def zips(draw: st.DrawFn) -> bytes:
             info.compress_type = draw(st.sampled_from([0, 8, 12, 14]))
             info.external_attr = draw(st.sampled_from([0o644 << 16, 0o120777 << 16, 0]))
             size = draw(st.sampled_from([0, 10, 1000, 1_000_000]))
-            with warnings.catch_warnings(action="ignore"):  # of a name that is there twice
+            with warnings.catch_warnings(action="ignore"):  # of a duplicate name
                 archive.writestr(info, bytes(size))
     return buffer.getvalue()
 
@@ -180,7 +180,7 @@ def _hungry() -> bytes:
 @st.composite
 def broken_zips(draw: st.DrawFn) -> bytes:
     data = bytearray(draw(zips() if draw(st.integers(0, 9)) else st.builds(_bomb)))
-    keeps_length = draw(st.booleans())  # and so what the zip says of its places
+    keeps_length = draw(st.booleans())  # and so the offsets in the zip
     for _ in range(draw(st.integers(0, 6))):
         place = draw(
             st.integers(max(0, len(data) - 200), max(0, len(data) - 1)) | st.integers(0, 60)

@@ -24,7 +24,7 @@ from tests.support import SECURITY, SECURITY_NAME, operations
 
 pytestmark = pytest.mark.interop
 
-_TIMEOUT = 240.0  # seconds; it takes ten to begin
+_TIMEOUT = 240.0  # seconds; it takes ten to start
 _PROJECT = """
 minimum_cumulusci_version: "4.0.0"
 project:

@@ -14,14 +14,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 _SECONDS = 90
-# It asks these by itself, whatever page it shows; a page's own requests have an origin.
+# Chromium's own requests with any page; a page's own requests have an origin.
 _OWN_HOSTS = ("google.com", "googleapis.com", "gvt1.com")
 _NETWORK = ("http", "https", "ws", "wss")
 _OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     *("--disable-dev-shm-usage", "--hide-scrollbars", "--enable-logging=stderr"),
-    # Nothing leaves this machine: all of it goes to a port where nobody listens.
+    # Nothing leaves this machine: all requests go to a port without a listener.
     *("--proxy-server=http://127.0.0.1:9", "--proxy-bypass-list=<-loopback>"),
 )
 

@@ -27,7 +27,7 @@ PASSED, FAILED, INCONCLUSIVE, ERROR = Verdict
 _PROGRAM = shutil.which("prometheus")
 _MISSING = "prometheus is not installed: apt-get install prometheus"
 _PATIENCE = 60.0  # seconds; it is ready in one or two
-_LOOK = 0.1  # seconds between two looks
+_LOOK = 0.1  # seconds between two checks
 
 if _PROGRAM is None and os.environ.get("SFCUTOVER_REQUIRE_REAL") != "1":
     pytest.skip(_MISSING, allow_module_level=True)  # one line for all tests

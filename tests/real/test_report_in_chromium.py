@@ -146,7 +146,7 @@ def test_the_page_requests_nothing_from_the_network(page: Path, tmp_path: Path) 
     looks.append(chromium.printed(page, tmp_path / "report.pdf"))
     for look in looks:
         assert look.requests == set()
-        assert look.complaints == []  # its policy would speak here of what it has refused
+        assert look.complaints == []  # its policy would report refused requests here
     light, dark = (chromium.size_and_corner(look.written) for look in looks[2:4])
     assert light == (1200, 2000, (0xF3, 0xF5, 0xF8))
     assert dark == (1200, 2000, (0x0E, 0x11, 0x16))

@@ -247,7 +247,7 @@ def test_an_interrupted_connection_loses_its_lock_to_another_process(
             assert locks.acquire(process("run"))
             assert not alive(near, "other")
             assert cut_off.id not in {each.id for each in alive(near, "acme")}
-            cut_off.require_soon(lambda: True)  # without an answer, it goes on
+            cut_off.require_soon(lambda: True)  # without an answer, it continues
         with pytest.raises(LockLostError):
             cut_off.require()
         locks.release()

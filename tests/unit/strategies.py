@@ -20,7 +20,7 @@ from sfcutover.allowlist.component import Component, parse_component
 from sfcutover.allowlist.phases import Change
 from sfcutover.allowlist.ranges import Address, Allowlist, IpRange
 
-# No deadline: a busy machine is no bug. HYPOTHESIS_PROFILE=deep looks longer.
+# No deadline: a busy machine is no bug. HYPOTHESIS_PROFILE=deep runs more examples.
 settings.register_profile("unit", deadline=None, max_examples=60)
 settings.register_profile("deep", deadline=None, max_examples=2000)
 settings.load_profile(os.getenv("HYPOTHESIS_PROFILE", "unit"))
@@ -50,7 +50,7 @@ def ranges(*texts: str) -> tuple[IpRange, ...]:
     return tuple(IpRange.parse(text) for text in texts)
 
 
-# What follows asks the integers themselves, so that it can't share a mistake with the code.
+# These helpers compare integers, so that they cannot share a mistake with the code.
 
 Point = tuple[int, int]
 

@@ -150,7 +150,7 @@ class Job:
                 self.outcome = "failure"
                 break
             if self.steps[-1].is_canceled:
-                self.outcome = "cancelled"  # no step follows, unless it is for just that
+                self.outcome = "cancelled"  # no step follows, except one with always()
                 break
         return {
             name: _evaluated(declared["value"], values)
@@ -191,7 +191,7 @@ class Job:
         number = len(list(self.temporary.glob("script-*")))
         script, output = (self.temporary / f"{kind}-{number}" for kind in ("script", "output"))
         assert step["shell"] == "bash"
-        assert "${{" not in str(step["run"]), "an expression stands in shell code"
+        assert "${{" not in str(step["run"]), "an expression is in shell code"
         script.write_text(str(step["run"]), encoding="utf-8")
         output.touch()
         own = step.get("env")
@@ -238,7 +238,7 @@ def _evaluated(text: str, values: Mapping[str, str]) -> str:
 
     def value(found: re.Match[str]) -> str:
         name = found[1]
-        assert name.startswith(("inputs.", "steps.")), f"an expression that is not known: {name}"
+        assert name.startswith(("inputs.", "steps.")), f"an unknown expression: {name}"
         return values.get(name, "")
 
     return _EXPRESSION.sub(value, text)

@@ -42,7 +42,7 @@ def clock() -> HeldClock:
 
 @pytest.fixture
 def start_org(clock: HeldClock) -> Iterator[StartOrg]:
-    """Starts orgs whose clock stands still; keywords are the scenario's settings."""
+    """Starts orgs whose clock is stopped; keywords are the scenario's settings."""
     with ExitStack() as stack:
 
         def start(*, tls: bool = False, **settings: object) -> Emulator:

@@ -89,7 +89,7 @@ class Result:
 
 
 class HeldClock:
-    """The org's clock, which stands still until a test advances it."""
+    """The org's clock, which stops until a test advances it."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -223,19 +223,19 @@ class Desk:
 @contextmanager
 def terminal() -> Iterator[tuple[int, int]]:
     """The two ends of a pseudo-terminal: the operator's and the process's."""
-    person, process = pty.openpty()
+    operator, process = pty.openpty()
     try:
-        yield person, process
+        yield operator, process
     finally:
-        for end in (person, process):
+        for end in (operator, process):
             with suppress(OSError):
                 os.close(end)
 
 
 def at_terminal(desk: Desk, typed: str, *words: str) -> Result:
     """Run the command with a terminal as its standard input, at which an operator types."""
-    with terminal() as (person, process):
-        os.write(person, typed.encode())
+    with terminal() as (operator, process):
+        os.write(operator, typed.encode())
         return desk.start(*words, stdin=process).result()
 
 
@@ -293,7 +293,7 @@ def eventually(holds: Callable[[], bool]) -> None:
         if holds():
             return
         pause.wait(0.01)
-    raise AssertionError("it never came to hold")
+    raise AssertionError("the condition was never true")
 
 
 def environment(**more: str) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from tests.integration.cli.harness import NAMESPACE, SECURITY, SECURITY_PATH, De
 TREE = "force-app/main/default"
 FILE = f"{TREE}/{SECURITY_PATH}-meta.xml"
 SOURCE = ("--format", "source", "--out", TREE)
-# Odd on purpose: comments, an order of its own, line ends of Windows, quotes, no line end at last.
+# Unusual on purpose: comments, another order, CRLF line ends, quotes, no final line end.
 ODD = "\r\n".join(
     (
         "<?xml version='1.0' encoding='UTF-8'?>",

@@ -227,7 +227,7 @@ def test_switch_refuses_to_return_to_removed_addresses(legacy: Desk) -> None:
     assert "delete this file" in result.hint
 
 
-# What else is said of trusted ranges
+# Other commands and trusted ranges
 
 
 def test_deploy_adds_trusted_ranges_with_a_warning(legacy: Desk) -> None:

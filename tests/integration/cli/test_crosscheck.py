@@ -50,7 +50,7 @@ def test_only_doctor_reports_that_the_org_does_not_show_the_records(open_desk: O
 
 
 def test_a_read_back_reports_a_difference_and_accepts_the_phase(open_desk: OpenDesk) -> None:
-    desk = open_desk(setup_audit_trail=False)  # in which time stands still would be misread
+    desk = open_desk(setup_audit_trail=False)  # with a stopped clock would be misread
     edit(desk, of="retrieve", when="after", nth=2, add=[ADD])
     result = desk.run("deploy", "add-new", "--yes")
     assert result.code == 0

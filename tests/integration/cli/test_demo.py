@@ -25,7 +25,7 @@ from tests.integration.cli.harness import Desk, Process, Result, environment
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/demo.md").read_text(encoding="utf-8")
 ON_A_TERMINAL = ("demo",)
-AT_ONCE = 3  # they mostly wait; more would be slowed down by each other
+AT_ONCE = 3  # demos mostly wait; more would slow each other down
 _EXAMPLE = re.compile(
     r"^\$ sfcutover (demo.*)\n((?:(?!\$ ).*\n)+)\$ echo \$\?\n(\d+)\n", re.MULTILINE
 )
@@ -244,7 +244,7 @@ def test_an_interrupted_demo_leaves_nothing(tmp_path: Path, number: signal.Signa
     try:
         process.wait_for("probe: done")
         process.send(number)
-        result = process.result()  # the run inside holds stderr, so it is gone, too
+        result = process.result()  # the inner run holds stderr, so it has ended, too
     finally:
         process.end()
     result.refused(9, "interrupted")

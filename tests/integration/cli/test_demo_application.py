@@ -34,8 +34,8 @@ def test_application_follows_the_proxy_and_keeps_its_tokens(org: Emulator) -> No
 
     second = redeem_next(first)
     assert second is not None
-    assert redeem_next(second) is None  # the new address is not on the list
-    third = redeem_next(second)  # a refusal has not used it up
+    assert redeem_next(second) is None  # the new address is not on the allowlist
+    third = redeem_next(second)  # a refusal has not consumed it
     assert third is not None
     assert org.customer_orgs[0].tokens == [(first.name, third.token)]
     assert [each.result for each in org.redemptions] == ["redeemed", "blocked", "redeemed"]
@@ -43,7 +43,7 @@ def test_application_follows_the_proxy_and_keeps_its_tokens(org: Emulator) -> No
 
 def test_application_serves_every_customer_until_it_is_stopped(org: Emulator) -> None:
     values, customers = org.environment, customers_of(org)
-    ways = {"customer-1": "OLD", "customer-2": "NEW"}  # the new addresses are not on the list
+    ways = {"customer-1": "OLD", "customer-2": "NEW"}  # the new addresses are not on the allowlist
 
     def proxy(customer: str) -> str:
         return values[f"SFCUTOVER_{ways[customer]}_PROXY_URL"]

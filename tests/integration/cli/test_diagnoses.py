@@ -28,7 +28,7 @@ def in_front_of(
 ) -> str:
     """A server between the command and its org.
 
-    intercept: answers a request body by itself, or returns None; change: modifies a body that is
+    intercept: answers a request body itself, or returns None; change: modifies a body that is
     forwarded.
     """
 
@@ -297,7 +297,7 @@ def test_a_blocked_canary_is_a_failed_gate(desk: Desk) -> None:
     assert desk.run("verify").code == 5
 
 
-# TLS on the way
+# TLS
 
 
 def test_a_proxy_that_intercepts_tls_is_reported_with_the_setting_to_change(

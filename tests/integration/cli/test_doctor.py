@@ -18,7 +18,7 @@ from tests.integration.runs.working import config_of
 
 CHECKS = ["credentials", "API version", "permission", "components", "list", "capacity"]
 POLICY = "ipRelaxationPolicyType"
-EXPLAINED = ["SOQL cross-check", POLICY]  # what is no condition of a cutover
+EXPLAINED = ["SOQL cross-check", POLICY]  # what is not a requirement of a cutover
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_missing_settings_of_a_run_are_a_warning(desk: Desk) -> None:
     assert "warning  run: not configured: egress.new, switch; `run` is refused" in result.out
 
 
-# What else the org's components say
+# Other settings of the org's components
 
 
 def line_of(desk: Desk, check: str) -> str:

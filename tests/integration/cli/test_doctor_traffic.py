@@ -201,7 +201,7 @@ def test_a_token_file_that_others_can_read_is_named(canary: Desk) -> None:
 def test_the_token_file_is_replaced_by_identical_content(canary: Desk) -> None:
     file = canary.folder / "canary.token"
     content, number = file.read_bytes(), file.stat().st_ino
-    file.write_bytes(content := content.strip())  # without an end of line, as it may be
+    file.write_bytes(content := content.strip())  # a final line end is optional
     assert canary.run(*ONLY).code == 0
     assert file.read_bytes() == content
     assert file.stat().st_ino != number

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow  # a whole run, and each command in a process of i
 FOREIGN = range_xml("192.0.2.9", "192.0.2.9", "a colleague")
 
 
-# Against the last run
+# Compared with the last run
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_a_missing_run_record_is_reported(desk: Desk) -> None:
     assert desk.asked("retrieve") == 0
 
 
-# Against a list that was kept
+# Compared with a committed list
 
 
 def test_a_committed_list_is_compared_exactly(desk: Desk) -> None:

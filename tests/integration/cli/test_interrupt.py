@@ -148,11 +148,11 @@ def test_any_other_answer_declines_the_question(desk: Desk, answer: str) -> None
 
 
 def test_a_change_while_the_question_is_open_is_drift(desk: Desk) -> None:
-    with terminal() as (person, process):
+    with terminal() as (operator, process):
         started = desk.start("deploy", "add-new", stdin=process)
         started.wait_for("of 256 addresses", "stdout")
         desk.put_live(with_entry(range_xml("192.0.2.200", "192.0.2.200", "added in Setup")))
-        os.write(person, b"y\n")
+        os.write(operator, b"y\n")
         result = started.result()
     assert result.code == 4
     assert "another user changed" in result.err
@@ -161,14 +161,14 @@ def test_a_change_while_the_question_is_open_is_drift(desk: Desk) -> None:
 
 def _screen(desk: Desk, *words: str, **variables: str) -> tuple[int, str]:
     """What a terminal shows of the command, and its exit code."""
-    with terminal() as (person, process):
+    with terminal() as (operator, process):
         streams = {"stdin": process, "stdout": process, "stderr": process}
         variables = {"TERM": "xterm", "COLUMNS": "120", **variables}
         started = desk.start(*words, env=environment(**variables), **streams)
         os.close(process)
         parts = []
         with suppress(OSError):  # Linux: the other end is closed
-            while part := os.read(person, 65536):
+            while part := os.read(operator, 65536):
                 parts.append(part)
         return started.result().code, b"".join(parts).decode()
 

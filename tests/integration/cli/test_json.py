@@ -23,7 +23,7 @@ from tests.integration.cli.test_case import set_up
 
 # Without a document: worker serves until it is ended, and schema prints a schema.
 WITHOUT = {"worker", "schema"}
-ELSEWHERE = {"case", "emulator", "demo"}  # below, and the demo's beside the demo
+ELSEWHERE = {"case", "emulator", "demo"}  # below, and the demo's in test_demo.py
 
 
 FORMATS = FormatChecker(formats=())
@@ -46,7 +46,7 @@ class Row:
     code: int = 0
 
 
-# A cutover step by step and its way back, then a run that is canceled, and one that is approved.
+# A cutover step by step and its rollback, then a canceled run, and an approved one.
 JOURNEY = [
     Row("init --instance-url $url --config new.yaml", "init"),
     Row("doctor", "doctor"),

@@ -124,7 +124,7 @@ def test_a_run_is_shown_to_its_end(ready: Desk) -> None:
         assert deployment.id in text
     assert re.search(r"127\.0\.0\.22  new +\d+ +[01]$", text, re.MULTILINE)
     assert "done: run emulated-cutover.1" in text
-    assert text.count("2 deploy add-new") == 1  # nothing of an earlier picture is left
+    assert text.count("2 deploy add-new") == 1  # nothing of an earlier frame is left
 
 
 def test_an_interrupt_in_a_deployment_prints_the_error_below_the_screen(
@@ -172,7 +172,7 @@ def test_a_approves_a_manual_switch(ready: Desk, screen: str) -> None:
     seat.type("a\n")  # before the run is paused, it approves nothing
     seat.wait_for("move the traffic of Acme_Connector to", "type a and Enter to approve")
     assert not approvals(ready)
-    seat.type("sfcutover runs\n")  # meant for another window
+    seat.type("sfcutover runs\n")  # typed by mistake
     seat.type("a\n")
     code, text = seat.result()
     assert code == 0, text

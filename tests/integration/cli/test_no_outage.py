@@ -101,5 +101,5 @@ def test_no_address_in_use_ever_leaves_the_allowlist(ready: Desk) -> None:
         sources.add(each.source)
     assert sources == {"127.0.0.11", "127.0.0.12", "127.0.0.21", "127.0.0.22"}
     lists = [{a for a in sources if version.holds(a)} for version in history]
-    assert {"127.0.0.21", "127.0.0.22"} in lists  # the old ones were really off for a while
+    assert {"127.0.0.21", "127.0.0.22"} in lists  # the old ones were really removed for a while
     assert lists[-1] == {"127.0.0.11", "127.0.0.12"}

@@ -21,7 +21,7 @@ HOOK = {"url": {"env": "HOOK"}}
 
 
 class Receiver:
-    """A webhook; while it is held, it does not answer."""
+    """A webhook that gives no answer while it is held."""
 
     def __init__(self) -> None:
         self.events: list[str] = []

@@ -68,7 +68,7 @@ def test_two_targets_are_in_one_plan(desk: Desk, start_org: StartOrg) -> None:
     assert [each["name"] for each in document["targets"]] == ["packaging", "second"]
 
 
-# In other forms
+# Other formats
 
 
 def test_markdown_is_one_comment_with_its_marker(desk: Desk) -> None:

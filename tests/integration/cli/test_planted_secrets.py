@@ -23,7 +23,7 @@ from tests.integration.cli import chatter
 from tests.support import StartServer, answer
 from tests.unit.traffic.test_checks import vector
 
-pytestmark = pytest.mark.slow  # every way of a secret through whole runs, and the demo
+pytestmark = pytest.mark.slow  # every path of a secret through whole runs, and the demo
 
 PASSWORD = "open@sesame:21"  # of the emulator's proxies
 CORPORATE = "http://corp:corporate-passw0rd@127.0.0.1:9"
@@ -198,7 +198,7 @@ def _configure(planted: Planted, org: str, prometheus: str) -> None:
     }
     file = folder / "cutover.yaml"
     config = yaml.safe_load(file.read_text())
-    config["allow_private"] = True  # an auth URL does not say that its org is on this machine
+    config["allow_private"] = True  # an auth URL does not show that its org is on this machine
     config["targets"] = [{"name": "packaging", "org": ways[org]}]
     config["egress"]["new"] = {"proxy": {"file": str(secrets / "new-proxy")}}
     config["verify"] |= {

@@ -93,7 +93,7 @@ def evidence(desk: Desk, change: Callable[[dict[str, Any]], object] = lambda _: 
 
 
 def of_canary(**values: object) -> Callable[[dict[str, Any]], object]:
-    """Changes what the evidence says of its canary."""
+    """A function that changes values of the canary in the evidence."""
     return lambda one: one["targets"][0]["canaries"][0].update(values)
 
 

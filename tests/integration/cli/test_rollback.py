@@ -135,7 +135,7 @@ def test_rollback_without_a_terminal_requires_yes(removed: Desk) -> None:
     assert removed.asked("deploy") == 0
 
 
-@pytest.mark.parametrize("query", [True, False], ids=["the org says so", "the org does not say"])
+@pytest.mark.parametrize("query", [True, False], ids=["reported by the org", "not reported"])
 def test_rollback_restores_after_a_removal_that_is_still_pending(
     open_desk: OpenDesk, query: bool
 ) -> None:

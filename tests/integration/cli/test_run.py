@@ -63,7 +63,7 @@ def test_a_run_completes_the_cutover_under_live_traffic(here: World) -> None:
 
 @pytest.mark.slow
 def test_every_line_of_json_is_a_document_of_the_schema(here: World) -> None:
-    del here.environment["CI"]  # or it warns, on stderr, of the state that a CI job may lose
+    del here.environment["CI"]  # otherwise it warns that a CI job may lose the state
     process = here.start("run", "--yes", "--json", "-q")
     out, _ = process.communicate(timeout=120)
     schema = json.loads((SCHEMAS / "event.schema.json").read_text(encoding="utf-8"))
@@ -199,7 +199,7 @@ def test_a_run_in_progress_is_canceled(tmp_path: Path) -> None:
         process.communicate(timeout=60)
         assert process.returncode == 9
         assert here.switches == []
-        assert here.phases == ["Succeeded"]  # a deployment is never left half-way
+        assert here.phases == ["Succeeded"]  # a deployment is never abandoned
 
 
 @pytest.mark.slow
@@ -209,7 +209,7 @@ def test_a_watch_finishes_before_the_run_is_canceled(here: World) -> None:
     here.wait_for("watch-started")
     code, out = here.call("cancel")
     process.communicate(timeout=60)
-    assert process.returncode == code == 0, out  # all was done by then
+    assert process.returncode == code == 0, out  # everything was done by then
     assert here.runs()[0]["state"] == "done"
 
 

@@ -16,7 +16,7 @@ from tests.integration.cli.applicationcommands import application_command, probe
 
 pytestmark = pytest.mark.slow  # runs, and each command in a process of its own
 
-HERE = "127.0.0.1"  # where the emulator sees requests of this machine come from
+HERE = "127.0.0.1"  # the source address of requests from this machine
 OLD_PROXY = {"proxy": {"env": "SFCUTOVER_OLD_PROXY_URL"}}
 NEW_PROXY = {"proxy": {"env": "SFCUTOVER_NEW_PROXY_URL"}}
 
@@ -161,7 +161,7 @@ def test_an_application_refused_during_the_watch_restores_the_old_addresses(
     assert here.call("deploy", "add-new", "--yes")[0] == 0
     code, out = here.call("deploy", "remove-old", "--yes", "--traffic-moved")
     assert code == 0, out
-    command = application_command(here.emulator, here.folder, says, OLD)  # off the list by now
+    command = application_command(here.emulator, here.folder, says, OLD)  # removed by now
     change(here, "verify", application=command)
     code, out = here.call("watch")
     assert code == 5, out
@@ -234,7 +234,7 @@ def test_new_addresses_are_not_removed_if_nothing_proves_the_old(here: World) ->
     assert here.live == {*OLD, *NEW}
 
 
-# What the doctor says of each kind
+# doctor's lines for each kind
 
 
 def test_doctor_runs_the_command_of_an_egress_and_not_the_application(here: World) -> None:

@@ -72,7 +72,7 @@ def test_a_rollback_that_waits_for_confirmation_is_not_sent_after_a_signal(here:
     code, out = ended(process)
     assert code == 9, out
     assert here.phases == []
-    assert "no process watches" in out  # it says so: the old addresses are off
+    assert "no process watches" in out  # because the old addresses are removed
 
 
 def test_an_interrupted_run_finishes_restoring_first(here: World) -> None:
@@ -166,7 +166,7 @@ def test_an_interrupted_run_reports_that_its_switch_command_is_still_running(her
 
 
 def test_a_signal_ends_the_wait_for_the_state_database(here: World) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections, and hangs
+    with socket.create_server(("127.0.0.1", 0)) as server:  # accepts connections, and hangs
         port = server.getsockname()[1]
         here.environment["STATE_URL"] = f"postgresql+psycopg://127.0.0.1:{port}/none"
         process = here.start("run", "--yes")

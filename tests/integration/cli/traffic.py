@@ -42,14 +42,14 @@ def application(desk: Desk, via: str) -> Iterator[None]:
     proxy = desk.emulator.environment[f"SFCUTOVER_{via.upper()}_PROXY_URL"]
     ends, first = threading.Event(), threading.Event()
 
-    def go_on() -> None:
+    def redeem_continuously() -> None:
         while not ends.is_set():
             _, token = desk.emulator.customer_tokens[0]
             redeem(desk.emulator, token, proxy)
             first.set()
             ends.wait(0.05)
 
-    thread = threading.Thread(target=go_on)
+    thread = threading.Thread(target=redeem_continuously)
     thread.start()
     try:
         assert first.wait(PROCESS_SECONDS)

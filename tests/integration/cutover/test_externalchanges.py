@@ -40,7 +40,7 @@ MOMENTS: list[dict[str, object]] = [
 ]
 
 
-SLOW = pytest.mark.parametrize("here", [1.5], indirect=True)  # time for a look while it is pending
+SLOW = pytest.mark.parametrize("here", [1.5], indirect=True)  # time for a poll while it is pending
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_a_removal_does_not_wait_for_an_org_that_cannot_restore_an_entry(
     here.emulator.set_fault(Fault.model_validate(locked))
     evidence = remove_old(context)
     assert here.live == set(NEW)
-    assert evidence.changed  # the first try has done it; a second one would find nothing to do
+    assert evidence.changed  # the first attempt did it; a second one would find nothing to do
     assert not any(each.restored for each in evidence.external_changes)
 
 
@@ -213,7 +213,7 @@ def test_a_save_before_the_first_read_is_not_reported(here: World, context: Targ
 def test_a_phase_is_live_although_the_org_reports_nothing_about_others(
     here: World, context: TargetContext
 ) -> None:
-    edit(here, COMMIT, ADD)  # the org says which one it is, and no more
+    edit(here, COMMIT, ADD)  # the org reports only which one it is
     down = {"kind": "http_503", "operation": "query", "count": None, "skip": 1}
     here.emulator.set_fault(Fault.model_validate(down))
     evidence = deploy(context, Phase.ADD_NEW)

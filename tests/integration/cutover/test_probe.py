@@ -71,7 +71,7 @@ def texts(values: Sequence[object]) -> list[str]:
     return [str(each) for each in values]
 
 
-# What passes and what does not.
+# Results.
 
 
 def test_a_pair_with_the_expected_addresses_passes(emulator: Emulator) -> None:
@@ -149,7 +149,7 @@ def test_a_single_failed_request_fails_the_gate(pool: Pool) -> None:
     assert "HTTP 500" in error.message
 
 
-# What ends it at once.
+# What ends a probe immediately.
 
 
 def test_a_refused_password_is_an_error_after_one_request(start_server: StartServer) -> None:
@@ -189,11 +189,11 @@ def test_slow_failures_end_the_probe_early(pool: Pool, monkeypatch: pytest.Monke
     result = probe(pool(["198.51.100.20", "198.51.100.21", None]), ECHO)
     assert result.observation.tries == 3
     assert "1 of 3 requests failed" in failure(result).message
-    assert result.hidden_probability > 0.1  # and it says so
+    assert result.hidden_probability > 0.1  # and the message states it
     assert probe(pool(["198.51.100.20", "198.51.100.21"]), ECHO).observation.tries == 37
 
 
-# How many times, and how sure.
+# The number of requests and the confidence.
 
 
 @pytest.mark.parametrize(("pair_size", "tries"), [(1, 1), (2, 21), (3, 37), (4, 53)])
@@ -222,7 +222,7 @@ def test_an_observation_ends_when_all_addresses_were_seen(pool: Pool) -> None:
 @pytest.mark.parametrize(
     ("answers", "tries"),
     [
-        (["198.51.100.20", "198.51.100.21"], 37),  # a third one would have shown itself
+        (["198.51.100.20", "198.51.100.21"], 37),  # a third one would have been observed
         (["198.51.100.20"], 37),
         (["198.51.100.20", "198.51.100.21", "203.0.113.1"], 53),
     ],

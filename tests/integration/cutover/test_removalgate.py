@@ -83,7 +83,7 @@ class Waiting:
     rows: Iterable[tuple[float, str]] | None = ()
     own: Sequence[str] = NEW
     late: float = 0.0
-    quiet: str = ""  # a program that says whether customers have left
+    quiet: str = ""  # a program that reports whether customers have left
     time: FakeTime = field(default_factory=FakeTime)
     left: list[float] = field(default_factory=list)
 
@@ -159,7 +159,7 @@ def test_a_clock_that_is_behind_never_extends_the_wait_beyond_settle() -> None:
     assert waiting.time.seconds == 60
 
 
-# What doesn't count
+# Evidence that does not count
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_proof_by_many_successes_counts() -> None:
     assert waiting.permit(evidence).reason == "2 addresses proven by confidence"
 
 
-# The quiet
+# Quiet traffic
 
 
 @pytest.mark.parametrize("at", [0, 1, 59])
@@ -324,10 +324,10 @@ def test_a_target_settles_by_its_own_clock(connection: Connection, time_: FakeTi
     left: list[float] = []
     verification = TargetVerification(connection, countdown=left.append, clock=time_.clock)
     live = connection.read()
-    evidence = own(connection, live, redemptions=0)  # so that none is looked for
+    evidence = own(connection, live, redemptions=0)  # so that no row is expected
     permit = verification.permit(Phase.REMOVE_OLD, evidence, live)
     assert permit.phase is Phase.REMOVE_OLD
-    assert 1.5 < time_.seconds <= 3.0  # settle, and what the org's clock is uncertain by
+    assert 1.5 < time_.seconds <= 3.0  # settle, and the uncertainty of the org's clock
     assert left[0] == pytest.approx(time_.seconds)
 
 

@@ -49,7 +49,7 @@ def test_a_complete_list_is_not_sent(here: World, context: TargetContext) -> Non
             0,
         ),
     ],
-    ids=["nobody knows", "under way", "over"],
+    ids=["unknown", "in progress", "ended"],
 )
 def test_old_addresses_are_sent_after_a_removal_that_may_still_land(
     here: World, context: TargetContext, journal: list[tuple[str, dict[str, object]]], sent: int
@@ -87,7 +87,7 @@ def test_a_pending_removal_is_canceled_and_the_list_read_after_both_have_ended(
         assert here.phases == ["Succeeded", "Canceled", "Succeeded"]
         assert here.live == {*OLD, *NEW}
         assert all(each.covers(context.cutover.change.old) for each in here.lists)
-        restore(context)  # nothing is pending any more
+        restore(context)  # nothing is pending
         assert len(here.phases) == 3
 
 
@@ -142,7 +142,7 @@ def test_a_removal_whose_result_is_unknown_requires_the_operator(
             deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=ProofGate()))
         assert "Deployment Status in Setup" in raised.value.hint
         assert here.phases == []
-        restore(context)  # adding is safe whatever became of it
+        restore(context)  # adding is safe with any result of it
         assert here.phases == ["Succeeded"]
 
 
@@ -192,7 +192,7 @@ def test_a_process_without_its_lock_stops_watching_and_redeeming(
         assert journal.all("step-ended") == []
 
 
-# The way back is ready
+# The rollback is prepared
 
 
 class Permitted:

@@ -146,7 +146,7 @@ def prepare(
     return prepare
 
 
-# All goes well
+# Success
 
 
 def test_a_phase_is_deployed_and_read_back(prepare: Prepare) -> None:
@@ -299,7 +299,7 @@ def test_a_lost_answer_to_a_validation_is_reported_immediately(
     assert time_.seconds == 0
 
 
-# Looks at the deployment fail
+# Polls fail
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,7 @@ def test_an_unknown_status_is_awaited(prepare: Prepare) -> None:
     assert "Reconciling" in case.diary.statuses
 
 
-# How a deployment may end
+# Ends of a deployment
 
 
 def test_a_canceled_deployment_fails(prepare: Prepare) -> None:
@@ -477,7 +477,7 @@ def test_a_locked_org_refuses_and_nothing_is_sent_again(prepare: Prepare) -> Non
     assert case.emulator.deployments == []
 
 
-# The list does not take
+# A save without effect
 
 
 def test_a_save_without_effect_is_deployed_once_more(prepare: Prepare) -> None:
@@ -654,7 +654,7 @@ def test_an_interrupt_while_waiting_names_the_deployment_and_cancels_nothing(
     assert operations(case.emulator, "cancelDeploy") == []
     time_.on_pause = lambda: None
     time_.pause(20)
-    assert case.has_new  # it went on without us
+    assert case.has_new  # it continued without us
 
 
 def test_an_interrupt_while_reading_back_names_the_deployment(

@@ -157,7 +157,7 @@ def test_the_command_runs_once_however_often_the_step_starts(
     switch(make(**commands), "apply")
     assert (tmp_path / "switched").read_text() == "apply\n"
     switch(make(**commands), "revert")
-    switch(make(**commands), "apply")  # after the way back it is another switch
+    switch(make(**commands), "apply")  # after a revert it is another switch
     assert (tmp_path / "switched").read_text() == "apply\nrevert\napply\n"
 
 

@@ -19,7 +19,7 @@ from sfcutover.errors import ExitCode, GateError, NetworkError, SfcutoverError
 from tests.integration.cutover.verifying import NEW, OLD, Canaries, ShiftedClock, put_list, ranges
 
 RUNS = 100
-SLOW_RUNS = 20  # each asks the echo some fifty times
+SLOW_RUNS = 20  # each sends about fifty requests to the echo
 LAG = 600  # seconds
 AT_RANDOM = tuple(random.Random(7).choices(NEW, k=997))
 
@@ -89,7 +89,7 @@ def test_a_proxy_for_each_address_proves_it(start: Start) -> None:
 
 
 @pytest.mark.parametrize("history", ["unavailable", "first_proxy_ip", "delayed"])
-@pytest.mark.parametrize("egress", [NEW, AT_RANDOM], ids=["by turns", "at random"])
+@pytest.mark.parametrize("egress", [NEW, AT_RANDOM], ids=["alternating", "random"])
 def test_a_series_of_successes_uses_both_addresses(
     egress: tuple[str, ...], history: str, start: Start
 ) -> None:

@@ -22,7 +22,7 @@ def clock() -> SteppedClock:
 
 @pytest.fixture
 def start_org(clock: SteppedClock) -> Iterator[StartOrg]:
-    """Starts an org whose clock stands still; keywords are the scenario's settings."""
+    """Starts an org whose clock is stopped; keywords are the scenario's settings."""
     with ExitStack() as stack:
 
         def start(**settings: object) -> tuple[Emulator, Client]:

@@ -157,7 +157,7 @@ def test_the_token_of_an_auth_url_can_rotate(start_org: StartOrg) -> None:
         "error": "invalid_grant",
         "error_description": "expired access/refresh token",
     }
-    assert "expired" in refresh(org, org[0].auth_url).text  # reuse took the current one, too
+    assert "expired" in refresh(org, org[0].auth_url).text  # reuse revoked the current one, too
 
 
 def test_the_grant_of_the_app_requires_its_client(start_org: StartOrg) -> None:

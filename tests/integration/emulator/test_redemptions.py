@@ -112,7 +112,7 @@ def test_the_enforcement_delay_starts_at_the_deployment_and_not_at_the_poll(
 ) -> None:
     emulator, client = start_org(propagation_seconds=30, deploy_seconds=10)
     client.deploy(security_package(security_xml("127.0.0.21", "127.0.0.22")))
-    clock.forward(10 + 29)  # nobody has looked since; it took effect after 10
+    clock.forward(10 + 29)  # no poll since; it took effect after 10
     assert redeem(emulator).status_code == 200
     assert redeem(emulator, proxy=new_proxy(emulator)).json() == BLOCKED
     clock.forward(1)

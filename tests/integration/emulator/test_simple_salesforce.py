@@ -56,7 +56,7 @@ class ToLoopback(HTTPAdapter):
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
     with pytest.MonkeyPatch.context() as patch, Emulator() as started:
-        # The zeep client inside takes its authority from the environment only.
+        # Its zeep client reads the authority from the environment only.
         patch.setenv("REQUESTS_CA_BUNDLE", started.environment["REQUESTS_CA_BUNDLE"])
         yield started
 

@@ -34,7 +34,7 @@ class Artifacts:
         shutil.copytree(self.folder / name, to, dirs_exist_ok=True)
 
     def read(self, name: str, path: str) -> str:
-        """The text of a file; empty where there is none."""
+        """The text of a file; empty if it does not exist."""
         file = self.folder / name / path
         return file.read_text(encoding="utf-8") if file.exists() else ""
 

@@ -25,7 +25,7 @@ class _Part(BaseModel):
 
 
 class Upload(_Part):
-    """An artifact that says when it is kept."""
+    """An artifact with its condition."""
 
     name: str
     type: str

@@ -96,12 +96,12 @@ def evaluate(expression: str, context: Context, status: str = "success") -> str:
     text, tokens, at = expression.strip(), [], 0
     while at < len(text):
         match = _TOKEN.match(text, at)
-        assert match, f"not an expression that is known here: {expression}"
+        assert match, f"not an expression that this runner knows: {expression}"
         tokens.append(match[1])
         at = match.end()
     reader = _Reader(tokens, context, status)
     value = reader.either()
-    assert not reader.tokens, f"not an expression that is known here: {expression}"
+    assert not reader.tokens, f"not an expression that this runner knows: {expression}"
     return value
 
 

@@ -1,7 +1,7 @@
-"""A stand-in for GitHub's command line, ``gh``, that speaks as its manual says: on PATH as ``gh``.
+"""A stand-in for GitHub's command line, ``gh``, on PATH under that name.
 
-It keeps issues, labels and comments in a JSON file and applies --jq by the real jq. A word that it
-does not know ends it with 1, as gh does. https://cli.github.com/manual
+It keeps issues, labels and comments in a JSON file and applies --jq by the real jq. Unknown words
+end it with 1, as gh does. https://cli.github.com/manual
 """
 
 from __future__ import annotations

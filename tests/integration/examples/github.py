@@ -45,7 +45,7 @@ class WorkflowRun:
     jobs: dict[str, JobResult] = field(default_factory=dict)
 
     def run(self, *, until: str = "", cancel_at: Mapping[str, str] | None = None) -> None:
-        """Run the jobs that did not run, all or those before one; a person approves environments.
+        """Run the jobs that have not run, all or those before one; the operator approves.
 
         cancel_at: jobs that are canceled when a step prints a text.
         """

@@ -16,7 +16,7 @@ _TOKEN = re.compile(
 @dataclass
 class Block:
     """A statement or a block. head: its words; text: the string literals in it, as Groovy reads
-    them; parts: what stands between its braces."""
+    them; parts: the statements between its braces."""
 
     head: str = ""
     text: list[str] = field(default_factory=list)

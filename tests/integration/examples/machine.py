@@ -28,7 +28,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 JOB_SECONDS = 180.0
 NONE: Mapping[str, str] = {}
 _GIT = ("git", "-c", "user.name=Acme", "-c", "user.email=ci@acme.example", "-c", "gc.auto=0")
-# Hosted Ubuntu machines have pipx; their own Python takes no packages (PEP 668).
+# Hosted Ubuntu machines have pipx; their own Python accepts no packages (PEP 668).
 _INSTALLERS = {"pip": "install --quiet", "pipx": "install"}
 _INSTALL = """\
 if [ "$*" != "{line} sfcutover=={version}" ]; then
@@ -36,7 +36,7 @@ if [ "$*" != "{line} sfcutover=={version}" ]; then
   exit 1
 fi
 """
-# An environment is made without pip, and holds what stands on PATH.
+# An environment without pip, which holds what is on PATH.
 _PYTHON = f"""\
 case "$1 $2 $3" in
   "-m venv "*) mkdir -p "$3/bin" && ln -sf "$(dirname "$0")"/{{pip,sfcutover}} "$3/bin/" &&

@@ -48,7 +48,7 @@ def test_a_locked_database_blocks_no_write_and_gets_everything_later(
 ) -> None:
     buffer = buffered_journal(journal)
     with journal.database.engine.connect() as other:
-        other.execute(sa.text("SELECT 1"))  # BEGIN IMMEDIATE: nobody else writes
+        other.execute(sa.text("SELECT 1"))  # BEGIN IMMEDIATE: no other connection can write
         for number in range(50):
             buffer.write("round", "watch", "one", {"number": number})
         assert len(buffer.all("round", target="one")) == 50

@@ -14,7 +14,7 @@ from tests.integration.cli.harness import NAMESPACE, SECURITY, SECURITY_NAME
 
 POLICIES = ("ExtlClntAppOauthConfigurablePolicies", "Acme_Connector_oauthPlcy")
 PARTNER = "partner team, do not touch"
-OFFICE = "192.0.2.64"  # the first address of the office VPN, which stands on every list
+OFFICE = "192.0.2.64"  # the first address of the office VPN, which is on every allowlist
 WAITING = (69, 75)  # 69 where the code is not what a test is about
 
 

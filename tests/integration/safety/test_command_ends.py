@@ -22,7 +22,7 @@ from tests.integration.safety.scene import configure
 
 pytestmark = pytest.mark.slow  # whole runs, in processes of their own
 
-ROUNDS = 6  # a race is not lost each time
+ROUNDS = 6  # a race does not fail every time
 UNTRUE = "nothing was changed in the org"
 
 
@@ -114,7 +114,7 @@ def test_a_closed_terminal_during_remove_old_ends_with_a_true_message(
     here.wait_for("deployment-sent", 2)
     process.send_signal(signal.SIGHUP)
     code, out = end_of(process)
-    assert code in (0, 9), out  # what must not be cut off may be finished first
+    assert code in (0, 9), out  # what must not be interrupted may finish first
     assert code == 0 or printed_code(out) == 9
     assert UNTRUE not in out
 

@@ -100,7 +100,10 @@ def test_a_failed_check_after_the_switch_moves_the_traffic_back(here: World) -> 
 
 def test_a_failed_check_during_a_pause_moves_the_traffic_back(here: World) -> None:
     healthy = {**flag_check(here.folder, "healthy"), "name": "metrics"}
-    other = {**flag_check(here.folder, "other"), "name": "metrics"}  # passes on, as its namesake
+    other = {
+        **flag_check(here.folder, "other"),
+        "name": "metrics",
+    }  # keeps passing
     configure(here, checks=[healthy, other], quiet=None)
     process = here.start("run", "--yes", "--stay")
     here.wait_for("paused")

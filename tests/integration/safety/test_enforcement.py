@@ -48,7 +48,7 @@ def test_a_block_before_add_new_shows_that_the_allowlist_is_enforced(here: World
     assert found["outcome"] == "shown"
     assert "ip restricted by app developer" in str(found["body"])
     assert "allowed after: 127.0.0.21" in out
-    assert "BLOCKED" not in out  # the run's own refusal alarms nobody
+    assert "BLOCKED" not in out  # the run's own refusal raises no alarm
     document = report_of(here)
     assert "nothing shows that the allowlist blocks" not in str(document["unproven"])
 

@@ -41,7 +41,7 @@ def test_evidence_is_void_after_the_addresses_were_removed_and_added_again(prove
         proven.emulator.set_edit(Edit(restore=state))
     assert proven.live == {*OLD, *NEW}
     code, out = proven.call(*REMOVE)
-    assert code == 0, out  # it verifies again by itself
+    assert code == 0, out  # it verifies again automatically
     assert proven_between(proven, added_at(proven), removed_at(proven))
 
 

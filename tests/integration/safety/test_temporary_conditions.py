@@ -1,5 +1,5 @@
-"""Temporary conditions are no refusals, pending deployments are awaited, and blocks are told
-apart."""
+"""Temporary conditions are not refusals, pending deployments are awaited, and blocks are
+classified."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_request_limit_that_lasts_ends_with_the_time_to_wait(here: World) -> N
     assert here.live == set(OLD)
 
 
-# What is pending is not the past
+# Pending deployments
 
 
 def leave_removal_pending(here: World) -> None:
@@ -158,7 +158,7 @@ def test_a_rollback_waits_for_a_deployment_that_can_still_land(open_world: OpenW
     assert here.live == set(OLD)
 
 
-# Whose block is it?
+# Blocks by the allowlist and by a rule of the user
 
 
 def test_the_message_attributes_the_block_to_a_rule_of_the_user(here: World) -> None:
@@ -209,7 +209,7 @@ def test_a_block_with_an_unknown_body_is_a_block(open_world: OpenWorld) -> None:
     assert "a rule that the answer does not name" in out
 
 
-# How fast a mistake is undone
+# The time until a rollback
 
 
 def test_a_blocked_canary_is_confirmed_one_second_later(here: World) -> None:

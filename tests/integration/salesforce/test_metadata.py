@@ -70,12 +70,12 @@ def client_of(start_server: StartServer) -> Iterator[ClientOf]:
         org.close()
 
 
-# Odd answers
+# Unusual answers
 
 
 def test_a_deploy_result_is_read(client_of: ClientOf) -> None:
     found = client_of(envelope(FAILED)).check_deploy_status("0Af")
-    assert found.id == "0Af5g00000AbCdE"  # 15 characters are as good as 18
+    assert found.id == "0Af5g00000AbCdE"  # 15 characters are equivalent to 18
     assert found.state is DeployState.FAILED
     assert [str(each) for each in found.failures] == ["t/a.t:3: it is wrong"]
     assert (found.components_total, found.component_errors) == (1, 1)
@@ -386,7 +386,7 @@ def test_no_log_contains_the_session(
     org = start_emulator()
     with caplog.at_level(logging.DEBUG):
         open_connection(org).client.describe_metadata()
-    assert caplog.records  # urllib3 says something
+    assert caplog.records  # urllib3 logs something
     assert org.environment["SF_ACCESS_TOKEN"] not in caplog.text
     assert "SessionHeader" not in caplog.text
 

@@ -133,7 +133,7 @@ def test_another_org_than_the_bound_one_is_refused_and_both_are_named(
         org.bind(bound)
     assert emulator.organization_id in caught.value.message
     with pytest.raises(IdentityError):
-        org.query(SOQL, VERSION)  # a caller that has gone on after the error
+        org.query(SOQL, VERSION)  # a caller that has continued after the error
 
 
 def test_a_session_renewed_in_another_org_is_refused_before_any_request(
@@ -146,7 +146,7 @@ def test_a_session_renewed_in_another_org_is_refused_before_any_request(
         assert emulator.organization_id in caught.value.message
     bound, expired, *organizations = operations(emulator, "query")
     assert (bound["status"], expired["status"]) == (200, 401)
-    assert len(organizations) == 2  # each new session is asked whose it is, and nothing else
+    assert len(organizations) == 2  # each new session is used only to ask for its org
 
 
 def test_a_tooling_query_uses_the_tooling_api(emulator: Emulator, open_org: OpenOrg) -> None:

@@ -259,7 +259,7 @@ def test_a_name_with_the_same_ending_is_another_app(org_with: OrgWith) -> None:
         retriever.snapshot(APP, [TOKEN_RANGES])
 
 
-# What is asked for
+# Requests
 
 
 def test_the_listed_names_are_retrieved(org_with: OrgWith) -> None:

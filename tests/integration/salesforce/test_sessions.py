@@ -431,7 +431,7 @@ def percent_encoded(text: str) -> str:
     return "".join(f"%{ord(each):02X}" for each in text)
 
 
-# Endpoints that don't answer as they should
+# Unexpected answers of endpoints
 
 
 def reply(
@@ -553,7 +553,7 @@ def test_a_plaintext_instance_url_is_used_over_tls_if_the_login_was(
     assert open_session(**jwt(emulator)).instance_url.startswith("https://127.0.0.1:")
 
 
-# The Salesforce CLI. What the stand-in prints is what the real one (2.146) prints.
+# The Salesforce CLI. The stand-in prints what the real one (2.146) prints.
 
 HIDDEN = "[REDACTED] Use 'sf org auth show-access-token' to view"
 NOT_FOUND = {

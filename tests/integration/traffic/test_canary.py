@@ -65,7 +65,7 @@ def test_an_unchanged_token_is_not_written(
     store = store_of(file=str(path), rotation=False)
     assert redeem_from(store, endpoint, session).new_token is None
     assert path.stat().st_ino == before.st_ino
-    store = store_of(file=str(path))  # a copy is put there first, as a new one may come
+    store = store_of(file=str(path))  # a copy is stored there first, as a new one may arrive
     assert redeem_from(store, endpoint, session).new_token is None
     assert path.read_bytes() == content
 
@@ -192,11 +192,11 @@ def test_two_processes_redeem_one_token_in_turn(
 ) -> None:
     """The first is delayed in the middle of its redemption until the second waits."""
     path = write_token(tmp_path / "token")
-    inside, go_on = threading.Event(), threading.Event()
+    inside, resume = threading.Event(), threading.Event()
 
     def hold() -> None:
         inside.set()
-        go_on.wait(20)
+        resume.wait(20)
 
     grant.before = hold
     first = start(redeem_once, path, endpoint)
@@ -205,7 +205,7 @@ def test_two_processes_redeem_one_token_in_turn(
     second.join(1)
     assert second.is_alive()
     assert (grant.count, grant.overlaps) == (0, 0)
-    go_on.set()
+    resume.set()
     for process in (first, second):
         process.join(20)
         assert process.exitcode == 0
@@ -221,7 +221,7 @@ def test_a_lock_timeout_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         pytest.raises(OperationFailedError, match="another process"),
         store_of(file=str(path)).locked(),
     ):
-        pytest.fail("two are in")
+        pytest.fail("both hold the lock")
     with store_of(file=str(path)).locked():
         assert True
 
@@ -337,7 +337,7 @@ def test_a_helper_ends_with_its_parent(endpoint: TokenEndpoint, tmp_path: Path) 
         if not process.exists() or b"traffic.helperprocess" not in process.read_bytes():
             return
         gone.wait(0.01)
-    pytest.fail("it is still there")
+    pytest.fail("the helper is still running")
 
 
 def test_an_exit_leaves_no_warning_and_no_process(endpoint: TokenEndpoint, tmp_path: Path) -> None:
@@ -378,7 +378,7 @@ def test_a_token_with_a_lost_answer_is_never_redeemed_again(
         with pytest.raises(AuthError, match="never redeemed again"):
             redeem_from(store_of(file=str(path)), endpoint, session)
     assert grant.count == 1
-    write_token(path, grant.current or "")  # a person brings a token that is good
+    write_token(path, grant.current or "")  # the operator stores a valid token
     assert redeem_from(store, endpoint, session).outcome is RedemptionOutcome.REDEEMED
 
 
@@ -462,7 +462,7 @@ def test_two_processes_redeem_a_token_of_a_variable_in_turn(
         pytest.raises(OperationFailedError),
         store_of(env="B_TOKEN").locked(),  # another name for the same token
     ):
-        pytest.fail("two are in")
+        pytest.fail("both hold the lock")
 
 
 @pytest.mark.parametrize("value", ["", "two words", "Grüße"])

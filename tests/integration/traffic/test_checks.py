@@ -116,7 +116,7 @@ def test_a_silent_or_unreachable_server_is_an_error(start_server: StartServer) -
         release.set()
     assert result.verdict is ERROR
     assert result.detail.endswith("the server did not answer in time")
-    with socket.socket() as taken:  # bound, but nobody listens
+    with socket.socket() as taken:  # bound, but not listening
         taken.bind(("127.0.0.1", 0))
         result = checker_for(prometheus(f"http://127.0.0.1:{taken.getsockname()[1]}"))()
     assert result.verdict is ERROR

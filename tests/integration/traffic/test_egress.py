@@ -88,7 +88,7 @@ def closed_port() -> str:
         return f"127.0.0.1:{server.getsockname()[1]}"
 
 
-# What an echo may say.
+# Answers of an echo.
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def closed_port() -> str:
         (b'{"ip": "198.51.100.21"}', "198.51.100.21"),
         (b'{"country": "x", "ip": " 2001:db8::1 "}\n', "2001:db8::1"),
         (b"2001:DB8:0::1", "2001:db8::1"),
-        (b"::ffff:198.51.100.20", "198.51.100.20"),  # as servers for both families say it
+        (b"::ffff:198.51.100.20", "198.51.100.20"),  # as dual-stack servers write it
     ],
 )
 def test_an_address_is_read_from_text_or_json(
@@ -148,10 +148,10 @@ def test_an_http_error_and_a_redirect_are_distinguished(
 
     error = failure(EchoHttpError, start_server(handle))
     assert f"HTTP {status}" in error.message
-    assert asked == [ECHO]  # once, and not elsewhere
+    assert asked == [ECHO]  # once, and no other server
 
 
-# What goes wrong on the way there.
+# Failures on the way.
 
 
 def test_a_refused_password_is_distinguished(start_server: StartServer) -> None:
@@ -325,7 +325,7 @@ def test_the_faults_of_the_emulator_are_distinguished(
     failure(expected, values["SFCUTOVER_NEW_PROXY_URL"], values["SFCUTOVER_ECHO_URL"])
 
 
-# What is sent, and by which way.
+# Requests, and their route.
 
 
 def test_only_the_proxy_receives_the_password(
@@ -346,7 +346,7 @@ def test_only_the_proxy_receives_the_password(
     def tunnel(connection: socket.socket) -> None:
         heard.append(connection.recv(65536))
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        heard.append(connection.recv(65536))  # the first of TLS
+        heard.append(connection.recv(65536))  # the first bytes of TLS
 
     failure(DestinationUnreachableError, f"http://user:{ENCODED}@{listen(tunnel)}", SECURE_ECHO)
     assert heard[0].startswith(b"CONNECT echo.example:443 ")
@@ -390,7 +390,7 @@ def test_proxies_and_exceptions_of_the_environment_are_ignored(
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "*")
     assert seen_through(proxy, f"{other}/ip") == "198.51.100.20"
-    with egress_by(proxy).session() as session:  # also if a caller says otherwise
+    with egress_by(proxy).session() as session:  # also if a caller disables verification
         session.trust_env = True
         assert str(ask_echo(session, f"{other}/ip")) == "198.51.100.20"
     assert wrong == []
@@ -467,7 +467,7 @@ def test_no_log_contains_the_password(
     assert base64.b64encode(b"user:hunter2").decode()[:12] not in redact(caplog.text)
 
 
-# What the configuration says.
+# Configuration.
 
 
 def _until_it_ends(connection: socket.socket) -> None:

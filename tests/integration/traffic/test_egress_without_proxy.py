@@ -38,7 +38,7 @@ def by_script(tmp_path: Path, code: str) -> Egress:
     return Egress("new", way, EXPECTED)
 
 
-# This machine's own way
+# The direct egress
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])

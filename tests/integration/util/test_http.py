@@ -237,7 +237,7 @@ def test_a_password_in_netrc_is_never_sent(
     session.get(url)
     session.get(url, headers={"Authorization": "Bearer mine"})
     assert seen == [None, "Bearer mine"]
-    requests.get(url, timeout=5)  # what requests does when nobody stops it
+    requests.get(url, timeout=5)  # what requests does by default
     assert (seen[2] or "").startswith("Basic ")
 
 

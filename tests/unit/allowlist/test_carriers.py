@@ -14,7 +14,7 @@ XSD = "{http://www.w3.org/2001/XMLSchema}"
 TYPES = [each for each in vars(carriers).values() if isinstance(each, ComponentType)]
 # The bundled WSDL is version 63; the security settings came later and can't be in it.
 IN_WSDL = [each for each in TYPES if each.since <= 63]
-# What a range of each carrier is called in the WSDL.
+# The type of a range of each carrier in the WSDL.
 ENTRY_TYPES = {
     "trusted-ip-ranges": "ExtlClntAppOauthIpRange",
     "connected-app": "ConnectedAppIpRange",

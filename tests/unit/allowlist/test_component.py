@@ -342,7 +342,7 @@ def test_equal_fingerprints_mean_equal_content(one: Component, other: Component)
     assert (one.fingerprint == other.fingerprint) == (content(one) == content(other))
 
 
-# Bad files
+# Invalid files
 
 BOMB = (
     '<!DOCTYPE x [<!ENTITY a0 "lol">'
@@ -370,7 +370,7 @@ def test_a_dtd_is_refused_with_its_line(doctype: str) -> None:
 def test_an_external_entity_is_not_read(tmp_path: Path, exists: bool) -> None:
     secret = tmp_path / "secret"
     if exists:
-        secret.write_text("<hunter2")  # whoever reads it stumbles
+        secret.write_text("<hunter2")  # reading it would raise an error
     error = error_of(
         f'<!DOCTYPE x [<!ENTITY a SYSTEM "file://{secret}">]>{OPEN}<label>&a;</label></{ROOT}>'
     )

@@ -51,7 +51,7 @@ def on(*lists: Allowlist, carriers: Sequence[Carrier] = tuple(CARRIERS.values())
     )
 
 
-# What must hold for every cutover
+# Properties of every cutover
 
 
 @given(cutovers())

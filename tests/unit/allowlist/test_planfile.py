@@ -146,7 +146,7 @@ def target(content: Any) -> Any:
     return content["targets"][0]
 
 
-# What was written is what is read
+# Reading a written plan
 
 
 def test_a_plan_is_read_as_it_was_written(desk: Desk) -> None:
@@ -187,7 +187,7 @@ def test_an_unwritable_plan_is_an_error(desk: Desk) -> None:
     assert caught.value.where == str(desk.folder / "missing" / "plan.json")
 
 
-# What is not what was planned
+# Differences from the plan
 
 
 def set_(name: str, value: object) -> Edit:
@@ -370,7 +370,7 @@ def test_digests_that_differ_from_those_of_the_phases_are_drift(desk: Desk) -> N
         recorded.require_digests({"remove-old": "1" * 64})
 
 
-# What is live
+# The live org
 
 
 def test_an_org_at_the_start_or_the_end_of_the_plan_is_accepted(desk: Desk) -> None:
@@ -496,7 +496,7 @@ def test_a_plan_of_an_org_names_its_components(desk: Desk) -> None:
     assert desk.open().component_ids == {component.path: "0Xx000000000001AAA"}
 
 
-# What is no plan
+# Invalid plans
 
 
 @pytest.mark.parametrize(
@@ -552,7 +552,7 @@ def test_a_huge_plan_is_refused_as_too_large(tmp_path: Path) -> None:
         read_plan(tmp_path / "plan.json")
 
 
-# The documents are what their schemas say
+# Documents and their schemas
 
 
 def valid(document: Document) -> Any:

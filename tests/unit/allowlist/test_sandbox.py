@@ -36,7 +36,7 @@ def render_template(template: Template, amount: int = BUDGET) -> str:
     ],
 )
 def test_excessive_output_is_refused_before_it_is_made(text: str) -> None:
-    render("{{ x|length }}")  # what Jinja makes the first time does not count
+    render("{{ x|length }}")  # what Jinja creates the first time does not count
     template = Sandbox().from_string(text)  # to compile 3,000 operands takes memory, too
     tracemalloc.start()
     try:

@@ -15,7 +15,7 @@ from sfcutover.allowlist.sourcefile import entry_lines, update_file
 from sfcutover.errors import ConfigError
 from tests.support import NAMESPACE
 
-# Odd on purpose: a mark, quotes, tabs, an order of its own, comments, and no line end at the end.
+# Unusual on purpose: a BOM, quotes, tabs, another order, comments, and no final line end.
 ODD = (
     "\ufeff<?xml version='1.0' encoding='utf-8'?>\n"
     "<!-- owners: the -> release team > -->\n"

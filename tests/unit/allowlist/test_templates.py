@@ -236,7 +236,7 @@ def test_an_unreadable_template_is_named(tmp_path: Path) -> None:
         Templates(tmp_path)
 
 
-# A template that means harm
+# Hostile templates
 
 
 @pytest.mark.parametrize(

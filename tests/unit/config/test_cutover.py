@@ -53,7 +53,7 @@ quiet:
   - {command: [is-old-proxy-quiet], for: 2m}
 state: {url: sqlite:///.sfcutover/state.db}
 """
-# Every line of this one is meant: tests replace one and look where the complaint points.
+# Tests replace one of these lines and check the line of the error.
 BASE = """\
 version: 1
 name: move
@@ -759,7 +759,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_accepted(
     assert error.where == f"cutover.yaml:{OLD_LINE}"
 
 
-# Anything at all
+# Arbitrary content
 
 SCALARS = st.one_of(
     st.none(),

@@ -79,7 +79,7 @@ SCENE = Scene(LIVE)
         listed(NEW, OFFICE),
         listed(OFFICE, OLD),
     ],
-    ids=["removed", "added", "old removed", "new not there yet"],
+    ids=["removed", "added", "old removed", "new not added yet"],
 )
 def test_changes_by_others_leave_the_digest_unchanged(live: Snapshot) -> None:
     assert Scene(live).removal().digest == SCENE.removal().digest

@@ -35,7 +35,7 @@ def live(*ranges: str, listed: FileProperties | None = LISTED) -> Snapshot:
         live(listed=replace(LISTED, id="888000000000002AAA")),
         live(listed=None),
     ],
-    ids=["another range", "a save that changed nothing", "another component", "unlisted now"],
+    ids=["another range", "a save without changes", "another component", "unlisted now"],
 )
 def test_a_saved_list_requires_another_proof(later: Snapshot) -> None:
     permit = RemovalPermit(Phase.REMOVE_OLD, "proven", lists=evidence_lists(live(), None))
@@ -50,7 +50,7 @@ def test_a_saved_list_requires_another_proof(later: Snapshot) -> None:
         live(*reversed(RANGES)),
         live(listed=replace(LISTED, modified_by="Casey Colleague-Jones")),
     ],
-    ids=["as it was", "in another order", "a user who was renamed"],
+    ids=["unchanged", "in another order", "a renamed user"],
 )
 def test_an_unchanged_list_keeps_the_proof(same: Snapshot) -> None:
     permit = RemovalPermit(Phase.REMOVE_OLD, "proven", lists=evidence_lists(live(), None))

@@ -19,7 +19,7 @@ def test_a_closed_guard_starts_nothing() -> None:
     with pytest.raises(LockLostError):
         guard.require_open()
     with pytest.raises(LockLostError), guard:
-        pytest.fail("it was entered")
+        pytest.fail("the closed guard was entered")
     assert not guard
 
 

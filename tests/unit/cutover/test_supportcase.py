@@ -127,7 +127,7 @@ def test_no_line_of_a_value_can_become_a_line_of_the_case(make: Make) -> None:
 
 @given(st.text(min_size=1))
 def test_a_value_stays_on_one_line_with_every_visible_character(text: str) -> None:
-    # One template object for all would be faster; this one shows what a command does.
+    # One template object for all would be faster; this shows what a command does.
     shown = TEMPLATES.render_text("support-case", VARIABLES | {"contact": f"x{text}"})
     line = next(line for line in shown.split("\n") if line.startswith("- Contact: "))
     visible = [char for char in text if char.isprintable() and not char.isspace()]
@@ -168,7 +168,7 @@ def test_an_error_in_a_user_template_has_template_and_line(make: Make, tmp_path:
     assert caught.value.message == "'nope' is undefined"
 
 
-# Which cutover needs one
+# Which cutover needs a case
 
 
 def test_a_deployable_list_needs_no_case(make: Make) -> None:

@@ -331,7 +331,7 @@ def test_a_watch_that_does_not_pass_is_a_failed_gate() -> None:
     assert "nothing was rolled back" in unclear.impact
 
 
-# What goes wrong on the way
+# Failures of observers and measurements
 
 
 def test_a_failing_observer_does_not_hide_a_trigger(

@@ -63,7 +63,7 @@ class Recorded:
     done: list[str] = field(default_factory=list)
     pauses: list[tuple[str, str]] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
-    said: dict[str, str] = field(default_factory=dict)  # to each removal, that customers have left
+    said: dict[str, str] = field(default_factory=dict)  # answers by target
     slept: list[float] = field(default_factory=list)
 
     async def step(self, name: str, arguments: StepArguments = NO_ARGUMENTS) -> StepResult:

@@ -8,7 +8,7 @@ import pytest
 
 from sfcutover.emulator.files import ForeignFileError, write_files
 
-TOKEN = "5Aep861.emulated.first"  # as the emulator's own begin
+TOKEN = "5Aep861.emulated.first"  # as the emulator's own files start
 
 
 def write(folder: Path, url: str = "http://127.0.0.1:1", token: str = TOKEN) -> None:

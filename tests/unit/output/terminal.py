@@ -109,7 +109,7 @@ class Terminal(io.StringIO):
     def _put(self, char: str) -> None:
         at = self._shown
         match char:
-            case "\n":  # as the terminal's driver has it, with a carriage return
+            case "\n":  # as the terminal's driver echoes it, with a carriage return
                 at.row, at.column = at.row + 1, 0
                 at.lines += [""] * (at.row + 1 - len(at.lines))
                 at.top = max(at.top, at.row + 1 - self.height)

@@ -141,7 +141,7 @@ def test_an_alert_names_the_exact_commands(story: Story) -> None:
     text = event_text(event)
     listed = "sfcutover rollback --yes; sfcutover switch --revert"
     assert text == f"ACTION REQUIRED: not back; run: {listed}"
-    assert event_line(story.end("page", message="not back")) is None  # it would say it twice
+    assert event_line(story.end("page", message="not back")) is None  # it would be repeated
 
 
 def test_a_text_with_several_lines_stays_on_one_line(story: Story) -> None:

@@ -22,7 +22,7 @@ COMPRESSIONS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zip
 def zipped(*files: tuple[str | zipfile.ZipInfo, bytes], compression: int = 8) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", compression) as file:
-        warnings.simplefilter("ignore")  # about names that stand twice
+        warnings.simplefilter("ignore")  # about duplicate names
         for name, data in files:
             file.writestr(name, data)
     return buffer.getvalue()

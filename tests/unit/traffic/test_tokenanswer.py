@@ -152,7 +152,7 @@ def test_every_outcome_explains_what_to_do_and_only_a_block_blames_the_allowlist
     assert blaming == [RedemptionOutcome.BLOCKED]
 
 
-# Where a token may go
+# Where a token may be sent
 
 TOKEN = Secret("5Aep861-the-token-of-these-tests")
 CLIENT_SECRET = Secret("client/secret&of=these tests")

@@ -127,5 +127,5 @@ def test_a_symlink_in_place_of_the_lock_is_refused(tmp_path: Path) -> None:
         pytest.raises(ConfigError, match="lock file"),
         file_store(write_token(tmp_path / "token")).locked(),
     ):
-        pytest.fail("it is in")
+        pytest.fail("the lock was taken")
     assert not (tmp_path / "elsewhere").exists()

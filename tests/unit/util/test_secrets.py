@@ -29,7 +29,7 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-# A secret doesn't show itself
+# Secrets are never shown
 
 
 def test_no_way_of_printing_shows_a_secret() -> None:

@@ -76,7 +76,7 @@ def test_a_deferring_block_that_takes_too_long_is_interrupted(
         with signals.deferred():
             signal.raise_signal(signal.SIGTERM)
             signal.pause()
-            raise AssertionError("it was not interrupted")
+            raise AssertionError("the block was not interrupted")
 
     with pytest.raises(KeyboardInterrupt):
         hang()

@@ -253,7 +253,7 @@ def test_a_closed_terminal_stops_nothing(monkeypatch: pytest.MonkeyPatch, tmp_pa
         viewed.view.__exit__(None, None, None)
 
 
-# What it may show.
+# Content and colors.
 
 
 def test_text_from_an_org_is_neither_markup_nor_a_terminal_sequence() -> None:

@@ -98,7 +98,7 @@ def test_targets_that_differ_are_named() -> None:
     assert "**remove-old** on `target-01`, token-ip-ranges" in text
 
 
-# What an org says stays a text
+# Texts of the org stay texts
 
 
 @pytest.mark.parametrize("text", [each for each in HOSTILE if "\x1b" not in each])

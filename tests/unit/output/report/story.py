@@ -192,7 +192,7 @@ class Story:
         )
 
     def data(self, **given: Unpack[Given]) -> RunData:
-        """The data of the run, an hour after it started unless now says otherwise."""
+        """The data of the run, an hour after it started unless ``now`` is given."""
         config = {
             "version": 1,
             "app": "Acme_Connector",
@@ -288,7 +288,7 @@ def lists(ranges: Iterable[str]) -> list[dict[str, object]]:
 
 
 def hashed(ranges: Iterable[str]) -> dict[str, ProvenList]:
-    """What a proof says of a list that it was made for."""
+    """The part of a proof that names the list that it was made for."""
     found = list_hash(Allowlist(tuple(map(IpRange.parse, ranges))))
     return {SECURITY_PATH: ProvenList(sha256=found)}
 

@@ -159,7 +159,7 @@ def test_a_rolled_back_run_names_addresses_without_a_redemption_since() -> None:
         "203.0.113.11: restored on the allowlist of packaging at 12:01:40Z, and LoginHistory shows "
         "no redemption from there since: nothing shows that customers can redeem again."
     ]
-    story.traffic([100], OLD[1])  # in the same second: before, it was off
+    story.traffic([100], OLD[1])  # in the same second: before, it was not listed
     assert not any("restored" in each for each in document(story).unproven)
 
 

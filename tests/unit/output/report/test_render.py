@@ -369,7 +369,7 @@ def test_no_line_of_markdown_ends_open(lines: str) -> None:
     assert lines.endswith("from the journal of the run.\n")
 
 
-# What both are made from
+# The data of both formats
 
 
 def test_the_same_change_on_many_targets_is_listed_once() -> None:
