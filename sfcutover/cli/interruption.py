@@ -67,7 +67,7 @@ class _Ending:
 
     at_risk: targets whose old addresses may be off, by what was done. run: its id, if it executes
     one. others: the places of other processes that continue it. switching: the direction of a
-    switch command whose end the run has not seen.
+    switch command whose end the run has not seen. is_paused: True if the run awaits an approval.
     """
 
     targets: Sequence[Target] = ()
@@ -77,6 +77,7 @@ class _Ending:
     others: Sequence[str] = ()
     is_run: bool = False
     switching: str = ""
+    is_paused: bool = False
 
 
 def interrupted(run: Invocation) -> InterruptedRunError:
@@ -150,7 +151,16 @@ def _of_run(run: Invocation, store: RunStore) -> _Ending:
     cistep.step().catch_up(events.events, progress)
     at_risk = lists_at_risk(progress)
     switching = _switching(events)
-    return _Ending(run.targets, sent, at_risk, identifier, others, True, switching)
+    return _Ending(
+        run.targets,
+        sent,
+        at_risk,
+        identifier,
+        others,
+        is_run=True,
+        switching=switching,
+        is_paused=progress.pause is not None,
+    )
 
 
 def _switching(events: EventList) -> str:
@@ -230,7 +240,8 @@ def _next(
     if ending.is_run and unwatched:
         return Advice("resume immediately, to watch: ", Command("run"), *restore)
     if ending.is_run:
-        return Advice("resume: ", Command("run"), "; cancel: ", Command("cancel"))
+        approve = ("; approve, and resume: ", Command("approve")) if ending.is_paused else ()
+        return Advice("resume: ", Command("run"), *approve, "; cancel: ", Command("cancel"))
     if unwatched:
         wait = [part for each in _waits(run, now) for part in ("wait: ", each, "; ")]
         return Advice(*wait, "watch: ", run.command("watch"), *restore)

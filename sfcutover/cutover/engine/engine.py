@@ -138,7 +138,7 @@ class Engine:
             is_elsewhere = each.queue_name not in (self.runs, self.targets)
             if each.status == "ENQUEUED" and is_elsewhere:
                 self._queue(run, each.workflow_id)
-        self.take_over()
+        self.take_over(is_told=True)  # as run-resumed
         self.client.wake(run.id)
 
     def check(self) -> None:
@@ -223,8 +223,9 @@ class Engine:
             except (SfcutoverError, SQLAlchemyError):
                 continue  # asked again in a second; its steps find out what is wrong, too
 
-    def take_over(self) -> None:
-        """Queue again what dead processes have left."""
+    def take_over(self, *, is_told: bool = False) -> None:
+        """Queue again what dead processes have left. is_told: True if the journal has that the
+        run resumes here."""
         run = self.store.active(self.cutover.name)
         if run is None or run.config != self._config:
             return
@@ -232,13 +233,13 @@ class Engine:
         for executor in {one.executor_id or "" for one in executed} - {self.lock.id}:
             with self.lock.taking(executor) as is_taken:
                 if is_taken:
-                    self._take(run, executor)
+                    self._take(run, executor, is_told=is_told)
 
-    def _take(self, run: Run, executor: str) -> None:
+    def _take(self, run: Run, executor: str, *, is_told: bool) -> None:
         """Again by what is queued now: another process may have taken it a moment ago."""
         for one in self.client.unfinished(run.id):
             if one.status == "PENDING" and one.executor_id == executor:
-                if one.workflow_id == run.id:
+                if one.workflow_id == run.id and not is_told:
                     self.store.journal(run.id).write("taken-over", None, None, {})
                 self._queue(run, one.workflow_id)
 

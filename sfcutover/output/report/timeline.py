@@ -22,8 +22,8 @@ BoundaryKind = Literal["phase", "rollback"]
 Decision = Literal["approved", "canceled", "open", "void"]
 Ends = dict[str, float]  # by target, in seconds since 1970
 _NOTABLE = (
-    *("run-started", "run-resumed", "taken-over", "changes-accepted", "wave", "verify-again"),
-    *("save-again", "checks-failed", "note", "announcement-void"),
+    *("run-started", "interrupted", "run-resumed", "taken-over", "changes-accepted", "wave"),
+    *("verify-again", "save-again", "checks-failed", "note", "announcement-void"),
     *("deployment-never-received", "rolling-back", "rollback-started", "page", "run-ended"),
     "traffic-moved",
     IMPORTED,

@@ -305,6 +305,47 @@ def test_a_run_does_not_start_without_its_secrets(here: World) -> None:
 
 
 @pytest.mark.slow
+def test_no_approval_reaches_a_process_that_misses_a_variable(here: World) -> None:
+    here.call("run", "--yes", "--pause-before", "switch")
+    secret = here.environment.pop("SF_CLIENT_SECRET")
+    code, out = here.call("approve")
+    assert code == 69
+    assert "ACTION REQUIRED (" in error_of(out)
+    assert "SF_CLIENT_SECRET is not set" in error_of(out)
+    assert "cannot receive the variable: stop it, set the variable" in out
+    process = here.start("run", "--stay")
+    here.wait_for("run-resumed", 2)
+    code, out = here.call("approve")
+    assert code == 69
+    assert "cannot receive the variable" in error_of(out)
+    assert "nothing was approved" in out
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 9
+    here.environment["SF_CLIENT_SECRET"] = secret
+    code, out = here.call("approve")
+    assert code == 0, out
+    assert here.live == set(NEW)
+
+
+@pytest.mark.slow
+def test_a_signal_at_a_pause_names_the_ways_on_and_is_in_the_report(here: World) -> None:
+    process = here.start("run", "--yes", "--pause-before", "add-new", "--stay")
+    here.wait_for("paused")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 9
+    ways = "sfcutover run; approve, and resume: sfcutover approve; cancel: sfcutover cancel"
+    assert f"resume: {ways}" in out
+    code, out = here.call("run")
+    assert code == 75, out
+    assert out.count("AWAITING APPROVAL") == 1
+    _, out = here.call("report", "--format", "md")
+    events = out.partition("Events:")[2].partition("## Approvals")[0]
+    assert re.search(r"started: .*\n- .*interrupted by SIGINT; .*\n- .*the run resumes at", events)
+    assert "the process that executed the run has ended" not in events
+
+
+@pytest.mark.slow
 def test_an_approval_can_be_limited_to_one_step(here: World) -> None:
     here.call("run", "--yes", "--pause-before", "switch")
     code, out = here.call("approve", "--step", "remove-old")
