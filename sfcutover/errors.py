@@ -122,6 +122,7 @@ class SfcutoverError(Exception):
     """
 
     exit_code: ExitCode = ExitCode.FAILED
+    heading: ClassVar[str] = "error"  # another one where nothing failed
     answer: ClassVar[Answer] = Answer.FINAL
     default_impact: ClassVar[str] = UNCHANGED
 
@@ -264,3 +265,4 @@ class WaitingForApprovalError(SfcutoverError):
     """A run awaits approval, and nothing has failed."""
 
     exit_code = ExitCode.WAITING
+    heading = "paused"

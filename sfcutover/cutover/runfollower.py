@@ -110,6 +110,12 @@ class RunEndedError(SfcutoverError):
         self.exit_code = ExitCode(code)
 
 
+class RunCanceledEndError(RunEndedError):
+    """A run that ended as the operator asked: canceled."""
+
+    heading = "ended"
+
+
 def failure_of_run(run: Run, progress: RunProgress) -> SfcutoverError | None:
     """What a run that is not done ends the command with."""
     if progress.ended is not None:
@@ -186,7 +192,8 @@ def _ended(run: Run, event: Event) -> SfcutoverError | None:
     if code == 0:
         return None
     outcome = event.text("outcome")
-    return RunEndedError(
+    kind = RunCanceledEndError if outcome == "canceled" else RunEndedError
+    return kind(
         code,
         f"run {run.id} {_ENDED.get(outcome, outcome)}: {event.text('message')}",
         hint=event.advice("next"),

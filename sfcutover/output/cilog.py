@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from sfcutover.errors import Advice, ExitCode, SfcutoverError, Text
+from sfcutover.errors import Advice, SfcutoverError, Text
 from sfcutover.util.ciprovider import AZURE, GITHUB, GITLAB, Provider, checkout, provider_of
 
 Present = Callable[[Text], str]
@@ -86,11 +86,10 @@ def annotations_of(
     error: SfcutoverError, presentable: Callable[[Text], str]
 ) -> Iterator[Annotation]:
     """The error with its fix, and what else is wrong, each at its place."""
-    waits = error.exit_code is ExitCode.WAITING
     file, line, _ = _placed(error.where or "")
     text = error.message if file else str(error)
     yield Annotation(
-        "notice" if waits else "error",
+        "error" if error.heading == "error" else "notice",
         presentable(Advice(f"{text}\nnext: ", error.advice)),
         file,
         line,

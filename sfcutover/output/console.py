@@ -217,13 +217,14 @@ def show_error(error: SfcutoverError, arguments: list[str]) -> None:
 
         to_stderr("".join(traceback.format_exception(error)), color)
     cilog.end_group()
-    to_stderr(_error_text(error, click.style("error:", fg="red", bold=True)), color)
+    tone = "red" if error.heading == "error" else "yellow"
+    to_stderr(_error_text(error, click.style(f"{error.heading}:", fg=tone, bold=True)), color)
     cilog.annotate(error, presentable)
 
 
 def error_text(error: SfcutoverError) -> str:
     """The same as plain text."""
-    return presentable(_error_text(error, "error:"))
+    return presentable(_error_text(error, f"{error.heading}:"))
 
 
 def _error_text(error: SfcutoverError, head: str) -> Advice:

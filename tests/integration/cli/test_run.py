@@ -37,7 +37,8 @@ def configure(here: World, **keys: object) -> None:
 
 
 def error_of(out: str, *, impact: bool | None = None) -> str:
-    """The error's first line; all other lines must be present.
+    """The first line of the error, or of a pause or an end without one; all other lines must be
+    present.
 
     impact: whether it states an impact; None: unless it is a usage or configuration error.
     """
@@ -45,7 +46,9 @@ def error_of(out: str, *, impact: bool | None = None) -> str:
         assert part in out, out
     stated = impact if impact is not None else "  exit:   2\n" not in out
     assert ("  impact:" in out) == stated, out
-    return next(line for line in out.splitlines() if line.startswith("error: "))
+    return next(
+        line for line in out.splitlines() if line.startswith(("error: ", "paused: ", "ended: "))
+    )
 
 
 def test_a_run_completes_the_cutover_under_live_traffic(here: World) -> None:
