@@ -45,6 +45,12 @@ _SHORT_ID = 15  # characters of an id that is also written with 18
 _SERVERS_DIFFER = 60.0  # seconds: an org has many servers
 MAX_EVIDENCE_BYTES = 1024 * 1024
 Proof = Literal["login-history", "proxy-per-address", "application", "confidence"]
+_PROVEN_BY: dict[Proof, str] = {
+    "login-history": "the org's LoginHistory",
+    "proxy-per-address": "a proxy URL for each address",
+    "application": "the application's report",
+    "confidence": "a series of successful redemptions long enough to have used each address",
+}
 Shown = Literal["complete", "incomplete", "other-addresses", "unavailable", "other-org"]
 
 
@@ -113,6 +119,11 @@ class CanaryEvidence(Document):
         return ServerTime.around(self.last_proof, self.uncertainty)
 
     @property
+    def proven_by(self) -> str:
+        """The kind of proof, in words that need no other page: they also reach a support case."""
+        return _PROVEN_BY[self.proof]
+
+    @property
     def identity(self) -> str | None:
         """``00D…/005…``, as the identity URL has it."""
         if self.organization_id is None or self.user_id is None:
@@ -161,6 +172,11 @@ class Evidence(Document):
     """Whether the list blocks; null where that was not tried."""
     uncertain: list[str]
     """What is unknown of the lists, and which canaries prove nothing, a sentence each."""
+
+    @property
+    def proven_by(self) -> str:
+        """The kinds of proof of its canaries, in words."""
+        return ", ".join(dict.fromkeys(each.proven_by for each in self.canaries))
 
     @property
     def begin(self) -> ServerTime:

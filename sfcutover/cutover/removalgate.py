@@ -140,8 +140,7 @@ class RemovalGate:
         if self.quiet is not None:
             quiet = f"; {self.quiet.require()}"
             use.require_quiet(self.removed)  # meanwhile
-        by = ", ".join(dict.fromkeys(each.proof for each in evidence.canaries))
-        reason = f"{len(evidence.addresses)} addresses proven by {by}{quiet}"
+        reason = f"{len(evidence.addresses)} addresses proven by {evidence.proven_by}{quiet}"
         lists = evidence.lists if self.wanted.confirmed is None else None
         return RemovalPermit(self.phase, reason, doubt, lists)
 

@@ -31,7 +31,7 @@ from sfcutover.errors import Command, OperationFailedError
 from sfcutover.output import cistep
 from sfcutover.output.console import Console, shown
 from sfcutover.output.json import print_document
-from sfcutover.output.text import ACTION_REQUIRED, KEYS, PROOFS
+from sfcutover.output.text import ACTION_REQUIRED, KEYS
 from sfcutover.runs.event import BOUND, IMPORTED, Event, EventDocument
 
 _QUIET = {SENDING, BOUND, REDEEMED, "stage", "redeemed", "probed", "proven", "traffic"}
@@ -228,9 +228,8 @@ def _finding(evidence: StepEvidence | None) -> str:
         case ControlEvidence(outcome=outcome, reason=reason):
             return f"{_CONTROLS[outcome]}: {reason}"
         case VerifyEvidence(proof=proof, let_in=let_in):
-            kinds = ", ".join(dict.fromkeys(PROOFS[each.proof] for each in proof.canaries))
-            addresses = ", ".join(proof.addresses)
-            return f"{addresses} proven by {kinds}; {proof.redemptions} redemptions{_waits(let_in)}"
+            addresses, made = ", ".join(proof.addresses), f"{proof.redemptions} redemptions"
+            return f"{addresses} proven by {proof.proven_by}; {made}{_waits(let_in)}"
         case DeployEvidence(changed=False):
             return "nothing to change, read back"
         case DeployEvidence(live=live, clearance=clearance):

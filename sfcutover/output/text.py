@@ -25,12 +25,6 @@ AWAITING_APPROVAL, ACTION_REQUIRED = "AWAITING APPROVAL", "ACTION REQUIRED"
 _RUN_COLORS = {"done": "green", "failed": "red", "rolled-back": "red", "canceled": "yellow"}
 _VERDICT_COLORS = {"passed": "green", "failed": "red"}
 _MARKS = {"done": "ok", "failed": "FAILED", "running": "running"}
-PROOFS = {
-    "login-history": "the org's LoginHistory",
-    "proxy-per-address": "a proxy URL for each address",
-    "application": "the application's report",
-    "confidence": "a long series of successes",
-}
 
 KEYS = "type a and Enter to approve, or c and Enter to cancel the run"
 
@@ -142,7 +136,7 @@ def _canary_lines(canary: CanaryEvidence) -> Iterator[str]:
         known = f"{each.redeemed} redeemed, " if each.redeemed else ""
         ok = click.style("ok", fg="green")
         yield f"  {ok}  {each.address:<{width}}  {known}{each.seen_by_echo} seen by the probe"
-    yield f"  = {canary.redemptions} redemptions; proof: {PROOFS[canary.proof]}"
+    yield f"  = {canary.redemptions} redemptions; proof: {canary.proven_by}"
     yield from (f"  open: {sentence}" for sentence in canary.uncertain)
 
 

@@ -1,4 +1,4 @@
-"""The limitations of a report: what a run leaves unproven, and what no run can prove."""
+"""The limitations of a report: what a run leaves unproven, and the limits of every run."""
 
 from __future__ import annotations
 

@@ -44,12 +44,6 @@ _WORDS = {
         "kept": "kept",
         "unknown": "not read before",
     },
-    "kinds": {
-        "login-history": "LoginHistory names the address",
-        "proxy-per-address": "a proxy for each address",
-        "application": "the application reports it",
-        "confidence": "a series of successes",
-    },
 }
 
 

@@ -46,7 +46,7 @@ def test_remove_old_verifies_first_and_then_removes(ready: Desk) -> None:
     assert result.code == 0
     document = result.json("deploy")
     assert document["targets"][0]["clearance"].startswith(
-        "2 addresses proven by login-history; requests"
+        "2 addresses proven by the org's LoginHistory; requests"
     )
     assert "permitted: 2 addresses proven" in result.err
     assert not any(entry.startswith(OLD) for entry in ready.live())

@@ -83,7 +83,7 @@ def test_the_newest_run_is_reported_as_markdown(report: Reporter) -> None:
     assert done.code == 0, done.err
     assert done.err == ""
     assert done.out.startswith("# Done: emulated-cutover.3\n")
-    for part in (NOTE, "remove-old live", "of 128", "LoginHistory names the address", *OLD, *NEW):
+    for part in (NOTE, "remove-old live", "of 128", "the org's LoginHistory", *OLD, *NEW):
         assert part in done.out
 
 

@@ -125,7 +125,7 @@ def evidence_with(**changes: object) -> Evidence:
 
 def test_the_gate_waits_for_settle_and_reports_every_second() -> None:
     waiting = Waiting(settle=3)
-    assert waiting.permit().reason == "2 addresses proven by login-history"
+    assert waiting.permit().reason == "2 addresses proven by the org's LoginHistory"
     assert waiting.left == [3, 2, 1]
     assert waiting.time.seconds == 3
 
@@ -205,7 +205,10 @@ def test_proof_by_many_successes_counts() -> None:
     seen = [AddressEvidence(address=one, redeemed=0, seen_by_echo=18) for one in NEW]
     evidence = evidence_with(proof="confidence", redemptions=21, addresses=seen)
     waiting = Waiting(own=[NEW[0]] * 21)
-    assert waiting.permit(evidence).reason == "2 addresses proven by confidence"
+    assert waiting.permit(evidence).reason == (
+        "2 addresses proven by a series of successful redemptions long enough to have used each "
+        "address"
+    )
 
 
 # Quiet traffic

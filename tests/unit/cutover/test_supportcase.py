@@ -101,11 +101,11 @@ def test_add_new_requests_the_new_addresses_and_names_the_whole_list(make: Make)
 
 
 def test_remove_old_keeps_addresses_that_are_old_and_new(make: Make) -> None:
-    text = case_text(make(), "remove-old", proof="2 addresses proven by login-history")
+    text = case_text(make(), "remove-old", proof="2 addresses proven by the org's LoginHistory")
     assert section(text, "Ranges to remove") == ["- 203.0.113.11 - 203.0.113.12"]
     afterwards = section(text, "The allowlist afterwards, as far as we know it")
     assert afterwards == ["- 203.0.113.10", "- 198.51.100.20"]
-    assert "proven them (2 addresses proven by login-history)" in text
+    assert "proven them (2 addresses proven by the org's LoginHistory)" in text
     assert "Please remove nothing else" in text
 
 

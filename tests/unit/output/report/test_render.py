@@ -190,8 +190,8 @@ def test_evidence_capacity_and_ids_are_shown() -> None:
         "0Afaddpackaging",
         "5 of 128",
         "12 of 256",
-        "LoginHistory names the address",
-        "This run leaves no point open.",
+        "the org's LoginHistory",
+        "Nothing, apart from the limits of every run",
         *OLD,
         *NEW,
     ):
