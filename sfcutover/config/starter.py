@@ -55,7 +55,9 @@ _SOME_POLICY = "#   ipRelaxationPolicyType: Enforce"
 _CHOOSE = """
 # These are on the allowlist now. Uncomment the entries that the cutover removes."""
 _TEXT = """\
-# One change of addresses on a Refresh Token IP Allowlist. Next: sfcutover doctor
+# The settings of sfcutover: replace addresses on a Salesforce Refresh Token IP Allowlist.
+# Fill in old: and new:, then check the file with: sfcutover doctor
+# All keys: docs/reference/cutover-yaml.md of sfcutover; editors read cutover.schema.json.
 version: 1
 name: {name}
 app: {app}                   # full name of the External Client App

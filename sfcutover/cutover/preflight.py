@@ -269,7 +269,7 @@ def _run_check(cutover: Cutover) -> Iterator[Check]:
             None,
             "run",
             "warning",
-            f"not configured: {', '.join(missing)}; `run` is refused, single steps work",
+            f"not configured: {', '.join(missing)}; the run command is refused, single steps work",
             "add the missing settings; docs/reference/cutover-yaml.md shows each",
         )
 

@@ -164,7 +164,7 @@ def _problem(result: ProbeResult) -> str:
     if result.unexpected:
         unexpected = ", ".join(map(str, result.unexpected))
         which = "address" if len(result.unexpected) == 1 else "addresses"
-        parts.append(f"unexpected egress {which} {unexpected} (not in `{name}:`)")
+        parts.append(f"unexpected egress {which} {unexpected} (not in {name}:)")
     if observation.errors:
         parts.append(
             f"{len(observation.errors)} of {observation.tries} requests failed "

@@ -92,7 +92,7 @@ def not_listed(missing: Iterable[IpRange]) -> BlockedError:
 def left_elsewhere(address: Address, name: str) -> GateError:
     """The application redeemed by an address that the egress does not have."""
     return GateError(
-        f"the application's redemption left from {address}, which is not in `{name}:`",
+        f"the application's redemption left from {address}, which is not in {name}:",
         hint=f"make verify.application use the {name} addresses, even before traffic is "
         "switched; then verify again",
         impact="this proves nothing; the allowlist is unchanged",

@@ -28,7 +28,7 @@ def environment_value(name: str, where: str) -> str:
     raise MissingVariableError(
         f"the environment variable {name} {state}",
         where=where,
-        hint=f"set it (in a shell: export {name}=…; in CI: a secret of the job), then run the "
+        hint=f"export {name}=… in the shell, or add it to the CI job's secrets; then run the "
         "command again",
     )
 

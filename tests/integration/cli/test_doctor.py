@@ -195,7 +195,9 @@ def test_missing_settings_of_a_run_are_a_warning(desk: Desk) -> None:
     desk.configure(switch=None, egress=None)
     result = desk.run("doctor")
     assert result.code == 0
-    assert "warning  run: not configured: egress.new, switch; `run` is refused" in result.out
+    assert (
+        "warning  run: not configured: egress.new, switch; the run command is refused" in result.out
+    )
 
 
 # Other settings of the org's components

@@ -81,7 +81,7 @@ def test_an_egress_with_other_addresses_fails(canary: Desk) -> None:
     canary.monkeypatch.setenv("SFCUTOVER_NEW_PROXY_URL", old)
     result = canary.run(*ONLY)
     assert result.code == 5
-    assert "unexpected egress addresses 127.0.0.11, 127.0.0.12 (not in `new:`)" in result.out
+    assert "unexpected egress addresses 127.0.0.11, 127.0.0.12 (not in new:)" in result.out
 
 
 @pytest.mark.parametrize("fault", ["proxy_down", "proxy_refuses"])

@@ -149,7 +149,7 @@ def test_an_application_that_still_uses_an_old_address_proves_nothing(here: Worl
     assert code == 0, out
     code, out = here.call("verify")
     assert code == 5, out
-    assert f"the application's redemption left from {OLD[1]}, which is not in `new:`" in out
+    assert f"the application's redemption left from {OLD[1]}, which is not in new:" in out
 
 
 @pytest.mark.parametrize("says", ["exit", "json address"])

@@ -99,7 +99,7 @@ def test_an_unexpected_address_is_named(start_emulator: StartEmulator) -> None:
     result = emulated(emulator)
     assert (result.missing, texts(result.unexpected)) == ((), ["127.0.0.23"])
     error = failure(result)
-    assert "unexpected egress address 127.0.0.23 (not in `new:`)" in error.message
+    assert "unexpected egress address 127.0.0.23 (not in new:)" in error.message
     assert 'paste: new: ["127.0.0.21", "127.0.0.22", "127.0.0.23"]' in error.hint
 
 
