@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _state_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _separate_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps locks and tokens of tests out of the user's state folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
@@ -58,7 +58,7 @@ def _outside_ci() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _secrets_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def _separate_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forgets the secrets of the previous test; those known at import stay."""
     monkeypatch.setattr(credentials, "_known", set(credentials._known))
     monkeypatch.setattr(childenvironment, "_withheld", set(childenvironment._withheld))

@@ -110,7 +110,7 @@ def busy() -> Story:
     """A crowded run: waits, a rollback, twenty targets, long words, IPv6."""
     story = rolled_back()
     story.targets = [f"customer-number-{number}" for number in range(20)]
-    story.begin()
+    story.start()
     for name in story.targets:
         story.snapshot(2, name)
         story.deploy("add-new", 3, NEW, name)

@@ -29,10 +29,10 @@ def main(folder: Path, role: str) -> None:
     elif role == "client-secret":
         print((secrets / role).read_text())
     else:
-        tell(secrets)
+        print_everywhere(secrets)
 
 
-def tell(secrets: Path) -> None:
+def print_everywhere(secrets: Path) -> None:
     """Print on both streams, in every form that a program may use."""
     texts = [repr(sorted(os.environ.items())), json.dumps(dict(os.environ))]
     for path in sorted(secrets.iterdir()):

@@ -22,7 +22,7 @@ OpenDesk = Callable[..., Desk]
 
 
 @pytest.fixture(autouse=True)
-def untouched_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def restored_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Restores what a command changes in its process: logging, known secrets."""
     for name in [name for name in os.environ if name.startswith(("SFCUTOVER_", "SF_"))]:
         monkeypatch.delenv(name)

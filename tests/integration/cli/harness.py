@@ -153,7 +153,7 @@ class Desk:
         self.capsys.readouterr()
         cilog.restart()
         cistep.restart()
-        with kept_signals(), kept_collector(), pytest.raises(SystemExit) as stop:
+        with restored_signals(), restored_collector(), pytest.raises(SystemExit) as stop:
             main()
         out, err = self.capsys.readouterr()
         return Result(int(stop.value.code or 0), out, err)
@@ -265,7 +265,7 @@ def with_entry(entry: bytes) -> Callable[[bytes], bytes]:
 
 
 @contextmanager
-def kept_collector() -> Iterator[None]:
+def restored_collector() -> Iterator[None]:
     """Leave garbage to the end of the test process: a command turns the collector off."""
     try:
         yield
@@ -275,7 +275,7 @@ def kept_collector() -> Iterator[None]:
 
 
 @contextmanager
-def kept_signals() -> Iterator[None]:
+def restored_signals() -> Iterator[None]:
     """Restore the signal handlers that a command installs in this process."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
     before = {number: signal.getsignal(number) for number in numbers}

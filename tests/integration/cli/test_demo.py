@@ -106,7 +106,7 @@ class Demos:
         self._pool = pool
         self._shown: dict[tuple[str, ...], Future[Shown]] = {}
 
-    def begin(self, words: tuple[str, ...]) -> None:
+    def start_demo(self, words: tuple[str, ...]) -> None:
         folder = self._folder / str(len(self._shown))
         self._shown[words] = self._pool.submit(_show, words, folder)
 
@@ -160,7 +160,7 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demos]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         demos = Demos(tmp_path_factory.mktemp("demos"), pool)
         for words in (JSON, *(example.words for example in EXAMPLES)):
-            demos.begin(words)
+            demos.start_demo(words)
         yield demos
 
 

@@ -20,7 +20,7 @@ TOO_LARGE = b"<html><body>413 Request Entity Too Large</body></html>"
 DEAD_SESSION = b'[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]'
 
 
-def in_front_of(
+def server_in_front_of(
     desk: Desk,
     start_server: StartServer,
     intercept: Callable[[bytes], tuple[int, bytes, str] | None],
@@ -136,7 +136,7 @@ def test_the_jwt_audience_can_differ_from_the_login_url(desk: Desk) -> None:
 def test_a_package_that_is_too_large_is_not_a_lost_answer(
     desk: Desk, start_server: StartServer
 ) -> None:
-    in_front_of(
+    server_in_front_of(
         desk,
         start_server,
         lambda body: (413, TOO_LARGE, "text/html") if b"ZipFile" in body else None,
@@ -151,7 +151,7 @@ def test_a_package_that_is_too_large_is_not_a_lost_answer(
 def test_a_deploy_refused_by_a_proxy_is_not_a_lost_answer(
     desk: Desk, start_server: StartServer, status: int
 ) -> None:
-    in_front_of(
+    server_in_front_of(
         desk,
         start_server,
         lambda body: (status, b"<html>no</html>", "text/html") if b"ZipFile" in body else None,
@@ -172,7 +172,7 @@ def test_a_removal_refused_by_a_proxy_is_not_pending(desk: Desk, start_server: S
             (403, b"<html>no</html>", "text/html") if b"ZipFile" in body and deployed[1:] else None
         )
 
-    in_front_of(desk, start_server, second)
+    server_in_front_of(desk, start_server, second)
     keep_token(desk)
     desk.configure(quiet=None)
     verify_with(desk, login_history_wait="0s")
@@ -185,7 +185,7 @@ def test_a_removal_refused_by_a_proxy_is_not_pending(desk: Desk, start_server: S
 
 
 def test_a_json_401_is_an_invalid_session(desk: Desk, start_server: StartServer) -> None:
-    in_front_of(
+    server_in_front_of(
         desk,
         start_server,
         lambda body: (401, DEAD_SESSION, "application/json") if b"Envelope" in body else None,
@@ -197,7 +197,7 @@ def test_a_json_401_is_an_invalid_session(desk: Desk, start_server: StartServer)
 def test_a_json_401_renews_the_session(desk: Desk, start_server: StartServer) -> None:
     """Once; the refused request is sent again."""
     left = [DEAD_SESSION]
-    url = in_front_of(
+    url = server_in_front_of(
         desk,
         start_server,
         lambda body: (
@@ -217,7 +217,7 @@ def test_a_json_401_renews_the_session(desk: Desk, start_server: StartServer) ->
 
 def test_a_request_limit_reported_as_json_is_a_limit(desk: Desk, start_server: StartServer) -> None:
     limit = b'[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]'
-    in_front_of(
+    server_in_front_of(
         desk,
         start_server,
         lambda body: (403, limit, "application/json") if b"Envelope" in body else None,
@@ -228,7 +228,7 @@ def test_a_request_limit_reported_as_json_is_a_limit(desk: Desk, start_server: S
 def test_a_component_that_is_listed_but_not_retrieved_is_reported(
     desk: Desk, start_server: StartServer
 ) -> None:
-    in_front_of(
+    server_in_front_of(
         desk,
         start_server,
         lambda _: None,

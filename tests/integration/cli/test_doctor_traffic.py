@@ -17,7 +17,7 @@ from tests.chaos.world import ROOT
 from tests.integration.cli.conftest import OpenDesk
 from tests.integration.cli.harness import Desk, Result
 from tests.integration.cli.traffic import NEW, keep_token, verify_with
-from tests.integration.cutover.verifying import put_list
+from tests.integration.cutover.verifying import set_list
 from tests.support import operations
 
 ONLY = ("doctor", "--only", "traffic")
@@ -244,7 +244,7 @@ def can_mount(tmp_path: Path) -> None:
 def test_a_mounted_token_file_is_refused_before_a_redemption(
     canary: Desk, words: tuple[str, ...], name: str
 ) -> None:
-    put_list(canary.emulator, "127.0.0.11", "127.0.0.12", *NEW)
+    set_list(canary.emulator, "127.0.0.11", "127.0.0.12", *NEW)
     canary.configure(watch={"duration": "0.1s", "interval": "0.1s", "inconclusive": 1})
     before = canary.emulator.environment["SF_REFRESH_TOKEN"]
     result = call_mounted(canary, *words)
@@ -257,7 +257,7 @@ def test_a_mounted_token_file_is_refused_before_a_redemption(
 
 
 def test_a_token_with_a_lost_answer_is_not_reported_as_valid(canary: Desk) -> None:
-    put_list(canary.emulator, "127.0.0.11", "127.0.0.12", *NEW)
+    set_list(canary.emulator, "127.0.0.11", "127.0.0.12", *NEW)
     canary.emulator.set_fault(Fault(kind="drop_after", operation="redeem"))
     canary.run("verify")
     result = canary.run(*ONLY)

@@ -16,7 +16,7 @@ from tests.integration.cli.traffic import (
     lists_held,
     verify_with,
 )
-from tests.integration.cutover.verifying import put_list
+from tests.integration.cutover.verifying import set_list
 
 
 @pytest.fixture
@@ -29,16 +29,16 @@ def removed(desk: Desk) -> Desk:
     """After step 5: the old addresses are not on the allowlist."""
     keep_token(desk)
     verify_with(desk, settle="0s")
-    put_list(desk.emulator, *NEW)
+    set_list(desk.emulator, *NEW)
     return desk
 
 
 @pytest.fixture
 def recorded(removed: Desk) -> Desk:
     """The same, after an add-new that recorded the baseline."""
-    put_list(removed.emulator, *OLD)
+    set_list(removed.emulator, *OLD)
     assert removed.run("deploy", "add-new", "--yes").code == 0
-    put_list(removed.emulator, *NEW)
+    set_list(removed.emulator, *NEW)
     return removed
 
 
@@ -72,7 +72,7 @@ def test_the_plan_restores_the_descriptions(desk: Desk) -> None:
     verify_with(desk, settle="0s")
     before = desk.live()
     assert desk.run("plan", "--out", "plan.json").code == 0
-    put_list(desk.emulator, *NEW)
+    set_list(desk.emulator, *NEW)
     assert desk.run("rollback", "--plan", "plan.json", "--yes").code == 0
     described = [entry for entry in before if entry.startswith(OLD)]
     assert set(described) <= set(desk.live())
@@ -121,7 +121,7 @@ def test_a_failing_org_does_not_prevent_the_rollback_of_another(
     removed: Desk, start_org: StartOrg
 ) -> None:
     second = start_org()
-    put_list(second, *NEW)
+    set_list(second, *NEW)
     removed.add_target("second", second)
     removed.emulator.set_fault(Fault(kind="failed", operation="deploy", count=None))
     result = removed.run("rollback", "--yes")
@@ -143,7 +143,7 @@ def test_rollback_restores_after_a_removal_that_is_still_pending(
     desk = open_desk(deploy_seconds=4.0, deploy_request_query=query)
     keep_token(desk)
     verify_with(desk, settle="0s")
-    put_list(desk.emulator, *OLD, *NEW)
+    set_list(desk.emulator, *OLD, *NEW)
     assert desk.run("deploy", "remove-old", "--async", "--yes").code == 0
     assert on_list(desk, *OLD)
     assert desk.run("rollback", "--yes").code == 0
@@ -156,8 +156,8 @@ def test_rollback_after_a_finished_removal_sends_nothing(desk: Desk) -> None:
     """Its deployment is done, and another user restored the addresses."""
     keep_token(desk)
     verify_with(desk, settle="0s")
-    put_list(desk.emulator, *OLD, *NEW)
+    set_list(desk.emulator, *OLD, *NEW)
     assert desk.run("deploy", "remove-old", "--yes").code == 0
-    put_list(desk.emulator, *OLD, *NEW)
+    set_list(desk.emulator, *OLD, *NEW)
     assert desk.run("rollback", "--yes").code == 0
     assert desk.asked("deploy") == 1

@@ -16,7 +16,7 @@ from tests.integration.cli.test_deploy import OVERLAP, YES
 
 
 @contextmanager
-def _left_pipe() -> Iterator[int]:
+def _pipe_without_reader() -> Iterator[int]:
     """A pipe whose reader has exited."""
     reader, writer = os.pipe()
     os.close(reader)
@@ -32,13 +32,13 @@ def full_disk() -> Iterator[IO[bytes]]:
 
 @pytest.mark.parametrize("words", [("plan",), ("plan", "--json")])
 def test_a_reader_that_exits_is_not_an_error(desk: Desk, words: tuple[str, ...]) -> None:
-    with _left_pipe() as pipe:
+    with _pipe_without_reader() as pipe:
         result = desk.call(*words, stdout=pipe)
     assert (result.code, "Traceback" in result.err) == (0, False)
 
 
 def test_the_exit_code_of_the_command_is_kept(desk: Desk) -> None:
-    with _left_pipe() as pipe:
+    with _pipe_without_reader() as pipe:
         assert desk.call("diff", "add-new", "--exit-code", stdout=pipe).code == 3
         assert desk.call("--config", "missing.yaml", "plan", "--json", stdout=pipe).code == 2
 
@@ -47,7 +47,7 @@ def test_the_exit_code_of_the_command_is_kept(desk: Desk) -> None:
 def test_a_reader_that_exits_does_not_stop_a_deployment(
     desk: Desk, streams: tuple[str, ...]
 ) -> None:
-    with _left_pipe() as pipe:
+    with _pipe_without_reader() as pipe:
         result = desk.call(*YES, **dict.fromkeys(streams, pipe))
     assert result.code == 0
     assert desk.live() == OVERLAP

@@ -9,7 +9,7 @@ import pytest
 from sfcutover.emulator.faults import Fault
 from tests.integration.cli.harness import Desk, at_terminal
 from tests.integration.cli.traffic import NEW, OLD, blocked_sources, keep_token
-from tests.integration.cutover.verifying import put_list
+from tests.integration.cutover.verifying import set_list
 
 SAY = "import os; print(os.environ['SFCUTOVER_DIRECTION'], 'to', os.environ['SFCUTOVER_NEW'])"
 
@@ -18,7 +18,7 @@ SAY = "import os; print(os.environ['SFCUTOVER_DIRECTION'], 'to', os.environ['SFC
 def ready(desk: Desk) -> Desk:
     """Old and new addresses are on the allowlist, and a command switches."""
     keep_token(desk)
-    put_list(desk.emulator, *OLD, *NEW)
+    set_list(desk.emulator, *OLD, *NEW)
     desk.configure(switch=command(SAY))
     return desk
 
@@ -68,7 +68,7 @@ def test_traffic_from_an_unexpected_address_ends_with_exit_code_5(ready: Desk) -
 def test_no_traffic_moves_to_an_address_that_is_not_on_the_allowlist(
     words: tuple[str, ...], on_the_list: tuple[str, ...], part: str, ready: Desk
 ) -> None:
-    put_list(ready.emulator, *on_the_list)
+    set_list(ready.emulator, *on_the_list)
     ready.configure(switch=command("open('moved', 'w')"))
     ready.run(*words).refused(4, part)
     assert not (ready.folder / "moved").exists()

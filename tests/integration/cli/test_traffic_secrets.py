@@ -10,7 +10,7 @@ import pytest
 from sfcutover.emulator.faults import Fault
 from tests.integration.cli.harness import Desk, HeldClock
 from tests.integration.cli.traffic import NEW, OLD, RunningClock, keep_token, verify_with
-from tests.integration.cutover.verifying import put_list
+from tests.integration.cutover.verifying import set_list
 
 PASSWORD = "open@sesame:21"
 TOKEN_FILE = "canary.token"
@@ -71,7 +71,7 @@ def test_no_command_prints_a_secret(desk: Desk, fault: Fault | None) -> None:
     keep_token(desk)
     desk.monkeypatch.delenv("SF_REFRESH_TOKEN")  # cutover.yaml names the file
     verify_with(desk, settle="0s", confidence=0.9)
-    put_list(desk.emulator, *OLD, *NEW)
+    set_list(desk.emulator, *OLD, *NEW)
     argv = [sys.executable, "-c", "import os; print(sorted(os.environ.items()))"]
     desk.configure(
         switch={"apply": argv, "revert": argv},
@@ -93,7 +93,7 @@ def test_no_command_prints_a_secret(desk: Desk, fault: Fault | None) -> None:
 @pytest.mark.parametrize("words", [("probe",), ("verify",), ("switch", "--revert")])
 def test_a_defect_shows_its_traceback_without_secrets(words: tuple[str, ...], desk: Desk) -> None:
     keep_token(desk)
-    put_list(desk.emulator, *OLD, *NEW)
+    set_list(desk.emulator, *OLD, *NEW)
     desk.configure(switch={"apply": ["true"], "revert": ["true"]})
     code = (
         "from sfcutover import __main__\n"

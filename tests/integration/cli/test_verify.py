@@ -10,7 +10,7 @@ from sfcutover.emulator.faults import Fault
 from tests.integration.cli.conftest import OpenDesk
 from tests.integration.cli.harness import Desk, HeldClock
 from tests.integration.cli.traffic import NEW, OLD, RunningClock, keep_token, lists_held
-from tests.integration.cutover.verifying import put_list
+from tests.integration.cutover.verifying import set_list
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_an_address_that_is_not_on_the_allowlist_ends_with_exit_code_5(
     if single:
         use_single_proxies(desk)
     assert desk.run("deploy", "add-new", "--yes").code == 0
-    put_list(desk.emulator, *OLD, *(each for each in NEW if each != missing))
+    set_list(desk.emulator, *OLD, *(each for each in NEW if each != missing))
     desk.run("verify").refused(5, f"{missing} is not on the live allowlist")
     assert desk.run("verify", "--json").json("error")["exit_code"] == 5
     assert desk.emulator.redemptions == []

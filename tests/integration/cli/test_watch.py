@@ -20,7 +20,7 @@ from tests.integration.cli.traffic import (
     keep_token,
     verify_with,
 )
-from tests.integration.cutover.verifying import put_list
+from tests.integration.cutover.verifying import set_list
 
 INTERVAL, FAILURES, DEPLOY_SECONDS = 0.2, 2, 1.0
 
@@ -32,7 +32,7 @@ def clock() -> HeldClock:
 
 def watching(desk: Desk, **settings: object) -> Desk:
     keep_token(desk)
-    put_list(desk.emulator, *NEW)
+    set_list(desk.emulator, *NEW)
     quick = {"duration": "1s", "interval": f"{INTERVAL}s", "failures": FAILURES}
     desk.configure(watch=quick | settings)
     return desk
@@ -50,7 +50,7 @@ def remove_after_first_redemption(desk: Desk, address: str) -> Iterator[None]:
 
     def act() -> None:
         eventually(lambda: bool(desk.emulator.redemptions))
-        put_list(desk.emulator, *(each for each in NEW if each != address))
+        set_list(desk.emulator, *(each for each in NEW if each != address))
 
     thread = threading.Thread(target=act)
     thread.start()
@@ -134,7 +134,7 @@ def test_a_failing_org_does_not_prevent_the_rollback_of_another(
     removed: Desk, start_org: StartOrg
 ) -> None:
     second = start_org()
-    put_list(second, *NEW)
+    set_list(second, *NEW)
     removed.add_target("second", second)
     removed.emulator.set_fault(Fault(kind="failed", operation="deploy", count=None))
     removed.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=2))
@@ -174,7 +174,7 @@ def test_every_canary_of_several_targets_redeems(desk: Desk, start_org: StartOrg
     """Each org enforces its own allowlist, so that only its own grant shows what it accepts."""
     removed = watching(desk, interval="2s")  # a round is the time that an answer may take
     second = start_org()
-    put_list(second, *NEW)
+    set_list(second, *NEW)
     removed.add_target("second", second)
     token = removed.folder / "own.token"
     token.touch(mode=0o600)
@@ -193,7 +193,7 @@ def test_the_watch_restores_after_a_removal_that_is_still_pending(open_desk: Ope
     """The old addresses are on the allowlist when the watch fails, and are removed a second
     later."""
     desk = watching(open_desk(deploy_seconds=3.0))
-    put_list(desk.emulator, *OLD, *NEW)
+    set_list(desk.emulator, *OLD, *NEW)
     verify_with(desk, settle="0s")
     assert desk.run("deploy", "remove-old", "--async", "--yes").code == 0
     desk.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=2))

@@ -10,7 +10,7 @@ import pytest
 from sfcutover.cutover import resending
 from sfcutover.cutover.context import TargetContext
 from tests.chaos.world import World, world
-from tests.integration.cutover.working import at_work
+from tests.integration.cutover.working import step_context
 
 
 @pytest.fixture
@@ -25,5 +25,5 @@ def context(
 ) -> Iterator[TargetContext]:
     """A context whose retries are immediate."""
     monkeypatch.setattr(resending, "FIRST_PAUSE_SECONDS", 0.01)
-    with at_work(here, tmp_path, monkeypatch) as (opened, *_):
+    with step_context(here, tmp_path, monkeypatch) as (opened, *_):
         yield opened

@@ -17,7 +17,7 @@ from sfcutover.cutover.rollback import restore
 from sfcutover.emulator import Edit, Fault, Scenario
 from sfcutover.errors import ExternalChangeError
 from tests.chaos.world import NEW, OLD, World, world
-from tests.integration.cutover.working import CountingGate, at_work
+from tests.integration.cutover.working import CountingGate, step_context
 from tests.integration.safety.scene import OFFICE, entries, entry
 
 COLLEAGUE = "Casey Colleague"
@@ -61,7 +61,7 @@ def remove_old(context: TargetContext) -> DeployEvidence:
     return deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=CountingGate()))
 
 
-def said(context: TargetContext) -> str:
+def reported_changes(context: TargetContext) -> str:
     """What the events say of others' changes."""
     return "; ".join(each.text("text") for each in context.memory.all(EXTERNAL_CHANGE))
 
@@ -88,7 +88,7 @@ def test_a_restored_entry_is_reported_and_is_no_error(here: World, context: Targ
     evidence = deploy(context, Phase.ADD_NEW)
     assert entry(ADDED, "billing system") in entries(here.emulator)
     assert [each.restored for each in evidence.external_changes] == [True]
-    assert f"{COLLEAGUE} added {ADDED} (billing system)" in said(context)
+    assert f"{COLLEAGUE} added {ADDED} (billing system)" in reported_changes(context)
 
 
 @SLOW
@@ -146,7 +146,7 @@ def test_a_removal_that_replaced_an_entry_is_done_and_reports_it(
     evidence = remove_old(context)
     assert here.live == set(NEW)
     assert [each.by for each in evidence.external_changes] == [COLLEAGUE]
-    assert COLLEAGUE in said(context)
+    assert COLLEAGUE in reported_changes(context)
 
 
 @SLOW
@@ -158,7 +158,7 @@ def test_no_old_address_is_added_again_after_its_removal(
     evidence = remove_old(context)
     assert here.live == set(NEW)
     assert not all(each.restored for each in evidence.external_changes)
-    assert "still used" in said(context)
+    assert "still used" in reported_changes(context)
 
 
 @SLOW
@@ -182,12 +182,12 @@ def test_changes_by_others_never_fail_restoring(
     """Its window is known to a second, as no request precedes it."""
     with (
         world(tmp_path / "slow", Scenario(deploy_seconds=1.1)) as here,
-        at_work(here, tmp_path, monkeypatch) as (context, *_),
+        step_context(here, tmp_path, monkeypatch) as (context, *_),
     ):
-        _restore_beside_an_edit(here, context)
+        _restore_during_an_edit(here, context)
 
 
-def _restore_beside_an_edit(here: World, context: TargetContext) -> None:
+def _restore_during_an_edit(here: World, context: TargetContext) -> None:
     deploy(context, Phase.ADD_NEW)
     remove_old(context)
     edit(here, COMMIT, ADD)

@@ -66,14 +66,14 @@ def webhook(**keys: object) -> Notifier:
     return Notifier.model_validate({"webhook": {"url": {"env": "HOOK"}, **keys}})
 
 
-def told(notifier: Notifier) -> str:
+def failure(notifier: Notifier) -> str:
     lines: list[str] = []
     return send(notifier, NOTIFICATION, lines.append)
 
 
 @pytest.mark.usefixtures("url")
 def test_a_webhook_receives_the_document(receiver: Receiver) -> None:
-    assert told(webhook()) == ""
+    assert failure(webhook()) == ""
     ((path, headers, body),) = receiver.taken
     assert path == PATH
     assert headers["Content-Type"] == "application/json"
@@ -84,7 +84,7 @@ def test_a_webhook_receives_the_document(receiver: Receiver) -> None:
 @pytest.mark.usefixtures("url")
 def test_a_key_signs_the_body(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY", "a key of the receiver")
-    assert told(webhook(secret={"env": "KEY"})) == ""
+    assert failure(webhook(secret={"env": "KEY"})) == ""
     ((_, headers, body),) = receiver.taken
     expected = hmac.new(b"a key of the receiver", body, hashlib.sha256).hexdigest()
     assert headers["X-Hub-Signature-256"] == f"sha256={expected}"
@@ -92,7 +92,7 @@ def test_a_key_signs_the_body(receiver: Receiver, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.usefixtures("url")
 def test_slack_receives_blocks(receiver: Receiver) -> None:
-    assert told(Notifier.model_validate({"slack": {"url": {"env": "HOOK"}}})) == ""
+    assert failure(Notifier.model_validate({"slack": {"url": {"env": "HOOK"}}})) == ""
     ((_, _, body),) = receiver.taken
     assert [block["type"] for block in json.loads(body)["blocks"]] == [
         "header",
@@ -105,7 +105,7 @@ def test_slack_receives_blocks(receiver: Receiver) -> None:
 def test_a_busy_receiver_is_retried(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notifiers, "RETRY_SECONDS", (0.0, 0.0))
     receiver.statuses = [503, 429]
-    assert told(webhook()) == ""
+    assert failure(webhook()) == ""
     bodies = [json.loads(body)["id"] for _, _, body in receiver.taken]
     assert bodies == [NOTIFICATION.id] * 3
 
@@ -116,14 +116,14 @@ def test_retries_of_a_busy_receiver_are_limited(
 ) -> None:
     monkeypatch.setattr(notifiers, "RETRY_SECONDS", (0.0, 0.0))
     receiver.statuses = [500] * 9
-    assert told(webhook()) == "the notify webhook failed: HTTP 500: no_service"
+    assert failure(webhook()) == "the notify webhook failed: HTTP 500: no_service"
     assert len(receiver.taken) == 3
 
 
 @pytest.mark.usefixtures("url")
 def test_a_refusing_receiver_is_not_retried(receiver: Receiver) -> None:
     receiver.statuses = [404]
-    assert told(webhook()) == "the notify webhook failed: HTTP 404: no_service"
+    assert failure(webhook()) == "the notify webhook failed: HTTP 404: no_service"
     assert len(receiver.taken) == 1
 
 
@@ -131,7 +131,9 @@ def test_redirects_are_not_followed(receiver: Receiver, url: str) -> None:
     other = Receiver()
     with serving(other.handle) as elsewhere:
         receiver.statuses, receiver.headers = [307], {"Location": elsewhere + PATH}
-        assert told(webhook()) == "the notify webhook failed: the server answered with a redirect"
+        assert (
+            failure(webhook()) == "the notify webhook failed: the server answered with a redirect"
+        )
     assert url != elsewhere
     assert other.taken == []
 
@@ -145,7 +147,7 @@ def test_a_hanging_receiver_is_abandoned_in_time(
     receiver.hangs = threading.Event()
     started = time.monotonic()
     try:
-        assert told(webhook()) == "the notify webhook failed: the server did not answer in time"
+        assert failure(webhook()) == "the notify webhook failed: the server did not answer in time"
     finally:
         receiver.hangs.set()
     assert time.monotonic() - started < 5
@@ -168,7 +170,9 @@ def test_a_receiver_that_sends_single_bytes_is_abandoned_in_time(
         monkeypatch.setenv("HOOK", server + PATH)
         started = time.monotonic()
         try:
-            assert told(webhook()) == "the notify webhook failed: the server did not answer in time"
+            assert (
+                failure(webhook()) == "the notify webhook failed: the server did not answer in time"
+            )
         finally:
             stop.set()
     assert time.monotonic() - started < 10
@@ -179,7 +183,7 @@ def test_an_unreachable_receiver_is_a_problem(monkeypatch: pytest.MonkeyPatch) -
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.setenv("HOOK", f"http://127.0.0.1:{port}{PATH}")
-    assert told(webhook()) == "the notify webhook failed: the connection failed or broke"
+    assert failure(webhook()) == "the notify webhook failed: the connection failed or broke"
 
 
 @contextmanager
@@ -211,11 +215,11 @@ def test_certificates_are_verified(
     authority = trustme.CA()
     with serving_tls(receiver, authority) as server:
         monkeypatch.setenv("HOOK", server)
-        assert "its TLS certificate could not be verified" in told(webhook())
+        assert "its TLS certificate could not be verified" in failure(webhook())
         assert receiver.taken == []
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-        assert told(webhook()) == ""
+        assert failure(webhook()) == ""
         assert len(receiver.taken) == 1
 
 
@@ -235,21 +239,21 @@ def test_receivers_elsewhere_require_https(value: str, monkeypatch: pytest.Monke
     with pytest.raises(ConfigError) as refused:
         require_url(url)
     assert "not-for-others" not in f"{refused.value} {refused.value.hint}"
-    assert "the URL of this receiver is not an https URL" in told(webhook())
+    assert "the URL of this receiver is not an https URL" in failure(webhook())
 
 
 def test_an_unset_variable_is_a_problem(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("HOOK", raising=False)
-    assert "the environment variable HOOK is not set" in told(webhook())
+    assert "the environment variable HOOK is not set" in failure(webhook())
 
 
 @pytest.mark.usefixtures("url")
 def test_no_log_contains_the_url(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
     receiver.statuses = [404]
     with caplog.at_level(logging.DEBUG):
-        problem = told(webhook())
+        problem = failure(webhook())
     shown = "\n".join(RedactingFormatter().format(record) for record in caplog.records)
     assert "POST" in shown
     assert PATH not in shown + problem
@@ -257,12 +261,12 @@ def test_no_log_contains_the_url(receiver: Receiver, caplog: pytest.LogCaptureFi
 
 def test_a_command_receives_the_facts(tmp_path: Path) -> None:
     script = f'echo "$SFCUTOVER_EVENT $SFCUTOVER_RUN $SFCUTOVER_MESSAGE" > {tmp_path}/heard'
-    assert told(Notifier.model_validate({"command": ["sh", "-c", script]})) == ""
+    assert failure(Notifier.model_validate({"command": ["sh", "-c", script]})) == ""
     assert (tmp_path / "heard").read_text() == "waiting move.1 it waits\n"
     failing = Notifier.model_validate({"command": ["sh", "-c", "exit 3"]})
-    assert told(failing) == "the notify command sh failed: exit status 3"
+    assert failure(failing) == "the notify command sh failed: exit status 3"
     missing = Notifier.model_validate({"command": ["/nowhere/page"]})
-    assert told(missing) == "the notify command /nowhere/page failed: No such file or directory"
+    assert failure(missing) == "the notify command /nowhere/page failed: No such file or directory"
 
 
 @pytest.mark.usefixtures("url")

@@ -31,7 +31,7 @@ from sfcutover.errors import GateError, NetworkError
 from sfcutover.salesforce.connection import Connection
 from sfcutover.salesforce.loginhistory import Login
 from sfcutover.util.serverclock import ServerTime
-from tests.integration.cutover.verifying import NEW, OLD, put_list, ranges
+from tests.integration.cutover.verifying import NEW, OLD, ranges, set_list
 from tests.support import FakeTime, OpenConnection, StartEmulator
 from tests.unit.cutover.proven import canary_evidence, evidence, with_canary
 
@@ -311,7 +311,7 @@ def test_late_rows_are_awaited_for_at_most_a_minute() -> None:
 @pytest.fixture
 def connection(start_emulator: StartEmulator, open_connection: OpenConnection) -> Connection:
     emulator = start_emulator()
-    put_list(emulator, *OLD, *NEW)
+    set_list(emulator, *OLD, *NEW)
     return open_connection(emulator)
 
 

@@ -15,7 +15,7 @@ from sfcutover.cutover.sentdeployments import BUSY, SentDeployments
 from sfcutover.emulator import Edit, Fault, Scenario
 from sfcutover.errors import BusyError, GateError, StillRunningError
 from tests.chaos.world import NEW, OLD, World, world
-from tests.integration.cutover.working import CountingGate, at_work
+from tests.integration.cutover.working import CountingGate, step_context
 
 LOCKS = (
     {"kind": "failed", "code": "ALREADY_IN_PROCESS"},
@@ -74,7 +74,7 @@ def test_a_deployment_left_pending_by_an_earlier_attempt_is_awaited(
 ) -> None:
     with (
         world(tmp_path / "slow", Scenario(deploy_seconds=1.5)) as here,
-        at_work(here, tmp_path, monkeypatch) as (context, *_),
+        step_context(here, tmp_path, monkeypatch) as (context, *_),
     ):
         if phase is Phase.RESTORE_OLD:
             deploy(context, Phase.ADD_NEW)

@@ -25,7 +25,7 @@ from sfcutover.errors import LockLostError, NetworkError
 from sfcutover.runs.journal import BufferedJournal
 from sfcutover.salesforce.connection import Connection
 from tests.chaos.world import NEW, OLD, World, world
-from tests.integration.cutover.working import at_work
+from tests.integration.cutover.working import step_context
 
 REMOVAL = Phase.REMOVE_OLD.value
 
@@ -79,7 +79,7 @@ def test_a_pending_removal_is_canceled_and_the_list_read_after_both_have_ended(
     """The org works on the removal when the run rolls back."""
     with (
         world(tmp_path / "world", Scenario(deploy_seconds=1.0, cancel_seconds=1.0)) as here,
-        at_work(here, tmp_path, monkeypatch) as (context, *_),
+        step_context(here, tmp_path, monkeypatch) as (context, *_),
     ):
         deploy(context, Phase.ADD_NEW)
         send_removal(context)
@@ -97,7 +97,7 @@ def test_a_removal_that_lands_late_is_undone(
     """The org does not cancel it."""
     with (
         world(tmp_path / "world", Scenario(deploy_seconds=1.0)) as here,
-        at_work(here, tmp_path, monkeypatch) as (context, *_),
+        step_context(here, tmp_path, monkeypatch) as (context, *_),
     ):
         deploy(context, Phase.ADD_NEW)
         send_removal(context)
@@ -115,7 +115,7 @@ def test_a_deployment_that_may_belong_to_another_user_is_not_canceled(
 ) -> None:
     with (
         world(tmp_path / "world", Scenario(deploy_seconds=0.2)) as here,
-        at_work(here, tmp_path, monkeypatch) as (context, *_),
+        step_context(here, tmp_path, monkeypatch) as (context, *_),
     ):
         deploy(context, Phase.ADD_NEW)
         here.emulator.set_edit(Edit(add=(Entry(range="192.0.2.99"),), by="deploy", seconds=1.0))
@@ -135,7 +135,7 @@ def test_a_removal_whose_result_is_unknown_requires_the_operator(
 ) -> None:
     with (
         world(tmp_path / "world", Scenario(deploy_request_query=False)) as here,
-        at_work(here, tmp_path, monkeypatch) as (context, *_),
+        step_context(here, tmp_path, monkeypatch) as (context, *_),
     ):
         context.tell(SENDING, phase=REMOVAL, latest=None)
         with pytest.raises(UnknownFateError, match="may have been sent") as raised:
@@ -150,7 +150,7 @@ def test_a_process_without_its_lock_sends_only_old_addresses(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that was frozen until another one took over, and resumes."""
-    with at_work(here, tmp_path, monkeypatch) as (context, _, lock):
+    with step_context(here, tmp_path, monkeypatch) as (context, _, lock):
         lock._locks.release()
         with pytest.raises(NetworkError, match="lost its lock"):
             deploy(context, Phase.ADD_NEW)
@@ -164,7 +164,7 @@ def test_a_removal_is_journaled_on_disk_before_it_is_sent(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The process that takes over has to know of it."""
-    with at_work(here, tmp_path, monkeypatch) as (context, journal, _):
+    with step_context(here, tmp_path, monkeypatch) as (context, journal, _):
         deploy(context, Phase.ADD_NEW)
         buffered = BufferedJournal(journal, context.target.name, journal.read())
         with context.connection() as connection:
@@ -181,7 +181,7 @@ def test_a_process_without_its_lock_stops_watching_and_redeeming(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two processes that redeem one rotating token void it."""
-    with at_work(here, tmp_path, monkeypatch) as (context, journal, lock):
+    with step_context(here, tmp_path, monkeypatch) as (context, journal, lock):
         deploy(context, Phase.ADD_NEW)
         lock._locks.release()
         with pytest.raises(LockLostError):
@@ -195,7 +195,7 @@ def test_a_process_without_its_lock_stops_watching_and_redeeming(
 # The rollback is prepared
 
 
-class Permitted:
+class PermittingGate:
     """A gate that permits everything."""
 
     def permit(
@@ -204,7 +204,7 @@ class Permitted:
         return RemovalPermit(phase, "this test's")
 
 
-def reads(here: World) -> int:
+def read_count(here: World) -> int:
     """How many times the list was read."""
     return sum(event["operation"] == "retrieve" for event in here.emulator.log)
 
@@ -213,10 +213,10 @@ def test_restoring_needs_no_read_if_nothing_was_saved_since_the_removal(
     here: World, context: TargetContext
 ) -> None:
     deploy(context, Phase.ADD_NEW)
-    deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=Permitted()))
-    before = reads(here)
+    deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=PermittingGate()))
+    before = read_count(here)
     restore(context)
-    assert reads(here) == before + 1  # only to read it back
+    assert read_count(here) == before + 1  # only to read it back
     assert here.live == {*OLD, *NEW}
 
 
@@ -224,11 +224,11 @@ def test_changes_by_others_since_the_removal_are_read_and_kept(
     here: World, context: TargetContext
 ) -> None:
     deploy(context, Phase.ADD_NEW)
-    deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=Permitted()))
-    before = reads(here)
+    deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=PermittingGate()))
+    before = read_count(here)
     here.emulator.set_edit(Edit(add=(Entry(range="192.0.2.99"),)))
     restore(context)
-    assert reads(here) == before + 2
+    assert read_count(here) == before + 2
     assert here.live == {*OLD, *NEW}
     assert here.emulator.allowlist_history[-1].holds("192.0.2.99")
 
@@ -238,7 +238,7 @@ def test_the_session_is_confirmed_directly_before_a_removal(
 ) -> None:
     """One more request reads the list directly before the removal is sent."""
     deploy(context, Phase.ADD_NEW)
-    deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=Permitted()))
+    deploy(context, Phase.REMOVE_OLD, DeployOptions(gate=PermittingGate()))
     asked = [str(event["operation"]) for event in here.emulator.log]
     removal = len(asked) - 1 - asked[::-1].index("deploy")
     assert "listMetadata" in asked[removal - 2 : removal]

@@ -52,7 +52,7 @@ UNCHANGED = {
 }
 
 
-class Diary:
+class RecordingObserver:
     """An observer that records everything."""
 
     def __init__(self) -> None:
@@ -86,10 +86,10 @@ class Diary:
 class Case:
     """One rollout that is ready to run, with its org."""
 
-    def __init__(self, emulator: Emulator, rollout: Rollout, diary: Diary) -> None:
+    def __init__(self, emulator: Emulator, rollout: Rollout, observer: RecordingObserver) -> None:
         self.emulator = emulator
         self.rollout = rollout
-        self.diary = diary
+        self.observer = observer
 
     def fault(self, kind: str, operation: str = "deploy", **keys: object) -> None:
         self.emulator.set_fault(
@@ -134,14 +134,14 @@ def prepare(
 
     def ready(
         connection: Connection, phase: Phase, wait: float, check_only: bool
-    ) -> tuple[Rollout, Diary]:
-        diary = Diary()
+    ) -> tuple[Rollout, RecordingObserver]:
+        observer = RecordingObserver()
         live, cutover = connection.read(), connection.cutover
         planned = cutover.planner(Templates()).plan(phase, live)
         options = RolloutOptions(wait=wait, check_only=check_only)
-        rollout = Rollout(connection, planned, options, diary, time_.clock)
+        rollout = Rollout(connection, planned, options, observer, time_.clock)
         rollout.permit = Clearance(phase, "a test")
-        return rollout, diary
+        return rollout, observer
 
     return prepare
 
@@ -156,14 +156,14 @@ def test_a_phase_is_deployed_and_read_back(prepare: Prepare) -> None:
     assert state.taken
     assert case.has_new
     assert case.sent == 1
-    assert list(dict.fromkeys(case.diary.statuses)) == [
+    assert list(dict.fromkeys(case.observer.statuses)) == [
         "Pending",
         "InProgress",
         "Finalizing",
         "Succeeded",
     ]
-    assert case.diary.stages == ["Preparing", "Waiting for the org", "Reading back"]
-    assert [each.id for each in case.rollout.deployments] == case.diary.ids
+    assert case.observer.stages == ["Preparing", "Waiting for the org", "Reading back"]
+    assert [each.id for each in case.rollout.deployments] == case.observer.ids
 
 
 def test_everything_else_in_the_org_stays_byte_for_byte(prepare: Prepare) -> None:
@@ -238,7 +238,7 @@ def test_an_answer_lost_after_the_effect_succeeds_without_a_second_deployment(
     assert case.sent == 1
     assert len(case.emulator.deployments) == 1
     assert len(case.rollout.deployments) == (1 if known else 0)
-    assert "nothing is sent again" in " ".join(case.diary.notes)
+    assert "nothing is sent again" in " ".join(case.observer.notes)
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["org names it", "org does not"])
@@ -264,7 +264,7 @@ def test_a_deployment_of_others_is_not_taken_for_one_with_a_lost_answer(prepare:
     with pytest.raises(LostAnswerError):
         case.rollout.run()
     assert len(case.emulator.deployments) == 1
-    assert "ended as Failed" in " ".join(case.diary.notes)
+    assert "ended as Failed" in " ".join(case.observer.notes)
 
 
 def test_a_lost_answer_of_an_unreachable_org_is_a_network_error(
@@ -323,21 +323,21 @@ def test_a_failed_poll_is_repeated(
     case.fault(kind, "checkDeployStatus", count=4, skip=1)
     assert case.rollout.run() is not None
     assert case.sent == 1
-    assert len([note for note in case.diary.notes if "polling again" in note]) == 4
+    assert len([note for note in case.observer.notes if "polling again" in note]) == 4
 
 
 def test_every_poll_but_the_last_may_fail(prepare: Prepare) -> None:
     case = prepare(deploy_seconds=1)
     case.fault("bad_xml", "checkDeployStatus", count=20)
     assert case.rollout.run() is not None
-    assert case.diary.statuses == ["Succeeded"]
+    assert case.observer.statuses == ["Succeeded"]
 
 
 def test_slow_answers_are_awaited(prepare: Prepare) -> None:
     case = prepare(deploy_seconds=2)
     case.fault("slow", "checkDeployStatus", count=None, seconds=0.01)
     assert case.rollout.run() is not None
-    assert case.diary.notes == []
+    assert case.observer.notes == []
 
 
 def test_an_answer_slower_than_the_timeout_is_a_failed_poll(
@@ -347,7 +347,7 @@ def test_an_answer_slower_than_the_timeout_is_a_failed_poll(
     monkeypatch.setattr("sfcutover.util.http.READ_SECONDS", 0.1)
     case.fault("slow", "checkDeployStatus", seconds=3)
     assert case.rollout.run() is not None
-    assert "in time" in case.diary.notes[0]
+    assert "in time" in case.observer.notes[0]
 
 
 def test_reading_back_continues_through_an_outage(prepare: Prepare, time_: FakeTime) -> None:
@@ -356,7 +356,7 @@ def test_reading_back_continues_through_an_outage(prepare: Prepare, time_: FakeT
     case.fault("bad_xml", "checkRetrieveStatus", count=2)
     assert case.rollout.run() is not None
     assert case.sent == 1
-    assert len([note for note in case.diary.notes if "reading again" in note]) == 3
+    assert len([note for note in case.observer.notes if "reading again" in note]) == 3
 
 
 def test_an_org_that_cannot_be_read_back_is_a_network_error(
@@ -381,8 +381,8 @@ def test_at_the_deadline_the_deployment_is_reported_as_running(
     with pytest.raises(StillRunningError, match="InProgress") as caught:
         case.rollout.run()
     assert caught.value.exit_code is ExitCode.STILL_RUNNING
-    assert case.diary.ids[0] in caught.value.message
-    assert caught.value.hint == f"sfcutover deployment wait {case.diary.ids[0]}"
+    assert case.observer.ids[0] in caught.value.message
+    assert caught.value.hint == f"sfcutover deployment wait {case.observer.ids[0]}"
     assert caught.value.impact == LANDS_LATER
     assert 20 <= time_.seconds < 20.5
     assert operations(case.emulator, "cancelDeploy") == []
@@ -399,7 +399,7 @@ def test_an_unknown_status_is_awaited(prepare: Prepare) -> None:
     case = prepare(deploy_seconds=2)
     case.fault("unknown_status", seconds=60)
     assert case.rollout.run() is not None
-    assert "Reconciling" in case.diary.statuses
+    assert "Reconciling" in case.observer.statuses
 
 
 # Ends of a deployment
@@ -412,7 +412,7 @@ def test_a_canceled_deployment_fails(prepare: Prepare) -> None:
         case.rollout.run()
     assert "canceled by Casey Colleague" in caught.value.message
     assert caught.value.exit_code is ExitCode.FAILED
-    assert list(dict.fromkeys(case.diary.statuses))[-2:] == ["Canceling", "Canceled"]
+    assert list(dict.fromkeys(case.observer.statuses))[-2:] == ["Canceling", "Canceled"]
     assert not case.has_new
     assert case.sent == 1
 
@@ -465,7 +465,7 @@ def test_the_live_list_decides_and_not_the_status(prepare: Prepare, time_: FakeT
     state = case.rollout.run()
     assert state is not None
     assert state.taken
-    assert "FinalizingFailed, but the phase is live" in " ".join(case.diary.notes)
+    assert "FinalizingFailed, but the phase is live" in " ".join(case.observer.notes)
 
 
 def test_a_locked_org_refuses_and_nothing_is_sent_again(prepare: Prepare) -> None:
@@ -489,7 +489,7 @@ def test_a_save_without_effect_is_deployed_once_more(prepare: Prepare) -> None:
     assert case.has_new
     assert case.sent == 2
     assert len(case.rollout.deployments) == 2
-    assert "127.0.0.21" in case.diary.notes[0]
+    assert "127.0.0.21" in case.observer.notes[0]
 
 
 def test_a_second_save_without_effect_fails_and_names_what_is_missing(prepare: Prepare) -> None:
@@ -563,7 +563,7 @@ def test_a_validation_changes_nothing(prepare: Prepare) -> None:
     assert case.rollout.run() is None
     assert case.live == before
     assert [event["check_only"] for event in operations(case.emulator, "deploy")] == [True]
-    assert "Reading back" not in case.diary.stages
+    assert "Reading back" not in case.observer.stages
 
 
 def test_a_failed_validation_reports_the_reason(prepare: Prepare) -> None:
@@ -601,7 +601,7 @@ def test_a_session_that_cannot_be_renewed_names_how_to_continue(prepare: Prepare
     case.fault("expired_session", "checkDeployStatus", skip=3)
     with pytest.raises(AuthError, match="INVALID_SESSION_ID") as caught:
         case.rollout.run()
-    assert f"sfcutover deployment wait {case.diary.ids[0]}" in caught.value.hint
+    assert f"sfcutover deployment wait {case.observer.ids[0]}" in caught.value.hint
     assert caught.value.impact == LANDS_LATER
     assert case.sent == 1
 
@@ -638,7 +638,7 @@ def test_an_interrupt_while_sending_knows_no_id(prepare: Prepare) -> None:
         interrupted_on("deploy", case.emulator),
     ):
         case.rollout.run()
-    assert case.diary.ids == []
+    assert case.observer.ids == []
     assert case.sent == 1
     assert operations(case.emulator, "cancelDeploy") == []
 
@@ -650,7 +650,7 @@ def test_an_interrupt_while_waiting_names_the_deployment_and_cancels_nothing(
     time_.on_pause = press_ctrl_c
     with pytest.raises(KeyboardInterrupt):
         case.rollout.run()
-    assert len(case.diary.ids) == 1
+    assert len(case.observer.ids) == 1
     assert operations(case.emulator, "cancelDeploy") == []
     time_.on_pause = lambda: None
     time_.pause(20)
@@ -661,10 +661,10 @@ def test_an_interrupt_while_reading_back_names_the_deployment(
     prepare: Prepare, time_: FakeTime
 ) -> None:
     case = prepare(retrieve_seconds=1)
-    time_.on_pause = lambda: press_ctrl_c() if "Reading back" in case.diary.stages else None
+    time_.on_pause = lambda: press_ctrl_c() if "Reading back" in case.observer.stages else None
     with pytest.raises(KeyboardInterrupt):
         case.rollout.run()
-    assert len(case.diary.ids) == 1
+    assert len(case.observer.ids) == 1
 
 
 def press_ctrl_c() -> None:

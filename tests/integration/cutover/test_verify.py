@@ -16,7 +16,7 @@ from sfcutover.emulator.emulator import Emulator
 from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import ExitCode, GateError, NetworkError, SfcutoverError
-from tests.integration.cutover.verifying import NEW, OLD, Canaries, ShiftedClock, put_list, ranges
+from tests.integration.cutover.verifying import NEW, OLD, Canaries, ShiftedClock, ranges, set_list
 
 RUNS = 100
 SLOW_RUNS = 20  # each sends about fifty requests to the echo
@@ -39,7 +39,7 @@ def start(clock: ShiftedClock) -> Iterator[Start]:
         def start(**settings: object) -> Canaries:
             scenario = Scenario.model_validate(settings)
             emulator = stack.enter_context(Emulator(scenario, tls=False, clock=clock))
-            put_list(emulator, *OLD, *NEW)
+            set_list(emulator, *OLD, *NEW)
             canaries = Canaries(emulator)
             stack.callback(canaries.org.close)
             return canaries
@@ -53,9 +53,9 @@ def start_lagging(start: Start, clock: ShiftedClock) -> Start:
 
     def start_(missing: str, **settings: object) -> Canaries:
         canaries = start(propagation_seconds=LAG, **settings)
-        put_list(canaries.emulator, *(each for each in (*OLD, *NEW) if each != missing))
+        set_list(canaries.emulator, *(each for each in (*OLD, *NEW) if each != missing))
         clock.shift += timedelta(seconds=2 * LAG)
-        put_list(canaries.emulator, *OLD, *NEW)
+        set_list(canaries.emulator, *OLD, *NEW)
         return canaries
 
     return start_

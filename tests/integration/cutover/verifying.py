@@ -39,7 +39,7 @@ def ranges(*texts: str) -> tuple[IpRange, ...]:
     return tuple(IpRange.parse(text) for text in texts)
 
 
-def put_list(emulator: Emulator, *addresses: str) -> None:
+def set_list(emulator: Emulator, *addresses: str) -> None:
     """Change the deployed list directly in the org."""
     xml = emulator.component_xml(SECURITY, SECURITY_NAME)
     start = xml.find(b"<tokenIpRanges>")

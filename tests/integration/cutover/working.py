@@ -27,7 +27,7 @@ from tests.chaos.world import World
 
 
 @contextmanager
-def at_work(
+def step_context(
     here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[TargetContext, Journal, ProcessLock]]:
     """A step of a run on the world's one target, in this process."""

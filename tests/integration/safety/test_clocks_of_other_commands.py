@@ -115,7 +115,7 @@ def test_the_chart_of_traffic_has_the_times_of_the_journal(
     open_world: OpenWorld, offset: float
 ) -> None:
     here = open_world(clock_offset_seconds=offset)
-    begun = datetime.now(UTC).timestamp()
+    started = datetime.now(UTC).timestamp()
     code, out = here.call("run", "--yes")
     assert code == 0, out
     ended = datetime.now(UTC).timestamp()
@@ -126,4 +126,4 @@ def test_the_chart_of_traffic_has_the_times_of_the_journal(
         for bucket in event["data"]["buckets"]  # type: ignore[index]
     ]
     assert buckets
-    assert all(begun - 2 <= second <= ended + 2 for second, *_ in buckets)
+    assert all(started - 2 <= second <= ended + 2 for second, *_ in buckets)

@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.vcr, pytest.mark.block_network]
 CARRIER = CARRIERS["token-ip-ranges"]
 
 
-class Diary:
+class RecordingObserver:
     """Records what a wait reports."""
 
     def __init__(self) -> None:
@@ -75,16 +75,16 @@ def calls(cassette: Any) -> list[str]:
 
 
 def test_a_deploy_succeeds(record_against: RecordAgainst) -> None:
-    org, diary = record_against(deploy_seconds=2), Diary()
+    org, observer = record_against(deploy_seconds=2), RecordingObserver()
     package = package_of(live_component(org))  # nothing would change in a real org
     deployment_id = org.deployer().start(package.to_zip())
-    result = diary.wait(org.deployer(), deployment_id)
+    result = observer.wait(org.deployer(), deployment_id)
     assert result.state is DeployState.SUCCEEDED
     assert result.id == deployment_id
     assert result.components_deployed == result.components_total == 1
     assert result.failures == ()
-    assert diary.statuses[-1] == "Succeeded"
-    assert {"Pending", "InProgress"} & set(diary.statuses)
+    assert observer.statuses[-1] == "Succeeded"
+    assert {"Pending", "InProgress"} & set(observer.statuses)
 
 
 def test_a_deploy_fails_on_a_component(record_against: RecordAgainst) -> None:
@@ -112,24 +112,24 @@ def test_a_deploy_is_polled_through_an_outage(record_against: RecordAgainst) -> 
         for kind, skip in (("http_502", 1), ("html_body", 0), ("http_503", 0), ("bad_xml", 0))
     ]
     org = record_against(deploy_seconds=3, faults=faults)
-    diary = Diary()
+    observer = RecordingObserver()
     package = package_of(live_component(org))
     deployment_id = org.deployer().start(package.to_zip())
-    result = diary.wait(org.deployer(), deployment_id)
+    result = observer.wait(org.deployer(), deployment_id)
     assert result.state is DeployState.SUCCEEDED
-    assert len(diary.problems) == 8
-    told = " ".join(map(str, diary.problems))
+    assert len(observer.problems) == 8
+    told = " ".join(map(str, observer.problems))
     assert "HTTP 502" in told
     assert "HTTP 503" in told
     assert "other than a Metadata API answer" in told
 
 
 def test_a_deploy_is_canceled(record_against: RecordAgainst) -> None:
-    org, diary = record_against(deploy_seconds=60, cancel_seconds=1), Diary()
+    org, observer = record_against(deploy_seconds=60, cancel_seconds=1), RecordingObserver()
     package = package_of(live_component(org))
     deployment_id = org.deployer().start(package.to_zip())
     org.deployer().cancel(deployment_id)
-    result = diary.wait(org.deployer(), deployment_id)
+    result = observer.wait(org.deployer(), deployment_id)
     assert result.state is DeployState.CANCELED
     assert result.done
     assert not result.success

@@ -12,7 +12,7 @@ from sfcutover.emulator.faults import Fault
 from sfcutover.emulator.scenario import Scenario
 from sfcutover.errors import NetworkError
 from sfcutover.salesforce.loginhistory import SUCCESS, LoginHistory
-from tests.integration.cutover.verifying import API, NEW, OLD, Canaries, ShiftedClock, put_list
+from tests.integration.cutover.verifying import API, NEW, OLD, Canaries, ShiftedClock, set_list
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def started() -> datetime:
 @pytest.fixture
 def canaries(started: datetime) -> Iterator[Canaries]:
     with Emulator(Scenario(), tls=False) as emulator:
-        put_list(emulator, *OLD)
+        set_list(emulator, *OLD)
         canaries = Canaries(emulator)
         for via in ("old", "new"):
             with canaries.egress(via).session() as session:

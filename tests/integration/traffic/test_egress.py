@@ -72,7 +72,7 @@ def listen() -> Iterator[Callable[[Talk], str]]:
         yield lambda talk: stack.enter_context(listening(talk))
 
 
-def saying(*answers: bytes) -> Talk:
+def replying(*answers: bytes) -> Talk:
     """Read, and send the next answer, until all are sent."""
 
     def talk(connection: socket.socket) -> None:
@@ -164,7 +164,7 @@ def test_a_refused_password_is_distinguished(start_server: StartServer) -> None:
 def test_a_refused_password_of_a_tunnel_is_distinguished(
     listen: Callable[[Talk], str],
 ) -> None:
-    proxy = listen(saying(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))
+    proxy = listen(replying(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))
     failure(ProxyRefusedError, f"http://user:{ENCODED}@{proxy}", SECURE_ECHO)
 
 
@@ -189,7 +189,7 @@ def test_a_401_of_tinyproxy_is_a_refused_password(
 def test_a_401_of_tinyproxy_to_a_tunnel_is_a_refused_password(
     listen: Callable[[Talk], str],
 ) -> None:
-    proxy = listen(saying(b"HTTP/1.0 401 Unauthorized\r\nServer: tinyproxy/1.11.1\r\n\r\n"))
+    proxy = listen(replying(b"HTTP/1.0 401 Unauthorized\r\nServer: tinyproxy/1.11.1\r\n\r\n"))
     error = failure(ProxyRefusedError, f"http://user:{ENCODED}@{proxy}", SECURE_ECHO)
     assert error.exit_code is ExitCode.AUTH
 
@@ -225,13 +225,13 @@ def test_an_unreachable_proxy_is_distinguished(scheme: str, url: str) -> None:
 
 @pytest.mark.parametrize("status", [403, 502, 503, 504])
 def test_a_failed_tunnel_is_distinguished(status: int, listen: Callable[[Talk], str]) -> None:
-    proxy = listen(saying(f"HTTP/1.1 {status} no\r\n\r\n".encode()))
+    proxy = listen(replying(f"HTTP/1.1 {status} no\r\n\r\n".encode()))
     error = failure(DestinationUnreachableError, f"http://{proxy}", SECURE_ECHO)
     assert f"did not connect to echo.example: HTTP {status}" in error.message
 
 
 def test_a_broken_connection_is_distinguished(listen: Callable[[Talk], str]) -> None:
-    proxy = listen(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"))
+    proxy = listen(replying(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"))
     error = failure(DestinationUnreachableError, f"http://{proxy}")
     assert "the connection broke" in error.message
 
@@ -298,14 +298,14 @@ def test_a_proxy_that_intercepts_tls_is_refused(
 def test_socks_failures_are_distinguished(listen: Callable[[Talk], str]) -> None:
     """By the answers of RFC 1928 and 1929; tests/real has a complete SOCKS server."""
     by_password, no_method, accepted = b"\x05\x02", b"\x05\xff", b"\x05\x00"
-    place = listen(saying(by_password, b"\x01\x01"))
+    place = listen(replying(by_password, b"\x01\x01"))
     failure(ProxyRefusedError, f"socks5h://user:{ENCODED}@{place}")
-    failure(ProxyRefusedError, f"socks5h://{listen(saying(no_method))}")
+    failure(ProxyRefusedError, f"socks5h://{listen(replying(no_method))}")
     refused = b"\x05\x05\x00\x01" + bytes(6)
-    error = failure(DestinationUnreachableError, f"socks5h://{listen(saying(accepted, refused))}")
+    error = failure(DestinationUnreachableError, f"socks5h://{listen(replying(accepted, refused))}")
     assert "did not connect to echo.example" in error.message
-    failure(DestinationUnreachableError, f"socks5h://{listen(saying(accepted))}")
-    web = listen(saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
+    failure(DestinationUnreachableError, f"socks5h://{listen(replying(accepted))}")
+    web = listen(replying(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
     failure(ProxyUnreachableError, f"socks5h://{web}")
 
 

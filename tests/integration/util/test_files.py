@@ -54,7 +54,7 @@ def test_a_kill_at_any_moment_leaves_one_complete_file(tmp_path: Path) -> None:
         with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
             assert writer.stdout is not None
             writer.stdout.readline()
-            writer_is_left_alone(writer, instants.uniform(0, 0.02))
+            assert_writer_still_runs(writer, instants.uniform(0, 0.02))
             writer.send_signal(signal.SIGKILL)
         words = path.read_text().split()
         assert len(words) == 20_000
@@ -62,6 +62,6 @@ def test_a_kill_at_any_moment_leaves_one_complete_file(tmp_path: Path) -> None:
         assert mode(path) == 0o600
 
 
-def writer_is_left_alone(writer: subprocess.Popen[bytes], seconds: float) -> None:
+def assert_writer_still_runs(writer: subprocess.Popen[bytes], seconds: float) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         writer.wait(seconds)

@@ -95,7 +95,7 @@ class Story:
         self.now += 1
         return event
 
-    def begin(self, step: str, target: str | None = None) -> Event:
+    def start(self, step: str, target: str | None = None) -> Event:
         return self.tell("step-started", step, target, thread="a thread")
 
     def end(self, step: str, target: str | None = None, **evidence: object) -> Event:
@@ -124,7 +124,7 @@ class Story:
         for step in steps:
             on_run = step in ("probe", "switch", "settle", "switch-back", "prove-old", "check-new")
             for target in (None,) if on_run else self.progress.targets:
-                self.begin(step, target)
+                self.start(step, target)
                 self.end(step, target)
 
     def traffic(self, target: str, *rows: tuple[str, str, int]) -> Event:

@@ -49,7 +49,7 @@ def test_the_message_about_a_package(package: SentPackage, words: str) -> None:
     assert package.words == words
 
 
-def told(*events: tuple[str, Mapping[str, object]]) -> CommandLog:
+def final_message(*events: tuple[str, Mapping[str, object]]) -> CommandLog:
     log = CommandLog()
     for kind, data in events:
         log.write(kind, None, "packaging", {"phase": "add-new", **data})
@@ -58,13 +58,13 @@ def told(*events: tuple[str, Mapping[str, object]]) -> CommandLog:
 
 def test_a_sent_deployment_is_reported_from_the_memory() -> None:
     sending, sent = (SENDING, {"latest": "0Af0"}), (SENT, {"id": "0Af1"})
-    assert sent_by(told(), "packaging") == []
-    assert sent_by(told(sending, (NEVER_RECEIVED, {})), "packaging") == []
-    assert sent_by(told(sending, sent), "packaging") == [ADDED]
-    assert sent_by(told(sending, sent), "another") == []
-    (being_sent,) = sent_by(told(sending), "packaging")
+    assert sent_by(final_message(), "packaging") == []
+    assert sent_by(final_message(sending, (NEVER_RECEIVED, {})), "packaging") == []
+    assert sent_by(final_message(sending, sent), "packaging") == [ADDED]
+    assert sent_by(final_message(sending, sent), "another") == []
+    (being_sent,) = sent_by(final_message(sending), "packaging")
     assert (being_sent.id, being_sent.latest) == (None, "0Af0")
     over = {"id": "0Af1", "status": "Succeeded", "done": True}
-    assert sent_by(told(sending, sent, (PROGRESS, over)), "packaging") == [
+    assert sent_by(final_message(sending, sent, (PROGRESS, over)), "packaging") == [
         SentPackage("packaging", "add-new", "0Af1", "Succeeded", done=True)
     ]

@@ -70,11 +70,11 @@ def test_incremental_folding_equals_folding_all_events() -> None:
 
 
 def test_a_restarted_step_is_in_progress_again(story: Story) -> None:
-    story.begin("add-new", "eu")
+    story.start("add-new", "eu")
     story.fail("add-new", "eu", kind="inconclusive", message="the org is locked")
     state = story.progress.steps["add-new", "eu"]
     assert (state.mark, state.undecided, state.problem) == ("failed", True, "the org is locked")
-    story.begin("add-new", "eu")
+    story.start("add-new", "eu")
     again = story.progress.steps["add-new", "eu"]
     assert (again.mark, again.tries, again.undecided) == ("running", 2, False)
     assert again.started == state.started
@@ -92,19 +92,19 @@ def test_a_restarted_step_is_in_progress_again(story: Story) -> None:
     ],
 )
 def test_temporary_problems_are_distinguished(story: Story, kind: str, undecided: bool) -> None:
-    story.begin("verify", "eu")
+    story.start("verify", "eu")
     story.fail("verify", "eu", kind=kind)
     assert story.progress.steps["verify", "eu"].undecided is undecided
 
 
 def test_a_phase_that_was_already_live_was_not_needed(story: Story) -> None:
-    story.begin("add-new", "eu")
+    story.start("add-new", "eu")
     story.end("add-new", "eu", changed=False)
     assert not story.progress.steps["add-new", "eu"].needed
 
 
 def test_a_canceled_step_is_not_done(story: Story) -> None:
-    story.begin("settle")
+    story.start("settle")
     story.tell("settling", "settle", until=story.now + 60)
     assert story.progress.wakes
     story.cancel("settle")
@@ -130,7 +130,7 @@ def test_a_pause_before_a_step_is_not_an_attempt(story: Story) -> None:
 
 
 def test_approving_does_not_make_a_failed_step_done(story: Story) -> None:
-    story.begin("verify")
+    story.start("verify")
     failed = story.fail("verify", kind="person")
     story.pause("verify", reason="person")
     story.tell("approved", "verify", who="ada", note=None)
@@ -148,17 +148,17 @@ def test_nothing_is_in_progress_in_a_run_that_has_ended(story: Story) -> None:
 
 def test_a_rollback_starts_with_the_first_step_back(story: Story) -> None:
     """A failed removal is restored before the whole run rolls back."""
-    story.begin("remove-old", "eu")
+    story.start("remove-old", "eu")
     story.fail("remove-old", "eu", message="the list did not take")
     assert story.progress.rollback is None
-    story.begin("restore-old", "eu")
+    story.start("restore-old", "eu")
     assert story.progress.rollback == "the list did not take"
     story.tell("rollback-started", reason="eu: the list did not take")
     assert story.progress.rollback == "eu: the list did not take"
 
 
 def test_a_watch_that_rolls_back_has_no_end_time(story: Story) -> None:
-    story.begin("watch", "eu")
+    story.start("watch", "eu")
     story.tell("watch-started", "watch", "eu", until=story.now + 900, interval=15.0)
     story.tell("rolling-back", "watch", "eu", reason="blocked")
     assert not story.progress.wakes
@@ -166,11 +166,11 @@ def test_a_watch_that_rolls_back_has_no_end_time(story: Story) -> None:
 
 
 def test_an_alert_is_resolved_when_its_step_is_done(story: Story) -> None:
-    story.begin("restore-old", "eu")
+    story.start("restore-old", "eu")
     story.fail("restore-old", "eu")
     page = story.tell("page", "page", message="not back", commands=[Command("rollback", "--yes")])
     assert story.progress.page == page
-    story.begin("restore-old", "eu")
+    story.start("restore-old", "eu")
     assert story.progress.page == page
     story.end("restore-old", "eu")
     assert story.progress.page is None
@@ -184,11 +184,11 @@ def test_an_alert_without_a_retried_step_remains(story: Story) -> None:
 
 
 def test_canary_redemptions_are_counted_over_all_attempts(story: Story) -> None:
-    story.begin("verify", "eu")
+    story.start("verify", "eu")
     story.tell("redeemed", "verify", "eu", count=1)
     story.tell("redeemed", "verify", "eu", count=10)
     story.fail("verify", "eu", kind="inconclusive")
-    story.begin("verify", "eu")
+    story.start("verify", "eu")
     story.tell("redeemed", "verify", "eu", count=2)
     story.end("verify", "eu", proof=proof_document(redemptions=21))
     assert story.progress.redeemed == 10 + 21
@@ -197,7 +197,7 @@ def test_canary_redemptions_are_counted_over_all_attempts(story: Story) -> None:
 
 def test_a_watch_counts_its_measurements_by_name(story: Story) -> None:
     for target in ("eu", "us"):
-        story.begin("watch", target)
+        story.start("watch", target)
         story.measure(target, ("canary redemption", "passed"), ("health", "error"))
     story.measure("eu", ("canary redemption", "failed"), ("health", "passed"))
     assert story.progress.results == {
@@ -220,7 +220,7 @@ def test_blocked_redemptions_are_counted_by_address_and_target(story: Story) -> 
 def test_two_orgs_may_have_the_same_deployment_id(story: Story) -> None:
     """A sandbox is a copy of its org."""
     for target in ("eu", "us"):
-        story.begin("add-new", target)
+        story.start("add-new", target)
         story.tell("deployment-sent", "add-new", target, phase="add-new", id="0Af1")
     seen = {"status": "Succeeded", "done": True, "deployed": 1, "total": 1}
     story.tell("deployment-progress", "add-new", "us", id="0Af1", **seen)

@@ -59,7 +59,7 @@ def context(tmp_path: Path) -> TargetContext:
     ).at(cutover.targets[0])
 
 
-def tell_sent(context: TargetContext) -> None:
+def record_sent(context: TargetContext) -> None:
     context.tell("deployment-sending", phase="remove-old", latest=None)
 
 
@@ -89,7 +89,7 @@ def test_an_unknown_result_is_retried_and_rolled_back_only_if_it_was_sent(
     outcome = run(context, unsent)
     assert not outcome.is_rolled_back
     assert unsent.done == ["remove-old"] * REMOVE_TRIES
-    tell_sent(context)
+    record_sent(context)
     sent = Executed({"remove-old": [problem(kind)] * REMOVE_TRIES})
     outcome = run(context, sent)
     assert outcome.is_rolled_back
@@ -149,7 +149,7 @@ def test_a_restart_after_a_passed_watch_does_nothing(context: TargetContext) -> 
 def test_a_sent_removal_is_watched_although_the_run_is_being_canceled(
     context: TargetContext,
 ) -> None:
-    tell_sent(context)
+    record_sent(context)
     executed = Executed({"remove-old": [CANCELED]})
     assert run(context, executed).ok
     assert executed.done == ["remove-old", "watch"]

@@ -464,17 +464,17 @@ def test_measurements_run_concurrently_in_real_time() -> None:
 
 
 def test_a_hanging_check_delays_neither_the_rollback_nor_the_end() -> None:
-    begun, release, ended = threading.Event(), threading.Event(), threading.Event()
+    started, release, ended = threading.Event(), threading.Event(), threading.Event()
     watching = Watching()
 
     def hang() -> CheckResult:
-        begun.set()
+        started.set()
         release.wait(20)
         ended.set()
         return CheckResult("hung", Verdict.PASSED, "")
 
     def redeem() -> Redemption:
-        assert begun.wait(20)
+        assert started.wait(20)
         return Redemption(RedemptionOutcome.BLOCKED, NOON)
 
     try:

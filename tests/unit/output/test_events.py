@@ -136,7 +136,7 @@ def test_a_pause_names_the_exact_commands(story: Story) -> None:
 
 def test_an_alert_names_the_exact_commands(story: Story) -> None:
     commands = [Command("rollback", "--yes"), Command("switch", "--revert")]
-    story.begin("page")
+    story.start("page")
     event = story.tell("page", "page", message="not back", commands=commands)
     text = event_text(event)
     listed = "sfcutover rollback --yes; sfcutover switch --revert"

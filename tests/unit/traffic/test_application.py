@@ -23,12 +23,12 @@ REDEEMED, BLOCKED, INCONCLUSIVE = (
 USER = {"organization_id": "00D000000000001AAA", "user_id": "005000000000001"}
 
 
-def said(text: str | None = "", status: int = 0, cause: Cause = Cause.ITSELF) -> Redemption:
+def outcome_of(text: str | None = "", status: int = 0, cause: Cause = Cause.ITSELF) -> Redemption:
     return read_redemption(Printed(Ended(status, 1.0, cause), text), "redeem", NOON)
 
 
 def answered(exit_status: int = 0, /, **fields: object) -> Redemption:
-    return said(json.dumps(fields, indent=2), exit_status)
+    return outcome_of(json.dumps(fields, indent=2), exit_status)
 
 
 @pytest.mark.parametrize("text", ["", "redeemed", "[1]", "anything\nelse"])
@@ -39,7 +39,7 @@ def answered(exit_status: int = 0, /, **fields: object) -> Redemption:
 def test_without_an_object_the_exit_status_counts(
     status: int, outcome: RedemptionOutcome, text: str
 ) -> None:
-    found = said(text, status)
+    found = outcome_of(text, status)
     assert found.outcome is outcome
     assert found.time == NOON
     assert found.source is None
@@ -122,12 +122,12 @@ def test_an_unreadable_object_proves_nothing(fields: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("text", ["{", '{"status": 200} and more', '{"a":' * 9999])
 def test_a_text_that_only_starts_like_an_object_proves_nothing(text: str) -> None:
-    assert said(text).outcome is INCONCLUSIVE
+    assert outcome_of(text).outcome is INCONCLUSIVE
 
 
 def test_a_killed_or_too_verbose_command_proves_nothing() -> None:
-    assert said('{"status": 200}', 0, Cause.TIMEOUT).outcome is INCONCLUSIVE
-    found = said(None)
+    assert outcome_of('{"status": 200}', 0, Cause.TIMEOUT).outcome is INCONCLUSIVE
+    found = outcome_of(None)
     assert (found.outcome, found.description) == (
         INCONCLUSIVE,
         "redeem: it printed too much output",

@@ -89,12 +89,12 @@ def test_a_missing_egress_has_no_echo() -> None:
         echo_url_of(parse_config(CONFIG, "cutover.yaml"))
 
 
-def way_out(way: str) -> Egress:
+def new_egress(way: str) -> Egress:
     return egress_of(parse_config(f"{CONFIG}egress:\n  new: {way}\n", "cutover.yaml"), "new")
 
 
 def test_a_direct_egress_has_sessions_without_a_proxy() -> None:
-    egress = way_out("{direct: true}")
+    egress = new_egress("{direct: true}")
     assert egress.has_session
     with egress.session() as session:
         assert session.proxy is None
@@ -103,7 +103,7 @@ def test_a_direct_egress_has_sessions_without_a_proxy() -> None:
 
 
 def test_a_command_egress_has_no_session() -> None:
-    egress = way_out("{probe: [sh, -c, exit 1]}")
+    egress = new_egress("{probe: [sh, -c, exit 1]}")
     assert not egress.has_session
     assert str(egress.way) == "the command sh"
     assert egress.how_asked("http://e/ip").startswith("running the command sh, ")
@@ -114,7 +114,7 @@ def test_a_command_egress_has_no_session() -> None:
 
 def test_a_missing_command_is_named_before_it_is_needed() -> None:
     with pytest.raises(ConfigError, match="the program no-such-program was not found") as caught:
-        way_out("{probe: [no-such-program]}")
+        new_egress("{probe: [no-such-program]}")
     assert caught.value.where == "cutover.yaml:10"
 
 

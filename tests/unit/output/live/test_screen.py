@@ -36,7 +36,7 @@ def test_a_successful_run_remains_on_the_screen() -> None:
 def test_steps_are_shown_as_waiting_running_and_done() -> None:
     story = Story("eu")
     story.do("probe", "snapshot")
-    story.begin("add-new", "eu")
+    story.start("add-new", "eu")
     text = viewed_run(story).screen(42)
     assert " ✓ 1 probe" in text
     assert re.search(r" [⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] 2 deploy add-new, read back +0:42", text)
@@ -46,7 +46,7 @@ def test_steps_are_shown_as_waiting_running_and_done() -> None:
 
 def test_a_deployment_has_a_bar() -> None:
     story = Story("eu")
-    story.begin("add-new", "eu")
+    story.start("add-new", "eu")
     story.tell("deployment-sent", "add-new", "eu", phase="add-new", id="0Af000000000001AAA")
     viewed = viewed_run(story)
     assert "eu  ░░░░░░░░░░░░  Pending  0Af000000000001AAA" in viewed.screen()
@@ -64,7 +64,7 @@ def test_a_deployment_has_a_bar() -> None:
 )
 def test_waits_count_down(step: str, kind: str, target: str | None) -> None:
     story = Story("eu")
-    story.begin(step, target)
+    story.start(step, target)
     event = story.tell(kind, step, target, interval=15.0, until=story.now + 90)
     viewed = viewed_run(story)
     assert "1:30 left" in viewed.screen()
@@ -76,7 +76,7 @@ def test_waits_count_down(step: str, kind: str, target: str | None) -> None:
 def test_targets_are_counted_and_those_that_lag_named() -> None:
     story = Story("eu", "us", "jp", "br", "in", "za")
     for target in story.progress.targets:
-        story.begin("snapshot", target)
+        story.start("snapshot", target)
     story.end("snapshot", "jp")
     text = viewed_run(story).screen(60)
     assert re.search(r"snapshot: read the allowlists +1/6 +1:0", text)
@@ -89,7 +89,7 @@ def test_targets_are_counted_and_those_that_lag_named() -> None:
 def test_failed_targets_are_named_first() -> None:
     story = Story()
     for target in TARGETS:
-        story.begin("verify", target)
+        story.start("verify", target)
     story.end("verify", "eu")
     story.fail("verify", "us", kind="blocked", message="198.51.100.20 is refused")
     text = viewed_run(story).screen()
@@ -101,7 +101,7 @@ def test_failed_targets_are_named_first() -> None:
 
 def test_temporary_problems_look_different() -> None:
     story = Story("eu")
-    story.begin("verify", "eu")
+    story.start("verify", "eu")
     story.fail("verify", "eu", kind="inconclusive", message="no answer")
     text = viewed_run(story).screen()
     assert line_with(text, "4 verify").startswith(" ?")
@@ -110,7 +110,7 @@ def test_temporary_problems_look_different() -> None:
 
 def test_a_phase_that_was_already_live_has_another_mark() -> None:
     story = Story("eu")
-    story.begin("add-new", "eu")
+    story.start("add-new", "eu")
     story.end("add-new", "eu", changed=False)
     line = line_with(viewed_run(story).screen(), "2 deploy add-new")
     assert line.startswith(" –")
@@ -125,10 +125,10 @@ def test_a_deployment_of_an_earlier_attempt_is_shown_as_done(
     status: str, mark: str, remark: str
 ) -> None:
     story = Story("eu")
-    story.begin("restore-old", "eu")
+    story.start("restore-old", "eu")
     story.tell("deployment-sent", "restore-old", "eu", phase="restore-old", id="0Af1")
     story.tell("deployment-progress", "restore-old", "eu", id="0Af1", status=status, done=True)
-    story.begin("restore-old", "eu")
+    story.start("restore-old", "eu")
     story.end("restore-old", "eu", changed=False)
     line = line_with(viewed_run(story).screen(), "rollback: deploy restore-old")
     assert line.startswith(mark)
@@ -137,7 +137,7 @@ def test_a_deployment_of_an_earlier_attempt_is_shown_as_done(
 
 def test_the_redemptions_of_the_canary_are_not_shown_as_additional() -> None:
     story = Story("eu")
-    story.begin("verify", "eu")
+    story.start("verify", "eu")
     story.tell("redeemed", "verify", "eu", count=4)
     story.traffic("eu", ("198.51.100.20", "redeemed", 3))
     viewed = viewed_run(story)
@@ -149,13 +149,13 @@ def test_the_redemptions_of_the_canary_are_not_shown_as_additional() -> None:
 def test_waves_are_named() -> None:
     story = Story()
     story.tell("wave", number=2, targets=["us"])
-    story.begin("remove-old", "us")
+    story.start("remove-old", "us")
     assert line_with(viewed_run(story).screen(), "5 deploy").endswith("wave 2")
 
 
 def test_every_address_has_a_line() -> None:
     story = Story("eu")
-    story.begin("verify", "eu")
+    story.start("verify", "eu")
     story.traffic("eu", ("198.51.100.21", "redeemed", 12), ("192.0.2.9", "other", 3))
     text = viewed_run(story).screen()
     assert re.search(r"203\.0\.113\.10 +old +0 +0$", text, re.MULTILINE)
@@ -176,7 +176,7 @@ def test_the_blocked_ones_of_many_addresses_are_shown() -> None:
 @pytest.mark.parametrize("width", [80, 40, 24])
 def test_blocked_redemptions_are_recognizable_without_color(width: int) -> None:
     story = Story("eu")
-    story.begin("watch", "eu")
+    story.start("watch", "eu")
     story.traffic("eu", ("198.51.100.21", "blocked", 7))
     text = viewed_run(story, width=width).screen()
     assert "!! 7 BLOCKED !!" in text
@@ -186,7 +186,7 @@ def test_blocked_redemptions_are_recognizable_without_color(width: int) -> None:
 
 def test_a_failed_measurement_is_recognizable_without_color() -> None:
     story = Story("eu")
-    story.begin("watch", "eu")
+    story.start("watch", "eu")
     story.measure("eu", ("canary redemption", "passed"), ("health", "failed"))
     text = viewed_run(story).screen()
     assert "    watch: canary redemption: 1 passed" in text
@@ -266,7 +266,7 @@ def test_a_rollback_is_shown_in_a_prominent_box() -> None:
 def test_steps_that_a_rollback_makes_unreachable_are_one_line() -> None:
     story = Story("eu")
     story.do("probe", "snapshot")
-    story.begin("add-new", "eu")
+    story.start("add-new", "eu")
     story.fail("add-new", "eu")
     story.tell("rollback-started", reason="eu: broken")
     text = viewed_run(story).screen()
@@ -275,7 +275,7 @@ def test_steps_that_a_rollback_makes_unreachable_are_one_line() -> None:
 
 def test_a_step_that_not_all_targets_reach_waits_for_nothing() -> None:
     story = Story()
-    story.begin("remove-old", "eu")
+    story.start("remove-old", "eu")
     story.end("remove-old", "eu")
     line = line_with(viewed_run(story).screen(), "5 deploy")
     assert line.startswith(" ·")
@@ -286,7 +286,7 @@ def test_a_step_that_not_all_targets_reach_waits_for_nothing() -> None:
 
 def test_an_alert_is_shown_in_a_prominent_box_until_it_is_resolved() -> None:
     story = Story("eu")
-    story.begin("restore-old", "eu")
+    story.start("restore-old", "eu")
     story.fail("restore-old", "eu")
     commands = [Command("rollback", "--yes"), Command("switch", "--revert")]
     story.tell("page", "page", message="the old addresses are not back", commands=commands)
@@ -297,6 +297,6 @@ def test_an_alert_is_shown_in_a_prominent_box_until_it_is_resolved() -> None:
     assert all(command.line() in lines for command in commands)
     story.tell("page", "page", message="still not", commands=commands)
     assert "ACTION REQUIRED, alert 2" in viewed.screen()
-    story.begin("restore-old", "eu")
+    story.start("restore-old", "eu")
     story.end("restore-old", "eu")
     assert "ACTION REQUIRED" not in viewed.screen()

@@ -80,7 +80,7 @@ def test_an_id_is_shown_completely_or_not_at_all(
 @pytest.mark.parametrize("width", range(24, 132, 3))
 def test_a_deployment_in_progress_has_a_complete_id_or_none(width: int) -> None:
     story = Story("a-sandbox-of-europe")
-    story.begin("add-new", "a-sandbox-of-europe")
+    story.start("add-new", "a-sandbox-of-europe")
     sent = {"phase": "add-new", "id": "0Af000000000001AAA"}
     story.tell("deployment-sent", "add-new", "a-sandbox-of-europe", **sent)
     text = viewed_run(story, width).screen()
@@ -102,8 +102,8 @@ def test_prose_is_wrapped_at_words(width: int) -> None:
     assert story.progress.pause is not None
     words = set(story.progress.pause.message.split())
     lines = viewed_run(story, width, 60).screen().splitlines()
-    begin = next(n for n, line in enumerate(lines) if "AWAITING APPROVAL: " in line)
-    shown = " ".join(lines[begin + 1 :]).split()
+    start = next(n for n, line in enumerate(lines) if "AWAITING APPROVAL: " in line)
+    shown = " ".join(lines[start + 1 :]).split()
     assert words <= set(shown)
 
 
@@ -220,7 +220,7 @@ def test_earlier_output_stays() -> None:
 
 def test_a_view_that_is_closed_early_says_so_and_stops_spinning() -> None:
     story = Story("eu")
-    story.begin("add-new", "eu")
+    story.start("add-new", "eu")
     story.tell("deployment-sent", "add-new", "eu", phase="add-new", id="0Af000000000001AAA")
     viewed = viewed_run(story)
     viewed.screen()

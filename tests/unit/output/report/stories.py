@@ -12,7 +12,7 @@ from tests.unit.output.report.story import NEW, NOON, OLD, TARGET, Given, Story,
 def done(targets: Sequence[str] = (TARGET,)) -> Story:
     """A successful run: 4 minutes, with traffic that moves at the switch."""
     story = Story(targets)
-    story.begin()
+    story.start()
     story.step("probe", 1, 2)
     for name in targets:
         story.snapshot(3, name)
@@ -36,7 +36,7 @@ def done(targets: Sequence[str] = (TARGET,)) -> Story:
 def rolled_back() -> Story:
     """A run whose watch observed a blocked new address and restored the old ones."""
     story = Story()
-    story.begin()
+    story.start()
     story.snapshot(3)
     story.deploy("add-new", 5, OLD + NEW)
     story.prove("verify-new", 12)
@@ -59,7 +59,7 @@ def rolled_back() -> Story:
 def removed_by_hand() -> Story:
     """A run that waited before remove-old, and then found that another user had done it."""
     story = Story(pause_before=("remove-old",))
-    story.begin()
+    story.start()
     story.snapshot(3)
     story.deploy("add-new", 5, OLD + NEW)
     story.step("switch", 20, 24)
@@ -80,7 +80,7 @@ def removed_by_hand() -> Story:
 def failed() -> Story:
     """A run that ended at its first step."""
     story = Story()
-    story.begin()
+    story.start()
     story.step("probe", 1, 2, problem="the proxy answers 407")
     story.end(3, "failed", "the proxy answers 407")
     return story
@@ -98,7 +98,7 @@ def canary_only() -> Story:
 
 def waiting() -> Story:
     story = Story(pause_before=("switch",))
-    story.begin()
+    story.start()
     story.snapshot(3)
     story.deploy("add-new", 5, OLD + NEW)
     story.prove("verify-new", 12)

@@ -63,7 +63,7 @@ class Story:
         number, time = len(self.events) + 1, self.started + at
         self.events.append(Event(number, "move.1", time, kind, step, target, json_of(data)))
 
-    def begin(self) -> None:
+    def start(self) -> None:
         self.tell(0, "run-started", targets=list(self.targets))
 
     def step(
@@ -152,14 +152,14 @@ class Story:
     ) -> None:
         """A watch of 60 seconds with rounds every 10, of which some may be missing."""
         self.tell(at, "step-started", "watch", target)
-        begun = self.started + at
-        self.tell(at, "watch-started", "watch", target, until=begun + 60, interval=10)
+        started = self.started + at
+        self.tell(at, "watch-started", "watch", target, until=started + 60, interval=10)
         for number, after in enumerate(rounds):
             passed = CheckResultDocument(
                 name="canary redemption", verdict="passed", detail="redeemed"
             )
             round_ = RoundDocument(
-                number=number, time=iso(begun + after), elapsed=after, results=[passed]
+                number=number, time=iso(started + after), elapsed=after, results=[passed]
             )
             document = round_.model_dump(mode="json")
             self.tell(at + after, "watch-round", "watch", target, round=document)

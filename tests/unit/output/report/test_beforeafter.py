@@ -49,7 +49,7 @@ def test_before_is_the_first_reading_and_after_the_last() -> None:
 
 def test_a_run_without_a_reading_has_no_lists() -> None:
     story = Story()
-    story.begin()
+    story.start()
     assert document(story).targets[0].lists == []
 
 

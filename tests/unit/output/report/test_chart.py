@@ -164,7 +164,7 @@ def test_a_wait_is_a_band_with_its_length() -> None:
     assert len(chart.bands) == 1
     assert not any(line.kind == "idle" for line in chart.lines)  # too short for words
     long = Story()
-    long.begin()
+    long.start()
     long.tell(60, "paused", "switch", pause=1, reason="pause-before", message="next", next="")
     chart = draw(Report.of(long.data(now=HOUR)), "wide", 1000)
     assert chart.bands[0].squeezed
@@ -173,7 +173,7 @@ def test_a_wait_is_a_band_with_its_length() -> None:
 
 def test_a_range_is_one_row_that_names_its_addresses() -> None:
     story = Story(config={"new": [{"range": "198.51.100.0/26"}]})
-    story.begin()
+    story.start()
     for number in range(64):
         story.traffic([number], f"198.51.100.{number}", count=2)
     row = drawn(story).rows[-1]
@@ -185,7 +185,7 @@ def test_a_range_is_one_row_that_names_its_addresses() -> None:
 
 def test_a_pair_has_a_row_for_each_of_its_addresses() -> None:
     story = Story(config={"new": [{"range": "198.51.100.20/31"}]})
-    story.begin()
+    story.start()
     story.traffic([1], NEW[1])
     assert [row.address for row in drawn(story).rows] == [*OLD, *NEW]
 
@@ -193,7 +193,7 @@ def test_a_pair_has_a_row_for_each_of_its_addresses() -> None:
 def test_an_old_and_new_address_has_a_row_of_its_own() -> None:
     config = {"old": [{"range": "192.0.2.0/28"}], "new": [{"range": "192.0.2.8-192.0.2.31"}]}
     story = Story(config=config)
-    story.begin()
+    story.start()
     story.traffic([1], "192.0.2.9")
     assert [(row.address, row.side) for row in drawn(story).rows] == [
         ("192.0.2.0-192.0.2.7", "old"),
@@ -206,7 +206,7 @@ def test_an_old_and_new_address_has_a_row_of_its_own() -> None:
 def test_the_number_of_rows_is_limited() -> None:
     new = [{"range": f"198.51.100.{number}"} for number in range(60)]
     story = Story(config={"new": new})
-    story.begin()
+    story.start()
     story.traffic([1], "198.51.100.0")
     assert (len(drawn(story).rows), drawn(story).left_out) == (40, 22)
 

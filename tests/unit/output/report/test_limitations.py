@@ -49,7 +49,7 @@ def with_a_watch_cut_short(story: Story) -> None:
     story.watch(70, (0, 10), outcome=None)
 
 
-def without_a_way_back(story: Story) -> None:
+def without_a_rollback_path(story: Story) -> None:
     doubt = "no proven rollback path for traffic: the old egress: 203.0.113.11 was not observed"
     story.step("probe", 2, 3, evidence={"no_way_back": doubt})
 
@@ -84,7 +84,7 @@ def without_proofs(story: Story) -> None:
         (with_a_late_watch, "had none for 40 s of its 1 min"),
         (with_a_watch_cut_short, "The watch of packaging did not finish: canceled."),
         (
-            without_a_way_back,
+            without_a_rollback_path,
             "No proven rollback path for traffic: the old egress: 203.0.113.11 was not observed, "
             "when",
         ),

@@ -33,7 +33,7 @@ def test_each_phase_is_listed_once_with_the_time_it_became_live() -> None:
 
 def test_a_phase_that_is_planned_again_after_a_crash_is_listed_once() -> None:
     story = Story()
-    story.begin()
+    story.start()
     story.step("add-new", 5, target=TARGET)
     story.plan("add-new", 6)
     story.send("add-new", 7, done=False)
@@ -51,7 +51,7 @@ def test_a_phase_that_is_planned_again_after_a_crash_is_listed_once() -> None:
 
 def test_a_phase_that_changes_nothing_is_marked_as_unchanged() -> None:
     story = Story()
-    story.begin()
+    story.start()
     story.step("add-new", 5, target=TARGET)
     story.plan("add-new", 6, changed=False)
     story.end_step("add-new", 7, TARGET, deployed("add-new", OLD + NEW, changed=False))
@@ -60,7 +60,7 @@ def test_a_phase_that_changes_nothing_is_marked_as_unchanged() -> None:
 
 def test_a_phase_that_was_never_read_back_is_not_live() -> None:
     story = Story()
-    story.begin()
+    story.start()
     story.step("add-new", 5, target=TARGET)
     story.plan("add-new", 6)
     story.send("add-new", 7)
@@ -79,7 +79,7 @@ def test_an_earlier_read_back_does_not_make_a_later_plan_live() -> None:
 
 def test_a_canceled_step_has_read_nothing_back() -> None:
     story = Story()
-    story.begin()
+    story.start()
     story.deploy("add-new", 5, OLD + NEW)
     story.plan("remove-old", 20)
     story.cancel_step("remove-old", 21)
@@ -105,7 +105,7 @@ def test_the_share_of_old_and_new_addresses_on_a_list(live: tuple[str, ...], sta
 
 def test_a_plan_that_was_sent_only_after_a_crash_has_its_deployment() -> None:
     story = Story()
-    story.begin()
+    story.start()
     story.plan("add-new", 6)
     story.tell(30, "run-resumed", place="elsewhere")
     story.deploy("add-new", 31, OLD + NEW)

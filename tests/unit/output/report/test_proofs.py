@@ -8,7 +8,7 @@ from tests.unit.output.report.story import TARGET, Story
 
 def test_equal_ids_of_two_targets_are_distinguished() -> None:
     story = Story(("one", "two"))
-    story.begin()
+    story.start()
     for at, name in ((5, "one"), (15, "two")):
         story.tell(at, "deployment-sent", "add-new", name, phase="add-new", id="0Af1")
     story.tell(16, "deployment-progress", "add-new", "two", id="0Af1", status="Failed", done=True)

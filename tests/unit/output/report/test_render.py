@@ -38,7 +38,7 @@ HOSTILE = "<img src=http://evil.example/x onerror=alert(1)> | `a` *b* </script>\
 def hostile() -> Story:
     """A run in which every text of an operator or an org tries to be markup."""
     story = Story()
-    story.begin()
+    story.start()
     story.tell(5, "paused", "add-new", pause=1, reason="inconclusive", message=HOSTILE, next="")
     story.tell(6, "approved", "add-new", pause=1, who=HOSTILE, time=NOON + 6, note=HOSTILE)
     story.tell(7, "note", "add-new", "packaging", text=HOSTILE)
@@ -80,14 +80,14 @@ def words(element: etree._Element) -> str:
 
 
 def stories() -> dict[str, Story]:
-    begun = Story()
-    begun.begin()
+    started = Story()
+    started.start()
     return {
         "done": done(),
         "rolled back": rolled_back(),
         "twenty": done([f"org-{number}" for number in range(20)]),
         "hostile": hostile(),
-        "begun": begun,
+        "started": started,
         "nothing": Story(),
         "by hand": removed_by_hand(),
         "failed": failed(),
@@ -216,7 +216,7 @@ def test_the_allowlist_is_shown_before_and_after() -> None:
     assert f"| {OLD[0]} | kept | – |" in text(rolled_back())
 
 
-@pytest.mark.parametrize("name", ["failed", "begun", "nothing", "hostile"])
+@pytest.mark.parametrize("name", ["failed", "started", "nothing", "hostile"])
 def test_there_is_no_empty_chart(name: str) -> None:
     story = stories()[name]
     assert not elements(tree(story), "//figure")
@@ -227,7 +227,7 @@ def test_there_is_no_empty_chart(name: str) -> None:
 
 def test_the_row_of_a_range_lists_its_addresses() -> None:
     story = Story(config={"new": [{"range": "198.51.100.0/26"}]})
-    story.begin()
+    story.start()
     for number in range(64):
         story.traffic([number], f"198.51.100.{number}", count=2)
     (totals,) = elements(tree(story), "//table[@aria-labelledby='totals-c']")
@@ -292,7 +292,7 @@ def test_the_share_of_the_canary_in_the_redemptions_is_shown(
     assert "of them by this run" not in render(failed())
 
 
-@pytest.mark.parametrize("name", ["rolled back", "failed", "begun", "hostile", "nothing"])
+@pytest.mark.parametrize("name", ["rolled back", "failed", "started", "hostile", "nothing"])
 def test_an_unfinished_run_shows_no_green_limitation(name: str) -> None:
     assert not elements(tree(stories()[name]), "//*[@id='unproven']//*[@class='good']")
     assert elements(tree(done()), "//*[@id='unproven']//*[@class='good']")
@@ -391,7 +391,7 @@ def test_the_same_change_on_many_targets_is_listed_once() -> None:
 
 def test_the_targets_of_a_change_are_in_the_order_of_the_run() -> None:
     story = Story(("one", "two"))
-    story.begin()
+    story.start()
     for at, name in ((5, "two"), (15, "one")):
         story.deploy("add-new", at, OLD + NEW, name)
     (change,) = changes(document(story))

@@ -44,7 +44,7 @@ def test_each_wave_has_a_boundary() -> None:
 def test_old_addresses_that_were_still_listed_are_not_reported_as_restored() -> None:
     """The failed removal had removed nothing."""
     story = Story()
-    story.begin()
+    story.start()
     story.snapshot(3)
     story.deploy("add-new", 5, OLD + NEW)
     story.step("remove-old", 20, 21, TARGET, problem="the org is locked")
