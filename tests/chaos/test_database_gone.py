@@ -39,7 +39,7 @@ def end_of(process: subprocess.Popen[str]) -> str:
     return out
 
 
-def test_every_process_ends_by_itself(tmp_path: Path) -> None:
+def test_every_process_ends_without_a_signal(tmp_path: Path) -> None:
     """One deploys, one is paused, one watches, and one only serves the queue."""
     postgres.require()
     slow = Scenario(deploy_seconds=2.0)

@@ -129,7 +129,7 @@ def _until_added(at: Scene) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_database_trouble_during_a_deployment(
+def test_a_run_survives_database_trouble_during_a_deployment(
     kind: str, databases: SharedDatabases, tmp_path: Path
 ) -> None:
     with scene(databases, tmp_path / "world") as at:
@@ -145,7 +145,7 @@ def test_database_trouble_during_a_deployment(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_database_trouble_between_two_steps(
+def test_a_run_survives_database_trouble_between_two_steps(
     kind: str, databases: SharedDatabases, tmp_path: Path
 ) -> None:
     """While the run waits for an approval."""
@@ -164,7 +164,7 @@ def test_database_trouble_between_two_steps(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_database_trouble_during_the_watch(
+def test_a_run_survives_database_trouble_during_the_watch(
     kind: str, databases: SharedDatabases, tmp_path: Path
 ) -> None:
     watch = {"duration": "15s", "interval": "1s", "failures": 2}
@@ -182,7 +182,7 @@ def test_database_trouble_during_the_watch(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_database_trouble_during_a_restore(
+def test_a_run_survives_database_trouble_during_a_restore(
     kind: str, databases: SharedDatabases, tmp_path: Path
 ) -> None:
     watch = {"duration": "60s", "interval": "300ms", "failures": 2}

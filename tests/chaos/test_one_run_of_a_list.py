@@ -68,7 +68,7 @@ def assert_done_once(here: World) -> None:
     assert here.phases == ["Succeeded", "Succeeded"]
 
 
-def test_two_folders_with_separate_states(tmp_path: Path) -> None:
+def test_a_run_of_the_same_list_in_another_folder_is_refused(tmp_path: Path) -> None:
     with world(tmp_path / "one", SLOW) as here:
         first = here.start("run", "--yes", "--stay", "--pause-before", "switch")
         here.wait_for("paused")
@@ -81,7 +81,7 @@ def test_two_folders_with_separate_states(tmp_path: Path) -> None:
         assert_done_once(here)
 
 
-def test_two_folders_with_separate_states_at_the_same_moment(tmp_path: Path) -> None:
+def test_simultaneous_runs_of_one_list_in_two_folders_exclude_each_other(tmp_path: Path) -> None:
     """At least one is refused; if both are, nothing was changed."""
     with world(tmp_path / "one", SLOW) as here:
         worlds = (here, sibling(here, "two"))
@@ -107,7 +107,9 @@ def test_a_resumed_run_waits_for_that_of_another_folder(tmp_path: Path) -> None:
         out, _ = second.communicate(timeout=SECONDS)
 
 
-def test_one_postgresql_with_other_names(cluster: postgres.Postgres, tmp_path: Path) -> None:
+def test_a_run_of_the_same_list_under_other_names_is_refused(
+    cluster: postgres.Postgres, tmp_path: Path
+) -> None:
     """Another name of the cutover, another of the target, another spelling of the org."""
     state = cluster.url("names")
     with world(tmp_path / "one", SLOW, state) as here:
@@ -126,7 +128,7 @@ def test_one_postgresql_with_other_names(cluster: postgres.Postgres, tmp_path: P
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_one_state_at_the_same_moment(
+def test_only_one_of_three_simultaneous_runs_of_a_state_executes(
     kind: str, cluster: postgres.Postgres, tmp_path: Path
 ) -> None:
     state = cluster.url("moment") if kind == "postgresql" else ""

@@ -34,7 +34,7 @@ def live(emulator: Emulator) -> bytes:
     return emulator.component_xml(SECURITY, SECURITY_NAME)
 
 
-def test_a_zip_is_deployed(jsforce: Jsforce, emulator: Emulator) -> None:
+def test_conn_deploys_a_zip(jsforce: Jsforce, emulator: Emulator) -> None:
     result = jsforce.run("return conn.metadata.deploy(zip, options).complete(true)")
     assert (result["status"], result["success"]) == ("Succeeded", True)
     names = [one["fullName"] for one in result["details"]["componentSuccesses"]]

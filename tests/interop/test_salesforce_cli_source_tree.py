@@ -75,7 +75,7 @@ def test_every_phase_is_deployed_from_the_tree(
     assert f"    {OWN}\r\n".encode() in tree.read_bytes()
 
 
-def test_the_tree_is_converted(sf: Cli, emulator: Emulator, tree: Path) -> None:
+def test_the_cli_converts_the_changed_tree(sf: Cli, emulator: Emulator, tree: Path) -> None:
     render(sf, emulator, "add-new")
     folders = ("--source-dir", "force-app", "--output-dir", "converted")
     answer = sf.run("project", "convert", "source", *folders)

@@ -192,7 +192,7 @@ def test_conflicting_options_are_refused(legacy: Desk, words: tuple[str, ...]) -
     legacy.run("case", *words).refused(2)
 
 
-def test_one_file_holds_the_case_of_one_org(legacy: Desk) -> None:
+def test_a_case_file_is_refused_for_several_orgs(legacy: Desk) -> None:
     legacy.add_target("second", legacy.emulator)
     result = legacy.run("case", "add-new", "--out", "case.md")
     result.refused(2, "--out writes the case of one org")

@@ -50,7 +50,7 @@ def test_a_run_writes_its_metrics(here: World) -> None:
     assert not [key for key in done if key[0] == "step"]
 
 
-def test_a_watch_that_rolls_back_writes_it(here: World) -> None:
+def test_a_rollback_of_the_watch_is_in_the_metrics(here: World) -> None:
     process = here.start("run", "--yes")
     here.wait_for("watch-started")
     here.emulator.set_fault(Fault(kind="ip_restricted", operation="redeem", count=4))
@@ -79,7 +79,7 @@ def test_verify_and_watch_write_their_metrics(here: World) -> None:
     assert found["state", "done"] == 1
 
 
-def test_a_failed_verify_writes_it(here: World) -> None:
+def test_a_failed_verify_is_in_the_metrics(here: World) -> None:
     assert here.call("verify")[0] == 5
     assert figures(here)["state", "failed"] == 1
 

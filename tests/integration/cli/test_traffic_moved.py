@@ -31,7 +31,7 @@ def silent(open_desk: OpenDesk) -> Desk:
     return desk
 
 
-def test_yes_to_the_question_about_traffic_removes(silent: Desk) -> None:
+def test_confirming_that_traffic_moved_removes_the_addresses(silent: Desk) -> None:
     result = at_terminal(silent, "y\n", "deploy", "remove-old", "--json")
     assert result.code == 0, result.err
     assert result.err.count("Deploy remove-old to packaging?") == 1
@@ -40,13 +40,13 @@ def test_yes_to_the_question_about_traffic_removes(silent: Desk) -> None:
     assert clearance.endswith("; confirmed: at the terminal")
 
 
-def test_no_to_the_question_about_traffic_removes_nothing(silent: Desk) -> None:
+def test_denying_that_traffic_moved_removes_nothing(silent: Desk) -> None:
     result = at_terminal(silent, "n\n", "deploy", "remove-old")
     assert result.code == 9, result.err
     assert lists_held(silent, *OLD)
 
 
-def test_yes_option_does_not_answer_the_question_about_traffic(silent: Desk) -> None:
+def test_yes_option_does_not_confirm_that_traffic_moved(silent: Desk) -> None:
     at_terminal(silent, "y\n", "deploy", "remove-old", "--yes").refused(5, SILENCE)
     assert lists_held(silent, *OLD)
 

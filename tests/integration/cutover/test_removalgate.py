@@ -187,7 +187,9 @@ def test_a_clock_that_is_behind_never_extends_the_wait_beyond_settle() -> None:
         ),
     ],
 )
-def test_evidence_of_something_else_does_not_count(changes: dict[str, object], part: str) -> None:
+def test_evidence_that_does_not_prove_this_list_is_refused(
+    changes: dict[str, object], part: str
+) -> None:
     waiting = Waiting()
     with pytest.raises(GateError, match=f"is not valid: {part}") as caught:
         waiting.permit(evidence_with(**changes))
@@ -323,7 +325,9 @@ def own(connection: Connection, live: Snapshot, **changes: object) -> Evidence:
     return evidence_with(**(about | times | changes))
 
 
-def test_a_target_settles_by_its_own_clock(connection: Connection, time_: FakeTime) -> None:
+def test_settle_is_measured_by_the_clock_of_the_org(
+    connection: Connection, time_: FakeTime
+) -> None:
     left: list[float] = []
     verification = TargetVerification(connection, countdown=left.append, clock=time_.clock)
     live = connection.read()

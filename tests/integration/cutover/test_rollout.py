@@ -215,7 +215,7 @@ def test_a_list_that_the_org_rewrites_counts_as_saved(
     assert case.sent == 1
 
 
-def test_starting_does_not_wait(prepare: Prepare) -> None:
+def test_start_returns_before_the_deployment_ends(prepare: Prepare) -> None:
     case = prepare(deploy_seconds=10)
     assert case.rollout.start() == case.emulator.deployments[0].id
     assert operations(case.emulator, "checkDeployStatus") == []
@@ -374,7 +374,7 @@ def test_an_org_that_cannot_be_read_back_is_a_network_error(
 # The wait ends first
 
 
-def test_at_the_deadline_the_deployment_is_reported_as_running(
+def test_the_deployment_is_reported_as_running_at_the_deadline(
     prepare: Prepare, time_: FakeTime
 ) -> None:
     case = prepare(deploy_seconds=100, wait=20)
@@ -388,7 +388,7 @@ def test_at_the_deadline_the_deployment_is_reported_as_running(
     assert operations(case.emulator, "cancelDeploy") == []
 
 
-def test_at_the_deadline_of_an_outage_the_last_problem_is_named(prepare: Prepare) -> None:
+def test_the_last_problem_is_named_at_the_deadline_of_an_outage(prepare: Prepare) -> None:
     case = prepare(wait=20)
     case.fault("http_503", "checkDeployStatus", count=None)
     with pytest.raises(StillRunningError, match="HTTP 503"):
@@ -687,7 +687,7 @@ def test_no_phase_removes_without_its_own_clearance(
     assert case.sent == 0
 
 
-def test_a_cleared_phase_removes(prepare: Prepare) -> None:
+def test_a_phase_with_its_clearance_removes(prepare: Prepare) -> None:
     case = prepare(Phase.REMOVE_OLD)
     case.rollout.run()
     assert case.has_new

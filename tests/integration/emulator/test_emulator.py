@@ -58,7 +58,7 @@ def test_an_unknown_component_is_a_key_error() -> None:
             emulator.component_xml(SECURITY, "Nobody")
 
 
-def test_records_of_deployments_are_copies() -> None:
+def test_deployment_records_are_copies() -> None:
     with (
         Emulator(tls=False) as emulator,
         closing(Client(emulator.url, emulator.environment["SF_ACCESS_TOKEN"])) as client,

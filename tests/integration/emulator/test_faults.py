@@ -79,7 +79,7 @@ def test_a_huge_body_has_the_configured_size(org: Org) -> None:
     assert len(client.post(client.envelope("describeMetadata")).content) == 1_000_001
 
 
-def test_a_slow_answer_waits(org: Org) -> None:
+def test_a_slow_answer_is_delayed(org: Org) -> None:
     emulator, client = org
     emulator.set_fault(fault("slow", "describeMetadata", seconds=0.2))
     started = time.monotonic()

@@ -83,7 +83,7 @@ def test_the_config_contains_no_secrets(start_org: StartOrg) -> None:
     assert not [one for one in secrets if one in emulator.config_text()]
 
 
-def test_the_environment_is_complete(start_org: StartOrg) -> None:
+def test_the_environment_contains_every_variable_of_a_client(start_org: StartOrg) -> None:
     emulator, _ = start_org()
     assert isinstance(emulator, Emulator)
     assert set(emulator.environment) == {

@@ -96,7 +96,7 @@ def test_an_answer_can_lack_the_access_token(org: Org) -> None:
     assert answer.json()["refresh_token"] == emulator.environment["SF_REFRESH_TOKEN"]
 
 
-def test_a_slow_endpoint_waits(org: Org) -> None:
+def test_a_slow_endpoint_delays_its_answer(org: Org) -> None:
     emulator, _ = org
     set_fault(emulator, "slow", seconds=0.2)
     started = time.monotonic()

@@ -167,7 +167,7 @@ class SlowReader:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_the_printed_exit_code_is_the_real_one(watched: World, number: signal.Signals) -> None:
+def test_the_printed_exit_code_equals_the_real_one(watched: World, number: signal.Signals) -> None:
     """The same signal arrives again while the last lines are printed."""
     pipe = SlowReader(watched.folder / "output")
     process = subprocess.Popen(

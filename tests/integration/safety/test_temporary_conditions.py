@@ -108,7 +108,7 @@ def test_a_run_continues_after_an_unknown_error_of_the_token_endpoint(here: Worl
     assert here.live == set(NEW)
 
 
-def test_a_request_limit_that_lasts_ends_with_the_time_to_wait(here: World) -> None:
+def test_a_lasting_request_limit_is_an_error_that_names_the_time_to_wait(here: World) -> None:
     fault = {"kind": "refuse", "operation": "deploy", "code": "REQUEST_LIMIT_EXCEEDED"}
     here.emulator.set_fault(Fault.model_validate(fault | {"count": None}))
     code, out = here.call("deploy", "add-new", "--yes", "--wait", "0.02")

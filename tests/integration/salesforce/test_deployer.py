@@ -180,7 +180,7 @@ def test_other_errors_do_not_end_the_polling(
     assert time_.seconds > 60
 
 
-def test_a_limit_that_lasts_ends_the_wait_at_its_deadline(
+def test_a_lasting_limit_ends_the_wait_at_its_deadline(
     started: Callable[..., Started], time_: FakeTime
 ) -> None:
     limit = {"kind": "refuse", "operation": "checkDeployStatus", "count": None}

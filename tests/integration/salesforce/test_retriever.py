@@ -122,7 +122,7 @@ def extra(name: str, app: str = APP) -> dict[str, str]:
 # Which component
 
 
-def test_the_component_is_the_one_that_names_the_app(
+def test_the_component_that_names_the_app_is_retrieved(
     start_emulator: StartEmulator, open_connection: OpenConnection
 ) -> None:
     emulator = start_emulator(

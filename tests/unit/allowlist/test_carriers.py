@@ -56,7 +56,7 @@ def test_every_component_starts_with_its_full_name() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ENTRY_TYPES))
-def test_the_elements_of_a_range_are_those_of_the_wsdl(name: str) -> None:
+def test_range_elements_match_the_wsdl(name: str) -> None:
     carrier = CARRIERS[name]
     expected = ["description", carrier.end_element, carrier.start_element]
     assert wsdl()[ENTRY_TYPES[name]] == expected

@@ -53,7 +53,7 @@ def no(_: IpRange) -> bool:
         ("::/0", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
     ],
 )
-def test_a_range_is_read_and_written_canonically(text: str, canonical: str) -> None:
+def test_a_range_has_a_canonical_text(text: str, canonical: str) -> None:
     assert str(IpRange.parse(text)) == canonical
 
 
@@ -135,7 +135,7 @@ def test_subtract_keeps_order_and_descriptions(
 
 
 @given(range_lists, range_lists)
-def test_add_appends_what_is_missing_and_moves_nothing(
+def test_add_appends_missing_ranges_and_moves_no_entry(
     live: list[IpRange], new: list[IpRange]
 ) -> None:
     before = Allowlist(tuple(live))

@@ -243,7 +243,7 @@ def test_a_range_over_the_limit_ends_with_exit_code_8(
 @pytest.mark.parametrize(
     "entry", ["203.0.113.0/24", '"2001:db8::/120"', "203.0.113.1 - 203.0.113.9", "'203.0.113.10 '"]
 )
-def test_every_form_of_a_range_is_read(load: Load, entry: str) -> None:
+def test_every_notation_of_a_range_is_read(load: Load, entry: str) -> None:
     assert len(load(with_old(entry)).old) == 1
 
 

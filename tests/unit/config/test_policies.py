@@ -142,7 +142,7 @@ def test_a_list_requires_addresses() -> None:
         ("{add-new: {}, policyAction: Block}", False),
     ],
 )
-def test_the_schema_agrees(text: str, is_right: bool) -> None:
+def test_the_schema_accepts_the_same_policies(text: str, is_right: bool) -> None:
     data = yaml.safe_load(f"{HEAD}{LISTS}policies: {text}\n")
     validator = jsonschema.Draft202012Validator(Cutover.model_json_schema(by_alias=True))
     assert validator.is_valid(data) is is_right

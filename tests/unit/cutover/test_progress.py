@@ -14,7 +14,7 @@ def story() -> Story:
     return Story("eu", "us")
 
 
-def test_a_run_that_went_well() -> None:
+def test_a_successful_run_has_done_every_step() -> None:
     progress = RunProgress.of(events_of("done"))
     assert progress.app == "Acme_Connector"
     assert progress.targets == ("packaging",)
@@ -113,7 +113,7 @@ def test_a_canceled_step_is_not_done(story: Story) -> None:
     assert not story.progress.wakes
 
 
-def test_a_switch_by_hand_is_a_step(story: Story) -> None:
+def test_a_manual_switch_is_a_step(story: Story) -> None:
     story.pause("switch", reason="switch", message="move the traffic")
     assert story.progress.steps["switch", None].mark == "running"
     assert story.progress.pause is not None
@@ -138,7 +138,7 @@ def test_approving_does_not_make_a_failed_step_done(story: Story) -> None:
     assert (state.mark, state.ended) == ("failed", failed.time)
 
 
-def test_nothing_is_in_progress_in_a_run_that_has_ended(story: Story) -> None:
+def test_no_step_of_an_ended_run_is_in_progress(story: Story) -> None:
     story.pause("switch", reason="switch")
     story.tell("run-ended", outcome="canceled", exit_code=9, message="m", tokens="t", next="n")
     assert not story.progress.running()

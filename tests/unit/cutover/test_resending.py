@@ -42,7 +42,7 @@ def test_pauses_double_up_to_a_minute() -> None:
     assert time_.pauses == [5, 10, 20, 40, 60, 60, 60]
 
 
-def test_a_limit_that_lasts_ends_with_the_time_to_wait() -> None:
+def test_a_lasting_limit_is_an_error_that_names_the_time_to_wait() -> None:
     time_ = FakeTime()
     with pytest.raises(StillBusyError, match="not done within 100 s: ORG_LOCKED") as caught:
         attempt_of(busy(99), time_, 100)

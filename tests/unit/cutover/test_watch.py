@@ -123,7 +123,7 @@ def test_consecutive_blocks_roll_back_once_and_end_the_watch() -> None:
     assert [each.verdict for each in result.rounds[-1].results] == [Verdict.FAILED] * 2
 
 
-def test_the_first_block_can_be_enough() -> None:
+def test_one_block_rolls_back_if_configured() -> None:
     watching = Watching(WatchPlan(900, 15, 1))
     assert watching.run("RB").outcome is ROLLED_BACK
     assert watching.rolled_back == [15]
@@ -222,7 +222,7 @@ def first_standing_blocks(answered: list[tuple[float, str]], failures: int) -> l
 
 
 @given(st.text("RUNLD", min_size=1, max_size=70), st.text("PIE", min_size=1, max_size=70))
-def test_nothing_but_a_failure_rolls_back(canary: str, check: str) -> None:
+def test_only_a_failure_rolls_back(canary: str, check: str) -> None:
     watching = Watching()
     watching.check(check)
     assert watching.run(canary).outcome is not ROLLED_BACK

@@ -70,7 +70,7 @@ def test_an_impossible_fault_is_refused(settings: dict[str, object], problem: st
         Fault.model_validate(settings)
 
 
-def test_faults_keep_to_their_scope() -> None:
+def test_a_fault_occurs_only_in_its_scope() -> None:
     board = FaultBoard([Fault(kind="drop_after")])
     assert board.strike("new_proxy") is None
     assert board.strike("echo") is not None

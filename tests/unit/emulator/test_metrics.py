@@ -32,7 +32,7 @@ def value(metrics: Metrics, query: str, seconds: float) -> float | None:
     return series.value(at(seconds).timestamp())
 
 
-def test_a_rate_is_over_the_window_that_ends_now() -> None:
+def test_a_rate_covers_the_window_that_ends_now() -> None:
     metrics = measure(redemption(1), redemption(2), redemption(3))
     found = [value(metrics, REDEEMED, seconds) for seconds in (0, 1, 2, 3, 4, 5)]
     assert found == [0, 0.5, 1, 1, 0.5, 0]

@@ -58,7 +58,7 @@ def test_groups_of_each_system(
         assert (out, err.splitlines()) == ("", lines)
 
 
-def test_a_section_of_gitlab_has_a_name_and_times() -> None:
+def test_a_section_of_gitlab_has_a_name_and_timestamps() -> None:
     start = cilog.group_start(GITLAB, "add-new", "sfcutover_1", 12.9)
     assert start == "\x1b[0Ksection_start:12:sfcutover_1\r\x1b[0Kadd-new"
     assert (

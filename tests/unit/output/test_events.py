@@ -257,7 +257,7 @@ def test_when_a_screen_is_redrawn(
     assert is_redrawn(settings, environment) is redrawn
 
 
-def test_without_a_stderr_nothing_is_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_screen_is_redrawn_without_a_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", None)
     assert not is_redrawn(Settings(), {"TERM": "xterm"})
 

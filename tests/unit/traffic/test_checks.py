@@ -67,7 +67,7 @@ def test_the_verdict_reports_values_and_server_warnings() -> None:
     assert detail == 'up{job="job0"} = 0.0100000001 is not <= 0.01'
 
 
-def test_a_scalar_and_a_series_without_labels_are_values() -> None:
+def test_a_scalar_and_a_series_without_labels_are_accepted() -> None:
     scalar = {"status": "success", "data": {"resultType": "scalar", "result": [1.5, "7"]}}
     assert read_result(200, json.dumps(scalar).encode()).samples == (Sample("", 7.0),)
     bare = {"resultType": "vector", "result": [{"metric": {}, "value": [1, "NaN"]}]}

@@ -98,7 +98,7 @@ def test_an_unencoded_password_is_explained() -> None:
     assert "%3A for :" in caught.value.hint
 
 
-def test_basic_auth_is_in_utf8_and_masked_from_then_on() -> None:
+def test_basic_auth_is_encoded_in_utf8_and_masked_afterwards() -> None:
     value = parse("http://u:p%40ss%C3%A4@h:1").basic_auth
     assert value is not None
     scheme, _, encoded = value.reveal().partition(" ")

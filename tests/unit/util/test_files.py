@@ -258,7 +258,7 @@ def test_a_file_that_cannot_be_replaced_restores_those_before_it(
     assert tree(tmp_path) == before
 
 
-def test_a_folder_in_the_way_changes_nothing(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_file_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "old").write_bytes(b"before")
     (tmp_path / "folder").mkdir()
     before = tree(tmp_path)

@@ -29,7 +29,7 @@ def test_an_unprotected_url_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["https://acme.my.salesforce.com/", "http://127.0.0.1:8080", "http://localhost/"]
 )
-def test_https_and_loopback_are_accepted(url: str) -> None:
+def test_https_and_loopback_urls_are_accepted(url: str) -> None:
     assert check_url(url, "cutover.yaml:7") == url.rstrip("/")
 
 

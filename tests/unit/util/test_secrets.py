@@ -46,7 +46,7 @@ def test_no_way_of_printing_shows_a_secret() -> None:
     assert secret.reveal() == VALUE
 
 
-def test_a_secret_has_no_dictionary_to_read() -> None:
+def test_a_secret_has_no_attribute_dictionary() -> None:
     assert not hasattr(Secret(VALUE), "__dict__")
 
 

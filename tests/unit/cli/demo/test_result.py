@@ -272,7 +272,7 @@ def test_redemptions_are_counted_by_address_and_phase() -> None:
     ]
 
 
-def test_a_failure_that_never_reached_the_org_counts() -> None:
+def test_a_redemption_that_never_reached_the_org_counts_as_failed() -> None:
     (before,) = count_by_phase((), (), [Attempt("one", 1.0, False)])
     assert before == counters("before", 1)
 

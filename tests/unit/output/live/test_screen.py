@@ -273,7 +273,7 @@ def test_steps_that_a_rollback_makes_unreachable_are_one_line() -> None:
     assert " – not reached: control, verify-new, switch, verify, settle, remove-old, watch" in text
 
 
-def test_a_step_that_not_all_targets_reach_waits_for_nothing() -> None:
+def test_a_step_that_some_targets_skip_waits_for_no_target() -> None:
     story = Story()
     story.start("remove-old", "eu")
     story.end("remove-old", "eu")

@@ -36,7 +36,7 @@ def test_inline_code_shows_the_text_without_markup(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_a_cell_stays_a_cell(text: str) -> None:
+def test_no_text_can_leave_its_table_cell(text: str) -> None:
     body = rendered("\n".join(table(("one", "two#"), [(code(text), "2"), ("3", code(text))])))
     assert [len(row) for row in body.iter("tr")] == [2, 2, 2]
     assert {each.tag for each in body.iter("td", "code", "a", "img")} == {"td", "code"}
@@ -50,7 +50,7 @@ def test_a_block_shows_the_text_and_ends_after_it(text: str) -> None:
     assert texts_outside_code(body).strip() == "after"
 
 
-def test_a_pipe_is_shown_in_a_cell_and_outside() -> None:
+def test_a_pipe_character_is_shown_in_a_cell_and_outside() -> None:
     body = rendered("\n".join([*table(("one",), [(code("a|b"),)]), "", code("a|b")]))
     assert [each.text for each in body.iter("code")] == ["a|b", "a|b"]
 

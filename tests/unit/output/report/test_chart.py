@@ -156,7 +156,7 @@ def test_phases_are_vertical_lines_in_the_chart() -> None:
     assert kinds["switch 1"] == "phase"
 
 
-def test_a_wait_is_a_band_with_its_length() -> None:
+def test_a_wait_is_drawn_as_a_band_with_its_duration() -> None:
     story = done()
     story.tell(61, "paused", "remove-old", pause=1, reason="pause-before", message="next", next="")
     story.tell(62, "approved", "remove-old", pause=1, who="jo", time=NOON + 62, note=None)

@@ -126,7 +126,7 @@ def test_a_canary_that_login_history_does_not_name_is_not_taken_for_a_customer()
     assert found.unproven == []
 
 
-def test_old_addresses_alone_show_no_move() -> None:
+def test_redemptions_from_old_addresses_alone_prove_no_move() -> None:
     story = done()
     story.events = [each for each in story.events if each.kind != "traffic"]
     story.traffic(range(0, 23), OLD[0])
@@ -204,7 +204,7 @@ def test_a_refusing_org_is_not_hidden_by_the_others() -> None:
     assert "from 198.51.100.20 on two were blocked" in sentence
 
 
-def test_many_targets_are_named_by_the_first() -> None:
+def test_many_targets_are_abbreviated_to_the_first() -> None:
     assert names_of(["a"]) == "a"
     assert names_of(["a", "b", "a"]) == "a and b"
     assert names_of("abcdef") == "a, b, c, d, e and f"

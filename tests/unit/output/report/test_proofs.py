@@ -6,7 +6,7 @@ from tests.unit.output.report.stories import document, done, rolled_back
 from tests.unit.output.report.story import TARGET, Story
 
 
-def test_equal_ids_of_two_targets_are_distinguished() -> None:
+def test_equal_deployment_ids_of_two_targets_are_distinguished() -> None:
     story = Story(("one", "two"))
     story.start()
     for at, name in ((5, "one"), (15, "two")):

@@ -398,7 +398,7 @@ def test_the_targets_of_a_change_are_in_the_order_of_the_run() -> None:
     assert [phase.target for phase, _ in change.targets] == ["one", "two"]
 
 
-def test_the_text_chart_says_the_same() -> None:
+def test_the_text_chart_shows_the_same_as_the_drawn_one() -> None:
     lines = text_chart(Report.of(rolled_back().data()))
     ruler, *rows, _ = [line[19:] for line in lines]
     assert ruler.split() == ["1", "2", "3", "4", "5", "6"]

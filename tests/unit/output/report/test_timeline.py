@@ -6,7 +6,7 @@ from tests.unit.output.report.stories import document, done, waiting
 from tests.unit.output.report.story import NEW, OLD, TARGET, Story, deployed, phase_document
 
 
-def test_an_approval_has_its_question_and_its_note() -> None:
+def test_an_approval_is_shown_with_its_question_and_note() -> None:
     story = waiting()
     story.tell(30, "approved", "switch", pause=4, who="ann", note="CHG-4711")
     (decision,) = document(story).decisions
@@ -17,7 +17,7 @@ def test_an_approval_has_its_question_and_its_note() -> None:
     )
 
 
-def test_a_cancellation_has_its_author() -> None:
+def test_a_cancellation_is_shown_with_its_author() -> None:
     (asked,) = document(canceled(waiting())).decisions
     assert (asked.decision, asked.who, asked.note) == ("canceled", "jo", "wrong window")
     (unasked,) = document(canceled(done())).decisions
@@ -29,7 +29,7 @@ def canceled(story: Story) -> Story:
     return story
 
 
-def test_each_wave_has_a_boundary() -> None:
+def test_each_wave_has_a_boundary_in_the_timeline() -> None:
     names = [f"org-{number}" for number in range(7)]
     story = done(names)
     story.events = [each for each in story.events if each.kind != "wave"]

@@ -47,7 +47,7 @@ def test_ticks_do_not_overlap(scale: TimeScale, count: int) -> None:
     assert all(after - before >= 1 / count - 1e-9 for before, after in pairwise(places))
 
 
-def test_a_night_does_not_squeeze_the_minutes_around_it() -> None:
+def test_a_wait_of_a_night_does_not_compress_the_minutes_around_it() -> None:
     night = IdleTime(600, 600 + 11 * HOUR, "waits for a person")
     scale = TimeScale.of(0, 1200 + 11 * HOUR, [night])
     assert [each.squeezed for each in scale.pieces] == [False, True, False]
@@ -57,7 +57,7 @@ def test_a_night_does_not_squeeze_the_minutes_around_it() -> None:
     assert plain.x(600) < 0.02
 
 
-def test_a_short_wait_is_to_scale() -> None:
+def test_a_short_wait_is_drawn_to_scale() -> None:
     scale = TimeScale.of(0, 100, [IdleTime(40, 60, "waits for a person")])
     assert [each.squeezed for each in scale.pieces] == [False]
     assert scale.x(50) == pytest.approx(0.5)
