@@ -95,7 +95,10 @@ def test_a_completed_cutover_is_not_run_again(here: World) -> None:
 
 @pytest.mark.parametrize(
     ("state", "warned"),
-    [("sqlite:///state.db", True), ("postgresql://127.0.0.1:1/state", False)],
+    [
+        ("sqlite:///state.db", True),
+        pytest.param("postgresql://127.0.0.1:1/state", False, marks=pytest.mark.slow),
+    ],
 )
 def test_a_ci_job_without_a_durable_state_is_warned(here: World, state: str, warned: bool) -> None:
     configure(here, state={"url": state})

@@ -154,7 +154,15 @@ LARGE: dict[str, Callable[[], PlanDocument]] = {
 }
 
 
-@pytest.fixture(scope="module", params=LARGE)
+QUICK = "all different"  # each takes seconds to plan
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        each if each == QUICK else pytest.param(each, marks=pytest.mark.slow) for each in LARGE
+    ],
+)
 def large(request: pytest.FixtureRequest) -> PlanDocument:
     return LARGE[request.param]()
 
